@@ -1,0 +1,1 @@
+"""YARN's three protocols as a client speaks them: ResourceManager, scheduler, NodeManager."""

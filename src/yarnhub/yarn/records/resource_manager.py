@@ -1,0 +1,340 @@
+"""Requests and answers of ApplicationClientProtocol, the ResourceManager's side for clients.
+
+Source: yarn_service_protos.proto; Security.proto for the delegation tokens.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from yarnhub.hadoop.codec import BOOL, INT64, STRING, UINT64, mapping, proto, repeated
+from yarnhub.hadoop.wire.tokens import Token
+from yarnhub.yarn.records.applications import (
+    ApplicationAttemptReport,
+    ApplicationReport,
+    ApplicationSubmissionContext,
+    ApplicationTimeoutType,
+    YarnApplicationState,
+)
+from yarnhub.yarn.records.cluster import (
+    NodeLabel,
+    NodeReport,
+    NodeState,
+    QueueInfo,
+    QueueUserACLInfo,
+    YarnClusterMetrics,
+)
+from yarnhub.yarn.records.containers import ContainerReport, SignalContainerCommand
+from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId, ContainerId
+from yarnhub.yarn.records.resources import Priority, Resource, ResourceTypeInfo
+
+
+class ApplicationsRequestScope(enum.IntEnum):
+    """Whose applications are listed."""
+
+    ALL = 0
+    VIEWABLE = 1
+    OWN = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetNewApplicationRequest:
+    """Ask for an application id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetNewApplicationResponse:
+    """A fresh application id, and the largest container that is ever given."""
+
+    application_id: ApplicationId = proto(1, ApplicationId, ApplicationId())
+    maximum_capability: Resource = proto(2, Resource, Resource())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitApplicationRequest:
+    """Submit an application under an id given before."""
+
+    application_submission_context: ApplicationSubmissionContext = proto(
+        1, ApplicationSubmissionContext
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitApplicationResponse:
+    """Accepted for saving: not yet scheduled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetApplicationReportRequest:
+    """Ask for one application."""
+
+    application_id: ApplicationId = proto(1, ApplicationId)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetApplicationReportResponse:
+    """One application."""
+
+    application_report: ApplicationReport = proto(1, ApplicationReport, ApplicationReport())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillApplicationRequest:
+    """Ask for an application's end; `diagnostics` is shown to its user."""
+
+    application_id: ApplicationId = proto(1, ApplicationId)
+    diagnostics: str | None = proto(2, STRING, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillApplicationResponse:
+    """Whether the application has ended already; ask again until it has."""
+
+    is_kill_completed: bool = proto(1, BOOL, default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetApplicationsRequest:
+    """Filters: what is empty or None does not filter. Time bounds are ms since 1970."""
+
+    application_types: tuple[str, ...] = repeated(1, STRING)
+    application_states: tuple[YarnApplicationState, ...] = repeated(2, YarnApplicationState)
+    users: tuple[str, ...] = repeated(3, STRING)
+    queues: tuple[str, ...] = repeated(4, STRING)
+    limit: int | None = proto(5, INT64, None)
+    start_begin: int | None = proto(6, INT64, None)
+    start_end: int | None = proto(7, INT64, None)
+    finish_begin: int | None = proto(8, INT64, None)
+    finish_end: int | None = proto(9, INT64, None)
+    application_tags: tuple[str, ...] = repeated(10, STRING)
+    scope: ApplicationsRequestScope | None = proto(11, ApplicationsRequestScope, None)
+    name: str | None = proto(12, STRING, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetApplicationsResponse:
+    """The applications found."""
+
+    applications: tuple[ApplicationReport, ...] = repeated(1, ApplicationReport)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetApplicationAttemptsRequest:
+    """Ask for the runs of an application's AM."""
+
+    application_id: ApplicationId = proto(1, ApplicationId)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetApplicationAttemptsResponse:
+    """The runs of an application's AM."""
+
+    application_attempts: tuple[ApplicationAttemptReport, ...] = repeated(
+        1, ApplicationAttemptReport
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetContainersRequest:
+    """Ask for an attempt's containers."""
+
+    application_attempt_id: ApplicationAttemptId = proto(1, ApplicationAttemptId)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetContainersResponse:
+    """The containers of an attempt that the ResourceManager still knows."""
+
+    containers: tuple[ContainerReport, ...] = repeated(1, ContainerReport)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetClusterMetricsRequest:
+    """Ask for the numbers of nodes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetClusterMetricsResponse:
+    """The numbers of nodes."""
+
+    cluster_metrics: YarnClusterMetrics = proto(1, YarnClusterMetrics, YarnClusterMetrics())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetClusterNodesRequest:
+    """Ask for nodes in these states; RUNNING if none is named."""
+
+    node_states: tuple[NodeState, ...] = repeated(1, NodeState)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetClusterNodesResponse:
+    """The nodes found."""
+
+    node_reports: tuple[NodeReport, ...] = repeated(1, NodeReport)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetClusterNodeLabelsRequest:
+    """Ask for the cluster's node labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetClusterNodeLabelsResponse:
+    """The cluster's node labels."""
+
+    node_labels: tuple[NodeLabel, ...] = repeated(2, NodeLabel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetQueueInfoRequest:
+    """Ask for a queue by name or path."""
+
+    queue_name: str = proto(1, STRING)
+    include_applications: bool = proto(2, BOOL, default=False)
+    include_child_queues: bool = proto(3, BOOL, default=False)
+    recursive: bool = proto(4, BOOL, default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetQueueInfoResponse:
+    """A queue; None if there is none of that name."""
+
+    queue_info: QueueInfo | None = proto(1, QueueInfo, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetQueueUserAclsInfoRequest:
+    """Ask what the caller may do with each queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetQueueUserAclsInfoResponse:
+    """What the caller may do with each queue."""
+
+    queue_user_acls: tuple[QueueUserACLInfo, ...] = repeated(1, QueueUserACLInfo)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveApplicationAcrossQueuesRequest:
+    """Move an application to another leaf queue."""
+
+    application_id: ApplicationId = proto(1, ApplicationId)
+    target_queue: str = proto(2, STRING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveApplicationAcrossQueuesResponse:
+    """Moved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalContainerRequest:
+    """Signal a container's processes."""
+
+    container_id: ContainerId = proto(1, ContainerId)
+    command: SignalContainerCommand = proto(2, SignalContainerCommand)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalContainerResponse:
+    """The signal is on its way with the node's next heartbeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateApplicationPriorityRequest:
+    """Give an application another priority."""
+
+    application_id: ApplicationId = proto(1, ApplicationId)
+    application_priority: Priority = proto(2, Priority)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateApplicationPriorityResponse:
+    """The priority in force."""
+
+    application_priority: Priority | None = proto(1, Priority, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateApplicationTimeoutsRequest:
+    """Give an application other limits; the times are ISO 8601."""
+
+    application_id: ApplicationId = proto(1, ApplicationId)
+    application_timeouts: dict[ApplicationTimeoutType, str] = mapping(
+        2, ApplicationTimeoutType, STRING
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateApplicationTimeoutsResponse:
+    """The limits in force, in the request's form."""
+
+    application_timeouts: dict[ApplicationTimeoutType, str] = mapping(
+        1, ApplicationTimeoutType, STRING
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetAllResourceTypeInfoRequest:
+    """Ask for the resource types that the cluster counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetAllResourceTypeInfoResponse:
+    """The resource types that the cluster counts."""
+
+    resource_type_info: tuple[ResourceTypeInfo, ...] = repeated(1, ResourceTypeInfo)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDelegationTokenRequest:
+    """Ask for a delegation token that `renewer` (a principal or user) may renew."""
+
+    renewer: str = proto(1, STRING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDelegationTokenResponse:
+    """A delegation token; its service is empty: the client sets it."""
+
+    token: Token | None = proto(1, Token, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewDelegationTokenRequest:
+    """Renew a delegation token."""
+
+    token: Token = proto(1, Token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewDelegationTokenResponse:
+    """Until when it is valid now, ms since 1970."""
+
+    new_expiry_time: int = proto(1, UINT64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelDelegationTokenRequest:
+    """End a delegation token."""
+
+    token: Token = proto(1, Token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelDelegationTokenResponse:
+    """Ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailApplicationAttemptRequest:
+    """Make one run of the AM fail, so that the next one starts."""
+
+    application_attempt_id: ApplicationAttemptId = proto(1, ApplicationAttemptId)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailApplicationAttemptResponse:
+    """It will fail."""
