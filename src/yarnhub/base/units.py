@@ -1,0 +1,62 @@
+"""Units of the quantities that YARN is asked for, and how users write them."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+MiB = NewType("MiB", int)
+"""Memory as YARN counts it, in units of 2**20 bytes."""
+VCores = NewType("VCores", int)
+"""Virtual cores of a container."""
+Seconds = NewType("Seconds", float)
+"""A duration."""
+
+MAX_MEMORY = MiB(2**63 - 1)
+"""The most that fits the int64 `memory` of ResourceProto (yarn_protos.proto)."""
+
+_PREFIXES = "kmgtp"
+_BYTES = {"": 2**20, "b": 1} | {
+    prefix + suffix: base**power
+    for power, prefix in enumerate(_PREFIXES, start=1)
+    for suffix, base in (("", 1000), ("b", 1000), ("i", 1024), ("ib", 1024))
+}
+
+
+def parse_memory(value: str | float) -> MiB:
+    """Read a quantity of memory, rounded up to whole MiB.
+
+    Args:
+        value: A number of MiB, or text: a number and a unit in any case. `b` is bytes; `k`, `kb`
+            to `p`, `pb` are powers of 1000 bytes, `ki`, `kib` to `pi`, `pib` powers of 1024: so
+            `"1 G"` is 10**9 bytes, that is 954 MiB. Text without a unit counts MiB too.
+
+    Raises:
+        ValueError: It is negative, more than YARN can count, or not a quantity of memory.
+    """
+    # Not float: it makes 1.0000000000000002 MiB, hence 2, of quantities that are 1 MiB exactly.
+    # Not Fraction: it would expand the exponent of "1e999999999".
+    from decimal import ROUND_CEILING, Context, Decimal, DecimalException
+
+    text = str(value).strip().lower()
+    number = text.rstrip("bikmgtp")
+    exact = Context(prec=60)
+    try:
+        size = exact.multiply(Decimal(number.strip()), _BYTES[text[len(number) :]])
+        if size < 0:
+            raise ValueError(f"memory cannot be negative, not {value!r}")
+        if size > MAX_MEMORY * 2**20:
+            raise ValueError(f"{value!r} is more memory than YARN can count")
+    except (DecimalException, KeyError) as error:
+        raise ValueError(
+            f"{value!r} is not a quantity of memory: write a number of MiB, such as 1024, or a"
+            " number with a unit (b, kb, mb, gb, tb, pb, kib, mib, gib, tib, pib), such as '2 GiB'"
+        ) from error
+    return MiB(int(exact.divide(size, Decimal(2**20)).to_integral_value(ROUND_CEILING)))
+
+
+def format_memory(memory: MiB) -> str:
+    """Write a quantity of memory in the largest unit that keeps it whole, e.g. `"2 GiB"`."""
+    value, unit = int(memory), 1
+    while value and value % 1024 == 0 and unit < len(_PREFIXES) - 1:
+        value, unit = value // 1024, unit + 1
+    return f"{value} {_PREFIXES[unit].upper()}iB"

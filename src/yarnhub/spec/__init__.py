@@ -1,0 +1,26 @@
+"""What an application is: its services, their resources, files and scripts.
+
+Frozen dataclasses that are valid from construction. `from_dict` reads documents and says by key
+path what is wrong in them; `to_dict` writes them.
+"""
+
+from yarnhub.spec.acls import ACLs
+from yarnhub.spec.application import ApplicationSpec
+from yarnhub.spec.file import File, FileType, FileVisibility
+from yarnhub.spec.master import LogLevel, Master
+from yarnhub.spec.resources import Resources
+from yarnhub.spec.security import Security
+from yarnhub.spec.service import Service
+
+__all__ = [
+    "ACLs",
+    "ApplicationSpec",
+    "File",
+    "FileType",
+    "FileVisibility",
+    "LogLevel",
+    "Master",
+    "Resources",
+    "Security",
+    "Service",
+]

@@ -1,0 +1,268 @@
+"""Checked reading and writing of documents.
+
+Each field of a specification class has a *check* in its metadata: a function that takes what a
+constructor or a document gave and returns what is kept, or raises SpecError with a path relative
+to the value. `Element` applies them, so that what exists is valid.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, fields
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from yarnhub.base.errors import SpecError
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from typing_extensions import override as override  # noqa: PLC0414  # exported
+else:  # typing has it from Python 3.12 on
+
+    def override(method):
+        """Mark a method that overrides another."""
+        return method
+
+
+T = TypeVar("T")
+E = TypeVar("E", bound=enum.Enum)
+Check = Callable[[object], T]
+
+INT32, INT64 = 2**31 - 1, 2**63 - 1
+
+
+@contextmanager
+def at(key: str) -> Iterator[None]:
+    """Put `key` before the path of a SpecError that leaves the block."""
+    try:
+        yield
+    except SpecError as error:
+        dot = "." if error.path and not error.path.startswith("[") else ""
+        moved = SpecError(f"{key}{dot}{error.path}", error.reason)
+        raise moved.with_traceback(error.__traceback__) from error.__cause__
+
+
+def wrong(expected: str, value: object) -> SpecError:
+    """Say what was expected and what was found."""
+    match value:
+        case None:
+            found = "null"
+        case str():
+            found = f"the text {value!r}" if len(value) < 60 else "a long text"
+        case bool() | int() | float():
+            found = f"the {type(value).__name__} {str(value).lower()}"
+        case Mapping():
+            found = "a mapping"
+        case list() | tuple() | set() | frozenset():
+            found = "a list"
+        case _:
+            found = f"a value of type {type(value).__name__}"
+    return SpecError("", f"must be {expected}, not {found}")
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> SpecError:
+    """Refuse a name and offer the nearest known one, or all of them."""
+    from difflib import get_close_matches
+
+    names = sorted(known)
+    near = get_close_matches(name, names, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names)}"
+    return SpecError("", f"unknown {what} {name!r}; {hint}")
+
+
+def text(value: object) -> str:
+    """Take any text. YAML reads some unquoted words and all figures as something else."""
+    if not isinstance(value, str):
+        quote = ": put the value in quotes" if isinstance(value, bool | int | float) else ""
+        raise SpecError("", wrong("text", value).reason + quote)
+    if "\0" in value:
+        raise SpecError("", "must not contain a NUL character")
+    return value
+
+
+def matching(pattern: str, expected: str) -> Check[str]:
+    """Take text that matches as a whole; `expected` says in words what that is."""
+
+    def check(value: object) -> str:
+        if not re.fullmatch(pattern, text(value)):
+            raise wrong(expected, value)
+        return text(value)
+
+    return check
+
+
+filled = matching(r"(?s).*\S.*", "text that is not empty")
+
+
+def flag(value: object) -> bool:
+    """Take a boolean."""
+    if not isinstance(value, bool):
+        raise wrong("true or false", value)
+    return value
+
+
+def integer(minimum: int, maximum: int = INT32) -> Check[int]:
+    """Take a whole number between two bounds."""
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise wrong("a whole number", value)
+        if not minimum <= value <= maximum:
+            bound = f"at least {minimum}" if value < minimum else f"at most {maximum}"
+            raise wrong(bound, value)
+        return value
+
+    return check
+
+
+def member(kind: type[E]) -> Check[E]:
+    """Take a member of an enum, or its name in any case."""
+
+    def check(value: object) -> E:
+        if isinstance(value, kind):
+            return value
+        names = {name.lower(): one for name, one in kind.__members__.items()}
+        if text(value).lower() not in names:
+            raise unknown("value", text(value), kind.__members__)
+        return names[text(value).lower()]
+
+    return check
+
+
+def sequence(check: Check[T]) -> Check[tuple[T, ...]]:
+    """Take a list or set; text is not a list of letters."""
+
+    def check_all(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list | tuple | set | frozenset):
+            raise wrong("a list", value)
+        kept = []
+        for index, item in enumerate(value):
+            with at(f"[{index}]"):
+                kept.append(check(item))
+        return tuple(kept)
+
+    return check_all
+
+
+def distinct(check: Check[T]) -> Check[frozenset[T]]:
+    """Take a list or set, without its order."""
+    return lambda value: frozenset(sequence(check)(value))
+
+
+def as_mapping(value: object) -> Mapping[str, object]:
+    """Take a mapping whose keys are text."""
+    if not isinstance(value, Mapping):
+        raise wrong("a mapping", value)
+    for key in value:
+        if not isinstance(key, str):
+            raise SpecError("", f"the key {key!r} is not text: put it in quotes")
+    return value
+
+
+def mapping(name: Check[str], check: Check[T]) -> Check[Mapping[str, T]]:
+    """Take a mapping from what `name` takes, and may change, to what `check` takes."""
+
+    def check_all(value: object) -> Mapping[str, T]:
+        kept: dict[str, T] = {}
+        for key, item in as_mapping(value).items():
+            with at(key):
+                if name(key) in kept:
+                    raise SpecError("", f"{name(key)!r} is given twice")
+                kept[name(key)] = check(item)
+        return MappingProxyType(kept)
+
+    return check_all
+
+
+def checked(check: Check[object]) -> dict[str, Check[object]]:
+    """Make the metadata of a field. A None that is the field's default is not checked."""
+    return {"check": check}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Element:
+    """A part of a specification: valid from construction, and one mapping of a document."""
+
+    _shorthand: ClassVar[frozenset[str]] = frozenset()
+    """Keys of a document that `_expand` rewrites."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None or field.default is not None:
+                with at(field.name):
+                    object.__setattr__(self, field.name, field.metadata["check"](value))
+        self._check()
+
+    def _check(self) -> None:
+        """Check what concerns several fields."""
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        # A MappingProxyType cannot be pickled: hand the constructor plain dictionaries.
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        plain = {key: dict(v) if isinstance(v, Mapping) else v for key, v in values}
+        return partial(type(self), **plain), ()
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        """Take an object of this class as it is, and anything else as a document."""
+        return value if isinstance(value, cls) else cls.from_dict(value)
+
+    @classmethod
+    def from_dict(cls, data: object) -> Self:
+        """Read a document. A null counts as if its key were absent.
+
+        Raises:
+            SpecError: Something in it is wrong; the path is relative to this document.
+        """
+        document = as_mapping(cls._expand(data))
+        known = {field.name for field in fields(cls)} | cls._shorthand
+        for key in document:
+            if key not in known:
+                raise unknown("key", key, known)
+        given = {key: value for key, value in document.items() if value is not None}
+        for field in fields(cls):
+            required = field.default is MISSING and field.default_factory is MISSING
+            if required and field.name not in given:
+                raise SpecError(field.name, "is required")
+        return cls(**given)
+
+    @classmethod
+    def _expand(cls, data: object) -> object:
+        """Rewrite what a document may say in short into the names of the fields."""
+        return data
+
+    def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
+        """Write the document that `from_dict` reads, defaults included and nulls left out.
+
+        Args:
+            secrets: Whether to write private keys. Otherwise a `security` that holds one is left
+                out as a whole.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        written = {key: _plain(value, secrets=secrets) for key, value in values.items()}
+        return {key: value for key, value in written.items() if value is not None}
+
+
+def _plain(value: object, *, secrets: bool) -> object:
+    match value:
+        case Element():
+            return value.to_dict(secrets=secrets)
+        case Mapping():
+            return {key: _plain(item, secrets=secrets) for key, item in value.items()}
+        case frozenset():
+            return sorted(value)
+        case tuple():
+            return list(value)
+        case enum.Enum():
+            return value.name
+        case bytes():
+            return value.decode("ascii")
+        case _:
+            return value

@@ -1,0 +1,103 @@
+"""A file that YARN puts into a container before its script starts."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, field
+
+from yarnhub.base.errors import SpecError
+from yarnhub.spec._reading import (
+    INT64,
+    Element,
+    checked,
+    filled,
+    integer,
+    mapping,
+    member,
+    override,
+    text,
+    wrong,
+)
+
+_ARCHIVES = (".zip", ".tar.gz", ".tgz")
+_RESERVED = (".skein", ".yarnhub")
+
+
+class FileType(enum.Enum):
+    """What YARN does with a file once it is there."""
+
+    infer = "infer"
+    """ARCHIVE when the name ends with .zip, .tar.gz or .tgz, else FILE."""
+    FILE = "FILE"
+    """Left as it is."""
+    ARCHIVE = "ARCHIVE"
+    """Unpacked into a folder of the destination's name."""
+
+
+class FileVisibility(enum.Enum):
+    """Who shares the copy on a node (LocalResourceVisibility in yarn_protos.proto)."""
+
+    PUBLIC = "PUBLIC"
+    PRIVATE = "PRIVATE"
+    APPLICATION = "APPLICATION"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Element):
+    """A file that YARN puts into a container. In a document its source alone will do.
+
+    Attributes:
+        source: A URL that Hadoop understands, kept as it is written, or a path on this machine.
+        type: What YARN does with it.
+        visibility: Who shares the copy on a node.
+        size: Bytes; 0 is filled in from the file system at submission.
+        timestamp: Last change in milliseconds since 1970; 0 is filled in likewise. YARN refuses
+            a file whose size or timestamp has changed since.
+    """
+
+    source: str = field(metadata=checked(filled))
+    type: FileType = field(default=FileType.infer, metadata=checked(member(FileType)))
+    visibility: FileVisibility = field(
+        default=FileVisibility.APPLICATION, metadata=checked(member(FileVisibility))
+    )
+    size: int = field(default=0, metadata=checked(integer(0, INT64)))
+    timestamp: int = field(default=0, metadata=checked(integer(0, INT64)))
+
+    @property
+    def resolved_type(self) -> FileType:
+        """FILE or ARCHIVE: `type`, with `infer` decided by the name."""
+        if self.type is not FileType.infer:
+            return self.type
+        return FileType.ARCHIVE if self.source.endswith(_ARCHIVES) else FileType.FILE
+
+    @property
+    def local_path(self) -> str | None:
+        """The path on this machine, or None if the source names another file system."""
+        scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(?=/)", self.source)
+        if scheme is None:
+            return self.source
+        if scheme[0].lower() != "file:":
+            return None
+        # file:/path or file://host/path; nothing after it is an escape or a fragment.
+        path = self.source[scheme.end() :]
+        return "/" + path[2:].partition("/")[2] if path.startswith("//") else path
+
+    @override
+    @classmethod
+    def _expand(cls, data: object) -> object:
+        return {"source": data} if isinstance(data, str) else data
+
+
+def _destination(value: object) -> str:
+    name = text(value).removeprefix("./")
+    if name.startswith(_RESERVED):
+        raise SpecError("", f"names that begin with {' or '.join(_RESERVED)} are reserved")
+    # The container's script finds it in its working folder: no folders, nothing to quote.
+    if not re.fullmatch(r"[._]?[A-Za-z0-9_][A-Za-z0-9._-]*", name):
+        raise wrong("a bare file name of letters, digits, '.', '_' and '-'", value)
+    return name
+
+
+files = mapping(_destination, File.read)
+"""The check of a mapping from destination names to files."""

@@ -1,0 +1,103 @@
+"""What a container asks of its node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import SpecError
+from yarnhub.base.units import MiB, VCores, parse_memory
+from yarnhub.spec._reading import (
+    INT64,
+    Element,
+    as_mapping,
+    at,
+    checked,
+    integer,
+    mapping,
+    matching,
+    override,
+    unknown,
+    wrong,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# ResourceUtils.java checks a name against namespace/name; without a '/' or '.' it would be
+# taken for a misspelt key here.
+_TYPE_NAME = r"(?=.*[./])([A-Za-z0-9.-]+/)?[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_amount = integer(0, INT64)
+
+
+def _memory(value: object) -> MiB:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise wrong("a quantity of memory", value)
+    try:
+        memory = parse_memory(value)
+    except ValueError as error:
+        raise SpecError("", str(error)) from error
+    if memory < 1:
+        raise SpecError("", "must be at least 1 MiB")
+    return memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources(Element):
+    """What a container asks of its node.
+
+    Attributes:
+        memory: MiB; written as a number, or as a quantity that `parse_memory` reads.
+        vcores: Virtual cores.
+        gpus: How many `yarn.io/gpu`.
+        fpgas: How many `yarn.io/fpga`.
+        custom: How many of any other resource type that the cluster defines. In a document these
+            are keys beside the others, told by the `/` or `.` in their names.
+    """
+
+    memory: MiB = field(metadata=checked(_memory))
+    vcores: VCores = field(metadata=checked(integer(1)))
+    gpus: int = field(default=0, metadata=checked(_amount))
+    fpgas: int = field(default=0, metadata=checked(_amount))
+    custom: Mapping[str, int] = field(
+        default_factory=dict,
+        metadata=checked(mapping(matching(_TYPE_NAME, "the name of a resource type"), _amount)),
+    )
+
+    @override
+    def _check(self) -> None:
+        for key, name, amount in self._named():
+            if amount and self.custom.get(name, amount) != amount:
+                raise SpecError(key, f"contradicts {name!r}: {amount} is not {self.custom[name]}")
+
+    @property
+    def resource_types(self) -> Mapping[str, int]:
+        """How many of each resource type beside memory and vcores; nothing that is not wanted.
+
+        A cluster refuses a type that it does not define, even if none of it is wanted.
+        """
+        amounts = {**self.custom, **{name: amount for _, name, amount in self._named() if amount}}
+        return MappingProxyType({name: amount for name, amount in amounts.items() if amount})
+
+    def _named(self) -> tuple[tuple[str, str, int], ...]:
+        return ("gpus", "yarn.io/gpu", self.gpus), ("fpgas", "yarn.io/fpga", self.fpgas)
+
+    @override
+    @classmethod
+    def _expand(cls, data: object) -> object:
+        document = dict(as_mapping(data))
+        if "custom" in document:
+            raise unknown("key", "custom", ("memory", "vcores", "gpus", "fpgas"))
+        custom = {key: document.pop(key) for key in [*document] if "/" in key or "." in key}
+        for key, amount in custom.items():
+            with at(key):
+                _amount(amount)
+        return {**document, "custom": custom}
+
+    @override
+    def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
+        """Write the document that `from_dict` reads, defaults included."""
+        document = Element.to_dict(self, secrets=secrets)
+        del document["custom"]
+        return {**document, **self.custom}
