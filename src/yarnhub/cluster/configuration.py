@@ -1,0 +1,213 @@
+"""The site files of a cluster: a pure function of what was chosen for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from yarnhub.cluster.ports import ADDRESS, NODE_SERVERS, SERVERS, node_port
+from yarnhub.cluster.process import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from yarnhub.cluster.layout import Layout
+    from yarnhub.cluster.options import ClusterOptions
+
+HOST = "localhost"
+"""One name for every server: principals, node ids and tokens must agree on it."""
+
+REALM = "YARNHUB.TEST"
+USERS = ("alice", "bob")
+"""Users with a home folder in HDFS; with Kerberos they have a keytab and an OS account too."""
+PROXIES = ("jupyterhub", "dask")
+"""Services that may act for `USERS`, and for nobody else."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """All that the site files depend on.
+
+    Attributes:
+        options: What the caller chose.
+        layout: The state folder.
+        jars: The folder of Hadoop's jars.
+        user: The OS user who runs the daemons.
+        ports: By name, see `yarnhub.cluster.ports`.
+    """
+
+    options: ClusterOptions
+    layout: Layout
+    jars: Path
+    user: str
+    ports: Mapping[str, int]
+
+
+def site_files(plan: Plan, node_manager: str | None = None) -> dict[str, dict[str, str]]:
+    """The properties of each site file.
+
+    Args:
+        plan: What was chosen.
+        node_manager: For whom; None for clients and for all daemons but NodeManagers.
+    """
+    files = {
+        "core-site.xml": _core(plan),
+        "hdfs-site.xml": _hdfs(plan),
+        "yarn-site.xml": _yarn(plan) | _node(plan, node_manager),
+        "mapred-site.xml": _mapred(plan),
+        "capacity-scheduler.xml": _queues(),
+    }
+    if plan.options.kerberos:
+        from yarnhub.cluster.security import secure_sites
+
+        for name, properties in secure_sites(plan).items():
+            files[name] |= properties
+    for name, properties in plan.options.site.items():
+        files[name] |= properties
+    return files
+
+
+def site_xml(properties: Mapping[str, str]) -> str:
+    """One site file's text, in Hadoop's own format."""
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<configuration>"]
+    for name, value in sorted(properties.items()):
+        lines.append(
+            f"  <property><name>{escape(name)}</name><value>{escape(value)}</value></property>"
+        )
+    return "\n".join([*lines, "</configuration>", ""])
+
+
+LOG4J = """\
+log4j.rootLogger=INFO,console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.target=System.err
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
+log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
+"""
+
+
+def _core(plan: Plan) -> dict[str, str]:
+    return {
+        "fs.defaultFS": f"hdfs://{HOST}:{plan.ports['dfs.namenode.rpc-address']}",
+        "hadoop.tmp.dir": str(plan.layout.temporary),
+        # Tests act as proxy user without Kerberos too, as the user who runs the cluster.
+        f"hadoop.proxyuser.{plan.user}.hosts": f"{ADDRESS},{HOST}",
+        f"hadoop.proxyuser.{plan.user}.users": ",".join((*USERS, *PROXIES, plan.user)),
+        # The DataNode is started beside the NameNode and asks until it answers.
+        "ipc.client.connect.retry.interval": "200",
+        "ipc.client.connect.max.retries": "150",
+    }
+
+
+def _hdfs(plan: Plan) -> dict[str, str]:
+    addresses = {name: f"{HOST}:{plan.ports[name]}" for name in SERVERS if name.startswith("dfs.")}
+    return addresses | {
+        "dfs.namenode.name.dir": plan.layout.name_folder.as_uri(),
+        "dfs.datanode.data.dir": plan.layout.data_folder.as_uri(),
+        "dfs.datanode.hostname": HOST,
+        "dfs.replication": "1",
+        "dfs.namenode.safemode.extension": "0",
+        "dfs.heartbeat.interval": "1",
+        "dfs.permissions.superusergroup": "supergroup",
+        # Started again and again on small disks: what HDFS keeps back by default is too much.
+        "dfs.namenode.resource.du.reserved": "1048576",
+        "dfs.namenode.fs-limits.min-block-size": "1024",
+    }
+
+
+def _yarn(plan: Plan) -> dict[str, str]:
+    addresses = {name: f"{HOST}:{plan.ports[name]}" for name in SERVERS if name.startswith("yarn.")}
+    return addresses | {
+        "yarn.resourcemanager.hostname": HOST,
+        "yarn.resourcemanager.scheduler.class": (
+            "org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler"
+        ),
+        "yarn.resourcemanager.recovery.enabled": "true",
+        "yarn.resourcemanager.work-preserving-recovery.enabled": "true",
+        # How long a restarted ResourceManager waits for its nodes before it schedules.
+        "yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms": "1000",
+        "yarn.resourcemanager.store.class": (
+            "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore"
+        ),
+        "yarn.resourcemanager.fs.state-store.uri": (plan.layout.yarn / "resourcemanager").as_uri(),
+        "yarn.resourcemanager.connect.retry-interval.ms": "500",
+        "yarn.resourcemanager.placement-constraints.handler": "scheduler",
+        "yarn.scheduler.minimum-allocation-mb": "32",
+        "yarn.scheduler.maximum-allocation-mb": str(plan.options.node_memory),
+        "yarn.scheduler.maximum-allocation-vcores": str(plan.options.node_vcores),
+        "yarn.log-aggregation-enable": "true",
+        "yarn.nodemanager.remote-app-log-dir": "/tmp/logs",  # noqa: S108  # in HDFS
+        "yarn.acl.enable": "false",
+        "yarn.application.classpath": f"$HADOOP_CONF_DIR,{plan.jars}/*",
+    }
+
+
+def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
+    """What NodeManagers share; and, for one of them, its own addresses and folders."""
+    shared = {
+        "yarn.nodemanager.hostname": HOST,
+        "yarn.nodemanager.bind-host": ADDRESS,
+        "yarn.nodemanager.resource.memory-mb": str(plan.options.node_memory),
+        "yarn.nodemanager.resource.cpu-vcores": str(plan.options.node_vcores),
+        "yarn.nodemanager.vmem-check-enabled": "false",
+        "yarn.nodemanager.pmem-check-enabled": "true",
+        "yarn.nodemanager.container-monitor.interval-ms": "1000",
+        "yarn.nodemanager.delete.debug-delay-sec": "0",
+        "yarn.nodemanager.recovery.enabled": "true",
+        # Supervised: a NodeManager that is stopped leaves its containers to the next one.
+        "yarn.nodemanager.recovery.supervised": "true",
+        "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
+        "yarn.nodemanager.env-whitelist": ",".join(
+            ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
+        ),
+    }
+    if node_manager is None:
+        return shared
+    folder = plan.layout.node(node_manager)
+    addresses = {
+        server: f"{HOST}:{plan.ports[node_port(node_manager, server)]}" for server in NODE_SERVERS
+    }
+    return (
+        shared
+        | addresses
+        | {
+            "yarn.nodemanager.local-dirs": str(folder / "local"),
+            "yarn.nodemanager.log-dirs": str(folder / "logs"),
+            "yarn.nodemanager.recovery.dir": str(folder / "recovery"),
+        }
+    )
+
+
+def _mapred(plan: Plan) -> dict[str, str]:
+    return {
+        "mapreduce.framework.name": "yarn",
+        "mapreduce.application.classpath": f"$HADOOP_CONF_DIR,{plan.jars}/*",
+    }
+
+
+def _queues() -> dict[str, str]:
+    capacities = {
+        "root": ({"default": 40, "fruit": 60}),
+        "root.fruit": ({"apples": 50, "bananas": 30, "oranges": 20}),
+    }
+    prefix = "yarn.scheduler.capacity"
+    properties = {
+        f"{prefix}.maximum-applications": "10000",
+        # A test cluster is small: ApplicationMasters may take most of it.
+        f"{prefix}.maximum-am-resource-percent": "0.8",
+        f"{prefix}.resource-calculator": (
+            "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"
+        ),
+        f"{prefix}.node-locality-delay": "-1",
+    }
+    for parent, children in capacities.items():
+        properties[f"{prefix}.{parent}.queues"] = ",".join(children)
+        for child, percent in children.items():
+            queue = f"{prefix}.{parent}.{child}"
+            properties[f"{queue}.capacity"] = str(percent)
+            properties[f"{queue}.maximum-capacity"] = "100"
+            properties[f"{queue}.user-limit-factor"] = "10"
+    return properties

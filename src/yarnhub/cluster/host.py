@@ -1,0 +1,63 @@
+"""What the embedded cluster takes from the machine and the calling user."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pwd
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PASSED_ON = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "TZ", "USER")
+"""The caller's variables that daemons get too; all others stay outside."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Host:
+    """The calling user, the places of its files and its environment.
+
+    Attributes:
+        user: The OS user's name.
+        is_root: Whether it may become other users.
+        cache: Where what can be fetched again is kept.
+        state: Where state folders are by default.
+        environment: The variables of `PASSED_ON`, PATH and JAVA_HOME as far as they are set.
+    """
+
+    user: str
+    is_root: bool
+    cache: Path
+    state: Path
+    environment: Mapping[str, str]
+
+    @property
+    def path(self) -> str:
+        """The search path for programs; `sbin` is where Debian puts a KDC."""
+        inherited = self.environment.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
+        parts = inherited.split(":")
+        missing = [part for part in ("/usr/sbin", "/sbin") if part not in parts]
+        return ":".join(parts + missing)
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str] | None = None) -> Host:
+        """Read the process's environment.
+
+        A program that writes `HadoopCluster()` has no entry point of ours to read it in.
+
+        Args:
+            variables: Used instead of the process's.
+        """
+        given = os.environ if variables is None else variables  # noqa: TID251  # see above
+        user = pwd.getpwuid(os.getuid())
+        home = Path(given.get("HOME") or user.pw_dir)
+        names = (*PASSED_ON, "PATH", "JAVA_HOME")
+        return cls(
+            user=user.pw_name,
+            is_root=os.getuid() == 0,
+            cache=Path(given.get("XDG_CACHE_HOME") or home / ".cache") / "yarnhub",
+            state=Path(given.get("XDG_STATE_HOME") or home / ".local" / "state") / "yarnhub",
+            environment={name: given[name] for name in names if given.get(name)},
+        )

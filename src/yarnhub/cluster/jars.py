@@ -1,0 +1,258 @@
+"""Hadoop's jars: which ones, and getting each of them complete into the cache.
+
+A folder in the cache is either complete or absent under its name: it is filled under another
+name and renamed. Beside the jars lies a manifest with their SHA-256 sums, against which they
+are checked before each use.
+
+The sums of the tested Hadoop versions come with this package (`jars/hadoop-X.Y.Z.txt`). Other
+versions are resolved with jgo; their jars are checked against the repository's SHA-1 sums.
+jgo's own download is not used: it only warns about a wrong sum, and leaves half a file behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import importlib.resources
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.cluster.errors import DownloadError
+from yarnhub.cluster.lock import file_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import httpx
+
+    Report = Callable[[str, int, int], None]
+    """Called with what is being done, how much is done and of how much."""
+
+MANIFEST = "SHA256SUMS"
+AT_ONCE = 8
+"""Downloads at a time: more gain nothing with one repository."""
+ATTEMPTS = 3
+ROOTS = (
+    "org.apache.hadoop:hadoop-common",
+    "org.apache.hadoop:hadoop-hdfs",
+    "org.apache.hadoop:hadoop-yarn-server-resourcemanager",
+    "org.apache.hadoop:hadoop-yarn-server-nodemanager",
+    "org.apache.hadoop:hadoop-yarn-client",
+    # The ResourceManager does not depend on it, but does not start without it.
+    "org.apache.hadoop:hadoop-yarn-server-timelineservice",
+    # Java clients that get delegation tokens for an application load a class of it.
+    "org.apache.hadoop:hadoop-mapreduce-client-core",
+)
+LOGGING = "org.slf4j:slf4j-reload4j:1.7.36"
+"""Without a binding Hadoop logs nothing; each of its tested versions uses reload4j."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Jar:
+    """One file of a Maven repository.
+
+    Attributes:
+        path: Below the repository's base.
+        sha256: What it must be; None when only the repository's own SHA-1 is known.
+    """
+
+    path: str
+    sha256: str | None
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.rpartition("/")[2]
+
+
+async def provide_jars(
+    version: str, cache: Path, *, repository: str | None, report: Report
+) -> Path:
+    """The folder of a Hadoop version's jars; downloads what is missing or damaged.
+
+    Two processes may do so at once: the second one waits for the first.
+    Cancelling leaves complete jars behind, which the next call uses.
+
+    Raises:
+        DownloadError: A jar could not be fetched.
+        ConfigurationError: The package that resolves the version is missing.
+    """
+    folder = cache / f"hadoop-{version}"
+    await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
+    async with file_lock(cache / f"hadoop-{version}.lock", deadline=1800):
+        if await asyncio.to_thread(_is_complete, folder):
+            return folder
+        jars = read_known_jars(version)
+        if jars is None:
+            report(f"resolving the dependencies of Hadoop {version}", 0, 0)
+            jars = await asyncio.to_thread(_resolve_jars, version, repository)
+        partial = cache / f"hadoop-{version}.partial"
+        await asyncio.to_thread(_prepare, partial, folder)
+        sums = await _download(jars, partial, repository or _central(), report)
+        await asyncio.to_thread(_finish, partial, folder, sums)
+    return folder
+
+
+def read_known_jars(version: str) -> list[Jar] | None:
+    """The jars of a version as this package knows them; None for another version."""
+    resource = importlib.resources.files(__package__) / "jars" / f"hadoop-{version}.txt"
+    if not resource.is_file():
+        return None
+    lines = resource.read_text(encoding="ascii").splitlines()
+    return [Jar(path, sha256) for sha256, path in (line.split("  ") for line in lines)]
+
+
+def write_sums(sums: dict[str, str]) -> str:
+    """Sums by file as the program sha256sum writes them."""
+    return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+
+
+def read_sums(text: str) -> dict[str, str]:
+    """Sums by file name from what `write_sums` wrote."""
+    pairs = (line.split("  ", 1) for line in text.splitlines())
+    return {name: digest for digest, name in pairs}
+
+
+def _is_complete(folder: Path) -> bool:
+    try:
+        sums = read_sums((folder / MANIFEST).read_text(encoding="utf-8"))
+        return bool(sums) and all(_sha256(folder / name) == sums[name] for name in sums)
+    except (OSError, ValueError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _prepare(partial: Path, folder: Path) -> None:
+    """Make the folder to be filled; a finished one that is damaged gives its good files."""
+    if folder.is_dir() and not partial.exists():
+        folder.rename(partial)
+    partial.mkdir(exist_ok=True)
+    (partial / MANIFEST).unlink(missing_ok=True)
+
+
+def _finish(partial: Path, folder: Path, sums: dict[str, str]) -> None:
+    for path in partial.iterdir():
+        if path.name not in sums:
+            path.unlink()
+    (partial / MANIFEST).write_text(write_sums(sums), encoding="utf-8")
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    partial.rename(folder)
+
+
+async def _download(
+    jars: Sequence[Jar], folder: Path, repository: str, report: Report
+) -> dict[str, str]:
+    """Fetch all jars into `folder`; returns their SHA-256 sums by file name."""
+    import httpx
+
+    sums: dict[str, str] = {}
+    slots = asyncio.Semaphore(AT_ONCE)
+    task = "downloading Hadoop's jars"
+
+    async def fetch(jar: Jar) -> None:
+        async with slots:
+            sums[jar.name] = await _provide_one(client, jar, folder)
+        report(task, len(sums), len(jars))
+
+    report(task, 0, len(jars))
+    base = repository.rstrip("/") + "/"
+    try:
+        async with (
+            httpx.AsyncClient(base_url=base, timeout=30, follow_redirects=True) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for jar in jars:
+                group.create_task(fetch(jar), name=f"download {jar.name}")
+    except* DownloadError as failures:
+        first = failures.exceptions[0]
+        raise DownloadError(str(first)) from first
+    return sums
+
+
+async def _provide_one(client: httpx.AsyncClient, jar: Jar, folder: Path) -> str:
+    """Fetch one jar unless it is there already; returns its SHA-256 sum."""
+    import httpx
+
+    path = folder / jar.name
+    if jar.sha256 is not None and await asyncio.to_thread(path.is_file):
+        if await asyncio.to_thread(_sha256, path) == jar.sha256:
+            return jar.sha256
+    problem = "never asked"
+    for _ in range(ATTEMPTS):
+        try:
+            content = (await client.get(jar.path)).raise_for_status().content
+            sha256 = hashlib.sha256(content).hexdigest()
+            if jar.sha256 is not None:
+                good = sha256 == jar.sha256
+            else:
+                answer = (await client.get(f"{jar.path}.sha1")).raise_for_status().text
+                good = hashlib.sha1(content).hexdigest() == answer.split()[0]  # noqa: S324
+        except httpx.HTTPError as exc:
+            problem = f"{type(exc).__name__}: {exc}"
+            continue
+        if good:
+            await asyncio.to_thread(_write_whole, path, content)
+            return sha256
+        problem = "what came does not have the expected sum"
+    raise DownloadError(f"{client.base_url}{jar.path} could not be downloaded: {problem}")
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is under its name only when it is complete."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+
+
+def _central() -> str:
+    from jgo.constants import MAVEN_CENTRAL_URL
+
+    return str(MAVEN_CENTRAL_URL)
+
+
+def _resolve_jars(version: str, repository: str | None) -> list[Jar]:
+    """Ask jgo which jars a Hadoop version is made of."""
+    try:
+        from jgo.maven import MavenContext
+    except ImportError as exc:
+        raise ConfigurationError(
+            f"Hadoop {version} is not one of those whose jars are known here: "
+            "install yarnhub[cluster] to resolve it"
+        ) from exc
+
+    with tempfile.TemporaryDirectory(prefix="yarnhub-maven-") as poms:
+        context = MavenContext(
+            repo_cache=Path(poms), remote_repos={"central": repository or _central()}
+        )
+        roots = [context.create_dependency(f"{root}:{version}") for root in ROOTS]
+        roots.append(context.create_dependency(LOGGING))
+        try:
+            inputs, others = context.resolver.resolve(roots)
+        except (RuntimeError, OSError) as exc:
+            raise DownloadError(f"can't resolve Hadoop {version}: {exc}") from exc
+        return _jars_of([*inputs, *(one for one in others if one.scope in {"compile", "runtime"})])
+
+
+def _jars_of(dependencies: Iterable[object]) -> list[Jar]:
+    """The files of jgo's dependencies, which have no type annotations to rely on."""
+    paths = set()
+    for dependency in dependencies:
+        artifact = dependency.artifact  # type: ignore[attr-defined]  # untyped package
+        if artifact.packaging == "jar":
+            paths.add(f"{artifact.component.path_prefix.as_posix()}/{artifact.filename}")
+    return [Jar(path, None) for path in sorted(paths)]

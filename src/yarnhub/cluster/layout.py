@@ -1,0 +1,99 @@
+"""Where everything is in a cluster's state folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layout:
+    """The state folder of one cluster.
+
+    Attributes:
+        root: The folder itself, absolute.
+    """
+
+    root: Path
+
+    @property
+    def record(self) -> Path:
+        """What runs: options, ports, processes."""
+        return self.root / "cluster.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the cluster is started or stopped."""
+        return self.root / "lock"
+
+    @property
+    def conf(self) -> Path:
+        """`HADOOP_CONF_DIR`."""
+        return self.root / "conf"
+
+    @property
+    def programs(self) -> Path:
+        """The wrappers `hadoop`, `hdfs` and `yarn`."""
+        return self.root / "bin"
+
+    @property
+    def logs(self) -> Path:
+        """One log per daemon."""
+        return self.root / "logs"
+
+    @property
+    def resources(self) -> Path:
+        """On the daemons' class path: folders that the NameNode and DataNode insist on."""
+        return self.root / "resources"
+
+    @property
+    def jars(self) -> Path:
+        """A copy of the jars that every OS user may read; with Kerberos only."""
+        return self.root / "jars"
+
+    @property
+    def hdfs(self) -> Path:
+        """What HDFS stores."""
+        return self.root / "hdfs"
+
+    @property
+    def name_folder(self) -> Path:
+        """The NameNode's image and edits."""
+        return self.hdfs / "name"
+
+    @property
+    def data_folder(self) -> Path:
+        """The DataNode's blocks."""
+        return self.hdfs / "data"
+
+    @property
+    def yarn(self) -> Path:
+        """What YARN stores; emptied at each start."""
+        return self.root / "yarn"
+
+    @property
+    def temporary(self) -> Path:
+        """The daemons' `java.io.tmpdir`."""
+        return self.root / "tmp"
+
+    @property
+    def kerberos(self) -> Path:
+        """The KDC's database, its configuration and the keytabs."""
+        return self.root / "kerberos"
+
+    @property
+    def container_executor(self) -> Path:
+        """The program that starts containers as other OS users; with Kerberos only."""
+        return self.root / "container-executor"
+
+    def node(self, daemon: str) -> Path:
+        """What one NodeManager stores."""
+        return self.yarn / daemon
+
+    def node_conf(self, daemon: str) -> Path:
+        """The configuration of one NodeManager."""
+        return self.root / "nodes" / daemon
+
+    def log(self, daemon: str) -> Path:
+        """The log of one daemon."""
+        return self.logs / f"{daemon}.log"

@@ -1,0 +1,77 @@
+"""Ports for the servers of a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FIRST, LAST = 12000, 32000
+"""Below Linux's range for outgoing connections (32768 and up).
+
+A port from that range may be taken by any client between the choice and the server's start,
+or while a killed server is down.
+"""
+
+ADDRESS = "127.0.0.1"
+KDC = "kdc"
+SERVERS = (
+    "dfs.namenode.rpc-address",
+    "dfs.namenode.http-address",
+    "dfs.datanode.address",
+    "dfs.datanode.ipc.address",
+    "dfs.datanode.http.address",
+    "yarn.resourcemanager.address",
+    "yarn.resourcemanager.scheduler.address",
+    "yarn.resourcemanager.resource-tracker.address",
+    "yarn.resourcemanager.admin.address",
+    "yarn.resourcemanager.webapp.address",
+)
+NODE_SERVERS = (
+    "yarn.nodemanager.address",
+    "yarn.nodemanager.localizer.address",
+    "yarn.nodemanager.webapp.address",
+)
+
+
+def node_port(daemon: str, server: str) -> str:
+    """The key under which a NodeManager's port is kept."""
+    return f"{daemon}/{server}"
+
+
+def port_names(node_managers: Sequence[str]) -> list[str]:
+    """The keys of all ports of a cluster: Hadoop's own property names."""
+    nodes = [node_port(daemon, server) for daemon in node_managers for server in NODE_SERVERS]
+    return [*SERVERS, *nodes, KDC]
+
+
+def choose_ports(names: Sequence[str], earlier: Mapping[str, int]) -> dict[str, int]:
+    """Choose a free port for each name, the earlier one where it is still free.
+
+    Raises:
+        ClusterError: Too few are free.
+    """
+    chosen: dict[str, int] = {}
+    with contextlib.ExitStack() as held:
+        for name in names:
+            tries = random.sample(range(FIRST, LAST), 200)
+            if name in earlier:
+                tries.insert(0, earlier[name])
+            for port in tries:
+                server = socket.socket()
+                held.callback(server.close)
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                with contextlib.suppress(OSError):
+                    server.bind((ADDRESS, port))
+                    server.listen()  # with SO_REUSEADDR, two sockets may both be bound
+                    chosen[name] = port
+                    break
+            else:
+                raise ClusterError(f"no free port between {FIRST} and {LAST} for {name}")
+    return chosen

@@ -1,0 +1,60 @@
+"""Writing what the daemons read, before they are started."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.configuration import LOG4J, PROXIES, USERS, site_files, site_xml
+from yarnhub.cluster.folders import Folder
+from yarnhub.cluster.programs import write_wrappers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from yarnhub.cluster.configuration import Plan
+    from yarnhub.cluster.layout import Layout
+
+WEB_APPLICATIONS = ("datanode", "hdfs", "static")
+"""HDFS's daemons look for these folders, which are in no jar; empty ones do."""
+
+
+def prepare_folders(layout: Layout) -> None:
+    """Make the folders of the state folder; what YARN stored for an earlier run goes.
+
+    Applications do not outlive a stop: their containers were ended with it.
+    """
+    shutil.rmtree(layout.yarn, ignore_errors=True)
+    for folder in (layout.conf, layout.logs, layout.hdfs, layout.yarn, layout.temporary):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in WEB_APPLICATIONS:
+        (layout.resources / "webapps" / name).mkdir(parents=True, exist_ok=True)
+
+
+def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Path) -> None:
+    """Write the site files of clients and daemons, and the wrappers."""
+    _write_sites(plan.layout.conf, plan, None)
+    for daemon in node_managers:
+        _write_sites(plan.layout.node_conf(daemon), plan, daemon)
+        for name in ("local", "logs"):
+            (plan.layout.node(daemon) / name).mkdir(parents=True, exist_ok=True)
+    write_wrappers(plan.layout, jars=plan.jars, java_home=java_home, secure=plan.options.kerberos)
+
+
+def hdfs_folders(user: str) -> list[Folder]:
+    """The folders that users and YARN expect in HDFS, parents first."""
+    homes = dict.fromkeys((user, *USERS, *PROXIES))
+    return [
+        Folder("/tmp", 0o1777, user),  # noqa: S108  # in HDFS
+        Folder("/tmp/logs", 0o1777, user),  # noqa: S108  # in HDFS
+        Folder("/user", 0o755, user),
+        *(Folder(f"/user/{name}", 0o755, name) for name in homes),
+    ]
+
+
+def _write_sites(folder: Path, plan: Plan, node_manager: str | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, properties in site_files(plan, node_manager).items():
+        (folder / name).write_text(site_xml(properties), encoding="utf-8")
+    (folder / "log4j.properties").write_text(LOG4J, encoding="ascii")

@@ -1,0 +1,52 @@
+"""Running a program to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+async def run_program(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdin: bytes = b"",
+    deadline: float = 60,
+) -> str:
+    """Run a program; returns what it printed.
+
+    Cancelling kills the program.
+
+    Raises:
+        ClusterError: It failed, or ran for more than `deadline` seconds; says what it printed.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=dict(environment),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    name = shlex.join(command[:3])
+    try:
+        async with asyncio.timeout(deadline):
+            output, _ = await process.communicate(stdin)
+    except TimeoutError as exc:
+        raise ClusterError(f"{name} has not ended after {deadline:g} s") from exc
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    text = output.decode(errors="replace").strip()
+    if process.returncode != 0:
+        raise ClusterError(f"{name} failed with exit code {process.returncode}: {text}")
+    return text

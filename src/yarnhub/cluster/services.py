@@ -1,0 +1,129 @@
+"""Starting the daemons of one cluster in the right order, and no later than needed."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sys
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster import folders
+from yarnhub.cluster.daemon import (
+    DATA_NODE,
+    NAME_NODE,
+    RESOURCE_MANAGER,
+    JavaDaemons,
+    is_node_manager,
+    wait_until_ready,
+)
+from yarnhub.cluster.errors import ClusterError
+from yarnhub.cluster.preparation import hdfs_folders
+from yarnhub.cluster.process import is_alive
+from yarnhub.cluster.program import run_program
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from yarnhub.cluster.process import Process
+    from yarnhub.cluster.readiness import Readiness
+
+DEADLINE = 90.0
+"""Seconds for each daemon to become ready; far more than any needs on two cores."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Services:
+    """The daemons of one cluster.
+
+    Attributes:
+        daemons: How each is started.
+        readiness: How each is asked.
+        processes: Those that were started, by name; added to by `start`.
+        superuser: The OS user who runs them.
+        superuser_environment: With what HDFS's folders are made.
+    """
+
+    daemons: JavaDaemons
+    readiness: Readiness
+    processes: dict[str, Process]
+    superuser: str
+    superuser_environment: Mapping[str, str]
+
+    async def start_all(self, node_managers: Sequence[str]) -> None:
+        """Start everything; HDFS and YARN do not wait for each other.
+
+        Cancelling, and an error, leave running what was started so far.
+
+        Raises:
+            ClusterError: A daemon ended or was not ready in time.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._start_hdfs(), name="start HDFS")
+                group.create_task(self._start_yarn(node_managers), name="start YARN")
+        except* ClusterError as failures:
+            raise first_error(failures) from failures
+
+    async def start(self, daemon: str, earlier: Mapping[str, int]) -> None:
+        """Start one daemon and wait until it is ready.
+
+        Args:
+            daemon: Its name.
+            earlier: What `Readiness.registrations` said before.
+        """
+        self.processes[daemon] = self.daemons.start(daemon)
+        await self._wait(daemon, earlier)
+        if daemon == RESOURCE_MANAGER:
+            # It is of use again when the nodes have found it.
+            for name, process in self.processes.items():
+                if is_node_manager(name) and is_alive(process):
+                    await self._wait(name, {})
+
+    async def _start_hdfs(self) -> None:
+        layout = self.daemons.layout
+        if not (layout.name_folder / "current" / "VERSION").is_file():
+            command = self.daemons.command(NAME_NODE, "-format", "-force", "-nonInteractive")
+            await run_program(command, self.daemons.environment)
+        for daemon in (NAME_NODE, DATA_NODE):
+            self.processes[daemon] = self.daemons.start(daemon)
+        await self._wait(NAME_NODE, {})
+        await run_program(
+            [sys.executable, folders.__file__, str(layout.conf)],
+            self.superuser_environment,
+            stdin=folders.encode_folders(hdfs_folders(self.superuser)),
+        )
+        await self._wait(DATA_NODE, {})
+
+    async def _start_yarn(self, node_managers: Sequence[str]) -> None:
+        for daemon in (RESOURCE_MANAGER, *node_managers):
+            self.processes[daemon] = self.daemons.start(daemon)
+        await self._wait(RESOURCE_MANAGER, {})
+        for daemon in node_managers:
+            await self._wait(daemon, {})
+
+    async def _wait(self, daemon: str, earlier: Mapping[str, int]) -> None:
+        await wait_until_ready(
+            daemon,
+            self.processes[daemon],
+            log=self.daemons.layout.log(daemon),
+            ready=self._question(daemon, earlier),
+            deadline=DEADLINE,
+        )
+
+    def _question(self, daemon: str, earlier: Mapping[str, int]) -> Callable[[], Awaitable[bool]]:
+        match daemon:
+            case "namenode":
+                return self.readiness.name_node
+            case "datanode":
+                return self.readiness.data_node
+            case "resourcemanager":
+                return self.readiness.resource_manager
+            case _:
+                return lambda: self.readiness.node_manager(daemon, earlier)
+
+
+def first_error(group: BaseExceptionGroup[ClusterError]) -> ClusterError:
+    """The first of several failures: the others are mostly its consequence."""
+    for error in group.exceptions:
+        return first_error(error) if isinstance(error, BaseExceptionGroup) else error
+    raise AssertionError("a group of exceptions is never empty")
