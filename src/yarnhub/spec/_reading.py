@@ -1,6 +1,6 @@
 """Checked reading and writing of documents.
 
-Each field of a specification class has a *check* in its metadata: a function that takes what a
+A specification class names a *check* for each of its fields: a function that takes what a
 constructor or a document gave and returns what is kept, or raises SpecError with a path relative
 to the value. `Element` applies them, so that what exists is valid.
 """
@@ -32,6 +32,7 @@ else:  # typing has it from Python 3.12 on
 T = TypeVar("T")
 E = TypeVar("E", bound=enum.Enum)
 Check = Callable[[object], T]
+Checks = Mapping[str, Check[object]]
 
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 
@@ -179,16 +180,13 @@ def mapping(name: Check[str], check: Check[T]) -> Check[Mapping[str, T]]:
     return check_all
 
 
-def checked(check: Check[object]) -> dict[str, Check[object]]:
-    """Make the metadata of a field. A None that is the field's default is not checked."""
-    return {"check": check}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Element:
     """A part of a specification: valid from construction, and one mapping of a document."""
 
-    _shorthand: ClassVar[frozenset[str]] = frozenset()
+    checks: ClassVar[Checks] = {}
+    """The check of each field. A None that is the field's default is not checked."""
+    shorthand: ClassVar[frozenset[str]] = frozenset()
     """Keys of a document that `_expand` rewrites."""
 
     def __post_init__(self) -> None:
@@ -196,7 +194,7 @@ class Element:
             value = getattr(self, field.name)
             if value is not None or field.default is not None:
                 with at(field.name):
-                    object.__setattr__(self, field.name, field.metadata["check"](value))
+                    object.__setattr__(self, field.name, self.checks[field.name](value))
         self._check()
 
     def _check(self) -> None:
@@ -205,8 +203,8 @@ class Element:
     @override
     def __reduce__(self) -> tuple[object, ...]:
         # A MappingProxyType cannot be pickled: hand the constructor plain dictionaries.
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        plain = {key: dict(v) if isinstance(v, Mapping) else v for key, v in values}
+        values = ((name, getattr(self, name)) for name in self.checks)
+        plain = {name: dict(v) if isinstance(v, Mapping) else v for name, v in values}
         return partial(type(self), **plain), ()
 
     @classmethod
@@ -222,7 +220,7 @@ class Element:
             SpecError: Something in it is wrong; the path is relative to this document.
         """
         document = as_mapping(cls._expand(data))
-        known = {field.name for field in fields(cls)} | cls._shorthand
+        known = cls.checks.keys() | cls.shorthand
         for key in document:
             if key not in known:
                 raise unknown("key", key, known)
@@ -245,15 +243,14 @@ class Element:
             secrets: Whether to write private keys. Otherwise a `security` that holds one is left
                 out as a whole.
         """
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        written = {key: _plain(value, secrets=secrets) for key, value in values.items()}
+        written = {key: _plain(getattr(self, key), secrets=secrets) for key in self.checks}
         return {key: value for key, value in written.items() if value is not None}
 
 
 def _plain(value: object, *, secrets: bool) -> object:
     match value:
         case Element():
-            return value.to_dict(secrets=secrets)
+            return value.to_dict(secrets=secrets) or None  # a Security that is withheld
         case Mapping():
             return {key: _plain(item, secrets=secrets) for key, item in value.items()}
         case frozenset():

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from yarnhub.spec._reading import Element, checked, flag, matching, sequence
+from yarnhub.spec import _reading as read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # YARN reads an ACL as "user,user group,group": a blank or comma would change who is let in.
-_names = checked(sequence(matching(r"[^\s,]+", "one name without blanks and commas")))
+_names = read.sequence(read.matching(r"[^\s,]+", "one name without blanks and commas"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ACLs(Element):
+class ACLs(read.Element):
     """Who may see and change an application; `*` among the names is everybody.
 
     Attributes:
@@ -28,12 +28,21 @@ class ACLs(Element):
         ui_users: Users who may open the application's own web pages.
     """
 
-    enable: bool = field(default=False, metadata=checked(flag))
-    view_users: Sequence[str] = field(default=(), metadata=_names)
-    view_groups: Sequence[str] = field(default=(), metadata=_names)
-    modify_users: Sequence[str] = field(default=(), metadata=_names)
-    modify_groups: Sequence[str] = field(default=(), metadata=_names)
-    ui_users: Sequence[str] = field(default=(), metadata=_names)
+    enable: bool = False
+    view_users: Sequence[str] = ()
+    view_groups: Sequence[str] = ()
+    modify_users: Sequence[str] = ()
+    modify_groups: Sequence[str] = ()
+    ui_users: Sequence[str] = ()
+
+    checks: ClassVar[read.Checks] = {
+        "enable": read.flag,
+        "view_users": _names,
+        "view_groups": _names,
+        "modify_users": _names,
+        "modify_groups": _names,
+        "ui_users": _names,
+    }
 
     @property
     def view_acl(self) -> str:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 from yarnhub.base.errors import SpecError
-from yarnhub.spec._reading import (
-    INT64,
-    Element,
-    checked,
-    filled,
-    integer,
-    mapping,
-    member,
-    override,
-    text,
-    wrong,
-)
+from yarnhub.spec import _reading as read
 
 _ARCHIVES = (".zip", ".tar.gz", ".tgz")
 _RESERVED = (".skein", ".yarnhub")
@@ -44,7 +34,7 @@ class FileVisibility(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File(Element):
+class File(read.Element):
     """A file that YARN puts into a container. In a document its source alone will do.
 
     Attributes:
@@ -56,13 +46,19 @@ class File(Element):
             a file whose size or timestamp has changed since.
     """
 
-    source: str = field(metadata=checked(filled))
-    type: FileType = field(default=FileType.infer, metadata=checked(member(FileType)))
-    visibility: FileVisibility = field(
-        default=FileVisibility.APPLICATION, metadata=checked(member(FileVisibility))
-    )
-    size: int = field(default=0, metadata=checked(integer(0, INT64)))
-    timestamp: int = field(default=0, metadata=checked(integer(0, INT64)))
+    source: str
+    type: FileType = FileType.infer
+    visibility: FileVisibility = FileVisibility.APPLICATION
+    size: int = 0
+    timestamp: int = 0
+
+    checks: ClassVar[read.Checks] = {
+        "source": read.filled,
+        "type": read.member(FileType),
+        "visibility": read.member(FileVisibility),
+        "size": read.integer(0, read.INT64),
+        "timestamp": read.integer(0, read.INT64),
+    }
 
     @property
     def resolved_type(self) -> FileType:
@@ -71,33 +67,21 @@ class File(Element):
             return self.type
         return FileType.ARCHIVE if self.source.endswith(_ARCHIVES) else FileType.FILE
 
-    @property
-    def local_path(self) -> str | None:
-        """The path on this machine, or None if the source names another file system."""
-        scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(?=/)", self.source)
-        if scheme is None:
-            return self.source
-        if scheme[0].lower() != "file:":
-            return None
-        # file:/path or file://host/path; nothing after it is an escape or a fragment.
-        path = self.source[scheme.end() :]
-        return "/" + path[2:].partition("/")[2] if path.startswith("//") else path
-
-    @override
+    @read.override
     @classmethod
     def _expand(cls, data: object) -> object:
         return {"source": data} if isinstance(data, str) else data
 
 
 def _destination(value: object) -> str:
-    name = text(value).removeprefix("./")
+    name = read.text(value).removeprefix("./")
     if name.startswith(_RESERVED):
         raise SpecError("", f"names that begin with {' or '.join(_RESERVED)} are reserved")
     # The container's script finds it in its working folder: no folders, nothing to quote.
     if not re.fullmatch(r"[._]?[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-        raise wrong("a bare file name of letters, digits, '.', '_' and '-'", value)
+        raise read.wrong("a bare file name of letters, digits, '.', '_' and '-'", value)
     return name
 
 
-files = mapping(_destination, File.read)
+files = read.mapping(_destination, File.read)
 """The check of a mapping from destination names to files."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from yarnhub.base.units import MiB, VCores
-from yarnhub.spec._process import Process
-from yarnhub.spec._reading import checked, member, override, text
+from yarnhub.spec import _reading as read
 from yarnhub.spec.file import File
 from yarnhub.spec.resources import Resources
 from yarnhub.spec.security import Security
+from yarnhub.spec.service import Process
 
 
 class LogLevel(enum.Enum):
@@ -38,23 +39,17 @@ class Master(Process):
         security: What client and ApplicationMaster know each other by; None is the client's own.
     """
 
-    resources: Resources = field(
-        default=Resources(memory=MiB(512), vcores=VCores(1)), metadata=checked(Resources.read)
-    )
-    script: str = field(default="", metadata=checked(text))
-    log_level: LogLevel = field(default=LogLevel.INFO, metadata=checked(member(LogLevel)))
-    log_config: File | None = field(default=None, metadata=checked(File.read))
-    security: Security | None = field(default=None, metadata=checked(Security.read))
+    resources: Resources = field(default=Resources(memory=MiB(512), vcores=VCores(1)))
+    script: str = ""
+    log_level: LogLevel = LogLevel.INFO
+    log_config: File | None = None
+    security: Security | None = None
 
-    @override
-    def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
-        """Write the document that `from_dict` reads, defaults included.
-
-        Args:
-            secrets: Whether a private key is written. Otherwise a `security` that holds one is
-                left out as a whole: what is written can be read back.
-        """
-        document = Process.to_dict(self, secrets=secrets)
-        if self.security is not None and self.security.key_bytes is not None and not secrets:
-            del document["security"]
-        return document
+    checks: ClassVar[read.Checks] = {
+        **Process.checks,
+        "resources": Resources.read,
+        "script": read.text,
+        "log_level": read.member(LogLevel),
+        "log_config": File.read,
+        "security": Security.read,
+    }

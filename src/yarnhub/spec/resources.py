@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import SpecError
 from yarnhub.base.units import MiB, VCores, parse_memory
-from yarnhub.spec._reading import (
-    INT64,
-    Element,
-    as_mapping,
-    at,
-    checked,
-    integer,
-    mapping,
-    matching,
-    override,
-    unknown,
-    wrong,
-)
+from yarnhub.spec import _reading as read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,12 +16,12 @@ if TYPE_CHECKING:
 # ResourceUtils.java checks a name against namespace/name; without a '/' or '.' it would be
 # taken for a misspelt key here.
 _TYPE_NAME = r"(?=.*[./])([A-Za-z0-9.-]+/)?[A-Za-z0-9_][A-Za-z0-9_.-]*"
-_amount = integer(0, INT64)
+_amount = read.integer(0, read.INT64)
 
 
 def _memory(value: object) -> MiB:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise wrong("a quantity of memory", value)
+        raise read.wrong("a quantity of memory", value)
     try:
         memory = parse_memory(value)
     except ValueError as error:
@@ -44,7 +32,7 @@ def _memory(value: object) -> MiB:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resources(Element):
+class Resources(read.Element):
     """What a container asks of its node.
 
     Attributes:
@@ -56,16 +44,21 @@ class Resources(Element):
             are keys beside the others, told by the `/` or `.` in their names.
     """
 
-    memory: MiB = field(metadata=checked(_memory))
-    vcores: VCores = field(metadata=checked(integer(1)))
-    gpus: int = field(default=0, metadata=checked(_amount))
-    fpgas: int = field(default=0, metadata=checked(_amount))
-    custom: Mapping[str, int] = field(
-        default_factory=dict,
-        metadata=checked(mapping(matching(_TYPE_NAME, "the name of a resource type"), _amount)),
-    )
+    memory: MiB
+    vcores: VCores
+    gpus: int = 0
+    fpgas: int = 0
+    custom: Mapping[str, int] = field(default_factory=dict)
 
-    @override
+    checks: ClassVar[read.Checks] = {
+        "memory": _memory,
+        "vcores": read.integer(1),
+        "gpus": _amount,
+        "fpgas": _amount,
+        "custom": read.mapping(read.matching(_TYPE_NAME, "the name of a resource type"), _amount),
+    }
+
+    @read.override
     def _check(self) -> None:
         for key, name, amount in self._named():
             if amount and self.custom.get(name, amount) != amount:
@@ -83,21 +76,21 @@ class Resources(Element):
     def _named(self) -> tuple[tuple[str, str, int], ...]:
         return ("gpus", "yarn.io/gpu", self.gpus), ("fpgas", "yarn.io/fpga", self.fpgas)
 
-    @override
+    @read.override
     @classmethod
     def _expand(cls, data: object) -> object:
-        document = dict(as_mapping(data))
+        document = dict(read.as_mapping(data))
         if "custom" in document:
-            raise unknown("key", "custom", ("memory", "vcores", "gpus", "fpgas"))
+            raise read.unknown("key", "custom", ("memory", "vcores", "gpus", "fpgas"))
         custom = {key: document.pop(key) for key in [*document] if "/" in key or "." in key}
         for key, amount in custom.items():
-            with at(key):
+            with read.at(key):
                 _amount(amount)
         return {**document, "custom": custom}
 
-    @override
+    @read.override
     def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
         """Write the document that `from_dict` reads, defaults included."""
-        document = Element.to_dict(self, secrets=secrets)
+        document = read.Element.to_dict(self, secrets=secrets)
         del document["custom"]
         return {**document, **self.custom}

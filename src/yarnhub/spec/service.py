@@ -3,29 +3,67 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from yarnhub.spec._process import Process
-from yarnhub.spec._reading import (
-    checked,
-    distinct,
-    filled,
-    flag,
-    integer,
-    matching,
-    sequence,
-    text,
-)
+from yarnhub.base.errors import SpecError
+from yarnhub.spec import _reading as read
+from yarnhub.spec import file
+from yarnhub.spec.resources import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
 # A service's name becomes part of file names and of the script that launches its containers.
-service_name = matching(
+service_name = read.matching(
     r"[A-Za-z0-9][A-Za-z0-9._-]*",
     "a name of letters, digits, '.', '_' and '-' that begins with a letter or digit",
 )
+# YARN writes `export NAME="value"` into the script that launches the container.
+_variable = read.matching(r"[A-Za-z_][A-Za-z0-9_]*", "a name that a shell can export")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process(read.Element):
+    """A script in a container.
+
+    Attributes:
+        resources: What each container asks of its node.
+        script: Run by bash. A document may give `commands` in its place: a list of shell lines,
+            of which the first that fails ends the script.
+        files: What YARN puts into the container's folder, by destination name.
+        env: Environment variables.
+    """
+
+    resources: Resources
+    script: str
+    files: Mapping[str, file.File] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    checks: ClassVar[read.Checks] = {
+        "resources": Resources.read,
+        "script": read.filled,
+        "files": file.files,
+        "env": read.mapping(_variable, read.text),
+    }
+    shorthand: ClassVar[frozenset[str]] = frozenset({"commands"})
+
+    @read.override
+    @classmethod
+    def _expand(cls, data: object) -> object:
+        document = dict(read.as_mapping(data))
+        commands = document.pop("commands", None)
+        if commands is None:
+            return document
+        with read.at("commands"):
+            if document.get("script") is not None:
+                raise SpecError("", "give either `script` or `commands`, not both")
+            lines = read.sequence(read.filled)(commands)
+            if not lines:
+                raise SpecError("", "must hold at least one command")
+        # Not -u: the activate scripts of Python environments read variables that may be unset.
+        document["script"] = "\n".join(("set -e", *lines, ""))
+        return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +82,23 @@ class Service(Process):
         relax_locality: Whether other nodes will do when these are busy.
     """
 
-    instances: int = field(default=1, metadata=checked(integer(0)))
-    depends: AbstractSet[str] = field(default=frozenset(), metadata=checked(distinct(service_name)))
-    max_restarts: int = field(default=0, metadata=checked(integer(-1)))
-    allow_failures: bool = field(default=False, metadata=checked(flag))
-    node_label: str = field(default="", metadata=checked(text))
-    nodes: Sequence[str] = field(default=(), metadata=checked(sequence(filled)))
-    racks: Sequence[str] = field(default=(), metadata=checked(sequence(filled)))
-    relax_locality: bool = field(default=False, metadata=checked(flag))
+    instances: int = 1
+    depends: AbstractSet[str] = frozenset()
+    max_restarts: int = 0
+    allow_failures: bool = False
+    node_label: str = ""
+    nodes: Sequence[str] = ()
+    racks: Sequence[str] = ()
+    relax_locality: bool = False
+
+    checks: ClassVar[read.Checks] = {
+        **Process.checks,
+        "instances": read.integer(0),
+        "depends": read.distinct(service_name),
+        "max_restarts": read.integer(-1),
+        "allow_failures": read.flag,
+        "node_label": read.text,
+        "nodes": read.sequence(read.filled),
+        "racks": read.sequence(read.filled),
+        "relax_locality": read.flag,
+    }

@@ -1,0 +1,1 @@
+"""What a client does: read specifications, stage files, submit and follow applications."""

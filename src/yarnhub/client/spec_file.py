@@ -1,0 +1,173 @@
+"""Application specifications in YAML and JSON files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import yaml
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from yarnhub.base.errors import SpecError
+from yarnhub.spec import ApplicationSpec, File
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yaml.nodes import Node
+
+    _Loader = yaml.SafeLoader
+else:
+    # LibYAML's parser is many times as fast; wheels of PyYAML may come without it.
+    _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+T = TypeVar("T")
+
+
+def read_spec_file(path: str | Path) -> ApplicationSpec:
+    """Read a specification; its format is told by the suffix: .yaml, .yml or .json.
+
+    Relative sources of files are taken to be relative to the specification's folder.
+
+    Raises:
+        SpecError: It is not a valid specification, or names a local file that does not exist.
+        OSError: It cannot be read.
+    """
+    path = Path(path)
+    return resolve_sources(ApplicationSpec.from_dict(_read(path)), path.absolute().parent)
+
+
+def resolve_sources(spec: ApplicationSpec, folder: Path) -> ApplicationSpec:
+    """Turn sources without a scheme into file:// URLs, those that are relative against `folder`.
+
+    Raises:
+        SpecError: A local file does not exist.
+    """
+
+    def resolved(key: str, file: File) -> File:
+        path = local_path(file, folder)
+        if path is None:
+            return file
+        if not path.exists():
+            raise SpecError(f"{key}.source", f"file '{path}' does not exist")
+        return replace(file, source=f"file://{path}")
+
+    return map_files(spec, resolved)
+
+
+def local_path(file: File, folder: Path) -> Path | None:
+    """Find a file on this machine; None if its source names another file system.
+
+    What follows `file://` is the path as it is, without %-escapes.
+    """
+    url = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*):(?://[^/]*)?(/.*)", file.source, re.DOTALL)
+    if url is None:
+        return folder / file.source
+    return Path(url[2]) if url[1].lower() == "file" else None
+
+
+def map_files(part: T, change: Callable[[str, File], File], key: str = "") -> T:
+    """Replace every file in a specification or a part of one.
+
+    Args:
+        part: The specification, or what it holds under `key`.
+        change: Makes the new file from the key path and the old one.
+        key: The key path of `part`.
+    """
+
+    def inside(name: str, item: object) -> object:
+        return map_files(item, change, f"{key}.{name}" if key else name)
+
+    changed: object = part
+    if isinstance(part, File):
+        changed = change(key, part)
+    elif isinstance(part, Mapping):
+        changed = {name: inside(name, item) for name, item in part.items()}
+    elif is_dataclass(part) and not isinstance(part, type):
+        names = [field.name for field in fields(part)]
+        changed = replace(part, **{name: inside(name, getattr(part, name)) for name in names})
+    return changed  # type: ignore[return-value]  # each branch keeps the type
+
+
+def _read(path: Path) -> object:
+    match path.suffix.lower():
+        case ".yaml" | ".yml":
+            parse = _parse_yaml
+        case ".json":
+            parse = _parse_json
+        case other:
+            raise SpecError("", f"the suffix {other!r} names no format: use .yaml, .yml or .json")
+    try:
+        return parse(path.read_text("utf-8-sig"))
+    except SpecError:
+        raise
+    except UnicodeDecodeError as error:
+        raise SpecError("", f"is not UTF-8: {error.reason} at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise SpecError("", f"{_place(error.lineno, error.colno)}: {error.msg}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{_place(mark.line + 1, mark.column + 1)}: " if mark else ""
+        raise SpecError("", f"{where}{error.problem or error.context}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        # A character that YAML forbids; something like a date that is none.
+        raise SpecError("", " ".join(str(error).split())) from error
+
+
+def _place(line: int, column: int) -> str:
+    return f"line {line}, column {column}"
+
+
+def _parse_yaml(text: str) -> object:
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _refuse_repeated_keys(root, set())
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _refuse_repeated_keys(node: Node, seen: set[int]) -> None:
+    """Raise SpecError for a key given twice, which YAML forbids and PyYAML lets pass.
+
+    Not while mappings are constructed: by then merge keys have added to them.
+    """
+    if id(node) in seen:  # an alias
+        return
+    seen.add(id(node))
+    if isinstance(node, SequenceNode):
+        for item in node.value:
+            _refuse_repeated_keys(item, seen)
+    elif isinstance(node, MappingNode):
+        lines: dict[str, int] = {}
+        for key, item in node.value:
+            if isinstance(key, ScalarNode):
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    first = lines[key.value]
+                    raise SpecError(
+                        "",
+                        f"line {line}: the key {key.value!r} is given twice, first on line {first}",
+                    )
+                lines[key.value] = line
+            _refuse_repeated_keys(item, seen)
+
+
+def _parse_json(text: str) -> object:
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    unique: dict[str, object] = {}
+    for key, value in pairs:
+        if key in unique:
+            raise SpecError("", f"the key {key!r} is given twice")
+        unique[key] = value
+    return unique
