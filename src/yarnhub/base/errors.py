@@ -15,6 +15,7 @@
     |   |-- AttemptNotFoundError     YARN does not know this attempt any more: its AM must stop
     |   |-- InvalidRequestError      the request can never be granted as it is
     |   |-- NotRegisteredError       the ResourceManager was restarted: register again
+    |   |-- ServerBusyError          the peer asks for the same again, later
     |   `-- StandbyError             this one of the pair is not active: ask the other
     |-- ApplicationFailedError       the application ended before it got where it was awaited
     `-- ControlError                 an ApplicationMaster refused a request
@@ -75,15 +76,15 @@ class ConnectionLostError(YarnhubError, ConnectionError):
     def __init__(self, message: str, outcome: Outcome) -> None:
         super().__init__(message)
         self.outcome = outcome
-
-    @property
-    def retriable(self) -> bool:  # type: ignore[override]  # depends on the instance here
-        """Whether the request certainly was not carried out."""
-        return self.outcome is Outcome.NOT_SENT
+        self.retriable = outcome is Outcome.NOT_SENT
 
 
 class DeadlineExceededError(YarnhubError, TimeoutError):
-    """No answer came in time. The request may or may not have been carried out."""
+    """No answer came in time; `outcome` says what is known of the request."""
+
+    def __init__(self, message: str, outcome: Outcome = Outcome.UNKNOWN) -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 class AuthenticationError(YarnhubError):
@@ -106,9 +107,18 @@ class RemoteError(YarnhubError):
         message: Its message, without the Java stack.
         method: The RPC that was answered; empty while connecting.
         address: `host:port` of the peer.
+        details: All that the peer said, the Java stack included.
     """
 
-    def __init__(self, java_class: str, message: str, *, method: str = "", address: str = "") -> None:
+    def __init__(
+        self,
+        java_class: str,
+        message: str,
+        *,
+        method: str = "",
+        address: str = "",
+        details: str = "",
+    ) -> None:
         name = java_class.rpartition(".")[2]
         at = f" ({method or 'connecting'} at {address})" if address else ""
         super().__init__(f"{message or name}{at}")
@@ -116,6 +126,7 @@ class RemoteError(YarnhubError):
         self.message = message
         self.method = method
         self.address = address
+        self.details = details
 
 
 class AccessDeniedError(RemoteError):
@@ -136,6 +147,12 @@ class InvalidRequestError(RemoteError):
 
 class NotRegisteredError(RemoteError):
     """The ResourceManager was restarted since this AM registered: register again."""
+
+
+class ServerBusyError(RemoteError):
+    """The peer cannot serve the call now and asks to be called again."""
+
+    retriable = True
 
 
 class StandbyError(RemoteError):

@@ -129,7 +129,9 @@ UINT64 = Scalar("uint64", _VARINT, varint, int)
 SINT32 = Scalar("sint32", _VARINT, _write_zigzag, _read_zigzag)
 BOOL = Scalar("bool", _VARINT, lambda value: _ONE_BYTE[bool(value)], bool)
 FLOAT = Scalar("float", _FIXED32, struct.Struct("<f").pack, lambda raw: struct.unpack("<f", raw)[0])
-DOUBLE = Scalar("double", _FIXED64, struct.Struct("<d").pack, lambda raw: struct.unpack("<d", raw)[0])
+DOUBLE = Scalar(
+    "double", _FIXED64, struct.Struct("<d").pack, lambda raw: struct.unpack("<d", raw)[0]
+)
 STRING = Scalar("string", _BYTES, _write_string, _read_string)
 BYTES = Scalar("bytes", _BYTES, _write_bytes, bytes)
 
@@ -150,18 +152,18 @@ class FieldInfo(NamedTuple):
     """Set for a map: the kind of field 1 of its entries; `kind` is then that of field 2."""
 
 
-def proto(number: int, kind: Kind, default: object = dataclasses.MISSING) -> Any:  # noqa: ANN401
+def proto(number: int, kind: Kind, default: object = dataclasses.MISSING) -> Any:
     """Declare a field: required without a default, else left out while it equals the default."""
     # Any, as dataclasses.field is: what stands behind `=` is never the field's value.
     return dataclasses.field(default=default, metadata={"proto": FieldInfo(number, kind)})
 
 
-def repeated(number: int, kind: Kind) -> Any:  # noqa: ANN401
+def repeated(number: int, kind: Kind) -> Any:
     """Declare a repeated field, a tuple in Python."""
     return dataclasses.field(default=(), metadata={"proto": FieldInfo(number, kind)})
 
 
-def mapping(number: int, key: Kind, value: Kind) -> Any:  # noqa: ANN401
+def mapping(number: int, key: Kind, value: Kind) -> Any:
     """Declare a map: a repeated message of key (field 1) and value (field 2), a dict in Python."""
     info = FieldInfo(number, value, key)
     return dataclasses.field(default_factory=dict, metadata={"proto": info})

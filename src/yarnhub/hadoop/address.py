@@ -1,0 +1,38 @@
+"""Host and port of a daemon."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from yarnhub.hadoop.override import override
+
+
+class Address(NamedTuple):
+    """Where a daemon listens."""
+
+    host: str
+    port: int
+
+    @override
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str, default_port: int | None = None) -> Address:
+        """Read `host:port`, `host` or `[v6]:port`; a `scheme://` in front is passed over.
+
+        Raises:
+            ValueError: No host, or no port and no default, or the port is not one.
+        """
+        rest = text.strip().partition("://")[2] or text.strip()
+        if rest.startswith("["):
+            host, _, rest = rest[1:].partition("]")
+            port = rest.removeprefix(":")
+        elif rest.count(":") > 1:
+            host, port = rest, ""
+        else:
+            host, _, port = rest.partition(":")
+        number = int(port) if port else default_port
+        if not host or number is None or not 0 <= number < 65536:
+            raise ValueError(f"{text!r} is not host:port")
+        return cls(host, number)

@@ -1,0 +1,1 @@
+"""Hadoop RPC over asyncio: connections, calls, failover."""

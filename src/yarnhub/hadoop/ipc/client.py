@@ -1,0 +1,243 @@
+"""Calls to one protocol of one daemon, or of a pair of which one is active."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from yarnhub.base.errors import (
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    LocalProtocolError,
+    Outcome,
+    RemoteProtocolError,
+    StandbyError,
+    YarnhubError,
+)
+from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.codec import decode, encode
+from yarnhub.hadoop.ipc.connection import RpcConnection
+from yarnhub.hadoop.ipc.login import make_login
+from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.wire.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.hadoop.security.users import User
+    from yarnhub.hadoop.wire.method import Method, Protocol
+
+__all__ = ["Address", "RpcClient", "RpcOptions"]
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+_CALL_IDS = 1 << 31
+
+
+@dataclass(slots=True)
+class _Request:
+    """One call through all its repetitions: its id never changes."""
+
+    call_id: int
+    name: str
+    idempotent: bool
+    body: bytes
+    retry_count: int = 0
+    sent_on: RpcConnection | None = None
+    sent_at: float = 0.0
+
+
+class RpcClient:
+    """Calls the methods of one protocol as one user; an async context manager.
+
+    Any number of calls may be under way at once; they share one connection, which is opened by
+    the first call and opened again after it was lost or closed for being idle. Of several
+    addresses the one that answered last is asked first.
+
+    Args:
+        addresses: Where the daemon listens, or each of a pair.
+        protocol: What it serves there.
+        user: Who calls.
+        options: Limits and demands.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        protocol: Protocol,
+        user: User,
+        *,
+        options: RpcOptions | None = None,
+    ) -> None:
+        if not addresses:
+            raise LocalProtocolError(f"no address to call {protocol.name} at")
+        self._addresses = tuple(addresses)
+        self._protocol = protocol
+        self._user = user
+        self._options = options or RpcOptions()
+        self._client_id = uuid.uuid4().bytes
+        self._next_id = 0
+        self._active = 0
+        self._connection: RpcConnection | None = None
+        self._opening: asyncio.Future[None] | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def address(self) -> Address:
+        """The address that is asked next: the active one, as far as is known."""
+        return self._addresses[self._active]
+
+    async def aclose(self) -> None:
+        """Close the connection. Calls under way end with a `ConnectionLostError`."""
+        self._closed = True
+        if self._connection is not None:
+            await self._connection.aclose()
+
+    async def call(self, method: Method[Q, R], request: Q, *, deadline: float | None = None) -> R:
+        """Call a method.
+
+        A call that was certainly not carried out is repeated, and any call of an idempotent
+        method, under the id it had: a server that remembers it answers as it did. Cancelling
+        leaves the connection and the other calls as they are; the server may still carry the
+        call out.
+
+        Args:
+            method: What to call.
+            request: Its parameter.
+            deadline: Seconds from now for all of it; None takes `options.call_timeout`.
+
+        Raises:
+            DeadlineExceededError: No answer in time.
+            ConnectError: No address answered. Nothing was sent.
+            ConnectionLostError: The connection ended; `outcome` says what is known.
+            AuthenticationError: One side did not accept the other.
+            RemoteError: The server answered with an exception.
+            RemoteProtocolError: The answer could not be read.
+        """
+        self._next_id = (self._next_id + 1) % _CALL_IDS
+        state = _Request(self._next_id, method.name, method.idempotent, encode(request))
+        seconds = self._options.call_timeout if deadline is None else deadline
+        scope = asyncio.timeout(seconds)
+        try:
+            async with scope:
+                body = await self._call(state)
+        except TimeoutError as error:
+            if not scope.expired() or isinstance(error, YarnhubError):
+                raise
+            raise self._expired(state, seconds) from error
+        try:
+            return decode(method.response, body)
+        except RemoteProtocolError as error:
+            raise RemoteProtocolError(
+                f"{method.name} at {self.address}: the answer cannot be read: {error}"
+            ) from error
+
+    async def _call(self, request: _Request) -> bytes:
+        while True:
+            try:
+                return await self._call_once(request)
+            except YarnhubError as error:
+                if not self._may_repeat(request, error):
+                    raise
+            await asyncio.sleep(self._pause(request.retry_count))
+            request.retry_count += 1
+
+    async def _call_once(self, request: _Request) -> bytes:
+        connection = await self._connected()
+        try:
+            request.sent_on, request.sent_at = connection, asyncio.get_running_loop().time()
+            return await connection.call(
+                request.call_id, request.name, request.body, retry_count=request.retry_count
+            )
+        except StandbyError:
+            self._turn_from(connection)
+            raise
+
+    def _may_repeat(self, request: _Request, error: YarnhubError) -> bool:
+        if request.retry_count + 1 >= self._options.retry.attempts or self._closed:
+            return False
+        unknown = isinstance(error, ConnectionLostError) and error.outcome is Outcome.UNKNOWN
+        return error.retriable or (unknown and request.idempotent)
+
+    def _pause(self, repetition: int) -> float:
+        # The other one of a pair is asked at once; only a full round is followed by a pause.
+        rounds, position = divmod(repetition + 1, len(self._addresses))
+        if position:
+            return 0.0
+        return self._options.retry.delay(rounds - 1, random.random())  # noqa: S311  # jitter
+
+    async def _connected(self) -> RpcConnection:
+        """The open connection, or a new one; all who wait for it share one attempt."""
+        while True:
+            if self._closed:
+                raise LocalProtocolError(f"the client of {self._protocol.name} is closed")
+            if self._connection is not None and self._connection.usable:
+                return self._connection
+            if self._opening is None:
+                return await self._open()
+            await asyncio.shield(self._opening)
+
+    async def _open(self) -> RpcConnection:
+        opening = self._opening = asyncio.get_running_loop().create_future()
+        address = self.address
+        try:
+            machine = Connection(
+                self._protocol,
+                make_login(self._user, address, self._options),
+                client_id=self._client_id,
+                max_response=self._options.max_response,
+            )
+            connection = await RpcConnection.open(machine, address, self._options)
+        except YarnhubError as error:
+            if isinstance(error, ConnectError):
+                self._active = (self._active + 1) % len(self._addresses)
+            opening.set_exception(error)
+            opening.exception()  # retrieved: there may be no other waiter
+            raise
+        finally:
+            self._opening = None
+            if not opening.done():
+                opening.set_result(None)  # cancelled, or done: those who wait look again
+        if self._closed:
+            await connection.aclose()
+            raise LocalProtocolError(f"the client of {self._protocol.name} is closed")
+        self._connection = connection
+        return connection
+
+    def _turn_from(self, connection: RpcConnection) -> None:
+        """Ask the next address from now on, unless somebody has turned already."""
+        if self._connection is connection:
+            self._connection = None
+            self._active = (self._active + 1) % len(self._addresses)
+            connection.abort()
+
+    def _expired(self, request: _Request, seconds: float) -> DeadlineExceededError:
+        connection = request.sent_on
+        where = f"{request.name} at {self.address}"
+        if connection is None:
+            return DeadlineExceededError(
+                f"{where}: no connection within {seconds:g} s", Outcome.NOT_SENT
+            )
+        if not connection.pending and connection.heard < request.sent_at:
+            # Not a byte since the call: the server hangs or is gone, and the next call would hang
+            # on the same connection.
+            self._turn_from(connection)
+        return DeadlineExceededError(f"{where}: no answer within {seconds:g} s")

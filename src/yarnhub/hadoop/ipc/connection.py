@@ -1,0 +1,310 @@
+"""One connection over asyncio: bytes between a socket and the state machine, calls as futures.
+
+There is no task here: the event loop calls when bytes come, and whoever wants the connection
+opens it in its own call. So there is nothing that could be left running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, assert_never
+
+from yarnhub.base.errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectionLostError,
+    Outcome,
+    RemoteProtocolError,
+)
+from yarnhub.hadoop.ipc.translation import translate
+from yarnhub.hadoop.override import override
+from yarnhub.hadoop.wire.connection import (
+    Answer,
+    Broken,
+    Connection,
+    Failed,
+    Fatal,
+    Ready,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yarnhub.base.errors import YarnhubError
+    from yarnhub.hadoop.address import Address
+    from yarnhub.hadoop.ipc.options import RpcOptions
+    from yarnhub.hadoop.wire.connection import Event
+
+_DRAIN_LIMIT = 1 << 20
+"""Bytes that are still read from a socket that refused a write: the server's last word."""
+
+
+class _Call(NamedTuple):
+    method: str
+    future: asyncio.Future[bytes]
+
+
+class RpcConnection(asyncio.Protocol):
+    """An open connection. Made by `open`; ended by the server, by `abort` or by being idle."""
+
+    def __init__(self, machine: Connection, address: Address, options: RpcOptions) -> None:
+        self.address = address
+        self._machine = machine
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._calls: dict[int, _Call] = {}
+        self._progress: asyncio.Future[Step | None] = self._loop.create_future()
+        self._writable: asyncio.Future[None] | None = None
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._reason: Callable[[int, str], YarnhubError] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._used = self._loop.time()
+        self._pinged = self._used
+        self.heard = self._used
+
+    @classmethod
+    async def open(
+        cls, machine: Connection, address: Address, options: RpcOptions
+    ) -> RpcConnection:
+        """Connect and authenticate. Cancelled, it leaves no connection behind.
+
+        Raises:
+            ConnectError: Nobody answers at the address, or not in time.
+            AuthenticationError: One side did not accept the other.
+            RemoteError: The server refused the connection.
+            RemoteProtocolError: It is not a Hadoop RPC server.
+        """
+        loop = asyncio.get_running_loop()
+        connection: RpcConnection | None = None
+        try:
+            async with asyncio.timeout(options.connect_timeout):
+                _, connection = await loop.create_connection(
+                    lambda: cls(machine, address, options), address.host, address.port
+                )
+                await connection.authenticate()
+        except TimeoutError as error:
+            stage = "connect to" if connection is None else "authenticate at"
+            raise ConnectError(
+                f"could not {stage} {address} within {options.connect_timeout:g} s"
+            ) from error
+        except OSError as error:
+            if isinstance(error, ConnectError | ConnectionLostError):
+                raise
+            raise ConnectError(f"cannot connect to {address}: {_plain(error)}") from error
+        finally:
+            if connection is not None and not machine.ready:
+                connection.abort()
+        return connection
+
+    async def authenticate(self) -> None:
+        """Go through the handshake; `open` does it."""
+        while not self._machine.ready:
+            step = await self._progress
+            if step is None:
+                return
+            self._progress = self._loop.create_future()
+            token = await asyncio.to_thread(step.mechanism.step, step.challenge)
+            if self._reason is not None:
+                raise self._reason(-1, "")
+            self._machine.respond(token)
+            self._flush()
+
+    @property
+    def usable(self) -> bool:
+        """Whether a call may be sent on it."""
+        return self._reason is None and self._machine.ready
+
+    @property
+    def pending(self) -> int:
+        """How many calls wait for their answer."""
+        return len(self._calls)
+
+    async def call(self, call_id: int, method: str, body: bytes, *, retry_count: int) -> bytes:
+        """Send a call and wait for its answer.
+
+        Cancelled, it leaves the connection usable; the late answer is dropped.
+        """
+        while self._writable is not None:
+            await asyncio.shield(self._writable)
+        if self._reason is not None:
+            raise ConnectionLostError(
+                f"{method} at {self.address}: the connection had just ended", Outcome.NOT_SENT
+            ) from self._reason(call_id, method)
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        self._machine.call(call_id, method, body, retry_count=retry_count)
+        self._calls[call_id] = _Call(method, future)
+        try:
+            self._flush()
+            return await future
+        finally:
+            self._calls.pop(call_id, None)
+            self._used = self._loop.time()
+
+    def abort(self) -> None:
+        """Close the connection now; what waits on it ends with a `ConnectionLostError`."""
+        self._end(self._lost("it was closed here"))
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def aclose(self) -> None:
+        """Close the connection and wait until its socket is gone."""
+        self.abort()
+        if self._transport is not None:
+            await asyncio.shield(self._ended)
+
+    # -- called by the event loop
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send what begins every connection."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._flush()
+        self._watch()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        """Hand what came to the state machine."""
+        self.heard = self._loop.time()
+        for event in self._machine.receive(data):
+            self._handle(event)
+        self._flush()
+
+    @override
+    def pause_writing(self) -> None:
+        """Hold new calls back: the server does not read as fast as we write."""
+        self._writable = self._loop.create_future()
+
+    @override
+    def resume_writing(self) -> None:
+        """Let them go on."""
+        if self._writable is not None:
+            self._writable.set_result(None)
+            self._writable = None
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what still waits."""
+        if exc is not None and self._reason is None:
+            self._drain()
+        self._end(self._lost(_plain(exc) if exc is not None else "the server closed it"))
+        self.resume_writing()
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    # -- inside
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Answer(call_id, body):
+                call = self._calls.get(call_id)
+                if call is not None and not call.future.done():
+                    call.future.set_result(body)
+            case Failed(call_id, java_class, message):
+                call = self._calls.get(call_id)
+                if call is not None and not call.future.done():
+                    error = translate(
+                        java_class, message, method=call.method, address=str(self.address)
+                    )
+                    call.future.set_exception(error)
+            case Step():
+                self._progress.set_result(event)
+            case Ready():
+                if not self._progress.done():
+                    self._progress.set_result(None)
+            case Fatal():
+                self._end(self._refused(event))
+            case Broken(error):
+                self._end(self._broken(error))
+            case _:
+                assert_never(event)
+
+    def _flush(self) -> None:
+        data = self._machine.take()
+        if data and self._transport is not None:
+            self._transport.write(data)
+
+    def _end(self, reason: Callable[[int, str], YarnhubError]) -> None:
+        """Give every waiter its own error; the first reason stays."""
+        if self._reason is not None:
+            return
+        self._reason = reason
+        self._machine.close()
+        if not self._progress.done():
+            self._progress.set_exception(reason(-1, ""))
+            self._progress.exception()  # retrieved: there may be no waiter
+        for call_id, call in self._calls.items():
+            if not call.future.done():
+                call.future.set_exception(reason(call_id, call.method))
+        if self._transport is not None:
+            self._transport.close()
+
+    def _lost(self, why: str) -> Callable[[int, str], YarnhubError]:
+        def make(_: int, method: str) -> YarnhubError:
+            outcome = Outcome.UNKNOWN if method else Outcome.NOT_SENT
+            what = f"{method} at {self.address}" if method else f"connecting to {self.address}"
+            return ConnectionLostError(f"{what}: the connection was lost: {why}", outcome)
+
+        return make
+
+    def _refused(self, fatal: Fatal) -> Callable[[int, str], YarnhubError]:
+        def make(call_id: int, method: str) -> YarnhubError:
+            address = str(self.address)
+            error = translate(fatal.java_class, fatal.message, method=method, address=address)
+            if fatal.call_id in (call_id, -1) or fatal.call_id < 0:
+                return error
+            lost = self._lost(f"the server ended it: {error}")(call_id, method)
+            lost.__cause__ = error
+            return lost
+
+        return make
+
+    def _broken(self, cause: YarnhubError) -> Callable[[int, str], YarnhubError]:
+        kind = (
+            AuthenticationError if isinstance(cause, AuthenticationError) else RemoteProtocolError
+        )
+
+        def make(_: int, method: str) -> YarnhubError:
+            what = f"{method} at {self.address}" if method else str(self.address)
+            error = kind(f"{what}: {cause}")
+            error.__cause__ = cause
+            return error
+
+        return make
+
+    def _drain(self) -> None:
+        """Read what the peer said before a write failed: the reason is there, not in EPIPE."""
+        assert self._transport is not None
+        handle = self._transport.get_extra_info("socket")
+        # The transport closes its socket behind this call; a copy can still be read from.
+        with suppress(OSError), socket.fromfd(handle.fileno(), handle.family, handle.type) as copy:
+            copy.settimeout(0)
+            left = _DRAIN_LIMIT
+            while left > 0 and (data := copy.recv(65536)):
+                left -= len(data)
+                for event in self._machine.receive(data):
+                    self._handle(event)
+
+    def _watch(self) -> None:
+        """Ping while an answer is owed, close when nobody has called for long."""
+        now = self._loop.time()
+        if self._calls:
+            if now - max(self._used, self._pinged) >= self._options.ping_interval and self.usable:
+                self._pinged = now
+                self._machine.ping()
+                self._flush()
+        elif self.usable and now - self._used >= self._options.idle_timeout:
+            self.abort()
+            return
+        pause = min(self._options.ping_interval, self._options.idle_timeout) / 2
+        self._timer = self._loop.call_later(pause, self._watch)
+
+
+def _plain(error: BaseException) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or repr(error)

@@ -1,0 +1,46 @@
+"""What a user can prove to one server."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
+from yarnhub.hadoop.wire.headers import UserInformation
+from yarnhub.hadoop.wire.protection import Protection
+from yarnhub.hadoop.wire.sasl import KerberosLogin, Login
+
+if TYPE_CHECKING:
+    from yarnhub.hadoop.address import Address
+    from yarnhub.hadoop.ipc.options import RpcOptions
+    from yarnhub.hadoop.security.users import User
+
+
+def make_login(user: User, address: Address, options: RpcOptions) -> Login:
+    """The means of `user` at the server at `address`, for one connection.
+
+    Raises:
+        ConfigurationError: A Kerberos user, and nobody said whom to trust.
+    """
+    minimum = options.minimum_protection
+    match user:
+        case SimpleUser(name, real):
+            return Login(simple=UserInformation(effective_user=name, real_user=real))
+        case TokenUser(token):
+            return Login(token=token, minimum=minimum, cnonce=secrets.token_urlsafe(24))
+        case KerberosUser(credential, name):
+            if options.server_principal is None:
+                raise ConfigurationError(
+                    f"no Kerberos principal is configured for the server at {address}: "
+                    "set it, for the ResourceManager with yarn.resourcemanager.principal"
+                )
+            server = options.server_principal.replace("_HOST", address.host.lower())
+            simple = None
+            if options.fallback_to_simple and minimum is Protection.AUTHENTICATION:
+                owner = credential.principal
+                simple = UserInformation(
+                    effective_user=name or owner, real_user=owner if name else None
+                )
+            kerberos = KerberosLogin(credential.open, server, name)
+            return Login(simple=simple, kerberos=kerberos, minimum=minimum)

@@ -1,0 +1,37 @@
+"""How a client connects and waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from yarnhub.base.retry import RetryPolicy
+from yarnhub.hadoop.wire.protection import Protection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpcOptions:
+    """Limits, waits and demands of a client. Times are in seconds."""
+
+    connect_timeout: float = 20.0
+    """For the connection with its authentication (`ipc.client.connect.timeout`)."""
+    call_timeout: float = 60.0
+    """For a call with all its repetitions, where the caller names no deadline. As long as
+    `ipc.ping.interval`, by which Hadoop's own client notices that a server hangs."""
+    max_response: int = 128 * 1024 * 1024
+    """Bytes in one answer (`ipc.maximum.response.length`)."""
+    ping_interval: float = 60.0
+    """How often a server hears from us while it owes an answer (`ipc.ping.interval`)."""
+    idle_timeout: float = 60.0
+    """After this long without a call the connection is closed. Hadoop's client waits 10 s
+    (`ipc.client.connection.maxidletime`); we wait longer, since a new connection costs a login."""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    """How a call is repeated that was certainly not carried out, or that is idempotent."""
+    server_principal: str | None = None
+    """The Kerberos principal that the server must have, such as `rm/_HOST@EXAMPLE.COM`, or a
+    pattern such as `rm/*@EXAMPLE.COM`. No ticket is shown to any other."""
+    minimum_protection: Protection = Protection.AUTHENTICATION
+    """The least that is accepted behind an authentication (`hadoop.rpc.protection`). Does not
+    apply to a `SimpleUser`, who proves nothing."""
+    fallback_to_simple: bool = False
+    """Whether a Kerberos user may go on unproven where the server asks for no proof
+    (`ipc.client.fallback-to-simple-auth-allowed`)."""

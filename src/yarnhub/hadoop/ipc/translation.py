@@ -1,0 +1,70 @@
+"""From Java exceptions to the tree of errors, in one place."""
+
+from __future__ import annotations
+
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    ApplicationNotFoundError,
+    AttemptNotFoundError,
+    AuthenticationError,
+    NotRegisteredError,
+    RemoteError,
+    ServerBusyError,
+    StandbyError,
+    YarnhubError,
+)
+
+_CLASSES: dict[str, type[RemoteError]] = {
+    "AccessControlException": AccessDeniedError,
+    "AuthorizationException": AccessDeniedError,
+    "ApplicationNotFoundException": ApplicationNotFoundError,
+    "ApplicationAttemptNotFoundException": AttemptNotFoundError,
+    "ApplicationMasterNotRegisteredException": NotRegisteredError,
+    "StandbyException": StandbyError,
+    "RetriableException": ServerBusyError,
+}
+"""By simple name: the same class moved between packages from Hadoop 2 to 3."""
+
+_ADVICE = {
+    "is not allowed to impersonate": (
+        "the cluster's core-site.xml must allow it with hadoop.proxyuser.*.hosts and "
+        "hadoop.proxyuser.*.users or .groups"
+    ),
+    "SIMPLE authentication is not enabled": (
+        "this cluster wants Kerberos: set hadoop.security.authentication to kerberos and run kinit"
+    ),
+    "Request is a replay": "several connections of one principal began at once",
+    "Clock skew": "the clocks of this host and the server differ by more than 5 minutes",
+}
+
+
+def translate(java_class: str, text: str, *, method: str = "", address: str = "") -> YarnhubError:
+    """The error for a Java exception.
+
+    Args:
+        java_class: Its full name.
+        text: Its message, with the Java stack below it as Hadoop sends it.
+        method: The call that it answers; empty for the connection itself.
+        address: Whose answer it is.
+    """
+    message = text.partition("\n")[0].strip()
+    name = java_class.rpartition(".")[2].rpartition("$")[2]
+    # "class.Name: message" is how a wrapped exception prints itself.
+    message = message.removeprefix(f"{java_class}: ")
+    for sign, advice in _ADVICE.items():
+        if sign in message:
+            message = f"{message}: {advice}"
+    if _is_authentication(name, message):
+        error = AuthenticationError(f"{address} refused us: {message or name}")
+        # A server that took two honest connections for a replay will not do so again.
+        error.retriable = "Request is a replay" in message
+        return error
+    found = _CLASSES.get(name, RemoteError)
+    return found(java_class, message, method=method, address=address, details=text)
+
+
+def _is_authentication(name: str, message: str) -> bool:
+    if name in {"InvalidToken", "SaslException", "SASLException"}:
+        return True
+    signs = ("SIMPLE authentication is not enabled", "Client cannot authenticate", "GSS initiate")
+    return name == "AccessControlException" and any(sign in message for sign in signs)

@@ -1,0 +1,1 @@
+"""Who a connection acts for: users and Kerberos credentials."""

@@ -1,0 +1,1 @@
+"""Hadoop RPC as bytes and events: no input or output, no clock, no randomness."""

@@ -1,0 +1,402 @@
+"""One Hadoop RPC connection as a state machine: bytes in, events out, bytes to send.
+
+    hrpc | 09 | 00 | auth        09: version, 00: service class; auth: 00 none, DF negotiation
+
+and then frames both ways. A client that names its user only sends the connection context at
+once; any other asks what the server wants, proves it, and sends the context after that.
+
+            .---------- challenge ----------.
+            v                               |
+    NEGOTIATING -- offer --> STEPPING -- stepped --> AUTHENTICATING
+                                |                       |   success
+                        nothing to prove                v
+                                '--------------> READY or PROTECTED (a layer was agreed on)
+
+Any state ends in CLOSED, by a fatal answer or a fault of the peer. The caller feeds what it reads
+into `receive`, carries out `Step` events and hands the result to `respond`, and sends what `take`
+gives after each call of a method. Events are the same however the stream is cut into pieces.
+
+Source: org.apache.hadoop.ipc.Client and Server; RpcHeader.proto (Hadoop 3.4).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import LocalProtocolError, RemoteProtocolError, YarnhubError
+from yarnhub.hadoop.codec import delimited, encode, read_delimited, read_varint
+from yarnhub.hadoop.wire.framing import FrameReader, frame
+from yarnhub.hadoop.wire.headers import (
+    CALL_ID_CONTEXT,
+    CALL_ID_PING,
+    CALL_ID_SASL,
+    NO_RETRY_COUNT,
+    IpcConnectionContext,
+    RequestHeader,
+    RpcKind,
+    RpcOperation,
+    RpcRequestHeader,
+    RpcResponseHeader,
+    RpcStatus,
+    SaslMessage,
+    SaslState,
+    UserInformation,
+)
+from yarnhub.hadoop.wire.sasl import choose
+
+if TYPE_CHECKING:
+    from yarnhub.hadoop.wire.headers import SaslAuth
+    from yarnhub.hadoop.wire.method import Protocol
+    from yarnhub.hadoop.wire.protection import Layer
+    from yarnhub.hadoop.wire.sasl import Choice, Login, Mechanism
+
+_PREAMBLE = b"hrpc\x09\x00"
+_AUTH_NONE, _AUTH_SASL = b"\x00", b"\xdf"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Calls may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Give `mechanism.step(challenge)`, which may take its time, to `Connection.respond`."""
+
+    mechanism: Mechanism
+    challenge: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A call was carried out."""
+
+    call_id: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A call was answered by a Java exception; the connection goes on."""
+
+    call_id: int
+    java_class: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fatal:
+    """The server ends the connection by a Java exception.
+
+    A negative call id means the connection itself, so none of its calls was carried out.
+    """
+
+    call_id: int
+    java_class: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The peer broke the protocol, or one of us was not who it should be."""
+
+    error: YarnhubError
+
+
+Event = Ready | Step | Answer | Failed | Fatal | Broken
+
+
+class State(enum.Enum):
+    """Where a connection stands."""
+
+    NEGOTIATING = "waiting for the server's offers"
+    STEPPING = "making the next token"
+    AUTHENTICATING = "waiting for the server's word on our token"
+    READY = "open"
+    PROTECTED = "open, under a layer"
+    CLOSED = "closed"
+
+
+class Input(enum.Enum):
+    """What may happen to a connection."""
+
+    OFFER = "the offers of the server"
+    CHALLENGE = "a challenge of the server"
+    SUCCESS = "the server's success"
+    STEPPED = "our next token"
+    UNPROVEN = "our choice to prove nothing"
+    CALL = "a call of ours"
+    ANSWER = "an answer of the server"
+    WRAP = "a wrapped piece of the server"
+    CLOSE = "the end"
+
+
+TRANSITIONS: dict[tuple[State, Input], State] = {
+    (State.NEGOTIATING, Input.OFFER): State.STEPPING,
+    (State.STEPPING, Input.UNPROVEN): State.READY,
+    (State.STEPPING, Input.STEPPED): State.AUTHENTICATING,
+    (State.AUTHENTICATING, Input.CHALLENGE): State.STEPPING,
+    (State.AUTHENTICATING, Input.SUCCESS): State.READY,  # PROTECTED where a layer was agreed on
+    (State.READY, Input.CALL): State.READY,
+    (State.READY, Input.ANSWER): State.READY,
+    (State.PROTECTED, Input.CALL): State.PROTECTED,
+    (State.PROTECTED, Input.WRAP): State.PROTECTED,
+    **{(state, Input.CLOSE): State.CLOSED for state in State},
+}
+"""All that is legal. What is missing is a fault: of ours or, for what the server sends, of its."""
+
+_SASL_INPUTS = {
+    SaslState.NEGOTIATE: Input.OFFER,
+    SaslState.CHALLENGE: Input.CHALLENGE,
+    SaslState.SUCCESS: Input.SUCCESS,
+    SaslState.WRAP: Input.WRAP,
+}
+
+
+class Connection:
+    """The client's end of one connection to one protocol of one daemon.
+
+    Args:
+        protocol: What is called.
+        login: Who calls.
+        client_id: 16 bytes that are the same on each connection of a client: with the call id
+            they let a server recognise a repeated call.
+        max_response: The largest frame that is accepted, in bytes.
+    """
+
+    def __init__(
+        self, protocol: Protocol, login: Login, *, client_id: bytes, max_response: int
+    ) -> None:
+        self.state = State.NEGOTIATING if login.negotiates else State.READY
+        self._protocol = protocol
+        self._login = login
+        self._client_id = client_id
+        self._max_response = max_response
+        self._outer = FrameReader(max_response)
+        self._inner = FrameReader(max_response)
+        self._choice: Choice | None = None
+        self._offered: SaslAuth | None = None
+        self._layer: Layer | None = None
+        self._waiting: set[int] = set()
+        self._methods: dict[str, bytes] = {}
+        self._out = [_PREAMBLE, _AUTH_SASL if login.negotiates else _AUTH_NONE]
+        if login.negotiates:
+            self._send_sasl(SaslState.NEGOTIATE)
+        else:
+            self._send_context(login.simple or UserInformation())
+
+    @property
+    def ready(self) -> bool:
+        """Whether calls may be sent."""
+        return self.state is State.READY or self.state is State.PROTECTED
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is over."""
+        return self.state is State.CLOSED
+
+    def take(self) -> bytes:
+        """What is to be sent now; empty where there is nothing."""
+        taken = b"".join(self._out)
+        self._out.clear()
+        return taken
+
+    def call(self, call_id: int, method: str, body: bytes, *, retry_count: int = 0) -> None:
+        """Send a call; `Answer`, `Failed` or `Fatal` with its id is what comes back.
+
+        Raises:
+            LocalProtocolError: The connection is not ready, or the id is in use.
+        """
+        self._advance(Input.CALL)
+        if call_id in self._waiting or call_id < 0:
+            raise LocalProtocolError(f"call id {call_id} is in use or not one")
+        self._waiting.add(call_id)
+        header = self._methods.get(method)
+        if header is None:
+            header = self._methods[method] = self._method_header(method)
+        self._send(_request(call_id, self._client_id, retry_count), header, delimited(body))
+
+    def _method_header(self, method: str) -> bytes:
+        header = RequestHeader(
+            method_name=method,
+            declaring_class_protocol_name=self._protocol.name,
+            client_protocol_version=self._protocol.version,
+        )
+        return delimited(encode(header))
+
+    def ping(self) -> None:
+        """Tell the server that we are still there; it does not answer."""
+        self._advance(Input.CALL)
+        self._send(_request(CALL_ID_PING, self._client_id, NO_RETRY_COUNT))
+
+    def respond(self, token: bytes) -> None:
+        """Send what the mechanism of a `Step` made."""
+        self._advance(Input.STEPPED)
+        first, self._offered = self._offered, None
+        self._send_sasl(SaslState.INITIATE if first else SaslState.RESPONSE, token, first)
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take in what the peer sent. Behind `Fatal` and `Broken` nothing comes any more."""
+        events: list[Event] = []
+        if self.closed:
+            return events
+        try:
+            for each in self._outer.feed(data):
+                self._receive_frame(each, events, wrapped=False)
+                if self.closed:
+                    break
+        except YarnhubError as error:
+            self.close()
+            events.append(Broken(error))
+        return events
+
+    def close(self) -> None:
+        """End it; nothing is sent or received any more."""
+        self._advance(Input.CLOSE)
+        self._out.clear()
+        self._waiting.clear()
+        self._outer = self._inner = FrameReader(0)
+
+    def _advance(self, what: Input) -> None:
+        target = TRANSITIONS.get((self.state, what))
+        if target is None:
+            text = f"{what.value} does not belong to a connection that is {self.state.value}"
+            ours = what in (Input.CALL, Input.STEPPED, Input.UNPROVEN)
+            raise LocalProtocolError(text) if ours else RemoteProtocolError(text)
+        self.state = target
+
+    # -- receiving
+
+    def _receive_frame(self, data: bytes, events: list[Event], *, wrapped: bool) -> None:
+        header, at = read_delimited(RpcResponseHeader, data)
+        call_id = header.call_id - (1 << 32) if header.call_id >> 31 else header.call_id
+        if call_id == CALL_ID_SASL and header.status is RpcStatus.SUCCESS and not wrapped:
+            message, end = read_delimited(SaslMessage, data, at)
+            if end != len(data):
+                raise RemoteProtocolError("bytes follow a SASL message")
+            self._receive_sasl(message, events)
+            return
+        last_word = header.status is RpcStatus.FATAL or call_id < 0
+        # Under a layer only the authentication itself may still fail in the clear.
+        if not wrapped and (
+            not last_word or (self.state is State.PROTECTED and call_id != CALL_ID_SASL)
+        ):
+            self._advance(Input.ANSWER)
+        if header.status is RpcStatus.SUCCESS:
+            self._receive_answer(call_id, data, at, events)
+        else:
+            self._receive_error(call_id, header, events)
+
+    def _receive_answer(self, call_id: int, data: bytes, at: int, events: list[Event]) -> None:
+        self._forget(call_id)
+        length, at = read_varint(data, at, len(data))
+        if length != len(data) - at:
+            raise RemoteProtocolError(f"an answer of {length} bytes is {len(data) - at} bytes long")
+        events.append(Answer(call_id, data[at:]))
+
+    def _receive_error(self, call_id: int, header: RpcResponseHeader, events: list[Event]) -> None:
+        java_class, message = header.exception_class_name, header.error_msg
+        if header.status is RpcStatus.FATAL or call_id < 0:
+            self.close()
+            events.append(Fatal(call_id, java_class, message))
+        else:
+            self._forget(call_id)
+            events.append(Failed(call_id, java_class, message))
+
+    def _forget(self, call_id: int) -> None:
+        if call_id not in self._waiting:
+            raise RemoteProtocolError(f"an answer came to call {call_id}, which waits for none")
+        self._waiting.remove(call_id)
+
+    def _receive_sasl(self, message: SaslMessage, events: list[Event]) -> None:
+        what = _SASL_INPUTS.get(message.state)
+        if what is None:
+            raise RemoteProtocolError(f"a server may not send SASL {message.state.name}")
+        self._advance(what)
+        match what:
+            case Input.OFFER:
+                self._receive_offers(message.auths, events)
+            case Input.CHALLENGE:
+                self._challenge(self._mechanism, message.token or b"", events)
+            case Input.SUCCESS:
+                self._succeed(self._mechanism, message.token, events)
+            case _:
+                self._receive_wrapped(message.token or b"", events)
+
+    def _receive_offers(self, offers: tuple[SaslAuth, ...], events: list[Event]) -> None:
+        choice = self._choice = choose(offers, self._login)
+        self._offered = choice.auth
+        if choice.mechanism is None:
+            self._advance(Input.UNPROVEN)
+            self._send_sasl(SaslState.INITIATE, b"", choice.auth)
+            self._become_ready(events)
+        else:
+            self._challenge(choice.mechanism, choice.auth.challenge, events)
+
+    @property
+    def _mechanism(self) -> Mechanism:
+        # The table lets no challenge and no success in before a mechanism was chosen.
+        assert self._choice is not None
+        assert self._choice.mechanism is not None
+        return self._choice.mechanism
+
+    def _challenge(
+        self, mechanism: Mechanism, challenge: bytes | None, events: list[Event]
+    ) -> None:
+        if mechanism.blocking:
+            events.append(Step(mechanism, challenge))
+        else:
+            self.respond(mechanism.step(challenge))
+
+    def _succeed(self, mechanism: Mechanism, final: bytes | None, events: list[Event]) -> None:
+        self._layer = mechanism.finish(final)
+        if self._layer is not None:
+            self.state = State.PROTECTED
+        self._become_ready(events)
+
+    def _become_ready(self, events: list[Event]) -> None:
+        assert self._choice is not None
+        self._send_context(self._choice.user)
+        events.append(Ready())
+
+    def _receive_wrapped(self, token: bytes, events: list[Event]) -> None:
+        assert self._layer is not None
+        # What was wrapped is a stream again: a piece may hold several frames, or part of one.
+        for each in self._inner.feed(self._layer.unwrap(token)):
+            self._receive_frame(each, events, wrapped=True)
+            if self.closed:
+                break
+
+    # -- sending
+
+    def _send_sasl(
+        self, state: SaslState, token: bytes | None = None, auth: SaslAuth | None = None
+    ) -> None:
+        auths = () if auth is None else (replace(auth, challenge=None),)
+        message = SaslMessage(state=state, token=token, auths=auths)
+        head = _request(CALL_ID_SASL, b"", NO_RETRY_COUNT)
+        self._out.append(frame(head, delimited(encode(message))))
+
+    def _send_context(self, user: UserInformation) -> None:
+        context = IpcConnectionContext(user_info=user, protocol=self._protocol.name)
+        head = _request(CALL_ID_CONTEXT, self._client_id, NO_RETRY_COUNT)
+        self._send(head, delimited(encode(context)))
+
+    def _send(self, *parts: bytes) -> None:
+        if self._layer is None:
+            self._out.append(frame(*parts))
+        else:
+            self._send_sasl(SaslState.WRAP, self._layer.wrap(frame(*parts)))
+
+
+def _request(call_id: int, client_id: bytes, retry_count: int) -> bytes:
+    header = RpcRequestHeader(
+        rpc_kind=RpcKind.RPC_PROTOCOL_BUFFER,
+        rpc_op=RpcOperation.RPC_FINAL_PACKET,
+        call_id=call_id,
+        client_id=client_id,
+        retry_count=retry_count,
+    )
+    return delimited(encode(header))

@@ -1,0 +1,116 @@
+"""The messages that go around and between calls.
+
+Source: RpcHeader.proto, IpcConnectionContext.proto, ProtobufRpcEngine2.proto (Hadoop 3.4).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from yarnhub.hadoop.codec import BYTES, SINT32, STRING, UINT32, proto, repeated
+
+CALL_ID_CONTEXT = -3
+CALL_ID_PING = -4
+CALL_ID_SASL = -33
+NO_RETRY_COUNT = -1
+"""What the frames carry that are no calls."""
+
+
+class RpcKind(enum.IntEnum):
+    """How the request is serialised; the others are older than protobuf."""
+
+    RPC_PROTOCOL_BUFFER = 2
+
+
+class RpcOperation(enum.IntEnum):
+    """Whether this is the whole request; there was never another."""
+
+    RPC_FINAL_PACKET = 0
+
+
+class RpcStatus(enum.IntEnum):
+    """How a request ended."""
+
+    SUCCESS = 0
+    ERROR = 1
+    FATAL = 2
+    """As ERROR, and the server closes the connection."""
+
+
+class SaslState(enum.IntEnum):
+    """The kind of a `SaslMessage`."""
+
+    SUCCESS = 0
+    NEGOTIATE = 1
+    INITIATE = 2
+    CHALLENGE = 3
+    RESPONSE = 4
+    WRAP = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpcRequestHeader:
+    """In front of all that the client sends."""
+
+    rpc_kind: RpcKind = proto(1, RpcKind)
+    rpc_op: RpcOperation = proto(2, RpcOperation)
+    call_id: int = proto(3, SINT32)
+    client_id: bytes = proto(4, BYTES)
+    retry_count: int = proto(5, SINT32, NO_RETRY_COUNT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestHeader:
+    """In front of a call's parameter."""
+
+    method_name: str = proto(1, STRING)
+    declaring_class_protocol_name: str = proto(2, STRING)
+    client_protocol_version: int = proto(3, UINT32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpcResponseHeader:
+    """In front of all that the server sends."""
+
+    call_id: int = proto(1, UINT32)
+    status: RpcStatus = proto(2, RpcStatus)
+    exception_class_name: str = proto(4, STRING, "")
+    error_msg: str = proto(5, STRING, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserInformation:
+    """Whom a connection acts for; what the authentication proved is left out."""
+
+    effective_user: str | None = proto(1, STRING, None)
+    real_user: str | None = proto(2, STRING, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpcConnectionContext:
+    """The first frame of an authenticated connection."""
+
+    user_info: UserInformation | None = proto(2, UserInformation, None)
+    protocol: str = proto(3, STRING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaslAuth:
+    """One way to authenticate that a server offers."""
+
+    method: str = proto(1, STRING)
+    mechanism: str = proto(2, STRING)
+    protocol: str | None = proto(3, STRING, None)
+    server_id: str | None = proto(4, STRING, None)
+    challenge: bytes | None = proto(5, BYTES, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaslMessage:
+    """One step of the authentication, or one wrapped piece of the stream behind it."""
+
+    version: int = proto(1, UINT32, 0)
+    state: SaslState = proto(2, SaslState)
+    token: bytes | None = proto(3, BYTES, None)
+    auths: tuple[SaslAuth, ...] = repeated(4, SaslAuth)

@@ -1,0 +1,137 @@
+"""Tokens, and the HDTS form in which processes hand them on.
+
+    +------+---------+--------------------------------------------------+
+    | HDTS | format  | 0: Writable, the form that Hadoop itself writes    |
+    | 4 b. | 1 byte  | 1: one length-prefixed CredentialsProto            |
+    +------+---------+--------------------------------------------------+
+
+Source: org.apache.hadoop.security.Credentials, Security.proto (Hadoop 3.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError, RemoteProtocolError
+from yarnhub.hadoop.codec import BYTES, STRING, proto, read_delimited, repeated
+from yarnhub.hadoop.override import override
+from yarnhub.hadoop.wire.writable import Reader, sized, vint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAGIC = b"HDTS"
+_WRITABLE, _PROTOBUF = 0, 1
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Token:
+    """An identity that a daemon gave out, with the secret that proves it (`TokenProto`).
+
+    The password is in no `repr`.
+    """
+
+    identifier: bytes = proto(1, BYTES)
+    password: bytes = proto(2, BYTES)
+    kind: str = proto(3, STRING)
+    service: str = proto(4, STRING)
+
+    @override
+    def __repr__(self) -> str:
+        return f"Token(kind={self.kind!r}, service={self.service!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """`CredentialsKVProto`."""
+
+    alias: str = proto(1, STRING)
+    token: Token | None = proto(2, Token, None)
+    secret: bytes | None = proto(3, BYTES, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entries:
+    """`CredentialsProto`."""
+
+    tokens: tuple[_Entry, ...] = repeated(1, _Entry)
+    secrets: tuple[_Entry, ...] = repeated(2, _Entry)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """Tokens and secrets by alias: what a container finds in its token file.
+
+    Secrets travel with the tokens, in a file that only the container's user can read, and are
+    never logged by Hadoop: the way to hand a small secret to a container.
+    """
+
+    tokens: Mapping[str, Token] = field(default_factory=dict)
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+
+    @override
+    def __repr__(self) -> str:
+        return f"Credentials(tokens={dict(self.tokens)!r}, secrets={sorted(self.secrets)!r})"
+
+    @classmethod
+    def read(cls, data: bytes) -> Credentials:
+        """Read the HDTS form.
+
+        Raises:
+            ConfigurationError: The bytes are not a token file, or are cut off.
+        """
+        if data[:4] != _MAGIC:
+            raise ConfigurationError("this is not a Hadoop token file: it does not begin with HDTS")
+        version = data[4] if len(data) > 4 else None
+        try:
+            if version == _WRITABLE:
+                return cls._read_writable(Reader(data, 5))
+            if version == _PROTOBUF:
+                entries, _ = read_delimited(_Entries, data, 5)
+                return cls(
+                    {entry.alias: entry.token for entry in entries.tokens if entry.token},
+                    {entry.alias: entry.secret or b"" for entry in entries.secrets},
+                )
+        except RemoteProtocolError as error:
+            raise ConfigurationError(f"the Hadoop token file is damaged: {error}") from error
+        raise ConfigurationError(f"the Hadoop token file is of the unknown format {version}")
+
+    @classmethod
+    def _read_writable(cls, reader: Reader) -> Credentials:
+        tokens = {}
+        for _ in range(reader.vint()):
+            alias = reader.text()
+            tokens[alias] = Token(reader.sized(), reader.sized(), reader.text(), reader.text())
+        secrets = {}
+        for _ in range(reader.vint()):
+            alias = reader.text()
+            secrets[alias] = reader.sized()
+        return cls(tokens, secrets)
+
+    def write(self) -> bytes:
+        """The HDTS form that every Hadoop version reads (Writable)."""
+        parts = [_MAGIC, bytes((_WRITABLE,)), vint(len(self.tokens))]
+        for alias, token in self.tokens.items():
+            parts += (sized(alias.encode()), sized(token.identifier), sized(token.password))
+            parts += (sized(token.kind.encode()), sized(token.service.encode()))
+        parts.append(vint(len(self.secrets)))
+        for alias, secret in self.secrets.items():
+            parts += (sized(alias.encode()), sized(secret))
+        return b"".join(parts)
+
+    def find(self, kind: str) -> Token | None:
+        """The first token of a kind, such as `YARN_AM_RM_TOKEN`.
+
+        A token is looked for by kind because its service may be empty: so with the AMRMToken.
+        """
+        return next((token for token in self.tokens.values() if token.kind == kind), None)
+
+    def merge(self, other: Credentials) -> Credentials:
+        """Both together; where an alias is in both, `other` has it."""
+        return Credentials({**self.tokens, **other.tokens}, {**self.secrets, **other.secrets})
+
+    def without(self, kind: str) -> Credentials:
+        """All but the tokens of one kind: what an AM hands to its containers, say."""
+        kept = {alias: token for alias, token in self.tokens.items() if token.kind != kind}
+        return Credentials(kept, self.secrets)
