@@ -1,0 +1,1 @@
+"""What an ApplicationMaster decides: events in, actions out; no I/O, no clock."""

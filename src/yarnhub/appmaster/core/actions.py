@@ -1,0 +1,64 @@
+"""What an application wants done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.control.messages import FinalStatus
+    from yarnhub.yarn.records.containers import Container
+    from yarnhub.yarn.records.ids import ContainerId
+    from yarnhub.yarn.records.resources import ResourceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send these requests with the next heartbeat; each replaces its predecessor."""
+
+    requests: tuple[ResourceRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give a container back with the next heartbeat."""
+
+    container_id: ContainerId
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start an instance of a service in a container."""
+
+    container: Container
+    service: str
+    instance: int
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End a container's processes."""
+
+    container: Container
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer a client: the request's answer class, or `Failure`."""
+
+    request_id: int
+    answer: Any  # the class depends on the request
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Unregister and end. Nothing follows it."""
+
+    status: FinalStatus
+    diagnostics: str
+
+
+Action = Ask | Release | Launch | Stop | Reply | Finish

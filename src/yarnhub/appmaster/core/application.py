@@ -1,0 +1,281 @@
+"""One application: what it wants, what it has, and how it ends.
+
+`Application.handle` takes an event and the time and returns the actions that follow. It does no
+I/O and knows no clock, so every rule here is tested without either. One task of the shell feeds
+it; between two calls the state is consistent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from yarnhub.appmaster.core import placement
+from yarnhub.appmaster.core.actions import (
+    Action,
+    Ask,
+    Finish,
+    Launch,
+    Release,
+    Reply,
+    Stop,
+)
+from yarnhub.appmaster.core.commands import Refused, answer
+from yarnhub.appmaster.core.events import (
+    Asked,
+    Event,
+    Heartbeat,
+    LaunchFailed,
+    MasterScriptEnded,
+    Resynced,
+    Started,
+    Withdrawn,
+)
+from yarnhub.appmaster.core.instances import Instance, ServiceInstances
+from yarnhub.appmaster.core.keys import KeyValueStore
+from yarnhub.control.messages import (
+    ContainerState,
+    Entries,
+    Entry,
+    Failure,
+    FinalStatus,
+    WaitKey,
+)
+from yarnhub.yarn.exits import NOT_ITS_FAULT, explain
+from yarnhub.yarn.records.containers import Container, ContainerExitStatus, ContainerStatus
+
+if TYPE_CHECKING:
+    from yarnhub.appmaster.core.placement import Topology
+    from yarnhub.spec import ApplicationSpec
+    from yarnhub.yarn.records.ids import ContainerId
+
+_SIGTERM_EXIT = 143
+
+
+class Application:
+    """The state of one application and the rules that change it.
+
+    Attributes:
+        spec: What was submitted.
+        services: The instances of each service.
+        keys: The key-value store.
+        progress: 0 to 1, as the application itself says; None until it does.
+        finish: How it ends, once that is decided: nothing happens after it.
+    """
+
+    def __init__(self, spec: ApplicationSpec, document: str, topology: Topology) -> None:
+        self.spec = spec
+        self.document = document
+        self.keys = KeyValueStore()
+        self.progress: float | None = None
+        self.finish: Finish | None = None
+        self.services = {
+            name: ServiceInstances(name, service, priority)
+            for priority, (name, service) in enumerate(spec.services.items(), start=1)
+        }
+        self._topology = topology
+        self._by_container: dict[ContainerId, Instance] = {}
+        self._waiting: dict[int, WaitKey] = {}
+        self._asked: dict[str, int] = {}
+        self._actions: list[Action] = []
+        self._started = False
+        self._now = 0.0
+
+    def handle(self, event: Event, now: float) -> list[Action]:
+        """Apply one event; returns what has to be done, in order.
+
+        Args:
+            event: What happened.
+            now: Seconds since 1970.
+        """
+        self._now = now
+        if self.finish is None:
+            self._apply(event)
+            self._settle()
+        elif isinstance(event, Asked):
+            self._reply(event.request_id, Failure("ended", "the application is ending"))
+        actions, self._actions = self._actions, []
+        return actions
+
+    def _apply(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._started = True
+                for service in self.services.values():
+                    for _ in range(service.initial):
+                        service.add({})
+            case Resynced():
+                self._asked.clear()
+            case Heartbeat():
+                for container in event.response.allocated_containers:
+                    self._allocated(container)
+                for status in event.response.completed_container_statuses:
+                    self._completed(status)
+            case LaunchFailed():
+                self._launch_failed(event)
+            case Asked():
+                self._ask(event)
+            case Withdrawn():
+                self._waiting.pop(event.request_id, None)
+            case MasterScriptEnded():
+                self._master_script_ended(event.exit_code)
+            case _:
+                assert_never(event)
+
+    # --- containers
+
+    def _allocated(self, container: Container) -> None:
+        priority = container.priority.priority if container.priority else None
+        for service in self.services.values():
+            owed = service.find(ContainerState.REQUESTED)
+            if service.priority == priority and owed:
+                self._run(owed[0], container)
+                # YARN has counted it off by itself.
+                self._asked[service.name] = self._asked.get(service.name, 1) - 1
+                return
+        # Scaled down while the scheduler was about to give it.
+        self._actions.append(Release(container.id))
+
+    def _run(self, instance: Instance, container: Container) -> None:
+        instance.state = ContainerState.RUNNING
+        instance.container = container
+        instance.start_time = self._now
+        self._by_container[container.id] = instance
+        self._actions.append(
+            Launch(container, instance.service, instance.number, instance.env)
+        )
+
+    def _completed(self, status: ContainerStatus) -> None:
+        instance = self._by_container.pop(status.container_id, None)
+        if instance is None or instance.state.ended:
+            return
+        succeeded = status.exit_status == ContainerExitStatus.SUCCESS
+        state = ContainerState.SUCCEEDED if succeeded else ContainerState.FAILED
+        self._end(instance, state, explain(status))
+        if not succeeded:
+            self._replace(instance, counted=status.exit_status not in NOT_ITS_FAULT)
+
+    def _launch_failed(self, event: LaunchFailed) -> None:
+        instance = self._by_container.pop(event.container_id, None)
+        if instance is None or instance.state.ended:
+            return
+        self._actions.append(Release(event.container_id))
+        self._end(instance, ContainerState.FAILED, f"Could not be started: {event.reason}")
+        self._replace(instance, counted=True)
+
+    def _replace(self, instance: Instance, *, counted: bool) -> None:
+        service = self.services[instance.service]
+        if counted:
+            service.failures += 1
+            if not service.may_restart():
+                return
+            service.restarts += 1
+        service.add(instance.env)
+
+    def _end(self, instance: Instance, state: ContainerState, message: str) -> None:
+        instance.state = state
+        instance.finish_time = self._now
+        instance.exit_message = message
+        for key in self.keys.owned_by(instance.id):
+            self.keys.delete(key)
+
+    def kill(self, instance: Instance) -> None:
+        """End an instance on a user's request."""
+        if instance.container is not None:
+            self._by_container.pop(instance.container.id, None)
+            self._actions += [Stop(instance.container), Release(instance.container.id)]
+        self._end(instance, ContainerState.KILLED, "Killed by user request.")
+
+    # --- clients
+
+    def _ask(self, event: Asked) -> None:
+        if isinstance(event.request, WaitKey):
+            self._waiting[event.request_id] = event.request
+            self._wake(event.request.key)
+            return
+        try:
+            self._reply(event.request_id, answer(self, event.request))
+        except Refused as refused:
+            self._reply(event.request_id, refused.failure)
+
+    def _reply(self, request_id: int, reply: Any) -> None:  # noqa: ANN401
+        self._actions.append(Reply(request_id, reply))
+
+    def put(self, entry: Entry) -> None:
+        """Set a key and answer those who wait for it."""
+        self.keys.put(entry)
+        self._wake(entry.key)
+
+    def _wake(self, key: str) -> None:
+        entry = self.keys.get(key)
+        if entry is None:
+            return
+        for request_id in [number for number, wait in self._waiting.items() if wait.key == key]:
+            del self._waiting[request_id]
+            self._reply(request_id, Entries(entries=(entry,)))
+
+    # --- ends
+
+    def end(self, status: FinalStatus, diagnostics: str) -> None:
+        """Decide how the application ends, unless that is decided."""
+        if self.finish is None:
+            self.finish = Finish(status, diagnostics)
+
+    def _master_script_ended(self, exit_code: int) -> None:
+        if exit_code == 0:
+            self.end(FinalStatus.SUCCEEDED, "The master's script completed successfully.")
+        elif exit_code == _SIGTERM_EXIT:
+            self.end(
+                FinalStatus.FAILED,
+                "The master's script was asked to end (signal 15): it was killed from outside, "
+                "or the container went over its memory limit (master.resources.memory).",
+            )
+        else:
+            self.end(
+                FinalStatus.FAILED,
+                f"The master's script failed with exit code {exit_code}, see its log "
+                "application.driver.log.",
+            )
+
+    def _settle(self) -> None:
+        """What follows from the state, whatever event led to it."""
+        self._release_dependents()
+        self._ask_yarn()
+        self._end_if_over()
+        if self.finish is not None:
+            for request_id in self._waiting:
+                self._reply(request_id, Failure("ended", "the application is ending"))
+            self._waiting.clear()
+            self._actions.append(self.finish)
+
+    def _release_dependents(self) -> None:
+        started = {name for name, service in self.services.items() if service.started}
+        for service in self.services.values():
+            service.waits_for -= started
+            if not service.waits_for:
+                for instance in service.find(ContainerState.WAITING):
+                    instance.state = ContainerState.REQUESTED
+
+    def _ask_yarn(self) -> None:
+        for name, service in self.services.items():
+            owed = service.requested
+            if owed != self._asked.get(name, 0):
+                self._asked[name] = owed
+                label = service.service.node_label or self.spec.node_label
+                asks = placement.requests(
+                    service.service, label, service.priority, owed, self._topology
+                )
+                self._actions.append(Ask(asks))
+
+    def _end_if_over(self) -> None:
+        for service in self.services.values():
+            if service.failed:
+                last = max(
+                    service.find(ContainerState.FAILED), key=lambda each: each.finish_time or 0
+                )
+                self.end(
+                    FinalStatus.FAILED,
+                    f"Failure in service {service.name}: {last.id} ended. {last.exit_message}",
+                )
+        alive = any(service.active for service in self.services.values())
+        if not alive and not self.spec.master.script and self._started:
+            self.end(FinalStatus.SUCCEEDED, "All services have completed successfully.")

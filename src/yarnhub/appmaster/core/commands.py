@@ -1,0 +1,172 @@
+"""What clients may ask of an application, and its answers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.appmaster.core.instances import reports
+from yarnhub.control.messages import (
+    AddContainer,
+    Container,
+    Containers,
+    DeleteKey,
+    DeleteKeys,
+    Entries,
+    Entry,
+    Failure,
+    GetContainers,
+    GetKey,
+    GetKeys,
+    GetSpecification,
+    KeyRange,
+    Keys,
+    KillContainer,
+    ListKeys,
+    Nothing,
+    PutKey,
+    Request,
+    Scale,
+    SetProgress,
+    Shutdown,
+    Specification,
+)
+
+if TYPE_CHECKING:
+    from yarnhub.appmaster.core.application import Application
+    from yarnhub.appmaster.core.instances import Instance, ServiceInstances
+
+
+class Refused(Exception):
+    """A request that is not carried out; `failure` tells the client why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(code, message)
+
+
+def answer(application: Application, request: Request[Any]) -> object:
+    """Carry out a request that can be answered at once.
+
+    Raises:
+        Refused: It cannot be carried out; nothing was changed.
+    """
+    match request:
+        case GetSpecification():
+            return Specification(document=application.document)
+        case Shutdown():
+            application.end(request.status, request.diagnostics)
+            return Nothing()
+        case SetProgress():
+            return _set_progress(application, request)
+        case GetContainers() | Scale() | AddContainer() | KillContainer():
+            return _answer_containers(application, request)
+        case PutKey() | GetKey() | GetKeys() | ListKeys() | DeleteKey() | DeleteKeys():
+            return _answer_keys(application, request)
+        case _:
+            raise Refused("unknown-request", f"unknown request {request.name()}")
+
+
+def _set_progress(application: Application, request: SetProgress) -> Nothing:
+    if not (math.isfinite(request.progress) and 0 <= request.progress <= 1):
+        raise Refused("invalid", f"progress must be between 0 and 1, got {request.progress}")
+    application.progress = request.progress
+    return Nothing()
+
+
+def _answer_containers(
+    application: Application, request: GetContainers | Scale | AddContainer | KillContainer
+) -> Containers | Container | Nothing:
+    match request:
+        case GetContainers():
+            wanted = application.services if request.services is None else request.services
+            found = [
+                instance
+                for name in sorted(set(wanted))
+                for instance in _service(application, name).instances
+            ]
+            return Containers(containers=reports(found, request.states))
+        case Scale():
+            return _scale(application, request)
+        case AddContainer():
+            return _service(application, request.service).add(request.env).report()
+        case KillContainer():
+            instance = find_instance(application, request.id)
+            if not instance.state.ended:
+                application.kill(instance)
+            return Nothing()
+
+
+def _scale(application: Application, request: Scale) -> Containers:
+    service = _service(application, request.service)
+    active = len(service.active)
+    if (request.count is None) == (request.delta is None):
+        raise Refused("invalid", "give either a count or a delta")
+    if request.count is not None and request.count < 0:
+        raise Refused("invalid", f"a count cannot be negative, got {request.count}")
+    wanted = request.count if request.count is not None else active + (request.delta or 0)
+    touched = service.surplus(max(0, wanted))
+    for instance in touched:
+        application.kill(instance)
+    touched += [service.add({}) for _ in range(wanted - active)]
+    return Containers(containers=reports(touched, None))
+
+
+def _service(application: Application, name: str) -> ServiceInstances:
+    try:
+        return application.services[name]
+    except KeyError:
+        raise Refused("invalid", f"Unknown service '{name}'") from None
+
+
+def find_instance(application: Application, container_id: str) -> Instance:
+    """The instance of an id like `worker_3`.
+
+    Raises:
+        Refused: There is none.
+    """
+    name, _, number = container_id.rpartition("_")
+    if not name or not number.isdecimal():
+        raise Refused("invalid", f"'{container_id}' is not a container's id, like 'worker_0'")
+    service = _service(application, name)
+    if int(number) >= len(service.instances):
+        raise Refused("invalid", f"Service '{name}' has no container instance {int(number)}")
+    return service.instances[int(number)]
+
+
+def _answer_keys(
+    application: Application,
+    request: PutKey | GetKey | GetKeys | ListKeys | DeleteKey | DeleteKeys,
+) -> Nothing | Entries | Keys:
+    keys = application.keys
+    match request:
+        case PutKey():
+            _check_owner(application, request.owner)
+            application.put(Entry(key=request.key, value=request.value, owner=request.owner))
+            return Nothing()
+        case GetKey():
+            entry = keys.get(request.key)
+            return Entries(entries=() if entry is None else (entry,))
+        case GetKeys():
+            found = (keys.get(key) for key in _keys(application, request.range))
+            return Entries(entries=tuple(entry for entry in found if entry is not None))
+        case ListKeys():
+            return Keys(keys=_keys(application, request.range))
+        case DeleteKey():
+            return Keys(keys=(request.key,) if keys.delete(request.key) else ())
+        case DeleteKeys():
+            doomed = _keys(application, request.range)
+            for key in doomed:
+                keys.delete(key)
+            return Keys(keys=doomed)
+
+
+def _keys(application: Application, wanted: KeyRange) -> tuple[str, ...]:
+    if wanted.prefix is not None and (wanted.start is not None or wanted.end is not None):
+        raise Refused("invalid", "give either a prefix or a start and an end")
+    return application.keys.keys(wanted)
+
+
+def _check_owner(application: Application, owner: str | None) -> None:
+    if owner is not None and find_instance(application, owner).state.ended:
+        raise Refused("invalid", f"Container '{owner}' has already completed")

@@ -1,0 +1,61 @@
+"""What happens to an application. Times are seconds since 1970."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from yarnhub.control.messages import Request
+    from yarnhub.yarn.records.ids import ContainerId
+    from yarnhub.yarn.records.scheduler import AllocateResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The AM is registered: containers may be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resynced:
+    """The AM had to register again: the ResourceManager has forgotten what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The ResourceManager's answer to a heartbeat."""
+
+    response: AllocateResponse
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchFailed:
+    """A container could not be started."""
+
+    container_id: ContainerId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A client asks something; exactly one `Reply` with this id follows, now or later."""
+
+    request_id: int
+    request: Request[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A client no longer waits for its reply."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MasterScriptEnded:
+    """The script beside the AM has ended."""
+
+    exit_code: int
+
+
+Event = Started | Resynced | Heartbeat | LaunchFailed | Asked | Withdrawn | MasterScriptEnded

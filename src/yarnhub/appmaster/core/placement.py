@@ -1,0 +1,85 @@
+"""What to ask the scheduler for so that a service's instances come where they should, and soon.
+
+The CapacityScheduler gives a request for `*` alone one container in a node's heartbeat; with the
+same number asked for each host and rack as well it gives all that fit: seconds instead of a
+minute for fifty containers. Measured; see docs/decisions/placement.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.yarn.records.resources import (
+    Priority,
+    Resource,
+    ResourceInformation,
+    ResourceRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from yarnhub.spec import Resources, Service
+
+MAX_HOSTS = 100
+"""On a larger cluster enough nodes report in each second for `*` alone to be served fast."""
+
+_ANY = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """The cluster's hosts by name, with the rack of each."""
+
+    racks: dict[str, str]
+
+
+def capability(resources: Resources) -> Resource:
+    """A specification's resources as YARN's record."""
+    return Resource(
+        memory=resources.memory,
+        virtual_cores=resources.vcores,
+        resource_value_map=tuple(
+            ResourceInformation(key=name, value=amount)
+            for name, amount in resources.resource_types.items()
+            if amount
+        ),
+    )
+
+
+def requests(
+    service: Service, label: str, priority: int, count: int, topology: Topology
+) -> tuple[ResourceRequest, ...]:
+    """The requests that stand for `count` more containers of a service."""
+
+    def request(place: str, *, relax: bool = True) -> ResourceRequest:
+        return ResourceRequest(
+            priority=Priority(priority=priority),
+            resource_name=place,
+            capability=capability(service.resources),
+            num_containers=count,
+            relax_locality=relax,
+            # YARN takes a label with `*` only.
+            node_label_expression=(label or None) if place == _ANY else None,
+        )
+
+    relax = service.relax_locality or not (service.nodes or service.racks)
+    hosts, racks = _places(service, label, topology)
+    # A request at a rack lets its hosts be left only if the rack was asked for itself.
+    named = [request(host) for host in hosts]
+    named += [request(rack, relax=relax or rack in service.racks) for rack in racks]
+    return (*named, request(_ANY, relax=relax))
+
+
+def _places(
+    service: Service, label: str, topology: Topology
+) -> tuple[Iterable[str], Iterable[str]]:
+    known = topology.racks
+    if service.nodes or service.racks:
+        racks = dict.fromkeys(service.racks)
+        racks.update(dict.fromkeys(known.get(host, "/default-rack") for host in service.nodes))
+        return service.nodes, racks
+    if label or len(known) > MAX_HOSTS:
+        return (), ()
+    return sorted(known), sorted(set(known.values()))

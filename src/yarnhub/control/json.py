@@ -1,0 +1,118 @@
+"""Dataclasses to JSON and back, strictly by their annotations.
+
+`str`, `int`, `float`, `bool`, enums (by value), `bytes` (as base64), `X | None`, `tuple[X, ...]`,
+`dict[str, X]` and nested dataclasses. Unknown keys and wrong types are errors: what comes in over
+a socket is checked here, once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import enum
+import functools
+import json
+import types
+import typing
+from typing import Any, TypeVar
+
+from yarnhub.base.errors import RemoteProtocolError
+
+T = TypeVar("T")
+
+
+def dump(message: object) -> bytes:
+    """The JSON form of a dataclass."""
+    return json.dumps(_plain(message), separators=(",", ":")).encode()
+
+
+def load(cls: type[T], data: bytes) -> T:
+    """Read the JSON form of a dataclass.
+
+    Raises:
+        RemoteProtocolError: It is not JSON, or does not fit the class; says where.
+    """
+    try:
+        plain = json.loads(data or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise RemoteProtocolError(f"not a JSON document: {error}") from error
+    return typing.cast(T, _typed(cls, plain, ""))  # _typed checks it against cls
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, enum.Enum):
+        return value.value
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _typed(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _typed_optional(hint, value, path)
+    if origin is tuple:
+        item = typing.get_args(hint)[0]
+        items = _expect(list, value, path)
+        return tuple(_typed(item, each, f"{path}[{at}]") for at, each in enumerate(items))
+    if origin is dict:
+        item = typing.get_args(hint)[1]
+        entries = _expect(dict, value, path).items()
+        return {key: _typed(item, each, f"{path}.{key}") for key, each in entries}
+    if dataclasses.is_dataclass(hint):
+        return _typed_dataclass(hint, _expect(dict, value, path), path)
+    return _typed_scalar(hint, value, path)
+
+
+def _typed_optional(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401
+    if value is None:
+        return None
+    (inner,) = (arm for arm in typing.get_args(hint) if arm is not types.NoneType)
+    return _typed(inner, value, path)
+
+
+def _typed_dataclass(cls: Any, value: dict[str, Any], path: str) -> Any:  # noqa: ANN401
+    hints = _hints(cls)
+    unknown = sorted(value.keys() - hints.keys())
+    if unknown:
+        raise RemoteProtocolError(f"{path or cls.__name__}: unknown key {unknown[0]!r}")
+    given = {key: _typed(hints[key], each, f"{path}.{key}") for key, each in value.items()}
+    try:
+        return cls(**given)
+    except TypeError as error:
+        raise RemoteProtocolError(f"{path or cls.__name__}: {error}") from error
+
+
+def _typed_scalar(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        try:
+            return hint(value)
+        except ValueError as error:
+            raise RemoteProtocolError(f"{path}: {error}") from error
+    if hint is bytes:
+        try:
+            return base64.b64decode(_expect(str, value, path), validate=True)
+        except binascii.Error as error:
+            raise RemoteProtocolError(f"{path}: not base64") from error
+    if hint is float and type(value) is int:
+        return float(value)
+    return _expect(hint, value, path)
+
+
+def _expect(kind: Any, value: Any, path: str) -> Any:  # noqa: ANN401
+    if type(value) is not kind:
+        wanted, got = kind.__name__, type(value).__name__
+        raise RemoteProtocolError(f"{path or 'the document'}: expected {wanted}, got {got}")
+    return value

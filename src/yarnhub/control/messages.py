@@ -1,0 +1,277 @@
+"""The requests that an ApplicationMaster answers, and their answers.
+
+A request class names its answer's class: `Scale` is a `Request[Containers]`. Containers are named
+`<service>_<instance>`, times are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+A = TypeVar("A")
+
+
+class Request(Generic[A]):
+    """The root of all requests; `A` is the answer's class."""
+
+    answer: ClassVar[type[Any]]
+
+    @classmethod
+    def name(cls) -> str:
+        """The name in the path: `/control/<name>`."""
+        return cls.__name__
+
+
+class ContainerState(enum.Enum):
+    """How far a service's container is."""
+
+    WAITING = "WAITING"
+    """For the services it depends on."""
+    REQUESTED = "REQUESTED"
+    """From YARN."""
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    """On a user's request."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self in _ENDED
+
+
+_ENDED = frozenset({ContainerState.SUCCEEDED, ContainerState.FAILED, ContainerState.KILLED})
+ACTIVE_STATES = (ContainerState.WAITING, ContainerState.REQUESTED, ContainerState.RUNNING)
+
+
+class FinalStatus(enum.Enum):
+    """How an application ends."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    UNDEFINED = "UNDEFINED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One instance of a service."""
+
+    service_name: str
+    instance: int
+    state: ContainerState
+    yarn_container_id: str = ""
+    yarn_node_http_address: str = ""
+    start_time: float | None = None
+    finish_time: float | None = None
+    exit_message: str = ""
+
+    @property
+    def id(self) -> str:
+        """`<service>_<instance>`."""
+        return f"{self.service_name}_{self.instance}"
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The answer of a request that is carried out in silence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Containers:
+    """Containers, in the order that the request describes."""
+
+    containers: tuple[Container, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specification:
+    """The effective specification, as a JSON document."""
+
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetSpecification(Request[Specification]):
+    """Ask for the specification."""
+
+    answer = Specification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shutdown(Request[Nothing]):
+    """End the application; answered before it ends."""
+
+    answer = Nothing
+    status: FinalStatus = FinalStatus.SUCCEEDED
+    diagnostics: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetContainers(Request[Containers]):
+    """Ask for containers, sorted by service and instance; None filters nothing."""
+
+    answer = Containers
+    services: tuple[str, ...] | None = None
+    states: tuple[ContainerState, ...] | None = ACTIVE_STATES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale(Request[Containers]):
+    """Have `count` active instances, or `delta` more than now; answers with those it touched."""
+
+    answer = Containers
+    service: str
+    count: int | None = None
+    delta: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddContainer(Request[Container]):
+    """Start one more instance, with `env` over the service's own."""
+
+    answer = Container
+    service: str
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillContainer(Request[Nothing]):
+    """End one container; one that has ended already is no error."""
+
+    answer = Nothing
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetProgress(Request[Nothing]):
+    """Show progress, 0 to 1, in YARN's reports."""
+
+    answer = Nothing
+    progress: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A key's value, and the container that owns it, if any."""
+
+    key: str
+    value: bytes
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """Keys with their values, in key order."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Keys, in order."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRange:
+    """Keys from `start` up to but without `end`; or those that begin with `prefix`."""
+
+    start: str | None = None
+    end: str | None = None
+    prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetKeys(Request[Entries]):
+    """Ask for the entries in a range."""
+
+    answer = Entries
+    range: KeyRange = field(default_factory=KeyRange)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListKeys(Request[Keys]):
+    """Ask for the keys in a range, without their values."""
+
+    answer = Keys
+    range: KeyRange = field(default_factory=KeyRange)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetKey(Request[Entries]):
+    """Ask for one key; answered with no entry if it is not set."""
+
+    answer = Entries
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitKey(Request[Entries]):
+    """Ask for one key when it is set; answered with no entry after `timeout` seconds."""
+
+    answer = Entries
+    key: str
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutKey(Request[Nothing]):
+    """Set a key; with an owner the key is deleted when that container ends."""
+
+    answer = Nothing
+    key: str
+    value: bytes
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteKeys(Request[Keys]):
+    """Delete the keys in a range; answers with those that were set."""
+
+    answer = Keys
+    range: KeyRange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteKey(Request[Keys]):
+    """Delete one key; answers with it if it was set."""
+
+    answer = Keys
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The answer to a request that was refused.
+
+    `code` is one of `unknown-request`, `invalid`, `not-found`, `ended`.
+    """
+
+    code: str
+    message: str
+
+
+REQUESTS: dict[str, type[Request[Any]]] = {
+    cls.name(): cls
+    for cls in (
+        GetSpecification,
+        Shutdown,
+        GetContainers,
+        Scale,
+        AddContainer,
+        KillContainer,
+        SetProgress,
+        GetKeys,
+        ListKeys,
+        GetKey,
+        WaitKey,
+        PutKey,
+        DeleteKeys,
+        DeleteKey,
+    )
+}

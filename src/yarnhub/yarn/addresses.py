@@ -1,0 +1,57 @@
+"""Where the ResourceManagers listen and who they are, from the Hadoop configuration.
+
+Source: yarn-default.xml; org.apache.hadoop.yarn.conf.HAUtil.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.hadoop.ipc.client import Address
+
+if TYPE_CHECKING:
+    from yarnhub.hadoop.conf import Configuration
+
+CLIENT = ("yarn.resourcemanager.address", 8032)
+SCHEDULER = ("yarn.resourcemanager.scheduler.address", 8030)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One service of the ResourceManager: all its addresses, and the principal it must prove."""
+
+    addresses: tuple[Address, ...]
+    server_principal: str | None
+
+
+def resource_manager(configuration: Configuration, service: tuple[str, int]) -> Endpoint:
+    """One of the ResourceManager's services: `CLIENT` or `SCHEDULER`.
+
+    Raises:
+        ConfigurationError: High availability is on but a ResourceManager has no address.
+    """
+    key, port = service
+    principal = configuration.get("yarn.resourcemanager.principal")
+    if not configuration.get_bool("yarn.resourcemanager.ha.enabled", default=False):
+        return Endpoint((_address(configuration, "", key, port),), principal)
+    ids = configuration.get_list("yarn.resourcemanager.ha.rm-ids")
+    if not ids:
+        raise ConfigurationError(
+            "yarn.resourcemanager.ha.enabled is true but yarn.resourcemanager.ha.rm-ids is empty"
+        )
+    return Endpoint(tuple(_address(configuration, f".{id}", key, port) for id in ids), principal)
+
+
+def _address(configuration: Configuration, suffix: str, key: str, port: int) -> Address:
+    full = configuration.get(key + suffix)
+    if full is not None:
+        return configuration.get_address(key + suffix, port)
+    host = configuration.get(f"yarn.resourcemanager.hostname{suffix}")
+    if host is None and suffix:
+        raise ConfigurationError(
+            f"{key}{suffix} and yarn.resourcemanager.hostname{suffix} are both missing"
+        )
+    # yarn-default.xml says 0.0.0.0, with which a client reaches its own host only.
+    return Address(host or "0.0.0.0", port)  # noqa: S104  # an address to connect to

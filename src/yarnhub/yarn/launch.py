@@ -1,0 +1,54 @@
+"""Building what a NodeManager launches: escaping, scripts, local resources.
+
+The NodeManager writes `export NAME="value"` and `exec /bin/bash -c "command"` into a script of its
+own and escapes nothing, so what is meant literally is escaped here.
+
+Source: org.apache.hadoop.yarn.server.nodemanager.containermanager.launcher.ContainerLaunch
+(UnixShellScriptBuilder.env and .command).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from yarnhub.yarn.records.launch import URL
+
+MAX_SCRIPT = 96 * 1024
+"""Bytes of a script that travels in the environment: Linux allows 128 KiB for one variable
+(MAX_ARG_STRLEN in execve(2)), with its name and the shell's share of it."""
+
+_SPECIAL = str.maketrans({"\\": "\\\\", '"': '\\"', "$": "\\$", "`": "\\`"})
+
+
+def escape(text: str) -> str:
+    """Make text literal between double quotes in bash."""
+    return text.translate(_SPECIAL)
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    """Environment variables whose values are meant literally."""
+    return {name: escape(value) for name, value in variables.items()}
+
+
+def command(line: str, log: str) -> str:
+    """A command for the launch script; stdout and stderr go to the container's file `log`."""
+    return f"{escape(line)} 1><LOG_DIR>/{log} 2>&1"
+
+
+def url(text: str) -> URL:
+    """A URL as YARN's record; what Hadoop's own parser keeps of it is kept.
+
+    Source: org.apache.hadoop.yarn.api.records.URL.fromURI.
+    """
+    parts = urlsplit(text, allow_fragments=False)
+    userinfo, _, hostport = parts.netloc.rpartition("@")
+    host, colon, port = hostport.rpartition(":")
+    if not (colon and port.isdecimal()):
+        host, port = hostport, ""
+    return URL(
+        scheme=parts.scheme,
+        host=host or None,
+        port=int(port) if port else None,
+        file=unquote(parts.path),
+        user_info=userinfo or None,
+    )

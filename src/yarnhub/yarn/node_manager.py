@@ -1,0 +1,136 @@
+"""The NodeManagers as an ApplicationMaster uses them (ContainerManagementProtocol)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import LocalProtocolError, RemoteError
+from yarnhub.hadoop.ipc.client import Address, RpcClient, RpcOptions
+from yarnhub.hadoop.security.users import TokenUser
+from yarnhub.hadoop.wire.method import Method, Protocol
+from yarnhub.yarn.records import node_manager as records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.hadoop.wire.tokens import Token
+    from yarnhub.yarn.records.containers import Container, ContainerStatus, NMToken
+    from yarnhub.yarn.records.ids import ContainerId, NodeId
+    from yarnhub.yarn.records.launch import ContainerLaunchContext
+
+PROTOCOL = Protocol("org.apache.hadoop.yarn.api.ContainerManagementProtocolPB")
+START_CONTAINERS = Method(
+    "startContainers", records.StartContainersRequest, records.StartContainersResponse
+)
+STOP_CONTAINERS = Method(
+    "stopContainers",
+    records.StopContainersRequest,
+    records.StopContainersResponse,
+    idempotent=True,
+)
+GET_CONTAINER_STATUSES = Method(
+    "getContainerStatuses",
+    records.GetContainerStatusesRequest,
+    records.GetContainerStatusesResponse,
+    idempotent=True,
+)
+
+
+class NodeManagers:
+    """All NodeManagers that an application attempt has containers on.
+
+    Connections come up when they are used and go when they idle; tokens are kept, since the
+    scheduler gives the token of a node only once.
+    """
+
+    def __init__(self, options: RpcOptions | None = None) -> None:
+        self._options = options or RpcOptions()
+        self._tokens: dict[NodeId, Token] = {}
+        self._clients: dict[NodeId, RpcClient] = {}
+        self._open = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._open.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._open.__aexit__(kind, error, trace)
+
+    def keep(self, tokens: Iterable[NMToken]) -> None:
+        """Remember tokens; a newer one takes the place of an older one at the next connect."""
+        for token in tokens:
+            self._tokens[token.node_id] = token.token
+            self._clients.pop(token.node_id, None)
+
+    async def _client(self, node: NodeId) -> RpcClient:
+        client = self._clients.get(node)
+        if client is None:
+            token = self._tokens.get(node)
+            if token is None:
+                raise LocalProtocolError(f"no NMToken for node {node}")
+            address = Address(node.host, node.port)
+            client = RpcClient((address,), PROTOCOL, TokenUser(token), options=self._options)
+            self._clients[node] = client
+            await self._open.enter_async_context(client)
+        return client
+
+    async def start_container(self, container: Container, context: ContainerLaunchContext) -> None:
+        """Start a container; localizing its files goes on after the answer.
+
+        Raises:
+            RemoteError: The NodeManager refuses.
+        """
+        if container.container_token is None:
+            raise LocalProtocolError(f"{container.id} has no container token")
+        request = records.StartContainersRequest(
+            start_container_request=(
+                records.StartContainerRequest(
+                    container_launch_context=context, container_token=container.container_token
+                ),
+            )
+        )
+        client = await self._client(container.node_id)
+        response = await client.call(START_CONTAINERS, request)
+        _raise_first(response.failed_requests, "startContainers", container.node_id)
+
+    async def stop_container(self, container_id: ContainerId, node: NodeId) -> None:
+        """Stop a container; its processes get SIGTERM, and SIGKILL shortly after.
+
+        Raises:
+            RemoteError: The NodeManager refuses.
+        """
+        client = await self._client(node)
+        request = records.StopContainersRequest(container_id=(container_id,))
+        response = await client.call(STOP_CONTAINERS, request)
+        _raise_first(response.failed_requests, "stopContainers", node)
+
+    async def get_container_status(
+        self, container_id: ContainerId, node: NodeId
+    ) -> ContainerStatus:
+        """How a container is.
+
+        Raises:
+            RemoteError: The NodeManager does not know it.
+        """
+        client = await self._client(node)
+        request = records.GetContainerStatusesRequest(container_id=(container_id,))
+        response = await client.call(GET_CONTAINER_STATUSES, request)
+        _raise_first(response.failed_requests, "getContainerStatuses", node)
+        return response.status[0]
+
+
+def _raise_first(
+    failed: tuple[records.ContainerExceptionMap, ...], method: str, node: NodeId
+) -> None:
+    for entry in failed:
+        error = entry.exception
+        message = error.message.partition("\n")[0]
+        raise RemoteError(error.class_name, message, method=method, address=str(node))

@@ -1,0 +1,144 @@
+"""The ResourceManager as an ApplicationMaster uses it (ApplicationMasterProtocol)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from yarnhub.base.errors import AttemptNotFoundError
+from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
+from yarnhub.hadoop.security.users import TokenUser
+from yarnhub.hadoop.wire.method import Method, Protocol
+from yarnhub.yarn.records import scheduler as records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.hadoop.ipc.client import Address
+    from yarnhub.hadoop.wire.tokens import Token
+    from yarnhub.yarn.records.applications import FinalApplicationStatus
+    from yarnhub.yarn.records.ids import ContainerId
+    from yarnhub.yarn.records.resources import ResourceRequest
+
+_log = logging.getLogger(__name__)
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+AMRM_TOKEN = "YARN_AM_RM_TOKEN"  # noqa: S105  # a kind of token, not a token
+PROTOCOL = Protocol("org.apache.hadoop.yarn.api.ApplicationMasterProtocolPB")
+REGISTER = Method(
+    "registerApplicationMaster",
+    records.RegisterApplicationMasterRequest,
+    records.RegisterApplicationMasterResponse,
+)
+# A repeat carries the same response id, and the scheduler then repeats its last answer.
+ALLOCATE = Method(
+    "allocate", records.AllocateRequest, records.AllocateResponse, idempotent=True
+)
+FINISH = Method(
+    "finishApplicationMaster",
+    records.FinishApplicationMasterRequest,
+    records.FinishApplicationMasterResponse,
+    idempotent=True,
+)
+
+_SAVING = 0.05
+"""Seconds between two questions whether the end is saved: a state store's write takes few ms."""
+
+
+class Scheduler:
+    """One application attempt's connection to the scheduler.
+
+    Args:
+        addresses: The scheduler's, or both of a pair.
+        token: The attempt's AMRMToken. A newer one from the scheduler replaces it.
+        options: Limits.
+    """
+
+    def __init__(
+        self, addresses: Sequence[Address], token: Token, options: RpcOptions | None = None
+    ) -> None:
+        self._addresses = addresses
+        self._options = options or RpcOptions()
+        self._rpc = self._client(token)
+        self._response_id = 0
+
+    def _client(self, token: Token) -> RpcClient:
+        return RpcClient(self._addresses, PROTOCOL, TokenUser(token), options=self._options)
+
+    async def __aenter__(self) -> Self:
+        await self._rpc.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._rpc.__aexit__(kind, error, trace)
+
+    async def register(
+        self, host: str, rpc_port: int, tracking_url: str
+    ) -> records.RegisterApplicationMasterResponse:
+        """Register the AM, or register it again after `NotRegisteredError`.
+
+        After a repeat all that was asked and released must be sent again: the ResourceManager
+        was restarted and knows nothing of it.
+        """
+        request = records.RegisterApplicationMasterRequest(
+            host=host, rpc_port=rpc_port, tracking_url=tracking_url
+        )
+        response = await self._rpc.call(REGISTER, request)
+        self._response_id = 0
+        return response
+
+    async def allocate(
+        self,
+        asks: Sequence[ResourceRequest],
+        releases: Sequence[ContainerId],
+        progress: float,
+    ) -> records.AllocateResponse:
+        """Send one heartbeat.
+
+        Raises:
+            NotRegisteredError: The ResourceManager was restarted: `register` again.
+            AttemptNotFoundError: The attempt is over: the AM must stop.
+        """
+        request = records.AllocateRequest(
+            ask=tuple(asks),
+            release=tuple(releases),
+            response_id=self._response_id,
+            progress=progress,
+        )
+        response = await self._rpc.call(ALLOCATE, request)
+        # The id must be the server's own: counting by oneself breaks after a failover.
+        self._response_id = response.response_id
+        if response.am_rm_token is not None:
+            await self._roll(response.am_rm_token)
+        return response
+
+    async def _roll(self, token: Token) -> None:
+        """Go on with a new token now: the old one would fail only at the next reconnect."""
+        _log.info("the AMRMToken was rolled")
+        old, self._rpc = self._rpc, self._client(token)
+        await self._rpc.__aenter__()
+        await old.__aexit__(None, None, None)
+
+    async def finish(
+        self, status: FinalApplicationStatus, diagnostics: str, tracking_url: str = ""
+    ) -> None:
+        """Tell the application's end until it is saved; YARN may end the AM any moment after."""
+        request = records.FinishApplicationMasterRequest(
+            final_application_status=status, diagnostics=diagnostics, tracking_url=tracking_url
+        )
+        try:
+            while not (await self._rpc.call(FINISH, request)).is_unregistered:
+                await asyncio.sleep(_SAVING)
+        except AttemptNotFoundError:
+            # A repeat of a request that was carried out: the attempt is over, as wished.
+            _log.debug("the attempt was unregistered already")
