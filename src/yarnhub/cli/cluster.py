@@ -143,8 +143,8 @@ def _report(what: str, done: int, total: int) -> None:
 
 
 def _stop(arguments: argparse.Namespace) -> int:
-    from yarnhub.cluster.record import read_record
     from yarnhub.cluster.layout import Layout
+    from yarnhub.cluster.record import read_record
 
     state = _state(arguments)
     if read_record(Layout(state)) is None:

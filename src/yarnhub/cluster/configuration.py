@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 from yarnhub.cluster.ports import ADDRESS, NODE_SERVERS, SERVERS, node_port
 from yarnhub.cluster.process import MARK
+from yarnhub.cluster.security import HOST, PROXIES, USERS, YARN_USER, secure_sites
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,14 +17,8 @@ if TYPE_CHECKING:
     from yarnhub.cluster.layout import Layout
     from yarnhub.cluster.options import ClusterOptions
 
-HOST = "localhost"
-"""One name for every server: principals, node ids and tokens must agree on it."""
-
-REALM = "YARNHUB.TEST"
-USERS = ("alice", "bob")
-"""Users with a home folder in HDFS; with Kerberos they have a keytab and an OS account too."""
-PROXIES = ("jupyterhub", "dask")
-"""Services that may act for `USERS`, and for nobody else."""
+CONTAINER_VARIABLES = ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
+"""What containers inherit from their NodeManager."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,12 +55,10 @@ def site_files(plan: Plan, node_manager: str | None = None) -> dict[str, dict[st
         "capacity-scheduler.xml": _queues(),
     }
     if plan.options.kerberos:
-        from yarnhub.cluster.security import secure_sites
-
         for name, properties in secure_sites(plan).items():
             files[name] |= properties
-    for name, properties in plan.options.site.items():
-        files[name] |= properties
+    for name, chosen in plan.options.site.items():
+        files[name] |= chosen
     return files
 
 
@@ -90,16 +83,18 @@ log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
 
 
 def _core(plan: Plan) -> dict[str, str]:
-    return {
+    properties = {
         "fs.defaultFS": f"hdfs://{HOST}:{plan.ports['dfs.namenode.rpc-address']}",
         "hadoop.tmp.dir": str(plan.layout.temporary),
-        # Tests act as proxy user without Kerberos too, as the user who runs the cluster.
-        f"hadoop.proxyuser.{plan.user}.hosts": f"{ADDRESS},{HOST}",
-        f"hadoop.proxyuser.{plan.user}.users": ",".join((*USERS, *PROXIES, plan.user)),
         # The DataNode is started beside the NameNode and asks until it answers.
         "ipc.client.connect.retry.interval": "200",
         "ipc.client.connect.max.retries": "150",
     }
+    if not plan.options.kerberos:
+        # Without Kerberos, too, tests act for others: as the user who runs the cluster.
+        properties[f"hadoop.proxyuser.{plan.user}.hosts"] = f"{ADDRESS},{HOST}"
+        properties[f"hadoop.proxyuser.{plan.user}.users"] = ",".join((*USERS, *PROXIES, plan.user))
+    return properties
 
 
 def _hdfs(plan: Plan) -> dict[str, str]:
@@ -160,9 +155,7 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
         # Supervised: a NodeManager that is stopped leaves its containers to the next one.
         "yarn.nodemanager.recovery.supervised": "true",
         "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
-        "yarn.nodemanager.env-whitelist": ",".join(
-            ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
-        ),
+        "yarn.nodemanager.env-whitelist": ",".join(CONTAINER_VARIABLES),
     }
     if node_manager is None:
         return shared
@@ -202,6 +195,9 @@ def _queues() -> dict[str, str]:
             "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"
         ),
         f"{prefix}.node-locality-delay": "-1",
+        # By default everybody may end everybody's applications, even with ACLs on.
+        f"{prefix}.root.acl_submit_applications": "*",
+        f"{prefix}.root.acl_administer_queue": YARN_USER,
     }
     for parent, children in capacities.items():
         properties[f"{prefix}.{parent}.queues"] = ",".join(children)

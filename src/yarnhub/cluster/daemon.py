@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from yarnhub.cluster.errors import DaemonError
-from yarnhub.cluster.process import is_alive, start_process
+from yarnhub.cluster.process import is_alive
 from yarnhub.cluster.programs import java_flags
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ MAIN_CLASSES = {
     RESOURCE_MANAGER: "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager",
     _NODE_MANAGER: "org.apache.hadoop.yarn.server.nodemanager.NodeManager",
 }
-HEAP = "-Xmx512m"
+HEAP = ("-Xms48m", "-Xmx512m")
 TAIL_LINES = 20
 POLL = 0.1
 """Seconds between two questions whether a daemon is ready."""
@@ -63,7 +63,7 @@ class JavaDaemons:
         return [
             str(self.java_home / "bin" / "java"),
             f"-Dproc_{daemon}",
-            HEAP,
+            *HEAP,
             *java_flags(self.layout, secure=self.secure),
             f"-Djava.io.tmpdir={self.layout.temporary}",
             f"-XX:ErrorFile={self.layout.logs / f'{daemon}-crash.log'}",
@@ -72,15 +72,6 @@ class JavaDaemons:
             MAIN_CLASSES[kind],
             *arguments,
         ]
-
-    def start(self, daemon: str, *arguments: str) -> Process:
-        """Start a daemon; it is not ready yet."""
-        return start_process(
-            self.command(daemon, *arguments),
-            self.environment,
-            folder=self.layout.root,
-            log=self.layout.log(daemon),
-        )
 
 
 def log_tail(path: Path, lines: int = TAIL_LINES) -> str:

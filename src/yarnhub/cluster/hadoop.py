@@ -11,24 +11,31 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.configuration import HOST, Plan
+from yarnhub.cluster.configuration import Plan
 from yarnhub.cluster.daemon import JavaDaemons, node_managers
 from yarnhub.cluster.ending import end_cluster
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.host import Host
 from yarnhub.cluster.jars import provide_jars
 from yarnhub.cluster.java import find_java
+from yarnhub.cluster.kerberos import (
+    WITH_KEYTAB,
+    Realm,
+    check_host,
+    check_reachable,
+    kerberos_variables,
+)
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.lock import file_lock
 from yarnhub.cluster.options import ClusterOptions
-from yarnhub.cluster.ports import choose_ports, port_names
-from yarnhub.cluster.preparation import prepare_folders, write_configuration
+from yarnhub.cluster.ports import KDC, choose_ports, port_names
+from yarnhub.cluster.preparation import prepare_folders, prepare_shared_files, write_configuration
 from yarnhub.cluster.process import MARK, end_processes, is_alive, send_signal, wait_until_gone
 from yarnhub.cluster.readiness import Readiness
+from yarnhub.cluster.reaper import Reaper
 from yarnhub.cluster.record import Record, read_record, write_record
+from yarnhub.cluster.security import HDFS_USER, HOST, REALM
 from yarnhub.cluster.services import Services
 
 if TYPE_CHECKING:
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from yarnhub.cluster.jars import Report
+    from yarnhub.cluster.process import Process
 
 LOCK_DEADLINE = 120.0
 STOP_PATIENCE = 10.0
@@ -77,6 +85,7 @@ class HadoopCluster:
         self._report = report
         self._layout: Layout | None = None
         self._record: Record | None = None
+        self._reaper: Reaper | None = None
 
     @classmethod
     def attach(cls, state: Path, *, host: Host | None = None) -> Self:
@@ -115,6 +124,8 @@ class HadoopCluster:
             ClusterError: A daemon did not start, or the state folder is in use.
             ConfigurationError: Something that the cluster needs is missing.
         """
+        if self.options.kerberos:
+            check_host(self.host)
         java = find_java(self.host, chosen=self.options.java_home, kerberos=self.options.kerberos)
         jars = await provide_jars(
             self.options.hadoop,
@@ -127,21 +138,33 @@ class HadoopCluster:
             earlier = read_record(layout)
             if earlier is not None and any(map(is_alive, earlier.processes.values())):
                 raise ClusterError(f"a cluster with the state folder {layout.root} runs already")
-            managers = node_managers(self.options.nodes)
-            ports = choose_ports(port_names(managers), earlier.ports if earlier else {})
-            plan = Plan(self.options, layout, jars, self.host.user, ports)
-            prepare_folders(layout)
-            write_configuration(plan, managers, java.home)
-            self._record = Record(self.options, jars, java.home, ports, {})
+            if not self._detached:
+                temporary = self.options.state is None
+                self._reaper = Reaper(layout.root, self.host.environment, delete=temporary)
             try:
-                async with self._services() as services:
-                    try:
-                        await services.start_all(managers)
-                    finally:
-                        self._save(services)
+                await self._start(layout, java.home, jars, earlier)
             except BaseException:
-                await end_cluster(layout.root, self._record.processes.values())
+                await self._end()
                 raise
+
+    async def _start(
+        self, layout: Layout, java_home: Path, jars: Path, earlier: Record | None
+    ) -> None:
+        managers = node_managers(self.options.nodes)
+        ports = choose_ports(port_names(managers), earlier.ports if earlier else {})
+        prepare_folders(layout)
+        if self.options.kerberos:
+            check_reachable(layout.root)
+            check_reachable(java_home)
+            jars = prepare_shared_files(layout, jars)
+        plan = Plan(self.options, layout, jars, self.host.user, ports)
+        write_configuration(plan, managers, java_home)
+        self._record = Record(self.options, jars, java_home, ports, {})
+        async with self._services() as services:
+            try:
+                await services.start_all(managers)
+            finally:
+                self._save(services)
 
     async def stop(self, *, delete: bool | None = None) -> None:
         """End all daemons and containers. Does nothing when the cluster does not run.
@@ -154,8 +177,7 @@ class HadoopCluster:
         if self._layout is None:
             return
         async with file_lock(self._layout.lock, deadline=LOCK_DEADLINE):
-            processes = self._record.processes.values() if self._record else ()
-            await end_cluster(self._layout.root, processes)
+            await self._end()
             if delete or (delete is None and self.options.state is None):
                 await asyncio.to_thread(shutil.rmtree, self._layout.root, ignore_errors=True)
 
@@ -193,11 +215,14 @@ class HadoopCluster:
     @property
     def variables(self) -> Mapping[str, str]:
         """What a program needs in its environment, PATH left aside."""
-        return {
+        variables = {
             "HADOOP_CONF_DIR": str(self.conf_dir),
             "YARN_CONF_DIR": str(self.conf_dir),
             "JAVA_HOME": str(self.java_home),
         }
+        if self.options.kerberos:
+            variables |= kerberos_variables(self._started_layout())
+        return variables
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -269,6 +294,33 @@ class HadoopCluster:
         host, port = self._address(server)
         return f"{host}:{port}"
 
+    @property
+    def realm(self) -> str | None:
+        """The Kerberos realm; None without Kerberos."""
+        return REALM if self.options.kerberos else None
+
+    def keytab(self, user: str) -> Path:
+        """The keytab of a user: alice, bob, jupyterhub, dask, or the administrators hdfs, yarn.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        if not self.options.kerberos or user not in WITH_KEYTAB:
+            raise ConfigurationError(f"the cluster has no keytab for {user!r}")
+        return self._started_layout().keytab(user)
+
+    async def kinit(self, user: str, ccache: Path) -> None:
+        """Put a ticket of the user, from the user's keytab, into a ticket cache.
+
+        Programs use it with `KRB5CCNAME=FILE:...` beside the variables of `env`.
+
+        Raises:
+            ConfigurationError: There is no keytab for the user.
+        """
+        self.keytab(user)
+        realm = Realm(self._started_layout(), self.host, self._started_record().ports[KDC])
+        await realm.kinit(user, ccache)
+
     def log_path(self, daemon: str) -> Path:
         """The log of a daemon.
 
@@ -277,6 +329,13 @@ class HadoopCluster:
         """
         self._process(daemon)
         return self._started_layout().log(daemon)
+
+    async def _end(self) -> None:
+        processes = self._record.processes.values() if self._record else ()
+        await end_cluster(self._started_layout().root, processes)
+        if self._reaper is not None:
+            await self._reaper.release()
+            self._reaper = None
 
     def _make_layout(self) -> Layout:
         if self._layout is not None:
@@ -292,24 +351,28 @@ class HadoopCluster:
     async def _services(self) -> AsyncIterator[Services]:
         layout, record = self._started_layout(), self._started_record()
         environment = {**self.env, MARK: str(layout.root)}
+        environment.pop("JAVA_TOOL_OPTIONS", None)  # the daemons have it as a flag
+        secure = self.options.kerberos
         daemons = JavaDaemons(
             layout, record.jars, record.java_home, self.options.kerberos, environment
         )
+        import httpx
+
         # The daemons are on loopback: no proxy of the caller's is to be asked for them.
         async with httpx.AsyncClient(trust_env=False) as client:
             yield Services(
                 daemons=daemons,
                 readiness=Readiness(client, record.ports),
                 processes=dict(record.processes),
-                superuser=self.host.user,
-                superuser_environment=environment,
+                superuser=HDFS_USER if secure else self.host.user,
+                realm=Realm(layout, self.host, record.ports[KDC]) if secure else None,
             )
 
     def _save(self, services: Services) -> None:
         self._record = dataclasses.replace(self._started_record(), processes=services.processes)
         write_record(self._started_layout(), self._record)
 
-    def _process(self, daemon: str) -> Any:
+    def _process(self, daemon: str) -> Process:
         processes = self._started_record().processes
         if daemon not in processes:
             known = ", ".join(processes)

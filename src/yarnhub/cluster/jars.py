@@ -126,6 +126,10 @@ def _is_complete(folder: Path) -> bool:
         return False
 
 
+def _has_sum(path: Path, sha256: str) -> bool:
+    return path.is_file() and _sha256(path) == sha256
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -186,9 +190,8 @@ async def _provide_one(client: httpx.AsyncClient, jar: Jar, folder: Path) -> str
     import httpx
 
     path = folder / jar.name
-    if jar.sha256 is not None and await asyncio.to_thread(path.is_file):
-        if await asyncio.to_thread(_sha256, path) == jar.sha256:
-            return jar.sha256
+    if jar.sha256 is not None and await asyncio.to_thread(_has_sum, path, jar.sha256):
+        return jar.sha256
     problem = "never asked"
     for _ in range(ATTEMPTS):
         try:

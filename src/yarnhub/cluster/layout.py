@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,6 +83,20 @@ class Layout:
     def kerberos(self) -> Path:
         """The KDC's database, its configuration and the keytabs."""
         return self.root / "kerberos"
+
+    @property
+    def keytabs(self) -> Path:
+        """The keytabs, each readable by its owner only."""
+        return self.kerberos / "keytabs"
+
+    @property
+    def service_keytab(self) -> Path:
+        """The keys of all daemons."""
+        return self.keytabs / "services.keytab"
+
+    def keytab(self, user: str) -> Path:
+        """The keys of one user."""
+        return self.keytabs / f"{user}.keytab"
 
     @property
     def container_executor(self) -> Path:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.cluster.configuration import LOG4J, PROXIES, USERS, site_files, site_xml
+from yarnhub.cluster import container_executor
+from yarnhub.cluster.configuration import LOG4J, site_files, site_xml
 from yarnhub.cluster.folders import Folder
 from yarnhub.cluster.programs import write_wrappers
+from yarnhub.cluster.security import PROXIES, USERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from yarnhub.cluster.configuration import Plan
     from yarnhub.cluster.layout import Layout
 
+SYSTEM_PYTHON = Path("/usr/bin/python3")
 WEB_APPLICATIONS = ("datanode", "hdfs", "static")
 """HDFS's daemons look for these folders, which are in no jar; empty ones do."""
 
@@ -40,6 +45,35 @@ def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Pat
         for name in ("local", "logs"):
             (plan.layout.node(daemon) / name).mkdir(parents=True, exist_ok=True)
     write_wrappers(plan.layout, jars=plan.jars, java_home=java_home, secure=plan.options.kerberos)
+
+
+def prepare_shared_files(layout: Layout, jars: Path) -> Path:
+    """Give containers of other OS users what they need; returns their folder of jars.
+
+    The cache is in the caller's home folder, which others can't enter.
+    """
+    layout.jars.mkdir(exist_ok=True)
+    wanted = {path.name for path in jars.glob("*.jar")}
+    for path in layout.jars.iterdir():
+        if path.name not in wanted:
+            path.unlink()
+    for name in wanted:
+        target = layout.jars / name
+        if not target.exists():
+            _link_or_copy(jars / name, target)
+    source = Path(container_executor.__file__).read_text(encoding="utf-8")
+    python = SYSTEM_PYTHON if SYSTEM_PYTHON.exists() else Path(sys.executable)
+    layout.container_executor.write_text(f"#!{python}\n{source}", encoding="utf-8")
+    layout.container_executor.chmod(0o755)
+    return layout.jars
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # on another file system
+        shutil.copyfile(source, target)
+    target.chmod(0o644)
 
 
 def hdfs_folders(user: str) -> list[Folder]:

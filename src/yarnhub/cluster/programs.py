@@ -96,8 +96,8 @@ def wrapper_script(name: str, *, layout: Layout, jars: Path, java_home: Path, se
             f"  *) echo {shlex.quote(usage)} >&2; exit 2 ;;",
             "esac",
             f"exec {shlex.quote(str(java_home / 'bin' / 'java'))} {flags} \\",
-            '  ${HADOOP_CLIENT_OPTS:-} -cp "$conf:$jars/*${HADOOP_CLASSPATH:+:$HADOOP_CLASSPATH}" \\',
-            '  "$@"',
+            '  -cp "$conf:$jars/*${HADOOP_CLASSPATH:+:$HADOOP_CLASSPATH}" \\',
+            '  ${HADOOP_CLIENT_OPTS:-} "$@"',
             "",
         ]
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.cluster.configuration import HOST
 from yarnhub.cluster.ports import node_port
+from yarnhub.cluster.security import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

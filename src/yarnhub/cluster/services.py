@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from yarnhub.cluster import folders
 from yarnhub.cluster.daemon import (
     DATA_NODE,
+    KDC_DAEMON,
     NAME_NODE,
     RESOURCE_MANAGER,
     JavaDaemons,
@@ -18,12 +19,13 @@ from yarnhub.cluster.daemon import (
 )
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.preparation import hdfs_folders
-from yarnhub.cluster.process import is_alive
+from yarnhub.cluster.process import is_alive, start_process
 from yarnhub.cluster.program import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from yarnhub.cluster.kerberos import Realm
     from yarnhub.cluster.process import Process
     from yarnhub.cluster.readiness import Readiness
 
@@ -39,15 +41,15 @@ class Services:
         daemons: How each is started.
         readiness: How each is asked.
         processes: Those that were started, by name; added to by `start`.
-        superuser: The OS user who runs them.
-        superuser_environment: With what HDFS's folders are made.
+        superuser: As whom HDFS knows the NameNode's user.
+        realm: For Kerberos only.
     """
 
     daemons: JavaDaemons
     readiness: Readiness
     processes: dict[str, Process]
     superuser: str
-    superuser_environment: Mapping[str, str]
+    realm: Realm | None
 
     async def start_all(self, node_managers: Sequence[str]) -> None:
         """Start everything; HDFS and YARN do not wait for each other.
@@ -57,6 +59,9 @@ class Services:
         Raises:
             ClusterError: A daemon ended or was not ready in time.
         """
+        if self.realm is not None:
+            await self.realm.prepare()
+            await self.start(KDC_DAEMON, {})
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._start_hdfs(), name="start HDFS")
@@ -71,7 +76,7 @@ class Services:
             daemon: Its name.
             earlier: What `Readiness.registrations` said before.
         """
-        self.processes[daemon] = self.daemons.start(daemon)
+        self._start(daemon)
         await self._wait(daemon, earlier)
         if daemon == RESOURCE_MANAGER:
             # It is of use again when the nodes have found it.
@@ -85,18 +90,36 @@ class Services:
             command = self.daemons.command(NAME_NODE, "-format", "-force", "-nonInteractive")
             await run_program(command, self.daemons.environment)
         for daemon in (NAME_NODE, DATA_NODE):
-            self.processes[daemon] = self.daemons.start(daemon)
+            self._start(daemon)
         await self._wait(NAME_NODE, {})
         await run_program(
             [sys.executable, folders.__file__, str(layout.conf)],
-            self.superuser_environment,
+            await self._superuser_environment(),
             stdin=folders.encode_folders(hdfs_folders(self.superuser)),
         )
         await self._wait(DATA_NODE, {})
 
+    async def _superuser_environment(self) -> Mapping[str, str]:
+        if self.realm is None:
+            return self.daemons.environment
+        ccache = self.daemons.layout.kerberos / "superuser.ccache"
+        await self.realm.kinit(self.superuser, ccache)
+        return {**self.daemons.environment, "KRB5CCNAME": f"FILE:{ccache}"}
+
+    def _start(self, daemon: str) -> None:
+        layout = self.daemons.layout
+        if daemon == KDC_DAEMON and self.realm is not None:
+            command = self.realm.kdc_command()
+            environment: Mapping[str, str] = {**self.daemons.environment, **self.realm.environment}
+        else:
+            command, environment = self.daemons.command(daemon), self.daemons.environment
+        self.processes[daemon] = start_process(
+            command, environment, folder=layout.root, log=layout.log(daemon)
+        )
+
     async def _start_yarn(self, node_managers: Sequence[str]) -> None:
         for daemon in (RESOURCE_MANAGER, *node_managers):
-            self.processes[daemon] = self.daemons.start(daemon)
+            self._start(daemon)
         await self._wait(RESOURCE_MANAGER, {})
         for daemon in node_managers:
             await self._wait(daemon, {})
@@ -112,6 +135,8 @@ class Services:
 
     def _question(self, daemon: str, earlier: Mapping[str, int]) -> Callable[[], Awaitable[bool]]:
         match daemon:
+            case "kdc" if self.realm is not None:
+                return self.realm.answers
             case "namenode":
                 return self.readiness.name_node
             case "datanode":

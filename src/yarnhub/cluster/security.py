@@ -1,0 +1,92 @@
+"""What Kerberos changes in the site files: pure, like `yarnhub.cluster.configuration`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.ports import ADDRESS
+from yarnhub.cluster.programs import java_flags
+
+if TYPE_CHECKING:
+    from yarnhub.cluster.configuration import Plan
+
+HOST = "localhost"
+"""One name for every server: principals, node ids and tokens must agree on it."""
+REALM = "YARNHUB.TEST"
+USERS = ("alice", "bob")
+"""Users with a home folder in HDFS; with Kerberos they have a keytab and an OS account too."""
+PROXIES = ("jupyterhub", "dask")
+"""Services that may act for `USERS`, and for nobody else."""
+HDFS_USER = "hdfs"
+YARN_USER = "yarn"
+ADMINISTRATORS = (HDFS_USER, YARN_USER)
+"""As whom Hadoop knows its own daemons with Kerberos; they have keytabs for tests to use."""
+SERVICES = {"nn": HDFS_USER, "dn": HDFS_USER, "rm": YARN_USER, "nm": YARN_USER}
+"""The daemons' principals are SERVICE/localhost; each is one of Hadoop's own users."""
+WEB_SERVICE = "HTTP"
+
+
+def principal(service: str) -> str:
+    """The principal of a daemon."""
+    return f"{service}/{HOST}@{REALM}"
+
+
+def secure_sites(plan: Plan) -> dict[str, dict[str, str]]:
+    """The properties that Kerberos adds or replaces, by site file."""
+    return {
+        "core-site.xml": _core(plan),
+        "hdfs-site.xml": _hdfs(plan),
+        "yarn-site.xml": _yarn(plan),
+    }
+
+
+def _core(plan: Plan) -> dict[str, str]:
+    rules = [
+        f"RULE:[2:$1/$2@$0]({principal(service)})s/.*/{user}/" for service, user in SERVICES.items()
+    ]
+    properties = {
+        "hadoop.security.authentication": "kerberos",
+        "hadoop.security.authorization": "true",
+        "hadoop.rpc.protection": plan.options.rpc_protection.value,
+        "hadoop.security.auth_to_local": "\n".join([*rules, "DEFAULT"]),
+    }
+    for service in PROXIES:
+        properties[f"hadoop.proxyuser.{service}.hosts"] = f"{ADDRESS},{HOST}"
+        properties[f"hadoop.proxyuser.{service}.users"] = ",".join(USERS)
+    return properties
+
+
+def _hdfs(plan: Plan) -> dict[str, str]:
+    keytab = str(plan.layout.service_keytab)
+    return {
+        "dfs.block.access.token.enable": "true",
+        "dfs.data.transfer.protection": plan.options.rpc_protection.value,
+        # Its ports are above 1023 and its pages are plain HTTP: they are on loopback only.
+        "ignore.secure.ports.for.testing": "true",
+        "dfs.namenode.kerberos.principal": principal("nn"),
+        "dfs.namenode.keytab.file": keytab,
+        "dfs.datanode.kerberos.principal": principal("dn"),
+        "dfs.datanode.keytab.file": keytab,
+        "dfs.web.authentication.kerberos.principal": principal(WEB_SERVICE),
+        "dfs.web.authentication.kerberos.keytab": keytab,
+    }
+
+
+def _yarn(plan: Plan) -> dict[str, str]:
+    keytab = str(plan.layout.service_keytab)
+    localizer = ["-Xmx256m", *java_flags(plan.layout, secure=True)]
+    return {
+        "yarn.acl.enable": "true",
+        "yarn.admin.acl": YARN_USER,
+        "yarn.resourcemanager.principal": principal("rm"),
+        "yarn.resourcemanager.keytab": keytab,
+        "yarn.nodemanager.principal": principal("nm"),
+        "yarn.nodemanager.keytab": keytab,
+        "yarn.nodemanager.container-executor.class": (
+            "org.apache.hadoop.yarn.server.nodemanager.LinuxContainerExecutor"
+        ),
+        "yarn.nodemanager.linux-container-executor.path": str(plan.layout.container_executor),
+        "yarn.nodemanager.linux-container-executor.group": "root",
+        # One short JVM per container; what makes a daemon start fast helps it even more.
+        "yarn.nodemanager.container-localizer.java.opts": " ".join(localizer),
+    }
