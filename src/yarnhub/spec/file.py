@@ -53,7 +53,8 @@ class File(read.Element):
     timestamp: int = 0
 
     checks: ClassVar[read.Checks] = {
-        "source": read.filled,
+        # One line: a key pasted in place of its file's name must not end up in messages.
+        "source": read.matching(r".*\S.*", "one line of text that is not empty"),
         "type": read.member(FileType),
         "visibility": read.member(FileVisibility),
         "size": read.integer(0, read.INT64),
