@@ -1,0 +1,214 @@
+"""Kerberos tickets: from a keytab, or from a ticket cache that `kinit` fills.
+
+Needs the `gssapi` package and MIT Kerberos (`pip install yarnhub[kerberos]`); imported when the
+first credential is made, so that what has no Kerberos pays nothing. Each connection asks for the
+ticket anew: a ticket cache is read again, and for a keytab the library gets a new ticket when
+half of the old one's life is over.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.base.errors import AuthenticationError, ConfigurationError, RemoteProtocolError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_KRB5 = -1765328384
+"""Where the error codes of MIT Kerberos begin (`ERROR_TABLE_BASE_krb5`)."""
+
+_MEANINGS = {
+    _KRB5 + 6: "the KDC does not know this principal",
+    _KRB5 + 7: "the KDC does not know the server's principal: is its host name right?",
+    _KRB5 + 14: "the KDC does not have the keytab's encryption types",
+    _KRB5 + 24: "the keytab holds an old or wrong key: export it anew",
+    _KRB5 + 31: "the keytab holds an old or wrong key: export it anew",
+    _KRB5 + 32: "the ticket has expired: run kinit",
+    _KRB5 + 37: "the clocks of this host and of the KDC differ by more than 5 minutes",
+    _KRB5 + 141: "there is no ticket cache: run kinit",
+    _KRB5 + 154: "no KDC is known for the realm: see krb5.conf",
+    _KRB5 + 156: "no KDC of the realm can be reached",
+    _KRB5 + 181: "the keytab has no key of this principal",
+    _KRB5 + 195: "there is no ticket cache: run kinit",
+}
+
+
+def _gssapi() -> ModuleType:
+    try:
+        import gssapi
+    except ImportError as error:
+        raise ConfigurationError(
+            "Kerberos needs the gssapi package: install yarnhub[kerberos]"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"Kerberos needs MIT Kerberos's libraries: {error}") from error
+    module: ModuleType = gssapi
+    return module
+
+
+@dataclass(frozen=True, slots=True)
+class TicketCache:
+    """The tickets of whoever ran `kinit`.
+
+    Args:
+        path: The cache's name, such as `/tmp/krb5cc_1000`; None takes the user's own.
+    """
+
+    path: str | None = None
+
+    def __post_init__(self) -> None:
+        _gssapi()
+
+    @property
+    def principal(self) -> str:
+        """Whose tickets these are; reads the cache."""
+        return str(self.acquire().name)
+
+    def open(self, server: str) -> Context:
+        """Begin a context with a server; the network is asked at its first step."""
+        return Context(self, server)
+
+    def acquire(self) -> Any:  # gssapi is untyped here
+        """The ticket, as a `gssapi.Credentials`.
+
+        Raises:
+            AuthenticationError: There is none, or it has expired.
+        """
+        gssapi = _gssapi()
+        store = {"ccache": self.path} if self.path else None
+        where = f"in {self.path}" if self.path else "in the default ticket cache"
+        try:
+            credentials = gssapi.Credentials(usage="initiate", store=store)
+            if credentials.lifetime > 0:
+                return credentials
+        except gssapi.exceptions.GSSError as error:
+            reason = _explain(error)
+            raise AuthenticationError(
+                f"no valid Kerberos ticket {where}: run kinit ({reason})"
+            ) from error
+        raise AuthenticationError(f"no valid Kerberos ticket {where}: it has expired: run kinit")
+
+
+@dataclass(frozen=True, slots=True)
+class Keytab:
+    """A key that gets tickets by itself, for services.
+
+    Args:
+        path: The keytab file.
+        principal: Whose key to take from it.
+    """
+
+    path: str | Path
+    principal: str
+    _cache: str = field(
+        default_factory=lambda: f"MEMORY:yarnhub-{uuid.uuid4()}", repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        _gssapi()
+
+    def open(self, server: str) -> Context:
+        """Begin a context with a server; the network is asked at its first step."""
+        return Context(self, server)
+
+    def acquire(self) -> Any:  # gssapi is untyped here
+        """A ticket from the KDC, or the one it gave before, as a `gssapi.Credentials`.
+
+        Raises:
+            ConfigurationError: The keytab cannot be read.
+            AuthenticationError: The KDC gave no ticket.
+        """
+        gssapi = _gssapi()
+        try:
+            with Path(self.path).open("rb"):
+                pass
+        except OSError as error:
+            raise ConfigurationError(
+                f"the keytab {self.path} cannot be read: {error.strerror}"
+            ) from error
+        try:
+            return gssapi.Credentials(
+                name=gssapi.Name(self.principal, gssapi.NameType.kerberos_principal),
+                usage="initiate",
+                store={"client_keytab": f"FILE:{self.path}", "ccache": self._cache},
+            )
+        except gssapi.exceptions.GSSError as error:
+            raise AuthenticationError(
+                f"no Kerberos ticket for {self.principal} from the keytab {self.path}: "
+                f"{_explain(error)}"
+            ) from error
+
+
+class Context:
+    """A security context of the `gssapi` package; see `yarnhub.hadoop.wire.gssapi.GssContext`."""
+
+    def __init__(self, credential: TicketCache | Keytab, server: str) -> None:
+        self._credential = credential
+        self._server = server
+        self._context: Any = None  # gssapi is untyped here
+
+    @property
+    def complete(self) -> bool:
+        """Whether both sides have proven who they are."""
+        return self._context is not None and self._context.complete
+
+    def step(self, token: bytes | None) -> bytes:
+        """Take the server's token, give the next one. The first step may wait for the KDC."""
+        gssapi = _gssapi()
+        if self._context is None:
+            self._context = self._begin(self._credential.acquire())
+        try:
+            return self._context.step(token) or b""
+        except gssapi.exceptions.GSSError as error:
+            raise AuthenticationError(
+                f"no Kerberos ticket for the server {self._server}: {_explain(error)}"
+            ) from error
+
+    def _begin(self, credentials: Any) -> Any:  # gssapi is untyped here
+        gssapi = _gssapi()
+        if "@" in self._server:
+            name = gssapi.Name(self._server, gssapi.NameType.kerberos_principal)
+        else:
+            host_based = self._server.replace("/", "@", 1)
+            name = gssapi.Name(host_based, gssapi.NameType.hostbased_service)
+        flag = gssapi.RequirementFlag
+        return gssapi.SecurityContext(
+            name=name,
+            creds=credentials,
+            usage="initiate",
+            mech=gssapi.MechType.kerberos,
+            flags=flag.mutual_authentication
+            | flag.integrity
+            | flag.confidentiality
+            | flag.replay_detection
+            | flag.out_of_sequence_detection,
+        )
+
+    def wrap(self, data: bytes, *, encrypt: bool) -> bytes:
+        """Sign, and encrypt where asked to."""
+        wrapped: bytes = self._context.wrap(data, encrypt).message
+        return wrapped
+
+    def unwrap(self, data: bytes) -> tuple[bytes, bool]:
+        """Check; returns the message and whether it was encrypted.
+
+        Raises:
+            RemoteProtocolError: It was changed on its way, repeated or left out.
+        """
+        try:
+            message, encrypted, _ = self._context.unwrap(data)
+        except _gssapi().exceptions.GSSError as error:
+            raise RemoteProtocolError(
+                f"a wrapped answer cannot be opened: {_explain(error)}"
+            ) from error
+        return message, encrypted
+
+
+def _explain(error: Any) -> str:  # gssapi is untyped here
+    code = error.min_code
+    known = _MEANINGS.get(code - (1 << 32) if code >> 31 else code)
+    return known or " ".join(str(error.gen_message()).split())
