@@ -1,0 +1,65 @@
+"""Content on its way into a file system."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import AccessDeniedError
+from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError
+from yarnhub.filesystem.port import CHUNK
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator
+    from pathlib import Path
+
+
+async def chunks_of(data: bytes) -> AsyncGenerator[bytes, None]:
+    """The bytes in chunks."""
+    for start in range(0, len(data), CHUNK):
+        yield data[start : start + CHUNK]
+
+
+async def file_chunks(local: Path) -> AsyncGenerator[bytes, None]:
+    """The content of a local file in chunks.
+
+    Raises:
+        PathNotFoundError: There is no such file.
+        AccessDeniedError: This process may not read it.
+    """
+    with local_errors("read", local):
+        source = await asyncio.to_thread(local.open, "rb")
+        try:
+            while chunk := await asyncio.to_thread(source.read, CHUNK):
+                yield chunk
+        finally:
+            source.close()
+
+
+async def counted(
+    chunks: AsyncGenerator[bytes, None], progress: Callable[[int], None] | None
+) -> AsyncGenerator[bytes, None]:
+    """The same chunks; `progress` is told the sum of those that were taken up."""
+    total = 0
+    async with contextlib.aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk
+            total += len(chunk)
+            if progress is not None:
+                progress(total)
+
+
+@contextlib.contextmanager
+def local_errors(action: str, path: Path | str) -> Iterator[None]:
+    """Errors of the operating system as ours."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise PathNotFoundError(action, str(path), "it does not exist") from error
+    except PermissionError as error:
+        name = f"{type(error).__module__}.{type(error).__name__}"
+        message = f"cannot {action} {path}: {error.strerror}"
+        raise AccessDeniedError(name, message) from error
+    except OSError as error:
+        raise FileSystemError(action, str(path), error.strerror or str(error)) from error

@@ -1,0 +1,65 @@
+"""What goes wrong in a file system, and Java's exceptions as these errors.
+
+    YarnhubError
+    `-- FileSystemError              the file system refused; names path and reason
+        `-- PathNotFoundError        nothing stands at the path (also FileNotFoundError)
+
+A refused permission is `AccessDeniedError` and a failing connection `ConnectError` or
+`ConnectionLostError`, as everywhere.
+"""
+
+from __future__ import annotations
+
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    StandbyError,
+    YarnhubError,
+)
+
+
+class FileSystemError(YarnhubError):
+    """A file system refused a request.
+
+    Attributes:
+        path: The full URL that was asked about.
+        reason: What the file system said.
+    """
+
+    def __init__(self, action: str, path: str, reason: str) -> None:
+        super().__init__(f"cannot {action} {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class PathNotFoundError(FileSystemError, FileNotFoundError):
+    """Nothing stands at the path."""
+
+
+def translate_java(java_class: str, text: str, *, action: str, path: str) -> YarnhubError:
+    """The error for an exception that a NameNode or DataNode answered with.
+
+    Args:
+        java_class: The full name of the Java exception.
+        text: Its message, with or without the Java stack.
+        action: What was attempted, such as `read`.
+        path: The full URL that it was attempted on.
+    """
+    name = java_class.rpartition(".")[2].rpartition("$")[2]
+    reason = text.partition("\n")[0].strip() or name
+    message = f"cannot {action} {path}: {reason}"
+    # The same class stands for "who are you" and for "you may not".
+    unproven = "SIMPLE authentication is not enabled" in reason or "authenticate via" in reason
+    match name:
+        case "AccessControlException" if unproven:
+            return AuthenticationError(f"{message}: this cluster wants Kerberos")
+        case "AccessControlException" | "AuthorizationException" | "SecurityException":
+            return AccessDeniedError(java_class, message)
+        case "InvalidToken" | "SaslException" | "GSSException":
+            return AuthenticationError(message)
+        case "StandbyException":
+            return StandbyError(java_class, message)
+        case "FileNotFoundException" if "is not a file" not in reason:
+            return PathNotFoundError(action, path, "it does not exist")
+        case _:
+            return FileSystemError(action, path, reason)

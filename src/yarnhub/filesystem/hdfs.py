@@ -1,0 +1,330 @@
+"""HDFS behind the port, by the package hdfs-native: native RPC and block transfer, no JVM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import re
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import hdfs_native
+
+from yarnhub.base.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    Outcome,
+    YarnhubError,
+)
+from yarnhub.filesystem.content import chunks_of, counted, file_chunks
+from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError, translate_java
+from yarnhub.filesystem.paths import local_part, partial_name
+from yarnhub.filesystem.port import FileStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.filesystem.name_node import NameService
+    from yarnhub.filesystem.port import Properties
+
+CLEAN_UP = 5.0
+"""Seconds given to the removal of what a failed or cancelled upload left."""
+
+_READ_KEYS = (
+    "dfs.client.block.write.replace-datanode-on-failure.best-effort",
+    "dfs.client.block.write.replace-datanode-on-failure.enable",
+    "dfs.client.block.write.replace-datanode-on-failure.policy",
+    "dfs.client.socket-timeout",
+    "dfs.client.use.datanode.hostname",
+    "dfs.data.transfer.protection",
+    "hadoop.security.authentication",
+    "hadoop.security.key.provider.path",
+)
+"""What hdfs-native reads of the configuration (`common/config.rs` of 0.14)."""
+
+_ANSWER = re.compile(r'^(?:Fatal)?RPCError\("((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)$', re.DOTALL)
+"""How hdfs-native prints an exception of the NameNode: there is no other way to get its class."""
+_NOBODY = ("Connection refused", "lookup address", "unreachable", "No route to host")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KerberosLogin:
+    """What hdfs-native logs in with; all None: the default ticket cache."""
+
+    principal: str | None = None
+    keytab: str | None = None
+    cache: str | None = None
+
+
+def native_user_name() -> str:
+    """Who hdfs-native is on a cluster without security. Its Python interface takes no name.
+
+    Raises:
+        ConfigurationError: The environment would make it act for somebody else.
+    """
+    # hdfs-native reads these variables by itself: what it will do can only be known from them.
+    environment = os.environ  # noqa: TID251
+    name = environment.get("HADOOP_USER_NAME")
+    if name is not None:
+        return name
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError as error:
+        raise ConfigurationError(
+            f"user id {os.geteuid()} has no name: set HADOOP_USER_NAME"
+        ) from error
+
+
+def check_no_proxy() -> None:
+    """Refuse an environment in which hdfs-native would act for somebody else than its login.
+
+    Raises:
+        ConfigurationError: HADOOP_PROXY_USER is set.
+    """
+    proxy = os.environ.get("HADOOP_PROXY_USER")  # noqa: TID251  # hdfs-native reads it
+    if proxy is not None:
+        raise ConfigurationError(
+            f"HADOOP_PROXY_USER is set to {proxy!r}: hdfs-native would act for that user in every"
+            " connection of this process; unset it and name the user when opening a file system"
+        )
+
+
+def settings_of(properties: Properties, service: NameService) -> dict[str, str]:
+    """What hdfs-native is to know of the configuration."""
+    settings = {key: value for key in _READ_KEYS if (value := properties.get(key)) is not None}
+    if service.nameservice is not None:
+        name = service.nameservice
+        settings[f"dfs.ha.namenodes.{name}"] = ",".join(
+            f"nn{number}" for number, _ in enumerate(service.rpc)
+        )
+        for number, address in enumerate(service.rpc):
+            settings[f"dfs.namenode.rpc-address.{name}.nn{number}"] = str(address)
+    # Each NameNode is asked once. A second round, for which hdfs-native 0.14 sleeps, panics in its
+    # asynchronous interface ("there is no reactor running"), and its 15 rounds take minutes.
+    settings["dfs.client.failover.max.attempts"] = str(len(service.rpc) - 1)
+    return settings
+
+
+class HdfsFileSystem:
+    """One HDFS as the user that hdfs-native takes from this process, or from a Kerberos login.
+
+    Args:
+        service: The NameNode or the pair of them.
+        settings: What `settings_of` makes of the configuration.
+        user_name: Who the user is: for the home directory.
+        login: The Kerberos login; None on a cluster without security.
+        deadline: Seconds that one answer may take.
+    """
+
+    def __init__(
+        self,
+        service: NameService,
+        settings: Mapping[str, str],
+        user_name: str,
+        *,
+        login: KerberosLogin | None = None,
+        deadline: float = 60.0,
+    ) -> None:
+        self._service = service
+        self._home = f"{service.uri}{service.home_prefix}/{user_name}"
+        self._deadline = deadline
+        login = login or KerberosLogin()
+        try:
+            self._client = hdfs_native.AsyncClient(
+                service.uri,
+                dict(settings),
+                # A folder that cannot exist: with None hdfs-native would read HADOOP_CONF_DIR.
+                "/dev/null",
+                kerberos_principal=login.principal,
+                kerberos_keytab=login.keytab,
+                kerberos_cache=login.cache,
+            )
+        except (OSError, RuntimeError) as error:
+            raise _translate(error, "open", service) from error
+
+    @property
+    def uri(self) -> str:
+        """See `FileSystem.uri`."""
+        return self._service.uri
+
+    async def home(self) -> str:
+        """See `FileSystem.home`."""
+        return self._home
+
+    async def status(self, path: str) -> FileStatus | None:
+        """See `FileSystem.status`."""
+        try:
+            return await self._status(local_part(self.uri, path))
+        except PathNotFoundError:
+            return None
+
+    async def _status(self, at: str) -> FileStatus:
+        async with self._call("look at", at):
+            return self._convert(await self._client.get_file_info(at))
+
+    async def list(self, path: str) -> Sequence[FileStatus]:
+        """See `FileSystem.list`."""
+        at = local_part(self.uri, path)
+        entries = self._client.list_status(at)
+        found: list[FileStatus] = []
+        while True:
+            async with self._call("list", at):
+                entry = await anext(entries, None)
+            if entry is None:
+                return sorted(found, key=lambda status: status.path)
+            found.append(self._convert(entry))
+
+    async def make_directory(self, path: str, permission: int = 0o700) -> None:
+        """See `FileSystem.make_directory`."""
+        at = local_part(self.uri, path)
+        async with self._call("make the directory", at):
+            await self._client.mkdirs(at, permission, create_parent=True)
+
+    async def upload(
+        self,
+        local: Path,
+        path: str,
+        permission: int = 0o600,
+        progress: Callable[[int], None] | None = None,
+    ) -> FileStatus:
+        """See `FileSystem.upload`."""
+        return await self._store(path, permission, counted(file_chunks(local), progress))
+
+    async def write(self, path: str, data: bytes, permission: int = 0o600) -> FileStatus:
+        """See `FileSystem.write`."""
+        return await self._store(path, permission, chunks_of(data))
+
+    async def _store(
+        self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]
+    ) -> FileStatus:
+        at = local_part(self.uri, path)
+        partial = partial_name(at)
+        options = hdfs_native.WriteOptions(permission=permission)
+        async with aclosing(chunks):
+            try:
+                async with self._call("write", at):
+                    file = await self._client.create(partial, options)
+                async for chunk in chunks:
+                    async with self._call("write", at):
+                        await file.write(chunk)
+                async with self._call("write", at):
+                    await file.close()
+                async with self._call("write", at):
+                    await self._client.rename(partial, at, overwrite=True)
+            except BaseException:
+                await self._discard(partial)
+                raise
+        return await self._status(at)
+
+    async def _discard(self, partial: str) -> None:
+        with suppress(TimeoutError, YarnhubError):
+            async with asyncio.timeout(CLEAN_UP), self._call("delete", partial):
+                await self._client.delete(partial)
+
+    async def read(
+        self, path: str, offset: int = 0, length: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """See `FileSystem.read`."""
+        at = local_part(self.uri, path)
+        async with self._call("read", at):
+            file = await self._client.read(at)
+        # Asked for more than there is, hdfs-native does not answer: it panics.
+        size = max(0, len(file) - offset)
+        size = size if length is None else min(size, length)
+        if not size:
+            return
+        chunks = file.read_range_stream(offset, size)
+        while True:
+            async with self._call("read", at):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
+
+    async def delete(self, path: str, *, recursive: bool = False) -> bool:
+        """See `FileSystem.delete`."""
+        at = local_part(self.uri, path)
+        async with self._call("delete", at):
+            return await self._client.delete(at, recursive)
+
+    async def aclose(self) -> None:
+        """See `FileSystem.aclose`. hdfs-native ends its connections with the last reference."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def _convert(self, status: hdfs_native.FileStatus) -> FileStatus:
+        return FileStatus(
+            path=self.uri + status.path,
+            length=status.length,
+            modification_time=status.modification_time,
+            is_directory=status.isdir,
+            owner=status.owner,
+            permission=status.permission,
+        )
+
+    @asynccontextmanager
+    async def _call(self, action: str, at: str) -> AsyncIterator[None]:
+        """Bound one answer in time and make its error one of ours."""
+        url = self.uri + at
+        try:
+            async with asyncio.timeout(self._deadline):
+                yield
+        except TimeoutError as error:
+            raise DeadlineExceededError(
+                f"cannot {action} {url}: {self._service} gave no answer within {self._deadline:g} s"
+            ) from error
+        except (OSError, RuntimeError) as error:
+            raise _translate(error, action, self._service, url) from error
+
+
+def _translate(
+    error: OSError | RuntimeError, action: str, service: NameService, url: str = ""
+) -> YarnhubError:
+    """An error of hdfs-native as one of ours."""
+    url = url or service.uri
+    text = str(error)
+    if isinstance(error, FileNotFoundError):
+        return translate_java("java.io.FileNotFoundException", text, action=action, path=url)
+    if isinstance(error, OSError):
+        if any(sign in text for sign in _NOBODY):
+            return ConnectError(f"cannot {action} {url}: nobody answers at {service}: {text}")
+        if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
+            return FileSystemError(action, url, text.partition("\n")[0])
+        return ConnectionLostError(
+            f"cannot {action} {url}: the connection to {service} or a DataNode ended: {text}",
+            Outcome.UNKNOWN,
+        )
+    if (answer := _ANSWER.match(text)) is not None:
+        java_class, message = map(_unescape, answer.groups())
+        return translate_java(java_class, message, action=action, path=url)
+    if text.startswith(("SASLError", "GSSAPIError", "NoSASLMechanism")):
+        return AuthenticationError(f"cannot {action} {url}: {service} did not accept us: {text}")
+    return FileSystemError(action, url, text)
+
+
+def _unescape(text: str) -> str:
+    r"""Undo Rust's `Debug`: `\n`, `\"`, `\\`, `\u{1f}`."""
+    simple = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
+
+    def original(match: re.Match[str]) -> str:
+        code = match[1]
+        return chr(int(code[2:-1], 16)) if code.startswith("u{") else simple.get(code, code)
+
+    return re.sub(r"\\(u\{[0-9a-f]+\}|.)", original, text, flags=re.DOTALL)

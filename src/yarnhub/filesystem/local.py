@@ -1,0 +1,219 @@
+"""The local file system behind the port (`file://`)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import os
+import pwd
+import shutil
+import stat
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from yarnhub.base.errors import DeadlineExceededError
+from yarnhub.filesystem.content import chunks_of, counted, file_chunks, local_errors
+from yarnhub.filesystem.paths import local_part, partial_name
+from yarnhub.filesystem.port import CHUNK, FileStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from types import TracebackType
+    from typing import BinaryIO, Self
+
+T = TypeVar("T")
+
+URI = "file://"
+
+
+class LocalFileSystem:
+    """The file system of this host, as the user of this process.
+
+    Args:
+        deadline: Seconds that one answer may take. A call that the kernel does not answer, on a
+            hung network mount say, keeps its thread until it does.
+    """
+
+    def __init__(self, *, deadline: float = 60.0) -> None:
+        self._deadline = deadline
+
+    @property
+    def uri(self) -> str:
+        """See `FileSystem.uri`."""
+        return URI
+
+    async def home(self) -> str:
+        """See `FileSystem.home`."""
+        return URI + pwd.getpwuid(os.geteuid()).pw_dir
+
+    async def status(self, path: str) -> FileStatus | None:
+        """See `FileSystem.status`."""
+        try:
+            return await self._run("look at", path, _status)
+        except FileNotFoundError:
+            return None
+
+    async def list(self, path: str) -> Sequence[FileStatus]:
+        """See `FileSystem.list`."""
+        return await self._run("list", path, _list)
+
+    async def make_directory(self, path: str, permission: int = 0o700) -> None:
+        """See `FileSystem.make_directory`."""
+        await self._run("make the directory", path, lambda at: _make_directory(at, permission))
+
+    async def upload(
+        self,
+        local: Path,
+        path: str,
+        permission: int = 0o600,
+        progress: Callable[[int], None] | None = None,
+    ) -> FileStatus:
+        """See `FileSystem.upload`."""
+        return await self._store(path, permission, counted(file_chunks(local), progress))
+
+    async def write(self, path: str, data: bytes, permission: int = 0o600) -> FileStatus:
+        """See `FileSystem.write`."""
+        return await self._store(path, permission, chunks_of(data))
+
+    async def _store(
+        self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]
+    ) -> FileStatus:
+        target = local_part(URI, path)
+        partial = Path(partial_name(target))
+        async with aclosing(chunks):
+            try:
+                descriptor = await self._run("write", path, lambda _: _create(partial))
+                try:
+                    async for chunk in chunks:
+                        await self._run("write", path, functools.partial(_write, descriptor, chunk))
+                finally:
+                    os.close(descriptor)
+                return await self._run("write", path, lambda at: _finish(partial, at, permission))
+            except BaseException:
+                _discard(partial)
+                raise
+
+    async def read(
+        self, path: str, offset: int = 0, length: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """See `FileSystem.read`."""
+        file = await self._run("read", path, lambda at: at.open("rb"))
+        try:
+            left = length
+            await self._run("read", path, lambda _: file.seek(offset))
+            while left is None or left > 0:
+                size = CHUNK if left is None else min(left, CHUNK)
+                chunk = await self._run("read", path, functools.partial(_read, file, size))
+                if not chunk:
+                    return
+                left = None if left is None else left - len(chunk)
+                yield chunk
+        finally:
+            file.close()
+
+    async def delete(self, path: str, *, recursive: bool = False) -> bool:
+        """See `FileSystem.delete`."""
+        try:
+            await self._run("delete", path, lambda at: _delete(at, recursive=recursive))
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def aclose(self) -> None:
+        """See `FileSystem.aclose`."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _run(self, action: str, path: str, do: Callable[[Path], T]) -> T:
+        at = Path(local_part(URI, path))
+        try:
+            async with asyncio.timeout(self._deadline):
+                with local_errors(action, URI + str(at)):
+                    return await asyncio.to_thread(do, at)
+        except TimeoutError as error:
+            raise DeadlineExceededError(
+                f"cannot {action} {URI}{at}: no answer within {self._deadline:g} s"
+            ) from error
+
+
+def _status(at: Path) -> FileStatus:
+    found = at.stat()
+    is_directory = stat.S_ISDIR(found.st_mode)
+    try:
+        owner = pwd.getpwuid(found.st_uid).pw_name
+    except KeyError:  # A user of another host, of whom the files came here.
+        owner = str(found.st_uid)
+    return FileStatus(
+        path=URI + str(at),
+        length=0 if is_directory else found.st_size,
+        modification_time=found.st_mtime_ns // 1_000_000,
+        is_directory=is_directory,
+        owner=owner,
+        permission=stat.S_IMODE(found.st_mode),
+    )
+
+
+def _list(at: Path) -> list[FileStatus]:
+    if not at.is_dir():
+        return [_status(at)]
+    found = []
+    for entry in sorted(at.iterdir()):
+        with suppress(FileNotFoundError):  # It was removed meanwhile.
+            found.append(_status(entry))
+    return found
+
+
+def _make_directory(at: Path, permission: int) -> None:
+    for folder in (*reversed(at.parents), at):
+        with suppress(FileExistsError):
+            folder.mkdir()
+            # Not by mkdir: the umask of this process is nobody's business here.
+            folder.chmod(permission)
+    if not at.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "a file is in the way", str(at))
+
+
+def _create(partial: Path) -> int:
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _discard(partial: Path) -> None:
+    with suppress(OSError):
+        partial.unlink(missing_ok=True)
+
+
+def _read(file: BinaryIO, size: int, _: Path) -> bytes:
+    return file.read(size)
+
+
+def _write(descriptor: int, chunk: bytes, _: Path) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _finish(partial: Path, at: Path, permission: int) -> FileStatus:
+    partial.chmod(permission)
+    partial.replace(at)
+    return _status(at)
+
+
+def _delete(at: Path, *, recursive: bool) -> None:
+    if not at.is_dir() or at.is_symlink():
+        at.unlink()
+    elif recursive:
+        shutil.rmtree(at)
+    else:
+        at.rmdir()

@@ -1,0 +1,110 @@
+"""The file system that a URL means, for a user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+from urllib.parse import urlsplit
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.filesystem.hdfs import (
+    HdfsFileSystem,
+    KerberosLogin,
+    check_no_proxy,
+    native_user_name,
+    settings_of,
+)
+from yarnhub.filesystem.local import LocalFileSystem
+from yarnhub.filesystem.name_node import find_name_nodes
+from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
+from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
+
+if TYPE_CHECKING:
+    from yarnhub.filesystem.port import FileSystem, Properties
+    from yarnhub.hadoop.security.users import KerberosCredential, User
+
+SUPPORTED = ("hdfs", "webhdfs", "swebhdfs", "file")
+
+
+def open_file_system(
+    url: str, configuration: Properties, user: User, *, deadline: float = 60.0
+) -> FileSystem:
+    """The file system of a URL, as a user sees it. Nothing is connected yet.
+
+    HDFS is read by hdfs-native where that can act for the user, and by WebHDFS for a user that it
+    cannot be told of: another name than this process's, or the owner of a delegation token.
+
+    Args:
+        url: Such as `hdfs://namenode:9000/user/alice`; the path does not matter. Without a
+            scheme `fs.defaultFS` is meant.
+        configuration: The Hadoop configuration.
+        user: Whom the file system serves.
+        deadline: Seconds that one answer may take.
+
+    Raises:
+        ConfigurationError: The scheme is unknown, the address is not configured, or the user
+            cannot be served.
+    """
+    if "://" not in url and not url.startswith("file:"):
+        url = configuration.get("fs.defaultFS") or "file:///"
+    scheme = urlsplit(url).scheme
+    match scheme:
+        case "file":
+            return LocalFileSystem(deadline=deadline)
+        case "hdfs":
+            return _open_hdfs(url, configuration, user, deadline)
+        case "webhdfs" | "swebhdfs":
+            kind = "https" if scheme == "swebhdfs" else "http"
+            web = (f"{kind}://{urlsplit(url).netloc}",)
+            uri = f"{scheme}://{urlsplit(url).netloc}"
+            return WebHdfsFileSystem(uri, web, _web_identity(user, url), deadline=deadline)
+        case _:
+            raise ConfigurationError(
+                f"{url}: no file system for the scheme {scheme!r}; "
+                f"supported are {', '.join(SUPPORTED)}"
+            )
+
+
+def _open_hdfs(url: str, configuration: Properties, user: User, deadline: float) -> FileSystem:
+    service = find_name_nodes(url, configuration)
+    settings = settings_of(configuration, service)
+    secure = settings.get("hadoop.security.authentication", "simple") != "simple"
+    match user:
+        case SimpleUser(name=name, real=None) if name == native_user_name() and not secure:
+            return HdfsFileSystem(service, settings, name, deadline=deadline)
+        case KerberosUser(credential=credential, name=None):
+            check_no_proxy()
+            short = credential.principal.partition("@")[0].partition("/")[0]
+            login = _login(credential)
+            return HdfsFileSystem(service, settings, short, login=login, deadline=deadline)
+        case _:
+            identity = _web_identity(user, url)
+            return WebHdfsFileSystem(service.uri, service.web, identity, deadline=deadline)
+
+
+def _web_identity(user: User, url: str) -> UserName | DelegationToken:
+    match user:
+        case SimpleUser(name=name, real=real):
+            return UserName(name, real)
+        case TokenUser(token=token):
+            return DelegationToken(token)
+        case KerberosUser(credential=credential, name=name):
+            who = f"{credential.principal} acting for {name}" if name else credential.principal
+            raise ConfigurationError(
+                f"cannot open {url} as {who}: WebHDFS with Kerberos (SPNEGO) is not supported, and"
+                " hdfs-native cannot act for somebody else; fetch a delegation token with"
+                " name_node_delegation_token and open the file system as its TokenUser"
+            )
+        case _:
+            assert_never(user)
+
+
+def _login(credential: KerberosCredential) -> KerberosLogin:
+    match credential:
+        case Keytab(path=path, principal=principal):
+            return KerberosLogin(principal=principal, keytab=str(path))
+        case TicketCache(path=path):
+            return KerberosLogin(principal=credential.principal, cache=path)
+        case _:
+            # hdfs-native looks for the principal in the default ticket cache.
+            return KerberosLogin(principal=credential.principal)

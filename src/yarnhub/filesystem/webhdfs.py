@@ -1,0 +1,422 @@
+"""HDFS behind the port, by WebHDFS: HTTP to the NameNode and the DataNodes.
+
+Serves the users that hdfs-native cannot be told of. The NameNode answers an `OPEN` or `CREATE`
+with the URL of a DataNode, where the content is then read or written.
+
+Source: the Hadoop documentation, "WebHDFS REST API".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from yarnhub.base.errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    Outcome,
+    RemoteProtocolError,
+    StandbyError,
+    YarnhubError,
+)
+from yarnhub.filesystem.content import chunks_of, counted, file_chunks
+from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError, translate_java
+from yarnhub.filesystem.paths import local_part, partial_name
+from yarnhub.filesystem.port import CHUNK, FileStatus
+from yarnhub.hadoop.wire.writable import sized
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.hadoop.wire.tokens import Token
+
+CLEAN_UP = 5.0
+"""Seconds given to the removal of what a failed or cancelled upload left."""
+MAX_ANSWER = 64 << 20
+"""Bytes of one JSON answer: a listing of some 200 000 files."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserName:
+    """A user that is named and not proven; `real` is who connects for `name`."""
+
+    name: str
+    real: str | None = None
+
+    def parameters(self) -> dict[str, str]:
+        """What a request says of the user."""
+        if self.real is None:
+            return {"user.name": self.name}
+        return {"user.name": self.real, "doas": self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationToken:
+    """The user that a NameNode's delegation token was given to."""
+
+    token: Token
+
+    def parameters(self) -> dict[str, str]:
+        """What a request says of the user: the token with its secret."""
+        fields = (
+            self.token.identifier,
+            self.token.password,
+            self.token.kind.encode(),
+            self.token.service.encode(),
+        )
+        packed = b"".join(map(sized, fields))
+        # Token.encodeToUrlString: no padding.
+        return {"delegation": base64.urlsafe_b64encode(packed).decode().rstrip("=")}
+
+
+class WebHdfsFileSystem:
+    """One HDFS by WebHDFS.
+
+    Args:
+        uri: What paths are URLs of: `hdfs://...` or `webhdfs://...`.
+        web: Base URLs of the NameNodes' HTTP servers, of which one is active.
+        identity: Who asks.
+        deadline: Seconds that one answer may take.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        web: Sequence[str],
+        identity: UserName | DelegationToken,
+        *,
+        deadline: float = 60.0,
+    ) -> None:
+        self._uri = uri
+        self._web = tuple(web)
+        self._active = 0
+        self._identity = identity
+        self._deadline = deadline
+        # Not httpx.AsyncClient: it logs each URL, and with it the delegation token.
+        self._transport = httpx.AsyncHTTPTransport()
+
+    @property
+    def uri(self) -> str:
+        """See `FileSystem.uri`."""
+        return self._uri
+
+    async def home(self) -> str:
+        """See `FileSystem.home`."""
+        answer = await self._ask("find the home directory of", "GET", "/", "GETHOMEDIRECTORY")
+        return self.uri + str(_field(answer, "Path"))
+
+    async def status(self, path: str) -> FileStatus | None:
+        """See `FileSystem.status`."""
+        try:
+            return await self._status(local_part(self.uri, path))
+        except PathNotFoundError:
+            return None
+
+    async def _status(self, at: str) -> FileStatus:
+        answer = await self._ask("look at", "GET", at, "GETFILESTATUS")
+        return self._convert(_field(answer, "FileStatus"), at)
+
+    async def list(self, path: str) -> Sequence[FileStatus]:
+        """See `FileSystem.list`."""
+        at = local_part(self.uri, path)
+        answer = await self._ask("list", "GET", at, "LISTSTATUS")
+        entries = _field(_field(answer, "FileStatuses"), "FileStatus")
+        if not isinstance(entries, list):
+            raise RemoteProtocolError(f"the list of {self.uri}{at} is not one")
+        return sorted(
+            (self._convert(entry, at) for entry in entries), key=lambda status: status.path
+        )
+
+    async def make_directory(self, path: str, permission: int = 0o700) -> None:
+        """See `FileSystem.make_directory`."""
+        at = local_part(self.uri, path)
+        await self._ask("make the directory", "PUT", at, "MKDIRS", permission=f"{permission:o}")
+
+    async def upload(
+        self,
+        local: Path,
+        path: str,
+        permission: int = 0o600,
+        progress: Callable[[int], None] | None = None,
+    ) -> FileStatus:
+        """See `FileSystem.upload`."""
+        return await self._store(path, permission, counted(file_chunks(local), progress))
+
+    async def write(self, path: str, data: bytes, permission: int = 0o600) -> FileStatus:
+        """See `FileSystem.write`."""
+        return await self._store(path, permission, chunks_of(data))
+
+    async def _store(
+        self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]
+    ) -> FileStatus:
+        at = local_part(self.uri, path)
+        partial = partial_name(at)
+        async with aclosing(chunks):
+            try:
+                await self._create(at, partial, permission, chunks)
+                # Without the option a rename onto an existing file is refused.
+                await self._ask(
+                    "write", "PUT", partial, "RENAME", destination=at, renameoptions="OVERWRITE"
+                )
+            except BaseException:
+                await self._discard(partial)
+                raise
+        return await self._status(at)
+
+    async def _create(
+        self, at: str, partial: str, permission: int, chunks: AsyncGenerator[bytes, None]
+    ) -> None:
+        mode = f"{permission:o}"
+        where = await self._redirect("write", "PUT", partial, "CREATE", permission=mode)
+        async with self._timer("write", at) as timer:
+
+            async def body() -> AsyncGenerator[bytes, None]:
+                async for chunk in chunks:
+                    timer.reschedule(self._until())
+                    yield chunk
+                timer.reschedule(self._until())
+
+            async with self._send("write", at, "PUT", where, body()) as response:
+                await self._check(response, "write", at)
+
+    async def _discard(self, partial: str) -> None:
+        with suppress(TimeoutError, YarnhubError):
+            async with asyncio.timeout(CLEAN_UP):
+                await self._ask("delete", "DELETE", partial, "DELETE")
+
+    async def read(
+        self, path: str, offset: int = 0, length: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """See `FileSystem.read`."""
+        at = local_part(self.uri, path)
+        # An offset behind the end is an error to WebHDFS, and a length of 0 too.
+        size = max(0, (await self._status(at)).length - offset)
+        size = size if length is None else min(size, length)
+        span = {"offset": str(offset), "length": str(size)}
+        where = await self._redirect("read", "GET", at, "OPEN", **(span if size else {}))
+        if not size:
+            return
+        # Its end is not in the stack's order: the generator may be left after any chunk.
+        request = self._request("GET", where)
+        async with self._timer("read", at), self._errors("read", at, where):
+            response = await self._transport.handle_async_request(request)
+        try:
+            async with self._timer("read", at):
+                await self._check(response, "read", at)
+            chunks = response.aiter_bytes(CHUNK)
+            while size > 0:
+                async with self._timer("read", at), self._errors("read", at, where):
+                    chunk = await anext(chunks, b"")
+                if not chunk:
+                    raise ConnectionLostError(
+                        f"cannot read {self.uri}{at}: the content ended {size} bytes early",
+                        Outcome.UNKNOWN,
+                    )
+                size -= len(chunk)
+                yield chunk
+        finally:
+            await response.aclose()
+
+    async def delete(self, path: str, *, recursive: bool = False) -> bool:
+        """See `FileSystem.delete`."""
+        at = local_part(self.uri, path)
+        flag = str(recursive).lower()
+        answer = await self._ask("delete", "DELETE", at, "DELETE", recursive=flag)
+        return _field(answer, "boolean") is True
+
+    async def aclose(self) -> None:
+        """See `FileSystem.aclose`."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _ask(
+        self, action: str, verb: str, at: str, operation: str, **parameters: str
+    ) -> object:
+        """One operation that the NameNode answers by itself, with JSON or nothing."""
+        _, body = await self._call_active(action, verb, at, operation, parameters)
+        return body
+
+    async def _redirect(
+        self, action: str, verb: str, at: str, operation: str, **parameters: str
+    ) -> str:
+        """The DataNode's URL for an operation on content."""
+        location, _ = await self._call_active(action, verb, at, operation, parameters)
+        if urlsplit(location or "").scheme not in {"http", "https"}:
+            raise RemoteProtocolError(
+                f"cannot {action} {self.uri}{at}: the NameNode named no DataNode to ask"
+            )
+        return location or ""
+
+    async def _call_active(
+        self, action: str, verb: str, at: str, operation: str, parameters: Mapping[str, str]
+    ) -> tuple[str | None, object]:
+        """Ask the NameNodes in turn until one is active, beginning with the last that was."""
+        failure: YarnhubError | None = None
+        for attempt in range(len(self._web)):
+            index = (self._active + attempt) % len(self._web)
+            query = {"op": operation, **parameters, **self._identity.parameters()}
+            pairs = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
+            url = f"{self._web[index]}/webhdfs/v1{quote(at)}?{pairs}"
+            try:
+                async with (
+                    self._timer(action, at),
+                    self._send(action, at, verb, url) as response,
+                ):
+                    body = await self._check(response, action, at)
+            except (ConnectError, StandbyError) as error:
+                failure = failure or error
+                continue
+            self._active = index
+            return response.headers.get("location"), body
+        raise failure or FileSystemError(action, self.uri + at, "no NameNode is configured")
+
+    @asynccontextmanager
+    async def _send(
+        self,
+        action: str,
+        at: str,
+        verb: str,
+        url: str,
+        content: AsyncGenerator[bytes, None] | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        async with self._errors(action, at, url):
+            response = await self._transport.handle_async_request(self._request(verb, url, content))
+            try:
+                yield response
+            finally:
+                await response.aclose()
+
+    def _request(
+        self, verb: str, url: str, content: AsyncGenerator[bytes, None] | None = None
+    ) -> httpx.Request:
+        # No timeouts by httpx: `_timer` bounds every answer.
+        return httpx.Request(
+            verb,
+            url,
+            content=content,
+            headers={"content-type": "application/octet-stream"},
+            extensions={"timeout": {}},
+        )
+
+    async def _check(self, response: httpx.Response, action: str, at: str) -> object:
+        """The answer's JSON, None if it has none.
+
+        Raises:
+            YarnhubError: The answer is a refusal.
+        """
+        if response.status_code in {200, 201} and "json" not in _kind(response):
+            return None
+        if response.status_code in {200, 201, 307}:
+            return _parse(await _body(response))
+        text = (await _body(response)).decode(errors="replace")
+        if "json" in _kind(response):
+            refusal = _field(_parse(text), "RemoteException")
+            java_class = str(_field(refusal, "javaClassName"))
+            message = str(_field(refusal, "message"))
+            raise translate_java(java_class, message, action=action, path=self.uri + at)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise AuthenticationError(
+                f"cannot {action} {self.uri}{at}: the HTTP server wants Kerberos (SPNEGO), which"
+                " is not supported here; use a delegation token"
+            )
+        reason = f"HTTP status {response.status_code} {response.reason_phrase}"
+        raise FileSystemError(action, self.uri + at, reason)
+
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self._deadline
+
+    @asynccontextmanager
+    async def _timer(self, action: str, at: str) -> AsyncIterator[asyncio.Timeout]:
+        try:
+            async with asyncio.timeout(self._deadline) as timer:
+                yield timer
+        except TimeoutError as error:
+            raise DeadlineExceededError(
+                f"cannot {action} {self.uri}{at}: no answer within {self._deadline:g} s"
+            ) from error
+
+    @asynccontextmanager
+    async def _errors(self, action: str, at: str, url: str) -> AsyncIterator[None]:
+        """Errors of HTTP as ours. Messages name host and port alone: a URL holds the token."""
+        peer = urlsplit(url).netloc
+        try:
+            yield
+        except httpx.ConnectError as error:
+            raise ConnectError(
+                f"cannot {action} {self.uri}{at}: nobody answers at {peer}: {error}"
+            ) from error
+        except httpx.RemoteProtocolError as error:
+            raise RemoteProtocolError(
+                f"cannot {action} {self.uri}{at}: {peer} broke HTTP: {error}"
+            ) from error
+        except httpx.TransportError as error:
+            raise ConnectionLostError(
+                f"cannot {action} {self.uri}{at}: the connection to {peer} ended: {error}",
+                Outcome.UNKNOWN,
+            ) from error
+
+    def _convert(self, entry: object, at: str) -> FileStatus:
+        suffix = str(_field(entry, "pathSuffix"))
+        path = f"{at.rstrip('/')}/{suffix}" if suffix else at
+        is_directory = _field(entry, "type") == "DIRECTORY"
+        try:
+            return FileStatus(
+                path=self.uri + path,
+                length=0 if is_directory else int(str(_field(entry, "length"))),
+                modification_time=int(str(_field(entry, "modificationTime"))),
+                is_directory=is_directory,
+                owner=str(_field(entry, "owner")),
+                permission=int(str(_field(entry, "permission")), 8),
+            )
+        except ValueError as error:
+            raise RemoteProtocolError(f"the status of {self.uri}{path} is not one") from error
+
+
+def _kind(response: httpx.Response) -> str:
+    return str(response.headers.get("content-type", ""))
+
+
+async def _body(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise RemoteProtocolError(f"an answer of WebHDFS is longer than {MAX_ANSWER} bytes")
+    return bytes(body)
+
+
+def _parse(text: str | bytes) -> object:
+    try:
+        # Any: what JSON holds is checked field by field.
+        parsed: Any = json.loads(text) if text.strip() else None
+    except ValueError as error:
+        raise RemoteProtocolError("an answer of WebHDFS is not JSON") from error
+    return parsed
+
+
+def _field(answer: object, name: str) -> object:
+    if not isinstance(answer, dict) or name not in answer:
+        raise RemoteProtocolError(f"an answer of WebHDFS came without its {name}")
+    return answer[name]
