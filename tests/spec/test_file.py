@@ -67,14 +67,14 @@ def test_enums_are_read_in_any_case(written: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "path", "reason"),
     [
-        ({"source": ""}, "source", "must be one line of text that is not empty, not the text ''"),
+        ({"source": ""}, "source", "must be one line of text that is not empty, not ''"),
         ({"source": None}, "source", "is required"),
         ({"type": "ARCHIV"}, "type", "unknown value 'ARCHIV'; did you mean 'ARCHIVE'?"),
         ({"type": "x"}, "type", "unknown value 'x'; known are: ARCHIVE, FILE, infer"),
-        ({"type": False}, "type", "must be text, not the bool false: put the value in quotes"),
-        ({"visibility": 1}, "visibility", "must be text, not the int 1: put the value in quotes"),
-        ({"size": -1}, "size", "must be at least 0, not the int -1"),
-        ({"timestamp": 1.5}, "timestamp", "must be a whole number, not the float 1.5"),
+        ({"type": False}, "type", "must be text, not False: put the value in quotes"),
+        ({"visibility": 1}, "visibility", "must be text, not 1: put the value in quotes"),
+        ({"size": -1}, "size", "must be at least 0, not -1"),
+        ({"timestamp": 1.5}, "timestamp", "must be a whole number, not 1.5"),
         ({"sorce": "a"}, "", "unknown key 'sorce'; did you mean 'source'?"),
     ],
 )

@@ -36,11 +36,11 @@ def test_a_logging_configuration_is_a_file() -> None:
     ("document", "path", "reason"),
     [
         # What YAML 1.1 makes of an unquoted OFF.
-        ({"log_level": False}, "log_level", "must be text, not the bool false: put the value in"),
+        ({"log_level": False}, "log_level", "must be text, not False: put the value in"),
         ({"log_level": "DEBGU"}, "log_level", "unknown value 'DEBGU'; did you mean 'DEBUG'?"),
-        ({"log_config": 1}, "log_config", "must be a mapping, not the int 1"),
+        ({"log_config": 1}, "log_config", "must be a mapping, not 1"),
         ({"security": {}}, "security", "give exactly one of `cert_file` and `cert_bytes`"),
-        ({"security": {"key_file": 1}}, "security.key_file", "must be a mapping, not the int 1"),
+        ({"security": {"key_file": 1}}, "security.key_file", "must be a mapping, not 1"),
         ({"resources": {"vcores": 1}}, "resources.memory", "is required"),
         ({"instances": 1}, "", "unknown key 'instances'; known are: commands, env, files, log_"),
     ],

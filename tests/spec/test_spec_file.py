@@ -87,7 +87,7 @@ def test_a_missing_specification_is_an_os_error(tmp_path: Path) -> None:
         (
             "x.yaml",
             "a: \x01\n",
-            "unacceptable character #x0001: control characters are not allowed",
+            "unacceptable character #x0001: ",
         ),
         ("x.yaml", "a: 2024-13-45\n", "month must be in 1..12"),
         ("x.yaml", b"a: \xff\n", "is not UTF-8: invalid start byte at byte 3"),
@@ -98,7 +98,7 @@ def test_a_missing_specification_is_an_os_error(tmp_path: Path) -> None:
         ("x.json", '{"a": {"b": 1, "b": 2}}', "the key 'b' is given twice"),
         ("x.json", "", "line 1, column 1: Expecting value"),
         ("x.yaml", "", "must be a mapping, not null"),
-        ("x.yaml", "a string", "must be a mapping, not the text 'a string'"),
+        ("x.yaml", "a string", "must be a mapping, not 'a string'"),
     ],
 )
 def test_a_file_that_is_no_document_is_refused_in_one_line(
