@@ -1,0 +1,1 @@
+"""The ApplicationMaster's contact with the world: heartbeats, launches, clients, its script."""

@@ -1,0 +1,37 @@
+"""When the next heartbeat is due."""
+
+from __future__ import annotations
+
+import asyncio
+
+IDLE = 1.0
+"""Seconds between heartbeats when nothing is awaited: the end of a container is heard of within
+this, and the scheduler hears of us long before it gives us up
+(`yarn.am.liveness-monitor.expiry-interval-ms`)."""
+EAGER = 0.1
+"""Seconds between heartbeats at first while containers are awaited: the scheduler answers out of
+memory, and a node reports each second at the default."""
+_SLOWER = 1.25
+
+
+class Pace:
+    """Eager while containers are awaited, ever less so, and at once when something is to be said."""
+
+    def __init__(self) -> None:
+        self._interval = IDLE
+        self._now = asyncio.Event()
+
+    def hasten(self, *, waiting: bool) -> None:
+        """Send the next heartbeat at once; with `waiting` the following ones soon."""
+        if waiting:
+            self._interval = EAGER
+        self._now.set()
+
+    async def wait(self) -> None:
+        """Return when the next heartbeat is due."""
+        try:
+            async with asyncio.timeout(self._interval):
+                await self._now.wait()
+        except TimeoutError:
+            self._interval = min(IDLE, self._interval * _SLOWER)
+        self._now.clear()

@@ -1,0 +1,257 @@
+"""Runs one application: carries events to the core and its actions to the world."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never, cast
+
+from yarnhub.appmaster.core.actions import Action, Ask, Finish, Launch, Release, Reply, Stop
+from yarnhub.appmaster.core.events import (
+    Asked,
+    Event,
+    Heartbeat,
+    LaunchFailed,
+    Resynced,
+    Started,
+    Withdrawn,
+)
+from yarnhub.appmaster.shell.pace import Pace
+from yarnhub.base.errors import (
+    AttemptNotFoundError,
+    ConnectError,
+    ConnectionLostError,
+    ControlError,
+    DeadlineExceededError,
+    NotRegisteredError,
+    YarnhubError,
+)
+from yarnhub.control.messages import Failure
+from yarnhub.yarn.records.applications import FinalApplicationStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
+
+    from yarnhub.appmaster.core.application import Application
+    from yarnhub.appmaster.core.contexts import ContextBuilder
+    from yarnhub.control.messages import Request
+    from yarnhub.yarn.records.containers import Container, NMToken
+    from yarnhub.yarn.records.ids import ContainerId, NodeId
+    from yarnhub.yarn.records.launch import ContainerLaunchContext
+    from yarnhub.yarn.records.resources import ResourceRequest
+    from yarnhub.yarn.records.scheduler import (
+        AllocateResponse,
+        RegisterApplicationMasterResponse,
+    )
+
+_log = logging.getLogger(__name__)
+
+A = TypeVar("A")
+
+_PROGRESS_UNSET = 0.1
+"""What YARN shows until the application sets its progress, as skein had it."""
+_UNREACHABLE = (ConnectError, ConnectionLostError, DeadlineExceededError)
+
+
+class SchedulerPort(Protocol):
+    """What the runner needs of the scheduler; `yarn.scheduler.Scheduler` is one."""
+
+    async def register(
+        self, host: str, rpc_port: int, tracking_url: str
+    ) -> RegisterApplicationMasterResponse: ...
+
+    async def allocate(
+        self, asks: Sequence[ResourceRequest], releases: Sequence[ContainerId], progress: float
+    ) -> AllocateResponse: ...
+
+    async def finish(
+        self, status: FinalApplicationStatus, diagnostics: str, tracking_url: str = ""
+    ) -> None: ...
+
+
+class NodeManagersPort(Protocol):
+    """What the runner needs of the nodes; `yarn.node_manager.NodeManagers` is one."""
+
+    def keep(self, tokens: Iterable[NMToken]) -> None: ...
+
+    async def start_container(
+        self, container: Container, context: ContainerLaunchContext
+    ) -> None: ...
+
+    async def stop_container(self, container_id: ContainerId, node: NodeId) -> None: ...
+
+
+class Runner:
+    """Runs one application from its registration to its end.
+
+    Args:
+        application: The core; from here on only the runner feeds it.
+        scheduler: Where containers come from.
+        node_managers: Where they run.
+        contexts: How they are launched.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        scheduler: SchedulerPort,
+        node_managers: NodeManagersPort,
+        contexts: ContextBuilder,
+        clock: Callable[[], float],
+    ) -> None:
+        self._application = application
+        self._scheduler = scheduler
+        self._node_managers = node_managers
+        self._contexts = contexts
+        self._clock = clock
+        self._asks: dict[tuple[int | None, str | None], ResourceRequest] = {}
+        self._releases: list[ContainerId] = []
+        self._replies: dict[int, asyncio.Future[Any]] = {}
+        self._next_request = 0
+        self._pace = Pace()
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, host: str, port: int, tracking_url: str = "") -> Finish | None:
+        """Register, run, and unregister.
+
+        Cancelling leaves the application registered and its containers running: YARN starts
+        another attempt or ends it.
+
+        Args:
+            host: Where clients find the AM.
+            port: Its control port.
+            tracking_url: What YARN's web pages link to.
+
+        Returns:
+            How the application ended; None if YARN ended this attempt itself.
+        """
+        await self._scheduler.register(host, port, tracking_url)
+        _log.info("registered, control at %s:%s", host, port)
+        finish: Finish | None = None
+        async with asyncio.TaskGroup() as self._group:
+            self.feed(Started())
+            while self._application.finish is None:
+                if not await self._beat(host, port, tracking_url):
+                    break
+                await self._pace.wait()
+            finish = self._application.finish
+            # YARN ends all containers with the application: nothing is left to launch or stop.
+            for task in self._tasks:
+                task.cancel()
+        if finish is not None:
+            _log.info("the application ends: %s %s", finish.status.value, finish.diagnostics)
+            status = FinalApplicationStatus[finish.status.value]
+            await self._scheduler.finish(status, finish.diagnostics)
+        return finish
+
+    def feed(self, event: Event) -> None:
+        """Give the core an event and see to the actions that follow."""
+        for action in self._application.handle(event, self._clock()):
+            self._act(action)
+
+    async def ask(self, request: Request[A]) -> A:
+        """Have the application answer a client's request.
+
+        Cancelling withdraws a request that waits; any other has been carried out.
+
+        Raises:
+            ControlError: It was refused; nothing was changed.
+        """
+        self._next_request += 1
+        number = self._next_request
+        reply = self._replies[number] = asyncio.get_running_loop().create_future()
+        try:
+            self.feed(Asked(number, request))
+            answer = await reply
+        finally:
+            if self._replies.pop(number, None) is not None and not reply.done():
+                self.feed(Withdrawn(number))
+        if isinstance(answer, Failure):
+            raise ControlError(answer.code, answer.message)
+        return cast("A", answer)  # the core answers with the request's class of answer
+
+    # --- heartbeats
+
+    async def _beat(self, host: str, port: int, tracking_url: str) -> bool:
+        """One heartbeat; says whether the attempt goes on."""
+        asks, self._asks = self._asks, {}
+        releases, self._releases = self._releases, []
+        progress = self._application.progress
+        try:
+            response = await self._scheduler.allocate(
+                tuple(asks.values()),
+                releases,
+                _PROGRESS_UNSET if progress is None else progress,
+            )
+        except AttemptNotFoundError as error:
+            _log.warning("YARN has ended this attempt: %s", error)
+            return False
+        except NotRegisteredError:
+            _log.warning("the ResourceManager was restarted: registering again")
+            await self._scheduler.register(host, port, tracking_url)
+            self._releases = releases + self._releases
+            self.feed(Resynced())
+            return True
+        except _UNREACHABLE as error:
+            # Unknown is not dead: containers run on, and all is sent again.
+            _log.warning("the ResourceManager cannot be reached: %s", error)
+            self._asks = asks | self._asks
+            self._releases = releases + self._releases
+            return True
+        self._node_managers.keep(response.nm_tokens)
+        self.feed(Heartbeat(response))
+        return True
+
+    # --- actions
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Ask():
+                for request in action.requests:
+                    priority = request.priority.priority if request.priority else None
+                    self._asks[priority, request.resource_name] = request
+                self._pace.hasten(waiting=any(ask.num_containers for ask in action.requests))
+            case Release():
+                self._releases.append(action.container_id)
+                self._pace.hasten(waiting=False)
+            case Launch():
+                self._begin(self._launch(action), f"launch {action.container.id}")
+            case Stop():
+                self._begin(self._stop(action), f"stop {action.container.id}")
+            case Reply():
+                reply = self._replies.get(action.request_id)
+                if reply is not None and not reply.done():
+                    reply.set_result(action.answer)
+            case Finish():
+                self._pace.hasten(waiting=False)
+            case _:
+                assert_never(action)
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        assert self._group is not None
+        task = self._group.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _launch(self, action: Launch) -> None:
+        container = action.container
+        service = self._application.spec.services[action.service]
+        context = self._contexts.build(action.service, service, action.instance, action.env)
+        name = f"{action.service}_{action.instance}"
+        try:
+            await self._node_managers.start_container(container, context)
+        except YarnhubError as error:
+            _log.warning("%s could not be started in %s: %s", name, container.id, error)
+            self.feed(LaunchFailed(container.id, str(error)))
+        else:
+            _log.info("%s starts in %s on %s", name, container.id, container.node_id)
+
+    async def _stop(self, action: Stop) -> None:
+        container = action.container
+        try:
+            await self._node_managers.stop_container(container.id, container.node_id)
+        except YarnhubError as error:
+            # It is released as well: the scheduler ends it with the node's next heartbeat.
+            _log.info("%s could not be stopped at its node: %s", container.id, error)

@@ -1,0 +1,308 @@
+"""A user's view of the cluster: submit applications, look at them, reach them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    ApplicationFailedError,
+    DeadlineExceededError,
+    YarnhubError,
+)
+from yarnhub.client import program
+from yarnhub.client.application import ApplicationClient
+from yarnhub.client.security import Credentials
+from yarnhub.client.spec_file import map_files
+from yarnhub.client.staging import stage, staging_folder
+from yarnhub.client.submission import (
+    APPLICATION_TYPE,
+    Submission,
+    check_resources,
+    check_scripts,
+    submission_context,
+)
+from yarnhub.client.tokens import delegation_tokens
+from yarnhub.filesystem.open import open_file_system
+from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager
+from yarnhub.yarn.records.applications import YarnApplicationState
+from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
+from yarnhub.yarn.resource_manager import ResourceManager
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.client.settings import Settings
+    from yarnhub.client.staging import Progress
+    from yarnhub.filesystem.port import FileSystem
+    from yarnhub.spec import ApplicationSpec
+    from yarnhub.yarn.records.applications import ApplicationReport
+    from yarnhub.yarn.records.ids import ApplicationId
+
+_FIRST_LOOK = 0.01
+_LOOK = 0.25
+"""Seconds between two looks at an application that is awaited; they grow from the first."""
+_SAVING = frozenset(
+    {YarnApplicationState.NEW, YarnApplicationState.NEW_SAVING, YarnApplicationState.SUBMITTED}
+)
+
+
+class Client:
+    """Asks the ResourceManager as one user; an async context manager.
+
+    Every method raises the errors of `yarnhub.base.errors`: `ConnectError` where nobody answers,
+    `AuthenticationError` where the user is not accepted, `AccessDeniedError` where the user may
+    not, `DeadlineExceededError` where no answer comes.
+
+    Args:
+        settings: Where the cluster is and who the user is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        endpoint = resource_manager(settings.configuration, CLIENT)
+        self.resource_manager = ResourceManager(endpoint, settings.user, settings.options)
+
+    async def __aenter__(self) -> Self:
+        await self.resource_manager.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.resource_manager.__aexit__(kind, error, trace)
+
+    def _file_system(self) -> FileSystem:
+        return open_file_system("", self._settings.configuration, self._settings.user)
+
+    # --- submission
+
+    async def submit(
+        self,
+        spec: ApplicationSpec,
+        *,
+        progress: Progress | None = None,
+    ) -> ApplicationId:
+        """Submit an application; returns when YARN has accepted it.
+
+        All files are uploaded by then. An error or cancelling before YARN was asked leaves
+        nothing behind; after that the application is killed.
+
+        Args:
+            spec: What to run; sources of local files are absolute.
+            progress: Is told how far each upload is.
+
+        Raises:
+            SpecError: A file does not exist, or the cluster can never give what is asked for.
+            ApplicationFailedError: YARN refused it, with its reason: an unknown queue, say.
+        """
+        check_scripts(spec)
+        manager = self.resource_manager
+        async with asyncio.TaskGroup() as group:
+            new = group.create_task(manager.get_new_application())
+            nodes = group.create_task(manager.get_cluster_nodes())
+            tokens = group.create_task(delegation_tokens(self._settings, manager))
+        check_resources(spec, new.result().maximum_capability)
+        application_id = new.result().application_id
+        pair = await asyncio.to_thread(self._credentials, spec)
+        code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
+        endpoint = resource_manager(self._settings.configuration, SCHEDULER)
+        async with self._staged(spec, application_id, progress) as staged:
+            submission = Submission(
+                application_id=application_id,
+                spec=staged,
+                user=self._settings.user_name,
+                schedulers=tuple(map(str, endpoint.addresses)),
+                nodes=nodes.result(),
+                program=code,
+                certificate=pair.certificate,
+                key=pair.key,
+                tokens=tokens.result(),
+                language=self._settings.language,
+                simple_authentication=not self._settings.secure,
+            )
+            await manager.submit_application(submission_context(submission))
+            try:
+                await self._accepted(application_id)
+            except BaseException:
+                with contextlib.suppress(YarnhubError):
+                    await manager.force_kill_application(application_id)
+                raise
+        return application_id
+
+    @contextlib.asynccontextmanager
+    async def _staged(
+        self, spec: ApplicationSpec, application_id: ApplicationId, progress: Progress | None
+    ):
+        """The specification with its files staged; on an error they are deleted again."""
+        files: list[str] = []
+        map_files(spec, lambda path, file: (files.append(path), file)[1])
+        if not files:
+            yield spec
+            return
+        async with self._file_system() as file_system:
+            try:
+                yield await stage(spec, application_id, file_system, progress)
+            except BaseException:
+                with contextlib.suppress(YarnhubError):
+                    folder = await staging_folder(file_system, application_id)
+                    await file_system.delete(folder, recursive=True)
+                raise
+
+    def _credentials(self, spec: ApplicationSpec) -> Credentials:
+        return Credentials.read_or_create(self._settings.config_folder)
+
+    async def _accepted(self, application_id: ApplicationId) -> None:
+        report = await self._watch(application_id, lambda each: each not in _SAVING)
+        if report.yarn_application_state in (
+            YarnApplicationState.FAILED,
+            YarnApplicationState.KILLED,
+        ):
+            raise _failed(report)
+
+    # --- reports
+
+    async def application_report(self, application_id: ApplicationId) -> ApplicationReport:
+        """One application.
+
+        Raises:
+            ApplicationNotFoundError: The ResourceManager has none of this id.
+        """
+        return await self.resource_manager.get_application_report(application_id)
+
+    async def applications(
+        self, request: GetApplicationsRequest | None = None
+    ) -> tuple[ApplicationReport, ...]:
+        """Applications of our type that pass the filters, by id."""
+        wanted = replace(request or GetApplicationsRequest(), application_types=(APPLICATION_TYPE,))
+        found = await self.resource_manager.get_applications(wanted)
+        return tuple(
+            sorted(
+                found, key=lambda each: (each.application_id.cluster_timestamp, each.application_id.id)
+            )
+        )
+
+    async def _watch(
+        self,
+        application_id: ApplicationId,
+        wanted: Callable[[YarnApplicationState], bool],
+    ) -> ApplicationReport:
+        """Look at an application until it is in a wanted state."""
+        pause = _FIRST_LOOK
+        while True:
+            report = await self.application_report(application_id)
+            if wanted(report.yarn_application_state):
+                return report
+            await asyncio.sleep(pause)
+            pause = min(_LOOK, pause * 1.5)
+
+    async def wait(
+        self, application_id: ApplicationId, *, deadline: float | None = None
+    ) -> ApplicationReport:
+        """Wait until an application has ended; returns its last report.
+
+        Args:
+            application_id: Which.
+            deadline: Seconds from now; None waits as long as it takes.
+
+        Raises:
+            DeadlineExceededError: It runs on.
+        """
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._watch(application_id, lambda state: state.ended)
+        except TimeoutError as error:
+            if isinstance(error, YarnhubError):
+                raise
+            raise DeadlineExceededError(
+                f"{application_id} has not ended within {deadline:g} s; it runs on"
+            ) from error
+
+    # --- control
+
+    async def kill(self, application_id: ApplicationId, *, deadline: float = 60.0) -> None:
+        """End an application at once; returns when it has ended and its uploads are deleted.
+
+        Raises:
+            AccessDeniedError: It belongs to somebody else.
+        """
+        try:
+            async with asyncio.timeout(deadline):
+                while not await self.resource_manager.force_kill_application(application_id):
+                    await asyncio.sleep(_FIRST_LOOK * 5)
+        except TimeoutError as error:
+            if isinstance(error, YarnhubError):
+                raise
+            raise DeadlineExceededError(
+                f"{application_id} has been asked to end but has not within {deadline:g} s"
+            ) from error
+        await self.clean_up(application_id)
+
+    async def clean_up(self, application_id: ApplicationId) -> None:
+        """Delete what was uploaded for an application; nothing to delete is no error."""
+        async with self._file_system() as file_system:
+            folder = await staging_folder(file_system, application_id)
+            await file_system.delete(folder, recursive=True)
+
+    async def connect(
+        self,
+        application_id: ApplicationId,
+        *,
+        wait: bool = True,
+        deadline: float = 600.0,
+        credentials: Credentials | None = None,
+    ) -> ApplicationClient:
+        """Reach a running application.
+
+        Args:
+            application_id: Which.
+            wait: Whether to wait for it to run.
+            deadline: Seconds to wait at most.
+            credentials: Those that it was submitted with; None takes the user's own.
+
+        Raises:
+            ApplicationFailedError: It has ended, or does not run and `wait` is False.
+            DeadlineExceededError: It still waits for the cluster; the message says for what.
+            AccessDeniedError: It belongs to somebody else who does not show it.
+        """
+        pair = credentials or await asyncio.to_thread(
+            Credentials.read_or_create, self._settings.config_folder
+        )
+        report: ApplicationReport | None = None
+        try:
+            async with asyncio.timeout(deadline):
+                while True:
+                    report = await self.application_report(application_id)
+                    if report.yarn_application_state is YarnApplicationState.RUNNING:
+                        break
+                    if report.yarn_application_state.ended or not wait:
+                        raise _failed(report)
+                    await asyncio.sleep(_LOOK)
+        except TimeoutError as error:
+            if isinstance(error, YarnhubError):
+                raise
+            said = f": {report.diagnostics.strip()}" if report and report.diagnostics else ""
+            raise DeadlineExceededError(
+                f"{application_id} does not run within {deadline:g} s{said}"
+            ) from error
+        if report.rpc_port <= 0:
+            raise AccessDeniedError(
+                "",
+                f"{application_id} belongs to {report.user}, who does not let "
+                f"{self._settings.user_name} see it",
+            )
+        return ApplicationClient(str(application_id), f"{report.host}:{report.rpc_port}", pair)
+
+
+def _failed(report: ApplicationReport) -> ApplicationFailedError:
+    return ApplicationFailedError(
+        str(report.application_id), report.yarn_application_state.name, report.diagnostics
+    )

@@ -1,0 +1,152 @@
+"""The certificate and key by which a user's clients and applications know each other."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import os
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.control.bootstrap import SERVER_NAME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CERTIFICATE_FILE = "skein.crt"
+KEY_FILE = "skein.pem"
+_LIFETIME = datetime.timedelta(days=3650)
+"""A pair that ends takes every running application of its user with it: it is replaced by
+`skein config gencerts --force`, not by the calendar."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """A self-signed certificate and its key, both PEM; each side trusts this one alone."""
+
+    certificate: bytes
+    key: bytes
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"
+
+    @classmethod
+    def generate(cls) -> Credentials:
+        """Make a new pair: ECDSA on P-256, self-signed."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SERVER_NAME)])
+        now = datetime.datetime.now(datetime.UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            # Clocks of a cluster's nodes differ.
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + _LIFETIME)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        return cls(
+            certificate.public_bytes(serialization.Encoding.PEM),
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> Credentials | None:
+        """The pair in a folder; None if there is none.
+
+        Raises:
+            ConfigurationError: There is only half of it, or it cannot be read.
+        """
+        certificate, key = folder / CERTIFICATE_FILE, folder / KEY_FILE
+        if not certificate.exists() and not key.exists():
+            return None
+        try:
+            return cls(certificate.read_bytes(), key.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(
+                f"the credentials in {folder} cannot be read: {error.strerror} "
+                f"({error.filename}); `skein config gencerts --force` makes new ones"
+            ) from error
+
+    @classmethod
+    def write_new(cls, folder: Path, *, force: bool = False) -> Credentials:
+        """Make a pair and keep it in a folder, with files that only the user can read.
+
+        Raises:
+            ConfigurationError: There is one, and `force` is not given.
+        """
+        with _locked(folder):
+            if not force and cls.read(folder) is not None:
+                raise ConfigurationError(
+                    f"{folder} holds credentials already; with --force they are replaced, and "
+                    "running applications can then no longer be reached"
+                )
+            return cls._generate_in(folder)
+
+    @classmethod
+    def read_or_create(cls, folder: Path) -> Credentials:
+        """The pair in a folder, made on first use."""
+        found = cls.read(folder)
+        if found is not None:
+            return found
+        with _locked(folder):
+            return cls.read(folder) or cls._generate_in(folder)
+
+    @classmethod
+    def _generate_in(cls, folder: Path) -> Credentials:
+        pair = cls.generate()
+        _write_private(folder / KEY_FILE, pair.key)
+        _write_private(folder / CERTIFICATE_FILE, pair.certificate)
+        return pair
+
+    def client_context(self) -> ssl.SSLContext:
+        """A context that talks to this pair's holders and to nobody else."""
+        import tempfile
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=self.certificate.decode())
+        # ssl reads keys from files only; this one is 0600 and lives for this block.
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(self.certificate + b"\n" + self.key)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a file that nobody else can ever read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.replace(path)
+
+
+class _locked:  # noqa: N801  # used as a function
+    """Hold a folder's lock: two processes may begin at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._descriptor = os.open(self._folder / "skein.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)

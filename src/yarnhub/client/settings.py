@@ -1,0 +1,105 @@
+"""Where the cluster is and who the user is."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, User
+from yarnhub.hadoop.wire.protection import Protection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_USUAL_CONF_DIR = Path("/etc/hadoop/conf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a client has to know before it can ask anything.
+
+    Attributes:
+        configuration: The cluster's.
+        user: Who calls, and how that is proven.
+        user_name: The short name that YARN and HDFS know the user by.
+        config_folder: Where the user's credentials for applications are kept.
+        cache_folder: Where what can be made anew is kept.
+        language: `LANG` for the containers.
+        options: Limits and demands on all connections.
+    """
+
+    configuration: Configuration
+    user: User
+    user_name: str
+    config_folder: Path
+    cache_folder: Path
+    language: str
+    options: RpcOptions
+
+    @property
+    def secure(self) -> bool:
+        """Whether the cluster asks for proof of who somebody is."""
+        return isinstance(self.user, KerberosUser)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Settings as the variables say: `HADOOP_CONF_DIR`, `HADOOP_USER_NAME`, `KRB5CCNAME`,
+        `SKEIN_CONFIG`, `XDG_CACHE_HOME`, `LANG`.
+
+        Raises:
+            ConfigurationError: There is no Hadoop configuration, or it is not as it should be.
+            AuthenticationError: The cluster wants Kerberos and there is no ticket.
+        """
+        configuration = Configuration.load(_conf_dir(environment), environment)
+        home = Path(environment.get("HOME") or Path.home())
+        user, name = _user(configuration, environment)
+        return cls(
+            configuration=configuration,
+            user=user,
+            user_name=name,
+            config_folder=Path(environment.get("SKEIN_CONFIG") or home / ".skein"),
+            cache_folder=Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "yarnhub",
+            language=environment.get("LANG") or "C.UTF-8",
+            options=RpcOptions(
+                minimum_protection=Protection.parse(
+                    configuration.get("hadoop.rpc.protection") or "authentication"
+                ),
+                fallback_to_simple=configuration.get_bool(
+                    "ipc.client.fallback-to-simple-auth-allowed", default=False
+                ),
+            ),
+        )
+
+
+def _conf_dir(environment: Mapping[str, str]) -> Path:
+    named = environment.get("HADOOP_CONF_DIR") or environment.get("YARN_CONF_DIR")
+    if named:
+        return Path(named)
+    home = environment.get("HADOOP_HOME")
+    for folder in (_USUAL_CONF_DIR, *([Path(home) / "etc" / "hadoop"] if home else [])):
+        if folder.is_dir():
+            return folder
+    raise ConfigurationError(
+        "no Hadoop configuration: set HADOOP_CONF_DIR to the folder with core-site.xml and "
+        'yarn-site.xml; `eval "$(yarnhub cluster env)"` sets it for a cluster of your own'
+    )
+
+
+def _user(configuration: Configuration, environment: Mapping[str, str]) -> tuple[User, str]:
+    method = configuration.get("hadoop.security.authentication", "simple")
+    if method == "simple":
+        name = environment.get("HADOOP_USER_NAME") or getpass.getuser()
+        return SimpleUser(name), name
+    if method != "kerberos":
+        raise ConfigurationError(
+            f"hadoop.security.authentication is {method!r}; known are simple and kerberos"
+        )
+    from yarnhub.hadoop.security.kerberos import TicketCache
+
+    credential = TicketCache(environment.get("KRB5CCNAME"))
+    return KerberosUser(credential), credential.principal.partition("@")[0].partition("/")[0]

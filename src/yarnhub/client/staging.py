@@ -1,0 +1,109 @@
+"""Bringing an application's files to where its nodes can read them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import SpecError
+from yarnhub.client.spec_file import local_path, map_files
+from yarnhub.filesystem.errors import PathNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from yarnhub.filesystem.port import FileStatus, FileSystem
+    from yarnhub.spec import ApplicationSpec, File
+    from yarnhub.yarn.records.ids import ApplicationId
+
+    Progress = Callable[[Path, int, int], None]
+    """Is told the file, the bytes sent so far and the bytes in all."""
+
+FOLDER = ".skein"
+"""In the user's home on the cluster's file system."""
+
+
+async def staging_folder(file_system: FileSystem, application_id: ApplicationId) -> str:
+    """Where an application's uploaded files lie, as a URL."""
+    return f"{await file_system.home()}/{FOLDER}/{application_id}"
+
+
+async def stage(
+    spec: ApplicationSpec,
+    application_id: ApplicationId,
+    file_system: FileSystem,
+    progress: Progress | None = None,
+) -> ApplicationSpec:
+    """Upload the local files of a specification and look up size and time of the others.
+
+    Each local file is uploaded once, however often it is named. Cancelling, or an error, may
+    leave the application's staging folder behind; the caller deletes it.
+
+    Args:
+        spec: What was submitted; local sources are absolute.
+        application_id: Names the folder.
+        file_system: The cluster's.
+        progress: Is told how far an upload is.
+
+    Returns:
+        The specification with the sources that the nodes read.
+
+    Raises:
+        SpecError: A file does not exist, or is a folder; says which.
+    """
+    files: dict[str, File] = {}
+    map_files(spec, lambda path, file: files.setdefault(path, file))
+    folder = await staging_folder(file_system, application_id)
+    statuses: dict[str, FileStatus] = {}
+    for path, file in files.items():
+        if file.source not in statuses:
+            statuses[file.source] = await _status(path, file, folder, file_system, progress)
+    return map_files(spec, lambda _, file: _staged(file, statuses[file.source]))
+
+
+async def _status(
+    path: str, file: File, folder: str, file_system: FileSystem, progress: Progress | None
+) -> FileStatus:
+    local = local_path(file.source)
+    if local is not None:
+        return await _upload(path, local, folder, file_system, progress)
+    status = await file_system.status(file.source)
+    if status is None:
+        raise SpecError(f"{path}.source", f"'{file.source}' does not exist")
+    if status.is_directory:
+        raise SpecError(f"{path}.source", f"'{file.source}' is a folder: pack it into an archive")
+    return status
+
+
+async def _upload(
+    path: str, local: Path, folder: str, file_system: FileSystem, progress: Progress | None
+) -> FileStatus:
+    if local.is_dir():
+        raise SpecError(f"{path}.source", f"'{local}' is a folder: pack it into an archive")
+    # Two files of the same name from different folders must not meet.
+    place = hashlib.md5(str(local).encode(), usedforsecurity=False).hexdigest()
+    try:
+        size = local.stat().st_size
+        await file_system.make_directory(folder, 0o700)
+        return await file_system.upload(
+            local,
+            f"{folder}/{place}/{local.name}",
+            0o600,
+            None if progress is None else lambda sent: progress(local, sent, size),
+        )
+    except (PathNotFoundError, FileNotFoundError) as error:
+        raise SpecError(f"{path}.source", f"file '{local}' does not exist") from error
+    except PermissionError as error:
+        raise SpecError(f"{path}.source", f"file '{local}' cannot be read") from error
+
+
+def _staged(file: File, status: FileStatus) -> File:
+    # What is said in the specification holds: YARN then refuses a file that is not as it says.
+    return replace(
+        file,
+        source=status.path,
+        size=file.size or status.length,
+        timestamp=file.timestamp or status.modification_time,
+    )

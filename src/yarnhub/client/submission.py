@@ -1,0 +1,200 @@
+"""From a specification to what the ResourceManager is sent: pure functions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.appmaster.core.contexts import local_resources
+from yarnhub.appmaster.core.placement import MAX_HOSTS, capability
+from yarnhub.base.errors import SpecError
+from yarnhub.control import bootstrap
+from yarnhub.control import json as control_json
+from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.yarn import launch
+from yarnhub.yarn.records.applications import ApplicationSubmissionContext
+from yarnhub.yarn.records.launch import ApplicationAccessType, ContainerLaunchContext
+from yarnhub.yarn.records.resources import Priority, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from yarnhub.hadoop.wire.tokens import Token
+    from yarnhub.spec import ACLs, ApplicationSpec, Resources
+    from yarnhub.yarn.records.cluster import NodeReport
+    from yarnhub.yarn.records.ids import ApplicationId
+
+APPLICATION_TYPE = "skein"
+MASTER_LOG = "application.master.log"
+
+# The token file is a zip with something before and behind it, which Python runs. -I and -S keep
+# the node's site packages and variables out of the AM.
+_RUN_MASTER = """\
+for python in $YARNHUB_PYTHON python3 python3.14 python3.13 python3.12 python3.11; do
+  if "$python" -IS -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    exec "$python" -IS "$HADOOP_TOKEN_FILE_LOCATION"
+  fi
+done
+echo "This node has no Python 3.11 or newer on its PATH ($PATH): name one in the specification as \
+master.env.YARNHUB_PYTHON, an absolute path that all nodes have." >&2
+exit 127"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """All that a submission is made of.
+
+    Attributes:
+        application_id: From the ResourceManager.
+        spec: Its files are staged: sources are URLs that the nodes reach.
+        user: Whose application it is.
+        schedulers: `host:port` of each ResourceManager's scheduler.
+        nodes: The cluster's running nodes.
+        program: The AM's code.
+        certificate: In PEM.
+        key: In PEM.
+        tokens: Delegation tokens for the containers.
+        language: `LANG` for them.
+        simple_authentication: Whether the cluster takes names unproven.
+    """
+
+    application_id: ApplicationId
+    spec: ApplicationSpec
+    user: str
+    schedulers: tuple[str, ...]
+    nodes: tuple[NodeReport, ...]
+    program: bytes
+    certificate: bytes
+    key: bytes
+    tokens: Mapping[str, Token]
+    language: str
+    simple_authentication: bool
+
+
+def submission_context(submission: Submission) -> ApplicationSubmissionContext:
+    """What the ResourceManager is sent.
+
+    Raises:
+        SpecError: A script is too long to travel.
+    """
+    spec = submission.spec
+    check_scripts(spec)
+    return ApplicationSubmissionContext(
+        application_id=submission.application_id,
+        application_name=spec.name,
+        queue=spec.queue,
+        priority=Priority(priority=0),
+        am_container_spec=_master_context(submission),
+        max_app_attempts=spec.max_attempts,
+        resource=capability(spec.master.resources),
+        application_type=APPLICATION_TYPE,
+        application_tags=tuple(sorted(spec.tags)),
+        node_label_expression=spec.node_label or None,
+    )
+
+
+def _master_context(submission: Submission) -> ContainerLaunchContext:
+    master = submission.spec.master
+    variables = {"LANG": submission.language, **master.env}
+    if submission.simple_authentication:
+        variables["HADOOP_USER_NAME"] = submission.user
+    return ContainerLaunchContext(
+        local_resources=local_resources(master.files),
+        tokens=_credentials(submission).write(),
+        environment=launch.environment(variables),
+        command=(launch.command(_RUN_MASTER, MASTER_LOG),),
+        application_acls=_acls(submission.spec.acls),
+    )
+
+
+def _credentials(submission: Submission) -> Credentials:
+    racks = {report.node_id.host: report.rack_name for report in submission.nodes}
+    application = bootstrap.Application(
+        specification=json.dumps(submission.spec.to_dict()),
+        application_id=str(submission.application_id),
+        user=submission.user,
+        schedulers=submission.schedulers,
+        racks=racks if len(racks) <= MAX_HOSTS else {},
+        language=submission.language,
+        simple_authentication=submission.simple_authentication,
+    )
+    secrets = {
+        bootstrap.PROGRAM: submission.program,
+        bootstrap.APPLICATION: control_json.dump(application),
+        bootstrap.CERTIFICATE: submission.certificate,
+        bootstrap.KEY: submission.key,
+    }
+    return Credentials(submission.tokens, secrets)
+
+
+def _acls(acls: ACLs) -> dict[ApplicationAccessType, str]:
+    if not acls.enable:
+        return {}
+    return {
+        ApplicationAccessType.VIEW_APP: _acl(acls.view_users, acls.view_groups),
+        ApplicationAccessType.MODIFY_APP: _acl(acls.modify_users, acls.modify_groups),
+    }
+
+
+def _acl(users: Iterable[str], groups: Iterable[str]) -> str:
+    """An ACL in Hadoop's form: users, a blank, groups; `*` is everybody."""
+    users, groups = tuple(users), tuple(groups)
+    if "*" in users or "*" in groups:
+        return "*"
+    return f"{','.join(users)} {','.join(groups)}"
+
+
+def check_scripts(spec: ApplicationSpec) -> None:
+    """Refuse scripts that cannot travel.
+
+    Raises:
+        SpecError: Says which and what to do.
+    """
+    for name, service in spec.services.items():
+        size = len(launch.escape(service.script).encode())
+        if size > launch.MAX_SCRIPT:
+            raise SpecError(
+                f"services.{name}.script",
+                f"{size} bytes are too long for a script, {launch.MAX_SCRIPT} is the most: "
+                "put it into a file, name that under `files`, and run it from here",
+            )
+
+
+def check_resources(spec: ApplicationSpec, largest: Resource) -> None:
+    """Refuse what the cluster can never give.
+
+    Raises:
+        SpecError: Says which resource of which service is too large.
+    """
+    limits = largest.amounts()
+    _check_against(limits, spec.master.resources, "master")
+    for name, service in spec.services.items():
+        _check_against(limits, service.resources, f"services.{name}")
+
+
+def _check_against(limits: dict[str, int], wanted: Resources, path: str) -> None:
+    if wanted.memory > limits["memory-mb"]:
+        raise SpecError(
+            f"{path}.resources.memory",
+            f"{wanted.memory} MiB are more than this cluster's largest container, "
+            f"{limits['memory-mb']} MiB",
+        )
+    if wanted.vcores > limits["vcores"]:
+        raise SpecError(
+            f"{path}.resources.vcores",
+            f"{wanted.vcores} are more than this cluster's largest container has, "
+            f"{limits['vcores']}",
+        )
+    for name, amount in wanted.resource_types.items():
+        if amount and name not in limits:
+            raise SpecError(
+                f"{path}.resources",
+                f"this cluster has no resource type {name}; it has {', '.join(sorted(limits))}",
+            )
+        if amount > limits.get(name, 0):
+            raise SpecError(
+                f"{path}.resources",
+                f"{amount} of {name} are more than this cluster's largest container has, "
+                f"{limits[name]}",
+            )

@@ -1,0 +1,37 @@
+"""What a client hands an ApplicationMaster at submission: secrets in its token file.
+
+The token file reaches the container as a file that only its user can read; Hadoop neither logs
+nor shows it. So all that an AM needs travels in it: nothing is uploaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROGRAM = "yarnhub.program"
+"""The AM's code, a zip. Python runs the token file itself: a zip may stand inside another file."""
+APPLICATION = "yarnhub.application"
+"""An `Application`, as JSON."""
+CERTIFICATE = "yarnhub.certificate"
+KEY = "yarnhub.key"
+"""The pair, in PEM, by which an application and its clients know each other."""
+
+SERVER_NAME = "skein-internal"
+"""The name in every such certificate: hosts are not known when it is made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """What the AM has to run, and what it has to know of the cluster."""
+
+    specification: str
+    """`ApplicationSpec.to_dict()` as a JSON document; its files are staged."""
+    application_id: str
+    user: str
+    schedulers: tuple[str, ...]
+    """`host:port` of each ResourceManager's scheduler."""
+    racks: dict[str, str]
+    """The cluster's hosts at submission with their racks; empty if there are too many."""
+    language: str
+    """`LANG` for the containers."""
+    simple_authentication: bool
