@@ -106,7 +106,7 @@ class ApplicationClient:
         if isinstance(error, httpx.ConnectError):
             return ConnectError(f"{where} cannot be reached: {error}; it may have ended")
         return ConnectionLostError(
-            f"{where} ended the connection: {error or type(error).__name__}", Outcome.UNKNOWN
+            f"{where} ended the connection: {str(error) or type(error).__name__}", Outcome.UNKNOWN
         )
 
     # --- the application

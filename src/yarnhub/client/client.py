@@ -16,8 +16,7 @@ from yarnhub.base.errors import (
 from yarnhub.client import program
 from yarnhub.client.application import ApplicationClient
 from yarnhub.client.security import Credentials
-from yarnhub.client.spec_file import map_files
-from yarnhub.client.staging import stage, staging_folder
+from yarnhub.client.staging import has_files, stage, staging_folder
 from yarnhub.client.submission import (
     APPLICATION_TYPE,
     Submission,
@@ -33,7 +32,7 @@ from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 from yarnhub.yarn.resource_manager import ResourceManager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
     from typing import Self
 
@@ -112,7 +111,7 @@ class Client:
             tokens = group.create_task(delegation_tokens(self._settings, manager))
         check_resources(spec, new.result().maximum_capability)
         application_id = new.result().application_id
-        pair = await asyncio.to_thread(self._credentials, spec)
+        pair = await asyncio.to_thread(self._credentials)
         code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
         endpoint = resource_manager(self._settings.configuration, SCHEDULER)
         async with self._staged(spec, application_id, progress) as staged:
@@ -141,11 +140,9 @@ class Client:
     @contextlib.asynccontextmanager
     async def _staged(
         self, spec: ApplicationSpec, application_id: ApplicationId, progress: Progress | None
-    ):
+    ) -> AsyncIterator[ApplicationSpec]:
         """The specification with its files staged; on an error they are deleted again."""
-        files: list[str] = []
-        map_files(spec, lambda path, file: (files.append(path), file)[1])
-        if not files:
+        if not has_files(spec):
             yield spec
             return
         async with self._file_system() as file_system:
@@ -157,7 +154,7 @@ class Client:
                     await file_system.delete(folder, recursive=True)
                 raise
 
-    def _credentials(self, spec: ApplicationSpec) -> Credentials:
+    def _credentials(self) -> Credentials:
         return Credentials.read_or_create(self._settings.config_folder)
 
     async def _accepted(self, application_id: ApplicationId) -> None:
@@ -186,7 +183,8 @@ class Client:
         found = await self.resource_manager.get_applications(wanted)
         return tuple(
             sorted(
-                found, key=lambda each: (each.application_id.cluster_timestamp, each.application_id.id)
+                found,
+                key=lambda each: (each.application_id.cluster_timestamp, each.application_id.id),
             )
         )
 
@@ -237,7 +235,8 @@ class Client:
         try:
             async with asyncio.timeout(deadline):
                 while not await self.resource_manager.force_kill_application(application_id):
-                    await asyncio.sleep(_FIRST_LOOK * 5)
+                    # The ResourceManager tells of an end only when it is asked.
+                    await asyncio.sleep(_FIRST_LOOK * 5)  # noqa: ASYNC110
         except TimeoutError as error:
             if isinstance(error, YarnhubError):
                 raise
@@ -273,9 +272,8 @@ class Client:
             DeadlineExceededError: It still waits for the cluster; the message says for what.
             AccessDeniedError: It belongs to somebody else who does not show it.
         """
-        pair = credentials or await asyncio.to_thread(
-            Credentials.read_or_create, self._settings.config_folder
-        )
+        if credentials is None:
+            credentials = await asyncio.to_thread(self._credentials)
         report: ApplicationReport | None = None
         try:
             async with asyncio.timeout(deadline):
@@ -299,7 +297,9 @@ class Client:
                 f"{application_id} belongs to {report.user}, who does not let "
                 f"{self._settings.user_name} see it",
             )
-        return ApplicationClient(str(application_id), f"{report.host}:{report.rpc_port}", pair)
+        return ApplicationClient(
+            str(application_id), f"{report.host}:{report.rpc_port}", credentials
+        )
 
 
 def _failed(report: ApplicationReport) -> ApplicationFailedError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import fcntl
 import os
 import ssl
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CERTIFICATE_FILE = "skein.crt"
 KEY_FILE = "skein.pem"
-_LIFETIME = datetime.timedelta(days=3650)
+_LIFETIME = dt.timedelta(days=3650)
 """A pair that ends takes every running application of its user with it: it is replaced by
 `skein config gencerts --force`, not by the calendar."""
 
@@ -42,7 +42,7 @@ class Credentials:
 
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SERVER_NAME)])
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         certificate = (
             x509.CertificateBuilder()
             .subject_name(name)
@@ -50,7 +50,7 @@ class Credentials:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             # Clocks of a cluster's nodes differ.
-            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_before(now - dt.timedelta(days=1))
             .not_valid_after(now + _LIFETIME)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -48,8 +48,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Settings as the variables say: `HADOOP_CONF_DIR`, `HADOOP_USER_NAME`, `KRB5CCNAME`,
-        `SKEIN_CONFIG`, `XDG_CACHE_HOME`, `LANG`.
+        """Settings as the environment says.
+
+        Read are `HADOOP_CONF_DIR`, `HADOOP_USER_NAME`, `KRB5CCNAME`, `SKEIN_CONFIG`,
+        `XDG_CACHE_HOME` and `LANG`.
 
         Raises:
             ConfigurationError: There is no Hadoop configuration, or it is not as it should be.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import SpecError
@@ -12,7 +14,6 @@ from yarnhub.filesystem.errors import PathNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
     from yarnhub.spec import ApplicationSpec, File
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 FOLDER = ".skein"
 """In the user's home on the cluster's file system."""
+
+
+def has_files(spec: ApplicationSpec) -> bool:
+    """Whether there is anything to stage."""
+    parts = (spec.master, *spec.services.values())
+    return any(part.files for part in parts) or spec.master.log_config is not None
 
 
 async def staging_folder(file_system: FileSystem, application_id: ApplicationId) -> str:
@@ -54,7 +61,7 @@ async def stage(
         SpecError: A file does not exist, or is a folder; says which.
     """
     files: dict[str, File] = {}
-    map_files(spec, lambda path, file: files.setdefault(path, file))
+    map_files(spec, files.setdefault)
     folder = await staging_folder(file_system, application_id)
     statuses: dict[str, FileStatus] = {}
     for path, file in files.items():
@@ -66,7 +73,7 @@ async def stage(
 async def _status(
     path: str, file: File, folder: str, file_system: FileSystem, progress: Progress | None
 ) -> FileStatus:
-    local = local_path(file.source)
+    local = local_path(file, Path())
     if local is not None:
         return await _upload(path, local, folder, file_system, progress)
     status = await file_system.status(file.source)
@@ -80,12 +87,10 @@ async def _status(
 async def _upload(
     path: str, local: Path, folder: str, file_system: FileSystem, progress: Progress | None
 ) -> FileStatus:
-    if local.is_dir():
-        raise SpecError(f"{path}.source", f"'{local}' is a folder: pack it into an archive")
     # Two files of the same name from different folders must not meet.
     place = hashlib.md5(str(local).encode(), usedforsecurity=False).hexdigest()
     try:
-        size = local.stat().st_size
+        size = await asyncio.to_thread(_size, path, local)
         await file_system.make_directory(folder, 0o700)
         return await file_system.upload(
             local,
@@ -97,6 +102,12 @@ async def _upload(
         raise SpecError(f"{path}.source", f"file '{local}' does not exist") from error
     except PermissionError as error:
         raise SpecError(f"{path}.source", f"file '{local}' cannot be read") from error
+
+
+def _size(path: str, local: Path) -> int:
+    if local.is_dir():
+        raise SpecError(f"{path}.source", f"'{local}' is a folder: pack it into an archive")
+    return local.stat().st_size
 
 
 def _staged(file: File, status: FileStatus) -> File:

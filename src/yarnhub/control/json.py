@@ -37,10 +37,10 @@ def load(cls: type[T], data: bytes) -> T:
         plain = json.loads(data or b"{}")
     except (ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"not a JSON document: {error}") from error
-    return typing.cast(T, _typed(cls, plain, ""))  # _typed checks it against cls
+    return typing.cast("T", _typed(cls, plain, ""))  # _typed checks it against cls
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, enum.Enum):
@@ -59,7 +59,7 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
-def _typed(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401
+def _typed(hint: Any, value: Any, path: str) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         return _typed_optional(hint, value, path)
@@ -76,14 +76,14 @@ def _typed(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401
     return _typed_scalar(hint, value, path)
 
 
-def _typed_optional(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401
+def _typed_optional(hint: Any, value: Any, path: str) -> Any:
     if value is None:
         return None
     (inner,) = (arm for arm in typing.get_args(hint) if arm is not types.NoneType)
     return _typed(inner, value, path)
 
 
-def _typed_dataclass(cls: Any, value: dict[str, Any], path: str) -> Any:  # noqa: ANN401
+def _typed_dataclass(cls: Any, value: dict[str, Any], path: str) -> Any:
     hints = _hints(cls)
     unknown = sorted(value.keys() - hints.keys())
     if unknown:
@@ -95,7 +95,7 @@ def _typed_dataclass(cls: Any, value: dict[str, Any], path: str) -> Any:  # noqa
         raise RemoteProtocolError(f"{path or cls.__name__}: {error}") from error
 
 
-def _typed_scalar(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401
+def _typed_scalar(hint: Any, value: Any, path: str) -> Any:
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         try:
             return hint(value)
@@ -111,7 +111,7 @@ def _typed_scalar(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401
     return _expect(hint, value, path)
 
 
-def _expect(kind: Any, value: Any, path: str) -> Any:  # noqa: ANN401
+def _expect(kind: Any, value: Any, path: str) -> Any:
     if type(value) is not kind:
         wanted, got = kind.__name__, type(value).__name__
         raise RemoteProtocolError(f"{path or 'the document'}: expected {wanted}, got {got}")

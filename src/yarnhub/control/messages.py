@@ -245,7 +245,7 @@ class DeleteKey(Request[Keys]):
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Failure:
     """The answer to a request that was refused.
 

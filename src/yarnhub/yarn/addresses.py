@@ -41,7 +41,9 @@ def resource_manager(configuration: Configuration, service: tuple[str, int]) -> 
         raise ConfigurationError(
             "yarn.resourcemanager.ha.enabled is true but yarn.resourcemanager.ha.rm-ids is empty"
         )
-    return Endpoint(tuple(_address(configuration, f".{id}", key, port) for id in ids), principal)
+    return Endpoint(
+        tuple(_address(configuration, f".{name}", key, port) for name in ids), principal
+    )
 
 
 def _address(configuration: Configuration, suffix: str, key: str, port: int) -> Address:

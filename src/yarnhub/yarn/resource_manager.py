@@ -66,9 +66,7 @@ FORCE_KILL_APPLICATION = _method(
 FAIL_APPLICATION_ATTEMPT = _method(
     "failApplicationAttempt", rm.FailApplicationAttemptRequest, rm.FailApplicationAttemptResponse
 )
-GET_APPLICATIONS = _method(
-    "getApplications", rm.GetApplicationsRequest, rm.GetApplicationsResponse
-)
+GET_APPLICATIONS = _method("getApplications", rm.GetApplicationsRequest, rm.GetApplicationsResponse)
 GET_APPLICATION_ATTEMPTS = _method(
     "getApplicationAttempts", rm.GetApplicationAttemptsRequest, rm.GetApplicationAttemptsResponse
 )
@@ -193,9 +191,7 @@ class ResourceManager:
         request = rm.GetApplicationAttemptsRequest(application_id=application_id)
         return (await self._rpc.call(GET_APPLICATION_ATTEMPTS, request)).application_attempts
 
-    async def get_containers(
-        self, attempt_id: ApplicationAttemptId
-    ) -> tuple[ContainerReport, ...]:
+    async def get_containers(self, attempt_id: ApplicationAttemptId) -> tuple[ContainerReport, ...]:
         """The containers of an attempt that the ResourceManager still knows."""
         request = rm.GetContainersRequest(application_attempt_id=attempt_id)
         return (await self._rpc.call(GET_CONTAINERS, request)).containers
@@ -280,9 +276,7 @@ class ResourceManager:
 
     async def cancel_delegation_token(self, token: Token) -> None:
         """End a delegation token."""
-        await self._rpc.call(
-            CANCEL_DELEGATION_TOKEN, rm.CancelDelegationTokenRequest(token=token)
-        )
+        await self._rpc.call(CANCEL_DELEGATION_TOKEN, rm.CancelDelegationTokenRequest(token=token))
 
 
 def _expecting(options: RpcOptions, endpoint: Endpoint) -> RpcOptions:

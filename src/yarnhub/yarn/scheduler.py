@@ -36,9 +36,7 @@ REGISTER = Method(
     records.RegisterApplicationMasterResponse,
 )
 # A repeat carries the same response id, and the scheduler then repeats its last answer.
-ALLOCATE = Method(
-    "allocate", records.AllocateRequest, records.AllocateResponse, idempotent=True
-)
+ALLOCATE = Method("allocate", records.AllocateRequest, records.AllocateResponse, idempotent=True)
 FINISH = Method(
     "finishApplicationMaster",
     records.FinishApplicationMasterRequest,

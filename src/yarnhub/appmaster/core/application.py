@@ -19,7 +19,7 @@ from yarnhub.appmaster.core.actions import (
     Reply,
     Stop,
 )
-from yarnhub.appmaster.core.commands import Refused, answer
+from yarnhub.appmaster.core.commands import RefusedError, answer
 from yarnhub.appmaster.core.events import (
     Asked,
     Event,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.placement import Topology
     from yarnhub.spec import ApplicationSpec
     from yarnhub.yarn.records.ids import ContainerId
+    from yarnhub.yarn.records.scheduler import AllocateResponse
 
 _SIGTERM_EXIT = 143
 
@@ -99,17 +100,11 @@ class Application:
     def _apply(self, event: Event) -> None:
         match event:
             case Started():
-                self._started = True
-                for service in self.services.values():
-                    for _ in range(service.initial):
-                        service.add({})
+                self._start()
             case Resynced():
                 self._asked.clear()
             case Heartbeat():
-                for container in event.response.allocated_containers:
-                    self._allocated(container)
-                for status in event.response.completed_container_statuses:
-                    self._completed(status)
+                self._heartbeat(event.response)
             case LaunchFailed():
                 self._launch_failed(event)
             case Asked():
@@ -121,7 +116,19 @@ class Application:
             case _:
                 assert_never(event)
 
+    def _start(self) -> None:
+        self._started = True
+        for service in self.services.values():
+            for _ in range(service.initial):
+                service.add({})
+
     # --- containers
+
+    def _heartbeat(self, response: AllocateResponse) -> None:
+        for container in response.allocated_containers:
+            self._allocated(container)
+        for status in response.completed_container_statuses:
+            self._completed(status)
 
     def _allocated(self, container: Container) -> None:
         priority = container.priority.priority if container.priority else None
@@ -140,9 +147,7 @@ class Application:
         instance.container = container
         instance.start_time = self._now
         self._by_container[container.id] = instance
-        self._actions.append(
-            Launch(container, instance.service, instance.number, instance.env)
-        )
+        self._actions.append(Launch(container, instance.service, instance.number, instance.env))
 
     def _completed(self, status: ContainerStatus) -> None:
         instance = self._by_container.pop(status.container_id, None)
@@ -194,10 +199,10 @@ class Application:
             return
         try:
             self._reply(event.request_id, answer(self, event.request))
-        except Refused as refused:
+        except RefusedError as refused:
             self._reply(event.request_id, refused.failure)
 
-    def _reply(self, request_id: int, reply: Any) -> None:  # noqa: ANN401
+    def _reply(self, request_id: int, reply: Any) -> None:
         self._actions.append(Reply(request_id, reply))
 
     def put(self, entry: Entry) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.instances import Instance, ServiceInstances
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is not carried out; `failure` tells the client why."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -49,7 +49,7 @@ def answer(application: Application, request: Request[Any]) -> object:
     """Carry out a request that can be answered at once.
 
     Raises:
-        Refused: It cannot be carried out; nothing was changed.
+        RefusedError: It cannot be carried out; nothing was changed.
     """
     match request:
         case GetSpecification():
@@ -64,12 +64,12 @@ def answer(application: Application, request: Request[Any]) -> object:
         case PutKey() | GetKey() | GetKeys() | ListKeys() | DeleteKey() | DeleteKeys():
             return _answer_keys(application, request)
         case _:
-            raise Refused("unknown-request", f"unknown request {request.name()}")
+            raise RefusedError("unknown-request", f"unknown request {request.name()}")
 
 
 def _set_progress(application: Application, request: SetProgress) -> Nothing:
     if not (math.isfinite(request.progress) and 0 <= request.progress <= 1):
-        raise Refused("invalid", f"progress must be between 0 and 1, got {request.progress}")
+        raise RefusedError("invalid", f"progress must be between 0 and 1, got {request.progress}")
     application.progress = request.progress
     return Nothing()
 
@@ -101,9 +101,9 @@ def _scale(application: Application, request: Scale) -> Containers:
     service = _service(application, request.service)
     active = len(service.active)
     if (request.count is None) == (request.delta is None):
-        raise Refused("invalid", "give either a count or a delta")
+        raise RefusedError("invalid", "give either a count or a delta")
     if request.count is not None and request.count < 0:
-        raise Refused("invalid", f"a count cannot be negative, got {request.count}")
+        raise RefusedError("invalid", f"a count cannot be negative, got {request.count}")
     wanted = request.count if request.count is not None else active + (request.delta or 0)
     touched = service.surplus(max(0, wanted))
     for instance in touched:
@@ -116,21 +116,21 @@ def _service(application: Application, name: str) -> ServiceInstances:
     try:
         return application.services[name]
     except KeyError:
-        raise Refused("invalid", f"Unknown service '{name}'") from None
+        raise RefusedError("invalid", f"Unknown service '{name}'") from None
 
 
 def find_instance(application: Application, container_id: str) -> Instance:
     """The instance of an id like `worker_3`.
 
     Raises:
-        Refused: There is none.
+        RefusedError: There is none.
     """
     name, _, number = container_id.rpartition("_")
     if not name or not number.isdecimal():
-        raise Refused("invalid", f"'{container_id}' is not a container's id, like 'worker_0'")
+        raise RefusedError("invalid", f"'{container_id}' is not a container's id, like 'worker_0'")
     service = _service(application, name)
     if int(number) >= len(service.instances):
-        raise Refused("invalid", f"Service '{name}' has no container instance {int(number)}")
+        raise RefusedError("invalid", f"Service '{name}' has no container instance {int(number)}")
     return service.instances[int(number)]
 
 
@@ -163,10 +163,10 @@ def _answer_keys(
 
 def _keys(application: Application, wanted: KeyRange) -> tuple[str, ...]:
     if wanted.prefix is not None and (wanted.start is not None or wanted.end is not None):
-        raise Refused("invalid", "give either a prefix or a start and an end")
+        raise RefusedError("invalid", "give either a prefix or a start and an end")
     return application.keys.keys(wanted)
 
 
 def _check_owner(application: Application, owner: str | None) -> None:
     if owner is not None and find_instance(application, owner).state.ended:
-        raise Refused("invalid", f"Container '{owner}' has already completed")
+        raise RefusedError("invalid", f"Container '{owner}' has already completed")

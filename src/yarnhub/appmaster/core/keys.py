@@ -5,10 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING
 
-from yarnhub.control.messages import Entry
-
 if TYPE_CHECKING:
-    from yarnhub.control.messages import KeyRange
+    from yarnhub.control.messages import Entry, KeyRange
 
 
 class KeyValueStore:

@@ -50,9 +50,7 @@ def main() -> int:
 
 async def _main(env: Mapping[str, str]) -> None:
     credentials = _read_credentials(env)
-    submitted = control_json.load(
-        bootstrap.Application, credentials.secrets[bootstrap.APPLICATION]
-    )
+    submitted = control_json.load(bootstrap.Application, credentials.secrets[bootstrap.APPLICATION])
     spec = ApplicationSpec.from_dict(json.loads(submitted.specification))
     logging.basicConfig(
         stream=sys.stderr,
@@ -77,7 +75,7 @@ async def _main(env: Mapping[str, str]) -> None:
             await stack.enter_async_context(Scheduler(schedulers, token)),
             await stack.enter_async_context(NodeManagers()),
             contexts,
-            time.time,  # noqa: TID251  # this entry point owns the clock
+            time.time,  # this entry point owns the clock
         )
         await _run(runner, spec, host, port, contexts, env)
 

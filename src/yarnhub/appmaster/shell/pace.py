@@ -15,7 +15,7 @@ _SLOWER = 1.25
 
 
 class Pace:
-    """Eager while containers are awaited, ever less so, and at once when something is to be said."""
+    """Eager while containers are awaited, ever less so; at once when there is something to say."""
 
     def __init__(self) -> None:
         self._interval = IDLE

@@ -58,27 +58,37 @@ class SchedulerPort(Protocol):
 
     async def register(
         self, host: str, rpc_port: int, tracking_url: str
-    ) -> RegisterApplicationMasterResponse: ...
+    ) -> RegisterApplicationMasterResponse:
+        """See `Scheduler.register`."""
+        ...
 
     async def allocate(
         self, asks: Sequence[ResourceRequest], releases: Sequence[ContainerId], progress: float
-    ) -> AllocateResponse: ...
+    ) -> AllocateResponse:
+        """See `Scheduler.allocate`."""
+        ...
 
     async def finish(
         self, status: FinalApplicationStatus, diagnostics: str, tracking_url: str = ""
-    ) -> None: ...
+    ) -> None:
+        """See `Scheduler.finish`."""
+        ...
 
 
 class NodeManagersPort(Protocol):
     """What the runner needs of the nodes; `yarn.node_manager.NodeManagers` is one."""
 
-    def keep(self, tokens: Iterable[NMToken]) -> None: ...
+    def keep(self, tokens: Iterable[NMToken]) -> None:
+        """See `NodeManagers.keep`."""
+        ...
 
-    async def start_container(
-        self, container: Container, context: ContainerLaunchContext
-    ) -> None: ...
+    async def start_container(self, container: Container, context: ContainerLaunchContext) -> None:
+        """See `NodeManagers.start_container`."""
+        ...
 
-    async def stop_container(self, container_id: ContainerId, node: NodeId) -> None: ...
+    async def stop_container(self, container_id: ContainerId, node: NodeId) -> None:
+        """See `NodeManagers.stop_container`."""
+        ...
 
 
 class Runner:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -19,6 +18,7 @@ from yarnhub.control import json
 from yarnhub.control.messages import REQUESTS, Entries, Failure, Request, WaitKey
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 _log = logging.getLogger(__name__)

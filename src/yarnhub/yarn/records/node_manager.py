@@ -84,5 +84,3 @@ class GetContainerStatusesResponse:
 
     status: tuple[ContainerStatus, ...] = repeated(1, ContainerStatus)
     failed_requests: tuple[ContainerExceptionMap, ...] = repeated(2, ContainerExceptionMap)
-
-

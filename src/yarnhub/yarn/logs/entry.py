@@ -1,0 +1,39 @@
+"""What an aggregated file holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yarnhub.yarn.records.ids import ContainerId
+
+MAX_INDEX = 64 << 20
+"""Bytes of an index: some 300 000 log files on one node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """Where the content of a log file lies in the aggregated file.
+
+    Bytes `start` to `end` are decompressed, then `skip` of them passed over. In a TFile the
+    content lies in chunks: `chunk` bytes of the current one are left, and more chunks follow
+    unless `is_last`. In an IFile `chunk` is None.
+    """
+
+    start: int
+    end: int
+    compression: str
+    skip: int = 0
+    chunk: int | None = None
+    is_last: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One log file of one container."""
+
+    container_id: ContainerId
+    name: str
+    """The file's name in the container's log folder, e.g. `stdout`."""
+    length: int
+    """Bytes."""
+    extent: Extent
