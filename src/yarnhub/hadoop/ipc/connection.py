@@ -107,7 +107,10 @@ class RpcConnection(asyncio.Protocol):
             if step is None:
                 return
             self._progress = self._loop.create_future()
-            token = await asyncio.to_thread(step.mechanism.step, step.challenge)
+            try:
+                token = await asyncio.to_thread(step.mechanism.step, step.challenge)
+            except (AuthenticationError, RemoteProtocolError) as error:
+                raise self._broken(error)(-1, "") from error
             if self._reason is not None:
                 raise self._reason(-1, "")
             self._machine.respond(token)
@@ -213,11 +216,9 @@ class RpcConnection(asyncio.Protocol):
                         java_class, message, method=call.method, address=str(self.address)
                     )
                     call.future.set_exception(error)
-            case Step():
-                self._progress.set_result(event)
-            case Ready():
+            case Step() | Ready():
                 if not self._progress.done():
-                    self._progress.set_result(None)
+                    self._progress.set_result(event if isinstance(event, Step) else None)
             case Fatal():
                 self._end(self._refused(event))
             case Broken(error):

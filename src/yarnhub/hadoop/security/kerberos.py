@@ -27,13 +27,13 @@ _MEANINGS = {
     _KRB5 + 14: "the KDC does not have the keytab's encryption types",
     _KRB5 + 24: "the keytab holds an old or wrong key: export it anew",
     _KRB5 + 31: "the keytab holds an old or wrong key: export it anew",
-    _KRB5 + 32: "the ticket has expired: run kinit",
+    _KRB5 + 32: "it has expired",
     _KRB5 + 37: "the clocks of this host and of the KDC differ by more than 5 minutes",
-    _KRB5 + 141: "there is no ticket cache: run kinit",
+    _KRB5 + 141: "there is no such ticket cache",
     _KRB5 + 154: "no KDC is known for the realm: see krb5.conf",
     _KRB5 + 156: "no KDC of the realm can be reached",
     _KRB5 + 181: "the keytab has no key of this principal",
-    _KRB5 + 195: "there is no ticket cache: run kinit",
+    _KRB5 + 195: "there is no such ticket cache",
 }
 
 
@@ -86,9 +86,10 @@ class TicketCache:
             if credentials.lifetime > 0:
                 return credentials
         except gssapi.exceptions.GSSError as error:
-            reason = _explain(error)
+            expired = isinstance(error, gssapi.exceptions.ExpiredCredentialsError)
+            reason = "it has expired" if expired else _explain(error)
             raise AuthenticationError(
-                f"no valid Kerberos ticket {where}: run kinit ({reason})"
+                f"no valid Kerberos ticket {where}: {reason}: run kinit"
             ) from error
         raise AuthenticationError(f"no valid Kerberos ticket {where}: it has expired: run kinit")
 
@@ -137,9 +138,11 @@ class Keytab:
                 store={"client_keytab": f"FILE:{self.path}", "ccache": self._cache},
             )
         except gssapi.exceptions.GSSError as error:
+            # Without a key for the principal the library falls back to a cache that is empty.
+            keyless = _signed(error.min_code) in (_KRB5 + 141, _KRB5 + 195)
+            reason = "the keytab has no key of this principal" if keyless else _explain(error)
             raise AuthenticationError(
-                f"no Kerberos ticket for {self.principal} from the keytab {self.path}: "
-                f"{_explain(error)}"
+                f"no Kerberos ticket for {self.principal} from the keytab {self.path}: {reason}"
             ) from error
 
 
@@ -209,6 +212,9 @@ class Context:
 
 
 def _explain(error: Any) -> str:  # gssapi is untyped here
-    code = error.min_code
-    known = _MEANINGS.get(code - (1 << 32) if code >> 31 else code)
+    known = _MEANINGS.get(_signed(error.min_code))
     return known or " ".join(str(error.gen_message()).split())
+
+
+def _signed(code: int) -> int:
+    return code - (1 << 32) if code >> 31 else code

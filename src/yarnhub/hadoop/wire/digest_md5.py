@@ -63,9 +63,18 @@ class DigestMd5:
 
     blocking = False
 
-    def __init__(self, token: Token, digest_uri: str, *, cnonce: str, minimum: Protection) -> None:
-        self._user = base64.b64encode(token.identifier).decode()
-        self._password = base64.b64encode(token.password).decode()
+    @classmethod
+    def of(cls, token: Token, digest_uri: str, *, cnonce: str, minimum: Protection) -> DigestMd5:
+        """The exchange that proves a token."""
+        user = base64.b64encode(token.identifier).decode()
+        password = base64.b64encode(token.password).decode()
+        return cls(user, password, digest_uri, cnonce=cnonce, minimum=minimum)
+
+    def __init__(
+        self, user: str, password: str, digest_uri: str, *, cnonce: str, minimum: Protection
+    ) -> None:
+        self._user = user
+        self._password = password
         self._uri = digest_uri
         self._cnonce = cnonce
         self._minimum = minimum
@@ -96,7 +105,7 @@ class DigestMd5:
 
         self._proof = b"rspauth=" + response("").encode()
         answer = (
-            f'charset=utf-8,username="{self._user}",realm="{_quote(realm)}",'
+            f'charset=utf-8,username="{_quote(self._user)}",realm="{_quote(realm)}",'
             f'nonce="{_quote(nonce)}",nc=00000001,cnonce="{self._cnonce}",'
             f'digest-uri="{_quote(self._uri)}",maxbuf={_MAX_BUFFER},'
             f"response={response('AUTHENTICATE')},qop={protection.qop}"

@@ -92,7 +92,7 @@ def choose(offers: Sequence[SaslAuth], login: Login) -> Choice:
         match auth.method, auth.mechanism:
             case "TOKEN", "DIGEST-MD5" if login.token is not None:
                 uri = f"{auth.protocol or ''}/{auth.server_id or ''}"
-                digest = DigestMd5(login.token, uri, cnonce=login.cnonce, minimum=login.minimum)
+                digest = DigestMd5.of(login.token, uri, cnonce=login.cnonce, minimum=login.minimum)
                 return Choice(auth, digest, UserInformation())
             case "KERBEROS", "GSSAPI" if login.kerberos is not None:
                 context = login.kerberos.open(_checked_principal(auth, login.kerberos.server))
@@ -120,7 +120,7 @@ def _checked_principal(auth: SaslAuth, expected: str) -> str:
 
 
 def _explain(offers: Sequence[SaslAuth], login: Login) -> str:
-    wanted = [f"{auth.method}/{auth.mechanism}" for auth in offers]
+    wanted = [f"{auth.method}/{auth.mechanism}".rstrip("/") for auth in offers]
     names = {auth.method for auth in offers}
     have = []
     if login.token is not None:
@@ -128,10 +128,10 @@ def _explain(offers: Sequence[SaslAuth], login: Login) -> str:
     if login.kerberos is not None:
         have.append("a Kerberos ticket")
     said = f"the server accepts {', '.join(wanted) or 'nothing'}; we have {' and '.join(have)}"
-    if names == {"SIMPLE"} and login.kerberos is not None:
+    if "KERBEROS" not in names and login.kerberos is not None:
         return (
             f"{said}. The server does not require Kerberos but the configuration does: "
-            "set ipc.client.fallback-to-simple-auth-allowed if that is meant"
+            "set ipc.client.fallback-to-simple-auth-allowed to true if that is meant"
         )
     if "KERBEROS" in names and login.kerberos is None:
         return f"{said}. A Kerberos ticket would do: run kinit, or give a keytab"
