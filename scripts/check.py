@@ -1,0 +1,75 @@
+"""Run every check in a step with a name, stop at the first that fails, and count the tests.
+
+The same for everybody: `./test` here and in CI, `just check` while working.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+PYTHON = sys.executable
+BIN = Path(PYTHON).parent
+
+FAST = {
+    "lint": [BIN / "ruff", "check", "."],
+    "format": [BIN / "ruff", "format", "--check", "."],
+    "types": [BIN / "mypy"],
+    "imports": [BIN / "lint-imports"],
+    "documentation": [BIN / "sphinx-build", "-q", "-W", "-b", "html", "docs", "docs/_build/html"],
+}
+TESTS = {
+    "fast tests": ["-m", "not cluster", "-p", "xdist", "-n", "2", "--timeout", "60"],
+    "cluster tests": ["-m", "cluster", "--timeout", "300"],
+}
+
+
+def main() -> int:
+    """Run the checks that the first argument names: `all`, `fast` or `check`."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else "all"
+    began = time.monotonic()
+    passed = failed = 0
+    for name, command in FAST.items():
+        if not step(name, [str(part) for part in command]):
+            return 1
+    tests = {"check": [], "fast": ["fast tests"], "all": list(TESTS)}[wanted]
+    for name in tests:
+        with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+            command = [PYTHON, "-m", "pytest", *TESTS[name], f"--junitxml={report.name}"]
+            good = step(name, command)
+            counted = count(report.name)
+        passed, failed = passed + counted[0], failed + counted[1]
+        if not good:
+            break
+    print(f"\nall steps took {time.monotonic() - began:.0f} s")
+    if tests:
+        print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not good else 0
+
+
+def step(name: str, command: list[str]) -> bool:
+    """Run one step; says how long it took."""
+    print(f"\n==> {name}", flush=True)
+    began = time.monotonic()
+    code = subprocess.run(command, check=False).returncode
+    print(f"--> {name}: {'ok' if code == 0 else f'FAILED ({code})'}", end="")
+    print(f", {time.monotonic() - began:.1f} s", flush=True)
+    return code == 0
+
+
+def count(report: str) -> tuple[int, int]:
+    """Tests that passed and that did not, from a JUnit report."""
+    try:
+        suites = list(ET.parse(report).getroot().iter("testsuite"))
+    except ET.ParseError:
+        return 0, 1
+    bad = sum(int(suite.get("failures", 0)) + int(suite.get("errors", 0)) for suite in suites)
+    return sum(int(suite.get("tests", 0)) for suite in suites) - bad, bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+# Sets up what ./demo and ./test need. Sourced by them; the working folder is the project's.
+
+say() { printf '\n==> %s\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "Error: '$*' needs root, and there is no sudo" >&2
+        return 1
+    fi
+}
+
+# Install those of the named Debian packages that are missing.
+ensure_packages() {
+    local missing=() name
+    for name in "$@"; do
+        dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q '^install ok installed$' ||
+            missing+=("$name")
+    done
+    [ ${#missing[@]} = 0 ] && return 0
+    say "Installing Debian packages: ${missing[*]}"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# The system's Python of 3.11 or newer: containers of other OS users must be able to run it, so
+# one inside a home folder will not do.
+system_python() {
+    local python
+    for python in /usr/bin/python3 /usr/bin/python3.1[1-9] /usr/local/bin/python3; do
+        if [ -x "$python" ] &&
+            "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+            echo "$python"
+            return 0
+        fi
+    done
+    echo "Error: no Python 3.11 or newer in /usr/bin or /usr/local/bin" >&2
+    return 1
+}
+
+# Make .venv with the locked dependencies; the arguments go to `uv sync`.
+ensure_environment() {
+    local python uv
+    [ -x /usr/bin/python3 ] || ensure_packages python3
+    python=$(system_python)
+    uv=$(command -v uv || true)
+    if [ -z "$uv" ]; then
+        if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
+            ensure_packages python3-venv
+        fi
+        [ -x .venv/bin/python ] || "$python" -m venv .venv
+        [ -x .venv/bin/uv ] || .venv/bin/python -m pip install -q uv
+        uv=.venv/bin/uv
+    fi
+    say "Installing the locked Python packages into .venv"
+    UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
+        "$uv" sync --locked --inexact --python "$python" "$@"
+}
