@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from yarnhub.yarn.records.ids import ContainerId
+if TYPE_CHECKING:
+    from yarnhub.yarn.records.ids import ContainerId
 
 MAX_INDEX = 64 << 20
 """Bytes of an index: some 300 000 log files on one node."""

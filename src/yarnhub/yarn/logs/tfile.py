@@ -16,7 +16,7 @@ org.apache.hadoop.yarn.logaggregation.AggregatedLogFormat.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.yarn.logs.entry import MAX_INDEX, Extent, LogEntry
@@ -41,6 +41,10 @@ class _Region(NamedTuple):
     """Bytes in the file."""
     length: int
     """Bytes after decompression."""
+
+
+class _Bytes(Protocol):
+    def exactly(self, size: int) -> Step[bytes]: ...
 
 
 @dataclass(slots=True)
@@ -173,7 +177,8 @@ class _Value:
             self.is_last, self.left = size >= 0, abs(size)
         return False
 
-    def _available(self) -> Step[int]:
+    def available(self) -> Step[int]:
+        """How many bytes are left of the current chunk: at least 1."""
         if (yield from self.ended()):
             raise RemoteProtocolError("a value of a TFile ends within a log")
         return self.left
@@ -181,14 +186,14 @@ class _Value:
     def exactly(self, size: int) -> Step[bytes]:
         taken = b""
         while len(taken) < size:
-            part = min((yield from self._available()), size - len(taken))
+            part = min((yield from self.available()), size - len(taken))
             taken += yield from self.counted.exactly(part)
             self.left -= part
         return taken
 
     def skip(self, size: int) -> Step[None]:
         while size:
-            part = min((yield from self._available()), size)
+            part = min((yield from self.available()), size)
             yield from self.counted.skip(part)
             self.left -= part
             size -= part
@@ -210,12 +215,50 @@ def read_content(entry: LogEntry) -> Generator[Need | bytes, bytes | None, None]
     """
     extent = entry.extent
     source = Source(extent.start, extent.end, extent.compression)
-    yield from _needs(source.skip(extent.skip))
+    yield from source.skip(extent.skip)
     value = _Value(_Counted(source), extent.chunk or 0, extent.is_last)
     left = entry.length
     while left:
-        part = min((yield from _needs(value._available())), left, CHUNK)
-        data = yield from _needs(value.counted.source.some(part))
+        part = min((yield from value.available()), left, CHUNK)
+        data = yield from value.counted.source.some(part)
         value.left -= len(data)
         left -= len(data)
         yield data
+
+
+def _vint(source: _Bytes) -> Step[int]:
+    """An integer of variable length (`Utils.readVLong`)."""
+    first = int.from_bytes((yield from source.exactly(1)), "big", signed=True)
+    if first >= -32:
+        return first
+    if first >= -72:
+        more, base = 1, 52
+    elif first >= -104:
+        more, base = 2, 88
+    elif first >= -120:
+        more, base = 3, 112
+    else:
+        return int.from_bytes((yield from source.exactly(first + 129)), "big", signed=True)
+    return first + base << 8 * more | int.from_bytes((yield from source.exactly(more)), "big")
+
+
+def _count(source: _Bytes) -> Step[int]:
+    count = yield from _vint(source)
+    if count < 0:
+        raise RemoteProtocolError(f"a TFile counts {count}")
+    return count
+
+
+def _text(source: _Bytes) -> Step[str]:
+    length = yield from _count(source)
+    if length > _MAX_KEY:
+        raise RemoteProtocolError(f"a name of {length} bytes is in a TFile")
+    return (yield from source.exactly(length)).decode(errors="replace")
+
+
+def _utf(data: bytes) -> str:
+    """What `DataOutput.writeUTF` wrote: 2 bytes of length and the text."""
+    if len(data) < 2 or len(data) != 2 + int.from_bytes(data[:2], "big"):
+        raise RemoteProtocolError("a text in a TFile has a wrong length")
+    # Java writes a NUL in two bytes and large characters as surrogates: no log's name has any.
+    return data[2:].decode(errors="replace")

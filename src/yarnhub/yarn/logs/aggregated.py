@@ -1,0 +1,53 @@
+"""An aggregated file of either format: what it holds, and the content of each part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import RemoteProtocolError
+from yarnhub.yarn.logs import ifile, tfile
+from yarnhub.yarn.logs.source import Need, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from yarnhub.yarn.logs.entry import LogEntry
+
+_TAIL = max(tfile.TAIL, ifile.TAIL)
+
+
+def read_index(size: int) -> Step[list[LogEntry]]:
+    """Find the log files in an aggregated file, in the order in which they lie there.
+
+    Drive it as a generator: send the bytes of each `Need`; the entries are the value that
+    `StopIteration` holds. A compressed TFile is read as a whole, all others only in parts.
+
+    Args:
+        size: Bytes of the file.
+
+    Raises:
+        RemoteProtocolError: The file is in no known format, or damaged.
+        ConfigurationError: Its compression cannot be undone here.
+    """
+    tail = yield Need(max(0, size - _TAIL), min(size, _TAIL))
+    if tail[-16:] == tfile.MAGIC:
+        return (yield from tfile.read_index(size, tail[-tfile.TAIL :]))
+    head = yield Need(0, min(size, max(ifile.UUID_LENGTHS)))
+    uuid_length = ifile.find_uuid(head, tail)
+    if uuid_length is None:
+        raise RemoteProtocolError(
+            f"a file of {size} bytes is neither a TFile nor an IFile, or it is not whole"
+        )
+    return (yield from ifile.read_index(size, tail, uuid_length))
+
+
+def read_content(entry: LogEntry) -> Generator[Need | bytes, bytes | None, None]:
+    """The content of a log file, in chunks of bounded size.
+
+    Drive it as a generator: send the bytes of each `Need`; what is not a `Need` is content.
+
+    Raises:
+        RemoteProtocolError: The file is damaged, or another than the index was read from.
+    """
+    content = tfile.read_content if entry.extent.chunk is not None else ifile.read_content
+    return content(entry)

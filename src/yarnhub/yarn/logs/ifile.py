@@ -1,0 +1,112 @@
+"""IFile, the indexed format in which logs may be aggregated.
+
+    +------+----------------------------------------+-------+---------------------+------+
+    | uuid | logs, each compressed by itself        | index | length of the index | uuid |
+    +------+----------------------------------------+-------+---------------------+------+
+
+The index is a serialized Java object. Where logs are aggregated while the application runs, an
+index follows each round and the last one tells of all before it.
+
+The uuid is the SHA-256 of the application id (32 bytes); Hadoop before 3.1 wrote 36 characters.
+
+Source: org.apache.hadoop.yarn.logaggregation.filecontroller.ifile.
+LogAggregationIndexedFileController.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import RemoteProtocolError
+from yarnhub.yarn.logs.entry import MAX_INDEX, Extent, LogEntry
+from yarnhub.yarn.logs.java_objects import JavaObject, as_list, as_map, read_java_object
+from yarnhub.yarn.logs.source import CHUNK, NONE, Need, Source, Step, check_compression
+from yarnhub.yarn.records.ids import ContainerId
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+UUID_LENGTHS = (32, 36)
+TAIL = max(UUID_LENGTHS) + 4
+"""Bytes from the end in which the uuid and the index's length lie."""
+
+
+def find_uuid(head: bytes, tail: bytes) -> int | None:
+    """The length of the uuid that a file begins and ends with; None: this is no IFile."""
+    for length in UUID_LENGTHS:
+        if len(head) >= length and len(tail) >= length + 4 and head[:length] == tail[-length:]:
+            return length
+    return None
+
+
+def read_index(size: int, tail: bytes, uuid_length: int) -> Step[list[LogEntry]]:
+    """Find the log files in an IFile.
+
+    Args:
+        size: Bytes of the file.
+        tail: Its last `TAIL` bytes.
+        uuid_length: What `find_uuid` found.
+
+    Raises:
+        RemoteProtocolError: The file is damaged.
+        ConfigurationError: Its compression cannot be undone here.
+    """
+    end = size - uuid_length - 4
+    length = int.from_bytes(tail[-uuid_length - 4 : -uuid_length], "big", signed=True)
+    if not 0 < length <= min(MAX_INDEX, end - uuid_length):
+        raise RemoteProtocolError(f"an IFile of {size} bytes has an index of {length} bytes")
+    index = read_java_object((yield from Source(end - length, end, NONE).rest(MAX_INDEX)))
+    if not isinstance(index, JavaObject):
+        raise RemoteProtocolError("the index of an IFile is not an object")
+    compression = str(index.fields.get("compressName"))
+    check_compression(compression)
+    entries = []
+    for cycle in as_list(index.fields.get("logMetas")):
+        for files in as_map(_field(cycle, "logMetas")).values():
+            entries += [_entry(file, compression, end - length) for file in as_list(files)]
+    return entries
+
+
+def _entry(file: object, compression: str, end: int) -> LogEntry:
+    start, stored = _integer(file, "startIndex"), _integer(file, "fileCompressedSize")
+    length = _integer(file, "fileSize")
+    if min(start, stored, length) < 0 or start + stored > end:
+        raise RemoteProtocolError("a log of an IFile lies outside of it")
+    try:
+        container_id = ContainerId.parse(str(_field(file, "containerId")))
+    except ValueError as error:
+        raise RemoteProtocolError(f"the index of an IFile is damaged: {error}") from error
+    return LogEntry(
+        container_id=container_id,
+        name=str(_field(file, "fileName")),
+        length=length,
+        extent=Extent(start=start, end=start + stored, compression=compression),
+    )
+
+
+def _field(value: object, name: str) -> object:
+    if not isinstance(value, JavaObject) or name not in value.fields:
+        raise RemoteProtocolError(f"the index of an IFile came without {name}")
+    return value.fields[name]
+
+
+def _integer(value: object, name: str) -> int:
+    found = _field(value, name)
+    if not isinstance(found, int):
+        raise RemoteProtocolError(f"the index of an IFile has a {name} that is not a number")
+    return found
+
+
+def read_content(entry: LogEntry) -> Generator[Need | bytes, bytes | None, None]:
+    """The content of a log file, in chunks, between what the parser needs.
+
+    Raises:
+        RemoteProtocolError: The file is damaged, or another than the index was read from.
+    """
+    extent = entry.extent
+    source = Source(extent.start, extent.end, extent.compression)
+    left = entry.length
+    while left:
+        data = yield from source.some(min(left, CHUNK))
+        left -= len(data)
+        yield data
