@@ -7,6 +7,8 @@ opens it in its own call. So there is nothing that could be left running.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, assert_never
@@ -307,5 +309,8 @@ class RpcConnection(asyncio.Protocol):
         self._timer = self._loop.call_later(pause, self._watch)
 
 
-def _plain(error: BaseException) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or repr(error)
+def _plain(error: Exception) -> str:
+    """What the system said; asyncio hides it where several addresses of a host were tried."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or repr(error)
+    numbers = re.findall(r"\[Errno (\d+)\]", str(error))
+    return " and ".join(dict.fromkeys(os.strerror(int(number)) for number in numbers)) or text
