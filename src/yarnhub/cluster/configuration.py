@@ -88,7 +88,7 @@ def _core(plan: Plan) -> dict[str, str]:
         "hadoop.tmp.dir": str(plan.layout.temporary),
         # The DataNode is started beside the NameNode and asks until it answers.
         "ipc.client.connect.retry.interval": "200",
-        "ipc.client.connect.max.retries": "150",
+        "ipc.client.connect.max.retries": "25",
     }
     if not plan.options.kerberos:
         # Without Kerberos, too, tests act for others: as the user who runs the cluster.

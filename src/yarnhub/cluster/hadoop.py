@@ -138,6 +138,7 @@ class HadoopCluster:
             earlier = read_record(layout)
             if earlier is not None and any(map(is_alive, earlier.processes.values())):
                 raise ClusterError(f"a cluster with the state folder {layout.root} runs already")
+            self._check_same_kind(layout, earlier)
             if not self._detached:
                 temporary = self.options.state is None
                 self._reaper = Reaper(layout.root, self.host.environment, delete=temporary)
@@ -146,6 +147,20 @@ class HadoopCluster:
             except BaseException:
                 await self._end()
                 raise
+
+    def _check_same_kind(self, layout: Layout, earlier: Record | None) -> None:
+        """HDFS's files can't be read by another Hadoop, nor under other user names."""
+        if earlier is None:
+            return
+        kinds = [
+            f"Hadoop {options.hadoop} {'with' if options.kerberos else 'without'} Kerberos"
+            for options in (earlier.options, self.options)
+        ]
+        if kinds[0] != kinds[1]:
+            raise ConfigurationError(
+                f"{layout.root} holds a cluster of {kinds[0]}, not of {kinds[1]}: choose another "
+                "state folder, or delete it with `yarnhub cluster stop --delete`"
+            )
 
     async def _start(
         self, layout: Layout, java_home: Path, jars: Path, earlier: Record | None

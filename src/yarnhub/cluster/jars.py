@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.errors import DownloadError
+from yarnhub.cluster.errors import DownloadError, first_error
 from yarnhub.cluster.lock import file_lock
 
 if TYPE_CHECKING:
@@ -179,9 +179,8 @@ async def _download(
         ):
             for jar in jars:
                 group.create_task(fetch(jar), name=f"download {jar.name}")
-    except* DownloadError as failures:
-        first = failures.exceptions[0]
-        raise DownloadError(str(first)) from first
+    except BaseExceptionGroup as failures:
+        raise first_error(failures) from failures
     return sums
 
 

@@ -12,6 +12,7 @@ from yarnhub.cluster import container_executor
 from yarnhub.cluster.configuration import LOG4J, site_files, site_xml
 from yarnhub.cluster.folders import Folder
 from yarnhub.cluster.programs import write_wrappers
+from yarnhub.cluster.secure_io import write_patched_class
 from yarnhub.cluster.security import PROXIES, USERS
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def prepare_shared_files(layout: Layout, jars: Path) -> Path:
         target = layout.jars / name
         if not target.exists():
             _link_or_copy(jars / name, target)
+    write_patched_class(layout.jars, layout.resources)
     source = Path(container_executor.__file__).read_text(encoding="utf-8")
     python = SYSTEM_PYTHON if SYSTEM_PYTHON.exists() else Path(sys.executable)
     layout.container_executor.write_text(f"#!{python}\n{source}", encoding="utf-8")

@@ -1,7 +1,7 @@
 """Ends a cluster whose parent process is gone.
 
-Runs as a process of its own, with the arguments `STATE [--delete]`. The parent holds the other end of
-standard input: a byte means that the parent has ended the cluster itself; the end of the
+Runs as a process of its own, with the arguments `STATE [--delete]`. The parent holds the other
+end of standard input: a byte means that the parent has ended the cluster itself; the end of the
 stream means that the parent is dead, however it died.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from yarnhub.cluster.ports import ADDRESS
@@ -44,6 +45,8 @@ def _core(plan: Plan) -> dict[str, str]:
     rules = [
         f"RULE:[2:$1/$2@$0]({principal(service)})s/.*/{user}/" for service, user in SERVICES.items()
     ]
+    # Containers have no krb5.conf, and so no default realm that the rule DEFAULT needs.
+    rules.append(f"RULE:[1:$1@$0](.*@{re.escape(REALM)})s/@.*//")
     properties = {
         "hadoop.security.authentication": "kerberos",
         "hadoop.security.authorization": "true",

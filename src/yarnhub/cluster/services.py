@@ -17,7 +17,7 @@ from yarnhub.cluster.daemon import (
     is_node_manager,
     wait_until_ready,
 )
-from yarnhub.cluster.errors import ClusterError
+from yarnhub.cluster.errors import first_error
 from yarnhub.cluster.preparation import hdfs_folders
 from yarnhub.cluster.process import is_alive, start_process
 from yarnhub.cluster.program import run_program
@@ -66,7 +66,7 @@ class Services:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._start_hdfs(), name="start HDFS")
                 group.create_task(self._start_yarn(node_managers), name="start YARN")
-        except* ClusterError as failures:
+        except BaseExceptionGroup as failures:
             raise first_error(failures) from failures
 
     async def start(self, daemon: str, earlier: Mapping[str, int]) -> None:
@@ -145,10 +145,3 @@ class Services:
                 return self.readiness.resource_manager
             case _:
                 return lambda: self.readiness.node_manager(daemon, earlier)
-
-
-def first_error(group: BaseExceptionGroup[ClusterError]) -> ClusterError:
-    """The first of several failures: the others are mostly its consequence."""
-    for error in group.exceptions:
-        return first_error(error) if isinstance(error, BaseExceptionGroup) else error
-    raise AssertionError("a group of exceptions is never empty")

@@ -1,0 +1,106 @@
+"""Log aggregation with Kerberos needs Hadoop's native library, which is in no Maven artifact.
+
+Without it the NodeManager dies at the end of the first application: the class SecureIOUtils
+refuses to be loaded where security is on. What it would do natively is to check that a log
+file belongs to the user whose log is read, so that no user can have another one's files
+aggregated by a symbolic link. A test cluster can do without, as Hadoop itself does without
+Kerberos. So the class is copied out of Hadoop's jar with its question "is security on?" always
+answered by no, and the copy is put before the jar on the class path.
+
+Source: SecureIOUtils.java (the same in Hadoop 3.3 and 3.4); the Java
+Virtual Machine Specification, chapter 4 (class files) and 6 (instructions).
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLASS = "org/apache/hadoop/io/SecureIOUtils.class"
+QUESTION = ("org/apache/hadoop/security/UserGroupInformation", "isSecurityEnabled")
+
+INVOKESTATIC = 0xB8
+FALSE = bytes([0x03, 0x00, 0x00])
+"""`iconst_0; nop; nop`: as long as a call of a static method."""
+
+UTF8, INTEGER, FLOAT, LONG, DOUBLE, CLASS_NAME, STRING = 1, 3, 4, 5, 6, 7, 8
+FIELD, METHOD, INTERFACE_METHOD, NAME_AND_TYPE = 9, 10, 11, 12
+METHOD_HANDLE, METHOD_TYPE, DYNAMIC, INVOKE_DYNAMIC, MODULE, PACKAGE = 15, 16, 17, 18, 19, 20
+SIZES = {
+    **dict.fromkeys((CLASS_NAME, STRING, METHOD_TYPE, MODULE, PACKAGE), 2),
+    METHOD_HANDLE: 3,
+    **dict.fromkeys((INTEGER, FLOAT, FIELD, METHOD, INTERFACE_METHOD, NAME_AND_TYPE), 4),
+    **dict.fromkeys((DYNAMIC, INVOKE_DYNAMIC), 4),
+    **dict.fromkeys((LONG, DOUBLE), 8),
+}
+"""Bytes that follow each tag; UTF8 carries its own length."""
+
+
+def write_patched_class(jars: Path, target: Path) -> None:
+    """Write the patched class below `target`, a folder that is before the jars.
+
+    Raises:
+        ClusterError: This Hadoop's class is not as expected.
+    """
+    for jar in sorted(jars.glob("hadoop-common-*.jar")):
+        with zipfile.ZipFile(jar) as archive:
+            if CLASS in archive.namelist():
+                path = target / CLASS
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(answer_no(archive.read(CLASS)))
+                return
+    raise ClusterError(f"no hadoop-common jar in {jars} holds {CLASS}")
+
+
+def answer_no(code: bytes) -> bytes:
+    """The class with each call of `QUESTION` replaced by false.
+
+    Raises:
+        ClusterError: The class does not call it.
+    """
+    call = struct.pack(">BH", INVOKESTATIC, _method_index(code))
+    if call not in code:
+        raise ClusterError(f"{CLASS} of this Hadoop version can't be adapted to a test cluster")
+    return code.replace(call, FALSE)
+
+
+def _method_index(code: bytes) -> int:
+    """Where the constant pool names the method `QUESTION`; 0, which is no index, if nowhere."""
+    entries = _constant_pool(code)
+
+    def text(index: int) -> str:
+        return entries[index][1].decode(errors="replace")
+
+    for index, (tag, content) in entries.items():
+        if tag == METHOD:
+            owner, name_and_type = struct.unpack(">HH", content)
+            (owner_name,) = struct.unpack(">H", entries[owner][1])
+            name, _ = struct.unpack(">HH", entries[name_and_type][1])
+            if (text(owner_name), text(name)) == QUESTION:
+                return index
+    return 0
+
+
+def _constant_pool(code: bytes) -> dict[int, tuple[int, bytes]]:
+    """Tag and content of each constant, by index."""
+    (count,) = struct.unpack_from(">H", code, 8)  # after magic and version
+    entries: dict[int, tuple[int, bytes]] = {}
+    offset, index = 10, 1
+    while index < count:
+        tag = code[offset]
+        offset += 1
+        if tag == UTF8:
+            (size,) = struct.unpack_from(">H", code, offset)
+            offset += 2
+        else:
+            size = SIZES[tag]
+        entries[index] = (tag, code[offset : offset + size])
+        offset += size
+        index += 2 if tag in {LONG, DOUBLE} else 1
+    return entries
