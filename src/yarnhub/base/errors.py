@@ -2,7 +2,7 @@
 
     YarnhubError
     |-- ConfigurationError           a Hadoop file, flag or variable is missing or wrong
-    |-- SpecError                    an application specification is wrong; says where (also ValueError)
+    |-- SpecError                    a specification is wrong; says where (also ValueError)
     |-- ConnectError                 nobody answered at an address; nothing was sent
     |-- ConnectionLostError          the connection ended during a call; says what is known of it
     |-- DeadlineExceededError        no answer in time (also TimeoutError)

@@ -13,10 +13,9 @@ from yarnhub.base.errors import (
     DeadlineExceededError,
     YarnhubError,
 )
+from yarnhub.base.tasks import task_group
 from yarnhub.client import program
-from yarnhub.client.application import ApplicationClient
 from yarnhub.client.security import Credentials
-from yarnhub.client.staging import has_files, stage, staging_folder
 from yarnhub.client.submission import (
     APPLICATION_TYPE,
     Submission,
@@ -25,17 +24,20 @@ from yarnhub.client.submission import (
     submission_context,
 )
 from yarnhub.client.tokens import delegation_tokens
-from yarnhub.filesystem.open import open_file_system
 from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 from yarnhub.yarn.resource_manager import ResourceManager
+
+# What only some calls need is imported by them: httpx, hdfs-native and PyYAML take longer to
+# import than a command such as `skein application status` takes in all.
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from types import TracebackType
     from typing import Self
 
+    from yarnhub.client.application import ApplicationClient
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.filesystem.port import FileSystem
@@ -80,6 +82,8 @@ class Client:
         await self.resource_manager.__aexit__(kind, error, trace)
 
     def _file_system(self) -> FileSystem:
+        from yarnhub.filesystem.open import open_file_system
+
         return open_file_system("", self._settings.configuration, self._settings.user)
 
     # --- submission
@@ -105,10 +109,10 @@ class Client:
         """
         check_scripts(spec)
         manager = self.resource_manager
-        async with asyncio.TaskGroup() as group:
+        async with task_group() as group:
             new = group.create_task(manager.get_new_application())
             nodes = group.create_task(manager.get_cluster_nodes())
-            tokens = group.create_task(delegation_tokens(self._settings, manager))
+            tokens = group.create_task(delegation_tokens(self._settings, spec.file_systems))
         check_resources(spec, new.result().maximum_capability)
         application_id = new.result().application_id
         pair = await asyncio.to_thread(self._credentials)
@@ -142,6 +146,8 @@ class Client:
         self, spec: ApplicationSpec, application_id: ApplicationId, progress: Progress | None
     ) -> AsyncIterator[ApplicationSpec]:
         """The specification with its files staged; on an error they are deleted again."""
+        from yarnhub.client.staging import has_files, stage, staging_folder
+
         if not has_files(spec):
             yield spec
             return
@@ -236,7 +242,7 @@ class Client:
             async with asyncio.timeout(deadline):
                 while not await self.resource_manager.force_kill_application(application_id):
                     # The ResourceManager tells of an end only when it is asked.
-                    await asyncio.sleep(_FIRST_LOOK * 5)  # noqa: ASYNC110
+                    await asyncio.sleep(_FIRST_LOOK * 5)
         except TimeoutError as error:
             if isinstance(error, YarnhubError):
                 raise
@@ -247,6 +253,8 @@ class Client:
 
     async def clean_up(self, application_id: ApplicationId) -> None:
         """Delete what was uploaded for an application; nothing to delete is no error."""
+        from yarnhub.client.staging import staging_folder
+
         async with self._file_system() as file_system:
             folder = await staging_folder(file_system, application_id)
             await file_system.delete(folder, recursive=True)
@@ -272,6 +280,8 @@ class Client:
             DeadlineExceededError: It still waits for the cluster; the message says for what.
             AccessDeniedError: It belongs to somebody else who does not show it.
         """
+        from yarnhub.client.application import ApplicationClient
+
         if credentials is None:
             credentials = await asyncio.to_thread(self._credentials)
         report: ApplicationReport | None = None

@@ -58,13 +58,13 @@ class Settings:
             AuthenticationError: The cluster wants Kerberos and there is no ticket.
         """
         configuration = Configuration.load(_conf_dir(environment), environment)
-        home = Path(environment.get("HOME") or Path.home())
+        home = _home(environment)
         user, name = _user(configuration, environment)
         return cls(
             configuration=configuration,
             user=user,
             user_name=name,
-            config_folder=Path(environment.get("SKEIN_CONFIG") or home / ".skein"),
+            config_folder=config_folder(environment),
             cache_folder=Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "yarnhub",
             language=environment.get("LANG") or "C.UTF-8",
             options=RpcOptions(
@@ -76,6 +76,15 @@ class Settings:
                 ),
             ),
         )
+
+
+def config_folder(environment: Mapping[str, str]) -> Path:
+    """Where the user's credentials are kept: `SKEIN_CONFIG`, else `~/.skein`."""
+    return Path(environment.get("SKEIN_CONFIG") or _home(environment) / ".skein")
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("HOME") or Path.home())
 
 
 def _conf_dir(environment: Mapping[str, str]) -> Path:

@@ -22,6 +22,7 @@ from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.appmaster.shell.script import run_script
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.base.errors import ConfigurationError, YarnhubError
+from yarnhub.base.tasks import task_group
 from yarnhub.control import bootstrap, environment
 from yarnhub.control import json as control_json
 from yarnhub.hadoop.address import Address
@@ -105,7 +106,7 @@ async def _run(
         code = await run_script(spec.master.script, Path.cwd(), log, variables)
         runner.feed(MasterScriptEnded(code))
 
-    async with asyncio.TaskGroup() as group:
+    async with task_group() as group:
         application = group.create_task(runner.run(host, port), name="application")
         if spec.master.script:
             beside = group.create_task(script(), name="master script")

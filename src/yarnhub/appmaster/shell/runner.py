@@ -26,6 +26,7 @@ from yarnhub.base.errors import (
     NotRegisteredError,
     YarnhubError,
 )
+from yarnhub.base.tasks import task_group
 from yarnhub.control.messages import Failure
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 
@@ -140,7 +141,7 @@ class Runner:
         await self._scheduler.register(host, port, tracking_url)
         _log.info("registered, control at %s:%s", host, port)
         finish: Finish | None = None
-        async with asyncio.TaskGroup() as self._group:
+        async with task_group() as self._group:
             self.feed(Started())
             while self._application.finish is None:
                 if not await self._beat(host, port, tracking_url):
