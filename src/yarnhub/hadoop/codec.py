@@ -88,8 +88,33 @@ def read_varint(buffer: bytes, at: int, end: int) -> tuple[int, int]:
     raise RemoteProtocolError("a message ends within a varint")
 
 
-def _write_signed(value: int) -> bytes:
-    return varint(value & _U64)
+def _unfit(value: float, kind: str) -> LocalProtocolError:
+    return LocalProtocolError(f"{value} does not fit an {kind} field")
+
+
+def _write_int32(value: int) -> bytes:
+    if -0x80000000 <= value <= 0x7FFFFFFF:
+        return varint(value & _U64)
+    raise _unfit(value, "int32")
+
+
+def _write_int64(value: int) -> bytes:
+    if -(1 << 63) <= value < 1 << 63:
+        return varint(value & _U64)
+    raise _unfit(value, "int64")
+
+
+def _write_uint32(value: int) -> bytes:
+    if value <= 0xFFFFFFFF:
+        return varint(value)
+    raise _unfit(value, "uint32")
+
+
+def _write_float(value: float) -> bytes:
+    try:
+        return struct.pack("<f", value)
+    except OverflowError as error:
+        raise _unfit(value, "float") from error
 
 
 def _read_int64(raw: int) -> int:
@@ -102,7 +127,9 @@ def _read_int32(raw: int) -> int:
 
 
 def _write_zigzag(value: int) -> bytes:
-    return varint((value << 1) & _U64 if value >= 0 else ((-value) << 1) - 1)
+    if -0x80000000 <= value <= 0x7FFFFFFF:
+        return varint(value << 1 if value >= 0 else (-value << 1) - 1)
+    raise _unfit(value, "sint32")
 
 
 def _read_zigzag(raw: int) -> int:
@@ -122,13 +149,13 @@ def _read_string(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-INT32 = Scalar("int32", _VARINT, _write_signed, _read_int32)
-INT64 = Scalar("int64", _VARINT, _write_signed, _read_int64)
-UINT32 = Scalar("uint32", _VARINT, varint, lambda raw: raw & 0xFFFFFFFF)
+INT32 = Scalar("int32", _VARINT, _write_int32, _read_int32)
+INT64 = Scalar("int64", _VARINT, _write_int64, _read_int64)
+UINT32 = Scalar("uint32", _VARINT, _write_uint32, lambda raw: raw & 0xFFFFFFFF)
 UINT64 = Scalar("uint64", _VARINT, varint, int)
 SINT32 = Scalar("sint32", _VARINT, _write_zigzag, _read_zigzag)
 BOOL = Scalar("bool", _VARINT, lambda value: _ONE_BYTE[bool(value)], bool)
-FLOAT = Scalar("float", _FIXED32, struct.Struct("<f").pack, lambda raw: struct.unpack("<f", raw)[0])
+FLOAT = Scalar("float", _FIXED32, _write_float, lambda raw: struct.unpack("<f", raw)[0])
 DOUBLE = Scalar(
     "double", _FIXED64, struct.Struct("<d").pack, lambda raw: struct.unpack("<d", raw)[0]
 )
@@ -184,7 +211,7 @@ def _as_scalar(kind: Kind) -> Scalar:
     if isinstance(kind, Scalar):
         return kind
     if issubclass(kind, enum.IntEnum):
-        return Scalar(kind.__name__, _VARINT, _write_signed, _enum_reader(kind))
+        return Scalar(kind.__name__, _VARINT, _write_int32, _enum_reader(kind))
     return Scalar(kind.__name__, _BYTES, lambda value: _write_bytes(encode(value)), bytes)
 
 
