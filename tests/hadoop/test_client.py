@@ -94,7 +94,7 @@ def closed_port() -> Address:
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until a condition holds."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # the other side has no event to set
+        while not condition():  # the other side has no event to set
             await asyncio.sleep(0)
 
 
@@ -214,7 +214,7 @@ async def test_a_server_that_fell_silent_is_left_at_the_deadline() -> None:
 
 
 class Silent(Peer):
-    def feed(self, data: bytes) -> bytes:  # noqa: ARG002  # it says nothing
+    def feed(self, data: bytes) -> bytes:  # it says nothing
         return b""
 
 
@@ -359,14 +359,14 @@ async def test_a_kerberos_user_needs_to_know_whom_to_trust() -> None:
 class NoTicket:
     principal = "alice@REALM"
 
-    def open(self, server: str) -> GssContext:  # noqa: ARG002  # the port's
+    def open(self, server: str) -> GssContext:  # the port's
         return NoContext()
 
 
 class NoContext:
     complete = False
 
-    def step(self, token: bytes | None) -> bytes:  # noqa: ARG002  # the port's
+    def step(self, token: bytes | None) -> bytes:  # the port's
         raise AuthenticationError("no valid Kerberos ticket: run kinit")
 
     def wrap(self, data: bytes, *, encrypt: bool) -> bytes:
@@ -556,7 +556,7 @@ async def test_callers_share_one_attempt_to_connect() -> None:
     refusal = fatal(-33, ACCESS_CONTROL, "SIMPLE authentication is not enabled.")
 
     class Refusing(Peer):
-        def feed(self, data: bytes) -> bytes:  # noqa: ARG002  # whatever was said
+        def feed(self, data: bytes) -> bytes:  # whatever was said
             self.closed = True
             return refusal
 

@@ -1,0 +1,200 @@
+"""Hadoop's configuration files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.conf import Configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def write(folder: Path, name: str, inside: str) -> None:
+    (folder / name).write_text(f"<?xml version='1.0'?>\n<configuration>{inside}</configuration>")
+
+
+def a_property(name: str, value: str, *, final: bool = False) -> str:
+    mark = "<final>true</final>" if final else ""
+    return f"<property><name>{name}</name><value>{value}</value>{mark}</property>"
+
+
+def test_a_later_file_overrides_an_earlier_one(tmp_path: Path) -> None:
+    write(tmp_path, "core-site.xml", a_property("a", "core") + a_property("b", "core"))
+    write(tmp_path, "yarn-site.xml", a_property("a", " yarn "))
+    loaded = Configuration.load(tmp_path)
+    assert (loaded.get("a"), loaded.get("b"), loaded.get("c")) == ("yarn", "core", None)
+    assert loaded.get("c", "default") == "default"
+
+
+def test_a_final_value_stays(tmp_path: Path) -> None:
+    write(tmp_path, "core-site.xml", a_property("a", "core", final=True))
+    write(tmp_path, "hdfs-site.xml", a_property("a", "hdfs"))
+    assert Configuration.load(str(tmp_path)).get("a") == "core"
+
+
+def test_the_attribute_form_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "core-site.xml", '<property name="a" value="b" final="true"/>')
+    assert Configuration.load(tmp_path).get("a") == "b"
+
+
+def test_a_property_without_a_value_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, "core-site.xml", a_property("a", "b") + "<property><name>a</name></property>")
+    assert Configuration.load(tmp_path).get("a") == "b"
+
+
+def test_an_empty_folder_is_fine_and_a_missing_one_is_not(tmp_path: Path) -> None:
+    assert Configuration.load(tmp_path).get("fs.defaultFS") is None
+    with pytest.raises(ConfigurationError, match=r"no Hadoop configuration folder .*/nothing"):
+        Configuration.load(tmp_path / "nothing")
+
+
+def test_deprecated_keys_are_the_new_ones(tmp_path: Path) -> None:
+    write(tmp_path, "core-site.xml", a_property("fs.default.name", "hdfs://old"))
+    loaded = Configuration.load(tmp_path)
+    assert loaded.get("fs.defaultFS") == loaded.get("fs.default.name") == "hdfs://old"
+
+
+def test_variables_are_filled_in() -> None:
+    values = {
+        "a": "${b}/x",
+        "b": "${env.HOME}",
+        "unset": "${nothing}-${env.NOTHING}",
+        "or": "${env.NOTHING:-one} ${env.NOTHING-two} ${env.EMPTY:-three} ${env.EMPTY-four}",
+        "old": "${fs.default.name}",
+        "fs.defaultFS": "hdfs://nn",
+        "user": "${user.name}",
+    }
+    loaded = Configuration(values, {"HOME": "/home/alice", "EMPTY": "", "USER": "alice"})
+    assert loaded.get("a") == "/home/alice/x"
+    assert loaded.get("unset") == "${nothing}-${env.NOTHING}"
+    assert loaded.get("or") == "one two three "
+    assert loaded.get("old") == "hdfs://nn"
+    assert loaded.get("user") == "alice"
+
+
+def test_a_value_that_refers_to_itself_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"'.{4}' refers to itself"):
+        Configuration({"a": "${b}", "b": "${a}"}).get("a")
+
+
+def test_a_file_beside_it_is_included(tmp_path: Path) -> None:
+    xi = 'xmlns:xi="http://www.w3.org/2001/XInclude"'
+    write(tmp_path, "core-site.xml", f'<xi:include {xi} href="more.xml"/>' + a_property("b", "2"))
+    write(tmp_path, "more.xml", a_property("a", "1") + a_property("b", "1"))
+    loaded = Configuration.load(tmp_path)
+    assert (loaded.get("a"), loaded.get("b")) == ("1", "2")
+    (tmp_path / "more.xml").unlink()
+    with pytest.raises(ConfigurationError, match=r"more\.xml, which is not there"):
+        Configuration.load(tmp_path)
+    fallback = f'<xi:include {xi} href="more.xml"><xi:fallback/></xi:include>'
+    write(tmp_path, "core-site.xml", fallback)
+    Configuration.load(tmp_path)
+    write(tmp_path, "core-site.xml", f'<xi:include {xi} href="core-site.xml"/>')
+    with pytest.raises(ConfigurationError, match="includes itself"):
+        Configuration.load(tmp_path)
+    write(tmp_path, "core-site.xml", f'<xi:include {xi} href="http://elsewhere/x"/>')
+    with pytest.raises(ConfigurationError, match="only a file beside it"):
+        Configuration.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("<configuration>", "is not XML"),
+        ("<other/>", "found <other>"),
+        ("<configuration><property><value>v</value></property></configuration>", "has no name"),
+        (
+            '<!DOCTYPE c [<!ENTITY a "a"><!ENTITY b "&a;&a;">]><configuration>&b;</configuration>',
+            "DOCTYPE",
+        ),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be(tmp_path: Path, content: str, reason: str) -> None:
+    (tmp_path / "core-site.xml").write_text(content)
+    with pytest.raises(ConfigurationError, match=rf"core-site\.xml.*{reason}"):
+        Configuration.load(tmp_path)
+
+
+def test_a_wide_encoding_hides_no_doctype(tmp_path: Path) -> None:
+    (tmp_path / "core-site.xml").write_bytes("<!DOCTYPE c><configuration/>".encode("utf-16"))
+    with pytest.raises(ConfigurationError, match="wide encoding"):
+        Configuration.load(tmp_path)
+
+
+VALUES = Configuration(
+    {
+        "ten": "10",
+        "hex": "0x1F",
+        "half": "0.5",
+        "yes": "TRUE",
+        "no": "false",
+        "list": " a, b ,,c",
+        "empty": "",
+        "address": "rm.example.com:8032",
+        "host": "rm.example.com",
+        "principal": "rm/_HOST@EXAMPLE.COM",
+        "ms": "1500",
+        "time": "30s",
+        "long": "2 h",
+    }
+)
+
+
+def test_typed_values() -> None:
+    assert VALUES.get_int("ten", 1) == 10
+    assert VALUES.get_int("hex", 1) == 31
+    assert VALUES.get_float("half", 1) == 0.5
+    assert VALUES.get_bool("yes", default=False) is True
+    assert VALUES.get_bool("no", default=True) is False
+    assert VALUES.get_list("list") == ("a", "b", "c")
+    assert VALUES.get_address("address", 1) == Address("rm.example.com", 8032)
+    assert VALUES.get_address("host", 8030) == Address("rm.example.com", 8030)
+    assert VALUES.get_seconds("ms", 0) == 1.5
+    assert VALUES.get_seconds("ten", 0, unit="s") == 10
+    assert VALUES.get_seconds("time", 0) == 30
+    assert VALUES.get_seconds("long", 0) == 7200
+    assert VALUES.principal("principal", "RM1.Example.com") == "rm/rm1.example.com@EXAMPLE.COM"
+    assert VALUES.principal("nothing", "x") is None
+
+
+def test_what_is_not_set_or_empty_is_the_default() -> None:
+    for key in ("nothing", "empty"):
+        assert VALUES.get_int(key, 3) == 3
+        assert VALUES.get_bool(key, default=True) is True
+        assert VALUES.get_list(key, ("d",)) == ("d",)
+        assert VALUES.get_seconds(key, 2.5) == 2.5
+        assert VALUES.get_address(key, 1, Address("d", 2)) == Address("d", 2)
+    with pytest.raises(ConfigurationError, match="nothing is not set"):
+        VALUES.get_address("nothing", 1)
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "expected"),
+    [
+        (lambda c: c.get_int("k", 0), "1.5", "a whole number"),
+        (lambda c: c.get_float("k", 0), "x", "a number"),
+        (lambda c: c.get_bool("k", default=False), "yes", "true or false"),
+        (lambda c: c.get_seconds("k", 0), "30 parsecs", "a time such as 30s or 500ms"),
+        (lambda c: c.get_address("k", 1), "host:port", "host:port"),
+    ],
+)
+def test_a_wrong_value_names_file_key_and_value(
+    tmp_path: Path, read: Callable[[Configuration], object], value: str, expected: str
+) -> None:
+    write(tmp_path, "yarn-site.xml", a_property("k", value))
+    with pytest.raises(ConfigurationError) as caught:
+        read(Configuration.load(tmp_path))
+    assert str(caught.value) == f"yarn-site.xml: k is {value!r}: expected {expected}"
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=30))
+def test_any_value_is_found_again(value: str) -> None:
+    assert Configuration({"key": value.replace("$", "")}).get("key") == value.replace("$", "")

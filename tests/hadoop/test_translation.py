@@ -1,0 +1,99 @@
+"""Java exceptions in our own tree."""
+
+from __future__ import annotations
+
+import pytest
+
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    ApplicationNotFoundError,
+    AttemptNotFoundError,
+    AuthenticationError,
+    NotRegisteredError,
+    RemoteError,
+    ServerBusyError,
+    StandbyError,
+    YarnhubError,
+)
+from yarnhub.hadoop.ipc.translation import translate
+
+YARN = "org.apache.hadoop.yarn.exceptions."
+SECURITY = "org.apache.hadoop.security."
+
+
+@pytest.mark.parametrize(
+    ("java_class", "error"),
+    [
+        (YARN + "ApplicationNotFoundException", ApplicationNotFoundError),
+        (YARN + "ApplicationAttemptNotFoundException", AttemptNotFoundError),
+        (YARN + "ApplicationMasterNotRegisteredException", NotRegisteredError),
+        (YARN + "InvalidResourceRequestException", RemoteError),
+        (SECURITY + "AccessControlException", AccessDeniedError),
+        (SECURITY + "authorize.AuthorizationException", AccessDeniedError),
+        (SECURITY + "token.SecretManager$InvalidToken", AuthenticationError),
+        ("javax.security.sasl.SaslException", AuthenticationError),
+        ("org.apache.hadoop.ipc.StandbyException", StandbyError),
+        ("org.apache.hadoop.ipc.RetriableException", ServerBusyError),
+        ("java.io.IOException", RemoteError),
+        ("", RemoteError),
+    ],
+)
+def test_each_class_has_its_error(java_class: str, error: type[YarnhubError]) -> None:
+    made = translate(java_class, "text\n\tat x.Y", method="m", address="rm:1")
+    assert type(made) is error
+    assert "text" in str(made)
+    assert "rm:1" in str(made)
+    assert "x.Y" not in str(made)
+
+
+def test_what_can_be_repeated_says_so() -> None:
+    assert translate("a.StandbyException", "").retriable
+    assert translate("a.RetriableException", "").retriable
+    assert translate("a.SaslException", "GSS initiate failed [Request is a replay (34)]").retriable
+    assert not translate("a.SaslException", "GSS initiate failed").retriable
+    assert not translate("a.AccessControlException", "").retriable
+
+
+@pytest.mark.parametrize(
+    ("java_class", "text", "error", "advice"),
+    [
+        (
+            SECURITY + "authorize.AuthorizationException",
+            "User: bob is not allowed to impersonate alice",
+            AccessDeniedError,
+            "hadoop.proxyuser.*.hosts",
+        ),
+        (
+            SECURITY + "AccessControlException",
+            "SIMPLE authentication is not enabled.  Available:[TOKEN, KERBEROS]",
+            AuthenticationError,
+            "run kinit",
+        ),
+        (
+            "javax.security.sasl.SaslException",
+            "GSS initiate failed [Caused by GSSException: (Mechanism level: Clock skew too great)]",
+            AuthenticationError,
+            "more than 5 minutes",
+        ),
+    ],
+)
+def test_the_text_stays_and_says_what_to_do(
+    java_class: str, text: str, error: type[YarnhubError], advice: str
+) -> None:
+    made = translate(java_class, text)
+    assert isinstance(made, error)
+    assert text in str(made)
+    assert advice in str(made)
+
+
+def test_details_keep_the_stack() -> None:
+    made = translate("a.B", "a.B: first\n\tat x.Y", method="m", address="rm:1")
+    assert isinstance(made, RemoteError)
+    assert (made.message, made.details) == ("first", "a.B: first\n\tat x.Y")
+    assert (made.java_class, made.method, made.address) == ("a.B", "m", "rm:1")
+
+
+def test_no_message_leaves_the_name() -> None:
+    assert str(translate("a.b.NullPointerException", "", method="m", address="rm:1")) == (
+        "NullPointerException (m at rm:1)"
+    )
