@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,23 @@ class Settings:
     def secure(self) -> bool:
         """Whether the cluster asks for proof of who somebody is."""
         return isinstance(self.user, KerberosUser)
+
+    def acting_for(self, name: str) -> Settings:
+        """Settings of somebody else for whom this user acts; the cluster must allow that.
+
+        Args:
+            name: Whom; the user's own name or an empty one changes nothing.
+        """
+        if name in ("", self.user_name):
+            return self
+        match self.user:
+            case SimpleUser(name=own, real=real):
+                user: User = SimpleUser(name, real or own)
+            case KerberosUser(credential=credential):
+                user = KerberosUser(credential, name)
+            case _:
+                raise ConfigurationError("the owner of a token cannot act for somebody else")
+        return replace(self, user=user, user_name=name)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

@@ -1,0 +1,10 @@
+"""`python -m skein` is the command `skein`."""
+
+from __future__ import annotations
+
+import sys
+
+from skein.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The program `skein`: finds the command and turns errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from skein.exceptions import SkeinError
+from yarnhub import __version__
+from yarnhub.base.errors import YarnhubError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+COMMANDS = ("application", "config", "container", "driver", "kv")
+"""Each is a module here, which is imported for that command only: the start stays fast."""
+
+INTERRUPTED = 130
+"""What shells report for a program that Ctrl-C ended."""
+BROKEN_PIPE = 141
+"""What shells report for a program that writes to nobody."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        handler, parsed = _parse(arguments)
+        handler(parsed)
+        sys.stdout.flush()
+    except (YarnhubError, SkeinError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes at its end once more, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return 0
+
+
+def _parse(
+    arguments: list[str],
+) -> tuple[Callable[[argparse.Namespace], None], argparse.Namespace]:
+    parser = argparse.ArgumentParser(prog="skein", description="Applications on Hadoop YARN.")
+    parser.add_argument("--version", action="version", version=f"skein {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    named = [name for name in COMMANDS if name in arguments[:1]]
+    for name in named or COMMANDS:
+        importlib.import_module(f"skein.cli.{name}").add_parser(subparsers)
+    parsed = parser.parse_args(arguments)
+    return parsed.handler, parsed

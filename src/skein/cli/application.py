@@ -1,0 +1,237 @@
+"""`skein application`: submit, look at and end applications."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_application, add_command, add_group
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Subparsers
+
+# The engine is imported by the handlers: it takes longer than `--help` may.
+
+_STATES = (
+    "NEW",
+    "NEW_SAVING",
+    "SUBMITTED",
+    "ACCEPTED",
+    "RUNNING",
+    "FINISHED",
+    "FAILED",
+    "KILLED",
+)
+_STATUSES = ("SUCCEEDED", "FAILED", "KILLED", "UNDEFINED")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `application` and its commands."""
+    commands = add_group(subparsers, "application", "submit, look at and end applications")
+    submit = add_command(commands, "submit", "submit an application and print its id", _submit)
+    submit.add_argument("spec", help="the specification, a .yaml, .yml or .json file")
+    _add_list(commands)
+    status = add_command(commands, "status", "show one application", _status)
+    add_application(status, current=False)
+    logs = add_command(commands, "logs", "print the logs of an application's containers", _logs)
+    add_application(logs, current=False)
+    logs.add_argument("--user", default="", help="whose application it is; yours by default")
+    move = add_command(commands, "mv", "move an application to another queue", _move)
+    add_application(move, current=False)
+    move.add_argument("queue", help="the queue's name")
+    kill = add_command(commands, "kill", "end an application at once", _kill)
+    add_application(kill, current=False)
+    kill.add_argument("--user", default="", help="whom to act for; yourself by default")
+    shutdown = add_command(commands, "shutdown", "have an application end in order", _shut_down)
+    add_application(shutdown)
+    shutdown.add_argument(
+        "--status",
+        default="SUCCEEDED",
+        type=str.upper,
+        choices=_STATUSES,
+        help="how it is to have ended; default: SUCCEEDED",
+    )
+    shutdown.add_argument("--diagnostics", default="", help="what YARN is to say about its end")
+    specification = add_command(
+        commands, "specification", "print a running application's specification", _specification
+    )
+    add_application(specification)
+
+
+def _add_list(commands: Subparsers) -> None:
+    listing = add_command(
+        commands, "ls", "list applications; those that have not ended by default", _list
+    )
+    listing.add_argument("-a", "--all", action="store_true", help="in any state")
+    listing.add_argument(
+        "-s",
+        "--state",
+        action="append",
+        type=str.upper,
+        choices=_STATES,
+        help="in this state; may be repeated",
+    )
+    listing.add_argument("--name", help="of this name")
+    listing.add_argument("--queue", help="in this queue")
+    listing.add_argument("--user", help="of this user")
+    for event in "started", "finished":
+        for end, summary in ("begin", "not before"), ("end", "not after"):
+            listing.add_argument(
+                f"--{event}-{end}",
+                metavar="TIME",
+                help=f"{event} {summary} this time: '2026-01-31', '2026-01-31 12:00[:30]', or "
+                "'12:00[:30]' for today",
+            )
+
+
+def _submit(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+    from skein.cli.progress import progress_on
+    from skein.exceptions import SkeinError
+    from yarnhub.base.errors import SpecError
+    from yarnhub.client.spec_file import read_spec_file
+
+    async def submit() -> None:
+        spec = read_spec_file(arguments.spec)
+        with progress_on(sys.stderr) as progress:
+            async with connections.cluster() as client:
+                print(await client.submit(spec, progress=progress))
+
+    try:
+        connections.run(submit())
+    except SpecError as error:
+        between = ", " if error.path else ": "
+        raise SkeinError(f"In file '{arguments.spec}'{between}{error}") from error
+    except OSError as error:
+        if error.filename is None or isinstance(error, SkeinError):
+            raise
+        raise SkeinError(f"'{error.filename}' cannot be read: {error.strerror}") from error
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from skein.applications import Filters, find_applications
+    from skein.cli import connections, tables
+
+    states: tuple[str, ...] | None = None
+    if arguments.state:
+        states = tuple(arguments.state)
+    elif arguments.all:
+        states = _STATES
+    filters = Filters(
+        states=states,
+        name=arguments.name,
+        queue=arguments.queue,
+        user=arguments.user,
+        started_begin=arguments.started_begin,
+        started_end=arguments.started_end,
+        finished_begin=arguments.finished_begin,
+        finished_end=arguments.finished_end,
+    )
+
+    async def list_applications() -> None:
+        async with connections.cluster() as client:
+            reports = await find_applications(client, filters)
+        print(tables.application_table(reports, time.time()))
+
+    connections.run(list_applications())
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    from skein.applications import find_application
+    from skein.cli import connections, tables
+
+    number = connections.application_id(arguments.id)
+
+    async def status() -> None:
+        async with connections.cluster() as client:
+            report = await find_application(client, number)
+        print(tables.application_table([report], time.time()))
+
+    connections.run(status())
+
+
+def _logs(arguments: argparse.Namespace) -> None:
+    from skein.applications import read_logs
+    from skein.cli import connections
+    from yarnhub.client.client import Client
+
+    number = connections.application_id(arguments.id)
+
+    async def logs() -> None:
+        settings = connections.settings(arguments.user)
+        out = sys.stdout.buffer
+        container, ended = None, True
+        async with (
+            Client(settings) as client,
+            contextlib.aclosing(read_logs(client, settings, number)) as chunks,
+        ):
+            async for chunk in chunks:
+                if chunk.offset == 0:
+                    out.write(b"" if ended else b"\n")
+                    if container is None:
+                        out.write(f"** Logs for {number} **\n".encode())
+                    if chunk.file.container_id != container:
+                        container = chunk.file.container_id
+                        out.write(_heading(f"{container} on {chunk.file.node}", "="))
+                    out.write(_heading(f"{chunk.file.name}, {chunk.file.length} bytes", "-"))
+                out.write(chunk.data)
+                ended = chunk.data.endswith(b"\n") or not chunk.data
+        out.write(b"" if ended else b"\n")
+        out.flush()
+
+    connections.run(logs())
+
+
+def _heading(text: str, line: str) -> bytes:
+    return f"\n{text}\n{line * len(text)}\n".encode()
+
+
+def _move(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    number = connections.application_id(arguments.id)
+
+    async def move() -> None:
+        async with connections.cluster() as client:
+            await client.resource_manager.move_application_across_queues(number, arguments.queue)
+
+    connections.run(move())
+
+
+def _kill(arguments: argparse.Namespace) -> None:
+    from skein.applications import find_application
+    from skein.cli import connections
+
+    number = connections.application_id(arguments.id)
+
+    async def kill() -> None:
+        async with connections.cluster(arguments.user) as client:
+            await find_application(client, number)
+            await client.kill(number)
+
+    connections.run(kill())
+
+
+def _shut_down(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    connections.run(connections.shut_down(arguments.id, arguments.status, arguments.diagnostics))
+
+
+def _specification(arguments: argparse.Namespace) -> None:
+    import json
+
+    from skein.cli import connections
+
+    async def specification() -> None:
+        import yaml
+
+        async with connections.application(arguments.id) as application:
+            document = json.loads(await application.get_specification())
+        print(yaml.safe_dump(document, sort_keys=False, default_flow_style=False), end="")
+
+    connections.run(specification())

@@ -1,0 +1,38 @@
+"""What the commands' parsers have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    # argparse has no public name for what add_subparsers returns.
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+    Handler = Callable[[argparse.Namespace], None]
+
+
+def add_group(subparsers: Subparsers, name: str, summary: str) -> Subparsers:
+    """Add a command that is made of commands."""
+    group = subparsers.add_parser(name, help=summary, description=_sentence(summary))
+    return group.add_subparsers(dest=f"{name}_command", metavar="COMMAND", required=True)
+
+
+def add_command(
+    commands: Subparsers, name: str, summary: str, handler: Handler
+) -> argparse.ArgumentParser:
+    """Add a command; `handler` runs it."""
+    parser = commands.add_parser(name, help=summary, description=_sentence(summary))
+    parser.set_defaults(handler=handler)
+    return parser
+
+
+def add_application(parser: argparse.ArgumentParser, *, current: bool = True) -> None:
+    """Add the argument that names an application."""
+    also = "; `current` is the one whose container this runs in" if current else ""
+    parser.add_argument("id", metavar="APP_ID", help=f"the application's id{also}")
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."

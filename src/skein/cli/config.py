@@ -1,0 +1,34 @@
+"""`skein config`: the user's credentials."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_command, add_group
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Subparsers
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `config` and its commands."""
+    commands = add_group(subparsers, "config", "keep the credentials for your applications")
+    gencerts = add_command(
+        commands, "gencerts", "make the certificate that your applications know you by", _gencerts
+    )
+    gencerts.add_argument(
+        "-f",
+        "--force",
+        action="store_true",
+        help="replace those that are there: running applications can then not be reached any more",
+    )
+
+
+def _gencerts(arguments: argparse.Namespace) -> None:
+    from yarnhub.client.security import Credentials
+    from yarnhub.client.settings import config_folder
+
+    Credentials.write_new(config_folder(os.environ), force=arguments.force)

@@ -1,0 +1,78 @@
+"""`skein container`: an application's containers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_application, add_command, add_group
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Subparsers
+
+_STATES = ("WAITING", "REQUESTED", "RUNNING", "SUCCEEDED", "FAILED", "KILLED")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `container` and its commands."""
+    commands = add_group(subparsers, "container", "list, end and add an application's containers")
+    listing = add_command(commands, "ls", "list containers; the active ones by default", _list)
+    add_application(listing)
+    listing.add_argument("-a", "--all", action="store_true", help="those that have ended too")
+    listing.add_argument(
+        "--service", action="append", metavar="NAME", help="of this service; may be repeated"
+    )
+    listing.add_argument(
+        "--state",
+        action="append",
+        type=str.upper,
+        choices=_STATES,
+        help="in this state; may be repeated",
+    )
+    kill = add_command(commands, "kill", "end a container", _kill)
+    add_application(kill)
+    kill.add_argument("--id", required=True, dest="container", help="such as worker_3")
+    scale = add_command(commands, "scale", "have a service run a number of containers", _scale)
+    add_application(scale)
+    scale.add_argument("-s", "--service", required=True, help="its name")
+    scale.add_argument("-n", "--number", required=True, type=int, help="how many")
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections, tables
+    from yarnhub.control.messages import ACTIVE_STATES, ContainerState
+
+    states: tuple[ContainerState, ...] | None = ACTIVE_STATES
+    if arguments.state:
+        states = tuple(ContainerState(state) for state in arguments.state)
+    elif arguments.all:
+        states = None
+
+    async def list_containers() -> None:
+        async with connections.application(arguments.id) as application:
+            containers = await application.get_containers(arguments.service, states)
+        print(tables.container_table(containers, time.time()))
+
+    connections.run(list_containers())
+
+
+def _kill(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    async def kill() -> None:
+        async with connections.application(arguments.id) as application:
+            await application.kill_container(arguments.container)
+
+    connections.run(kill())
+
+
+def _scale(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    async def scale() -> None:
+        async with connections.application(arguments.id) as application:
+            await application.scale(arguments.service, count=arguments.number)
+
+    connections.run(scale())

@@ -1,0 +1,41 @@
+"""`skein driver`: there is none; the commands stay for scripts that call them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_command, add_group
+from skein.exceptions import DriverNotRunningError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Subparsers
+
+_NOT_NEEDED = "No driver is needed any more: every command talks to the cluster by itself."
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `driver` and its commands."""
+    commands = add_group(subparsers, "driver", "does nothing: no driver is needed any more")
+    for name in ("start", "restart"):
+        start = add_command(commands, name, "does nothing, successfully", _succeed)
+        start.add_argument("--keytab", type=Path, help="ignored")
+        start.add_argument("--principal", help="ignored")
+        start.add_argument("--log", help="ignored")
+        start.add_argument("--log-level", help="ignored")
+        start.add_argument("--java-option", action="append", help="ignored")
+    stop = add_command(commands, "stop", "does nothing, successfully", _succeed)
+    stop.add_argument("-f", "--force", action="store_true", help="ignored")
+    add_command(commands, "address", "fails: there is no driver", _fail)
+    add_command(commands, "pid", "fails: there is no driver", _fail)
+
+
+def _succeed(_: argparse.Namespace) -> None:
+    print(_NOT_NEEDED, file=sys.stderr)
+
+
+def _fail(_: argparse.Namespace) -> None:
+    raise DriverNotRunningError(f"No skein driver is running. {_NOT_NEEDED}")

@@ -1,0 +1,100 @@
+"""`skein kv`: an application's key-value store."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_application, add_command, add_group
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Handler, Subparsers
+
+# The engine is imported by the handlers: it takes longer than `--help` may.
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `kv` and its commands."""
+    commands = add_group(subparsers, "kv", "read and set an application's keys")
+    get = _add_command(commands, "get", "print the value of a key", _get)
+    _add_key(get)
+    get.add_argument("--wait", action="store_true", help="wait until the key is set")
+    put = _add_command(commands, "put", "set a key", _put)
+    _add_key(put)
+    put.add_argument("--value", help="the value; without it, standard input is read")
+    _add_key(_add_command(commands, "del", "delete a key", _delete))
+    _add_command(commands, "ls", "list the keys", _list)
+
+
+def _add_command(
+    commands: Subparsers, name: str, summary: str, handler: Handler
+) -> argparse.ArgumentParser:
+    parser = add_command(commands, name, summary, handler)
+    add_application(parser)
+    return parser
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", required=True, help="the key")
+
+
+def _get(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    async def get() -> None:
+        if arguments.wait:
+            value = await connections.wait_for_key(arguments.id, arguments.key)
+        else:
+            async with connections.application(arguments.id) as application:
+                entry = await application.get(arguments.key)
+            if entry is None:
+                raise _not_set(arguments.key)
+            value = entry.value
+        sys.stdout.buffer.write(value + b"\n")
+
+    connections.run(get())
+
+
+def _put(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    if arguments.value is None:
+        value = sys.stdin.buffer.read()
+    else:
+        value = arguments.value.encode(errors="surrogateescape")
+
+    async def put() -> None:
+        async with connections.application(arguments.id) as application:
+            await application.put(arguments.key, value)
+
+    connections.run(put())
+
+
+def _delete(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    async def delete() -> None:
+        async with connections.application(arguments.id) as application:
+            if not await application.delete(arguments.key):
+                raise _not_set(arguments.key)
+
+    connections.run(delete())
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    async def list_keys() -> None:
+        async with connections.application(arguments.id) as application:
+            for key in await application.list_keys():
+                print(key)
+
+    connections.run(list_keys())
+
+
+def _not_set(key: str) -> Exception:
+    from skein.exceptions import SkeinError
+
+    return SkeinError(f"Key {key!r} is not set")

@@ -1,0 +1,51 @@
+"""A bar for uploads, on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from yarnhub.client.staging import Progress
+
+_WIDTH = 30
+"""Characters of the bar."""
+_CLEAR = "\r\x1b[K"
+
+
+def format_progress(name: str, sent: int, size: int, columns: int) -> str:
+    """One line that shows how far an upload is.
+
+    Args:
+        name: The file's.
+        sent: Bytes sent so far.
+        size: Bytes in all.
+        columns: The terminal's width.
+    """
+    share = min(1.0, sent / size) if size else 1.0
+    filled = int(share * _WIDTH)
+    bar = "#" * filled + " " * (_WIDTH - filled)
+    return f"{name} [{bar}] {share:4.0%} of {size / 1e6:.1f} MB"[: columns - 1]
+
+
+@contextlib.contextmanager
+def progress_on(stream: TextIO) -> Iterator[Progress | None]:
+    """Shows uploads on a terminal, and removes what it showed; None where there is none."""
+    if not stream.isatty():
+        yield None
+        return
+
+    def show(path: Path, sent: int, size: int) -> None:
+        columns = shutil.get_terminal_size().columns
+        stream.write(f"{_CLEAR}{format_progress(path.name, sent, size, columns)}")
+        stream.flush()
+
+    try:
+        yield show
+    finally:
+        stream.write(_CLEAR)
+        stream.flush()

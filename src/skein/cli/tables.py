@@ -1,0 +1,96 @@
+"""Tables in skein's form, and what stands in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from yarnhub.control.messages import Container
+    from yarnhub.yarn.records.applications import ApplicationReport
+
+_GAP = 4
+"""Blanks between columns."""
+
+
+def format_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table with its heading, without a line break at its end."""
+    heading = [column.upper() for column in columns]
+    lines = [heading, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(cell) for cell in column) + _GAP for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def format_runtime(seconds: float) -> str:
+    """A duration such as `1h 40m`, `10m` or `6s`; what is smaller is left out."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {minutes}m"
+    return f"{minutes}m" if minutes else f"{rest}s"
+
+
+def application_table(reports: Iterable[ApplicationReport], now: float) -> str:
+    """The table of `application ls` and `application status`.
+
+    Args:
+        reports: What YARN says of the applications.
+        now: Seconds since 1970, for those that have not ended.
+    """
+    columns = (
+        "application_id",
+        "name",
+        "state",
+        "status",
+        "containers",
+        "vcores",
+        "memory",
+        "runtime",
+    )
+    return format_table(columns, (_application_row(report, now) for report in reports))
+
+
+def _application_row(report: ApplicationReport, now: float) -> tuple[object, ...]:
+    usage = report.app_resource_usage
+    holds = (
+        usage.num_used_containers,
+        usage.used_resources.virtual_cores,
+        usage.used_resources.memory,
+    )
+    # YARN counts the last containers of an application for a while after its end, and says -1 to
+    # those who may not see it.
+    ended = report.yarn_application_state.ended
+    end = report.finish_time / 1000 if report.finish_time else now
+    return (
+        report.application_id,
+        report.name,
+        report.yarn_application_state.name,
+        report.final_application_status.name,
+        *(0 if ended else max(0, held or 0) for held in holds),
+        format_runtime(end - report.start_time / 1000),
+    )
+
+
+def container_table(containers: Iterable[Container], now: float) -> str:
+    """The table of `container ls`.
+
+    Args:
+        containers: What the ApplicationMaster says of them.
+        now: Seconds since 1970, for those that run.
+    """
+    rows = (
+        (each.service_name, each.id, each.state.value, _container_runtime(each, now))
+        for each in containers
+    )
+    return format_table(("service", "id", "state", "runtime"), rows)
+
+
+def _container_runtime(container: Container, now: float) -> str:
+    if container.start_time is None:
+        return format_runtime(0)
+    end = now if container.finish_time is None else container.finish_time
+    return format_runtime(end - container.start_time)
