@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import (
     AccessDeniedError,
     ApplicationFailedError,
     DeadlineExceededError,
+    SpecError,
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
@@ -24,6 +26,7 @@ from yarnhub.client.submission import (
     submission_context,
 )
 from yarnhub.client.tokens import delegation_tokens
+from yarnhub.hadoop.security.users import KerberosUser, TokenUser
 from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.filesystem.port import FileSystem
-    from yarnhub.spec import ApplicationSpec
+    from yarnhub.spec import ApplicationSpec, File, Security
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
 
@@ -81,10 +84,19 @@ class Client:
     ) -> None:
         await self.resource_manager.__aexit__(kind, error, trace)
 
-    def _file_system(self) -> FileSystem:
+    def acting_for(self, name: str) -> Client:
+        """A client that acts for another user; the cluster's `hadoop.proxyuser.*` must allow it."""
+        return Client(self._settings.acting_for(name))
+
+    async def _file_system(self) -> FileSystem:
         from yarnhub.filesystem.open import open_file_system
 
-        return open_file_system("", self._settings.configuration, self._settings.user)
+        configuration, user = self._settings.configuration, self._settings.user
+        if isinstance(user, KerberosUser) and user.name is not None:
+            # With a ticket alone nobody acts for another user there; with the other's token, yes.
+            (token,) = (await delegation_tokens(self._settings)).values()
+            user = TokenUser(token)
+        return open_file_system("", configuration, user)
 
     # --- submission
 
@@ -107,6 +119,9 @@ class Client:
             SpecError: A file does not exist, or the cluster can never give what is asked for.
             ApplicationFailedError: YARN refused it, with its reason: an unknown queue, say.
         """
+        if spec.user not in ("", self._settings.user_name):
+            async with self.acting_for(spec.user) as other:
+                return await other.submit(spec, progress=progress)
         check_scripts(spec)
         manager = self.resource_manager
         async with task_group() as group:
@@ -115,7 +130,9 @@ class Client:
             tokens = group.create_task(delegation_tokens(self._settings, spec.file_systems))
         check_resources(spec, new.result().maximum_capability)
         application_id = new.result().application_id
-        pair = await asyncio.to_thread(self._credentials)
+        pair = await asyncio.to_thread(self._credentials, spec.master.security)
+        # The key goes into the token file, and nowhere else.
+        spec = replace(spec, master=replace(spec.master, security=None))
         code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
         endpoint = resource_manager(self._settings.configuration, SCHEDULER)
         async with self._staged(spec, application_id, progress) as staged:
@@ -151,7 +168,7 @@ class Client:
         if not has_files(spec):
             yield spec
             return
-        async with self._file_system() as file_system:
+        async with await self._file_system() as file_system:
             try:
                 yield await stage(spec, application_id, file_system, progress)
             except BaseException:
@@ -160,8 +177,13 @@ class Client:
                     await file_system.delete(folder, recursive=True)
                 raise
 
-    def _credentials(self) -> Credentials:
-        return Credentials.read_or_create(self._settings.config_folder)
+    def _credentials(self, chosen: Security | None = None) -> Credentials:
+        if chosen is None:
+            return Credentials.read_or_create(self._settings.config_folder)
+        return Credentials(
+            _content(chosen.cert_file, chosen.cert_bytes, "cert_file"),
+            _content(chosen.key_file, chosen.key_bytes, "key_file"),
+        )
 
     async def _accepted(self, application_id: ApplicationId) -> None:
         report = await self._watch(application_id, lambda each: each not in _SAVING)
@@ -255,7 +277,7 @@ class Client:
         """Delete what was uploaded for an application; nothing to delete is no error."""
         from yarnhub.client.staging import staging_folder
 
-        async with self._file_system() as file_system:
+        async with await self._file_system() as file_system:
             folder = await staging_folder(file_system, application_id)
             await file_system.delete(folder, recursive=True)
 
@@ -316,3 +338,20 @@ def _failed(report: ApplicationReport) -> ApplicationFailedError:
     return ApplicationFailedError(
         str(report.application_id), report.yarn_application_state.name, report.diagnostics
     )
+
+
+def _content(file: File | None, content: bytes | None, key: str) -> bytes:
+    """One half of a specification's own TLS pair."""
+    from yarnhub.client.spec_file import local_path
+
+    if content is not None:
+        return content
+    path = None if file is None else local_path(file, Path())
+    if path is None:
+        raise SpecError(f"master.security.{key}", "must be a file on this machine")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecError(
+            f"master.security.{key}", f"'{path}' cannot be read: {error.strerror}"
+        ) from error
