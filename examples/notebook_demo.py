@@ -6,7 +6,6 @@ Every step is a command that a user would type; it is shown before it runs.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import shlex
@@ -19,7 +18,6 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 CLUSTER = ["--name", "demo"]
-PACKAGES = ["notebook>=7", "numpy"]
 CELL = """\
 import getpass, os, socket, numpy
 print("container:", os.environ["CONTAINER_ID"])
@@ -42,7 +40,7 @@ def main() -> int:
     began = time.monotonic()
     work = cache() / "demo"
     work.mkdir(parents=True, exist_ok=True)
-    pack_environment(work)
+    show([sys.executable, PROJECT / "examples" / "pack_environment.py", work])
     shutil.copy(PROJECT / "examples" / "jupyter-demo.yaml", work)
     show([*cluster, "start", *CLUSTER])
     try:
@@ -72,28 +70,6 @@ def show(command: list[str | Path], *, env: dict[str, str] | None = None, **more
     done = subprocess.run([str(word) for word in command], check=False, env=env, **more)
     if done.returncode != 0:
         raise SystemExit(f"Error: the command ended with exit code {done.returncode}")
-
-
-def pack_environment(work: Path) -> None:
-    """Make environment.tar.gz with notebook, numpy and this project, unless it is there."""
-    archive, mark = work / "environment.tar.gz", work / "environment.made-from"
-    wheel_folder = work / "wheel"
-    shutil.rmtree(wheel_folder, ignore_errors=True)
-    uv = shutil.which("uv", path=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}") or "uv"
-    show([uv, "build", "-q", "--wheel", "--out-dir", wheel_folder, PROJECT])
-    (wheel,) = wheel_folder.glob("*.whl")
-    made_from = f"{' '.join(PACKAGES)} {hashlib.sha256(wheel.read_bytes()).hexdigest()}"
-    if archive.exists() and mark.exists() and mark.read_text() == made_from:
-        print(f"{archive} is up to date")
-        return
-    environment = work / "environment"
-    python = Path(sys.executable).resolve()
-    show([uv, "venv", "-q", "--clear", "--relocatable", "--python", python, environment])
-    target = ["--python", environment / "bin" / "python"]
-    show([uv, "pip", "install", "-q", *target, *PACKAGES, wheel])
-    mark.unlink(missing_ok=True)
-    show(["tar", "--create", "--gzip", "--file", archive, "--directory", environment, "."])
-    mark.write_text(made_from)
 
 
 def cluster_environment(cluster: list[str | Path]) -> dict[str, str]:

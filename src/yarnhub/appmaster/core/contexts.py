@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # The script goes from the environment into a file before it runs: what stands in a command line
 # can be read by everybody on the node.
 RUN_SCRIPT = (
-    f'umask 077; printf %s "${names.SCRIPT}" > .skein.sh; unset {names.SCRIPT}; umask 022; '
+    f'(umask 077; printf %s "${names.SCRIPT}" > .skein.sh); unset {names.SCRIPT}; '
     "exec bash .skein.sh"
 )
 
