@@ -124,8 +124,8 @@ class WebHdfsFileSystem:
         except PathNotFoundError:
             return None
 
-    async def _status(self, at: str) -> FileStatus:
-        answer = await self._ask("look at", "GET", at, "GETFILESTATUS")
+    async def _status(self, at: str, action: str = "look at") -> FileStatus:
+        answer = await self._ask(action, "GET", at, "GETFILESTATUS")
         return self._convert(_field(answer, "FileStatus"), at)
 
     async def list(self, path: str) -> Sequence[FileStatus]:
@@ -178,11 +178,14 @@ class WebHdfsFileSystem:
     async def _create(
         self, at: str, partial: str, permission: int, chunks: AsyncGenerator[bytes, None]
     ) -> None:
+        # Before the DataNode is asked: it would make the file even if no content ever comes.
+        first = await anext(chunks, b"")
         mode = f"{permission:o}"
         where = await self._redirect("write", "PUT", partial, "CREATE", permission=mode)
         async with self._timer("write", at) as timer:
 
             async def body() -> AsyncGenerator[bytes, None]:
+                yield first
                 async for chunk in chunks:
                     timer.reschedule(self._until())
                     yield chunk
@@ -202,7 +205,10 @@ class WebHdfsFileSystem:
         """See `FileSystem.read`."""
         at = local_part(self.uri, path)
         # An offset behind the end is an error to WebHDFS, and a length of 0 too.
-        size = max(0, (await self._status(at)).length - offset)
+        status = await self._status(at, "read")
+        if status.is_directory:
+            raise FileSystemError("read", status.path, "it is a directory")
+        size = max(0, status.length - offset)
         size = size if length is None else min(size, length)
         span = {"offset": str(offset), "length": str(size)}
         where = await self._redirect("read", "GET", at, "OPEN", **(span if size else {}))

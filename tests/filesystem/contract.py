@@ -1,0 +1,261 @@
+"""What every adapter of the file system port must do; one class of tests for each runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from yarnhub.base.errors import AccessDeniedError, ConfigurationError
+from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from yarnhub.filesystem.port import FileSystem
+
+LARGE = 64 << 20
+FLAT = 24 << 20
+"""Bytes that the process may grow by while a large file passes through it."""
+
+
+def resident() -> int:
+    """Bytes of memory that this process has in use."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def closed_port() -> int:
+    """A port of this host on which nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@contextlib.asynccontextmanager
+async def silent_server() -> AsyncIterator[int]:
+    """A server that accepts connections and never says a word; its port."""
+    release = asyncio.Event()
+
+    async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await release.wait()
+        writer.close()
+
+    server = await asyncio.start_server(wait, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        release.set()
+        server.close()
+        await server.wait_closed()
+
+
+async def read_all(fs: FileSystem, path: str, offset: int = 0, length: int | None = None) -> bytes:
+    return b"".join([chunk async for chunk in fs.read(path, offset, length)])
+
+
+class FileSystemContract:
+    """Subclasses give the fixtures `fs`, `base` (a directory of its user) and `stranger`."""
+
+    async def test_round_trip(self, fs: FileSystem, base: str) -> None:
+        written = await fs.write(f"{base}/a", b"hello", 0o640)
+        assert written == await fs.status(f"{base}/a")
+        assert written.path == f"{fs.uri}{base}/a"
+        assert (written.length, written.is_directory) == (5, False)
+        assert written.permission == 0o640
+        assert await read_all(fs, f"{base}/a") == b"hello"
+
+    async def test_takes_a_url_of_its_own_for_a_path(self, fs: FileSystem, base: str) -> None:
+        await fs.write(f"{fs.uri}{base}/a", b"x")
+        assert await read_all(fs, f"{fs.uri}{base}/a") == b"x"
+        with pytest.raises(ConfigurationError, match="s3://bucket/a is not in the file system"):
+            await fs.status("s3://bucket/a")
+        with pytest.raises(ConfigurationError, match="not an absolute path"):
+            await fs.status("a")
+
+    @pytest.mark.parametrize(
+        "name", ["with space", "50%", "a+b", "q?x=1", "x#y", "caf\u00e9", "a&b"]
+    )
+    async def test_names_of_all_kinds(self, fs: FileSystem, base: str, name: str) -> None:
+        await fs.write(f"{base}/{name}", b"x")
+        assert await read_all(fs, f"{base}/{name}") == b"x"
+        assert [status.path for status in await fs.list(base)] == [f"{fs.uri}{base}/{name}"]
+
+    async def test_overwrite_changes_content_and_permission(
+        self, fs: FileSystem, base: str
+    ) -> None:
+        await fs.write(f"{base}/a", b"the old and longer content", 0o600)
+        written = await fs.write(f"{base}/a", b"new", 0o644)
+        assert (written.length, written.permission) == (3, 0o644)
+        assert await read_all(fs, f"{base}/a") == b"new"
+        assert len(await fs.list(base)) == 1
+
+    async def test_writes_make_the_directories_above(self, fs: FileSystem, base: str) -> None:
+        await fs.write(f"{base}/x/y/a", b"")
+        assert await read_all(fs, f"{base}/x/y/a") == b""
+
+    async def test_the_modification_time_stays_that_of_the_status(
+        self, fs: FileSystem, base: str
+    ) -> None:
+        # YARN refuses a LocalResource whose time differs by a millisecond.
+        written = await fs.write(f"{base}/a", b"x")
+        listed = (await fs.list(base))[0]
+        assert written.modification_time == listed.modification_time > 1_500_000_000_000
+
+    async def test_reads_a_range(self, fs: FileSystem, base: str) -> None:
+        await fs.write(f"{base}/a", b"0123456789")
+        assert await read_all(fs, f"{base}/a", 3) == b"3456789"
+        assert await read_all(fs, f"{base}/a", 3, 4) == b"3456"
+        assert await read_all(fs, f"{base}/a", 8, 100) == b"89"
+        assert await read_all(fs, f"{base}/a", 10) == b""
+        assert await read_all(fs, f"{base}/a", 99, 5) == b""
+        assert await read_all(fs, f"{base}/a", 2, 0) == b""
+
+    async def test_a_large_file_in_flat_memory(
+        self, fs: FileSystem, base: str, tmp_path: Path
+    ) -> None:
+        local = tmp_path / "large"
+        block = os.urandom(1 << 20)
+        with local.open("wb") as file:
+            for _ in range(LARGE >> 20):
+                file.write(block)
+        before, peak, told = resident(), 0, 0
+
+        def progress(sent: int) -> None:
+            nonlocal peak, told
+            assert sent > told
+            told, peak = sent, max(peak, resident())
+
+        status = await fs.upload(local, f"{base}/large", 0o600, progress)
+        assert status.length == told == LARGE
+        digest = hashlib.sha256()
+        async for chunk in fs.read(f"{base}/large"):
+            digest.update(chunk)
+            peak = max(peak, resident())
+        assert digest.hexdigest() == hashlib.sha256(block * (LARGE >> 20)).hexdigest()
+        assert peak - before < FLAT
+
+    async def test_a_reader_may_leave_early(
+        self, fs: FileSystem, base: str, tmp_path: Path
+    ) -> None:
+        await fs.write(f"{base}/a", bytes(5 << 20))
+        for _ in range(3):
+            async with contextlib.aclosing(fs.read(f"{base}/a")) as chunks:
+                assert await anext(chunks)
+        assert len(await read_all(fs, f"{base}/a")) == 5 << 20
+
+    async def test_a_cancelled_upload_leaves_nothing_and_the_old_file(
+        self, fs: FileSystem, base: str, tmp_path: Path
+    ) -> None:
+        await fs.write(f"{base}/a", b"old")
+        local = tmp_path / "new"
+        local.write_bytes(bytes(8 << 20))
+
+        async def upload() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+
+            def progress(_sent: int) -> None:
+                task.cancel()
+
+            await fs.upload(local, f"{base}/a", progress=progress)
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(upload())
+        assert task.cancelled()
+        assert [status.path for status in await fs.list(base)] == [f"{fs.uri}{base}/a"]
+        assert await read_all(fs, f"{base}/a") == b"old"
+
+    async def test_upload_of_what_is_not_there(
+        self, fs: FileSystem, base: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(PathNotFoundError, match="nothing-here"):
+            await fs.upload(tmp_path / "nothing-here", f"{base}/a")
+        assert await fs.list(base) == []
+
+    async def test_directories(self, fs: FileSystem, base: str) -> None:
+        await fs.make_directory(f"{base}/d", 0o750)
+        status = await fs.status(f"{base}/d")
+        assert status is not None
+        assert (status.is_directory, status.length, status.permission) == (True, 0, 0o750)
+        await fs.write(f"{base}/d/a", b"")
+        await fs.make_directory(f"{base}/d", 0o777)  # as it is: no error, no change
+        assert await fs.status(f"{base}/d") is not None
+        assert (await fs.list(base))[0].permission == 0o750
+
+    async def test_permission_bits_do_not_depend_on_a_umask(
+        self, fs: FileSystem, base: str
+    ) -> None:
+        await fs.make_directory(f"{base}/d", 0o777)
+        await fs.write(f"{base}/f", b"", 0o666)
+        assert [status.permission for status in await fs.list(base)] == [0o777, 0o666]
+
+    async def test_lists_by_name_and_a_file_as_itself(self, fs: FileSystem, base: str) -> None:
+        for name in ("c", "a", "b"):
+            await fs.write(f"{base}/{name}", b"")
+        names = [status.path.rpartition("/")[2] for status in await fs.list(base)]
+        assert names == ["a", "b", "c"]
+        assert [s.path for s in await fs.list(f"{base}/a")] == [f"{fs.uri}{base}/a"]
+
+    async def test_what_does_not_exist(self, fs: FileSystem, base: str) -> None:
+        missing = f"{base}/missing"
+        assert await fs.status(missing) is None
+        assert await fs.delete(missing) is False
+        assert await fs.delete(missing, recursive=True) is False
+        with pytest.raises(PathNotFoundError, match=f"{fs.uri}{missing}"):
+            await fs.list(missing)
+        with pytest.raises(FileNotFoundError, match=missing):
+            await read_all(fs, missing)
+
+    async def test_delete(self, fs: FileSystem, base: str) -> None:
+        await fs.write(f"{base}/d/a", b"")
+        with pytest.raises(FileSystemError, match=f"{fs.uri}{base}/d: .*not empty"):
+            await fs.delete(f"{base}/d")
+        assert await fs.delete(f"{base}/d/a") is True
+        assert await fs.delete(f"{base}/d") is True
+        await fs.write(f"{base}/e/f/a", b"")
+        assert await fs.delete(f"{base}/e", recursive=True) is True
+        assert await fs.list(base) == []
+
+    async def test_a_file_in_the_way_of_a_directory(self, fs: FileSystem, base: str) -> None:
+        await fs.write(f"{base}/a", b"")
+        with pytest.raises(FileSystemError, match=r"(?i)not a directory|in the way|file exists"):
+            await fs.make_directory(f"{base}/a/b")
+        with pytest.raises(FileSystemError, match=f"{base}/a"):
+            await fs.make_directory(f"{base}/a")
+
+    async def test_a_directory_is_not_read(self, fs: FileSystem, base: str) -> None:
+        with pytest.raises(FileSystemError, match=r"(?i)not a file|is a directory"):
+            await read_all(fs, base)
+
+    async def test_no_permission(self, fs: FileSystem, stranger: FileSystem, base: str) -> None:
+        await fs.make_directory(f"{base}/private", 0o700)
+        await fs.write(f"{base}/private/a", b"secret", 0o600)
+        await fs.write(f"{base}/b", b"secret", 0o600)
+        for path in (f"{base}/private/a", f"{base}/b"):
+            with pytest.raises(AccessDeniedError, match=f"cannot read .*{path}"):
+                await read_all(stranger, path)
+        with pytest.raises(AccessDeniedError, match="cannot write"):
+            await stranger.write(f"{base}/private/c", b"")
+        with pytest.raises(AccessDeniedError):
+            await stranger.list(f"{base}/private")
+        with pytest.raises(AccessDeniedError):
+            await stranger.status(f"{base}/private/a")
+
+    async def test_many_at_once(self, fs: FileSystem, base: str) -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(20):
+                group.create_task(fs.write(f"{base}/{number:02}", b"%d" % number))
+        assert len(await fs.list(base)) == 20
+        assert await read_all(fs, f"{base}/17") == b"17"
+
+    async def test_home(self, fs: FileSystem, base: str) -> None:
+        home = await fs.home()
+        assert home.startswith(f"{fs.uri}/")

@@ -1,0 +1,193 @@
+"""WebHDFS against a real NameNode and DataNode, and against servers that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from filesystem.contract import FileSystemContract, closed_port, silent_server
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    ConnectError,
+    DeadlineExceededError,
+    RemoteProtocolError,
+    YarnhubError,
+)
+from yarnhub.filesystem.hdfs import native_user_name
+from yarnhub.filesystem.open import open_file_system
+from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.hadoop.security.users import SimpleUser
+from yarnhub.hadoop.wire.tokens import Token
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from yarnhub.filesystem.port import FileSystem
+    from yarnhub.hadoop.conf import Configuration
+
+
+@pytest.fixture
+async def fs(configuration: Configuration, base: str) -> AsyncIterator[FileSystem]:
+    async with open_file_system("", configuration, SimpleUser("alice")) as file_system:
+        assert isinstance(file_system, WebHdfsFileSystem)
+        yield file_system
+
+
+@pytest.fixture
+async def stranger(configuration: Configuration) -> AsyncIterator[FileSystem]:
+    async with open_file_system("", configuration, SimpleUser("bob")) as file_system:
+        yield file_system
+
+
+@pytest.mark.cluster
+class TestWebHdfs(FileSystemContract):
+    async def test_files_belong_to_the_user(self, fs: FileSystem, base: str) -> None:
+        assert (await fs.write(f"{base}/a", b"")).owner == "alice"
+        assert await fs.home() == f"{fs.uri}/user/alice"
+
+    async def test_a_proxy_user(self, configuration: Configuration, base: str) -> None:
+        user = SimpleUser("alice", real=native_user_name())
+        async with open_file_system("", configuration, user) as fs:
+            assert (await fs.write(f"{base}/a", b"")).owner == "alice"
+
+    async def test_a_proxy_user_who_may_not(self, configuration: Configuration) -> None:
+        user = SimpleUser("alice", real="bob")
+        async with open_file_system("", configuration, user) as fs:
+            with pytest.raises(AccessDeniedError, match="bob is not allowed to impersonate alice"):
+                await fs.status("/")
+
+
+def at(*ports: int, deadline: float = 5.0) -> WebHdfsFileSystem:
+    web = [f"http://localhost:{port}" for port in ports]
+    return WebHdfsFileSystem("hdfs://h:1", web, UserName("alice"), deadline=deadline)
+
+
+@contextlib.asynccontextmanager
+async def server(*answers: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Gives these answers, one per connection, in turn; the port and the requests' first lines."""
+    seen: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readline())
+        while await reader.readline() not in {b"\r\n", b""}:
+            pass
+        writer.write(answers[min(len(seen), len(answers)) - 1])
+        writer.close()
+
+    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield listener.sockets[0].getsockname()[1], seen
+    finally:
+        listener.close()
+        await listener.wait_closed()
+
+
+def http(status: str, body: str = "", kind: str = "application/json", more: str = "") -> bytes:
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        f"Connection: close\r\n{more}\r\n{body}"
+    ).encode()
+
+
+def refusal(java_class: str, message: str) -> str:
+    return f'{{"RemoteException":{{"javaClassName":"{java_class}","message":"{message}"}}}}'
+
+
+STANDBY = http("403 Forbidden", refusal("org.apache.hadoop.ipc.StandbyException", "standby"))
+HOME = http("200 OK", '{"Path":"/user/alice"}')
+
+
+async def test_a_closed_port_is_told_at_once() -> None:
+    port = closed_port()
+    async with at(port) as fs, asyncio.timeout(5):
+        with pytest.raises(ConnectError, match=f"nobody answers at localhost:{port}"):
+            await fs.status("/a")
+        with pytest.raises(ConnectError, match=f"localhost:{port}"):
+            await fs.write("/a", b"x")
+
+
+async def test_a_server_that_hangs_ends_at_the_deadline() -> None:
+    async with silent_server() as port, at(port, deadline=0.1) as fs:
+        with pytest.raises(DeadlineExceededError, match=r"hdfs://h:1/a: no answer within 0.1 s"):
+            await fs.status("/a")
+
+
+async def test_the_active_one_of_a_pair_is_found_and_remembered() -> None:
+    async with (
+        server(STANDBY) as (standby, at_standby),
+        server(HOME) as (active, at_active),
+        at(closed_port(), standby, active) as fs,
+    ):
+        assert await fs.home() == "hdfs://h:1/user/alice"
+        assert await fs.home() == "hdfs://h:1/user/alice"
+    assert (len(at_standby), len(at_active)) == (1, 2)
+
+
+async def test_a_token_is_sent_and_in_no_log_or_error(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    token = DelegationToken(Token(b"who", b"password", "HDFS_DELEGATION_TOKEN", "1.2.3.4:8020"))
+    secret = token.parameters()["delegation"]
+    async with server(HOME, http("500 Oops", "<html>", "text/html")) as (port, seen):
+        web = [f"http://localhost:{port}"]
+        async with WebHdfsFileSystem("hdfs://h:1", web, token) as fs:
+            await fs.home()
+            with pytest.raises(YarnhubError) as caught:
+                await fs.home()
+    assert secret.encode() in seen[0]
+    assert secret not in caplog.text
+    assert secret not in str(caught.value)
+    assert "password" not in repr(token)
+
+
+async def test_spnego_is_refused_in_words() -> None:
+    answer = http("401 Unauthorized", "<html>", "text/html")
+    async with server(answer) as (port, _), at(port) as fs:
+        with pytest.raises(AuthenticationError, match=r"SPNEGO.*delegation token"):
+            await fs.status("/a")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        http("200 OK", "{"),
+        http("200 OK", "[]"),
+        http("200 OK", "null"),
+        http("200 OK", '{"FileStatus":{}}'),
+        http("200 OK", '{"FileStatus":{"type":"FILE","pathSuffix":"","length":"x",'
+             '"modificationTime":1,"owner":"a","permission":"644"}}'),
+        http("403 Forbidden", "{}"),
+        http("404 Not Found", "[1]"),
+    ],
+)  # fmt: skip
+async def test_answers_that_are_none(answer: bytes) -> None:
+    async with server(answer) as (port, _), at(port) as fs:
+        with pytest.raises(RemoteProtocolError):
+            await fs.status("/a")
+
+
+async def test_content_that_ends_early_is_an_error() -> None:
+    status = http(
+        "200 OK",
+        '{"FileStatus":{"type":"FILE","pathSuffix":"","length":10,'
+        '"modificationTime":1,"owner":"a","permission":"644"}}',
+    )
+    content = http("200 OK", "12345", "application/octet-stream")
+    async with server(content) as (data_node, _):
+        redirect = http("307 T", more=f"Location: http://localhost:{data_node}/x\r\n")
+        async with server(status, redirect) as (port, _), at(port) as fs:
+            with pytest.raises(YarnhubError, match="ended 5 bytes early"):
+                _ = [chunk async for chunk in fs.read("/a")]
+
+
+async def test_a_redirect_to_nowhere() -> None:
+    answer = http("307 T", more="Location: file:///etc/passwd\r\n")
+    async with server(answer) as (port, _), at(port) as fs:
+        with pytest.raises(RemoteProtocolError, match="named no DataNode"):
+            await fs.write("/a", b"x")
