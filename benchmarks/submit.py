@@ -168,7 +168,11 @@ def wait_ended(contender: Contender, application: str, env: dict[str, str]) -> N
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         status = subprocess.run(
-            [ours, "application", "status", application], env=env, capture_output=True, text=True
+            [ours, "application", "status", application],
+            check=False,
+            env=env,
+            capture_output=True,
+            text=True,
         )
         if any(state in status.stdout for state in ("FINISHED", "FAILED", "KILLED")):
             time.sleep(1)
@@ -208,7 +212,7 @@ def uploaded(hdfs: str, application: str) -> float:
     import getpass
 
     user = getpass.getuser()
-    url = f"{hdfs}/webhdfs/v1/user/{user}/.skein/{application}?op=GETCONTENTSUMMARY&user.name={user}"
+    url = f"{hdfs}/user/{user}/.skein/{application}?op=GETCONTENTSUMMARY&user.name={user}"
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return json.load(answer)["ContentSummary"]["length"]

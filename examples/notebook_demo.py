@@ -96,8 +96,9 @@ def walk(work: Path, env: dict[str, str]) -> tuple[dict[str, str], str]:
         raise SystemExit(f"Error: the submission ended with exit code {submitted.returncode}")
     application = submitted.stdout.strip()
     print(application)
-    with (work / "notebook.json").open("w") as file:
-        os.chmod(file.fileno(), 0o600)  # it holds the notebook's token
+    answer = work / "notebook.json"
+    answer.touch(0o600)  # it holds the notebook's token
+    with answer.open("w") as file:
         key = ["--key", "jupyter.notebook.info", "--wait"]
         show([skein, "kv", "get", application, *key], env=env, stdout=file)
     text = (work / "notebook.json").read_text()

@@ -1,0 +1,86 @@
+"""The documents' command lines, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+SKEIN = Path(sys.executable).parent / "skein"
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody at a terminal: a working folder and an environment."""
+
+    folder: Path
+    env: Mapping[str, str]
+
+    def run(
+        self, *command: str | Path, deadline: float = 120, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command; with `check` it must succeed."""
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=self.folder,
+            env=dict(self.env),
+            capture_output=True,
+            text=True,
+            timeout=deadline,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, f"{command}: {done.stdout}{done.stderr}"
+        return done
+
+    def skein(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `skein` with these words."""
+        return self.run(SKEIN, *words, check=check)
+
+    def run_cell(self, code: str) -> str:
+        """Run a cell on the server of notebook.json; returns what it printed."""
+        python = self.folder / "environment" / "bin" / "python"
+        cell = PROJECT / "examples" / "run_cell.py"
+        return self.run(python, cell, "notebook.json", code).stdout
+
+    def start_notebook(self) -> tuple[str, dict[str, str]]:
+        """Submit the demo's specification and wait for its notebook."""
+        application = self.skein("application", "submit", "jupyter-demo.yaml").stdout.strip()
+        info = self.skein("kv", "get", application, "--key", "jupyter.notebook.info", "--wait")
+        (self.folder / "notebook.json").write_text(info.stdout)
+        return application, json.loads(info.stdout)
+
+
+def processes() -> dict[int, tuple[str, str, str]]:
+    """All processes: number to OS user, command line and environment."""
+    import pwd
+
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                owner = pwd.getpwuid(entry.stat().st_uid).pw_name
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                variables = (entry / "environ").read_bytes().replace(b"\0", b"\n")
+            except (OSError, KeyError):
+                continue
+            text = command.decode(errors="replace").strip()
+            found[int(entry.name)] = (owner, text, variables.decode(errors="replace"))
+    return found
+
+
+def of_application(application: str) -> dict[int, tuple[str, str, str]]:
+    """The processes in an application's containers."""
+    mark = f"CONTAINER_ID={application.replace('application', 'container')}_"
+    return {
+        number: each
+        for number, each in processes().items()
+        if number != os.getpid() and mark in each[2]
+    }
