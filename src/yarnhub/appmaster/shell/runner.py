@@ -121,6 +121,7 @@ class Runner:
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._next_request = 0
         self._pace = Pace()
+        self._endpoint = ("", 0, "")
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -138,13 +139,14 @@ class Runner:
         Returns:
             How the application ended; None if YARN ended this attempt itself.
         """
-        await self._scheduler.register(host, port, tracking_url)
+        self._endpoint = host, port, tracking_url
+        await self._scheduler.register(*self._endpoint)
         _log.info("registered, control at %s:%s", host, port)
         finish: Finish | None = None
         async with task_group() as self._group:
             self.feed(Started())
             while self._application.finish is None:
-                if not await self._beat(host, port, tracking_url):
+                if not await self._beat():
                     break
                 await self._pace.wait()
             finish = self._application.finish
@@ -153,8 +155,8 @@ class Runner:
                 task.cancel()
         if finish is not None:
             _log.info("the application ends: %s %s", finish.status.value, finish.diagnostics)
-            status = FinalApplicationStatus[finish.status.value]
-            await self._scheduler.finish(status, finish.diagnostics)
+            while not await self._unregister(finish):
+                await self._pace.wait()
         return finish
 
     def feed(self, event: Event) -> None:
@@ -185,7 +187,7 @@ class Runner:
 
     # --- heartbeats
 
-    async def _beat(self, host: str, port: int, tracking_url: str) -> bool:
+    async def _beat(self) -> bool:
         """One heartbeat; says whether the attempt goes on."""
         asks, self._asks = self._asks, {}
         releases, self._releases = self._releases, []
@@ -199,20 +201,38 @@ class Runner:
         except AttemptNotFoundError as error:
             _log.warning("YARN has ended this attempt: %s", error)
             return False
-        except NotRegisteredError:
-            _log.warning("the ResourceManager was restarted: registering again")
-            await self._scheduler.register(host, port, tracking_url)
-            self._releases = releases + self._releases
-            self.feed(Resynced())
-            return True
-        except _UNREACHABLE as error:
+        except (NotRegisteredError, *_UNREACHABLE) as error:
             # Unknown is not dead: containers run on, and all is sent again.
-            _log.warning("the ResourceManager cannot be reached: %s", error)
             self._asks = asks | self._asks
             self._releases = releases + self._releases
+            await self._recover(error)
             return True
         self._node_managers.keep(response.nm_tokens)
         self.feed(Heartbeat(response))
+        return True
+
+    async def _recover(self, error: YarnhubError) -> None:
+        """See to it that the next heartbeat may succeed."""
+        if not isinstance(error, NotRegisteredError):
+            _log.warning("the ResourceManager cannot be reached: %s", error)
+            return
+        _log.warning("the ResourceManager was restarted: registering again")
+        try:
+            await self._scheduler.register(*self._endpoint)
+        except _UNREACHABLE as lost:
+            # The next heartbeat will be told again that nobody is registered.
+            _log.warning("the ResourceManager cannot be reached: %s", lost)
+        else:
+            self.feed(Resynced())
+
+    async def _unregister(self, finish: Finish) -> bool:
+        """Tell how the application ended; says whether that is known now."""
+        status = FinalApplicationStatus[finish.status.value]
+        try:
+            await self._scheduler.finish(status, finish.diagnostics)
+        except (NotRegisteredError, *_UNREACHABLE) as error:
+            await self._recover(error)
+            return False
         return True
 
     # --- actions
