@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.wire.tokens import Token
 
 CLEAN_UP = 5.0
-"""Seconds given to the removal of what a failed or cancelled upload left."""
+"""Seconds given to the removal of what an upload leaves."""
 MAX_ANSWER = 64 << 20
 """Bytes of one JSON answer: a listing of some 200 000 files."""
 
@@ -162,30 +162,33 @@ class WebHdfsFileSystem:
         self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]
     ) -> FileStatus:
         at = local_part(self.uri, path)
-        partial = partial_name(at)
+        # A folder of its own: a DataNode to which the connection was cut goes on for a moment, and
+        # would make the file anew after it was deleted. Without its folder it cannot.
+        folder = partial_name(at)
+        partial = f"{folder}/content"
         async with aclosing(chunks):
+            # Before anything is made: a local file that is missing shows here.
+            first = await anext(chunks, b"")
             try:
-                await self._create(at, partial, permission, chunks)
+                await self._ask("write", "PUT", folder, "MKDIRS", permission="755")
+                await self._create(at, partial, permission, _after(first, chunks))
                 # Without the option a rename onto an existing file is refused.
                 await self._ask(
                     "write", "PUT", partial, "RENAME", destination=at, renameoptions="OVERWRITE"
                 )
-            except BaseException:
-                await self._discard(partial)
-                raise
+            finally:
+                await self._discard(folder)
         return await self._status(at)
 
     async def _create(
         self, at: str, partial: str, permission: int, chunks: AsyncGenerator[bytes, None]
     ) -> None:
-        # Before the DataNode is asked: it would make the file even if no content ever comes.
-        first = await anext(chunks, b"")
-        mode = f"{permission:o}"
-        where = await self._redirect("write", "PUT", partial, "CREATE", permission=mode)
+        where = await self._redirect(
+            "write", "PUT", partial, "CREATE", permission=f"{permission:o}", createparent="false"
+        )
         async with self._timer("write", at) as timer:
 
             async def body() -> AsyncGenerator[bytes, None]:
-                yield first
                 async for chunk in chunks:
                     timer.reschedule(self._until())
                     yield chunk
@@ -194,10 +197,10 @@ class WebHdfsFileSystem:
             async with self._send("write", at, "PUT", where, body()) as response:
                 await self._check(response, "write", at)
 
-    async def _discard(self, partial: str) -> None:
+    async def _discard(self, folder: str) -> None:
         with suppress(TimeoutError, YarnhubError):
             async with asyncio.timeout(CLEAN_UP):
-                await self._ask("delete", "DELETE", partial, "DELETE")
+                await self._ask("delete", "DELETE", folder, "DELETE", recursive="true")
 
     async def read(
         self, path: str, offset: int = 0, length: int | None = None
@@ -398,6 +401,12 @@ class WebHdfsFileSystem:
             )
         except ValueError as error:
             raise RemoteProtocolError(f"the status of {self.uri}{path} is not one") from error
+
+
+async def _after(first: bytes, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    yield first
+    async for chunk in chunks:
+        yield chunk
 
 
 def _kind(response: httpx.Response) -> str:
