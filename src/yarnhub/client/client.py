@@ -65,10 +65,13 @@ class Client:
 
     Args:
         settings: Where the cluster is and who the user is.
+        credentials: Those that applications are submitted and reached with; None takes the pair
+            in the user's configuration folder, which is made on first use.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials | None = None) -> None:
         self._settings = settings
+        self._own = credentials
         endpoint = resource_manager(settings.configuration, CLIENT)
         self.resource_manager = ResourceManager(endpoint, settings.user, settings.options)
 
@@ -121,6 +124,9 @@ class Client:
         """
         if spec.user not in ("", self._settings.user_name):
             async with self.acting_for(spec.user) as other:
+                return await other.submit(spec, progress=progress)
+        if spec.user not in ("", self._settings.user_name):
+            async with Client(self._settings.acting_for(spec.user), self._own) as other:
                 return await other.submit(spec, progress=progress)
         check_scripts(spec)
         manager = self.resource_manager

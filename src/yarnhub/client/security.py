@@ -7,13 +7,14 @@ import fcntl
 import os
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.control.bootstrap import SERVER_NAME
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from yarnhub.spec import File, Security
 
 CERTIFICATE_FILE = "skein.crt"
 KEY_FILE = "skein.pem"
@@ -84,6 +85,18 @@ class Credentials:
             ) from error
 
     @classmethod
+    def of(cls, security: Security) -> Credentials:
+        """The pair that a specification names, read from its files where it names files.
+
+        Raises:
+            SpecError: A file is not on this machine, or cannot be read.
+        """
+        return cls(
+            _content(security.cert_bytes, security.cert_file, "cert_file"),
+            _content(security.key_bytes, security.key_file, "key_file"),
+        )
+
+    @classmethod
     def write_new(cls, folder: Path, *, force: bool = False) -> Credentials:
         """Make a pair and keep it in a folder, with files that only the user can read.
 
@@ -96,7 +109,9 @@ class Credentials:
                     f"{folder} holds credentials already; with --force they are replaced, and "
                     "running applications can then no longer be reached"
                 )
-            return cls._generate_in(folder)
+            pair = cls.generate()
+            _write(pair, folder)
+            return pair
 
     @classmethod
     def read_or_create(cls, folder: Path) -> Credentials:
@@ -105,14 +120,16 @@ class Credentials:
         if found is not None:
             return found
         with _locked(folder):
-            return cls.read(folder) or cls._generate_in(folder)
+            found = cls.read(folder)
+            if found is None:
+                found = cls.generate()
+                _write(found, folder)
+            return found
 
-    @classmethod
-    def _generate_in(cls, folder: Path) -> Credentials:
-        pair = cls.generate()
-        _write_private(folder / KEY_FILE, pair.key)
-        _write_private(folder / CERTIFICATE_FILE, pair.certificate)
-        return pair
+    def write(self, folder: Path) -> None:
+        """Keep the pair in a folder, with files that only the user can read; replaces another."""
+        with _locked(folder):
+            _write(self, folder)
 
     def client_context(self) -> ssl.SSLContext:
         """A context that talks to this pair's holders and to nobody else."""
@@ -126,6 +143,24 @@ class Credentials:
             file.flush()
             context.load_cert_chain(file.name)
         return context
+
+
+def _content(content: bytes | None, file: File | None, key: str) -> bytes:
+    if content is not None:
+        return content
+    assert file is not None  # Security takes exactly one of the two
+    path = f"master.security.{key}.source"
+    if "://" in file.source and not file.source.startswith("file://"):
+        raise SpecError(path, f"'{file.source}' must be a file on this machine")
+    try:
+        return Path(file.source.removeprefix("file://")).read_bytes()
+    except OSError as error:
+        raise SpecError(path, f"'{file.source}' cannot be read: {error.strerror}") from error
+
+
+def _write(pair: Credentials, folder: Path) -> None:
+    _write_private(folder / KEY_FILE, pair.key)
+    _write_private(folder / CERTIFICATE_FILE, pair.certificate)
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -16,6 +16,8 @@ from yarnhub.hadoop.wire.protection import Protection
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from yarnhub.hadoop.security.users import KerberosCredential
+
 _USUAL_CONF_DIR = Path("/etc/hadoop/conf")
 
 
@@ -64,11 +66,17 @@ class Settings:
         return replace(self, user=user, user_name=name)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(
+        cls, environment: Mapping[str, str], credential: KerberosCredential | None = None
+    ) -> Settings:
         """Settings as the environment says.
 
         Read are `HADOOP_CONF_DIR`, `HADOOP_USER_NAME`, `KRB5CCNAME`, `SKEIN_CONFIG`,
         `XDG_CACHE_HOME` and `LANG`.
+
+        Args:
+            environment: The variables.
+            credential: Whom to log in as on a cluster with Kerberos; None takes the ticket cache.
 
         Raises:
             ConfigurationError: There is no Hadoop configuration, or it is not as it should be.
@@ -76,7 +84,7 @@ class Settings:
         """
         configuration = Configuration.load(_conf_dir(environment), environment)
         home = _home(environment)
-        user, name = _user(configuration, environment)
+        user, name = _user(configuration, environment, credential)
         return cls(
             configuration=configuration,
             user=user,
@@ -118,7 +126,11 @@ def _conf_dir(environment: Mapping[str, str]) -> Path:
     )
 
 
-def _user(configuration: Configuration, environment: Mapping[str, str]) -> tuple[User, str]:
+def _user(
+    configuration: Configuration,
+    environment: Mapping[str, str],
+    credential: KerberosCredential | None,
+) -> tuple[User, str]:
     method = configuration.get("hadoop.security.authentication", "simple")
     if method == "simple":
         name = environment.get("HADOOP_USER_NAME") or getpass.getuser()
@@ -129,5 +141,5 @@ def _user(configuration: Configuration, environment: Mapping[str, str]) -> tuple
         )
     from yarnhub.hadoop.security.kerberos import TicketCache
 
-    credential = TicketCache(environment.get("KRB5CCNAME"))
+    credential = credential or TicketCache(environment.get("KRB5CCNAME"))
     return KerberosUser(credential), credential.principal.partition("@")[0].partition("/")[0]
