@@ -2,6 +2,92 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from yarnhub import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from skein.core import ApplicationClient, Client, properties
+    from skein.exceptions import (
+        ApplicationError,
+        ApplicationNotRunningError,
+        ConnectionError,  # noqa: A004  # skein's name
+        DriverError,
+        DriverNotRunningError,
+        SkeinError,
+        TimeoutError,  # noqa: A004  # skein's name
+    )
+    from skein.security import Security
+    from yarnhub.spec import (
+        ACLs,
+        ApplicationSpec,
+        File,
+        FileType,
+        FileVisibility,
+        LogLevel,
+        Master,
+        Resources,
+        Service,
+    )
+
+__all__ = [
+    "ACLs",
+    "ApplicationClient",
+    "ApplicationError",
+    "ApplicationNotRunningError",
+    "ApplicationSpec",
+    "Client",
+    "ConnectionError",
+    "DriverError",
+    "DriverNotRunningError",
+    "File",
+    "FileType",
+    "FileVisibility",
+    "LogLevel",
+    "Master",
+    "Resources",
+    "Security",
+    "Service",
+    "SkeinError",
+    "TimeoutError",
+    "__version__",
+    "properties",
+]
+
+_HOMES = {
+    "skein.core": ("ApplicationClient", "Client", "properties"),
+    "skein.exceptions": (
+        "ApplicationError",
+        "ApplicationNotRunningError",
+        "ConnectionError",
+        "DriverError",
+        "DriverNotRunningError",
+        "SkeinError",
+        "TimeoutError",
+    ),
+    "skein.security": ("Security",),
+    "yarnhub.spec": (
+        "ACLs",
+        "ApplicationSpec",
+        "File",
+        "FileType",
+        "FileVisibility",
+        "LogLevel",
+        "Master",
+        "Resources",
+        "Service",
+    ),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    # Imported when they are asked for: the command line starts without most of them.
+    if name not in _HOME:
+        raise AttributeError(f"module 'skein' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

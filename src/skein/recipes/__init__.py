@@ -1,0 +1,1 @@
+"""Programs to run in a service, as `python -m skein.recipes.<name>`."""
