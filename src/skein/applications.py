@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
     from yarnhub.client.client import Client
-    from yarnhub.client.logs import LogChunk
+    from yarnhub.client.logs import LogChunk, LogFile
     from yarnhub.client.settings import Settings
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
@@ -33,6 +33,11 @@ _UPLOADING = (
 )
 _LOGS = 30.0
 """Seconds that the upload of logs is waited for. YARN forgets its state when it is restarted."""
+_OF_YARN = frozenset({"directory.info", "launch_container.sh", "prelaunch.out"})
+"""Files that YARN adds to the logs of every container: long, and the same each time. The launch
+script holds all of the environment. Source: yarn.nodemanager.log-container-debug-info.enabled."""
+_OF_LAUNCH = frozenset({"prelaunch.err"})
+"""Of interest when there is something in it."""
 _LOOK = 0.25
 """Seconds between two looks at an application."""
 _DAY_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
@@ -164,10 +169,16 @@ async def find_application(client: Client, number: ApplicationId) -> Application
     return report
 
 
+def _is_telling(file: LogFile) -> bool:
+    return file.name not in _OF_YARN and (file.length > 0 or file.name not in _OF_LAUNCH)
+
+
 async def read_logs(
     client: Client, settings: Settings, number: ApplicationId, deadline: float = _LOGS
 ) -> AsyncGenerator[LogChunk, None]:
     """The logs of an application that has ended, container by container, file by file.
+
+    What YARN itself writes about the launch of each container is left out.
 
     NodeManagers upload them in the seconds after the end: that is waited for. Close the generator
     when it is left early.
@@ -196,7 +207,9 @@ async def read_logs(
         await asyncio.sleep(_LOOK)
         report = await client.application_report(number)
     async with open_file_system("", settings.configuration, settings.user) as file_system:
-        chunks = aggregated_logs(file_system, settings.configuration, number, report.user)
+        chunks = aggregated_logs(
+            file_system, settings.configuration, number, report.user, wanted=_is_telling
+        )
         async with contextlib.aclosing(chunks):
             async for chunk in chunks:
                 yield chunk

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import threading
 import weakref
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import BlockingPortal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,20 +24,40 @@ T = TypeVar("T")
 _lock = threading.Lock()
 _portals: dict[int, BlockingPortal] = {}
 """By process id: a forked process has no thread of its parent's."""
-_keep: list[contextlib.ExitStack] = []
+
+_LAST = 5.0
+"""Seconds that connections may take to close at the process's end."""
 
 
 def _portal() -> BlockingPortal:
     with _lock:
         portal = _portals.get(os.getpid())
         if portal is None:
-            # Never left: the thread is a daemon and ends with the process. Leaving it at exit
-            # would wait for calls that wait for ever.
-            stack = contextlib.ExitStack()
-            portal = stack.enter_context(start_blocking_portal(name="skein"))
-            _keep.append(stack)
-            _portals[os.getpid()] = portal
+            portal = _portals[os.getpid()] = _start()
         return portal
+
+
+def _start() -> BlockingPortal:
+    # Not anyio's start_blocking_portal: what it returns has to be left before the interpreter
+    # ends, or hangs it, and waits for calls that wait for ever.
+    started: Future[BlockingPortal] = Future()
+
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            started.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), name="skein", daemon=True)
+    thread.start()
+    portal = started.result()
+    atexit.register(_stop, os.getpid(), portal, thread)
+    return portal
+
+
+def _stop(pid: int, portal: BlockingPortal, thread: threading.Thread) -> None:
+    if pid == os.getpid() and thread.is_alive():
+        portal.start_task_soon(portal.stop, True)  # noqa: FBT003  # its one parameter
+        thread.join(_LAST)
 
 
 class Held:
@@ -86,5 +108,6 @@ async def _hold(
 
 
 def _signal(loop: asyncio.AbstractEventLoop, closing: asyncio.Event) -> bool:
-    loop.call_soon_threadsafe(closing.set)
+    with contextlib.suppress(RuntimeError):  # the loop has ended before
+        loop.call_soon_threadsafe(closing.set)
     return True
