@@ -578,3 +578,56 @@ async def _unauthenticated(client: RpcClient) -> None:
 async def test_a_client_needs_an_address() -> None:
     with pytest.raises(LocalProtocolError, match="no address"):
         RpcClient([], PROTOCOL, ALICE)
+
+
+async def test_calls_on_their_way_to_a_standby_all_find_the_active_one() -> None:
+    """Turning does not cut off the answers that tell the others to turn too."""
+    held: list[Call] = []
+
+    def hold(call: Call) -> bytes | None:
+        held.append(call)
+        return None if len(held) < 10 else _standby(held[0])
+
+    async with (
+        serving(hold) as standby,
+        serving() as active,
+        calling(standby, active) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        tasks = [group.create_task(client.call(ONCE, Number(n))) for n in range(10)]
+        await until(lambda: active.peers and active.peers[0].calls)
+        for call in held[1:]:
+            standby.send(_standby(call))
+    assert [task.result().n for task in tasks] == list(range(10))
+    await until(lambda: standby.gone == 1)
+
+
+async def test_a_fatal_answer_to_one_call_leaves_the_others_unknown() -> None:
+    def reply(call: Call) -> bytes | None:
+        if decode(Number, call.body).n == 13:
+            return fatal(call.call_id, "java.lang.Error", "no such protocol")
+        return None
+
+    async with serving(reply) as server, calling(server) as client, asyncio.TaskGroup() as group:
+        other = group.create_task(_outcome(client, ONCE))
+        await until(lambda: server.peers and server.peers[0].calls)
+        with pytest.raises(RemoteError, match="no such protocol"):
+            await client.call(ONCE, Number(13))
+        assert await other is Outcome.UNKNOWN
+
+
+async def test_a_fatal_answer_to_none_leaves_all_unknown_and_says_why() -> None:
+    async with (
+        serving(lambda _: fatal(-2, "a.B", "cannot read the header")) as server,
+        calling(server) as client,
+    ):
+        with pytest.raises(ConnectionLostError, match="ended it: cannot read") as caught:
+            await client.call(ONCE, Number(1))
+        assert caught.value.outcome is Outcome.UNKNOWN
+
+
+async def test_a_deadline_says_what_went_wrong_before_it() -> None:
+    policy = RetryPolicy(attempts=1000, first_delay=0.001, max_delay=0.002)
+    async with calling(closed_port(), options=RpcOptions(retry=policy)) as client:
+        with pytest.raises(DeadlineExceededError, match=r"last: cannot connect to .*refused"):
+            await client.call(ONCE, Number(1), deadline=0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import uuid
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Address", "RpcClient", "RpcOptions"]
 
+_log = logging.getLogger(__name__)
+
 Q = TypeVar("Q")
 R = TypeVar("R")
 
@@ -52,6 +55,7 @@ class _Request:
     retry_count: int = 0
     sent_on: RpcConnection | None = None
     sent_at: float = 0.0
+    last_error: YarnhubError | None = None
 
 
 class RpcClient:
@@ -86,6 +90,7 @@ class RpcClient:
         self._next_id = 0
         self._active = 0
         self._connection: RpcConnection | None = None
+        self._connections: set[RpcConnection] = set()  # this one, and those that are retired
         self._opening: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -108,8 +113,8 @@ class RpcClient:
     async def aclose(self) -> None:
         """Close the connection. Calls under way end with a `ConnectionLostError`."""
         self._closed = True
-        if self._connection is not None:
-            await self._connection.aclose()
+        for connection in tuple(self._connections):
+            await connection.aclose()
 
     async def call(self, method: Method[Q, R], request: Q, *, deadline: float | None = None) -> R:
         """Call a method.
@@ -157,6 +162,7 @@ class RpcClient:
             except YarnhubError as error:
                 if not self._may_repeat(request, error):
                     raise
+                request.last_error = error
             await asyncio.sleep(self._pause(request.retry_count))
             request.retry_count += 1
 
@@ -208,7 +214,7 @@ class RpcClient:
             connection = await RpcConnection.open(machine, address, self._options)
         except YarnhubError as error:
             if isinstance(error, ConnectError):
-                self._active = (self._active + 1) % len(self._addresses)
+                self._turn()
             opening.set_exception(error)
             opening.exception()  # retrieved: there may be no other waiter
             raise
@@ -218,26 +224,35 @@ class RpcClient:
                 opening.set_result(None)  # cancelled, or done: those who wait look again
         if self._closed:
             await connection.aclose()
-            raise LocalProtocolError(f"the client of {self._protocol.name} is closed")
+            raise ConnectionLostError(f"{address}: the client was closed", Outcome.NOT_SENT)
+        _log.debug("connected to %s for %s", address, self._protocol.name)
         self._connection = connection
+        self._connections.add(connection)
+        connection.on_end = self._connections.discard
         return connection
 
     def _turn_from(self, connection: RpcConnection) -> None:
         """Ask the next address from now on, unless somebody has turned already."""
         if self._connection is connection:
             self._connection = None
-            self._active = (self._active + 1) % len(self._addresses)
-            connection.abort()
+            self._turn()
+            connection.retire()
+
+    def _turn(self) -> None:
+        last, self._active = self.address, (self._active + 1) % len(self._addresses)
+        if self.address != last:
+            _log.info("%s is not the active one or not there: turning to %s", last, self.address)
 
     def _expired(self, request: _Request, seconds: float) -> DeadlineExceededError:
         connection = request.sent_on
-        where = f"{request.name} at {self.address}"
+        what = f"{request.name} at {self.address}: no"
+        last = f"; last: {request.last_error}" if request.last_error else ""
         if connection is None:
             return DeadlineExceededError(
-                f"{where}: no connection within {seconds:g} s", Outcome.NOT_SENT
+                f"{what} connection within {seconds:g} s{last}", Outcome.NOT_SENT
             )
         if not connection.pending and connection.heard < request.sent_at:
             # Not a byte since the call: the server hangs or is gone, and the next call would hang
             # on the same connection.
             self._turn_from(connection)
-        return DeadlineExceededError(f"{where}: no answer within {seconds:g} s")
+        return DeadlineExceededError(f"{what} answer within {seconds:g} s{last}")

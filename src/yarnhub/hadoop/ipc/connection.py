@@ -31,6 +31,7 @@ from yarnhub.hadoop.wire.connection import (
     Ready,
     Step,
 )
+from yarnhub.hadoop.wire.headers import CALL_ID_CONTEXT, CALL_ID_SASL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ class RpcConnection(asyncio.Protocol):
 
     def __init__(self, machine: Connection, address: Address, options: RpcOptions) -> None:
         self.address = address
+        self.on_end: Callable[[RpcConnection], None] = lambda _: None
         self._machine = machine
         self._options = options
         self._loop = asyncio.get_running_loop()
@@ -64,6 +66,7 @@ class RpcConnection(asyncio.Protocol):
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._reason: Callable[[int, str], YarnhubError] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._flushing = self._retired = self._answered = False
         self._used = self._loop.time()
         self._pinged = self._used
         self.heard = self._used
@@ -121,7 +124,7 @@ class RpcConnection(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether a call may be sent on it."""
-        return self._reason is None and self._machine.ready
+        return self._reason is None and self._machine.ready and not self._retired
 
     @property
     def pending(self) -> int:
@@ -136,18 +139,33 @@ class RpcConnection(asyncio.Protocol):
         while self._writable is not None:
             await asyncio.shield(self._writable)
         if self._reason is not None:
-            raise ConnectionLostError(
-                f"{method} at {self.address}: the connection had just ended", Outcome.NOT_SENT
-            ) from self._reason(call_id, method)
-        future: asyncio.Future[bytes] = self._loop.create_future()
-        self._machine.call(call_id, method, body, retry_count=retry_count)
-        self._calls[call_id] = _Call(method, future)
+            raise self._unsent(method, self._reason(call_id, method))
         try:
+            self._machine.call(call_id, method, body, retry_count=retry_count)
+        except AuthenticationError as error:  # a security context that has come to its end
+            self.abort()
+            raise self._unsent(method, error) from error
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        self._calls[call_id] = _Call(method, future)
+        if len(self._calls) == 1:
             self._flush()
+        elif not self._flushing:
+            # Calls that begin in one turn of the loop leave in one write.
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+        try:
             return await future
         finally:
             self._calls.pop(call_id, None)
             self._used = self._loop.time()
+            if self._retired and not self._calls:
+                self.abort()
+
+    def retire(self) -> None:
+        """Close the connection when the calls on it have their answers."""
+        self._retired = True
+        if not self._calls:
+            self.abort()
 
     def abort(self) -> None:
         """Close the connection now; what waits on it ends with a `ConnectionLostError`."""
@@ -202,16 +220,19 @@ class RpcConnection(asyncio.Protocol):
             self._timer.cancel()
         if not self._ended.done():
             self._ended.set_result(None)
+        self.on_end(self)
 
     # -- inside
 
     def _handle(self, event: Event) -> None:
         match event:
             case Answer(call_id, body):
+                self._answered = True
                 call = self._calls.get(call_id)
                 if call is not None and not call.future.done():
                     call.future.set_result(body)
             case Failed(call_id, java_class, message):
+                self._answered = True
                 call = self._calls.get(call_id)
                 if call is not None and not call.future.done():
                     error = translate(
@@ -229,6 +250,7 @@ class RpcConnection(asyncio.Protocol):
                 assert_never(event)
 
     def _flush(self) -> None:
+        self._flushing = False
         data = self._machine.take()
         if data and self._transport is not None:
             self._transport.write(data)
@@ -248,6 +270,12 @@ class RpcConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def _unsent(self, method: str, reason: YarnhubError) -> YarnhubError:
+        if isinstance(reason, ConnectionLostError | AuthenticationError):
+            text = f"{method} at {self.address}: the connection had just ended: {reason}"
+            reason = ConnectionLostError(text, Outcome.NOT_SENT)
+        return reason
+
     def _lost(self, why: str) -> Callable[[int, str], YarnhubError]:
         def make(_: int, method: str) -> YarnhubError:
             outcome = Outcome.UNKNOWN if method else Outcome.NOT_SENT
@@ -257,10 +285,13 @@ class RpcConnection(asyncio.Protocol):
         return make
 
     def _refused(self, fatal: Fatal) -> Callable[[int, str], YarnhubError]:
+        # Where the connection itself was refused, none of its calls was carried out.
+        all_refused = fatal.call_id in (CALL_ID_CONTEXT, CALL_ID_SASL) and not self._answered
+
         def make(call_id: int, method: str) -> YarnhubError:
             address = str(self.address)
             error = translate(fatal.java_class, fatal.message, method=method, address=address)
-            if fatal.call_id in (call_id, -1) or fatal.call_id < 0:
+            if all_refused or fatal.call_id == call_id or not method:
                 return error
             lost = self._lost(f"the server ended it: {error}")(call_id, method)
             lost.__cause__ = error

@@ -192,8 +192,15 @@ class Context:
         )
 
     def wrap(self, data: bytes, *, encrypt: bool) -> bytes:
-        """Sign, and encrypt where asked to."""
-        wrapped: bytes = self._context.wrap(data, encrypt).message
+        """Sign, and encrypt where asked to.
+
+        Raises:
+            AuthenticationError: The context has come to its end.
+        """
+        try:
+            wrapped: bytes = self._context.wrap(data, encrypt).message
+        except _gssapi().exceptions.GSSError as error:
+            raise AuthenticationError(f"a call cannot be wrapped: {_explain(error)}") from error
         return wrapped
 
     def unwrap(self, data: bytes) -> tuple[bytes, bool]:

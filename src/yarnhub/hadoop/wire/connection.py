@@ -88,10 +88,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """The server ends the connection by a Java exception.
-
-    A negative call id means the connection itself, so none of its calls was carried out.
-    """
+    """The server ends the connection by a Java exception; a negative call id means no call."""
 
     call_id: int
     java_class: str
