@@ -28,6 +28,9 @@ import sys
 from pathlib import Path
 
 INVALID_ARGUMENTS = 1
+INVALID_USER = 2
+FIRST_USER = 1000
+"""`min.user.id` of Hadoop's own program: below are the accounts of the system."""
 INVALID_CONTAINER_PID = 9
 """What the NodeManager understands as: there is no such process any more."""
 BY_SIGNAL = 128
@@ -42,6 +45,9 @@ def main(arguments: list[str]) -> int:
         print("container-executor: too few arguments", file=sys.stderr)  # noqa: T201
         return INVALID_ARGUMENTS
     account = pwd.getpwnam(arguments[0])
+    if account.pw_uid < FIRST_USER:
+        print(f"container-executor: refusing to act as {account.pw_name}", file=sys.stderr)  # noqa: T201
+        return INVALID_USER
     user, command, rest = arguments[1], arguments[2], arguments[3:]
     match command:
         case "0":
@@ -191,10 +197,11 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def become(account: pwd.struct_passwd) -> None:
-    """Give up root for good."""
-    os.initgroups(account.pw_name, account.pw_gid)
-    os.setgid(account.pw_gid)
-    os.setuid(account.pw_uid)
+    """Give up root for good; nothing is given up by who is that user already."""
+    if os.getuid() != account.pw_uid:
+        os.initgroups(account.pw_name, account.pw_gid)
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
     os.umask(0o027)
 
 

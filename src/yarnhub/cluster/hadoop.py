@@ -127,12 +127,7 @@ class HadoopCluster:
         if self.options.kerberos:
             check_host(self.host)
         java = find_java(self.host, chosen=self.options.java_home, kerberos=self.options.kerberos)
-        jars = await provide_jars(
-            self.options.hadoop,
-            self.host.cache,
-            repository=self.options.maven_repository,
-            report=self._report,
-        )
+        jars = await self.provide()
         layout = self._layout = self._make_layout()
         async with file_lock(layout.lock, deadline=LOCK_DEADLINE):
             earlier = read_record(layout)
@@ -180,6 +175,21 @@ class HadoopCluster:
                 await services.start_all(managers)
             finally:
                 self._save(services)
+
+    async def provide(self) -> Path:
+        """Download what the cluster needs, and start nothing; returns the folder of jars.
+
+        Cancelling leaves complete jars behind, which the next call uses.
+
+        Raises:
+            DownloadError: A jar could not be fetched.
+        """
+        return await provide_jars(
+            self.options.hadoop,
+            self.host.cache,
+            repository=self.options.maven_repository,
+            report=self._report,
+        )
 
     async def stop(self, *, delete: bool | None = None) -> None:
         """End all daemons and containers. Does nothing when the cluster does not run.
@@ -357,6 +367,8 @@ class HadoopCluster:
             return self._layout
         if self.options.state is None:
             root = Path(tempfile.mkdtemp(prefix="yarnhub-cluster-"))
+            if self.options.kerberos:
+                root.chmod(0o755)  # containers of other OS users must be able to enter it
         else:
             root = self.options.state
             root.mkdir(parents=True, exist_ok=True)

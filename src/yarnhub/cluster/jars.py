@@ -85,7 +85,7 @@ async def provide_jars(
     folder = cache / f"hadoop-{version}"
     await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
     async with file_lock(cache / f"hadoop-{version}.lock", deadline=1800):
-        if await asyncio.to_thread(_is_complete, folder):
+        if await asyncio.to_thread(is_complete, folder):
             return folder
         jars = read_known_jars(version)
         if jars is None:
@@ -93,7 +93,7 @@ async def provide_jars(
             jars = await asyncio.to_thread(_resolve_jars, version, repository)
         partial = cache / f"hadoop-{version}.partial"
         await asyncio.to_thread(_prepare, partial, folder)
-        sums = await _download(jars, partial, repository or _central(), report)
+        sums = await download_jars(jars, partial, repository or _central(), report)
         await asyncio.to_thread(_finish, partial, folder, sums)
     return folder
 
@@ -118,7 +118,8 @@ def read_sums(text: str) -> dict[str, str]:
     return {name: digest for digest, name in pairs}
 
 
-def _is_complete(folder: Path) -> bool:
+def is_complete(folder: Path) -> bool:
+    """Whether the folder holds all files of its manifest with the right sums."""
     try:
         sums = read_sums((folder / MANIFEST).read_text(encoding="utf-8"))
         return bool(sums) and all(_sha256(folder / name) == sums[name] for name in sums)
@@ -155,10 +156,19 @@ def _finish(partial: Path, folder: Path, sums: dict[str, str]) -> None:
     partial.rename(folder)
 
 
-async def _download(
+async def download_jars(
     jars: Sequence[Jar], folder: Path, repository: str, report: Report
 ) -> dict[str, str]:
-    """Fetch all jars into `folder`; returns their SHA-256 sums by file name."""
+    """Fetch all jars into a folder; one that is there already with the right sum is kept.
+
+    Cancelling leaves whole jars behind, and perhaps some files named `*.part`.
+
+    Returns:
+        Their SHA-256 sums by file name.
+
+    Raises:
+        DownloadError: One could not be fetched, or is not what it should be.
+    """
     import httpx
 
     sums: dict[str, str] = {}

@@ -1,0 +1,57 @@
+"""Fixtures with a running cluster, for `pytest_plugins = ["yarnhub.cluster.pytest_plugin"]`.
+
+`YARNHUB_TEST_CLUSTER_STATE` names state folders of clusters that run already, separated by
+colons. The fixtures then use those and leave them running: the way to write tests without
+waiting for a cluster each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from yarnhub.cluster.hadoop import HadoopCluster
+from yarnhub.cluster.options import ClusterOptions
+from yarnhub.cluster.places import is_running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUNNING = "YARNHUB_TEST_CLUSTER_STATE"
+
+
+@pytest.fixture(scope="session")
+def hadoop_cluster() -> Iterator[HadoopCluster]:
+    """A cluster without Kerberos, with one node."""
+    with _running_cluster(kerberos=False) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kerberos_cluster() -> Iterator[HadoopCluster]:
+    """A cluster with Kerberos, with one node; needs root."""
+    with _running_cluster(kerberos=True) as cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def _running_cluster(*, kerberos: bool) -> Iterator[HadoopCluster]:
+    # pytest has no other place for what a developer chooses for one run.
+    states = os.environ.get(RUNNING, "").split(":")  # noqa: TID251
+    for state in map(Path, filter(None, states)):
+        if is_running(state):
+            cluster = HadoopCluster.attach(state)
+            if cluster.options.kerberos == kerberos:
+                yield cluster
+                return
+    cluster = HadoopCluster(ClusterOptions(kerberos=kerberos))
+    asyncio.run(cluster.start())
+    try:
+        yield cluster
+    finally:
+        asyncio.run(cluster.stop())

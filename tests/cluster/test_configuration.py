@@ -1,0 +1,121 @@
+"""The site files follow from the options alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from yarnhub.cluster.configuration import Plan, site_files, site_xml
+from yarnhub.cluster.daemon import node_managers
+from yarnhub.cluster.layout import Layout
+from yarnhub.cluster.options import SITE_FILES, ClusterOptions, RpcProtection
+from yarnhub.cluster.ports import port_names
+
+
+def plan(**changes: object) -> Plan:
+    options = ClusterOptions(**changes)  # type: ignore[arg-type]  # each test names its own
+    names = port_names(node_managers(options.nodes))
+    ports = {name: 20000 + number for number, name in enumerate(names)}
+    return Plan(options, Layout(Path("/state")), Path("/jars"), "carol", ports)
+
+
+def all_properties(**changes: object) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for properties in site_files(plan(**changes)).values():
+        merged |= properties
+    return merged
+
+
+def test_every_site_file_is_written() -> None:
+    assert tuple(site_files(plan())) == SITE_FILES
+
+
+@pytest.mark.parametrize("kerberos", [False, True])
+def test_every_address_is_on_loopback(kerberos: bool) -> None:
+    for number in (1, 2):
+        files = site_files(plan(nodes=2, kerberos=kerberos), f"nodemanager-{number}")
+        addresses = [
+            value
+            for properties in files.values()
+            for name, value in properties.items()
+            if name.endswith("address")
+        ]
+        assert len(addresses) == 13
+        assert all(address.startswith("localhost:2") for address in addresses)
+
+
+def test_nodes_have_their_own_ports_and_folders() -> None:
+    one, two = (site_files(plan(nodes=2), f"nodemanager-{n}")["yarn-site.xml"] for n in (1, 2))
+    differing = {name for name in one if one[name] != two[name]}
+    assert differing == {
+        "yarn.nodemanager.address",
+        "yarn.nodemanager.localizer.address",
+        "yarn.nodemanager.webapp.address",
+        "yarn.nodemanager.local-dirs",
+        "yarn.nodemanager.log-dirs",
+        "yarn.nodemanager.recovery.dir",
+    }
+
+
+def test_queues_of_each_parent_add_up_to_all_of_it() -> None:
+    queues = site_files(plan())["capacity-scheduler.xml"]
+    prefix = "yarn.scheduler.capacity"
+    for parent in ("root", "root.fruit"):
+        children = queues[f"{prefix}.{parent}.queues"].split(",")
+        assert sum(int(queues[f"{prefix}.{parent}.{child}.capacity"]) for child in children) == 100
+    assert queues[f"{prefix}.root.queues"] == "default,fruit"
+    assert queues[f"{prefix}.root.fruit.queues"] == "apples,bananas,oranges"
+
+
+def test_the_calling_user_may_act_for_others_without_kerberos() -> None:
+    properties = all_properties()
+    assert "alice" in properties["hadoop.proxyuser.carol.users"].split(",")
+    assert properties["hadoop.proxyuser.carol.hosts"] == "127.0.0.1,localhost"
+    assert "hadoop.security.authentication" not in properties
+
+
+def test_kerberos_turns_all_of_security_on() -> None:
+    properties = all_properties(kerberos=True)
+    wanted = {
+        "hadoop.security.authentication": "kerberos",
+        "hadoop.security.authorization": "true",
+        "hadoop.rpc.protection": "privacy",
+        "dfs.data.transfer.protection": "privacy",
+        "dfs.block.access.token.enable": "true",
+        "yarn.acl.enable": "true",
+        "yarn.admin.acl": "yarn",
+        "yarn.resourcemanager.principal": "rm/localhost@YARNHUB.TEST",
+        "yarn.nodemanager.linux-container-executor.path": "/state/container-executor",
+    }
+    assert {name: properties[name] for name in wanted} == wanted
+
+
+def test_proxies_may_act_for_named_users_only() -> None:
+    properties = all_properties(kerberos=True)
+    for service in ("jupyterhub", "dask"):
+        assert properties[f"hadoop.proxyuser.{service}.users"] == "alice,bob"
+        assert properties[f"hadoop.proxyuser.{service}.hosts"] == "127.0.0.1,localhost"
+    assert not [name for name in properties if name.startswith("hadoop.proxyuser.carol.")]
+
+
+@pytest.mark.parametrize("protection", RpcProtection)
+def test_the_protection_can_be_chosen(protection: RpcProtection) -> None:
+    properties = all_properties(kerberos=True, rpc_protection=protection)
+    assert properties["hadoop.rpc.protection"] == protection.value
+
+
+@pytest.mark.parametrize("kerberos", [False, True])
+def test_chosen_properties_win(kerberos: bool) -> None:
+    chosen = {"yarn-site.xml": {"yarn.acl.enable": "maybe", "my.own": "<&>"}}
+    properties = site_files(plan(kerberos=kerberos, site=chosen))["yarn-site.xml"]
+    assert properties["yarn.acl.enable"] == "maybe"
+    assert properties["my.own"] == "<&>"
+
+
+def test_the_text_is_what_hadoop_reads() -> None:
+    root = ET.fromstring(site_xml({"b": "<&>", "a": "one\ntwo"}))
+    assert root.tag == "configuration"
+    read = [(p.findtext("name"), p.findtext("value")) for p in root.findall("property")]
+    assert read == [("a", "one\ntwo"), ("b", "<&>")]

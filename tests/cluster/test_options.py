@@ -1,0 +1,47 @@
+"""Options are checked when they are made, and name what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.cluster.options import ClusterOptions, site_file_of, site_of
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "../up"}, "can't name a cluster"),
+        ({"name": ""}, "can't name a cluster"),
+        ({"hadoop": "3.4"}, "not a Hadoop version"),
+        ({"nodes": 0}, "at least one node"),
+        ({"node_memory": 0}, "at least 1 MiB"),
+        ({"node_vcores": 0}, "one vcore"),
+        ({"site": {"yarn.xml": {}}}, "yarn.xml: not one of core-site.xml"),
+    ],
+)
+def test_a_wrong_option_is_refused(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        ClusterOptions(**changes)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("dfs.replication", "hdfs-site.xml"),
+        ("yarn.scheduler.capacity.root.queues", "capacity-scheduler.xml"),
+        ("yarn.scheduler.minimum-allocation-mb", "yarn-site.xml"),
+        ("mapreduce.framework.name", "mapred-site.xml"),
+        ("hadoop.rpc.protection", "core-site.xml"),
+        ("fs.defaultFS", "core-site.xml"),
+    ],
+)
+def test_a_property_belongs_to_the_file_that_hadoop_reads_it_from(name: str, file: str) -> None:
+    assert site_file_of(name) == file
+
+
+def test_properties_are_grouped_by_file() -> None:
+    assert site_of({"dfs.replication": "1", "yarn.acl.enable": "true", "dfs.x": "2"}) == {
+        "hdfs-site.xml": {"dfs.replication": "1", "dfs.x": "2"},
+        "yarn-site.xml": {"yarn.acl.enable": "true"},
+    }

@@ -1,0 +1,23 @@
+"""Chosen ports are free, and stay the same where they can."""
+
+from __future__ import annotations
+
+import socket
+
+from yarnhub.cluster.ports import FIRST, LAST, choose_ports, port_names
+
+
+def test_ports_differ_and_are_not_those_of_outgoing_connections() -> None:
+    names = port_names(["nodemanager-1", "nodemanager-2"])
+    ports = choose_ports(names, {})
+    assert list(ports) == names
+    assert len(set(ports.values())) == len(names) == 17
+    assert all(FIRST <= port < LAST for port in ports.values())
+
+
+def test_earlier_ports_are_kept_unless_somebody_has_them() -> None:
+    earlier = choose_ports(["one", "two"], {})
+    with socket.create_server(("127.0.0.1", earlier["two"])):
+        again = choose_ports(["one", "two"], earlier)
+    assert again["one"] == earlier["one"]
+    assert again["two"] != earlier["two"]
