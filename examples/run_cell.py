@@ -45,7 +45,10 @@ async def run(socket, code: str) -> int:
     content |= {"user_expressions": {}, "allow_stdin": False}
     parts = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
     await socket.write_message(json.dumps(parts | {"channel": "shell"}))
-    while True:
+    code = None
+    idle = False
+    # The reply and what the cell prints come on two channels, in any order.
+    while code is None or not idle:
         text = await socket.read_message()
         if text is None:
             print("Error: the kernel's connection ended", file=sys.stderr)
@@ -58,8 +61,11 @@ async def run(socket, code: str) -> int:
             print(content["text"], end="")
         elif kind == "error":
             print("\n".join(content["traceback"]), file=sys.stderr)
+        elif kind == "status":
+            idle = content["execution_state"] == "idle"
         elif kind == "execute_reply":
-            return 0 if content["status"] == "ok" else 1
+            code = 0 if content["status"] == "ok" else 1
+    return code
 
 
 if __name__ == "__main__":

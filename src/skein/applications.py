@@ -193,8 +193,8 @@ async def read_logs(
         SkeinError: It runs still, or was not submitted by skein.
         LogsNotReadyError: There is nothing.
     """
+    from yarnhub.client.files import user_file_system
     from yarnhub.client.logs import aggregated_logs
-    from yarnhub.filesystem.open import open_file_system
 
     report = await find_application(client, number)
     state = report.yarn_application_state
@@ -206,7 +206,7 @@ async def read_logs(
     while report.log_aggregation_status in _UPLOADING and time.monotonic() < until:
         await asyncio.sleep(_LOOK)
         report = await client.application_report(number)
-    async with open_file_system("", settings.configuration, settings.user) as file_system:
+    async with await user_file_system(settings) as file_system:
         chunks = aggregated_logs(
             file_system, settings.configuration, number, report.user, wanted=_is_telling
         )

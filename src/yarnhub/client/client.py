@@ -26,7 +26,6 @@ from yarnhub.client.submission import (
     submission_context,
 )
 from yarnhub.client.tokens import delegation_tokens
-from yarnhub.hadoop.security.users import KerberosUser, TokenUser
 from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
@@ -92,14 +91,9 @@ class Client:
         return Client(self._settings.acting_for(name))
 
     async def _file_system(self) -> FileSystem:
-        from yarnhub.filesystem.open import open_file_system
+        from yarnhub.client.files import user_file_system
 
-        configuration, user = self._settings.configuration, self._settings.user
-        if isinstance(user, KerberosUser) and user.name is not None:
-            # With a ticket alone nobody acts for another user there; with the other's token, yes.
-            (token,) = (await delegation_tokens(self._settings)).values()
-            user = TokenUser(token)
-        return open_file_system("", configuration, user)
+        return await user_file_system(self._settings)
 
     # --- submission
 
