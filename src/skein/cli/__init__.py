@@ -28,9 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        handler, parsed = _parse(arguments)
-        handler(parsed)
-        sys.stdout.flush()
+        try:
+            handler, parsed = _parse(arguments)
+            handler(parsed)
+        finally:
+            sys.stdout.flush()
     except (YarnhubError, SkeinError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
