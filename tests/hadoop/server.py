@@ -302,6 +302,58 @@ class Peer:
         return sasl(SaslState.SUCCESS, proof)
 
 
+class FakeContext:
+    """A context of three tokens; it marks what it wrapped."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.steps = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.steps == 2
+
+    def step(self, token: bytes | None) -> bytes:
+        self.steps += 1
+        assert token == (None if self.steps == 1 else b"server-token")
+        return b"client-token" if self.steps == 1 else b""
+
+    def wrap(self, data: bytes, *, encrypt: bool) -> bytes:
+        return (b"E" if encrypt else b"S") + data
+
+    def unwrap(self, data: bytes) -> tuple[bytes, bool]:
+        return data[1:], data[:1] == b"E"
+
+
+@dataclass
+class KerberosPeer(Peer):
+    """A peer that `FakeContext` can log in to."""
+
+    offers: tuple[SaslAuth, ...] = (KERBEROS_OFFER,)
+    tokens: list[bytes] = field(default_factory=list)
+
+    def protect(self, data: bytes) -> bytes:
+        return sasl(SaslState.WRAP, b"E" + data) if self.context and data else data
+
+    def _sasl(self, message: SaslMessage) -> bytes:
+        if message.state is SaslState.NEGOTIATE:
+            return sasl(SaslState.NEGOTIATE, auths=self.offers)
+        assert message.token is not None
+        if message.state is SaslState.WRAP:
+            assert message.token[:1] == b"E"
+            self._inner += message.token[1:]
+            return b"".join(map(self._frame, self._frames(self._inner)))
+        self.tokens.append(message.token)
+        if len(self.tokens) == 1:
+            assert message.state is SaslState.INITIATE
+            return sasl(SaslState.CHALLENGE, b"server-token")
+        assert message.state is SaslState.RESPONSE
+        if len(self.tokens) == 2:
+            return sasl(SaslState.CHALLENGE, b"S" + bytes((7, 1, 0, 0)))
+        assert self.tokens == [b"client-token", b"", b"S" + bytes((4, 255, 255, 255))]
+        return sasl(SaslState.SUCCESS)
+
+
 @dataclass
 class Server:
     """A listening server; `peers` are the connections that it had, in their order."""

@@ -17,6 +17,8 @@ from hadoop.server import (
     KERBEROS_OFFER,
     TOKEN,
     Call,
+    FakeContext,
+    KerberosPeer,
     Peer,
     Server,
     answer,
@@ -403,6 +405,87 @@ async def test_kerberos_falls_back_only_where_it_may() -> None:
             else:
                 with pytest.raises(AuthenticationError, match="does not require Kerberos"):
                     await client.call(ECHO, Number(1))
+
+
+class Ticket:
+    principal = "alice@REALM"
+
+    def __init__(self, make: Callable[[str], FakeContext] = FakeContext) -> None:
+        self.open = make
+
+
+KERBEROS = RpcOptions(server_principal="rm/localhost@REALM", retry=QUICK)
+
+
+async def test_kerberos_from_the_first_token_to_the_last_answer() -> None:
+    user = KerberosUser(Ticket(), "bob")
+    async with (
+        serving(make=KerberosPeer) as server,
+        calling(server, user=user, options=KERBEROS) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        tasks = [group.create_task(client.call(ONCE, Number(n))) for n in range(20)]
+    assert [task.result().n for task in tasks] == list(range(20))
+    (peer,) = server.peers
+    assert peer.context is not None
+    assert peer.context.user_info == UserInformation(effective_user="bob")
+
+
+@pytest.mark.parametrize("steps", range(0, 60, 3))
+async def test_cancelled_at_any_await_of_the_handshake_the_client_goes_on(steps: int) -> None:
+    async with (
+        serving(make=KerberosPeer) as server,
+        calling(server, user=KerberosUser(Ticket()), options=KERBEROS) as client,
+    ):
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(client.call(ONCE, Number(1)))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        assert (await client.call(ONCE, Number(3))).n == 3
+    await until(lambda: server.gone == len(server.peers))
+
+
+async def test_a_context_that_came_to_its_end_is_replaced() -> None:
+    class Ending(FakeContext):
+        made = 0
+
+        def __init__(self, server: str) -> None:
+            super().__init__(server)
+            Ending.made += 1
+            self.left = 3 if Ending.made == 1 else 100  # answer, connection context, one call
+
+        def wrap(self, data: bytes, *, encrypt: bool) -> bytes:
+            self.left -= 1
+            if self.left < 0:
+                raise AuthenticationError("the context has expired")
+            return super().wrap(data, encrypt=encrypt)
+
+    async with (
+        serving(make=KerberosPeer) as server,
+        calling(server, user=KerberosUser(Ticket(Ending)), options=KERBEROS) as client,
+    ):
+        for n in range(3):
+            assert (await client.call(ONCE, Number(n))).n == n
+    assert len(server.peers) == 2
+
+
+async def test_nothing_is_sent_while_the_server_does_not_read() -> None:
+    async with serving() as server, calling(server) as client, asyncio.TaskGroup() as group:
+        await client.call(ECHO, Number(0))
+        connection = client._connection
+        assert connection is not None
+        connection.pause_writing()
+        with pytest.raises(DeadlineExceededError):
+            await client.call(ECHO, Number(1), deadline=0.02)
+        connection.pause_writing()
+        waiting = group.create_task(client.call(ECHO, Number(2)))
+        await asyncio.sleep(0)
+        assert [decode(Number, call.body).n for call in server.peers[0].calls] == [0]
+        connection.resume_writing()
+        assert (await waiting).n == 2
 
 
 async def test_an_answer_that_is_no_message() -> None:

@@ -170,8 +170,6 @@ class RpcConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Close the connection now; what waits on it ends with a `ConnectionLostError`."""
         self._end(self._lost("it was closed here"))
-        if self._transport is not None:
-            self._transport.abort()
 
     async def aclose(self) -> None:
         """Close the connection and wait until its socket is gone."""
@@ -268,7 +266,7 @@ class RpcConnection(asyncio.Protocol):
             if not call.future.done():
                 call.future.set_exception(reason(call_id, call.method))
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()  # nothing that is still unsent is of use
 
     def _unsent(self, method: str, reason: YarnhubError) -> YarnhubError:
         if isinstance(reason, ConnectionLostError | AuthenticationError):
