@@ -59,7 +59,7 @@ async def until_running(cluster: HadoopCluster, application: str) -> None:
 def container_processes(cluster: HadoopCluster, application: str) -> set[int]:
     """The programs that the application's containers run, without the shells around them."""
     # container_TIME_NUMBER_..., with the ResourceManager's epoch before it after a restart.
-    mark = re.compile(rf"\0CONTAINER_ID=container_\w*{application.removeprefix('application')}_")
+    mark = re.compile(rf"\0CONTAINER_ID=container\w*{application.removeprefix('application')}_")
     found = set()
     for process in marked_processes(cluster.state):
         folder = Path(f"/proc/{process.pid}")

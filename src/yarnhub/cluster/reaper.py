@@ -35,12 +35,17 @@ class Reaper:
         command = [sys.executable, "-c", program, str(state), *(["--delete"] if delete else [])]
         # The child must find this package wherever the parent found it.
         source = Path(yarnhub.__file__).parent.parent
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            env={**environment, "PYTHONPATH": str(source)},
-            start_new_session=True,
-        )
+        logs = Layout(state).logs
+        logs.mkdir(parents=True, exist_ok=True)
+        with (logs / "reaper.log").open("ab") as log:  # not the parent's: a reader would wait
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**environment, "PYTHONPATH": str(source)},
+                start_new_session=True,
+            )
 
     async def release(self) -> None:
         """Say that the cluster was ended, and wait until the reaper is gone."""
