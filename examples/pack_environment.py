@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
         python = Path(sys.executable).resolve()
         run(uv, "venv", "-q", "--clear", "--relocatable", "--python", python, environment)
         into = ("--python", environment / "bin" / "python")
-        run(uv, "pip", "install", "-q", "--compile-bytecode", *into, *PACKAGES, wheel)
+        run(uv, "pip", "install", "-q", *into, *PACKAGES, wheel)
     left_out = [f"--exclude={pattern}" for pattern in LEFT_OUT]
     run("tar", "-czf", archive, *left_out, "--directory", environment, ".")
     mark.write_text(made_from)
