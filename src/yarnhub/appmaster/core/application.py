@@ -171,6 +171,7 @@ class Application:
         service = self.services[instance.service]
         if counted:
             service.failures += 1
+            service.last_failure = instance
             if not service.may_restart():
                 return
             service.restarts += 1
@@ -273,14 +274,15 @@ class Application:
 
     def _end_if_over(self) -> None:
         for service in self.services.values():
-            if service.failed:
-                last = max(
-                    service.find(ContainerState.FAILED), key=lambda each: each.finish_time or 0
-                )
+            last = service.last_failure
+            if service.failed and last is not None:
                 self.end(
                     FinalStatus.FAILED,
                     f"Failure in service {service.name}: {last.id} ended. {last.exit_message}",
                 )
-        alive = any(service.active for service in self.services.values())
-        if not alive and not self.spec.master.script and self._started:
+        services = self.services.values()
+        # Services that begin with no instance wait to be scaled up.
+        begun = self._started and any(service.instances for service in services)
+        alive = any(service.active for service in services)
+        if begun and not alive and not self.spec.master.script:
             self.end(FinalStatus.SUCCEEDED, "All services have completed successfully.")

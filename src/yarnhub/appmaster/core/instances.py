@@ -62,9 +62,10 @@ class ServiceInstances:
         self.waits_for = set(service.depends)
         """Services that have not started yet."""
         self.initial = service.instances
-        """How many have to run once for the service to count as started."""
+        """How many the application begins with; the service has started when they have."""
         self.failures = 0
         self.restarts = 0
+        self.last_failure: Instance | None = None
 
     def add(self, env: Mapping[str, str]) -> Instance:
         """Want one more instance."""
@@ -94,9 +95,15 @@ class ServiceInstances:
 
     @property
     def started(self) -> bool:
-        """Whether those that depend on this service may start."""
-        begun = sum(instance.start_time is not None for instance in self.instances)
-        return begun >= max(1, self.initial)
+        """Whether those that depend on this service may start.
+
+        One that was killed before it ran is not waited for: its dependents would wait for ever.
+        """
+        begun = any(instance.start_time is not None for instance in self.instances)
+        return begun and all(
+            instance.start_time is not None or instance.state.ended
+            for instance in self.instances[: self.initial]
+        )
 
     def may_restart(self) -> bool:
         """Whether one more failed instance is replaced."""
