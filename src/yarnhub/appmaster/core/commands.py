@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.appmaster.core.instances import reports
+from yarnhub.base.errors import SpecError
 from yarnhub.control.messages import (
     AddContainer,
     Container,
@@ -31,6 +32,7 @@ from yarnhub.control.messages import (
     Shutdown,
     Specification,
 )
+from yarnhub.spec import Service
 
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.application import Application
@@ -89,12 +91,20 @@ def _answer_containers(
         case Scale():
             return _scale(application, request)
         case AddContainer():
-            return _service(application, request.service).add(request.env).report()
+            return _add(application, request).report()
         case KillContainer():
             instance = find_instance(application, request.id)
             if not instance.state.ended:
                 application.kill(instance)
             return Nothing()
+
+
+def _add(application: Application, request: AddContainer) -> Instance:
+    try:
+        Service.checks["env"](request.env)
+    except SpecError as error:
+        raise RefusedError("invalid", f"env.{error}") from error
+    return _service(application, request.service).add(request.env)
 
 
 def _scale(application: Application, request: Scale) -> Containers:
@@ -128,10 +138,11 @@ def find_instance(application: Application, container_id: str) -> Instance:
     name, _, number = container_id.rpartition("_")
     if not name or not number.isdecimal():
         raise RefusedError("invalid", f"'{container_id}' is not a container's id, like 'worker_0'")
-    service = _service(application, name)
-    if int(number) >= len(service.instances):
-        raise RefusedError("invalid", f"Service '{name}' has no container instance {int(number)}")
-    return service.instances[int(number)]
+    # The id itself is looked up: int() also reads 01 and ٣, under which no key is ever owned.
+    for instance in _service(application, name).instances:
+        if instance.id == container_id:
+            return instance
+    raise RefusedError("invalid", f"Service '{name}' has no container instance {number}")
 
 
 def _answer_keys(
