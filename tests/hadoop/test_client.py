@@ -346,7 +346,7 @@ async def test_a_refused_token_is_an_authentication_error() -> None:
 
 async def test_a_server_that_wants_kerberos_says_so() -> None:
     text = "SIMPLE authentication is not enabled.  Available:[TOKEN, KERBEROS]"
-    refusal = fatal(-33, ACCESS_CONTROL, text)
+    refusal = fatal(-1, ACCESS_CONTROL, text)
     async with serving(make=lambda: Peer(refusal=refusal)) as server, calling(server) as client:
         with pytest.raises(AuthenticationError, match="kinit"):
             await client.call(ECHO, Number(1))

@@ -31,7 +31,7 @@ from yarnhub.hadoop.wire.connection import (
     Ready,
     Step,
 )
-from yarnhub.hadoop.wire.headers import CALL_ID_CONTEXT, CALL_ID_SASL
+from yarnhub.hadoop.wire.headers import CALL_ID_CONTEXT, CALL_ID_REFUSED, CALL_ID_SASL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -284,7 +284,8 @@ class RpcConnection(asyncio.Protocol):
 
     def _refused(self, fatal: Fatal) -> Callable[[int, str], YarnhubError]:
         # Where the connection itself was refused, none of its calls was carried out.
-        all_refused = fatal.call_id in (CALL_ID_CONTEXT, CALL_ID_SASL) and not self._answered
+        refusals = (CALL_ID_REFUSED, CALL_ID_CONTEXT, CALL_ID_SASL)
+        all_refused = fatal.call_id in refusals and not self._answered
 
         def make(call_id: int, method: str) -> YarnhubError:
             address = str(self.address)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from yarnhub.hadoop.codec import BYTES, SINT32, STRING, UINT32, proto, repeated
 
+CALL_ID_REFUSED = -1
 CALL_ID_CONTEXT = -3
 CALL_ID_PING = -4
 CALL_ID_SASL = -33
