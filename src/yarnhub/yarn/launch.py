@@ -1,14 +1,16 @@
 """Building what a NodeManager launches: escaping, scripts, local resources.
 
 The NodeManager writes `export NAME="value"` and `exec /bin/bash -c "command"` into a script of its
-own and escapes nothing, so what is meant literally is escaped here.
+own and escapes nothing, so what is meant literally is escaped here. Before that it replaces marks
+of its own: `{{`, `}}`, `<LOG_DIR>` and `<CPS>`.
 
 Source: org.apache.hadoop.yarn.server.nodemanager.containermanager.launcher.ContainerLaunch
-(UnixShellScriptBuilder.env and .command).
+(UnixShellScriptBuilder.env and .command, expandEnvironment).
 """
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote, urlsplit
 
 from yarnhub.yarn.records.launch import URL
@@ -18,11 +20,13 @@ MAX_SCRIPT = 96 * 1024
 (MAX_ARG_STRLEN in execve(2)), with its name and the shell's share of it."""
 
 _SPECIAL = str.maketrans({"\\": "\\\\", '"': '\\"', "$": "\\$", "`": "\\`"})
+_MARKS = re.compile(r"\{(?=\{)|\}(?=\})|<(?=LOG_DIR>|CPS>)")
 
 
 def escape(text: str) -> str:
-    """Make text literal between double quotes in bash."""
-    return text.translate(_SPECIAL)
+    """Make text literal between double quotes in the NodeManager's script."""
+    # The quotes end and begin again within a mark, which the NodeManager then does not find.
+    return _MARKS.sub(r'\g<0>""', text.translate(_SPECIAL))
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
@@ -31,8 +35,11 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
 
 
 def command(line: str, log: str) -> str:
-    """A command for the launch script; stdout and stderr go to the container's file `log`."""
-    return f"{escape(line)} 1><LOG_DIR>/{log} 2>&1"
+    """A command for the launch script; stdout and stderr go to the container's file `log`.
+
+    It may have several lines: all of them write there.
+    """
+    return f"exec 1><LOG_DIR>/{log} 2>&1\n{escape(line)}"
 
 
 def url(text: str) -> URL:
