@@ -21,6 +21,7 @@ NOT_ITS_FAULT = frozenset(
 _MEMORY = "ask for more memory in the specification"
 
 _BY_YARN = {
+    Exit.INVALID: "it was never started, as when a file of it cannot be localized",
     Exit.ABORTED: "YARN took the container back: its node was lost or it was released",
     Exit.DISKS_FAILED: "the node's disks failed or are full",
     Exit.PREEMPTED: "YARN took the container back for another queue (preempted)",
