@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from appmaster.core.scenario import RESOURCES
+from yarn.launcher import launch
+from yarnhub.appmaster.core.contexts import RUN_SCRIPT, ContextBuilder, local_resources
+from yarnhub.control.bootstrap import CERTIFICATE, KEY, PROGRAM, Application
+from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.spec import File, FileType, FileVisibility, Service
+from yarnhub.yarn.launch import escape
+from yarnhub.yarn.records.launch import (
+    URL,
+    ContainerLaunchContext,
+    LocalResource,
+    LocalResourceType,
+    LocalResourceVisibility,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AMRM = Token(b"am", b"secret", "YARN_AM_RM_TOKEN", "")
+HDFS = Token(b"hdfs", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
+CREDENTIALS = Credentials(
+    {"": AMRM, "10.0.0.1:8020": HDFS},
+    {PROGRAM: b"zip", CERTIFICATE: b"certificate", KEY: b"key", "other": b"x"},
+)
+APPLICATION = Application(
+    specification="{}",
+    application_id="application_1_0001",
+    user="alice",
+    schedulers=("rm:8030",),
+    racks={},
+    language="de_DE.UTF-8",
+    simple_authentication=True,
+)
+
+
+def builder(application: Application = APPLICATION) -> ContextBuilder:
+    return ContextBuilder(application, "node-1:4711", CREDENTIALS)
+
+
+def context(service: Service, env: Mapping[str, str] | None = None) -> ContainerLaunchContext:
+    return builder().build("worker", service, 3, env or {})
+
+
+def test_a_whole_context() -> None:
+    service = Service(
+        resources=RESOURCES,
+        script='echo "$HOME" `id` {{x}}',
+        env={"A": "service", "B": "$x"},
+        files={
+            "env": File(
+                source="hdfs://nn:9000/env.tar.gz",
+                visibility=FileVisibility.PUBLIC,
+                size=12,
+                timestamp=34,
+            )
+        },
+    )
+    assert context(service, {"A": "added"}) == ContainerLaunchContext(
+        local_resources={
+            "env": LocalResource(
+                resource=URL(scheme="hdfs", host="nn", port=9000, file="/env.tar.gz"),
+                size=12,
+                timestamp=34,
+                type=LocalResourceType.ARCHIVE,
+                visibility=LocalResourceVisibility.PUBLIC,
+            )
+        },
+        tokens=Credentials(
+            {"10.0.0.1:8020": HDFS}, {CERTIFICATE: b"certificate", KEY: b"key"}
+        ).write(),
+        environment={
+            "LANG": "de_DE.UTF-8",
+            "A": "added",
+            "B": "\\$x",
+            "SKEIN_APPMASTER_ADDRESS": "node-1:4711",
+            "SKEIN_APPLICATION_ID": "application_1_0001",
+            "SKEIN_CONTAINER_ID": "worker_3",
+            "SKEIN_RESOURCE_VCORES": "1",
+            "SKEIN_RESOURCE_MEMORY": "64",
+            "YARNHUB_SCRIPT": 'echo \\"\\$HOME\\" \\`id\\` {""{x}""}',
+            "HADOOP_USER_NAME": "alice",
+        },
+        command=(f"exec 1><LOG_DIR>/worker.log 2>&1\n{escape(RUN_SCRIPT)}",),
+    )
+
+
+def test_the_order_of_variables_service_then_added_then_ours() -> None:
+    service = Service(
+        resources=RESOURCES, script="x", env={"LANG": "C", "A": "1", "SKEIN_CONTAINER_ID": "no"}
+    )
+    found = context(service, {"LANG": "C.UTF-8", "SKEIN_APPLICATION_ID": "no"}).environment
+    assert found["LANG"] == "C.UTF-8"
+    assert found["A"] == "1"
+    assert found["SKEIN_CONTAINER_ID"] == "worker_3"
+    assert found["SKEIN_APPLICATION_ID"] == "application_1_0001"
+
+
+def test_with_security_nobody_is_named() -> None:
+    import dataclasses
+
+    secure = dataclasses.replace(APPLICATION, simple_authentication=False)
+    found = builder(secure).build("a", Service(resources=RESOURCES, script="x"), 0, {})
+    assert "HADOOP_USER_NAME" not in found.environment
+
+
+def test_secrets_stand_in_the_token_file_only() -> None:
+    found = context(Service(resources=RESOURCES, script="x"))
+    assert Credentials.read(found.tokens or b"").find("YARN_AM_RM_TOKEN") is None
+    assert "key" not in {*found.environment.values()}
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        (File(source="hdfs:///a.zip"), LocalResourceType.ARCHIVE),
+        (File(source="hdfs:///a.zip", type=FileType.FILE), LocalResourceType.FILE),
+        (File(source="hdfs:///a"), LocalResourceType.FILE),
+        (File(source="hdfs:///a", type=FileType.ARCHIVE), LocalResourceType.ARCHIVE),
+    ],
+)
+def test_archives_are_unpacked(file: File, kind: LocalResourceType) -> None:
+    assert local_resources({"a": file})["a"].type is kind
+
+
+@pytest.mark.parametrize("visibility", FileVisibility)
+def test_visibility_is_yarns(visibility: FileVisibility) -> None:
+    (found,) = local_resources({"a": File(source="hdfs:///a", visibility=visibility)}).values()
+    assert found.visibility is LocalResourceVisibility[visibility.value]
+
+
+# --- through bash, as the NodeManager has it
+
+# The first line looks at what arrived, and ends before anything behind it is read.
+PROBE = 'cat "$0" > seen; env -0 > variables; umask > mask; exit 5\n'
+NASTY = st.lists(
+    st.sampled_from(
+        ("'", '"', "\\", "$", "`", "{{", "}}", "<LOG_DIR>", "<CPS>", "\n", "\r", "%s", "%", "é")
+    )
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=2),
+    max_size=8,
+).map("".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rest=NASTY, value=NASTY)
+@example(rest="for x in {{a,b}}; do echo ${x:-${y}}; done", value="a\nb")
+@example(rest="-e %s %d \\n", value='{"a": {"b": 1}}')
+def test_scripts_and_variables_arrive_as_they_are(rest: str, value: str) -> None:
+    service = Service(resources=RESOURCES, script=PROBE + rest, env={"V": value})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = context(service)
+        done = launch(folder, made.environment, made.command)
+        assert (done.returncode, done.stdout, done.stderr) == (5, b"", b"")
+        assert (folder / "seen").read_bytes().decode() == PROBE + rest
+        entries = (folder / "variables").read_bytes().decode().split("\0")[:-1]
+        variables = dict(entry.split("=", 1) for entry in entries)
+        assert stat.S_IMODE((folder / ".skein.sh").stat().st_mode) == 0o600
+    assert variables["V"] == value
+    assert variables["SKEIN_CONTAINER_ID"] == "worker_3"
+    assert "YARNHUB_SCRIPT" not in variables
+
+
+def test_the_scripts_umask_is_the_nodes(tmp_path: Path) -> None:
+    made = context(Service(resources=RESOURCES, script=PROBE))
+    launch(tmp_path, made.environment, (f"umask 027\n{made.command[0]}",))
+    assert (tmp_path / "mask").read_text() == "0027\n"
+
+
+def test_output_and_errors_go_to_the_services_log(tmp_path: Path) -> None:
+    made = context(Service(resources=RESOURCES, script="echo out; echo err >&2; nothing-there"))
+    done = launch(tmp_path, made.environment, made.command)
+    assert (done.returncode, done.stdout, done.stderr) == (127, b"", b"")
+    log = (tmp_path / "logs" / "worker.log").read_text()
+    assert log.startswith("out\nerr\n")
+    assert "nothing-there" in log
+
+
+def test_the_largest_script_travels(tmp_path: Path) -> None:
+    from yarnhub.yarn.launch import MAX_SCRIPT
+
+    script = "exit 3\n" + "#" * (MAX_SCRIPT - 7)
+    made = context(Service(resources=RESOURCES, script=script))
+    assert launch(tmp_path, made.environment, made.command).returncode == 3
