@@ -90,7 +90,10 @@ def test_a_proof_may_come_as_a_challenge() -> None:
     assert digest.step(None) == b""
     proof = server.check(digest.step(challenge()))
     assert proof is not None
+    with pytest.raises(AuthenticationError):
+        digest.step(b"rspauth=")
     assert digest.step(proof) == b""
+    assert digest.finish(None) is None
 
 
 def test_ciphers_that_we_lack_are_named() -> None:

@@ -79,6 +79,7 @@ class DigestMd5:
         self._cnonce = cnonce
         self._minimum = minimum
         self._proof: bytes | None = None
+        self._proven = False
         self._layer: Layer | None = None
 
     def step(self, challenge: bytes | None) -> bytes:
@@ -126,10 +127,12 @@ class DigestMd5:
     def _check(self, proof: bytes | None) -> None:
         if self._proof is None or not hmac.compare_digest(proof or b"", self._proof):
             raise AuthenticationError("the server did not prove that it knows the token's password")
+        self._proven = True
 
     def finish(self, final: bytes | None) -> Layer | None:
-        """Check the server's proof (`rspauth`)."""
-        self._check(final)
+        """Check the server's proof (`rspauth`), unless it came before."""
+        if not self._proven or final:
+            self._check(final)
         return self._layer
 
 
