@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import subprocess
 import sys
@@ -27,6 +28,10 @@ class Skein:
     env: dict[str, str]
     folder: Path
     submitted: list[str] = field(default_factory=list)
+
+    @property
+    def user(self) -> str:
+        return getpass.getuser()
 
     def start(self, *arguments: str, **options: object) -> subprocess.Popen[bytes]:
         pipes: dict[str, object] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -121,7 +121,7 @@ BAD = {
         r"services\.jupyter\.depends: a service cannot depend on itself",
     ),
     "cycle": (SPEC + CYCLE, "b -> jupyter -> b"),
-    "yaml": ("services: [", r": line 1, column \d+: "),
+    "yaml": ("services: [", ": line 2, column 1: "),
     "nothing": ("name: x\n", ": needs at least one entry in `services`"),
 }
 

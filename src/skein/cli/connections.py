@@ -262,7 +262,7 @@ async def _changed(client: Client, number: ApplicationId, error: Exception) -> N
 
 
 async def shut_down(name: str, status: str, diagnostics: str) -> None:
-    """Have an application end, and wait until YARN shows it as ended.
+    """Have an application end, wait until YARN shows it as ended, and delete its uploads.
 
     `current` is not waited for: this process ends with it.
     """
@@ -278,3 +278,4 @@ async def shut_down(name: str, status: str, diagnostics: str) -> None:
         async with await connect(client, number, Notices()) as reached:
             await reached.shutdown(final, diagnostics)
         await client.wait(number, deadline=_END)
+        await client.clean_up(number)

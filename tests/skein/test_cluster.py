@@ -1,0 +1,386 @@
+"""The command and the classes on the real cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import skein as api
+from yarnhub.client.settings import Settings
+from yarnhub.client.staging import staging_folder
+from yarnhub.filesystem.open import open_file_system
+from yarnhub.yarn.records.ids import ApplicationId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.cluster
+
+SLEEP = """\
+name: sleeper
+services:
+  worker:
+    resources: {memory: 64, vcores: 1}
+    commands: [sleep 600]
+"""
+
+ROOM_FOR_PYTHON = {"memory": 256, "vcores": 1}
+
+IN_CONTAINER = f"""\
+name: inside
+services:
+  worker:
+    resources: {{memory: 256, vcores: 1}}
+    env: {{HADOOP_CONF_DIR: /nosuch, HOME: /nosuch}}
+    commands:
+      - echo $$ | {sys.executable} -m skein kv put current --key pid
+      - {sys.executable} -m skein kv get current --key go --wait
+      - {sys.executable} -m skein application shutdown current --diagnostics 'as it was told'
+      - sleep 600
+"""
+
+
+def service(commands: list[str], **fields: object) -> str:
+    """A specification with one small service."""
+    worker = {"resources": {"memory": 64, "vcores": 1}, "commands": commands, **fields}
+    return json.dumps({"name": "tested", "services": {"worker": worker}})
+
+
+def test_an_application_from_submission_to_shutdown(skein: Any) -> None:
+    app_id = skein.submit(SLEEP)
+    assert skein.out("kv", "put", app_id, "--key", "a", "--value", "grüße") == ""
+    assert skein.out("kv", "put", app_id, "--key", "b", stdin=b"from\nstdin") == ""
+    assert skein.out("kv", "ls", app_id) == "a\nb\n"
+    assert skein.out("kv", "get", app_id, "--key", "a", "--wait") == "grüße\n"
+    assert skein.out("kv", "get", app_id, "--key", "b") == "from\nstdin\n"
+    assert skein.out("kv", "del", app_id, "--key", "b") == ""
+    assert skein.error("kv", "del", app_id, "--key", "b") == "Error: Key 'b' is not set\n"
+    assert skein.error("kv", "get", app_id, "--key", "b") == "Error: Key 'b' is not set\n"
+
+    assert skein.out("container", "scale", app_id, "-s", "worker", "-n", "2") == ""
+    assert skein.out("container", "kill", app_id, "--id", "worker_0") == ""
+    rows = [line.split() for line in skein.out("container", "ls", app_id, "--all").splitlines()]
+    assert rows[0] == ["SERVICE", "ID", "STATE", "RUNTIME"]
+    assert [row[1] for row in rows[1:]] == ["worker_0", "worker_1"]
+    assert rows[1][2] == "KILLED"
+    assert "worker_0" not in skein.out("container", "ls", app_id)
+    assert "worker_0" in skein.out("container", "ls", app_id, "--state", "killed")
+    assert "no container instance 9" in skein.error("container", "kill", app_id, "--id", "worker_9")
+    assert "Unknown service 'x'" in skein.error("container", "ls", app_id, "--service", "x")
+
+    assert "sleep 600" in skein.out("application", "specification", app_id)
+    for filters in (
+        ["--queue", "default", "--name", "sleeper"],
+        ["--queue", "root.default", "--started-begin", "00:00"],
+        ["--state", "running", "--user", skein.user],
+    ):
+        assert app_id in skein.out("application", "ls", *filters)
+    for filters in (["--queue", "fault"], ["--name", "x"], ["-s", "KILLED"], ["--user", "nobody"]):
+        assert app_id not in skein.out("application", "ls", *filters)
+    assert skein.out("application", "mv", app_id, "apples") == ""
+    assert app_id in skein.out("application", "ls", "--queue", "fruit.apples")
+    assert "doesn't exist" in skein.error("application", "mv", app_id, "nosuch")
+    assert skein.error("application", "logs", app_id).startswith(
+        f"Error: {app_id} is RUNNING: YARN gathers the logs when"
+    )
+
+    assert skein.out("application", "shutdown", app_id, "--diagnostics", "enough") == ""
+    cells = [cell.strip() for cell in skein.status(app_id) if cell]
+    assert cells[:7] == [app_id, "sleeper", "FINISHED", "SUCCEEDED", "0", "0", "0"]
+    assert app_id not in skein.out("application", "ls")
+    assert app_id in skein.out("application", "ls", "--all", "--finished-begin", "00:00")
+    error = skein.error("kv", "get", app_id, "--key", "a")
+    assert error.startswith(f"Error: {app_id} has ended (FINISHED, SUCCEEDED): enough\n")
+
+
+def test_a_container_reaches_its_application_without_any_configuration(skein: Any) -> None:
+    app_id = skein.submit(IN_CONTAINER)
+    assert skein.out("kv", "get", app_id, "--key", "pid", "--wait").strip().isdecimal()
+    skein.out("kv", "put", app_id, "--key", "go", "--value", "")
+    error = skein.error("kv", "get", app_id, "--key", "never", "--wait")
+    assert "before 'never' was set (FINISHED, SUCCEEDED): as it was told" in error
+
+
+def test_whoever_waits_for_a_service_that_fails_is_told_why(skein: Any) -> None:
+    app_id = skein.submit(service(["echo something went wrong", "exit 3"]))
+    error = skein.error("kv", "get", app_id, "--key", "x", "--wait")
+    assert error.startswith(f"Error: {app_id} has ended before 'x' was set (FINISHED, FAILED): ")
+    assert "Failure in service worker: worker_0 ended. Exit code 3" in error
+    assert error.endswith(f"See its logs: skein application logs {app_id}\n")
+
+    logs = skein.out("application", "logs", app_id)
+    assert logs.startswith(f"** Logs for {app_id} **\n")
+    assert "\nsomething went wrong\n" in logs
+    assert "application.master.log" in logs
+    assert "YARNHUB_SCRIPT" not in logs
+
+
+def test_a_killed_application_is_killed_when_the_command_returns(skein: Any) -> None:
+    app_id = skein.submit(SLEEP)
+    assert skein.out("application", "kill", app_id) == ""
+    assert skein.state(app_id) == "KILLED"
+    assert skein.out("application", "kill", app_id) == ""
+    assert "has ended (KILLED)" in skein.error("application", "shutdown", app_id)
+
+
+def test_an_application_that_yarn_does_not_know(skein: Any) -> None:
+    for command in ("status", "kill", "logs", "shutdown", "specification"):
+        error = skein.error("application", command, "application_1_0001")
+        assert "application_1_0001" in error
+        assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("memory: 64", "memory: 1 TiB"), r"worker.resources.memory: 1048576 MiB are more than"),
+        (("vcores: 1", "vcores: 5000"), "worker.resources.vcores: 5000 are more than"),
+    ],
+)
+def test_what_the_cluster_never_has_is_refused_before_submission(
+    skein: Any, change: tuple[str, str], said: str
+) -> None:
+    before = skein.out("application", "ls", "--all")
+    path = skein.write(SLEEP.replace(*change))
+    error = skein.error("application", "submit", path)
+    assert error.startswith(f"Error: In file '{path}', services.worker.resources.")
+    assert said in error
+    assert "largest container" in error
+    after = skein.out("application", "ls", "--all")
+    assert {line.split()[0] for line in after.splitlines() if " sleeper " in line} == {
+        line.split()[0] for line in before.splitlines() if " sleeper " in line
+    }
+
+
+def test_an_unknown_queue(skein: Any) -> None:
+    error = skein.error("application", "submit", skein.write(SLEEP + "queue: nosuch\n"))
+    assert "unknown queue: nosuch" in error
+
+
+def test_whoever_waits_behind_a_full_queue_is_told_so(skein: Any) -> None:
+    # The masters of both are more than applications' masters may take together.
+    large = SLEEP + "queue: bananas\nmaster: {resources: {memory: 4000, vcores: 1}}\n"
+    skein.submit(large)
+    second = skein.submit(large)
+    waiting = skein.start("kv", "get", second, "--key", "x", "--wait")
+    line = waiting.stderr.readline().decode()
+    assert line.startswith(f"{second} is ACCEPTED in queue root.fruit.bananas: ")
+    assert "limit exceeded" in line
+    skein.out("application", "kill", second)
+    stdout, stderr = waiting.communicate(timeout=60)
+    assert (waiting.returncode, stdout) == (1, b"")
+    assert f"Error: {second} has ended before 'x' was set (KILLED)" in stderr.decode()
+
+
+def test_ctrl_c_ends_waiting_quietly(skein: Any) -> None:
+    app_id = skein.submit(SLEEP)
+    waiting = skein.start("kv", "get", app_id, "--key", "x", "--wait")
+    assert b"runs, 'x' is not set yet; worker_0 is" in waiting.stderr.readline()
+    waiting.send_signal(signal.SIGINT)
+    stdout, stderr = waiting.communicate(timeout=30)
+    assert (waiting.returncode, stdout, stderr) == (130, b"", b"")
+    assert skein.state(app_id) == "RUNNING"
+
+
+def test_an_application_outlives_its_client(skein: Any) -> None:
+    program = f"import skein; print(skein.Client().submit({skein.write(SLEEP)!r}), flush=True)"
+    client = subprocess.Popen(
+        [sys.executable, "-c", f"{program}; input()"],
+        env=skein.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert client.stdout is not None
+    app_id = client.stdout.readline().decode().strip()
+    skein.submitted.append(app_id)
+    client.kill()
+    client.communicate(timeout=30)
+    skein.out("kv", "put", app_id, "--key", "x", "--value", "y")
+    assert skein.state(app_id) == "RUNNING"
+
+
+def test_a_container_whose_process_is_killed_is_replaced_as_often_as_the_specification_says(
+    skein: Any,
+) -> None:
+    put = f"echo $$ | {sys.executable} -m skein kv put current --key $SKEIN_CONTAINER_ID"
+    restarted = {"max_restarts": 1, "resources": ROOM_FOR_PYTHON}
+    app_id = skein.submit(service([put, "sleep 600"], **restarted))
+    for container in ("worker_0", "worker_1"):
+        pid = int(skein.out("kv", "get", app_id, "--key", container, "--wait"))
+        os.kill(pid, signal.SIGKILL)
+    error = skein.error("kv", "get", app_id, "--key", "worker_2", "--wait")
+    assert "(FINISHED, FAILED): Failure in service worker: worker_1 ended. Exit code 137" in error
+
+
+def test_an_application_of_somebody_else(skein: Any) -> None:
+    app_id = skein.submit(SLEEP + "user: alice\n")
+    assert app_id in skein.out("application", "ls", "--user", "alice")
+    assert skein.out("application", "kill", app_id, "--user", "alice") == ""
+    assert skein.state(app_id) == "KILLED"
+
+
+def test_uploads_are_found_by_the_container_and_are_deleted_with_the_application(
+    skein: Any,
+) -> None:
+    (skein.folder / "greeting.txt").write_text("hello from a file\n")
+    put = f"{sys.executable} -m skein kv put current --key x < greeting.txt"
+    fields = {"files": {"greeting.txt": "greeting.txt"}, "resources": ROOM_FOR_PYTHON}
+    app_id = skein.submit(service([put, "sleep 600"], **fields))
+    assert "hello from a file" in skein.out("kv", "get", app_id, "--key", "x", "--wait")
+    assert asyncio.run(_uploads(skein.env, app_id))
+    skein.out("application", "shutdown", app_id)
+    assert not asyncio.run(_uploads(skein.env, app_id))
+
+
+async def _uploads(env: dict[str, str], app_id: str) -> bool:
+    """Whether an application's staging folder is there."""
+    settings = Settings.from_environment(env)
+    async with open_file_system("", settings.configuration, settings.user) as file_system:
+        folder = await staging_folder(file_system, ApplicationId.parse(app_id))
+        return await file_system.status(folder) is not None
+
+
+# --- the classes
+
+
+@pytest.fixture
+def client(skein: Any, monkeypatch: pytest.MonkeyPatch) -> api.Client:
+    for name in ("HADOOP_CONF_DIR", "SKEIN_CONFIG"):
+        monkeypatch.setenv(name, skein.env[name])
+    return api.Client()
+
+
+def test_the_classes_do_what_the_command_does(
+    client: api.Client, skein: Any, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    with client, client.submit_and_connect(api.ApplicationSpec.from_dict({
+        "name": "blocking",
+        "services": {"worker": {"resources": {"memory": 64, "vcores": 1}, "script": "sleep 600"}},
+    })) as app:  # fmt: skip
+        skein.submitted.append(app.id)
+        report = client.application_report(app.id)
+        assert report.state == "running"
+        assert (report.name, report.queue) == ("blocking", "root.default")
+        assert (report.host, report.port) == tuple(
+            kind(part) for kind, part in zip((str, int), app.address.split(":"), strict=True)
+        )
+        assert app.id in [each.id for each in client.get_applications(queue="default")]
+
+        app.kv["x"] = b"\0\xff"
+        assert dict(app.kv) == app.kv.to_dict() == {"x": b"\0\xff"}
+        assert "x" in app.kv
+        assert app.kv.pop("nosuch") is None
+        with pytest.raises(KeyError):
+            app.kv["nosuch"]
+        with pytest.raises(KeyError):
+            del app.kv["nosuch"]
+        with pytest.raises(TypeError, match="value must be bytes"):
+            app.kv["x"] = "text"  # type: ignore[assignment]  # that is the point
+        setter = threading.Thread(target=lambda: app.kv.put("late", b"1"))
+        setter.start()
+        assert app.kv.wait("late") == b"1"
+        setter.join()
+        app.kv.clear()
+        assert len(app.kv) == 0
+
+        assert [each.id for each in app.get_containers(services=("worker",))] == ["worker_0"]
+        assert [each.id for each in app.scale("worker", 2)] == ["worker_1"]
+        assert app.add_container("worker", {"A": "b"}).id == "worker_2"
+        app.kill_container("worker_0")
+        app.kill_container("worker_0")
+        with pytest.raises(ValueError, match="no container instance 9"):
+            app.kill_container("worker_9")
+        assert [each.id for each in app.get_containers(states=["killed"])] == ["worker_0"]
+        app.set_progress(0.5)
+        assert app.get_specification().name == "blocking"
+
+        app.shutdown("FAILED", "because")
+        with pytest.raises(api.ConnectionError):
+            app.kv.wait("never")
+        eventually(lambda: client.application_report(app.id).state != "RUNNING")
+        with pytest.raises(api.ApplicationNotRunningError, match="because"):
+            client.connect(app.id)
+        report = client.application_report(app.id)
+        assert report.final_status == "failed"
+        assert report.diagnostics == "because"
+        assert report.usage.num_used_containers == 0
+    with pytest.raises(RuntimeError, match="closed"):
+        client.application_report(app.id)
+
+
+def test_threads_share_a_client_and_it_survives_pickling(client: api.Client) -> None:
+    found: list[object] = []
+    copy = pickle.loads(pickle.dumps(client))
+    threads = [
+        threading.Thread(target=lambda one: found.append(one.get_applications()), args=(each,))
+        for each in [client, copy] * 8
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 16
+
+
+def test_clients_that_are_dropped_are_closed(
+    client: api.Client, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    def connections() -> int:
+        return sum(_is_socket(entry) for entry in Path("/proc/self/fd").iterdir())
+
+    client.get_applications()
+    before = connections()
+    more = [api.Client() for _ in range(5)]
+    for each in more:
+        each.get_applications()
+    assert connections() == before + 5
+    del each, more
+    gc.collect()
+    eventually(lambda: connections() == before)
+
+
+def _is_socket(entry: Path) -> bool:
+    try:
+        return str(entry.readlink()).startswith("socket:")
+    except FileNotFoundError:
+        return False
+
+
+def test_a_program_ends_although_it_left_its_clients_open(skein: Any) -> None:
+    program = "import skein; c = skein.Client(); c.get_applications(); print('done')"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=skein.env,
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"done\n", b"")
+
+
+def test_credentials_of_its_own(client: api.Client, skein: Any, tmp_path: Path) -> None:
+    security = api.Security.new_credentials()
+    spec = api.ApplicationSpec.from_dict({
+        **json.loads(service(["sleep 600"])), "master": {"security": security.to_dict(secrets=True)}
+    })  # fmt: skip
+    with client.submit_and_connect(spec) as app:
+        skein.submitted.append(app.id)
+        app.kv["x"] = b"1"
+        assert b"BEGIN" not in repr(app.get_specification()).encode()
+        with client.connect(app.id) as stranger, pytest.raises(api.ApplicationError, match="cert"):
+            _ = stranger.kv["x"]
+        security.to_directory(tmp_path / "own")
+        found = api.Security.from_directory(tmp_path / "own")
+        with client.connect(app.id, security=found) as friend:
+            assert friend.kv["x"] == b"1"

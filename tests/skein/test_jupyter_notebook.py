@@ -1,0 +1,154 @@
+"""The walk through skein's document on its notebook recipe, with a real notebook server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from skein.recipes.jupyter_notebook import main, prepare_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROJECT = Path(__file__).parents[2]
+
+SPEC = """\
+name: jupyter-demo
+
+services:
+  jupyter:
+    resources:
+      memory: 1024
+      vcores: 1
+    env:
+      HOME: /nosuch
+    commands:
+      - source {environment}/bin/activate
+      - python -m skein.recipes.jupyter_notebook {arguments}
+"""
+
+
+def test_it_runs_in_a_container_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SKEIN_APPMASTER_ADDRESS", raising=False)
+    assert main([]) == 1
+    assert capsys.readouterr().err == "Error: Not running inside a container\n"
+
+
+def test_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "--notebook-info-key KEY" in capsys.readouterr().out
+
+
+def test_jupyter_keeps_its_files_in_the_container(tmp_path: Path) -> None:
+    variables = {"JUPYTER_CONFIG_DIR": "/mine"}
+    prepare_folders(variables, tmp_path)
+    assert variables.pop("JUPYTER_CONFIG_DIR") == "/mine"
+    assert set(variables) == {"JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"}
+    assert all(value.startswith(str(tmp_path)) for value in variables.values())
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python environment with this project and the notebook server."""
+    uv = shutil.which("uv", path=Path(sys.executable).parent) or shutil.which("uv")
+    assert uv is not None, "uv comes with the project's development dependencies"
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    python = folder / "bin" / "python"
+    commands: list[list[str | Path]] = [
+        [uv, "venv", "--quiet", "--python", sys.executable, folder],
+        [uv, "pip", "install", "--quiet", "--python", python, "notebook>=7", PROJECT],
+    ]
+    for command in commands:
+        subprocess.run(command, check=True, timeout=300)
+    return folder
+
+
+def ask(found: dict[str, Any], path: str, method: str = "GET", token: str | None = None) -> Any:
+    url = f"{found['protocol']}://{found['host']}:{found['port']}{found['base_url']}{path}"
+    headers = {"Authorization": f"token {found['token'] if token is None else token}"}
+    request = urllib.request.Request(url, headers=headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read()
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(400)
+def test_a_notebook_server_from_submission_to_its_quit_button(
+    skein: Any, environment: Path, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    app_id = skein.submit(SPEC.format(environment=environment, arguments=""))
+    done = skein("kv", "get", app_id, "--key", "jupyter.notebook.info", "--wait")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert list(found) == ["protocol", "host", "port", "base_url", "token"]
+    assert done.stdout.count(b"\n") == 1
+
+    # It answers at once, to who has the token.
+    assert b'"python3"' in ask(found, "api/kernelspecs")
+    assert b"jupyter" in ask(found, "tree").lower()
+    for path in ("api/contents", "api/kernelspecs"):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            ask(found, path, token="")
+    kernel = json.loads(ask(found, "api/kernels", "POST"))
+    assert kernel["name"] == "python3"
+
+    # The token is in no command line, and in no log.
+    commands = b""
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        commands += _read(process)
+    assert b"skein.recipes.jupyter_notebook" in commands
+    assert found["token"].encode() not in commands
+
+    ask(found, "api/shutdown", "POST")
+    eventually(lambda: skein.state(app_id) != "RUNNING")
+    cells = [cell.strip() for cell in skein.status(app_id) if cell]
+    assert cells[1:7] == ["jupyter-demo", "FINISHED", "SUCCEEDED", "0", "0", "0"]
+    logs = skein.out("application", "logs", app_id)
+    assert "Shutting down on /api/shutdown request" in logs
+    assert found["token"] not in logs
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(400)
+def test_a_notebook_server_with_arguments_of_its_own(skein: Any, environment: Path) -> None:
+    arguments = "--notebook-info-key other.key --ip 127.0.0.1 --port 9731 --ServerApp.base_url=/x/"
+    app_id = skein.submit(SPEC.format(environment=environment, arguments=arguments))
+    done = skein("kv", "get", app_id, "--key", "other.key", "--wait")
+    found = json.loads(done.stdout)
+    assert (found["host"], found["base_url"]) == ("127.0.0.1", "/x/")
+    assert 9731 <= found["port"] < 9831
+    assert b'"python3"' in ask(found, "api/kernelspecs")
+    skein.out("application", "shutdown", app_id)
+    cells = [cell.strip() for cell in skein.status(app_id) if cell]
+    assert cells[2:7] == ["FINISHED", "SUCCEEDED", "0", "0", "0"]
+
+
+@pytest.mark.cluster
+def test_an_environment_without_notebook_is_said_to_be_so(skein: Any, tmp_path: Path) -> None:
+    # One that has this project and nothing else of Jupyter: the tests' own.
+    spec = SPEC.format(environment=tmp_path, arguments="")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "activate").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
+    app_id = skein.submit(spec)
+    error = skein.error("kv", "get", app_id, "--key", "jupyter.notebook.info", "--wait")
+    assert "Failure in service jupyter: jupyter_0 ended. Exit code 1" in error
+    assert "the package `notebook`, version 7 or newer" in skein.out("application", "logs", app_id)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
