@@ -6,22 +6,21 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.appmaster.core.contexts import local_resources
-from yarnhub.appmaster.core.placement import MAX_HOSTS, capability
 from yarnhub.base.errors import SpecError
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.spec.records import application_acls, capability, local_resources
 from yarnhub.yarn import launch
 from yarnhub.yarn.records.applications import ApplicationSubmissionContext
-from yarnhub.yarn.records.launch import ApplicationAccessType, ContainerLaunchContext
+from yarnhub.yarn.records.launch import ContainerLaunchContext
 from yarnhub.yarn.records.resources import Priority, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from yarnhub.hadoop.wire.tokens import Token
-    from yarnhub.spec import ACLs, ApplicationSpec, Resources
+    from yarnhub.spec import ApplicationSpec, Resources
     from yarnhub.yarn.records.cluster import NodeReport
     from yarnhub.yarn.records.ids import ApplicationId
 
@@ -105,7 +104,7 @@ def _master_context(submission: Submission) -> ContainerLaunchContext:
         tokens=_credentials(submission).write(),
         environment=launch.environment(variables),
         command=(launch.command(_RUN_MASTER, MASTER_LOG),),
-        application_acls=_acls(submission.spec.acls),
+        application_acls=application_acls(submission.spec.acls),
     )
 
 
@@ -116,7 +115,7 @@ def _credentials(submission: Submission) -> Credentials:
         application_id=str(submission.application_id),
         user=submission.user,
         schedulers=submission.schedulers,
-        racks=racks if len(racks) <= MAX_HOSTS else {},
+        racks=racks if len(racks) <= bootstrap.MAX_HOSTS else {},
         language=submission.language,
         simple_authentication=submission.simple_authentication,
     )
@@ -127,23 +126,6 @@ def _credentials(submission: Submission) -> Credentials:
         bootstrap.KEY: submission.key,
     }
     return Credentials(submission.tokens, secrets)
-
-
-def _acls(acls: ACLs) -> dict[ApplicationAccessType, str]:
-    if not acls.enable:
-        return {}
-    return {
-        ApplicationAccessType.VIEW_APP: _acl(acls.view_users, acls.view_groups),
-        ApplicationAccessType.MODIFY_APP: _acl(acls.modify_users, acls.modify_groups),
-    }
-
-
-def _acl(users: Iterable[str], groups: Iterable[str]) -> str:
-    """An ACL in Hadoop's form: users, a blank, groups; `*` is everybody."""
-    users, groups = tuple(users), tuple(groups)
-    if "*" in users or "*" in groups:
-        return "*"
-    return f"{','.join(users)} {','.join(groups)}"
 
 
 def check_scripts(spec: ApplicationSpec) -> None:

@@ -16,6 +16,10 @@ CERTIFICATE = "yarnhub.certificate"
 KEY = "yarnhub.key"
 """The pair, in PEM, by which an application and its clients know each other."""
 
+MAX_HOSTS = 100
+"""Above so many hosts they are not named: enough nodes report in each second to serve requests
+for any node fast."""
+
 SERVER_NAME = "skein-internal"
 """The name in every such certificate: hosts are not known when it is made."""
 

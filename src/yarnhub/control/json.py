@@ -8,11 +8,11 @@ a socket is checked here, once.
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import enum
 import functools
 import json
+import math
 import types
 import typing
 from typing import Any, TypeVar
@@ -70,7 +70,9 @@ def _typed(hint: Any, value: Any, path: str) -> Any:
     if origin is dict:
         item = typing.get_args(hint)[1]
         entries = _expect(dict, value, path).items()
-        return {key: _typed(item, each, f"{path}.{key}") for key, each in entries}
+        return {
+            _expect_text(key, path): _typed(item, each, f"{path}.{key}") for key, each in entries
+        }
     if dataclasses.is_dataclass(hint):
         return _typed_dataclass(hint, _expect(dict, value, path), path)
     return _typed_scalar(hint, value, path)
@@ -104,11 +106,32 @@ def _typed_scalar(hint: Any, value: Any, path: str) -> Any:
     if hint is bytes:
         try:
             return base64.b64decode(_expect(str, value, path), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # binascii.Error is one; so is what is not ASCII
             raise RemoteProtocolError(f"{path}: not base64") from error
-    if hint is float and type(value) is int:
-        return float(value)
-    return _expect(hint, value, path)
+    if hint is float:
+        return _expect_finite(value, path)
+    return _expect_text(value, path) if hint is str else _expect(hint, value, path)
+
+
+def _expect_finite(value: Any, path: str) -> float:
+    """JSON has no other numbers, but Python's parser takes NaN, Infinity and 1e999."""
+    try:
+        number = float(value) if type(value) is int else float(_expect(float, value, path))
+    except OverflowError as error:
+        raise RemoteProtocolError(f"{path}: the number is too large") from error
+    if not math.isfinite(number):
+        raise RemoteProtocolError(f"{path}: {number} is not a number")
+    return number
+
+
+def _expect_text(value: Any, path: str) -> str:
+    """Text that can be handed on: half of a surrogate pair has no UTF-8 form."""
+    text = str(_expect(str, value, path))
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RemoteProtocolError(f"{path}: not text in Unicode") from error
+    return text
 
 
 def _expect(kind: Any, value: Any, path: str) -> Any:

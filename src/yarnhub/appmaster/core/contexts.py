@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING
 from yarnhub.control import environment as names
 from yarnhub.control.bootstrap import CERTIFICATE, KEY
 from yarnhub.hadoop.wire.tokens import Credentials
-from yarnhub.spec import FileType
+from yarnhub.spec.records import local_resources
 from yarnhub.yarn import launch
 from yarnhub.yarn.records.launch import (
     ContainerLaunchContext,
-    LocalResource,
-    LocalResourceType,
-    LocalResourceVisibility,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.control.bootstrap import Application
-    from yarnhub.spec import File, Service
+    from yarnhub.spec import Service
 
 # The script goes from the environment into a file before it runs: what stands in a command line
 # can be read by everybody on the node.
@@ -83,19 +80,3 @@ class ContextBuilder:
         }
         secrets = {name: self.credentials.secrets[name] for name in (CERTIFICATE, KEY)}
         return Credentials(tokens, secrets).write()
-
-
-def local_resources(files: Mapping[str, File]) -> dict[str, LocalResource]:
-    """Staged files as YARN's records, by destination name."""
-    return {
-        name: LocalResource(
-            resource=launch.url(file.source),
-            size=file.size,
-            timestamp=file.timestamp,
-            type=LocalResourceType.ARCHIVE
-            if file.resolved_type is FileType.ARCHIVE
-            else LocalResourceType.FILE,
-            visibility=LocalResourceVisibility[file.visibility.name],
-        )
-        for name, file in files.items()
-    }

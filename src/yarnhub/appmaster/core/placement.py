@@ -10,20 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.control.bootstrap import MAX_HOSTS
+from yarnhub.spec.records import capability
 from yarnhub.yarn.records.resources import (
     Priority,
-    Resource,
-    ResourceInformation,
     ResourceRequest,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from yarnhub.spec import Resources, Service
-
-MAX_HOSTS = 100
-"""On a larger cluster enough nodes report in each second for `*` alone to be served fast."""
+    from yarnhub.spec import Service
 
 _ANY = "*"
 
@@ -33,19 +30,6 @@ class Topology:
     """The cluster's hosts by name, with the rack of each."""
 
     racks: dict[str, str]
-
-
-def capability(resources: Resources) -> Resource:
-    """A specification's resources as YARN's record."""
-    return Resource(
-        memory=resources.memory,
-        virtual_cores=resources.vcores,
-        resource_value_map=tuple(
-            ResourceInformation(key=name, value=amount)
-            for name, amount in resources.resource_types.items()
-            if amount
-        ),
-    )
 
 
 def requests(
