@@ -73,7 +73,7 @@ def container_processes(cluster: HadoopCluster, application: str) -> set[int]:
     return found
 
 
-def submit_sleep(cluster: HadoopCluster) -> str:
+def submit(cluster: HadoopCluster, command: str = "sleep 600") -> str:
     """An ApplicationMaster that never registers: good enough for a running container."""
     application: str = ask(cluster, "POST", "apps/new-application")["application-id"]
     ask(
@@ -86,7 +86,7 @@ def submit_sleep(cluster: HadoopCluster) -> str:
             "queue": "apples",
             "application-type": "TEST",
             "max-app-attempts": 1,
-            "am-container-spec": {"commands": {"command": "sleep 600"}},
+            "am-container-spec": {"commands": {"command": command}},
             "resource": {"memory": 64, "vCores": 1},
         },
     )
@@ -138,7 +138,7 @@ def test_every_server_is_on_loopback_only(hadoop_cluster: HadoopCluster) -> None
 
 
 async def test_the_resource_manager_survives_a_kill(hadoop_cluster: HadoopCluster) -> None:
-    application = submit_sleep(hadoop_cluster)
+    application = submit(hadoop_cluster)
     await until_running(hadoop_cluster, application)
     before = container_processes(hadoop_cluster, application)
     await hadoop_cluster.kill("resourcemanager")
@@ -151,7 +151,7 @@ async def test_the_resource_manager_survives_a_kill(hadoop_cluster: HadoopCluste
 
 
 async def test_containers_survive_a_restart_of_their_node(hadoop_cluster: HadoopCluster) -> None:
-    application = submit_sleep(hadoop_cluster)
+    application = submit(hadoop_cluster)
     await until_running(hadoop_cluster, application)
     before = container_processes(hadoop_cluster, application)
     await hadoop_cluster.kill("nodemanager-1")
@@ -161,6 +161,21 @@ async def test_containers_survive_a_restart_of_their_node(hadoop_cluster: Hadoop
     async with asyncio.timeout(DEADLINE):
         while container_processes(hadoop_cluster, application):
             await asyncio.sleep(0.1)
+
+
+async def test_a_container_that_takes_too_much_memory_is_ended_soon(
+    hadoop_cluster: HadoopCluster,
+) -> None:
+    program = "text = chr(97) * (200 << 20); input()"
+    application = submit(hadoop_cluster, f"mkfifo f; python3 -c '{program}' 0<>f")
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            app = ask(hadoop_cluster, "GET", f"apps/{application}")["app"]
+            if app["state"] == "FAILED":
+                break
+            await asyncio.sleep(0.1)
+    assert "exitCode: -104" in app["diagnostics"]
+    assert "beyond the 'PHYSICAL' memory limit" in app["diagnostics"]
 
 
 async def test_hdfs_survives_a_restart(hadoop_cluster: HadoopCluster) -> None:
@@ -197,7 +212,7 @@ async def test_another_version_starts_beside_it_and_ends_without_a_trace(
         nodes = ask(cluster, "GET", "nodes")["nodes"]["node"]
         assert {node["version"] for node in nodes} == {"3.3.6"}
         assert [node["state"] for node in nodes] == ["RUNNING", "RUNNING"]
-        application = submit_sleep(cluster)
+        application = submit(cluster)
         await until_running(cluster, application)
     assert marked_processes(state) == []
     with pytest.raises(ConfigurationError, match=r"holds a cluster of Hadoop 3\.3\.6"):

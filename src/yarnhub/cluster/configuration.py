@@ -150,6 +150,8 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
         "yarn.nodemanager.vmem-check-enabled": "false",
         "yarn.nodemanager.pmem-check-enabled": "true",
         "yarn.nodemanager.container-monitor.interval-ms": "1000",
+        # By default the kernel's cgroups are trusted to do it, even where none are used.
+        "yarn.nodemanager.resource.memory.enforced": "false",
         "yarn.nodemanager.delete.debug-delay-sec": "0",
         "yarn.nodemanager.recovery.enabled": "true",
         # Supervised: a NodeManager that is stopped leaves its containers to the next one.

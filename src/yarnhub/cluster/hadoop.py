@@ -141,6 +141,8 @@ class HadoopCluster:
                 await self._start(layout, java.home, jars, earlier)
             except BaseException:
                 await self._end()
+                if self._record is None and self.options.state is None:
+                    await self._delete()  # no daemon was started: there are no logs to look at
                 raise
 
     def _check_same_kind(self, layout: Layout, earlier: Record | None) -> None:
@@ -204,7 +206,7 @@ class HadoopCluster:
         async with file_lock(self._layout.lock, deadline=LOCK_DEADLINE):
             await self._end()
             if delete or (delete is None and self.options.state is None):
-                await asyncio.to_thread(shutil.rmtree, self._layout.root, ignore_errors=True)
+                await self._delete()
 
     async def kill(self, daemon: str) -> None:
         """Kill a daemon with SIGKILL and wait until it is gone. Containers go on running."""
@@ -361,6 +363,10 @@ class HadoopCluster:
         if self._reaper is not None:
             await self._reaper.release()
             self._reaper = None
+
+    async def _delete(self) -> None:
+        await asyncio.to_thread(shutil.rmtree, self._started_layout().root, ignore_errors=True)
+        self._layout = self._record = None
 
     def _make_layout(self) -> Layout:
         if self._layout is not None:
