@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
 import pickle
+import pty
 import signal
 import subprocess
 import sys
@@ -241,6 +243,26 @@ def test_uploads_are_found_by_the_container_and_are_deleted_with_the_application
     assert asyncio.run(_uploads(skein.env, app_id))
     skein.out("application", "shutdown", app_id)
     assert not asyncio.run(_uploads(skein.env, app_id))
+
+
+def test_uploads_are_shown_on_a_terminal_and_the_id_stands_alone(skein: Any) -> None:
+    (skein.folder / "greeting.txt").write_text("hello from a file\n")
+    path = skein.write(service(["sleep 600"], files={"greeting.txt": "greeting.txt"}))
+    master, terminal = pty.openpty()
+    process = skein.start("application", "submit", path, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # what a terminal's end is
+        while data := os.read(master, 4096):
+            shown += data
+    os.close(master)
+    assert process.wait(timeout=30) == 0
+    process.stdout = process.stderr = None
+    bar, _, last = shown.decode().rpartition("\x1b[K")
+    assert "greeting.txt [##############################] 100% of 0.0 MB" in bar
+    app_id = last.removesuffix("\r\n")
+    assert app_id.startswith("application_")
+    skein.submitted.append(app_id)
 
 
 async def _uploads(env: dict[str, str], app_id: str) -> bool:

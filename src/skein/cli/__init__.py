@@ -13,7 +13,7 @@ from yarnhub import __version__
 from yarnhub.base.errors import YarnhubError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 COMMANDS = ("application", "config", "container", "driver", "kv")
 """Each is a module here, which is imported for that command only: the start stays fast."""
@@ -48,11 +48,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(
     arguments: list[str],
 ) -> tuple[Callable[[argparse.Namespace], None], argparse.Namespace]:
-    parser = argparse.ArgumentParser(prog="skein", description="Applications on Hadoop YARN.")
-    parser.add_argument("--version", action="version", version=f"skein {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     named = [name for name in COMMANDS if name in arguments[:1]]
-    for name in named or COMMANDS:
-        importlib.import_module(f"skein.cli.{name}").add_parser(subparsers)
-    parsed = parser.parse_args(arguments)
+    parsed = parser(named or COMMANDS).parse_args(arguments)
     return parsed.handler, parsed
+
+
+def parser(commands: Iterable[str]) -> argparse.ArgumentParser:
+    """The parser for some of the commands; the modules of the others are not imported."""
+    root = argparse.ArgumentParser(prog="skein", description="Applications on Hadoop YARN.")
+    root.add_argument("--version", action="version", version=f"skein {__version__}")
+    subparsers = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in commands:
+        importlib.import_module(f"skein.cli.{name}").add_parser(subparsers)
+    return root

@@ -97,9 +97,10 @@ def _submit(arguments: argparse.Namespace) -> None:
 
     async def submit() -> None:
         spec = read_spec_file(arguments.spec)
-        with progress_on(sys.stderr) as progress:
-            async with connections.cluster() as client:
-                print(await client.submit(spec, progress=progress))
+        async with connections.cluster() as client:
+            with progress_on(sys.stderr) as progress:
+                number = await client.submit(spec, progress=progress)
+        print(number)
 
     try:
         connections.run(submit())
