@@ -52,9 +52,11 @@ async def test_the_adapter_for_a_url_and_user(
         assert fs.uri == uri
 
 
-def test_a_named_user_on_a_secure_cluster_is_not_played_with_the_ticket_of_the_process() -> None:
+def test_a_name_without_a_proof_is_nobody_on_a_secure_cluster() -> None:
     secure = {"hadoop.security.authentication": "kerberos"}
-    assert isinstance(open_file_system("hdfs://nn", secure, ME), WebHdfsFileSystem)
+    for user in (ME, SimpleUser("another"), SimpleUser("another", ME.name)):
+        with pytest.raises(ConfigurationError, match=r"without a proof.*is kerberos"):
+            open_file_system("hdfs://nn", secure, user)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import pwd
 import re
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import hdfs_native
 
@@ -24,16 +25,19 @@ from yarnhub.base.errors import (
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks
 from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError, translate_java
 from yarnhub.filesystem.paths import local_part, partial_name
-from yarnhub.filesystem.port import FileStatus
+from yarnhub.filesystem.port import CHUNK, FileStatus
+from yarnhub.filesystem.threads import Calls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from yarnhub.filesystem.name_node import NameService
     from yarnhub.filesystem.port import Properties
+
+T = TypeVar("T")
 
 CLEAN_UP = 5.0
 """Seconds given to the removal of what a failed or cancelled upload left."""
@@ -107,8 +111,7 @@ def settings_of(properties: Properties, service: NameService) -> dict[str, str]:
         )
         for number, address in enumerate(service.rpc):
             settings[f"dfs.namenode.rpc-address.{name}.nn{number}"] = str(address)
-    # Each NameNode is asked once. A second round, for which hdfs-native 0.14 sleeps, panics in its
-    # asynchronous interface ("there is no reactor running"), and its 15 rounds take minutes.
+    # Each NameNode is asked once: the 15 rounds of hdfs-native take minutes.
     settings["dfs.client.failover.max.attempts"] = str(len(service.rpc) - 1)
     return settings
 
@@ -136,9 +139,13 @@ class HdfsFileSystem:
         self._service = service
         self._home = f"{service.uri}{service.home_prefix}/{user_name}"
         self._deadline = deadline
+        self._calls = Calls(f"hdfs {service.uri}")
         login = login or KerberosLogin()
         try:
-            self._client = hdfs_native.AsyncClient(
+            # Not AsyncClient: when it is dropped it waits, holding the interpreter's lock, for
+            # threads that may be waiting for that lock: the process hangs for good. And `inner`,
+            # since the file objects around it complete an unfinished file when they are dropped.
+            self._client = hdfs_native.Client(
                 service.uri,
                 dict(settings),
                 # A folder that cannot exist: with None hdfs-native would read HADOOP_CONF_DIR.
@@ -146,7 +153,7 @@ class HdfsFileSystem:
                 kerberos_principal=login.principal,
                 kerberos_keytab=login.keytab,
                 kerberos_cache=login.cache,
-            )
+            ).inner
         except (OSError, RuntimeError) as error:
             raise _translate(error, "open", service) from error
 
@@ -167,26 +174,25 @@ class HdfsFileSystem:
             return None
 
     async def _status(self, at: str) -> FileStatus:
-        async with self._call("look at", at):
-            return self._convert(await self._client.get_file_info(at))
+        status = await self._call("look at", at, lambda: self._client.get_file_info(at))
+        return self._convert(status)
 
     async def list(self, path: str) -> Sequence[FileStatus]:
         """See `FileSystem.list`."""
         at = local_part(self.uri, path)
-        entries = self._client.list_status(at)
-        found: list[FileStatus] = []
-        while True:
-            async with self._call("list", at):
-                entry = await anext(entries, None)
-            if entry is None:
-                return sorted(found, key=lambda status: status.path)
-            found.append(self._convert(entry))
+        found = await self._call(
+            "list", at, lambda: list(self._client.list_status(at, recursive=False))
+        )
+        return sorted(map(self._convert, found), key=lambda status: status.path)
 
     async def make_directory(self, path: str, permission: int = 0o700) -> None:
         """See `FileSystem.make_directory`."""
         at = local_part(self.uri, path)
-        async with self._call("make the directory", at):
-            await self._client.mkdirs(at, permission, create_parent=True)
+        await self._call(
+            "make the directory",
+            at,
+            lambda: self._client.mkdirs(at, permission, create_parent=True),
+        )
 
     async def upload(
         self,
@@ -208,52 +214,50 @@ class HdfsFileSystem:
         at = local_part(self.uri, path)
         partial = partial_name(at)
         options = hdfs_native.WriteOptions(permission=permission)
+        calls = Calls(f"write {partial}")
         async with aclosing(chunks):
             try:
-                async with self._call("write", at):
-                    file = await self._client.create(partial, options)
+                file = await self._call(
+                    "write", at, lambda: self._client.create(partial, options), calls
+                )
                 async for chunk in chunks:
-                    async with self._call("write", at):
-                        await file.write(chunk)
-                async with self._call("write", at):
-                    await file.close()
-                async with self._call("write", at):
-                    await self._client.rename(partial, at, overwrite=True)
+                    await self._call("write", at, functools.partial(file.write, chunk), calls)
+                await self._call("write", at, file.close, calls)
+                rename = functools.partial(self._client.rename, partial, at, overwrite=True)
+                await self._call("write", at, rename, calls)
             except BaseException:
-                await self._discard(partial)
+                await self._discard(partial, calls)
                 raise
         return await self._status(at)
 
-    async def _discard(self, partial: str) -> None:
+    async def _discard(self, partial: str, calls: Calls) -> None:
         with suppress(TimeoutError, YarnhubError):
-            async with asyncio.timeout(CLEAN_UP), self._call("delete", partial):
-                await self._client.delete(partial)
+            async with asyncio.timeout(CLEAN_UP):
+                # What was under way may yet make the file.
+                await calls.settle(CLEAN_UP)
+                await self._call(
+                    "delete", partial, lambda: self._client.delete(partial, recursive=False)
+                )
 
     async def read(
         self, path: str, offset: int = 0, length: int | None = None
     ) -> AsyncGenerator[bytes, None]:
         """See `FileSystem.read`."""
         at = local_part(self.uri, path)
-        async with self._call("read", at):
-            file = await self._client.read(at)
+        file = await self._call("read", at, lambda: self._client.read(at))
         # Asked for more than there is, hdfs-native does not answer: it panics.
-        size = max(0, len(file) - offset)
+        size = max(0, file.file_length() - offset)
         size = size if length is None else min(size, length)
         if not size:
             return
         chunks = file.read_range_stream(offset, size)
-        while True:
-            async with self._call("read", at):
-                chunk = await anext(chunks, None)
-            if chunk is None:
-                return
+        while chunk := await self._call("read", at, lambda: _take(chunks)):
             yield chunk
 
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
         """See `FileSystem.delete`."""
         at = local_part(self.uri, path)
-        async with self._call("delete", at):
-            return await self._client.delete(at, recursive)
+        return await self._call("delete", at, lambda: self._client.delete(at, recursive=recursive))
 
     async def aclose(self) -> None:
         """See `FileSystem.aclose`. hdfs-native ends its connections with the last reference."""
@@ -279,19 +283,30 @@ class HdfsFileSystem:
             permission=status.permission,
         )
 
-    @asynccontextmanager
-    async def _call(self, action: str, at: str) -> AsyncIterator[None]:
+    async def _call(
+        self, action: str, at: str, call: Callable[[], T], calls: Calls | None = None
+    ) -> T:
         """Bound one answer in time and make its error one of ours."""
         url = self.uri + at
         try:
             async with asyncio.timeout(self._deadline):
-                yield
+                return await (calls or self._calls).run(call)
         except TimeoutError as error:
             raise DeadlineExceededError(
                 f"cannot {action} {url}: {self._service} gave no answer within {self._deadline:g} s"
             ) from error
         except (OSError, RuntimeError) as error:
             raise _translate(error, action, self._service, url) from error
+
+
+def _take(pieces: Iterator[bytes]) -> bytes:
+    """The next pieces, of 64 KiB each, as one chunk; nothing at the end."""
+    chunk = bytearray()
+    for piece in pieces:
+        chunk += piece
+        if len(chunk) >= CHUNK:
+            break
+    return bytes(chunk)
 
 
 def _translate(

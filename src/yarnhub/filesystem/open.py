@@ -70,7 +70,13 @@ def _open_hdfs(url: str, configuration: Properties, user: User, deadline: float)
     settings = settings_of(configuration, service)
     secure = settings.get("hadoop.security.authentication", "simple") != "simple"
     match user:
-        case SimpleUser(name=name, real=None) if name == native_user_name() and not secure:
+        case SimpleUser(name=name) if secure:
+            raise ConfigurationError(
+                f"cannot open {service.uri} as {name} without a proof:"
+                f" hadoop.security.authentication is {settings['hadoop.security.authentication']};"
+                " log in with Kerberos or use a delegation token"
+            )
+        case SimpleUser(name=name, real=None) if name == native_user_name():
             return HdfsFileSystem(service, settings, name, deadline=deadline)
         case KerberosUser(credential=credential, name=None):
             check_no_proxy()

@@ -1,0 +1,60 @@
+"""Blocking calls that may never come back, each in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Blocking calls, of which some may still be under way after their caller gave up.
+
+    Not `asyncio.to_thread`: its few threads are everybody's, a hung server would use them up, and
+    the interpreter waits for them when it ends. These are daemons: it does not.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._running: set[asyncio.Future[object]] = set()
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Make the call. Cancelling leaves it running; what it returns then is dropped."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[T] = loop.create_future()
+        # A future of its own: cancelling the caller must not make the call look ended.
+        running: asyncio.Future[object] = loop.create_future()
+        self._running.add(running)
+
+        def tell(result: T | None, error: BaseException | None) -> None:
+            self._running.discard(running)
+            running.set_result(None)
+            if ended.done():
+                return
+            if error is not None:
+                ended.set_exception(error)
+            else:
+                ended.set_result(result)  # type: ignore[arg-type]  # without an error it is a T
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = call()
+            except BaseException as caught:  # noqa: BLE001  # it is raised in the caller
+                error = caught
+            with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+                loop.call_soon_threadsafe(tell, result, error)
+
+        threading.Thread(target=work, name=self._name, daemon=True).start()
+        return await ended
+
+    async def settle(self, patience: float) -> None:
+        """Wait for calls that their callers gave up, at most so many seconds."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=patience)
