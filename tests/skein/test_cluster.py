@@ -225,6 +225,31 @@ def test_a_container_whose_process_is_killed_is_replaced_as_often_as_the_specifi
     assert "(FINISHED, FAILED): Failure in service worker: worker_1 ended. Exit code 137" in error
 
 
+def test_whoever_waits_for_a_key_waits_for_the_next_attempt_too(
+    skein: Any, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    app_id = skein.submit(SLEEP + "max_attempts: 2\n")
+    waiting = skein.start("kv", "get", app_id, "--key", "late", "--wait")
+    assert b"runs, 'late' is not set yet" in waiting.stderr.readline()
+    (first,) = _masters(app_id)
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: bool(_masters(app_id) - {first}))
+    skein.out("kv", "put", app_id, "--key", "late", "--value", "found")
+    stdout, _ = waiting.communicate(timeout=60)
+    assert (waiting.returncode, stdout) == (0, b"found\n")
+
+
+def _masters(app_id: str) -> set[int]:
+    """The processes of an application's ApplicationMaster."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may have ended
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            if command[1:2] == [b"-IS"] and app_id.encode() in command[2]:
+                found.add(int(entry.name))
+    return found
+
+
 def test_an_application_of_somebody_else(skein: Any) -> None:
     app_id = skein.submit(SLEEP + "user: alice\n")
     assert app_id in skein.out("application", "ls", "--user", "alice")

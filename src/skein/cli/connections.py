@@ -40,8 +40,8 @@ _LOOK = 0.25
 _START = 60.0
 """Seconds that a command waits for an application to start, when it is not told to wait."""
 _SILENT_MASTER = 60.0
-"""Seconds that an ApplicationMaster may be out of reach while YARN says that it runs: as long as
-YARN may take to notice, and to start another."""
+"""Seconds that nobody may answer after somebody has: as long as YARN may take to notice that an
+ApplicationMaster has gone and to start another, or a ResourceManager to be restarted."""
 _END = 60.0
 """Seconds that an application may take to end once its ApplicationMaster has agreed to."""
 
@@ -207,58 +207,57 @@ async def current() -> AsyncIterator[ApplicationClient]:
 async def wait_for_key(name: str, key: str) -> bytes:
     """The value of a key as soon as it is set.
 
+    A ResourceManager or an ApplicationMaster that is started anew meanwhile is waited for.
+
     Raises:
         ApplicationNotRunningError: The application has ended before; says why.
-        ConnectError, ConnectionLostError: Its ApplicationMaster cannot be reached, and YARN still
-            says that it runs.
+        YarnhubError: Nobody answers, at first or for a minute.
     """
     if name == CURRENT:
         async with current() as reached:
             return (await reached.wait(key)).value
     number, notices = application_id(name), Notices()
-    purpose = f" before {key!r} was set"
+    answered: bool = False
+    failing_since: float | None = None
     async with cluster() as client:
         while True:
-            await started(client, number, notices, deadline=None, purpose=purpose)
             try:
+                await started(client, number, notices, deadline=None, purpose=_before(key))
+                answered = True
                 async with await client.connect(number, wait=False) as reached:
-                    return await _wait(reached, key, notices)
+                    while (value := await _look_for_key(reached, key, notices)) is None:
+                        failing_since = None
+                    return value
             except ApplicationFailedError:
-                pass  # it ended just now: `started` says how
+                continue  # it ended just now: `started` says how
             except (ConnectError, ConnectionLostError, DeadlineExceededError) as error:
-                await _changed(client, number, error)
+                notices.waiting(f"{number} does not answer; trying again: {error}")
+                failing_since = failing_since or notices.waited
+                if not answered or notices.waited - failing_since > _SILENT_MASTER:
+                    raise
             except ControlError as error:
                 if error.code != "ended":
                     raise
-                await _changed(client, number, error)
+            await asyncio.sleep(_LOOK)
 
 
-async def _wait(reached: ApplicationClient, key: str, notices: Notices) -> bytes:
+def _before(key: str) -> str:
+    return f" before {key!r} was set"
+
+
+async def _look_for_key(reached: ApplicationClient, key: str, notices: Notices) -> bytes | None:
+    """Wait a while for a key; None if it is not set by then."""
     from yarnhub.control.messages import WaitKey
 
-    while True:
-        entries = (await reached.ask(WaitKey(key=key, timeout=_PATIENCE))).entries
-        if entries:
-            return entries[0].value
-        containers = await reached.get_containers()
-        states = [f"{each.id} is {each.state.value}" for each in containers[:4]]
-        more = [f"{len(containers) - 4} more"] if len(containers) > 4 else []
-        found = ", ".join(states + more) or "no container of it is active"
-        notices.waiting(f"{reached.id} runs, {key!r} is not set yet; {found}")
-
-
-async def _changed(client: Client, number: ApplicationId, error: Exception) -> None:
-    """Wait until YARN says of an application whose AM has gone what has become of it."""
-    before = (await client.application_report(number)).current_application_attempt_id
-    began = time.monotonic()
-    while True:
-        report = await client.application_report(number)
-        running = report.yarn_application_state is YarnApplicationState.RUNNING
-        if not running or report.current_application_attempt_id != before:
-            return
-        if time.monotonic() - began > _SILENT_MASTER:
-            raise error
-        await asyncio.sleep(_LOOK)
+    entries = (await reached.ask(WaitKey(key=key, timeout=_PATIENCE))).entries
+    if entries:
+        return entries[0].value
+    containers = await reached.get_containers()
+    states = [f"{each.id} is {each.state.value}" for each in containers[:4]]
+    more = [f"{len(containers) - 4} more"] if len(containers) > 4 else []
+    found = ", ".join(states + more) or "no container of it is active"
+    notices.waiting(f"{reached.id} runs, {key!r} is not set yet; {found}")
+    return None
 
 
 async def shut_down(name: str, status: str, diagnostics: str) -> None:
