@@ -160,6 +160,13 @@ def test_damage_is_noticed(tmp_path: Path, damage: str) -> None:
     assert not is_complete(tmp_path)
 
 
+def test_a_cache_of_other_jars_is_not_complete(tmp_path: Path) -> None:
+    (tmp_path / "a.jar").write_bytes(CONTENT)
+    (tmp_path / MANIFEST).write_text(write_sums({"a.jar": SHA256}))
+    assert is_complete(tmp_path, [Jar("g/a.jar", SHA256)])
+    assert not is_complete(tmp_path, [Jar("g/a.jar", SHA256), Jar("g/b.jar", SHA256)])
+
+
 async def test_a_damaged_cache_is_repaired(repository: Repository, tmp_path: Path) -> None:
     """Of a tested version: its jars are known, so that only the repository is replaced."""
     version = TESTED_VERSIONS[0]

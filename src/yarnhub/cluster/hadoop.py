@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.cluster.access import ClusterAccess
 from yarnhub.cluster.configuration import Plan
 from yarnhub.cluster.daemon import JavaDaemons, node_managers
 from yarnhub.cluster.ending import end_cluster
@@ -20,11 +21,9 @@ from yarnhub.cluster.host import Host
 from yarnhub.cluster.jars import provide_jars
 from yarnhub.cluster.java import find_java
 from yarnhub.cluster.kerberos import (
-    WITH_KEYTAB,
     Realm,
     check_host,
     check_reachable,
-    kerberos_variables,
 )
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.lock import file_lock
@@ -35,15 +34,14 @@ from yarnhub.cluster.process import MARK, end_processes, is_alive, send_signal, 
 from yarnhub.cluster.readiness import Readiness
 from yarnhub.cluster.reaper import Reaper
 from yarnhub.cluster.record import Record, read_record, write_record
-from yarnhub.cluster.security import HDFS_USER, HOST, REALM
+from yarnhub.cluster.security import HDFS_USER
 from yarnhub.cluster.services import Services
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from yarnhub.cluster.jars import Report
-    from yarnhub.cluster.process import Process
 
 LOCK_DEADLINE = 120.0
 STOP_PATIENCE = 10.0
@@ -53,7 +51,7 @@ def _no_report(_what: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
-class HadoopCluster:
+class HadoopCluster(ClusterAccess):
     """NameNode, DataNode, ResourceManager and NodeManagers on this machine.
 
         async with HadoopCluster(nodes=2) as cluster:
@@ -79,12 +77,10 @@ class HadoopCluster:
         report: Report = _no_report,
         **changes: Any,  # each is checked by ClusterOptions, which names the wrong one
     ) -> None:
-        self.options = dataclasses.replace(options or ClusterOptions(), **changes)
-        self.host = host or Host.from_environment()
+        chosen = dataclasses.replace(options or ClusterOptions(), **changes)
+        super().__init__(chosen, host or Host.from_environment())
         self._detached = detached
         self._report = report
-        self._layout: Layout | None = None
-        self._record: Record | None = None
         self._reaper: Reaper | None = None
 
     @classmethod
@@ -229,134 +225,6 @@ class HadoopCluster:
             finally:
                 self._save(services)
 
-    @property
-    def state(self) -> Path:
-        """The state folder."""
-        return self._started_layout().root
-
-    @property
-    def conf_dir(self) -> Path:
-        """`HADOOP_CONF_DIR`: complete site files, for clients too."""
-        return self._started_layout().conf
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        """What a program needs in its environment, PATH left aside."""
-        variables = {
-            "HADOOP_CONF_DIR": str(self.conf_dir),
-            "YARN_CONF_DIR": str(self.conf_dir),
-            "JAVA_HOME": str(self.java_home),
-        }
-        if self.options.kerberos:
-            variables |= kerberos_variables(self._started_layout())
-        return variables
-
-    @property
-    def env(self) -> Mapping[str, str]:
-        """A whole environment for programs that use the cluster."""
-        path = ":".join([*map(str, self.path_entries), self.host.path])
-        return {**self.host.environment, **self.variables, "PATH": path}
-
-    @property
-    def path_entries(self) -> list[Path]:
-        """Folders that belong in front of PATH: the wrappers and Java."""
-        return [self._started_layout().programs, self.java_home / "bin"]
-
-    @property
-    def java_home(self) -> Path:
-        """The Java that the daemons run on."""
-        return self._started_record().java_home
-
-    @property
-    def jars(self) -> list[Path]:
-        """Hadoop's jars."""
-        return sorted(self._started_record().jars.glob("*.jar"))
-
-    @property
-    def classpath(self) -> str:
-        """A class path for clients in Java."""
-        return ":".join(map(str, (self.conf_dir, *self.jars)))
-
-    @property
-    def resource_manager_address(self) -> tuple[str, int]:
-        """Where the ResourceManager serves clients."""
-        return self._address("yarn.resourcemanager.address")
-
-    @property
-    def scheduler_address(self) -> tuple[str, int]:
-        """Where the ResourceManager serves ApplicationMasters."""
-        return self._address("yarn.resourcemanager.scheduler.address")
-
-    @property
-    def name_node_address(self) -> tuple[str, int]:
-        """Where the NameNode serves clients."""
-        return self._address("dfs.namenode.rpc-address")
-
-    @property
-    def web_hdfs_url(self) -> str:
-        """The base of WebHDFS, without a slash at its end."""
-        host, port = self._address("dfs.namenode.http-address")
-        return f"http://{host}:{port}/webhdfs/v1"
-
-    @property
-    def rm_web_url(self) -> str:
-        """The ResourceManager's web address, without a slash at its end."""
-        host, port = self._address("yarn.resourcemanager.webapp.address")
-        return f"http://{host}:{port}"
-
-    @property
-    def pids(self) -> Mapping[str, int | None]:
-        """The process number of each daemon; None for one that does not run."""
-        processes = self._started_record().processes
-        return {n: p.pid if is_alive(p) else None for n, p in processes.items()}
-
-    def address(self, daemon: str) -> str:
-        """Where a daemon listens, as `host:port`."""
-        server = {
-            "namenode": "dfs.namenode.rpc-address",
-            "datanode": "dfs.datanode.address",
-            "resourcemanager": "yarn.resourcemanager.address",
-            "kdc": "kdc",
-        }.get(daemon, f"{daemon}/yarn.nodemanager.address")
-        host, port = self._address(server)
-        return f"{host}:{port}"
-
-    @property
-    def realm(self) -> str | None:
-        """The Kerberos realm; None without Kerberos."""
-        return REALM if self.options.kerberos else None
-
-    def keytab(self, user: str) -> Path:
-        """The keytab of a user: alice, bob, jupyterhub, dask, or the administrators hdfs, yarn.
-
-        Raises:
-            ConfigurationError: There is none.
-        """
-        if not self.options.kerberos or user not in WITH_KEYTAB:
-            raise ConfigurationError(f"the cluster has no keytab for {user!r}")
-        return self._started_layout().keytab(user)
-
-    async def kinit(self, user: str, ccache: Path) -> None:
-        """Put a ticket of the user, from the user's keytab, into a ticket cache.
-
-        Programs use it with `KRB5CCNAME=FILE:...` beside the variables of `env`.
-
-        Raises:
-            ConfigurationError: There is no keytab for the user.
-        """
-        self.keytab(user)
-        realm = Realm(self._started_layout(), self.host, self._started_record().ports[KDC])
-        await realm.kinit(user, ccache)
-
-    def log_path(self, daemon: str) -> Path:
-        """The log of a daemon.
-
-        Raises:
-            ConfigurationError: The cluster has no daemon of this name.
-        """
-        self._process(daemon)
-        return self._started_layout().log(daemon)
-
     async def _end(self) -> None:
         processes = self._record.processes.values() if self._record else ()
         await end_cluster(self._started_layout().root, processes)
@@ -404,23 +272,3 @@ class HadoopCluster:
     def _save(self, services: Services) -> None:
         self._record = dataclasses.replace(self._started_record(), processes=services.processes)
         write_record(self._started_layout(), self._record)
-
-    def _process(self, daemon: str) -> Process:
-        processes = self._started_record().processes
-        if daemon not in processes:
-            known = ", ".join(processes)
-            raise ConfigurationError(f"the cluster has no daemon {daemon!r}, but {known}")
-        return processes[daemon]
-
-    def _address(self, server: str) -> tuple[str, int]:
-        return HOST, self._started_record().ports[server]
-
-    def _started_layout(self) -> Layout:
-        if self._layout is None:
-            raise ClusterError("the cluster was not started")
-        return self._layout
-
-    def _started_record(self) -> Record:
-        if self._record is None:
-            raise ClusterError("the cluster was not started")
-        return self._record

@@ -50,6 +50,8 @@ ROOTS = (
 )
 LOGGING = "org.slf4j:slf4j-reload4j:1.7.36"
 """Without a binding Hadoop logs nothing; each of its tested versions uses reload4j."""
+OTHER_LOGGING = "slf4j-log4j12"
+"""A second binding, which some dependencies bring along: every tool would complain of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,9 +87,9 @@ async def provide_jars(
     folder = cache / f"hadoop-{version}"
     await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
     async with file_lock(cache / f"hadoop-{version}.lock", deadline=1800):
-        if await asyncio.to_thread(is_complete, folder):
-            return folder
         jars = read_known_jars(version)
+        if await asyncio.to_thread(is_complete, folder, jars):
+            return folder
         if jars is None:
             report(f"resolving the dependencies of Hadoop {version}", 0, 0)
             jars = await asyncio.to_thread(_resolve_jars, version, repository)
@@ -118,10 +120,17 @@ def read_sums(text: str) -> dict[str, str]:
     return {name: digest for digest, name in pairs}
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether the folder holds all files of its manifest with the right sums."""
+def is_complete(folder: Path, known: Sequence[Jar] | None = None) -> bool:
+    """Whether the folder holds all files of its manifest with the right sums.
+
+    Args:
+        folder: The finished folder.
+        known: What the manifest must be of; None takes it as it is.
+    """
     try:
         sums = read_sums((folder / MANIFEST).read_text(encoding="utf-8"))
+        if known is not None and sums != {jar.name: jar.sha256 for jar in known}:
+            return False
         return bool(sums) and all(_sha256(folder / name) == sums[name] for name in sums)
     except (OSError, ValueError):
         return False
@@ -265,6 +274,6 @@ def _jars_of(dependencies: Iterable[object]) -> list[Jar]:
     paths = set()
     for dependency in dependencies:
         artifact = dependency.artifact  # type: ignore[attr-defined]  # untyped package
-        if artifact.packaging == "jar":
+        if artifact.packaging == "jar" and artifact.artifactId != OTHER_LOGGING:
             paths.add(f"{artifact.component.path_prefix.as_posix()}/{artifact.filename}")
     return [Jar(path, None) for path in sorted(paths)]

@@ -1,0 +1,185 @@
+"""How a cluster is reached: addresses, folders, environment and keytabs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.cluster.errors import ClusterError
+from yarnhub.cluster.kerberos import WITH_KEYTAB, Realm, kerberos_variables
+from yarnhub.cluster.ports import KDC
+from yarnhub.cluster.process import is_alive
+from yarnhub.cluster.security import HOST, REALM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from yarnhub.cluster.host import Host
+    from yarnhub.cluster.layout import Layout
+    from yarnhub.cluster.options import ClusterOptions
+    from yarnhub.cluster.process import Process
+    from yarnhub.cluster.record import Record
+
+
+class ClusterAccess:
+    """What programs need to use a cluster. Before it was started, all of it is a ClusterError.
+
+    Args:
+        options: How the cluster is.
+        host: The machine and the calling user.
+    """
+
+    def __init__(self, options: ClusterOptions, host: Host) -> None:
+        self.options = options
+        self.host = host
+        self._layout: Layout | None = None
+        self._record: Record | None = None
+
+    @property
+    def state(self) -> Path:
+        """The state folder."""
+        return self._started_layout().root
+
+    @property
+    def conf_dir(self) -> Path:
+        """`HADOOP_CONF_DIR`: complete site files, for clients too."""
+        return self._started_layout().conf
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What a program needs in its environment, PATH left aside."""
+        variables = {
+            "HADOOP_CONF_DIR": str(self.conf_dir),
+            "YARN_CONF_DIR": str(self.conf_dir),
+            "JAVA_HOME": str(self.java_home),
+        }
+        if self.options.kerberos:
+            variables |= kerberos_variables(self._started_layout())
+        return variables
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """A whole environment for programs that use the cluster."""
+        path = ":".join([*map(str, self.path_entries), self.host.path])
+        return {**self.host.environment, **self.variables, "PATH": path}
+
+    @property
+    def path_entries(self) -> list[Path]:
+        """Folders that belong in front of PATH: the wrappers and Java."""
+        return [self._started_layout().programs, self.java_home / "bin"]
+
+    @property
+    def java_home(self) -> Path:
+        """The Java that the daemons run on."""
+        return self._started_record().java_home
+
+    @property
+    def jars(self) -> list[Path]:
+        """Hadoop's jars."""
+        return sorted(self._started_record().jars.glob("*.jar"))
+
+    @property
+    def classpath(self) -> str:
+        """A class path for clients in Java."""
+        return ":".join(map(str, (self.conf_dir, *self.jars)))
+
+    @property
+    def resource_manager_address(self) -> tuple[str, int]:
+        """Where the ResourceManager serves clients."""
+        return self._address("yarn.resourcemanager.address")
+
+    @property
+    def scheduler_address(self) -> tuple[str, int]:
+        """Where the ResourceManager serves ApplicationMasters."""
+        return self._address("yarn.resourcemanager.scheduler.address")
+
+    @property
+    def name_node_address(self) -> tuple[str, int]:
+        """Where the NameNode serves clients."""
+        return self._address("dfs.namenode.rpc-address")
+
+    @property
+    def web_hdfs_url(self) -> str:
+        """The base of WebHDFS, without a slash at its end."""
+        host, port = self._address("dfs.namenode.http-address")
+        return f"http://{host}:{port}/webhdfs/v1"
+
+    @property
+    def rm_web_url(self) -> str:
+        """The ResourceManager's web address, without a slash at its end."""
+        host, port = self._address("yarn.resourcemanager.webapp.address")
+        return f"http://{host}:{port}"
+
+    @property
+    def pids(self) -> Mapping[str, int | None]:
+        """The process number of each daemon; None for one that does not run."""
+        processes = self._started_record().processes
+        return {n: p.pid if is_alive(p) else None for n, p in processes.items()}
+
+    def address(self, daemon: str) -> str:
+        """Where a daemon listens, as `host:port`."""
+        server = {
+            "namenode": "dfs.namenode.rpc-address",
+            "datanode": "dfs.datanode.address",
+            "resourcemanager": "yarn.resourcemanager.address",
+            "kdc": "kdc",
+        }.get(daemon, f"{daemon}/yarn.nodemanager.address")
+        host, port = self._address(server)
+        return f"{host}:{port}"
+
+    @property
+    def realm(self) -> str | None:
+        """The Kerberos realm; None without Kerberos."""
+        return REALM if self.options.kerberos else None
+
+    def keytab(self, user: str) -> Path:
+        """The keytab of a user: alice, bob, jupyterhub, dask, or the administrators hdfs, yarn.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        if not self.options.kerberos or user not in WITH_KEYTAB:
+            raise ConfigurationError(f"the cluster has no keytab for {user!r}")
+        return self._started_layout().keytab(user)
+
+    async def kinit(self, user: str, ccache: Path) -> None:
+        """Put a ticket of the user, from the user's keytab, into a ticket cache.
+
+        Programs use it with `KRB5CCNAME=FILE:...` beside the variables of `env`.
+
+        Raises:
+            ConfigurationError: There is no keytab for the user.
+        """
+        self.keytab(user)
+        realm = Realm(self._started_layout(), self.host, self._started_record().ports[KDC])
+        await realm.kinit(user, ccache)
+
+    def log_path(self, daemon: str) -> Path:
+        """The log of a daemon.
+
+        Raises:
+            ConfigurationError: The cluster has no daemon of this name.
+        """
+        self._process(daemon)
+        return self._started_layout().log(daemon)
+
+    def _process(self, daemon: str) -> Process:
+        processes = self._started_record().processes
+        if daemon not in processes:
+            known = ", ".join(processes)
+            raise ConfigurationError(f"the cluster has no daemon {daemon!r}, but {known}")
+        return processes[daemon]
+
+    def _address(self, server: str) -> tuple[str, int]:
+        return HOST, self._started_record().ports[server]
+
+    def _started_layout(self) -> Layout:
+        if self._layout is None:
+            raise ClusterError("the cluster was not started")
+        return self._layout
+
+    def _started_record(self) -> Record:
+        if self._record is None:
+            raise ClusterError("the cluster was not started")
+        return self._record
