@@ -91,9 +91,9 @@ class Scheduler:
         request = records.RegisterApplicationMasterRequest(
             host=host, rpc_port=rpc_port, tracking_url=tracking_url
         )
-        response = await self._rpc.call(REGISTER, request)
+        # Also if the answer is lost: whoever was registered begins at 0.
         self._response_id = 0
-        return response
+        return await self._rpc.call(REGISTER, request)
 
     async def allocate(
         self,

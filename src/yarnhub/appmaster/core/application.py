@@ -26,6 +26,7 @@ from yarnhub.appmaster.core.events import (
     Heartbeat,
     LaunchFailed,
     MasterScriptEnded,
+    Refused,
     Resynced,
     Started,
     Withdrawn,
@@ -76,7 +77,8 @@ class Application:
         self._topology = topology
         self._by_container: dict[ContainerId, Instance] = {}
         self._waiting: dict[int, WaitKey] = {}
-        self._asked: dict[str, int] = {}
+        self._asked: dict[str, int | None] = {}
+        """What the scheduler owes by service; None if that has to be said again."""
         self._actions: list[Action] = []
         self._started = False
         self._now = 0.0
@@ -102,9 +104,11 @@ class Application:
             case Started():
                 self._start()
             case Resynced():
-                self._asked.clear()
+                self._asked = dict.fromkeys(self._asked)
             case Heartbeat():
                 self._heartbeat(event.response)
+            case Refused():
+                self.end(FinalStatus.FAILED, f"YARN refused what was asked for: {event.reason}")
             case LaunchFailed():
                 self._launch_failed(event)
             case Asked():
@@ -137,7 +141,7 @@ class Application:
             if service.priority == priority and owed:
                 self._run(owed[0], container)
                 # YARN has counted it off by itself.
-                self._asked[service.name] = self._asked.get(service.name, 1) - 1
+                self._asked[service.name] = (self._asked.get(service.name) or 1) - 1
                 return
         # Scaled down while the scheduler was about to give it.
         self._actions.append(Release(container.id))

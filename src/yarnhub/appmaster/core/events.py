@@ -18,7 +18,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Resynced:
-    """The AM had to register again: the ResourceManager has forgotten what was asked."""
+    """The ResourceManager may not know what was asked: all of it has to be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,13 @@ class Heartbeat:
     """The ResourceManager's answer to a heartbeat."""
 
     response: AllocateResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The ResourceManager will never grant what was asked: a label that no node has, say."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +65,6 @@ class MasterScriptEnded:
     exit_code: int
 
 
-Event = Started | Resynced | Heartbeat | LaunchFailed | Asked | Withdrawn | MasterScriptEnded
+Event = (
+    Started | Resynced | Heartbeat | Refused | LaunchFailed | Asked | Withdrawn | MasterScriptEnded
+)

@@ -12,6 +12,7 @@ from yarnhub.appmaster.core.events import (
     Event,
     Heartbeat,
     LaunchFailed,
+    Refused,
     Resynced,
     Started,
     Withdrawn,
@@ -24,6 +25,9 @@ from yarnhub.base.errors import (
     ControlError,
     DeadlineExceededError,
     NotRegisteredError,
+    RemoteError,
+    ServerBusyError,
+    StandbyError,
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
@@ -51,7 +55,13 @@ A = TypeVar("A")
 
 _PROGRESS_UNSET = 0.1
 """What YARN shows until the application sets its progress, as skein had it."""
-_UNREACHABLE = (ConnectError, ConnectionLostError, DeadlineExceededError)
+_UNREACHABLE = (
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    ServerBusyError,
+    StandbyError,
+)
 
 
 class SchedulerPort(Protocol):
@@ -121,6 +131,7 @@ class Runner:
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._next_request = 0
         self._pace = Pace()
+        self._answer_lost = False
         self._endpoint = ("", 0, "")
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -140,19 +151,23 @@ class Runner:
             How the application ended; None if YARN ended this attempt itself.
         """
         self._endpoint = host, port, tracking_url
-        await self._scheduler.register(*self._endpoint)
-        _log.info("registered, control at %s:%s", host, port)
+        await self._register()
+        _log.info("control at %s:%s", host, port)
         finish: Finish | None = None
-        async with task_group() as self._group:
-            self.feed(Started())
-            while self._application.finish is None:
-                if not await self._beat():
-                    break
-                await self._pace.wait()
-            finish = self._application.finish
-            # YARN ends all containers with the application: nothing is left to launch or stop.
-            for task in self._tasks:
-                task.cancel()
+        async with task_group() as group:
+            self._group = group
+            try:
+                self.feed(Started())
+                while self._application.finish is None:
+                    if not await self._beat():
+                        break
+                    await self._pace.wait()
+                finish = self._application.finish
+            finally:
+                # YARN ends all containers with the application: there is nothing left to do.
+                self._group = None
+                for task in self._tasks:
+                    task.cancel()
         if finish is not None:
             _log.info("the application ends: %s %s", finish.status.value, finish.diagnostics)
             while not await self._unregister(finish):
@@ -179,7 +194,9 @@ class Runner:
             self.feed(Asked(number, request))
             answer = await reply
         finally:
-            if self._replies.pop(number, None) is not None and not reply.done():
+            del self._replies[number]
+            # Whoever is cancelled while waiting for a future cancels the future.
+            if not reply.done() or reply.cancelled():
                 self.feed(Withdrawn(number))
         if isinstance(answer, Failure):
             raise ControlError(answer.code, answer.message)
@@ -207,23 +224,35 @@ class Runner:
             self._releases = releases + self._releases
             await self._recover(error)
             return True
+        except RemoteError as error:
+            self.feed(Refused(str(error)))
+            return True
         self._node_managers.keep(response.nm_tokens)
         self.feed(Heartbeat(response))
+        if self._answer_lost:
+            # This may be the lost answer once more, and then the scheduler has not looked at what
+            # came with the question (ApplicationMasterService.allocate): say it again.
+            self._answer_lost = False
+            self._releases = releases + self._releases
+            self.feed(Resynced())
         return True
 
     async def _recover(self, error: YarnhubError) -> None:
         """See to it that the next heartbeat may succeed."""
-        if not isinstance(error, NotRegisteredError):
+        if isinstance(error, NotRegisteredError):
+            _log.warning("the ResourceManager does not know us: registering again")
+            await self._register()
+            self.feed(Resynced())
+        else:
             _log.warning("the ResourceManager cannot be reached: %s", error)
-            return
-        _log.warning("the ResourceManager was restarted: registering again")
+            self._answer_lost = True
+
+    async def _register(self) -> None:
         try:
             await self._scheduler.register(*self._endpoint)
         except _UNREACHABLE as lost:
-            # The next heartbeat will be told again that nobody is registered.
+            # Whether it was carried out, the answer to the next heartbeat tells.
             _log.warning("the ResourceManager cannot be reached: %s", lost)
-        else:
-            self.feed(Resynced())
 
     async def _unregister(self, finish: Finish) -> bool:
         """Tell how the application ended; says whether that is known now."""
@@ -261,7 +290,9 @@ class Runner:
                 assert_never(action)
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        assert self._group is not None
+        if self._group is None:
+            work.close()  # the attempt is over, and its containers with it
+            return
         task = self._group.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
