@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yarn.launcher import launch as run
-from yarnhub.appmaster.core.placement import MAX_HOSTS
 from yarnhub.base.errors import SpecError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.submission import (
@@ -20,7 +19,7 @@ from yarnhub.client.submission import (
     submission_context,
 )
 from yarnhub.control import json as control_json
-from yarnhub.control.bootstrap import APPLICATION, CERTIFICATE, KEY, PROGRAM, Application
+from yarnhub.control.bootstrap import APPLICATION, CERTIFICATE, KEY, MAX_HOSTS, PROGRAM, Application
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.spec import ACLs, ApplicationSpec, File, Master, Resources, Service
 from yarnhub.yarn.launch import MAX_SCRIPT

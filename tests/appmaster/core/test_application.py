@@ -16,6 +16,7 @@ from yarnhub.appmaster.core.events import (
     Asked,
     LaunchFailed,
     MasterScriptEnded,
+    Refused,
     Resynced,
     Started,
     Withdrawn,
@@ -609,6 +610,14 @@ def test_after_the_end_only_replies_follow() -> None:
     ]
 
 
+def test_what_yarn_refuses_ends_the_application_with_its_words() -> None:
+    play = Scenario(application(a=service()))
+    play.start()
+    assert play.do(Refused("no such label")) == [
+        Finish(FinalStatus.FAILED, "YARN refused what was asked for: no such label")
+    ]
+
+
 # --- what was asked has to be asked again
 
 
@@ -619,8 +628,9 @@ def test_after_a_resync_all_is_asked_again() -> None:
     play.allocate("c")
     before = dict(play.asked)
     play.asked.clear()
-    assert len(play.do(Resynced())) == 2
-    assert play.asked == {"a": 2, "b": 1}
+    assert len(play.do(Resynced())) == 3
+    # What is not wanted any more is told too: the scheduler may have missed that it is not.
+    assert play.asked == {"a": 2, "b": 1, "c": 0}
     assert before == {"a": 2, "b": 1, "c": 0}
     assert play.heartbeat() == []
 

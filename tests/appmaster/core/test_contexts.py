@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from appmaster.core.scenario import RESOURCES
 from yarn.launcher import launch
-from yarnhub.appmaster.core.contexts import RUN_SCRIPT, ContextBuilder, local_resources
+from yarnhub.appmaster.core.contexts import RUN_SCRIPT, ContextBuilder
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, PROGRAM, Application
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.spec import File, FileType, FileVisibility, Service
+from yarnhub.spec.records import local_resources
 from yarnhub.yarn.launch import escape
 from yarnhub.yarn.records.launch import (
     URL,

@@ -240,7 +240,7 @@ class Machine(RuleBasedStateMachine):
 
 TestInvariants = Machine.TestCase
 TestInvariants.settings = settings(
-    max_examples=50,
+    max_examples=100,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

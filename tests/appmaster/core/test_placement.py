@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from yarnhub.appmaster.core.placement import MAX_HOSTS, Topology, capability, requests
+from yarnhub.appmaster.core.placement import Topology, requests
 from yarnhub.base.units import MiB, VCores
+from yarnhub.control.bootstrap import MAX_HOSTS
 from yarnhub.spec import Resources, Service
+from yarnhub.spec.records import capability
 from yarnhub.yarn.records.resources import (
     Priority,
     Resource,
