@@ -29,9 +29,13 @@ _PREFIX = b"/control/"
 _MAX_WAIT = 60.0
 """Seconds that a request may wait; clients ask again. Well under what proxies cut off at."""
 _IDLE = 300.0
-"""Seconds after which a connection without a request is closed."""
+"""Seconds in which a connection's next request must be there in whole, or the last answer be
+read; then it is closed."""
 _LAST_ANSWERS = 1.0
 """Seconds for answers that are under way when the application ends."""
+_HANDSHAKE = 10.0
+_GOODBYE = 0.5
+"""Seconds for TLS's handshake, and for its end."""
 _STATUS = {"unknown-request": 404, "not-found": 404, "invalid": 400, "ended": 410}
 
 
@@ -48,17 +52,30 @@ async def serve(
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        connections[task] = _Connection(reader, writer, answer)
+        connection = connections[task] = _Connection(reader, writer, answer)
         try:
-            await connections[task].run()
+            await connection.run()
+        except asyncio.CancelledError:
+            # By us, below; asyncio 3.11 takes a cancelled task for a fault and logs it as one.
+            if not connection.last:
+                raise
         finally:
             del connections[task]
 
-    server = await asyncio.start_server(connected, host, 0, ssl=context)
+    server = await asyncio.start_server(
+        connected,
+        host,
+        0,
+        ssl=context,
+        ssl_handshake_timeout=_HANDSHAKE,
+        ssl_shutdown_timeout=_GOODBYE,
+    )
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for connection in connections.values():
+            connection.last = True
         busy = {task for task, connection in connections.items() if connection.busy}
         if busy:
             await asyncio.wait(busy, timeout=_LAST_ANSWERS)
@@ -84,18 +101,21 @@ class _Connection:
         self._http = h11.Connection(h11.SERVER)
         self.busy = False
         """Whether a request has come whose answer is not out."""
+        self.last = False
+        """Whether no further request is taken."""
 
     async def run(self) -> None:
         try:
             while self._http.states[h11.SERVER] is h11.IDLE:
                 async with asyncio.timeout(_IDLE):
                     head = await self._next()
-                if not isinstance(head, h11.Request):
-                    return
-                self.busy = True
-                await self._respond(head, await self._body())
+                    if not isinstance(head, h11.Request):
+                        return
+                    self.busy = True
+                    body = await self._body()
+                await self._respond(head, body)
                 self.busy = False
-                if self._http.our_state is h11.MUST_CLOSE:
+                if self.last or self._http.our_state is h11.MUST_CLOSE:
                     return
                 self._http.start_next_cycle()
         except h11.RemoteProtocolError as error:
@@ -104,11 +124,17 @@ class _Connection:
             pass  # the client went away
         finally:
             self._writer.close()
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
+            try:
+                with contextlib.suppress(OSError):
+                    await self._writer.wait_closed()
+            finally:
+                self._writer.transport.abort()
 
     async def _next(self) -> h11.Event | type[h11.PAUSED]:
         while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._http.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[])
+                self._writer.write(self._http.send(go_on) or b"")
             self._http.receive_data(await self._reader.read(65536))
         return event  # type: ignore[return-value]  # NEED_DATA is excluded above
 
@@ -128,11 +154,12 @@ class _Connection:
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
         for event in (
             h11.Response(status_code=status, headers=headers),
-            h11.Data(data=data),
+            h11.Data(data=b"" if head.method == b"HEAD" else data),
             h11.EndOfMessage(),
         ):
             self._writer.write(self._http.send(event) or b"")
-        await self._writer.drain()
+        async with asyncio.timeout(_IDLE):
+            await self._writer.drain()
 
     async def _reply(self, head: h11.Request, body: bytes | None) -> tuple[int, object]:
         name = head.target.removeprefix(_PREFIX).decode("ascii", "replace")
