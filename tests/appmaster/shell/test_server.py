@@ -1,0 +1,463 @@
+"""The control server over real TLS on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from yarnhub.appmaster.shell import server as module
+from yarnhub.appmaster.shell.main import _tls
+from yarnhub.appmaster.shell.server import serve
+from yarnhub.base.errors import ControlError
+from yarnhub.client.security import Credentials
+from yarnhub.control import json
+from yarnhub.control.bootstrap import CERTIFICATE, KEY, SERVER_NAME
+from yarnhub.control.messages import (
+    Entries,
+    Entry,
+    Failure,
+    GetKey,
+    Nothing,
+    PutKey,
+    Request,
+    SetProgress,
+    WaitKey,
+)
+from yarnhub.hadoop.wire import tokens
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from pathlib import Path
+
+PAIR = Credentials.generate()
+OTHER = Credentials.generate()
+DONE = b'{"key":"k","value":"dg==","owner":null}'
+
+
+class Answering:
+    """What stands behind the server: notes requests, answers or holds them."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request[Any]] = []
+        self.came = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.cancelled = 0
+        self.failure: Exception | None = None
+
+    async def __call__(self, request: Request[Any]) -> object:
+        self.requests.append(request)
+        self.came.set()
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.failure is not None:
+            raise self.failure
+        match request:
+            case GetKey() | WaitKey():
+                return Entries(entries=(Entry(key=request.key, value=b"v"),))
+            case _:
+                return Nothing()
+
+
+class Client:
+    """One connection, by bytes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    def post(self, name: str, body: bytes = b"{}", method: str = "POST", extra: str = "") -> None:
+        head = f"{method} /control/{name} HTTP/1.1\r\nHost: x\r\n{extra}"
+        self.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    async def answer(self, *, body: bool = True) -> tuple[int, bytes]:
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
+        status = int(head.split()[1])
+        lengths = [line for line in head.split("\r\n") if line.lower().startswith("content-length")]
+        length = int(lengths[0].split(":")[1]) if lengths and body else 0
+        return status, await self.reader.readexactly(length)
+
+    async def closed(self) -> bytes:
+        """All that still comes until the server closes."""
+        return await self.reader.read()
+
+
+def tls_server() -> ssl.SSLContext:
+    secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key}
+    return _tls(tokens.Credentials({}, secrets))
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert list(tmp_path.iterdir()) == [], "the key does not stay on the disk"
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    answer: Callable[[Request[Any]], Awaitable[object]],
+) -> AsyncIterator[int]:
+    """A server for the block; afterwards nothing of it runs on."""
+    before = asyncio.all_tasks()
+    async with asyncio.timeout(20):
+        async with serve(answer, "127.0.0.1", tls_server()) as port:
+            yield port
+        while not asyncio.all_tasks() <= before:  # asyncio's own, of a handshake that failed
+            await asyncio.sleep(0.01)
+        with pytest.raises(ConnectionError):
+            await asyncio.open_connection("127.0.0.1", port)
+
+
+@contextlib.asynccontextmanager
+async def connected(port: int, context: ssl.SSLContext | None = None) -> AsyncIterator[Client]:
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=context or PAIR.client_context(), server_hostname=SERVER_NAME
+    )
+    try:
+        yield Client(reader, writer)
+    finally:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+# --- requests and answers
+
+
+async def test_requests_are_answered_one_after_the_other_on_one_connection() -> None:
+    answering = Answering()
+    async with serving(answering) as port, connected(port) as client:
+        client.post("GetKey", b'{"key":"k"}')
+        assert await client.answer() == (200, b'{"entries":[' + DONE + b"]}")
+        client.post("SetProgress", b'{"progress":0.5}')
+        client.post("PutKey", b'{"key":"a","value":""}')
+        assert await client.answer() == (200, b"{}")
+        assert await client.answer() == (200, b"{}")
+    assert answering.requests == [
+        GetKey(key="k"),
+        SetProgress(progress=0.5),
+        PutKey(key="a", value=b""),
+    ]
+
+
+async def test_a_request_may_come_in_pieces() -> None:
+    answering = Answering()
+    async with serving(answering) as port, connected(port) as client:
+        body = b'{"key":"k"}'
+        whole = b"POST /control/GetKey HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n" + body
+        for at in range(len(whole)):
+            client.send(whole[at : at + 1])
+            await client.writer.drain()
+        assert (await client.answer())[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("invalid", 400), ("not-found", 404), ("unknown-request", 404), ("ended", 410), ("new", 400)],
+)
+async def test_a_refusal_is_told(code: str, status: int) -> None:
+    answering = Answering()
+    answering.failure = ControlError(code, "no")
+    async with serving(answering) as port, connected(port) as client:
+        client.post("GetKey", b'{"key":"k"}')
+        assert await client.answer() == (status, json.dump(Failure(code, "no")))
+        client.post("GetSpecification")
+        assert (await client.answer())[0] == status
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("Nonsense", "POST"), ("", "POST"), ("GetKey", "GET"), ("GetKey", "PUT"), ("getkey", "POST")],
+)
+async def test_unknown_requests_are_refused_and_the_connection_goes_on(
+    name: str, method: str
+) -> None:
+    answering = Answering()
+    async with serving(answering) as port, connected(port) as client:
+        client.post(name, method=method)
+        status, body = await client.answer()
+        assert (status, json.load(Failure, body).code) == (404, "unknown-request")
+        client.post("GetSpecification")
+        assert (await client.answer())[0] == 200
+    assert len(answering.requests) == 1
+
+
+@pytest.mark.parametrize("target", ["/", "/control", "/control/../GetKey", "//control/GetKey", "*"])
+async def test_other_paths_are_refused(target: str) -> None:
+    answering = Answering()
+    async with serving(answering) as port, connected(port) as client:
+        client.send(f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+        assert (await client.answer())[0] == 404
+    assert answering.requests == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"key":1}', b"\xff", b'{"key":"k","x":1}'])
+async def test_bodies_that_are_no_such_request_are_refused(body: bytes) -> None:
+    answering = Answering()
+    async with serving(answering) as port, connected(port) as client:
+        client.post("GetKey", body)
+        status, answer = await client.answer()
+        assert (status, json.load(Failure, answer).code) == (400, "invalid")
+    assert answering.requests == []
+
+
+async def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BODY", 100_000)
+    answering = Answering()
+    async with serving(answering) as port, connected(port) as client:
+        client.post("PutKey", b" " * 100_001)
+        status, body = await client.answer()
+        assert (status, json.load(Failure, body)) == (
+            413,
+            Failure("invalid", "a request may have 100000 bytes at most"),
+        )
+        client.post("GetKey", b'{"key":"k"' + b" " * (100_000 - 11) + b"}")
+        assert (await client.answer())[0] == 200
+    assert len(answering.requests) == 1
+
+
+async def test_an_expected_go_ahead_is_given() -> None:
+    async with serving(Answering()) as port, connected(port) as client:
+        head = "POST /control/GetKey HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+        client.send(f"{head}Content-Length: 11\r\n\r\n".encode())
+        assert await client.answer() == (100, b"")
+        client.send(b'{"key":"k"}')
+        assert (await client.answer())[0] == 200
+
+
+async def test_a_head_request_gets_no_body() -> None:
+    async with serving(Answering()) as port, connected(port) as client:
+        client.post("GetKey", b"", method="HEAD")
+        assert (await client.answer(body=False))[0] == 404
+        client.post("GetSpecification")
+        assert await client.answer() == (200, b"{}")
+
+
+async def test_a_client_that_wants_to_close_is_closed() -> None:
+    async with serving(Answering()) as port, connected(port) as client:
+        client.post("GetSpecification", extra="Connection: close\r\n")
+        assert (await client.answer())[0] == 200
+        assert await client.closed() == b""
+
+
+async def test_http_1_0_is_answered_and_closed() -> None:
+    async with serving(Answering()) as port, connected(port) as client:
+        client.send(b"POST /control/GetSpecification HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
+        assert (await client.answer())[0] == 200
+        assert await client.closed() == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00\x01\x02\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"POST /control/GetKey HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST /control/GetKey HTTP/1.1\r\nHost: x\r\nContent-Length: two\r\n\r\n",
+        b"A" * 200_000,
+    ],
+    ids=["bytes", "words", "no host", "length", "endless"],
+)
+async def test_garbage_closes_the_connection(data: bytes) -> None:
+    answering = Answering()
+    async with serving(answering) as port:
+        async with connected(port) as client:
+            client.send(data)
+            with contextlib.suppress(ConnectionError):
+                assert b"200" not in await client.closed()
+        async with connected(port) as client:
+            client.post("GetSpecification")
+            assert (await client.answer())[0] == 200
+    assert len(answering.requests) == 1
+
+
+# --- waits
+
+
+async def test_a_wait_ends_by_the_requests_own_time() -> None:
+    answering = Answering()
+    answering.go_on.clear()
+    async with serving(answering) as port, connected(port) as client:
+        client.post("WaitKey", b'{"key":"k","timeout":0.05}')
+        assert await client.answer() == (200, b'{"entries":[]}')
+        client.post("WaitKey", b'{"key":"k","timeout":-5}')
+        assert await client.answer() == (200, b'{"entries":[]}')
+        answering.go_on.set()
+        client.post("WaitKey", b'{"key":"k","timeout":0}')
+        assert (await client.answer())[1] == b'{"entries":[' + DONE + b"]}"
+    assert answering.cancelled == 2
+
+
+async def test_no_wait_is_longer_than_the_servers_own_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_MAX_WAIT", 0.05)
+    answering = Answering()
+    answering.go_on.clear()
+    async with serving(answering) as port, connected(port) as client:
+        client.post("WaitKey", b'{"key":"k","timeout":1e300}')
+        assert await client.answer() == (200, b'{"entries":[]}')
+
+
+@pytest.mark.parametrize("seconds", ["NaN", "Infinity", "1e999"])
+async def test_a_wait_of_no_number_is_refused(seconds: str) -> None:
+    async with serving(Answering()) as port, connected(port) as client:
+        client.post("WaitKey", f'{{"key":"k","timeout":{seconds}}}'.encode())
+        assert (await client.answer())[0] == 400
+
+
+# --- half-open connections
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST /control/GetKey HT",
+        b"POST /control/GetKey HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+    ],
+    ids=["nothing", "half a head", "half a body"],
+)
+async def test_a_client_that_falls_silent_is_closed(
+    sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_IDLE", 0.1)
+    answering = Answering()
+    async with serving(answering) as port, connected(port) as client:
+        client.send(sent)
+        assert await client.closed() == b""
+    assert answering.requests == []
+
+
+async def test_a_client_that_does_not_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_IDLE", 0.2)
+    large = b"x" * 20_000_000
+
+    async def answer(request: Request[Any]) -> object:
+        return Entries(entries=(Entry(key="k", value=large),))
+
+    async with serving(answer) as port, connected(port) as client:
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport
+        client.post("GetKey", b'{"key":"k"}')
+        others = {task for task in asyncio.all_tasks() if "connected" in repr(task.get_coro())}
+        while not others:
+            await asyncio.sleep(0.01)
+            others = {task for task in asyncio.all_tasks() if "connected" in repr(task.get_coro())}
+        done, _ = await asyncio.wait(others, timeout=10)
+        assert done == others
+
+
+async def test_a_client_that_goes_away_while_it_waits_is_noticed_at_the_waits_end() -> None:
+    answering = Answering()
+    answering.go_on.clear()
+    async with serving(answering) as port:
+        async with connected(port) as client:
+            client.post("WaitKey", b'{"key":"k","timeout":0.1}')
+            await answering.came.wait()
+        async with connected(port) as client:
+            answering.go_on.set()
+            client.post("GetSpecification")
+            assert (await client.answer())[0] == 200
+
+
+# --- who may call
+
+
+async def refused(port: int, context: ssl.SSLContext) -> None:
+    """The server closes, and nothing is answered.
+
+    asyncio loses the alert that says why (`SSLProtocol._do_handshake`). Our own client is told
+    all the same: a server of another pair has another certificate, which the client refuses.
+    """
+    with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+        async with connected(port, context) as client:
+            # With TLS 1.3 the client's handshake is done before the server has looked at it.
+            client.post("GetSpecification")
+            await client.answer()
+
+
+async def test_another_certificate_is_refused() -> None:
+    answering = Answering()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=PAIR.certificate.decode())
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(OTHER.certificate + OTHER.key)
+        file.flush()
+        context.load_cert_chain(file.name)
+    async with serving(answering) as port:
+        await refused(port, context)
+    assert answering.requests == []
+
+
+async def test_no_certificate_is_refused() -> None:
+    answering = Answering()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=PAIR.certificate.decode())
+    async with serving(answering) as port:
+        await refused(port, context)
+    assert answering.requests == []
+
+
+async def test_a_client_refuses_a_server_of_another_certificate() -> None:
+    async with serving(Answering()) as port:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            async with connected(port, OTHER.client_context()):
+                pass
+
+
+async def test_a_connection_without_tls_is_closed() -> None:
+    answering = Answering()
+    async with serving(answering) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /control/GetSpecification HTTP/1.1\r\nHost: x\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert b"HTTP" not in await reader.read()
+        writer.close()
+    assert answering.requests == []
+
+
+# --- the end
+
+
+async def test_an_answer_under_way_is_given_before_the_end() -> None:
+    answering = Answering()
+    answering.go_on.clear()
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
+        async with serve(answering, "127.0.0.1", tls_server()) as port:
+            client = await stack.enter_async_context(connected(port))
+            client.post("GetKey", b'{"key":"k"}')
+            await answering.came.wait()
+            loop.call_later(0.05, answering.go_on.set)
+            began = loop.time()
+        assert loop.time() - began < 0.9, "what is answered is not waited for any longer"
+        assert await client.answer() == (200, b'{"entries":[' + DONE + b"]}")
+        assert await client.closed() == b""
+
+
+async def test_the_end_does_not_wait_for_idle_or_stubborn_connections() -> None:
+    answering = Answering()
+    answering.go_on.clear()
+    loop = asyncio.get_running_loop()
+    async with contextlib.AsyncExitStack() as stack:
+        async with serve(answering, "127.0.0.1", tls_server()) as port:
+            idle = await stack.enter_async_context(connected(port))
+            stubborn = await stack.enter_async_context(connected(port))
+            stubborn.post("WaitKey", b'{"key":"k","timeout":50}')
+            await answering.came.wait()
+            began = loop.time()
+        assert loop.time() - began < 4
+        assert answering.cancelled == 1
+        with contextlib.suppress(ConnectionError):
+            assert await idle.closed() == b""
