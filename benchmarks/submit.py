@@ -42,6 +42,7 @@ class Contender:
     marks: tuple[str, ...]
     """What an AM's command line holds, so that it is found among the processes."""
     worker: subprocess.Popen[str] | None = None
+    env: dict[str, str] = field(default_factory=dict)
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     def note(self, what: str, value: float) -> None:
@@ -73,36 +74,35 @@ async def run(rounds: int) -> None:
             Contender("yarnhub", Path(sys.executable), ("container_tokens", "python")),
         ]
         async with HadoopCluster() as cluster:
-            env = {**os.environ, **cluster.env, "SKEIN_CONFIG": str(folder / "config")}
-            measure(contenders, env, cluster.web_hdfs_url, folder, rounds)
+            for each in contenders:
+                config = folder / f"config of {each.name}"
+                each.env = {**os.environ, **cluster.env, "SKEIN_CONFIG": str(config)}
+            measure(contenders, cluster.web_hdfs_url, folder, rounds)
     report(contenders)
 
 
-def measure(
-    contenders: list[Contender], env: dict[str, str], hdfs: str, folder: Path, rounds: int
-) -> None:
+def measure(contenders: list[Contender], hdfs: str, folder: Path, rounds: int) -> None:
     """All rounds, the two in turn; the first of each warms up and does not count."""
     for each in contenders:
         subprocess.run(
-            [each.python, "-m", "skein", "config", "gencerts", "--force"],
-            env=env,
+            [each.python.parent / "skein", "config", "gencerts", "--force"],
+            env=each.env,
             check=True,
             capture_output=True,
         )
         each.worker = subprocess.Popen(
             [each.python, HERE / "submit_worker.py"],
-            env=env,
+            env=each.env,
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        # Both must know each other's certificate folder: each mints its own.
-        warm(each, env, hdfs, folder, count=False)
-        cold(each, env, folder, count=False)
+        warm(each, hdfs, folder, count=False)
+        cold(each, folder, count=False)
     for round_ in range(rounds):
         for each in contenders:
-            warm(each, env, hdfs, folder, count=True)
-            cold(each, env, folder, count=True)
+            warm(each, hdfs, folder, count=True)
+            cold(each, folder, count=True)
         print(f"round {round_ + 1} of {rounds}", file=sys.stderr, flush=True)
     for each in contenders:
         each.note("client memory, MiB", ask(each, {"do": "memory"}))
@@ -119,7 +119,7 @@ def ask(contender: Contender, request: dict[str, str]):
     return json.loads(contender.worker.stdout.readline())
 
 
-def warm(contender: Contender, env: dict[str, str], hdfs: str, folder: Path, *, count: bool):
+def warm(contender: Contender, hdfs: str, folder: Path, *, count: bool) -> None:
     """A submission by a client that runs already; while its script waits, look at the AM."""
     began, go = folder / "began", folder / "go"
     began.unlink(missing_ok=True)
@@ -132,10 +132,10 @@ def warm(contender: Contender, env: dict[str, str], hdfs: str, folder: Path, *, 
         contender.note("AM memory, MiB", am_memory(application, contender.marks))
         contender.note("uploaded, bytes", uploaded(hdfs, application))
     go.touch()
-    wait_ended(contender, application, env)
+    wait_ended(contender, application)
 
 
-def cold(contender: Contender, env: dict[str, str], folder: Path, *, count: bool) -> None:
+def cold(contender: Contender, folder: Path, *, count: bool) -> None:
     """A submission by the command line, from its start."""
     began = folder / "began"
     began.unlink(missing_ok=True)
@@ -143,13 +143,13 @@ def cold(contender: Contender, env: dict[str, str], folder: Path, *, count: bool
     spec.write_text(SPEC % f"date +%s.%N > {began}")
     command = [contender.python.parent / "skein", "application", "submit", spec]
     called = time.time()
-    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=contender.env, check=True, capture_output=True, text=True)
     returned = time.time()
     first_line = wait_for(began)
     if count:
         contender.note("command line, cold, s", returned - called)
         contender.note("command line to script, cold, s", first_line - called)
-    wait_ended(contender, done.stdout.strip(), env)
+    wait_ended(contender, done.stdout.strip())
 
 
 def wait_for(path: Path, limit: float = 60.0) -> float:
@@ -162,7 +162,7 @@ def wait_for(path: Path, limit: float = 60.0) -> float:
     raise SystemExit(f"nothing wrote {path} within {limit:g} s")
 
 
-def wait_ended(contender: Contender, application: str, env: dict[str, str]) -> None:
+def wait_ended(contender: Contender, application: str) -> None:
     """Until YARN says that an application has ended: the next one finds an idle cluster."""
     ours = Path(sys.executable).parent / "skein"
     deadline = time.monotonic() + 60
@@ -170,7 +170,7 @@ def wait_ended(contender: Contender, application: str, env: dict[str, str]) -> N
         status = subprocess.run(
             [ours, "application", "status", application],
             check=False,
-            env=env,
+            env=contender.env,
             capture_output=True,
             text=True,
         )

@@ -9,7 +9,6 @@ import pytest
 from filesystem.contract import FileSystemContract, read_all
 from yarnhub.base.errors import AccessDeniedError
 from yarnhub.filesystem.local import LocalFileSystem
-from yarnhub.hadoop.override import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +50,6 @@ def no_root() -> Iterator[None]:
 
 
 class TestLocal(FileSystemContract):
-    @override
     async def test_no_permission(self, fs: FileSystem, stranger: FileSystem, base: str) -> None:
         """Nobody else can be played within one process; see `test_refusals_name_the_path`."""
 

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
-from yarnhub.hadoop.override import override
 
 if TYPE_CHECKING:
     from yarnhub.filesystem.port import Properties
@@ -35,7 +34,6 @@ class NameService:
     """The logical name; None for a single NameNode that is addressed by host and port."""
     home_prefix: str = "/user"
 
-    @override
     def __str__(self) -> str:
         return " or ".join(map(str, self.rpc))
 

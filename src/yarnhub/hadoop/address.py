@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from yarnhub.hadoop.override import override
-
 
 class Address(NamedTuple):
     """Where a daemon listens."""
@@ -13,7 +11,6 @@ class Address(NamedTuple):
     host: str
     port: int
 
-    @override
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

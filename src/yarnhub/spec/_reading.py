@@ -21,14 +21,6 @@ from yarnhub.base.errors import SpecError
 if TYPE_CHECKING:
     from typing import Self
 
-    from typing_extensions import override as override  # noqa: PLC0414  # exported
-else:  # typing has it from Python 3.12 on
-
-    def override(method):
-        """Mark a method that overrides another."""
-        return method
-
-
 T = TypeVar("T")
 E = TypeVar("E", bound=enum.Enum)
 Check = Callable[[object], T]
@@ -189,7 +181,6 @@ class Element:
     def _check(self) -> None:
         """Check what concerns several fields."""
 
-    @override
     def __reduce__(self) -> tuple[object, ...]:
         # A MappingProxyType cannot be pickled: hand the constructor plain dictionaries.
         values = ((name, getattr(self, name)) for name in self.checks)

@@ -60,7 +60,6 @@ class ApplicationSpec(read.Element):
         "services": read.mapping(service_name, Service.read),
     }
 
-    @read.override
     def _check(self) -> None:
         if not self.services and not self.master.script:
             raise SpecError("", "needs at least one entry in `services`, or a `master.script`")

@@ -68,7 +68,6 @@ class File(read.Element):
             return self.type
         return FileType.ARCHIVE if self.source.endswith(_ARCHIVES) else FileType.FILE
 
-    @read.override
     @classmethod
     def _expand(cls, data: object) -> object:
         return {"source": data} if isinstance(data, str) else data

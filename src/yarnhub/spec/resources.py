@@ -58,7 +58,6 @@ class Resources(read.Element):
         "custom": read.mapping(read.matching(_TYPE_NAME, "the name of a resource type"), _amount),
     }
 
-    @read.override
     def _check(self) -> None:
         for key, name, amount in self._named():
             if amount and self.custom.get(name, amount) != amount:
@@ -76,7 +75,6 @@ class Resources(read.Element):
     def _named(self) -> tuple[tuple[str, str, int], ...]:
         return ("gpus", "yarn.io/gpu", self.gpus), ("fpgas", "yarn.io/fpga", self.fpgas)
 
-    @read.override
     @classmethod
     def _expand(cls, data: object) -> object:
         document = dict(read.as_mapping(data))
@@ -88,7 +86,6 @@ class Resources(read.Element):
                 _amount(amount)
         return {**document, "custom": custom}
 
-    @read.override
     def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
         """Write the document that `from_dict` reads, defaults included."""
         document = read.Element.to_dict(self, secrets=secrets)

@@ -36,13 +36,11 @@ class Security(read.Element):
         "key_bytes": _pem,
     }
 
-    @read.override
     def _check(self) -> None:
         for one, other in ("cert_file", "cert_bytes"), ("key_file", "key_bytes"):
             if (getattr(self, one) is None) == (getattr(self, other) is None):
                 raise SpecError("", f"give exactly one of `{one}` and `{other}`")
 
-    @read.override
     def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
         """Write the document that `from_dict` reads; nothing if it would hold a secret."""
         withheld = self.key_bytes is not None and not secrets

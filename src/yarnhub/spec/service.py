@@ -48,7 +48,6 @@ class Process(read.Element):
     }
     shorthand: ClassVar[frozenset[str]] = frozenset({"commands"})
 
-    @read.override
     @classmethod
     def _expand(cls, data: object) -> object:
         document = dict(read.as_mapping(data))

@@ -21,7 +21,6 @@ from yarnhub.base.errors import (
     RemoteProtocolError,
 )
 from yarnhub.hadoop.ipc.translation import translate
-from yarnhub.hadoop.override import override
 from yarnhub.hadoop.wire.connection import (
     Answer,
     Broken,
@@ -179,7 +178,6 @@ class RpcConnection(asyncio.Protocol):
 
     # -- called by the event loop
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send what begins every connection."""
         assert isinstance(transport, asyncio.Transport)
@@ -187,7 +185,6 @@ class RpcConnection(asyncio.Protocol):
         self._flush()
         self._watch()
 
-    @override
     def data_received(self, data: bytes) -> None:
         """Hand what came to the state machine."""
         self.heard = self._loop.time()
@@ -195,19 +192,16 @@ class RpcConnection(asyncio.Protocol):
             self._handle(event)
         self._flush()
 
-    @override
     def pause_writing(self) -> None:
         """Hold new calls back: the server does not read as fast as we write."""
         self._writable = self._loop.create_future()
 
-    @override
     def resume_writing(self) -> None:
         """Let them go on."""
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
 
-    @override
     def connection_lost(self, exc: Exception | None) -> None:
         """End what still waits."""
         if exc is not None and self._reason is None:

@@ -7,6 +7,7 @@ from yarnhub.base.errors import (
     ApplicationNotFoundError,
     AttemptNotFoundError,
     AuthenticationError,
+    InvalidRequestError,
     NotRegisteredError,
     RemoteError,
     ServerBusyError,
@@ -20,6 +21,7 @@ _CLASSES: dict[str, type[RemoteError]] = {
     "ApplicationNotFoundException": ApplicationNotFoundError,
     "ApplicationAttemptNotFoundException": AttemptNotFoundError,
     "ApplicationMasterNotRegisteredException": NotRegisteredError,
+    "InvalidResourceRequestException": InvalidRequestError,
     "StandbyException": StandbyError,
     "RetriableException": ServerBusyError,
 }

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, RemoteProtocolError
 from yarnhub.hadoop.codec import BYTES, STRING, proto, read_delimited, repeated
-from yarnhub.hadoop.override import override
 from yarnhub.hadoop.wire.writable import Reader, sized, vint
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ class Token:
     kind: str = proto(3, STRING)
     service: str = proto(4, STRING)
 
-    @override
     def __repr__(self) -> str:
         return f"Token(kind={self.kind!r}, service={self.service!r})"
 
@@ -70,7 +68,6 @@ class Credentials:
     tokens: Mapping[str, Token] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict)
 
-    @override
     def __repr__(self) -> str:
         return f"Credentials(tokens={dict(self.tokens)!r}, secrets={sorted(self.secrets)!r})"
 
