@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
+_LOOK = 0.05
 
 
 async def run_script(script: str, folder: Path, log: Path, environment: Mapping[str, str]) -> int:
-    """Run a script with bash in a session of its own; returns its exit code, 128 + n for signal n.
+    """Run a script with bash; returns its exit code, 128 + n for signal n.
 
-    Cancelling ends the script and what it started: SIGTERM, and SIGKILL after 5 s.
+    What it has started ends with it, and all of it when this is cancelled: SIGTERM, and SIGKILL
+    after 5 s.
 
     Args:
         script: Its text.
@@ -27,7 +30,10 @@ async def run_script(script: str, folder: Path, log: Path, environment: Mapping[
         environment: All of its environment.
     """
     path = folder / ".skein.sh"
-    await asyncio.to_thread(path.write_text, script)
+    await asyncio.to_thread(path.write_text, script, "utf-8")
+    # A container's first process leads a group, and that group is what the NodeManager ends: in
+    # a session of its own the script would outlive a container that is killed.
+    leads = os.getpgrp() == os.getpid()
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             "bash",
@@ -37,27 +43,35 @@ async def run_script(script: str, folder: Path, log: Path, environment: Mapping[
             stdout=output,
             stderr=output,
             env=dict(environment),
-            start_new_session=True,
+            start_new_session=not leads,
         )
     try:
         code = await process.wait()
-    except asyncio.CancelledError:
-        await _end(process)
-        raise
+    finally:
+        await _end(os.getpgrp() if leads else process.pid)
+        await process.wait()
     return code if code >= 0 else 128 - code
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    _signal(process, signal.SIGTERM)
-    try:
-        async with asyncio.timeout(_GRACE):
-            await process.wait()
-    except TimeoutError:
-        _signal(process, signal.SIGKILL)
+async def _end(group: int) -> None:
+    """End all processes of a group but this one."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                for pid in _members(group):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
+                while _members(group):
+                    await asyncio.sleep(_LOOK)
+                return
 
 
-def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    import os
-
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+def _members(group: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            # "pid (name) state parent group ...", where the name may hold anything
+            state, _, its_group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state != "Z" and int(path.parent.name) != os.getpid():
+                found.append(int(path.parent.name))
+    return found
