@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -37,10 +38,10 @@ _WAIT = 25.0
 class ApplicationClient:
     """Asks an application's ApplicationMaster; an async context manager.
 
-    Every method ends within 30 s and raises `ControlError` where the AM refuses, `ConnectError`
-    or `ConnectionLostError` where it cannot be reached, and `AccessDeniedError` where these are
-    not the application's credentials. Cancelling closes that one request; the AM may have carried
-    it out.
+    Every method but `wait` ends within 30 s. They raise `ControlError` where the AM refuses,
+    `ConnectError` or `ConnectionLostError` where it cannot be reached, `DeadlineExceededError`
+    where it does not answer, and `AccessDeniedError` where these are not the application's
+    credentials. Cancelling closes that one request; the AM may have carried it out.
 
     Args:
         application_id: Which application.
@@ -54,7 +55,7 @@ class ApplicationClient:
         self._http = httpx.AsyncClient(
             base_url=f"https://{address}",
             verify=credentials.client_context(),
-            timeout=httpx.Timeout(_TIMEOUT, read=_WAIT + _TIMEOUT),
+            timeout=_TIMEOUT + _WAIT,  # of each step; `ask` limits all of them together
             trust_env=False,  # a proxy for the web has no way into the cluster
         )
 
@@ -72,13 +73,15 @@ class ApplicationClient:
 
     async def ask(self, request: Request[A]) -> A:
         """Send any request of `control.messages`; returns its class of answer."""
+        extra = _WAIT if isinstance(request, messages.WaitKey) else 0.0
         try:
-            response = await self._http.post(
-                f"/control/{request.name()}",
-                content=json.dump(request),
-                extensions={"sni_hostname": SERVER_NAME},
-            )
-        except httpx.TimeoutException as error:
+            async with asyncio.timeout(_TIMEOUT + extra):
+                response = await self._http.post(
+                    f"/control/{request.name()}",
+                    content=json.dump(request),
+                    extensions={"sni_hostname": SERVER_NAME},
+                )
+        except (TimeoutError, httpx.TimeoutException) as error:
             raise DeadlineExceededError(
                 f"{self.id}: no answer from its ApplicationMaster at {self.address}"
             ) from error
@@ -94,12 +97,13 @@ class ApplicationClient:
     ) -> AccessDeniedError | ConnectError | ConnectionLostError:
         cause: BaseException | None = error
         while cause is not None:
-            if isinstance(cause, ssl.SSLError):
+            # Any other fault of TLS is no answer: the port may be another program's by now.
+            if isinstance(cause, ssl.SSLCertVerificationError):
                 return AccessDeniedError(
                     "",
                     f"{self.id} answers only to the holder of the certificate that it was "
                     "submitted with, which is another one than that in your configuration folder "
-                    f"({cause.reason or cause})",
+                    f"({cause.verify_message})",
                 )
             cause = cause.__cause__ or cause.__context__
         where = f"{self.id}: its ApplicationMaster at {self.address}"
