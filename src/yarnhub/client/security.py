@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import fcntl
 import os
@@ -14,10 +15,13 @@ from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.control.bootstrap import SERVER_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from yarnhub.spec import File, Security
 
 CERTIFICATE_FILE = "skein.crt"
 KEY_FILE = "skein.pem"
+_LOCK_FILE = "skein.lock"
 _LIFETIME = dt.timedelta(days=3650)
 """A pair that ends takes every running application of its user with it: it is replaced by
 `skein config gencerts --force`, not by the calendar."""
@@ -73,6 +77,11 @@ class Credentials:
         Raises:
             ConfigurationError: There is only half of it, or it cannot be read.
         """
+        with _shared(folder):
+            return cls._read(folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> Credentials | None:
         certificate, key = folder / CERTIFICATE_FILE, folder / KEY_FILE
         if not certificate.exists() and not key.exists():
             return None
@@ -104,7 +113,7 @@ class Credentials:
             ConfigurationError: There is one, and `force` is not given.
         """
         with _locked(folder):
-            if not force and cls.read(folder) is not None:
+            if not force and cls._read(folder) is not None:
                 raise ConfigurationError(
                     f"{folder} holds credentials already; with --force they are replaced, and "
                     "running applications can then no longer be reached"
@@ -120,7 +129,7 @@ class Credentials:
         if found is not None:
             return found
         with _locked(folder):
-            found = cls.read(folder)
+            found = cls._read(folder)
             if found is None:
                 found = cls.generate()
                 _write(found, folder)
@@ -166,22 +175,35 @@ def _write(pair: Credentials, folder: Path) -> None:
 def _write_private(path: Path, content: bytes) -> None:
     """Write a file that nobody else can ever read, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # of a process that had this id and was cut off
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     temporary.replace(path)
 
 
-class _locked:  # noqa: N801  # used as a function
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
     """Hold a folder's lock: two processes may begin at once."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
-    def __enter__(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._descriptor = os.open(self._folder / "skein.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+@contextlib.contextmanager
+def _shared(folder: Path) -> Iterator[None]:
+    """Keep those who write away; where nobody of us ever wrote there is no lock to hold."""
+    try:
+        descriptor = os.open(folder / _LOCK_FILE, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
