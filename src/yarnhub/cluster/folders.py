@@ -6,7 +6,6 @@ input. A process of its own, because libkerberos reads its configuration from th
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import sys
@@ -30,16 +29,19 @@ def encode_folders(folders: Sequence[Folder]) -> bytes:
     return json.dumps([dataclasses.asdict(folder) for folder in folders]).encode()
 
 
-async def make_folders(conf: str, folders: Sequence[Folder]) -> None:
-    """Make each folder, parents first, and set its owner and mode."""
-    from hdfs_native import AsyncClient
+def make_folders(conf: str, folders: Sequence[Folder]) -> None:
+    """Make each folder, parents first, and set its owner and mode.
 
-    client = AsyncClient(config_dir=conf)
+    Not by hdfs-native's AsyncClient: a process that drops one may hang.
+    """
+    from hdfs_native import Client
+
+    client = Client(config_dir=conf)
     for folder in folders:
-        await client.mkdirs(folder.path)
-        await client.set_owner(folder.path, owner=folder.owner, group=folder.owner)
-        await client.set_permission(folder.path, folder.mode)
+        client.mkdirs(folder.path)
+        client.set_owner(folder.path, owner=folder.owner, group=folder.owner)
+        client.set_permission(folder.path, folder.mode)
 
 
 if __name__ == "__main__":
-    asyncio.run(make_folders(sys.argv[1], [Folder(**item) for item in json.load(sys.stdin)]))
+    make_folders(sys.argv[1], [Folder(**item) for item in json.load(sys.stdin)])
