@@ -63,7 +63,7 @@ def build() -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         _add(archive, "__main__.py", _MAIN)
         for name, path in _parts():
-            _add(archive, name, path.read_text())
+            _add(archive, name, path.read_text("utf-8"))
     return buffer.getvalue()
 
 
@@ -90,7 +90,7 @@ def _add(archive: zipfile.ZipFile, name: str, source: str) -> None:
 
 def lean(source: str) -> str:
     """Source without its comments and docstrings; all that is left stays in its line."""
-    lines = source.splitlines()
+    lines = source.split("\n")  # not splitlines(): a form feed ends no line of Python's
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
@@ -98,7 +98,7 @@ def lean(source: str) -> str:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             _blank_strings(node.body, lines)
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _blank_strings(body: list[ast.stmt], lines: list[str]) -> None:
@@ -108,9 +108,18 @@ def _blank_strings(body: list[ast.stmt], lines: list[str]) -> None:
         if isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
+        and _is_alone(statement, lines)
     ]
     for statement in strings:
         first, last = statement.lineno - 1, statement.end_lineno or statement.lineno
         lines[first:last] = [""] * (last - first)
     if strings and len(strings) == len(body):
         lines[strings[0].lineno - 1] = " " * strings[0].col_offset + "..."
+
+
+def _is_alone(statement: ast.stmt, lines: list[str]) -> bool:
+    """Whether nothing else stands in the statement's lines."""
+    assert statement.end_lineno is not None
+    before = lines[statement.lineno - 1].encode()[: statement.col_offset]
+    behind = lines[statement.end_lineno - 1].encode()[statement.end_col_offset :]
+    return not before.strip() and not behind.strip()
