@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -15,6 +15,9 @@ from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.client.security import CERTIFICATE_FILE, KEY_FILE, Credentials
 from yarnhub.control.bootstrap import SERVER_NAME
 from yarnhub.spec import File, Security
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def mode(path: Path) -> int:

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import ast
+import io
+import os
+import shutil
+import subprocess
+import sys
+import traceback
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import yarnhub
+from yarnhub.client import program
+from yarnhub.client.program import build, cached, lean
+from yarnhub.control.bootstrap import PROGRAM
+from yarnhub.hadoop.wire.tokens import Credentials, Token
+
+INTERPRETERS = [sys.executable] + [
+    found
+    for version in ("3.11", "3.12", "3.13")
+    if (found := shutil.which(f"python{version}")) is not None
+    and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
+]
+_ROOT = Path(yarnhub.__file__).parent.parent
+SOURCES = sorted(_ROOT.joinpath("yarnhub").rglob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def code() -> bytes:
+    return build()
+
+
+def test_it_is_small(code: bytes) -> None:
+    assert len(code) <= 90_000
+
+
+def test_the_same_code_gives_the_same_bytes(code: bytes) -> None:
+    assert build() == code
+
+
+def test_it_holds_what_an_application_master_imports_and_no_more(code: bytes) -> None:
+    names = set(zipfile.ZipFile(io.BytesIO(code)).namelist())
+    assert {"__main__.py", "yarnhub/appmaster/shell/main.py", "h11/__init__.py"} <= names
+    outside = ("client/", "cluster/", "skein/", "filesystem/", "yarn/logs/", "hadoop/conf.py")
+    assert not any(name.startswith(tuple(f"yarnhub/{part}" for part in outside)) for name in names)
+    assert not any("kerberos" in name or "tests" in name for name in names)
+    assert all(name.endswith(".py") for name in names)
+
+
+@pytest.mark.parametrize("interpreter", dict.fromkeys(INTERPRETERS))
+def test_it_runs_from_within_a_token_file(code: bytes, interpreter: str, tmp_path: Path) -> None:
+    token = Token(b"id", b"secret", "YARN_AM_RM_TOKEN", "")
+    path = tmp_path / "container_tokens"
+    path.write_bytes(Credentials({"": token}, {PROGRAM: code, "z": b"behind it"}).write())
+    done = subprocess.run(
+        [interpreter, "-IS", str(path)], env={}, capture_output=True, text=True, check=False
+    )
+    # It begins, and misses what only YARN gives.
+    assert "HADOOP_TOKEN_FILE_LOCATION is not set" in done.stderr
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("interpreter", dict.fromkeys(INTERPRETERS))
+def test_every_module_in_it_can_be_imported(code: bytes, interpreter: str, tmp_path: Path) -> None:
+    path = tmp_path / "program.zip"
+    path.write_bytes(code)
+    names = [
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for name in zipfile.ZipFile(path).namelist()
+        if name != "__main__.py"
+    ]
+    script = (
+        "import importlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "for name in sys.argv[2:]: importlib.import_module(name)\n"
+        "assert all('program.zip' in m.__file__ for n, m in sys.modules.items()\n"
+        "           if n.partition('.')[0] in ('yarnhub', 'h11'))\n"
+    )
+    done = subprocess.run(
+        [interpreter, "-ISc", script, str(path), *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- the cache
+
+
+def test_it_is_built_once(tmp_path: Path, code: bytes) -> None:
+    assert cached(tmp_path / "new") == code
+    (kept,) = (tmp_path / "new").iterdir()
+    kept.write_bytes(b"kept")
+    assert cached(tmp_path / "new") == b"kept"
+
+
+def test_changed_code_is_built_anew(
+    tmp_path: Path, code: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"old")
+    source = tmp_path / "one.py"
+    source.write_text("x = 1\n")
+    monkeypatch.setattr(program, "_parts", lambda: iter([("one.py", source)]))
+    first = cached(tmp_path / "a")
+    source.write_text("x = 2\n")
+    os.utime(source, ns=(1, 1))
+    assert cached(tmp_path / "a") != first
+
+
+# --- what is left of a source
+
+
+def stripped(tree: ast.AST) -> str:
+    """A tree without its docstrings and the like, as text that shows lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            kept = [
+                statement
+                for statement in node.body
+                if not (
+                    isinstance(statement, ast.Expr)
+                    and isinstance(statement.value, ast.Constant)
+                    and (statement.value.value is ... or isinstance(statement.value.value, str))
+                )
+            ]
+            node.body = kept
+    for node in ast.walk(tree):
+        for name in ("end_col_offset", "end_lineno"):
+            if hasattr(node, name):
+                delattr(node, name)
+    return ast.dump(tree, include_attributes=True)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(_ROOT).as_posix())
+def test_all_that_is_left_stays_in_its_place(path: Path) -> None:
+    source = path.read_text("utf-8")
+    made = lean(source)
+    assert stripped(ast.parse(made)) == stripped(ast.parse(source))
+    assert made.count("\n") == source.count("\n")
+    assert len(made) < len(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = 1  # why\n", "x = 1\n"),
+        ("# only\nx = '# no comment'\n", "\nx = '# no comment'\n"),
+        ('"""Doc."""\nx = 1\n', "\nx = 1\n"),
+        ('"""Doc.\n\nMore."""\n', "...\n\n\n"),
+        ('def f():\n    """Doc."""\n    return 1\n', "def f():\n\n    return 1\n"),
+        ('def f():\n    """Doc.\n    """\n', "def f():\n    ...\n\n"),
+        ('class A:\n    x = 1\n    """Of x."""\n', "class A:\n    x = 1\n\n"),
+        ('def f(): "doc"; return 1\n', 'def f(): "doc"; return 1\n'),
+        ('class A: "doc"\n', 'class A: "doc"\n'),
+        ('def f():\n    "doc"; x = 1\n', 'def f():\n    "doc"; x = 1\n'),
+        ('x = """a # b\n c"""\n', 'x = """a # b\n c"""\n'),
+        ("x = '\x0c'\ny = 2  # c\n", "x = '\x0c'\ny = 2\n"),
+        ("x = '\u2028'  # c\n", "x = '\u2028'\n"),
+        ("", ""),
+    ],
+)
+def test_lean(source: str, expected: str) -> None:
+    assert lean(source) == expected
+
+
+def test_a_traceback_fits_the_source() -> None:
+    source = '"""Doc."""\n\n# a comment\n\n\ndef f():\n    """Doc."""\n    return 1 / 0\n\n\nf()\n'
+    with pytest.raises(ZeroDivisionError) as caught:
+        exec(compile(lean(source), "x", "exec"), {})
+    assert [frame.lineno for frame in traceback.extract_tb(caught.tb)][1:] == [11, 8]
