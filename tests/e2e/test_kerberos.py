@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.walk import User, of_application
+from e2e.walk import User, eventually, of_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def test_alices_notebook(alice: User, bob: User, notebook: tuple[str, dict[str, 
     alice.skein("application", "shutdown", application)
     status = alice.skein("application", "status", application).stdout
     assert "FINISHED    SUCCEEDED" in status
-    assert of_application(application) == {}
+    eventually(lambda: not of_application(application), "the containers have ended")
 
 
 def check_bob_can_do_nothing(bob: User, application: str) -> None:

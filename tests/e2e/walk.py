@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SKEIN = Path(sys.executable).parent / "skein"
@@ -56,6 +57,14 @@ class User:
         info = self.skein("kv", "get", application, "--key", "jupyter.notebook.info", "--wait")
         (self.folder / "notebook.json").write_text(info.stdout)
         return application, json.loads(info.stdout)
+
+
+def eventually(condition: Callable[[], object], what: str, deadline: float = 20) -> None:
+    """Look until something is so; fails after `deadline` seconds."""
+    until = time.monotonic() + deadline
+    while not condition():
+        assert time.monotonic() < until, f"not within {deadline:g} s: {what}"
+        time.sleep(0.05)
 
 
 def processes() -> dict[int, tuple[str, str, str]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileSystem
 
 LARGE = 64 << 20
-FLAT = 24 << 20
+FLAT = LARGE * 2 // 3  # allocators keep some of what was freed
 """Bytes that the process may grow by while a large file passes through it."""
 
 
