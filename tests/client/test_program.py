@@ -3,7 +3,6 @@ from __future__ import annotations
 import ast
 import io
 import os
-import shutil
 import subprocess
 import sys
 import traceback
@@ -18,11 +17,18 @@ from yarnhub.client.program import build, cached, lean
 from yarnhub.control.bootstrap import PROGRAM
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 
-INTERPRETERS = [sys.executable] + [
-    found
-    for version in ("3.11", "3.12", "3.13")
-    if (found := shutil.which(f"python{version}")) is not None
-    and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
+# This one, and what pyenv and uv keep of the versions that a node may have.
+INTERPRETERS = [
+    sys.executable,
+    *(
+        str(path)
+        for version in ("3.11", "3.12", "3.13")
+        for pattern in (
+            f".pyenv/versions/{version}.*",
+            f".local/share/uv/python/cpython-{version}.*",
+        )
+        for path in sorted(Path.home().glob(f"{pattern}/bin/python{version}"))[:1]
+    ),
 ]
 _ROOT = Path(yarnhub.__file__).parent.parent
 SOURCES = sorted(_ROOT.joinpath("yarnhub").rglob("*.py"))
