@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from yarnhub.yarn.exits import NOT_ITS_FAULT, explain
+from yarnhub.yarn.exits import NOT_ITS_FAULT, explain, explain_application
 from yarnhub.yarn.records.containers import ContainerExitStatus as Exit
 from yarnhub.yarn.records.containers import ContainerStatus
 
@@ -71,3 +71,26 @@ def test_long_diagnostics_are_cut() -> None:
 
 def test_a_success_has_no_diagnostics() -> None:
     assert said(0, "noise") == "Completed successfully."
+
+
+AM_KILLED = """\
+Application application_1_0001 failed 1 times (global limit =2; local limit is =1) due to AM \
+Container for appattempt_1_0001_000001 exited with  exitCode: 137
+Failing this attempt.Diagnostics: [2026-11-21 08:14:06.173]Container killed on request. Exit code \
+is 137
+For more detailed output, check the application tracking page: http://rm:8088/cluster/app/x \
+Then click on links to logs of each attempt.
+. Failing the application."""
+
+
+def test_a_killed_application_master_is_told_in_plain_words() -> None:
+    told = explain_application(AM_KILLED)
+    assert told.startswith("its ApplicationMaster ended, exit code 137: it was killed (signal 9)")
+    assert "Container killed on request" in told
+    assert "click" not in told
+    assert "\n" not in told
+
+
+def test_other_diagnostics_stay_as_yarn_has_them() -> None:
+    text = "Application x submitted by user root to unknown queue: nope"
+    assert explain_application(f"{text}\n") == text

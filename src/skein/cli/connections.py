@@ -20,6 +20,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.client.client import Client
 from yarnhub.client.settings import Settings
+from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
 
@@ -134,7 +135,7 @@ def not_running(report: ApplicationReport, purpose: str = "") -> ApplicationNotR
     """
     state, status = report.yarn_application_state, report.final_application_status
     how = state.name if state.name == status.name else f"{state.name}, {status.name}"
-    said = report.diagnostics.strip()
+    said = explain_application(report.diagnostics)
     return ApplicationNotRunningError(
         f"{report.application_id} has ended{purpose} ({how}){said and f': {said}'}\n"
         f"See its logs: skein application logs {report.application_id}"

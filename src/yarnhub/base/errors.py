@@ -167,7 +167,7 @@ class ApplicationFailedError(YarnhubError):
     Attributes:
         application_id: Which one.
         state: Its final state as YARN names it.
-        diagnostics: YARN's diagnostics, in full.
+        diagnostics: Why, in plain words as far as there are any, with what YARN says.
     """
 
     def __init__(self, application_id: str, state: str, diagnostics: str) -> None:

@@ -27,6 +27,7 @@ from yarnhub.client.submission import (
 )
 from yarnhub.client.tokens import delegation_tokens
 from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager
+from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 from yarnhub.yarn.resource_manager import ResourceManager
@@ -336,7 +337,9 @@ class Client:
 
 def _failed(report: ApplicationReport) -> ApplicationFailedError:
     return ApplicationFailedError(
-        str(report.application_id), report.yarn_application_state.name, report.diagnostics
+        str(report.application_id),
+        report.yarn_application_state.name,
+        explain_application(report.diagnostics),
     )
 
 

@@ -5,6 +5,7 @@ Source: org.apache.hadoop.yarn.api.records.ContainerExitStatus; bash(1) for 126,
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,10 @@ _BY_YARN = {
     Exit.KILLED_FOR_EXCESS_LOGS: "it wrote more logs than YARN allows",
 }
 
+# RMAppAttemptImpl.getAMContainerCrashedDiagnostics writes both.
+_AM_EXIT = re.compile(r"AM Container for \S+ exited with\s+exitCode: (-?\d+)")
+_POINTER = re.compile(r"For more detailed output, check .*? of each attempt\.\s*\.?", re.DOTALL)
+
 _BY_SHELL = {
     126: "its command could not be executed",
     127: "its command was not found",
@@ -50,6 +55,16 @@ def explain(status: ContainerStatus) -> str:
     said = _meaning(code)
     detail = _first_words(status.diagnostics)
     return f"Exit code {code}: {said}.{f' YARN says: {detail}' if detail else ''}"
+
+
+def explain_application(diagnostics: str) -> str:
+    """YARN's diagnostics of an application, on one line, behind plain words where we have them."""
+    detail = _first_words(_POINTER.sub(" ", diagnostics))
+    found = _AM_EXIT.search(diagnostics)
+    if found is None:
+        return detail
+    code = int(found[1])
+    return f"its ApplicationMaster ended, exit code {code}: {_meaning(code)}. YARN says: {detail}"
 
 
 def _meaning(code: int) -> str:
