@@ -55,15 +55,18 @@ async def run_script(script: str, folder: Path, log: Path, environment: Mapping[
 
 async def _end(group: int) -> None:
     """End all processes of a group but this one."""
+    clock = asyncio.get_running_loop().time
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE):
-                for pid in _members(group):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, number)
-                while _members(group):
-                    await asyncio.sleep(_LOOK)
+        for pid in _members(group):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        # Not asyncio.timeout: before Python 3.11.3 it does not end a wait in a task that is being
+        # cancelled by TimeoutError (python/cpython#102780).
+        until = clock() + _GRACE
+        while clock() < until:
+            if not _members(group):
                 return
+            await asyncio.sleep(_LOOK)
 
 
 def _members(group: int) -> list[int]:
