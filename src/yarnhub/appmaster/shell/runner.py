@@ -220,7 +220,6 @@ class Runner:
             return False
         except (NotRegisteredError, *_UNREACHABLE) as error:
             # Unknown is not dead: containers run on, and all is sent again.
-            self._asks = asks | self._asks
             self._releases = releases + self._releases
             await self._recover(error)
             return True
