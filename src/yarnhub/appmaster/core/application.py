@@ -7,17 +7,14 @@ it; between two calls the state is consistent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from yarnhub.appmaster.core import placement
 from yarnhub.appmaster.core.actions import (
     Action,
     Ask,
-    Finish,
     Launch,
     Release,
-    Reply,
-    Stop,
 )
 from yarnhub.appmaster.core.commands import RefusedError, answer
 from yarnhub.appmaster.core.events import (
@@ -31,12 +28,9 @@ from yarnhub.appmaster.core.events import (
     Started,
     Withdrawn,
 )
-from yarnhub.appmaster.core.instances import Instance, ServiceInstances
-from yarnhub.appmaster.core.keys import KeyValueStore
+from yarnhub.appmaster.core.state import State
 from yarnhub.control.messages import (
     ContainerState,
-    Entries,
-    Entry,
     Failure,
     FinalStatus,
     WaitKey,
@@ -45,43 +39,23 @@ from yarnhub.yarn.exits import NOT_ITS_FAULT, explain
 from yarnhub.yarn.records.containers import Container, ContainerExitStatus, ContainerStatus
 
 if TYPE_CHECKING:
+    from yarnhub.appmaster.core.instances import Instance
     from yarnhub.appmaster.core.placement import Topology
     from yarnhub.spec import ApplicationSpec
-    from yarnhub.yarn.records.ids import ContainerId
     from yarnhub.yarn.records.scheduler import AllocateResponse
 
 _SIGTERM_EXIT = 143
 
 
-class Application:
-    """The state of one application and the rules that change it.
-
-    Attributes:
-        spec: What was submitted.
-        services: The instances of each service.
-        keys: The key-value store.
-        progress: 0 to 1, as the application itself says; None until it does.
-        finish: How it ends, once that is decided: nothing happens after it.
-    """
+class Application(State):
+    """The rules by which an application's state changes."""
 
     def __init__(self, spec: ApplicationSpec, document: str, topology: Topology) -> None:
-        self.spec = spec
-        self.document = document
-        self.keys = KeyValueStore()
-        self.progress: float | None = None
-        self.finish: Finish | None = None
-        self.services = {
-            name: ServiceInstances(name, service, priority)
-            for priority, (name, service) in enumerate(spec.services.items(), start=1)
-        }
+        super().__init__(spec, document)
         self._topology = topology
-        self._by_container: dict[ContainerId, Instance] = {}
-        self._waiting: dict[int, WaitKey] = {}
         self._asked: dict[str, int | None] = {}
         """What the scheduler owes by service; None if that has to be said again."""
-        self._actions: list[Action] = []
         self._started = False
-        self._now = 0.0
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Apply one event; returns what has to be done, in order.
@@ -181,20 +155,6 @@ class Application:
             service.restarts += 1
         service.add(instance.env)
 
-    def _end(self, instance: Instance, state: ContainerState, message: str) -> None:
-        instance.state = state
-        instance.finish_time = self._now
-        instance.exit_message = message
-        for key in self.keys.owned_by(instance.id):
-            self.keys.delete(key)
-
-    def kill(self, instance: Instance) -> None:
-        """End an instance on a user's request."""
-        if instance.container is not None:
-            self._by_container.pop(instance.container.id, None)
-            self._actions += [Stop(instance.container), Release(instance.container.id)]
-        self._end(instance, ContainerState.KILLED, "Killed by user request.")
-
     # --- clients
 
     def _ask(self, event: Asked) -> None:
@@ -207,28 +167,7 @@ class Application:
         except RefusedError as refused:
             self._reply(event.request_id, refused.failure)
 
-    def _reply(self, request_id: int, reply: Any) -> None:
-        self._actions.append(Reply(request_id, reply))
-
-    def put(self, entry: Entry) -> None:
-        """Set a key and answer those who wait for it."""
-        self.keys.put(entry)
-        self._wake(entry.key)
-
-    def _wake(self, key: str) -> None:
-        entry = self.keys.get(key)
-        if entry is None:
-            return
-        for request_id in [number for number, wait in self._waiting.items() if wait.key == key]:
-            del self._waiting[request_id]
-            self._reply(request_id, Entries(entries=(entry,)))
-
     # --- ends
-
-    def end(self, status: FinalStatus, diagnostics: str) -> None:
-        """Decide how the application ends, unless that is decided."""
-        if self.finish is None:
-            self.finish = Finish(status, diagnostics)
 
     def _master_script_ended(self, exit_code: int) -> None:
         if exit_code == 0:

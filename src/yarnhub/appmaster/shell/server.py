@@ -123,11 +123,17 @@ class _Connection:
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # the client went away
         finally:
-            self._writer.close()
-            try:
-                with contextlib.suppress(OSError):
-                    await self._writer.wait_closed()
-            finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        self._writer.close()
+        closed = False
+        try:
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
+            closed = True
+        finally:
+            if not closed:  # a client that does not read must not hold the connection
                 self._writer.transport.abort()
 
     async def _next(self) -> h11.Event | type[h11.PAUSED]:
