@@ -77,8 +77,13 @@ class Credentials:
         Raises:
             ConfigurationError: There is only half of it, or it cannot be read.
         """
-        with _shared(folder):
-            return cls._read(folder)
+        with _shared(folder) as held:
+            try:
+                return cls._read(folder)
+            except ConfigurationError:
+                if held or not (folder / _LOCK_FILE).exists():
+                    raise
+        return cls.read(folder)  # somebody has begun to write just now
 
     @classmethod
     def _read(cls, folder: Path) -> Credentials | None:
@@ -195,15 +200,15 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _shared(folder: Path) -> Iterator[None]:
-    """Keep those who write away; where nobody of us ever wrote there is no lock to hold."""
+def _shared(folder: Path) -> Iterator[bool]:
+    """Keep those who write away; False where nobody ever wrote: then there is no lock to hold."""
     try:
         descriptor = os.open(folder / _LOCK_FILE, os.O_RDONLY)
     except OSError:
-        yield
+        yield False
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
+        yield True
     finally:
         os.close(descriptor)
