@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,20 +77,37 @@ def test_a_write_that_was_cut_off_before_is_no_hindrance(tmp_path: Path) -> None
 
 
 def test_threads_that_begin_at_once_get_one_pair(tmp_path: Path) -> None:
-    found: list[Credentials] = []
-    begin = threading.Barrier(8)
+    # Many rounds: what goes wrong here does so only when one reads between two writes.
+    for number in range(25):
+        folder = tmp_path / str(number)
+        begin = threading.Barrier(8)
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: _created(folder, begin), range(8)))  # noqa: B023
+        assert len({each.key for each in found}) == 1
 
-    def create() -> None:
-        begin.wait()
-        found.append(Credentials.read_or_create(tmp_path))
 
-    threads = [threading.Thread(target=create) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert len(found) == 8
-    assert len({each.key for each in found}) == 1
+def _created(folder: Path, begin: threading.Barrier) -> Credentials:
+    begin.wait(20)
+    return Credentials.read_or_create(folder)
+
+
+def test_a_first_write_that_begins_while_somebody_reads_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # There is no lock yet when the reader looks for it; then the writer is there.
+    read = Credentials._read.__func__  # type: ignore[attr-defined]  # a class method's function
+    halves = iter([True])
+
+    def read_between(cls: type[Credentials], folder: Path) -> Credentials | None:
+        if next(halves, False):
+            monkeypatch.undo()
+            Credentials.write_new(tmp_path)
+            raise ConfigurationError("half of it")
+        found: Credentials | None = read(cls, folder)
+        return found
+
+    monkeypatch.setattr(Credentials, "_read", classmethod(read_between))
+    assert Credentials.read(tmp_path) == Credentials.read(tmp_path)
 
 
 def test_processes_that_begin_at_once_get_one_pair(tmp_path: Path) -> None:
