@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from yarnhub import __version__
 
 if TYPE_CHECKING:
-    from skein.core import ApplicationClient, Client, properties
+    from skein.application_client import ApplicationClient
+    from skein.core import Client
+    from skein.environment import properties
     from skein.exceptions import (
         ApplicationError,
         ApplicationNotRunningError,
@@ -56,7 +58,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "skein.core": ("ApplicationClient", "Client", "properties"),
+    "skein.application_client": ("ApplicationClient",),
+    "skein.core": ("Client",),
+    "skein.environment": ("properties",),
     "skein.exceptions": (
         "ApplicationError",
         "ApplicationNotRunningError",

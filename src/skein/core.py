@@ -1,27 +1,27 @@
-"""The cluster and its applications, for programs that block."""
+"""The cluster, for programs that block."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
+from skein.application_client import ApplicationClient
 from skein.applications import Filters, find_application, find_applications, read_logs
-from skein.kv import KeyValueStore
+from skein.blocking import Blocking, itself, translate
 from skein.portal import Held
 from skein.security import Security, credentials_of
 from yarnhub.base import errors
 from yarnhub.client import client as engine_client
-from yarnhub.spec import ApplicationSpec, Resources
+from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-    from types import TracebackType
-    from typing import Any, Self
+    from collections.abc import Iterable
+    from typing import Self
 
     from skein.applications import When
     from yarnhub.client.settings import Settings
@@ -33,62 +33,7 @@ _KILLED_AFTER = 60.0
 """Seconds that an application may take to end after it was killed."""
 
 
-def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]) -> Exception:
-    """The error that skein's users know for one of yarnhub's.
-
-    Args:
-        error: Yarnhub's.
-        otherwise: The class for what has none of its own.
-    """
-    match error:
-        case errors.SpecError():
-            return error  # a ValueError that says where
-        case errors.ConnectError() | errors.ConnectionLostError():
-            return exceptions.ConnectionError(str(error))
-        case errors.DeadlineExceededError():
-            return exceptions.TimeoutError(str(error))
-        case errors.ApplicationNotFoundError():
-            return ValueError(str(error))
-        case errors.ControlError(code="not-found"):
-            return KeyError(str(error))
-        case errors.ControlError(code="invalid"):
-            return ValueError(str(error))
-        case errors.ControlError(code="ended"):
-            return exceptions.ConnectionError(str(error))
-        case _:
-            return otherwise(str(error))
-
-
-class _Blocking:
-    """What a client is made of: an engine that is kept open on the loop."""
-
-    _otherwise: type[exceptions.SkeinError]
-    _held: Held
-
-    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a method of the engine, and raise skein's errors for its own."""
-        try:
-            return self._held.call(functools.partial(function, *args, **kwargs))
-        except errors.YarnhubError as error:
-            raise translate(error, self._otherwise) from error
-
-    def close(self) -> None:
-        """Close all connections; a second time does nothing."""
-        self._held.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class Client(_Blocking):
+class Client(Blocking):
     """The cluster, as one user sees it. Threads may share a client.
 
     Every method raises `skein.ConnectionError` where nobody answers, `skein.TimeoutError` where no
@@ -126,7 +71,7 @@ class Client(_Blocking):
             self._engine = engine_client.Client(self._settings, credentials)
         except errors.YarnhubError as error:
             raise translate(error, self._otherwise) from error
-        self._held = Held(self, functools.partial(_itself, self._engine))
+        self._held = Held(self, functools.partial(itself, self._engine))
 
     def __repr__(self) -> str:
         return f"Client<{self._settings.user_name}>"
@@ -270,12 +215,6 @@ class Client(_Blocking):
         self.call(manager.move_application_across_queues, ApplicationId.parse(app_id), queue)
 
 
-@contextlib.asynccontextmanager
-async def _itself(engine: Any) -> Any:  # an asynchronous context manager of the engine
-    async with engine:
-        yield engine
-
-
 def _settings(keytab: str | Path | None, principal: str | None) -> Settings:
     if keytab is None and principal is None:
         return environment.settings()
@@ -305,186 +244,3 @@ def _specification(spec: ApplicationSpec | Mapping[str, object] | str | Path) ->
 def _own_security(spec: ApplicationSpec) -> Security | None:
     found = spec.master.security
     return None if found is None else Security.read(found.to_dict(secrets=True))
-
-
-class ApplicationClient(_Blocking):
-    """A running application. Threads may share a client.
-
-    Every method raises `skein.ConnectionError` where the application cannot be reached.
-
-    Args:
-        address: `host:port` of its ApplicationMaster.
-        app_id: Its id.
-        security: The credentials that it was submitted with; None takes those of the container
-            that this process runs in, or the user's own.
-    """
-
-    _otherwise = exceptions.ApplicationError
-
-    def __init__(self, address: str, app_id: str, security: Security | None = None) -> None:
-        from yarnhub.client.application import ApplicationClient as Engine
-
-        self.id = app_id
-        self.address = address
-        self.security = security or Security.from_default()
-        self.engine = Engine(app_id, address, credentials_of(self.security))
-        self._held = Held(self, functools.partial(_itself, self.engine))
-
-    def __repr__(self) -> str:
-        return f"ApplicationClient<{self.id}, {self.address}>"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return ApplicationClient, (self.address, self.id, self.security)
-
-    @classmethod
-    def from_current(cls) -> Self:
-        """The application whose container this process runs in.
-
-        Raises:
-            ValueError: This is no container.
-        """
-        try:
-            container = environment.current_container()
-        except errors.YarnhubError as error:
-            raise translate(error, cls._otherwise) from error
-        if container is None:
-            raise ValueError("Not running inside a container")
-        return cls(container.address, container.application_id, Security.from_default())
-
-    @functools.cached_property
-    def kv(self) -> KeyValueStore:
-        """The application's key-value store."""
-        return KeyValueStore(self)
-
-    def shutdown(
-        self, status: str | model.FinalStatus = "SUCCEEDED", diagnostics: str | None = None
-    ) -> None:
-        """Have the application end; returns when its ApplicationMaster has agreed.
-
-        Args:
-            status: How it is to have ended.
-            diagnostics: What YARN is to say about it.
-        """
-        from yarnhub.control.messages import FinalStatus
-
-        final = FinalStatus(model.FinalStatus(status).value)
-        self.call(self.engine.shutdown, final, diagnostics or "")
-
-    def get_specification(self) -> ApplicationSpec:
-        """The specification in effect: files have the sources that the nodes read."""
-        import json
-
-        return ApplicationSpec.from_dict(json.loads(self.call(self.engine.get_specification)))
-
-    def get_containers(
-        self,
-        services: Iterable[str] | None = None,
-        states: Iterable[str | model.ContainerState] | None = None,
-    ) -> list[model.Container]:
-        """Containers, sorted by service and instance; the active ones by default."""
-        from yarnhub.control.messages import ACTIVE_STATES, ContainerState
-
-        wanted: tuple[ContainerState, ...] = ACTIVE_STATES
-        if states is not None:
-            wanted = tuple(ContainerState(model.ContainerState(one).value) for one in states)
-        found = self.call(self.engine.get_containers, services, wanted)
-        return [model.Container.of(message) for message in found]
-
-    def scale(
-        self, service: str, count: int | None = None, delta: int | None = None
-    ) -> list[model.Container]:
-        """Have `count` instances of a service, or `delta` more; returns those touched."""
-        found = self.call(self.engine.scale, service, count=count, delta=delta)
-        return [model.Container.of(message) for message in found]
-
-    def add_container(self, service: str, env: Mapping[str, str] | None = None) -> model.Container:
-        """Start one more instance, with `env` over the service's own variables."""
-        variables = dict(env or {})
-        return model.Container.of(self.call(self.engine.add_container, service, variables))
-
-    def kill_container(self, id: str) -> None:  # noqa: A002  # skein's name
-        """End a container, such as `worker_3`; one that has ended is no error.
-
-        Raises:
-            ValueError: There is none of this id.
-        """
-        self.call(self.engine.kill_container, id)
-
-    def set_progress(self, progress: float) -> None:
-        """Show progress, 0 to 1, in YARN's reports."""
-        self.call(self.engine.set_progress, float(progress))
-
-
-class Properties(Mapping[str, object]):
-    """What a process's container is; each is None outside of one. Read when first asked for."""
-
-    _names = (
-        "application_id",
-        "appmaster_address",
-        "config_dir",
-        "container_id",
-        "container_resources",
-        "container_dir",
-        "yarn_container_id",
-    )
-
-    @property
-    def application_id(self) -> str | None:
-        """The application's id."""
-        return self._variable("SKEIN_APPLICATION_ID")
-
-    @property
-    def appmaster_address(self) -> str | None:
-        """`host:port` of its ApplicationMaster."""
-        return self._variable("SKEIN_APPMASTER_ADDRESS")
-
-    @property
-    def config_dir(self) -> str:
-        """The folder of the user's credentials."""
-        return str(environment.credentials_folder())
-
-    @property
-    def container_id(self) -> str | None:
-        """Such as `worker_3`; None for the master's script too."""
-        return self._variable("SKEIN_CONTAINER_ID")
-
-    @property
-    def container_resources(self) -> Resources | None:
-        """What the container was asked for."""
-        memory = self._variable("SKEIN_RESOURCE_MEMORY")
-        vcores = self._variable("SKEIN_RESOURCE_VCORES")
-        if memory is None or vcores is None:
-            return None
-        return Resources.from_dict({"memory": int(memory), "vcores": int(vcores)})
-
-    @property
-    def container_dir(self) -> str | None:
-        """The container's folder."""
-        if self.application_id is None:
-            return None
-        container = self._variable("CONTAINER_ID") or ""
-        folders = (self._variable("LOCAL_DIRS") or "").split(",")
-        found = (Path(folder) / container for folder in folders if folder)
-        return next((str(folder) for folder in found if folder.is_dir()), None)
-
-    @property
-    def yarn_container_id(self) -> str | None:
-        """YARN's id of the container."""
-        return self._variable("CONTAINER_ID") if self.application_id else None
-
-    def _variable(self, name: str) -> str | None:
-        return environment.variables().get(name) or None
-
-    def __getitem__(self, name: str) -> object:
-        if name not in self._names:
-            raise KeyError(name)
-        return getattr(self, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
-properties = Properties()

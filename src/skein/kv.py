@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, TypeVar, overload
 
 if TYPE_CHECKING:
-    from skein.core import ApplicationClient
+    from skein.application_client import ApplicationClient
 
 D = TypeVar("D")
 

@@ -6,7 +6,8 @@ import pickle
 import pytest
 
 import skein
-from skein.core import Properties, translate
+from skein.blocking import translate
+from skein.environment import Properties
 from skein.model import ApplicationState, ContainerState
 from yarnhub.base import errors
 

@@ -65,8 +65,6 @@ _NEWER = {"3.3.6": {"QueueInfo.queue_path"}, "3.4.2": set()}
 # Required in the descriptor and not with us, since we only read it: a kind of timeout that a newer
 # Hadoop adds must not cost the whole report.
 _ONLY_READ = {"ApplicationTimeout.application_timeout_type"}
-# uint64 in the descriptor; the number is always 1, and both types are written alike.
-_NARROWER = {"RequestHeader.client_protocol_version": "uint32"}
 # What the descriptors have stand for diagnostics that were not set; nothing was said.
 _UNSET = "N/A"
 _F = FieldDescriptorProto
@@ -166,11 +164,7 @@ def _compare(
         _compare_kind(info.kind, value, descriptors)
         return
     full = f"{cls.__name__}.{name}"
-    if full in _NARROWER:
-        assert isinstance(info.kind, Scalar)
-        assert (info.kind.name, field.type) == (_NARROWER[full], _F.TYPE_UINT64)
-    else:
-        _compare_kind(info.kind, field, descriptors)
+    _compare_kind(info.kind, field, descriptors)
     if is_repeated or full in _ONLY_READ:
         return
     if field.label == _F.LABEL_REQUIRED:

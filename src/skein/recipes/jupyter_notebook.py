@@ -19,7 +19,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skein.core import ApplicationClient
+from skein.application_client import ApplicationClient
 from skein.exceptions import SkeinError
 from yarnhub.base.errors import YarnhubError
 

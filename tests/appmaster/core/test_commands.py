@@ -95,6 +95,11 @@ def test_progress_is_a_share(play: Scenario, progress: float) -> None:
         (Scale(service="a"), "invalid", "give either a count or a delta"),
         (Scale(service="a", count=1, delta=1), "invalid", "give either a count or a delta"),
         (Scale(service="a", count=-1), "invalid", "a count cannot be negative, got -1"),
+        (
+            Scale(service="a", delta=10_001),
+            "invalid",
+            "a service has 10000 active instances at most",
+        ),
         (AddContainer(service="x"), "invalid", "Unknown service 'x'"),
         (KillContainer(id="x_0"), "invalid", "Unknown service 'x'"),
         (KillContainer(id="a_100"), "invalid", "Service 'a' has no container instance 100"),

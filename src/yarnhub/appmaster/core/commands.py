@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.state import State
 
 
+MAX_INSTANCES = 10_000
+"""Of one service: a slip of the keyboard must not eat the AM's memory."""
+
+
 class RefusedError(Exception):
     """A request that is not carried out; `failure` tells the client why."""
 
@@ -115,6 +119,8 @@ def _scale(state: State, request: Scale) -> Containers:
     if request.count is not None and request.count < 0:
         raise RefusedError("invalid", f"a count cannot be negative, got {request.count}")
     wanted = request.count if request.count is not None else active + (request.delta or 0)
+    if wanted > MAX_INSTANCES:
+        raise RefusedError("invalid", f"a service has {MAX_INSTANCES} active instances at most")
     touched = service.surplus(max(0, wanted))
     for instance in touched:
         state.kill(instance)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BYTES, SINT32, STRING, UINT32, proto, repeated
+from yarnhub.hadoop.codec import BYTES, SINT32, STRING, UINT32, UINT64, proto, repeated
 
 CALL_ID_REFUSED = -1
 CALL_ID_CONTEXT = -3
@@ -67,7 +67,7 @@ class RequestHeader:
 
     method_name: str = proto(1, STRING)
     declaring_class_protocol_name: str = proto(2, STRING)
-    client_protocol_version: int = proto(3, UINT32)
+    client_protocol_version: int = proto(3, UINT64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,126 @@
+"""A running application, for programs that block."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from skein import environment, exceptions, model
+from skein.blocking import Blocking, itself, translate
+from skein.kv import KeyValueStore
+from skein.portal import Held
+from skein.security import Security, credentials_of
+from yarnhub.base import errors
+from yarnhub.spec import ApplicationSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Self
+
+
+class ApplicationClient(Blocking):
+    """A running application. Threads may share a client.
+
+    Every method raises `skein.ConnectionError` where the application cannot be reached.
+
+    Args:
+        address: `host:port` of its ApplicationMaster.
+        app_id: Its id.
+        security: The credentials that it was submitted with; None takes those of the container
+            that this process runs in, or the user's own.
+    """
+
+    _otherwise = exceptions.ApplicationError
+
+    def __init__(self, address: str, app_id: str, security: Security | None = None) -> None:
+        from yarnhub.client.application import ApplicationClient as Engine
+
+        self.id = app_id
+        self.address = address
+        self.security = security or Security.from_default()
+        self.engine = Engine(app_id, address, credentials_of(self.security))
+        self._held = Held(self, functools.partial(itself, self.engine))
+
+    def __repr__(self) -> str:
+        return f"ApplicationClient<{self.id}, {self.address}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ApplicationClient, (self.address, self.id, self.security)
+
+    @classmethod
+    def from_current(cls) -> Self:
+        """The application whose container this process runs in.
+
+        Raises:
+            ValueError: This is no container.
+        """
+        try:
+            container = environment.current_container()
+        except errors.YarnhubError as error:
+            raise translate(error, cls._otherwise) from error
+        if container is None:
+            raise ValueError("Not running inside a container")
+        return cls(container.address, container.application_id, Security.from_default())
+
+    @functools.cached_property
+    def kv(self) -> KeyValueStore:
+        """The application's key-value store."""
+        return KeyValueStore(self)
+
+    def shutdown(
+        self, status: str | model.FinalStatus = "SUCCEEDED", diagnostics: str | None = None
+    ) -> None:
+        """Have the application end; returns when its ApplicationMaster has agreed.
+
+        Args:
+            status: How it is to have ended.
+            diagnostics: What YARN is to say about it.
+        """
+        from yarnhub.control.messages import FinalStatus
+
+        final = FinalStatus(model.FinalStatus(status).value)
+        self.call(self.engine.shutdown, final, diagnostics or "")
+
+    def get_specification(self) -> ApplicationSpec:
+        """The specification in effect: files have the sources that the nodes read."""
+        import json
+
+        return ApplicationSpec.from_dict(json.loads(self.call(self.engine.get_specification)))
+
+    def get_containers(
+        self,
+        services: Iterable[str] | None = None,
+        states: Iterable[str | model.ContainerState] | None = None,
+    ) -> list[model.Container]:
+        """Containers, sorted by service and instance; the active ones by default."""
+        from yarnhub.control.messages import ACTIVE_STATES, ContainerState
+
+        wanted: tuple[ContainerState, ...] = ACTIVE_STATES
+        if states is not None:
+            wanted = tuple(ContainerState(model.ContainerState(one).value) for one in states)
+        found = self.call(self.engine.get_containers, services, wanted)
+        return [model.Container.of(message) for message in found]
+
+    def scale(
+        self, service: str, count: int | None = None, delta: int | None = None
+    ) -> list[model.Container]:
+        """Have `count` instances of a service, or `delta` more; returns those touched."""
+        found = self.call(self.engine.scale, service, count=count, delta=delta)
+        return [model.Container.of(message) for message in found]
+
+    def add_container(self, service: str, env: Mapping[str, str] | None = None) -> model.Container:
+        """Start one more instance, with `env` over the service's own variables."""
+        variables = dict(env or {})
+        return model.Container.of(self.call(self.engine.add_container, service, variables))
+
+    def kill_container(self, id: str) -> None:  # noqa: A002  # skein's name
+        """End a container, such as `worker_3`; one that has ended is no error.
+
+        Raises:
+            ValueError: There is none of this id.
+        """
+        self.call(self.engine.kill_container, id)
+
+    def set_progress(self, progress: float) -> None:
+        """Show progress, 0 to 1, in YARN's reports."""
+        self.call(self.engine.set_progress, float(progress))
