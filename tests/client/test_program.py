@@ -39,6 +39,11 @@ def code() -> bytes:
     return build()
 
 
+def modules(code: bytes) -> bytes:
+    """The zip with the modules."""
+    return zipfile.ZipFile(io.BytesIO(code)).read("modules.zip")
+
+
 def test_it_is_small(code: bytes) -> None:
     assert len(code) <= 90_000
 
@@ -48,8 +53,8 @@ def test_the_same_code_gives_the_same_bytes(code: bytes) -> None:
 
 
 def test_it_holds_what_an_application_master_imports_and_no_more(code: bytes) -> None:
-    names = set(zipfile.ZipFile(io.BytesIO(code)).namelist())
-    assert {"__main__.py", "yarnhub/appmaster/shell/main.py", "h11/__init__.py"} <= names
+    names = set(zipfile.ZipFile(io.BytesIO(modules(code))).namelist())
+    assert {"yarnhub/appmaster/shell/main.py", "h11/__init__.py"} <= names
     outside = ("client/", "cluster/", "skein/", "filesystem/", "yarn/logs/", "hadoop/conf.py")
     assert not any(name.startswith(tuple(f"yarnhub/{part}" for part in outside)) for name in names)
     assert not any("kerberos" in name or "tests" in name for name in names)
@@ -61,22 +66,23 @@ def test_it_runs_from_within_a_token_file(code: bytes, interpreter: str, tmp_pat
     token = Token(b"id", b"secret", "YARN_AM_RM_TOKEN", "")
     path = tmp_path / "container_tokens"
     path.write_bytes(Credentials({"": token}, {PROGRAM: code, "z": b"behind it"}).write())
+    command = [interpreter, "-IS", str(path)]
     done = subprocess.run(
-        [interpreter, "-IS", str(path)], env={}, capture_output=True, text=True, check=False
+        command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False
     )
     # It begins, and misses what only YARN gives.
     assert "HADOOP_TOKEN_FILE_LOCATION is not set" in done.stderr
     assert done.returncode == 1
+    assert (tmp_path / ".yarnhub.zip").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("interpreter", dict.fromkeys(INTERPRETERS))
 def test_every_module_in_it_can_be_imported(code: bytes, interpreter: str, tmp_path: Path) -> None:
     path = tmp_path / "program.zip"
-    path.write_bytes(code)
+    path.write_bytes(modules(code))
     names = [
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for name in zipfile.ZipFile(path).namelist()
-        if name != "__main__.py"
     ]
     script = (
         "import importlib, sys; sys.path.insert(0, sys.argv[1])\n"

@@ -2,6 +2,8 @@
 
 It travels inside the submission, so its size counts: only what an AM imports is in it, without
 comments and docstrings but with every line at its place, so that a traceback fits the source.
+The modules are a zip within the zip, not compressed by itself: compressed as one piece they take
+two thirds of what they take file by file.
 """
 
 from __future__ import annotations
@@ -31,7 +33,17 @@ _LEFT_OUT = (
     "hadoop/conf.py",
     "hadoop/security/kerberos.py",
 )
-_MAIN = "import sys\nfrom yarnhub.appmaster.shell.main import main\nsys.exit(main())\n"
+_MODULES = "modules.zip"
+_MAIN = f"""\
+import os, sys
+path = os.path.abspath(".yarnhub.zip")
+flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+    file.write(__loader__.get_data("{_MODULES}"))
+sys.path.insert(0, path)
+from yarnhub.appmaster.shell.main import main
+sys.exit(main())
+"""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same code gives the same bytes."""
 
@@ -59,11 +71,16 @@ def cached(folder: Path) -> bytes:
 
 def build() -> bytes:
     """The zip's bytes, built from the installed packages."""
+    modules = {name: lean(path.read_text("utf-8")).encode() for name, path in _parts()}
+    packed = _zip(modules, zipfile.ZIP_STORED)
+    return _zip({"__main__.py": _MAIN.encode(), _MODULES: packed}, zipfile.ZIP_DEFLATED)
+
+
+def _zip(files: dict[str, bytes], method: int) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        _add(archive, "__main__.py", _MAIN)
-        for name, path in _parts():
-            _add(archive, name, path.read_text("utf-8"))
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, method, 9)
     return buffer.getvalue()
 
 
@@ -82,10 +99,6 @@ def _parts() -> Iterator[tuple[str, Path]]:
 
 def _sources(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(path.rglob("*.py"))
-
-
-def _add(archive: zipfile.ZipFile, name: str, source: str) -> None:
-    archive.writestr(zipfile.ZipInfo(name, _EPOCH), lean(source), zipfile.ZIP_DEFLATED, 9)
 
 
 def lean(source: str) -> str:
