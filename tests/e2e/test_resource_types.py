@@ -1,0 +1,92 @@
+"""Further resource types, hosts and racks, on a cluster that has a licence to give."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.walk import User, eventually
+from yarnhub.cluster import HadoopCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.cluster
+
+LICENCES = {
+    "yarn.resource-types": "example.com/licence",
+    "yarn.nodemanager.resource-type.example.com/licence": "2",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[HadoopCluster]:
+    cluster = HadoopCluster(site={"yarn-site.xml": LICENCES})
+    asyncio.run(cluster.start())
+    try:
+        yield cluster
+    finally:
+        asyncio.run(cluster.stop())
+
+
+@pytest.fixture
+def user(cluster: HadoopCluster, tmp_path: Path) -> User:
+    return User(tmp_path, {**cluster.env, "SKEIN_CONFIG": str(tmp_path / ".skein")})
+
+
+def submit(user: User, services: str) -> str:
+    (user.folder / "app.yaml").write_text(f"name: app\nservices:\n{services}")
+    return user.skein("application", "submit", "app.yaml").stdout.strip()
+
+
+def states(user: User, application: str) -> dict[str, str]:
+    table = user.skein("container", "ls", application).stdout.splitlines()[1:]
+    return {row.split()[1]: row.split()[2] for row in table}
+
+
+def test_as_many_run_as_there_are_licences(user: User) -> None:
+    application = submit(
+        user,
+        "  s:\n"
+        "    instances: 3\n"
+        "    resources: {memory: 64, vcores: 1, example.com/licence: 1}\n"
+        "    script: sleep 100\n",
+    )
+    two = {"s_0": "RUNNING", "s_1": "RUNNING", "s_2": "REQUESTED"}
+    eventually(lambda: states(user, application) == two, "two of three run")
+    user.skein("container", "kill", application, "--id", "s_0")
+    eventually(lambda: states(user, application).get("s_2") == "RUNNING", "the third runs")
+    user.skein("application", "kill", application)
+
+
+def test_a_type_that_the_cluster_does_not_have_is_refused(user: User) -> None:
+    (user.folder / "app.yaml").write_text(
+        "services: {s: {resources: {memory: 64, vcores: 1, gpus: 1}, script: id}}"
+    )
+    refused = user.skein("application", "submit", "app.yaml", check=False)
+    assert refused.returncode == 1
+    assert "services.s.resources: this cluster has no resource type yarn.io/gpu" in refused.stderr
+    assert "example.com/licence" in refused.stderr
+
+
+def test_containers_come_where_the_specification_says(user: User) -> None:
+    place = "    resources: {memory: 64, vcores: 1}\n    script: sleep 100\n"
+    application = submit(
+        user,
+        f"  here:\n    nodes: [localhost]\n    instances: 2\n{place}"
+        f"  elsewhere:\n    nodes: [no.such.host]\n{place}"
+        f"  rack:\n    racks: [/default-rack]\n{place}"
+        f"  anywhere:\n    nodes: [no.such.host]\n    relax_locality: true\n{place}",
+    )
+    wanted = {
+        "anywhere_0": "RUNNING",
+        "elsewhere_0": "REQUESTED",
+        "here_0": "RUNNING",
+        "here_1": "RUNNING",
+        "rack_0": "RUNNING",
+    }
+    eventually(lambda: states(user, application) == wanted, "all but one run", deadline=60)
+    user.skein("application", "kill", application)
