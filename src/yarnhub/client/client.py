@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import (
     AccessDeniedError,
     ApplicationFailedError,
     DeadlineExceededError,
-    SpecError,
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.filesystem.port import FileSystem
-    from yarnhub.spec import ApplicationSpec, File, Security
+    from yarnhub.spec import ApplicationSpec, Security
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
 
@@ -89,7 +87,7 @@ class Client:
 
     def acting_for(self, name: str) -> Client:
         """A client that acts for another user; the cluster's `hadoop.proxyuser.*` must allow it."""
-        return Client(self._settings.acting_for(name))
+        return Client(self._settings.acting_for(name), self._own)
 
     async def _file_system(self) -> FileSystem:
         from yarnhub.client.files import user_file_system
@@ -119,9 +117,6 @@ class Client:
         """
         if spec.user not in ("", self._settings.user_name):
             async with self.acting_for(spec.user) as other:
-                return await other.submit(spec, progress=progress)
-        if spec.user not in ("", self._settings.user_name):
-            async with Client(self._settings.acting_for(spec.user), self._own) as other:
                 return await other.submit(spec, progress=progress)
         check_scripts(spec)
         manager = self.resource_manager
@@ -179,12 +174,9 @@ class Client:
                 raise
 
     def _credentials(self, chosen: Security | None = None) -> Credentials:
-        if chosen is None:
-            return Credentials.read_or_create(self._settings.config_folder)
-        return Credentials(
-            _content(chosen.cert_file, chosen.cert_bytes, "cert_file"),
-            _content(chosen.key_file, chosen.key_bytes, "key_file"),
-        )
+        if chosen is not None:
+            return Credentials.of(chosen)
+        return self._own or Credentials.read_or_create(self._settings.config_folder)
 
     async def _accepted(self, application_id: ApplicationId) -> None:
         report = await self._watch(application_id, lambda each: each not in _SAVING)
@@ -341,20 +333,3 @@ def _failed(report: ApplicationReport) -> ApplicationFailedError:
         report.yarn_application_state.name,
         explain_application(report.diagnostics),
     )
-
-
-def _content(file: File | None, content: bytes | None, key: str) -> bytes:
-    """One half of a specification's own TLS pair."""
-    from yarnhub.client.spec_file import local_path
-
-    if content is not None:
-        return content
-    path = None if file is None else local_path(file, Path())
-    if path is None:
-        raise SpecError(f"master.security.{key}", "must be a file on this machine")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SpecError(
-            f"master.security.{key}", f"'{path}' cannot be read: {error.strerror}"
-        ) from error
