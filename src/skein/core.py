@@ -13,6 +13,7 @@ from skein.application_client import ApplicationClient
 from skein.applications import Filters, find_application, find_applications, read_logs
 from skein.blocking import Blocking, itself, translate
 from skein.portal import Held
+from skein.queues import find_all_queues, find_nodes, find_queue
 from skein.security import Security, credentials_of
 from yarnhub.base import errors
 from yarnhub.client import client as engine_client
@@ -192,6 +193,36 @@ class Client(Blocking):
                     content += f"{chunk.file.name}\n{'-' * len(chunk.file.name)}\n".encode()
                 content += chunk.data
         return {key: content.decode(errors="replace") for key, content in found.items()}
+
+    # --- the cluster
+
+    def get_nodes(
+        self, states: Iterable[str | model.NodeState] | None = None
+    ) -> list[model.NodeReport]:
+        """The cluster's nodes in these states, by id; in any state by default."""
+        names = None if states is None else tuple(map(str, states))
+        return [model.NodeReport.of(one) for one in self.call(find_nodes, self._engine, names)]
+
+    def get_queue(self, name: str) -> model.Queue:
+        """One queue, by its name with or without the queues above it.
+
+        Raises:
+            ValueError: There is none of this name.
+        """
+        return model.Queue.of(self.call(find_queue, self._engine, name))
+
+    def get_child_queues(self, name: str) -> list[model.Queue]:
+        """The queues directly below one.
+
+        Raises:
+            ValueError: There is none of this name.
+        """
+        found = self.call(find_queue, self._engine, name)
+        return [model.Queue.of(child) for child in found.child_queues]
+
+    def get_all_queues(self) -> list[model.Queue]:
+        """All queues below the root, each before its children."""
+        return [model.Queue.of(one) for one in self.call(find_all_queues, self._engine)]
 
     # --- control
 

@@ -1,4 +1,4 @@
-"""What skein's users are told: reports of applications and containers."""
+"""What skein's users are told: reports of applications, containers, nodes and queues."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.control import messages
-    from yarnhub.yarn.records import applications, resources
+    from yarnhub.yarn.records import applications, cluster, resources
 
 
 class _Name(enum.Enum):
@@ -71,6 +71,26 @@ class ContainerState(_Name):
     KILLED = "KILLED"
 
 
+class NodeState(_Name):
+    """How a node is."""
+
+    NEW = "NEW"
+    RUNNING = "RUNNING"
+    UNHEALTHY = "UNHEALTHY"
+    DECOMMISSIONED = "DECOMMISSIONED"
+    LOST = "LOST"
+    REBOOTED = "REBOOTED"
+    DECOMMISSIONING = "DECOMMISSIONING"
+    SHUTDOWN = "SHUTDOWN"
+
+
+class QueueState(_Name):
+    """Whether a queue takes applications; one that drains counts as STOPPED."""
+
+    RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedResources:
     """Memory in MiB and virtual cores, as YARN counts them."""
@@ -116,6 +136,7 @@ class ApplicationReport:
     """An application as YARN reports it; times are local, without a time zone.
 
     Attributes:
+        queue: Its queue's own name, without the queues above it.
         host: Where its ApplicationMaster answers; None until it runs.
         port: And at which port.
         progress: 0 to 1.
@@ -146,7 +167,7 @@ class ApplicationReport:
             id=str(record.application_id),
             name=record.name,
             user=record.user,
-            queue=record.queue,
+            queue=_own_name(record.queue),
             tags=frozenset(record.application_tags),
             host=record.host if known else None,
             port=record.rpc_port if known else None,
@@ -204,6 +225,96 @@ class Container:
     def runtime(self) -> dt.timedelta:
         """From the start to the end, or to now."""
         return _runtime(self.start_time, self.finish_time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """A node of the cluster.
+
+    Attributes:
+        id: `host:port` of its NodeManager.
+        http_address: Where the NodeManager's web pages are.
+        health_report: Why it is unhealthy; empty if it is not.
+    """
+
+    id: str
+    http_address: str
+    rack_name: str
+    labels: frozenset[str]
+    state: NodeState
+    health_report: str
+    total_resources: ReportedResources
+    used_resources: ReportedResources
+
+    @classmethod
+    def of(cls, record: cluster.NodeReport) -> Self:
+        """From YARN's record."""
+        return cls(
+            id=f"{record.node_id.host}:{record.node_id.port}",
+            http_address=record.http_address,
+            rack_name=record.rack_name,
+            labels=frozenset(label for label in record.node_labels if label),
+            state=NodeState(record.node_state.name),
+            health_report=record.health_report,
+            total_resources=ReportedResources.of(record.capability),
+            used_resources=ReportedResources.of(record.used),
+        )
+
+    @property
+    def host(self) -> str:
+        """The NodeManager's host."""
+        return self.id.rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        """The NodeManager's port."""
+        return int(self.id.rpartition(":")[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A queue.
+
+    Attributes:
+        name: Its own, without the queues above it.
+        capacity: Per cent of the queue above it that it is sure to get.
+        max_capacity: Per cent of the queue above it that it gets at most.
+        percent_used: Per cent of its capacity in use; more than 100 where it has borrowed.
+        node_labels: Labels of the nodes that it may use; `*` is all.
+        default_node_label: The label for applications that name none.
+    """
+
+    name: str
+    state: QueueState
+    capacity: float
+    max_capacity: float
+    percent_used: float
+    node_labels: frozenset[str]
+    default_node_label: str
+
+    @classmethod
+    def of(cls, record: cluster.QueueInfo) -> Self:
+        """From YARN's record."""
+        running = record.state is not None and record.state.name == "RUNNING"
+        return cls(
+            name=_own_name(record.queue_name),
+            state=QueueState.RUNNING if running else QueueState.STOPPED,
+            capacity=_per_cent(record.capacity),
+            max_capacity=_per_cent(record.maximum_capacity),
+            percent_used=_per_cent(record.current_capacity),
+            node_labels=frozenset(record.accessible_node_labels),
+            default_node_label=record.default_node_label_expression,
+        )
+
+
+def _own_name(queue: str) -> str:
+    """Hadoop 3.4 says `root.fruit.apples` where older ones, and users, say `apples`."""
+    return queue.rpartition(".")[2]
+
+
+def _per_cent(fraction: float) -> float:
+    # YARN sends 32 bits: without rounding 0.4 would be 40.00000059604645.
+    return round(fraction * 100, 4)
 
 
 def _final_status(name: str) -> FinalStatus:

@@ -318,7 +318,7 @@ def test_the_classes_do_what_the_command_does(
         skein.submitted.append(app.id)
         report = client.application_report(app.id)
         assert report.state == "running"
-        assert (report.name, report.queue) == ("blocking", "root.default")
+        assert (report.name, report.queue) == ("blocking", "default")
         assert (report.host, report.port) == tuple(
             kind(part) for kind, part in zip((str, int), app.address.split(":"), strict=True)
         )
@@ -364,6 +364,32 @@ def test_the_classes_do_what_the_command_does(
         assert report.usage.num_used_containers == 0
     with pytest.raises(RuntimeError, match="closed"):
         client.application_report(app.id)
+
+
+def test_nodes_and_queues(client: api.Client) -> None:
+    nodes = client.get_nodes(states=["running"])
+    assert nodes
+    assert set(nodes) <= set(client.get_nodes())
+    assert client.get_nodes(states=()) == []
+    for node in nodes:
+        assert node.state == "running"
+        assert node.id == f"{node.host}:{node.port}"
+        assert node.total_resources.memory > 0
+        assert node.health_report == ""
+    with pytest.raises(ValueError, match="'nosuch' is not a node's state"):
+        client.get_nodes(states=["nosuch"])
+
+    queues = {queue.name: queue for queue in client.get_all_queues()}
+    assert list(queues) == ["default", "fruit", "apples", "bananas", "oranges"]
+    assert client.get_child_queues("default") == []
+    assert [each.name for each in client.get_child_queues("fruit")] == list(queues)[2:]
+    for name in ("apples", "fruit.apples", "root.fruit.apples"):
+        assert client.get_queue(name).name == "apples"
+    assert (queues["default"].capacity, queues["default"].max_capacity) == (40, 100)
+    assert queues["default"].state == "running"
+    for ask in (client.get_queue, client.get_child_queues):
+        with pytest.raises(ValueError, match="Queue 'nosuch' doesn't exist"):
+            ask("nosuch")
 
 
 def test_threads_share_a_client_and_it_survives_pickling(client: api.Client) -> None:

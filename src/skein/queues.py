@@ -1,0 +1,72 @@
+"""Finding nodes and queues, as `skein` lets its users ask for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.yarn.records.cluster import NodeState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from yarnhub.client.client import Client
+    from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
+
+_ROOT = "root"
+
+
+async def find_nodes(client: Client, states: Iterable[str] | None = None) -> tuple[NodeReport, ...]:
+    """The nodes in these states, by id.
+
+    Args:
+        client: The cluster.
+        states: Names of states, in any case; None is all of them.
+
+    Raises:
+        ValueError: A state is none.
+    """
+    wanted = tuple(NodeState if states is None else map(_state, states))
+    if not wanted:
+        return ()  # YARN takes none named for the running ones
+    found = await client.resource_manager.get_cluster_nodes(wanted)
+    return tuple(sorted(found, key=lambda node: (node.node_id.host, node.node_id.port)))
+
+
+def _state(name: str) -> NodeState:
+    try:
+        return NodeState[name.upper()]
+    except KeyError as error:
+        known = ", ".join(NodeState.__members__)
+        raise ValueError(f"{name!r} is not a node's state; known are {known}") from error
+
+
+async def find_queue(client: Client, name: str) -> QueueInfo:
+    """A queue with its children.
+
+    Args:
+        client: The cluster.
+        name: The queue's, with any or none of the queues above it.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    manager = client.resource_manager
+    found = await manager.get_queue_info(name)
+    if found is None and not f"{name}.".startswith(f"{_ROOT}."):
+        # YARN knows `apples` and `root.fruit.apples`, and `fruit.apples` not.
+        found = await manager.get_queue_info(f"{_ROOT}.{name}")
+    if found is None:
+        raise ValueError(f"Queue {name!r} doesn't exist")
+    return found
+
+
+async def find_all_queues(client: Client) -> tuple[QueueInfo, ...]:
+    """All queues below the root, each before its children."""
+    root = await client.resource_manager.get_queue_info(_ROOT, recursive=True)
+    return () if root is None else tuple(_below(root))
+
+
+def _below(queue: QueueInfo) -> Iterator[QueueInfo]:
+    for child in queue.child_queues:
+        yield child
+        yield from _below(child)
