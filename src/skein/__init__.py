@@ -20,18 +20,10 @@ if TYPE_CHECKING:
         SkeinError,
         TimeoutError,  # noqa: A004  # skein's name
     )
+    from skein.files import File
     from skein.security import Security
-    from yarnhub.spec import (
-        ACLs,
-        ApplicationSpec,
-        File,
-        FileType,
-        FileVisibility,
-        LogLevel,
-        Master,
-        Resources,
-        Service,
-    )
+    from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service
+    from yarnhub.spec import FileType, FileVisibility, LogLevel
 
 __all__ = [
     "ACLs",
@@ -70,18 +62,10 @@ _HOMES = {
         "SkeinError",
         "TimeoutError",
     ),
+    "skein.files": ("File",),
     "skein.security": ("Security",),
-    "yarnhub.spec": (
-        "ACLs",
-        "ApplicationSpec",
-        "File",
-        "FileType",
-        "FileVisibility",
-        "LogLevel",
-        "Master",
-        "Resources",
-        "Service",
-    ),
+    "skein.specification": ("ACLs", "ApplicationSpec", "Master", "Resources", "Service"),
+    "yarnhub.spec": ("FileType", "FileVisibility", "LogLevel"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -10,8 +10,8 @@ from skein.blocking import Blocking, itself, translate
 from skein.kv import KeyValueStore
 from skein.portal import Held
 from skein.security import Security, credentials_of
+from skein.specification import ApplicationSpec
 from yarnhub.base import errors
-from yarnhub.spec import ApplicationSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -83,9 +83,7 @@ class ApplicationClient(Blocking):
 
     def get_specification(self) -> ApplicationSpec:
         """The specification in effect: files have the sources that the nodes read."""
-        import json
-
-        return ApplicationSpec.from_dict(json.loads(self.call(self.engine.get_specification)))
+        return ApplicationSpec.from_json(self.call(self.engine.get_specification))
 
     def get_containers(
         self,

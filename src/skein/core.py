@@ -262,8 +262,9 @@ def _specification(spec: ApplicationSpec | Mapping[str, object] | str | Path) ->
     match spec:
         case str() | Path():
             return read_spec_file(spec)
-        case ApplicationSpec():
-            return resolve_sources(spec, Path.cwd())
+        case ApplicationSpec():  # what may have been changed is checked as a whole
+            whole = ApplicationSpec.from_dict(spec.to_dict(secrets=True))
+            return resolve_sources(whole, Path.cwd())
         case Mapping():
             return resolve_sources(ApplicationSpec.from_dict(spec), Path.cwd())
         case _:
@@ -274,4 +275,4 @@ def _specification(spec: ApplicationSpec | Mapping[str, object] | str | Path) ->
 
 def _own_security(spec: ApplicationSpec) -> Security | None:
     found = spec.master.security
-    return None if found is None else Security.read(found.to_dict(secrets=True))
+    return None if found is None else Security.read(found)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from yarnhub.client.container import CurrentContainer
 from yarnhub.client.settings import Settings, config_folder
-from yarnhub.spec import Resources
 
 if TYPE_CHECKING:
+    from skein.specification import Resources
     from yarnhub.hadoop.security.users import KerberosCredential
 
 
@@ -79,7 +79,9 @@ class Properties(Mapping[str, object]):
         vcores = self._variable("SKEIN_RESOURCE_VCORES")
         if memory is None or vcores is None:
             return None
-        return Resources.from_dict({"memory": int(memory), "vcores": int(vcores)})
+        from skein.specification import Resources  # which imports this module
+
+        return Resources(int(memory), int(vcores))
 
     @property
     def container_dir(self) -> str | None:

@@ -7,11 +7,40 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from skein.files import File
+from skein.security import Security
+from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service
+from yarnhub.spec import FileType, FileVisibility, LogLevel
+
 if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.control import messages
     from yarnhub.yarn.records import applications, cluster, resources
+
+__all__ = [
+    "ACLs",
+    "ApplicationReport",
+    "ApplicationSpec",
+    "ApplicationState",
+    "Container",
+    "ContainerState",
+    "File",
+    "FileType",
+    "FileVisibility",
+    "FinalStatus",
+    "LogLevel",
+    "Master",
+    "NodeReport",
+    "NodeState",
+    "Queue",
+    "QueueState",
+    "ReportedResources",
+    "ResourceUsageReport",
+    "Resources",
+    "Security",
+    "Service",
+]
 
 
 class _Name(enum.Enum):
@@ -93,15 +122,20 @@ class QueueState(_Name):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedResources:
-    """Memory in MiB and virtual cores, as YARN counts them."""
+    """Memory in MiB, virtual cores and devices, as YARN counts them."""
 
     memory: int
     vcores: int
+    gpus: int = 0
+    fpgas: int = 0
 
     @classmethod
     def of(cls, record: resources.Resource) -> Self:
         """From YARN's record."""
-        return cls(memory=max(0, record.memory or 0), vcores=max(0, record.virtual_cores or 0))
+        amounts = record.amounts()
+        names = ("memory-mb", "vcores", "yarn.io/gpu", "yarn.io/fpga")
+        memory, vcores, gpus, fpgas = (max(0, amounts.get(name, 0)) for name in names)
+        return cls(memory=memory, vcores=vcores, gpus=gpus, fpgas=fpgas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from skein import environment
+from skein.document import Document
+from skein.files import File
 from yarnhub import spec
 from yarnhub.client.security import Credentials
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from yarnhub.spec import _reading as read
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Security(spec.Security):
+
+class Security(Document, spec.Security):
     """A certificate and its key, each as a file or as its content in PEM.
 
     Its representation shows no contents.
     """
+
+    __slots__ = ()
+
+    cert_file: File | None
+    cert_bytes: bytes | None
+    key_file: File | None
+    key_bytes: bytes | None
+
+    checks: ClassVar[read.Checks] = {
+        **spec.Security.checks,
+        "cert_file": File.read,
+        "key_file": File.read,
+    }
+
+    def __init__(
+        self,
+        cert_file: File | str | None = None,
+        cert_bytes: bytes | str | None = None,
+        key_file: File | str | None = None,
+        key_bytes: bytes | str | None = None,
+    ) -> None:
+        self._fill(
+            cert_file=cert_file, cert_bytes=cert_bytes, key_file=key_file, key_bytes=key_bytes
+        )
 
     @classmethod
     def _of(cls, pair: Credentials) -> Self:

@@ -89,7 +89,4 @@ def test_inside_a_container_properties_say_what_it_is(monkeypatch: pytest.Monkey
     monkeypatch.setenv("SKEIN_RESOURCE_VCORES", "2")
     properties = Properties()
     assert properties["container_id"] == "worker_3"
-    assert properties.container_resources == skein.Resources(
-        memory=512,  # type: ignore[arg-type]  # a plain number, as users write it
-        vcores=2,  # type: ignore[arg-type]
-    )
+    assert properties.container_resources == skein.Resources(memory=512, vcores=2)

@@ -41,8 +41,12 @@ def read_spec_file(path: str | Path) -> ApplicationSpec:
     return resolve_sources(ApplicationSpec.from_dict(_read(path)), path.absolute().parent)
 
 
-def resolve_sources(spec: ApplicationSpec, folder: Path) -> ApplicationSpec:
+def resolve_sources(part: T, folder: Path) -> T:
     """Turn sources without a scheme into file:// URLs, those that are relative against `folder`.
+
+    Args:
+        part: A specification or a part of one.
+        folder: Where relative sources begin.
 
     Raises:
         SpecError: A local file does not exist.
@@ -53,10 +57,10 @@ def resolve_sources(spec: ApplicationSpec, folder: Path) -> ApplicationSpec:
         if path is None:
             return file
         if not path.exists():
-            raise SpecError(f"{key}.source", f"file '{path}' does not exist")
+            raise SpecError(f"{key}.source".lstrip("."), f"file '{path}' does not exist")
         return replace(file, source=f"file://{path}")
 
-    return map_files(spec, resolved)
+    return map_files(part, resolved)
 
 
 def local_path(file: File, folder: Path) -> Path | None:
@@ -96,13 +100,27 @@ def map_files(part: T, change: Callable[[str, File], File], key: str = "") -> T:
 def _read(path: Path) -> object:
     match path.suffix.lower():
         case ".yaml" | ".yml":
-            parse = _parse_yaml
+            form = "yaml"
         case ".json":
-            parse = _parse_json
+            form = "json"
         case other:
             raise SpecError("", f"the suffix {other!r} names no format: use .yaml, .yml or .json")
+    return parse_document(path.read_bytes(), form)
+
+
+def parse_document(content: bytes, form: str) -> object:
+    """Parse a document.
+
+    Args:
+        content: In UTF-8.
+        form: `json`, or else it is YAML.
+
+    Raises:
+        SpecError: It is none; says where.
+    """
+    parse = _parse_json if form == "json" else _parse_yaml
     try:
-        return parse(path.read_text("utf-8-sig"))
+        return parse(content.decode("utf-8-sig").replace("\r\n", "\n"))
     except SpecError:
         raise
     except UnicodeDecodeError as error:

@@ -233,9 +233,9 @@ def _plain(value: object, *, secrets: bool) -> object:
             return value.to_dict(secrets=secrets) or None  # a Security that is withheld
         case Mapping():
             return {key: _plain(item, secrets=secrets) for key, item in value.items()}
-        case frozenset():
+        case set() | frozenset():
             return sorted(value)
-        case tuple():
+        case list() | tuple():
             return list(value)
         case enum.Enum():
             return value.name

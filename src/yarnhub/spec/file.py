@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import SpecError
 from yarnhub.spec import _reading as read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ARCHIVES = (".zip", ".tar.gz", ".tgz")
 _RESERVED = (".skein", ".yarnhub")
@@ -83,5 +86,6 @@ def _destination(value: object) -> str:
     return name
 
 
-files = read.mapping(_destination, File.read)
-"""The check of a mapping from destination names to files."""
+def files(check: read.Check[File]) -> read.Check[Mapping[str, File]]:
+    """The check of a mapping from destination names to files."""
+    return read.mapping(_destination, check)

@@ -43,7 +43,7 @@ class Process(read.Element):
     checks: ClassVar[read.Checks] = {
         "resources": Resources.read,
         "script": read.filled,
-        "files": file.files,
+        "files": file.files(file.File.read),
         "env": read.mapping(_variable, read.text),
     }
     shorthand: ClassVar[frozenset[str]] = frozenset({"commands"})

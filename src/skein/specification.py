@@ -1,0 +1,232 @@
+"""What an application is, as skein's users write it.
+
+The fields are those of `yarnhub.spec`, where they are described. A None for one counts as if it
+were not given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from skein.document import Document
+from skein.files import File
+from skein.security import Security
+from yarnhub import spec
+from yarnhub.spec import LogLevel, file
+from yarnhub.spec import _reading as read
+from yarnhub.spec.service import service_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from yarnhub.base.units import MiB, VCores
+
+    Files = Mapping[str, File | str]
+
+
+class Resources(Document, spec.Resources):
+    """What a container asks of its node.
+
+    Args:
+        memory: MiB, or a quantity such as `"2 GiB"`.
+        vcores: Virtual cores.
+        gpus: How many `yarn.io/gpu`.
+        fpgas: How many `yarn.io/fpga`.
+        custom: How many of any other resource type, by its name.
+    """
+
+    __slots__ = ()
+
+    memory: MiB
+    vcores: VCores
+    gpus: int
+    fpgas: int
+    custom: dict[str, int]
+
+    def __init__(
+        self,
+        memory: float | str,
+        vcores: int,
+        gpus: int = 0,
+        fpgas: int = 0,
+        custom: Mapping[str, int] | None = None,
+    ) -> None:
+        self._fill(memory=memory, vcores=vcores, gpus=gpus, fpgas=fpgas, custom=custom)
+
+
+class ACLs(Document, spec.ACLs):
+    """Who may see and change an application; `*` among the names is everybody."""
+
+    __slots__ = ()
+
+    enable: bool
+    view_users: list[str]
+    view_groups: list[str]
+    modify_users: list[str]
+    modify_groups: list[str]
+    ui_users: list[str]
+
+    def __init__(
+        self,
+        enable: bool = False,  # noqa: FBT001, FBT002  # skein's signature
+        view_users: Iterable[str] | None = None,
+        view_groups: Iterable[str] | None = None,
+        modify_users: Iterable[str] | None = None,
+        modify_groups: Iterable[str] | None = None,
+        ui_users: Iterable[str] | None = None,
+    ) -> None:
+        self._fill(
+            enable=enable,
+            view_users=view_users,
+            view_groups=view_groups,
+            modify_users=modify_users,
+            modify_groups=modify_groups,
+            ui_users=ui_users,
+        )
+
+
+class Service(Document, spec.Service):
+    """A number of containers that run the same script."""
+
+    __slots__ = ()
+
+    resources: Resources
+    script: str
+    instances: int
+    files: dict[str, File]
+    env: dict[str, str]
+    depends: set[str]
+    max_restarts: int
+    allow_failures: bool
+    node_label: str
+    nodes: list[str]
+    racks: list[str]
+    relax_locality: bool
+
+    checks: ClassVar[read.Checks] = {
+        **spec.Service.checks,
+        "resources": Resources.read,
+        "files": file.files(File.read),
+    }
+
+    def __init__(
+        self,
+        resources: Resources | Mapping[str, object],
+        script: str,
+        instances: int = 1,
+        files: Files | None = None,
+        env: Mapping[str, str] | None = None,
+        depends: Iterable[str] | None = None,
+        max_restarts: int = 0,
+        allow_failures: bool = False,  # noqa: FBT001, FBT002  # skein's signature
+        node_label: str = "",
+        nodes: Iterable[str] | None = None,
+        racks: Iterable[str] | None = None,
+        relax_locality: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        self._fill(
+            resources=resources,
+            script=script,
+            instances=instances,
+            files=files,
+            env=env,
+            depends=depends,
+            max_restarts=max_restarts,
+            allow_failures=allow_failures,
+            node_label=node_label,
+            nodes=nodes,
+            racks=racks,
+            relax_locality=relax_locality,
+        )
+
+
+class Master(Document, spec.Master):
+    """The ApplicationMaster's container, and the script that may run beside it."""
+
+    __slots__ = ()
+
+    resources: Resources
+    script: str
+    files: dict[str, File]
+    env: dict[str, str]
+    log_level: LogLevel
+    log_config: File | None
+    security: Security | None
+
+    checks: ClassVar[read.Checks] = {
+        **spec.Master.checks,
+        "resources": Resources.read,
+        "files": file.files(File.read),
+        "log_config": File.read,
+        "security": Security.read,
+    }
+
+    def __init__(
+        self,
+        resources: Resources | Mapping[str, object] | None = None,
+        script: str = "",
+        files: Files | None = None,
+        env: Mapping[str, str] | None = None,
+        log_level: LogLevel | str = LogLevel.INFO,
+        log_config: File | str | None = None,
+        security: Security | None = None,
+    ) -> None:
+        self._fill(
+            resources=resources,
+            script=script,
+            files=files,
+            env=env,
+            log_level=log_level,
+            log_config=log_config,
+            security=security,
+        )
+
+
+class ApplicationSpec(Document, spec.ApplicationSpec):
+    """What to run on YARN."""
+
+    __slots__ = ()
+
+    name: str
+    queue: str
+    user: str
+    node_label: str
+    tags: set[str]
+    file_systems: list[str]
+    max_attempts: int
+    acls: ACLs
+    master: Master
+    services: dict[str, Service]
+
+    checks: ClassVar[read.Checks] = {
+        **spec.ApplicationSpec.checks,
+        "acls": ACLs.read,
+        "master": Master.read,
+        "services": read.mapping(service_name, Service.read),
+    }
+
+    def __init__(
+        self,
+        services: Mapping[str, Service] | None = None,
+        master: Master | None = None,
+        name: str = "skein",
+        queue: str = "default",
+        user: str = "",
+        node_label: str = "",
+        tags: Iterable[str] | None = None,
+        file_systems: Iterable[str] | None = None,
+        acls: ACLs | None = None,
+        max_attempts: int = 1,
+    ) -> None:
+        self._fill(
+            services=services,
+            master=master,
+            name=name,
+            queue=queue,
+            user=user,
+            node_label=node_label,
+            tags=tags,
+            file_systems=file_systems,
+            acls=acls,
+            max_attempts=max_attempts,
+        )
