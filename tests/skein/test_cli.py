@@ -27,6 +27,7 @@ COMMANDS = [
     "application submit",
     "application ls",
     "application status",
+    "application wait",
     "application logs",
     "application mv",
     "application kill",
@@ -39,6 +40,8 @@ COMMANDS = [
     "kv put",
     "kv del",
     "kv ls",
+    "node ls",
+    "queue ls",
     "driver start",
     "driver stop",
     "driver restart",
@@ -75,6 +78,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         ["container", "scale", "application_1_1", "-s", "x", "-n", "many"],
         ["application", "shutdown", "application_1_1", "--status", "LOST"],
         ["application", "ls", "--state", "LOST"],
+        ["application", "ls", "--output", "xml"],
+        ["application", "wait", "application_1_1", "--timeout", "long"],
+        ["node", "ls", "--state", "FINISHED"],
     ],
 )
 def test_wrong_usage_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,6 +81,15 @@ def test_an_application_from_submission_to_shutdown(skein: Any) -> None:
     assert "no container instance 9" in skein.error("container", "kill", app_id, "--id", "worker_9")
     assert "Unknown service 'x'" in skein.error("container", "ls", app_id, "--service", "x")
 
+    (shown,) = json.loads(skein.out("application", "status", app_id, "--output", "json"))
+    assert (shown["id"], shown["state"], shown["queue"]) == (app_id, "RUNNING", "default")
+    listed = json.loads(skein.out("application", "ls", "--output", "json"))
+    assert app_id in [each["id"] for each in listed]
+    (one,) = json.loads(skein.out("container", "ls", app_id, "--output", "json"))
+    assert one["id"] == "worker_1"
+    assert json.loads(skein.out("kv", "ls", app_id, "--output", "json")) == ["a"]
+    assert "it runs on" in skein.error("application", "wait", app_id, "--timeout", "0.1")
+
     assert "sleep 600" in skein.out("application", "specification", app_id)
     for filters in (
         ["--queue", "default", "--name", "sleeper"],
@@ -98,6 +107,7 @@ def test_an_application_from_submission_to_shutdown(skein: Any) -> None:
     )
 
     assert skein.out("application", "shutdown", app_id, "--diagnostics", "enough") == ""
+    assert skein.out("application", "wait", app_id) == ""
     cells = [cell.strip() for cell in skein.status(app_id) if cell]
     assert cells[:7] == [app_id, "sleeper", "FINISHED", "SUCCEEDED", "0", "0", "0"]
     assert app_id not in skein.out("application", "ls")
@@ -121,6 +131,7 @@ def test_whoever_waits_for_a_service_that_fails_is_told_why(skein: Any) -> None:
     assert "Failure in service worker: worker_0 ended. Exit code 3" in error
     assert error.endswith(f"See its logs: skein application logs {app_id}\n")
 
+    assert skein.error("application", "wait", app_id) == error.replace(" before 'x' was set", "")
     logs = skein.out("application", "logs", app_id)
     assert logs.startswith(f"** Logs for {app_id} **\n")
     assert "\nsomething went wrong\n" in logs
@@ -136,8 +147,21 @@ def test_a_killed_application_is_killed_when_the_command_returns(skein: Any) -> 
     assert "has ended (KILLED)" in skein.error("application", "shutdown", app_id)
 
 
+def test_nodes_and_queues_are_listed(skein: Any) -> None:
+    heading, *rows = skein.out("node", "ls", "-s", "running").splitlines()
+    assert heading.split()[:3] == ["NODE_ID", "STATE", "RACK"]
+    nodes = json.loads(skein.out("node", "ls", "--state", "RUNNING", "--output", "json"))
+    assert [row.split()[:2] for row in rows] == [[node["id"], "RUNNING"] for node in nodes]
+    heading, first, *rows = skein.out("queue", "ls").splitlines()
+    assert first.split()[:4] == ["root.default", "RUNNING", "40%", "100%"]
+    queues = json.loads(skein.out("queue", "ls", "--output", "json"))
+    assert [row.split()[0].rpartition(".")[2] for row in rows] == [
+        queue["name"] for queue in queues[1:]
+    ]
+
+
 def test_an_application_that_yarn_does_not_know(skein: Any) -> None:
-    for command in ("status", "kill", "logs", "shutdown", "specification"):
+    for command in ("status", "wait", "kill", "logs", "shutdown", "specification"):
         error = skein.error("application", command, "application_1_0001")
         assert "application_1_0001" in error
         assert error.count("\n") == 1

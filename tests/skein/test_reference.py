@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from skein.cli import COMMANDS, application, container, parser
+from skein.cli import COMMANDS, application, container, node, parser
 from yarnhub.control.messages import ContainerState, FinalStatus
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import YarnApplicationState
+from yarnhub.yarn.records.cluster import NodeState
 
 DOCS = Path(__file__).parents[2] / "docs"
 SECTION = re.compile(r"^### `skein (\w+ \w+)(.*?)`\n(.*?)(?=^##|\Z)", re.DOTALL | re.MULTILINE)
@@ -23,8 +24,8 @@ def sections() -> dict[str, str]:
     return {command: f"{arguments}\n{text}" for command, arguments, text in SECTION.findall(page)}
 
 
-def children(node: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    for action in node._actions:
+def children(command: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    for action in command._actions:
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
     return {}
@@ -33,8 +34,8 @@ def children(node: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser
 def commands() -> dict[str, argparse.ArgumentParser]:
     return {
         f"{group} {name}": command
-        for group, node in children(parser(COMMANDS)).items()
-        for name, command in children(node).items()
+        for group, commands in children(parser(COMMANDS)).items()
+        for name, command in children(commands).items()
     }
 
 
@@ -64,3 +65,4 @@ def test_states_are_the_engines() -> None:
     assert tuple(YarnApplicationState.__members__) == application._STATES
     assert set(FinalStatus.__members__) == set(application._STATUSES)
     assert tuple(ContainerState.__members__) == container._STATES
+    assert tuple(NodeState.__members__) == node._STATES

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from skein.cli.tables import application_table, container_table, format_runtime, format_table
+from skein.cli.tables import (
+    application_table,
+    container_table,
+    format_runtime,
+    format_table,
+    node_table,
+    queue_table,
+)
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.yarn.records.applications import (
     ApplicationReport,
@@ -10,7 +17,8 @@ from yarnhub.yarn.records.applications import (
     FinalApplicationStatus,
     YarnApplicationState,
 )
-from yarnhub.yarn.records.ids import ApplicationId
+from yarnhub.yarn.records.cluster import NodeReport, NodeState, QueueInfo, QueueState
+from yarnhub.yarn.records.ids import ApplicationId, NodeId
 from yarnhub.yarn.records.resources import Resource
 
 
@@ -99,3 +107,35 @@ def test_containers_show_their_runtime() -> None:
 )
 def test_runtime(seconds: float, text: str) -> None:
     assert format_runtime(seconds) == text
+
+
+def test_nodes_show_what_is_used_of_what_is_there() -> None:
+    node = NodeReport(
+        node_id=NodeId(host="worker-1", port=8041),
+        node_state=NodeState.RUNNING,
+        rack_name="/default-rack",
+        num_containers=3,
+        used=Resource(memory=1536, virtual_cores=2),
+        capability=Resource(memory=8192, virtual_cores=8),
+        node_labels=("gpu", ""),
+    )
+    assert node_table([node]) == (
+        "NODE_ID          STATE      RACK             CONTAINERS    VCORES    MEMORY       LABELS\n"
+        "worker-1:8041    RUNNING    /default-rack    3             2/8       1536/8192    gpu"
+    )
+
+
+def test_queues_show_their_capacities_in_per_cent() -> None:
+    queue = QueueInfo(
+        queue_name="apples",
+        queue_path="root.fruit.apples",
+        state=QueueState.RUNNING,
+        capacity=0.4000000059604645,
+        maximum_capacity=1.0,
+        current_capacity=1.255,
+    )
+    assert queue_table([queue, QueueInfo(queue_name="old")]) == (
+        "QUEUE                STATE      CAPACITY    MAX_CAPACITY    USED\n"
+        "root.fruit.apples    RUNNING    40%         100%            125.5%\n"
+        "old                  STOPPED    0%          0%              0%"
+    )

@@ -15,7 +15,7 @@ from yarnhub.base.errors import YarnhubError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-COMMANDS = ("application", "config", "container", "driver", "kv")
+COMMANDS = ("application", "config", "container", "driver", "kv", "node", "queue")
 """Each is a module here, which is imported for that command only: the start stays fast."""
 
 INTERRUPTED = 130

@@ -7,12 +7,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_application, add_command, add_group
+from skein.cli.commands import add_application, add_command, add_group, add_output
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from skein.cli.commands import Subparsers
+    from yarnhub.yarn.records.applications import ApplicationReport
 
 # The engine is imported by the handlers: it takes longer than `--help` may.
 
@@ -37,6 +39,14 @@ def add_parser(subparsers: Subparsers) -> None:
     _add_list(commands)
     status = add_command(commands, "status", "show one application", _status)
     add_application(status, current=False)
+    add_output(status)
+    wait = add_command(
+        commands, "wait", "wait until an application has ended; fails unless it succeeded", _wait
+    )
+    add_application(wait, current=False)
+    wait.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="how long at most; as it takes by default"
+    )
     logs = add_command(commands, "logs", "print the logs of an application's containers", _logs)
     add_application(logs, current=False)
     logs.add_argument("--user", default="", help="whose application it is; yours by default")
@@ -86,6 +96,7 @@ def _add_list(commands: Subparsers) -> None:
                 help=f"{event} {summary} this time: '2026-01-31', '2026-01-31 12:00[:30]', or "
                 "'12:00[:30]' for today",
             )
+    add_output(listing)
 
 
 def _submit(arguments: argparse.Namespace) -> None:
@@ -115,7 +126,7 @@ def _submit(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     from skein.applications import Filters, find_applications
-    from skein.cli import connections, tables
+    from skein.cli import connections
 
     states: tuple[str, ...] | None = None
     if arguments.state:
@@ -136,23 +147,52 @@ def _list(arguments: argparse.Namespace) -> None:
     async def list_applications() -> None:
         async with connections.cluster() as client:
             reports = await find_applications(client, filters)
-        print(tables.application_table(reports, time.time()))
+        _show(reports, arguments.output)
 
     connections.run(list_applications())
 
 
 def _status(arguments: argparse.Namespace) -> None:
     from skein.applications import find_application
-    from skein.cli import connections, tables
+    from skein.cli import connections
 
     number = connections.application_id(arguments.id)
 
     async def status() -> None:
         async with connections.cluster() as client:
             report = await find_application(client, number)
-        print(tables.application_table([report], time.time()))
+        _show([report], arguments.output)
 
     connections.run(status())
+
+
+def _show(reports: Iterable[ApplicationReport], output: str) -> None:
+    from skein.cli import tables
+
+    if output == "json":
+        from skein import model
+        from skein.cli.output import to_json
+
+        print(to_json([model.ApplicationReport.of(report) for report in reports]))
+    else:
+        print(tables.application_table(reports, time.time()))
+
+
+def _wait(arguments: argparse.Namespace) -> None:
+    from skein.applications import find_application
+    from skein.cli import connections
+    from yarnhub.yarn.records.applications import FinalApplicationStatus
+
+    number = connections.application_id(arguments.id)
+
+    async def wait() -> None:
+        async with connections.cluster() as client:
+            await find_application(client, number)
+            report = await client.wait(number, deadline=arguments.timeout)
+        if report.final_application_status is not FinalApplicationStatus.SUCCEEDED:
+            raise connections.not_running(report)
+
+    connections.run(wait())
 
 
 def _logs(arguments: argparse.Namespace) -> None:

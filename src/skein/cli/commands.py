@@ -34,5 +34,12 @@ def add_application(parser: argparse.ArgumentParser, *, current: bool = True) ->
     parser.add_argument("id", metavar="APP_ID", help=f"the application's id{also}")
 
 
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses between text for people and JSON for programs."""
+    parser.add_argument(
+        "--output", choices=("table", "json"), default="table", help="default: table"
+    )
+
+
 def _sentence(summary: str) -> str:
     return f"{summary[0].upper()}{summary[1:]}."

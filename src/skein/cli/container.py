@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_application, add_command, add_group
+from skein.cli.commands import add_application, add_command, add_group, add_output
 
 if TYPE_CHECKING:
     import argparse
@@ -31,6 +31,7 @@ def add_parser(subparsers: Subparsers) -> None:
         choices=_STATES,
         help="in this state; may be repeated",
     )
+    add_output(listing)
     kill = add_command(commands, "kill", "end a container", _kill)
     add_application(kill)
     kill.add_argument("--id", required=True, dest="container", help="such as worker_3")
@@ -53,7 +54,13 @@ def _list(arguments: argparse.Namespace) -> None:
     async def list_containers() -> None:
         async with connections.application(arguments.id) as application:
             containers = await application.get_containers(arguments.service, states)
-        print(tables.container_table(containers, time.time()))
+        if arguments.output == "json":
+            from skein import model
+            from skein.cli.output import to_json
+
+            print(to_json([model.Container.of(one) for one in containers]))
+        else:
+            print(tables.container_table(containers, time.time()))
 
     connections.run(list_containers())
 

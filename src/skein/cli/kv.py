@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_application, add_command, add_group
+from skein.cli.commands import add_application, add_command, add_group, add_output
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ def add_parser(subparsers: Subparsers) -> None:
     _add_key(put)
     put.add_argument("--value", help="the value; without it, standard input is read")
     _add_key(_add_command(commands, "del", "delete a key", _delete))
-    _add_command(commands, "ls", "list the keys", _list)
+    add_output(_add_command(commands, "ls", "list the keys", _list))
 
 
 def _add_command(
@@ -88,7 +88,13 @@ def _list(arguments: argparse.Namespace) -> None:
 
     async def list_keys() -> None:
         async with connections.application(arguments.id) as application:
-            for key in await application.list_keys():
+            keys = await application.list_keys()
+        if arguments.output == "json":
+            from skein.cli.output import to_json
+
+            print(to_json(list(keys)))
+        else:
+            for key in keys:
                 print(key)
 
     connections.run(list_keys())

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from yarnhub.control.messages import Container
     from yarnhub.yarn.records.applications import ApplicationReport
+    from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
 
 _GAP = 4
 """Blanks between columns."""
@@ -94,3 +95,37 @@ def _container_runtime(container: Container, now: float) -> str:
         return format_runtime(0)
     end = now if container.finish_time is None else container.finish_time
     return format_runtime(end - container.start_time)
+
+
+def node_table(nodes: Iterable[NodeReport]) -> str:
+    """The table of `node ls`; vcores and memory are what is used of what is there."""
+    columns = ("node_id", "state", "rack", "containers", "vcores", "memory", "labels")
+    return format_table(columns, (_node_row(node) for node in nodes))
+
+
+def _node_row(node: NodeReport) -> tuple[object, ...]:
+    used, total = node.used, node.capability
+    return (
+        f"{node.node_id.host}:{node.node_id.port}",
+        node.node_state.name,
+        node.rack_name,
+        node.num_containers,
+        f"{used.virtual_cores or 0}/{total.virtual_cores or 0}",
+        f"{used.memory or 0}/{total.memory or 0}",
+        ",".join(sorted(label for label in node.node_labels if label)),
+    )
+
+
+def queue_table(queues: Iterable[QueueInfo]) -> str:
+    """The table of `queue ls`."""
+    rows = (
+        (
+            queue.queue_path or queue.queue_name,
+            "STOPPED" if queue.state is None else queue.state.name,
+            f"{queue.capacity * 100:.4g}%",
+            f"{queue.maximum_capacity * 100:.4g}%",
+            f"{queue.current_capacity * 100:.4g}%",
+        )
+        for queue in queues
+    )
+    return format_table(("queue", "state", "capacity", "max_capacity", "used"), rows)

@@ -1,0 +1,56 @@
+"""`skein node`: the cluster's nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_command, add_group, add_output
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Subparsers
+
+_STATES = (
+    "NEW",
+    "RUNNING",
+    "UNHEALTHY",
+    "DECOMMISSIONED",
+    "LOST",
+    "REBOOTED",
+    "DECOMMISSIONING",
+    "SHUTDOWN",
+)
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `node` and its commands."""
+    commands = add_group(subparsers, "node", "list the cluster's nodes")
+    listing = add_command(commands, "ls", "list nodes; those in any state by default", _list)
+    listing.add_argument(
+        "-s",
+        "--state",
+        action="append",
+        type=str.upper,
+        choices=_STATES,
+        help="in this state; may be repeated",
+    )
+    add_output(listing)
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections, tables
+    from skein.queues import find_nodes
+
+    async def list_nodes() -> None:
+        async with connections.cluster() as client:
+            found = await find_nodes(client, arguments.state)
+        if arguments.output == "json":
+            from skein import model
+            from skein.cli.output import to_json
+
+            print(to_json([model.NodeReport.of(node) for node in found]))
+        else:
+            print(tables.node_table(found))
+
+    connections.run(list_nodes())

@@ -1,0 +1,36 @@
+"""`skein queue`: the cluster's queues."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_command, add_group, add_output
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Subparsers
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `queue` and its commands."""
+    commands = add_group(subparsers, "queue", "list the cluster's queues")
+    add_output(add_command(commands, "ls", "list all queues, each before its children", _list))
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections, tables
+    from skein.queues import find_all_queues
+
+    async def list_queues() -> None:
+        async with connections.cluster() as client:
+            found = await find_all_queues(client)
+        if arguments.output == "json":
+            from skein import model
+            from skein.cli.output import to_json
+
+            print(to_json([model.Queue.of(queue) for queue in found]))
+        else:
+            print(tables.queue_table(found))
+
+    connections.run(list_queues())
