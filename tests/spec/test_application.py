@@ -8,7 +8,7 @@ import pickle
 from types import MappingProxyType
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spec.strategies import Document, application_document, applications, service_document
@@ -285,6 +285,8 @@ _anything = st.recursive(
 )
 
 
+# The first text of all takes seconds in a fresh checkout: Hypothesis makes its table of characters.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(applications(), st.data())
 def test_a_change_anywhere_is_accepted_or_refused_by_a_spec_error(
     spec: ApplicationSpec, data: st.DataObject
