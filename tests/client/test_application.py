@@ -25,12 +25,24 @@ from yarnhub.base.errors import (
 from yarnhub.client import application as module
 from yarnhub.client.application import ApplicationClient
 from yarnhub.control.messages import (
+    Condition,
     ContainerState,
+    DeleteKey,
+    Entries,
     Entry,
     FinalStatus,
+    GetKey,
     GetSpecification,
+    KeyEvent,
+    KeyEvents,
+    KeyField,
+    KeyRange,
+    Keys,
     Nothing,
+    Operator,
+    PutKey,
     Request,
+    Transacted,
 )
 
 if TYPE_CHECKING:
@@ -134,6 +146,45 @@ async def test_cancelling_a_wait_leaves_the_client_usable() -> None:
             async with asyncio.timeout(0.1):
                 await app.wait("k")
         assert await app.list_keys() == ()
+
+
+async def test_a_transaction_is_carried_out_at_once() -> None:
+    async with living() as (_, app):
+        await app.put("k", b"\xff")
+        mine = Condition(key="k", field=KeyField.VALUE, operator=Operator.GREATER, value=b"\x7f")
+        pop = (GetKey(key="k"), DeleteKey(key="k"))
+        entries = Entries(entries=(Entry(key="k", value=b"\xff"),))
+        expected = Transacted(succeeded=True, results=(entries, Keys(keys=("k",))))
+        assert await app.transact(pop, [mine]) == expected
+        again = await app.transact(pop, [mine], [PutKey(key="l", value=b"")])
+        assert again == Transacted(succeeded=False, results=(Nothing(),))
+        assert await app.list_keys() == ("l",)
+
+
+async def test_nothing_happens_unseen_between_two_looks() -> None:
+    async with living() as (_, app):
+        last = (await app.watch(())).last
+        everything = (KeyRange(),)
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(app.watch(everything, last))
+            await app.put("k", b"1", owner="a_0")
+        put = KeyEvent(number=last + 1, key="k", value=b"1", owner="a_0")
+        assert waiting.result() == KeyEvents(events=(put,), last=last + 1)
+        await app.put("l", b"2")
+        await app.kill_container("a_0")
+        found = await app.watch(everything, last + 1)
+        assert [(each.key, each.value) for each in found.events] == [("l", b"2"), ("k", None)]
+        again = await app.watch(everything, last + 1)
+        assert again == found, "an answer that was lost can be asked for again"
+
+
+async def test_a_look_in_vain_tells_how_far_it_went() -> None:
+    async with living() as (world, app):
+        await app.put("other", b"")
+        found = await app.watch((KeyRange(prefix="k"),), 0, 0.05)
+        assert found == KeyEvents(events=(), last=1)
+        assert await app.watch((KeyRange(prefix="k"),), 0, 0) == found
+        assert world.application._waiting == {}
 
 
 # --- errors

@@ -25,6 +25,8 @@ from yarnhub.control.messages import (
     Scale,
     SetProgress,
     Shutdown,
+    Transacted,
+    Transaction,
     WaitKey,
 )
 
@@ -51,7 +53,7 @@ def messages_of(cls: type[Any]) -> st.SearchStrategy[Any]:
 def test_all_messages_are_known() -> None:
     requests = {cls for cls in CLASSES if issubclass(cls, messages.Request)}
     assert requests == set(REQUESTS.values())
-    assert len(REQUESTS) == 14
+    assert len(REQUESTS) == 16
     assert {cls.answer for cls in REQUESTS.values()} <= set(CLASSES)
     assert all(name == cls.__name__ == cls.name() for name, cls in REQUESTS.items())
 
@@ -75,6 +77,18 @@ def test_the_form_on_the_wire() -> None:
     )
     assert json.dump(Nothing()) == b"{}"
     assert json.dump(Shutdown()) == b'{"status":"SUCCEEDED","diagnostics":""}'
+
+
+def test_one_of_several_says_which() -> None:
+    request = Transaction(on_success=(ListKeys(), PutKey(key="k", keep_owner=True)))
+    data = json.dump(request)
+    assert b'"on_success":[{"ListKeys":{"range":{' in data
+    assert b'{"PutKey":{"key":"k","value":null,"owner":null,"keep_owner":true}}' in data
+    assert json.load(Transaction, data) == request
+    answer = Transacted(succeeded=True, results=(Nothing(), Entries(entries=())))
+    assert json.dump(answer) == (
+        b'{"succeeded":true,"results":[{"Nothing":{}},{"Entries":{"entries":[]}}]}'
+    )
 
 
 def test_what_is_not_said_has_its_default() -> None:
@@ -128,6 +142,11 @@ DEEP = b"[" * 100_000
         (AddContainer, b'{"service": "a", "env": {"X": 1}}', ".env.X: expected str, got int"),
         (AddContainer, b'{"service": "a", "env": {"\\udc00": ""}}', ".env: not text in Unicode"),
         (Entries, b'{"entries": [{"key": "k"}]}', ".entries[0]: "),
+        (Transacted, b'{"results": [{"Nothing": []}]}', ".results[0].Nothing: expected dict"),
+        (Transacted, b'{"results": [{}]}', ".results[0]: expected one of Nothing, Entries, Keys"),
+        (Transacted, b'{"results": [{"Nothing": {}, "Keys": {}}]}', ".results[0]: expected one"),
+        (Transacted, b'{"results": [{"Shutdown": {}}]}', ".results[0]: expected one of Nothing"),
+        (Transacted, b'{"results": [null]}', ".results[0]: expected dict, got NoneType"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(

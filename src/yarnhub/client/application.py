@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.client.security import Credentials
-    from yarnhub.control.messages import Container, ContainerState, Entry, FinalStatus, Request
+    from yarnhub.control.messages import (
+        Condition,
+        Container,
+        ContainerState,
+        Entry,
+        FinalStatus,
+        KeyEvents,
+        KeyRange,
+        Operation,
+        Request,
+        Transacted,
+    )
 
 A = TypeVar("A")
 
@@ -38,10 +49,11 @@ _WAIT = 25.0
 class ApplicationClient:
     """Asks an application's ApplicationMaster; an async context manager.
 
-    Every method but `wait` ends within 30 s. They raise `ControlError` where the AM refuses,
-    `ConnectError` or `ConnectionLostError` where it cannot be reached, `DeadlineExceededError`
-    where it does not answer, and `AccessDeniedError` where these are not the application's
-    credentials. Cancelling closes that one request; the AM may have carried it out.
+    Every method but `wait` and `watch` ends within 30 s. They raise `ControlError` where the AM
+    refuses, `ConnectError` or `ConnectionLostError` where it cannot be reached,
+    `DeadlineExceededError` where it does not answer, and `AccessDeniedError` where these are not
+    the application's credentials. Cancelling closes that one request; the AM may have carried it
+    out.
 
     Args:
         application_id: Which application.
@@ -73,7 +85,8 @@ class ApplicationClient:
 
     async def ask(self, request: Request[A]) -> A:
         """Send any request of `control.messages`; returns its class of answer."""
-        extra = _WAIT if isinstance(request, messages.WaitKey) else 0.0
+        waits = isinstance(request, messages.WaitKey | messages.WatchKeys)
+        extra = _WAIT if waits else 0.0
         try:
             async with asyncio.timeout(_TIMEOUT + extra):
                 response = await self._http.post(
@@ -205,3 +218,34 @@ class ApplicationClient:
         """Delete the keys in a range; returns those that were set."""
         wanted = messages.KeyRange(start=start, end=end, prefix=prefix)
         return (await self.ask(messages.DeleteKeys(range=wanted))).keys
+
+    async def transact(
+        self,
+        on_success: Iterable[Operation],
+        conditions: Iterable[Condition] = (),
+        on_failure: Iterable[Operation] = (),
+    ) -> Transacted:
+        """Carry out the first operations if all conditions hold, else the last: all or nothing."""
+        request = messages.Transaction(
+            conditions=tuple(conditions),
+            on_success=tuple(on_success),
+            on_failure=tuple(on_failure),
+        )
+        return await self.ask(request)
+
+    async def watch(
+        self, ranges: Iterable[KeyRange], after: int | None = None, patience: float = _WAIT
+    ) -> KeyEvents:
+        """What happened to the keys in some ranges after the event of a number.
+
+        Waits for the first if there is none yet. Cancelling loses none: ask for the same again.
+
+        Args:
+            ranges: Which keys.
+            after: The number `last` of the answer before; None asks for that alone.
+            patience: Seconds to wait, 25 at most; after them the answer is empty.
+        """
+        request = messages.WatchKeys(
+            ranges=tuple(ranges), after=after, timeout=min(patience, _WAIT)
+        )
+        return await self.ask(request)

@@ -1,8 +1,8 @@
 """Dataclasses to JSON and back, strictly by their annotations.
 
 `str`, `int`, `float`, `bool`, enums (by value), `bytes` (as base64), `X | None`, `tuple[X, ...]`,
-`dict[str, X]` and nested dataclasses. Unknown keys and wrong types are errors: what comes in over
-a socket is checked here, once.
+`dict[str, X]` and nested dataclasses; one of several dataclasses `X | Y` as `{"X": ...}`. Unknown
+keys and wrong types are errors: what comes in over a socket is checked here, once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 def dump(message: object) -> bytes:
     """The JSON form of a dataclass."""
-    return json.dumps(_plain(message), separators=(",", ":")).encode()
+    return json.dumps(_plain(message, type(message)), separators=(",", ":")).encode()
 
 
 def load(cls: type[T], data: bytes) -> T:
@@ -40,18 +40,38 @@ def load(cls: type[T], data: bytes) -> T:
     return typing.cast("T", _typed(cls, plain, ""))  # _typed checks it against cls
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, hint: Any) -> Any:
+    arms = _arms(hint)
+    hint = arms[0]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, enum.Enum):
         return value.value
     if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        cls: Any = type(value)
+        hints = _hints(cls)
+        plain = {name: _plain(getattr(value, name), hints[name]) for name in _fields(cls)}
+        return {cls.__name__: plain} if len(arms) > 1 else plain
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        item = typing.get_args(hint)[0]
+        return [_plain(each, item) for each in value]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        item = typing.get_args(hint)[1]
+        return {key: _plain(each, item) for key, each in value.items()}
     return value
+
+
+@functools.cache
+def _fields(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
+
+
+@functools.cache
+def _arms(hint: Any) -> tuple[Any, ...]:
+    """What a hint leaves open, but for None."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    arms = typing.get_args(hint) if union else (hint,)
+    return tuple(arm for arm in arms if arm is not types.NoneType)
 
 
 @functools.cache
@@ -62,7 +82,7 @@ def _hints(cls: type) -> dict[str, Any]:
 def _typed(hint: Any, value: Any, path: str) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return _typed_optional(hint, value, path)
+        return _typed_union(hint, value, path)
     if origin is tuple:
         item = typing.get_args(hint)[0]
         items = _expect(list, value, path)
@@ -78,11 +98,17 @@ def _typed(hint: Any, value: Any, path: str) -> Any:
     return _typed_scalar(hint, value, path)
 
 
-def _typed_optional(hint: Any, value: Any, path: str) -> Any:
-    if value is None:
+def _typed_union(hint: Any, value: Any, path: str) -> Any:
+    arms = _arms(hint)
+    if types.NoneType in typing.get_args(hint) and value is None:
         return None
-    (inner,) = (arm for arm in typing.get_args(hint) if arm is not types.NoneType)
-    return _typed(inner, value, path)
+    if len(arms) == 1:
+        return _typed(arms[0], value, path)
+    named = {arm.__name__: arm for arm in arms}
+    if len(entries := _expect(dict, value, path)) != 1 or not entries.keys() <= named.keys():
+        raise RemoteProtocolError(f"{path}: expected one of {', '.join(named)}")
+    ((name, inner),) = entries.items()
+    return _typed(named[name], inner, f"{path}.{name}")
 
 
 def _typed_dataclass(cls: Any, value: dict[str, Any], path: str) -> Any:

@@ -221,12 +221,17 @@ class WaitKey(Request[Entries]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutKey(Request[Nothing]):
-    """Set a key; with an owner the key is deleted when that container ends."""
+    """Set a key; with an owner the key is deleted when that container ends.
+
+    A value of None leaves the value as it is, which a key has to have then; `keep_owner` leaves
+    the owner.
+    """
 
     answer = Nothing
     key: str
-    value: bytes
+    value: bytes | None = None
     owner: str | None = None
+    keep_owner: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +248,103 @@ class DeleteKey(Request[Keys]):
 
     answer = Keys
     key: str
+
+
+Operation = GetKeys | ListKeys | GetKey | PutKey | DeleteKeys | DeleteKey
+"""What may be part of a transaction."""
+
+
+class Operator(enum.Enum):
+    """How a condition compares."""
+
+    EQUAL = "=="
+    NOT_EQUAL = "!="
+    LESS = "<"
+    LESS_EQUAL = "<="
+    GREATER = ">"
+    GREATER_EQUAL = ">="
+
+
+class KeyField(enum.Enum):
+    """What of a key a condition compares."""
+
+    VALUE = "VALUE"
+    """As unsigned bytes."""
+    OWNER = "OWNER"
+    """By service, then by instance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Compares a key's value or owner with `value` or `owner`.
+
+    A key that is not set has None for both, and None is only equal or not: an order with it does
+    not hold.
+    """
+
+    key: str
+    field: KeyField
+    operator: Operator
+    value: bytes | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transacted:
+    """Whether all conditions held, and the answers of the operations carried out."""
+
+    succeeded: bool
+    results: tuple[Nothing | Entries | Keys, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction(Request[Transacted]):
+    """Carry out `on_success` if all conditions hold, else `on_failure`: all of it or nothing."""
+
+    answer = Transacted
+    conditions: tuple[Condition, ...] = ()
+    on_success: tuple[Operation, ...] = ()
+    on_failure: tuple[Operation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEvent:
+    """A key was set; or deleted, if `value` is None: `owner` is whose it was.
+
+    Events are numbered from 1, without gaps.
+    """
+
+    number: int
+    key: str
+    value: bytes | None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEvents:
+    """Events in order; to be asked for once more `after` the number `last`.
+
+    With `missed` there were others before them that are not kept any more.
+    """
+
+    events: tuple[KeyEvent, ...]
+    last: int
+    missed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchKeys(Request[KeyEvents]):
+    """Ask for the events in some ranges when there is one, or for none after `timeout` seconds.
+
+    With `after` None it is answered at once, with the number of the latest event. The
+    application keeps what happened last for whoever comes back: nothing is lost between two
+    requests, nor with an answer that does not arrive.
+    """
+
+    answer = KeyEvents
+    ranges: tuple[KeyRange, ...] = ()
+    after: int | None = None
+    timeout: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,5 +375,7 @@ REQUESTS: dict[str, type[Request[Any]]] = {
         PutKey,
         DeleteKeys,
         DeleteKey,
+        Transaction,
+        WatchKeys,
     )
 }

@@ -16,7 +16,7 @@ from yarnhub.appmaster.core.actions import (
     Launch,
     Release,
 )
-from yarnhub.appmaster.core.commands import RefusedError, answer
+from yarnhub.appmaster.core.commands import RefusedError, answer, check
 from yarnhub.appmaster.core.events import (
     Asked,
     Event,
@@ -34,6 +34,7 @@ from yarnhub.control.messages import (
     Failure,
     FinalStatus,
     WaitKey,
+    WatchKeys,
 )
 from yarnhub.yarn.exits import NOT_ITS_FAULT, explain
 from yarnhub.yarn.records.containers import Container, ContainerExitStatus, ContainerStatus
@@ -158,11 +159,11 @@ class Application(State):
     # --- clients
 
     def _ask(self, event: Asked) -> None:
-        if isinstance(event.request, WaitKey):
-            self._waiting[event.request_id] = event.request
-            self._wake(event.request.key)
-            return
         try:
+            if isinstance(event.request, WaitKey | WatchKeys):
+                check(event.request)
+                self._wait(event.request_id, event.request)
+                return
             self._reply(event.request_id, answer(self, event.request))
         except RefusedError as refused:
             self._reply(event.request_id, refused.failure)
@@ -189,6 +190,7 @@ class Application(State):
         """What follows from the state, whatever event led to it."""
         self._release_dependents()
         self._ask_yarn()
+        self._tell()
         self._end_if_over()
         if self.finish is not None:
             for request_id in self._waiting:

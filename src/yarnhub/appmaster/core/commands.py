@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.appmaster.core.instances import reports
 from yarnhub.base.errors import SpecError
 from yarnhub.control.messages import (
     AddContainer,
+    Condition,
     Container,
     Containers,
     DeleteKey,
@@ -20,17 +22,24 @@ from yarnhub.control.messages import (
     GetKey,
     GetKeys,
     GetSpecification,
+    KeyField,
     KeyRange,
     Keys,
     KillContainer,
     ListKeys,
     Nothing,
+    Operation,
+    Operator,
     PutKey,
     Request,
     Scale,
     SetProgress,
     Shutdown,
     Specification,
+    Transacted,
+    Transaction,
+    WaitKey,
+    WatchKeys,
 )
 from yarnhub.spec import Service
 
@@ -41,6 +50,8 @@ if TYPE_CHECKING:
 
 MAX_INSTANCES = 10_000
 """Of one service: a slip of the keyboard must not eat the AM's memory."""
+_DIGITS = 18
+"""Of an instance's number, at most: Python refuses to read very long ones."""
 
 
 class RefusedError(Exception):
@@ -69,6 +80,8 @@ def answer(state: State, request: Request[Any]) -> object:
             return _answer_containers(state, request)
         case PutKey() | GetKey() | GetKeys() | ListKeys() | DeleteKey() | DeleteKeys():
             return _answer_keys(state, request)
+        case Transaction():
+            return _transact(state, request)
         case _:
             raise RefusedError("unknown-request", f"unknown request {request.name()}")
 
@@ -153,14 +166,12 @@ def find_instance(state: State, container_id: str) -> Instance:
 
 def _answer_keys(
     state: State,
-    request: PutKey | GetKey | GetKeys | ListKeys | DeleteKey | DeleteKeys,
+    request: Operation,
 ) -> Nothing | Entries | Keys:
     keys = state.keys
     match request:
         case PutKey():
-            _check_owner(state, request.owner)
-            state.put(Entry(key=request.key, value=request.value, owner=request.owner))
-            return Nothing()
+            return _put(state, request)
         case GetKey():
             entry = keys.get(request.key)
             return Entries(entries=() if entry is None else (entry,))
@@ -179,11 +190,88 @@ def _answer_keys(
 
 
 def _keys(state: State, wanted: KeyRange) -> tuple[str, ...]:
-    if wanted.prefix is not None and (wanted.start is not None or wanted.end is not None):
-        raise RefusedError("invalid", "give either a prefix or a start and an end")
+    _check_range(wanted)
     return state.keys.keys(wanted)
 
 
-def _check_owner(state: State, owner: str | None) -> None:
-    if owner is not None and find_instance(state, owner).state.ended:
-        raise RefusedError("invalid", f"Container '{owner}' has already completed")
+def _check_range(wanted: KeyRange) -> None:
+    if wanted.prefix is not None and (wanted.start is not None or wanted.end is not None):
+        raise RefusedError("invalid", "give either a prefix or a start and an end")
+
+
+def check(request: WaitKey | WatchKeys) -> None:
+    """See whether a request that waits can be answered.
+
+    Raises:
+        RefusedError: It cannot.
+    """
+    for wanted in request.ranges if isinstance(request, WatchKeys) else ():
+        _check_range(wanted)
+
+
+def _put(state: State, request: PutKey) -> Nothing:
+    if request.owner is not None and find_instance(state, request.owner).state.ended:
+        raise RefusedError("invalid", f"Container '{request.owner}' has already completed")
+    entry = state.keys.get(request.key)
+    value, owner = request.value, request.owner
+    if value is None:
+        if entry is None:
+            raise RefusedError("invalid", "ignore_value=True & key isn't already set")
+        value = entry.value
+    if request.keep_owner:
+        owner = entry.owner if entry else None
+    state.keys.put(Entry(key=request.key, value=value, owner=owner))
+    return Nothing()
+
+
+def _transact(state: State, request: Transaction) -> Transacted:
+    held = [_holds(state, condition) for condition in request.conditions]
+    succeeded = all(held)  # all are looked at, so that a wrong one never depends on the others
+    operations = request.on_success if succeeded else request.on_failure
+    try:
+        results = tuple(_answer_keys(state, operation) for operation in operations)
+    except RefusedError:
+        state.keys.undo()
+        raise
+    return Transacted(succeeded=succeeded, results=results)
+
+
+_COMPARE = {
+    Operator.LESS: operator.lt,
+    Operator.LESS_EQUAL: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.GREATER_EQUAL: operator.ge,
+}
+
+
+def _holds(state: State, condition: Condition) -> bool:
+    entry = state.keys.get(condition.key)
+    left: Any  # bytes, or what containers are ordered by; None if there is none
+    right: Any
+    if condition.field is KeyField.VALUE:
+        left, right = entry.value if entry else None, condition.value
+        misplaced = condition.owner is not None
+    else:
+        left, right = _by_number(entry.owner if entry else None), _by_number(condition.owner)
+        misplaced = condition.value is not None
+    if misplaced:
+        raise RefusedError("invalid", "a condition has either a value or an owner")
+    match condition.operator:
+        case Operator.EQUAL:
+            return bool(left == right)
+        case Operator.NOT_EQUAL:
+            return bool(left != right)
+        case _ if right is None:
+            raise RefusedError("invalid", "None is only equal or not")
+        case _:
+            return left is not None and bool(_COMPARE[condition.operator](left, right))
+
+
+def _by_number(container_id: str | None) -> tuple[str, int, str] | None:
+    """What containers are ordered by: worker_9 comes before worker_10."""
+    if container_id is None:
+        return None
+    name, _, number = container_id.rpartition("_")
+    if not name or not (number.isascii() and number.isdecimal()) or len(number) > _DIGITS:
+        raise RefusedError("invalid", f"'{container_id}' is not a container's id, like 'worker_0'")
+    return name, int(number), number

@@ -1,12 +1,16 @@
-"""The key-value store of an application."""
+"""The key-value store of an application, and what happened to it."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from yarnhub.control.messages import KeyEvent, KeyEvents
+
 if TYPE_CHECKING:
-    from yarnhub.control.messages import Entry, KeyRange
+    from yarnhub.control.messages import Entry, KeyRange, WatchKeys
 
 
 class KeyValueStore:
@@ -15,6 +19,8 @@ class KeyValueStore:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._order: list[str] = []
+        self._changes: list[tuple[str, Entry | None, Entry | None]] = []
+        """Keys with what they had and have, since the last `commit`."""
 
     def get(self, key: str) -> Entry | None:
         """The entry of a key, if it is set."""
@@ -22,16 +28,36 @@ class KeyValueStore:
 
     def put(self, entry: Entry) -> None:
         """Set a key."""
-        if entry.key not in self._entries:
-            insort(self._order, entry.key)
-        self._entries[entry.key] = entry
+        self._changes.append((entry.key, self.get(entry.key), entry))
+        self._set(entry.key, entry)
 
     def delete(self, key: str) -> bool:
         """Delete a key; says whether it was set."""
-        if self._entries.pop(key, None) is None:
+        entry = self.get(key)
+        if entry is None:
             return False
-        del self._order[bisect_left(self._order, key)]
+        self._changes.append((key, entry, None))
+        self._set(key, None)
         return True
+
+    def commit(self) -> list[tuple[str, Entry | None, Entry | None]]:
+        """What was changed, as key, old and new entry in order: it cannot be undone any more."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def undo(self) -> None:
+        """Take back all that was not committed."""
+        for key, old, _ in reversed(self.commit()):
+            self._set(key, old)
+
+    def _set(self, key: str, entry: Entry | None) -> None:
+        if entry is None:
+            del self._entries[key]
+            del self._order[bisect_left(self._order, key)]
+            return
+        if key not in self._entries:
+            insort(self._order, key)
+        self._entries[key] = entry
 
     def keys(self, wanted: KeyRange) -> tuple[str, ...]:
         """The keys in a range, in order."""
@@ -48,3 +74,67 @@ class KeyValueStore:
     def owned_by(self, owner: str) -> tuple[str, ...]:
         """The keys that end with this owner."""
         return tuple(key for key in self._order if self._entries[key].owner == owner)
+
+
+class KeyHistory:
+    """The latest events, for clients that come back for what happened since.
+
+    When it is full the oldest are dropped, whether or not somebody still wants them: who comes
+    back too late is told so. One history serves all clients, so none of them costs memory.
+
+    Args:
+        count: How many events are kept at most.
+        size: How many bytes of keys and values; the latest event is always kept.
+    """
+
+    def __init__(self, count: int = 10_000, size: int = 16 * 1024 * 1024) -> None:
+        self._count = count
+        self._size = size
+        self._held = 0
+        self._events: deque[KeyEvent] = deque()
+        self.last = 0
+        """The number of the latest event."""
+
+    @property
+    def start(self) -> int:
+        """The number before the oldest event that is kept."""
+        return self.last - len(self._events)
+
+    def add(self, key: str, old: Entry | None, new: Entry | None) -> KeyEvent:
+        """A key was changed."""
+        self.last += 1
+        owner = new.owner if new else old.owner if old else None
+        value = new.value if new else None
+        event = KeyEvent(number=self.last, key=key, value=value, owner=owner)
+        self._events.append(event)
+        self._held += _weight(event)
+        while len(self._events) > 1 and (
+            len(self._events) > self._count or self._held > self._size
+        ):
+            self._held -= _weight(self._events.popleft())
+        return event
+
+    def since(self, watch: WatchKeys) -> KeyEvents:
+        """What a client asks for, as far as it has happened."""
+        if watch.after is None:
+            return KeyEvents(events=(), last=self.last)
+        # A number that is still to come is of an earlier attempt of the application.
+        missed = not self.start <= watch.after <= self.last
+        later = islice(self._events, 0 if missed else watch.after - self.start, None)
+        found = tuple(event for event in later if concerns(watch, event))
+        return KeyEvents(events=found, last=self.last, missed=missed)
+
+
+def concerns(watch: WatchKeys, event: KeyEvent) -> bool:
+    """Whether a client asks for an event."""
+    return any(_contains(wanted, event.key) for wanted in watch.ranges)
+
+
+def _contains(wanted: KeyRange, key: str) -> bool:
+    if wanted.prefix is not None:
+        return key.startswith(wanted.prefix)
+    return (wanted.start or "") <= key and (wanted.end is None or key < wanted.end)
+
+
+def _weight(event: KeyEvent) -> int:
+    return len(event.key) + len(event.value or b"")

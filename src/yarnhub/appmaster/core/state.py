@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from yarnhub.appmaster.core.actions import Action, Finish, Release, Reply, Stop
 from yarnhub.appmaster.core.instances import Instance, ServiceInstances
-from yarnhub.appmaster.core.keys import KeyValueStore
-from yarnhub.control.messages import ContainerState, Entries, Entry, FinalStatus, WaitKey
+from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore, concerns
+from yarnhub.control.messages import (
+    ContainerState,
+    Entries,
+    FinalStatus,
+    KeyEvent,
+    KeyEvents,
+    WaitKey,
+    WatchKeys,
+)
 
 if TYPE_CHECKING:
     from yarnhub.spec import ApplicationSpec
@@ -22,6 +30,7 @@ class State:
         document: The same, as it was sent.
         services: The instances of each service.
         keys: The key-value store.
+        history: What happened to it.
         progress: 0 to 1, as the application itself says; None until it does.
         finish: How it ends, once that is decided: nothing happens after it.
     """
@@ -30,6 +39,7 @@ class State:
         self.spec = spec
         self.document = document
         self.keys = KeyValueStore()
+        self.history = KeyHistory()
         self.progress: float | None = None
         self.finish: Finish | None = None
         self.services = {
@@ -37,7 +47,7 @@ class State:
             for priority, (name, service) in enumerate(spec.services.items(), start=1)
         }
         self._by_container: dict[ContainerId, Instance] = {}
-        self._waiting: dict[int, WaitKey] = {}
+        self._waiting: dict[int, WaitKey | WatchKeys] = {}
         self._actions: list[Action] = []
         self._now = 0.0
 
@@ -53,18 +63,41 @@ class State:
             self._actions += [Stop(instance.container), Release(instance.container.id)]
         self._end(instance, ContainerState.KILLED, "Killed by user request.")
 
-    def put(self, entry: Entry) -> None:
-        """Set a key and answer those who wait for it."""
-        self.keys.put(entry)
-        self._wake(entry.key)
+    def _wait(self, request_id: int, request: WaitKey | WatchKeys) -> None:
+        """Answer a request as soon as there is an answer."""
+        if isinstance(request, WaitKey):
+            entry = self.keys.get(request.key)
+            if entry is not None:
+                self._reply(request_id, Entries(entries=(entry,)))
+                return
+        else:
+            found = self.history.since(request)
+            if found.events or found.missed or request.after is None or request.timeout <= 0:
+                self._reply(request_id, found)
+                return
+        self._waiting[request_id] = request
 
-    def _wake(self, key: str) -> None:
-        entry = self.keys.get(key)
-        if entry is None:
-            return
-        for request_id in [number for number, wait in self._waiting.items() if wait.key == key]:
-            del self._waiting[request_id]
-            self._reply(request_id, Entries(entries=(entry,)))
+    def _tell(self) -> None:
+        """Answer those who wait for what has happened to keys."""
+        events = [self.history.add(*change) for change in self.keys.commit()]
+        touched = {event.key for event in events}
+        for request_id, request in list(self._waiting.items()) if events else ():
+            if isinstance(request, WatchKeys):
+                news = self._news(request, events)
+                if news is not None:
+                    del self._waiting[request_id]
+                    self._reply(request_id, news)
+            elif request.key in touched and (entry := self.keys.get(request.key)) is not None:
+                del self._waiting[request_id]
+                self._reply(request_id, Entries(entries=(entry,)))
+
+    def _news(self, request: WatchKeys, events: list[KeyEvent]) -> KeyEvents | None:
+        found = tuple(event for event in events if concerns(request, event))
+        # Nothing before these concerned it, but when it asks again that could not be told.
+        outdated = request.after is not None and request.after < self.history.start
+        if found or outdated:
+            return KeyEvents(events=found, last=self.history.last)
+        return None
 
     def _reply(self, request_id: int, reply: Any) -> None:
         self._actions.append(Reply(request_id, reply))

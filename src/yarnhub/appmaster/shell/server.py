@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import h11
 
 from yarnhub.base.errors import ControlError, RemoteProtocolError
 from yarnhub.control import json
-from yarnhub.control.messages import REQUESTS, Entries, Failure, Request, WaitKey
+from yarnhub.control.messages import REQUESTS, Entries, Failure, Request, WaitKey, WatchKeys
 
 if TYPE_CHECKING:
     import ssl
@@ -182,10 +183,13 @@ class _Connection:
             return _STATUS.get(error.code, 400), Failure(error.code, str(error))
 
     async def _answered(self, request: Request[Any]) -> object:
-        if not isinstance(request, WaitKey):
+        if not isinstance(request, WaitKey | WatchKeys):
             return await self._answer(request)
         try:
             async with asyncio.timeout(min(request.timeout, _MAX_WAIT)):
                 return await self._answer(request)
         except TimeoutError:
+            if isinstance(request, WatchKeys):
+                # Answered at once: it also tells how far it has looked.
+                return await self._answer(dataclasses.replace(request, timeout=0.0))
             return Entries(entries=())

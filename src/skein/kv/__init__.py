@@ -1,0 +1,60 @@
+"""An application's key-value store: its operations, conditions and events, by skein's names."""
+
+from __future__ import annotations
+
+from skein.kv.conditions import Condition, comparison, is_condition, owner, value
+from skein.kv.events import Event, EventFilter, EventQueue, EventsMissedError, EventType
+from skein.kv.operations import (
+    Operation,
+    ValueOwnerPair,
+    count,
+    discard,
+    discard_prefix,
+    discard_range,
+    exists,
+    get,
+    get_prefix,
+    get_range,
+    is_operation,
+    list_keys,
+    missing,
+    pop,
+    pop_prefix,
+    pop_range,
+    put,
+    swap,
+)
+from skein.kv.store import KeyValueStore, TransactionResult
+
+__all__ = [
+    "Condition",
+    "Event",
+    "EventFilter",
+    "EventQueue",
+    "EventType",
+    "EventsMissedError",
+    "KeyValueStore",
+    "Operation",
+    "TransactionResult",
+    "ValueOwnerPair",
+    "comparison",
+    "count",
+    "discard",
+    "discard_prefix",
+    "discard_range",
+    "exists",
+    "get",
+    "get_prefix",
+    "get_range",
+    "is_condition",
+    "is_operation",
+    "list_keys",
+    "missing",
+    "owner",
+    "pop",
+    "pop_prefix",
+    "pop_range",
+    "put",
+    "swap",
+    "value",
+]

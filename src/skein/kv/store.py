@@ -1,0 +1,351 @@
+"""The key-value store of a running application."""
+
+# ruff: noqa: FBT001, FBT002  # skein's signatures
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+
+from skein.kv import operations
+from skein.kv.conditions import Condition, text_of
+from skein.kv.events import EventFilter, EventQueue, EventType
+from skein.kv.operations import NO_CHANGE, Operation, Unchanged, ValueOwnerPair
+
+if TYPE_CHECKING:
+    from collections import OrderedDict
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from skein.application_client import ApplicationClient
+    from yarnhub.control.messages import Request
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class TransactionResult(NamedTuple):
+    """Whether all conditions of a transaction held, and the results of its operations."""
+
+    succeeded: bool
+    results: list[Any]  # each operation's own
+
+
+class KeyValueStore(MutableMapping[str, bytes]):
+    """Keys and their values, in the order of the keys; shared by all of an application.
+
+    Made by `ApplicationClient.kv`. Every method asks the application, so every one may raise
+    `skein.ConnectionError`. Methods do what the operation of the same name in `skein.kv` says,
+    and return its result.
+    """
+
+    def __init__(self, client: ApplicationClient) -> None:
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"KeyValueStore<{self._client.id}>"
+
+    def __getitem__(self, key: str) -> bytes:
+        value = self.get(key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.put(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        if not self.discard(key):
+            raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.list_keys())
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.exists(key)
+
+    # --- one key
+
+    def exists(self, key: str) -> bool:
+        """See `skein.kv.exists`."""
+        return self._apply(operations.exists(key))
+
+    def missing(self, key: str) -> bool:
+        """See `skein.kv.missing`."""
+        return self._apply(operations.missing(key))
+
+    @overload
+    def get(
+        self, key: str, default: None = None, return_owner: Literal[False] = False
+    ) -> bytes | None: ...
+    @overload
+    def get(self, key: str, default: bytes, return_owner: Literal[False] = False) -> bytes: ...
+    @overload
+    def get(self, key: str, default: D, return_owner: Literal[False] = False) -> bytes | D: ...
+    @overload
+    def get(
+        self, key: str, default: object = None, *, return_owner: Literal[True]
+    ) -> ValueOwnerPair: ...
+    def get(self, key: str, default: object = None, return_owner: bool = False) -> object:
+        """See `skein.kv.get`."""
+        return self._apply(operations.get(key, default, return_owner))
+
+    @overload  # type: ignore[override]  # a missing key is None here, as in skein
+    def pop(
+        self, key: str, default: None = None, return_owner: Literal[False] = False
+    ) -> bytes | None: ...
+    @overload
+    def pop(self, key: str, default: bytes, return_owner: Literal[False] = False) -> bytes: ...
+    @overload
+    def pop(self, key: str, default: D, return_owner: Literal[False] = False) -> bytes | D: ...
+    @overload
+    def pop(
+        self, key: str, default: object = None, *, return_owner: Literal[True]
+    ) -> ValueOwnerPair: ...
+    def pop(self, key: str, default: object = None, return_owner: bool = False) -> object:
+        """See `skein.kv.pop`; a key that is not set is no error."""
+        return self._apply(operations.pop(key, default, return_owner))
+
+    def discard(self, key: str) -> bool:
+        """See `skein.kv.discard`."""
+        return self._apply(operations.discard(key))
+
+    def put(
+        self,
+        key: str,
+        value: bytes | Unchanged = NO_CHANGE,
+        owner: str | Unchanged | None = NO_CHANGE,
+    ) -> None:
+        """See `skein.kv.put`.
+
+        Raises:
+            TypeError: The value is not bytes.
+            ValueError: There is no such container, or it has ended; or there is no value.
+        """
+        self._apply(operations.put(key, value, owner))
+
+    @overload
+    def swap(
+        self,
+        key: str,
+        value: bytes | Unchanged = NO_CHANGE,
+        owner: str | Unchanged | None = NO_CHANGE,
+        return_owner: Literal[False] = False,
+    ) -> bytes | None: ...
+    @overload
+    def swap(
+        self,
+        key: str,
+        value: bytes | Unchanged = NO_CHANGE,
+        owner: str | Unchanged | None = NO_CHANGE,
+        *,
+        return_owner: Literal[True],
+    ) -> ValueOwnerPair: ...
+    def swap(
+        self,
+        key: str,
+        value: bytes | Unchanged = NO_CHANGE,
+        owner: str | Unchanged | None = NO_CHANGE,
+        return_owner: bool = False,
+    ) -> object:
+        """See `skein.kv.swap`; errors as those of `put`."""
+        return self._apply(operations.swap(key, value, owner, return_owner))
+
+    @overload
+    def setdefault(self, key: str, default: bytes) -> bytes: ...
+    @overload
+    def setdefault(self, key: str, default: None = None) -> bytes: ...
+    def setdefault(self, key: str, default: bytes | None = None) -> bytes:
+        """The value of a key, which is set to `default` if it is not set; at once."""
+        if not isinstance(default, bytes):
+            raise TypeError(f"default must be bytes, not {type(default).__name__}")
+        result = self.transaction(
+            operations.exists(key), operations.get(key), operations.put(key, default)
+        )
+        return result.results[0] if result.succeeded else default
+
+    @overload
+    def wait(self, key: str, return_owner: Literal[False] = False) -> bytes: ...
+    @overload
+    def wait(self, key: str, return_owner: Literal[True]) -> ValueOwnerPair: ...
+    def wait(self, key: str, return_owner: bool = False) -> bytes | ValueOwnerPair:
+        """The value of a key, as soon as it is set: as long as the application runs.
+
+        Args:
+            key: Which.
+            return_owner: Return its owner, too.
+
+        Raises:
+            ConnectionError: The application has ended.
+        """
+        entry = self._client.call(self._client.engine.wait, text_of(key))
+        return ValueOwnerPair(entry.value, entry.owner) if return_owner else entry.value
+
+    # --- many keys
+
+    def count(
+        self, start: str | None = None, end: str | None = None, prefix: str | None = None
+    ) -> int:
+        """See `skein.kv.count`."""
+        return self._apply(operations.count(start, end, prefix))
+
+    def list_keys(
+        self, start: str | None = None, end: str | None = None, prefix: str | None = None
+    ) -> list[str]:
+        """See `skein.kv.list_keys`."""
+        return self._apply(operations.list_keys(start, end, prefix))
+
+    @overload
+    def get_prefix(
+        self, prefix: str, return_owner: Literal[False] = False
+    ) -> OrderedDict[str, bytes]: ...
+    @overload
+    def get_prefix(
+        self, prefix: str, return_owner: Literal[True]
+    ) -> OrderedDict[str, ValueOwnerPair]: ...
+    def get_prefix(self, prefix: str, return_owner: bool = False) -> object:
+        """See `skein.kv.get_prefix`."""
+        return self._apply(operations.get_prefix(prefix, return_owner))
+
+    @overload
+    def get_range(
+        self, start: str | None = None, end: str | None = None, return_owner: Literal[False] = False
+    ) -> OrderedDict[str, bytes]: ...
+    @overload
+    def get_range(
+        self, start: str | None = None, end: str | None = None, *, return_owner: Literal[True]
+    ) -> OrderedDict[str, ValueOwnerPair]: ...
+    def get_range(
+        self, start: str | None = None, end: str | None = None, return_owner: bool = False
+    ) -> object:
+        """See `skein.kv.get_range`."""
+        return self._apply(operations.get_range(start, end, return_owner))
+
+    @overload
+    def pop_prefix(
+        self, prefix: str, return_owner: Literal[False] = False
+    ) -> OrderedDict[str, bytes]: ...
+    @overload
+    def pop_prefix(
+        self, prefix: str, return_owner: Literal[True]
+    ) -> OrderedDict[str, ValueOwnerPair]: ...
+    def pop_prefix(self, prefix: str, return_owner: bool = False) -> object:
+        """See `skein.kv.pop_prefix`."""
+        return self._apply(operations.pop_prefix(prefix, return_owner))
+
+    @overload
+    def pop_range(
+        self, start: str | None = None, end: str | None = None, return_owner: Literal[False] = False
+    ) -> OrderedDict[str, bytes]: ...
+    @overload
+    def pop_range(
+        self, start: str | None = None, end: str | None = None, *, return_owner: Literal[True]
+    ) -> OrderedDict[str, ValueOwnerPair]: ...
+    def pop_range(
+        self, start: str | None = None, end: str | None = None, return_owner: bool = False
+    ) -> object:
+        """See `skein.kv.pop_range`."""
+        return self._apply(operations.pop_range(start, end, return_owner))
+
+    @overload
+    def discard_prefix(self, prefix: str, return_keys: Literal[False] = False) -> int: ...
+    @overload
+    def discard_prefix(self, prefix: str, return_keys: Literal[True]) -> list[str]: ...
+    def discard_prefix(self, prefix: str, return_keys: bool = False) -> object:
+        """See `skein.kv.discard_prefix`."""
+        return self._apply(operations.discard_prefix(prefix, return_keys))
+
+    @overload
+    def discard_range(
+        self, start: str | None = None, end: str | None = None, return_keys: Literal[False] = False
+    ) -> int: ...
+    @overload
+    def discard_range(
+        self, start: str | None = None, end: str | None = None, *, return_keys: Literal[True]
+    ) -> list[str]: ...
+    def discard_range(
+        self, start: str | None = None, end: str | None = None, return_keys: bool = False
+    ) -> object:
+        """See `skein.kv.discard_range`."""
+        return self._apply(operations.discard_range(start, end, return_keys))
+
+    def clear(self) -> None:
+        """Delete all keys at once."""
+        self.discard_range()
+
+    def update(self, *args: Any, **kwargs: bytes) -> None:  # a mapping's signatures are many
+        """Set many keys at once, from a mapping or pairs of key and value."""
+        merged: dict[str, bytes] = dict(*args, **kwargs)
+        self.transaction(on_success=[operations.put(key, value) for key, value in merged.items()])
+
+    def to_dict(self) -> Mapping[str, bytes]:
+        """All keys and values, read at once."""
+        return dict(self.get_range())
+
+    # --- transactions and events
+
+    def transaction(
+        self,
+        conditions: Condition | Iterable[Condition] = (),
+        on_success: Operation[Any] | Iterable[Operation[Any]] = (),
+        on_failure: Operation[Any] | Iterable[Operation[Any]] = (),
+    ) -> TransactionResult:
+        """Carry out operations, all or none, with nobody else's in between.
+
+        Args:
+            conditions: What has to hold.
+            on_success: What is done if all conditions hold, or there is none.
+            on_failure: What is done otherwise.
+
+        Raises:
+            ValueError: One of the operations cannot be carried out; nothing was changed.
+        """
+        wanted = _all("conditions", conditions, Condition)
+        branches = [
+            _all("on_success", on_success, Operation),
+            _all("on_failure", on_failure, Operation),
+        ]
+        flat = [[request for each in branch for request in each.requests] for branch in branches]
+        found = self._client.call(
+            self._client.engine.transact, flat[0], [each.message for each in wanted], flat[1]
+        )
+        results = iter(found.results)
+        taken: list[Any] = []
+        for operation in branches[0] if found.succeeded else branches[1]:
+            answers = [next(results) for _ in operation.requests]
+            taken.append(operation.result(answers[0]))
+        return TransactionResult(found.succeeded, taken)
+
+    def event_queue(self) -> EventQueue:
+        """A queue that is subscribed to nothing yet."""
+        return EventQueue(self._client)
+
+    def events(
+        self,
+        event_filter: EventFilter | None = None,
+        key: str | None = None,
+        prefix: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        event_type: EventType | str | None = None,
+    ) -> EventQueue:
+        """A queue with one filter; arguments as for `EventQueue.subscribe`."""
+        queue = self.event_queue()
+        queue.subscribe(event_filter, key, prefix, start, end, event_type)
+        return queue
+
+    def _apply(self, operation: Operation[T]) -> T:
+        if len(operation.requests) == 1:
+            request: Request[Any] = operation.requests[0]
+            return operation.result(self._client.call(self._client.engine.ask, request))
+        result: T = self.transaction(on_success=operation).results[0]
+        return result
+
+
+def _all(name: str, given: T | Iterable[T], kind: type[T]) -> Sequence[T]:
+    found = [given] if isinstance(given, kind) else list(given or ())  # type: ignore[arg-type]  # no kind is iterable
+    if not all(isinstance(each, kind) for each in found):
+        raise TypeError(f"{name} must be {kind.__name__}s, not {found!r}")
+    return found

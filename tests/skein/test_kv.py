@@ -1,0 +1,466 @@
+"""`skein.kv` against a whole application in this process, but for YARN, over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import re
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import skein as api
+from appmaster.core.scenario import application, service
+from appmaster.shell.test_runner import World
+from appmaster.shell.test_server import PAIR
+from client.test_application import ID, served
+from skein import kv
+from skein.application_client import ApplicationClient
+from skein.exceptions import ConnectionError as Unreachable
+from skein.kv import EventFilter, EventType, ValueOwnerPair
+from skein.security import Security
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Living(threading.Thread):
+    """An application on a loop of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.ready = threading.Event()
+        self.port = 0
+
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self.world = World(application("run", a=service(instances=2), worker=service()))
+        self.loop, self.over = asyncio.get_running_loop(), asyncio.Event()
+        async with served(self.world.runner.ask) as self.port, asyncio.TaskGroup() as group:
+            run = group.create_task(self.world.run())
+            await self.world.until_running(3)
+            self.ready.set()
+            await self.over.wait()
+            run.cancel()
+
+    def end(self) -> None:
+        self.loop.call_soon_threadsafe(self.over.set)
+        self.join()
+
+
+@pytest.fixture
+def living() -> Iterator[Living]:
+    living = Living()
+    living.start()
+    assert living.ready.wait(30)
+    yield living
+    living.end()
+
+
+@pytest.fixture
+def app(living: Living) -> Iterator[ApplicationClient]:
+    security = Security(cert_bytes=PAIR.certificate, key_bytes=PAIR.key)
+    with ApplicationClient(f"127.0.0.1:{living.port}", ID, security) as client:
+        yield client
+
+
+@pytest.fixture
+def store(app: ApplicationClient) -> kv.KeyValueStore:
+    return app.kv
+
+
+def later(function: Any, *arguments: object) -> threading.Thread:
+    thread = threading.Thread(target=function, args=arguments)
+    thread.start()
+    return thread
+
+
+# --- a mapping
+
+
+def test_a_mapping(store: kv.KeyValueStore) -> None:
+    store["b"] = b"2"
+    store["a"] = b"\0\xff"
+    assert list(store) == ["a", "b"]
+    assert dict(store) == store.to_dict() == {"a": b"\0\xff", "b": b"2"}
+    assert (len(store), "a" in store, "c" in store, object() in store) == (2, True, False, False)
+    assert store.pop("c") is None
+    assert store.pop("c", b"d") == b"d"
+    assert store.pop("b") == b"2"
+    with pytest.raises(KeyError, match="b"):
+        store["b"]
+    with pytest.raises(KeyError, match="b"):
+        del store["b"]
+    assert store.setdefault("a", b"other") == b"\0\xff"
+    assert store.setdefault("n", b"new") == b"new"
+    with pytest.raises(TypeError, match="default must be bytes, not NoneType"):
+        store.setdefault("z")
+    store.update({"x": b"1"}, y=b"2")
+    store.update([("x", b"3")])
+    store.update()
+    assert dict(store) == {"a": b"\0\xff", "n": b"new", "x": b"3", "y": b"2"}
+    with pytest.raises(TypeError):
+        store.update(q=b"1", r="no bytes")  # type: ignore[arg-type]  # that is the point
+    assert "q" not in store
+    store.clear()
+    assert list(store) == []
+
+
+# --- operations
+
+
+@pytest.fixture
+def filled(store: kv.KeyValueStore) -> kv.KeyValueStore:
+    store.update(a=b"1", ab=b"2", b=b"3")
+    store.put("ab", owner="a_0")
+    return store
+
+
+CASES: list[tuple[Any, object]] = [
+    (kv.count(), 3),
+    (kv.count("ab"), 2),
+    (kv.count(start="a", end="b"), 2),
+    (kv.count(prefix="b"), 1),
+    (kv.list_keys(), ["a", "ab", "b"]),
+    (kv.list_keys(prefix=""), ["a", "ab", "b"]),
+    (kv.list_keys(prefix="\U0010ffff"), []),
+    (kv.exists("a"), True),
+    (kv.exists("c"), False),
+    (kv.missing("a"), False),
+    (kv.missing("c"), True),
+    (kv.get("a"), b"1"),
+    (kv.get("c"), None),
+    (kv.get("c", b"d"), b"d"),
+    (kv.get("ab", return_owner=True), ValueOwnerPair(b"2", "a_0")),
+    (kv.get("c", return_owner=True), ValueOwnerPair(None, None)),
+    (kv.get_prefix("a"), OrderedDict(a=b"1", ab=b"2")),
+    (kv.get_range("b"), OrderedDict(b=b"3")),
+    (kv.get_range(end="b", return_owner=True), {"a": (b"1", None), "ab": (b"2", "a_0")}),
+    (kv.pop("a"), b"1"),
+    (kv.pop("c", b"d"), b"d"),
+    (kv.pop("ab", return_owner=True), (b"2", "a_0")),
+    (kv.pop_prefix("a"), OrderedDict(a=b"1", ab=b"2")),
+    (kv.pop_range("ab", "b", return_owner=True), {"ab": (b"2", "a_0")}),
+    (kv.discard("a"), True),
+    (kv.discard("c"), False),
+    (kv.discard_prefix("a"), 2),
+    (kv.discard_prefix("a", return_keys=True), ["a", "ab"]),
+    (kv.discard_range(), 3),
+    (kv.discard_range("b", return_keys=True), ["b"]),
+    (kv.put("a", b"9"), None),
+    (kv.put("a", owner="a_1"), None),
+    (kv.swap("a", b"9"), b"1"),
+    (kv.swap("c", b"9"), None),
+    (kv.swap("ab", owner=None, return_owner=True), (b"2", "a_0")),
+]
+
+
+@pytest.mark.parametrize(("operation", "result"), CASES, ids=lambda each: repr(each)[:40])
+def test_an_operation_in_a_transaction(
+    filled: kv.KeyValueStore, operation: kv.Operation[Any], result: object
+) -> None:
+    assert kv.is_operation(operation)
+    found = filled.transaction(on_success=[kv.count(), operation, kv.count("zz")])
+    assert (found.succeeded, found.results) == (True, [3, result, 0])
+    assert type(found.results[1]) is type(result) or isinstance(result, dict | tuple)
+
+
+def test_the_methods_do_what_the_operations_do(filled: kv.KeyValueStore) -> None:
+    assert (filled.count(prefix="a"), filled.list_keys("b")) == (2, ["b"])
+    assert (filled.exists("a"), filled.missing("a")) == (True, False)
+    assert filled.get("ab", return_owner=True) == ValueOwnerPair(b"2", "a_0")
+    assert filled.get_prefix("a") == OrderedDict(a=b"1", ab=b"2")
+    assert filled.get_range("ab", return_owner=True)["b"].value == b"3"
+    assert filled.swap("a", b"4", owner="a_1") == b"1"
+    assert filled.swap("a", owner=None, return_owner=True) == (b"4", "a_1")
+    filled.put("ab", b"5")
+    assert filled.pop("ab", return_owner=True) == (b"5", "a_0"), "the owner stays"
+    assert filled.pop_range("b") == {"b": b"3"}
+    assert filled.pop_prefix("b") == {}
+    assert filled.discard_prefix("a", return_keys=True) == ["a"]
+    assert filled.discard_range() == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: kv.count("a", prefix="b"), ValueError),
+        (lambda: kv.list_keys(end="a", prefix=""), ValueError),
+        (lambda: kv.count(1), TypeError),  # type: ignore[arg-type]
+        (lambda: kv.get(1), TypeError),  # type: ignore[arg-type]
+        (lambda: kv.exists(b"k"), TypeError),  # type: ignore[arg-type]
+        (lambda: kv.get_prefix(None), TypeError),  # type: ignore[arg-type]
+        (lambda: kv.put("k"), ValueError),
+        (lambda: kv.put("k", "text"), TypeError),  # type: ignore[arg-type]
+        (lambda: kv.put("k", None), TypeError),  # type: ignore[arg-type]
+        (lambda: kv.put("k", b"", 1), TypeError),  # type: ignore[arg-type]
+        (lambda: kv.value("k") == "text", TypeError),
+        (lambda: kv.value("k") == None, TypeError),  # noqa: E711
+        (lambda: kv.owner("k") == b"a_0", TypeError),
+        (lambda: kv.owner("k") < None, TypeError),  # type: ignore[operator]
+        (lambda: kv.value(1), TypeError),  # type: ignore[arg-type]
+        (lambda: kv.comparison("k", "age", "==", b""), ValueError),
+        (lambda: kv.comparison("k", "value", "~", b""), ValueError),
+        (lambda: EventFilter(key="a", prefix="b"), ValueError),
+        (lambda: EventFilter(key="a", start="b"), ValueError),
+        (lambda: EventFilter(event_type="SOME"), ValueError),
+        (lambda: EventFilter(key=1), TypeError),  # type: ignore[arg-type]
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_it_is_sent(
+    make: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        make()
+
+
+def test_what_the_application_refuses(store: kv.KeyValueStore, app: ApplicationClient) -> None:
+    with pytest.raises(ValueError, match="ignore_value=True & key isn't already set"):
+        store.put("k", owner="a_0")
+    with pytest.raises(ValueError, match="Unknown service 'x'"):
+        store.put("k", b"", owner="x_0")
+    with pytest.raises(ValueError, match="Service 'a' has no container instance 100"):
+        store.put("k", b"", owner="a_100")
+    store.put("k", b"", owner="a_0")
+    app.kill_container("a_0")
+    assert "k" not in store
+    with pytest.raises(ValueError, match="Container 'a_0' has already completed"):
+        store.transaction(on_success=[kv.put("k", b""), kv.put("l", b"", owner="a_0")])
+    assert "k" not in store
+
+
+# --- conditions
+
+
+@pytest.mark.parametrize(
+    ("condition", "held"),
+    [
+        (kv.value("a") == b"1", True),
+        (kv.value("a") != b"1", False),
+        (kv.value("a") < b"\x80", True),
+        (kv.value("a") <= b"1", True),
+        (kv.value("a") > b"1", False),
+        (kv.value("a") >= b"1", True),
+        (kv.owner("ab") == "a_0", True),
+        (kv.owner("ab") != None, True),  # noqa: E711
+        (kv.owner("a") == None, True),  # noqa: E711
+        (kv.owner("ab") < "a_10", True),
+        (kv.comparison("ab", "owner", ">=", "a_1"), False),
+        (kv.exists("a"), True),
+        (kv.missing("a"), False),
+        (kv.exists("c"), False),
+        (kv.missing("c"), True),
+    ],
+    ids=repr,
+)
+def test_conditions(filled: kv.KeyValueStore, condition: kv.Condition, held: bool) -> None:
+    assert kv.is_condition(condition)
+    found = filled.transaction(condition, kv.get("a"), [kv.get("b"), kv.pop("b")])
+    assert found == (held, [b"1"] if held else [b"3", b"3"])
+
+
+def test_what_is_neither_condition_nor_operation(store: kv.KeyValueStore) -> None:
+    assert not kv.is_condition(kv.get("a"))
+    assert not kv.is_condition(kv.value("a"))
+    assert not kv.is_operation(kv.value("a") == b"")
+    assert kv.is_operation(kv.exists("a"))
+    with pytest.raises(TypeError, match="conditions must be Conditions"):
+        store.transaction([True])  # type: ignore[list-item]  # that is the point
+    with pytest.raises(TypeError, match="on_failure must be Operations"):
+        store.transaction(on_failure=[kv.value("a") == b""])  # type: ignore[list-item]
+    assert repr(kv.owner("k") == "a_0") == "owner('k') == 'a_0'"
+    assert repr(kv.get_range("a", return_owner=True)) == "get_range(start='a')"
+
+
+# --- events
+
+
+def test_events(store: kv.KeyValueStore, app: ApplicationClient) -> None:
+    store["before"] = b""
+    with store.events() as events:
+        store.put("a", b"1", owner="a_0")
+        app.kill_container("a_0")
+        first, second = events.get(), events.get(timeout=30)
+    (everything,) = {first.event_filter, second.event_filter}
+    assert first == kv.Event("a", ValueOwnerPair(b"1", "a_0"), EventType.PUT, everything)
+    assert second == kv.Event("a", None, EventType.DELETE, everything)
+    assert [kv.EventType(name) for name in ("PUT", "delete")] == [
+        first.event_type,
+        second.event_type,
+    ]
+    assert str(first.event_type) == "PUT"
+    assert everything == EventFilter()
+    assert events.filters == frozenset()
+
+
+def test_each_filter_takes_its_own(store: kv.KeyValueStore) -> None:
+    events = store.event_queue()
+    key = events.subscribe(key="ab")
+    prefix = events.subscribe(EventFilter(prefix="a", event_type="put"))
+    between = events.subscribe(start="b", end="c", event_type=EventType.DELETE)
+    assert events.subscribe(between) == between
+    assert events.filters == {key, prefix, between}
+    store.update(ab=b"1", a=b"2", b=b"3", c=b"4")
+    store.clear()
+    store["a"] = b"end"
+    found = [(event.key, event.event_filter) for event in (events.get() for _ in range(6))]
+    assert sorted(found[:3], key=str) == sorted(
+        [("ab", key), ("ab", prefix), ("a", prefix)], key=str
+    )
+    assert found[3:] == [("ab", key), ("b", between), ("a", prefix)]
+    with pytest.raises(queue.Empty):
+        events.get_nowait()
+    with pytest.raises(queue.Empty):
+        events.get(timeout=0.01)
+    with pytest.raises(ValueError, match="non-negative"):
+        events.get(timeout=-1)
+    events.unsubscribe(key="ab")
+    with pytest.raises(ValueError, match="not subscribed"):
+        events.unsubscribe(key="ab")
+    with pytest.raises(ValueError, match="either an event_filter or"):
+        events.unsubscribe(prefix, key="ab")
+    with pytest.raises(TypeError):
+        events.subscribe("ab")  # type: ignore[arg-type]  # that is the point
+    events.unsubscribe_all()
+    store["ab"] = b""
+    with pytest.raises(queue.Empty):
+        events.get_nowait()
+
+
+def test_a_filter_takes_nothing_from_before_it(store: kv.KeyValueStore) -> None:
+    events = store.events(key="a")
+    store["a"] = b"1"
+    store["b"] = b"early"
+    events.subscribe(key="b")
+    store["b"] = b"late"
+    found = [events.get().result for _ in range(2)]
+    assert found == [(b"1", None), (b"late", None)]
+
+
+def test_whoever_waits_hears_of_what_changes(store: kv.KeyValueStore, living: Living) -> None:
+    """A filter, an item of its own and an event reach a `get` that waits already."""
+    events = store.events(key="a")
+    results: queue.Queue[kv.Event] = queue.Queue()
+
+    def take() -> None:
+        for event in events:
+            results.put(event)
+            if event.key == "end":
+                return
+
+    taker = later(take)
+    own = kv.Event("own", None, EventType.PUT, EventFilter())
+    events.put(own)
+    assert results.get(timeout=30) == own
+    store["a"] = b"1"
+    assert results.get(timeout=30).key == "a"
+    events.subscribe(key="end")
+    store["end"] = b""
+    assert results.get(timeout=30).key == "end"
+    taker.join()
+    assert (events.qsize(), repr(events)) == (0, "EventQueue<2 filters>")
+
+
+def test_threads_share_a_queue(store: kv.KeyValueStore) -> None:
+    events = store.events()
+    results: queue.Queue[str] = queue.Queue()
+    takers = [later(lambda: results.put(events.get().key)) for _ in range(4)]
+    for key in "abcd":
+        store[key] = b""
+    for taker in takers:
+        taker.join()
+    assert sorted(results.get() for _ in takers) == list("abcd")
+
+
+def test_whoever_reads_too_slowly_is_told(store: kv.KeyValueStore, living: Living) -> None:
+    living.world.application.history._count = 2
+    events = store.events()
+    for key in "abcd":
+        store[key] = b""
+    with pytest.raises(kv.EventsMissedError, match="lost"):
+        events.get()
+    assert [events.get().key for _ in range(2)] == ["c", "d"]
+
+
+def test_the_end_of_the_application_reaches_every_queue(
+    app: ApplicationClient, living: Living, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    events = app.kv.events()
+    raised: queue.Queue[Exception] = queue.Queue()
+
+    def take() -> None:
+        try:
+            events.get()
+        except Unreachable as error:
+            raised.put(error)
+
+    taker = later(take)
+    eventually(lambda: bool(living.world.application._waiting))
+    app.shutdown()
+    raised.get(timeout=30)
+    taker.join()
+    with pytest.raises(Unreachable):
+        events.get()
+
+
+def test_waiting_for_a_key(store: kv.KeyValueStore) -> None:
+    setter = later(store.put, "late", b"1", "a_1")
+    assert store.wait("late") == b"1"
+    assert store.wait("late", return_owner=True) == ValueOwnerPair(b"1", "a_1")
+    setter.join()
+
+
+# --- the page about it
+
+
+def examples() -> str:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "key-value-store.md"
+    return "\n".join(
+        re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    )
+
+
+def test_the_examples(app: ApplicationClient) -> None:
+    exec(examples(), {"app": app})
+
+
+@pytest.mark.parametrize("name", kv.__all__)
+def test_every_name_has_a_docstring(name: str) -> None:
+    assert getattr(kv, name).__doc__
+
+
+@pytest.mark.cluster
+def test_on_the_real_cluster(skein: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HADOOP_CONF_DIR", "SKEIN_CONFIG"):
+        monkeypatch.setenv(name, skein.env[name])
+    spec = api.ApplicationSpec.from_dict(
+        {
+            "name": "keys",
+            "services": {
+                "worker": {
+                    "instances": 3,
+                    "resources": {"memory": 64, "vcores": 1},
+                    "script": "sleep 600",
+                }
+            },
+        }
+    )
+    with api.Client() as client, client.submit_and_connect(spec) as app:
+        skein.submitted.append(app.id)
+        exec(examples(), {"app": app})
+        events = app.kv.events(event_type="DELETE")
+        app.kv.put("owned", b"1", owner="worker_1")
+        app.kill_container("worker_1")
+        event = events.get(timeout=30)
+        assert (event.key, event.result) == ("owned", None)
+        assert event.event_type is EventType.DELETE
+        with pytest.raises(ValueError, match="Container 'worker_1' has already completed"):
+            app.kv.put("owned", b"1", owner="worker_1")
+        app.shutdown()
+        with pytest.raises(Unreachable):
+            events.get()
