@@ -10,7 +10,6 @@ from yarnhub import __version__
 if TYPE_CHECKING:
     from skein.application_client import ApplicationClient
     from skein.core import Client
-    from skein.environment import properties
     from skein.exceptions import (
         ApplicationError,
         ApplicationNotRunningError,
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
         TimeoutError,  # noqa: A004  # skein's name
     )
     from skein.files import File
+    from skein.process import properties
     from skein.security import Security
     from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service
     from yarnhub.spec import FileType, FileVisibility, LogLevel
@@ -52,7 +52,7 @@ __all__ = [
 _HOMES = {
     "skein.application_client": ("ApplicationClient",),
     "skein.core": ("Client",),
-    "skein.environment": ("properties",),
+    "skein.process": ("properties",),
     "skein.exceptions": (
         "ApplicationError",
         "ApplicationNotRunningError",

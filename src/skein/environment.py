@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.client.container import CurrentContainer
 from yarnhub.client.settings import Settings, config_folder
 
 if TYPE_CHECKING:
-    from skein.specification import Resources
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from yarnhub.hadoop.security.users import KerberosCredential
 
 
@@ -37,80 +37,3 @@ def settings(credential: KerberosCredential | None = None) -> Settings:
 def credentials_folder() -> Path:
     """Where the user's credentials are kept."""
     return config_folder(variables())
-
-
-class Properties(Mapping[str, object]):
-    """What a process's container is; each is None outside of one. Read when first asked for."""
-
-    _names = (
-        "application_id",
-        "appmaster_address",
-        "config_dir",
-        "container_id",
-        "container_resources",
-        "container_dir",
-        "yarn_container_id",
-    )
-
-    @property
-    def application_id(self) -> str | None:
-        """The application's id."""
-        return self._variable("SKEIN_APPLICATION_ID")
-
-    @property
-    def appmaster_address(self) -> str | None:
-        """`host:port` of its ApplicationMaster."""
-        return self._variable("SKEIN_APPMASTER_ADDRESS")
-
-    @property
-    def config_dir(self) -> str:
-        """The folder of the user's credentials."""
-        return str(credentials_folder())
-
-    @property
-    def container_id(self) -> str | None:
-        """Such as `worker_3`; None for the master's script too."""
-        return self._variable("SKEIN_CONTAINER_ID")
-
-    @property
-    def container_resources(self) -> Resources | None:
-        """What the container was asked for."""
-        memory = self._variable("SKEIN_RESOURCE_MEMORY")
-        vcores = self._variable("SKEIN_RESOURCE_VCORES")
-        if memory is None or vcores is None:
-            return None
-        from skein.specification import Resources  # which imports this module
-
-        return Resources(int(memory), int(vcores))
-
-    @property
-    def container_dir(self) -> str | None:
-        """The container's folder."""
-        if self.application_id is None:
-            return None
-        container = self._variable("CONTAINER_ID") or ""
-        folders = (self._variable("LOCAL_DIRS") or "").split(",")
-        found = (Path(folder) / container for folder in folders if folder)
-        return next((str(folder) for folder in found if folder.is_dir()), None)
-
-    @property
-    def yarn_container_id(self) -> str | None:
-        """YARN's id of the container."""
-        return self._variable("CONTAINER_ID") if self.application_id else None
-
-    def _variable(self, name: str) -> str | None:
-        return variables().get(name) or None
-
-    def __getitem__(self, name: str) -> object:
-        if name not in self._names:
-            raise KeyError(name)
-        return getattr(self, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
-properties = Properties()

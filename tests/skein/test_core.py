@@ -7,8 +7,8 @@ import pytest
 
 import skein
 from skein.blocking import translate
-from skein.environment import Properties
 from skein.model import ApplicationState, ContainerState
+from skein.process import Properties
 from yarnhub.base import errors
 
 
