@@ -372,10 +372,10 @@ class NoContext:
         raise AuthenticationError("no valid Kerberos ticket: run kinit")
 
     def wrap(self, data: bytes, *, encrypt: bool) -> bytes:
-        raise NotImplementedError
+        raise AssertionError("no layer was agreed on")
 
     def unwrap(self, data: bytes) -> tuple[bytes, bool]:
-        raise NotImplementedError
+        raise AssertionError("no layer was agreed on")
 
 
 async def test_a_missing_ticket_is_reported_and_the_connection_closed() -> None:
