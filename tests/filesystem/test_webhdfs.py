@@ -14,6 +14,7 @@ from yarnhub.base.errors import (
     AccessDeniedError,
     AuthenticationError,
     ConnectError,
+    ConnectionLostError,
     DeadlineExceededError,
     RemoteProtocolError,
     YarnhubError,
@@ -154,7 +155,6 @@ async def test_spnego_is_refused_in_words() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        b"",
         b"nonsense\r\n\r\n",
         http("200 OK", "{"),
         http("200 OK", "[]"),
@@ -169,6 +169,12 @@ async def test_spnego_is_refused_in_words() -> None:
 async def test_answers_that_are_none(answer: bytes) -> None:
     async with server(answer) as (port, _), at(port) as fs:
         with pytest.raises(RemoteProtocolError):
+            await fs.status("/a")
+
+
+async def test_no_answer_at_all() -> None:
+    async with server(b"") as (port, _), at(port) as fs:
+        with pytest.raises(ConnectionLostError, match=rf"look at hdfs://h:1/a: .*localhost:{port}"):
             await fs.status("/a")
 
 

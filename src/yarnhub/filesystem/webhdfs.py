@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
-
-import httpx
 
 from yarnhub.base.errors import (
     AuthenticationError,
@@ -31,7 +30,8 @@ from yarnhub.base.errors import (
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks
 from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError, translate_java
 from yarnhub.filesystem.paths import local_part, partial_name
-from yarnhub.filesystem.port import CHUNK, FileStatus
+from yarnhub.filesystem.port import FileStatus
+from yarnhub.hadoop.http import Response, exchange
 from yarnhub.hadoop.wire.writable import sized
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ CLEAN_UP = 5.0
 """Seconds given to the removal of what an upload leaves."""
 MAX_ANSWER = 64 << 20
 """Bytes of one JSON answer: a listing of some 200 000 files."""
+_BINARY = (("Content-Type", "application/octet-stream"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,6 @@ class WebHdfsFileSystem:
         self._active = 0
         self._identity = identity
         self._deadline = deadline
-        # Not httpx.AsyncClient: it logs each URL, and with it the delegation token.
-        self._transport = httpx.AsyncHTTPTransport()
 
     @property
     def uri(self) -> str:
@@ -194,7 +193,10 @@ class WebHdfsFileSystem:
                     yield chunk
                 timer.reschedule(self._until())
 
-            async with self._send("write", at, "PUT", where, body()) as response:
+            async with (
+                self._errors("write", at),
+                exchange("PUT", where, headers=_BINARY, body=body()) as response,
+            ):
                 await self._check(response, "write", at)
 
     async def _discard(self, folder: str) -> None:
@@ -218,16 +220,13 @@ class WebHdfsFileSystem:
         if not size:
             return
         # Its end is not in the stack's order: the generator may be left after any chunk.
-        request = self._request("GET", where)
-        async with self._timer("read", at), self._errors("read", at, where):
-            response = await self._transport.handle_async_request(request)
-        try:
-            async with self._timer("read", at):
+        async with AsyncExitStack() as stack:
+            async with self._timer("read", at), self._errors("read", at):
+                response = await stack.enter_async_context(exchange("GET", where))
                 await self._check(response, "read", at)
-            chunks = response.aiter_bytes(CHUNK)
             while size > 0:
-                async with self._timer("read", at), self._errors("read", at, where):
-                    chunk = await anext(chunks, b"")
+                async with self._timer("read", at), self._errors("read", at):
+                    chunk = await anext(response.chunks, b"")
                 if not chunk:
                     raise ConnectionLostError(
                         f"cannot read {self.uri}{at}: the content ended {size} bytes early",
@@ -235,8 +234,6 @@ class WebHdfsFileSystem:
                     )
                 size -= len(chunk)
                 yield chunk
-        finally:
-            await response.aclose()
 
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
         """See `FileSystem.delete`."""
@@ -246,8 +243,7 @@ class WebHdfsFileSystem:
         return _field(answer, "boolean") is True
 
     async def aclose(self) -> None:
-        """See `FileSystem.aclose`."""
-        await self._transport.aclose()
+        """See `FileSystem.aclose`: each call has a connection of its own."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -291,66 +287,40 @@ class WebHdfsFileSystem:
             try:
                 async with (
                     self._timer(action, at),
-                    self._send(action, at, verb, url) as response,
+                    self._errors(action, at),
+                    exchange(verb, url) as response,
                 ):
                     body = await self._check(response, action, at)
             except (ConnectError, StandbyError) as error:
                 failure = failure or error
                 continue
             self._active = index
-            return response.headers.get("location"), body
+            return response.header("location") or None, body
         raise failure or FileSystemError(action, self.uri + at, "no NameNode is configured")
 
-    @asynccontextmanager
-    async def _send(
-        self,
-        action: str,
-        at: str,
-        verb: str,
-        url: str,
-        content: AsyncGenerator[bytes, None] | None = None,
-    ) -> AsyncIterator[httpx.Response]:
-        async with self._errors(action, at, url):
-            response = await self._transport.handle_async_request(self._request(verb, url, content))
-            try:
-                yield response
-            finally:
-                await response.aclose()
-
-    def _request(
-        self, verb: str, url: str, content: AsyncGenerator[bytes, None] | None = None
-    ) -> httpx.Request:
-        # No timeouts by httpx: `_timer` bounds every answer.
-        return httpx.Request(
-            verb,
-            url,
-            content=content,
-            headers={"content-type": "application/octet-stream"},
-            extensions={"timeout": {}},
-        )
-
-    async def _check(self, response: httpx.Response, action: str, at: str) -> object:
+    async def _check(self, response: Response, action: str, at: str) -> object:
         """The answer's JSON, None if it has none.
 
         Raises:
             YarnhubError: The answer is a refusal.
         """
-        if response.status_code in {200, 201} and "json" not in _kind(response):
+        kind = response.header("content-type")
+        if response.status in {200, 201} and "json" not in kind:
             return None
-        if response.status_code in {200, 201, 307}:
+        if response.status in {200, 201, 307}:
             return _parse(await _body(response))
         text = (await _body(response)).decode(errors="replace")
-        if "json" in _kind(response):
+        if "json" in kind:
             refusal = _field(_parse(text), "RemoteException")
             java_class = str(_field(refusal, "javaClassName"))
             message = str(_field(refusal, "message"))
             raise translate_java(java_class, message, action=action, path=self.uri + at)
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status == HTTPStatus.UNAUTHORIZED:
             raise AuthenticationError(
                 f"cannot {action} {self.uri}{at}: the HTTP server wants Kerberos (SPNEGO), which"
                 " is not supported here; use a delegation token"
             )
-        reason = f"HTTP status {response.status_code} {response.reason_phrase}"
+        reason = f"HTTP status {response.status} {response.reason}"
         raise FileSystemError(action, self.uri + at, reason)
 
     def _until(self) -> float:
@@ -367,24 +337,17 @@ class WebHdfsFileSystem:
             ) from error
 
     @asynccontextmanager
-    async def _errors(self, action: str, at: str, url: str) -> AsyncIterator[None]:
-        """Errors of HTTP as ours. Messages name host and port alone: a URL holds the token."""
-        peer = urlsplit(url).netloc
+    async def _errors(self, action: str, at: str) -> AsyncIterator[None]:
+        """Say what was attempted. Messages name host and port alone: a URL holds the token."""
+        what = f"cannot {action} {self.uri}{at}"
         try:
             yield
-        except httpx.ConnectError as error:
-            raise ConnectError(
-                f"cannot {action} {self.uri}{at}: nobody answers at {peer}: {error}"
-            ) from error
-        except httpx.RemoteProtocolError as error:
-            raise RemoteProtocolError(
-                f"cannot {action} {self.uri}{at}: {peer} broke HTTP: {error}"
-            ) from error
-        except httpx.TransportError as error:
-            raise ConnectionLostError(
-                f"cannot {action} {self.uri}{at}: the connection to {peer} ended: {error}",
-                Outcome.UNKNOWN,
-            ) from error
+        except ConnectError as error:
+            raise ConnectError(f"{what}: {error}") from error
+        except ConnectionLostError as error:
+            raise ConnectionLostError(f"{what}: {error}", error.outcome) from error
+        except RemoteProtocolError as error:
+            raise RemoteProtocolError(f"{what}: {error}") from error
 
     def _convert(self, entry: object, at: str) -> FileStatus:
         suffix = str(_field(entry, "pathSuffix"))
@@ -409,13 +372,9 @@ async def _after(first: bytes, chunks: AsyncGenerator[bytes, None]) -> AsyncGene
         yield chunk
 
 
-def _kind(response: httpx.Response) -> str:
-    return str(response.headers.get("content-type", ""))
-
-
-async def _body(response: httpx.Response) -> bytes:
+async def _body(response: Response) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.chunks:
         body += chunk
         if len(body) > MAX_ANSWER:
             raise RemoteProtocolError(f"an answer of WebHDFS is longer than {MAX_ANSWER} bytes")
