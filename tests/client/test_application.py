@@ -10,7 +10,7 @@ import pytest
 
 from appmaster.core.scenario import application, service
 from appmaster.shell.test_runner import World
-from appmaster.shell.test_server import OTHER, PAIR, tls_server
+from appmaster.shell.test_server import OTHER, PAIR, Answering, own_door
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.base.errors import (
     AccessDeniedError,
@@ -23,6 +23,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.client import application as module
+from yarnhub.client import requests
 from yarnhub.client.application import ApplicationClient
 from yarnhub.control.messages import (
     Condition,
@@ -53,7 +54,7 @@ ID = "application_1_0001"
 
 @contextlib.asynccontextmanager
 async def served(answer: Callable[[Request[Any]], Awaitable[object]]) -> AsyncIterator[int]:
-    async with asyncio.timeout(30), serve(answer, "127.0.0.1", tls_server()) as port:
+    async with asyncio.timeout(30), serve(own_door(answer), "127.0.0.1") as port:
         yield port
 
 
@@ -114,7 +115,7 @@ async def test_what_is_refused_raises_with_its_code() -> None:
 
 
 async def test_a_wait_asks_again_until_the_key_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WAIT", 0.05)
+    monkeypatch.setattr(requests, "WAIT", 0.05)
     async with living() as (world, app), asyncio.TaskGroup() as group:
         waiting = group.create_task(app.wait("k"))
         first = world.runner._next_request
@@ -262,7 +263,6 @@ async def test_an_answer_of_another_form_is_the_peers_fault() -> None:
 
 async def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_TIMEOUT", 0.2)
-    monkeypatch.setattr(module, "_WAIT", 0.05)
 
     async def answer(request: Request[Any]) -> object:
         await asyncio.Event().wait()
@@ -278,7 +278,6 @@ async def test_an_answer_that_trickles_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_TIMEOUT", 0.3)
-    monkeypatch.setattr(module, "_WAIT", 0.05)
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -290,7 +289,9 @@ async def test_an_answer_that_trickles_is_not_waited_for_for_ever(
                 await asyncio.sleep(0.02)
 
     async with asyncio.timeout(10):
-        listener = await asyncio.start_server(serve_one, "127.0.0.1", 0, ssl=tls_server())
+        listener = await asyncio.start_server(
+            serve_one, "127.0.0.1", 0, ssl=own_door(Answering()).context
+        )
         async with listener:
             error = await failure(listener.sockets[0].getsockname()[1])
     assert isinstance(error, DeadlineExceededError)

@@ -22,6 +22,7 @@ from yarnhub.control import json as control_json
 from yarnhub.control.bootstrap import APPLICATION, CERTIFICATE, KEY, MAX_HOSTS, PROGRAM, Application
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.spec import ACLs, ApplicationSpec, File, Master, Resources, Service
+from yarnhub.spec.records import application_acls
 from yarnhub.yarn.launch import MAX_SCRIPT
 from yarnhub.yarn.records.applications import ApplicationSubmissionContext
 from yarnhub.yarn.records.cluster import NodeReport
@@ -137,6 +138,25 @@ def test_a_whole_submission() -> None:
         simple_authentication=True,
     )
     assert ApplicationSpec.from_dict(json.loads(bootstrap.specification)) == chosen
+
+
+def test_an_unmanaged_application_is_not_launched_and_outlives_who_holds_it() -> None:
+    chosen = spec(
+        max_attempts=3,
+        master=Master(files={"x": File(source="hdfs://nn/x", size=1, timestamp=2)}),
+        acls=ACLs(enable=True, view_users=["bob"]),
+    )
+    found = submission_context(submission(chosen, program=None))
+    assert found.unmanaged_am
+    assert found.keep_containers_across_application_attempts
+    assert found.max_app_attempts == 1
+    container = found.am_container_spec
+    assert container is not None
+    # What is in this context is kept by the ResourceManager: no key of ours.
+    assert Credentials.read(container.tokens or b"") == Credentials({"10.0.0.1:8020": TOKEN})
+    assert container == ContainerLaunchContext(
+        tokens=container.tokens, application_acls=application_acls(chosen.acls)
+    )
 
 
 def test_with_security_nobody_is_named() -> None:

@@ -118,6 +118,31 @@ class Client:
         if spec.user not in ("", self._settings.user_name):
             async with self.acting_for(spec.user) as other:
                 return await other.submit(spec, progress=progress)
+        pair = await asyncio.to_thread(self._credentials, spec.master.security)
+        code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
+        async with (
+            self.prepared(spec, pair, code, progress) as submission,
+            self.submitted(submission),
+        ):
+            await self._accepted(submission.application_id)
+        return submission.application_id
+
+    @contextlib.asynccontextmanager
+    async def prepared(
+        self,
+        spec: ApplicationSpec,
+        pair: Credentials,
+        code: bytes | None,
+        progress: Progress | None = None,
+    ) -> AsyncIterator[Submission]:
+        """All that a submission is made of, its files staged; on an error they are deleted again.
+
+        Args:
+            spec: What to run, for this client's user.
+            pair: Those who may reach it hold this one.
+            code: The AM's; None for an AM that YARN does not start.
+            progress: Is told how far each upload is.
+        """
         check_scripts(spec)
         manager = self.resource_manager
         async with task_group() as group:
@@ -126,13 +151,11 @@ class Client:
             tokens = group.create_task(delegation_tokens(self._settings, spec.file_systems))
         check_resources(spec, new.result().maximum_capability)
         application_id = new.result().application_id
-        pair = await asyncio.to_thread(self._credentials, spec.master.security)
         # The key goes into the token file, and nowhere else.
         spec = replace(spec, master=replace(spec.master, security=None))
-        code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
         endpoint = resource_manager(self._settings.configuration, SCHEDULER)
         async with self._staged(spec, application_id, progress) as staged:
-            submission = Submission(
+            yield Submission(
                 application_id=application_id,
                 spec=staged,
                 user=self._settings.user_name,
@@ -145,14 +168,18 @@ class Client:
                 language=self._settings.language,
                 simple_authentication=not self._settings.secure,
             )
+
+    @contextlib.asynccontextmanager
+    async def submitted(self, submission: Submission) -> AsyncIterator[None]:
+        """Submit an application; on an error, or when it is cancelled, it is killed again."""
+        manager = self.resource_manager
+        try:
             await manager.submit_application(submission_context(submission))
-            try:
-                await self._accepted(application_id)
-            except BaseException:
-                with contextlib.suppress(YarnhubError):
-                    await manager.force_kill_application(application_id)
-                raise
-        return application_id
+            yield
+        except BaseException:
+            with contextlib.suppress(YarnhubError):
+                await manager.force_kill_application(submission.application_id)
+            raise
 
     @contextlib.asynccontextmanager
     async def _staged(

@@ -50,7 +50,7 @@ class Submission:
         user: Whose application it is.
         schedulers: `host:port` of each ResourceManager's scheduler.
         nodes: The cluster's running nodes.
-        program: The AM's code.
+        program: The AM's code; None for an unmanaged AM, which YARN does not start.
         certificate: In PEM.
         key: In PEM.
         tokens: Delegation tokens for the containers.
@@ -63,7 +63,7 @@ class Submission:
     user: str
     schedulers: tuple[str, ...]
     nodes: tuple[NodeReport, ...]
-    program: bytes
+    program: bytes | None
     certificate: bytes
     key: bytes
     tokens: Mapping[str, Token]
@@ -79,13 +79,17 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
     """
     spec = submission.spec
     check_scripts(spec)
+    unmanaged = submission.program is None
     return ApplicationSubmissionContext(
         application_id=submission.application_id,
         application_name=spec.name,
         queue=spec.queue,
         priority=Priority(priority=0),
         am_container_spec=_master_context(submission),
-        max_app_attempts=spec.max_attempts,
+        unmanaged_am=unmanaged,
+        # Whoever holds an unmanaged AM may be killed and started again: the attempt stays the same.
+        keep_containers_across_application_attempts=unmanaged,
+        max_app_attempts=1 if unmanaged else spec.max_attempts,
         resource=capability(spec.master.resources),
         application_type=APPLICATION_TYPE,
         application_tags=tuple(sorted(spec.tags)),
@@ -94,20 +98,27 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
 
 
 def _master_context(submission: Submission) -> ContainerLaunchContext:
+    acls = application_acls(submission.spec.acls)
+    if submission.program is None:
+        # Nothing is launched; the ResourceManager renews these tokens and holds to the ACLs.
+        return ContainerLaunchContext(
+            tokens=Credentials(submission.tokens).write(), application_acls=acls
+        )
     master = submission.spec.master
     variables = {"LANG": submission.language, **master.env}
     if submission.simple_authentication:
         variables["HADOOP_USER_NAME"] = submission.user
     return ContainerLaunchContext(
         local_resources=local_resources(master.files),
-        tokens=_credentials(submission).write(),
+        tokens=credentials(submission).write(),
         environment=launch.environment(variables),
         command=(launch.command(_RUN_MASTER, MASTER_LOG),),
-        application_acls=application_acls(submission.spec.acls),
+        application_acls=acls,
     )
 
 
-def _credentials(submission: Submission) -> Credentials:
+def credentials(submission: Submission) -> Credentials:
+    """What the AM finds in its token file."""
     racks = {report.node_id.host: report.rack_name for report in submission.nodes}
     application = bootstrap.Application(
         specification=json.dumps(submission.spec.to_dict()),
@@ -119,11 +130,12 @@ def _credentials(submission: Submission) -> Credentials:
         simple_authentication=submission.simple_authentication,
     )
     secrets = {
-        bootstrap.PROGRAM: submission.program,
         bootstrap.APPLICATION: control_json.dump(application),
         bootstrap.CERTIFICATE: submission.certificate,
         bootstrap.KEY: submission.key,
     }
+    if submission.program is not None:
+        secrets[bootstrap.PROGRAM] = submission.program
     return Credentials(submission.tokens, secrets)
 
 

@@ -24,6 +24,11 @@ SERVER_NAME = "skein-internal"
 """The name in every such certificate: hosts are not known when it is made."""
 
 
+def server_name(application_id: str) -> str:
+    """What a client calls an application in TLS's handshake: one port may serve many."""
+    return f"{application_id.replace('_', '-')}.{SERVER_NAME}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """What the AM has to run, and what it has to know of the cluster."""

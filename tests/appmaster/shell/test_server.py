@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yarnhub.appmaster.shell import server as module
-from yarnhub.appmaster.shell.main import _tls
 from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.tls import OwnDoor
 from yarnhub.base.errors import ControlError
 from yarnhub.client.security import Credentials
 from yarnhub.control import json
-from yarnhub.control.bootstrap import CERTIFICATE, KEY, SERVER_NAME
+from yarnhub.control.bootstrap import SERVER_NAME
 from yarnhub.control.messages import (
     Entries,
     Entry,
@@ -28,7 +28,6 @@ from yarnhub.control.messages import (
     SetProgress,
     WaitKey,
 )
-from yarnhub.hadoop.wire import tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -92,14 +91,13 @@ class Client:
         return await self.reader.read()
 
 
-def tls_server() -> ssl.SSLContext:
-    secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key}
-    return _tls(tokens.Credentials({}, secrets))
+def own_door(answer: Callable[[Request[Any]], Awaitable[object]]) -> OwnDoor:
+    return OwnDoor(PAIR.certificate, PAIR.key, answer)
 
 
 @pytest.fixture(autouse=True)
 def no_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     assert list(tmp_path.iterdir()) == [], "the key does not stay on the disk"
 
@@ -111,7 +109,7 @@ async def serving(
     """A server for the block; afterwards nothing of it runs on."""
     before = asyncio.all_tasks()
     async with asyncio.timeout(20):
-        async with serve(answer, "127.0.0.1", tls_server()) as port:
+        async with serve(own_door(answer), "127.0.0.1") as port:
             yield port
         while not asyncio.all_tasks() <= before:  # asyncio's own, of a handshake that failed
             await asyncio.sleep(0.01)
@@ -439,7 +437,7 @@ async def test_an_answer_under_way_is_given_before_the_end() -> None:
     answering.go_on.clear()
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
-        async with serve(answering, "127.0.0.1", tls_server()) as port:
+        async with serve(own_door(answering), "127.0.0.1") as port:
             client = await stack.enter_async_context(connected(port))
             client.post("GetKey", b'{"key":"k"}')
             await answering.came.wait()
@@ -455,7 +453,7 @@ async def test_the_end_does_not_wait_for_idle_or_stubborn_connections() -> None:
     answering.go_on.clear()
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
-        async with serve(answering, "127.0.0.1", tls_server()) as port:
+        async with serve(own_door(answering), "127.0.0.1") as port:
             idle = await stack.enter_async_context(connected(port))
             stubborn = await stack.enter_async_context(connected(port))
             stubborn.post("WaitKey", b'{"key":"k","timeout":50}')

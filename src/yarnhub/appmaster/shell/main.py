@@ -7,9 +7,7 @@ import contextlib
 import json
 import logging
 import os
-import ssl
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.appmaster.shell.script import run_script
 from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.tls import OwnDoor
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.control import bootstrap, environment
@@ -66,9 +65,12 @@ async def _main(env: Mapping[str, str]) -> None:
 
     async with contextlib.AsyncExitStack() as stack:
         # The server must listen before the address is known, and is asked only after.
-        port = await stack.enter_async_context(
-            serve(lambda request: _expect(runner).ask(request), host, _tls(credentials))
+        door = OwnDoor(
+            credentials.secrets[bootstrap.CERTIFICATE],
+            credentials.secrets[bootstrap.KEY],
+            lambda request: _expect(runner).ask(request),
         )
+        port = await stack.enter_async_context(serve(door, host))
         contexts = ContextBuilder(submitted, f"{host}:{port}", credentials)
         schedulers = [Address.parse(text) for text in submitted.schedulers]
         runner = Runner(
@@ -120,20 +122,6 @@ def _read_credentials(env: Mapping[str, str]) -> Credentials:
             "HADOOP_TOKEN_FILE_LOCATION is not set: an ApplicationMaster runs in a YARN container"
         )
     return Credentials.read(Path(path).read_bytes())
-
-
-def _tls(credentials: Credentials) -> ssl.SSLContext:
-    """A context that lets in the holders of the application's own key, and nobody else."""
-    certificate = credentials.secrets[bootstrap.CERTIFICATE]
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cadata=certificate.decode())
-    # ssl reads keys from files only; this one is 0600 and lives for this block.
-    with tempfile.NamedTemporaryFile(dir=".") as pair:
-        pair.write(certificate + b"\n" + credentials.secrets[bootstrap.KEY])
-        pair.flush()
-        context.load_cert_chain(pair.name)
-    return context
 
 
 if __name__ == "__main__":

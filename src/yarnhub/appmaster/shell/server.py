@@ -1,7 +1,8 @@
 """The control server: `POST /control/<name>` over mutual TLS.
 
 Who may call: whoever holds the application's key, that is its owner and its containers. The TLS
-handshake ends for all others before a byte of theirs is read.
+handshake ends for all others before a byte of theirs is read. One port serves one application or
+many: `Door` says whose a connection is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import h11
 
@@ -21,6 +22,8 @@ from yarnhub.control.messages import REQUESTS, Entries, Failure, Request, WaitKe
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    Answer = Callable[[Request[Any]], Awaitable[object]]
 
 _log = logging.getLogger(__name__)
 
@@ -40,17 +43,32 @@ _GOODBYE = 0.5
 _STATUS = {"unknown-request": 404, "not-found": 404, "invalid": 400, "ended": 410}
 
 
+class Door(Protocol):
+    """Who is let in, and to what."""
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """Decides the handshake."""
+        ...
+
+    def answer(self, client: ssl.SSLObject) -> Answer | None:
+        """Who answers a client whose handshake is done; None turns it away."""
+        ...
+
+
 @contextlib.asynccontextmanager
-async def serve(
-    answer: Callable[[Request[Any]], Awaitable[object]], host: str, context: ssl.SSLContext
-) -> AsyncIterator[int]:
-    """Serve on a free port of `host`; yields the port.
+async def serve(door: Door, host: str, port: int = 0) -> AsyncIterator[int]:
+    """Serve on a port of `host`, a free one for 0; yields the port.
 
     Leaving closes the port at once and gives answers under way up to a second.
     """
     connections: dict[asyncio.Task[None], _Connection] = {}
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answer = door.answer(writer.get_extra_info("ssl_object"))
+        if answer is None:
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         connection = connections[task] = _Connection(reader, writer, answer)
@@ -66,8 +84,8 @@ async def serve(
     server = await asyncio.start_server(
         connected,
         host,
-        0,
-        ssl=context,
+        port,
+        ssl=door.context,
         ssl_handshake_timeout=_HANDSHAKE,
         ssl_shutdown_timeout=_GOODBYE,
     )
@@ -94,7 +112,7 @@ class _Connection:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        answer: Callable[[Request[Any]], Awaitable[object]],
+        answer: Answer,
     ) -> None:
         self._reader = reader
         self._writer = writer

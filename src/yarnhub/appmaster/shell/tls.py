@@ -1,0 +1,44 @@
+"""TLS at the control port: an application lets in the holders of its own key, and nobody else."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yarnhub.appmaster.shell.server import Answer
+
+
+def bare_context() -> ssl.SSLContext:
+    """A server's context that asks every client for a certificate, and trusts none yet."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_REQUIRED
+    # A session that is resumed is not verified again: OpenSSL lets in whoever was let in once,
+    # to whichever application of this port.
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    return context
+
+
+def admit(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """Have a context prove this pair, in PEM, and trust its holders."""
+    context.load_verify_locations(cadata=certificate.decode())
+    # ssl reads keys from files only; this one is 0600 and lives for this block.
+    with tempfile.NamedTemporaryFile() as pair:
+        pair.write(certificate + b"\n" + key)
+        pair.flush()
+        context.load_cert_chain(pair.name)
+
+
+class OwnDoor:
+    """The door of a port that serves one application."""
+
+    def __init__(self, certificate: bytes, key: bytes, answer: Answer) -> None:
+        self.context = bare_context()
+        admit(self.context, certificate, key)
+        self._answer = answer
+
+    def answer(self, client: ssl.SSLObject) -> Answer:  # noqa: ARG002  # the handshake said who
+        """The application: whoever came through the handshake holds its key."""
+        return self._answer
