@@ -1,7 +1,7 @@
 """What an application is, as skein's users write it.
 
-The fields are those of `yarnhub.spec`, where they are described. A None for one counts as if it
-were not given.
+The fields are those of `yarnhub.spec`, where they are described; those that skein did not have
+are arguments by name only. A None for one counts as if it were not given.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from skein.document import Document
 from skein.files import File
 from skein.security import Security
 from yarnhub import spec
-from yarnhub.spec import LogLevel, file
+from yarnhub.spec import Docker, LogLevel, file
 from yarnhub.spec import _reading as read
 from yarnhub.spec.service import service_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from yarnhub.base.units import MiB, VCores
+    from yarnhub.base.units import MiB, Seconds, VCores
 
     Files = Mapping[str, File | str]
 
@@ -102,6 +102,7 @@ class Service(Document, spec.Service):
     nodes: list[str]
     racks: list[str]
     relax_locality: bool
+    docker: Docker | None
 
     checks: ClassVar[read.Checks] = {
         **spec.Service.checks,
@@ -123,6 +124,8 @@ class Service(Document, spec.Service):
         nodes: Iterable[str] | None = None,
         racks: Iterable[str] | None = None,
         relax_locality: bool = False,  # noqa: FBT001, FBT002
+        *,
+        docker: Docker | Mapping[str, object] | None = None,
     ) -> None:
         self._fill(
             resources=resources,
@@ -137,6 +140,7 @@ class Service(Document, spec.Service):
             nodes=nodes,
             racks=racks,
             relax_locality=relax_locality,
+            docker=docker,
         )
 
 
@@ -149,6 +153,7 @@ class Master(Document, spec.Master):
     script: str
     files: dict[str, File]
     env: dict[str, str]
+    docker: Docker | None
     log_level: LogLevel
     log_config: File | None
     security: Security | None
@@ -170,6 +175,8 @@ class Master(Document, spec.Master):
         log_level: LogLevel | str = LogLevel.INFO,
         log_config: File | str | None = None,
         security: Security | None = None,
+        *,
+        docker: Docker | Mapping[str, object] | None = None,
     ) -> None:
         self._fill(
             resources=resources,
@@ -179,6 +186,7 @@ class Master(Document, spec.Master):
             log_level=log_level,
             log_config=log_config,
             security=security,
+            docker=docker,
         )
 
 
@@ -194,6 +202,8 @@ class ApplicationSpec(Document, spec.ApplicationSpec):
     tags: set[str]
     file_systems: list[str]
     max_attempts: int
+    priority: int
+    timeout: Seconds | None
     acls: ACLs
     master: Master
     services: dict[str, Service]
@@ -217,6 +227,9 @@ class ApplicationSpec(Document, spec.ApplicationSpec):
         file_systems: Iterable[str] | None = None,
         acls: ACLs | None = None,
         max_attempts: int = 1,
+        *,
+        priority: int = 0,
+        timeout: float | str | None = None,
     ) -> None:
         self._fill(
             services=services,
@@ -229,4 +242,6 @@ class ApplicationSpec(Document, spec.ApplicationSpec):
             file_systems=file_systems,
             acls=acls,
             max_attempts=max_attempts,
+            priority=priority,
+            timeout=timeout,
         )

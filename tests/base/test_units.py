@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yarnhub.base.units import MAX_MEMORY, MiB, format_memory, parse_memory
+from yarnhub.base.units import MAX_MEMORY, MiB, format_memory, parse_duration, parse_memory
 
 
 @pytest.mark.parametrize(
@@ -110,3 +110,39 @@ def test_what_is_written_is_read_back(memory: MiB) -> None:
 def test_anything_is_memory_or_a_value_error(written: str | float) -> None:
     with contextlib.suppress(ValueError):
         assert parse_memory(written) >= 0
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (0, 0),
+        (90, 90),
+        (1.5, 1.5),
+        ("90", 90),
+        ("90s", 90),
+        (" 90 S ", 90),
+        ("250 ms", 0.25),
+        ("2m", 120),
+        ("2 min", 120),
+        ("1.5h", 5400),
+        ("1h 30m", 5400),
+        ("1d12h", 129600),
+        ("1h30min15s", 5415),
+    ],
+)
+def test_durations_are_seconds(written: str | float, seconds: float) -> None:
+    assert parse_duration(written) == seconds
+
+
+@pytest.mark.parametrize(
+    "written", ["", "h", "1 y", "1 h x", "h1", "1,5 h", "1 s 2", "1:30", "-1 s", "1 hour", "1m-2s"]
+)
+def test_what_is_no_duration_is_refused_with_the_accepted_forms(written: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a duration: write .* such as '90 s' or '1h 30m'"):
+        parse_duration(written)
+
+
+@pytest.mark.parametrize("written", [-1, "-1", "nan", "inf", "1e99", "999999d", 2**31])
+def test_a_duration_has_bounds(written: str | float) -> None:
+    with pytest.raises(ValueError, match="a duration is from 0 to"):
+        parse_duration(written)

@@ -21,10 +21,10 @@ from yarnhub.client.submission import (
 from yarnhub.control import json as control_json
 from yarnhub.control.bootstrap import APPLICATION, CERTIFICATE, KEY, MAX_HOSTS, PROGRAM, Application
 from yarnhub.hadoop.wire.tokens import Credentials, Token
-from yarnhub.spec import ACLs, ApplicationSpec, File, Master, Resources, Service
+from yarnhub.spec import ACLs, ApplicationSpec, Docker, File, Master, Resources, Service
 from yarnhub.spec.records import application_acls
 from yarnhub.yarn.launch import MAX_SCRIPT
-from yarnhub.yarn.records.applications import ApplicationSubmissionContext
+from yarnhub.yarn.records.applications import ApplicationSubmissionContext, ApplicationTimeoutType
 from yarnhub.yarn.records.cluster import NodeReport
 from yarnhub.yarn.records.ids import ApplicationId, NodeId
 from yarnhub.yarn.records.launch import (
@@ -284,3 +284,25 @@ def test_the_master_is_checked_too() -> None:
 def test_what_just_fits_is_not_refused() -> None:
     wanted = Resources(memory=MiB(1024), vcores=VCores(4), gpus=2, custom={"example.com/x": 0})
     check_resources(spec(services={"a": Service(resources=wanted, script="x")}), LARGEST)
+
+
+def test_a_priority_and_a_timeout_are_yarns() -> None:
+    context = submission_context(submission(spec(priority=7, timeout="1.5 h")))
+    assert context.priority == Priority(priority=7)
+    assert context.application_timeouts == {ApplicationTimeoutType.LIFETIME: 5400}
+    plain = submission_context(submission(spec()))
+    assert (plain.priority, plain.application_timeouts) == (Priority(priority=0), {})
+
+
+def test_the_master_may_run_in_an_image() -> None:
+    master = Master(
+        docker=Docker(image="am:1"), env={"YARN_CONTAINER_RUNTIME_DOCKER_DELAYED_REMOVAL": "true"}
+    )
+    found = submission_context(submission(spec(master=master))).am_container_spec
+    assert found is not None
+    told = {key: value for key, value in found.environment.items() if "RUNTIME" in key}
+    assert told == {
+        "YARN_CONTAINER_RUNTIME_TYPE": "docker",
+        "YARN_CONTAINER_RUNTIME_DOCKER_IMAGE": "am:1",
+        "YARN_CONTAINER_RUNTIME_DOCKER_DELAYED_REMOVAL": "true",
+    }

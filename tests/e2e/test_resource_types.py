@@ -1,4 +1,4 @@
-"""Further resource types, hosts and racks, on a cluster that has a licence to give."""
+"""Further resource types, priorities, hosts and racks, on a cluster that has licences to give."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.cluster
 LICENCES = {
     "yarn.resource-types": "example.com/licence",
     "yarn.nodemanager.resource-type.example.com/licence": "2",
+    "yarn.cluster.max-application-priority": "10",
 }
 
 
@@ -37,8 +38,10 @@ def user(cluster: HadoopCluster, tmp_path: Path) -> User:
     return User(tmp_path, {**cluster.env, "SKEIN_CONFIG": str(tmp_path / ".skein")})
 
 
-def submit(user: User, services: str) -> str:
-    (user.folder / "app.yaml").write_text(f"name: app\nservices:\n{services}")
+def submit(user: User, services: str, **fields: object) -> str:
+    document = {"name": "app", **fields}
+    head = "".join(f"{key}: {value}\n" for key, value in document.items())
+    (user.folder / "app.yaml").write_text(f"{head}services:\n{services}")
     return user.skein("application", "submit", "app.yaml").stdout.strip()
 
 
@@ -60,6 +63,26 @@ def test_as_many_run_as_there_are_licences(user: User) -> None:
     user.skein("container", "kill", application, "--id", "s_0")
     eventually(lambda: states(user, application).get("s_2") == "RUNNING", "the third runs")
     user.skein("application", "kill", application)
+
+
+def test_who_has_priority_gets_the_licence_that_is_given_back(user: User) -> None:
+    one = (
+        "  s:\n"
+        "    instances: {count}\n"
+        "    resources: {{memory: 64, vcores: 1, example.com/licence: 1}}\n"
+        "    script: sleep 100\n"
+    )
+    holder = submit(user, one.format(count=2))
+    eventually(lambda: [*states(user, holder).values()] == ["RUNNING"] * 2, "both are taken")
+    first = submit(user, one.format(count=1))
+    eventually(lambda: states(user, first) == {"s_0": "REQUESTED"}, "the first one waits")
+    second = submit(user, one.format(count=1), priority=5)
+    eventually(lambda: states(user, second) == {"s_0": "REQUESTED"}, "so does the second")
+    user.skein("container", "scale", holder, "--service", "s", "--number", "1")
+    eventually(lambda: states(user, second) == {"s_0": "RUNNING"}, "the second one goes first")
+    assert states(user, first) == {"s_0": "REQUESTED"}
+    for application in (holder, first, second):
+        user.skein("application", "kill", application)
 
 
 def test_a_type_that_the_cluster_does_not_have_is_refused(user: User) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from yarnhub.base.units import MiB, VCores
+from yarnhub.base.units import MiB, Seconds, VCores
 from yarnhub.spec import (
     ACLs,
     ApplicationSpec,
+    Docker,
     File,
     FileType,
     FileVisibility,
@@ -49,6 +50,14 @@ files = st.builds(
 )
 file_mappings = st.dictionaries(names, files, max_size=2)
 environments = st.dictionaries(variables, texts, max_size=2)
+dockers = st.builds(
+    Docker,
+    image=st.text(string.ascii_lowercase, min_size=1, max_size=6),
+    mounts=st.lists(st.just("/a:/b:ro"), max_size=2),
+    tmpfs=st.lists(st.just("/c"), max_size=1),
+    network=st.sampled_from(("", "host")),
+    privileged=st.booleans(),
+)
 securities = (
     st.builds(Security, cert_file=files, key_file=files)
     | st.builds(Security, cert_bytes=pem, key_bytes=pem)
@@ -61,6 +70,7 @@ masters = st.builds(
     script=filled,
     files=file_mappings,
     env=environments,
+    docker=st.none() | dockers,
     log_level=st.sampled_from(LogLevel),
     log_config=st.none() | files,
     security=st.none() | securities,
@@ -84,6 +94,7 @@ def services(draw: st.DrawFn, known: list[str]) -> Service:
         script=draw(filled),
         files=draw(file_mappings),
         env=draw(environments),
+        docker=draw(st.none() | dockers),
         instances=draw(st.integers(0, 2**31 - 1)),
         depends=draw(st.sets(st.sampled_from(known), max_size=2)) if known else set(),
         max_restarts=draw(st.integers(-1, 2**31 - 1)),
@@ -106,6 +117,8 @@ def applications(draw: st.DrawFn) -> ApplicationSpec:
         tags=draw(st.sets(st.text(LETTERS + " ", min_size=1, max_size=4), max_size=2)),
         file_systems=draw(st.lists(filled, max_size=2)),
         max_attempts=draw(st.integers(1, 2**31 - 1)),
+        priority=draw(st.integers(0, 9)),
+        timeout=draw(st.none() | st.integers(1, 2**31 - 1).map(Seconds)),
         acls=draw(acls),
         master=draw(masters),
         services={name: draw(services(chosen[:at])) for at, name in enumerate(chosen)},

@@ -42,7 +42,11 @@ def test_a_logging_configuration_is_a_file() -> None:
         ({"security": {}}, "security", "give exactly one of `cert_file` and `cert_bytes`"),
         ({"security": {"key_file": 1}}, "security.key_file", "must be a mapping, not 1"),
         ({"resources": {"vcores": 1}}, "resources.memory", "is required"),
-        ({"instances": 1}, "", "unknown key 'instances'; known are: commands, env, files, log_"),
+        (
+            {"instances": 1},
+            "",
+            "unknown key 'instances'; known are: commands, docker, env, files, ",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused(document: Document, path: str, reason: str) -> None:

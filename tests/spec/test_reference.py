@@ -11,6 +11,7 @@ import yaml
 from yarnhub.spec import (
     ACLs,
     ApplicationSpec,
+    Docker,
     File,
     FileType,
     FileVisibility,
@@ -33,6 +34,7 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
         ("Service", Service, {"commands"}),
         ("Master", Master, {"commands"}),
         ("Resources", Resources, set()),
+        ("Docker", Docker, set()),
         ("File", File, set()),
         ("ACLs", ACLs, set()),
         ("Security", Security, set()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import NewType
 
 MiB = NewType("MiB", int)
@@ -13,6 +15,12 @@ Seconds = NewType("Seconds", float)
 
 MAX_MEMORY = MiB(2**63 - 1)
 """The most that fits the int64 `memory` of ResourceProto (yarn_protos.proto)."""
+
+MAX_DURATION = Seconds(2**31 - 1)
+"""68 years: YARN counts limits in ms as int64, and dates from now on."""
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)\s*")
 
 _PREFIXES = "kmgtp"
 _BYTES = {"": 2**20, "b": 1} | {
@@ -60,3 +68,30 @@ def format_memory(memory: MiB) -> str:
     while value and value % 1024 == 0 and unit < len(_PREFIXES) - 1:
         value, unit = value // 1024, unit + 1
     return f"{value} {_PREFIXES[unit].upper()}iB"
+
+
+def parse_duration(value: str | float) -> Seconds:
+    """Read a duration.
+
+    Args:
+        value: A number of seconds; or text of one or more numbers with units, `ms`, `s`, `m` or
+            `min`, `h` and `d`, such as `"90 s"`, `"1.5h"` or `"1h 30m"`. Text without a unit
+            counts seconds too.
+
+    Raises:
+        ValueError: It is negative, more than `MAX_DURATION`, or not a duration.
+    """
+    text = str(value).strip().lower()
+    try:
+        seconds = float(text)
+    except ValueError:
+        parts = _DURATION.findall(text)
+        if not parts or _DURATION.sub("", text):
+            raise ValueError(
+                f"{value!r} is not a duration: write a number of seconds, such as 90, or numbers"
+                " with units (ms, s, m or min, h, d), such as '90 s' or '1h 30m'"
+            ) from None
+        seconds = math.fsum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 <= seconds <= MAX_DURATION:
+        raise ValueError(f"a duration is from 0 to {MAX_DURATION} seconds, not {value!r}")
+    return Seconds(seconds)

@@ -12,7 +12,10 @@ from yarnhub.control import json as control_json
 from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.spec.records import application_acls, capability, local_resources
 from yarnhub.yarn import launch
-from yarnhub.yarn.records.applications import ApplicationSubmissionContext
+from yarnhub.yarn.records.applications import (
+    ApplicationSubmissionContext,
+    ApplicationTimeoutType,
+)
 from yarnhub.yarn.records.launch import ContainerLaunchContext
 from yarnhub.yarn.records.resources import Priority, Resource
 
@@ -84,7 +87,7 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
         application_id=submission.application_id,
         application_name=spec.name,
         queue=spec.queue,
-        priority=Priority(priority=0),
+        priority=Priority(priority=spec.priority),
         am_container_spec=_master_context(submission),
         unmanaged_am=unmanaged,
         # Whoever holds an unmanaged AM may be killed and started again: the attempt stays the same.
@@ -94,6 +97,9 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
         application_type=APPLICATION_TYPE,
         application_tags=tuple(sorted(spec.tags)),
         node_label_expression=spec.node_label or None,
+        application_timeouts={ApplicationTimeoutType.LIFETIME: int(spec.timeout)}
+        if spec.timeout
+        else {},
     )
 
 
@@ -105,7 +111,8 @@ def _master_context(submission: Submission) -> ContainerLaunchContext:
             tokens=Credentials(submission.tokens).write(), application_acls=acls
         )
     master = submission.spec.master
-    variables = {"LANG": submission.language, **master.env}
+    docker = master.docker.environment if master.docker else {}
+    variables = {"LANG": submission.language, **docker, **master.env}
     if submission.simple_authentication:
         variables["HADOOP_USER_NAME"] = submission.user
     return ContainerLaunchContext(

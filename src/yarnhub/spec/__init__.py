@@ -6,6 +6,7 @@ path what is wrong in them; `to_dict` writes them.
 
 from yarnhub.spec.acls import ACLs
 from yarnhub.spec.application import ApplicationSpec
+from yarnhub.spec.docker import Docker
 from yarnhub.spec.file import File, FileType, FileVisibility
 from yarnhub.spec.master import LogLevel, Master
 from yarnhub.spec.resources import Resources
@@ -15,6 +16,7 @@ from yarnhub.spec.service import Service
 __all__ = [
     "ACLs",
     "ApplicationSpec",
+    "Docker",
     "File",
     "FileType",
     "FileVisibility",

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.units import Seconds, parse_duration
 
 if TYPE_CHECKING:
     from typing import Self
@@ -81,6 +82,11 @@ def matching(pattern: str, expected: str) -> Check[str]:
 filled = matching(r"(?s).*\S.*", "text that is not empty")
 
 
+def optional(check: Check[str]) -> Check[str]:
+    """Take empty text too."""
+    return lambda value: "" if value == "" else check(value)
+
+
 def flag(value: object) -> bool:
     """Take a boolean."""
     if not isinstance(value, bool):
@@ -98,6 +104,23 @@ def integer(minimum: int, maximum: int = INT32) -> Check[int]:
             bound = f"at least {minimum}" if value < minimum else f"at most {maximum}"
             raise wrong(bound, value)
         return value
+
+    return check
+
+
+def duration(minimum: float = 0) -> Check[Seconds]:
+    """Take a duration that `parse_duration` reads."""
+
+    def check(value: object) -> Seconds:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise wrong("a duration", value)
+        try:
+            seconds = parse_duration(value)
+        except ValueError as error:
+            raise SpecError("", str(error)) from error
+        if seconds < minimum:
+            raise wrong(f"at least {minimum:g} seconds", value)
+        return seconds
 
     return check
 
@@ -169,6 +192,9 @@ class Element:
     """The check of each field. A None that is the field's default is not checked."""
     shorthand: ClassVar[frozenset[str]] = frozenset()
     """Keys of a document that `_expand` rewrites."""
+    beyond: ClassVar[frozenset[str]] = frozenset()
+    """Keys that skein does not have: they are written only if they say something, so that what it
+    could have said is written as it did."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -217,13 +243,18 @@ class Element:
         return data
 
     def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
-        """Write the document that `from_dict` reads, defaults included and nulls left out.
+        """Write the document that `from_dict` reads, skein's defaults included, nulls left out.
 
         Args:
             secrets: Whether to write private keys. Otherwise a `security` that holds one is left
                 out as a whole.
         """
-        written = {key: _plain(getattr(self, key), secrets=secrets) for key in self.checks}
+        unsaid = {one.name for one in fields(self) if getattr(self, one.name) == one.default}
+        written = {
+            key: _plain(getattr(self, key), secrets=secrets)
+            for key in self.checks
+            if not (key in self.beyond and key in unsaid)
+        }
         return {key: value for key, value in written.items() if value is not None}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.units import Seconds
 from yarnhub.spec import _reading as read
 from yarnhub.spec.acls import ACLs
 from yarnhub.spec.master import Master
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 _tag = read.matching(r"[ -~]+", "printable ASCII, as YARN wants its tags")
 
 
+def _timeout(value: object) -> Seconds:
+    return Seconds(math.ceil(read.duration(minimum=1)(value)))  # YARN counts whole ones
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationSpec(read.Element):
     """What to run on YARN.
@@ -30,6 +36,9 @@ class ApplicationSpec(read.Element):
         node_label: Where containers run; empty is the queue's default.
         tags: Words to find the application by.
         file_systems: Further file systems that containers need delegation tokens for, as URLs.
+        priority: Among the applications of its queue, higher ones first; the cluster's
+            `yarn.cluster.max-application-priority` is the most.
+        timeout: Seconds from the submission on, after which YARN kills it; None is no limit.
         max_attempts: How often YARN starts an ApplicationMaster; the cluster may allow fewer.
         acls: Who may see and change it.
         master: The ApplicationMaster's container.
@@ -43,6 +52,8 @@ class ApplicationSpec(read.Element):
     tags: AbstractSet[str] = frozenset()
     file_systems: Sequence[str] = ()
     max_attempts: int = 1
+    priority: int = 0
+    timeout: Seconds | None = None
     acls: ACLs = field(default=ACLs())
     master: Master = field(default=Master())
     services: Mapping[str, Service] = field(default_factory=dict)
@@ -55,10 +66,13 @@ class ApplicationSpec(read.Element):
         "tags": read.distinct(_tag),
         "file_systems": read.sequence(read.filled),
         "max_attempts": read.integer(1),
+        "priority": read.integer(0),
+        "timeout": _timeout,
         "acls": ACLs.read,
         "master": Master.read,
         "services": read.mapping(service_name, Service.read),
     }
+    beyond: ClassVar[frozenset[str]] = frozenset({"priority", "timeout"})
 
     def _check(self) -> None:
         if not self.services and not self.master.script:

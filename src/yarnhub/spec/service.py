@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from yarnhub.base.errors import SpecError
 from yarnhub.spec import _reading as read
 from yarnhub.spec import file
+from yarnhub.spec.docker import Docker
 from yarnhub.spec.resources import Resources
 
 if TYPE_CHECKING:
@@ -33,20 +34,24 @@ class Process(read.Element):
             of which the first that fails ends the script.
         files: What YARN puts into the container's folder, by destination name.
         env: Environment variables.
+        docker: The image that it runs in; None is the node itself.
     """
 
     resources: Resources
     script: str
     files: Mapping[str, file.File] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    docker: Docker | None = None
 
     checks: ClassVar[read.Checks] = {
         "resources": Resources.read,
         "script": read.filled,
         "files": file.files(file.File.read),
         "env": read.mapping(_variable, read.text),
+        "docker": Docker.read,
     }
     shorthand: ClassVar[frozenset[str]] = frozenset({"commands"})
+    beyond: ClassVar[frozenset[str]] = frozenset({"docker"})
 
     @classmethod
     def _expand(cls, data: object) -> object:

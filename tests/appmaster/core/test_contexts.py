@@ -14,7 +14,7 @@ from yarn.launcher import launch
 from yarnhub.appmaster.core.contexts import RUN_SCRIPT, ContextBuilder
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, PROGRAM, Application
 from yarnhub.hadoop.wire.tokens import Credentials, Token
-from yarnhub.spec import File, FileType, FileVisibility, Service
+from yarnhub.spec import Docker, File, FileType, FileVisibility, Service
 from yarnhub.spec.records import local_resources
 from yarnhub.yarn.launch import escape
 from yarnhub.yarn.records.launch import (
@@ -194,3 +194,15 @@ def test_the_largest_script_travels(tmp_path: Path) -> None:
     script = "exit 3\n" + "#" * (MAX_SCRIPT - 7)
     made = context(Service(resources=RESOURCES, script=script))
     assert launch(tmp_path, made.environment, made.command).returncode == 3
+
+
+def test_a_service_may_run_in_an_image() -> None:
+    service = Service(
+        resources=RESOURCES, script="run", docker=Docker(image="python:3.12", mounts=["/a:/b:ro"])
+    )
+    told = {key: text for key, text in context(service).environment.items() if "RUNTIME" in key}
+    assert told == {
+        "YARN_CONTAINER_RUNTIME_TYPE": "docker",
+        "YARN_CONTAINER_RUNTIME_DOCKER_IMAGE": "python:3.12",
+        "YARN_CONTAINER_RUNTIME_DOCKER_MOUNTS": "/a:/b:ro",
+    }

@@ -53,7 +53,8 @@ class ContextBuilder:
             instance: Its number.
             env: Over the service's own variables.
         """
-        variables = {"LANG": self.application.language, **service.env, **env}
+        docker = service.docker.environment if service.docker else {}
+        variables = {"LANG": self.application.language, **docker, **service.env, **env}
         variables |= {
             names.APPMASTER_ADDRESS: self.address,
             names.APPLICATION_ID: self.application.application_id,
