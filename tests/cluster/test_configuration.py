@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from yarnhub.cluster.configuration import Plan, site_files, site_xml
-from yarnhub.cluster.daemon import node_managers
+from yarnhub.cluster.daemon import node_managers, resource_managers
+from yarnhub.cluster.high_availability import zookeeper_properties
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.options import SITE_FILES, ClusterOptions, RpcProtection
 from yarnhub.cluster.ports import port_names
@@ -16,7 +17,7 @@ from yarnhub.cluster.ports import port_names
 
 def plan(**changes: object) -> Plan:
     options = ClusterOptions(**changes)  # type: ignore[arg-type]  # each test names its own
-    names = port_names(node_managers(options.nodes))
+    names = port_names(resource_managers(ha=options.ha), node_managers(options.nodes))
     ports = {name: 20000 + number for number, name in enumerate(names)}
     return Plan(options, Layout(Path("/state")), Path("/jars"), "carol", ports)
 
@@ -33,17 +34,32 @@ def test_every_site_file_is_written() -> None:
 
 
 @pytest.mark.parametrize("kerberos", [False, True])
-def test_every_address_is_on_loopback(kerberos: bool) -> None:
+@pytest.mark.parametrize(("ha", "count"), [(False, 13), (True, 19)])
+def test_every_address_is_on_loopback(kerberos: bool, ha: bool, count: int) -> None:
     for number in (1, 2):
-        files = site_files(plan(nodes=2, kerberos=kerberos), f"nodemanager-{number}")
+        files = site_files(plan(nodes=2, ha=ha, kerberos=kerberos), f"nodemanager-{number}")
         addresses = [
             value
             for properties in files.values()
             for name, value in properties.items()
-            if name.endswith("address")
+            if name.removesuffix(".rm1").removesuffix(".rm2").endswith("address")
         ]
-        assert len(addresses) == 13
+        assert len(addresses) == count
         assert all(address.startswith("localhost:2") for address in addresses)
+
+
+def test_of_a_pair_one_is_elected_and_both_see_one_store() -> None:
+    properties = all_properties(ha=True)
+    assert properties["yarn.resourcemanager.ha.enabled"] == "true"
+    assert properties["yarn.resourcemanager.ha.rm-ids"] == "rm1,rm2"
+    assert properties["yarn.resourcemanager.store.class"].endswith(".ZKRMStateStore")
+    for server in ("", "scheduler.", "resource-tracker.", "admin.", "webapp."):
+        one, two = (properties[f"yarn.resourcemanager.{server}address.rm{n}"] for n in (1, 2))
+        assert one != two
+        assert f"yarn.resourcemanager.{server}address" not in properties
+    lines = zookeeper_properties(plan(ha=True)).splitlines()
+    assert "clientPortAddress=127.0.0.1" in lines
+    assert f"clientPort={properties['hadoop.zk.address'].partition(':')[2]}" in lines
 
 
 def test_nodes_have_their_own_ports_and_folders() -> None:

@@ -58,6 +58,7 @@ def _add_start(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     start.add_argument(
         "--node-vcores", type=int, default=8, metavar="N", help="of each node; default: 8"
     )
+    start.add_argument("--ha", action="store_true", help="two ResourceManagers, with ZooKeeper")
     start.add_argument("--kerberos", action="store_true", help="with a KDC; needs root")
     start.add_argument(
         "--rpc-protection",
@@ -114,6 +115,7 @@ def _start(arguments: argparse.Namespace) -> int:
         nodes=arguments.nodes,
         node_memory=arguments.node_memory,
         node_vcores=arguments.node_vcores,
+        ha=arguments.ha,
         kerberos=arguments.kerberos,
         rpc_protection=RpcProtection(arguments.rpc_protection),
         java_home=arguments.java_home,

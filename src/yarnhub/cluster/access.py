@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.cluster.daemon import is_node_manager, is_resource_manager, resource_managers
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.kerberos import WITH_KEYTAB, Realm, kerberos_variables
-from yarnhub.cluster.ports import KDC
+from yarnhub.cluster.ports import KDC, node_port, resource_manager_port
 from yarnhub.cluster.process import is_alive
 from yarnhub.cluster.security import HOST, REALM
 
@@ -86,13 +87,13 @@ class ClusterAccess:
 
     @property
     def resource_manager_address(self) -> tuple[str, int]:
-        """Where the ResourceManager serves clients."""
-        return self._address("yarn.resourcemanager.address")
+        """Where the ResourceManager serves clients; of a pair, the first one."""
+        return self._resource_manager("yarn.resourcemanager.address")
 
     @property
     def scheduler_address(self) -> tuple[str, int]:
-        """Where the ResourceManager serves ApplicationMasters."""
-        return self._address("yarn.resourcemanager.scheduler.address")
+        """Where the ResourceManager serves ApplicationMasters; of a pair, the first one."""
+        return self._resource_manager("yarn.resourcemanager.scheduler.address")
 
     @property
     def name_node_address(self) -> tuple[str, int]:
@@ -107,8 +108,11 @@ class ClusterAccess:
 
     @property
     def rm_web_url(self) -> str:
-        """The ResourceManager's web address, without a slash at its end."""
-        host, port = self._address("yarn.resourcemanager.webapp.address")
+        """The ResourceManager's web address, without a slash at its end; of a pair, the first's.
+
+        One that stands by sends browsers on to the active one.
+        """
+        host, port = self._resource_manager("yarn.resourcemanager.webapp.address")
         return f"http://{host}:{port}"
 
     @property
@@ -119,12 +123,15 @@ class ClusterAccess:
 
     def address(self, daemon: str) -> str:
         """Where a daemon listens, as `host:port`."""
-        server = {
-            "namenode": "dfs.namenode.rpc-address",
-            "datanode": "dfs.datanode.address",
-            "resourcemanager": "yarn.resourcemanager.address",
-            "kdc": "kdc",
-        }.get(daemon, f"{daemon}/yarn.nodemanager.address")
+        if is_node_manager(daemon):
+            server = node_port(daemon, "yarn.nodemanager.address")
+        elif is_resource_manager(daemon):
+            server = resource_manager_port(daemon, "yarn.resourcemanager.address")
+        else:
+            server = {
+                "namenode": "dfs.namenode.rpc-address",
+                "datanode": "dfs.datanode.address",
+            }.get(daemon, daemon)
         host, port = self._address(server)
         return f"{host}:{port}"
 
@@ -170,6 +177,10 @@ class ClusterAccess:
             known = ", ".join(processes)
             raise ConfigurationError(f"the cluster has no daemon {daemon!r}, but {known}")
         return processes[daemon]
+
+    def _resource_manager(self, server: str) -> tuple[str, int]:
+        first = resource_managers(ha=self.options.ha)[0]
+        return self._address(resource_manager_port(first, server))
 
     def _address(self, server: str) -> tuple[str, int]:
         return HOST, self._started_record().ports[server]

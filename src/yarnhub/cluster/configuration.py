@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from yarnhub.cluster.ports import ADDRESS, NODE_SERVERS, SERVERS, node_port
+from yarnhub.cluster.high_availability import pair_site
+from yarnhub.cluster.ports import ADDRESS, HDFS_SERVERS, NODE_SERVERS, node_port
 from yarnhub.cluster.process import MARK
 from yarnhub.cluster.security import HOST, PROXIES, USERS, YARN_USER, secure_sites
 
@@ -54,6 +55,8 @@ def site_files(plan: Plan, node_manager: str | None = None) -> dict[str, dict[st
         "mapred-site.xml": _mapred(plan),
         "capacity-scheduler.xml": _queues(),
     }
+    if plan.options.ha:
+        files["yarn-site.xml"] |= pair_site(plan)
     if plan.options.kerberos:
         for name, properties in secure_sites(plan).items():
             files[name] |= properties
@@ -98,7 +101,7 @@ def _core(plan: Plan) -> dict[str, str]:
 
 
 def _hdfs(plan: Plan) -> dict[str, str]:
-    addresses = {name: f"{HOST}:{plan.ports[name]}" for name in SERVERS if name.startswith("dfs.")}
+    addresses = {name: f"{HOST}:{plan.ports[name]}" for name in HDFS_SERVERS}
     return addresses | {
         "dfs.namenode.name.dir": plan.layout.name_folder.as_uri(),
         "dfs.datanode.data.dir": plan.layout.data_folder.as_uri(),
@@ -114,7 +117,9 @@ def _hdfs(plan: Plan) -> dict[str, str]:
 
 
 def _yarn(plan: Plan) -> dict[str, str]:
-    addresses = {name: f"{HOST}:{plan.ports[name]}" for name in SERVERS if name.startswith("yarn.")}
+    addresses = {
+        name: f"{HOST}:{port}" for name, port in plan.ports.items() if name.startswith("yarn.")
+    }
     return addresses | {
         "yarn.resourcemanager.hostname": HOST,
         "yarn.resourcemanager.scheduler.class": (

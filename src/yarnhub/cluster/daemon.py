@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 
 NAME_NODE = "namenode"
 DATA_NODE = "datanode"
-RESOURCE_MANAGER = "resourcemanager"
 KDC_DAEMON = "kdc"
+ZOOKEEPER_DAEMON = "zookeeper"
+_RESOURCE_MANAGER = "resourcemanager"
 _NODE_MANAGER = "nodemanager"
 
 MAIN_CLASSES = {
     NAME_NODE: "org.apache.hadoop.hdfs.server.namenode.NameNode",
     DATA_NODE: "org.apache.hadoop.hdfs.server.datanode.DataNode",
-    RESOURCE_MANAGER: "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager",
+    ZOOKEEPER_DAEMON: "org.apache.zookeeper.server.ZooKeeperServerMain",
+    _RESOURCE_MANAGER: "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager",
     _NODE_MANAGER: "org.apache.hadoop.yarn.server.nodemanager.NodeManager",
 }
 HEAP = ("-Xms48m", "-Xmx512m")
+ZOOKEEPER_HEAP = ("-Xms16m", "-Xmx64m")
 TAIL_LINES = 20
 POLL = 0.1
 """Seconds between two questions whether a daemon is ready."""
@@ -39,6 +42,22 @@ POLL = 0.1
 def node_managers(count: int) -> list[str]:
     """The names of a cluster's NodeManagers."""
     return [f"{_NODE_MANAGER}-{number}" for number in range(1, count + 1)]
+
+
+def resource_managers(*, ha: bool) -> list[str]:
+    """The names of a cluster's ResourceManagers."""
+    return [f"{_RESOURCE_MANAGER}-{number}" for number in (1, 2)] if ha else [_RESOURCE_MANAGER]
+
+
+def resource_manager_id(daemon: str) -> str:
+    """Hadoop's own name of one of a pair of ResourceManagers; empty for one that is alone."""
+    number = daemon.partition("-")[2]
+    return f"rm{number}" if number else ""
+
+
+def is_resource_manager(daemon: str) -> bool:
+    """Whether the daemon of this name is a ResourceManager."""
+    return daemon.partition("-")[0] == _RESOURCE_MANAGER
 
 
 def is_node_manager(daemon: str) -> bool:
@@ -58,20 +77,29 @@ class JavaDaemons:
 
     def command(self, daemon: str, *arguments: str) -> list[str]:
         """The command line of a daemon. The class path is absolute: localizers inherit it."""
-        kind = _NODE_MANAGER if is_node_manager(daemon) else daemon
+        kind = daemon.partition("-")[0]
         conf = self.layout.node_conf(daemon) if is_node_manager(daemon) else self.layout.conf
         return [
             str(self.java_home / "bin" / "java"),
             f"-Dproc_{daemon}",
-            *HEAP,
+            *(ZOOKEEPER_HEAP if kind == ZOOKEEPER_DAEMON else HEAP),
             *java_flags(self.layout, secure=self.secure),
             f"-Djava.io.tmpdir={self.layout.temporary}",
             f"-XX:ErrorFile={self.layout.logs / f'{daemon}-crash.log'}",
             "-cp",
             f"{conf}:{self.layout.resources}:{self.jars}/*",
             MAIN_CLASSES[kind],
+            *self._own_arguments(daemon),
             *arguments,
         ]
+
+    def _own_arguments(self, daemon: str) -> list[str]:
+        if daemon == ZOOKEEPER_DAEMON:
+            return [str(self.layout.zookeeper_properties)]
+        if is_resource_manager(daemon) and (name := resource_manager_id(daemon)):
+            # The pair is on one host and has one configuration: which one it is, it must be told.
+            return [f"-Dyarn.resourcemanager.ha.id={name}"]
+        return []
 
 
 def log_tail(path: Path, lines: int = TAIL_LINES) -> str:

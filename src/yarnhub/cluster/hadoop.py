@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.access import ClusterAccess
 from yarnhub.cluster.configuration import Plan
-from yarnhub.cluster.daemon import JavaDaemons, node_managers
+from yarnhub.cluster.daemon import JavaDaemons, node_managers, resource_managers
 from yarnhub.cluster.ending import end_cluster
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.host import Host
@@ -28,7 +28,7 @@ from yarnhub.cluster.kerberos import (
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.lock import file_lock
 from yarnhub.cluster.options import ClusterOptions
-from yarnhub.cluster.ports import KDC, choose_ports, port_names
+from yarnhub.cluster.ports import KDC, ZOOKEEPER, choose_ports, port_names
 from yarnhub.cluster.preparation import prepare_folders, prepare_shared_files, write_configuration
 from yarnhub.cluster.process import MARK, end_processes, is_alive, send_signal, wait_until_gone
 from yarnhub.cluster.readiness import Readiness
@@ -158,8 +158,9 @@ class HadoopCluster(ClusterAccess):
     async def _start(
         self, layout: Layout, java_home: Path, jars: Path, earlier: Record | None
     ) -> None:
+        pair = resource_managers(ha=self.options.ha)
         managers = node_managers(self.options.nodes)
-        ports = choose_ports(port_names(managers), earlier.ports if earlier else {})
+        ports = choose_ports(port_names(pair, managers), earlier.ports if earlier else {})
         prepare_folders(layout)
         if self.options.kerberos:
             check_reachable(layout.root)
@@ -170,7 +171,7 @@ class HadoopCluster(ClusterAccess):
         self._record = Record(self.options, jars, java_home, ports, {})
         async with self._services() as services:
             try:
-                await services.start_all(managers)
+                await services.start_all(pair, managers)
             finally:
                 self._save(services)
 
@@ -225,6 +226,39 @@ class HadoopCluster(ClusterAccess):
             finally:
                 self._save(services)
 
+    async def active_resource_manager(self) -> str:
+        """The name of the ResourceManager that is active.
+
+        Raises:
+            ClusterError: None is, at the moment.
+        """
+        async with self._services() as services:
+            active = await services.readiness.active_resource_manager()
+        if active is None:
+            raise ClusterError("no ResourceManager is active")
+        return active
+
+    async def failover(self) -> str:
+        """Kill the active ResourceManager; returns when the other one is active and has its nodes.
+
+        It takes as long as ZooKeeper waits for a word from the killed one. Cancelling leaves it
+        killed.
+
+        Returns:
+            The name of the one that was killed, for `restart`.
+
+        Raises:
+            ClusterError: There is no other one, or it does not run.
+        """
+        killed = await self.active_resource_manager()
+        others = [name for name in resource_managers(ha=self.options.ha) if name != killed]
+        if not any(self.pids[name] for name in others):
+            raise ClusterError(f"no other ResourceManager than {killed} runs")
+        await self.kill(killed)
+        async with self._services() as services:
+            await services.wait_for_nodes()
+        return killed
+
     async def _end(self) -> None:
         processes = self._record.processes.values() if self._record else ()
         await end_cluster(self._started_layout().root, processes)
@@ -263,7 +297,8 @@ class HadoopCluster(ClusterAccess):
         async with httpx.AsyncClient(trust_env=False) as client:
             yield Services(
                 daemons=daemons,
-                readiness=Readiness(client, record.ports),
+                readiness=Readiness(client, record.ports, resource_managers(ha=self.options.ha)),
+                zookeeper_port=record.ports.get(ZOOKEEPER) if self.options.ha else None,
                 processes=dict(record.processes),
                 superuser=HDFS_USER if secure else self.host.user,
                 realm=Realm(layout, self.host, record.ports[KDC]) if secure else None,

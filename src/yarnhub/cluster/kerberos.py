@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import pwd
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.ports import ADDRESS
 from yarnhub.cluster.program import run_program
+from yarnhub.cluster.readiness import accepts_connections
 from yarnhub.cluster.security import (
     ADMINISTRATORS,
     PROXIES,
@@ -201,15 +201,7 @@ class Realm:
 
     async def answers(self) -> bool:
         """Whether the KDC takes connections."""
-        try:
-            async with asyncio.timeout(1):
-                _, writer = await asyncio.open_connection(ADDRESS, self._port)
-        except (OSError, TimeoutError):
-            return False
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-        return True
+        return await accepts_connections(self._port)
 
     def _queries(self) -> list[str]:
         """The commands for kadmin.local."""

@@ -75,6 +75,16 @@ class Layout:
         return self.root / "yarn"
 
     @property
+    def zookeeper(self) -> Path:
+        """What ZooKeeper stores; with a pair of ResourceManagers only."""
+        return self.yarn / "zookeeper"
+
+    @property
+    def zookeeper_properties(self) -> Path:
+        """The configuration of ZooKeeper."""
+        return self.root / "zookeeper.properties"
+
+    @property
     def temporary(self) -> Path:
         """The daemons' `java.io.tmpdir`."""
         return self.root / "tmp"

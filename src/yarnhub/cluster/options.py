@@ -45,6 +45,7 @@ class ClusterOptions:
         nodes: How many NodeManagers.
         node_memory: MiB that each NodeManager offers.
         node_vcores: Virtual cores that each NodeManager offers.
+        ha: Two ResourceManagers of which one is active, with the ZooKeeper that elects it.
         kerberos: A KDC of its own, security on, containers run as the user who submitted.
         rpc_protection: For Kerberos only.
         java_home: The Java to use; None looks for a suitable one.
@@ -59,6 +60,7 @@ class ClusterOptions:
     nodes: int = 1
     node_memory: int = 8192
     node_vcores: int = 8
+    ha: bool = False
     kerberos: bool = False
     rpc_protection: RpcProtection = RpcProtection.PRIVACY
     java_home: Path | None = None

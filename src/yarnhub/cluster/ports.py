@@ -21,12 +21,15 @@ or while a killed server is down.
 
 ADDRESS = "127.0.0.1"
 KDC = "kdc"
-SERVERS = (
+ZOOKEEPER = "zookeeper"
+HDFS_SERVERS = (
     "dfs.namenode.rpc-address",
     "dfs.namenode.http-address",
     "dfs.datanode.address",
     "dfs.datanode.ipc.address",
     "dfs.datanode.http.address",
+)
+RESOURCE_MANAGER_SERVERS = (
     "yarn.resourcemanager.address",
     "yarn.resourcemanager.scheduler.address",
     "yarn.resourcemanager.resource-tracker.address",
@@ -45,10 +48,25 @@ def node_port(daemon: str, server: str) -> str:
     return f"{daemon}/{server}"
 
 
-def port_names(node_managers: Sequence[str]) -> list[str]:
+def resource_manager_port(daemon: str, server: str) -> str:
+    """The key under which a ResourceManager's port is kept: `server`, for one of a pair with rmN.
+
+    It is Hadoop's own name of the property with the address.
+    """
+    number = daemon.partition("-")[2]
+    return f"{server}.rm{number}" if number else server
+
+
+def port_names(resource_managers: Sequence[str], node_managers: Sequence[str]) -> list[str]:
     """The keys of all ports of a cluster: Hadoop's own property names."""
+    managers = [
+        resource_manager_port(daemon, server)
+        for daemon in resource_managers
+        for server in RESOURCE_MANAGER_SERVERS
+    ]
     nodes = [node_port(daemon, server) for daemon in node_managers for server in NODE_SERVERS]
-    return [*SERVERS, *nodes, KDC]
+    pair = [ZOOKEEPER] if len(resource_managers) > 1 else []
+    return [*HDFS_SERVERS, *managers, *nodes, KDC, *pair]
 
 
 def choose_ports(names: Sequence[str], earlier: Mapping[str, int]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from yarnhub.cluster import container_executor
 from yarnhub.cluster.configuration import LOG4J, site_files, site_xml
 from yarnhub.cluster.folders import Folder
+from yarnhub.cluster.high_availability import zookeeper_properties
 from yarnhub.cluster.programs import write_wrappers
 from yarnhub.cluster.secure_io import write_patched_class
 from yarnhub.cluster.security import PROXIES, USERS
@@ -45,6 +46,9 @@ def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Pat
         _write_sites(plan.layout.node_conf(daemon), plan, daemon)
         for name in ("local", "logs"):
             (plan.layout.node(daemon) / name).mkdir(parents=True, exist_ok=True)
+    if plan.options.ha:
+        properties = zookeeper_properties(plan)
+        plan.layout.zookeeper_properties.write_text(properties, encoding="utf-8")
     write_wrappers(plan.layout, jars=plan.jars, java_home=java_home, secure=plan.options.kerberos)
 
 

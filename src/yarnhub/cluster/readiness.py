@@ -5,14 +5,16 @@ The pages answer without login, with Kerberos too, and are the same in Hadoop 3.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.cluster.ports import node_port
+from yarnhub.cluster.ports import ADDRESS, node_port, resource_manager_port
 from yarnhub.cluster.security import HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import httpx
 
@@ -20,6 +22,7 @@ TIMEOUT = 5.0
 """Seconds for one answer; a daemon that is being started may be slow on few cores."""
 
 RUNNING_NODE = "RUNNING"
+ACTIVE = "active"
 
 
 async def _read_bean(client: httpx.AsyncClient, port: int, bean: str) -> Mapping[str, Any]:
@@ -40,9 +43,15 @@ async def _read_bean(client: httpx.AsyncClient, port: int, bean: str) -> Mapping
 class Readiness:
     """Asks the daemons of one cluster."""
 
-    def __init__(self, client: httpx.AsyncClient, ports: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        ports: Mapping[str, int],
+        resource_managers: Sequence[str],
+    ) -> None:
         self._client = client
         self._ports = ports
+        self._resource_managers = resource_managers
 
     async def name_node(self) -> bool:
         """Whether the NameNode takes changes."""
@@ -60,16 +69,30 @@ class Readiness:
         actors = json.loads(bean.get("BPServiceActorInfo") or "[]")
         return bool(actors) and all(actor["ActorState"] == "RUNNING" for actor in actors)
 
-    async def resource_manager(self) -> bool:
-        """Whether the ResourceManager is active."""
-        port = self._ports["yarn.resourcemanager.webapp.address"]
-        metrics = "service=ResourceManager,name=ClusterMetrics"
-        return "NumActiveNMs" in await _read_bean(self._client, port, metrics)
+    async def resource_manager(self, daemon: str) -> bool:
+        """Whether a ResourceManager is the active one, or stands by for one that is active."""
+        states = await self._resource_manager_states()
+        return states[daemon] in {ACTIVE, "standby"} and ACTIVE in states.values()
+
+    async def active_resource_manager(self) -> str | None:
+        """Which ResourceManager is active; None while none is."""
+        states = await self._resource_manager_states()
+        return next((daemon for daemon, state in states.items() if state == ACTIVE), None)
+
+    async def _resource_manager_states(self) -> dict[str, str]:
+        return {
+            daemon: (await self._resource_manager_bean(daemon, "RMInfo")).get("State", "")
+            for daemon in self._resource_managers
+        }
+
+    async def _resource_manager_bean(self, daemon: str, name: str) -> Mapping[str, Any]:
+        port = self._ports[resource_manager_port(daemon, "yarn.resourcemanager.webapp.address")]
+        return await _read_bean(self._client, port, f"service=ResourceManager,name={name}")
 
     async def registrations(self) -> dict[str, int]:
         """When each running node last said that it is well, by node id, in ms since 1970."""
-        port = self._ports["yarn.resourcemanager.webapp.address"]
-        bean = await _read_bean(self._client, port, "service=ResourceManager,name=RMNMInfo")
+        active = await self.active_resource_manager()
+        bean = await self._resource_manager_bean(active, "RMNMInfo") if active else {}
         nodes = json.loads(bean.get("LiveNodeManagers") or "[]")
         return {
             node["NodeId"]: node["LastHealthUpdate"]
@@ -82,3 +105,16 @@ class Readiness:
         node = f"{HOST}:{self._ports[node_port(daemon, 'yarn.nodemanager.address')]}"
         registered = (await self.registrations()).get(node)
         return registered is not None and registered != earlier.get(node)
+
+
+async def accepts_connections(port: int) -> bool:
+    """Whether a server listens at a port."""
+    try:
+        async with asyncio.timeout(1):
+            _, writer = await asyncio.open_connection(ADDRESS, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True

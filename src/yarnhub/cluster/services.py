@@ -12,15 +12,17 @@ from yarnhub.cluster.daemon import (
     DATA_NODE,
     KDC_DAEMON,
     NAME_NODE,
-    RESOURCE_MANAGER,
+    ZOOKEEPER_DAEMON,
     JavaDaemons,
     is_node_manager,
+    is_resource_manager,
     wait_until_ready,
 )
 from yarnhub.cluster.errors import first_error
 from yarnhub.cluster.preparation import hdfs_folders
 from yarnhub.cluster.process import is_alive, start_process
 from yarnhub.cluster.program import run_program
+from yarnhub.cluster.readiness import accepts_connections
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -40,6 +42,7 @@ class Services:
     Attributes:
         daemons: How each is started.
         readiness: How each is asked.
+        zookeeper_port: Where ZooKeeper listens; for a pair of ResourceManagers only.
         processes: Those that were started, by name; added to by `start`.
         superuser: As whom HDFS knows the NameNode's user.
         realm: For Kerberos only.
@@ -47,11 +50,14 @@ class Services:
 
     daemons: JavaDaemons
     readiness: Readiness
+    zookeeper_port: int | None
     processes: dict[str, Process]
     superuser: str
     realm: Realm | None
 
-    async def start_all(self, node_managers: Sequence[str]) -> None:
+    async def start_all(
+        self, resource_managers: Sequence[str], node_managers: Sequence[str]
+    ) -> None:
         """Start everything; HDFS and YARN do not wait for each other.
 
         Cancelling, and an error, leave running what was started so far.
@@ -65,7 +71,8 @@ class Services:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._start_hdfs(), name="start HDFS")
-                group.create_task(self._start_yarn(node_managers), name="start YARN")
+                yarn = self._start_yarn(resource_managers, node_managers)
+                group.create_task(yarn, name="start YARN")
         except BaseExceptionGroup as failures:
             raise first_error(failures) from failures
 
@@ -78,11 +85,17 @@ class Services:
         """
         self._start(daemon)
         await self._wait(daemon, earlier)
-        if daemon == RESOURCE_MANAGER:
-            # It is of use again when the nodes have found it.
-            for name, process in self.processes.items():
-                if is_node_manager(name) and is_alive(process):
-                    await self._wait(name, {})
+        if is_resource_manager(daemon):
+            await self.wait_for_nodes()
+
+    async def wait_for_nodes(self) -> None:
+        """Wait until all nodes that run have found the active ResourceManager.
+
+        Before that it is of no use.
+        """
+        for name, process in self.processes.items():
+            if is_node_manager(name) and is_alive(process):
+                await self._wait(name, {})
 
     async def _start_hdfs(self) -> None:
         layout = self.daemons.layout
@@ -117,11 +130,15 @@ class Services:
             command, environment, folder=layout.root, log=layout.log(daemon)
         )
 
-    async def _start_yarn(self, node_managers: Sequence[str]) -> None:
-        for daemon in (RESOURCE_MANAGER, *node_managers):
+    async def _start_yarn(
+        self, resource_managers: Sequence[str], node_managers: Sequence[str]
+    ) -> None:
+        if self.zookeeper_port is not None:
+            await self.start(ZOOKEEPER_DAEMON, {})
+        daemons = (*resource_managers, *node_managers)
+        for daemon in daemons:
             self._start(daemon)
-        await self._wait(RESOURCE_MANAGER, {})
-        for daemon in node_managers:
+        for daemon in daemons:
             await self._wait(daemon, {})
 
     async def _wait(self, daemon: str, earlier: Mapping[str, int]) -> None:
@@ -137,11 +154,14 @@ class Services:
         match daemon:
             case "kdc" if self.realm is not None:
                 return self.realm.answers
+            case "zookeeper" if self.zookeeper_port is not None:
+                port = self.zookeeper_port
+                return lambda: accepts_connections(port)
             case "namenode":
                 return self.readiness.name_node
             case "datanode":
                 return self.readiness.data_node
-            case "resourcemanager":
-                return self.readiness.resource_manager
+            case _ if is_resource_manager(daemon):
+                return lambda: self.readiness.resource_manager(daemon)
             case _:
                 return lambda: self.readiness.node_manager(daemon, earlier)
