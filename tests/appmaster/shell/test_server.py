@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from yarnhub.appmaster.shell import http
 from yarnhub.appmaster.shell import server as module
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.appmaster.shell.tls import OwnDoor
@@ -330,7 +331,7 @@ async def test_a_wait_of_no_number_is_refused(seconds: str) -> None:
 async def test_a_client_that_falls_silent_is_closed(
     sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_IDLE", 0.1)
+    monkeypatch.setattr(http, "IDLE", 0.1)
     answering = Answering()
     async with serving(answering) as port, connected(port) as client:
         client.send(sent)
@@ -339,7 +340,7 @@ async def test_a_client_that_falls_silent_is_closed(
 
 
 async def test_a_client_that_does_not_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_IDLE", 0.2)
+    monkeypatch.setattr(http, "IDLE", 0.2)
     large = b"x" * 20_000_000
     before: set[asyncio.Task[Any]] = set()
 
