@@ -229,6 +229,10 @@ class FakeNodeManagers:
     cancelled: list[ContainerId] = field(default_factory=list)
     program: Callable[[ContainerLaunchContext], int | None] = lambda _: None
     """What a container does: ends with a code, or runs on."""
+    ended: dict[ContainerId, int] = field(default_factory=dict)
+    """What a node still knows though the scheduler does not."""
+    silent: int = 0
+    """So many questions are not answered."""
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -266,9 +270,24 @@ class FakeNodeManagers:
         self, container_id: ContainerId, node: NodeId
     ) -> ContainerStatus:
         await asyncio.sleep(0)
+        if self.silent:
+            self.silent -= 1
+            self.scheduler._changed.set()
+            raise lost()
+        if container_id in self.ended:
+            return ContainerStatus(
+                container_id=container_id,
+                state=ContainerState.COMPLETE,
+                exit_status=self.ended[container_id],
+            )
         if container_id not in self.running:
             raise RemoteError("YarnException", f"Container {container_id} is not handled")
         return ContainerStatus(container_id=container_id, state=ContainerState.RUNNING)
+
+    def forget(self, container_id: ContainerId, code: int) -> None:
+        """It ended, and the scheduler told that to a process that was killed then."""
+        del self.running[container_id]
+        self.ended[container_id] = code
 
     def _end(self, container_id: ContainerId, code: int) -> None:
         del self.running[container_id]

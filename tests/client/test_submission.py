@@ -109,6 +109,7 @@ def test_a_whole_submission() -> None:
                 ApplicationAccessType.MODIFY_APP: "*",
             },
         ),
+        keep_containers_across_application_attempts=True,
         max_app_attempts=2,
         resource=Resource(
             memory=512,
@@ -135,6 +136,7 @@ def test_a_whole_submission() -> None:
         schedulers=("rm1:8030", "rm2:8030"),
         racks={"h1": "/r"},
         language="C.UTF-8",
+        attempts=2,
         simple_authentication=True,
     )
     assert ApplicationSpec.from_dict(json.loads(bootstrap.specification)) == chosen

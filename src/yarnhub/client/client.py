@@ -21,6 +21,7 @@ from yarnhub.client.submission import (
     Submission,
     check_resources,
     check_scripts,
+    max_attempts,
     submission_context,
 )
 from yarnhub.client.tokens import delegation_tokens
@@ -34,14 +35,16 @@ from yarnhub.yarn.resource_manager import ResourceManager
 # import than a command such as `skein application status` takes in all.
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from types import TracebackType
     from typing import Self
 
     from yarnhub.client.application import ApplicationClient
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
+    from yarnhub.control.bootstrap import Staging
     from yarnhub.filesystem.port import FileSystem
+    from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, Security
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
@@ -154,10 +157,11 @@ class Client:
         # The key goes into the token file, and nowhere else.
         spec = replace(spec, master=replace(spec.master, security=None))
         endpoint = resource_manager(self._settings.configuration, SCHEDULER)
-        async with self._staged(spec, application_id, progress) as staged:
+        async with self._staged(spec, application_id, progress) as (staged, folder):
             yield Submission(
                 application_id=application_id,
                 spec=staged,
+                staging=self._place(folder, tokens.result()),
                 user=self._settings.user_name,
                 schedulers=tuple(map(str, endpoint.addresses)),
                 nodes=nodes.result(),
@@ -167,6 +171,7 @@ class Client:
                 tokens=tokens.result(),
                 language=self._settings.language,
                 simple_authentication=not self._settings.secure,
+                max_attempts=max_attempts(self._settings.configuration),
             )
 
     @contextlib.asynccontextmanager
@@ -184,21 +189,26 @@ class Client:
     @contextlib.asynccontextmanager
     async def _staged(
         self, spec: ApplicationSpec, application_id: ApplicationId, progress: Progress | None
-    ) -> AsyncIterator[ApplicationSpec]:
-        """The specification with its files staged; on an error they are deleted again."""
-        from yarnhub.client.staging import has_files, stage, staging_folder
+    ) -> AsyncIterator[tuple[ApplicationSpec, str | None]]:
+        """The specification with its files staged, and their folder; deleted on an error."""
+        from yarnhub.client.staging import is_needed, stage, staging_folder
 
-        if not has_files(spec):
-            yield spec
+        if not is_needed(spec):
+            yield spec, None
             return
         async with await self._file_system() as file_system:
+            folder = await staging_folder(file_system, application_id)
             try:
-                yield await stage(spec, application_id, file_system, progress)
+                yield await stage(spec, application_id, file_system, progress), folder
             except BaseException:
                 with contextlib.suppress(YarnhubError):
-                    folder = await staging_folder(file_system, application_id)
                     await file_system.delete(folder, recursive=True)
                 raise
+
+    def _place(self, folder: str | None, tokens: Mapping[str, Token]) -> Staging | None:
+        from yarnhub.client.staging import place
+
+        return place(folder, self._settings.configuration, tokens) if folder else None
 
     def _credentials(self, chosen: Security | None = None) -> Credentials:
         if chosen is not None:

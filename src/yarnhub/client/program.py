@@ -24,12 +24,18 @@ import yarnhub
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PARTS = ("__init__.py", "base", "hadoop", "yarn", "spec", "control", "appmaster")
+_PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "control", "appmaster")
 _LEFT_OUT = (
     "yarn/logs",
     "yarn/resource_manager.py",
     "yarn/addresses.py",
     "yarn/records/resource_manager.py",
+    "filesystem/delegation.py",
+    "filesystem/hdfs.py",
+    "filesystem/local.py",
+    "filesystem/name_node.py",
+    "filesystem/open.py",
+    "filesystem/threads.py",
     "hadoop/conf.py",
     "hadoop/security/kerberos.py",
 )

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import SpecError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.spec_file import local_path, map_files
+from yarnhub.control.bootstrap import Staging
 from yarnhub.filesystem.errors import PathNotFoundError
+from yarnhub.filesystem.name_node import find_name_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from yarnhub.filesystem.port import FileStatus, FileSystem
+    from yarnhub.filesystem.port import FileStatus, FileSystem, Properties
+    from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, File
     from yarnhub.yarn.records.ids import ApplicationId
 
@@ -38,6 +41,25 @@ def has_files(spec: ApplicationSpec) -> bool:
 async def staging_folder(file_system: FileSystem, application_id: ApplicationId) -> str:
     """Where an application's uploaded files lie, as a URL."""
     return f"{await file_system.home()}/{FOLDER}/{application_id}"
+
+
+def is_needed(spec: ApplicationSpec) -> bool:
+    """Whether an application has a folder: for its files, or for what its next AM has to know."""
+    return has_files(spec) or spec.max_attempts > 1
+
+
+def place(folder: str, configuration: Properties, tokens: Mapping[str, Token]) -> Staging | None:
+    """What an application's AM has to know of its folder; None where it cannot reach it.
+
+    Args:
+        folder: As a URL.
+        configuration: The cluster's.
+        tokens: The application's, by alias; the one for `fs.defaultFS` comes first.
+    """
+    if not folder.startswith("hdfs:"):
+        return None
+    service = find_name_nodes(folder, configuration)
+    return Staging(uri=service.uri, web=service.web, folder=folder, token=next(iter(tokens), None))
 
 
 async def stage(
@@ -66,6 +88,8 @@ async def stage(
     files: dict[str, File] = {}
     map_files(spec, files.setdefault)
     folder = await staging_folder(file_system, application_id)
+    if spec.max_attempts > 1:
+        await file_system.make_directory(folder, 0o700)
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def status(path: str, file: File) -> FileStatus:

@@ -22,6 +22,7 @@ from yarnhub.yarn.records.resources import Priority, Resource
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from yarnhub.hadoop.conf import Configuration
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, Resources
     from yarnhub.yarn.records.cluster import NodeReport
@@ -58,6 +59,8 @@ class Submission:
         key: In PEM.
         tokens: Delegation tokens for the containers.
         language: `LANG` for them.
+        max_attempts: How many attempts the ResourceManager allows.
+        staging: The application's folder.
         simple_authentication: Whether the cluster takes names unproven.
     """
 
@@ -72,6 +75,8 @@ class Submission:
     tokens: Mapping[str, Token]
     language: str
     simple_authentication: bool
+    max_attempts: int = 2
+    staging: bootstrap.Staging | None = None
 
 
 def submission_context(submission: Submission) -> ApplicationSubmissionContext:
@@ -90,8 +95,9 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
         priority=Priority(priority=spec.priority),
         am_container_spec=_master_context(submission),
         unmanaged_am=unmanaged,
-        # Whoever holds an unmanaged AM may be killed and started again: the attempt stays the same.
-        keep_containers_across_application_attempts=unmanaged,
+        # The next attempt takes over what runs; the only one of an unmanaged AM goes on when
+        # whoever holds it was killed and is started again.
+        keep_containers_across_application_attempts=unmanaged or spec.max_attempts > 1,
         max_app_attempts=1 if unmanaged else spec.max_attempts,
         resource=capability(spec.master.resources),
         application_type=APPLICATION_TYPE,
@@ -135,6 +141,8 @@ def credentials(submission: Submission) -> Credentials:
         racks=racks if len(racks) <= bootstrap.MAX_HOSTS else {},
         language=submission.language,
         simple_authentication=submission.simple_authentication,
+        attempts=min(submission.spec.max_attempts, submission.max_attempts),
+        staging=submission.staging,
     )
     secrets = {
         bootstrap.APPLICATION: control_json.dump(application),
@@ -144,6 +152,12 @@ def credentials(submission: Submission) -> Credentials:
     if submission.program is not None:
         secrets[bootstrap.PROGRAM] = submission.program
     return Credentials(submission.tokens, secrets)
+
+
+def max_attempts(configuration: Configuration) -> int:
+    """How many attempts the ResourceManager allows. Source: yarn-default.xml, RMAppImpl."""
+    default = configuration.get_int("yarn.resourcemanager.am.max-attempts", 2)
+    return configuration.get_int("yarn.resourcemanager.am.global.max-attempts", default)
 
 
 def check_scripts(spec: ApplicationSpec) -> None:

@@ -30,6 +30,20 @@ def server_name(application_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Staging:
+    """The application's own folder in HDFS, which its AM reaches by WebHDFS."""
+
+    uri: str
+    """Of the file system, such as `hdfs://namenode:8020`."""
+    web: tuple[str, ...]
+    """Base URLs of the NameNodes' HTTP servers."""
+    folder: str
+    """As a URL."""
+    token: str | None
+    """The alias of the delegation token that opens it; None without security."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """What the AM has to run, and what it has to know of the cluster."""
 
@@ -44,3 +58,7 @@ class Application:
     language: str
     """`LANG` for the containers."""
     simple_authentication: bool
+    attempts: int = 1
+    """How many AMs YARN starts at most, one after the other."""
+    staging: Staging | None = None
+    """None if there is none: nothing was uploaded, and nobody else takes the application over."""

@@ -235,6 +235,41 @@ class WebHdfsFileSystem:
                 size -= len(chunk)
                 yield chunk
 
+    async def rename(self, path: str, destination: str) -> bool:
+        """Move a file or directory; False where it is not there, or the destination is."""
+        at, to = local_part(self.uri, path), local_part(self.uri, destination)
+        answer = await self._ask("rename", "PUT", at, "RENAME", destination=to)
+        return _field(answer, "boolean") is True
+
+    async def set_attribute(self, path: str, name: str, value: bytes) -> None:
+        """Set an extended attribute that the path does not have, such as `user.x`.
+
+        A NameNode keeps it by itself: that takes milliseconds, where a file takes up to half a
+        second. Cancelling leaves it unknown whether it was set.
+
+        Raises:
+            FileSystemError: It has it, or there are too many, or this one is too large
+                (`dfs.namenode.fs-limits.max-xattrs-per-inode` and `max-xattr-size`, by default
+                32, and 16384 bytes of name and value).
+        """
+        at = local_part(self.uri, path)
+        encoded = "0s" + base64.b64encode(value).decode()  # XAttrCodec
+        attribute = {"xattr.name": name, "xattr.value": encoded, "flag": "CREATE"}
+        await self._ask("set an attribute of", "PUT", at, "SETXATTR", **attribute)
+
+    async def attributes(self, path: str) -> dict[str, bytes]:
+        """All extended attributes of a path, by name."""
+        at = local_part(self.uri, path)
+        answer = await self._ask("read", "GET", at, "GETXATTRS", encoding="base64")
+        entries = _field(answer, "XAttrs")
+        if not isinstance(entries, list):
+            raise RemoteProtocolError(f"the attributes of {self.uri}{at} are no list")
+        found = {}
+        for entry in entries:
+            value = str(_field(entry, "value")).removeprefix("0s")
+            found[str(_field(entry, "name"))] = base64.b64decode(value)
+        return found
+
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
         """See `FileSystem.delete`."""
         at = local_part(self.uri, path)

@@ -8,7 +8,9 @@ from yarnhub.appmaster.core.actions import Action, Ask, Finish, Launch, Release,
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.events import Asked, Event, Heartbeat, Started
 from yarnhub.appmaster.core.placement import Topology
+from yarnhub.appmaster.core.records import Change
 from yarnhub.base.units import MiB, VCores
+from yarnhub.control import json
 from yarnhub.control.messages import ContainerState, Failure, GetContainers
 from yarnhub.spec import ApplicationSpec, Master, Resources, Service
 from yarnhub.yarn.records.containers import Container, ContainerStatus
@@ -61,11 +63,15 @@ class Scenario:
         """Per service, what the scheduler has been asked for and not yet given."""
         self._containers = 1  # the AM's own
         self._requests = 0
+        self._recorded = [json.dump(self.application.snapshot())]
 
     def do(self, event: Event) -> list[Action]:
         self.now += 1
         actions = self.application.handle(event, self.now)
         self.history += actions
+        change = self.application.changes()
+        if change is not None:
+            self._recorded.append(json.dump(change))
         for action in actions:
             if isinstance(action, Ask):
                 for request in action.requests:
@@ -84,6 +90,23 @@ class Scenario:
 
     def start(self) -> list[Action]:
         return self.do(Started())
+
+    def restart(self, *previous: Container) -> list[Action]:
+        """Another process goes on from what was recorded; the scheduler keeps these for it."""
+        old = self.application
+        self.application = Application(old.spec, "the document", Topology(racks={}))
+        self.application.restore(json.load(Change, change) for change in self._recorded)
+        assert self.application.snapshot() == old.snapshot()
+        self._recorded = [json.dump(self.application.snapshot())]
+        self.asked.clear()
+        return self.do(Started(previous))
+
+    def of_all(self) -> dict[str, list[tuple[int, str]]]:
+        """The instances of each service, with their state."""
+        return {
+            name: [(each.number, each.state.value) for each in service.instances]
+            for name, service in self.application.services.items()
+        }
 
     def heartbeat(self, *events: Container | ContainerStatus) -> list[Action]:
         return self.do(

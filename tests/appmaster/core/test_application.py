@@ -219,6 +219,7 @@ def test_failed_instances_are_replaced_up_to_the_limit(limit: int, restarted: in
     assert play.finish == Finish(
         FinalStatus.FAILED,
         f"Failure in service a: a_{restarted} ended. Exit code 1: its program failed, see its log.",
+        retriable=True,
     )
     assert play.launched == [f"a_{number}" for number in range(restarted + 1)]
 
@@ -360,7 +361,9 @@ def test_a_launch_that_fails_counts_as_a_failure() -> None:
     (given,) = play.allocate("a")
     play.do(LaunchFailed(given.id, "no route"))
     assert play.finish == Finish(
-        FinalStatus.FAILED, "Failure in service a: a_1 ended. Could not be started: no route"
+        FinalStatus.FAILED,
+        "Failure in service a: a_1 ended. Could not be started: no route",
+        retriable=True,
     )
 
 

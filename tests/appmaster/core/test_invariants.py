@@ -110,6 +110,20 @@ class Machine(RuleBasedStateMachine):
     def fail_launch(self, at: int) -> None:
         self.play.do(LaunchFailed(self.given[at % len(self.given)].id, "no"))
 
+    @rule(between=st.booleans())
+    def go_on_in_another_process(self, between: bool) -> None:
+        """Killed after what it did was recorded; the scheduler may know of more containers."""
+        before = self.play.of_all()
+        coming = [each for each in self.on_their_way if between]
+        self.on_their_way = [each for each in self.on_their_way if not between]
+        self.given += coming
+        self.play.restart(*self.running, *coming)
+        if self.play.finish is None:
+            for name, containers in self.play.of_all().items():
+                assert containers[: len(before[name])] == before[name]
+        self.pending.clear()
+        self.withdrawn.clear()
+
     @rule()
     def restart_resource_manager(self) -> None:
         self.play.asked.clear()

@@ -84,6 +84,8 @@ class World:
 
     async def run(self) -> Finish | None:
         self.result = await self.runner.run("am", 1, "http://am")
+        if self.result is not None:
+            await self.runner.unregister(self.result)
         return self.result
 
     async def states(self) -> list[str]:

@@ -39,6 +39,13 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """See how a container is that another process began: start it if it was not."""
+
+    launch: Launch
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End a container's processes."""
 
@@ -59,6 +66,8 @@ class Finish:
 
     status: FinalStatus
     diagnostics: str
+    retriable: bool = False
+    """Whether it failed by itself: another attempt, begun anew, might not."""
 
 
-Action = Ask | Release | Launch | Stop | Reply | Finish
+Action = Ask | Release | Launch | Resume | Stop | Reply | Finish

@@ -15,10 +15,13 @@ from yarnhub.appmaster.core.actions import (
     Ask,
     Launch,
     Release,
+    Resume,
+    Stop,
 )
 from yarnhub.appmaster.core.commands import RefusedError, answer, check
 from yarnhub.appmaster.core.events import (
     Asked,
+    Ended,
     Event,
     Heartbeat,
     LaunchFailed,
@@ -40,9 +43,12 @@ from yarnhub.yarn.exits import NOT_ITS_FAULT, explain
 from yarnhub.yarn.records.containers import Container, ContainerExitStatus, ContainerStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from yarnhub.appmaster.core.instances import Instance
     from yarnhub.appmaster.core.placement import Topology
     from yarnhub.spec import ApplicationSpec
+    from yarnhub.yarn.records.containers import NMToken
     from yarnhub.yarn.records.scheduler import AllocateResponse
 
 _SIGTERM_EXIT = 143
@@ -56,7 +62,6 @@ class Application(State):
         self._topology = topology
         self._asked: dict[str, int | None] = {}
         """What the scheduler owes by service; None if that has to be said again."""
-        self._started = False
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Apply one event; returns what has to be done, in order.
@@ -77,9 +82,14 @@ class Application(State):
     def _apply(self, event: Event) -> None:
         match event:
             case Started():
+                self._known(event.previous, event.tokens)
                 self._start()
             case Resynced():
+                self._known(event.previous, event.tokens)
                 self._asked = dict.fromkeys(self._asked)
+            case Ended():
+                self._actions.append(Release(event.status.container_id))
+                self._completed(event.status)
             case Heartbeat():
                 self._heartbeat(event.response)
             case Refused():
@@ -96,14 +106,37 @@ class Application(State):
                 assert_never(event)
 
     def _start(self) -> None:
-        self._started = True
+        if self.started:
+            self._go_on()
+            return
+        self.started = True
         for service in self.services.values():
             for _ in range(service.initial):
                 service.add({})
 
+    def _go_on(self) -> None:
+        """Take over what another process began."""
+        # The scheduler may still owe it containers, or may have forgotten that it does.
+        self._asked = dict.fromkeys(self.services)
+        for instance in self._by_container.values():
+            self._actions.append(Resume(_launch(instance)))
+
+    def _known(self, previous: Iterable[Container], tokens: Iterable[NMToken]) -> None:
+        """Give back what the scheduler keeps for us and nobody here knows of.
+
+        It was given with an answer that was lost, or its instance was replaced or scaled away.
+        """
+        self.node_tokens |= {token.node_id: token for token in tokens}
+        for container in previous:
+            if container.id not in self._by_container:
+                self._actions += [Stop(container), Release(container.id)]
+
     # --- containers
 
     def _heartbeat(self, response: AllocateResponse) -> None:
+        self._known(response.containers_from_previous_attempts, response.nm_tokens)
+        if response.am_rm_token is not None:
+            self.am_rm_token = response.am_rm_token
         for container in response.allocated_containers:
             self._allocated(container)
         for status in response.completed_container_statuses:
@@ -126,7 +159,7 @@ class Application(State):
         instance.container = container
         instance.start_time = self._now
         self._by_container[container.id] = instance
-        self._actions.append(Launch(container, instance.service, instance.number, instance.env))
+        self._actions.append(_launch(instance))
 
     def _completed(self, status: ContainerStatus) -> None:
         instance = self._by_container.pop(status.container_id, None)
@@ -178,12 +211,14 @@ class Application(State):
                 FinalStatus.FAILED,
                 "The master's script was asked to end (signal 15): it was killed from outside, "
                 "or the container went over its memory limit (master.resources.memory).",
+                retriable=True,
             )
         else:
             self.end(
                 FinalStatus.FAILED,
                 f"The master's script failed with exit code {exit_code}, see its log "
                 "application.driver.log.",
+                retriable=True,
             )
 
     def _settle(self) -> None:
@@ -224,10 +259,16 @@ class Application(State):
                 self.end(
                     FinalStatus.FAILED,
                     f"Failure in service {service.name}: {last.id} ended. {last.exit_message}",
+                    retriable=True,
                 )
         services = self.services.values()
         # Services that begin with no instance wait to be scaled up.
-        begun = self._started and any(service.instances for service in services)
+        begun = self.started and any(service.instances for service in services)
         alive = any(service.active for service in services)
         if begun and not alive and not self.spec.master.script:
             self.end(FinalStatus.SUCCEEDED, "All services have completed successfully.")
+
+
+def _launch(instance: Instance) -> Launch:
+    assert instance.container is not None
+    return Launch(instance.container, instance.service, instance.number, instance.env)

@@ -7,18 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from yarnhub.control.messages import Request
+    from yarnhub.yarn.records.containers import Container, ContainerStatus, NMToken
     from yarnhub.yarn.records.ids import ContainerId
     from yarnhub.yarn.records.scheduler import AllocateResponse
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The AM is registered: containers may be asked for."""
+    """The AM is registered: containers may be asked for.
+
+    `previous` are containers that the ResourceManager keeps from before, with tokens for their
+    nodes.
+    """
+
+    previous: tuple[Container, ...] = ()
+    tokens: tuple[NMToken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Resynced:
     """The ResourceManager may not know what was asked: all of it has to be asked again."""
+
+    previous: tuple[Container, ...] = ()
+    tokens: tuple[NMToken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,13 @@ class Refused:
     """The ResourceManager will never grant what was asked: a label that no node has, say."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A node tells that a container has ended; the scheduler may tell it too."""
+
+    status: ContainerStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +84,13 @@ class MasterScriptEnded:
 
 
 Event = (
-    Started | Resynced | Heartbeat | Refused | LaunchFailed | Asked | Withdrawn | MasterScriptEnded
+    Started
+    | Resynced
+    | Heartbeat
+    | Refused
+    | Ended
+    | LaunchFailed
+    | Asked
+    | Withdrawn
+    | MasterScriptEnded
 )

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from yarnhub.control import messages
 from yarnhub.control.messages import ContainerState
+from yarnhub.yarn.records.containers import Container  # noqa: TC001  # read when it is recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from yarnhub.spec import Service
-    from yarnhub.yarn.records.containers import Container
 
 _STOP_ORDER = (ContainerState.WAITING, ContainerState.REQUESTED, ContainerState.RUNNING)
 """What is stopped first when a service is scaled down: what costs its user least."""
@@ -20,12 +20,15 @@ _STOP_ORDER = (ContainerState.WAITING, ContainerState.REQUESTED, ContainerState.
 
 @dataclass(slots=True)
 class Instance:
-    """One container of a service, from the wish for it to its end."""
+    """One container of a service, from the wish for it to its end.
+
+    It is recorded as it is: see `records`.
+    """
 
     service: str
     number: int
     state: ContainerState
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
     container: Container | None = None
     start_time: float | None = None
     finish_time: float | None = None
@@ -70,7 +73,7 @@ class ServiceInstances:
     def add(self, env: Mapping[str, str]) -> Instance:
         """Want one more instance."""
         state = ContainerState.WAITING if self.waits_for else ContainerState.REQUESTED
-        instance = Instance(self.name, len(self.instances), state, env)
+        instance = Instance(self.name, len(self.instances), state, dict(env))
         self.instances.append(instance)
         return instance
 

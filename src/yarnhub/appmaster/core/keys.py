@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from yarnhub.control.messages import KeyEvent, KeyEvents
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from yarnhub.control.messages import Entry, KeyRange, WatchKeys
 
 
@@ -70,6 +72,10 @@ class KeyValueStore:
         else:
             last = len(self._order) if end is None else bisect_left(self._order, end)
         return tuple(self._order[first:last])
+
+    def entries(self) -> Iterator[Entry]:
+        """All that is set, in key order."""
+        return (self._entries[key] for key in self._order)
 
     def owned_by(self, owner: str) -> tuple[str, ...]:
         """The keys that end with this owner."""

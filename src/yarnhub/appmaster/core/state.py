@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from yarnhub.appmaster.core.actions import Action, Finish, Release, Reply, Stop
 from yarnhub.appmaster.core.instances import Instance, ServiceInstances
 from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore, concerns
+from yarnhub.appmaster.core.records import (
+    ApplicationRecord,
+    Change,
+    KeyRecord,
+    Ledger,
+    Record,
+    ServiceRecord,
+    snapshot,
+)
 from yarnhub.control.messages import (
     ContainerState,
     Entries,
@@ -16,10 +25,14 @@ from yarnhub.control.messages import (
     WaitKey,
     WatchKeys,
 )
+from yarnhub.yarn.records.containers import NMToken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec
-    from yarnhub.yarn.records.ids import ContainerId
+    from yarnhub.yarn.records.ids import ContainerId, NodeId
 
 
 class State:
@@ -33,6 +46,9 @@ class State:
         history: What happened to it.
         progress: 0 to 1, as the application itself says; None until it does.
         finish: How it ends, once that is decided: nothing happens after it.
+        started: Whether the services' first instances have been made.
+        node_tokens: What opens each NodeManager that containers run on.
+        am_rm_token: The newest that the scheduler gave.
     """
 
     def __init__(self, spec: ApplicationSpec, document: str) -> None:
@@ -42,6 +58,9 @@ class State:
         self.history = KeyHistory()
         self.progress: float | None = None
         self.finish: Finish | None = None
+        self.started = False
+        self.node_tokens: dict[NodeId, NMToken] = {}
+        self.am_rm_token: Token | None = None
         self.services = {
             name: ServiceInstances(name, service, priority)
             for priority, (name, service) in enumerate(spec.services.items(), start=1)
@@ -50,11 +69,67 @@ class State:
         self._waiting: dict[int, WaitKey | WatchKeys] = {}
         self._actions: list[Action] = []
         self._now = 0.0
+        self._ledger: Ledger | None = None
+        self._changed_keys: dict[str, None] = {}
 
-    def end(self, status: FinalStatus, diagnostics: str) -> None:
+    def end(self, status: FinalStatus, diagnostics: str, *, retriable: bool = False) -> None:
         """Decide how the application ends, unless that is decided."""
         if self.finish is None:
-            self.finish = Finish(status, diagnostics)
+            self.finish = Finish(status, diagnostics, retriable)
+
+    # --- what is kept
+
+    def restore(self, changes: Iterable[Change]) -> None:
+        """Become what these changes made of an application of the same specification.
+
+        What it had asked the scheduler for and whoever waited for an answer are not part of that.
+        """
+        for change in changes:
+            for record in change.records:
+                self._restore(record)
+        self.keys.commit()
+        self._by_container = {
+            instance.container.id: instance
+            for service in self.services.values()
+            for instance in service.find(ContainerState.RUNNING)
+            if instance.container
+        }
+
+    def _restore(self, record: Record) -> None:
+        match record:
+            case ApplicationRecord():
+                self.started, self.progress = record.started, record.progress
+                self.history.last = record.last_event
+                self.am_rm_token = record.am_rm_token
+                if record.final_status is not None:
+                    self.finish = Finish(record.final_status, record.diagnostics, record.retriable)
+            case ServiceRecord():
+                service = self.services[record.name]
+                service.failures, service.restarts = record.failures, record.restarts
+            case Instance():
+                instances = self.services[record.service].instances
+                instances[record.number : record.number + 1] = [record]
+            case KeyRecord(entry=entry):
+                if entry is None:
+                    self.keys.delete(record.key)
+                else:
+                    self.keys.put(entry)
+            case NMToken():
+                self.node_tokens[record.node_id] = record
+            case _:
+                assert_never(record)
+
+    def snapshot(self) -> Change:
+        """All that `restore` needs; from now on `changes` tells what is new."""
+        self.changes()
+        return snapshot(self)
+
+    def changes(self) -> Change | None:
+        """What has changed since this was last asked, or `snapshot` was; None if nothing has."""
+        keys, self._changed_keys = self._changed_keys, {}
+        if self._ledger is None:
+            self._ledger = Ledger()
+        return self._ledger.changes(self, keys)
 
     def kill(self, instance: Instance) -> None:
         """End an instance on a user's request."""
@@ -80,7 +155,9 @@ class State:
     def _tell(self) -> None:
         """Answer those who wait for what has happened to keys."""
         events = [self.history.add(*change) for change in self.keys.commit()]
-        touched = {event.key for event in events}
+        touched = dict.fromkeys(event.key for event in events)
+        if self._ledger is not None:
+            self._changed_keys |= touched
         for request_id, request in list(self._waiting.items()) if events else ():
             if isinstance(request, WatchKeys):
                 news = self._news(request, events)

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,11 @@ from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.events import MasterScriptEnded
 from yarnhub.appmaster.core.placement import Topology
+from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.appmaster.shell.script import run_script
 from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.staging import StagingFolder
 from yarnhub.appmaster.shell.tls import OwnDoor
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.tasks import task_group
@@ -28,10 +31,14 @@ from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.node_manager import NodeManagers
+from yarnhub.yarn.records.ids import ContainerId
 from yarnhub.yarn.scheduler import AMRM_TOKEN, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from yarnhub.appmaster.core.actions import Finish
+    from yarnhub.appmaster.shell.journal import Journal
 
 _log = logging.getLogger("yarnhub.appmaster")
 
@@ -41,14 +48,13 @@ _LEVELS = {"ALL": 1, "TRACE": 5, "WARN": logging.WARNING, "FATAL": logging.CRITI
 def main() -> int:
     """Run the application that the token file describes; returns the exit code."""
     try:
-        asyncio.run(_main(os.environ))
+        return asyncio.run(_main(os.environ))
     except YarnhubError as error:
         _log.error("%s", error)
         return 1
-    return 0
 
 
-async def _main(env: Mapping[str, str]) -> None:
+async def _main(env: Mapping[str, str]) -> int:
     credentials = _read_credentials(env)
     submitted = control_json.load(bootstrap.Application, credentials.secrets[bootstrap.APPLICATION])
     spec = ApplicationSpec.from_dict(json.loads(submitted.specification))
@@ -62,6 +68,10 @@ async def _main(env: Mapping[str, str]) -> None:
         raise ConfigurationError("the token file holds no AMRMToken: YARN did not start this")
     host = env.get("NM_HOST", "localhost")
     runner: Runner | None = None
+    application = Application(spec, submitted.specification, Topology(racks=submitted.racks))
+    attempt = Attempt.of(env, submitted.attempts)
+    folder = StagingFolder.of(submitted, credentials)
+    journal = await _restore(application, attempt, folder) if spec.max_attempts > 1 else None
 
     async with contextlib.AsyncExitStack() as stack:
         # The server must listen before the address is known, and is asked only after.
@@ -74,13 +84,51 @@ async def _main(env: Mapping[str, str]) -> None:
         contexts = ContextBuilder(submitted, f"{host}:{port}", credentials)
         schedulers = [Address.parse(text) for text in submitted.schedulers]
         runner = Runner(
-            Application(spec, submitted.specification, Topology(racks=submitted.racks)),
+            application,
             await stack.enter_async_context(Scheduler(schedulers, token)),
             await stack.enter_async_context(NodeManagers()),
             contexts,
             time.time,  # this entry point owns the clock
+            journal,
         )
-        await _run(runner, spec, host, port, contexts, env)
+        finish = await _run(runner, spec, host, port, contexts, env)
+        if finish is None:
+            return 1
+        if finish.retriable and not attempt.last:
+            _log.info("failed, to be tried anew: %s", finish.diagnostics)
+            if journal is not None:
+                await journal.delete()
+            return 1
+        await runner.unregister(finish)
+    if folder is not None:
+        await folder.delete()
+    return 0
+
+
+async def _restore(
+    application: Application, attempt: Attempt, folder: StagingFolder | None
+) -> Journal | None:
+    """Take over what an earlier attempt recorded; returns where to go on recording.
+
+    Raises:
+        YarnhubError: There may be something, and it cannot be read.
+    """
+    if folder is None:
+        _log.warning(
+            "max_attempts: what runs will not be taken over by the next attempt, which begins "
+            "anew: that needs HDFS as fs.defaultFS"
+        )
+        return None
+    journal = folder.journal(attempt.number)
+    try:
+        if await restore(application, journal):
+            _log.info("attempt %d takes over", attempt.number)
+    except YarnhubError as error:
+        if attempt.number > 1:
+            raise
+        _log.error("the next attempt would begin anew, since nothing can be recorded: %s", error)
+        return None
+    return journal
 
 
 def _expect(runner: Runner | None) -> Runner:
@@ -95,7 +143,7 @@ async def _run(
     port: int,
     contexts: ContextBuilder,
     env: Mapping[str, str],
-) -> None:
+) -> Finish | None:
     async def script() -> None:
         variables = {
             **{key: value for key, value in env.items() if key != "CLASSPATH"},
@@ -113,6 +161,22 @@ async def _run(
         if spec.master.script:
             beside = group.create_task(script(), name="master script")
             application.add_done_callback(lambda _: beside.cancel())
+    return application.result()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Which of the application's attempts this process is."""
+
+    number: int
+    last: bool
+    """Whether YARN starts no other one after it."""
+
+    @classmethod
+    def of(cls, env: Mapping[str, str], attempts: int) -> Attempt:
+        """As YARN's variable says."""
+        number = ContainerId.parse(env["CONTAINER_ID"]).app_attempt_id.attempt_id
+        return cls(number, number >= attempts)
 
 
 def _read_credentials(env: Mapping[str, str]) -> Credentials:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import random
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never, cast
 
-from yarnhub.appmaster.core.actions import Action, Ask, Finish, Launch, Release, Reply, Stop
+from yarnhub.appmaster.core.actions import Action, Ask, Finish, Launch, Release, Reply, Resume, Stop
 from yarnhub.appmaster.core.events import (
     Asked,
+    Ended,
     Event,
     Heartbeat,
     LaunchFailed,
@@ -18,27 +21,32 @@ from yarnhub.appmaster.core.events import (
     Withdrawn,
 )
 from yarnhub.appmaster.shell.pace import Pace
+from yarnhub.appmaster.shell.recorder import Recorder
 from yarnhub.base.errors import (
     AttemptNotFoundError,
     ConnectError,
     ConnectionLostError,
     ControlError,
     DeadlineExceededError,
+    LocalProtocolError,
     NotRegisteredError,
     RemoteError,
     ServerBusyError,
     StandbyError,
     YarnhubError,
 )
+from yarnhub.base.retry import RetryPolicy
 from yarnhub.base.tasks import task_group
 from yarnhub.control.messages import Failure
 from yarnhub.yarn.records.applications import FinalApplicationStatus
+from yarnhub.yarn.records.containers import ContainerExitStatus, ContainerState, ContainerStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from yarnhub.appmaster.core.application import Application
     from yarnhub.appmaster.core.contexts import ContextBuilder
+    from yarnhub.appmaster.shell.journal import Journal
     from yarnhub.control.messages import Request
     from yarnhub.yarn.records.containers import Container, NMToken
     from yarnhub.yarn.records.ids import ContainerId, NodeId
@@ -62,6 +70,10 @@ _UNREACHABLE = (
     ServerBusyError,
     StandbyError,
 )
+_LOOK = RetryPolicy(first_delay=1.0, max_delay=30.0)
+_LOST = 900.0
+"""Seconds after which a node that never answered is taken for lost: YARN gives one up after 600
+(`yarn.nm.liveness-monitor.expiry-interval-ms`), and may have told that to another process."""
 
 
 class SchedulerPort(Protocol):
@@ -101,6 +113,12 @@ class NodeManagersPort(Protocol):
         """See `NodeManagers.stop_container`."""
         ...
 
+    async def get_container_status(
+        self, container_id: ContainerId, node: NodeId
+    ) -> ContainerStatus:
+        """See `NodeManagers.get_container_status`."""
+        ...
+
 
 class Runner:
     """Runs one application from its registration to its end.
@@ -111,6 +129,8 @@ class Runner:
         node_managers: Where they run.
         contexts: How they are launched.
         clock: Seconds since 1970.
+        journal: Where its changes are recorded, from which `recorder.restore` has restored it;
+            None for an application that ends with this process.
     """
 
     def __init__(
@@ -120,6 +140,7 @@ class Runner:
         node_managers: NodeManagersPort,
         contexts: ContextBuilder,
         clock: Callable[[], float],
+        journal: Journal | None = None,
     ) -> None:
         self._application = application
         self._scheduler = scheduler
@@ -135,12 +156,15 @@ class Runner:
         self._endpoint = ("", 0, "")
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._recorder = Recorder(journal, application, self._act)
+        self._finish = application.finish
+        """How it ends, once that is recorded."""
 
     async def run(self, host: str, port: int, tracking_url: str = "") -> Finish | None:
         """Register, run, and unregister.
 
-        Cancelling leaves the application registered and its containers running: YARN starts
-        another attempt or ends it.
+        What was taken over goes on; see `Recorder` for what is recorded. Cancelling leaves the
+        application registered and its containers running: YARN starts another attempt or ends it.
 
         Args:
             host: Where clients find the AM.
@@ -148,36 +172,39 @@ class Runner:
             tracking_url: What YARN's web pages link to.
 
         Returns:
-            How the application ended; None if YARN ended this attempt itself.
+            How the application ends, which `unregister` tells YARN; None if YARN ended this
+            attempt itself.
         """
         self._endpoint = host, port, tracking_url
-        await self._register()
-        _log.info("control at %s:%s", host, port)
-        finish: Finish | None = None
+        self._node_managers.keep(self._application.node_tokens.values())
+        await self._recorder.start()
         async with task_group() as group:
             self._group = group
+            self._begin(self._recorder.run(), "recorder")
             try:
-                self.feed(Started())
-                while self._application.finish is None:
+                await self._register(Started)
+                _log.info("control at %s:%s", host, port)
+                while self._finish is None:
                     if not await self._beat():
                         break
                     await self._pace.wait()
-                finish = self._application.finish
             finally:
                 # YARN ends all containers with the application: there is nothing left to do.
                 self._group = None
+                self._recorder.stop()
                 for task in self._tasks:
                     task.cancel()
-        if finish is not None:
-            _log.info("the application ends: %s %s", finish.status.value, finish.diagnostics)
-            while not await self._unregister(finish):
-                await self._pace.wait()
-        return finish
+        return self._finish
+
+    async def unregister(self, finish: Finish) -> None:
+        """Tell YARN how the application ended, as often as it takes."""
+        _log.info("the application ends: %s %s", finish.status.value, finish.diagnostics)
+        while not await self._unregister(finish):
+            await self._pace.wait()
 
     def feed(self, event: Event) -> None:
-        """Give the core an event and see to the actions that follow."""
-        for action in self._application.handle(event, self._clock()):
-            self._act(action)
+        """Give the core an event and see to the actions that follow, once they are recorded."""
+        self._recorder.put(self._application.handle(event, self._clock()))
 
     async def ask(self, request: Request[A]) -> A:
         """Have the application answer a client's request.
@@ -206,6 +233,8 @@ class Runner:
 
     async def _beat(self) -> bool:
         """One heartbeat; says whether the attempt goes on."""
+        # It acknowledges the last answer, which will then never be told again.
+        await self._recorder.written()
         asks, self._asks = self._asks, {}
         releases, self._releases = self._releases, []
         progress = self._application.progress
@@ -240,18 +269,22 @@ class Runner:
         """See to it that the next heartbeat may succeed."""
         if isinstance(error, NotRegisteredError):
             _log.warning("the ResourceManager does not know us: registering again")
-            await self._register()
-            self.feed(Resynced())
+            await self._register(Resynced)
         else:
             _log.warning("the ResourceManager cannot be reached: %s", error)
             self._answer_lost = True
 
-    async def _register(self) -> None:
+    async def _register(self, event: type[Started | Resynced]) -> None:
         try:
-            await self._scheduler.register(*self._endpoint)
+            response = await self._scheduler.register(*self._endpoint)
         except _UNREACHABLE as lost:
             # Whether it was carried out, the answer to the next heartbeat tells.
             _log.warning("the ResourceManager cannot be reached: %s", lost)
+            self.feed(event())
+            return
+        tokens = response.nm_tokens_from_previous_attempts
+        self._node_managers.keep(tokens)
+        self.feed(event(response.containers_from_previous_attempts, tokens))
 
     async def _unregister(self, finish: Finish) -> bool:
         """Tell how the application ended; says whether that is known now."""
@@ -277,6 +310,8 @@ class Runner:
                 self._pace.hasten(waiting=False)
             case Launch():
                 self._begin(self._launch(action), f"launch {action.container.id}")
+            case Resume():
+                self._begin(self._resume(action.launch), f"resume {action.launch.container.id}")
             case Stop():
                 self._begin(self._stop(action), f"stop {action.container.id}")
             case Reply():
@@ -284,6 +319,7 @@ class Runner:
                 if reply is not None and not reply.done():
                     reply.set_result(action.answer)
             case Finish():
+                self._finish = action
                 self._pace.hasten(waiting=False)
             case _:
                 assert_never(action)
@@ -296,7 +332,35 @@ class Runner:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _launch(self, action: Launch) -> None:
+    async def _resume(self, launch: Launch) -> None:
+        """See how a container is that another process began; start it if it was not."""
+        container = launch.container
+        began = self._clock()
+        for repetition in itertools.count():
+            try:
+                status = await self._node_managers.get_container_status(
+                    container.id, container.node_id
+                )
+            except LocalProtocolError:
+                # Without a token the scheduler keeps no container there: it tells of the end.
+                return
+            except _UNREACHABLE as error:
+                _log.warning("%s cannot be asked about: %s", container.id, error)
+            except RemoteError as error:
+                # ContainerManagerImpl.getContainerStatusInternal; the scheduler tells of the end.
+                if "recently stopped" not in str(error):
+                    await self._launch(launch, resumed=True)
+                return
+            else:
+                if status.state is ContainerState.COMPLETE:
+                    self.feed(Ended(status))
+                return
+            if self._clock() - began > _LOST:
+                self.feed(Ended(_aborted(container.id, "its node does not answer any more")))
+                return
+            await asyncio.sleep(_LOOK.delay(repetition, random.random()))  # noqa: S311  # jitter
+
+    async def _launch(self, action: Launch, *, resumed: bool = False) -> None:
         container = action.container
         service = self._application.spec.services[action.service]
         context = self._contexts.build(action.service, service, action.instance, action.env)
@@ -305,7 +369,11 @@ class Runner:
             await self._node_managers.start_container(container, context)
         except YarnhubError as error:
             _log.warning("%s could not be started in %s: %s", name, container.id, error)
-            self.feed(LaunchFailed(container.id, str(error)))
+            if resumed:
+                # Too late for this one, which says nothing of the program.
+                self.feed(Ended(_aborted(container.id, str(error))))
+            else:
+                self.feed(LaunchFailed(container.id, str(error)))
         else:
             _log.info("%s starts in %s on %s", name, container.id, container.node_id)
 
@@ -316,3 +384,12 @@ class Runner:
         except YarnhubError as error:
             # It is released as well: the scheduler ends it with the node's next heartbeat.
             _log.info("%s could not be stopped at its node: %s", container.id, error)
+
+
+def _aborted(container_id: ContainerId, reason: str) -> ContainerStatus:
+    return ContainerStatus(
+        container_id=container_id,
+        state=ContainerState.COMPLETE,
+        exit_status=ContainerExitStatus.ABORTED.value,
+        diagnostics=reason,
+    )

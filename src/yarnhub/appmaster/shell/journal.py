@@ -1,0 +1,107 @@
+"""Where an application's changes are kept, and the journal of a process that keeps a folder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+OVERGROWN = 256 * 1024
+"""Bytes of changes after which a snapshot takes their place, unless it is larger itself."""
+
+
+class Journal(Protocol):
+    """The changes of one application, in order. One process writes at a time.
+
+    What `append` has returned for is there after a kill at any moment; what it has not may be.
+    Cancelling leaves that unknown. All raise `YarnhubError` or `OSError` where it cannot be
+    reached.
+    """
+
+    async def load(self) -> list[bytes]:
+        """All changes; from now on this process is the one that writes."""
+        ...
+
+    async def append(self, changes: Sequence[bytes]) -> None:
+        """Add changes, none of which holds a line feed."""
+        ...
+
+    async def compact(self, snapshot: bytes) -> None:
+        """Put one change in the place of all."""
+        ...
+
+    @property
+    def overgrown(self) -> bool:
+        """Whether `compact` is worth it."""
+        ...
+
+    async def delete(self) -> None:
+        """Forget it all: the application has ended."""
+        ...
+
+
+class FileJournal:
+    """A file of the local disk that only its user can read: one line for each change.
+
+    Args:
+        path: The file; its folder exists and is private.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = 0
+        self._snapshot = 0
+
+    async def load(self) -> list[bytes]:
+        """See `Journal.load`. A line that was being written at a kill is dropped."""
+        return await asyncio.to_thread(self._load)
+
+    def _load(self) -> list[bytes]:
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return []
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            os.truncate(self._path, len(whole))
+        self._size = len(whole)
+        return whole.split(b"\n")[:-1]
+
+    async def append(self, changes: Sequence[bytes]) -> None:
+        """See `Journal.append`."""
+        content = b"".join(change + b"\n" for change in changes)
+        await asyncio.to_thread(self._write, self._path, content, os.O_APPEND)
+        self._size += len(content)
+
+    async def compact(self, snapshot: bytes) -> None:
+        """See `Journal.compact`."""
+        await asyncio.to_thread(self._replace, snapshot + b"\n")
+        self._size = self._snapshot = len(snapshot)
+
+    def _replace(self, content: bytes) -> None:
+        temporary = self._path.with_name(f"{self._path.name}.new")
+        self._write(temporary, content, os.O_TRUNC)
+        temporary.replace(self._path)
+
+    @staticmethod
+    def _write(path: Path, content: bytes, mode: int) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | mode, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fdatasync(descriptor)
+
+    @property
+    def overgrown(self) -> bool:
+        """See `Journal.overgrown`."""
+        return self._size > max(OVERGROWN, 2 * self._snapshot)
+
+    async def delete(self) -> None:
+        """See `Journal.delete`."""
+        with contextlib.suppress(FileNotFoundError):
+            await asyncio.to_thread(self._path.unlink)

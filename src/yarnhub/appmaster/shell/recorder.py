@@ -1,0 +1,127 @@
+"""Sees to it that what an application does is recorded before it is done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from yarnhub.appmaster.core.records import Change
+from yarnhub.base.errors import YarnhubError
+from yarnhub.base.retry import RetryPolicy
+from yarnhub.control import json
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from yarnhub.appmaster.core.actions import Action
+    from yarnhub.appmaster.core.application import Application
+    from yarnhub.appmaster.shell.journal import Journal
+
+_log = logging.getLogger(__name__)
+
+_RETRY = RetryPolicy(first_delay=0.5, max_delay=30.0)
+_HOLD = 60.0
+"""Seconds that a heartbeat is held back for the journal. An application that is not heard of for
+`yarn.am.liveness-monitor.expiry-interval-ms` (15 minutes) is ended by YARN."""
+
+
+async def restore(application: Application, journal: Journal) -> bool:
+    """Make an application what its journal says; says whether that was anything.
+
+    Raises:
+        YarnhubError: The journal cannot be read, or is of another version of yarnhub.
+    """
+    changes = await journal.load()
+    application.restore(json.load(Change, change) for change in changes)
+    return bool(changes)
+
+
+class Recorder:
+    """Writes changes down, those that come meanwhile together, and then lets actions happen.
+
+    Args:
+        journal: Where; None for an application that nobody could take over.
+        application: Whose changes.
+        act: Carries an action out.
+    """
+
+    def __init__(
+        self, journal: Journal | None, application: Application, act: Callable[[Action], None]
+    ) -> None:
+        self._journal = journal
+        self._application = application
+        self._act = act
+        self._held: list[tuple[bytes | None, Sequence[Action]]] = []
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Begin with a snapshot; nothing may be put before that."""
+        if self._journal is not None:
+            await self._persist(self._compact)
+
+    def put(self, actions: Sequence[Action]) -> None:
+        """Have these actions follow the application's latest changes."""
+        change = None
+        if self._journal is not None and not self._stopped:
+            change = self._application.changes()
+        if self._stopped or (change is None and self._idle.is_set()):
+            for action in actions:
+                self._act(action)
+            return
+        self._held.append((None if change is None else json.dump(change), actions))
+        self._idle.clear()
+        self._work.set()
+
+    async def run(self) -> None:
+        """Write until cancelled. What was not written by then has not been acted on."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._held:
+                held, self._held = self._held, []
+                changes = [change for change, _ in held if change is not None]
+                if changes:
+                    await self._persist(functools.partial(_append, changes))
+                for _, actions in held:
+                    for action in actions:
+                        self._act(action)
+                if self._journal is not None and self._journal.overgrown:
+                    await self._persist(self._compact)
+            self._idle.set()
+
+    def stop(self) -> None:
+        """From now on nothing is recorded: the application is over, or this attempt is."""
+        self._stopped = True
+
+    async def written(self) -> None:
+        """Return when all is recorded and done, or after a minute."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HOLD):
+                await self._idle.wait()
+
+    async def _compact(self, journal: Journal) -> None:
+        await journal.compact(json.dump(self._application.snapshot()))
+
+    async def _persist(self, write: Callable[[Journal], Awaitable[None]]) -> None:
+        """Write, as often as it takes: nothing may happen that is not recorded."""
+        assert self._journal is not None
+        for repetition in itertools.count():
+            try:
+                await write(self._journal)
+            except (YarnhubError, OSError) as error:
+                _log.warning("the application's state cannot be written, trying again: %s", error)
+            else:
+                return
+            await asyncio.sleep(_RETRY.delay(repetition, random.random()))  # noqa: S311  # jitter
+
+
+async def _append(changes: Sequence[bytes], journal: Journal) -> None:
+    await journal.append(changes)

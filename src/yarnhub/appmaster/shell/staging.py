@@ -1,0 +1,55 @@
+"""The application's folder in HDFS, as its ApplicationMaster uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.appmaster.shell.hdfs_journal import HdfsJournal
+from yarnhub.base.errors import YarnhubError
+from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+
+if TYPE_CHECKING:
+    from yarnhub.control.bootstrap import Application
+    from yarnhub.hadoop.wire.tokens import Credentials
+
+_log = logging.getLogger(__name__)
+
+_ANSWER = 20.0
+"""Seconds for one answer of HDFS."""
+_CLEAN_UP = 10.0
+"""Seconds: YARN waits for an AM that has unregistered, but its user's container is in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagingFolder:
+    """The folder, and who may enter it."""
+
+    file_system: WebHdfsFileSystem
+    folder: str
+
+    @classmethod
+    def of(cls, application: Application, credentials: Credentials) -> StagingFolder | None:
+        """That of a submitted application; None if it has none."""
+        staging = application.staging
+        if staging is None:
+            return None
+        identity: UserName | DelegationToken = UserName(application.user)
+        if staging.token is not None:
+            identity = DelegationToken(credentials.tokens[staging.token])
+        file_system = WebHdfsFileSystem(staging.uri, staging.web, identity, deadline=_ANSWER)
+        return cls(file_system, staging.folder)
+
+    def journal(self, attempt: int) -> HdfsJournal:
+        """The application's journal, for an attempt."""
+        return HdfsJournal(self.file_system, self.folder, attempt)
+
+    async def delete(self) -> None:
+        """Delete all that was uploaded and recorded: the application has ended."""
+        try:
+            async with asyncio.timeout(_CLEAN_UP):
+                await self.file_system.delete(self.folder, recursive=True)
+        except (YarnhubError, TimeoutError) as error:
+            _log.warning("%s could not be deleted: %s", self.folder, error)
