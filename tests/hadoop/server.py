@@ -363,6 +363,7 @@ class Server:
     peers: list[Peer] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     gone: int = 0
+    listener: asyncio.Server | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = self.make()
@@ -391,7 +392,7 @@ async def serving(
     """A server on a free loopback port."""
     default = Peer if handler is None else (lambda: Peer(handler=handler))
     server = Server(make or default)
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    listener = server.listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.address = Address(*listener.sockets[0].getsockname()[:2])
     try:
         yield server

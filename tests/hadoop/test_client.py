@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hadoop.proxy import cut_behind
 from hadoop.server import (
     ACCESS_CONTROL,
     AUTHORIZATION,
@@ -38,7 +39,6 @@ from yarnhub.base.errors import (
     Outcome,
     RemoteError,
     RemoteProtocolError,
-    StandbyError,
 )
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.address import Address
@@ -624,15 +624,56 @@ async def test_many_calls_turn_once() -> None:
     assert len(standby.peers) == len(active.peers) == 1
 
 
-async def test_two_standbys_end_in_an_error() -> None:
+async def test_a_pair_is_asked_until_one_of_it_takes_over() -> None:
+    asked = 0
+
+    def takes_over_late(call: Call) -> bytes:
+        nonlocal asked
+        asked += 1
+        return answer(call.call_id, call.body) if asked > QUICK.attempts else _standby(call)
+
+    async with serving(takes_over_late) as server, calling(closed_port(), server) as client:
+        assert (await client.call(ONCE, Number(7))).n == 7
+
+
+async def test_a_pair_of_which_none_takes_over_is_asked_until_the_deadline() -> None:
     async with (
         serving(_standby) as one,
         serving(_standby) as two,
         calling(one, two) as client,
     ):
-        with pytest.raises(StandbyError, match="not supported in state standby"):
-            await client.call(ONCE, Number(1))
-    assert len(one.peers) + len(two.peers) == QUICK.attempts
+        with pytest.raises(DeadlineExceededError, match=r"last: .*in state standby"):
+            await client.call(ONCE, Number(1), deadline=0.2)
+    assert len(one.peers) + len(two.peers) > QUICK.attempts
+
+
+@pytest.mark.parametrize("method", [ECHO, ONCE], ids=["idempotent", "once"])
+async def test_cut_off_at_any_byte_the_other_of_a_pair_goes_on(
+    method: Method[Number, Number],
+) -> None:
+    seen: list[Call] = []
+
+    def reply(call: Call) -> bytes:
+        seen.append(call)
+        return answer(call.call_id, call.body)
+
+    user = TokenUser(TOKEN)
+    async with serving(reply) as one, serving(reply) as two:
+        async with cut_behind(one.address) as proxy, calling(proxy.address, user=user) as client:
+            await client.call(method, Number(0))
+        total, handshake = proxy.passed, proxy.passed - len(reply(seen[0]))
+        for end in range(1, total):
+            seen.clear()
+            async with (
+                cut_behind(one.address, end) as proxy,
+                calling(proxy.address, two, user=user) as client,
+            ):
+                if method is ONCE and end >= handshake:
+                    assert await _outcome(client, ONCE) is Outcome.UNKNOWN
+                else:
+                    assert (await client.call(method, Number(end))).n == end
+            assert len({(call.client_id, call.call_id) for call in seen}) <= 1
+            assert method is ECHO or len(seen) <= 1
 
 
 async def test_callers_share_one_attempt_to_connect() -> None:

@@ -13,6 +13,7 @@ from yarnhub.base.errors import (
     NotRegisteredError,
     RemoteError,
     ServerBusyError,
+    StaleContainerError,
     StandbyError,
     YarnhubError,
 )
@@ -29,6 +30,8 @@ SECURITY = "org.apache.hadoop.security."
         (YARN + "ApplicationAttemptNotFoundException", AttemptNotFoundError),
         (YARN + "ApplicationMasterNotRegisteredException", NotRegisteredError),
         (YARN + "InvalidResourceRequestException", InvalidRequestError),
+        (YARN + "InvalidLabelResourceRequestException", InvalidRequestError),
+        (YARN + "InvalidContainerException", StaleContainerError),
         (SECURITY + "AccessControlException", AccessDeniedError),
         (SECURITY + "authorize.AuthorizationException", AccessDeniedError),
         (SECURITY + "token.SecretManager$InvalidToken", AuthenticationError),
@@ -45,6 +48,14 @@ def test_each_class_has_its_error(java_class: str, error: type[YarnhubError]) ->
     assert "text" in str(made)
     assert "rm:1" in str(made)
     assert "x.Y" not in str(made)
+
+
+def test_an_attempt_that_is_over_is_not_taken_for_a_wrong_token() -> None:
+    # What a ResourceManager that took over says of an attempt that ended under the one before.
+    text = "appattempt_1_0001_000001 not found in AMRMTokenSecretManager."
+    made = translate(SECURITY + "token.SecretManager$InvalidToken", text, address="rm:1")
+    assert type(made) is AttemptNotFoundError
+    assert text in str(made)
 
 
 def test_what_can_be_repeated_says_so() -> None:

@@ -10,10 +10,9 @@ import pytest
 from hadoop.server import CLOSE, Call, Peer, Server, answer, serving, token_offer
 from yarnhub.base.errors import (
     AuthenticationError,
-    ConnectionLostError,
     LocalProtocolError,
-    Outcome,
     RemoteError,
+    StaleContainerError,
 )
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.codec import decode, encode
@@ -36,6 +35,8 @@ class Node:
     def __init__(self) -> None:
         self.calls: list[tuple[str, bytes]] = []
         self.refuses = False
+        self.refusal = "Unauthorized request to start container.\n\tat Some.java"
+        self.java_class = "org.apache.hadoop.yarn.exceptions.YarnException"
         self.closes = 0
 
     def __call__(self, call: Call) -> bytes | object:
@@ -43,8 +44,8 @@ class Node:
         failed: tuple[records.ContainerExceptionMap, ...] = ()
         if self.refuses:
             exception = records.SerializedException(
-                message="Unauthorized request to start container.\n\tat Some.java",
-                class_name="org.apache.hadoop.yarn.exceptions.YarnException",
+                message=self.refusal,
+                class_name=self.java_class,
             )
             failed = (records.ContainerExceptionMap(container_id=ID, exception=exception),)
         response: Any  # one of three records
@@ -62,6 +63,7 @@ class Node:
                 raise AssertionError(other)
         if self.closes:
             self.closes -= 1
+            self.refuses = call.method == "startContainers"  # it is started by then
             return CLOSE
         return answer(call.call_id, encode(response))
 
@@ -133,16 +135,33 @@ async def test_without_a_token_nothing_is_sent() -> None:
     assert server.peers == []
 
 
-async def test_a_start_whose_answer_is_lost_is_not_repeated() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Container container_0_0000_00_000007 already is running on this node!!",
+        "Unauthorized request.\nAttempt to relaunch the same container with id container_7.",
+    ],
+    ids=["runs", "has ended"],
+)
+async def test_a_start_whose_answer_is_lost_has_taken_place(words: str) -> None:
     node = Node()
     node.closes = 1
     async with serving(make=node.peer) as server, NodeManagers(QUICK) as nodes:
         nodes.keep([token(server)])
-        with pytest.raises(ConnectionLostError) as caught:
-            await nodes.start_container(container(server), CONTEXT)
-        assert caught.value.outcome is Outcome.UNKNOWN
+        node.refusal = words
         await nodes.start_container(container(server), CONTEXT)
     assert len(node.calls) == 2
+
+
+async def test_a_container_of_an_earlier_resource_manager_is_told_from_other_refusals() -> None:
+    node = Node()
+    node.refuses = True
+    node.java_class = "org.apache.hadoop.yarn.exceptions.InvalidContainerException"
+    node.refusal = "\nContainer container_7 rejected as it is allocated by a previous RM"
+    async with serving(make=node.peer) as server, NodeManagers(QUICK) as nodes:
+        nodes.keep([token(server)])
+        with pytest.raises(StaleContainerError, match=r"^Container container_7 rejected as it is"):
+            await nodes.start_container(container(server), CONTEXT)
 
 
 async def test_a_stop_whose_answer_is_lost_is_repeated() -> None:

@@ -16,6 +16,7 @@
     |   |-- InvalidRequestError      the request can never be granted as it is
     |   |-- NotRegisteredError       the ResourceManager was restarted: register again
     |   |-- ServerBusyError          the peer asks for the same again, later
+    |   |-- StaleContainerError      the container is one of a ResourceManager before this one
     |   `-- StandbyError             this one of the pair is not active: ask the other
     |-- ApplicationFailedError       the application ended before it got where it was awaited
     `-- ControlError                 an ApplicationMaster refused a request
@@ -153,6 +154,10 @@ class ServerBusyError(RemoteError):
     """The peer cannot serve the call now and asks to be called again."""
 
     retriable = True
+
+
+class StaleContainerError(RemoteError):
+    """The container was given by a ResourceManager before this one, and was not started in time."""
 
 
 class StandbyError(RemoteError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import (
     AccessDeniedError,
     ApplicationFailedError,
+    ApplicationNotFoundError,
     DeadlineExceededError,
     YarnhubError,
 )
@@ -127,7 +128,7 @@ class Client:
             self.prepared(spec, pair, code, progress) as submission,
             self.submitted(submission),
         ):
-            await self._accepted(submission.application_id)
+            await self._accepted(submission)
         return submission.application_id
 
     @contextlib.asynccontextmanager
@@ -215,13 +216,24 @@ class Client:
             return Credentials.of(chosen)
         return self._own or Credentials.read_or_create(self._settings.config_folder)
 
-    async def _accepted(self, application_id: ApplicationId) -> None:
-        report = await self._watch(application_id, lambda each: each not in _SAVING)
+    async def _accepted(self, submission: Submission) -> None:
+        report = await self._saved(submission)
         if report.yarn_application_state in (
             YarnApplicationState.FAILED,
             YarnApplicationState.KILLED,
         ):
             raise _failed(report)
+
+    async def _saved(self, submission: Submission) -> ApplicationReport:
+        while True:
+            try:
+                return await self._watch(
+                    submission.application_id, lambda each: each not in _SAVING
+                )
+            except ApplicationNotFoundError:
+                # The ResourceManager died before it had saved it, and another one answers now.
+                await self.resource_manager.submit_application(submission_context(submission))
+                await asyncio.sleep(_LOOK)
 
     # --- reports
 

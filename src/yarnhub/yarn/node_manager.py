@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import LocalProtocolError, RemoteError
+from yarnhub.base.errors import LocalProtocolError
 from yarnhub.hadoop.ipc.client import Address, RpcClient, RpcOptions
+from yarnhub.hadoop.ipc.translation import translate
 from yarnhub.hadoop.security.users import TokenUser
 from yarnhub.hadoop.wire.method import Method, Protocol
 from yarnhub.yarn.records import node_manager as records
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.launch import ContainerLaunchContext
 
 PROTOCOL = Protocol("org.apache.hadoop.yarn.api.ContainerManagementProtocolPB")
+# A repeat of a start that was carried out is refused with one of `_STARTED`.
 START_CONTAINERS = Method(
-    "startContainers", records.StartContainersRequest, records.StartContainersResponse
+    "startContainers",
+    records.StartContainersRequest,
+    records.StartContainersResponse,
+    idempotent=True,
 )
 STOP_CONTAINERS = Method(
     "stopContainers",
@@ -37,6 +42,10 @@ GET_CONTAINER_STATUSES = Method(
     records.GetContainerStatusesResponse,
     idempotent=True,
 )
+
+_STARTED = ("already is running on this node", "Attempt to relaunch the same container")
+"""What a NodeManager says of a container that was started: while it runs, and after its end
+(ContainerManagerImpl)."""
 
 
 class NodeManagers:
@@ -85,7 +94,10 @@ class NodeManagers:
     async def start_container(self, container: Container, context: ContainerLaunchContext) -> None:
         """Start a container; localizing its files goes on after the answer.
 
+        A start whose answer was lost is asked for again, and takes place once.
+
         Raises:
+            StaleContainerError: The ResourceManager that gave the container was restarted.
             RemoteError: The NodeManager refuses.
         """
         if container.container_token is None:
@@ -99,7 +111,12 @@ class NodeManagers:
         )
         client = await self._client(container.node_id)
         response = await client.call(START_CONTAINERS, request)
-        _raise_first(response.failed_requests, "startContainers", container.node_id)
+        failed = tuple(
+            entry
+            for entry in response.failed_requests
+            if not any(sign in entry.exception.message for sign in _STARTED)
+        )
+        _raise_first(failed, "startContainers", container.node_id)
 
     async def stop_container(self, container_id: ContainerId, node: NodeId) -> None:
         """Stop a container; its processes get SIGTERM, and SIGKILL shortly after.
@@ -132,5 +149,7 @@ def _raise_first(
 ) -> None:
     for entry in failed:
         error = entry.exception
-        message = error.message.partition("\n")[0]
-        raise RemoteError(error.class_name, message, method=method, address=str(node))
+        # Of a message of several lines the last ones may be the Java stack.
+        lines = [line for line in error.message.splitlines() if not line.startswith("\tat ")]
+        message = " ".join(" ".join(lines).split())
+        raise translate(error.class_name, message, method=method, address=str(node))

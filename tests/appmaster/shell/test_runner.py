@@ -22,10 +22,12 @@ from yarnhub.base.errors import (
     ConnectError,
     ControlError,
     DeadlineExceededError,
+    InvalidRequestError,
     NotRegisteredError,
     Outcome,
     RemoteError,
     ServerBusyError,
+    StaleContainerError,
     StandbyError,
     YarnhubError,
 )
@@ -196,6 +198,18 @@ async def test_a_launch_that_fails_is_told_and_its_container_given_back() -> Non
         assert "no room in the inn" in first.exit_message
         released = [each for sent in world.scheduler.heartbeats for each in sent.releases]
         assert [str(each) for each in released] == [first.yarn_container_id]
+        await world.runner.ask(Shutdown())
+
+
+@instant
+async def test_a_container_of_an_earlier_resource_manager_is_replaced_uncounted() -> None:
+    world = World(application(a=service(max_restarts=0)))
+    world.nodes.refusals.append(StaleContainerError("InvalidContainerException", "a previous RM"))
+    async with running(world):
+        await world.until_running(1)
+        (first, second) = (await world.runner.ask(GetContainers(states=None))).containers
+        assert (first.state, second.state) == (ContainerState.FAILED, ContainerState.RUNNING)
+        assert "a previous RM" in first.exit_message
         await world.runner.ask(Shutdown())
 
 
@@ -379,7 +393,7 @@ async def test_what_the_scheduler_can_never_grant_ends_the_application_with_its_
         await world.until_running(1)
         world.scheduler.refusals += [
             lost(),
-            RemoteError("InvalidLabelResourceRequestException", "no such label: gpu"),
+            InvalidRequestError("InvalidLabelResourceRequestException", "no such label: gpu"),
         ]
     assert world.scheduler.finished == [
         (
@@ -387,6 +401,30 @@ async def test_what_the_scheduler_can_never_grant_ends_the_application_with_its_
             "YARN refused what was asked for: no such label: gpu",
         )
     ]
+
+
+@instant
+async def test_what_a_resource_manager_says_that_is_about_to_stop_is_no_refusal() -> None:
+    world = World(application("run", a=service(instances=2)))
+    async with running(world):
+        await world.until_running(2)
+        broken = RemoteError("YarnRuntimeException", "java.lang.InterruptedException")
+        world.scheduler.refusals += [broken] * 5
+        await world.runner.ask(Scale(service="a", count=3))
+        await world.until_running(3)
+        world.runner.feed(MasterScriptEnded(0))
+
+
+@instant
+async def test_what_it_says_again_and_again_is_one() -> None:
+    world = World(application("run", a=service()))
+    async with running(world):
+        await world.until_running(1)
+        broken = RemoteError("NullPointerException", "at some line")
+        world.scheduler.refusals += [broken] * 6
+    ((status, words),) = world.scheduler.finished
+    assert status is FinalApplicationStatus.FAILED
+    assert words == "YARN refused what was asked for: at some line"
 
 
 # --- clients

@@ -177,7 +177,7 @@ class Application(State):
             return
         self._actions.append(Release(event.container_id))
         self._end(instance, ContainerState.FAILED, f"Could not be started: {event.reason}")
-        self._replace(instance, counted=True)
+        self._replace(instance, counted=event.counted)
 
     def _replace(self, instance: Instance, *, counted: bool) -> None:
         service = self.services[instance.service]

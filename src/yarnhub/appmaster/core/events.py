@@ -55,10 +55,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class LaunchFailed:
-    """A container could not be started."""
+    """A container could not be started.
+
+    `counted` says whether that is a failure of the instance, and not of YARN alone.
+    """
 
     container_id: ContainerId
     reason: str
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,12 @@ from yarnhub.base.errors import (
     ConnectionLostError,
     ControlError,
     DeadlineExceededError,
+    InvalidRequestError,
     LocalProtocolError,
     NotRegisteredError,
     RemoteError,
     ServerBusyError,
+    StaleContainerError,
     StandbyError,
     YarnhubError,
 )
@@ -70,6 +72,9 @@ _UNREACHABLE = (
     ServerBusyError,
     StandbyError,
 )
+_STRANGE = 5
+"""How many heartbeats in a row may be answered with an exception that is no refusal. A
+ResourceManager that is about to stop, or to stand by, answers with whatever breaks first."""
 _LOOK = RetryPolicy(first_delay=1.0, max_delay=30.0)
 _LOST = 900.0
 """Seconds after which a node that never answered is taken for lost: YARN gives one up after 600
@@ -153,6 +158,7 @@ class Runner:
         self._next_request = 0
         self._pace = Pace()
         self._answer_lost = False
+        self._strange = 0
         self._endpoint = ("", 0, "")
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -253,8 +259,14 @@ class Runner:
             await self._recover(error)
             return True
         except RemoteError as error:
-            self.feed(Refused(str(error)))
+            self._strange += 1
+            if isinstance(error, InvalidRequestError) or self._strange > _STRANGE:
+                self.feed(Refused(str(error)))
+            else:
+                self._releases = releases + self._releases
+                await self._recover(error)
             return True
+        self._strange = 0
         self._node_managers.keep(response.nm_tokens)
         self.feed(Heartbeat(response))
         if self._answer_lost:
@@ -373,7 +385,8 @@ class Runner:
                 # Too late for this one, which says nothing of the program.
                 self.feed(Ended(_aborted(container.id, str(error))))
             else:
-                self.feed(LaunchFailed(container.id, str(error)))
+                counted = not isinstance(error, StaleContainerError)
+                self.feed(LaunchFailed(container.id, str(error), counted))
         else:
             _log.info("%s starts in %s on %s", name, container.id, container.node_id)
 

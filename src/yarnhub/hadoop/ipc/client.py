@@ -120,7 +120,8 @@ class RpcClient:
         """Call a method.
 
         A call that was certainly not carried out is repeated, and any call of an idempotent
-        method, under the id it had: a server that remembers it answers as it did. Cancelling
+        method, under the id it had: a server that remembers it answers as it did. A pair is asked
+        until the deadline, since one of it takes over at some time. Cancelling
         leaves the connection and the other calls as they are; the server may still carry the
         call out.
 
@@ -178,7 +179,10 @@ class RpcClient:
             raise
 
     def _may_repeat(self, request: _Request, error: YarnhubError) -> bool:
-        if request.retry_count + 1 >= self._options.retry.attempts or self._closed:
+        # While one of a pair takes over, nobody answers at either address, and it may take longer
+        # than any number of attempts says: the dead one's session must end first.
+        alone = len(self._addresses) == 1
+        if self._closed or (alone and request.retry_count + 1 >= self._options.retry.attempts):
             return False
         unknown = isinstance(error, ConnectionLostError) and error.outcome is Outcome.UNKNOWN
         return error.retriable or (unknown and request.idempotent)

@@ -25,7 +25,8 @@ class RpcOptions:
     """After this long without a call the connection is closed. Hadoop's client waits 10 s
     (`ipc.client.connection.maxidletime`); we wait longer, since a new connection costs a login."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    """How a call is repeated that was certainly not carried out, or that is idempotent."""
+    """How a call is repeated that was certainly not carried out, or that is idempotent. How often,
+    applies to a server that is alone; a pair is asked until the deadline."""
     server_principal: str | None = None
     """The Kerberos principal that the server must have, such as `rm/_HOST@EXAMPLE.COM`, or a
     pattern such as `rm/*@EXAMPLE.COM`. No ticket is shown to any other."""

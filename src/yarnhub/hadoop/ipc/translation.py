@@ -11,6 +11,7 @@ from yarnhub.base.errors import (
     NotRegisteredError,
     RemoteError,
     ServerBusyError,
+    StaleContainerError,
     StandbyError,
     YarnhubError,
 )
@@ -21,7 +22,15 @@ _CLASSES: dict[str, type[RemoteError]] = {
     "ApplicationNotFoundException": ApplicationNotFoundError,
     "ApplicationAttemptNotFoundException": AttemptNotFoundError,
     "ApplicationMasterNotRegisteredException": NotRegisteredError,
+    "InvalidAllocationTagsQueryException": InvalidRequestError,
+    "InvalidApplicationMasterRequestException": InvalidRequestError,
+    "InvalidContainerReleaseException": InvalidRequestError,
+    "InvalidLabelResourceRequestException": InvalidRequestError,
+    "InvalidResourceBlacklistRequestException": InvalidRequestError,
     "InvalidResourceRequestException": InvalidRequestError,
+    "ResourceNotFoundException": InvalidRequestError,
+    "SchedulerInvalidResoureRequestException": InvalidRequestError,
+    "InvalidContainerException": StaleContainerError,
     "StandbyException": StandbyError,
     "RetriableException": ServerBusyError,
 }
@@ -56,6 +65,10 @@ def translate(java_class: str, text: str, *, method: str = "", address: str = ""
     for sign, advice in _ADVICE.items():
         if sign in message:
             message = f"{message}: {advice}"
+    if _is_unknown_attempt(name, message):
+        return AttemptNotFoundError(
+            java_class, message, method=method, address=address, details=text
+        )
     if _is_authentication(name, message):
         error = AuthenticationError(f"{address} refused us: {message or name}")
         # A server that took two honest connections for a replay will not do so again.
@@ -63,6 +76,12 @@ def translate(java_class: str, text: str, *, method: str = "", address: str = ""
         return error
     found = _CLASSES.get(name, RemoteError)
     return found(java_class, message, method=method, address=address, details=text)
+
+
+def _is_unknown_attempt(name: str, message: str) -> bool:
+    # A ResourceManager that took over, or was restarted, does not know attempts that are over, and
+    # says so of their tokens (AMRMTokenSecretManager.retrievePassword).
+    return name == "InvalidToken" and "not found in AMRMTokenSecretManager" in message
 
 
 def _is_authentication(name: str, message: str) -> bool:
