@@ -10,7 +10,7 @@ import pytest
 
 from filesystem.contract import closed_port, read_all
 from yarnhub.base.errors import AccessDeniedError, ConfigurationError, ConnectError
-from yarnhub.filesystem.delegation import KIND, name_node_delegation_token, token_service
+from yarnhub.filesystem.delegation import NameNodeTokens, token_service
 from yarnhub.filesystem.hdfs import HdfsFileSystem
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
@@ -19,6 +19,7 @@ from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser, User
+from yarnhub.hadoop.wire.identifiers import HDFS
 
 if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
@@ -81,9 +82,9 @@ async def test_a_token(
     kerberos_cluster: HadoopCluster, secure: Configuration, login: str, name: str | None
 ) -> None:
     user = KerberosUser(keytab(kerberos_cluster, login), name)
-    token = await name_node_delegation_token("", secure, user, renewer=renewer(secure))
+    token = await NameNodeTokens("", secure).fetch(user, renewer(secure))
     _, port = kerberos_cluster.name_node_address
-    assert (token.kind, token.service) == (KIND, f"127.0.0.1:{port}")
+    assert (token.kind, token.service) == (HDFS, f"127.0.0.1:{port}")
     await round_trip(secure, TokenUser(token), WebHdfsFileSystem)
 
 
@@ -93,20 +94,20 @@ async def test_no_token_for_whom_the_login_may_not_act(
 ) -> None:
     user = KerberosUser(keytab(kerberos_cluster, "bob"), "alice")
     with pytest.raises(AccessDeniedError, match=r"bob@.* is not allowed to impersonate alice"):
-        await name_node_delegation_token("", secure, user, renewer=renewer(secure))
+        await NameNodeTokens("", secure).fetch(user, renewer(secure))
 
 
 @pytest.mark.cluster
 async def test_no_token_without_security(hadoop_cluster: HadoopCluster) -> None:
     configuration = Configuration.load(hadoop_cluster.conf_dir)
     with pytest.raises(ConfigurationError, match="gives no delegation tokens"):
-        await name_node_delegation_token("", configuration, SimpleUser("alice"), renewer="yarn")
+        await NameNodeTokens("", configuration).fetch(SimpleUser("alice"), "yarn")
 
 
 async def test_nobody_answers() -> None:
     url = f"hdfs://127.0.0.1:{closed_port()}"
     with pytest.raises(ConnectError, match=r"127.0.0.1"):
-        await name_node_delegation_token(url, {}, SimpleUser("a"), renewer="yarn")
+        await NameNodeTokens(url, {}).fetch(SimpleUser("a"), "yarn")
 
 
 async def test_the_service_of_a_token() -> None:

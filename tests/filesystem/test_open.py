@@ -68,7 +68,7 @@ def test_a_name_without_a_proof_is_nobody_on_a_secure_cluster() -> None:
         (
             "hdfs://nn",
             KerberosUser(Ticket(), "bob"),
-            "alice@EXAMPLE.COM acting for bob: .*SPNEGO.*name_node_delegation_token",
+            "alice@EXAMPLE.COM acting for bob: .*SPNEGO.*NameNodeTokens",
         ),
         ("webhdfs://nn:9870", KerberosUser(Ticket()), "SPNEGO"),
     ],

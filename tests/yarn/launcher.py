@@ -20,10 +20,8 @@ def expand(text: str, logs: Path) -> str:
     return text.replace("{{", "$").replace("}}", "")
 
 
-def launch(
-    folder: Path, environment: Mapping[str, str], command: Sequence[str]
-) -> subprocess.CompletedProcess[bytes]:
-    """Run a container's process in a folder; its logs go to `folder / "logs"`."""
+def write_script(folder: Path, environment: Mapping[str, str], command: Sequence[str]) -> Path:
+    """The script that starts a container; its logs go to `folder / "logs"`."""
     logs = folder / "logs"
     logs.mkdir(exist_ok=True)
     lines = ["#!/bin/bash"]
@@ -31,6 +29,14 @@ def launch(
     lines.append(f'exec /bin/bash -c "{" ".join(expand(part, logs) for part in command)}"')
     script = folder / "launch_container.sh"
     script.write_bytes("\n".join(lines).encode() + b"\n")
+    return script
+
+
+def launch(
+    folder: Path, environment: Mapping[str, str], command: Sequence[str]
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a container's process in a folder."""
+    script = write_script(folder, environment, command)
     return subprocess.run(
         ["/bin/bash", str(script)],
         cwd=folder,

@@ -23,7 +23,7 @@ from yarnhub.cluster.jars import provide_jars
 from yarnhub.cluster.options import TESTED_VERSIONS
 from yarnhub.filesystem import delegation
 from yarnhub.hadoop.codec import FieldInfo, Scalar, fields
-from yarnhub.hadoop.wire import headers, tokens
+from yarnhub.hadoop.wire import headers, identifiers, tokens
 from yarnhub.hadoop.wire.method import Method
 from yarnhub.yarn import node_manager, resource_manager, scheduler
 from yarnhub.yarn.records.containers import ContainerExitStatus
@@ -47,6 +47,7 @@ _CLASSES = (
     (_COMMON, "org/apache/hadoop/ipc/protobuf/IpcConnectionContextProtos"),
     (_COMMON, "org/apache/hadoop/ipc/protobuf/ProtobufRpcEngine2Protos"),
     (_COMMON, "org/apache/hadoop/security/proto/SecurityProtos"),
+    ("hadoop-yarn-common", f"{_YARN}YarnSecurityTokenProtos"),
     ("hadoop-hdfs-client", "org/apache/hadoop/hdfs/protocol/proto/ClientNamenodeProtocolProtos"),
 )
 _PACKAGES = ("hadoop.yarn", "hadoop.common")
@@ -81,7 +82,7 @@ def _classes() -> Iterator[type]:
         importlib.import_module(f"{yarnhub.yarn.records.__name__}.{module.name}")
         for module in pkgutil.iter_modules(yarnhub.yarn.records.__path__)
     ]
-    for module in (*modules, headers, tokens, delegation):
+    for module in (*modules, headers, tokens, identifiers, delegation):
         for value in vars(module).values():
             if isinstance(value, type) and value.__module__ == module.__name__:
                 yield value
@@ -128,7 +129,7 @@ def test_nothing_is_left_out() -> None:
     # A record that is not a plain dataclass of wire fields would silently not be compared.
     assert {cls.__name__ for cls in _classes()} == {
         cls.__name__ for cls in (*_RECORDS, *_ENUMS)
-    } | {"ContainerExitStatus", "Credentials"}
+    } | {"ContainerExitStatus", "Credentials", "NameNodeTokens"}
     assert len(_RECORDS) > 100
     assert len(_ENUMS) > 20
 

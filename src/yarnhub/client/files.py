@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.client.tokens import delegation_tokens
+from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.security.users import KerberosUser, TokenUser
 
@@ -21,6 +21,6 @@ async def user_file_system(settings: Settings) -> FileSystem:
     user = settings.user
     if isinstance(user, KerberosUser) and user.name is not None:
         # With a ticket alone nobody acts for another user there; with the other's token, yes.
-        (token,) = (await delegation_tokens(settings)).values()
-        user = TokenUser(token)
+        name_node = NameNodeTokens("", settings.configuration)
+        user = TokenUser(await name_node.fetch(user, renewer=user.credential.principal))
     return open_file_system("", settings.configuration, user)

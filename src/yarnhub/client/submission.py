@@ -31,14 +31,8 @@ if TYPE_CHECKING:
 APPLICATION_TYPE = "skein"
 MASTER_LOG = "application.master.log"
 
-# The token file is a zip with something before and behind it, which Python runs. -I and -S keep
-# the node's site packages and variables out of the AM.
-_RUN_MASTER = """\
-for python in $YARNHUB_PYTHON python3 python3.14 python3.13 python3.12 python3.11; do
-  if "$python" -IS -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    exec "$python" -IS "$HADOOP_TOKEN_FILE_LOCATION"
-  fi
-done
+_RUN_MASTER = f"""\
+{launch.run_token_file()}
 echo "This node has no Python 3.11 or newer on its PATH ($PATH): name one in the specification as \
 master.env.YARNHUB_PYTHON, an absolute path that all nodes have." >&2
 exit 127"""

@@ -2,36 +2,128 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.tasks import task_group
-from yarnhub.filesystem.delegation import name_node_delegation_token
+from yarnhub.filesystem.delegation import NameNodeTokens
+from yarnhub.hadoop.token_service import ip_service
+from yarnhub.hadoop.wire.identifiers import RESOURCE_MANAGER
 from yarnhub.yarn.addresses import CLIENT, resource_manager
+from yarnhub.yarn.resource_manager import ResourceManager
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from yarnhub.client.settings import Settings
+    from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.wire.tokens import Token
+
+
+class TokenSource(Protocol):
+    """A server that gives delegation tokens; `NameNodeTokens` is one, which see."""
+
+    async def fetch(self, user: User, renewer: str) -> Token:
+        """Get a new token of a user's, with the service by which Java's clients look it up."""
+        ...
+
+    async def renew(self, user: User, token: Token) -> int:
+        """Have a token live on, as its renewer; returns until when, in ms since 1970."""
+        ...
+
+    async def cancel(self, user: User, token: Token) -> None:
+        """End a token, as its owner or its renewer."""
+        ...
+
+
+class ResourceManagerTokens:
+    """The ResourceManager's delegation tokens; raises what `ResourceManager` raises.
+
+    Args:
+        settings: Where it is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._endpoint = resource_manager(settings.configuration, CLIENT)
+        self._options = settings.options
+
+    async def fetch(self, user: User, renewer: str) -> Token:
+        """See `TokenSource.fetch`."""
+        async with self._client(user) as client:
+            token = await client.get_delegation_token(renewer)
+        if token is None:
+            raise ConfigurationError(
+                "the ResourceManager gives no delegation tokens: it has no security"
+            )
+        # Java's clients know the token of a pair by both addresses (ClientRMProxy).
+        services = [await ip_service(address) for address in self._endpoint.addresses]
+        return replace(token, kind=RESOURCE_MANAGER, service=",".join(services))
+
+    async def renew(self, user: User, token: Token) -> int:
+        """See `TokenSource.renew`."""
+        async with self._client(user) as client:
+            return await client.renew_delegation_token(token)
+
+    async def cancel(self, user: User, token: Token) -> None:
+        """See `TokenSource.cancel`."""
+        async with self._client(user) as client:
+            await client.cancel_delegation_token(token)
+
+    def _client(self, user: User) -> ResourceManager:
+        return ResourceManager(self._endpoint, user, self._options)
+
+
+def token_sources(settings: Settings, file_systems: Iterable[str] = ()) -> Sequence[TokenSource]:
+    """Who gives the tokens that an application's containers need; nobody without security.
+
+    They are those of `fs.defaultFS` and further file systems, without which a NodeManager can
+    neither localize an application's files nor gather its logs, and the ResourceManager's.
+
+    Args:
+        settings: Where the cluster is and who the user is.
+        file_systems: URLs.
+    """
+    if not settings.secure:
+        return ()
+    configuration = settings.configuration
+    default = configuration.get("fs.defaultFS") or "file:///"
+    wanted = [url for url in dict.fromkeys((default, *file_systems)) if url.startswith("hdfs:")]
+    name_nodes = [NameNodeTokens(url, configuration) for url in wanted]
+    return (*name_nodes, ResourceManagerTokens(settings))
+
+
+async def fetch_tokens(
+    sources: Iterable[TokenSource], user: User, renewer: str
+) -> dict[TokenSource, Token]:
+    """A new token from each source.
+
+    Cancelling leaves tokens behind that expire unused.
+    """
+    async with task_group() as group:
+        found = {
+            source: group.create_task(source.fetch(user, renewer), name="fetch a token")
+            for source in sources
+        }
+    return {source: task.result() for source, task in found.items()}
 
 
 async def delegation_tokens(
     settings: Settings, file_systems: Iterable[str] = ()
 ) -> Mapping[str, Token]:
-    """Tokens by alias for `fs.defaultFS` and further file systems; none without security.
+    """Tokens by alias for a submission, which the ResourceManager renews; none without security.
 
-    Without them a NodeManager can neither localize an application's files nor gather its logs.
     Cancelling leaves tokens behind that expire unused.
 
     Args:
         settings: Where the cluster is and who the user is.
-        file_systems: URLs.
+        file_systems: URLs of file systems beside `fs.defaultFS`.
 
     Raises:
         ConfigurationError: The ResourceManager's principal, who is to renew them, is not known.
     """
-    if not settings.secure:
+    sources = token_sources(settings, file_systems)
+    if not sources:
         return {}
     endpoint = resource_manager(settings.configuration, CLIENT)
     renewer = settings.configuration.principal(
@@ -41,16 +133,9 @@ async def delegation_tokens(
         raise ConfigurationError(
             "yarn.resourcemanager.principal is not set: nobody could renew the tokens"
         )
-    default = settings.configuration.get("fs.defaultFS") or "file:///"
-    wanted = [url for url in dict.fromkeys((default, *file_systems)) if url.startswith("hdfs:")]
-    async with task_group() as group:
-        found = [
-            group.create_task(
-                name_node_delegation_token(
-                    url, settings.configuration, settings.user, renewer=renewer
-                )
-            )
-            for url in wanted
-        ]
-    # Java's clients look a token up by its service, which is therefore its alias.
-    return {task.result().service: task.result() for task in found}
+    return by_alias((await fetch_tokens(sources, settings.user, renewer)).values())
+
+
+def by_alias(tokens: Iterable[Token]) -> dict[str, Token]:
+    """Tokens as they stand in a token file: Java's clients look one up by its service."""
+    return {token.service: token for token in tokens}

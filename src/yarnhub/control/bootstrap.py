@@ -15,6 +15,8 @@ APPLICATION = "yarnhub.application"
 CERTIFICATE = "yarnhub.certificate"
 KEY = "yarnhub.key"
 """The pair, in PEM, by which an application and its clients know each other."""
+AGENT = "yarnhub.agent"
+"""The code that keeps a container's token file fresh, a zip; only where there are tokens."""
 
 MAX_HOSTS = 100
 """Above so many hosts they are not named: enough nodes report in each second to serve requests

@@ -6,17 +6,17 @@ org.apache.hadoop.hdfs.security.token.delegation.DelegationTokenIdentifier (Hado
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ConfigurationError, ConnectError
+from yarnhub.base.errors import ConfigurationError
 from yarnhub.filesystem.name_node import find_name_nodes
-from yarnhub.hadoop.codec import STRING, proto
+from yarnhub.hadoop.codec import STRING, UINT64, proto
 from yarnhub.hadoop.ipc.client import RpcClient
 from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.token_service import ip_service
+from yarnhub.hadoop.wire.identifiers import HDFS
 from yarnhub.hadoop.wire.method import Method, Protocol
 from yarnhub.hadoop.wire.tokens import Token
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.security.users import User
 
-KIND = "HDFS_DELEGATION_TOKEN"
+
 CLIENT_PROTOCOL = Protocol("org.apache.hadoop.hdfs.protocol.ClientProtocol")
 
 
@@ -44,55 +44,114 @@ class GetDelegationTokenResponse:
     token: Token | None = proto(1, Token, None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewDelegationTokenRequest:
+    """`RenewDelegationTokenRequestProto`."""
+
+    token: Token = proto(1, Token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewDelegationTokenResponse:
+    """`RenewDelegationTokenResponseProto`."""
+
+    new_expiry_time: int = proto(1, UINT64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelDelegationTokenRequest:
+    """`CancelDelegationTokenRequestProto`."""
+
+    token: Token = proto(1, Token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelDelegationTokenResponse:
+    """`CancelDelegationTokenResponseProto`."""
+
+
 # Not idempotent: each call makes a token.
 GET_DELEGATION_TOKEN = Method(
     "getDelegationToken", GetDelegationTokenRequest, GetDelegationTokenResponse
 )
+RENEW_DELEGATION_TOKEN = Method(
+    "renewDelegationToken",
+    RenewDelegationTokenRequest,
+    RenewDelegationTokenResponse,
+    idempotent=True,
+)
+# A token that was cancelled is unknown: a repeat would be refused.
+CANCEL_DELEGATION_TOKEN = Method(
+    "cancelDelegationToken", CancelDelegationTokenRequest, CancelDelegationTokenResponse
+)
 
 
-async def name_node_delegation_token(
-    url: str,
-    configuration: Properties,
-    user: User,
-    *,
-    renewer: str,
-    deadline: float = 60.0,
-) -> Token:
-    """Get a delegation token from a NameNode.
+class NameNodeTokens:
+    """The delegation tokens of one HDFS.
 
-    Cancelling leaves it unknown whether the NameNode made a token; an unused one expires.
+    Every method raises `AccessDeniedError` where the user may not act for the other one,
+    `AuthenticationError` where the NameNode does not accept the login or the token,
+    `ConnectError` where no NameNode answers and `DeadlineExceededError` where none does in time.
 
     Args:
         url: The HDFS, e.g. `hdfs://namenode:9000`; `fs.defaultFS` where it has no authority.
         configuration: The Hadoop configuration.
-        user: Who logs in, with Kerberos, and for whom: the token is that user's.
-        renewer: Who may renew it: the ResourceManager's principal, or the submission fails.
-        deadline: Seconds for all of it.
-
-    Returns:
-        The token, with the service by which Java's clients look it up.
+        deadline: Seconds for each call.
 
     Raises:
-        AccessDeniedError: The user may not act for the other one.
-        AuthenticationError: The NameNode did not accept the login.
-        ConfigurationError: The cluster has no security, so no tokens.
-        ConnectError: No NameNode answered.
-        DeadlineExceededError: No answer in time.
+        ConfigurationError: The URL names no NameNode.
     """
-    service = find_name_nodes(url, configuration)
-    options = RpcOptions(server_principal=configuration.get("dfs.namenode.kerberos.principal"))
-    async with RpcClient(service.rpc, CLIENT_PROTOCOL, user, options=options) as client:
-        request = GetDelegationTokenRequest(renewer=renewer)
-        answer = await client.call(GET_DELEGATION_TOKEN, request, deadline=deadline)
-        address = client.address
-    if answer.token is None:
-        raise ConfigurationError(
-            f"the NameNode at {address} gives no delegation tokens: it has no security, so none"
-            " are needed"
+
+    def __init__(self, url: str, configuration: Properties, *, deadline: float = 60.0) -> None:
+        self._service = find_name_nodes(url, configuration)
+        self._options = RpcOptions(
+            server_principal=configuration.get("dfs.namenode.kerberos.principal")
         )
-    return dataclasses.replace(
-        answer.token, kind=KIND, service=await token_service(service, address)
-    )
+        self._deadline = deadline
+
+    async def fetch(self, user: User, renewer: str) -> Token:
+        """Get a new token.
+
+        Cancelling leaves it unknown whether the NameNode made one; an unused one expires.
+
+        Args:
+            user: Who logs in, with Kerberos, and for whom: the token is that user's.
+            renewer: Who may renew it, as a principal. For a token in a submission it must be the
+                ResourceManager's, or the submission fails.
+
+        Returns:
+            The token, with the service by which Java's clients look it up.
+
+        Raises:
+            ConfigurationError: The cluster has no security, so no tokens.
+        """
+        async with self._client(user) as client:
+            request = GetDelegationTokenRequest(renewer=renewer)
+            answer = await client.call(GET_DELEGATION_TOKEN, request, deadline=self._deadline)
+            address = client.address
+        if answer.token is None:
+            raise ConfigurationError(
+                f"the NameNode at {address} gives no delegation tokens: it has no security, so"
+                " none are needed"
+            )
+        service = await token_service(self._service, address)
+        return dataclasses.replace(answer.token, kind=HDFS, service=service)
+
+    async def renew(self, user: User, token: Token) -> int:
+        """Have a token live on, as its renewer; returns until when, in ms since 1970."""
+        async with self._client(user) as client:
+            request = RenewDelegationTokenRequest(token=token)
+            answer = await client.call(RENEW_DELEGATION_TOKEN, request, deadline=self._deadline)
+        return answer.new_expiry_time
+
+    async def cancel(self, user: User, token: Token) -> None:
+        """End a token, as its owner or its renewer."""
+        async with self._client(user) as client:
+            request = CancelDelegationTokenRequest(token=token)
+            await client.call(CANCEL_DELEGATION_TOKEN, request, deadline=self._deadline)
+
+    def _client(self, user: User) -> RpcClient:
+        return RpcClient(self._service.rpc, CLIENT_PROTOCOL, user, options=self._options)
 
 
 async def token_service(service: NameService, address: Address) -> str:
@@ -103,11 +162,4 @@ async def token_service(service: NameService, address: Address) -> str:
     """
     if service.nameservice is not None:
         return f"ha-hdfs:{service.nameservice}"
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(
-            address.host, address.port, family=socket.AF_INET, type=socket.SOCK_STREAM
-        )
-    except OSError as error:
-        raise ConnectError(f"{address.host} has no IPv4 address: {error}") from error
-    return f"{found[0][4][0]}:{address.port}"
+    return await ip_service(address)

@@ -99,7 +99,7 @@ def _web_identity(user: User, url: str) -> UserName | DelegationToken:
             raise ConfigurationError(
                 f"cannot open {url} as {who}: WebHDFS with Kerberos (SPNEGO) is not supported, and"
                 " hdfs-native cannot act for somebody else; fetch a delegation token with"
-                " name_node_delegation_token and open the file system as its TokenUser"
+                " NameNodeTokens and open the file system as its TokenUser"
             )
         case _:
             assert_never(user)

@@ -103,7 +103,8 @@ class WebHdfsFileSystem:
         self._uri = uri
         self._web = tuple(web)
         self._active = 0
-        self._identity = identity
+        self.identity = identity
+        """Who asks from the next answer on: a token may have to be replaced by a newer one."""
         self._deadline = deadline
 
     @property
@@ -316,7 +317,7 @@ class WebHdfsFileSystem:
         failure: YarnhubError | None = None
         for attempt in range(len(self._web)):
             index = (self._active + attempt) % len(self._web)
-            query = {"op": operation, **parameters, **self._identity.parameters()}
+            query = {"op": operation, **parameters, **self.identity.parameters()}
             pairs = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
             url = f"{self._web[index]}/webhdfs/v1{quote(at)}?{pairs}"
             try:

@@ -28,7 +28,6 @@ _log = logging.getLogger(__name__)
 Q = TypeVar("Q")
 R = TypeVar("R")
 
-AMRM_TOKEN = "YARN_AM_RM_TOKEN"  # noqa: S105  # a kind of token, not a token
 PROTOCOL = Protocol("org.apache.hadoop.yarn.api.ApplicationMasterProtocolPB")
 REGISTER = Method(
     "registerApplicationMaster",

@@ -33,6 +33,7 @@ from yarnhub.control.messages import (
     WaitKey,
 )
 from yarnhub.control.messages import ContainerState as S
+from yarnhub.hadoop.wire.tokens import Credentials
 
 SMALLEST: dict[str, dict[str, Any]] = {
     "Scale": {"service": "a", "count": 1},
@@ -44,6 +45,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "PutKey": {"key": "k", "value": b"v"},
     "DeleteKeys": {"range": KeyRange()},
     "DeleteKey": {"key": "k"},
+    "UpdateTokens": {"tokens": Credentials().write()},
+    "WatchTokens": {"after": -1},
 }
 
 

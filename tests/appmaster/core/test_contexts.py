@@ -140,6 +140,19 @@ def test_visibility_is_yarns(visibility: FileVisibility) -> None:
     assert found.visibility is LocalResourceVisibility[visibility.value]
 
 
+def test_newer_tokens_go_to_containers_from_then_on() -> None:
+    newer = Token(b"newer", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
+    other = Token(b"other", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.2:8020")
+    given = Credentials({each.service: each for each in (newer, other)}, {KEY: b"forged"})
+    made = builder().with_tokens(given.write())
+    found = Credentials.read(
+        made.build("a", Service(resources=RESOURCES, script="x"), 0, {}).tokens or b""
+    )
+    assert found.tokens == {newer.service: newer, other.service: other}
+    assert found.secrets == {CERTIFICATE: b"certificate", KEY: b"key"}
+    assert made.credentials.find("YARN_AM_RM_TOKEN") == AMRM
+
+
 # --- through bash, as the NodeManager has it
 
 # The first line looks at what arrived, and ends before anything behind it is read.

@@ -16,6 +16,7 @@ from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.events import MasterScriptEnded
 from yarnhub.appmaster.core.placement import Topology
+from yarnhub.appmaster.shell.own_tokens import OwnTokens
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.base.errors import (
     AttemptNotFoundError,
@@ -43,13 +44,16 @@ from yarnhub.control.messages import (
     Scale,
     SetProgress,
     Shutdown,
+    UpdateTokens,
     WaitKey,
 )
+from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.spec import Service
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from yarnhub.spec import ApplicationSpec
 
@@ -71,7 +75,7 @@ def service(**changes: Any) -> Service:
 class World:
     """A runner between a fake scheduler, fake nodes and clients."""
 
-    def __init__(self, spec: ApplicationSpec) -> None:
+    def __init__(self, spec: ApplicationSpec, token_file: Path | None = None) -> None:
         self.scheduler = FakeScheduler()
         self.nodes = FakeNodeManagers(self.scheduler)
         self.application = Application(spec, "{}", Topology(racks={}))
@@ -81,6 +85,7 @@ class World:
             self.nodes,
             ContextBuilder(APPLICATION, "am:1", CREDENTIALS),
             lambda: asyncio.get_running_loop().time(),
+            own_tokens=OwnTokens(token_file) if token_file else None,
         )
         self.result: Finish | None = None
 
@@ -560,3 +565,54 @@ async def test_an_unreachable_resource_manager_is_not_asked_without_pause() -> N
         await world.until_running(2)
         assert asyncio.get_running_loop().time() - began > 1
         world.runner.feed(MasterScriptEnded(0))
+
+
+# --- tokens
+
+NEWER = Token(b"newer", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
+
+
+@instant
+async def test_containers_started_later_get_the_newer_tokens() -> None:
+    world = World(application(a=service()))
+    async with running(world):
+        await world.until_running(1)
+        given = Credentials({NEWER.service: NEWER}).write()
+        assert await world.runner.ask(UpdateTokens(tokens=given)) == Nothing()
+        await world.runner.ask(AddContainer(service="a"))
+        await world.until_running(2)
+        first, second = (
+            Credentials.read(context.tokens or b"") for context in world.nodes.running.values()
+        )
+        assert first.tokens[NEWER.service].identifier == b"hdfs"
+        assert second.tokens[NEWER.service] == NEWER
+        await world.runner.ask(Shutdown())
+
+
+async def test_the_masters_script_finds_newer_tokens_in_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "container_tokens"
+    path.write_bytes(CREDENTIALS.write())
+    world = World(application("run", a=service()), path)
+    async with running(world):
+        await world.until_running(1)
+        for _ in range(3):
+            given = Credentials({NEWER.service: NEWER}).write()
+            await world.runner.ask(UpdateTokens(tokens=given))
+        while Credentials.read(path.read_bytes()).tokens[NEWER.service] != NEWER:
+            await asyncio.sleep(0.01)
+        await world.runner.ask(Shutdown())
+    assert Credentials.read(path.read_bytes()).secrets == CREDENTIALS.secrets
+    assert list(tmp_path.iterdir()) == [path]
+
+
+async def test_an_application_goes_on_without_its_token_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(application("run", a=service()), tmp_path / "none")
+    async with running(world):
+        await world.until_running(1)
+        await world.runner.ask(UpdateTokens(tokens=Credentials().write()))
+        while "the master's script does not get new tokens" not in caplog.text:
+            await asyncio.sleep(0.01)
+        await world.runner.ask(Shutdown())
+    assert world.result is not None

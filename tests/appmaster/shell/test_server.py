@@ -298,6 +298,14 @@ async def test_a_wait_ends_by_the_requests_own_time() -> None:
     assert answering.cancelled == 2
 
 
+async def test_who_waits_for_tokens_in_vain_is_told_that_there_are_none() -> None:
+    answering = Answering()
+    answering.go_on.clear()
+    async with serving(answering) as port, connected(port) as client:
+        client.post("WatchTokens", b'{"after":7,"timeout":0.05}')
+        assert await client.answer() == (200, b'{"number":7,"tokens":""}')
+
+
 async def test_no_wait_is_longer_than_the_servers_own_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -60,6 +60,13 @@ class Reply:
     answer: Any  # the class depends on the request
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class UseTokens:
+    """Hand these delegation tokens to whatever is started from now on: a token file (HDTS)."""
+
+    tokens: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Finish:
     """Unregister and end. Nothing follows it."""
@@ -70,4 +77,4 @@ class Finish:
     """Whether it failed by itself: another attempt, begun anew, might not."""
 
 
-Action = Ask | Release | Launch | Resume | Stop | Reply | Finish
+Action = Ask | Release | Launch | Resume | Stop | Reply | UseTokens | Finish

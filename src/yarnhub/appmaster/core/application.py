@@ -38,6 +38,7 @@ from yarnhub.control.messages import (
     FinalStatus,
     WaitKey,
     WatchKeys,
+    WatchTokens,
 )
 from yarnhub.yarn.exits import NOT_ITS_FAULT, explain
 from yarnhub.yarn.records.containers import Container, ContainerExitStatus, ContainerStatus
@@ -193,7 +194,7 @@ class Application(State):
 
     def _ask(self, event: Asked) -> None:
         try:
-            if isinstance(event.request, WaitKey | WatchKeys):
+            if isinstance(event.request, WaitKey | WatchKeys | WatchTokens):
                 check(event.request)
                 self._wait(event.request_id, event.request)
                 return

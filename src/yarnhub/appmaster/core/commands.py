@@ -7,7 +7,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.appmaster.core.instances import reports
-from yarnhub.base.errors import SpecError
+from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.control.messages import (
     AddContainer,
     Condition,
@@ -38,9 +38,12 @@ from yarnhub.control.messages import (
     Specification,
     Transacted,
     Transaction,
+    UpdateTokens,
     WaitKey,
     WatchKeys,
+    WatchTokens,
 )
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
 from yarnhub.spec import Service
 
 if TYPE_CHECKING:
@@ -82,6 +85,8 @@ def answer(state: State, request: Request[Any]) -> object:
             return _answer_keys(state, request)
         case Transaction():
             return _transact(state, request)
+        case UpdateTokens():
+            return _update_tokens(state, request)
         case _:
             raise RefusedError("unknown-request", f"unknown request {request.name()}")
 
@@ -90,6 +95,16 @@ def _set_progress(state: State, request: SetProgress) -> Nothing:
     if not (math.isfinite(request.progress) and 0 <= request.progress <= 1):
         raise RefusedError("invalid", f"progress must be between 0 and 1, got {request.progress}")
     state.progress = request.progress
+    return Nothing()
+
+
+def _update_tokens(state: State, request: UpdateTokens) -> Nothing:
+    try:
+        given = Credentials.read(request.tokens)
+    except ConfigurationError as error:
+        raise RefusedError("invalid", str(error)) from error
+    # That one opens the ResourceManager to the ApplicationMaster, and is YARN's alone to give.
+    state.take_tokens(given.without(AMRM_TOKEN))
     return Nothing()
 
 
@@ -199,7 +214,7 @@ def _check_range(wanted: KeyRange) -> None:
         raise RefusedError("invalid", "give either a prefix or a start and an end")
 
 
-def check(request: WaitKey | WatchKeys) -> None:
+def check(request: WaitKey | WatchKeys | WatchTokens) -> None:
     """See whether a request that waits can be answered.
 
     Raises:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yarnhub.control import environment as names
-from yarnhub.control.bootstrap import CERTIFICATE, KEY
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.control.bootstrap import AGENT, CERTIFICATE, KEY
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
 from yarnhub.spec.records import local_resources
 from yarnhub.yarn import launch
 from yarnhub.yarn.records.launch import (
@@ -26,6 +26,15 @@ RUN_SCRIPT = (
     f'(umask 077; printf %s "${names.SCRIPT}" > .skein.sh); unset {names.SCRIPT}; '
     "exec bash .skein.sh"
 )
+# Not a child of the script's, so that nothing that waits for its children meets a stranger; but
+# of its process group, so that YARN ends it with the container.
+RUN_AGENT = (
+    f"( ( {launch.run_token_file('$$')}; echo "
+    '"No Python 3.11 or newer on this node: the tokens in $HADOOP_TOKEN_FILE_LOCATION stay as '
+    "they are, and end after their maximum lifetime. Name one as YARNHUB_PYTHON in the service's "
+    'env, or run: skein token refresh" > "${LOG_DIRS%%,*}/tokens.log" '
+    ") < /dev/null > /dev/null 2>&1 & ); "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +45,18 @@ class ContextBuilder:
         application: What was submitted.
         address: `host:port` where the AM answers.
         credentials: The AM's own; its AMRMToken and program are not handed on.
+        agent: The program that keeps a container's tokens fresh; empty where none is needed.
     """
 
     application: Application
     address: str
     credentials: Credentials
+    agent: bytes = b""
+
+    def with_tokens(self, tokens: bytes) -> ContextBuilder:
+        """The same with other delegation tokens, from a token file (HDTS)."""
+        newer = Credentials(Credentials.read(tokens).tokens)
+        return replace(self, credentials=self.credentials.merge(newer))
 
     def build(
         self, name: str, service: Service, instance: int, env: Mapping[str, str]
@@ -69,15 +85,12 @@ class ContextBuilder:
             local_resources=local_resources(service.files),
             tokens=self._tokens(),
             environment=launch.environment(variables),
-            command=(launch.command(RUN_SCRIPT, f"{name}.log"),),
+            command=(launch.command(RUN_AGENT * bool(self.agent) + RUN_SCRIPT, f"{name}.log"),),
         )
 
     def _tokens(self) -> bytes:
-        handed_on = ("YARN_AM_RM_TOKEN",)
-        tokens = {
-            alias: token
-            for alias, token in self.credentials.tokens.items()
-            if token.kind not in handed_on
-        }
-        secrets = {name: self.credentials.secrets[name] for name in (CERTIFICATE, KEY)}
-        return Credentials(tokens, secrets).write()
+        own = self.credentials.secrets
+        secrets = {name: own[name] for name in (CERTIFICATE, KEY)}
+        if self.agent:
+            secrets[AGENT] = self.agent
+        return Credentials(self.credentials.without(AMRM_TOKEN).tokens, secrets).write()

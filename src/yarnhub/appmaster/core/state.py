@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from yarnhub.appmaster.core.actions import Action, Finish, Release, Reply, Stop
+from yarnhub.appmaster.core.actions import Action, Finish, Release, Reply, Stop, UseTokens
 from yarnhub.appmaster.core.instances import Instance, ServiceInstances
 from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore, concerns
 from yarnhub.appmaster.core.records import (
@@ -22,9 +22,12 @@ from yarnhub.control.messages import (
     FinalStatus,
     KeyEvent,
     KeyEvents,
+    Tokens,
     WaitKey,
     WatchKeys,
+    WatchTokens,
 )
+from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.yarn.records.containers import NMToken
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class State:
         keys: The key-value store.
         history: What happened to it.
         progress: 0 to 1, as the application itself says; None until it does.
+        tokens: The delegation tokens that were given since it began; secret.
         finish: How it ends, once that is decided: nothing happens after it.
         started: Whether the services' first instances have been made.
         node_tokens: What opens each NodeManager that containers run on.
@@ -57,6 +61,7 @@ class State:
         self.keys = KeyValueStore()
         self.history = KeyHistory()
         self.progress: float | None = None
+        self.tokens = Tokens(number=0)
         self.finish: Finish | None = None
         self.started = False
         self.node_tokens: dict[NodeId, NMToken] = {}
@@ -66,7 +71,7 @@ class State:
             for priority, (name, service) in enumerate(spec.services.items(), start=1)
         }
         self._by_container: dict[ContainerId, Instance] = {}
-        self._waiting: dict[int, WaitKey | WatchKeys] = {}
+        self._waiting: dict[int, WaitKey | WatchKeys | WatchTokens] = {}
         self._actions: list[Action] = []
         self._now = 0.0
         self._ledger: Ledger | None = None
@@ -138,12 +143,29 @@ class State:
             self._actions += [Stop(instance.container), Release(instance.container.id)]
         self._end(instance, ContainerState.KILLED, "Killed by user request.")
 
-    def _wait(self, request_id: int, request: WaitKey | WatchKeys) -> None:
+    def take_tokens(self, given: Credentials) -> None:
+        """Use other delegation tokens from now on."""
+        before = Credentials.read(self.tokens.tokens) if self.tokens.tokens else Credentials()
+        content = before.merge(Credentials(given.tokens)).write()
+        # The time goes on from attempt to attempt, and two updates may come in one millisecond.
+        number = max(self.tokens.number + 1, int(self._now * 1000))
+        self.tokens = Tokens(number=number, tokens=content)
+        self._actions.append(UseTokens(content))
+        for request_id, request in list(self._waiting.items()):
+            if isinstance(request, WatchTokens):
+                del self._waiting[request_id]
+                self._reply(request_id, self.tokens)
+
+    def _wait(self, request_id: int, request: WaitKey | WatchKeys | WatchTokens) -> None:
         """Answer a request as soon as there is an answer."""
         if isinstance(request, WaitKey):
             entry = self.keys.get(request.key)
             if entry is not None:
                 self._reply(request_id, Entries(entries=(entry,)))
+                return
+        elif isinstance(request, WatchTokens):
+            if self.tokens.number > request.after:
+                self._reply(request_id, self.tokens)
                 return
         else:
             found = self.history.since(request)
@@ -164,6 +186,8 @@ class State:
                 if news is not None:
                     del self._waiting[request_id]
                     self._reply(request_id, news)
+            elif isinstance(request, WatchTokens):
+                continue
             elif request.key in touched and (entry := self.keys.get(request.key)) is not None:
                 del self._waiting[request_id]
                 self._reply(request_id, Entries(entries=(entry,)))

@@ -17,6 +17,8 @@ from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.events import MasterScriptEnded
 from yarnhub.appmaster.core.placement import Topology
+from yarnhub.appmaster.shell.agent import token_agent
+from yarnhub.appmaster.shell.own_tokens import OwnTokens
 from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.appmaster.shell.script import run_script
@@ -28,11 +30,11 @@ from yarnhub.base.tasks import task_group
 from yarnhub.control import bootstrap, environment
 from yarnhub.control import json as control_json
 from yarnhub.hadoop.address import Address
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.node_manager import NodeManagers
 from yarnhub.yarn.records.ids import ContainerId
-from yarnhub.yarn.scheduler import AMRM_TOKEN, Scheduler
+from yarnhub.yarn.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("yarnhub.appmaster")
 
+_TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name
 _LEVELS = {"ALL": 1, "TRACE": 5, "WARN": logging.WARNING, "FATAL": logging.CRITICAL, "OFF": 100}
 
 
@@ -81,7 +84,8 @@ async def _main(env: Mapping[str, str]) -> int:
             lambda request: _expect(runner).ask(request),
         )
         port = await stack.enter_async_context(serve(door, host))
-        contexts = ContextBuilder(submitted, f"{host}:{port}", credentials)
+        agent = b"" if submitted.simple_authentication else token_agent()
+        contexts = ContextBuilder(submitted, f"{host}:{port}", credentials, agent)
         schedulers = [Address.parse(text) for text in submitted.schedulers]
         runner = Runner(
             application,
@@ -90,6 +94,7 @@ async def _main(env: Mapping[str, str]) -> int:
             contexts,
             time.time,  # this entry point owns the clock
             journal,
+            OwnTokens(Path(env[_TOKEN_FILE]), folder),
         )
         finish = await _run(runner, spec, host, port, contexts, env)
         if finish is None:
@@ -180,10 +185,10 @@ class Attempt:
 
 
 def _read_credentials(env: Mapping[str, str]) -> Credentials:
-    path = env.get("HADOOP_TOKEN_FILE_LOCATION")
+    path = env.get(_TOKEN_FILE)
     if not path:
         raise ConfigurationError(
-            "HADOOP_TOKEN_FILE_LOCATION is not set: an ApplicationMaster runs in a YARN container"
+            f"{_TOKEN_FILE} is not set: an ApplicationMaster runs in a YARN container"
         )
     return Credentials.read(Path(path).read_bytes())
 

@@ -8,7 +8,17 @@ import logging
 import random
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never, cast
 
-from yarnhub.appmaster.core.actions import Action, Ask, Finish, Launch, Release, Reply, Resume, Stop
+from yarnhub.appmaster.core.actions import (
+    Action,
+    Ask,
+    Finish,
+    Launch,
+    Release,
+    Reply,
+    Resume,
+    Stop,
+    UseTokens,
+)
 from yarnhub.appmaster.core.events import (
     Asked,
     Ended,
@@ -40,6 +50,7 @@ from yarnhub.base.errors import (
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.base.tasks import task_group
 from yarnhub.control.messages import Failure
+from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 from yarnhub.yarn.records.containers import ContainerExitStatus, ContainerState, ContainerStatus
 
@@ -49,6 +60,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.application import Application
     from yarnhub.appmaster.core.contexts import ContextBuilder
     from yarnhub.appmaster.shell.journal import Journal
+    from yarnhub.appmaster.shell.own_tokens import OwnTokens
     from yarnhub.control.messages import Request
     from yarnhub.yarn.records.containers import Container, NMToken
     from yarnhub.yarn.records.ids import ContainerId, NodeId
@@ -136,6 +148,7 @@ class Runner:
         clock: Seconds since 1970.
         journal: Where its changes are recorded, from which `recorder.restore` has restored it;
             None for an application that ends with this process.
+        own_tokens: What this process itself does with newer tokens; None does nothing.
     """
 
     def __init__(
@@ -146,12 +159,14 @@ class Runner:
         contexts: ContextBuilder,
         clock: Callable[[], float],
         journal: Journal | None = None,
+        own_tokens: OwnTokens | None = None,
     ) -> None:
         self._application = application
         self._scheduler = scheduler
         self._node_managers = node_managers
         self._contexts = contexts
         self._clock = clock
+        self._own_tokens = own_tokens
         self._asks: dict[tuple[int | None, str | None], ResourceRequest] = {}
         self._releases: list[ContainerId] = []
         self._replies: dict[int, asyncio.Future[Any]] = {}
@@ -327,9 +342,9 @@ class Runner:
             case Stop():
                 self._begin(self._stop(action), f"stop {action.container.id}")
             case Reply():
-                reply = self._replies.get(action.request_id)
-                if reply is not None and not reply.done():
-                    reply.set_result(action.answer)
+                self._answer(action)
+            case UseTokens():
+                self._use_tokens(action)
             case Finish():
                 self._finish = action
                 self._pace.hasten(waiting=False)
@@ -343,6 +358,17 @@ class Runner:
         task = self._group.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _answer(self, action: Reply) -> None:
+        reply = self._replies.get(action.request_id)
+        if reply is not None and not reply.done():
+            reply.set_result(action.answer)
+
+    def _use_tokens(self, action: UseTokens) -> None:
+        self._contexts = self._contexts.with_tokens(action.tokens)
+        if self._own_tokens is not None:
+            tokens = Credentials.read(action.tokens).tokens
+            self._begin(self._own_tokens.use(tokens), "use newer tokens")
 
     async def _resume(self, launch: Launch) -> None:
         """See how a container is that another process began; start it if it was not."""

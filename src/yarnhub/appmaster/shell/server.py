@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from yarnhub.appmaster.shell import http
 from yarnhub.base.errors import ControlError, RemoteProtocolError
 from yarnhub.control import json
-from yarnhub.control.messages import REQUESTS, Entries, Failure, Request, WaitKey, WatchKeys
+from yarnhub.control.messages import (
+    REQUESTS,
+    Entries,
+    Failure,
+    Request,
+    Tokens,
+    WaitKey,
+    WatchKeys,
+    WatchTokens,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -84,7 +93,7 @@ async def _reply(request: http.Request, answer: Answer) -> tuple[int, object]:
 
 
 async def _answered(request: Request[Any], answer: Answer) -> object:
-    if not isinstance(request, WaitKey | WatchKeys):
+    if not isinstance(request, WaitKey | WatchKeys | WatchTokens):
         return await answer(request)
     try:
         async with asyncio.timeout(min(request.timeout, _MAX_WAIT)):
@@ -93,4 +102,6 @@ async def _answered(request: Request[Any], answer: Answer) -> object:
         if isinstance(request, WatchKeys):
             # Answered at once: it also tells how far it has looked.
             return await answer(dataclasses.replace(request, timeout=0.0))
+        if isinstance(request, WatchTokens):
+            return Tokens(number=request.after)
         return Entries(entries=())

@@ -12,8 +12,10 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from yarnhub.control.bootstrap import Application
-    from yarnhub.hadoop.wire.tokens import Credentials
+    from yarnhub.hadoop.wire.tokens import Credentials, Token
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ class StagingFolder:
 
     file_system: WebHdfsFileSystem
     folder: str
+    token: str | None = None
+    """The alias of the token that opens it; None without security."""
 
     @classmethod
     def of(cls, application: Application, credentials: Credentials) -> StagingFolder | None:
@@ -40,7 +44,12 @@ class StagingFolder:
         if staging.token is not None:
             identity = DelegationToken(credentials.tokens[staging.token])
         file_system = WebHdfsFileSystem(staging.uri, staging.web, identity, deadline=_ANSWER)
-        return cls(file_system, staging.folder)
+        return cls(file_system, staging.folder, staging.token)
+
+    def use_tokens(self, tokens: Mapping[str, Token]) -> None:
+        """Enter with the newer one of these from now on."""
+        if self.token is not None and (newer := tokens.get(self.token)) is not None:
+            self.file_system.identity = DelegationToken(newer)
 
     def journal(self, attempt: int) -> HdfsJournal:
         """The application's journal, for an attempt."""

@@ -20,6 +20,8 @@ from yarnhub.hadoop.wire.writable import Reader, sized, vint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+AMRM_TOKEN = "YARN_AM_RM_TOKEN"  # noqa: S105  # a kind of token, not a token
+"""What opens the ResourceManager's scheduler to an ApplicationMaster, and to nobody else."""
 _MAGIC = b"HDTS"
 _WRITABLE, _PROTOBUF = 0, 1
 
@@ -118,7 +120,7 @@ class Credentials:
         return b"".join(parts)
 
     def find(self, kind: str) -> Token | None:
-        """The first token of a kind, such as `YARN_AM_RM_TOKEN`.
+        """The first token of a kind, such as `AMRM_TOKEN`.
 
         A token is looked for by kind because its service may be empty: so with the AMRMToken.
         """

@@ -1,0 +1,166 @@
+"""Keeps a container's token file fresh, as a process of its own beside the container's script.
+
+Runs on the node's Python from within the token file itself (see `appmaster.shell.agent`), and so
+imports little: its memory counts against the container's. It asks the ApplicationMaster for newer
+tokens, which answers when there are some, and ends when the script does.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import http.client
+import json
+import os
+import signal
+import ssl
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import YarnhubError
+from yarnhub.control import bootstrap, environment
+from yarnhub.hadoop.token_file import replace_tokens
+from yarnhub.hadoop.wire.tokens import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOG = "tokens.log"
+"""The agent's own file in the container's log folder; written only when there is something."""
+
+_LOOK = 1.0
+"""Seconds between two looks whether the script still runs."""
+_WAIT = 50.0
+"""Seconds that a question may wait: the ApplicationMaster allows 60."""
+_PATIENCE = 30.0
+"""Seconds beyond that for an answer."""
+_FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0
+"""Seconds between two attempts to reach an ApplicationMaster: they grow."""
+
+
+class Agent:
+    """Asks one ApplicationMaster for one token file.
+
+    Args:
+        env: The container's environment.
+    """
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._file = Path(env["HADOOP_TOKEN_FILE_LOCATION"]).absolute()
+        self._log = Path(env["LOG_DIRS"].split(",")[0]) / LOG
+        self._address = env[environment.APPMASTER_ADDRESS]
+        self._name = bootstrap.server_name(env[environment.APPLICATION_ID])
+        self._connection: http.client.HTTPSConnection | None = None
+        self._newest = 0
+
+    def run(self) -> None:
+        """Ask for ever."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                self._ask()
+                pause = _FIRST_PAUSE
+            except (
+                OSError,
+                ValueError,
+                KeyError,
+                http.client.HTTPException,
+                YarnhubError,
+            ) as error:
+                if pause == _FIRST_PAUSE:  # said once, not with each attempt
+                    self.say(f"no news of tokens from {self._address}, trying again: {error!r}")
+                self._close()
+                time.sleep(pause)
+                pause = min(_LAST_PAUSE, pause * 2)
+
+    def _ask(self) -> None:
+        if self._connection is None:
+            self._connection = self._connect()
+        question = json.dumps({"after": self._newest, "timeout": _WAIT})
+        self._connection.request("POST", "/control/WatchTokens", question)
+        response = self._connection.getresponse()
+        body = response.read()
+        if response.status != http.client.OK:
+            raise ValueError(body.decode("utf-8", "replace"))
+        answer = json.loads(body)
+        if answer["tokens"]:
+            tokens = Credentials.read(base64.b64decode(answer["tokens"])).tokens
+            replace_tokens(self._file, tokens)
+            self.say(f"new tokens for {', '.join(sorted(tokens))}")
+        self._newest = answer["number"]
+
+    def _connect(self) -> http.client.HTTPSConnection:
+        secrets = Credentials.read(self._file.read_bytes()).secrets
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False  # it trusts this one certificate, whatever its name
+        context.load_verify_locations(cadata=secrets[bootstrap.CERTIFICATE].decode())
+        # ssl reads keys from files only; this one is 0600 and lives for this block.
+        with tempfile.NamedTemporaryFile(dir=self._file.parent) as pair:
+            pair.write(secrets[bootstrap.CERTIFICATE] + b"\n" + secrets[bootstrap.KEY])
+            pair.flush()
+            context.load_cert_chain(pair.name)
+        return _Connection(self._address, self._name, context)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def say(self, text: str) -> None:
+        """Write a line into the log."""
+        now = dt.datetime.now().astimezone().isoformat(timespec="seconds")
+        with self._log.open("a") as log:
+            log.write(f"{now} {text}\n")
+
+
+class _Connection(http.client.HTTPSConnection):
+    """Asks for a name that is not the host's: one port may serve many applications."""
+
+    def __init__(self, address: str, name: str, context: ssl.SSLContext) -> None:
+        super().__init__(address, timeout=_WAIT + _PATIENCE, context=context)
+        self._name = name
+        self._own_context = context
+
+    def connect(self) -> None:
+        """Connect, and check that it is the application itself."""
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._own_context.wrap_socket(self.sock, server_hostname=self._name)
+
+
+def end_with(script: int) -> None:
+    """End this process, as soon as another one has ended; looks each second.
+
+    Args:
+        script: The other's process id.
+    """
+    try:
+        folder = os.open(f"/proc/{script}", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        sys.exit()  # it was faster
+
+    def look(*_: object) -> None:
+        # The folder is that process's own: a later one of the same id does not bring it back.
+        try:
+            with open("stat", opener=lambda name, flags: os.open(name, flags, dir_fd=folder)) as f:
+                state = f.read().rpartition(")")[2].split()[0]
+        except OSError:
+            os._exit(0)
+        if state in "ZX":
+            os._exit(0)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
+
+
+def main(arguments: list[str], env: Mapping[str, str]) -> None:
+    """Serve the script whose process id is the first argument, as long as it runs."""
+    agent = Agent(env)
+    try:
+        end_with(int(arguments[0]))
+        agent.run()
+    except Exception as error:
+        agent.say(f"the agent ends: {error!r}")
+        raise

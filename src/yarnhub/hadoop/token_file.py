@@ -1,0 +1,35 @@
+"""A container's token file, changed while others read it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarnhub.hadoop.wire.tokens import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.hadoop.wire.tokens import Token
+
+
+def replace_tokens(path: Path, tokens: Mapping[str, Token]) -> None:
+    """Put tokens in the place of those of the same alias; all else in the file stays.
+
+    Whoever reads it meanwhile finds the old file or the new one, whole. Nobody but its owner can
+    read either.
+
+    Raises:
+        OSError: The file or its folder is not there, or may not be written.
+        ConfigurationError: It is not a token file.
+    """
+    content = Credentials.read(path.read_bytes()).merge(Credentials(tokens)).write()
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
+        try:
+            new.write(content)
+            new.close()
+            Path(new.name).replace(path)
+        except BaseException:
+            Path(new.name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,160 @@
+"""The token agent beside a script, started as a NodeManager does, against a whole application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appmaster.core.scenario import application, service
+from appmaster.core.test_contexts import APPLICATION, HDFS
+from appmaster.shell.test_runner import World
+from appmaster.shell.test_server import PAIR, own_door
+from yarn.launcher import write_script
+from yarnhub.appmaster.core.contexts import ContextBuilder
+from yarnhub.appmaster.shell.agent import token_agent
+from yarnhub.appmaster.shell.server import serve
+from yarnhub.control.bootstrap import CERTIFICATE, KEY
+from yarnhub.control.messages import UpdateTokens
+from yarnhub.hadoop.wire.tokens import Credentials, Token
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+NEW = Token(b"new", b"secret", HDFS.kind, HDFS.service)
+NEWEST = Token(b"newest", b"secret", HDFS.kind, HDFS.service)
+
+
+class Node:
+    """A container of a world's application in a folder, and the world."""
+
+    def __init__(self, folder: Path, world: World, address: str) -> None:
+        self.folder, self.world = folder, world
+        self.file = folder / "container_tokens"
+        self.log = folder / "logs" / "tokens.log"
+        secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key}
+        own = Credentials({HDFS.service: HDFS}, secrets)
+        self.contexts = ContextBuilder(APPLICATION, address, own, token_agent())
+
+    async def start(self, script: str, path: str | None = None) -> asyncio.subprocess.Process:
+        """Start the container."""
+        made = self.contexts.build("a", service(script=script), 0, {})
+        self.file.write_bytes(made.tokens or b"")
+        environment = {
+            **made.environment,
+            "HADOOP_TOKEN_FILE_LOCATION": str(self.file),
+            "LOG_DIRS": f"{self.folder}/logs,/elsewhere",
+        }
+        if path is not None:
+            environment["PATH"] = path
+        return await asyncio.create_subprocess_exec(
+            "/bin/bash",
+            str(write_script(self.folder, environment, made.command)),
+            cwd=self.folder,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
+            start_new_session=True,
+        )
+
+    async def update(self, token: Token) -> None:
+        """Do as whoever keeps the tokens."""
+        given = Credentials({token.service: token}).write()
+        await self.world.runner.ask(UpdateTokens(tokens=given))
+
+    def token(self) -> bytes:
+        return Credentials.read(self.file.read_bytes()).tokens[HDFS.service].identifier
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
+    world = World(application("run", a=service()))
+    async with (
+        serve(own_door(world.runner.ask), "127.0.0.1") as port,
+        asyncio.TaskGroup() as group,
+    ):
+        run = group.create_task(world.run())
+        await world.until_running(1)
+        yield Node(tmp_path, world, f"127.0.0.1:{port}")
+        run.cancel()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+def agents(node: Node) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if f"\0{node.file}\0".encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+async def test_the_script_finds_newer_tokens_in_its_file(node: Node) -> None:
+    await node.update(NEW)  # before the container: it asks for what it may have missed
+    process = await node.start("until [ -e go ]; do sleep 0.05; done; exit 7")
+    await until(lambda: node.token() == b"new")
+    await node.update(NEWEST)
+    await until(lambda: node.token() == b"newest")
+    secrets = Credentials.read(node.file.read_bytes()).secrets
+    assert secrets[KEY] == PAIR.key
+    assert node.file.stat().st_mode & 0o777 == 0o600
+    await until(lambda: node.log.read_text().count("new tokens for 10.0.0.1:8020") == 2)
+    (agent,) = agents(node)
+    assert os.getpgid(agent) == process.pid, "YARN ends the group"
+    assert f"PPid:\t{process.pid}\n" not in Path(f"/proc/{agent}/status").read_text()
+
+    (node.folder / "go").touch()
+    assert await process.wait() == 7
+    await until(lambda: not agents(node))
+
+
+async def test_it_survives_an_application_master_that_is_away(node: Node) -> None:
+    port = int(node.contexts.address.rpartition(":")[2])
+    away = ContextBuilder(
+        APPLICATION, f"127.0.0.1:{port + 1}", node.contexts.credentials, token_agent()
+    )
+    node.contexts = away
+    process = await node.start("until [ -e go ]; do sleep 0.05; done; exit 0")
+    await until(lambda: node.log.exists() and "trying again" in node.log.read_text())
+    (node.folder / "go").touch()
+    assert await process.wait() == 0
+    await until(lambda: not agents(node))
+    assert len(node.log.read_text().splitlines()) == 1
+
+
+async def test_it_ends_with_a_script_that_is_killed(node: Node) -> None:
+    await node.update(NEW)
+    process = await node.start("sleep 100")
+    await until(lambda: node.token() == b"new")
+    os.kill(process.pid, signal.SIGKILL)
+    assert await process.wait() == -signal.SIGKILL
+    await until(lambda: not agents(node))
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def test_a_script_that_ends_at_once_leaves_neither_agent_nor_log(node: Node) -> None:
+    process = await node.start("exit 4")
+    assert await process.wait() == 4
+    await until(lambda: not agents(node))
+    assert not node.log.exists()
+
+
+async def test_without_a_python_the_log_says_what_to_do(node: Node) -> None:
+    empty = node.folder / "bin"
+    empty.mkdir()
+    for name in ("bash", "sleep"):
+        (empty / name).symlink_to(f"/bin/{name}")
+    process = await node.start("exit 3", path=str(empty))
+    assert await process.wait() == 3
+    await until(lambda: node.log.exists() and node.log.read_text())
+    assert "No Python 3.11" in node.log.read_text()
+    assert str(node.file) in node.log.read_text()
