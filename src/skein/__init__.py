@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from yarnhub import __version__
 
 if TYPE_CHECKING:
+    from skein import core, exceptions, kv, model, utils
     from skein.application_client import ApplicationClient
     from skein.core import Client
     from skein.exceptions import (
@@ -46,8 +47,16 @@ __all__ = [
     "SkeinError",
     "TimeoutError",
     "__version__",
+    "core",
+    "exceptions",
+    "kv",
+    "model",
     "properties",
+    "utils",
 ]
+
+_MODULES = ("core", "exceptions", "kv", "model", "utils")
+"""Programs use these after `import skein` alone."""
 
 _HOMES = {
     "skein.application_client": ("ApplicationClient",),
@@ -72,6 +81,8 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> object:
     # Imported when they are asked for: the command line starts without most of them.
+    if name in _MODULES:
+        return importlib.import_module(f"skein.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'skein' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)

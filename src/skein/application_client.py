@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
-from skein.blocking import Blocking, itself, translate
+from skein.blocking import Blocking, itself
 from skein.kv import KeyValueStore
 from skein.portal import Held
+from skein.process import properties
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
 from yarnhub.base import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Self
+
+    from yarnhub.client.application import Locate
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class ApplicationClient(Blocking):
@@ -33,13 +40,39 @@ class ApplicationClient(Blocking):
     _otherwise = exceptions.ApplicationError
 
     def __init__(self, address: str, app_id: str, security: Security | None = None) -> None:
+        self.id = app_id
+        self.security = security or Security.from_default()
+        self._open(address, None)
+
+    @classmethod
+    def _located(cls, address: str, app_id: str, security: Security, locate: Locate | None) -> Self:
+        """A client that finds an ApplicationMaster again which was started anew elsewhere."""
+        found = cls.__new__(cls)
+        found.id = app_id
+        found.security = security
+        found._open(address, locate)  # noqa: SLF001  # ours
+        return found
+
+    def _open(self, address: str, locate: Locate | None) -> None:
         from yarnhub.client.application import ApplicationClient as Engine
 
-        self.id = app_id
-        self.address = address
-        self.security = security or Security.from_default()
-        self.engine = Engine(app_id, address, credentials_of(self.security))
+        self.engine = Engine(self.id, address, credentials_of(self.security), locate)
         self._held = Held(self, functools.partial(itself, self.engine))
+
+    @property
+    def address(self) -> str:
+        """`host:port` of its ApplicationMaster, as far as is known."""
+        return self.engine.address
+
+    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a method of the engine, and raise skein's errors for its own."""
+        try:
+            return super().call(function, *args, **kwargs)
+        except exceptions.ApplicationError as error:
+            # Whoever has other credentials cannot connect at all.
+            if isinstance(error.__cause__, errors.AccessDeniedError):
+                raise exceptions.ConnectionError(str(error)) from error.__cause__
+            raise
 
     def __repr__(self) -> str:
         return f"ApplicationClient<{self.id}, {self.address}>"
@@ -54,13 +87,12 @@ class ApplicationClient(Blocking):
         Raises:
             ValueError: This is no container.
         """
-        try:
-            container = environment.current_container()
-        except errors.YarnhubError as error:
-            raise translate(error, cls._otherwise) from error
-        if container is None:
+        app_id, address = properties.application_id, properties.appmaster_address
+        if app_id is None or address is None:
             raise ValueError("Not running inside a container")
-        return cls(container.address, container.application_id, Security.from_default())
+        return cls._located(
+            address, app_id, Security.from_default(), environment.locate_current(app_id)
+        )
 
     @functools.cached_property
     def kv(self) -> KeyValueStore:
@@ -100,9 +132,27 @@ class ApplicationClient(Blocking):
         return [model.Container.of(message) for message in found]
 
     def scale(
-        self, service: str, count: int | None = None, delta: int | None = None
+        self,
+        service: str,
+        count: int | None = None,
+        delta: int | None = None,
+        *,
+        instances: int | None = None,
     ) -> list[model.Container]:
-        """Have `count` instances of a service, or `delta` more; returns those touched."""
+        """Have `count` instances of a service, or `delta` more; returns those touched.
+
+        Args:
+            service: Its name.
+            count: How many to have.
+            delta: How many more; fewer, if it is negative, down to none.
+            instances: The old name of `count`.
+
+        Raises:
+            ValueError: There is no such service, or not exactly one of the numbers is given.
+        """
+        if instances is not None:
+            warnings.warn("instances is deprecated, use count instead", stacklevel=2)
+            count = instances
         found = self.call(self.engine.scale, service, count=count, delta=delta)
         return [model.Container.of(message) for message in found]
 

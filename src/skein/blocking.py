@@ -10,7 +10,7 @@ from skein import exceptions
 from yarnhub.base import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
     from typing import Any, Self
 
@@ -29,7 +29,7 @@ def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]
     """
     match error:
         case errors.SpecError():
-            return error  # a ValueError that says where
+            return exceptions.RefusedError(str(error))
         case errors.ConnectError() | errors.ConnectionLostError():
             return exceptions.ConnectionError(str(error))
         case errors.DeadlineExceededError():
@@ -44,6 +44,17 @@ def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]
             return exceptions.ConnectionError(str(error))
         case _:
             return otherwise(str(error))
+
+
+@contextlib.contextmanager
+def skeins_errors(
+    otherwise: type[exceptions.SkeinError] = exceptions.SkeinError,
+) -> Iterator[None]:
+    """Raise skein's errors for yarnhub's own."""
+    try:
+        yield
+    except errors.YarnhubError as error:
+        raise translate(error, otherwise) from error
 
 
 class Blocking:

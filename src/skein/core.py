@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Mapping
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
 from skein.application_client import ApplicationClient
 from skein.applications import Filters, find_application, find_applications, read_logs
-from skein.blocking import Blocking, itself, translate
+from skein.blocking import Blocking, itself, skeins_errors, translate
 from skein.portal import Held
+from skein.process import Properties, properties
 from skein.queues import find_all_queues, find_nodes, find_queue
 from skein.security import Security, credentials_of
+from skein.specification import ApplicationSpec
 from yarnhub.base import errors
 from yarnhub.client import client as engine_client
-from yarnhub.spec import ApplicationSpec
+from yarnhub.client.client import find_address
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Self
+    from collections.abc import Awaitable, Callable, Iterable
+    from typing import Any, Self
 
     from skein.applications import When
     from yarnhub.client.settings import Settings
+
+__all__ = ["ApplicationClient", "Client", "Properties", "properties"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,7 +42,8 @@ class Client(Blocking):
     """The cluster, as one user sees it. Threads may share a client.
 
     Every method raises `skein.ConnectionError` where nobody answers, `skein.TimeoutError` where no
-    answer comes, and `skein.DriverError` where the cluster refuses.
+    answer comes, and `skein.DriverError` where the cluster refuses, or where there is no Kerberos
+    ticket: the client itself can be made before `kinit`.
 
     Args:
         address: Ignored: there is no driver.
@@ -49,9 +54,14 @@ class Client(Blocking):
         log: Ignored.
         log_level: Ignored.
         java_options: Ignored.
+
+    Raises:
+        FileNotFoundError: There is no such keytab.
+        DriverError: There is no Hadoop configuration, or the keytab does not log `principal` in.
     """
 
     _otherwise = exceptions.DriverError
+    _proc = None  # programs look whether a driver belongs to the client
 
     def __init__(  # skein's signature
         self,
@@ -64,48 +74,107 @@ class Client(Blocking):
         java_options: object = None,  # noqa: ARG002
     ) -> None:
         self.address = address
-        self.security = security
+        self._security = security
         self._login = (keytab, principal)
+        self._lock = threading.Lock()
+        self._opened: engine_client.Client | None = None
         try:
-            self._settings = _settings(keytab, principal)
-            credentials = None if security is None else credentials_of(security)
-            self._engine = engine_client.Client(self._settings, credentials)
+            self._open()
+        except errors.AuthenticationError as error:
+            if keytab is not None:  # otherwise a ticket may still come
+                raise translate(error, self._otherwise) from error
         except errors.YarnhubError as error:
             raise translate(error, self._otherwise) from error
-        self._held = Held(self, functools.partial(itself, self._engine))
+
+    def _open(self) -> engine_client.Client:
+        with self._lock:
+            if self._opened is None:
+                self._settings = _settings(*self._login)
+                own = None if self._security is None else credentials_of(self._security)
+                engine = engine_client.Client(self._settings, own)
+                self._held = Held(self, functools.partial(itself, engine))
+                self._opened = engine
+            return self._opened
+
+    @property
+    def _engine(self) -> engine_client.Client:
+        with skeins_errors(self._otherwise):
+            return self._open()
+
+    @property
+    def security(self) -> Security:
+        """The credentials that applications are submitted and reached with."""
+        if self._security is None:
+            self._security = Security.from_default()
+        return self._security
+
+    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a method of the engine, and raise skein's errors for its own."""
+        _ = self._engine  # logs in, if there was no ticket before
+        return super().call(function, *args, **kwargs)
+
+    def close(self) -> None:
+        """Close all connections; a second time does nothing."""
+        if self._opened is not None:
+            super().close()
 
     def __repr__(self) -> str:
-        return f"Client<{self._settings.user_name}>"
+        return f"Client<{self._settings.user_name if self._opened else 'nobody yet'}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Client, (self.address, self.security, *self._login)
+        return Client, (self.address, self._security, *self._login)
+
+    # --- the driver that skein needed
 
     @classmethod
     def from_global_driver(cls) -> Self:
         """A client; there is no driver, global or other."""
         return cls()
 
+    @staticmethod
+    def start_global_driver(
+        keytab: str | Path | None = None,
+        principal: str | None = None,
+        log: object = None,  # noqa: ARG004
+        log_level: object = None,  # noqa: ARG004
+        java_options: object = None,  # noqa: ARG004
+    ) -> str:
+        """Does nothing but look at the login; there is no driver, and so its address is empty."""
+        Client(keytab=keytab, principal=principal).close()
+        return ""
+
+    @staticmethod
+    def stop_global_driver(force: bool = False) -> None:  # noqa: FBT001, FBT002  # skein's signature
+        """Does nothing: there is no driver."""
+
     # --- submission
 
-    def submit(self, spec: ApplicationSpec | Mapping[str, object] | str | Path) -> str:
+    def submit(self, spec: ApplicationSpec | dict[str, Any] | str | Path) -> str:
         """Submit an application; returns its id when all is uploaded and YARN has accepted it.
 
         Args:
             spec: What to run: a specification, its document, or the path of its file.
 
         Raises:
-            ValueError: The specification is wrong, or asks for what the cluster never has.
+            ValueError: The specification is wrong.
+            DriverError: The cluster refuses it; also a `ValueError` where it asks for what the
+                cluster never has, or names a file that does not exist.
         """
-        return str(self.call(self._engine.submit, _specification(spec)))
+        from yarnhub.client.spec_file import resolve_sources
+
+        whole = ApplicationSpec._from_any(spec).checked()  # noqa: SLF001  # ours
+        with skeins_errors(self._otherwise):
+            whole = resolve_sources(whole, Path.cwd())
+        return str(self.call(self._engine.submit, whole))
 
     def submit_and_connect(
-        self, spec: ApplicationSpec | Mapping[str, object] | str | Path
+        self, spec: ApplicationSpec | dict[str, Any] | str | Path
     ) -> ApplicationClient:
         """Submit an application and wait until it runs; it is killed if that fails."""
-        specification = _specification(spec)
+        specification = ApplicationSpec._from_any(spec)  # noqa: SLF001  # ours
         app_id = self.submit(specification)
         try:
-            return self.connect(app_id, security=_own_security(specification))
+            return self.connect(app_id, security=specification.master.security)
         except BaseException:
             with contextlib.suppress(exceptions.SkeinError):
                 self.kill_application(app_id)
@@ -127,7 +196,7 @@ class Client(Blocking):
         Raises:
             ApplicationNotRunningError: It has ended, or does not run yet and `wait` is False.
         """
-        credentials = None if security is None else credentials_of(security)
+        credentials = credentials_of(security or self.security)
         number = ApplicationId.parse(app_id)
         try:
             engine = self.call(self._engine.connect, number, wait=wait, credentials=credentials)
@@ -135,8 +204,9 @@ class Client(Blocking):
             if isinstance(error.__cause__, errors.ApplicationFailedError):
                 raise exceptions.ApplicationNotRunningError(str(error)) from error
             raise
-        security = security or self.security or Security.from_user()
-        return ApplicationClient(engine.address, engine.id, security)
+        security = security or self.security
+        locate = functools.partial(find_address, self._settings, number)
+        return ApplicationClient._located(engine.address, engine.id, security, locate)  # noqa: SLF001  # ours
 
     # --- reports
 
@@ -247,32 +317,16 @@ class Client(Blocking):
 
 
 def _settings(keytab: str | Path | None, principal: str | None) -> Settings:
-    if keytab is None and principal is None:
-        return environment.settings()
-    if keytab is None or principal is None:
+    if (keytab is None) != (principal is None):
         raise ValueError("give both a keytab and a principal, or neither")
-    from yarnhub.hadoop.security.kerberos import Keytab
+    credential = None
+    if keytab is not None and principal is not None:
+        from yarnhub.hadoop.security.kerberos import Keytab
 
-    return environment.settings(Keytab(keytab, principal))
-
-
-def _specification(spec: ApplicationSpec | Mapping[str, object] | str | Path) -> ApplicationSpec:
-    from yarnhub.client.spec_file import read_spec_file, resolve_sources
-
-    match spec:
-        case str() | Path():
-            return read_spec_file(spec)
-        case ApplicationSpec():  # what may have been changed is checked as a whole
-            whole = ApplicationSpec.from_dict(spec.to_dict(secrets=True))
-            return resolve_sources(whole, Path.cwd())
-        case Mapping():
-            return resolve_sources(ApplicationSpec.from_dict(spec), Path.cwd())
-        case _:
-            raise TypeError(
-                f"spec must be an ApplicationSpec, a mapping or a path, not {type(spec).__name__}"
-            )
-
-
-def _own_security(spec: ApplicationSpec) -> Security | None:
-    found = spec.master.security
-    return None if found is None else Security.read(found)
+        if not Path(keytab).exists():
+            raise FileNotFoundError(f"keytab doesn't exist at '{Path(keytab).absolute()}'")
+        credential = Keytab(keytab, principal)
+    found = environment.settings(credential)
+    if credential is not None and found.secure:
+        credential.acquire()
+    return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 _FORMATS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
+
+folder: ContextVar[str | Path | None] = ContextVar("folder", default=None)
+"""Where relative sources begin while a document is read; None is the current folder."""
 
 
 class Document(read.Element):
@@ -58,13 +63,29 @@ class Document(read.Element):
         return super().read(value)
 
     @classmethod
+    def from_dict(cls, data: object, *, _origin: str | Path | None = None) -> Self:
+        """Read a document. A null counts as if its key were absent.
+
+        Raises:
+            SpecError: Something in it is wrong; the path is relative to this document. A value of
+                the wrong type is a `TypeError`, too.
+        """
+        if _origin is None:  # it may be a part of one that has one
+            return super().from_dict(data)
+        outer = folder.set(_origin)
+        try:
+            return super().from_dict(data)
+        finally:
+            folder.reset(outer)
+
+    @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Read a document in JSON.
 
         Raises:
             SpecError: Something in it is wrong.
         """
-        return cls._parse(text, "json")
+        return cls.from_dict(_parse(text, "json"))
 
     @classmethod
     def from_yaml(cls, text: str | bytes) -> Self:
@@ -73,14 +94,7 @@ class Document(read.Element):
         Raises:
             SpecError: Something in it is wrong.
         """
-        return cls._parse(text, "yaml")
-
-    @classmethod
-    def _parse(cls, text: str | bytes, form: str) -> Self:
-        from yarnhub.client.spec_file import parse_document
-
-        content = text.encode() if isinstance(text, str) else text
-        return cls.from_dict(parse_document(content, form))
+        return cls.from_dict(_parse(text, "yaml"))
 
     @classmethod
     def from_file(cls, path: str | Path, format: str = "infer") -> Self:  # noqa: A002  # skein's
@@ -91,35 +105,64 @@ class Document(read.Element):
             format: `json` or `yaml`; `infer` takes it from the suffix.
 
         Raises:
-            SpecError: Something in it is wrong, or a local file that it names does not exist.
+            SpecError: Something in it is wrong.
         """
-        from yarnhub.client.spec_file import resolve_sources
-
         path = Path(path)
-        found = cls._parse(path.read_bytes(), _format(path, format))
-        return resolve_sources(found, path.absolute().parent)
+        form = _format(path, format)
+        return cls.from_dict(_parse(path.read_bytes(), form), _origin=path.absolute().parent)
 
-    def to_json(self, *, secrets: bool = False) -> str:
-        """Write the document that `from_json` reads; `secrets` is whether with private keys."""
-        return json.dumps(self.to_dict(secrets=secrets))
+    def to_dict(self, skip_nulls: bool = True, *, secrets: bool = True) -> dict[str, object]:  # noqa: FBT001, FBT002  # skein's signature
+        """Write the document that `from_dict` reads, defaults included.
 
-    def to_yaml(self, *, secrets: bool = False) -> str:
-        """Write the document that `from_yaml` reads; `secrets` is whether with private keys."""
+        Args:
+            skip_nulls: Whether to leave out what is None.
+            secrets: Whether to write private keys. Otherwise a `security` that holds one is left
+                out as a whole.
+        """
+        return self._document(secrets=secrets, nulls=not skip_nulls)
+
+    def to_json(self, skip_nulls: bool = True, *, secrets: bool = True) -> str:  # noqa: FBT001, FBT002  # skein's signature
+        """Write the document that `from_json` reads; arguments as for `to_dict`."""
+        return json.dumps(self.to_dict(skip_nulls, secrets=secrets))
+
+    def to_yaml(self, skip_nulls: bool = True, *, secrets: bool = True) -> str:  # noqa: FBT001, FBT002  # skein's signature
+        """Write the document that `from_yaml` reads; arguments as for `to_dict`."""
         import yaml
 
-        document = self.to_dict(secrets=secrets)
+        document = self.to_dict(skip_nulls, secrets=secrets)
         return yaml.safe_dump(document, sort_keys=False, default_flow_style=False)
 
-    def to_file(self, path: str | Path, format: str = "infer") -> None:  # noqa: A002  # skein's
-        """Write a file that `from_file` reads, without private keys.
+    def to_file(
+        self,
+        path: str | Path,
+        format: str = "infer",  # noqa: A002  # skein's name
+        skip_nulls: bool = True,  # noqa: FBT001, FBT002  # skein's signature
+    ) -> None:
+        """Write a file that `from_file` reads.
+
+        With a private key in it, only the user can read it.
 
         Args:
             path: Where to.
             format: `json` or `yaml`; `infer` takes it from the suffix.
+            skip_nulls: Whether to leave out what is None.
         """
         path = Path(path)
         written = self.to_json if _format(path, format) == "json" else self.to_yaml
-        path.write_text(written(), "utf-8")
+        text = written(skip_nulls)
+        private = self.to_dict() != self.to_dict(secrets=False)
+        if private:
+            path.unlink(missing_ok=True)  # its mode would stay, and whoever has it open
+        mode = 0o600 if private else 0o666
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if private else os.O_TRUNC)
+        with os.fdopen(os.open(path, flags, mode), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _parse(text: str | bytes, form: str) -> object:
+    from yarnhub.client.spec_file import parse_document
+
+    return parse_document(text.encode() if isinstance(text, str) else text, form)
 
 
 def _rebuild(kind: type[Document], values: dict[str, object]) -> Document:

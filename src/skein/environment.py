@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.client.container import CurrentContainer
@@ -10,9 +12,13 @@ from yarnhub.client.settings import Settings, config_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from yarnhub.client.application import Locate
     from yarnhub.hadoop.security.users import KerberosCredential
+
+
+chosen: dict[str, str] = {}
+"""`config_dir`, if the process has chosen another than the environment says: tests do."""
 
 
 def variables() -> Mapping[str, str]:
@@ -31,9 +37,25 @@ def settings(credential: KerberosCredential | None = None) -> Settings:
     Args:
         credential: Whom to log in as; None takes the ticket of `kinit`.
     """
-    return Settings.from_environment(variables(), credential)
+    found = Settings.from_environment(variables(), credential)
+    return replace(found, config_folder=credentials_folder())
+
+
+def locate_current(application_id: str) -> Locate:
+    """How to find the ApplicationMaster of the container's application, wherever it runs.
+
+    That asks the ResourceManager, so it needs a Hadoop configuration and whoever may log in.
+    """
+
+    async def locate() -> str | None:
+        from yarnhub.client.client import find_address
+        from yarnhub.yarn.records.ids import ApplicationId
+
+        return await find_address(settings(), ApplicationId.parse(application_id))
+
+    return locate
 
 
 def credentials_folder() -> Path:
     """Where the user's credentials are kept."""
-    return config_folder(variables())
+    return Path(chosen.get("config_dir") or config_folder(variables()))

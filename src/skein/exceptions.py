@@ -6,6 +6,7 @@
     |   `-- DriverNotRunningError    never raised: there is no driver
     |-- TimeoutError                 also the builtin TimeoutError
     |-- DriverError                  the cluster, or what leads to it, said no
+    |   `-- RefusedError             this can never be submitted as it is (also ValueError)
     `-- ApplicationError             the application said no
 
 What has a builtin's meaning is raised as that: `KeyError` for a key that is not set, `ValueError`
@@ -15,6 +16,28 @@ for an argument that cannot be.
 from __future__ import annotations
 
 import builtins
+import contextlib
+import sys
+import warnings
+from builtins import FileExistsError, FileNotFoundError  # noqa: A004  # skein has them too
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "ApplicationError",
+    "ApplicationNotRunningError",
+    "ConnectionError",
+    "DriverError",
+    "DriverNotRunningError",
+    "FileExistsError",
+    "FileNotFoundError",
+    "RefusedError",
+    "SkeinError",
+    "TimeoutError",
+    "context",
+]
 
 
 class SkeinError(Exception):
@@ -41,5 +64,35 @@ class DriverError(SkeinError):
     """The cluster refused, or the way to it is not as it should be."""
 
 
+class RefusedError(DriverError, ValueError):
+    """What is to be submitted asks for what the cluster never has, or for a file that is not."""
+
+
 class ApplicationError(SkeinError):
     """The application refused."""
+
+
+class Context:
+    """Whether this process is the command `skein`: warnings are then lines for people."""
+
+    def __init__(self) -> None:
+        self.is_cli = False
+
+    def warn(self, msg: str) -> None:
+        """Say something that should be known and is no error."""
+        if self.is_cli:
+            print(msg, file=sys.stderr)  # noqa: T201  # what it is for
+        else:
+            warnings.warn(msg, stacklevel=3)
+
+    @contextlib.contextmanager
+    def set_cli(self) -> Iterator[None]:
+        """Be the command for a while."""
+        before, self.is_cli = self.is_cli, True
+        try:
+            yield
+        finally:
+            self.is_cli = before
+
+
+context = Context()

@@ -1,15 +1,20 @@
-"""What skein's users are told: reports of applications, containers, nodes and queues."""
+"""What skein's users are told: reports of applications, containers, nodes and queues.
+
+Reports are compared by their fields, and can be made by hand: programs test with them.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-import enum
+import getpass
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skein.files import File
+from skein.logs import ApplicationLogs
 from skein.security import Security
-from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service
+from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service, parse_memory
+from skein.states import ApplicationState, ContainerState, FinalStatus, NodeState, QueueState
 from yarnhub.spec import FileType, FileVisibility, LogLevel
 
 if TYPE_CHECKING:
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACLs",
+    "ApplicationLogs",
     "ApplicationReport",
     "ApplicationSpec",
     "ApplicationState",
@@ -35,137 +41,43 @@ __all__ = [
     "NodeState",
     "Queue",
     "QueueState",
-    "ReportedResources",
     "ResourceUsageReport",
     "Resources",
     "Security",
     "Service",
+    "parse_memory",
 ]
 
 
-class _Name(enum.Enum):
-    """An enum that compares equal to its members' names, in any case."""
-
-    @classmethod
-    def values(cls) -> tuple[str, ...]:
-        """The names of all members."""
-        return tuple(cls.__members__)
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        return cls.__members__.get(value.upper()) if isinstance(value, str) else None
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, str):
-            return self.name == other.upper()
-        return self is other
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ApplicationState(_Name):
-    """How far an application is."""
-
-    NEW = "NEW"
-    NEW_SAVING = "NEW_SAVING"
-    SUBMITTED = "SUBMITTED"
-    ACCEPTED = "ACCEPTED"
-    RUNNING = "RUNNING"
-    FINISHED = "FINISHED"
-    FAILED = "FAILED"
-    KILLED = "KILLED"
-
-
-class FinalStatus(_Name):
-    """How an application ended; UNDEFINED until it has."""
-
-    SUCCEEDED = "SUCCEEDED"
-    KILLED = "KILLED"
-    FAILED = "FAILED"
-    UNDEFINED = "UNDEFINED"
-
-
-class ContainerState(_Name):
-    """How far a service's container is."""
-
-    WAITING = "WAITING"
-    REQUESTED = "REQUESTED"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    KILLED = "KILLED"
-
-
-class NodeState(_Name):
-    """How a node is."""
-
-    NEW = "NEW"
-    RUNNING = "RUNNING"
-    UNHEALTHY = "UNHEALTHY"
-    DECOMMISSIONED = "DECOMMISSIONED"
-    LOST = "LOST"
-    REBOOTED = "REBOOTED"
-    DECOMMISSIONING = "DECOMMISSIONING"
-    SHUTDOWN = "SHUTDOWN"
-
-
-class QueueState(_Name):
-    """Whether a queue takes applications; one that drains counts as STOPPED."""
-
-    RUNNING = "RUNNING"
-    STOPPED = "STOPPED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedResources:
-    """Memory in MiB, virtual cores and devices, as YARN counts them."""
-
-    memory: int
-    vcores: int
-    gpus: int = 0
-    fpgas: int = 0
-
-    @classmethod
-    def of(cls, record: resources.Resource) -> Self:
-        """From YARN's record."""
-        amounts = record.amounts()
-        names = ("memory-mb", "vcores", "yarn.io/gpu", "yarn.io/fpga")
-        memory, vcores, gpus, fpgas = (max(0, amounts.get(name, 0)) for name in names)
-        return cls(memory=memory, vcores=vcores, gpus=gpus, fpgas=fpgas)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class ResourceUsageReport:
     """What an application holds and has used."""
 
     memory_seconds: int
     vcore_seconds: int
     num_used_containers: int
-    needed_resources: ReportedResources
-    reserved_resources: ReportedResources
-    used_resources: ReportedResources
+    needed_resources: Resources
+    reserved_resources: Resources
+    used_resources: Resources
+
+    def __repr__(self) -> str:
+        return "ResourceUsageReport<...>"
 
     @classmethod
     def of(cls, record: applications.ApplicationResourceUsageReport, *, ended: bool) -> Self:
         """From YARN's record, which counts the last containers for a while after the end."""
-        nothing = ReportedResources(memory=0, vcores=0)
+        nothing = Resources(memory=0, vcores=0)
         return cls(
             memory_seconds=max(0, record.memory_seconds),
             vcore_seconds=max(0, record.vcore_seconds),
             num_used_containers=0 if ended else max(0, record.num_used_containers),
-            needed_resources=nothing if ended else ReportedResources.of(record.needed_resources),
-            reserved_resources=nothing
-            if ended
-            else ReportedResources.of(record.reserved_resources),
-            used_resources=nothing if ended else ReportedResources.of(record.used_resources),
+            needed_resources=nothing if ended else _resources(record.needed_resources),
+            reserved_resources=nothing if ended else _resources(record.reserved_resources),
+            used_resources=nothing if ended else _resources(record.used_resources),
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class ApplicationReport:
     """An application as YARN reports it; times are local, without a time zone.
 
@@ -181,7 +93,7 @@ class ApplicationReport:
     name: str
     user: str
     queue: str
-    tags: frozenset[str]
+    tags: set[str]
     host: str | None
     port: int | None
     tracking_url: str
@@ -193,6 +105,14 @@ class ApplicationReport:
     start_time: dt.datetime | None
     finish_time: dt.datetime | None
 
+    def __post_init__(self) -> None:
+        self.state = ApplicationState(self.state)
+        self.final_status = FinalStatus(self.final_status)
+        self.tags = set(self.tags)
+
+    def __repr__(self) -> str:
+        return f"ApplicationReport<id={self.id!r}, name={self.name!r}>"
+
     @classmethod
     def of(cls, record: applications.ApplicationReport) -> Self:
         """From YARN's record."""
@@ -202,7 +122,7 @@ class ApplicationReport:
             name=record.name,
             user=record.user,
             queue=_own_name(record.queue),
-            tags=frozenset(record.application_tags),
+            tags=set(record.application_tags),
             host=record.host if known else None,
             port=record.rpc_port if known else None,
             tracking_url=record.tracking_url,
@@ -223,7 +143,7 @@ class ApplicationReport:
         return _runtime(self.start_time, self.finish_time)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Container:
     """One container of a service; times are local, without a time zone."""
 
@@ -235,6 +155,15 @@ class Container:
     start_time: dt.datetime | None
     finish_time: dt.datetime | None
     exit_message: str
+
+    def __post_init__(self) -> None:
+        self.state = ContainerState(self.state)
+
+    def __repr__(self) -> str:
+        return (
+            f"Container<service_name={self.service_name!r}, instance={self.instance}, "
+            f"state={self.state}>"
+        )
 
     @classmethod
     def of(cls, message: messages.Container) -> Self:
@@ -260,8 +189,16 @@ class Container:
         """From the start to the end, or to now."""
         return _runtime(self.start_time, self.finish_time)
 
+    @property
+    def yarn_container_logs(self) -> str:
+        """The page of its logs on its NodeManager, without `http://`; empty if it has none."""
+        if not (self.yarn_node_http_address and self.yarn_container_id):
+            return ""
+        node, container = self.yarn_node_http_address, self.yarn_container_id
+        return f"{node}/node/containerlogs/{container}/{getpass.getuser()}"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True)
 class NodeReport:
     """A node of the cluster.
 
@@ -274,11 +211,17 @@ class NodeReport:
     id: str
     http_address: str
     rack_name: str
-    labels: frozenset[str]
+    labels: set[str]
     state: NodeState
     health_report: str
-    total_resources: ReportedResources
-    used_resources: ReportedResources
+    total_resources: Resources
+    used_resources: Resources
+
+    def __post_init__(self) -> None:
+        self.state = NodeState(self.state)
+
+    def __repr__(self) -> str:
+        return f"NodeReport<id={self.id!r}>"
 
     @classmethod
     def of(cls, record: cluster.NodeReport) -> Self:
@@ -287,11 +230,11 @@ class NodeReport:
             id=f"{record.node_id.host}:{record.node_id.port}",
             http_address=record.http_address,
             rack_name=record.rack_name,
-            labels=frozenset(label for label in record.node_labels if label),
+            labels={label for label in record.node_labels if label},
             state=NodeState(record.node_state.name),
             health_report=record.health_report,
-            total_resources=ReportedResources.of(record.capability),
-            used_resources=ReportedResources.of(record.used),
+            total_resources=_resources(record.capability),
+            used_resources=_resources(record.used),
         )
 
     @property
@@ -305,7 +248,7 @@ class NodeReport:
         return int(self.id.rpartition(":")[2])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Queue:
     """A queue.
 
@@ -323,8 +266,14 @@ class Queue:
     capacity: float
     max_capacity: float
     percent_used: float
-    node_labels: frozenset[str]
+    node_labels: set[str]
     default_node_label: str
+
+    def __post_init__(self) -> None:
+        self.state = QueueState(self.state)
+
+    def __repr__(self) -> str:
+        return f"Queue<name={self.name!r}, percent_used={self.percent_used:.2f}>"
 
     @classmethod
     def of(cls, record: cluster.QueueInfo) -> Self:
@@ -336,9 +285,16 @@ class Queue:
             capacity=_per_cent(record.capacity),
             max_capacity=_per_cent(record.maximum_capacity),
             percent_used=_per_cent(record.current_capacity),
-            node_labels=frozenset(record.accessible_node_labels),
+            node_labels=set(record.accessible_node_labels),
             default_node_label=record.default_node_label_expression,
         )
+
+
+def _resources(record: resources.Resource) -> Resources:
+    amounts = record.amounts()
+    names = ("memory-mb", "vcores", "yarn.io/gpu", "yarn.io/fpga")
+    memory, vcores, gpus, fpgas = (max(0, amounts.get(name, 0)) for name in names)
+    return Resources(memory, vcores, gpus, fpgas)
 
 
 def _own_name(queue: str) -> str:

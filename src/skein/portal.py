@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from anyio.from_thread import BlockingPortal
 
+from skein.exceptions import ConnectionError  # noqa: A004  # skein's name
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
@@ -80,9 +82,13 @@ class Held:
         self._finalizer.atexit = False
 
     def call(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
-        """Run a coroutine function on the loop; Ctrl-C cancels it."""
+        """Run a coroutine function on the loop; Ctrl-C cancels it.
+
+        Raises:
+            ConnectionError: It has been closed.
+        """
         if not self._finalizer.alive:
-            raise RuntimeError("it is closed")
+            raise ConnectionError("it is closed")
         future = self._portal.start_task_soon(function, *arguments)
         try:
             return future.result()

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from skein.environment import credentials_folder, variables
+from skein.environment import chosen, credentials_folder, variables
 
 if TYPE_CHECKING:
     from skein.specification import Resources
 
 
-class Properties(Mapping[str, object]):
-    """What a process's container is; each is None outside of one. Read when first asked for."""
+_OF_A_CONTAINER = ("container_tokens", ".skein.crt")
+"""YARN makes a folder for a container on every disk, and puts files into one of them. The second
+is of a container that skein 0.8 started."""
 
-    _names = (
+
+class Properties(Mapping[str, object]):
+    """What a process's container is; each is None outside of one. Read when it is asked for."""
+
+    __slots__ = ()
+
+    _names: ClassVar = (
         "application_id",
         "appmaster_address",
         "config_dir",
@@ -24,6 +31,11 @@ class Properties(Mapping[str, object]):
         "container_dir",
         "yarn_container_id",
     )
+
+    @property
+    def _mapping(self) -> dict[str, str]:
+        # Tests of programs for skein set their configuration folder here.
+        return chosen
 
     @property
     def application_id(self) -> str | None:
@@ -59,17 +71,19 @@ class Properties(Mapping[str, object]):
     @property
     def container_dir(self) -> str | None:
         """The container's folder."""
-        if self.application_id is None:
+        container = self.yarn_container_id
+        if container is None:
             return None
-        container = self._variable("CONTAINER_ID") or ""
-        folders = (self._variable("LOCAL_DIRS") or "").split(",")
-        found = (Path(folder) / container for folder in folders if folder)
-        return next((str(folder) for folder in found if folder.is_dir()), None)
+        for disk in filter(None, (self._variable("LOCAL_DIRS") or "").split(",")):
+            folder = Path(disk) / container
+            if any((folder / name).exists() for name in _OF_A_CONTAINER):
+                return str(folder)
+        return None
 
     @property
     def yarn_container_id(self) -> str | None:
         """YARN's id of the container."""
-        return self._variable("CONTAINER_ID") if self.application_id else None
+        return self._variable("CONTAINER_ID")
 
     def _variable(self, name: str) -> str | None:
         return variables().get(name) or None
@@ -77,7 +91,8 @@ class Properties(Mapping[str, object]):
     def __getitem__(self, name: str) -> object:
         if name not in self._names:
             raise KeyError(name)
-        return getattr(self, name)
+        value: object = getattr(self, name)
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from skein import environment
+from skein.blocking import skeins_errors
 from skein.document import Document
+from skein.exceptions import context
 from skein.files import File
+from skein.process import properties
 from yarnhub import spec
-from yarnhub.client.security import Credentials
+from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.client.security import CERTIFICATE_FILE, KEY_FILE, Credentials
 
 if TYPE_CHECKING:
     from typing import Self
@@ -26,8 +31,8 @@ class Security(Document, spec.Security):
     __slots__ = ()
 
     cert_file: File | None
-    cert_bytes: bytes | None
     key_file: File | None
+    cert_bytes: bytes | None
     key_bytes: bytes | None
 
     checks: ClassVar[read.Checks] = {
@@ -39,17 +44,24 @@ class Security(Document, spec.Security):
     def __init__(
         self,
         cert_file: File | str | None = None,
-        cert_bytes: bytes | str | None = None,
         key_file: File | str | None = None,
+        cert_bytes: bytes | str | None = None,
         key_bytes: bytes | str | None = None,
     ) -> None:
         self._fill(
-            cert_file=cert_file, cert_bytes=cert_bytes, key_file=key_file, key_bytes=key_bytes
+            cert_file=cert_file, key_file=key_file, cert_bytes=cert_bytes, key_bytes=key_bytes
         )
+
+    def __repr__(self) -> str:
+        return "Security<...>"
 
     @classmethod
     def _of(cls, pair: Credentials) -> Self:
         return cls(cert_bytes=pair.certificate, key_bytes=pair.key)
+
+    @classmethod
+    def _in(cls, folder: Path) -> Self:
+        return cls(cert_file=str(folder / CERTIFICATE_FILE), key_file=str(folder / KEY_FILE))
 
     @classmethod
     def new_credentials(cls) -> Self:
@@ -59,38 +71,83 @@ class Security(Document, spec.Security):
     @classmethod
     def from_default(cls) -> Self:
         """The pair of the container that this process runs in, or the user's own."""
-        container = environment.current_container()
+        try:
+            container = environment.current_container()
+        except ConfigurationError as error:
+            return cls._beside(error)
         return cls.from_user() if container is None else cls._of(container.credentials)
 
     @classmethod
+    def _beside(cls, missing: ConfigurationError) -> Self:
+        """The pair in the container's folder, where skein 0.8 put it."""
+        if (found := properties.container_dir) is not None:
+            pair = [Path(found) / name for name in (f".{CERTIFICATE_FILE}", f".{KEY_FILE}")]
+            if all(path.exists() for path in pair):
+                return cls(*map(str, pair))
+        raise FileNotFoundError(
+            f"Failed to resolve .skein.{{crt,pem}} in 'LOCAL_DIRS', and {missing}"
+        ) from missing
+
+    @classmethod
     def from_user(cls) -> Self:
-        """The pair in the user's configuration folder, which is made on first use."""
-        return cls._of(Credentials.read_or_create(environment.credentials_folder()))
+        """The pair in the user's configuration folder, which is made, with a warning, on first use.
+
+        Whoever finds it just made by another process is not warned.
+        """
+        folder = Path(properties.config_dir)
+        with skeins_errors():
+            if Credentials.read(folder) is None:
+                with contextlib.suppress(FileExistsError):
+                    Credentials.generate().write(folder, force=False)
+                    context.warn(
+                        f"Skein global security credentials not found, writing now to '{folder}'."
+                    )
+        return cls._in(folder)
 
     @classmethod
     def from_directory(cls, directory: str | Path) -> Self:
         """The pair that `to_directory` or `skein config gencerts` left in a folder.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: There is none, or half of one.
         """
-        pair = Credentials.read(Path(directory))
-        if pair is None:
-            raise FileNotFoundError(f"{directory} holds no credentials (skein.crt and skein.pem)")
-        return cls._of(pair)
+        found = cls._in(Path(directory))
+        for file in found.cert_file, found.key_file:
+            assert file is not None
+            if not (path := Path(file.source.removeprefix("file://"))).exists():
+                raise FileNotFoundError(f"{directory} holds no credentials: there is no '{path}'")
+        return found
 
-    def to_directory(self, directory: str | Path, force: bool = False) -> None:  # noqa: FBT001, FBT002
+    def to_directory(self, directory: str | Path, force: bool = False) -> Self:  # noqa: FBT001, FBT002  # skein's signature
         """Write the pair into a folder, as files that only the user can read.
+
+        Returns:
+            The same pair, by its files.
 
         Raises:
             FileExistsError: One is there, and `force` is False.
         """
         folder = Path(directory)
-        if not force and Credentials.read(folder) is not None:
-            raise FileExistsError(f"{folder} holds credentials already; force=True replaces them")
-        credentials_of(self).write(folder)
+        with skeins_errors():
+            credentials_of(self).write(folder, force=force)
+        return self._in(folder)
+
+    def _get_bytes(self, kind: str) -> bytes:
+        # Not public in skein, and yet in the tests of programs that use it.
+        pair = credentials_of(self)
+        return {"cert": pair.certificate, "key": pair.key}[kind]
 
 
 def credentials_of(security: spec.Security) -> Credentials:
-    """The pair, read from its files where it is given as files."""
-    return Credentials.of(security)
+    """The pair, read from its files where it is given as files.
+
+    Raises:
+        FileNotFoundError: A file does not exist.
+        ValueError: A file is not on this machine, or cannot be read.
+    """
+    try:
+        return Credentials.of(security)
+    except SpecError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise FileNotFoundError(str(error)) from error
+        raise

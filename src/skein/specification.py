@@ -6,12 +6,15 @@ are arguments by name only. A None for one counts as if it were not given.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from skein.document import Document
 from skein.files import File
 from skein.security import Security
 from yarnhub import spec
+from yarnhub.base import units
+from yarnhub.base.errors import SpecError
 from yarnhub.spec import Docker, LogLevel, file
 from yarnhub.spec import _reading as read
 from yarnhub.spec.service import service_name
@@ -24,8 +27,31 @@ if TYPE_CHECKING:
     Files = Mapping[str, File | str]
 
 
+def parse_memory(s: str | float) -> MiB:
+    """Read a quantity of memory, such as `"2 GiB"`, in MiB; a unit alone is one of it.
+
+    Raises:
+        TypeError: It is neither text nor a number.
+        ValueError: It is no quantity, or negative.
+    """
+    if isinstance(s, bool) or not isinstance(s, str | int | float):
+        raise read.wrong_type("a quantity of memory", s)
+    text = str(s).strip()
+    try:
+        return units.parse_memory(f"1 {text}" if text[:1].isalpha() else text)
+    except ValueError as error:
+        raise SpecError("", str(error)) from error
+
+
+def _requested(value: object) -> Resources:
+    """Take what a container may ask for: something of memory and cores."""
+    found = Resources.read(value)
+    spec.Resources.from_dict(found.to_dict())
+    return found
+
+
 class Resources(Document, spec.Resources):
-    """What a container asks of its node.
+    """What a container asks of its node, or what is held or used.
 
     Args:
         memory: MiB, or a quantity such as `"2 GiB"`.
@@ -43,6 +69,12 @@ class Resources(Document, spec.Resources):
     fpgas: int
     custom: dict[str, int]
 
+    checks: ClassVar[read.Checks] = {
+        **spec.Resources.checks,
+        "memory": parse_memory,  # type: ignore[dict-item]  # it refuses what is none
+        "vcores": read.integer(0),
+    }
+
     def __init__(
         self,
         memory: float | str,
@@ -52,6 +84,11 @@ class Resources(Document, spec.Resources):
         custom: Mapping[str, int] | None = None,
     ) -> None:
         self._fill(memory=memory, vcores=vcores, gpus=gpus, fpgas=fpgas, custom=custom)
+
+    def __repr__(self) -> str:
+        devices = {"gpus": self.gpus, "fpgas": self.fpgas, **self.custom}
+        more = "".join(f", {name}={amount}" for name, amount in devices.items() if amount)
+        return f"Resources<memory={self.memory}, vcores={self.vcores}{more}>"
 
 
 class ACLs(Document, spec.ACLs):
@@ -84,6 +121,9 @@ class ACLs(Document, spec.ACLs):
             ui_users=ui_users,
         )
 
+    def __repr__(self) -> str:
+        return f"ACLs<enable={self.enable}, ...>"
+
 
 class Service(Document, spec.Service):
     """A number of containers that run the same script."""
@@ -106,7 +146,7 @@ class Service(Document, spec.Service):
 
     checks: ClassVar[read.Checks] = {
         **spec.Service.checks,
-        "resources": Resources.read,
+        "resources": _requested,
         "files": file.files(File.read),
     }
 
@@ -143,6 +183,9 @@ class Service(Document, spec.Service):
             docker=docker,
         )
 
+    def __repr__(self) -> str:
+        return f"Service<instances={self.instances}, ...>"
+
 
 class Master(Document, spec.Master):
     """The ApplicationMaster's container, and the script that may run beside it."""
@@ -160,7 +203,7 @@ class Master(Document, spec.Master):
 
     checks: ClassVar[read.Checks] = {
         **spec.Master.checks,
-        "resources": Resources.read,
+        "resources": _requested,
         "files": file.files(File.read),
         "log_config": File.read,
         "security": Security.read,
@@ -188,6 +231,9 @@ class Master(Document, spec.Master):
             security=security,
             docker=docker,
         )
+
+    def __repr__(self) -> str:
+        return "Master<...>"
 
 
 class ApplicationSpec(Document, spec.ApplicationSpec):
@@ -245,3 +291,28 @@ class ApplicationSpec(Document, spec.ApplicationSpec):
             priority=priority,
             timeout=timeout,
         )
+
+    def __repr__(self) -> str:
+        return f"ApplicationSpec<name={self.name!r}, queue={self.queue!r}, services=...>"
+
+    @classmethod
+    def _from_any(cls, spec: object) -> ApplicationSpec:  # skein's name
+        match spec:
+            case ApplicationSpec():
+                return spec
+            case str() | Path():
+                return cls.from_file(spec)
+            case dict():
+                return cls.from_dict(spec)
+            case _:
+                raise TypeError(
+                    f"spec must be an ApplicationSpec, a dict or a path, not {type(spec).__name__}"
+                )
+
+    def checked(self) -> spec.ApplicationSpec:
+        """It as the engine takes it: what may have been changed inside is checked as a whole.
+
+        Raises:
+            SpecError: Something in it is wrong.
+        """
+        return spec.ApplicationSpec.from_dict(self.to_dict())

@@ -2,17 +2,100 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import fcntl
+import os
+import threading
+import weakref
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skein.cli.tables import format_runtime, format_table
 
 if TYPE_CHECKING:
-    import datetime as dt
+    from collections.abc import Sequence
 
-__all__ = ["cached_property", "format_table", "humanize_timedelta"]
+__all__ = [
+    "cached_property",
+    "datetime_from_millis",
+    "datetime_to_millis",
+    "format_comma_separated_list",
+    "format_table",
+    "humanize_timedelta",
+    "lock_file",
+    "pid_exists",
+]
 
 
 def humanize_timedelta(td: dt.timedelta) -> str:
     """A duration such as `1h 40m`, `10m` or `6s`."""
     return format_runtime(td.total_seconds())
+
+
+def datetime_from_millis(x: int | None) -> dt.datetime | None:
+    """Milliseconds since 1970 as local time without a zone; None for 0, which is never."""
+    return dt.datetime.fromtimestamp(x / 1000) if x else None  # noqa: DTZ006  # as skein gives times
+
+
+def datetime_to_millis(x: dt.datetime | None) -> int | None:
+    """A time, local if it has no zone, in milliseconds since 1970."""
+    return None if x is None else int(x.timestamp() * 1000)
+
+
+def format_comma_separated_list(x: Sequence[object], conjunction: str = "or") -> str:
+    """Such as `a`, `a or b`, and `a, b, or c`."""
+    *most, last = map(str, x) if x else [""]
+    if len(most) > 1:
+        return f"{', '.join(most)}, {conjunction} {last}"
+    return f" {conjunction} ".join((*most, last))
+
+
+def pid_exists(pid: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+class _FileLock:
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._descriptor = -1
+        self._thread = threading.Lock()  # flock does not keep threads apart
+
+    def acquire(self) -> None:
+        self._thread.acquire()
+        try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            self._thread.release()
+            raise
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+        self._thread.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *raised: object) -> None:
+        self.release()
+
+
+_locks: weakref.WeakValueDictionary[str, _FileLock] = weakref.WeakValueDictionary()
+_locking = threading.Lock()
+
+
+def lock_file(path: str) -> _FileLock:
+    """A lock that keeps threads and processes apart; one object for each path."""
+    with _locking:
+        lock = _locks.get(path)
+        if lock is None:
+            lock = _locks[path] = _FileLock(path)
+        return lock

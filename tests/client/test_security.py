@@ -213,9 +213,12 @@ def test_a_file_that_is_not_here_is_named(source: str, reason: str) -> None:
     assert caught.value.path == "master.security.key_file.source"
 
 
-def test_writing_a_pair_replaces_another(tmp_path: Path) -> None:
-    Credentials.write_new(tmp_path)
+def test_writing_a_pair_replaces_another_by_force_only(tmp_path: Path) -> None:
+    first = Credentials.write_new(tmp_path)
     pair = Credentials.generate()
-    pair.write(tmp_path)
+    with pytest.raises(FileExistsError, match="already exists"):
+        pair.write(tmp_path, force=False)
+    assert Credentials.read(tmp_path) == first
+    pair.write(tmp_path, force=True)
     assert Credentials.read(tmp_path) == pair
     assert mode(tmp_path / KEY_FILE) == 0o600

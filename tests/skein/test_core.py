@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 import skein
+from skein import exceptions
 from skein.blocking import translate
 from skein.model import ApplicationState, ContainerState
 from skein.process import Properties
@@ -18,7 +19,7 @@ from yarnhub.base import errors
         (errors.ConnectError("x"), skein.ConnectionError),
         (errors.ConnectionLostError("x", errors.Outcome.UNKNOWN), skein.ConnectionError),
         (errors.DeadlineExceededError("x"), skein.TimeoutError),
-        (errors.SpecError("a.b", "x"), ValueError),
+        (errors.SpecError("a.b", "x"), exceptions.RefusedError),
         (errors.ApplicationNotFoundError("java.X", "x"), ValueError),
         (errors.ControlError("not-found", "x"), KeyError),
         (errors.ControlError("invalid", "x"), ValueError),

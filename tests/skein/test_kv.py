@@ -20,7 +20,7 @@ from client.test_application import ID, served
 from skein import kv
 from skein.application_client import ApplicationClient
 from skein.exceptions import ConnectionError as Unreachable
-from skein.kv import EventFilter, EventType, ValueOwnerPair
+from skein.kv import EventFilter, EventType, ValueOwnerPair, feed
 from skein.security import Security
 
 if TYPE_CHECKING:
@@ -274,7 +274,10 @@ def test_what_is_neither_condition_nor_operation(store: kv.KeyValueStore) -> Non
     with pytest.raises(TypeError, match="on_failure must be Operations"):
         store.transaction(on_failure=[kv.value("a") == b""])  # type: ignore[list-item]
     assert repr(kv.owner("k") == "a_0") == "owner('k') == 'a_0'"
-    assert repr(kv.get_range("a", return_owner=True)) == "get_range(start='a')"
+    assert (
+        repr(kv.get_range("a", return_owner=True))
+        == "get_range(start='a', end=None, return_owner=True)"
+    )
 
 
 # --- events
@@ -377,11 +380,20 @@ def test_threads_share_a_queue(store: kv.KeyValueStore) -> None:
     assert sorted(results.get() for _ in takers) == list("abcd")
 
 
-def test_whoever_reads_too_slowly_is_told(store: kv.KeyValueStore, living: Living) -> None:
+def test_whoever_reads_too_slowly_is_told(
+    store: kv.KeyValueStore,
+    living: Living,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
     living.world.application.history._count = 2
+    monkeypatch.setattr(feed, "_ROOM", 1)
     events = store.events()
-    for key in "abcd":
+    store["a"] = b""
+    eventually(lambda: events.qsize() == 1)
+    for key in "bcd":
         store[key] = b""
+    assert events.get().key == "a"
     with pytest.raises(kv.EventsMissedError, match="lost"):
         events.get()
     assert [events.get().key for _ in range(2)] == ["c", "d"]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import pickle
+import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 
 import skein
-from skein import core, model
+from skein import model
 from spec.strategies import applications
 from yarnhub import spec as engine
 from yarnhub.base.errors import SpecError
+from yarnhub.client.spec_file import map_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +33,7 @@ def application(**changes: object) -> skein.ApplicationSpec:
 
 
 def test_constructors_take_what_skeins_take() -> None:
-    assert skein.File("env.tar.gz").type is skein.FileType.infer
+    assert skein.File("env.tar.gz").type is skein.FileType.ARCHIVE
     assert skein.File("env", "archive").type is skein.FileType.ARCHIVE
     assert skein.Resources("1 GiB", 1) == skein.Resources(memory=1024, vcores=1)
     found = service(files={"./a": "a.zip", "b": skein.File("b")}, depends=None, nodes=None)
@@ -64,16 +67,16 @@ def test_what_is_changed_inside_is_checked_at_submission() -> None:
     spec.file_systems.append("hdfs://other")
     spec.services["x"].env["A"] = "b"
     spec.services["y"] = service(depends={"x"})
-    taken = core._specification(spec)
+    taken = spec.checked()
     assert type(taken) is engine.ApplicationSpec
     assert type(taken.services["y"].resources) is engine.Resources
     assert taken.to_dict() == spec.to_dict()
     spec.services["x"].env["A"] = 1  # type: ignore[assignment]  # what is tested
     with pytest.raises(SpecError, match=r"^services\.x\.env\.A: must be text, not 1"):
-        core._specification(spec)
+        spec.checked()
     del spec.services["x"]
     with pytest.raises(SpecError, match=r"^services\.y\.depends: unknown service 'x'"):
-        core._specification(spec)
+        spec.checked()
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
@@ -89,12 +92,14 @@ def test_copies_are_equal_and_their_own(
 
 @given(applications())
 def test_the_engines_documents_are_skeins(spec: engine.ApplicationSpec) -> None:
-    document = spec.to_dict(secrets=True)
-    read = skein.ApplicationSpec.from_dict(document)
-    assert read.to_dict(secrets=True) == document
+    read = skein.ApplicationSpec.from_dict(spec.to_dict(secrets=True))
+    located = map_files(spec, lambda _, one: replace(one, source=skein.File(one.source).source))
+    assert read.checked() == located
     assert skein.ApplicationSpec.read(spec) == read
-    assert skein.ApplicationSpec.from_yaml(read.to_yaml(secrets=True)) == read
-    assert skein.ApplicationSpec.from_json(read.to_json(secrets=True)) == read
+    for nulls in True, False:
+        assert skein.ApplicationSpec.from_dict(read.to_dict(skip_nulls=nulls)) == read
+        assert skein.ApplicationSpec.from_yaml(read.to_yaml(skip_nulls=nulls)) == read
+        assert skein.ApplicationSpec.from_json(read.to_json(skip_nulls=nulls)) == read
 
 
 @pytest.mark.parametrize(
@@ -120,22 +125,48 @@ def test_every_class_is_written_and_read(part: skein.Service, tmp_path: Path) ->
 
 
 def test_sources_are_relative_to_the_files_folder(tmp_path: Path) -> None:
-    (tmp_path / "env.zip").touch()
-    (tmp_path / "a.yaml").write_text(application(files={"env": "env.zip"}).to_yaml())
+    (tmp_path / "a.yaml").write_text(
+        "services: {x: {resources: {memory: 1, vcores: 1}, script: x, files: {env: ../env.zip}}}\n"
+        "master: {security: {cert_file: a.crt, key_file: 'hdfs:///a.pem'}, log_config: ./log}"
+    )
     spec = skein.ApplicationSpec.from_file(tmp_path / "a.yaml")
     assert type(spec.services["x"].files["env"]) is skein.File
-    assert spec.services["x"].files["env"].source == f"file://{tmp_path}/env.zip"
-    (tmp_path / "file.json").write_text('{"source": "nosuch"}')
-    with pytest.raises(SpecError, match=r"^source: file '.*/nosuch' does not exist"):
-        skein.File.from_file(tmp_path / "file.json")
+    assert spec.services["x"].files["env"].source == f"file://{tmp_path.parent}/env.zip"
+    security = spec.master.security
+    assert security is not None
+    assert security.cert_file == skein.File(f"file://{tmp_path}/a.crt")
+    assert security.key_file == skein.File("hdfs:///a.pem")
+    assert spec.master.log_config == skein.File(str(tmp_path / "log"))
 
 
-def test_no_key_is_written_that_was_not_asked_for(tmp_path: Path) -> None:
+def test_other_sources_are_relative_to_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = skein.File("a/../b.zip")
+    assert (file.source, str(file.type)) == (f"file://{tmp_path}/b.zip", "ARCHIVE")
+    file.source = "c"
+    assert (file.source, str(file.type)) == (f"file://{tmp_path}/c", "FILE")
+    file.type = "archive"  # type: ignore[assignment]  # as users do
+    file.source = "d"
+    assert file.type is skein.FileType.ARCHIVE
+
+
+def test_a_key_is_shown_in_no_representation_and_written_for_the_user_alone(
+    tmp_path: Path,
+) -> None:
     security = skein.Security(cert_bytes=b"CERT", key_bytes=b"SECRET")
     spec = skein.ApplicationSpec(master=skein.Master(script="run", security=security))
-    spec.to_file(tmp_path / "a.yaml")
-    assert "SECRET" not in (tmp_path / "a.yaml").read_text() + spec.to_json() + repr(spec)
-    assert "SECRET" in spec.to_yaml(secrets=True)
+    assert "SECRET" not in f"{spec!r}{spec.master!r}{security!r}{spec.to_yaml(secrets=False)}"
+    path = tmp_path / "a.yaml"
+    path.touch(mode=0o666)
+    spec.to_file(path)
+    assert skein.ApplicationSpec.from_file(path) == spec
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    spec.master.security = None
+    path.chmod(0o640)
+    spec.to_file(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize(

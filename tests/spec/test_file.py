@@ -19,7 +19,7 @@ def test_a_source_will_do() -> None:
     assert File.from_dict("env.tar.gz") == File.from_dict({"source": "env.tar.gz"})
     assert File.from_dict("a") == File(
         source="a",
-        type=FileType.infer,
+        type=FileType.FILE,
         visibility=FileVisibility.APPLICATION,
         size=0,
         timestamp=0,
@@ -39,9 +39,10 @@ def test_a_source_will_do() -> None:
     ],
 )
 def test_infer_goes_by_the_name(source: str, resolved: FileType) -> None:
-    assert File(source=source).resolved_type is resolved
-    assert File(source=source, type=FileType.FILE).resolved_type is FileType.FILE
-    assert File(source=source, type=FileType.ARCHIVE).resolved_type is FileType.ARCHIVE
+    assert File(source=source).type is resolved
+    assert File.from_dict({"source": source, "type": "INFER"}).type is resolved
+    assert File(source=source, type=FileType.FILE).type is FileType.FILE
+    assert File(source=source, type=FileType.ARCHIVE).type is FileType.ARCHIVE
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,6 @@ def test_urls_survive_unchanged(source: str) -> None:
 def test_enums_are_read_in_any_case(written: object) -> None:
     file = File.from_dict({"source": "a", "type": written, "visibility": "public"})
     assert (file.type, file.visibility) == (FileType.ARCHIVE, FileVisibility.PUBLIC)
-    assert File.from_dict({"source": "a", "type": "INFER"}).type is FileType.infer
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_enums_are_read_in_any_case(written: object) -> None:
         ({"source": ""}, "source", "must be one line of text that is not empty, not ''"),
         ({"source": None}, "source", "is required"),
         ({"type": "ARCHIV"}, "type", "unknown value 'ARCHIV'; did you mean 'ARCHIVE'?"),
-        ({"type": "x"}, "type", "unknown value 'x'; known are: ARCHIVE, FILE, infer"),
+        ({"type": "x"}, "type", "unknown value 'x'; known are: ARCHIVE, FILE"),
         ({"type": False}, "type", "must be text, not False: put the value in quotes"),
         ({"visibility": 1}, "visibility", "must be text, not 1: put the value in quotes"),
         ({"size": -1}, "size", "must be at least 0, not -1"),

@@ -6,9 +6,9 @@ import argparse
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from skein.exceptions import SkeinError
+from skein.exceptions import SkeinError, context
 from yarnhub import __version__
 from yarnhub.base.errors import YarnhubError
 
@@ -24,9 +24,15 @@ BROKEN_PIPE = 141
 """What shells report for a program that writes to nobody."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run one command, and exit."""
+    with context.set_cli():
+        code = _run(list(sys.argv[1:] if args is None else args))
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         try:
             handler, parsed = _parse(arguments)

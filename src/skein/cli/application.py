@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skein.cli.commands import add_application, add_command, add_group, add_output
@@ -105,6 +106,9 @@ def _submit(arguments: argparse.Namespace) -> None:
     from skein.exceptions import SkeinError
     from yarnhub.base.errors import SpecError
     from yarnhub.client.spec_file import read_spec_file
+
+    if not Path(arguments.spec).exists():
+        raise SkeinError(f"No application specification file at '{arguments.spec}'")
 
     async def submit() -> None:
         spec = read_spec_file(arguments.spec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skein.cli.commands import add_command, add_group
@@ -28,7 +28,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _gencerts(arguments: argparse.Namespace) -> None:
+    from skein.process import properties
     from yarnhub.client.security import Credentials
-    from yarnhub.client.settings import config_folder
 
-    Credentials.write_new(config_folder(os.environ), force=arguments.force)
+    Credentials.write_new(Path(properties.config_dir), force=arguments.force)

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from skein import exceptions
+from skein import environment, exceptions
 from skein.exceptions import ApplicationNotRunningError, SkeinError
 from yarnhub.base.errors import (
     ApplicationFailedError,
@@ -19,7 +19,6 @@ from yarnhub.base.errors import (
     DeadlineExceededError,
 )
 from yarnhub.client.client import Client
-from yarnhub.client.settings import Settings
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from yarnhub.client.application import ApplicationClient
+    from yarnhub.client.settings import Settings
     from yarnhub.yarn.records.applications import ApplicationReport
 
 CURRENT = "current"
@@ -79,7 +79,7 @@ def settings(user: str = "") -> Settings:
     Args:
         user: Whom to act for; empty is the user who calls.
     """
-    return Settings.from_environment(os.environ).acting_for(user)
+    return environment.settings().acting_for(user)
 
 
 class Notices:
@@ -201,7 +201,8 @@ async def current() -> AsyncIterator[ApplicationClient]:
             "'current' means the application whose container a command runs in, and this is no "
             "container: give the application's id"
         )
-    async with container.application() as reached:
+    locate = environment.locate_current(container.application_id)
+    async with container.application(locate) as reached:
         yield reached
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 
+from skein.document import Document
 from skein.model import Container
 
 
@@ -25,6 +26,8 @@ def _plain(value: object) -> object:
             return {"id": value.id, **_fields(value)}
         case enum.Enum():
             return value.name
+        case Document():
+            return value.to_dict()
         case dt.datetime():
             return value.astimezone().isoformat()
         case AbstractSet():

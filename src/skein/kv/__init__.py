@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from skein.kv.conditions import Condition, comparison, is_condition, owner, value
-from skein.kv.events import Event, EventFilter, EventQueue, EventsMissedError, EventType
+from skein.kv.events import EventQueue
+from skein.kv.feed import EventsMissedError
+from skein.kv.filters import Event, EventFilter, EventType
 from skein.kv.operations import (
     Operation,
     ValueOwnerPair,
-    count,
     discard,
-    discard_prefix,
-    discard_range,
     exists,
     get,
-    get_prefix,
-    get_range,
     is_operation,
-    list_keys,
     missing,
     pop,
-    pop_prefix,
-    pop_range,
     put,
     swap,
+)
+from skein.kv.ranges import (
+    count,
+    discard_prefix,
+    discard_range,
+    get_prefix,
+    get_range,
+    list_keys,
+    pop_prefix,
+    pop_range,
 )
 from skein.kv.store import KeyValueStore, TransactionResult
 
@@ -58,3 +62,7 @@ __all__ = [
     "swap",
     "value",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.control import messages
@@ -12,19 +13,12 @@ if TYPE_CHECKING:
 
 
 class Condition:
-    """What may be among a transaction's conditions.
+    """What may be among a transaction's conditions."""
 
-    Args:
-        message: It, as the application takes it.
-        text: It, as it is written.
-    """
-
-    def __init__(self, message: messages.Condition, text: str) -> None:
-        self.message = message
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
+    @property
+    def message(self) -> messages.Condition:
+        """It, as the application takes it."""
+        raise NotImplementedError
 
 
 def is_condition(obj: object) -> TypeGuard[Condition]:
@@ -32,7 +26,8 @@ def is_condition(obj: object) -> TypeGuard[Condition]:
     return isinstance(obj, Condition)
 
 
-def comparison(key: str, field: str, operator: str, rhs: bytes | str | None) -> Condition:
+@dataclass(frozen=True, repr=False)
+class comparison(Condition):  # noqa: N801  # skein's name
     """Compare a key's value or owner.
 
     A key that is not set equals no value, and an order with it does not hold.
@@ -44,31 +39,39 @@ def comparison(key: str, field: str, operator: str, rhs: bytes | str | None) -> 
         rhs: Bytes for a value; for an owner a container's id, or None for no owner, which is
             only equal or not.
     """
-    text_of(key)
-    if field not in ("value", "owner"):
-        raise ValueError("field must be either 'value' or 'owner'")
-    if operator not in [each.value for each in Operator]:
-        raise ValueError("operator must be one of ==, !=, <, <=, >, >=")
-    value = owner = None
-    if field == "value":
-        if not isinstance(rhs, bytes):
-            raise TypeError(f"rhs must be bytes, not {type(rhs).__name__}")
-        value = rhs
-    elif rhs is None:
-        if operator not in ("==", "!="):
-            raise TypeError(f"owner({key!r}) {operator} None: only == and != are possible")
-    elif isinstance(rhs, str):
-        owner = rhs
-    else:
-        raise TypeError(f"rhs must be a str or None, not {type(rhs).__name__}")
-    message = messages.Condition(
-        key=key,
-        field=KeyField(field.upper()),
-        operator=Operator(operator),
-        value=value,
-        owner=owner,
-    )
-    return Condition(message, f"{field}({key!r}) {operator} {rhs!r}")
+
+    key: str
+    field: str
+    operator: str
+    rhs: bytes | str | None
+
+    def __post_init__(self) -> None:
+        text_of(self.key)
+        if self.field not in ("value", "owner"):
+            raise ValueError("field must be either 'value' or 'owner'")
+        if self.operator not in [each.value for each in Operator]:
+            raise ValueError("operator must be one of ==, !=, <, <=, >, >=")
+        if self.field == "value":
+            if not isinstance(self.rhs, bytes):
+                raise TypeError(f"rhs must be bytes, not {type(self.rhs).__name__}")
+        elif self.rhs is not None:
+            container_of(self.rhs, "rhs")
+        elif self.operator not in ("==", "!="):
+            raise TypeError(f"{self!r}: only == and != are possible")
+
+    def __repr__(self) -> str:
+        return f"{self.field}({self.key!r}) {self.operator} {self.rhs!r}"
+
+    @property
+    def message(self) -> messages.Condition:
+        """It, as the application takes it."""
+        return messages.Condition(
+            key=self.key,
+            field=KeyField(self.field.upper()),
+            operator=Operator(self.operator),
+            value=self.rhs if isinstance(self.rhs, bytes) else None,
+            owner=self.rhs if isinstance(self.rhs, str) else None,
+        )
 
 
 class _Side:
@@ -82,25 +85,25 @@ class _Side:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key!r})"
 
-    def _compare(self, operator: str, rhs: object) -> Condition:
+    def _compare(self, operator: str, rhs: object) -> comparison:
         return comparison(self.key, type(self).__name__, operator, rhs)  # type: ignore[arg-type]  # it is checked there
 
-    def __eq__(self, rhs: object) -> Condition:  # type: ignore[override]  # a condition, not a bool
+    def __eq__(self, rhs: object) -> comparison:  # type: ignore[override]  # a condition, not a bool
         return self._compare("==", rhs)
 
-    def __ne__(self, rhs: object) -> Condition:  # type: ignore[override]  # a condition, not a bool
+    def __ne__(self, rhs: object) -> comparison:  # type: ignore[override]  # a condition, not a bool
         return self._compare("!=", rhs)
 
-    def __lt__(self, rhs: bytes | str) -> Condition:
+    def __lt__(self, rhs: bytes | str) -> comparison:
         return self._compare("<", rhs)
 
-    def __le__(self, rhs: bytes | str) -> Condition:
+    def __le__(self, rhs: bytes | str) -> comparison:
         return self._compare("<=", rhs)
 
-    def __gt__(self, rhs: bytes | str) -> Condition:
+    def __gt__(self, rhs: bytes | str) -> comparison:
         return self._compare(">", rhs)
 
-    def __ge__(self, rhs: bytes | str) -> Condition:
+    def __ge__(self, rhs: bytes | str) -> comparison:
         return self._compare(">=", rhs)
 
 
@@ -121,3 +124,22 @@ def text_of(key: object) -> str:
     if not isinstance(key, str):
         raise TypeError(f"key must be a str, not {type(key).__name__}")
     return key
+
+
+def container_of(name: object, where: str) -> str:
+    """A container's id, if it looks like one.
+
+    Args:
+        name: What may be one.
+        where: What the caller calls it.
+
+    Raises:
+        TypeError: It is no str.
+        ValueError: It is not like `worker_0`.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{where} must be a str or None, not {type(name).__name__}")
+    service, _, number = name.rpartition("_")
+    if not service or not (number.isascii() and number.isdecimal()):
+        raise ValueError(f"{where}: {name!r} is not a container's id, like 'worker_0'")
+    return name

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
-from skein.kv import operations
+from skein.kv import operations, ranges
 from skein.kv.conditions import Condition, text_of
-from skein.kv.events import EventFilter, EventQueue, EventType
+from skein.kv.events import EventQueue
 from skein.kv.operations import NO_CHANGE, Operation, Unchanged, ValueOwnerPair
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from skein.application_client import ApplicationClient
+    from skein.kv.filters import EventFilter, EventType
     from yarnhub.control.messages import Request
 
 T = TypeVar("T")
-D = TypeVar("D")
 
 
 class TransactionResult(NamedTuple):
@@ -76,19 +76,17 @@ class KeyValueStore(MutableMapping[str, bytes]):
         """See `skein.kv.missing`."""
         return self._apply(operations.missing(key))
 
-    @overload
+    @overload  # type: ignore[override]  # a default is bytes, as in skein
     def get(
         self, key: str, default: None = None, return_owner: Literal[False] = False
     ) -> bytes | None: ...
     @overload
     def get(self, key: str, default: bytes, return_owner: Literal[False] = False) -> bytes: ...
     @overload
-    def get(self, key: str, default: D, return_owner: Literal[False] = False) -> bytes | D: ...
-    @overload
     def get(
-        self, key: str, default: object = None, *, return_owner: Literal[True]
+        self, key: str, default: bytes | None = None, *, return_owner: Literal[True]
     ) -> ValueOwnerPair: ...
-    def get(self, key: str, default: object = None, return_owner: bool = False) -> object:
+    def get(self, key: str, default: bytes | None = None, return_owner: bool = False) -> object:
         """See `skein.kv.get`."""
         return self._apply(operations.get(key, default, return_owner))
 
@@ -99,12 +97,10 @@ class KeyValueStore(MutableMapping[str, bytes]):
     @overload
     def pop(self, key: str, default: bytes, return_owner: Literal[False] = False) -> bytes: ...
     @overload
-    def pop(self, key: str, default: D, return_owner: Literal[False] = False) -> bytes | D: ...
-    @overload
     def pop(
-        self, key: str, default: object = None, *, return_owner: Literal[True]
+        self, key: str, default: bytes | None = None, *, return_owner: Literal[True]
     ) -> ValueOwnerPair: ...
-    def pop(self, key: str, default: object = None, return_owner: bool = False) -> object:
+    def pop(self, key: str, default: bytes | None = None, return_owner: bool = False) -> object:
         """See `skein.kv.pop`; a key that is not set is no error."""
         return self._apply(operations.pop(key, default, return_owner))
 
@@ -189,13 +185,13 @@ class KeyValueStore(MutableMapping[str, bytes]):
         self, start: str | None = None, end: str | None = None, prefix: str | None = None
     ) -> int:
         """See `skein.kv.count`."""
-        return self._apply(operations.count(start, end, prefix))
+        return self._apply(ranges.count(start, end, prefix))
 
     def list_keys(
         self, start: str | None = None, end: str | None = None, prefix: str | None = None
     ) -> list[str]:
         """See `skein.kv.list_keys`."""
-        return self._apply(operations.list_keys(start, end, prefix))
+        return self._apply(ranges.list_keys(start, end, prefix))
 
     @overload
     def get_prefix(
@@ -207,7 +203,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     ) -> OrderedDict[str, ValueOwnerPair]: ...
     def get_prefix(self, prefix: str, return_owner: bool = False) -> object:
         """See `skein.kv.get_prefix`."""
-        return self._apply(operations.get_prefix(prefix, return_owner))
+        return self._apply(ranges.get_prefix(prefix, return_owner))
 
     @overload
     def get_range(
@@ -221,7 +217,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         self, start: str | None = None, end: str | None = None, return_owner: bool = False
     ) -> object:
         """See `skein.kv.get_range`."""
-        return self._apply(operations.get_range(start, end, return_owner))
+        return self._apply(ranges.get_range(start, end, return_owner))
 
     @overload
     def pop_prefix(
@@ -233,7 +229,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     ) -> OrderedDict[str, ValueOwnerPair]: ...
     def pop_prefix(self, prefix: str, return_owner: bool = False) -> object:
         """See `skein.kv.pop_prefix`."""
-        return self._apply(operations.pop_prefix(prefix, return_owner))
+        return self._apply(ranges.pop_prefix(prefix, return_owner))
 
     @overload
     def pop_range(
@@ -247,7 +243,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         self, start: str | None = None, end: str | None = None, return_owner: bool = False
     ) -> object:
         """See `skein.kv.pop_range`."""
-        return self._apply(operations.pop_range(start, end, return_owner))
+        return self._apply(ranges.pop_range(start, end, return_owner))
 
     @overload
     def discard_prefix(self, prefix: str, return_keys: Literal[False] = False) -> int: ...
@@ -255,7 +251,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     def discard_prefix(self, prefix: str, return_keys: Literal[True]) -> list[str]: ...
     def discard_prefix(self, prefix: str, return_keys: bool = False) -> object:
         """See `skein.kv.discard_prefix`."""
-        return self._apply(operations.discard_prefix(prefix, return_keys))
+        return self._apply(ranges.discard_prefix(prefix, return_keys))
 
     @overload
     def discard_range(
@@ -269,7 +265,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         self, start: str | None = None, end: str | None = None, return_keys: bool = False
     ) -> object:
         """See `skein.kv.discard_range`."""
-        return self._apply(operations.discard_range(start, end, return_keys))
+        return self._apply(ranges.discard_range(start, end, return_keys))
 
     def clear(self) -> None:
         """Delete all keys at once."""

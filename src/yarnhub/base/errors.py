@@ -3,6 +3,7 @@
     YarnhubError
     |-- ConfigurationError           a Hadoop file, flag or variable is missing or wrong
     |-- SpecError                    a specification is wrong; says where (also ValueError)
+    |   `-- SpecTypeError            a value in it is of the wrong type (also TypeError)
     |-- ConnectError                 nobody answered at an address; nothing was sent
     |-- ConnectionLostError          the connection ended during a call; says what is known of it
     |-- DeadlineExceededError        no answer in time (also TimeoutError)
@@ -63,6 +64,10 @@ class SpecError(YarnhubError, ValueError):
         super().__init__(f"{path}: {reason}" if path else reason)
         self.path = path
         self.reason = reason
+
+
+class SpecTypeError(SpecError, TypeError):
+    """A value in a specification is of the wrong type: a number where there has to be a text."""
 
 
 class ConnectError(YarnhubError, ConnectionError):

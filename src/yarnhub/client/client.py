@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -372,8 +373,27 @@ class Client:
                 f"{self._settings.user_name} see it",
             )
         return ApplicationClient(
-            str(application_id), f"{report.host}:{report.rpc_port}", credentials
+            str(application_id),
+            f"{report.host}:{report.rpc_port}",
+            credentials,
+            functools.partial(find_address, self._settings, application_id),
         )
+
+
+async def find_address(settings: Settings, application_id: ApplicationId) -> str | None:
+    """Where an application's ApplicationMaster answers now; None while YARN starts another.
+
+    Opens a connection of its own: whoever asks may have outlived the client that found it first.
+
+    Raises:
+        ApplicationFailedError: It has ended.
+    """
+    async with Client(settings) as client:
+        report = await client.application_report(application_id)
+    if report.yarn_application_state.ended:
+        raise _failed(report)
+    running = report.yarn_application_state is YarnApplicationState.RUNNING
+    return f"{report.host}:{report.rpc_port}" if running and report.rpc_port > 0 else None
 
 
 def _failed(report: ApplicationReport) -> ApplicationFailedError:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from yarnhub.client.application import ApplicationClient
+    from yarnhub.client.application import ApplicationClient, Locate
 
 _TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name
 
@@ -59,11 +59,15 @@ class CurrentContainer:
             credentials=_credentials(variables),
         )
 
-    def application(self) -> ApplicationClient:
-        """A client of the container's own application."""
+    def application(self, locate: Locate | None = None) -> ApplicationClient:
+        """A client of the container's own application.
+
+        Args:
+            locate: Finds its ApplicationMaster again, should it be started anew elsewhere.
+        """
         from yarnhub.client.application import ApplicationClient
 
-        return ApplicationClient(self.application_id, self.address, self.credentials)
+        return ApplicationClient(self.application_id, self.address, self.credentials, locate)
 
 
 def _credentials(variables: Mapping[str, str]) -> Credentials:

@@ -120,8 +120,8 @@ class Credentials:
         with _locked(folder):
             if not force and cls._read(folder) is not None:
                 raise ConfigurationError(
-                    f"{folder} holds credentials already; with --force they are replaced, and "
-                    "running applications can then no longer be reached"
+                    f"a pair already exists in {folder}; with --force it is replaced, and running "
+                    "applications can then no longer be reached"
                 )
             pair = cls.generate()
             _write(pair, folder)
@@ -140,9 +140,16 @@ class Credentials:
                 _write(found, folder)
             return found
 
-    def write(self, folder: Path) -> None:
-        """Keep the pair in a folder, with files that only the user can read; replaces another."""
+    def write(self, folder: Path, *, force: bool) -> None:
+        """Keep the pair in a folder, with files that only the user can read.
+
+        Raises:
+            FileExistsError: There is one, or half of one, and `force` is False.
+        """
         with _locked(folder):
+            for name in (CERTIFICATE_FILE, KEY_FILE):
+                if not force and (folder / name).exists():
+                    raise FileExistsError(f"'{folder / name}' already exists; force replaces it")
             _write(self, folder)
 
     def client_context(self) -> ssl.SSLContext:

@@ -17,6 +17,9 @@ class Request(Generic[A]):
     """The root of all requests; `A` is the answer's class."""
 
     answer: ClassVar[type[Any]]
+    idempotent: ClassVar[bool] = False
+    """Whether it may be sent again when it is not known whether it was carried out: twice has the
+    effect and the answer of once, whatever others do between."""
 
     @classmethod
     def name(cls) -> str:
@@ -99,6 +102,7 @@ class GetSpecification(Request[Specification]):
     """Ask for the specification."""
 
     answer = Specification
+    idempotent = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,7 @@ class GetContainers(Request[Containers]):
     """Ask for containers, sorted by service and instance; None filters nothing."""
 
     answer = Containers
+    idempotent = True
     services: tuple[str, ...] | None = None
     states: tuple[ContainerState, ...] | None = ACTIVE_STATES
 
@@ -143,6 +148,7 @@ class KillContainer(Request[Nothing]):
     """End one container; one that has ended already is no error."""
 
     answer = Nothing
+    idempotent = True
     id: str
 
 
@@ -151,6 +157,7 @@ class SetProgress(Request[Nothing]):
     """Show progress, 0 to 1, in YARN's reports."""
 
     answer = Nothing
+    idempotent = True
     progress: float
 
 
@@ -191,6 +198,7 @@ class GetKeys(Request[Entries]):
     """Ask for the entries in a range."""
 
     answer = Entries
+    idempotent = True
     range: KeyRange = field(default_factory=KeyRange)
 
 
@@ -199,6 +207,7 @@ class ListKeys(Request[Keys]):
     """Ask for the keys in a range, without their values."""
 
     answer = Keys
+    idempotent = True
     range: KeyRange = field(default_factory=KeyRange)
 
 
@@ -207,6 +216,7 @@ class GetKey(Request[Entries]):
     """Ask for one key; answered with no entry if it is not set."""
 
     answer = Entries
+    idempotent = True
     key: str
 
 
@@ -215,6 +225,7 @@ class WaitKey(Request[Entries]):
     """Ask for one key when it is set; answered with no entry after `timeout` seconds."""
 
     answer = Entries
+    idempotent = True
     key: str
     timeout: float = 30.0
 
@@ -342,6 +353,7 @@ class WatchKeys(Request[KeyEvents]):
     """
 
     answer = KeyEvents
+    idempotent = True
     ranges: tuple[KeyRange, ...] = ()
     after: int | None = None
     timeout: float = 30.0

@@ -16,7 +16,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from yarnhub.base.errors import SpecError
+from yarnhub.base.errors import SpecError, SpecTypeError
 from yarnhub.base.units import Seconds, parse_duration
 
 if TYPE_CHECKING:
@@ -37,15 +37,24 @@ def at(key: str) -> Iterator[None]:
         yield
     except SpecError as error:
         dot = "." if error.path and not error.path.startswith("[") else ""
-        moved = SpecError(f"{key}{dot}{error.path}", error.reason)
+        moved = type(error)(f"{key}{dot}{error.path}", error.reason)
         raise moved.with_traceback(error.__traceback__) from error.__cause__
 
 
 def wrong(expected: str, value: object) -> SpecError:
     """Say what was expected and what was found; of long text, which may be a secret, only that."""
+    return SpecError("", _not(expected, value))
+
+
+def wrong_type(expected: str, value: object, hint: str = "") -> SpecTypeError:
+    """Say the same of a value of the wrong type, and what to do."""
+    return SpecTypeError("", f"{_not(expected, value)}{hint}")
+
+
+def _not(expected: str, value: object) -> str:
     plain = isinstance(value, str | int | float) and len(str(value)) < 60
     found = repr(value) if plain else "null" if value is None else type(value).__name__
-    return SpecError("", f"must be {expected}, not {found}")
+    return f"must be {expected}, not {found}"
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> SpecError:
@@ -62,7 +71,7 @@ def text(value: object) -> str:
     """Take any text. YAML reads some unquoted words and all figures as something else."""
     if not isinstance(value, str):
         quote = ": put the value in quotes" if isinstance(value, bool | int | float) else ""
-        raise SpecError("", wrong("text", value).reason + quote)
+        raise wrong_type("text", value, quote)
     if "\0" in value:
         raise SpecError("", "must not contain a NUL character")
     return value
@@ -90,7 +99,7 @@ def optional(check: Check[str]) -> Check[str]:
 def flag(value: object) -> bool:
     """Take a boolean."""
     if not isinstance(value, bool):
-        raise wrong("true or false", value)
+        raise wrong_type("true or false", value)
     return value
 
 
@@ -99,7 +108,7 @@ def integer(minimum: int, maximum: int = INT32) -> Check[int]:
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise wrong("a whole number", value)
+            raise wrong_type("a whole number", value)
         if not minimum <= value <= maximum:
             bound = f"at least {minimum}" if value < minimum else f"at most {maximum}"
             raise wrong(bound, value)
@@ -144,7 +153,7 @@ def sequence(check: Check[T]) -> Check[tuple[T, ...]]:
 
     def check_all(value: object) -> tuple[T, ...]:
         if not isinstance(value, list | tuple | set | frozenset):
-            raise wrong("a list", value)
+            raise wrong_type("a list", value)
         kept = []
         for index, item in enumerate(value):
             with at(f"[{index}]"):
@@ -162,10 +171,10 @@ def distinct(check: Check[T]) -> Check[frozenset[T]]:
 def as_mapping(value: object) -> Mapping[str, object]:
     """Take a mapping whose keys are text."""
     if not isinstance(value, Mapping):
-        raise wrong("a mapping", value)
+        raise wrong_type("a mapping", value)
     for key in value:
         if not isinstance(key, str):
-            raise SpecError("", f"the key {key!r} is not text: put it in quotes")
+            raise SpecTypeError("", f"the key {key!r} is not text: put it in quotes")
     return value
 
 
@@ -234,7 +243,7 @@ class Element:
         for field in fields(cls):
             required = field.default is MISSING and field.default_factory is MISSING
             if required and field.name not in given:
-                raise SpecError(field.name, "is required")
+                raise SpecTypeError(field.name, "is required")
         return cls(**given)
 
     @classmethod
@@ -249,21 +258,24 @@ class Element:
             secrets: Whether to write private keys. Otherwise a `security` that holds one is left
                 out as a whole.
         """
+        return self._document(secrets=secrets, nulls=False)
+
+    def _document(self, *, secrets: bool, nulls: bool) -> dict[str, object]:
         unsaid = {one.name for one in fields(self) if getattr(self, one.name) == one.default}
         written = {
-            key: _plain(getattr(self, key), secrets=secrets)
+            key: _plain(getattr(self, key), secrets, nulls)
             for key in self.checks
             if not (key in self.beyond and key in unsaid)
         }
-        return {key: value for key, value in written.items() if value is not None}
+        return {key: value for key, value in written.items() if nulls or value is not None}
 
 
-def _plain(value: object, *, secrets: bool) -> object:
+def _plain(value: object, secrets: bool, nulls: bool) -> object:  # noqa: FBT001  # one recursion
     match value:
-        case Element():
-            return value.to_dict(secrets=secrets) or None  # a Security that is withheld
+        case Element():  # None for a Security that is withheld
+            return value._document(secrets=secrets, nulls=nulls) or None  # noqa: SLF001  # ours
         case Mapping():
-            return {key: _plain(item, secrets=secrets) for key, item in value.items()}
+            return {key: _plain(item, secrets, nulls) for key, item in value.items()}
         case set() | frozenset():
             return sorted(value)
         case list() | tuple():

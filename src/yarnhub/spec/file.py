@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.names import Name
 from yarnhub.spec import _reading as read
 
 if TYPE_CHECKING:
@@ -17,23 +17,32 @@ _ARCHIVES = (".zip", ".tar.gz", ".tgz")
 _RESERVED = (".skein", ".yarnhub")
 
 
-class FileType(enum.Enum):
+class FileType(Name):
     """What YARN does with a file once it is there."""
 
-    infer = "infer"
-    """ARCHIVE when the name ends with .zip, .tar.gz or .tgz, else FILE."""
     FILE = "FILE"
     """Left as it is."""
     ARCHIVE = "ARCHIVE"
     """Unpacked into a folder of the destination's name."""
 
 
-class FileVisibility(enum.Enum):
+class FileVisibility(Name):
     """Who shares the copy on a node (LocalResourceVisibility in yarn_protos.proto)."""
 
     PUBLIC = "PUBLIC"
     PRIVATE = "PRIVATE"
     APPLICATION = "APPLICATION"
+
+
+def inferred_type(source: str) -> FileType:
+    """What a file is by its name."""
+    return FileType.ARCHIVE if source.endswith(_ARCHIVES) else FileType.FILE
+
+
+def _type(value: object) -> FileType | None:
+    if isinstance(value, str) and value.lower() == "infer":
+        return None
+    return read.member(FileType)(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,8 @@ class File(read.Element):
 
     Attributes:
         source: A URL that Hadoop understands, kept as it is written, or a path on this machine.
-        type: What YARN does with it.
+        type: What YARN does with it. None, or `infer` in a document, is told by the name: ARCHIVE
+            when it ends with .zip, .tar.gz or .tgz, else FILE.
         visibility: Who shares the copy on a node.
         size: Bytes; 0 is filled in from the file system at submission.
         timestamp: Last change in milliseconds since 1970; 0 is filled in likewise. YARN refuses
@@ -50,7 +60,7 @@ class File(read.Element):
     """
 
     source: str
-    type: FileType = FileType.infer
+    type: FileType | None = None
     visibility: FileVisibility = FileVisibility.APPLICATION
     size: int = 0
     timestamp: int = 0
@@ -58,18 +68,15 @@ class File(read.Element):
     checks: ClassVar[read.Checks] = {
         # One line: a key pasted in place of its file's name must not end up in messages.
         "source": read.matching(r".*\S.*", "one line of text that is not empty"),
-        "type": read.member(FileType),
+        "type": _type,
         "visibility": read.member(FileVisibility),
         "size": read.integer(0, read.INT64),
         "timestamp": read.integer(0, read.INT64),
     }
 
-    @property
-    def resolved_type(self) -> FileType:
-        """FILE or ARCHIVE: `type`, with `infer` decided by the name."""
-        if self.type is not FileType.infer:
-            return self.type
-        return FileType.ARCHIVE if self.source.endswith(_ARCHIVES) else FileType.FILE
+    def _check(self) -> None:
+        if self.type is None:
+            object.__setattr__(self, "type", inferred_type(self.source))
 
     @classmethod
     def _expand(cls, data: object) -> object:

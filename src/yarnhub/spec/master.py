@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from yarnhub.base.names import Name
 from yarnhub.base.units import MiB, VCores
 from yarnhub.spec import _reading as read
 from yarnhub.spec.file import File
@@ -14,7 +14,7 @@ from yarnhub.spec.security import Security
 from yarnhub.spec.service import Process
 
 
-class LogLevel(enum.Enum):
+class LogLevel(Name):
     """How much the ApplicationMaster logs, in log4j's words."""
 
     ALL = "ALL"

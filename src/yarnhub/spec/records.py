@@ -43,7 +43,7 @@ def local_resources(files: Mapping[str, File]) -> dict[str, LocalResource]:
             size=file.size,
             timestamp=file.timestamp,
             type=LocalResourceType.ARCHIVE
-            if file.resolved_type is FileType.ARCHIVE
+            if file.type is FileType.ARCHIVE
             else LocalResourceType.FILE,
             visibility=LocalResourceVisibility[file.visibility.name],
         )

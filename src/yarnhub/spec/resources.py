@@ -21,7 +21,7 @@ _amount = read.integer(0, read.INT64)
 
 def _memory(value: object) -> MiB:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise read.wrong("a quantity of memory", value)
+        raise read.wrong_type("a quantity of memory", value)
     try:
         memory = parse_memory(value)
     except ValueError as error:
@@ -86,8 +86,7 @@ class Resources(read.Element):
                 _amount(amount)
         return {**document, "custom": custom}
 
-    def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
-        """Write the document that `from_dict` reads, defaults included."""
-        document = read.Element.to_dict(self, secrets=secrets)
+    def _document(self, *, secrets: bool, nulls: bool) -> dict[str, object]:
+        document = read.Element._document(self, secrets=secrets, nulls=nulls)  # noqa: SLF001  # ours
         del document["custom"]
         return {**document, **self.custom}

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from yarnhub.base.errors import SpecError
+from yarnhub.base.errors import SpecError, SpecTypeError
 from yarnhub.spec import _reading as read
 from yarnhub.spec.file import File
 
 
 def _pem(value: object) -> bytes:
     content = value.encode() if isinstance(value, str) else value
-    if not isinstance(content, bytes) or not content.isascii():
+    if not isinstance(content, bytes):
+        raise SpecTypeError("", "must be PEM, that is ASCII text or bytes")
+    if not content.isascii():
         raise SpecError("", "must be PEM, that is ASCII text or bytes")
     return content
 
@@ -41,7 +43,6 @@ class Security(read.Element):
             if (getattr(self, one) is None) == (getattr(self, other) is None):
                 raise SpecError("", f"give exactly one of `{one}` and `{other}`")
 
-    def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
-        """Write the document that `from_dict` reads; nothing if it would hold a secret."""
+    def _document(self, *, secrets: bool, nulls: bool) -> dict[str, object]:
         withheld = self.key_bytes is not None and not secrets
-        return {} if withheld else read.Element.to_dict(self)
+        return {} if withheld else read.Element._document(self, secrets=secrets, nulls=nulls)  # noqa: SLF001  # ours

@@ -7,7 +7,7 @@ it; between two calls the state is consistent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from yarnhub.appmaster.core import placement
 from yarnhub.appmaster.core.actions import (
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from yarnhub.appmaster.core.instances import Instance
     from yarnhub.appmaster.core.placement import Topology
+    from yarnhub.control.messages import Request
     from yarnhub.spec import ApplicationSpec
     from yarnhub.yarn.records.containers import NMToken
     from yarnhub.yarn.records.scheduler import AllocateResponse
@@ -76,7 +77,7 @@ class Application(State):
             self._apply(event)
             self._settle()
         elif isinstance(event, Asked):
-            self._reply(event.request_id, Failure("ended", "the application is ending"))
+            self._reply(event.request_id, self._last_answer(event.request))
         actions, self._actions = self._actions, []
         return actions
 
@@ -203,6 +204,14 @@ class Application(State):
             self._reply(event.request_id, refused.failure)
 
     # --- ends
+
+    def _last_answer(self, request: Request[Any]) -> object:
+        """What a client is told that asks while the application ends: what has happened to keys."""
+        if isinstance(request, WatchKeys):
+            found = self.history.since(request)
+            if found.events or found.missed:
+                return found
+        return Failure("ended", "the application is ending")
 
     def _master_script_ended(self, exit_code: int) -> None:
         if exit_code == 0:

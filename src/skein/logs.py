@@ -1,0 +1,64 @@
+"""The logs of an application, by container."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
+
+class ApplicationLogs(Mapping[str, str]):
+    """Logs by YARN's container id; notebooks show them folded.
+
+    Args:
+        app_id: Whose they are.
+        logs: The text of each container.
+    """
+
+    def __init__(self, app_id: str, logs: Mapping[str, str]) -> None:
+        self.app_id = app_id
+        self.logs = logs
+
+    def __getitem__(self, container: str) -> str:
+        return self.logs[container]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.logs)
+
+    def __len__(self) -> int:
+        return len(self.logs)
+
+    def __repr__(self) -> str:
+        return f"ApplicationLogs<{self.app_id}>"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def _repr_html_(self) -> str:
+        folds = (
+            f"<details><summary>{html.escape(container)}</summary>"
+            f"<pre>{html.escape(text)}</pre></details>"
+            for container, text in sorted(self.items())
+        )
+        return "\n".join((f"<h3>{html.escape(self.app_id)}</h3>", *folds))
+
+    def dump(self, file: TextIO | None = None) -> None:
+        """Write all of them.
+
+        Args:
+            file: Where to; None is standard output.
+        """
+        print(self.dumps(), end="", file=file)  # what it is for
+
+    def dumps(self) -> str:
+        """All of them as one text."""
+        out = io.StringIO()
+        out.write(f"** Logs for {self.app_id} **\n")
+        for container, text in sorted(self.items()):
+            out.write(f"\n{container}\n{'=' * len(container)}\n{text}\n")
+        return out.getvalue()
