@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import datetime as dt
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skein.exceptions import SkeinError
 from yarnhub.client.submission import APPLICATION_TYPE
-from yarnhub.yarn.records.applications import LogAggregationStatus, YarnApplicationState
+from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import Iterable
 
     from yarnhub.client.client import Client
-    from yarnhub.client.logs import LogChunk, LogFile
-    from yarnhub.client.settings import Settings
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
 
     When = dt.datetime | str | None
 
 _ACTIVE = ("SUBMITTED", "ACCEPTED", "RUNNING")
-_UPLOADING = (
-    LogAggregationStatus.NOT_START,
-    LogAggregationStatus.RUNNING,
-    LogAggregationStatus.RUNNING_WITH_FAILURE,
-)
-_LOGS = 30.0
-"""Seconds that the upload of logs is waited for. YARN forgets its state when it is restarted."""
-_OF_YARN = frozenset({"directory.info", "launch_container.sh", "prelaunch.out"})
-"""Files that YARN adds to the logs of every container: long, and the same each time. The launch
-script holds all of the environment. Source: yarn.nodemanager.log-container-debug-info.enabled."""
-_OF_LAUNCH = frozenset({"prelaunch.err"})
-"""Of interest when there is something in it."""
-_LOOK = 0.25
-"""Seconds between two looks at an application."""
 _DAY_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 _TIME_FORMATS = ("%H:%M", "%H:%M:%S")
 
@@ -167,49 +148,3 @@ async def find_application(client: Client, number: ApplicationId) -> Application
             f"{number} is not a skein application: its type is {report.application_type}"
         )
     return report
-
-
-def _is_telling(file: LogFile) -> bool:
-    return file.name not in _OF_YARN and (file.length > 0 or file.name not in _OF_LAUNCH)
-
-
-async def read_logs(
-    client: Client, settings: Settings, number: ApplicationId, deadline: float = _LOGS
-) -> AsyncGenerator[LogChunk, None]:
-    """The logs of an application that has ended, container by container, file by file.
-
-    What YARN itself writes about the launch of each container is left out.
-
-    NodeManagers upload them in the seconds after the end: that is waited for. Close the generator
-    when it is left early.
-
-    Args:
-        client: The cluster.
-        settings: The same, as a user who may read the logs.
-        number: Which application.
-        deadline: Seconds that the upload is waited for; then what is there is read.
-
-    Raises:
-        SkeinError: It runs still, or was not submitted by skein.
-        LogsNotReadyError: There is nothing.
-    """
-    from yarnhub.client.files import user_file_system
-    from yarnhub.client.logs import aggregated_logs
-
-    report = await find_application(client, number)
-    state = report.yarn_application_state
-    if not state.ended:
-        raise SkeinError(
-            f"{number} is {state.name}: YARN gathers the logs when an application has ended"
-        )
-    until = time.monotonic() + deadline
-    while report.log_aggregation_status in _UPLOADING and time.monotonic() < until:
-        await asyncio.sleep(_LOOK)
-        report = await client.application_report(number)
-    async with await user_file_system(settings) as file_system:
-        chunks = aggregated_logs(
-            file_system, settings.configuration, number, report.user, wanted=_is_telling
-        )
-        async with contextlib.aclosing(chunks):
-            async for chunk in chunks:
-                yield chunk

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
 from skein.application_client import ApplicationClient
-from skein.applications import Filters, find_application, find_applications, read_logs
+from skein.applications import Filters, find_application, find_applications
 from skein.blocking import Blocking, itself, skeins_errors, translate
 from skein.portal import Held
 from skein.process import Properties, properties
@@ -245,7 +245,9 @@ class Client(Blocking):
         return [model.ApplicationReport.of(record) for record in found]
 
     def application_logs(self, app_id: str, user: str = "") -> dict[str, str]:
-        """The logs of an application that has ended, by YARN's container id.
+        """The logs of an application so far, by YARN's container id.
+
+        All of it is kept in memory: `skein application logs` and `yarnhub.client` do without.
 
         Args:
             app_id: Its id.
@@ -255,8 +257,11 @@ class Client(Blocking):
 
     async def _read_logs(self, number: ApplicationId, user: str) -> dict[str, str]:
         found: dict[str, bytearray] = {}
-        settings = self._settings.acting_for(user)
-        async with contextlib.aclosing(read_logs(self._engine, settings, number)) as chunks:
+        async with (
+            engine_client.Client(self._settings.acting_for(user)) as engine,
+            contextlib.aclosing(engine.logs(number)) as chunks,
+        ):
+            await find_application(engine, number)
             async for chunk in chunks:
                 content = found.setdefault(str(chunk.file.container_id), bytearray())
                 if chunk.offset == 0:

@@ -10,7 +10,7 @@ import pytest
 
 from yarn.logs.recorded import CONTENT, FILES, NUMBERS
 from yarnhub.base.errors import AccessDeniedError, ConfigurationError, RemoteProtocolError
-from yarnhub.client.logs import LogsNotReadyError, aggregated_logs, list_logs
+from yarnhub.client.logs import LogsNotReadyError, find_logs, read_log
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.conf import Configuration
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from yarnhub.client.logs import LogFile
+    from yarnhub.client.logs import AggregatedLog
     from yarnhub.cluster import HadoopCluster
     from yarnhub.filesystem.port import FileSystem
     from yarnhub.yarn.logs.layout import Properties
@@ -52,10 +52,11 @@ async def read(
     fs: FileSystem, configuration: Properties, app: ApplicationId, user: str = "alice"
 ) -> dict[tuple[str, str], bytes]:
     found: dict[tuple[str, str], bytes] = {}
-    async for chunk in aggregated_logs(fs, configuration, app, user):
-        key = (str(chunk.file.container_id), chunk.file.name)
-        assert chunk.offset == len(found.get(key, b""))
-        found[key] = found.get(key, b"") + chunk.data
+    for log in await find_logs(fs, configuration, app, user):
+        async for chunk in read_log(fs, log):
+            key = (str(chunk.file.container_id), chunk.file.name)
+            assert chunk.offset == len(found.get(key, b""))
+            found[key] = found.get(key, b"") + chunk.data
     return found
 
 
@@ -70,17 +71,23 @@ async def test_all_logs_container_by_container(tmp_path: Path, name: str) -> Non
     assert all(data == CONTENT[log] for (_, log), data in found.items())
 
 
-async def test_only_what_is_wanted(tmp_path: Path) -> None:
-    place(tmp_path, "tfile-gz")
-    app = application("tfile-gz")
-
-    def wanted(file: LogFile) -> bool:
-        return file.name == "stdout" and file.container_id.app_attempt_id.attempt_id == 2
-
-    chunks = aggregated_logs(LocalFileSystem(), properties(tmp_path), app, "alice", wanted=wanted)
-    (chunk,) = [chunk async for chunk in chunks]
-    assert (chunk.file.node, chunk.file.length) == ("localhost_18041", 18)
-    assert chunk.data == b"hello from the AM\n"
+@pytest.mark.parametrize("name", list(FILES))
+async def test_a_log_from_each_byte_on(tmp_path: Path, name: str) -> None:
+    place(tmp_path, name)
+    fs, app = LocalFileSystem(), application(name)
+    *_, log = [
+        log
+        for log in await find_logs(fs, properties(tmp_path), app, "alice")
+        if log.file.name == "numbers.log"
+    ]
+    assert (log.file.node, log.file.container_id.app_attempt_id.attempt_id) == (
+        "localhost_18041",
+        2,
+    )
+    for start in (0, 1, 500, log.file.length - 1, log.file.length):
+        chunks = [chunk async for chunk in read_log(fs, log, start)]
+        assert chunks[0].offset == start
+        assert b"".join(chunk.data for chunk in chunks) == CONTENT["numbers.log"][start:]
 
 
 async def test_the_directory_of_older_hadoop(tmp_path: Path) -> None:
@@ -88,7 +95,7 @@ async def test_the_directory_of_older_hadoop(tmp_path: Path) -> None:
     old = tmp_path / "alice" / "logs" / new.name
     old.parent.mkdir()
     new.rename(old)
-    found = await list_logs(
+    found = await find_logs(
         LocalFileSystem(), properties(tmp_path), application("tfile-none"), "alice"
     )
     assert len(found) == 2 * len(CONTENT)
@@ -97,55 +104,54 @@ async def test_the_directory_of_older_hadoop(tmp_path: Path) -> None:
 async def test_several_nodes_are_merged(tmp_path: Path) -> None:
     place(tmp_path, "tfile-none", node="a_1")
     place(tmp_path, "tfile-none", node="b_1")
-    found = await list_logs(
+    found = await find_logs(
         LocalFileSystem(), properties(tmp_path), application("tfile-none"), "alice"
     )
-    assert [(file.name, file.node) for file in found[:4]] == [
+    assert [(log.file.name, log.file.node) for log in found[:4]] == [
         ("empty", "a_1"), ("empty", "b_1"), ("numbers.log", "a_1"), ("numbers.log", "b_1"),
     ]  # fmt: skip
 
 
 async def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
     place(tmp_path, "tfile-none")
-    logs = aggregated_logs(
-        LocalFileSystem(), properties(tmp_path), application("tfile-none"), "alice"
-    )
-    async with aclosing(logs):
-        async for _ in logs:
+    fs = LocalFileSystem()
+    (log, *_) = await find_logs(fs, properties(tmp_path), application("tfile-none"), "alice")
+    async with aclosing(read_log(fs, log)) as chunks:
+        async for _ in chunks:
             break
 
 
 async def test_nothing_there_yet(tmp_path: Path) -> None:
     fs, app = LocalFileSystem(), application("tfile-none")
     with pytest.raises(LogsNotReadyError, match=f"the logs of {app}.*are not there"):
-        await list_logs(fs, properties(tmp_path), app, "alice")
+        await find_logs(fs, properties(tmp_path), app, "alice")
     folder = place(tmp_path, "tfile-none")
     (folder / "localhost_18041").rename(folder / "localhost_18041.tmp")
     with pytest.raises(LogsNotReadyError, match="are being uploaded") as caught:
-        await list_logs(fs, properties(tmp_path), app, "alice")
+        await find_logs(fs, properties(tmp_path), app, "alice")
     assert caught.value.retriable
 
 
 async def test_aggregation_is_off(tmp_path: Path) -> None:
     off = properties(tmp_path) | {"yarn.log-aggregation-enable": "false"}
     with pytest.raises(ConfigurationError, match=r"yarn.log-aggregation-enable is not true"):
-        await list_logs(LocalFileSystem(), off, application("tfile-none"), "alice")
+        await find_logs(LocalFileSystem(), off, application("tfile-none"), "alice")
     # What a client's configuration does not say, the cluster may do all the same.
     place(tmp_path, "tfile-none")
-    assert await list_logs(LocalFileSystem(), off, application("tfile-none"), "alice")
+    assert await find_logs(LocalFileSystem(), off, application("tfile-none"), "alice")
 
 
 async def test_an_archive(tmp_path: Path) -> None:
     folder = place(tmp_path, "tfile-none")
     (folder / "localhost_18041").rename(folder / f"{folder.name}.har")
     with pytest.raises(ConfigurationError, match=r"archive \(\.har\)"):
-        await list_logs(LocalFileSystem(), properties(tmp_path), application("tfile-none"), "alice")
+        await find_logs(LocalFileSystem(), properties(tmp_path), application("tfile-none"), "alice")
 
 
 async def test_damage_names_the_file(tmp_path: Path) -> None:
     place(tmp_path, "tfile-none", data=FILES["tfile-none"][:-1])
     with pytest.raises(RemoteProtocolError, match=r"localhost_18041: .*neither a TFile nor"):
-        await list_logs(LocalFileSystem(), properties(tmp_path), application("tfile-none"), "alice")
+        await find_logs(LocalFileSystem(), properties(tmp_path), application("tfile-none"), "alice")
 
 
 # -- on a real cluster
@@ -178,21 +184,22 @@ async def test_logs_that_a_node_manager_aggregated(hadoop_cluster: HadoopCluster
         f"echo {word} > <LOG_DIR>/stdout; head -c 100000000 /dev/zero > <LOG_DIR>/big; exit 1",
     )
     async with open_file_system("", configuration, SimpleUser("alice")) as fs:
-        files: Sequence[LogFile] = []
+        logs: Sequence[AggregatedLog] = []
         async with asyncio.timeout(90):
-            while not files:
+            while not logs:
                 with suppress(LogsNotReadyError):
-                    files = await list_logs(fs, configuration, app, "alice")
+                    logs = await find_logs(fs, configuration, app, "alice")
                 # Nothing tells a client when a NodeManager is done: it has to look.
                 await asyncio.sleep(0.2)
-        assert {"stdout", "big"} <= {file.name for file in files}
+        assert {"stdout", "big"} <= {log.file.name for log in logs}
         sizes: dict[str, int] = {}
-        async for chunk in aggregated_logs(fs, configuration, app, "alice"):
-            sizes[chunk.file.name] = sizes.get(chunk.file.name, 0) + len(chunk.data)
-            if chunk.file.name == "stdout":
-                assert chunk.data == f"{word}\n".encode()
-        assert sizes == {file.name: file.length for file in files}
+        for log in logs:
+            async for chunk in read_log(fs, log):
+                sizes[chunk.file.name] = sizes.get(chunk.file.name, 0) + len(chunk.data)
+                if chunk.file.name == "stdout":
+                    assert chunk.data == f"{word}\n".encode()
+        assert sizes == {log.file.name: log.file.length for log in logs}
         assert sizes["big"] == 100_000_000
     async with open_file_system("", configuration, SimpleUser("bob")) as fs:
         with pytest.raises(AccessDeniedError, match=r"/logs/alice.*user=bob"):
-            await list_logs(fs, configuration, app, "alice")
+            await find_logs(fs, configuration, app, "alice")

@@ -102,9 +102,7 @@ def test_an_application_from_submission_to_shutdown(skein: Any) -> None:
     assert skein.out("application", "mv", app_id, "apples") == ""
     assert app_id in skein.out("application", "ls", "--queue", "fruit.apples")
     assert "doesn't exist" in skein.error("application", "mv", app_id, "nosuch")
-    assert skein.error("application", "logs", app_id).startswith(
-        f"Error: {app_id} is RUNNING: YARN gathers the logs when"
-    )
+    assert "worker_1 starts in container_" in skein.out("application", "logs", app_id)
 
     assert skein.out("application", "shutdown", app_id, "--diagnostics", "enough") == ""
     assert skein.out("application", "wait", app_id) == ""

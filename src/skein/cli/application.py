@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from skein.cli import logs
 from skein.cli.commands import add_application, add_command, add_group, add_output
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def add_parser(subparsers: Subparsers) -> None:
     wait.add_argument(
         "--timeout", type=float, metavar="SECONDS", help="how long at most; as it takes by default"
     )
-    logs = add_command(commands, "logs", "print the logs of an application's containers", _logs)
-    add_application(logs, current=False)
-    logs.add_argument("--user", default="", help="whose application it is; yours by default")
+    logs.add_parser(commands)
     move = add_command(commands, "mv", "move an application to another queue", _move)
     add_application(move, current=False)
     move.add_argument("queue", help="the queue's name")
@@ -197,42 +195,6 @@ def _wait(arguments: argparse.Namespace) -> None:
             raise connections.not_running(report)
 
     connections.run(wait())
-
-
-def _logs(arguments: argparse.Namespace) -> None:
-    from skein.applications import read_logs
-    from skein.cli import connections
-    from yarnhub.client.client import Client
-
-    number = connections.application_id(arguments.id)
-
-    async def logs() -> None:
-        settings = connections.settings(arguments.user)
-        out = sys.stdout.buffer
-        container, ended = None, True
-        async with (
-            Client(settings) as client,
-            contextlib.aclosing(read_logs(client, settings, number)) as chunks,
-        ):
-            async for chunk in chunks:
-                if chunk.offset == 0:
-                    out.write(b"" if ended else b"\n")
-                    if container is None:
-                        out.write(f"** Logs for {number} **\n".encode())
-                    if chunk.file.container_id != container:
-                        container = chunk.file.container_id
-                        out.write(_heading(f"{container} on {chunk.file.node}", "="))
-                    out.write(_heading(f"{chunk.file.name}, {chunk.file.length} bytes", "-"))
-                out.write(chunk.data)
-                ended = chunk.data.endswith(b"\n") or not chunk.data
-        out.write(b"" if ended else b"\n")
-        out.flush()
-
-    connections.run(logs())
-
-
-def _heading(text: str, line: str) -> bytes:
-    return f"\n{text}\n{line * len(text)}\n".encode()
 
 
 def _move(arguments: argparse.Namespace) -> None:

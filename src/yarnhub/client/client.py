@@ -37,11 +37,14 @@ from yarnhub.yarn.resource_manager import ResourceManager
 # import than a command such as `skein application status` takes in all.
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
     from yarnhub.client.application import ApplicationClient
+    from yarnhub.client.application_logs import ApplicationLogs
+    from yarnhub.client.log_choice import LogChoice
+    from yarnhub.client.logs import LogChunk, LogFile
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.control.bootstrap import Staging
@@ -294,6 +297,57 @@ class Client:
             raise DeadlineExceededError(
                 f"{application_id} has not ended within {deadline:g} s; it runs on"
             ) from error
+
+    # --- logs
+
+    async def logs(
+        self,
+        application_id: ApplicationId,
+        choice: LogChoice | None = None,
+        *,
+        follow: bool = False,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> AsyncGenerator[LogChunk, None]:
+        """The logs of an application's containers, byte for byte as they wrote them.
+
+        While it runs they come from the nodes, afterwards from where the nodes upload them within
+        seconds: that is waited for. Memory stays flat. Close the generator
+        (`contextlib.aclosing`) when it is left early; cancelling leaves nothing behind.
+
+        Args:
+            application_id: Which.
+            choice: Which logs; None is all but what YARN itself writes about each launch.
+            follow: Whether to go on as more is written, and with new containers, until the
+                application has ended and everything has come once. Otherwise what there is now.
+            notice: Is told what is waited for, and what cannot be read for now.
+
+        Raises:
+            NoSuchLogError: There is no container of a name in `choice`.
+            LogsNotReadyError: It has ended, and there are no logs of it.
+            ConfigurationError: The cluster does not gather logs.
+        """
+        found = self._application_logs(application_id, choice, notice)
+        async with contextlib.aclosing(found.follow() if follow else found.read()) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def log_files(
+        self,
+        application_id: ApplicationId,
+        choice: LogChoice | None = None,
+        *,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> Sequence[LogFile]:
+        """The log files of an application, by container and name; arguments as those of `logs`."""
+        return await self._application_logs(application_id, choice, notice).files()
+
+    def _application_logs(
+        self, number: ApplicationId, choice: LogChoice | None, notice: Callable[[str], None]
+    ) -> ApplicationLogs:
+        from yarnhub.client.application_logs import ApplicationLogs
+        from yarnhub.client.log_choice import LogChoice
+
+        return ApplicationLogs(self, self._settings, number, choice or LogChoice(), notice)
 
     # --- control
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from yarnhub.yarn.logs.layout import (
 from yarnhub.yarn.logs.source import Need
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -41,22 +40,30 @@ class LogsNotReadyError(YarnhubError):
     retriable = True
 
 
+class NoSuchLogError(YarnhubError):
+    """The application has no container, or no log, of the name that was asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFile:
     """One log file of one container."""
 
     container_id: ContainerId
     node: str
-    """The NodeManager that ran the container, e.g. `worker-3_45454`."""
+    """The NodeManager that ran the container, e.g. `worker-3_45454`; while the application runs
+    the address of its web server."""
     name: str
     """E.g. `stdout`."""
     length: int
-    """Bytes."""
+    """Bytes; so far, while the container runs."""
+    instance: str = ""
+    """E.g. `worker_3`, or `master` for the ApplicationMaster; empty where it was not looked for, or
+    is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogChunk:
-    """A piece of a log file. An empty file gives one empty piece."""
+    """A piece of a log file. Where there is nothing to read, one empty piece tells of the file."""
 
     file: LogFile
     offset: int
@@ -64,41 +71,26 @@ class LogChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class _Located:
+class AggregatedLog:
+    """A log file and where it lies."""
+
     file: LogFile
     entry: LogEntry
     stored_in: FileStatus
 
 
-async def list_logs(
+async def find_logs(
     file_system: FileSystem, configuration: Properties, application_id: ApplicationId, user: str
-) -> Sequence[LogFile]:
+) -> Sequence[AggregatedLog]:
     """Which log files there are, sorted by container and name.
 
-    Cancelling leaves nothing behind. Arguments and errors are those of `aggregated_logs`.
-    """
-    found = await _locate(file_system, configuration, application_id, user)
-    return [located.file for located in found]
-
-
-async def aggregated_logs(
-    file_system: FileSystem,
-    configuration: Properties,
-    application_id: ApplicationId,
-    user: str,
-    *,
-    wanted: Callable[[LogFile], bool] = lambda _: True,
-) -> AsyncGenerator[LogChunk, None]:
-    """The content of an application's logs: container by container, file by file, sorted.
-
-    Memory stays flat. Close the generator (`contextlib.aclosing`) when it is left early.
+    Cancelling leaves nothing behind.
 
     Args:
         file_system: Where the logs lie: that of `fs.defaultFS`, as a user who may read them.
         configuration: The Hadoop configuration.
         application_id: Which application; it should have ended.
         user: Its owner.
-        wanted: Which files to read.
 
     Raises:
         ConfigurationError: Log aggregation is off, the logs were packed into an archive, or
@@ -107,19 +99,8 @@ async def aggregated_logs(
         AccessDeniedError: `file_system` is of a user who may not read these logs.
         RemoteProtocolError: A file is damaged.
     """
-    found = await _locate(file_system, configuration, application_id, user)
-    for located in found:
-        if wanted(located.file):
-            async with aclosing(_content(file_system, located)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-
-
-async def _locate(
-    file_system: FileSystem, configuration: Properties, application_id: ApplicationId, user: str
-) -> list[_Located]:
     names: list[str] | None = None
-    located: list[_Located] = []
+    located: list[AggregatedLog] = []
     for directory in log_directories(configuration, user, application_id):
         try:
             statuses = await file_system.list(directory)
@@ -135,7 +116,7 @@ async def _locate(
     raise _nothing(configuration, application_id, user, names)
 
 
-def _order(located: _Located) -> tuple[int, int, str, str]:
+def _order(located: AggregatedLog) -> tuple[int, int, str, str]:
     file = located.file
     attempt = file.container_id.app_attempt_id.attempt_id
     return attempt, file.container_id.id, file.name, located.stored_in.path
@@ -165,7 +146,7 @@ def _nothing(
     )
 
 
-async def _index(file_system: FileSystem, status: FileStatus) -> list[_Located]:
+async def _index(file_system: FileSystem, status: FileStatus) -> list[AggregatedLog]:
     node = status.path.rpartition("/")[2]
     parser = read_index(status.length)
     async with _Reader(file_system, status) as reader:
@@ -177,7 +158,7 @@ async def _index(file_system: FileSystem, status: FileStatus) -> list[_Located]:
             except StopIteration as done:
                 entries: list[LogEntry] = done.value
                 return [
-                    _Located(
+                    AggregatedLog(
                         LogFile(
                             container_id=entry.container_id,
                             node=node,
@@ -195,10 +176,24 @@ async def _index(file_system: FileSystem, status: FileStatus) -> list[_Located]:
                 ) from error
 
 
-async def _content(file_system: FileSystem, located: _Located) -> AsyncGenerator[LogChunk, None]:
-    parser = read_content(located.entry)
-    offset = 0
-    async with _Reader(file_system, located.stored_in) as reader:
+async def read_log(
+    file_system: FileSystem, log: AggregatedLog, start: int = 0
+) -> AsyncGenerator[LogChunk, None]:
+    """The content of a log from a byte on.
+
+    Memory stays flat. Close the generator (`contextlib.aclosing`) when it is left early.
+
+    Args:
+        file_system: Where `find_logs` found it.
+        log: Which.
+        start: How many bytes to pass over; no more than it has.
+
+    Raises:
+        RemoteProtocolError: The file is damaged.
+    """
+    parser = read_content(log.entry, start)
+    offset = start
+    async with _Reader(file_system, log.stored_in) as reader:
         data: bytes | None = None
         while True:
             try:
@@ -206,16 +201,16 @@ async def _content(file_system: FileSystem, located: _Located) -> AsyncGenerator
             except StopIteration:
                 break
             except RemoteProtocolError as error:
-                path = located.stored_in.path
+                path = log.stored_in.path
                 raise RemoteProtocolError(f"cannot read the logs in {path}: {error}") from error
             if isinstance(item, Need):
                 data = await reader.fetch(item)
             else:
-                yield LogChunk(located.file, offset, item)
+                yield LogChunk(log.file, offset, item)
                 offset += len(item)
                 data = None
-    if not offset:
-        yield LogChunk(located.file, 0, b"")
+    if offset == start:
+        yield LogChunk(log.file, start, b"")
 
 
 class _Reader:

@@ -41,13 +41,17 @@ def read_index(size: int) -> Step[list[LogEntry]]:
     return (yield from ifile.read_index(size, tail, uuid_length))
 
 
-def read_content(entry: LogEntry) -> Generator[Need | bytes, bytes | None, None]:
+def read_content(entry: LogEntry, start: int = 0) -> Generator[Need | bytes, bytes | None, None]:
     """The content of a log file, in chunks of bounded size.
 
     Drive it as a generator: send the bytes of each `Need`; what is not a `Need` is content.
+
+    Args:
+        entry: Which log.
+        start: How many of its bytes to pass over, at most its length.
 
     Raises:
         RemoteProtocolError: The file is damaged, or another than the index was read from.
     """
     content = tfile.read_content if entry.extent.chunk is not None else ifile.read_content
-    return content(entry)
+    return content(entry, start)

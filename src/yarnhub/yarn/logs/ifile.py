@@ -97,15 +97,16 @@ def _integer(value: object, name: str) -> int:
     return found
 
 
-def read_content(entry: LogEntry) -> Generator[Need | bytes, bytes | None, None]:
-    """The content of a log file, in chunks, between what the parser needs.
+def read_content(entry: LogEntry, start: int = 0) -> Generator[Need | bytes, bytes | None, None]:
+    """The content of a log file from a byte on, in chunks, between what the parser needs.
 
     Raises:
         RemoteProtocolError: The file is damaged, or another than the index was read from.
     """
     extent = entry.extent
     source = Source(extent.start, extent.end, extent.compression)
-    left = entry.length
+    yield from source.skip(start)
+    left = entry.length - start
     while left:
         data = yield from source.some(min(left, CHUNK))
         left -= len(data)

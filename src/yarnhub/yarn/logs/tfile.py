@@ -207,8 +207,8 @@ class _Value:
         return _utf(head + (yield from self.exactly(int.from_bytes(head, "big"))))
 
 
-def read_content(entry: LogEntry) -> Generator[Need | bytes, bytes | None, None]:
-    """The content of a log file, in chunks, between what the parser needs.
+def read_content(entry: LogEntry, start: int = 0) -> Generator[Need | bytes, bytes | None, None]:
+    """The content of a log file from a byte on, in chunks, between what the parser needs.
 
     Raises:
         RemoteProtocolError: The file is damaged, or another than the index was read from.
@@ -217,7 +217,8 @@ def read_content(entry: LogEntry) -> Generator[Need | bytes, bytes | None, None]
     source = Source(extent.start, extent.end, extent.compression)
     yield from source.skip(extent.skip)
     value = _Value(_Counted(source), extent.chunk or 0, extent.is_last)
-    left = entry.length
+    yield from value.skip(start)
+    left = entry.length - start
     while left:
         part = min((yield from value.available()), left, CHUNK)
         data = yield from value.counted.source.some(part)

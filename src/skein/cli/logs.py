@@ -1,0 +1,182 @@
+"""`skein application logs`: what an application's containers wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_application, add_command, add_output
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterable, Sequence
+    from typing import BinaryIO
+
+    from skein.cli.commands import Subparsers
+    from yarnhub.client.logs import LogChunk, LogFile
+
+# The engine is imported by the handlers: it takes longer than `--help` may.
+
+_LONGEST = 1 << 16
+"""Bytes of a line that is held back until its end has come."""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add `logs` to the commands of `application`."""
+    logs = add_command(commands, "logs", "print what an application's containers wrote", _logs)
+    add_application(logs, current=False)
+    logs.add_argument(
+        "-f",
+        "--follow",
+        action="store_true",
+        help="go on until the application has ended; each line begins with its container's name",
+    )
+    logs.add_argument(
+        "--container",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of this container: worker_3, master, or YARN's id; may be repeated",
+    )
+    logs.add_argument(
+        "--file", action="append", default=[], metavar="NAME", help="of this name; may be repeated"
+    )
+    logs.add_argument(
+        "--tail", type=_lines, metavar="N", help="of each file the last N lines; all by default"
+    )
+    logs.add_argument("--list", action="store_true", help="list the files and their sizes instead")
+    logs.add_argument("--user", default="", help="whose application it is; yours by default")
+    add_output(logs)
+
+
+def _lines(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def _logs(arguments: argparse.Namespace) -> None:
+    from skein.applications import find_application
+    from skein.cli import connections
+    from yarnhub.client.log_choice import LogChoice
+
+    if arguments.output == "json" and not arguments.list:
+        from skein.exceptions import SkeinError
+
+        raise SkeinError("--output json goes with --list: logs are printed as they are")
+    number = connections.application_id(arguments.id)
+    choice = LogChoice(
+        containers=frozenset(arguments.container),
+        files=frozenset(arguments.file),
+        tail=arguments.tail,
+    )
+    out = sys.stdout.buffer
+
+    async def logs() -> None:
+        async with connections.cluster(arguments.user) as client:
+            await find_application(client, number)
+            if arguments.list:
+                _show(await client.log_files(number, choice, notice=_say), arguments.output)
+                return
+            chunks = client.logs(number, choice, follow=arguments.follow, notice=_say)
+            async with contextlib.aclosing(chunks):
+                if choice.single:
+                    await print_raw(chunks, out)
+                elif arguments.follow:
+                    await print_lines(chunks, out)
+                else:
+                    await print_files(chunks, out, f"** Logs for {number} **")
+
+    connections.run(logs())
+
+
+def _say(notice: str) -> None:
+    print(notice, file=sys.stderr, flush=True)
+
+
+def _show(files: Sequence[LogFile], output: str) -> None:
+    if output == "json":
+        from skein.cli.output import to_json
+
+        print(
+            to_json(
+                [
+                    {
+                        "container": file.instance,
+                        "yarn_container_id": str(file.container_id),
+                        "node": file.node,
+                        "file": file.name,
+                        "size": file.length,
+                    }
+                    for file in files
+                ]
+            )
+        )
+    else:
+        from skein.cli.tables import format_table
+
+        columns = ("container", "yarn_container_id", "file", "size")
+        rows = ((_name(each), each.container_id, each.name, each.length) for each in files)
+        print(format_table(columns, rows))
+
+
+def _name(file: LogFile) -> str:
+    return file.instance or str(file.container_id).rpartition("_")[2]
+
+
+async def print_raw(chunks: AsyncIterable[LogChunk], out: BinaryIO) -> None:
+    """The bytes as they are."""
+    async for chunk in chunks:
+        out.write(chunk.data)
+        out.flush()
+
+
+async def print_files(chunks: AsyncIterable[LogChunk], out: BinaryIO, title: str) -> None:
+    """Each file behind a heading."""
+    before: LogFile | None = None
+    ended = True
+    async for chunk in chunks:
+        file = chunk.file
+        if before is None or (before.container_id, before.name) != (file.container_id, file.name):
+            out.write(b"" if ended else b"\n")
+            if before is None:
+                out.write(f"{title}\n".encode())
+            if before is None or before.container_id != file.container_id:
+                named = f"{file.instance}, " if file.instance else ""
+                out.write(_heading(f"{named}{file.container_id} on {file.node}", "="))
+            out.write(_heading(f"{file.name}, {file.length} bytes", "-"))
+            before = file
+        out.write(chunk.data)
+        ended = chunk.data.endswith(b"\n") or (ended and not chunk.data)
+    out.write(b"" if ended else b"\n")
+    out.flush()
+
+
+def _heading(text: str, line: str) -> bytes:
+    return f"\n{text}\n{line * len(text)}\n".encode()
+
+
+async def print_lines(chunks: AsyncIterable[LogChunk], out: BinaryIO) -> None:
+    """Whole lines, each behind its container's name, as they come."""
+    begun: dict[tuple[object, str], tuple[bytes, bytes]] = {}
+    async for chunk in chunks:
+        key = (chunk.file.container_id, chunk.file.name)
+        prefix = f"{_name(chunk.file)} | ".encode()
+        lines, rest = whole_lines(begun.pop(key, (b"", b""))[1] + chunk.data)
+        out.writelines(prefix + line for line in lines)
+        if rest:
+            begun[key] = prefix, rest
+        out.flush()
+    out.writelines(prefix + rest + b"\n" for prefix, rest in begun.values())
+    out.flush()
+
+
+def whole_lines(data: bytes) -> tuple[list[bytes], bytes]:
+    """The lines that have ended, and the rest; one that is very long is broken."""
+    *lines, rest = data.split(b"\n")
+    while len(rest) > _LONGEST:
+        lines.append(rest[:_LONGEST])
+        rest = rest[_LONGEST:]
+    return [line + b"\n" for line in lines], rest

@@ -1,0 +1,108 @@
+"""What a NodeManager's web server says of a container's logs, without I/O.
+
+    GET /ws/v1/node/containers/<container>/logs               the files and their sizes, as JSON
+    GET /ws/v1/node/containers/<container>/logs/<file>?size=N   the first N bytes, or the last -N
+
+There is no way to ask for a range, and the content comes in a frame:
+
+    Container: <container> on <node>
+    LogAggregationType: LOCAL
+    ================================
+    LogType:<file>
+    LogLastModifiedTime:<time>
+    LogLength:<bytes of the file when the answer began>
+    LogContents:
+    <content>End of LogType:<file>.<a sentence, asterisks, what was aggregated before>
+
+An empty file has no head. The length in the head tells where a tail begins: the file may have
+grown since its size was asked for.
+
+Source: org.apache.hadoop.yarn.server.nodemanager.webapp.NMWebServices (getContainerLogsInfo and
+getLogs); org.apache.hadoop.yarn.logaggregation.LogToolUtils (outputContainerLogThroughZeroCopy).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from yarnhub.base.errors import RemoteProtocolError
+
+_HEAD = re.compile(rb"\nLogLength:(\d{1,18})\nLogContents:\n")
+_EMPTY = b"End of LogType:"
+_MAX_HEAD = 1 << 16
+"""Bytes: the head holds the name of a file twice at most."""
+
+
+def parse_listing(body: bytes) -> dict[str, int]:
+    """The files that lie on the node's disk, by name, with their sizes in bytes.
+
+    Raises:
+        RemoteProtocolError: The answer is not one.
+    """
+    try:
+        # Any: what JSON holds is looked at part by part. A list of one is written without brackets.
+        answer: Any = json.loads(body)
+        found = {}
+        for part in _listed(answer["containerLogsInfo"]):
+            if part.get("logAggregationType", "LOCAL") == "LOCAL":
+                for file in _listed(part.get("containerLogInfo") or []):
+                    found[str(file["fileName"])] = int(file["fileSize"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RemoteProtocolError("a NodeManager's list of log files is not one") from error
+    return found
+
+
+def _listed(value: Any) -> list[Any]:  # a part of a JSON document
+    return value if isinstance(value, list) else [value]
+
+
+class LogAnswer:
+    """Takes the content out of its frame, from any chunks.
+
+    Attributes:
+        length: Bytes of the whole file when the answer began; None until the head has come.
+
+    Args:
+        tail: How many bytes at the file's end were asked for; None for all.
+    """
+
+    def __init__(self, tail: int | None = None) -> None:
+        self._tail = tail
+        self._head = b""
+        self._left = 0
+        self.length: int | None = None
+
+    @property
+    def position(self) -> int:
+        """Where in the file the content begins that is still to come."""
+        return (self.length or 0) - self._left
+
+    @property
+    def complete(self) -> bool:
+        """Whether all the content has come; what follows is no part of the log."""
+        return self.length is not None and not self._left
+
+    def feed(self, data: bytes) -> bytes:
+        """Take a chunk of the answer; returns what of it is content.
+
+        Raises:
+            RemoteProtocolError: The answer is not framed as Hadoop since 3.1 frames it.
+        """
+        if self.length is None:
+            self._head += data
+            if self._head.startswith(_EMPTY):
+                self.length = 0
+                return b""
+            found = _HEAD.search(self._head)
+            if found is None:
+                if len(self._head) > _MAX_HEAD:
+                    raise RemoteProtocolError("a NodeManager's answer has no head of a log")
+                return b""
+            self.length = int(found[1])
+            self._left = self.length if self._tail is None else min(self._tail, self.length)
+            data, self._head = self._head[found.end() :], b""
+        content = data[: self._left]
+        self._left -= len(content)
+        return content
