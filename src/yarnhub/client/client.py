@@ -221,19 +221,37 @@ class Client:
         return self._own or Credentials.read_or_create(self._settings.config_folder)
 
     async def _accepted(self, submission: Submission) -> None:
-        report = await self._saved(submission)
+        report = await self._once_submitted(
+            submission, lambda each: each.yarn_application_state not in _SAVING
+        )
         if report.yarn_application_state in (
             YarnApplicationState.FAILED,
             YarnApplicationState.KILLED,
         ):
             raise _failed(report)
 
-    async def _saved(self, submission: Submission) -> ApplicationReport:
+    async def am_rm_token(self, submission: Submission) -> Token:
+        """The AMRMToken of an unmanaged application, once YARN waits for its AM to register.
+
+        YARN gives it to the application's user alone, and to nobody after the registration.
+
+        Raises:
+            ApplicationFailedError: YARN refused the application, with its reason.
+        """
+        report = await self._once_submitted(
+            submission,
+            lambda each: each.am_rm_token is not None or each.yarn_application_state.ended,
+        )
+        if report.am_rm_token is None:
+            raise _failed(report)
+        return report.am_rm_token
+
+    async def _once_submitted(
+        self, submission: Submission, wanted: Callable[[ApplicationReport], bool]
+    ) -> ApplicationReport:
         while True:
             try:
-                return await self._watch(
-                    submission.application_id, lambda each: each not in _SAVING
-                )
+                return await self._watch(submission.application_id, wanted)
             except ApplicationNotFoundError:
                 # The ResourceManager died before it had saved it, and another one answers now.
                 await self.resource_manager.submit_application(submission_context(submission))
@@ -265,13 +283,13 @@ class Client:
     async def _watch(
         self,
         application_id: ApplicationId,
-        wanted: Callable[[YarnApplicationState], bool],
+        wanted: Callable[[ApplicationReport], bool],
     ) -> ApplicationReport:
-        """Look at an application until it is in a wanted state."""
+        """Look at an application until its report is a wanted one."""
         pause = _FIRST_LOOK
         while True:
             report = await self.application_report(application_id)
-            if wanted(report.yarn_application_state):
+            if wanted(report):
                 return report
             await asyncio.sleep(pause)
             pause = min(_LOOK, pause * 1.5)
@@ -290,7 +308,9 @@ class Client:
         """
         try:
             async with asyncio.timeout(deadline):
-                return await self._watch(application_id, lambda state: state.ended)
+                return await self._watch(
+                    application_id, lambda each: each.yarn_application_state.ended
+                )
         except TimeoutError as error:
             if isinstance(error, YarnhubError):
                 raise

@@ -183,11 +183,11 @@ def _content(content: bytes | None, file: File | None, key: str) -> bytes:
 
 
 def _write(pair: Credentials, folder: Path) -> None:
-    _write_private(folder / KEY_FILE, pair.key)
-    _write_private(folder / CERTIFICATE_FILE, pair.certificate)
+    write_private(folder / KEY_FILE, pair.key)
+    write_private(folder / CERTIFICATE_FILE, pair.certificate)
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
     """Write a file that nobody else can ever read, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)  # of a process that had this id and was cut off

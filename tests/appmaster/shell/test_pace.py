@@ -22,6 +22,16 @@ async def test_with_nothing_to_say_it_is_idle() -> None:
 
 
 @instant
+async def test_how_slow_it_gets_is_the_callers_choice() -> None:
+    pace = Pace(5.0)
+    pace.hasten(waiting=True)
+    assert await waited(pace) == 0
+    pauses = [await waited(pace) for _ in range(30)]
+    assert pauses[0] == pytest.approx(EAGER)
+    assert pauses[-1] == pytest.approx(5.0)
+
+
+@instant
 async def test_something_to_say_is_said_at_once_and_once() -> None:
     pace = Pace()
     pace.hasten(waiting=False)

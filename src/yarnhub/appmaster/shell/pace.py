@@ -15,10 +15,15 @@ _SLOWER = 1.25
 
 
 class Pace:
-    """Eager while containers are awaited, ever less so; at once when there is something to say."""
+    """Eager while containers are awaited, ever less so; at once when there is something to say.
 
-    def __init__(self) -> None:
-        self._interval = IDLE
+    Args:
+        idle: Seconds between heartbeats when nothing is awaited.
+    """
+
+    def __init__(self, idle: float = IDLE) -> None:
+        self._idle = idle
+        self._interval = idle
         self._now = asyncio.Event()
 
     def hasten(self, *, waiting: bool) -> None:
@@ -33,5 +38,5 @@ class Pace:
             async with asyncio.timeout(self._interval):
                 await self._now.wait()
         except TimeoutError:
-            self._interval = min(IDLE, self._interval * _SLOWER)
+            self._interval = min(self._idle, self._interval * _SLOWER)
         self._now.clear()

@@ -149,6 +149,7 @@ class Runner:
         journal: Where its changes are recorded, from which `recorder.restore` has restored it;
             None for an application that ends with this process.
         own_tokens: What this process itself does with newer tokens; None does nothing.
+        pace: When heartbeats are due.
     """
 
     def __init__(
@@ -160,6 +161,7 @@ class Runner:
         clock: Callable[[], float],
         journal: Journal | None = None,
         own_tokens: OwnTokens | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._application = application
         self._scheduler = scheduler
@@ -171,12 +173,14 @@ class Runner:
         self._releases: list[ContainerId] = []
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._next_request = 0
-        self._pace = Pace()
+        self._pace = pace or Pace()
         self._answer_lost = False
         self._strange = 0
         self._endpoint = ("", 0, "")
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.begun = asyncio.Event()
+        """Set when the application is registered and its first instances are there, or it ended."""
         self._recorder = Recorder(journal, application, self._act)
         self._finish = application.finish
         """How it ends, once that is recorded."""
@@ -204,6 +208,7 @@ class Runner:
             self._begin(self._recorder.run(), "recorder")
             try:
                 await self._register(Started)
+                self.begun.set()
                 _log.info("control at %s:%s", host, port)
                 while self._finish is None:
                     if not await self._beat():
@@ -212,6 +217,7 @@ class Runner:
             finally:
                 # YARN ends all containers with the application: there is nothing left to do.
                 self._group = None
+                self.begun.set()
                 self._recorder.stop()
                 for task in self._tasks:
                     task.cancel()

@@ -85,14 +85,15 @@ async def _reply(request: http.Request, answer: Answer) -> tuple[int, object]:
     if body is None:
         return 413, Failure("invalid", f"a request may have {MAX_BODY} bytes at most")
     try:
-        return 200, await _answered(json.load(kind, body), answer)
+        return 200, await answer_in_time(json.load(kind, body), answer)
     except RemoteProtocolError as error:
         return 400, Failure("invalid", str(error))
     except ControlError as error:
         return _STATUS.get(error.code, 400), Failure(error.code, str(error))
 
 
-async def _answered(request: Request[Any], answer: Answer) -> object:
+async def answer_in_time(request: Request[Any], answer: Answer) -> object:
+    """Answer a request, one that waits within the time that it names."""
     if not isinstance(request, WaitKey | WatchKeys | WatchTokens):
         return await answer(request)
     try:

@@ -1,0 +1,114 @@
+"""One application whose ApplicationMaster runs in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from yarnhub.appmaster.core.application import Application
+from yarnhub.appmaster.core.placement import Topology
+from yarnhub.appmaster.shell.server import answer_in_time
+from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
+from yarnhub.client.requests import Requests
+from yarnhub.control import bootstrap
+from yarnhub.control import json as control_json
+from yarnhub.control.messages import ContainerState, FinalStatus
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
+from yarnhub.spec import ApplicationSpec
+from yarnhub.yarn.records.ids import ApplicationId
+
+if TYPE_CHECKING:
+    from yarnhub.appmaster.core.actions import Finish
+    from yarnhub.appmaster.shell.journal import Journal
+    from yarnhub.appmaster.shell.runner import Runner
+    from yarnhub.control.messages import Request
+    from yarnhub.hadoop.wire.tokens import Credentials, Token
+
+A = TypeVar("A")
+
+
+class UnmanagedApplication(Requests):
+    """An application that `UnmanagedApplications` holds.
+
+    Its requests are answered out of memory, without a network in between; they raise
+    `ControlError`.
+
+    Attributes:
+        id: Such as `application_1700000000000_0001`.
+        spec: What was submitted, with its files staged.
+        user: Whose it is.
+        waits_for: Why no container comes, in words; empty if nothing is known to hold one up.
+    """
+
+    def __init__(self, credentials: Credentials, journal: Journal) -> None:
+        secrets = credentials.secrets
+        self.credentials = credentials
+        self.submitted = control_json.load(bootstrap.Application, secrets[bootstrap.APPLICATION])
+        self.id = self.submitted.application_id
+        self.application_id = ApplicationId.parse(self.id)
+        self.user = self.submitted.user
+        self.spec = ApplicationSpec.from_dict(json.loads(self.submitted.specification))
+        self.core = Application(
+            self.spec, self.submitted.specification, Topology(racks=self.submitted.racks)
+        )
+        self.journal = journal
+        self.pair = secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY]
+        self.runner: Runner | None = None
+        self.waits_for = ""
+        self._end: asyncio.Future[Finish] = asyncio.get_running_loop().create_future()
+
+    async def ask(self, request: Request[A]) -> A:
+        """See `Requests.ask`. Cancelling withdraws a request that waits."""
+        if self.runner is None:
+            raise ControlError("ended", f"{self.id} has ended")
+        answer = await answer_in_time(request, self.runner.ask)
+        return cast("A", answer)  # the core answers with the request's class of answer
+
+    @property
+    def am_rm_token(self) -> Token | None:
+        """The newest; None if YARN gave none, since its submission was cut off."""
+        return self.core.am_rm_token or self.credentials.find(AMRM_TOKEN)
+
+    @property
+    def starved(self) -> bool:
+        """Whether it waits for containers and has none."""
+        services = self.core.services.values()
+        return any(service.requested for service in services) and not any(
+            service.find(ContainerState.RUNNING) for service in services
+        )
+
+    def end(self, finish: Finish) -> None:
+        """It has ended; whoever holds it says so."""
+        self.runner = None
+        if not self._end.done():
+            self._end.set_result(finish)
+
+    async def ended(self, *, deadline: float | None = None) -> Finish:
+        """Wait until it has ended; returns how.
+
+        Args:
+            deadline: Seconds from now; None waits as long as it takes.
+
+        Raises:
+            DeadlineExceededError: It runs on.
+        """
+        try:
+            async with asyncio.timeout(deadline):
+                return await asyncio.shield(self._end)
+        except TimeoutError as error:
+            if isinstance(error, YarnhubError):
+                raise
+            raise DeadlineExceededError(
+                f"{self.id} has not ended within {deadline:g} s; it runs on"
+            ) from error
+
+    async def kill(self, *, deadline: float = 60.0) -> None:
+        """End it at once; returns when it has ended and its uploads are deleted.
+
+        Raises:
+            DeadlineExceededError: The ResourceManager cannot be told; it is tried on.
+        """
+        if self.runner is not None:
+            await self.shutdown(FinalStatus.KILLED, "Killed by user request.")
+        await self.ended(deadline=deadline)

@@ -1,0 +1,358 @@
+"""All applications of one process: submitted, held, and taken over from the process before it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from yarnhub.appmaster.core.actions import Finish
+from yarnhub.appmaster.core.contexts import ContextBuilder
+from yarnhub.appmaster.shell.agent import token_agent
+from yarnhub.appmaster.shell.pace import Pace
+from yarnhub.appmaster.shell.recorder import restore
+from yarnhub.appmaster.shell.runner import Runner
+from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.tls import admit, bare_context
+from yarnhub.base.errors import (
+    ApplicationFailedError,
+    ApplicationNotFoundError,
+    ConfigurationError,
+    DeadlineExceededError,
+    SpecError,
+    YarnhubError,
+)
+from yarnhub.base.tasks import task_group
+from yarnhub.client.client import Client
+from yarnhub.client.security import Credentials
+from yarnhub.client.staging import has_files
+from yarnhub.client.submission import credentials
+from yarnhub.control.bootstrap import server_name
+from yarnhub.control.messages import FinalStatus
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
+from yarnhub.unmanaged.application import UnmanagedApplication
+from yarnhub.unmanaged.door import SharedDoor
+from yarnhub.unmanaged.folder import Folder
+from yarnhub.yarn.addresses import SCHEDULER, resource_manager
+from yarnhub.yarn.exits import explain_application
+from yarnhub.yarn.node_manager import NodeManagers
+from yarnhub.yarn.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.client.settings import Settings
+    from yarnhub.client.staging import Progress
+    from yarnhub.spec import ApplicationSpec
+
+_log = logging.getLogger(__name__)
+
+_IDLE = 5.0
+"""Seconds between the heartbeats of an application in which nothing happens: five hundred of them
+then cost a few per cent of a core, and a container's end is heard of within this."""
+_CLEAN_UP = 30.0
+"""Seconds for what is done for an application that has ended."""
+
+
+class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
+    """Submits and holds applications whose ApplicationMasters are in this process.
+
+    An async context manager, and a mapping of the applications that run, by id. Entering takes
+    over what the folder's last process held, however that ended: containers, keys, counts.
+    Leaving ends no application: YARN keeps them for `yarn.am.liveness-monitor.expiry-interval-ms`
+    (15 minutes by default), and whoever enters with the same folder takes them over. Nothing that
+    befalls one application reaches the others.
+
+    Args:
+        settings: Where the cluster is and who this process is; for applications of other users
+            the cluster's `hadoop.proxyuser.*` must allow it to act for them.
+        folder: Where applications are kept: secret, on a local disk, one process at a time.
+        host: Where containers reach this process; None takes the name of this machine.
+        port: The one port for all of them; 0 takes the one before, or a free one.
+        idle: Seconds between an idle application's heartbeats.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        folder: Path,
+        host: str | None = None,
+        port: int = 0,
+        idle: float = _IDLE,
+    ) -> None:
+        self._settings = settings
+        self._folder = Folder(folder)
+        self.host = host or socket.gethostname()
+        self.port = port
+        self._idle = idle
+        self._schedulers = resource_manager(settings.configuration, SCHEDULER).addresses
+        self._clients: dict[str, Client] = {}
+        self._applications: dict[str, UnmanagedApplication] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._group: asyncio.TaskGroup | None = None
+        self._connections = contextlib.AsyncExitStack()
+        self._open = contextlib.AsyncExitStack()
+
+    # --- the mapping
+
+    def __getitem__(self, application_id: str) -> UnmanagedApplication:
+        return self._applications[application_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._applications))
+
+    def __len__(self) -> int:
+        return len(self._applications)
+
+    # --- the block
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(self._folder.held())
+            await stack.enter_async_context(self._connections)
+            door = SharedDoor(self._find)
+            port = self.port or self._folder.port
+            try:
+                self.port = await stack.enter_async_context(serve(door, self.host, port))
+            except OSError as error:
+                raise ConfigurationError(
+                    f"port {port} of {self.host}, where containers look for this process, cannot "
+                    f"be had: {error.strerror}"
+                ) from error
+            self._folder.port = self.port
+            self._group = await stack.enter_async_context(task_group())
+            stack.callback(self._leave)
+            await self._take_over()
+            self._open = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._open.__aexit__(kind, error, trace)
+
+    def _leave(self) -> None:
+        self._group = None
+        for task in self._tasks:
+            task.cancel()
+
+    def _find(self, name: str) -> UnmanagedApplication | None:
+        application_id = name.partition(".")[0].replace("-", "_")
+        found = self._applications.get(application_id)
+        return found if found is not None and server_name(application_id) == name else None
+
+    def _client(self, user: str) -> Client:
+        """A client that acts for a user; its connection closes when it is not used."""
+        name = user or self._settings.user_name
+        client = self._clients.get(name)
+        if client is None:
+            client = self._clients[name] = Client(self._settings.acting_for(name))
+            self._connections.push_async_exit(client)
+        return client
+
+    # --- submission
+
+    async def submit(
+        self,
+        spec: ApplicationSpec,
+        *,
+        progress: Progress | None = None,
+        deadline: float = 60.0,
+    ) -> UnmanagedApplication:
+        """Submit an application and hold it; returns when YARN has accepted it.
+
+        An error or cancelling leaves nothing behind: what was uploaded is deleted, and what was
+        submitted is killed.
+
+        Args:
+            spec: What to run; sources of local files are absolute. Without `master.security` the
+                application gets a pair of its own.
+            progress: Is told how far each upload is.
+            deadline: Seconds for all of it, uploads included.
+
+        Raises:
+            SpecError: A file does not exist, the cluster can never give what is asked for, or
+                there is a script for an ApplicationMaster's container: there is none.
+            ApplicationFailedError: YARN refused it, with its reason: an unknown queue, say.
+            DeadlineExceededError: YARN has not accepted it in time.
+        """
+        _check(spec)
+        pair = await asyncio.to_thread(_pair, spec)
+        spec = replace(spec, max_attempts=1)  # which is taken over instead of repeated
+        began: list[UnmanagedApplication] = []
+        try:
+            async with asyncio.timeout(deadline):
+                async with self._submitted(spec, pair, progress) as application:
+                    runner = self._begin(application)
+                    began.append(application)
+                    await runner.begun.wait()
+                    if not application.core.started:
+                        raise await self._failure(application)
+        except BaseException as error:
+            for application in began:  # the end came between its beginning and our return
+                await self._ended_by_yarn(application)
+            if isinstance(error, TimeoutError) and not isinstance(error, YarnhubError):
+                raise DeadlineExceededError(
+                    f"{spec.name} was not accepted by YARN within {deadline:g} s, and taken back"
+                ) from error
+            raise
+        return began[0]
+
+    @contextlib.asynccontextmanager
+    async def _submitted(
+        self, spec: ApplicationSpec, pair: Credentials, progress: Progress | None
+    ) -> AsyncIterator[UnmanagedApplication]:
+        """Submit an application that is to begin; all that it takes is kept by then."""
+        client = self._client(spec.user)
+        async with client.prepared(spec, pair, None, progress) as submission:
+            application_id = str(submission.application_id)
+            kept = credentials(submission)
+            try:
+                # Before it is submitted: whoever comes after us must know of it.
+                await asyncio.to_thread(self._folder.keep, application_id, kept)
+                async with client.submitted(submission):
+                    token = await client.am_rm_token(submission)
+                    kept = replace(kept, tokens={**kept.tokens, AMRM_TOKEN: token})
+                    # Before it is used: YARN gives it to nobody who has registered.
+                    await asyncio.to_thread(self._folder.keep, application_id, kept)
+                    yield UnmanagedApplication(kept, self._folder.journal(application_id))
+            except BaseException:
+                await asyncio.to_thread(self._folder.forget, application_id)
+                raise
+
+    # --- holding
+
+    @staticmethod
+    async def _failure(application: UnmanagedApplication) -> ApplicationFailedError:
+        finish = await application.ended()
+        return ApplicationFailedError(application.id, finish.status.value, finish.diagnostics)
+
+    def _begin(self, application: UnmanagedApplication) -> Runner:
+        token = application.am_rm_token
+        assert token is not None
+        scheduler = Scheduler(self._schedulers, token, self._settings.options)
+        nodes = NodeManagers(self._settings.options)
+        address = f"{self.host}:{self.port}"
+        agent = b"" if application.submitted.simple_authentication else token_agent()
+        application.runner = runner = Runner(
+            application.core,
+            scheduler,
+            nodes,
+            ContextBuilder(application.submitted, address, application.credentials, agent),
+            time.time,  # noqa: TID251  # whoever holds applications owns the clock
+            application.journal,
+            pace=Pace(self._idle),
+        )
+        self._applications[application.id] = application
+        self._spawn(self._hold(application, runner, scheduler, nodes), application.id)
+        return runner
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        assert self._group is not None
+        task = self._group.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _hold(
+        self,
+        application: UnmanagedApplication,
+        runner: Runner,
+        scheduler: Scheduler,
+        nodes: NodeManagers,
+    ) -> None:
+        """Run an application to its end."""
+        finish: Finish | None = None
+        try:
+            async with scheduler, nodes:
+                finish = await runner.run(self.host, self.port)
+                if finish is not None:
+                    await runner.unregister(finish)
+        except YarnhubError as error:
+            _log.warning("%s cannot be held any longer: %s", application.id, error)
+        except Exception:  # noqa: BLE001  # one's fault must not reach the others
+            _log.exception("%s cannot be held any longer", application.id)
+        finish = finish or await self._ended_by_yarn(application)
+        if finish is not None:
+            await self._clean_up(application)
+        del self._applications[application.id]
+        application.end(finish or Finish(FinalStatus.UNDEFINED, "YARN does not say how it ended."))
+
+    async def _ended_by_yarn(self, application: UnmanagedApplication) -> Finish | None:
+        """How an application ended that is not ours any more; None if YARN cannot be asked."""
+        client = self._client(application.user)
+        try:
+            async with asyncio.timeout(_CLEAN_UP):
+                await client.resource_manager.force_kill_application(application.application_id)
+                report = await client.wait(application.application_id)
+        except ApplicationNotFoundError:
+            return Finish(FinalStatus.UNDEFINED, "YARN does not know it any more.")
+        except (YarnhubError, TimeoutError) as error:
+            _log.warning("%s may run on: %s", application.id, error)
+            return None
+        status = FinalStatus[report.final_application_status.name]
+        return Finish(status, explain_application(report.diagnostics))
+
+    async def _clean_up(self, application: UnmanagedApplication) -> None:
+        """Forget an application that has ended, unless its uploads cannot be deleted now."""
+        try:
+            async with asyncio.timeout(_CLEAN_UP):
+                if has_files(application.spec):
+                    await self._client(application.user).clean_up(application.application_id)
+                await asyncio.to_thread(self._folder.forget, application.id)
+        except (YarnhubError, OSError) as error:  # TimeoutError is an OSError
+            _log.warning("what %s uploaded is still there: %s", application.id, error)
+
+    # --- what the process before held
+
+    async def _take_over(self) -> None:
+        for application_id in await asyncio.to_thread(self._folder.applications):
+            try:
+                kept = await asyncio.to_thread(self._folder.read, application_id)
+                application = UnmanagedApplication(kept, self._folder.journal(application_id))
+                await restore(application.core, application.journal)
+            except (YarnhubError, OSError, LookupError) as error:
+                _log.error("%s cannot be taken over: %s", application_id, error)
+                continue
+            if application.am_rm_token is None:
+                # Its submission was cut off, and whoever wanted it was not told of it.
+                self._spawn(self._take_back(application), application_id)
+            else:
+                self._begin(application)
+
+    async def _take_back(self, application: UnmanagedApplication) -> None:
+        if await self._ended_by_yarn(application) is not None:
+            await self._clean_up(application)
+
+
+def _check(spec: ApplicationSpec) -> None:
+    if spec.master.script:
+        raise SpecError(
+            "master.script",
+            "an unmanaged application has no container for its ApplicationMaster, in which this "
+            "would run: make it a service, or submit the application to YARN (managed)",
+        )
+
+
+def _pair(spec: ApplicationSpec) -> Credentials:
+    """The pair of the application: its own unless the specification names one."""
+    chosen = spec.master.security
+    if chosen is None:
+        return Credentials.generate()
+    pair = Credentials.of(chosen)
+    try:
+        admit(bare_context(), pair.certificate, pair.key)
+    except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
+        raise SpecError("master.security", f"not a certificate and its key: {error}") from error
+    return pair

@@ -1,0 +1,280 @@
+"""Applications held by this process, on real clusters."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import stat
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from e2e.walk import SKEIN
+from yarnhub.appmaster.core.actions import Finish
+from yarnhub.base.errors import (
+    ApplicationFailedError,
+    ConfigurationError,
+    ControlError,
+    DeadlineExceededError,
+    SpecError,
+)
+from yarnhub.base.units import MiB, VCores
+from yarnhub.client.application import ApplicationClient
+from yarnhub.client.client import Client
+from yarnhub.client.security import Credentials
+from yarnhub.client.settings import Settings
+from yarnhub.control.messages import Entry, FinalStatus
+from yarnhub.spec import ApplicationSpec, File, Master, Resources, Security, Service
+from yarnhub.unmanaged import UnmanagedApplication, UnmanagedApplications
+from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
+from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from yarnhub.cluster import HadoopCluster
+
+pytestmark = pytest.mark.cluster
+
+RESOURCES = Resources(memory=MiB(64), vcores=VCores(1))
+REPORT = f"{SKEIN} kv put current --key $SKEIN_CONTAINER_ID --value here || exit 9"
+
+
+def spec(script: str = "sleep 100", **changes: Any) -> ApplicationSpec:
+    service = Service(resources=RESOURCES, script=script, files=changes.pop("files", {}))
+    return ApplicationSpec(**{"name": "unmanaged", "services": {"s": service}, **changes})
+
+
+@pytest.fixture
+def settings(hadoop_cluster: HadoopCluster, tmp_path: Path) -> Settings:
+    env = {**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path / "config")}
+    return Settings.from_environment(env)
+
+
+@pytest.fixture
+async def applications(settings: Settings, tmp_path: Path) -> AsyncIterator[UnmanagedApplications]:
+    async with hold(settings, tmp_path) as applications:
+        yield applications
+        await kill_all(applications)
+
+
+def hold(settings: Settings, tmp_path: Path) -> UnmanagedApplications:
+    return UnmanagedApplications(settings, folder=tmp_path / "held", host="localhost")
+
+
+async def kill_all(applications: UnmanagedApplications) -> None:
+    async with asyncio.TaskGroup() as group:
+        for application in list(applications.values()):
+            group.create_task(application.kill())
+
+
+async def alive(settings: Settings, user: str = "") -> set[str]:
+    """The ids of the applications that YARN runs or will run."""
+    states = [state for state in YarnApplicationState if not state.ended]
+    async with Client(settings.acting_for(user)) as client:
+        found = await client.applications(GetApplicationsRequest(application_states=tuple(states)))
+    return {str(report.application_id) for report in found}
+
+
+async def staged(settings: Settings, application_id: str) -> bool:
+    client = Client(settings)
+    async with await client._file_system() as file_system:
+        return (
+            await file_system.status(f"{await file_system.home()}/.skein/{application_id}")
+            is not None
+        )
+
+
+async def test_from_the_submission_to_the_end(
+    applications: UnmanagedApplications, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "text").write_text("shipped")
+    script = f"{REPORT}; {SKEIN} kv get current --key go --wait; cat text"
+    file = File(source=str(tmp_path / "text"))
+    application = await applications.submit(spec(script, files={"text": file}))
+    assert applications[application.id] is application
+    assert list(applications) == [application.id]
+    async with asyncio.timeout(60):
+        entry = await application.wait("s_0")
+    assert entry.value == b"here"
+    assert [each.id for each in await application.get_containers()] == ["s_0"]
+    assert await staged(settings, application.id)
+    async with Client(settings) as client:
+        report = await client.application_report(application.application_id)
+        assert report.unmanaged_application
+        assert report.app_resource_usage.num_used_containers == 1, "its own, and no more"
+    await application.put("go", b"")
+    end = Finish(FinalStatus.SUCCEEDED, "All services have completed successfully.")
+    assert await application.ended(deadline=60) == end
+    assert not applications
+    assert not await staged(settings, application.id)
+    with pytest.raises(ControlError, match="has ended"):
+        await application.get_containers()
+    async with Client(settings) as client:
+        report = await client.application_report(application.application_id)
+    assert report.final_application_status is FinalApplicationStatus.SUCCEEDED
+    kept = sorted(each.name for each in (tmp_path / "held").iterdir())
+    assert kept == ["lock", "port"]
+
+
+async def test_many_at_once_each_with_its_own_key(
+    applications: UnmanagedApplications,
+) -> None:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(applications.submit(spec())) for _ in range(3)]
+    a, b, _ = [task.result() for task in tasks]
+    await a.scale("s", count=2)
+    assert {len(await each.get_containers()) for each in (a, b)} == {1, 2}
+    address = f"{applications.host}:{applications.port}"
+    async with AsyncExitStack() as stack:
+        own = ApplicationClient(a.id, address, Credentials(*a.pair))
+        await (await stack.enter_async_context(own)).put("k", b"v")
+        stolen = await stack.enter_async_context(
+            ApplicationClient(b.id, address, Credentials(*a.pair))
+        )
+        with pytest.raises(Exception, match="another one"):
+            await stolen.put("k", b"v")
+    assert await a.get_range() == (Entry(key="k", value=b"v"),)
+    assert await b.get_range() == ()
+
+
+async def test_a_pair_that_the_specification_names(
+    applications: UnmanagedApplications, settings: Settings
+) -> None:
+    own = Credentials.generate()
+    security = Security(cert_bytes=own.certificate, key_bytes=own.key)
+    application = await applications.submit(spec(master=Master(security=security)))
+    async with Client(settings) as client:
+        connected = await client.connect(application.application_id, credentials=own)
+        async with connected:
+            await connected.put("k", b"v")
+    assert await application.get("k") is not None
+
+
+async def test_an_application_that_somebody_kills_by_yarn(
+    applications: UnmanagedApplications, settings: Settings
+) -> None:
+    killed, other = [await applications.submit(spec()) for _ in range(2)]
+    async with Client(settings) as client:
+        await client.kill(killed.application_id)
+    end = await killed.ended(deadline=30)
+    assert end.status is FinalStatus.KILLED
+    assert "killed by user" in end.diagnostics
+    assert list(applications) == [other.id]
+    await other.put("k", b"v")
+
+
+# --- what leaves nothing behind
+
+
+async def test_what_cannot_be_submitted_is_refused_in_words(
+    applications: UnmanagedApplications, settings: Settings, tmp_path: Path
+) -> None:
+    before = await alive(settings)
+    with pytest.raises(SpecError, match=r"master.script: an unmanaged application has no cont"):
+        await applications.submit(spec(master=Master(script="echo")))
+    with pytest.raises(ApplicationFailedError, match="unknown queue"):
+        await applications.submit(spec(queue="nowhere"))
+    with pytest.raises(SpecError, match="does not exist"):
+        await applications.submit(spec(files={"a": File(source="/missing")}))
+    pair = Security(cert_bytes=b"no", key_bytes=b"pair")
+    with pytest.raises(SpecError, match=r"master.security: not a certificate"):
+        await applications.submit(spec(master=Master(security=pair)))
+    assert not applications
+    assert sorted(each.name for each in (tmp_path / "held").iterdir()) == ["lock", "port"]
+    assert await alive(settings) <= before
+
+
+@pytest.mark.parametrize("turns", [0, 10, 20, 30, 40, 60, 80])
+async def test_cancelling_a_submission_leaves_nothing_behind(
+    applications: UnmanagedApplications, settings: Settings, tmp_path: Path, turns: int
+) -> None:
+    before = await alive(settings)
+    (tmp_path / "text").write_text("shipped")
+    file = File(source=str(tmp_path / "text"))
+    async with asyncio.TaskGroup() as group:
+        submission = group.create_task(applications.submit(spec(files={"text": file})))
+        for _ in range(turns):
+            if submission.done():
+                break
+            await asyncio.sleep(0.005)
+        submission.cancel()
+    if not submission.cancelled():
+        await submission.result().kill()
+    async with asyncio.timeout(30):
+        while applications or await alive(settings) - before:
+            await asyncio.sleep(0.05)
+    assert sorted(each.name for each in (tmp_path / "held").iterdir()) == ["lock", "port"]
+
+
+async def test_a_deadline_that_passes_leaves_nothing_behind(
+    applications: UnmanagedApplications, settings: Settings
+) -> None:
+    before = await alive(settings)
+    with pytest.raises(DeadlineExceededError, match=r"not accepted by YARN within 0\.001 s"):
+        await applications.submit(spec(), deadline=0.001)
+    assert not applications
+    assert await alive(settings) <= before
+
+
+async def test_a_folder_is_held_by_one_process_and_private(
+    applications: UnmanagedApplications, settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="run by another process already"):
+        async with hold(settings, tmp_path):
+            pass
+    application = await applications.submit(spec())
+    folder = tmp_path / "held"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()} == {0o600}
+    open_to_others = tmp_path / "open"
+    open_to_others.mkdir(mode=0o755)
+    with pytest.raises(ConfigurationError, match="chmod 700"):
+        async with UnmanagedApplications(settings, folder=open_to_others):
+            pass
+    assert application.id in applications
+
+
+# --- with Kerberos
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
+
+
+async def test_a_proxy_user_holds_applications_of_others(
+    kerberos_cluster: HadoopCluster,
+    tmp_path: Path,
+    public: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KRB5_CONFIG", kerberos_cluster.env["KRB5_CONFIG"])
+    ticket = tmp_path / "ticket"
+    await kerberos_cluster.kinit("jupyterhub", ticket)
+    env = {**kerberos_cluster.env, "KRB5CCNAME": f"FILE:{ticket}", "SKEIN_CONFIG": str(tmp_path)}
+    settings = Settings.from_environment(env)
+    (tmp_path / "text").write_text("shipped")
+    file = File(source=str(tmp_path / "text"))
+    script = f"(id -un; cat text) > {public}/began && mv {public}/began {public}/out; sleep 100"
+    async with hold(settings, tmp_path) as applications:
+        application: UnmanagedApplication | None = None
+        try:
+            application = await applications.submit(
+                spec(script, user="alice", files={"text": file})
+            )
+            async with asyncio.timeout(60):
+                while not (public / "out").exists():
+                    await asyncio.sleep(0.05)
+            assert (public / "out").read_text() == "alice\nshipped"
+            assert (public / "out").owner() == "alice" != getpass.getuser()
+        finally:
+            await kill_all(applications)
+        assert application is not None
+        assert not await staged(settings.acting_for("alice"), application.id)
