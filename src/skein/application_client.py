@@ -13,6 +13,7 @@ from skein.portal import Held
 from skein.process import properties
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
+from skein.ui import WebUI
 from yarnhub.base import errors
 
 if TYPE_CHECKING:
@@ -98,6 +99,11 @@ class ApplicationClient(Blocking):
     def kv(self) -> KeyValueStore:
         """The application's key-value store."""
         return KeyValueStore(self)
+
+    @functools.cached_property
+    def ui(self) -> WebUI:
+        """The application's web pages."""
+        return WebUI(self)
 
     def shutdown(
         self, status: str | model.FinalStatus = "SUCCEEDED", diagnostics: str | None = None

@@ -27,7 +27,7 @@ from yarnhub.client.submission import (
     submission_context,
 )
 from yarnhub.client.tokens import delegation_tokens
-from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager
+from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager, web_proxies
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
@@ -169,6 +169,7 @@ class Client:
                 staging=self._place(folder, tokens.result()),
                 user=self._settings.user_name,
                 schedulers=tuple(map(str, endpoint.addresses)),
+                web_proxies=web_proxies(self._settings.configuration),
                 nodes=nodes.result(),
                 program=code,
                 certificate=pair.certificate,

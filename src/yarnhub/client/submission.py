@@ -47,6 +47,7 @@ class Submission:
         spec: Its files are staged: sources are URLs that the nodes reach.
         user: Whose application it is.
         schedulers: `host:port` of each ResourceManager's scheduler.
+        web_proxies: URLs of YARN's web proxies.
         nodes: The cluster's running nodes.
         program: The AM's code; None for an unmanaged AM, which YARN does not start.
         certificate: In PEM.
@@ -62,6 +63,7 @@ class Submission:
     spec: ApplicationSpec
     user: str
     schedulers: tuple[str, ...]
+    web_proxies: tuple[str, ...]
     nodes: tuple[NodeReport, ...]
     program: bytes | None
     certificate: bytes
@@ -133,6 +135,7 @@ def credentials(submission: Submission) -> Credentials:
         user=submission.user,
         schedulers=submission.schedulers,
         racks=racks if len(racks) <= bootstrap.MAX_HOSTS else {},
+        web_proxies=submission.web_proxies,
         language=submission.language,
         simple_authentication=submission.simple_authentication,
         attempts=min(submission.spec.max_attempts, submission.max_attempts),

@@ -57,6 +57,8 @@ class Application:
     """`host:port` of each ResourceManager's scheduler."""
     racks: dict[str, str]
     """The cluster's hosts at submission with their racks; empty if there are too many."""
+    web_proxies: tuple[str, ...]
+    """URLs of YARN's web proxies, without a path: who may read the AM's web pages."""
     language: str
     """`LANG` for the containers."""
     simple_authentication: bool

@@ -52,6 +52,7 @@ async def exchange(
     *,
     headers: Iterable[tuple[str, str]] = (),
     body: bytes | AsyncGenerator[bytes, None] = b"",
+    length: int | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Response]:
     """Send a request and read the answer's head; leaving closes the connection.
@@ -62,7 +63,8 @@ async def exchange(
         method: Such as `GET`.
         url: `http` or `https`; it names no user.
         headers: Besides `Host`, `Connection` and those that tell how long the body is.
-        body: What is sent; of chunks the length need not be known.
+        body: What is sent.
+        length: Bytes that chunks have in all; None if that is not known.
         tls: For `https`; None trusts what the system trusts.
 
     Raises:
@@ -83,7 +85,7 @@ async def exchange(
     try:
         target = parts.path or "/"
         await connection.send(
-            method, f"{target}?{parts.query}" if parts.query else target, headers, body
+            method, f"{target}?{parts.query}" if parts.query else target, headers, body, length
         )
         yield await connection.response()
     finally:
@@ -106,12 +108,14 @@ class _Connection:
         target: str,
         headers: Iterable[tuple[str, str]],
         body: bytes | AsyncGenerator[bytes, None],
+        length: int | None,
     ) -> None:
         if isinstance(body, bytes):
-            length = ("Content-Length", str(len(body)))
-        else:
-            length = ("Transfer-Encoding", "chunked")
-        all_headers = [("Host", self._peer), ("Connection", "close"), length, *headers]
+            length = len(body)
+        framing = (
+            ("Transfer-Encoding", "chunked") if length is None else ("Content-Length", str(length))
+        )
+        all_headers = [("Host", self._peer), ("Connection", "close"), framing, *headers]
         try:
             await self._write(h11.Request(method=method, target=target, headers=all_headers))
             if isinstance(body, bytes):

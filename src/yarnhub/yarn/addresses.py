@@ -5,6 +5,7 @@ Source: yarn-default.xml; org.apache.hadoop.yarn.conf.HAUtil.
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 CLIENT = ("yarn.resourcemanager.address", 8032)
 SCHEDULER = ("yarn.resourcemanager.scheduler.address", 8030)
+_WEB = ("yarn.resourcemanager.webapp.address", 8088)
+_WEB_TLS = ("yarn.resourcemanager.webapp.https.address", 8090)
+_WEB_PROXY = "yarn.web-proxy.address"
+_ANY = "0.0.0.0"  # noqa: S104  # an address to connect to
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +61,28 @@ def _address(configuration: Configuration, suffix: str, key: str, port: int) -> 
             f"{key}{suffix} and yarn.resourcemanager.hostname{suffix} are both missing"
         )
     # yarn-default.xml says 0.0.0.0, with which a client reaches its own host only.
-    return Address(host or "0.0.0.0", port)  # noqa: S104  # an address to connect to
+    return Address(host or _ANY, port)
+
+
+def web_proxies(configuration: Configuration) -> tuple[str, ...]:
+    """The URLs of the web proxies that lead to ApplicationMasters, such as `http://host:8088`.
+
+    They are the ResourceManagers' own, unless there is one apart.
+
+    Raises:
+        ConfigurationError: An address is missing or is none.
+
+    Source: org.apache.hadoop.yarn.webapp.util.WebAppUtils.getProxyHostsAndPortsForAmFilter.
+    """
+    secure = configuration.get("yarn.http.policy") == "HTTPS_ONLY"
+    if configuration.get(_WEB_PROXY):
+        addresses: tuple[Address, ...] = (configuration.get_address(_WEB_PROXY, 9099),)
+    else:
+        addresses = resource_manager(configuration, _WEB_TLS if secure else _WEB).addresses
+    # Whoever reaches a ResourceManager at 0.0.0.0 is on its host, and the proxy goes by its name.
+    hosts = (socket.gethostname() if each.host == _ANY else each.host for each in addresses)
+    scheme = "https" if secure else "http"
+    return tuple(
+        f"{scheme}://{Address(host, each.port)}"
+        for host, each in zip(hosts, addresses, strict=True)
+    )

@@ -10,6 +10,7 @@ from yarnhub.appmaster.core.commands import RefusedError, answer
 from yarnhub.control.messages import (
     REQUESTS,
     AddContainer,
+    AddPage,
     DeleteKey,
     DeleteKeys,
     Entries,
@@ -24,6 +25,7 @@ from yarnhub.control.messages import (
     KillContainer,
     ListKeys,
     Nothing,
+    Page,
     PutKey,
     Request,
     Scale,
@@ -47,6 +49,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "DeleteKey": {"key": "k"},
     "UpdateTokens": {"tokens": Credentials().write()},
     "WatchTokens": {"after": -1},
+    "AddPage": {"page": Page(route="new", target="http://h")},
+    "RemovePage": {"route": "r"},
 }
 
 
@@ -55,6 +59,7 @@ def play() -> Scenario:
     scenario = Scenario(application("run", a=service(instances=2), b=service()))
     scenario.start()
     scenario.ask(PutKey(key="k", value=b"v"))
+    scenario.ask(AddPage(page=Page(route="r", target="http://h")))
     return scenario
 
 

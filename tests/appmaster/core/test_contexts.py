@@ -39,6 +39,7 @@ APPLICATION = Application(
     application_id="application_1_0001",
     user="alice",
     schedulers=("rm:8030",),
+    web_proxies=(),
     racks={},
     language="de_DE.UTF-8",
     simple_authentication=True,

@@ -6,10 +6,12 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.appmaster.core import pages
 from yarnhub.appmaster.core.instances import reports
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.control.messages import (
     AddContainer,
+    AddPage,
     Condition,
     Container,
     Containers,
@@ -21,7 +23,9 @@ from yarnhub.control.messages import (
     GetContainers,
     GetKey,
     GetKeys,
+    GetPages,
     GetSpecification,
+    GetUi,
     KeyField,
     KeyRange,
     Keys,
@@ -30,7 +34,9 @@ from yarnhub.control.messages import (
     Nothing,
     Operation,
     Operator,
+    Pages,
     PutKey,
+    RemovePage,
     Request,
     Scale,
     SetProgress,
@@ -38,6 +44,7 @@ from yarnhub.control.messages import (
     Specification,
     Transacted,
     Transaction,
+    Ui,
     UpdateTokens,
     WaitKey,
     WatchKeys,
@@ -87,6 +94,8 @@ def answer(state: State, request: Request[Any]) -> object:
             return _transact(state, request)
         case UpdateTokens():
             return _update_tokens(state, request)
+        case GetUi() | AddPage() | RemovePage() | GetPages():
+            return _answer_pages(state, request)
         case _:
             raise RefusedError("unknown-request", f"unknown request {request.name()}")
 
@@ -177,6 +186,24 @@ def find_instance(state: State, container_id: str) -> Instance:
         if instance.id == container_id:
             return instance
     raise RefusedError("invalid", f"Service '{name}' has no container instance {number}")
+
+
+def _answer_pages(
+    state: State, request: GetUi | AddPage | RemovePage | GetPages
+) -> Ui | Nothing | Pages:
+    try:
+        match request:
+            case GetUi():
+                return state.ui
+            case GetPages():
+                return Pages(pages=tuple(state.pages.values()))
+            case AddPage():
+                pages.add(state.pages, request.page)
+            case RemovePage():
+                pages.remove(state.pages, request.route)
+    except ValueError as error:
+        raise RefusedError("invalid", str(error)) from error
+    return Nothing()
 
 
 def _answer_keys(

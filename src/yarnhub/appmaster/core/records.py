@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.instances import Instance
-from yarnhub.control.messages import Entry, FinalStatus  # noqa: TC001  # read by control.json
+from yarnhub.control.messages import (  # noqa: TC001  # read by control.json
+    Entry,
+    FinalStatus,
+    Page,
+)
 from yarnhub.hadoop.wire.tokens import Token  # noqa: TC001  # as above
 from yarnhub.yarn.records.containers import NMToken
 
@@ -31,6 +35,7 @@ class ApplicationRecord:
     progress: float | None
     last_event: int
     """The number of the latest event of a key."""
+    pages: tuple[Page, ...]
     am_rm_token: Token | None
     """The newest that the scheduler gave; None if it gave none but the first."""
     final_status: FinalStatus | None
@@ -139,6 +144,7 @@ def _application_record(state: State) -> ApplicationRecord:
         started=state.started,
         progress=state.progress,
         last_event=state.history.last,
+        pages=tuple(state.pages.values()),
         am_rm_token=state.am_rm_token,
         final_status=finish.status if finish else None,
         diagnostics=finish.diagnostics if finish else "",

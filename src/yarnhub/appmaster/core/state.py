@@ -22,7 +22,9 @@ from yarnhub.control.messages import (
     FinalStatus,
     KeyEvent,
     KeyEvents,
+    Page,
     Tokens,
+    Ui,
     WaitKey,
     WatchKeys,
     WatchTokens,
@@ -49,6 +51,8 @@ class State:
         history: What happened to it.
         progress: 0 to 1, as the application itself says; None until it does.
         tokens: The delegation tokens that were given since it began; secret.
+        pages: Web pages of services that its own pass on, by route.
+        ui: Where its own are; the shell knows.
         finish: How it ends, once that is decided: nothing happens after it.
         started: Whether the services' first instances have been made.
         node_tokens: What opens each NodeManager that containers run on.
@@ -62,6 +66,8 @@ class State:
         self.history = KeyHistory()
         self.progress: float | None = None
         self.tokens = Tokens(number=0)
+        self.pages: dict[str, Page] = {}
+        self.ui = Ui()
         self.finish: Finish | None = None
         self.started = False
         self.node_tokens: dict[NodeId, NMToken] = {}
@@ -105,6 +111,7 @@ class State:
             case ApplicationRecord():
                 self.started, self.progress = record.started, record.progress
                 self.history.last = record.last_event
+                self.pages = {page.route: page for page in record.pages}
                 self.am_rm_token = record.am_rm_token
                 if record.final_status is not None:
                     self.finish = Finish(record.final_status, record.diagnostics, record.retriable)

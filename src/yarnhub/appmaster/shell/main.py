@@ -18,6 +18,7 @@ from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.events import MasterScriptEnded
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.agent import token_agent
+from yarnhub.appmaster.shell.http import listen
 from yarnhub.appmaster.shell.own_tokens import OwnTokens
 from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
@@ -25,6 +26,7 @@ from yarnhub.appmaster.shell.script import run_script
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.appmaster.shell.staging import StagingFolder
 from yarnhub.appmaster.shell.tls import OwnDoor
+from yarnhub.appmaster.shell.web.site import Site
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.control import bootstrap, environment
@@ -84,6 +86,8 @@ async def _main(env: Mapping[str, str]) -> int:
             lambda request: _expect(runner).ask(request),
         )
         port = await stack.enter_async_context(serve(door, host))
+        site = Site.of(application, submitted, env, time.time)
+        web_port = await stack.enter_async_context(listen(lambda _: site.handle, host))
         agent = b"" if submitted.simple_authentication else token_agent()
         contexts = ContextBuilder(submitted, f"{host}:{port}", credentials, agent)
         schedulers = [Address.parse(text) for text in submitted.schedulers]
@@ -96,7 +100,8 @@ async def _main(env: Mapping[str, str]) -> int:
             journal,
             OwnTokens(Path(env[_TOKEN_FILE]), folder),
         )
-        finish = await _run(runner, spec, host, port, contexts, env)
+        endpoint = (host, port, f"http://{host}:{web_port}")
+        finish = await _run(runner, spec, endpoint, contexts, env)
         if finish is None:
             return 1
         if finish.retriable and not attempt.last:
@@ -144,8 +149,7 @@ def _expect(runner: Runner | None) -> Runner:
 async def _run(
     runner: Runner,
     spec: ApplicationSpec,
-    host: str,
-    port: int,
+    endpoint: tuple[str, int, str],
     contexts: ContextBuilder,
     env: Mapping[str, str],
 ) -> Finish | None:
@@ -162,7 +166,7 @@ async def _run(
         runner.feed(MasterScriptEnded(code))
 
     async with task_group() as group:
-        application = group.create_task(runner.run(host, port), name="application")
+        application = group.create_task(runner.run(*endpoint), name="application")
         if spec.master.script:
             beside = group.create_task(script(), name="master script")
             application.add_done_callback(lambda _: beside.cancel())

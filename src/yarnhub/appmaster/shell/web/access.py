@@ -1,0 +1,77 @@
+"""Who may read an application's web pages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from yarnhub.appmaster.shell.http import Request
+    from yarnhub.spec import ACLs
+
+_REMEMBERED = 300.0
+"""Seconds that the addresses of a proxy's host are good for, as in Hadoop's own filter."""
+_RESOLVED = 5.0
+"""Seconds in which a host's addresses are found, or it counts for nothing."""
+_USER = re.compile(r"(?:^|;)\s*proxy-user=([^;]*)")
+
+
+class Access:
+    """Lets in whom YARN's web proxy names.
+
+    A request that comes from another host than a proxy's may say what it likes and is not
+    believed. Source: org.apache.hadoop.yarn.server.webproxy.amfilter.AmIpFilter.
+
+    Args:
+        proxies: URLs of the web proxies.
+        owner: Whose application it is.
+        acls: Of the specification.
+        anybody: Whether the cluster takes names unproven, so that everybody can be the owner.
+    """
+
+    def __init__(self, proxies: Iterable[str], owner: str, acls: ACLs, *, anybody: bool) -> None:
+        self._hosts = {urlsplit(proxy).hostname or "" for proxy in proxies}
+        self.owner = owner
+        self._listed = frozenset(acls.ui_users) if acls.enable else frozenset()
+        self._open = not acls.enable
+        self._anybody = anybody and not acls.enable
+        self._addresses: set[str] = set()
+        self._until = 0.0
+
+    async def is_proxy(self, peer: str) -> bool:
+        """Whether a request from this IP address comes from a proxy's host."""
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._until:
+            found: set[str] = set()
+            for host in self._hosts:
+                found |= await _resolve(host)
+            if found:  # else those that were known serve on
+                self._addresses, self._until = found, clock() + _REMEMBERED
+        return peer.removeprefix("::ffff:") in self._addresses
+
+    def user(self, request: Request) -> str | None:
+        """Whom a proxy's request is for; None if the proxy does not know."""
+        found = _USER.search(request.header("cookie"))
+        return unquote_plus(found[1]) or None if found else None
+
+    def may_open(self, user: str | None) -> bool:
+        """Whether a user may open the pages."""
+        return self._open or self.may_read(user)
+
+    def may_read(self, user: str | None) -> bool:
+        """Whether a user may read what the application keeps, such as the values of its keys."""
+        listed = "*" in self._listed or user in self._listed
+        return listed or user == self.owner or self._anybody
+
+
+async def _resolve(host: str) -> set[str]:
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_RESOLVED):
+            found = await asyncio.get_running_loop().getaddrinfo(host, None)
+            return {str(entry[4][0]) for entry in found}
+    return set()

@@ -1,0 +1,117 @@
+"""Passes requests on to the pages of services."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from yarnhub.base.errors import ConnectError, YarnhubError
+from yarnhub.hadoop import http
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+
+    from yarnhub.appmaster.shell.http import Request
+    from yarnhub.control.messages import Page
+
+_PATIENCE = 60.0
+"""Seconds for the head of an answer, and for each piece of it: YARN's own proxy waits as long
+(`yarn.resourcemanager.proxy.connection.timeout` in yarn-default.xml)."""
+
+_OF_A_HOP = frozenset(
+    {
+        "connection", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
+        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect",
+    }
+)  # fmt: skip
+"""Headers that concern one connection only (RFC 9110, 7.6.1)."""
+
+
+async def pass_on(request: Request, page: Page, rest: str, query: str) -> None:
+    """Answer a request with what a page's target answers.
+
+    Cancelling closes the connection to the target.
+
+    Args:
+        request: What is asked.
+        page: Which page.
+        rest: The path below it: empty, or with a slash in front.
+        query: Behind the question mark.
+
+    Raises:
+        YarnhubError: There was no answer; nothing was sent to the client.
+        OSError: The answer ended early; a part of it was sent.
+    """
+    url = page.target.rstrip("/") + rest if rest else page.target
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                response = await stack.enter_async_context(_sent(request, url, query))
+        except TimeoutError as error:
+            raise ConnectError(f"no answer within {_PATIENCE:g} s") from error
+        headers = _headers(response.headers, "set-cookie", "location")
+        if location := response.header("location"):
+            headers.append(("location", relocate(location, page, rest)))
+        # WebAppProxyServlet.proxyLink fails on an answer that can have no body.
+        status = 200 if response.status == 204 else response.status
+        try:
+            await request.respond(status, headers, _bounded(response.chunks))
+        except YarnhubError as error:
+            raise ConnectionAbortedError(str(error)) from error
+
+
+@contextlib.asynccontextmanager
+async def _sent(request: Request, url: str, query: str) -> AsyncIterator[http.Response]:
+    length = request.header("content-length")
+    async with (
+        contextlib.aclosing(request.chunks()) as chunks,
+        http.exchange(
+            request.method,
+            f"{url}?{query}" if query else url,
+            headers=_headers(request.headers, "content-length"),
+            body=chunks if length or request.header("transfer-encoding") else b"",
+            length=int(length) if length else None,
+        ) as response,
+    ):
+        yield response
+
+
+async def _bounded(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    while True:
+        async with asyncio.timeout(_PATIENCE):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _headers(headers: Iterable[tuple[str, str]], *dropped: str) -> list[tuple[str, str]]:
+    """What is passed on of headers.
+
+    Cookies of a target would be the ResourceManager's for a browser, and come back to nobody.
+    """
+    given = list(headers)
+    named = {
+        name.strip().lower()
+        for key, value in given
+        if key == "connection"
+        for name in value.split(",")
+    }
+    out = _OF_A_HOP | named | set(dropped)
+    return [(key, value) for key, value in given if key not in out]
+
+
+def relocate(location: str, page: Page, rest: str) -> str:
+    """Where a client has to go when a page's target sends it elsewhere.
+
+    A place below the target becomes a path relative to the one that was asked for: YARN's proxy,
+    which follows by itself, understands that, and so does a browser behind it.
+    """
+    root = page.target.rstrip("/")
+    place = urljoin(root + rest if rest else page.target, location)
+    if place != root and not place.startswith((f"{root}/", f"{root}?")):
+        return place
+    below = place.removeprefix(root) or "/"
+    return "../" * (rest.count("/") - 1) + "." + below if rest else f"./{page.route}{below}"

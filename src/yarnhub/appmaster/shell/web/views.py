@@ -1,0 +1,198 @@
+"""What an application's pages tell: pure functions of its state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.control.messages import ContainerState, KeyRange
+
+if TYPE_CHECKING:
+    from yarnhub.appmaster.core.instances import Instance, ServiceInstances
+    from yarnhub.appmaster.core.state import State
+    from yarnhub.control.messages import Entry
+
+MAX_SHOWN = 200
+"""Containers of a service, of those that run, wait, and have ended each, that are shown."""
+MAX_KEYS = 500
+"""Keys that are shown at once."""
+_TAIL = "?start=-4096"
+"""What a NodeManager shows of a log at first: its last bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What an application's shell knows of it and the core does not.
+
+    `node` is the web address of the AM's NodeManager, `container` the AM's own.
+    """
+
+    id: str
+    name: str
+    user: str
+    scheme: str
+    node: str
+    container: str
+    start_time: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A name and where it leads."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerView:
+    """One container; its log is at its node, until the application has ended."""
+
+    id: str
+    state: ContainerState
+    node: str
+    runtime: float | None
+    exit_message: str
+    log: Link | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    """One service; containers that run come first, then those that wait, then the latest ended."""
+
+    name: str
+    counts: dict[str, int]
+    containers: tuple[ContainerView, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """An application, with times in seconds and memory in MiB."""
+
+    id: str
+    name: str
+    user: str
+    queue: str
+    state: str
+    diagnostics: str
+    start_time: float
+    runtime: float
+    progress: float | None
+    memory: int
+    vcores: int
+    logs: tuple[Link, ...]
+    pages: tuple[Link, ...]
+    services: tuple[ServiceView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysView:
+    """Keys that begin with a prefix: the first of them, and how many there are.
+
+    `secret` says why their values are not shown; it is empty if they are.
+    """
+
+    id: str
+    name: str
+    pages: tuple[Link, ...]
+    prefix: str
+    count: int
+    entries: tuple[Entry, ...]
+    secret: str
+
+
+def overview(state: State, origin: Origin, now: float) -> Overview:
+    """What an application is at."""
+    running = [
+        instance.container.resource
+        for service in state.services.values()
+        for instance in service.find(ContainerState.RUNNING)
+        if instance.container
+    ]
+    master, finish = state.spec.master, state.finish
+    return Overview(
+        id=origin.id,
+        name=origin.name,
+        user=origin.user,
+        queue=state.spec.queue,
+        state="RUNNING" if finish is None else finish.status.value,
+        diagnostics="" if finish is None else finish.diagnostics,
+        start_time=origin.start_time,
+        runtime=now - origin.start_time,
+        progress=state.progress,
+        memory=master.resources.memory + sum(each.memory or 0 for each in running),
+        vcores=master.resources.vcores + sum(each.virtual_cores or 0 for each in running),
+        logs=tuple(
+            _log(origin, origin.node, origin.container, f"application.{name}.log")
+            for name in ("master", *(["driver"] if master.script else []))
+        ),
+        pages=links(state),
+        services=tuple(_service(each, origin, now) for each in state.services.values()),
+    )
+
+
+def keys(state: State, origin: Origin, prefix: str, secret: str) -> KeysView:
+    """What an application keeps."""
+    found = state.keys.keys(KeyRange(prefix=prefix))
+    entries = (state.keys.get(key) for key in found[:MAX_KEYS])
+    return KeysView(
+        id=origin.id,
+        name=origin.name,
+        pages=links(state),
+        prefix=prefix,
+        count=len(found),
+        entries=tuple(entry for entry in entries if entry is not None),
+        secret=secret,
+    )
+
+
+def links(state: State) -> tuple[Link, ...]:
+    """The pages of services that have a link, with their addresses below the application's."""
+    return tuple(
+        Link(name=page.link_name, address=f"pages/{page.route}{_slash(page.target)}")
+        for page in state.pages.values()
+        if page.link_name is not None
+    )
+
+
+def _slash(target: str) -> str:
+    """A page's own relative links need its address to end as its target does."""
+    path = target.partition("://")[2].partition("/")[2]
+    return "/" if not path or path.endswith("/") else ""
+
+
+def _service(service: ServiceInstances, origin: Origin, now: float) -> ServiceView:
+    running = service.find(ContainerState.RUNNING)
+    pending = service.find(ContainerState.REQUESTED) + service.find(ContainerState.WAITING)
+    ended = [instance for instance in reversed(service.instances) if instance.state.ended]
+    shown = [each for group in (running, pending, ended) for each in group[:MAX_SHOWN]]
+    counts = Counter(instance.state.value for instance in service.instances)
+    return ServiceView(
+        name=service.name,
+        counts={state.value: counts[state.value] for state in ContainerState},
+        containers=tuple(_container(instance, origin, now) for instance in shown),
+        more=len(service.instances) - len(shown),
+    )
+
+
+def _container(instance: Instance, origin: Origin, now: float) -> ContainerView:
+    container, start = instance.container, instance.start_time
+    log = None
+    if container is not None:
+        name = f"{instance.service}.log"
+        log = _log(origin, container.node_http_address, str(container.id), name)
+    return ContainerView(
+        id=instance.id,
+        state=instance.state,
+        node="" if container is None else container.node_id.host,
+        runtime=None if start is None else (instance.finish_time or now) - start,
+        exit_message=instance.exit_message,
+        log=log,
+    )
+
+
+def _log(origin: Origin, node: str, container: str, name: str) -> Link:
+    path = f"node/containerlogs/{container}/{origin.user}/{name}{_TAIL}"
+    return Link(name=name, address=f"{origin.scheme}://{node}/{path}")
