@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -87,9 +88,11 @@ def processes() -> dict[int, tuple[str, str, str]]:
 
 def of_application(application: str) -> dict[int, tuple[str, str, str]]:
     """The processes in an application's containers."""
-    mark = f"CONTAINER_ID={application.replace('application', 'container')}_"
+    # After a restart of the ResourceManager an epoch stands in front of the number.
+    suffix = application.removeprefix("application_")
+    mark = re.compile(rf"^CONTAINER_ID=container_(e\d+_)?{suffix}_", re.MULTILINE)
     return {
         number: each
         for number, each in processes().items()
-        if number != os.getpid() and mark in each[2]
+        if number != os.getpid() and mark.search(each[2])
     }

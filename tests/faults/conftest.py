@@ -1,0 +1,67 @@
+"""One cluster for all faults, and a seed for the moments at which they strike.
+
+`YARNHUB_FAULT_ROUNDS` says how often each fault strikes: `./test faults` has 20 rounds, the suite
+in CI fewer. `YARNHUB_FAULT_SEED` repeats the moments of an earlier run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from yarnhub.client.settings import Settings
+from yarnhub.cluster import HadoopCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+ROUNDS = int(os.environ.get("YARNHUB_FAULT_ROUNDS", "2"))  # noqa: TID251  # chosen for a run
+SITE = {
+    "yarn-site.xml": {
+        "yarn.resourcemanager.am.max-attempts": "1000",
+        # A node that is lost is given up within seconds instead of ten minutes.
+        "yarn.nm.liveness-monitor.expiry-interval-ms": "5000",
+        "yarn.resourcemanager.nm.liveness-monitor.interval-ms": "500",
+    },
+    "capacity-scheduler.xml": {"yarn.scheduler.capacity.maximum-am-resource-percent": "1.0"},
+}
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """What the moments follow from; printed, so that a run can be repeated."""
+    chosen = os.environ.get("YARNHUB_FAULT_SEED")  # noqa: TID251  # chosen for a run
+    return int(chosen) if chosen else secrets.randbits(32)
+
+
+@pytest.fixture
+def moments(seed: int, request: pytest.FixtureRequest) -> random.Random:
+    """The random moments of one test."""
+    _log.info("%s: %d rounds, YARNHUB_FAULT_SEED=%d", request.node.name, ROUNDS, seed)
+    return random.Random(f"{seed} {request.node.name}")
+
+
+@pytest.fixture(scope="session")
+def fault_cluster() -> Iterator[HadoopCluster]:
+    """Two ResourceManagers and two nodes, of which each may be killed."""
+    cluster = HadoopCluster(ha=True, nodes=2, site=SITE)
+    asyncio.run(cluster.start())
+    try:
+        yield cluster
+    finally:
+        asyncio.run(cluster.stop())
+
+
+@pytest.fixture
+def settings(fault_cluster: HadoopCluster, tmp_path: Path) -> Settings:
+    variables = {**fault_cluster.env, "SKEIN_CONFIG": str(tmp_path / "skein")}
+    return Settings.from_environment(variables)

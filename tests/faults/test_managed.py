@@ -1,0 +1,109 @@
+"""An application with an ApplicationMaster of its own, and all that may be killed under it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.walk import of_application
+from faults.conftest import ROUNDS
+from faults.witness import SCRIPT, Witness, strike
+from yarnhub.base.units import MiB, VCores
+from yarnhub.client.client import Client
+from yarnhub.spec import ApplicationSpec, Resources, Service
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from yarnhub.client.application import ApplicationClient
+    from yarnhub.client.settings import Settings
+    from yarnhub.cluster import HadoopCluster
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120 + 90 * ROUNDS)]
+
+
+@pytest.fixture
+async def witness(settings: Settings, tmp_path: Path) -> AsyncIterator[Witness]:
+    notes = tmp_path / "notes"
+    notes.touch()
+    script = SCRIPT.format(notes=notes)
+    resources = Resources(memory=MiB(32), vcores=VCores(1))
+    services = {
+        name: Service(resources=resources, script=script, instances=count)
+        for name, count in (("a", 2), ("b", 0))
+    }
+    spec = ApplicationSpec(name="faults", max_attempts=1000, services=services)
+    async with Client(settings) as client:
+        application = await client.submit(spec)
+
+        async def reach() -> ApplicationClient:
+            return await client.connect(application, deadline=30)
+
+        witness = Witness(str(application), notes, reach)
+        await witness.settle()
+        yield witness
+        await witness.end()
+
+
+async def test_the_application_master_is_killed(witness: Witness, moments: random.Random) -> None:
+    async def fault() -> None:
+        witness.kill_master()
+
+    for _ in range(ROUNDS):
+        await strike(witness, moments, fault)
+        await witness.settle()
+    assert len(witness.promised) > ROUNDS
+
+
+async def test_the_active_resource_manager_is_killed(
+    witness: Witness, moments: random.Random, fault_cluster: HadoopCluster
+) -> None:
+    for _ in range(ROUNDS):
+        killed = await fault_cluster.active_resource_manager()
+
+        async def fault(name: str = killed) -> None:
+            await fault_cluster.kill(name)
+
+        await strike(witness, moments, fault)
+        await witness.settle()
+        await fault_cluster.restart(killed)
+
+
+async def test_both_resource_managers_are_killed_and_started_again(
+    witness: Witness, moments: random.Random, fault_cluster: HadoopCluster
+) -> None:
+    pair = ("resourcemanager-1", "resourcemanager-2")
+
+    async def fault() -> None:
+        for name in pair:
+            await fault_cluster.kill(name)
+        await asyncio.sleep(moments.uniform(0.0, 1.0))
+        await fault_cluster.restart(pair[0])
+
+    for _ in range(ROUNDS):
+        await strike(witness, moments, fault)
+        await witness.settle()
+        await fault_cluster.restart(pair[1])
+
+
+async def test_a_node_is_lost(
+    witness: Witness, moments: random.Random, fault_cluster: HadoopCluster
+) -> None:
+    for _ in range(ROUNDS):
+        name = moments.choice(("nodemanager-1", "nodemanager-2"))
+
+        async def fault(name: str = name) -> None:
+            await fault_cluster.kill(name)
+            for pid, (_, _, variables) in of_application(witness.application).items():
+                if f"/{name}/" in variables:
+                    os.kill(pid, signal.SIGKILL)
+
+        await strike(witness, moments, fault)
+        await witness.settle(replaced=True)
+        await fault_cluster.restart(name)
