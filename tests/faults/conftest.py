@@ -46,7 +46,7 @@ def seed() -> int:
 @pytest.fixture
 def moments(seed: int, request: pytest.FixtureRequest) -> random.Random:
     """The random moments of one test."""
-    _log.info("%s: %d rounds, YARNHUB_FAULT_SEED=%d", request.node.name, ROUNDS, seed)
+    _log.warning("%s: %d rounds, YARNHUB_FAULT_SEED=%d", request.node.name, ROUNDS, seed)
     return random.Random(f"{seed} {request.node.name}")
 
 
