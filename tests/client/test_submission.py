@@ -21,7 +21,7 @@ from yarnhub.client.submission import (
 from yarnhub.control import json as control_json
 from yarnhub.control.bootstrap import APPLICATION, CERTIFICATE, KEY, MAX_HOSTS, PROGRAM, Application
 from yarnhub.hadoop.wire.tokens import Credentials, Token
-from yarnhub.spec import ACLs, ApplicationSpec, Docker, File, Master, Resources, Service
+from yarnhub.spec import ACLs, ApplicationSpec, Docker, File, FileType, Master, Resources, Service
 from yarnhub.spec.records import application_acls
 from yarnhub.yarn.launch import MAX_SCRIPT
 from yarnhub.yarn.records.applications import ApplicationSubmissionContext, ApplicationTimeoutType
@@ -231,11 +231,37 @@ def test_an_interpreter_that_is_too_old_is_passed_over(tmp_path: Path) -> None:
     assert (code, log) == (0, "ran\n")
 
 
+def test_a_python_among_the_files_is_the_last_resort(tmp_path: Path) -> None:
+    (tmp_path / "environment" / "bin").mkdir(parents=True)
+    (tmp_path / "environment" / "bin" / "python3").symlink_to(sys.executable)
+    assert master(tmp_path, b"print('ran')", PATH="/nowhere") == (0, "ran\n")
+
+
+def test_the_runtime_archive_runs_the_master_where_it_is_chosen() -> None:
+    archive = File(source="hdfs://nn/user/alice/python.tar.gz", type=FileType.ARCHIVE, size=7)
+    chosen = spec(master=Master(env={"YARNHUB_PYTHON": "archive"}))
+    for each, python in ((chosen, ""), (spec(), "archive")):
+        made = submission_context(submission(each, python=python, runtime=archive))
+        context = made.am_container_spec
+        assert context is not None
+        assert context.environment["YARNHUB_PYTHON"] == ".yarnhub-runtime/bin/python3"
+        assert context.local_resources[".yarnhub-runtime"].size == 7
+
+
+def test_the_clients_python_is_taken_where_the_specification_names_none() -> None:
+    named = spec(master=Master(env={"YARNHUB_PYTHON": "/mine"}))
+    for each, path in ((spec(), "/theirs"), (named, "/mine")):
+        made = submission_context(submission(each, python="/theirs")).am_container_spec
+        assert made is not None
+        assert made.environment["YARNHUB_PYTHON"] == path
+
+
 def test_a_node_without_python_says_so_in_the_masters_log(tmp_path: Path) -> None:
     code, log = master(tmp_path, b"", PATH=str(tmp_path))
     assert code == 127
     assert "no Python 3.11 or newer" in log
     assert "master.env.YARNHUB_PYTHON" in log
+    assert "say 'archive' there" in log
 
 
 # --- what is refused before anything is sent

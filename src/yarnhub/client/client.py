@@ -16,7 +16,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
-from yarnhub.client import program
+from yarnhub.client import program, runtime
 from yarnhub.client.security import Credentials
 from yarnhub.client.submission import (
     APPLICATION_TYPE,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from yarnhub.control.bootstrap import Staging
     from yarnhub.filesystem.port import FileSystem
     from yarnhub.hadoop.wire.tokens import Token
-    from yarnhub.spec import ApplicationSpec, Security
+    from yarnhub.spec import ApplicationSpec, File, Security
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
 
@@ -157,6 +157,7 @@ class Client:
             new = group.create_task(manager.get_new_application())
             nodes = group.create_task(manager.get_cluster_nodes())
             tokens = group.create_task(delegation_tokens(self._settings, spec.file_systems))
+            python = None if code is None else group.create_task(self._runtime(spec, progress))
         check_resources(spec, new.result().maximum_capability)
         application_id = new.result().application_id
         # The key goes into the token file, and nowhere else.
@@ -176,6 +177,8 @@ class Client:
                 key=pair.key,
                 tokens=tokens.result(),
                 language=self._settings.language,
+                python=self._settings.python,
+                runtime=None if python is None else python.result(),
                 simple_authentication=not self._settings.secure,
                 max_attempts=max_attempts(self._settings.configuration),
             )
@@ -210,6 +213,16 @@ class Client:
                 with contextlib.suppress(YarnhubError):
                     await file_system.delete(folder, recursive=True)
                 raise
+
+    async def _runtime(self, spec: ApplicationSpec, progress: Progress | None) -> File | None:
+        """The runtime archive, where it is what runs the AM."""
+        if spec.master.env.get(runtime.VARIABLE, self._settings.python) != runtime.ARCHIVE:
+            return None
+        from yarnhub.client import interpreter
+
+        archive = await asyncio.to_thread(interpreter.cached, self._settings.cache_folder)
+        async with await self._file_system() as file_system:
+            return await runtime.published(file_system, archive, progress)
 
     def _place(self, folder: str | None, tokens: Mapping[str, Token]) -> Staging | None:
         from yarnhub.client.staging import place

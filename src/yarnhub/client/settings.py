@@ -33,6 +33,8 @@ class Settings:
         cache_folder: Where what can be made anew is kept.
         language: `LANG` for the containers.
         options: Limits and demands on all connections.
+        python: What runs an ApplicationMaster whose specification does not say: a path that all
+            nodes have, `archive` for the runtime archive, or empty for what nodes have on PATH.
     """
 
     configuration: Configuration
@@ -42,6 +44,7 @@ class Settings:
     cache_folder: Path
     language: str
     options: RpcOptions
+    python: str = ""
 
     @property
     def secure(self) -> bool:
@@ -72,7 +75,8 @@ class Settings:
         """Settings as the environment says.
 
         Read are `HADOOP_CONF_DIR`, `HADOOP_USER_NAME`, `KRB5CCNAME`, `SKEIN_CONFIG`,
-        `XDG_CACHE_HOME` and `LANG`.
+        `XDG_CACHE_HOME`, `LANG` and `YARNHUB_PYTHON`; for the last one the administrator may set
+        a default by the Hadoop property `yarnhub.python`.
 
         Args:
             environment: The variables.
@@ -92,6 +96,7 @@ class Settings:
             config_folder=config_folder(environment),
             cache_folder=Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "yarnhub",
             language=environment.get("LANG") or "C.UTF-8",
+            python=environment.get("YARNHUB_PYTHON") or configuration.get("yarnhub.python") or "",
             options=RpcOptions(
                 minimum_protection=Protection.parse(
                     configuration.get("hadoop.rpc.protection") or "authentication"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import SpecError
+from yarnhub.client import runtime
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.hadoop.wire.tokens import Credentials
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from yarnhub.hadoop.conf import Configuration
     from yarnhub.hadoop.wire.tokens import Token
-    from yarnhub.spec import ApplicationSpec, Resources
+    from yarnhub.spec import ApplicationSpec, File, Resources
     from yarnhub.yarn.records.cluster import NodeReport
     from yarnhub.yarn.records.ids import ApplicationId
 
@@ -34,7 +35,8 @@ MASTER_LOG = "application.master.log"
 _RUN_MASTER = f"""\
 {launch.run_token_file()}
 echo "This node has no Python 3.11 or newer on its PATH ($PATH): name one in the specification as \
-master.env.YARNHUB_PYTHON, an absolute path that all nodes have." >&2
+master.env.YARNHUB_PYTHON, an absolute path that all nodes have, or say 'archive' there: then the \
+client brings its own." >&2
 exit 127"""
 
 
@@ -54,6 +56,8 @@ class Submission:
         key: In PEM.
         tokens: Delegation tokens for the containers.
         language: `LANG` for them.
+        python: What runs the AM, where its environment does not say: see `Settings.python`.
+        runtime: The runtime archive, where that is what runs the AM.
         max_attempts: How many attempts the ResourceManager allows.
         staging: The application's folder.
         simple_authentication: Whether the cluster takes names unproven.
@@ -71,6 +75,8 @@ class Submission:
     tokens: Mapping[str, Token]
     language: str
     simple_authentication: bool
+    python: str = ""
+    runtime: File | None = None
     max_attempts: int = 2
     staging: bootstrap.Staging | None = None
 
@@ -115,10 +121,16 @@ def _master_context(submission: Submission) -> ContainerLaunchContext:
     master = submission.spec.master
     docker = master.docker.environment if master.docker else {}
     variables = {"LANG": submission.language, **docker, **master.env}
+    files = dict(master.files)
+    if submission.python:
+        variables.setdefault(runtime.VARIABLE, submission.python)
+    if submission.runtime is not None:
+        variables[runtime.VARIABLE] = runtime.PYTHON
+        files[runtime.FOLDER] = submission.runtime
     if submission.simple_authentication:
         variables["HADOOP_USER_NAME"] = submission.user
     return ContainerLaunchContext(
-        local_resources=local_resources(master.files),
+        local_resources=local_resources(files),
         tokens=credentials(submission).write(),
         environment=launch.environment(variables),
         command=(launch.command(_RUN_MASTER, MASTER_LOG),),

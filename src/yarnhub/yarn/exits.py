@@ -46,6 +46,11 @@ _BY_SHELL = {
     143: "it was asked to end (signal 15)",
 }
 
+_OF_MASTERS = {
+    127: "its node has no Python 3.11 or newer on its PATH: name one in the specification as "
+    "master.env.YARNHUB_PYTHON, or say 'archive' there, and the client brings its own",
+}
+
 
 def explain(status: ContainerStatus) -> str:
     """One sentence on how a container ended, with YARN's own diagnostics behind it."""
@@ -64,7 +69,8 @@ def explain_application(diagnostics: str) -> str:
     if found is None:
         return detail
     code = int(found[1])
-    return f"its ApplicationMaster ended, exit code {code}: {_meaning(code)}. YARN says: {detail}"
+    meaning = _OF_MASTERS.get(code) or _meaning(code)
+    return f"its ApplicationMaster ended, exit code {code}: {meaning}. YARN says: {detail}"
 
 
 def _meaning(code: int) -> str:

@@ -27,13 +27,16 @@ def run_token_file(arguments: str = "") -> str:
     """A line of shell that becomes the program in the container's token file, if it can.
 
     The token file is a zip with something before and behind it, which Python runs. -I and -S keep
-    the node's site packages and variables out of it. Without a Python that will do it does nothing.
+    the node's site packages and variables out of it. The named Python comes first, the node's own
+    ones follow, and then one in an environment among the container's files. Without a Python that
+    will do it does nothing.
 
     Args:
         arguments: What the program is given, in shell's words.
     """
     return (
-        "for python in $YARNHUB_PYTHON python3 python3.14 python3.13 python3.12 python3.11; do "
+        "for python in $YARNHUB_PYTHON python3 python3.14 python3.13 python3.12 python3.11 "
+        "*/bin/python3; do "
         """if "$python" -IS -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; """
         f'then exec "$python" -IS "$HADOOP_TOKEN_FILE_LOCATION" {arguments}; fi; done'
     )

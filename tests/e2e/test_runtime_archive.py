@@ -1,0 +1,102 @@
+"""Applications on nodes without a Python of their own: the client brings its own along."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.walk import of_application
+from yarnhub.base.errors import ApplicationFailedError
+from yarnhub.base.units import MiB, VCores
+from yarnhub.client.client import Client
+from yarnhub.client.files import user_file_system
+from yarnhub.client.runtime import FOLDER
+from yarnhub.client.settings import Settings
+from yarnhub.spec import ApplicationSpec, Master, Resources, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from yarnhub.cluster import HadoopCluster
+    from yarnhub.yarn.records.ids import ApplicationId
+
+pytestmark = pytest.mark.cluster
+
+RESOURCES = Resources(memory=MiB(64), vcores=VCores(1))
+
+
+@pytest.fixture(scope="module")
+def path() -> Iterator[str]:
+    """What is on the PATH of a node without Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        for program in Path("/usr/bin").iterdir():
+            if "python" not in program.name:
+                Path(folder, program.name).symlink_to(program)
+        yield folder
+
+
+def specification(**variables: str) -> ApplicationSpec:
+    return ApplicationSpec(
+        master=Master(env=variables),
+        services={"s": Service(resources=RESOURCES, script="exec sleep 300")},
+        max_attempts=1,
+    )
+
+
+@pytest.fixture(params=["hadoop_cluster", "kerberos_cluster"])
+async def settings(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    cluster: HadoopCluster = request.getfixturevalue(request.param)
+    variables = {"SKEIN_CONFIG": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    if cluster.options.kerberos:
+        await cluster.kinit("alice", tmp_path / "ticket")
+        monkeypatch.setenv("KRB5_CONFIG", cluster.variables["KRB5_CONFIG"])
+        variables["KRB5CCNAME"] = f"FILE:{tmp_path / 'ticket'}"
+    return Settings.from_environment({**cluster.env, **variables})
+
+
+def loaded(application: ApplicationId) -> set[str]:
+    """What code the AM's process has mapped."""
+    (pid,) = (
+        number
+        for number, (_, command, _) in of_application(str(application)).items()
+        if "-IS" in command.split() and "/bin/python3" in command and "sh -c" not in command
+    )
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return {line.split(maxsplit=5)[5] for line in lines if " r-xp " in line and "/" in line}
+
+
+async def test_the_clients_python_runs_the_application_master(
+    settings: Settings, path: str
+) -> None:
+    async with await user_file_system(settings) as file_system:
+        await file_system.delete(f"{await file_system.home()}/{FOLDER}", recursive=True)
+    spec = specification(PATH=path, YARNHUB_PYTHON="archive")
+    uploads: list[object] = []
+    async with Client(settings) as client:
+        for upload in (True, False):  # the second one uploads nothing
+            uploads.clear()
+            application = await client.submit(spec, progress=lambda *sent: uploads.append(sent))
+            assert bool(uploads) is upload
+            try:
+                async with await client.connect(application, deadline=60) as reached:
+                    await reached.put("k", b"v")
+                    code = await asyncio.to_thread(loaded, application)
+                assert code
+                assert all("/filecache/" in path for path in code), code
+                assert not any("/usercache/" in path for path in code), "all users share it"
+            finally:
+                await client.kill(application)
+
+
+async def test_without_it_the_user_is_told_what_to_do(settings: Settings, path: str) -> None:
+    async with Client(settings) as client:
+        application = await client.submit(specification(PATH=path))
+        with pytest.raises(ApplicationFailedError, match=r"no Python 3\.11 .*or say 'archive'"):
+            await client.connect(application, deadline=60)
