@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from skein.applications import When
+    from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
 
 __all__ = ["ApplicationClient", "Client", "Properties", "properties"]
@@ -268,6 +269,14 @@ class Client(Blocking):
                     content += f"{chunk.file.name}\n{'-' * len(chunk.file.name)}\n".encode()
                 content += chunk.data
         return {key: content.decode(errors="replace") for key, content in found.items()}
+
+    def explain_application(self, app_id: str) -> Explanation:
+        """Why an application waits, what it does and where, or how it ended: in plain words.
+
+        Raises:
+            ValueError: YARN knows none of this id.
+        """
+        return self.call(self._engine.explain, ApplicationId.parse(app_id))
 
     # --- the cluster
 

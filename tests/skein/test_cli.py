@@ -29,11 +29,13 @@ COMMANDS = [
     "application status",
     "application wait",
     "application logs",
+    "application explain",
     "application mv",
     "application kill",
     "application shutdown",
     "application specification",
     "container ls",
+    "container add",
     "container kill",
     "container scale",
     "kv get",
@@ -275,3 +277,40 @@ def test_progress_is_one_line() -> None:
     assert half == "environment.tar.gz [###############               ]  50% of 100.0 MB"
     assert "100%" in format_progress("empty", 0, 0, 80)
     assert len(format_progress("x" * 200, 1, 2, 80)) < 80
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("skein app", ["application"]),
+        ("skein application ex", ["explain"]),
+        ("skein application logs --f", ["--follow", "--file"]),
+        ("skein application ls --state r", []),
+        ("skein application ls --state R", ["RUNNING"]),
+        ("skein completion z", ["zsh"]),
+    ],
+)
+def test_bash_completes_words(line: str, words: list[str]) -> None:
+    script = (
+        'PATH="$1:$PATH"; source <(skein completion bash); compopt() { :; }\n'
+        'COMP_LINE=$2 COMP_POINT=${#2} COMP_TYPE=9; _python_argcomplete skein "" ""\n'
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    command = ["bash", "-c", script, "bash", str(Path(sys.executable).parent), line]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.split() == words
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_a_script_of_their_own(shell: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["completion", shell])
+    mark = {"zsh": "compdef", "fish": "complete --command skein"}[shell]
+    assert mark in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["A", "=b", ""])
+def test_a_variable_of_a_container_that_is_none(text: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["container", "add", "application_1_1", "-s", "a", "--env", text])
+    assert "argument --env: invalid" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from skein.cli import completion
 from skein.exceptions import SkeinError, context
 from yarnhub import __version__
 from yarnhub.base.errors import YarnhubError
@@ -15,7 +16,7 @@ from yarnhub.base.errors import YarnhubError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-COMMANDS = ("application", "config", "container", "driver", "kv", "node", "queue")
+COMMANDS = ("application", "completion", "config", "container", "driver", "kv", "node", "queue")
 """Each is a module here, which is imported for that command only: the start stays fast."""
 
 INTERRUPTED = 130
@@ -26,6 +27,7 @@ BROKEN_PIPE = 141
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run one command, and exit."""
+    completion.answer(os.environ)
     with context.set_cli():
         code = _run(list(sys.argv[1:] if args is None else args))
     sys.exit(code)

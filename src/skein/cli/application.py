@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skein.cli import logs
+from skein.cli import explain, logs
 from skein.cli.commands import add_application, add_command, add_group, add_output
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--timeout", type=float, metavar="SECONDS", help="how long at most; as it takes by default"
     )
     logs.add_parser(commands)
+    explain.add_parser(commands)
     move = add_command(commands, "mv", "move an application to another queue", _move)
     add_application(move, current=False)
     move.add_argument("queue", help="the queue's name")

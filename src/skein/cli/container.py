@@ -9,8 +9,10 @@ from skein.cli.commands import add_application, add_command, add_group, add_outp
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from skein.cli.commands import Subparsers
+    from yarnhub.control.messages import Container
 
 _STATES = ("WAITING", "REQUESTED", "RUNNING", "SUCCEEDED", "FAILED", "KILLED")
 
@@ -32,6 +34,20 @@ def add_parser(subparsers: Subparsers) -> None:
         help="in this state; may be repeated",
     )
     add_output(listing)
+    add = add_command(
+        commands, "add", "start one more container of a service, and print its name", _add
+    )
+    add_application(add)
+    add.add_argument("-s", "--service", required=True, help="its name")
+    add.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        type=variable,
+        metavar="NAME=VALUE",
+        help="a variable over the service's own; may be repeated",
+    )
+    add_output(add)
     kill = add_command(commands, "kill", "end a container", _kill)
     add_application(kill)
     kill.add_argument("--id", required=True, dest="container", help="such as worker_3")
@@ -39,6 +55,32 @@ def add_parser(subparsers: Subparsers) -> None:
     add_application(scale)
     scale.add_argument("-s", "--service", required=True, help="its name")
     scale.add_argument("-n", "--number", required=True, type=int, help="how many")
+
+
+def variable(text: str) -> tuple[str, str]:
+    """Read `NAME=VALUE`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError
+    return name, value
+
+
+def _add(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    async def add() -> None:
+        async with connections.application(arguments.id) as application:
+            container = await application.add_container(arguments.service, dict(arguments.env))
+        if arguments.output == "json":
+            _print_json([container])
+        else:
+            print(container.id)
+
+    connections.run(add())
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -55,14 +97,18 @@ def _list(arguments: argparse.Namespace) -> None:
         async with connections.application(arguments.id) as application:
             containers = await application.get_containers(arguments.service, states)
         if arguments.output == "json":
-            from skein import model
-            from skein.cli.output import to_json
-
-            print(to_json([model.Container.of(one) for one in containers]))
+            _print_json(containers)
         else:
             print(tables.container_table(containers, time.time()))
 
     connections.run(list_containers())
+
+
+def _print_json(containers: Iterable[Container]) -> None:
+    from skein import model
+    from skein.cli.output import to_json
+
+    print(to_json([model.Container.of(one) for one in containers]))
 
 
 def _kill(arguments: argparse.Namespace) -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.application import ApplicationClient
     from yarnhub.client.application_logs import ApplicationLogs
+    from yarnhub.client.explain import Explanation
     from yarnhub.client.log_choice import LogChoice
     from yarnhub.client.logs import LogChunk, LogFile
     from yarnhub.client.settings import Settings
@@ -331,6 +332,19 @@ class Client:
             raise DeadlineExceededError(
                 f"{application_id} has not ended within {deadline:g} s; it runs on"
             ) from error
+
+    async def explain(self, application_id: ApplicationId) -> Explanation:
+        """Why an application waits, what it does and where, or how it ended: in plain words.
+
+        Cancelling leaves nothing behind.
+
+        Raises:
+            ApplicationNotFoundError: The ResourceManager has none of this id.
+        """
+        from yarnhub.client.explain import explain
+        from yarnhub.client.gathering import gather_evidence
+
+        return explain(await gather_evidence(self, application_id))
 
     # --- logs
 

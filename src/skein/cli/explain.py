@@ -1,0 +1,63 @@
+"""`skein application explain`: why an application waits, what it does, how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_application, add_command, add_output
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Subparsers
+    from yarnhub.client.explain import Explanation
+
+# The engine is imported by the handlers: it takes longer than `--help` may.
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add `explain` to the commands of `application`."""
+    summary = "say why an application waits, what runs where, or how it ended"
+    explain = add_command(commands, "explain", summary, _explain)
+    add_application(explain, current=False)
+    add_output(explain)
+
+
+def _explain(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    number = connections.application_id(arguments.id)
+
+    async def explain() -> None:
+        async with connections.cluster() as client:
+            found = await client.explain(number)
+        if arguments.output == "json":
+            from skein.cli.output import to_json
+
+            print(to_json(found))
+        else:
+            print(in_lines(found))
+
+    connections.run(explain())
+
+
+def in_lines(explanation: Explanation) -> str:
+    """An explanation for people."""
+    from skein.cli.tables import format_table
+
+    lines = [f"{explanation.id} is {explanation.state}. {explanation.summary}"]
+    lines += [f"- {reason}" for reason in explanation.reasons]
+    if explanation.places:
+        columns = ("container", "yarn_container_id", "node", "vcores", "memory")
+        rows = [
+            (
+                place.container,
+                place.yarn_container_id,
+                place.node,
+                place.resources.get("vcores", ""),
+                place.resources.get("memory-mb", ""),
+            )
+            for place in explanation.places
+        ]
+        lines += ["", format_table(columns, rows)]
+    return "\n".join(lines)
