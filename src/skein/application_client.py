@@ -91,9 +91,9 @@ class ApplicationClient(Blocking):
         app_id, address = properties.application_id, properties.appmaster_address
         if app_id is None or address is None:
             raise ValueError("Not running inside a container")
-        return cls._located(
-            address, app_id, Security.from_default(), environment.locate_current(app_id)
-        )
+        container = environment.current_container()
+        locate = container.locate if container else None
+        return cls._located(address, app_id, Security.from_default(), locate)
 
     @functools.cached_property
     def kv(self) -> KeyValueStore:

@@ -324,6 +324,23 @@ class Client(Blocking):
             await find_application(engine, number)
             await engine.kill(number, deadline=_KILLED_AFTER)
 
+    def keep_tokens(self, *app_ids: str) -> None:
+        """Keep the delegation tokens of applications fresh; returns when all of them have ended.
+
+        For those that run longer than the cluster's tokens live, 7 days by default. The login has
+        to last as long: one of a keytab does.
+
+        Args:
+            app_ids: Of applications that were submitted with this client's credentials; whose
+                owners this client's principal may act for.
+        """
+        from yarnhub.client.token_delivery import keep_all_tokens
+
+        numbers = [ApplicationId.parse(each) for each in app_ids]
+        own = None if self._security is None else credentials_of(self._security)
+        _ = self._engine  # logs in, if there was no ticket before
+        self.call(keep_all_tokens, self._settings, numbers, own)
+
     def move_application(self, app_id: str, queue: str) -> None:
         """Move an application to another queue."""
         manager = self._engine.resource_manager

@@ -13,7 +13,6 @@ from yarnhub.client.settings import Settings, config_folder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.client.application import Locate
     from yarnhub.hadoop.security.users import KerberosCredential
 
 
@@ -39,21 +38,6 @@ def settings(credential: KerberosCredential | None = None) -> Settings:
     """
     found = Settings.from_environment(variables(), credential)
     return replace(found, config_folder=credentials_folder())
-
-
-def locate_current(application_id: str) -> Locate:
-    """How to find the ApplicationMaster of the container's application, wherever it runs.
-
-    That asks the ResourceManager, so it needs a Hadoop configuration and whoever may log in.
-    """
-
-    async def locate() -> str | None:
-        from yarnhub.client.client import find_address
-        from yarnhub.yarn.records.ids import ApplicationId
-
-        return await find_address(settings(), ApplicationId.parse(application_id))
-
-    return locate
 
 
 def credentials_folder() -> Path:

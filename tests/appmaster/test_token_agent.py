@@ -19,7 +19,7 @@ from yarn.launcher import write_script
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.shell.agent import token_agent
 from yarnhub.appmaster.shell.server import serve
-from yarnhub.control.bootstrap import CERTIFICATE, KEY
+from yarnhub.control.bootstrap import CERTIFICATE, KEY, RESOURCE_MANAGERS
 from yarnhub.control.messages import UpdateTokens
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 
@@ -37,7 +37,7 @@ class Node:
         self.folder, self.world = folder, world
         self.file = folder / "container_tokens"
         self.log = folder / "logs" / "tokens.log"
-        secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key}
+        secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key, RESOURCE_MANAGERS: b"rm:8032"}
         own = Credentials({HDFS.service: HDFS}, secrets)
         self.contexts = ContextBuilder(APPLICATION, address, own, token_agent())
 

@@ -19,7 +19,15 @@ from yarnhub.client.submission import (
     submission_context,
 )
 from yarnhub.control import json as control_json
-from yarnhub.control.bootstrap import APPLICATION, CERTIFICATE, KEY, MAX_HOSTS, PROGRAM, Application
+from yarnhub.control.bootstrap import (
+    APPLICATION,
+    CERTIFICATE,
+    KEY,
+    MAX_HOSTS,
+    PROGRAM,
+    RESOURCE_MANAGERS,
+    Application,
+)
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.spec import ACLs, ApplicationSpec, Docker, File, FileType, Master, Resources, Service
 from yarnhub.spec.records import application_acls
@@ -52,6 +60,7 @@ def submission(spec: ApplicationSpec, **changes: Any) -> Submission:
             spec=spec,
             user="alice",
             schedulers=("rm1:8030", "rm2:8030"),
+            resource_managers=("rm1:8032", "rm2:8032"),
             web_proxies=("http://rm1:8088", "http://rm2:8088"),
             nodes=(NodeReport(node_id=NodeId(host="h1", port=1), rack_name="/r"),),
             program=b"zip",
@@ -129,6 +138,7 @@ def test_a_whole_submission() -> None:
         APPLICATION: credentials.secrets[APPLICATION],
         CERTIFICATE: b"certificate",
         KEY: b"key",
+        RESOURCE_MANAGERS: b"rm1:8032,rm2:8032",
     }
     assert bootstrap == Application(
         specification=json.dumps(chosen.to_dict()),

@@ -38,6 +38,7 @@ def test_all_is_read_from_the_container(tmp_path: Path) -> None:
         address="node:1234",
         container_id="worker_3",
         credentials=Credentials(b"certificate", b"key"),
+        token_file=tmp_path / "container_tokens",
     )
     assert "key'" not in repr(found)
 

@@ -16,7 +16,17 @@ from yarnhub.base.errors import YarnhubError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-COMMANDS = ("application", "completion", "config", "container", "driver", "kv", "node", "queue")
+COMMANDS = (
+    "application",
+    "completion",
+    "config",
+    "container",
+    "driver",
+    "kv",
+    "node",
+    "queue",
+    "token",
+)
 """Each is a module here, which is imported for that command only: the start stays fast."""
 
 INTERRUPTED = 130

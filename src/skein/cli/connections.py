@@ -201,8 +201,7 @@ async def current() -> AsyncIterator[ApplicationClient]:
             "'current' means the application whose container a command runs in, and this is no "
             "container: give the application's id"
         )
-    locate = environment.locate_current(container.application_id)
-    async with container.application(locate) as reached:
+    async with container.application() as reached:
         yield reached
 
 

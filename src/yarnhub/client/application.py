@@ -91,7 +91,7 @@ class ApplicationClient(Requests):
 
     async def ask(self, request: Request[A]) -> A:
         """Send any request of `control.messages`; returns its class of answer."""
-        waits = isinstance(request, messages.WaitKey | messages.WatchKeys)
+        waits = isinstance(request, messages.WaitKey | messages.WatchKeys | messages.WatchTokens)
         extra = WAIT if waits else 0.0
         lost: ConnectError | ConnectionLostError | None = None
         try:

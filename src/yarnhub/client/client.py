@@ -163,14 +163,14 @@ class Client:
         application_id = new.result().application_id
         # The key goes into the token file, and nowhere else.
         spec = replace(spec, master=replace(spec.master, security=None))
-        endpoint = resource_manager(self._settings.configuration, SCHEDULER)
         async with self._staged(spec, application_id, progress) as (staged, folder):
             yield Submission(
                 application_id=application_id,
                 spec=staged,
                 staging=self._place(folder, tokens.result()),
                 user=self._settings.user_name,
-                schedulers=tuple(map(str, endpoint.addresses)),
+                schedulers=self._addresses(SCHEDULER),
+                resource_managers=self._addresses(CLIENT),
                 web_proxies=web_proxies(self._settings.configuration),
                 nodes=nodes.result(),
                 program=code,
@@ -183,6 +183,10 @@ class Client:
                 simple_authentication=not self._settings.secure,
                 max_attempts=max_attempts(self._settings.configuration),
             )
+
+    def _addresses(self, service: tuple[str, int]) -> tuple[str, ...]:
+        endpoint = resource_manager(self._settings.configuration, service)
+        return tuple(map(str, endpoint.addresses))
 
     @contextlib.asynccontextmanager
     async def submitted(self, submission: Submission) -> AsyncIterator[None]:
@@ -491,7 +495,11 @@ async def find_address(settings: Settings, application_id: ApplicationId) -> str
         ApplicationFailedError: It has ended.
     """
     async with Client(settings) as client:
-        report = await client.application_report(application_id)
+        return current_address(await client.application_report(application_id))
+
+
+def current_address(report: ApplicationReport) -> str | None:
+    """The same from a report."""
     if report.yarn_application_state.ended:
         raise _failed(report)
     running = report.yarn_application_state is YarnApplicationState.RUNNING

@@ -6,6 +6,7 @@ no Hadoop configuration and no home directory are asked for.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,18 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.security import Credentials
 from yarnhub.control import bootstrap, environment
+from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.security.users import SimpleUser, TokenUser, User
+from yarnhub.hadoop.token_file import replace_tokens
 from yarnhub.hadoop.wire import tokens
+from yarnhub.hadoop.wire.identifiers import RESOURCE_MANAGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from yarnhub.client.application import ApplicationClient, Locate
+    from yarnhub.client.application import ApplicationClient
+    from yarnhub.filesystem.port import FileSystem, Properties
 
 _TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name
 
@@ -34,12 +40,18 @@ class CurrentContainer:
         container_id: Such as `worker_3`; None in the ApplicationMaster's own container, where
             the master's script runs.
         credentials: By which the application knows its own.
+        token_file: Where the container's tokens are. They change while an application runs for
+            days: read it anew for each piece of work.
+        user_name: Whose container it is, on a cluster without security; None on others, where
+            the tokens say that.
     """
 
     application_id: str
     address: str
     container_id: str | None
     credentials: Credentials
+    token_file: Path
+    user_name: str | None = None
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self | None:
@@ -52,36 +64,108 @@ class CurrentContainer:
         application_id = variables.get(environment.APPLICATION_ID)
         if not address or not application_id:
             return None
+        path = variables.get(_TOKEN_FILE)
+        if not path:
+            raise ConfigurationError(
+                f"{_TOKEN_FILE} is not set: YARN sets it in every container, something here "
+                "unset it"
+            )
         return cls(
             application_id=application_id,
             address=address,
             container_id=variables.get(environment.CONTAINER_ID),
-            credentials=_credentials(variables),
+            credentials=_credentials(Path(path)),
+            token_file=Path(path),
+            user_name=variables.get("HADOOP_USER_NAME"),
         )
 
-    def application(self, locate: Locate | None = None) -> ApplicationClient:
-        """A client of the container's own application.
-
-        Args:
-            locate: Finds its ApplicationMaster again, should it be started anew elsewhere.
-        """
+    def application(self) -> ApplicationClient:
+        """A client of the container's own application, wherever its ApplicationMaster runs."""
         from yarnhub.client.application import ApplicationClient
 
-        return ApplicationClient(self.application_id, self.address, self.credentials, locate)
-
-
-def _credentials(variables: Mapping[str, str]) -> Credentials:
-    path = variables.get(_TOKEN_FILE)
-    if not path:
-        raise ConfigurationError(
-            f"{_TOKEN_FILE} is not set: YARN sets it in every container, something here unset it"
+        return ApplicationClient(
+            self.application_id, self.address, self.credentials, locate=self.locate
         )
+
+    async def locate(self) -> str | None:
+        """Where the application's ApplicationMaster is now; None while YARN starts another.
+
+        The ResourceManager is asked, with the container's token or, on a cluster without security,
+        with the user's name: neither a Hadoop configuration nor a login is needed.
+
+        Raises:
+            ApplicationFailedError: It has ended.
+            YarnhubError: The ResourceManager cannot be reached, or the token has ended.
+        """
+        from yarnhub.client.client import current_address
+        from yarnhub.yarn.addresses import Endpoint
+        from yarnhub.yarn.records.ids import ApplicationId
+        from yarnhub.yarn.resource_manager import ResourceManager
+
+        found = await asyncio.to_thread(_read, self.token_file)
+        named = found.secrets.get(bootstrap.RESOURCE_MANAGERS)
+        if not named:
+            raise ConfigurationError(f"{self.token_file} does not name the ResourceManagers")
+        addresses = tuple(map(Address.parse, named.decode().split(",")))
+        user = self._user(found.find(RESOURCE_MANAGER))
+        async with ResourceManager(Endpoint(addresses, None), user) as manager:
+            number = ApplicationId.parse(self.application_id)
+            return current_address(await manager.get_application_report(number))
+
+    async def file_system(self, url: str, configuration: Properties) -> FileSystem:
+        """An HDFS as the container's user sees it, with the token that the file holds now.
+
+        Open it anew for each piece of work: it does not follow when the token is replaced.
+
+        Args:
+            url: Such as `hdfs://namenode:9000`; `fs.defaultFS` where it has no authority.
+            configuration: The Hadoop configuration.
+
+        Raises:
+            ConfigurationError: The container has no token for it: name it in the specification's
+                `file_systems`.
+        """
+        from yarnhub.filesystem.delegation import token_service
+        from yarnhub.filesystem.name_node import find_name_nodes
+        from yarnhub.filesystem.open import open_file_system
+
+        service = find_name_nodes(url, configuration)
+        found = await asyncio.to_thread(_read, self.token_file)
+        token = found.tokens.get(await token_service(service, service.rpc[0]))
+        return open_file_system(service.uri, configuration, self._user(token))
+
+    def _user(self, token: tokens.Token | None) -> User:
+        if token is not None:
+            return TokenUser(token)
+        if self.user_name is None:
+            raise ConfigurationError(f"{self.token_file} holds no token for that")
+        return SimpleUser(self.user_name)
+
+    async def refresh_tokens(self) -> tuple[str, ...]:
+        """Put the application's newest tokens into the token file; returns what they are for.
+
+        An agent does that by itself where the node has Python 3.11 or newer.
+        """
+        async with self.application() as application:
+            newest = (await application.get_tokens()).tokens
+        if not newest:
+            return ()
+        found = tokens.Credentials.read(newest).tokens
+        await asyncio.to_thread(replace_tokens, self.token_file, found)
+        return tuple(sorted(found))
+
+
+def _read(path: Path) -> tokens.Credentials:
     try:
-        secrets = tokens.Credentials.read(Path(path).read_bytes()).secrets
+        return tokens.Credentials.read(path.read_bytes())
     except OSError as error:
         raise ConfigurationError(
             f"the container's token file {path} cannot be read: {error.strerror}"
         ) from error
+
+
+def _credentials(path: Path) -> Credentials:
+    secrets = _read(path).secrets
     try:
         return Credentials(secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY])
     except KeyError as error:

@@ -58,6 +58,21 @@ class Requests(abc.ABC):
         """Show progress, 0 to 1, in YARN's reports."""
         await self.ask(messages.SetProgress(progress=progress))
 
+    # --- tokens
+
+    async def update_tokens(self, tokens: bytes) -> None:
+        """Have the application use other delegation tokens, from a token file (HDTS)."""
+        await self.ask(messages.UpdateTokens(tokens=tokens))
+
+    async def get_tokens(self, after: int = -1, patience: float = 0.0) -> messages.Tokens:
+        """The delegation tokens that the application was given since it began.
+
+        Args:
+            after: Only newer ones than those of this number.
+            patience: Seconds to wait for them, 25 at most; after them the answer has none.
+        """
+        return await self.ask(messages.WatchTokens(after=after, timeout=min(patience, WAIT)))
+
     # --- containers
 
     async def get_containers(

@@ -49,6 +49,7 @@ class Submission:
         spec: Its files are staged: sources are URLs that the nodes reach.
         user: Whose application it is.
         schedulers: `host:port` of each ResourceManager's scheduler.
+        resource_managers: The same for clients.
         web_proxies: URLs of YARN's web proxies.
         nodes: The cluster's running nodes.
         program: The AM's code; None for an unmanaged AM, which YARN does not start.
@@ -67,6 +68,7 @@ class Submission:
     spec: ApplicationSpec
     user: str
     schedulers: tuple[str, ...]
+    resource_managers: tuple[str, ...]
     web_proxies: tuple[str, ...]
     nodes: tuple[NodeReport, ...]
     program: bytes | None
@@ -157,6 +159,7 @@ def credentials(submission: Submission) -> Credentials:
         bootstrap.APPLICATION: control_json.dump(application),
         bootstrap.CERTIFICATE: submission.certificate,
         bootstrap.KEY: submission.key,
+        bootstrap.RESOURCE_MANAGERS: ",".join(submission.resource_managers).encode(),
     }
     if submission.program is not None:
         secrets[bootstrap.PROGRAM] = submission.program

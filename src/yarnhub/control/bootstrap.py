@@ -15,6 +15,8 @@ APPLICATION = "yarnhub.application"
 CERTIFICATE = "yarnhub.certificate"
 KEY = "yarnhub.key"
 """The pair, in PEM, by which an application and its clients know each other."""
+RESOURCE_MANAGERS = "yarnhub.resource-managers"
+"""`host:port,host:port`: where clients ask for the address of an AM that was started anew."""
 AGENT = "yarnhub.agent"
 """The code that keeps a container's token file fresh, a zip; only where there are tokens."""
 

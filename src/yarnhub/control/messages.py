@@ -379,6 +379,7 @@ class UpdateTokens(Request[Nothing]):
     """
 
     answer = Nothing
+    idempotent = True
     tokens: bytes = field(repr=False)
 
 
@@ -390,6 +391,7 @@ class WatchTokens(Request[Tokens]):
     """
 
     answer = Tokens
+    idempotent = True
     after: int = 0
     timeout: float = 30.0
 

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from appmaster.core.scenario import RESOURCES
 from yarn.launcher import launch
 from yarnhub.appmaster.core.contexts import RUN_SCRIPT, ContextBuilder
-from yarnhub.control.bootstrap import CERTIFICATE, KEY, PROGRAM, Application
+from yarnhub.control.bootstrap import (
+    CERTIFICATE,
+    KEY,
+    PROGRAM,
+    RESOURCE_MANAGERS,
+    Application,
+)
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.spec import Docker, File, FileType, FileVisibility, Service
 from yarnhub.spec.records import local_resources
@@ -30,9 +36,14 @@ if TYPE_CHECKING:
 
 AMRM = Token(b"am", b"secret", "YARN_AM_RM_TOKEN", "")
 HDFS = Token(b"hdfs", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
+HANDED_ON = {
+    CERTIFICATE: b"certificate",
+    KEY: b"key",
+    RESOURCE_MANAGERS: b"rm-1:8032,rm-2:8032",
+}
 CREDENTIALS = Credentials(
     {"": AMRM, "10.0.0.1:8020": HDFS},
-    {PROGRAM: b"zip", CERTIFICATE: b"certificate", KEY: b"key", "other": b"x"},
+    {PROGRAM: b"zip", "other": b"x", **HANDED_ON},
 )
 APPLICATION = Application(
     specification="{}",
@@ -78,9 +89,7 @@ def test_a_whole_context() -> None:
                 visibility=LocalResourceVisibility.PUBLIC,
             )
         },
-        tokens=Credentials(
-            {"10.0.0.1:8020": HDFS}, {CERTIFICATE: b"certificate", KEY: b"key"}
-        ).write(),
+        tokens=Credentials({"10.0.0.1:8020": HDFS}, HANDED_ON).write(),
         environment={
             "LANG": "de_DE.UTF-8",
             "A": "added",
@@ -150,7 +159,7 @@ def test_newer_tokens_go_to_containers_from_then_on() -> None:
         made.build("a", Service(resources=RESOURCES, script="x"), 0, {}).tokens or b""
     )
     assert found.tokens == {newer.service: newer, other.service: other}
-    assert found.secrets == {CERTIFICATE: b"certificate", KEY: b"key"}
+    assert found.secrets == HANDED_ON
     assert made.credentials.find("YARN_AM_RM_TOKEN") == AMRM
 
 

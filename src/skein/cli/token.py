@@ -1,0 +1,62 @@
+"""`skein token`: delegation tokens of applications that run for long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_command, add_group
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Subparsers
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `token` and its commands."""
+    commands = add_group(subparsers, "token", "delegation tokens of applications that run for long")
+    keep = add_command(
+        commands, "keep", "keep applications' tokens fresh until they have ended", _keep
+    )
+    keep.add_argument("ids", metavar="APP_ID", nargs="+", help="the applications' ids")
+    keep.add_argument("--keytab", help="a file with the key of --principal; kinit's ticket else")
+    keep.add_argument("--principal", help="who to log in as; needs --keytab")
+    add_command(commands, "refresh", "fetch newer tokens into this container", _refresh)
+
+
+def _keep(arguments: argparse.Namespace) -> None:
+    import logging
+    import os
+    import sys
+
+    from skein.cli import connections
+    from skein.exceptions import SkeinError
+    from yarnhub.client.settings import Settings
+    from yarnhub.client.token_delivery import keep_all_tokens
+    from yarnhub.hadoop.security.kerberos import Keytab
+
+    if (arguments.keytab is None) != (arguments.principal is None):
+        raise SkeinError("give both --keytab and --principal, or neither")
+    credential = Keytab(arguments.keytab, arguments.principal) if arguments.keytab else None
+    numbers = [connections.application_id(each) for each in arguments.ids]
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = Settings.from_environment(os.environ, credential)
+    connections.run(keep_all_tokens(settings, numbers))
+
+
+def _refresh(arguments: argparse.Namespace) -> None:  # noqa: ARG001  # it has no options
+    import os
+
+    from skein.cli import connections
+    from skein.exceptions import SkeinError
+    from yarnhub.client.container import CurrentContainer
+
+    container = CurrentContainer.from_environment(os.environ)
+    if container is None:
+        raise SkeinError("this is no container: there is no token file to refresh")
+
+    async def refresh() -> None:
+        print("\n".join(await container.refresh_tokens()))
+
+    connections.run(refresh())

@@ -1,0 +1,90 @@
+"""Where tokens come from: the contract on the fake and on a real NameNode and ResourceManager."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from client.token_source_contract import Contract, FakeSource, Server
+from yarnhub.client.settings import Settings
+from yarnhub.client.tokens import ResourceManagerTokens, delegation_tokens, token_sources
+from yarnhub.filesystem.delegation import NameNodeTokens
+from yarnhub.hadoop.security.kerberos import Keytab
+from yarnhub.hadoop.security.users import KerberosUser
+from yarnhub.hadoop.wire.identifiers import HDFS, RESOURCE_MANAGER, read_identifier
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yarnhub.cluster import HadoopCluster
+    from yarnhub.hadoop.wire.gssapi import GssContext
+
+
+class Ticket:
+    principal = "jupyterhub@YARNHUB.TEST"
+
+    def open(self, server: str) -> GssContext:
+        raise AssertionError("nobody logs in here")
+
+
+class TestFake(Contract):
+    @pytest.fixture
+    def server(self) -> Server:
+        return Server(FakeSource(), KerberosUser(Ticket(), "alice"), KerberosUser(Ticket()))
+
+
+@pytest.fixture
+def settings(
+    kerberos_cluster: HadoopCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Settings:
+    monkeypatch.setenv("KRB5_CONFIG", kerberos_cluster.variables["KRB5_CONFIG"])
+    keytab = Keytab(kerberos_cluster.keytab("jupyterhub"), f"jupyterhub@{kerberos_cluster.realm}")
+    env = {**kerberos_cluster.env, "SKEIN_CONFIG": str(tmp_path)}
+    return Settings.from_environment(env, keytab)
+
+
+@pytest.mark.cluster
+class TestNameNode(Contract):
+    @pytest.fixture
+    def server(self, settings: Settings) -> Server:
+        return real(NameNodeTokens("", settings.configuration), settings)
+
+
+@pytest.mark.cluster
+class TestResourceManager(Contract):
+    @pytest.fixture
+    def server(self, settings: Settings) -> Server:
+        return real(ResourceManagerTokens(settings), settings)
+
+
+def real(source: NameNodeTokens | ResourceManagerTokens, settings: Settings) -> Server:
+    user, login = settings.acting_for("alice").user, settings.user
+    assert isinstance(user, KerberosUser)
+    assert isinstance(login, KerberosUser)
+    return Server(source, user, login)
+
+
+@pytest.mark.cluster
+async def test_a_submission_has_tokens_that_the_resource_manager_may_renew(
+    settings: Settings, kerberos_cluster: HadoopCluster
+) -> None:
+    _, name_node = kerberos_cluster.name_node_address
+    _, manager = kerberos_cluster.resource_manager_address
+    # The default file system once more, and one that is not HDFS, are nothing to ask for.
+    named = [settings.configuration.get("fs.defaultFS") or "", "s3a://bucket"]
+    found = await delegation_tokens(settings.acting_for("alice"), named)
+    assert {alias: token.kind for alias, token in found.items()} == {
+        f"127.0.0.1:{name_node}": HDFS,
+        f"127.0.0.1:{manager}": RESOURCE_MANAGER,
+    }
+    assert {read_identifier(token).renewer for token in found.values()} == {"yarn"}
+
+
+@pytest.mark.cluster
+async def test_without_security_there_is_nothing_to_ask_for(
+    hadoop_cluster: HadoopCluster, tmp_path: Path
+) -> None:
+    simple = Settings.from_environment({**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path)})
+    assert token_sources(simple) == ()
+    assert await delegation_tokens(simple) == {}

@@ -1,0 +1,39 @@
+"""An application outlives its tokens: `skein token keep` brings new ones, and without it fails.
+
+Tokens of the cluster live for 16 s here; `tests/e2e/long_run.py` does the same with other times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.long_run import Hub, short_lived
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+
+LIFETIME, SECONDS = 16, 44
+
+
+async def test_an_application_outlives_its_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with short_lived(LIFETIME) as cluster:
+        monkeypatch.setenv("KRB5_CONFIG", cluster.variables["KRB5_CONFIG"])
+        await cluster.kinit("jupyterhub", tmp_path / "ticket")
+        hub = Hub(cluster, tmp_path)
+        async with asyncio.TaskGroup() as group:
+            with_keeper = group.create_task(hub.run(SECONDS, keep=True))
+            without = group.create_task(hub.run(SECONDS, keep=False))
+    kept, left = with_keeper.result(), without.result()
+    assert kept.status == "SUCCEEDED", kept
+    assert kept.result["seconds"] >= SECONDS
+    assert kept.result["tokens"] >= 4
+    assert "has fresh tokens" in kept.said
+    assert left.status == "FAILED"
+    assert "InvalidToken" in left.logs or "expired" in left.logs, left
