@@ -54,7 +54,7 @@ def test_every_option_is_described(command: str) -> None:
 
 
 def test_the_notebook_pages_specification_is_one() -> None:
-    page = (DOCS / "howto" / "notebook.md").read_text("utf-8")
+    page = (DOCS / "tutorial" / "notebook.md").read_text("utf-8")
     (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     spec = ApplicationSpec.from_dict(yaml.safe_load(block))
     assert spec.services["jupyter"].script.endswith("-m skein.recipes.jupyter_notebook\n")
