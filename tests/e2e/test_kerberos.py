@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.walk import User, eventually, of_application
+from e2e.walk import User, eventually, log_in, of_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +22,6 @@ CELL = """\
 import getpass, json, os
 print(json.dumps([getpass.getuser(), os.environ["CONTAINER_ID"], sum(range(10))]))
 """
-
-
-async def log_in(cluster: HadoopCluster, name: str, folder: Path) -> User:
-    folder.mkdir(exist_ok=True)
-    cache = folder / "ticket"
-    await cluster.kinit(name, cache)
-    env = {**cluster.env, "KRB5CCNAME": f"FILE:{cache}", "SKEIN_CONFIG": str(folder / ".skein")}
-    return User(folder, env)
 
 
 @pytest.fixture

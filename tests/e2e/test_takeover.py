@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.test_kerberos import log_in
-from e2e.walk import SKEIN, User, eventually, of_application
+from e2e.walk import SKEIN, User, eventually, log_in, of_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

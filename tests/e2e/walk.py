@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from yarnhub.cluster import HadoopCluster
+
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SKEIN = Path(sys.executable).parent / "skein"
 
@@ -58,6 +60,15 @@ class User:
         info = self.skein("kv", "get", application, "--key", "jupyter.notebook.info", "--wait")
         (self.folder / "notebook.json").write_text(info.stdout)
         return application, json.loads(info.stdout)
+
+
+async def log_in(cluster: HadoopCluster, name: str, folder: Path) -> User:
+    """Somebody with a ticket, on a cluster with Kerberos."""
+    folder.mkdir(exist_ok=True)
+    cache = folder / "ticket"
+    await cluster.kinit(name, cache)
+    env = {**cluster.env, "KRB5CCNAME": f"FILE:{cache}", "SKEIN_CONFIG": str(folder / ".skein")}
+    return User(folder, env)
 
 
 def eventually(condition: Callable[[], object], what: str, deadline: float = 20) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from yarnhub.cluster.hadoop import HadoopCluster
 
 DEADLINE = 60.0
+PROJECT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -131,3 +133,20 @@ def _environment(folder: Path, conf: Path) -> dict[str, str]:
     # As a user's shell has it: what pytest was started with does not count.
     kept = {name: os.environ[name] for name in ("PATH", "HOME")}  # noqa: TID251  # for subprocesses
     return {**kept, "HADOOP_CONF_DIR": str(conf), "SKEIN_CONFIG": str(folder / "skein")}
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python environment with this project, the notebook server and what comes with it."""
+    uv = shutil.which("uv", path=Path(sys.executable).parent) or shutil.which("uv")
+    assert uv is not None, "uv comes with the project's development dependencies"
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    python = folder / "bin" / "python"
+    wanted = ("notebook>=7", f"{PROJECT}[kerberos,tornado]")
+    commands: list[list[str | Path]] = [
+        [uv, "venv", "--quiet", "--python", sys.executable, folder],
+        [uv, "pip", "install", "--quiet", "--python", python, *wanted],
+    ]
+    for command in commands:
+        subprocess.run(command, check=True, timeout=300)
+    return folder

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -17,8 +15,6 @@ from skein.recipes.jupyter_notebook import main, prepare_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-PROJECT = Path(__file__).parents[2]
 
 SPEC = """\
 name: jupyter-demo
@@ -57,22 +53,6 @@ def test_jupyter_keeps_its_files_in_the_container(tmp_path: Path) -> None:
     assert variables.pop("JUPYTER_CONFIG_DIR") == "/mine"
     assert set(variables) == {"JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"}
     assert all(value.startswith(str(tmp_path)) for value in variables.values())
-
-
-@pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python environment with this project and the notebook server."""
-    uv = shutil.which("uv", path=Path(sys.executable).parent) or shutil.which("uv")
-    assert uv is not None, "uv comes with the project's development dependencies"
-    folder = tmp_path_factory.mktemp("environment") / "venv"
-    python = folder / "bin" / "python"
-    commands: list[list[str | Path]] = [
-        [uv, "venv", "--quiet", "--python", sys.executable, folder],
-        [uv, "pip", "install", "--quiet", "--python", python, "notebook>=7", PROJECT],
-    ]
-    for command in commands:
-        subprocess.run(command, check=True, timeout=300)
-    return folder
 
 
 def ask(found: dict[str, Any], path: str, method: str = "GET", token: str | None = None) -> Any:
