@@ -48,12 +48,17 @@ def specification(**variables: str) -> ApplicationSpec:
     )
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(params=["hadoop_cluster", "kerberos_cluster"])
 async def settings(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     cluster: HadoopCluster = request.getfixturevalue(request.param)
-    variables = {"SKEIN_CONFIG": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    variables = {"SKEIN_CONFIG": str(tmp_path), "XDG_CACHE_HOME": str(cache)}
     if cluster.options.kerberos:
         await cluster.kinit("alice", tmp_path / "ticket")
         monkeypatch.setenv("KRB5_CONFIG", cluster.variables["KRB5_CONFIG"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.codec import decode, encode
 from yarnhub.hadoop.ipc.client import RpcOptions
 from yarnhub.hadoop.wire.tokens import Token
-from yarnhub.yarn.node_manager import NodeManagers
+from yarnhub.yarn.node_manager import NodeManagers, patient
 from yarnhub.yarn.records import node_manager as records
 from yarnhub.yarn.records.containers import Container, ContainerState, ContainerStatus, NMToken
 from yarnhub.yarn.records.ids import ContainerId, NodeId
@@ -162,6 +163,24 @@ async def test_a_container_of_an_earlier_resource_manager_is_told_from_other_ref
         nodes.keep([token(server)])
         with pytest.raises(StaleContainerError, match=r"^Container container_7 rejected as it is"):
             await nodes.start_container(container(server), CONTEXT)
+
+
+async def test_a_node_manager_that_is_started_again_is_waited_for() -> None:
+    """Longer than a ResourceManager is, of which there may be another one."""
+    node = Node()
+    async with serving(make=node.peer) as server:
+        place_of_it, address = place(server), server.address
+        given = container(server)
+    quick = dataclasses.replace(patient(RpcOptions()).retry, first_delay=0.001, max_delay=0.002)
+    async with NodeManagers(RpcOptions(retry=quick)) as nodes, asyncio.TaskGroup() as group:
+        nodes.keep([NMToken(node_id=place_of_it, token=NM_TOKEN)])
+        task = group.create_task(nodes.start_container(given, CONTEXT))
+        await asyncio.sleep(0.05)  # longer than six attempts take
+        again = Server(node.peer)
+        listener = await asyncio.start_server(again.serve, address.host, address.port)
+        await task
+        listener.close()
+    assert [name for name, _ in node.calls] == ["startContainers"]
 
 
 async def test_a_stop_whose_answer_is_lost_is_repeated() -> None:

@@ -40,7 +40,7 @@ from yarnhub.unmanaged.door import SharedDoor
 from yarnhub.unmanaged.folder import Folder
 from yarnhub.yarn.addresses import SCHEDULER, resource_manager
 from yarnhub.yarn.exits import explain_application
-from yarnhub.yarn.node_manager import NodeManagers
+from yarnhub.yarn.node_manager import NodeManagers, patient
 from yarnhub.yarn.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         token = application.am_rm_token
         assert token is not None
         scheduler = Scheduler(self._schedulers, token, self._settings.options)
-        nodes = NodeManagers(self._settings.options)
+        nodes = NodeManagers(patient(self._settings.options))
         address = f"{self.host}:{self.port}"
         agent = b"" if application.submitted.simple_authentication else token_agent()
         application.runner = runner = Runner(

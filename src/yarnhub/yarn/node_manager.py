@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import LocalProtocolError
+from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.ipc.client import Address, RpcClient, RpcOptions
 from yarnhub.hadoop.ipc.translation import translate
 from yarnhub.hadoop.security.users import TokenUser
@@ -43,9 +45,20 @@ GET_CONTAINER_STATUSES = Method(
     idempotent=True,
 )
 
+_PATIENCE = 180.0
 _STARTED = ("already is running on this node", "Attempt to relaunch the same container")
 """What a NodeManager says of a container that was started: while it runs, and after its end
 (ContainerManagerImpl)."""
+
+
+def patient(options: RpcOptions) -> RpcOptions:
+    """Options with which a NodeManager is waited for that is started again.
+
+    It finds its containers as they were. Hadoop's own client waits as long
+    (`yarn.client.nodemanager-connect.max-wait-ms`).
+    """
+    policy = RetryPolicy(attempts=1000, max_delay=2.0)
+    return dataclasses.replace(options, call_timeout=_PATIENCE, retry=policy)
 
 
 class NodeManagers:
@@ -56,7 +69,7 @@ class NodeManagers:
     """
 
     def __init__(self, options: RpcOptions | None = None) -> None:
-        self._options = options or RpcOptions()
+        self._options = options or patient(RpcOptions())
         self._tokens: dict[NodeId, Token] = {}
         self._clients: dict[NodeId, RpcClient] = {}
         self._open = contextlib.AsyncExitStack()

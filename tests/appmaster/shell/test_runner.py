@@ -207,14 +207,25 @@ async def test_a_launch_that_fails_is_told_and_its_container_given_back() -> Non
 
 
 @instant
-async def test_a_container_of_an_earlier_resource_manager_is_replaced_uncounted() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        StaleContainerError("InvalidContainerException", "of a previous RM"),
+        ConnectError("of a previous node"),
+        DeadlineExceededError("of a previous network"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+async def test_a_launch_that_could_never_succeed_is_no_failure_of_its_service(
+    error: YarnhubError,
+) -> None:
     world = World(application(a=service(max_restarts=0)))
-    world.nodes.refusals.append(StaleContainerError("InvalidContainerException", "a previous RM"))
+    world.nodes.refusals.append(error)
     async with running(world):
         await world.until_running(1)
         (first, second) = (await world.runner.ask(GetContainers(states=None))).containers
         assert (first.state, second.state) == (ContainerState.FAILED, ContainerState.RUNNING)
-        assert "a previous RM" in first.exit_message
+        assert "of a previous" in first.exit_message
         await world.runner.ask(Shutdown())
 
 

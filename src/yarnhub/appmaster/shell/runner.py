@@ -417,8 +417,7 @@ class Runner:
                 # Too late for this one, which says nothing of the program.
                 self.feed(Ended(_aborted(container.id, str(error))))
             else:
-                counted = not isinstance(error, StaleContainerError)
-                self.feed(LaunchFailed(container.id, str(error), counted))
+                self.feed(LaunchFailed(container.id, str(error), _is_its_fault(error)))
         else:
             _log.info("%s starts in %s on %s", name, container.id, container.node_id)
 
@@ -429,6 +428,12 @@ class Runner:
         except YarnhubError as error:
             # It is released as well: the scheduler ends it with the node's next heartbeat.
             _log.info("%s could not be stopped at its node: %s", container.id, error)
+
+
+def _is_its_fault(error: YarnhubError) -> bool:
+    """Whether a launch failed for a reason of the container's own, and not of its node alone."""
+    # Here a connection that is lost, or not had, was tried for minutes.
+    return not isinstance(error, (StaleContainerError, *_UNREACHABLE))
 
 
 def _aborted(container_id: ContainerId, reason: str) -> ContainerStatus:
