@@ -15,12 +15,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from faults.witness import SCRIPT, Witness
+from yarnhub.base.units import MiB, VCores
+from yarnhub.client.client import Client
 from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster
+from yarnhub.spec import ApplicationSpec, Resources, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from yarnhub.client.application import ApplicationClient
 
 _log = logging.getLogger(__name__)
 
@@ -65,3 +71,27 @@ def fault_cluster() -> Iterator[HadoopCluster]:
 def settings(fault_cluster: HadoopCluster, tmp_path: Path) -> Settings:
     variables = {**fault_cluster.env, "SKEIN_CONFIG": str(tmp_path / "skein")}
     return Settings.from_environment(variables)
+
+
+@pytest.fixture
+async def witness(settings: Settings, tmp_path: Path) -> AsyncIterator[Witness]:
+    """A watched application, which runs."""
+    notes = tmp_path / "notes"
+    notes.touch()
+    script = SCRIPT.format(notes=notes)
+    resources = Resources(memory=MiB(32), vcores=VCores(1))
+    services = {
+        name: Service(resources=resources, script=script, instances=count)
+        for name, count in (("a", 2), ("b", 0))
+    }
+    spec = ApplicationSpec(name="faults", max_attempts=1000, services=services)
+    async with Client(settings) as client:
+        application = await client.submit(spec)
+
+        async def reach() -> ApplicationClient:
+            return await client.connect(application, deadline=30)
+
+        witness = Witness(str(application), notes, reach)
+        await witness.settle()
+        yield witness
+        await witness.end()

@@ -11,44 +11,14 @@ import pytest
 
 from e2e.walk import of_application
 from faults.conftest import ROUNDS
-from faults.witness import SCRIPT, Witness, strike
-from yarnhub.base.units import MiB, VCores
-from yarnhub.client.client import Client
-from yarnhub.spec import ApplicationSpec, Resources, Service
+from faults.witness import Witness, strike
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import AsyncIterator
-    from pathlib import Path
 
-    from yarnhub.client.application import ApplicationClient
-    from yarnhub.client.settings import Settings
     from yarnhub.cluster import HadoopCluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120 + 90 * ROUNDS)]
-
-
-@pytest.fixture
-async def witness(settings: Settings, tmp_path: Path) -> AsyncIterator[Witness]:
-    notes = tmp_path / "notes"
-    notes.touch()
-    script = SCRIPT.format(notes=notes)
-    resources = Resources(memory=MiB(32), vcores=VCores(1))
-    services = {
-        name: Service(resources=resources, script=script, instances=count)
-        for name, count in (("a", 2), ("b", 0))
-    }
-    spec = ApplicationSpec(name="faults", max_attempts=1000, services=services)
-    async with Client(settings) as client:
-        application = await client.submit(spec)
-
-        async def reach() -> ApplicationClient:
-            return await client.connect(application, deadline=30)
-
-        witness = Witness(str(application), notes, reach)
-        await witness.settle()
-        yield witness
-        await witness.end()
 
 
 async def test_the_application_master_is_killed(witness: Witness, moments: random.Random) -> None:
