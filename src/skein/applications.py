@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _ACTIVE = ("SUBMITTED", "ACCEPTED", "RUNNING")
 _DAY_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
-_TIME_FORMATS = ("%H:%M", "%H:%M:%S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +61,10 @@ async def find_applications(client: Client, filters: Filters) -> tuple[Applicati
         application_states=tuple(_state(state) for state in states),
         users=(filters.user,) if filters.user else (),
         name=filters.name or None,
-        start_begin=_milliseconds(filters.started_begin),
-        start_end=_milliseconds(filters.started_end),
-        finish_begin=_milliseconds(filters.finished_begin),
-        finish_end=_milliseconds(filters.finished_end),
+        start_begin=_milliseconds("started_begin", filters.started_begin),
+        start_end=_milliseconds("started_end", filters.started_end),
+        finish_begin=_milliseconds("finished_begin", filters.finished_begin),
+        finish_end=_milliseconds("finished_end", filters.finished_end),
     )
     if not request.application_states:
         return ()  # YARN takes none named for all of them
@@ -100,37 +99,35 @@ def _state(name: str) -> YarnApplicationState:
         raise ValueError(f"{name!r} is not an application's state; known are {known}") from error
 
 
-def _milliseconds(when: When) -> int | None:
-    if when is None:
-        return None
-    if isinstance(when, str):
-        when = parse_time(when, dt.datetime.now().astimezone())
-    return int(when.timestamp() * 1000)
+def _milliseconds(name: str, when: When) -> int | None:
+    found = parse_time(when, name)
+    return None if found is None else int(found.timestamp() * 1000)
 
 
-def parse_time(text: str, now: dt.datetime) -> dt.datetime:
-    """Read a local time such as `2026-01-31 12:00`, or `12:00` for today.
+def parse_time(when: When, name: str) -> dt.datetime | None:
+    """A time as skein takes it: local without a zone, with one, or text; None stays None.
 
     Args:
-        text: What to read.
-        now: For today's date.
+        when: A time; or its text, such as `2026-01-31 12:00`, or `12:00` for today.
+        name: What the caller calls it.
 
     Raises:
-        ValueError: It is none.
+        TypeError: It is neither.
+        ValueError: The text is no time.
     """
-    for form in _DAY_FORMATS:
-        try:
-            return dt.datetime.strptime(text.strip(), form).astimezone(now.tzinfo)
-        except ValueError:
-            continue
-    for form in _TIME_FORMATS:
-        try:
-            at = dt.datetime.strptime(text.strip(), form).astimezone()
-        except ValueError:
-            continue
-        return now.replace(hour=at.hour, minute=at.minute, second=at.second, microsecond=0)
+    if when is None or isinstance(when, dt.datetime):
+        return when
+    if not isinstance(when, str):
+        raise TypeError(f"{name} must be a datetime or a str, not {type(when).__name__}")
+    today = dt.datetime.now().strftime("%Y-%m-%d")  # noqa: DTZ005  # the user's own day
+    for text, forms in (when.strip(), _DAY_FORMATS), (f"{today} {when.strip()}", _DAY_FORMATS[1:]):
+        for form in forms:
+            try:
+                return dt.datetime.strptime(text, form)  # noqa: DTZ007  # local, as in skein
+            except ValueError:
+                continue
     raise ValueError(
-        f"{text!r} is not a time: write it like '2026-01-31', '2026-01-31 12:00[:30]', or "
+        f"{name}: {when!r} is not a time: write it like '2026-01-31', '2026-01-31 12:00[:30]', or "
         "'12:00[:30]' for today"
     )
 

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
 from skein.application_client import ApplicationClient
-from skein.applications import Filters, find_application, find_applications
+from skein.applications import (
+    Filters,
+    find_application,
+    find_applications,
+    parse_time,
+)
 from skein.blocking import Blocking, itself, skeins_errors, translate
+from skein.logs import ApplicationLogs
 from skein.portal import Held
 from skein.process import Properties, properties
 from skein.queues import find_all_queues, find_nodes, find_queue
@@ -245,7 +251,9 @@ class Client(Blocking):
         found = self.call(find_applications, self._engine, filters)
         return [model.ApplicationReport.of(record) for record in found]
 
-    def application_logs(self, app_id: str, user: str = "") -> dict[str, str]:
+    _parse_datetime = staticmethod(parse_time)  # skein's own tests look here
+
+    def application_logs(self, app_id: str, user: str = "") -> ApplicationLogs:
         """The logs of an application so far, by YARN's container id.
 
         All of it is kept in memory: `skein application logs` and `yarnhub.client` do without.
@@ -254,7 +262,8 @@ class Client(Blocking):
             app_id: Its id.
             user: Whom to act for; empty is the user who calls.
         """
-        return self.call(self._read_logs, ApplicationId.parse(app_id), user)
+        logs = self.call(self._read_logs, ApplicationId.parse(app_id), user)
+        return ApplicationLogs(app_id, logs)
 
     async def _read_logs(self, number: ApplicationId, user: str) -> dict[str, str]:
         found: dict[str, bytearray] = {}
@@ -342,9 +351,18 @@ class Client(Blocking):
         self.call(keep_all_tokens, self._settings, numbers, own)
 
     def move_application(self, app_id: str, queue: str) -> None:
-        """Move an application to another queue."""
-        manager = self._engine.resource_manager
-        self.call(manager.move_application_across_queues, ApplicationId.parse(app_id), queue)
+        """Move an application to another queue.
+
+        Raises:
+            ValueError: There is no such application or queue, or the queue takes none.
+        """
+        manager, number = self._engine.resource_manager, ApplicationId.parse(app_id)
+        try:
+            self.call(manager.move_application_across_queues, number, queue)
+        except exceptions.DriverError as error:
+            if type(error.__cause__) is errors.RemoteError:  # none that says who may not
+                raise ValueError(str(error)) from error
+            raise
 
 
 def _settings(keytab: str | Path | None, principal: str | None) -> Settings:

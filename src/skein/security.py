@@ -84,9 +84,7 @@ class Security(Document, spec.Security):
             pair = [Path(found) / name for name in (f".{CERTIFICATE_FILE}", f".{KEY_FILE}")]
             if all(path.exists() for path in pair):
                 return cls(*map(str, pair))
-        raise FileNotFoundError(
-            f"Failed to resolve .skein.{{crt,pem}} in 'LOCAL_DIRS', and {missing}"
-        ) from missing
+        raise FileNotFoundError("Failed to resolve .skein.{crt,pem} in 'LOCAL_DIRS'") from missing
 
     @classmethod
     def from_user(cls) -> Self:

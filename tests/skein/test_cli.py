@@ -166,7 +166,7 @@ def test_without_a_hadoop_configuration_it_says_what_to_set(alone: Any) -> None:
 
 def test_what_is_no_application_id(alone: Any) -> None:
     error = alone.error("application", "status", "application_x_y")
-    assert error.startswith("Error: 'application_x_y' is not an application id; one looks like")
+    assert error.startswith("Error: Invalid application id 'application_x_y': one looks like")
 
 
 def test_current_outside_of_a_container(alone: Any) -> None:

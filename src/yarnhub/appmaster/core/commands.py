@@ -252,14 +252,14 @@ def check(request: WaitKey | WatchKeys | WatchTokens) -> None:
 
 
 def _put(state: State, request: PutKey) -> Nothing:
-    if request.owner is not None and find_instance(state, request.owner).state.ended:
-        raise RefusedError("invalid", f"Container '{request.owner}' has already completed")
     entry = state.keys.get(request.key)
     value, owner = request.value, request.owner
     if value is None:
         if entry is None:
             raise RefusedError("invalid", "ignore_value=True & key isn't already set")
         value = entry.value
+    if owner is not None and find_instance(state, owner).state.ended:
+        raise RefusedError("invalid", f"Container '{owner}' has already completed")
     if request.keep_owner:
         owner = entry.owner if entry else None
     state.keys.put(Entry(key=request.key, value=value, owner=owner))

@@ -34,7 +34,7 @@ class ApplicationId:
         timestamp, _, number = rest.partition("_")
         if kind != "application" or not (timestamp.isdecimal() and number.isdecimal()):
             raise ValueError(
-                f"{text!r} is not an application id; one looks like application_1533143063639_0021"
+                f"Invalid application id {text!r}: one looks like application_1533143063639_0021"
             )
         return cls(id=int(number), cluster_timestamp=int(timestamp))
 
