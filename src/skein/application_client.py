@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -87,13 +88,16 @@ class ApplicationClient(Blocking):
 
         Raises:
             ValueError: This is no container.
+            FileNotFoundError: Its credentials are not where they should be.
         """
         app_id, address = properties.application_id, properties.appmaster_address
         if app_id is None or address is None:
             raise ValueError("Not running inside a container")
-        container = environment.current_container()
-        locate = container.locate if container else None
-        return cls._located(address, app_id, Security.from_default(), locate)
+        security, locate = Security.from_default(), None
+        with contextlib.suppress(errors.ConfigurationError):  # of one that has its pair beside it
+            container = environment.current_container()
+            locate = container.locate if container else None
+        return cls._located(address, app_id, security, locate)
 
     @functools.cached_property
     def kv(self) -> KeyValueStore:
