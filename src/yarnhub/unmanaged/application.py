@@ -38,7 +38,8 @@ class UnmanagedApplication(Requests):
         id: Such as `application_1700000000000_0001`.
         spec: What was submitted, with its files staged.
         user: Whose it is.
-        waits_for: Why no container comes, in words; empty if nothing is known to hold one up.
+        waits_for: Why YARN gives it no container, in words, some seconds after it has begun to
+            wait; empty if it does not wait or no reason is known.
     """
 
     def __init__(self, credentials: Credentials, journal: Journal) -> None:
@@ -72,10 +73,14 @@ class UnmanagedApplication(Requests):
 
     @property
     def starved(self) -> bool:
-        """Whether it waits for containers and has none."""
+        """Whether it waits for containers, has none, and may get nothing."""
+        headroom = self.runner.headroom if self.runner is not None else None
         services = self.core.services.values()
-        return any(service.requested for service in services) and not any(
-            service.find(ContainerState.RUNNING) for service in services
+        return (
+            headroom is not None
+            and not (headroom.memory or headroom.virtual_cores)
+            and any(service.requested for service in services)
+            and not any(service.find(ContainerState.RUNNING) for service in services)
         )
 
     def end(self, finish: Finish) -> None:

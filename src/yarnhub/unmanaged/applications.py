@@ -38,6 +38,7 @@ from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
 from yarnhub.unmanaged.application import UnmanagedApplication
 from yarnhub.unmanaged.door import SharedDoor
 from yarnhub.unmanaged.folder import Folder
+from yarnhub.unmanaged.watch import Watch
 from yarnhub.yarn.addresses import SCHEDULER, resource_manager
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.node_manager import NodeManagers, patient
@@ -132,6 +133,8 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             self._group = await stack.enter_async_context(task_group())
             stack.callback(self._leave)
             await self._take_over()
+            watch = Watch(self._applications, self._client("").resource_manager)
+            self._spawn(watch.run(), "watch")
             self._open = stack.pop_all()
         return self
 

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.containers import Container, NMToken
     from yarnhub.yarn.records.ids import ContainerId, NodeId
     from yarnhub.yarn.records.launch import ContainerLaunchContext
-    from yarnhub.yarn.records.resources import ResourceRequest
+    from yarnhub.yarn.records.resources import Resource, ResourceRequest
     from yarnhub.yarn.records.scheduler import (
         AllocateResponse,
         RegisterApplicationMasterResponse,
@@ -179,6 +179,8 @@ class Runner:
         self._endpoint = ("", 0, "")
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.headroom: Resource | None = None
+        """What the scheduler says that the application may still get now."""
         self.begun = asyncio.Event()
         """Set when the application is registered and its first instances are there, or it ended."""
         self._recorder = Recorder(journal, application, self._act)
@@ -289,6 +291,7 @@ class Runner:
             return True
         self._strange = 0
         self._node_managers.keep(response.nm_tokens)
+        self.headroom = response.limit
         self.feed(Heartbeat(response))
         if self._answer_lost:
             # This may be the lost answer once more, and then the scheduler has not looked at what
