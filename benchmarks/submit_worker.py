@@ -7,8 +7,6 @@ import json
 import sys
 import time
 
-import skein
-
 
 def resident(pid="self"):
     """MiB of memory that a process holds."""
@@ -26,6 +24,8 @@ def children(pid):
 
 def main():
     """Answer a line `script` with the application's id and the time of the call."""
+    import skein
+
     with skein.Client() as client:
         for line in sys.stdin:
             request = json.loads(line)
@@ -48,4 +48,5 @@ def main():
             print(json.dumps([application, called]), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
