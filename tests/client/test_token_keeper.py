@@ -105,19 +105,21 @@ async def test_tokens_are_fetched_once_for_all_who_want_the_same(cluster: Cluste
             await stack.enter_async_context(keeper.kept("alice", file_systems))
             for file_systems in (["hdfs://b", "hdfs://a"], ["hdfs://a", "hdfs://b"])
         ]
-        assert held[0] is held[1]
+        assert held[0].tokens == held[1].tokens
         await stack.enter_async_context(keeper.kept("bob"))
         assert cluster.name_node.calls.count("fetch") == 2
     assert cluster.asked == [("hdfs://a", "hdfs://b"), ()]
 
 
 @instant
-async def test_when_the_last_one_has_left_all_are_cancelled(cluster: Cluster) -> None:
+async def test_when_the_last_one_has_ended_all_are_cancelled(cluster: Cluster) -> None:
     async with cluster.keeper() as keeper:
-        async with keeper.kept("alice"):
-            async with keeper.kept("alice"):
+        async with keeper.kept("alice") as one:
+            async with keeper.kept("alice") as other:
                 await asyncio.sleep(50)
+                other.ended = True
             assert len(cluster.name_node.alive) == 2, "the replaced one may be in use"
+            one.ended = True
         await asyncio.sleep(0.01)
         assert cluster.name_node.alive == cluster.manager.alive == {}
         async with keeper.kept("alice") as again:
@@ -125,15 +127,19 @@ async def test_when_the_last_one_has_left_all_are_cancelled(cluster: Cluster) ->
 
 
 @instant
-async def test_leaving_the_keeper_cancels_all(cluster: Cluster) -> None:
-    async with cluster.keeper() as keeper, keeper.kept("alice"), keeper.kept("bob"):
-        pass
-    assert cluster.name_node.alive == {}
+async def test_what_goes_on_without_the_keeper_has_its_tokens(cluster: Cluster) -> None:
+    async with cluster.keeper() as keeper, keeper.kept("bob"):
+        async with keeper.kept("alice") as one, keeper.kept("alice") as other:
+            other.ended = True
+        cluster.check(one)
+    cluster.check(one)
+    assert "cancel" not in cluster.name_node.calls
 
 
 @instant
 async def test_what_cannot_be_cancelled_does_not_hold_anybody_up(cluster: Cluster) -> None:
-    async with cluster.keeper() as keeper, keeper.kept("alice"):
+    async with cluster.keeper() as keeper, keeper.kept("alice") as kept:
+        kept.ended = True
         began = asyncio.get_running_loop().time()
         cluster.name_node.delay = 1000.0
         cluster.manager.refusals.append(ConnectError("nobody there"))
@@ -150,6 +156,7 @@ async def test_a_user_for_whom_the_login_may_not_act(cluster: Cluster) -> None:
                 pass
         async with keeper.kept("root") as kept:  # allowed meanwhile
             cluster.check(kept)
+            kept.ended = True
     assert cluster.manager.alive == {}, "also the token of the one that did answer"
 
 

@@ -16,6 +16,7 @@ from e2e.walk import SKEIN
 from yarnhub.appmaster.core.actions import Finish
 from yarnhub.base.errors import (
     ApplicationFailedError,
+    AuthenticationError,
     ConfigurationError,
     ControlError,
     DeadlineExceededError,
@@ -27,6 +28,9 @@ from yarnhub.client.client import Client
 from yarnhub.client.security import Credentials
 from yarnhub.client.settings import Settings
 from yarnhub.control.messages import Entry, FinalStatus
+from yarnhub.filesystem.delegation import NameNodeTokens
+from yarnhub.hadoop.wire import tokens as wire
+from yarnhub.hadoop.wire.identifiers import HDFS, read_identifier
 from yarnhub.spec import ApplicationSpec, File, Master, Resources, Security, Service
 from yarnhub.unmanaged import UnmanagedApplication, UnmanagedApplications
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
@@ -274,7 +278,14 @@ async def test_a_proxy_user_holds_applications_of_others(
                     await asyncio.sleep(0.05)
             assert (public / "out").read_text() == "alice\nshipped"
             assert (public / "out").owner() == "alice" != getpass.getuser()
+            tokens = wire.Credentials.read((await application.get_tokens(0, patience=20)).tokens)
+            fresh = tokens.find(HDFS)
+            assert fresh is not None
+            assert read_identifier(fresh).owner == "alice"
+            assert read_identifier(fresh).renewer == "jupyterhub"
         finally:
             await kill_all(applications)
         assert application is not None
-        assert not await staged(settings.acting_for("alice"), application.id)
+    with pytest.raises(AuthenticationError, match="unknown token"):
+        await NameNodeTokens("", settings.configuration).renew(settings.user, fresh)
+    assert not await staged(settings.acting_for("alice"), application.id)

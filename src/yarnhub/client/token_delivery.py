@@ -103,6 +103,7 @@ async def _deliver(client: Client, application_id: ApplicationId, kept: KeptToke
         try:
             report = await client.application_report(application_id)
             if report.yarn_application_state.ended:
+                kept.ended = True
                 return
             due = report.current_application_attempt_id, kept.number
             if report.yarn_application_state is YarnApplicationState.RUNNING and due != delivered:
@@ -111,7 +112,8 @@ async def _deliver(client: Client, application_id: ApplicationId, kept: KeptToke
                 delivered = due
                 _log.info("%s has fresh tokens", application_id)
         except ApplicationNotFoundError:
-            return  # the ResourceManager forgets applications some time after their end
+            kept.ended = True  # the ResourceManager forgets applications some time after their end
+            return
         except AccessDeniedError:
             raise
         except YarnhubError as error:

@@ -34,21 +34,26 @@ _GOODBYE = 10.0
 
 
 class KeptTokens:
-    """The tokens of one user for one set of file systems, as they are now.
+    """The tokens of one user for one set of file systems, as one holder sees them.
 
     Attributes:
-        number: How many sets of tokens there have been; 0 until there are any.
+        ended: Whether all that used the tokens has ended. Who leaves without setting it leaves
+            something behind that goes on with them.
     """
 
-    def __init__(self) -> None:
-        self.number = 0
-        self._tokens: dict[TokenSource, Token] = {}
-        self._news = asyncio.Event()
+    def __init__(self, share: _Share) -> None:
+        self._share = share
+        self.ended = False
+
+    @property
+    def number(self) -> int:
+        """How many sets of tokens there have been."""
+        return self._share.number
 
     @property
     def tokens(self) -> Mapping[str, Token]:
         """The tokens by alias; none on a cluster without security."""
-        return by_alias(self._tokens.values())
+        return by_alias(self._share.tokens.values())
 
     @property
     def content(self) -> bytes:
@@ -58,23 +63,17 @@ class KeptTokens:
     async def newer(self, number: int) -> int:
         """Wait for a set with a greater number than this; returns it. Cancelling loses none."""
         while self.number <= number:
-            await self._news.wait()
+            await self._share.news.wait()
         return self.number
-
-    def put(self, tokens: Mapping[TokenSource, Token]) -> None:
-        """Take tokens in the place of older ones of the same sources."""
-        self._tokens |= tokens
-        self.number += 1
-        self._news.set()
-        self._news = asyncio.Event()
 
 
 class TokenKeeper:
     """Fetches tokens as users through its own login, and keeps them fresh; a context manager.
 
     They are renewed by the login, and well before their maximum lifetime new ones take their
-    place. All who ask for the same user and file systems share them; when the last one has left,
-    they are cancelled. A server that does not answer is asked again and again, and logged.
+    place. All who ask for the same user and file systems share them. When the last one has left,
+    and whatever used them has ended, they are cancelled; else they end by themselves. A server that
+    does not answer is asked again and again, and logged.
 
     Args:
         settings: Where the cluster is, and the login: a keytab, or a ticket that somebody keeps
@@ -104,6 +103,7 @@ class TokenKeeper:
         trace: TracebackType | None,
     ) -> None:
         for share in self._shares.values():
+            share.in_use = True
             self._end(share)
         # What went wrong in the block is not the tasks' to wrap.
         await self._stack.__aexit__(None, None, None)
@@ -126,10 +126,12 @@ class TokenKeeper:
         if share is None:
             share = self._shares[key] = self._begin(*key)
         share.holders += 1
+        kept = KeptTokens(share)
         try:
             await share.ready()
-            yield share.kept
+            yield kept
         finally:
+            share.in_use |= share.number > 0 and not kept.ended
             share.holders -= 1
             if not share.holders:
                 del self._shares[key]
@@ -147,7 +149,8 @@ class TokenKeeper:
     def _end(self, share: _Share) -> None:
         if share.task is not None:
             share.task.cancel()
-        self._tasks.create_task(share.cancel_tokens(), name="cancel tokens")
+        if not share.in_use:
+            self._tasks.create_task(share.cancel_tokens(), name="cancel tokens")
 
     @property
     def _tasks(self) -> asyncio.TaskGroup:
@@ -169,8 +172,12 @@ class _Share:
     """Tokens that several hold, and how they are kept fresh."""
 
     def __init__(self, sources: Sequence[TokenSource], user: User, login: User) -> None:
-        self.kept = KeptTokens()
+        self.tokens: dict[TokenSource, Token] = {}
+        self.number = 0
+        self.news = asyncio.Event()
         self.holders = 0
+        self.in_use = False
+        """Whether something goes on with the tokens that holds them no longer."""
         self.task: asyncio.Task[None] | None = None
         self._sources = sources
         self._user, self._login = user, login
@@ -193,11 +200,18 @@ class _Share:
             self._first.exception()  # retrieved: the one who waits may have left
             return
         held = [task.result() for task in tasks]
-        self.kept.put({each.source: each.token for each in held})
+        self._put({each.source: each.token for each in held})
         self._first.set_result(None)
         async with task_group() as group:
             for each in held:
                 group.create_task(self._keep_fresh(each), name=f"keep {each.token}")
+
+    def _put(self, tokens: Mapping[TokenSource, Token]) -> None:
+        """Take tokens in the place of older ones of the same sources."""
+        self.tokens |= tokens
+        self.number += 1
+        self.news.set()
+        self.news = asyncio.Event()
 
     async def _keep_fresh(self, held: _Held) -> None:
         failed = False
@@ -211,7 +225,7 @@ class _Share:
             try:
                 if step is Step.FETCH:
                     held = await self._fetch(held.source)
-                    self.kept.put({held.source: held.token})
+                    self._put({held.source: held.token})
                 else:
                     held = await self._renewed(held)
             except YarnhubError as error:

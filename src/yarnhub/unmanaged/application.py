@@ -10,6 +10,7 @@ from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.server import answer_in_time
 from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
+from yarnhub.base.tasks import task_group
 from yarnhub.client.requests import Requests
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.actions import Finish
     from yarnhub.appmaster.shell.journal import Journal
     from yarnhub.appmaster.shell.runner import Runner
+    from yarnhub.client.token_keeper import KeptTokens
     from yarnhub.control.messages import Request
     from yarnhub.hadoop.wire.tokens import Credentials, Token
 
@@ -107,6 +109,23 @@ class UnmanagedApplication(Requests):
             raise DeadlineExceededError(
                 f"{self.id} has not ended within {deadline:g} s; it runs on"
             ) from error
+
+    async def keep_tokens(self, kept: KeptTokens) -> None:
+        """Give it each new set of tokens; returns when it has ended."""
+
+        async def bring() -> None:
+            number = 0
+            while True:
+                number = await kept.newer(number)
+                await self.update_tokens(kept.content)
+
+        try:
+            async with task_group() as group:
+                bringing = group.create_task(bring(), name="bring tokens")
+                await self.ended()
+                bringing.cancel()
+        finally:
+            kept.ended = self._end.done()
 
     async def kill(self, *, deadline: float = 60.0) -> None:
         """End it at once; returns when it has ended and its uploads are deleted.

@@ -32,6 +32,7 @@ from yarnhub.client.client import Client
 from yarnhub.client.security import Credentials
 from yarnhub.client.staging import has_files
 from yarnhub.client.submission import credentials
+from yarnhub.client.token_keeper import TokenKeeper
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.messages import FinalStatus
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
@@ -59,6 +60,8 @@ _log = logging.getLogger(__name__)
 _IDLE = 5.0
 """Seconds between the heartbeats of an application in which nothing happens: five hundred of them
 then cost a few per cent of a core, and a container's end is heard of within this."""
+_AGAIN = 60.0
+"""Seconds until tokens that were not had are asked for again; the submission's serve as long."""
 _CLEAN_UP = 30.0
 """Seconds for what is done for an application that has ended."""
 
@@ -95,6 +98,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         self.host = host or socket.gethostname()
         self.port = port
         self._idle = idle
+        self._tokens = TokenKeeper(settings)
         self._schedulers = resource_manager(settings.configuration, SCHEDULER).addresses
         self._clients: dict[str, Client] = {}
         self._applications: dict[str, UnmanagedApplication] = {}
@@ -130,6 +134,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                     f"be had: {error.strerror}"
                 ) from error
             self._folder.port = self.port
+            await stack.enter_async_context(self._tokens)
             self._group = await stack.enter_async_context(task_group())
             stack.callback(self._leave)
             await self._take_over()
@@ -259,6 +264,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             pace=Pace(self._idle),
         )
         self._applications[application.id] = application
+        self._spawn(self._keep_tokens(application), f"tokens of {application.id}")
         self._spawn(self._hold(application, runner, scheduler, nodes), application.id)
         return runner
 
@@ -291,6 +297,20 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             await self._clean_up(application)
         del self._applications[application.id]
         application.end(finish or Finish(FinalStatus.UNDEFINED, "YARN does not say how it ended."))
+
+    async def _keep_tokens(self, application: UnmanagedApplication) -> None:
+        """Give an application fresh tokens until it has ended."""
+        if application.runner is not None:
+            await application.runner.begun.wait()
+        while application.runner is not None:
+            try:
+                async with self._tokens.kept(
+                    application.user, application.spec.file_systems
+                ) as kept:
+                    await application.keep_tokens(kept)
+            except YarnhubError as error:
+                _log.warning("%s has no fresh tokens yet: %s", application.id, error)
+                await asyncio.sleep(_AGAIN)
 
     async def _ended_by_yarn(self, application: UnmanagedApplication) -> Finish | None:
         """How an application ended that is not ours any more; None if YARN cannot be asked."""
