@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from docs.blocks import PROJECT, blocks
 from skein.recipes.ipython_kernel import kernel_info, main
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SPEC = """\
 name: ipython-kernel
@@ -29,18 +29,6 @@ services:
     script: |
       source {environment}/bin/activate
       python -m skein.recipes.ipython_kernel {arguments}
-"""
-
-CLIENT = """\
-import json, sys
-from jupyter_client import BlockingKernelClient
-client = BlockingKernelClient()
-client.load_connection_info(json.load(sys.stdin))
-client.start_channels()
-client.wait_for_ready(timeout=60)
-client.execute_interactive("import os; print(6 * 7, os.environ['SKEIN_CONTAINER_ID'])", timeout=60)
-client.shutdown()
-client.stop_channels()
 """
 
 
@@ -71,31 +59,31 @@ def test_clients_are_told_an_address_that_they_reach(bound: str, told: str, tmp_
 
 @pytest.mark.cluster
 @pytest.mark.timeout(400)
-def test_a_cell_runs_in_a_kernel_in_a_container(
-    skein: Any, environment: Path, eventually: Callable[[Callable[[], bool]], None]
-) -> None:
-    app_id = skein.submit(SPEC.format(environment=environment, arguments=""))
-    done = skein("kv", "get", app_id, "--key", "ipython.kernel.info", "--wait")
-    assert done.returncode == 0
-    found = json.loads(done.stdout)
-    assert found["ip"] == "127.0.0.1"
-    assert found["signature_scheme"] == "hmac-sha256"
-    assert len(found["key"]) >= 32
-
-    ran = subprocess.run(
-        [environment / "bin" / "python", "-c", CLIENT],
-        input=done.stdout,
+def test_the_page_on_kernels(skein: Any, environment: Path, tmp_path: Path) -> None:
+    page = blocks(PROJECT / "docs" / "howto" / "kernel.md")
+    (spec,) = [block for block in page if block.language == "yaml"]
+    (program,) = [block for block in page if block.language == "python"]
+    (tmp_path / spec.file).write_text(spec.text)
+    activate = f"source {environment}/bin/activate".encode()
+    with tarfile.open(tmp_path / "environment.tar.gz", "w:gz") as archive:
+        entry = tarfile.TarInfo("bin/activate")
+        entry.size = len(activate)
+        archive.addfile(entry, io.BytesIO(activate))
+    done = subprocess.run(
+        [environment / "bin" / "python", "-c", f"{program.text}\nprint(app.id)"],
+        cwd=tmp_path,
+        env=skein.env,
         capture_output=True,
-        check=True,
+        text=True,
+        check=False,
         timeout=120,
     )
-    assert ran.stdout.decode() == "42 ipykernel_0\n"
-    eventually(lambda: skein.state(app_id) != "RUNNING")
+    printed, app_id = done.stdout.split()
+    skein.submitted.append(app_id)
+    assert (done.returncode, done.stderr, printed) == (0, "", "42")
+    skein.out("application", "wait", app_id)
     cells = [cell.strip() for cell in skein.status(app_id) if cell]
     assert cells[1:4] == ["ipython-kernel", "FINISHED", "SUCCEEDED"]
-    logs = skein.out("application", "logs", app_id)
-    assert "ipykernel.log" in logs
-    assert found["key"] not in logs
 
 
 @pytest.mark.cluster
@@ -105,11 +93,18 @@ def test_a_kernel_with_arguments_of_its_own(skein: Any, environment: Path) -> No
     app_id = skein.submit(SPEC.format(environment=environment, arguments=arguments))
     found = json.loads(skein("kv", "get", app_id, "--key", "other.key", "--wait").stdout)
     assert (found["ip"], found["shell_port"]) == ("127.0.0.1", 19437)
-    key = found["key"].encode()
+    # Messages are signed, by a key that is in no command line and in no log.
+    assert found["signature_scheme"] == "hmac-sha256"
+    key = found["key"]
+    assert len(key) >= 32
     commands = b"".join(_read(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
     assert b"skein.recipes.ipython_kernel" in commands
-    assert key not in commands
+    assert key.encode() not in commands
     skein.out("application", "shutdown", app_id)
+    skein.out("application", "wait", app_id)
+    logs = skein.out("application", "logs", app_id)
+    assert "ipykernel.log" in logs
+    assert key not in logs
 
 
 @pytest.mark.cluster
