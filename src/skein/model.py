@@ -145,7 +145,11 @@ class ApplicationReport:
 
 @dataclass(slots=True)
 class Container:
-    """One container of a service; times are local, without a time zone."""
+    """One container of a service; times are local, without a time zone.
+
+    Attributes:
+        ready: Whether it runs and is what its service's `ready` says.
+    """
 
     service_name: str
     instance: int
@@ -155,6 +159,7 @@ class Container:
     start_time: dt.datetime | None
     finish_time: dt.datetime | None
     exit_message: str
+    ready: bool = False
 
     def __post_init__(self) -> None:
         self.state = ContainerState(self.state)
@@ -177,6 +182,7 @@ class Container:
             start_time=_local_time(message.start_time or 0),
             finish_time=_local_time(message.finish_time or 0),
             exit_message=message.exit_message,
+            ready=message.ready,
         )
 
     @property

@@ -15,7 +15,7 @@ from skein.security import Security
 from yarnhub import spec
 from yarnhub.base import units
 from yarnhub.base.errors import SpecError
-from yarnhub.spec import Docker, LogLevel, file
+from yarnhub.spec import Docker, LogLevel, Readiness, file
 from yarnhub.spec import _reading as read
 from yarnhub.spec.service import service_name
 
@@ -143,6 +143,10 @@ class Service(Document, spec.Service):
     racks: list[str]
     relax_locality: bool
     docker: Docker | None
+    restart_delay: Seconds
+    max_restart_delay: Seconds
+    grace_period: Seconds
+    ready: Readiness | None
 
     checks: ClassVar[read.Checks] = {
         **spec.Service.checks,
@@ -166,6 +170,10 @@ class Service(Document, spec.Service):
         relax_locality: bool = False,  # noqa: FBT001, FBT002
         *,
         docker: Docker | Mapping[str, object] | None = None,
+        restart_delay: float | str = 0,
+        max_restart_delay: float | str = 300,
+        grace_period: float | str = 0,
+        ready: Readiness | Mapping[str, object] | None = None,
     ) -> None:
         self._fill(
             resources=resources,
@@ -181,6 +189,10 @@ class Service(Document, spec.Service):
             racks=racks,
             relax_locality=relax_locality,
             docker=docker,
+            restart_delay=restart_delay,
+            max_restart_delay=max_restart_delay,
+            grace_period=grace_period,
+            ready=ready,
         )
 
     def __repr__(self) -> str:

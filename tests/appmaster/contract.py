@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
-from yarnhub.appmaster.shell.runner import NodeManagersPort, SchedulerPort
 from yarnhub.base.errors import AttemptNotFoundError, NotRegisteredError, RemoteError
 from yarnhub.yarn import launch
 from yarnhub.yarn.records.applications import FinalApplicationStatus
-from yarnhub.yarn.records.containers import ContainerExitStatus, ContainerState
+from yarnhub.yarn.records.containers import (
+    ContainerExitStatus,
+    ContainerState,
+    ContainerSubState,
+    SignalContainerCommand,
+)
 from yarnhub.yarn.records.launch import ContainerLaunchContext
 from yarnhub.yarn.records.resources import Priority, Resource, ResourceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from yarnhub.appmaster.shell.containers import NodeManagersPort
+    from yarnhub.appmaster.shell.runner import SchedulerPort
     from yarnhub.yarn.records.containers import Container, ContainerStatus
-    from yarnhub.yarn.records.ids import ContainerId, NodeId
-
-
-class Nodes(NodeManagersPort, Protocol):
-    async def get_container_status(
-        self, container_id: ContainerId, node: NodeId
-    ) -> ContainerStatus: ...
+    from yarnhub.yarn.records.ids import ContainerId
 
 
 @dataclass
 class World:
     scheduler: SchedulerPort
-    nodes: Nodes
+    nodes: NodeManagersPort
     places: tuple[str, ...]
     """A host, its rack and `*`; or `*` alone."""
 
@@ -107,6 +107,20 @@ async def play(world: World) -> None:
     assert ends[one.id].exit_status == 3
     assert ends[two.id].exit_status in {ContainerExitStatus.KILLED_BY_APPMASTER, 143, 137}
     assert ends[three.id].exit_status == ContainerExitStatus.ABORTED
+
+    # One is asked to end, once it has begun: nothing else tells whether it would hear.
+    (asked,) = await world.allocate(world.asks(6, 1), 1)
+    place = asked.id, asked.node_id
+    await nodes.start_container(asked, context("trap 'kill $!; exit 7' TERM; sleep 1000 & wait"))
+    async with asyncio.timeout(30):
+        while (status := await nodes.get_container_status(*place)).container_sub_state is (
+            ContainerSubState.SCHEDULED
+        ):
+            await asyncio.sleep(0.05)
+    assert status.container_sub_state is ContainerSubState.RUNNING
+    await nodes.signal_container(*place, SignalContainerCommand.GRACEFUL_SHUTDOWN)
+    assert (await world.completed(asked.id))[asked.id].exit_status == 7
+    await nodes.signal_container(*place, SignalContainerCommand.GRACEFUL_SHUTDOWN)
 
     # What is asked for is a number, not a sum: 0 takes it back.
     later = await world.allocate(world.asks(7, 2) + world.asks(8, 0), 2)

@@ -20,7 +20,9 @@ from yarnhub.yarn.records.containers import (
     ContainerExitStatus,
     ContainerState,
     ContainerStatus,
+    ContainerSubState,
     NMToken,
+    SignalContainerCommand,
 )
 from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId, ContainerId, NodeId
 from yarnhub.yarn.records.resources import Resource
@@ -227,6 +229,11 @@ class FakeNodeManagers:
     running: dict[ContainerId, ContainerLaunchContext] = field(default_factory=dict)
     stopped: list[ContainerId] = field(default_factory=list)
     cancelled: list[ContainerId] = field(default_factory=list)
+    signals: list[tuple[ContainerId, SignalContainerCommand]] = field(default_factory=list)
+    on_signal: Callable[[ContainerLaunchContext], int | None] = lambda _: 143
+    """How a container ends that is asked to; None if it does not listen."""
+    localizing: bool = False
+    """Whether programs are not begun yet."""
     program: Callable[[ContainerLaunchContext], int | None] = lambda _: None
     """What a container does: ends with a code, or runs on."""
     ended: dict[ContainerId, int] = field(default_factory=dict)
@@ -266,6 +273,18 @@ class FakeNodeManagers:
         if container_id in self.running:
             self._end(container_id, ContainerExitStatus.KILLED_BY_APPMASTER.value)
 
+    async def signal_container(
+        self, container_id: ContainerId, node: NodeId, command: SignalContainerCommand
+    ) -> None:
+        await asyncio.sleep(0)
+        if container_id not in self.running or self.localizing:
+            return  # the real one says nothing either
+        self.signals.append((container_id, command))
+        self.scheduler._changed.set()
+        code = self.on_signal(self.running[container_id])
+        if code is not None:
+            self._end(container_id, code)
+
     async def get_container_status(
         self, container_id: ContainerId, node: NodeId
     ) -> ContainerStatus:
@@ -282,7 +301,10 @@ class FakeNodeManagers:
             )
         if container_id not in self.running:
             raise RemoteError("YarnException", f"Container {container_id} is not handled")
-        return ContainerStatus(container_id=container_id, state=ContainerState.RUNNING)
+        begun = ContainerSubState.SCHEDULED if self.localizing else ContainerSubState.RUNNING
+        return ContainerStatus(
+            container_id=container_id, state=ContainerState.RUNNING, container_sub_state=begun
+        )
 
     def forget(self, container_id: ContainerId, code: int) -> None:
         """It ended, and the scheduler told that to a process that was killed then."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.walk import User, eventually
+from e2e.walk import User, eventually, log_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,3 +67,97 @@ def test_a_container_has_what_yarn_reads_of_docker(user: Submitter) -> None:
         "YARN_CONTAINER_RUNTIME_DOCKER_MOUNTS=/data:/data:ro",
         "YARN_CONTAINER_RUNTIME_TYPE=docker",
     ]
+
+
+def containers(user: User, application: str) -> dict[str, tuple[str, bool]]:
+    """State and readiness of all containers, by name."""
+    listed = user.skein("container", "ls", application, "--all", "--output", "json").stdout
+    return {each["id"]: (each["state"], each["ready"]) for each in json.loads(listed)}
+
+
+SAVES = "trap 'sleep 2; echo saved > {saved}; exit 0' TERM; touch {up}; while :; do sleep 0.1; done"
+
+
+def saver(user: User) -> tuple[Path, Path, str]:
+    """A service that takes two seconds to save its work when it is asked to end."""
+    user.folder.chmod(0o777)  # containers may be of another OS user
+    up, saved = user.folder / "up", user.folder / "saved"
+    script = SAVES.format(up=up, saved=saved)
+    return up, saved, f"  s:\n    grace_period: 20 s\n{SMALL}    script: {json.dumps(script)}\n"
+
+
+def test_a_killed_container_has_time_to_save_its_work(user: Submitter) -> None:
+    up, saved, service = saver(user)
+    application = user.submit(f"{HEAD}{service}    instances: 2\n    max_restarts: -1\n")
+    eventually(up.exists, "it runs")
+    user.skein("container", "kill", application, "--id", "s_0")
+    assert not saved.exists()
+    assert containers(user, application)["s_0"] == ("RUNNING", True)
+    eventually(lambda: containers(user, application)["s_0"] == ("KILLED", False), "it has ended")
+    assert saved.read_text() == "saved\n"
+    assert containers(user, application)["s_1"][0] == "RUNNING"
+
+
+def test_a_shutdown_waits_for_work_to_be_saved(user: Submitter) -> None:
+    up, saved, service = saver(user)
+    application = user.submit(f"{HEAD}{service}")
+    eventually(up.exists, "it runs")
+    user.skein("application", "shutdown", application)
+    user.skein("application", "wait", application)
+    assert saved.read_text() == "saved\n"
+    assert "FINISHED    SUCCEEDED" in user.skein("application", "status", application).stdout
+
+
+async def test_other_users_containers_have_time_too(
+    kerberos_cluster: HadoopCluster, tmp_path: Path
+) -> None:
+    user = await log_in(kerberos_cluster, "alice", tmp_path)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    up, saved, service = saver(user)
+    (user.folder / "app.yaml").write_text(f"{HEAD}{service}")
+    application = user.skein("application", "submit", "app.yaml").stdout.strip()
+    eventually(up.exists, "it runs")
+    user.skein("application", "shutdown", application)
+    user.skein("application", "wait", application)
+    assert saved.read_text() == "saved\n"
+
+
+def test_failures_are_replaced_ever_later(user: Submitter) -> None:
+    times = user.folder / "times"
+    application = user.submit(
+        f"{HEAD}  s:\n    max_restarts: 2\n    restart_delay: 1.5 s\n{SMALL}"
+        f"    script: date +%s.%N >> {times}; exit 3\n"
+    )
+    ended = user.skein("application", "wait", application, check=False)
+    assert "s_2" in ended.stderr
+    first, second, third = map(float, times.read_text().split())
+    assert second - first >= 1.5
+    assert third - second >= 3
+
+
+def test_dependents_start_when_a_port_answers_and_a_key_is_set(user: Submitter) -> None:
+    port = free_port()
+    application = user.submit(
+        f"{HEAD}"
+        f"  web:\n    ready: {{port: {port}}}\n{SMALL}"
+        f"    script: sleep 2; exec {sys.executable} -m http.server {port} --bind 127.0.0.1\n"
+        f"  keyed:\n    depends: [web]\n    ready: {{key: 'up/{{container_id}}'}}\n{SMALL}"
+        "    script: sleep 100\n"
+        f"  last:\n    depends: [keyed]\n{SMALL}    script: sleep 100\n"
+    )
+    eventually(lambda: "web_0" in containers(user, application), "it is there")
+    waiting = containers(user, application)
+    assert [waiting["web_0"][1], waiting["keyed_0"]] == [False, ("WAITING", False)]
+    eventually(lambda: containers(user, application)["keyed_0"] == ("RUNNING", False), "it serves")
+    assert containers(user, application)["web_0"] == ("RUNNING", True)
+    assert containers(user, application)["last_0"] == ("WAITING", False)
+    user.skein("kv", "put", application, "--key", "up/keyed_0", "--value", "")
+    eventually(lambda: containers(user, application)["last_0"] == ("RUNNING", True), "it is ready")
+    assert containers(user, application)["keyed_0"] == ("RUNNING", True)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 import skein
 from skein import model
 from spec.strategies import applications
 from yarnhub import spec as engine
 from yarnhub.base.errors import SpecError
+from yarnhub.base.units import Seconds
 from yarnhub.client.spec_file import map_files
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def test_copies_are_equal_and_their_own(
     assert spec.services["x"].instances == 1
 
 
+# How fast specifications are drawn and read depends on what else the machine does.
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(applications())
 def test_the_engines_documents_are_skeins(spec: engine.ApplicationSpec) -> None:
     read = skein.ApplicationSpec.from_dict(spec.to_dict(secrets=True))
@@ -193,3 +196,28 @@ def test_a_wrong_document_is_a_value_error(text: str) -> None:
 def test_they_are_found_where_skein_has_them() -> None:
     for name in ("ACLs", "ApplicationSpec", "File", "Master", "Resources", "Security", "Service"):
         assert getattr(model, name) is getattr(skein, name)
+
+
+def test_what_skein_did_not_have_is_given_by_name() -> None:
+    spec = skein.ApplicationSpec(
+        services={
+            "x": service(
+                docker={"image": "python:3.12"},
+                restart_delay="1 s",
+                grace_period=30,
+                ready={"port": 8888},
+            )
+        },
+        master=skein.Master(docker={"image": "python:3.12"}),
+        priority=5,
+        timeout="2h",
+    )
+    assert spec.priority == 5
+    assert spec.timeout == Seconds(7200)
+    x = spec.services["x"]
+    assert x.docker == engine.Docker(image="python:3.12")
+    assert [x.restart_delay, x.max_restart_delay, x.grace_period] == [*map(Seconds, (1, 300, 30))]
+    assert x.ready == engine.Readiness(port=8888)
+    assert skein.ApplicationSpec.from_yaml(spec.to_yaml()) == spec
+    x.ready = {"key": "up"}  # type: ignore[assignment]  # as users do
+    assert x.ready == engine.Readiness(key="up")

@@ -17,6 +17,7 @@ from yarnhub.spec import (
     FileVisibility,
     LogLevel,
     Master,
+    Readiness,
     Resources,
     Security,
     Service,
@@ -50,13 +51,21 @@ files = st.builds(
 )
 file_mappings = st.dictionaries(names, files, max_size=2)
 environments = st.dictionaries(variables, texts, max_size=2)
-dockers = st.builds(
-    Docker,
-    image=st.text(string.ascii_lowercase, min_size=1, max_size=6),
-    mounts=st.lists(st.just("/a:/b:ro"), max_size=2),
-    tmpfs=st.lists(st.just("/c"), max_size=1),
-    network=st.sampled_from(("", "host")),
-    privileged=st.booleans(),
+# Of what skein did not have, examples: more that is drawn makes all of it slow.
+dockers = st.sampled_from(
+    (
+        None,
+        Docker(image="python"),
+        Docker(image="a:5000/b:c", mounts=["/a:/b:ro"], tmpfs=["/c"], ports=[":1"]),
+        Docker(image="b", network="host", hostname="h", privileged=True, runtime="nvidia"),
+    )
+)
+beyond: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    (
+        {},
+        {"restart_delay": 0.25, "max_restart_delay": 300.5, "ready": Readiness(port=8888)},
+        {"grace_period": 30, "ready": Readiness(key="{instance} {container_id}")},
+    )
 )
 securities = (
     st.builds(Security, cert_file=files, key_file=files)
@@ -70,7 +79,7 @@ masters = st.builds(
     script=filled,
     files=file_mappings,
     env=environments,
-    docker=st.none() | dockers,
+    docker=dockers,
     log_level=st.sampled_from(LogLevel),
     log_config=st.none() | files,
     security=st.none() | securities,
@@ -94,11 +103,12 @@ def services(draw: st.DrawFn, known: list[str]) -> Service:
         script=draw(filled),
         files=draw(file_mappings),
         env=draw(environments),
-        docker=draw(st.none() | dockers),
+        docker=draw(dockers),
         instances=draw(st.integers(0, 2**31 - 1)),
         depends=draw(st.sets(st.sampled_from(known), max_size=2)) if known else set(),
         max_restarts=draw(st.integers(-1, 2**31 - 1)),
         allow_failures=draw(st.booleans()),
+        **draw(beyond),
         node_label=draw(texts),
         nodes=draw(st.lists(filled, max_size=2)),
         racks=draw(st.lists(filled, max_size=2)),
@@ -117,8 +127,8 @@ def applications(draw: st.DrawFn) -> ApplicationSpec:
         tags=draw(st.sets(st.text(LETTERS + " ", min_size=1, max_size=4), max_size=2)),
         file_systems=draw(st.lists(filled, max_size=2)),
         max_attempts=draw(st.integers(1, 2**31 - 1)),
-        priority=draw(st.integers(0, 9)),
-        timeout=draw(st.none() | st.integers(1, 2**31 - 1).map(Seconds)),
+        priority=draw(st.sampled_from((0, 9))),
+        timeout=draw(st.sampled_from((None, Seconds(1)))),
         acls=draw(acls),
         master=draw(masters),
         services={name: draw(services(chosen[:at])) for at, name in enumerate(chosen)},

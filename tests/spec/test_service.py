@@ -9,7 +9,7 @@ import pytest
 
 from spec.strategies import Document, service_document
 from yarnhub.base.errors import SpecError
-from yarnhub.spec import File, Master, Service
+from yarnhub.spec import File, Master, Readiness, Service
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,6 +130,28 @@ def test_required_keys_are_required(missing: str, absent: bool) -> None:
             "must be a name that a shell can export, not 'A\\n'",
         ),
         ({"files": {"a": 1}}, "files.a", "must be a mapping, not 1"),
+        (
+            {"restart_delay": -1},
+            "restart_delay",
+            "a duration is from 0 to 2147483647 seconds, not -1",
+        ),
+        ({"grace_period": True}, "grace_period", "must be a duration, not True"),
+        (
+            {"restart_delay": "10m"},
+            "max_restart_delay",
+            "300 s is less than restart_delay, 600 s",
+        ),
+        ({"ready": {}}, "ready", "give exactly one of `key` and `port`"),
+        ({"ready": {"key": "a", "port": 1}}, "ready", "give exactly one of `key` and `port`"),
+        ({"ready": {"port": 0}}, "ready.port", "must be at least 1, not 0"),
+        ({"ready": {"port": 65536}}, "ready.port", "must be at most 65535, not 65536"),
+        ({"ready": {"key": ""}}, "ready.key", "must be text that is not empty, not ''"),
+        (
+            {"ready": {"key": "a/{number}"}},
+            "ready.key",
+            "'{number}' is not one of {instance} and {container_id}",
+        ),
+        ({"ready": 8888}, "ready", "must be a mapping, not 8888"),
         ({"files": {"a": {}}}, "files.a.source", "is required"),
     ],
 )
@@ -176,3 +198,29 @@ def test_a_destination_has_one_file() -> None:
 def test_a_null_counts_as_absent() -> None:
     empty = dict.fromkeys(("files", "env", "depends", "instances", "nodes", "commands"))
     assert Service.from_dict(service_document(**empty)) == Service.from_dict(service_document())
+
+
+def test_durations_are_seconds() -> None:
+    service = Service.from_dict(
+        service_document(restart_delay="1.5 s", max_restart_delay="1h 30m", grace_period=30)
+    )
+    assert service.restart_delay == 1.5
+    assert service.max_restart_delay == 5400.0
+    assert service.grace_period == 30.0
+    assert Service.from_dict(service.to_dict()) == service
+
+
+def test_what_skein_could_not_say_is_written_only_if_it_is_said() -> None:
+    beyond = {"docker", "restart_delay", "max_restart_delay", "grace_period", "ready"}
+    assert not beyond & Service.from_dict(service_document()).to_dict().keys()
+    said = Service.from_dict(service_document(ready={"port": 1}, grace_period=1)).to_dict()
+    assert beyond & said.keys() == {"ready", "grace_period"}
+    assert said["ready"] == {"port": 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [("up", "up"), ("{instance}", "3"), ("a/{container_id}/{instance}", "a/my_worker_3/3")],
+)
+def test_a_key_may_name_the_instance(key: str, found: str) -> None:
+    assert Readiness(key=key).key_of("my_worker_3") == found

@@ -31,7 +31,7 @@ class ContainerState(enum.Enum):
     """How far a service's container is."""
 
     WAITING = "WAITING"
-    """For the services it depends on."""
+    """For the services it depends on, or for its service's `restart_delay`."""
     REQUESTED = "REQUESTED"
     """From YARN."""
     RUNNING = "RUNNING"
@@ -71,6 +71,8 @@ class Container:
     start_time: float | None = None
     finish_time: float | None = None
     exit_message: str = ""
+    ready: bool = False
+    """Whether it runs and is what its service's `ready` says."""
 
     @property
     def id(self) -> str:

@@ -9,6 +9,7 @@ from yarnhub.spec.application import ApplicationSpec
 from yarnhub.spec.docker import Docker
 from yarnhub.spec.file import File, FileType, FileVisibility
 from yarnhub.spec.master import LogLevel, Master
+from yarnhub.spec.readiness import Readiness
 from yarnhub.spec.resources import Resources
 from yarnhub.spec.security import Security
 from yarnhub.spec.service import Service
@@ -22,6 +23,7 @@ __all__ = [
     "FileVisibility",
     "LogLevel",
     "Master",
+    "Readiness",
     "Resources",
     "Security",
     "Service",

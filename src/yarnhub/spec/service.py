@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.units import Seconds
 from yarnhub.spec import _reading as read
 from yarnhub.spec import file
 from yarnhub.spec.docker import Docker
+from yarnhub.spec.readiness import Readiness
 from yarnhub.spec.resources import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
+
+LONG_RUN = Seconds(600)
+"""An instance that ran for so long did not fail for what its predecessors failed for."""
 
 # A service's name becomes part of file names and of the script that launches its containers.
 service_name = read.matching(
@@ -76,10 +81,16 @@ class Service(Process):
 
     Attributes:
         instances: How many containers to start with.
-        depends: Names of services that have to be started first.
+        depends: Names of services that have to be ready first.
         max_restarts: How many failed instances are replaced, counted over the whole service;
             -1 is no limit.
         allow_failures: Whether the application goes on when more instances fail than that.
+        restart_delay: Seconds before a failed instance is replaced; each time that the replacement
+            fails too it is doubled, until one runs for `LONG_RUN` seconds.
+        max_restart_delay: Seconds that this is at most.
+        grace_period: Seconds that an instance has between being asked to end (SIGTERM) and being
+            killed; 0 leaves it to YARN, which waits for a quarter of a second.
+        ready: When an instance is ready; None is when YARN has given its container.
         node_label: Where containers run; empty is the application's label.
         nodes: Hosts to run on.
         racks: Racks to run on.
@@ -90,6 +101,10 @@ class Service(Process):
     depends: AbstractSet[str] = frozenset()
     max_restarts: int = 0
     allow_failures: bool = False
+    restart_delay: Seconds = field(default=Seconds(0))
+    max_restart_delay: Seconds = field(default=Seconds(300))
+    grace_period: Seconds = field(default=Seconds(0))
+    ready: Readiness | None = None
     node_label: str = ""
     nodes: Sequence[str] = ()
     racks: Sequence[str] = ()
@@ -101,8 +116,26 @@ class Service(Process):
         "depends": read.distinct(service_name),
         "max_restarts": read.integer(-1),
         "allow_failures": read.flag,
+        "restart_delay": read.duration(),
+        "max_restart_delay": read.duration(),
+        "grace_period": read.duration(),
+        "ready": Readiness.read,
         "node_label": read.text,
         "nodes": read.sequence(read.filled),
         "racks": read.sequence(read.filled),
         "relax_locality": read.flag,
     }
+    beyond: ClassVar[frozenset[str]] = Process.beyond | {
+        "restart_delay",
+        "max_restart_delay",
+        "grace_period",
+        "ready",
+    }
+
+    def _check(self) -> None:
+        if self.max_restart_delay < self.restart_delay:
+            raise SpecError(
+                "max_restart_delay",
+                f"{self.max_restart_delay:g} s is less than restart_delay, "
+                f"{self.restart_delay:g} s",
+            )

@@ -13,6 +13,11 @@ from yarnhub.hadoop.ipc.translation import translate
 from yarnhub.hadoop.security.users import TokenUser
 from yarnhub.hadoop.wire.method import Method, Protocol
 from yarnhub.yarn.records import node_manager as records
+from yarnhub.yarn.records.containers import (
+    SignalContainerCommand,
+    SignalContainerRequest,
+    SignalContainerResponse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +49,7 @@ GET_CONTAINER_STATUSES = Method(
     records.GetContainerStatusesResponse,
     idempotent=True,
 )
+SIGNAL_TO_CONTAINER = Method("signalToContainer", SignalContainerRequest, SignalContainerResponse)
 
 _PATIENCE = 180.0
 _STARTED = ("already is running on this node", "Attempt to relaunch the same container")
@@ -141,6 +147,18 @@ class NodeManagers:
         request = records.StopContainersRequest(container_id=(container_id,))
         response = await client.call(STOP_CONTAINERS, request)
         _raise_first(response.failed_requests, "stopContainers", node)
+
+    async def signal_container(
+        self, container_id: ContainerId, node: NodeId, command: SignalContainerCommand
+    ) -> None:
+        """Signal a container's processes.
+
+        The NodeManager says nothing of one that it does not know, or whose program it has not
+        begun: that one gets no signal.
+        """
+        client = await self._client(node)
+        request = SignalContainerRequest(container_id=container_id, command=command)
+        await client.call(SIGNAL_TO_CONTAINER, request)
 
     async def get_container_status(
         self, container_id: ContainerId, node: NodeId

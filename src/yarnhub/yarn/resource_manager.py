@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
 from yarnhub.hadoop.wire.method import Method, Protocol
 from yarnhub.yarn.records import resource_manager as rm
+from yarnhub.yarn.records.containers import SignalContainerRequest, SignalContainerResponse
 from yarnhub.yarn.records.resources import Priority
 
 if TYPE_CHECKING:
@@ -89,9 +90,7 @@ MOVE_APPLICATION_ACROSS_QUEUES = _method(
     rm.MoveApplicationAcrossQueuesRequest,
     rm.MoveApplicationAcrossQueuesResponse,
 )
-SIGNAL_TO_CONTAINER = _method(
-    "signalToContainer", rm.SignalContainerRequest, rm.SignalContainerResponse
-)
+SIGNAL_TO_CONTAINER = _method("signalToContainer", SignalContainerRequest, SignalContainerResponse)
 UPDATE_APPLICATION_PRIORITY = _method(
     "updateApplicationPriority",
     rm.UpdateApplicationPriorityRequest,
@@ -236,7 +235,7 @@ class ResourceManager:
         self, container_id: ContainerId, command: SignalContainerCommand
     ) -> None:
         """Signal a container's processes; it takes up to one heartbeat of its node."""
-        request = rm.SignalContainerRequest(container_id=container_id, command=command)
+        request = SignalContainerRequest(container_id=container_id, command=command)
         await self._rpc.call(SIGNAL_TO_CONTAINER, request)
 
     async def update_application_priority(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from yarnhub.appmaster.core.actions import Action, Ask, Finish, Launch, Release, Reply
 from yarnhub.appmaster.core.application import Application
-from yarnhub.appmaster.core.events import Asked, Event, Heartbeat, Started
+from yarnhub.appmaster.core.events import Asked, Event, Heartbeat, Started, Tick
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.core.records import Change
 from yarnhub.base.units import MiB, VCores
@@ -91,6 +91,11 @@ class Scenario:
     def start(self) -> list[Action]:
         return self.do(Started())
 
+    def wait(self, seconds: float) -> list[Action]:
+        """So much later the application looks at the time."""
+        self.now += seconds - 1  # as each event does
+        return self.do(Tick())
+
     def restart(self, *previous: Container) -> list[Action]:
         """Another process goes on from what was recorded; the scheduler keeps these for it."""
         old = self.application
@@ -99,6 +104,7 @@ class Scenario:
         assert self.application.snapshot() == old.snapshot()
         self._recorded = [json.dump(self.application.snapshot())]
         self.asked.clear()
+        self.now -= 1  # in the same moment: nothing more is due
         return self.do(Started(previous))
 
     def of_all(self) -> dict[str, list[tuple[int, str]]]:

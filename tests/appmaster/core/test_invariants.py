@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from appmaster.core.scenario import Scenario, application, container, ended, service
-from yarnhub.appmaster.core.actions import Ask, Finish, Launch, Reply
-from yarnhub.appmaster.core.events import LaunchFailed, MasterScriptEnded, Resynced, Withdrawn
+from yarnhub.appmaster.core.actions import Ask, Finish, Launch, Reply, Signal, Stop
+from yarnhub.appmaster.core.events import (
+    LaunchFailed,
+    MasterScriptEnded,
+    PortAnswered,
+    Resynced,
+    Withdrawn,
+)
 from yarnhub.control.messages import (
     AddContainer,
     ContainerState,
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.containers import Container
 
 NAMES = ("a", "b", "c")
-KEYS = st.sampled_from(("k", "l"))
+KEYS = st.sampled_from(("k", "l", "a_0", "b_1"))
 IDS = st.builds("{}_{}".format, st.sampled_from((*NAMES, "x")), st.integers(0, 6))
 CODES = st.sampled_from((0, 1, 143, -100, -102, -104, -105))
 REQUESTS: st.SearchStrategy[Request[Any]] = st.one_of(
@@ -58,13 +64,29 @@ class Machine(RuleBasedStateMachine):
         restarts=st.sampled_from((-1, 0, 1, 2)),
         allow=st.booleans(),
         instances=st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)),
+        delay=st.sampled_from((0, 3)),
+        grace=st.sampled_from((0, 5)),
+        ready=st.sampled_from((None, {"key": "l"}, {"key": "{container_id}"}, {"port": 1})),
     )
     def begin(
-        self, script: str, restarts: int, allow: bool, instances: tuple[int, int, int]
+        self,
+        script: str,
+        restarts: int,
+        allow: bool,
+        instances: tuple[int, int, int],
+        delay: int,
+        grace: int,
+        ready: dict[str, object] | None,
     ) -> None:
         a, b, c = (
             service(
-                instances=count, max_restarts=restarts, allow_failures=allow, depends=set(depends)
+                instances=count,
+                max_restarts=restarts,
+                allow_failures=allow,
+                depends=set(depends),
+                restart_delay=delay,
+                grace_period=grace if "b" not in depends else 0,
+                ready=ready if "b" not in depends else None,
             )
             for count, depends in zip(instances, ((), ("a",), ("a", "b")), strict=True)
         )
@@ -128,6 +150,20 @@ class Machine(RuleBasedStateMachine):
     def restart_resource_manager(self) -> None:
         self.play.asked.clear()
         self.play.do(Resynced())
+
+    # --- time
+
+    @precondition(lambda self: self.play.application.due is not None)
+    @rule()
+    def wait_until_due(self) -> None:
+        due = self.play.application.due
+        assert due is not None
+        self.play.wait(max(1, due - self.play.now))
+
+    @precondition(lambda self: self.given)
+    @rule(at=st.integers(0, 99))
+    def answer_at_port(self, at: int) -> None:
+        self.play.do(PortAnswered(self.given[at % len(self.given)].id))
 
     # --- clients
 
@@ -211,7 +247,42 @@ class Machine(RuleBasedStateMachine):
         services = self.play.application.services
         for each in services.values():
             if each.find(ContainerState.WAITING):
-                assert any(not services[name].started for name in each.service.depends)
+                unready = any(not services[name].ready for name in each.service.depends)
+                for instance in each.find(ContainerState.WAITING):
+                    assert unready or instance.due is not None
+
+    @invariant()
+    def nothing_that_is_due_is_left(self) -> None:
+        due = self.play.application.due
+        assert due is None or due > self.play.now
+
+    @invariant()
+    def what_has_a_grace_period_is_asked_before_it_is_stopped(self) -> None:
+        asked = {each.container.id for each in self.play.of(Signal)}
+        stopped = {each.container.id for each in self.play.of(Stop)}
+        for each in self.play.application.services.values():
+            for instance in each.find(ContainerState.KILLED) if each.service.grace_period else ():
+                if instance.container and instance.container.id in stopped:
+                    assert instance.container.id in asked
+
+    @invariant()
+    def who_was_asked_to_end_runs_and_will_be_stopped(self) -> None:
+        for each in self.play.application.services.values():
+            for instance in each.instances:
+                if instance.stopping:
+                    assert instance.state is ContainerState.RUNNING
+                    assert instance.due is not None
+                    assert self.play.finish is None
+                if instance.state.ended:
+                    assert instance.due is None
+                    assert not instance.ready
+
+    @invariant()
+    def when_the_end_is_decided_nothing_is_wanted_any_more(self) -> None:
+        application = self.play.application
+        if application.finish is not None and not application.over:
+            for each in application.services.values():
+                assert not each.active
 
     @invariant()
     def every_container_is_launched_or_released(self) -> None:
@@ -238,7 +309,7 @@ class Machine(RuleBasedStateMachine):
             for instance in each.instances
         }
         store = self.play.application.keys
-        for key in ("k", "l"):
+        for key in store.keys(KeyRange()):
             entry = store.get(key)
             if entry is not None and entry.owner is not None:
                 assert not known[entry.owner].state.ended

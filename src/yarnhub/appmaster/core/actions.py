@@ -53,6 +53,21 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """Ask a container's processes to end (SIGTERM)."""
+
+    container: Container
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """See whether a container's port answers; `PortAnswered` follows if it does."""
+
+    container: Container
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """Answer a client: the request's answer class, or `Failure`."""
 
@@ -77,4 +92,4 @@ class Finish:
     """Whether it failed by itself: another attempt, begun anew, might not."""
 
 
-Action = Ask | Release | Launch | Resume | Stop | Reply | UseTokens | Finish
+Action = Ask | Release | Launch | Resume | Stop | Signal | Probe | Reply | UseTokens | Finish

@@ -14,8 +14,10 @@ from yarnhub.appmaster.core.actions import (
     Action,
     Ask,
     Launch,
+    Probe,
     Release,
     Resume,
+    Signal,
     Stop,
 )
 from yarnhub.appmaster.core.commands import RefusedError, answer, check
@@ -26,9 +28,11 @@ from yarnhub.appmaster.core.events import (
     Heartbeat,
     LaunchFailed,
     MasterScriptEnded,
+    PortAnswered,
     Refused,
     Resynced,
     Started,
+    Tick,
     Withdrawn,
 )
 from yarnhub.appmaster.core.state import State
@@ -54,6 +58,8 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.scheduler import AllocateResponse
 
 _SIGTERM_EXIT = 143
+_OFTEN, _SELDOM = 0.25, 5.0
+"""Seconds between two looks at a port, at least and at most."""
 
 
 class Application(State):
@@ -73,13 +79,20 @@ class Application(State):
             now: Seconds since 1970.
         """
         self._now = now
-        if self.finish is None:
+        if not self.over:
             self._apply(event)
             self._settle()
         elif isinstance(event, Asked):
             self._reply(event.request_id, self._last_answer(event.request))
         actions, self._actions = self._actions, []
         return actions
+
+    @property
+    def due(self) -> float | None:
+        """When a `Tick` is wanted next."""
+        services = () if self.over else self.services.values()
+        times = [each.due for service in services for each in service.timed]
+        return min((due for due in times if due is not None), default=None)
 
     def _apply(self, event: Event) -> None:
         match event:
@@ -96,12 +109,12 @@ class Application(State):
                 self._heartbeat(event.response)
             case Refused():
                 self.end(FinalStatus.FAILED, f"YARN refused what was asked for: {event.reason}")
-            case LaunchFailed():
-                self._launch_failed(event)
-            case Asked():
-                self._ask(event)
-            case Withdrawn():
-                self._waiting.pop(event.request_id, None)
+            case LaunchFailed() | PortAnswered():
+                self._heard_of_container(event)
+            case Tick():
+                pass  # the time is looked at after every event
+            case Asked() | Withdrawn():
+                self._heard_of_client(event)
             case MasterScriptEnded():
                 self._master_script_ended(event.exit_code)
             case _:
@@ -113,15 +126,18 @@ class Application(State):
             return
         self.started = True
         for service in self.services.values():
-            for _ in range(service.initial):
-                service.add({})
+            service.begin()
 
     def _go_on(self) -> None:
         """Take over what another process began."""
         # The scheduler may still owe it containers, or may have forgotten that it does.
         self._asked = dict.fromkeys(self.services)
         for instance in self._by_container.values():
-            self._actions.append(Resume(_launch(instance)))
+            if instance.stopping and instance.container:
+                # Perhaps once more: whether it was asked nobody knows.
+                self._actions.append(Signal(instance.container))
+            elif self.finish is None:
+                self._actions.append(Resume(_launch(instance)))
 
     def _known(self, previous: Iterable[Container], tokens: Iterable[NMToken]) -> None:
         """Give back what the scheduler keeps for us and nobody here knows of.
@@ -160,6 +176,10 @@ class Application(State):
         instance.state = ContainerState.RUNNING
         instance.container = container
         instance.start_time = self._now
+        readiness = self.services[instance.service].service.ready
+        instance.ready = readiness is None
+        if readiness and readiness.port:
+            instance.due = self._now
         self._by_container[container.id] = instance
         self._actions.append(_launch(instance))
 
@@ -167,21 +187,37 @@ class Application(State):
         instance = self._by_container.pop(status.container_id, None)
         if instance is None or instance.state.ended:
             return
+        if instance.stopping:
+            self._end(instance, ContainerState.KILLED, "Killed by user request.")
+            return
         succeeded = status.exit_status == ContainerExitStatus.SUCCESS
         state = ContainerState.SUCCEEDED if succeeded else ContainerState.FAILED
         self._end(instance, state, explain(status))
         if not succeeded:
             self._replace(instance, counted=status.exit_status not in NOT_ITS_FAULT)
 
+    def _heard_of_container(self, event: LaunchFailed | PortAnswered) -> None:
+        if isinstance(event, LaunchFailed):
+            self._launch_failed(event)
+            return
+        instance = self._by_container.get(event.container_id)
+        if instance is not None and not instance.stopping:
+            instance.ready, instance.due = True, None
+
     def _launch_failed(self, event: LaunchFailed) -> None:
         instance = self._by_container.pop(event.container_id, None)
         if instance is None or instance.state.ended:
             return
         self._actions.append(Release(event.container_id))
+        if instance.stopping:
+            self._end(instance, ContainerState.KILLED, "Killed by user request.")
+            return
         self._end(instance, ContainerState.FAILED, f"Could not be started: {event.reason}")
         self._replace(instance, counted=event.counted)
 
     def _replace(self, instance: Instance, *, counted: bool) -> None:
+        if self.finish is not None:
+            return
         service = self.services[instance.service]
         if counted:
             service.failures += 1
@@ -189,9 +225,15 @@ class Application(State):
             if not service.may_restart():
                 return
             service.restarts += 1
-        service.add(instance.env)
+        service.replace(instance, self._now, delayed=counted)
 
     # --- clients
+
+    def _heard_of_client(self, event: Asked | Withdrawn) -> None:
+        if isinstance(event, Withdrawn):
+            self._waiting.pop(event.request_id, None)
+        else:
+            self._ask(event)
 
     def _ask(self, event: Asked) -> None:
         try:
@@ -232,24 +274,54 @@ class Application(State):
             )
 
     def _settle(self) -> None:
-        """What follows from the state, whatever event led to it."""
+        """What follows from the state and the time, whatever event led to it."""
+        self._do_what_is_due()
+        self._see_what_is_ready()
+        self._end_if_over()
+        self._wind_up()
         self._release_dependents()
         self._ask_yarn()
         self._tell()
-        self._end_if_over()
-        if self.finish is not None:
-            for request_id in self._waiting:
-                self._reply(request_id, Failure("ended", "the application is ending"))
-            self._waiting.clear()
-            self._actions.append(self.finish)
+        self._finish()
+
+    def _do_what_is_due(self) -> None:
+        for service in self.services.values():
+            port = service.service.ready.port if service.service.ready else None
+            for instance in service.timed:
+                if instance.due is None or instance.due > self._now:
+                    continue
+                if instance.stopping:
+                    self._kill(instance)
+                elif instance.state is ContainerState.WAITING:
+                    instance.due = None
+                elif port is not None:
+                    self._probe(instance, port)
+
+    def _probe(self, instance: Instance, port: int) -> None:
+        assert instance.container is not None
+        assert instance.start_time is not None
+        self._actions.append(Probe(instance.container, port))
+        # The longer it has taken, the less it matters.
+        pause = (self._now - instance.start_time) / 2
+        instance.due = self._now + min(max(pause, _OFTEN), _SELDOM)
+
+    def _see_what_is_ready(self) -> None:
+        for service in self.services.values():
+            readiness = service.service.ready
+            if readiness is None or readiness.key is None:
+                continue
+            for instance in service.find(ContainerState.RUNNING):
+                if self.keys.get(readiness.key_of(instance.id)) is not None:
+                    instance.ready = True
 
     def _release_dependents(self) -> None:
-        started = {name for name, service in self.services.items() if service.started}
+        ready = {name for name, service in self.services.items() if service.ready}
         for service in self.services.values():
-            service.waits_for -= started
+            service.waits_for -= ready
             if not service.waits_for:
                 for instance in service.find(ContainerState.WAITING):
-                    instance.state = ContainerState.REQUESTED
+                    if instance.due is None:
+                        instance.state = ContainerState.REQUESTED
 
     def _ask_yarn(self) -> None:
         for name, service in self.services.items():
@@ -274,9 +346,30 @@ class Application(State):
         services = self.services.values()
         # Services that begin with no instance wait to be scaled up.
         begun = self.started and any(service.instances for service in services)
-        alive = any(service.active for service in services)
+        alive = any(service.alive for service in services)
         if begun and not alive and not self.spec.master.script:
             self.end(FinalStatus.SUCCEEDED, "All services have completed successfully.")
+
+    def _wind_up(self) -> None:
+        """Once it is decided that the application ends, ask what has a grace period to end."""
+        services = self.services.values()
+        if self.finish is not None and any(
+            each.service.grace_period and each.find(ContainerState.RUNNING) for each in services
+        ):
+            # YARN would end all the others with the application, but that is later now.
+            for service in services:
+                for instance in service.active:
+                    self.kill(instance)
+
+    def _finish(self) -> None:
+        stopping = any(one.stopping for each in self.services.values() for one in each.timed)
+        if self.finish is None or stopping:
+            return
+        for request_id in self._waiting:
+            self._reply(request_id, Failure("ended", "the application is ending"))
+        self._waiting.clear()
+        self._actions.append(self.finish)
+        self.over = True
 
 
 def _launch(instance: Instance) -> Launch:

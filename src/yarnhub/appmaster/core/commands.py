@@ -86,6 +86,8 @@ def answer(state: State, request: Request[Any]) -> object:
             return Nothing()
         case SetProgress():
             return _set_progress(state, request)
+        case Scale() | AddContainer() if state.finish is not None:
+            raise RefusedError("ended", "the application is ending")
         case GetContainers() | Scale() | AddContainer() | KillContainer():
             return _answer_containers(state, request)
         case PutKey() | GetKey() | GetKeys() | ListKeys() | DeleteKey() | DeleteKeys():

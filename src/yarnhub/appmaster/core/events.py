@@ -66,6 +66,18 @@ class LaunchFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class PortAnswered:
+    """A container's port answers."""
+
+    container_id: ContainerId
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The time has come that `Application.due` named, or any other."""
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A client asks something; exactly one `Reply` with this id follows, now or later."""
 
@@ -94,6 +106,8 @@ Event = (
     | Refused
     | Ended
     | LaunchFailed
+    | PortAnswered
+    | Tick
     | Asked
     | Withdrawn
     | MasterScriptEnded

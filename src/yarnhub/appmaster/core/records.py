@@ -42,15 +42,18 @@ class ApplicationRecord:
     """How it ends, once that is decided."""
     diagnostics: str
     retriable: bool
+    over: bool
+    """Whether it has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRecord:
-    """A service's counts."""
+    """A service's counts, and the services that it waits for."""
 
     name: str
     failures: int
     restarts: int
+    waits_for: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +152,15 @@ def _application_record(state: State) -> ApplicationRecord:
         final_status=finish.status if finish else None,
         diagnostics=finish.diagnostics if finish else "",
         retriable=finish.retriable if finish else False,
+        over=state.over,
     )
 
 
 def _service_records(state: State) -> Iterator[ServiceRecord]:
     for name, service in state.services.items():
-        yield ServiceRecord(name=name, failures=service.failures, restarts=service.restarts)
+        yield ServiceRecord(
+            name=name,
+            failures=service.failures,
+            restarts=service.restarts,
+            waits_for=tuple(sorted(service.waits_for)),
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from yarnhub.appmaster.core.actions import Action, Finish, Release, Reply, Stop, UseTokens
+from yarnhub.appmaster.core.actions import Action, Finish, Release, Reply, Signal, Stop, UseTokens
 from yarnhub.appmaster.core.instances import Instance, ServiceInstances
 from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore, concerns
 from yarnhub.appmaster.core.records import (
@@ -53,7 +53,8 @@ class State:
         tokens: The delegation tokens that were given since it began; secret.
         pages: Web pages of services that its own pass on, by route.
         ui: Where its own are; the shell knows.
-        finish: How it ends, once that is decided: nothing happens after it.
+        finish: How it ends, once that is decided.
+        over: Whether it has: nothing happens any more.
         started: Whether the services' first instances have been made.
         node_tokens: What opens each NodeManager that containers run on.
         am_rm_token: The newest that the scheduler gave.
@@ -72,6 +73,7 @@ class State:
         self.started = False
         self.node_tokens: dict[NodeId, NMToken] = {}
         self.am_rm_token: Token | None = None
+        self.over = False
         self.services = {
             name: ServiceInstances(name, service, priority)
             for priority, (name, service) in enumerate(spec.services.items(), start=1)
@@ -113,11 +115,13 @@ class State:
                 self.history.last = record.last_event
                 self.pages = {page.route: page for page in record.pages}
                 self.am_rm_token = record.am_rm_token
+                self.over = record.over
                 if record.final_status is not None:
                     self.finish = Finish(record.final_status, record.diagnostics, record.retriable)
             case ServiceRecord():
                 service = self.services[record.name]
                 service.failures, service.restarts = record.failures, record.restarts
+                service.waits_for = set(record.waits_for)
             case Instance():
                 instances = self.services[record.service].instances
                 instances[record.number : record.number + 1] = [record]
@@ -144,11 +148,21 @@ class State:
         return self._ledger.changes(self, keys)
 
     def kill(self, instance: Instance) -> None:
-        """End an instance on a user's request."""
+        """End an instance on a user's request: after its grace period, if it has one."""
+        grace = self.services[instance.service].service.grace_period
+        if instance.container is None or not grace:
+            self._kill(instance)
+        elif not instance.stopping:
+            instance.stopping, instance.due = True, self._now + grace
+            instance.exit_message = f"Asked to end by user request, within {grace:g} s."
+            self._actions.append(Signal(instance.container))
+
+    def _kill(self, instance: Instance) -> None:
         if instance.container is not None:
             self._by_container.pop(instance.container.id, None)
             self._actions += [Stop(instance.container), Release(instance.container.id)]
-        self._end(instance, ContainerState.KILLED, "Killed by user request.")
+        late = " It did not end within its grace period." if instance.stopping else ""
+        self._end(instance, ContainerState.KILLED, f"Killed by user request.{late}")
 
     def take_tokens(self, given: Credentials) -> None:
         """Use other delegation tokens from now on."""
@@ -214,5 +228,7 @@ class State:
         instance.state = state
         instance.finish_time = self._now
         instance.exit_message = message
+        instance.ready = instance.stopping = False
+        instance.due = None
         for key in self.keys.owned_by(instance.id):
             self.keys.delete(key)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import random
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never, cast
 
 from yarnhub.appmaster.core.actions import (
@@ -13,58 +11,51 @@ from yarnhub.appmaster.core.actions import (
     Ask,
     Finish,
     Launch,
+    Probe,
     Release,
     Reply,
     Resume,
+    Signal,
     Stop,
     UseTokens,
 )
 from yarnhub.appmaster.core.events import (
     Asked,
-    Ended,
     Event,
     Heartbeat,
-    LaunchFailed,
     Refused,
     Resynced,
     Started,
+    Tick,
     Withdrawn,
 )
+from yarnhub.appmaster.shell.containers import UNREACHABLE, ContainerWork
 from yarnhub.appmaster.shell.pace import Pace
+from yarnhub.appmaster.shell.probe import answers
 from yarnhub.appmaster.shell.recorder import Recorder
 from yarnhub.base.errors import (
     AttemptNotFoundError,
-    ConnectError,
-    ConnectionLostError,
     ControlError,
-    DeadlineExceededError,
     InvalidRequestError,
-    LocalProtocolError,
     NotRegisteredError,
     RemoteError,
-    ServerBusyError,
-    StaleContainerError,
-    StandbyError,
     YarnhubError,
 )
-from yarnhub.base.retry import RetryPolicy
 from yarnhub.base.tasks import task_group
 from yarnhub.control.messages import Failure
 from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.yarn.records.applications import FinalApplicationStatus
-from yarnhub.yarn.records.containers import ContainerExitStatus, ContainerState, ContainerStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from yarnhub.appmaster.core.application import Application
     from yarnhub.appmaster.core.contexts import ContextBuilder
+    from yarnhub.appmaster.shell.containers import NodeManagersPort
     from yarnhub.appmaster.shell.journal import Journal
     from yarnhub.appmaster.shell.own_tokens import OwnTokens
     from yarnhub.control.messages import Request
-    from yarnhub.yarn.records.containers import Container, NMToken
-    from yarnhub.yarn.records.ids import ContainerId, NodeId
-    from yarnhub.yarn.records.launch import ContainerLaunchContext
+    from yarnhub.yarn.records.ids import ContainerId
     from yarnhub.yarn.records.resources import Resource, ResourceRequest
     from yarnhub.yarn.records.scheduler import (
         AllocateResponse,
@@ -77,20 +68,9 @@ A = TypeVar("A")
 
 _PROGRESS_UNSET = 0.1
 """What YARN shows until the application sets its progress, as skein had it."""
-_UNREACHABLE = (
-    ConnectError,
-    ConnectionLostError,
-    DeadlineExceededError,
-    ServerBusyError,
-    StandbyError,
-)
 _STRANGE = 5
 """How many heartbeats in a row may be answered with an exception that is no refusal. A
 ResourceManager that is about to stop, or to stand by, answers with whatever breaks first."""
-_LOOK = RetryPolicy(first_delay=1.0, max_delay=30.0)
-_LOST = 900.0
-"""Seconds after which a node that never answered is taken for lost: YARN gives one up after 600
-(`yarn.nm.liveness-monitor.expiry-interval-ms`), and may have told that to another process."""
 
 
 class SchedulerPort(Protocol):
@@ -115,28 +95,6 @@ class SchedulerPort(Protocol):
         ...
 
 
-class NodeManagersPort(Protocol):
-    """What the runner needs of the nodes; `yarn.node_manager.NodeManagers` is one."""
-
-    def keep(self, tokens: Iterable[NMToken]) -> None:
-        """See `NodeManagers.keep`."""
-        ...
-
-    async def start_container(self, container: Container, context: ContainerLaunchContext) -> None:
-        """See `NodeManagers.start_container`."""
-        ...
-
-    async def stop_container(self, container_id: ContainerId, node: NodeId) -> None:
-        """See `NodeManagers.stop_container`."""
-        ...
-
-    async def get_container_status(
-        self, container_id: ContainerId, node: NodeId
-    ) -> ContainerStatus:
-        """See `NodeManagers.get_container_status`."""
-        ...
-
-
 class Runner:
     """Runs one application from its registration to its end.
 
@@ -150,6 +108,7 @@ class Runner:
             None for an application that ends with this process.
         own_tokens: What this process itself does with newer tokens; None does nothing.
         pace: When heartbeats are due.
+        answers: Whether a host's port answers.
     """
 
     def __init__(
@@ -162,13 +121,23 @@ class Runner:
         journal: Journal | None = None,
         own_tokens: OwnTokens | None = None,
         pace: Pace | None = None,
+        answers: Callable[[str, int], Awaitable[bool]] = answers,
     ) -> None:
         self._application = application
         self._scheduler = scheduler
         self._node_managers = node_managers
-        self._contexts = contexts
         self._clock = clock
         self._own_tokens = own_tokens
+        self._containers = ContainerWork(
+            application.spec.services,
+            node_managers,
+            contexts,
+            clock,
+            self.feed,
+            self._begin,
+            answers,
+        )
+        self._alarm: asyncio.TimerHandle | None = None
         self._asks: dict[tuple[int | None, str | None], ResourceRequest] = {}
         self._releases: list[ContainerId] = []
         self._replies: dict[int, asyncio.Future[Any]] = {}
@@ -184,7 +153,7 @@ class Runner:
         self.begun = asyncio.Event()
         """Set when the application is registered and its first instances are there, or it ended."""
         self._recorder = Recorder(journal, application, self._act)
-        self._finish = application.finish
+        self._finish = application.finish if application.over else None
         """How it ends, once that is recorded."""
 
     async def run(self, host: str, port: int, tracking_url: str = "") -> Finish | None:
@@ -220,6 +189,7 @@ class Runner:
                 # YARN ends all containers with the application: there is nothing left to do.
                 self._group = None
                 self.begun.set()
+                self._set_alarm()
                 self._recorder.stop()
                 for task in self._tasks:
                     task.cancel()
@@ -234,6 +204,21 @@ class Runner:
     def feed(self, event: Event) -> None:
         """Give the core an event and see to the actions that follow, once they are recorded."""
         self._recorder.put(self._application.handle(event, self._clock()))
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Have the core look at the time when it wants to."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        due = self._application.due
+        if due is not None and self._group is not None:
+            pause = max(0.0, due - self._clock())
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(pause, lambda: self._begin(self._tick(), "tick"))
+
+    async def _tick(self) -> None:
+        self.feed(Tick())
 
     async def ask(self, request: Request[A]) -> A:
         """Have the application answer a client's request.
@@ -276,7 +261,7 @@ class Runner:
         except AttemptNotFoundError as error:
             _log.warning("YARN has ended this attempt: %s", error)
             return False
-        except (NotRegisteredError, *_UNREACHABLE) as error:
+        except (NotRegisteredError, *UNREACHABLE) as error:
             # Unknown is not dead: containers run on, and all is sent again.
             self._releases = releases + self._releases
             await self._recover(error)
@@ -313,7 +298,7 @@ class Runner:
     async def _register(self, event: type[Started | Resynced]) -> None:
         try:
             response = await self._scheduler.register(*self._endpoint)
-        except _UNREACHABLE as lost:
+        except UNREACHABLE as lost:
             # Whether it was carried out, the answer to the next heartbeat tells.
             _log.warning("the ResourceManager cannot be reached: %s", lost)
             self.feed(event())
@@ -327,7 +312,7 @@ class Runner:
         status = FinalApplicationStatus[finish.status.value]
         try:
             await self._scheduler.finish(status, finish.diagnostics)
-        except (NotRegisteredError, *_UNREACHABLE) as error:
+        except (NotRegisteredError, *UNREACHABLE) as error:
             await self._recover(error)
             return False
         return True
@@ -344,12 +329,8 @@ class Runner:
             case Release():
                 self._releases.append(action.container_id)
                 self._pace.hasten(waiting=False)
-            case Launch():
-                self._begin(self._launch(action), f"launch {action.container.id}")
-            case Resume():
-                self._begin(self._resume(action.launch), f"resume {action.launch.container.id}")
-            case Stop():
-                self._begin(self._stop(action), f"stop {action.container.id}")
+            case Launch() | Resume() | Stop() | Signal() | Probe():
+                self._containers.begin(action)
             case Reply():
                 self._answer(action)
             case UseTokens():
@@ -374,75 +355,7 @@ class Runner:
             reply.set_result(action.answer)
 
     def _use_tokens(self, action: UseTokens) -> None:
-        self._contexts = self._contexts.with_tokens(action.tokens)
+        self._containers.use_tokens(action.tokens)
         if self._own_tokens is not None:
             tokens = Credentials.read(action.tokens).tokens
             self._begin(self._own_tokens.use(tokens), "use newer tokens")
-
-    async def _resume(self, launch: Launch) -> None:
-        """See how a container is that another process began; start it if it was not."""
-        container = launch.container
-        began = self._clock()
-        for repetition in itertools.count():
-            try:
-                status = await self._node_managers.get_container_status(
-                    container.id, container.node_id
-                )
-            except LocalProtocolError:
-                # Without a token the scheduler keeps no container there: it tells of the end.
-                return
-            except _UNREACHABLE as error:
-                _log.warning("%s cannot be asked about: %s", container.id, error)
-            except RemoteError as error:
-                # ContainerManagerImpl.getContainerStatusInternal; the scheduler tells of the end.
-                if "recently stopped" not in str(error):
-                    await self._launch(launch, resumed=True)
-                return
-            else:
-                if status.state is ContainerState.COMPLETE:
-                    self.feed(Ended(status))
-                return
-            if self._clock() - began > _LOST:
-                self.feed(Ended(_aborted(container.id, "its node does not answer any more")))
-                return
-            await asyncio.sleep(_LOOK.delay(repetition, random.random()))  # noqa: S311  # jitter
-
-    async def _launch(self, action: Launch, *, resumed: bool = False) -> None:
-        container = action.container
-        service = self._application.spec.services[action.service]
-        context = self._contexts.build(action.service, service, action.instance, action.env)
-        name = f"{action.service}_{action.instance}"
-        try:
-            await self._node_managers.start_container(container, context)
-        except YarnhubError as error:
-            _log.warning("%s could not be started in %s: %s", name, container.id, error)
-            if resumed:
-                # Too late for this one, which says nothing of the program.
-                self.feed(Ended(_aborted(container.id, str(error))))
-            else:
-                self.feed(LaunchFailed(container.id, str(error), _is_its_fault(error)))
-        else:
-            _log.info("%s starts in %s on %s", name, container.id, container.node_id)
-
-    async def _stop(self, action: Stop) -> None:
-        container = action.container
-        try:
-            await self._node_managers.stop_container(container.id, container.node_id)
-        except YarnhubError as error:
-            # It is released as well: the scheduler ends it with the node's next heartbeat.
-            _log.info("%s could not be stopped at its node: %s", container.id, error)
-
-
-def _is_its_fault(error: YarnhubError) -> bool:
-    """Whether a launch failed for a reason of the container's own, and not of its node alone."""
-    # Here a connection that is lost, or not had, was tried for minutes.
-    return not isinstance(error, (StaleContainerError, *_UNREACHABLE))
-
-
-def _aborted(container_id: ContainerId, reason: str) -> ContainerStatus:
-    return ContainerStatus(
-        container_id=container_id,
-        state=ContainerState.COMPLETE,
-        exit_status=ContainerExitStatus.ABORTED.value,
-        diagnostics=reason,
-    )

@@ -22,6 +22,16 @@ class ContainerState(enum.IntEnum):
     COMPLETE = 3
 
 
+class ContainerSubState(enum.IntEnum):
+    """The same, more exactly: a container is RUNNING once its program is."""
+
+    SCHEDULED = 1
+    RUNNING = 2
+    PAUSED = 3
+    COMPLETING = 4
+    DONE = 5
+
+
 class ContainerExitStatus(enum.IntEnum):
     """Exit statuses that YARN itself gives; any other number is the process's own."""
 
@@ -71,6 +81,7 @@ class ContainerStatus:
     exit_status: int = proto(4, INT32, ContainerExitStatus.INVALID.value)
     capability: Resource | None = proto(5, Resource, None)
     container_attributes: dict[str, str] = mapping(7, STRING, STRING)
+    container_sub_state: ContainerSubState | None = proto(8, ContainerSubState, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,3 +107,16 @@ class NMToken:
 
     node_id: NodeId = proto(1, NodeId, NodeId())
     token: Token = proto(2, Token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalContainerRequest:
+    """Signal a container's processes."""
+
+    container_id: ContainerId = proto(1, ContainerId)
+    command: SignalContainerCommand = proto(2, SignalContainerCommand)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalContainerResponse:
+    """The signal is on its way: from a ResourceManager with the node's next heartbeat."""

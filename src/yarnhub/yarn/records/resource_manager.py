@@ -25,8 +25,8 @@ from yarnhub.yarn.records.cluster import (
     QueueUserACLInfo,
     YarnClusterMetrics,
 )
-from yarnhub.yarn.records.containers import ContainerReport, SignalContainerCommand
-from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId, ContainerId
+from yarnhub.yarn.records.containers import ContainerReport
+from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId
 from yarnhub.yarn.records.resources import Priority, Resource, ResourceTypeInfo
 
 
@@ -227,19 +227,6 @@ class MoveApplicationAcrossQueuesRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveApplicationAcrossQueuesResponse:
     """Moved."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalContainerRequest:
-    """Signal a container's processes."""
-
-    container_id: ContainerId = proto(1, ContainerId)
-    command: SignalContainerCommand = proto(2, SignalContainerCommand)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalContainerResponse:
-    """The signal is on its way with the node's next heartbeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
