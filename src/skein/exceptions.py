@@ -1,5 +1,7 @@
 """The errors that skein's users catch.
 
+::
+
     SkeinError
     |-- ConnectionError              also the builtin ConnectionError, so an OSError
     |   |-- ApplicationNotRunningError

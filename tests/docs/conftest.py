@@ -83,6 +83,7 @@ def environment(home: Path, user: str) -> dict[str, str]:
         "HADOOP_USER_NAME": user,
         "PATH": f"{BIN}:{ours['PATH']}",
         "XDG_CACHE_HOME": cache,
+        "XDG_CONFIG_HOME": ours.get("XDG_CONFIG_HOME") or str(Path.home() / ".config"),
         "LANG": "C.UTF-8",
     }
 

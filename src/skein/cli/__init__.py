@@ -71,7 +71,7 @@ def _parse(
     return parsed.handler, parsed
 
 
-def parser(commands: Iterable[str]) -> argparse.ArgumentParser:
+def parser(commands: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
     """The parser for some of the commands; the modules of the others are not imported."""
     root = argparse.ArgumentParser(prog="skein", description="Applications on Hadoop YARN.")
     root.add_argument("--version", action="version", version=f"skein {__version__}")

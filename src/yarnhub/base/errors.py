@@ -1,5 +1,7 @@
 """The one tree of errors.
 
+::
+
     YarnhubError
     |-- ConfigurationError           a Hadoop file, flag or variable is missing or wrong
     |-- SpecError                    a specification is wrong; says where (also ValueError)

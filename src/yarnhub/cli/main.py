@@ -11,7 +11,7 @@ from yarnhub import __version__
 from yarnhub.base.errors import YarnhubError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 COMMANDS = {"cluster": "yarnhub.cli.cluster"}
 """Each command's module, which is imported for that command only: the start stays fast."""
@@ -23,15 +23,8 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="yarnhub", description="Interactive data science on Hadoop YARN."
-    )
-    parser.add_argument("--version", action="version", version=f"yarnhub {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     named = [name for name in COMMANDS if name in arguments[:1]]
-    for name in named or COMMANDS:
-        importlib.import_module(COMMANDS[name]).add_parser(subparsers)
-    parsed = parser.parse_args(arguments)
+    parsed = parser(named or COMMANDS).parse_args(arguments)
     handler: Callable[[argparse.Namespace], int] = parsed.handler
     try:
         return handler(parsed)
@@ -40,6 +33,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def parser(commands: Iterable[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The parser for some of the commands; the modules of the others are not imported."""
+    root = argparse.ArgumentParser(
+        prog="yarnhub", description="Interactive data science on Hadoop YARN."
+    )
+    root.add_argument("--version", action="version", version=f"yarnhub {__version__}")
+    subparsers = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in commands:
+        importlib.import_module(COMMANDS[name]).add_parser(subparsers)
+    return root
 
 
 if __name__ == "__main__":
