@@ -20,6 +20,11 @@ FAST = {
     "lint": [BIN / "ruff", "check", "."],
     "format": [BIN / "ruff", "format", "--check", "."],
     "types": [BIN / "mypy"],
+    # It looks for packages with the `python` that PATH names, and at PyPI for a newer self.
+    "public types": [
+        *("env", "PYRIGHT_PYTHON_IGNORE_WARNINGS=1", f"PATH={BIN}:{os.environ['PATH']}"),
+        *(PYTHON, "-m", "pyright", "--verifytypes", "skein", "--ignoreexternal"),
+    ],
     "imports": [BIN / "lint-imports"],
     "documentation": [BIN / "sphinx-build", "-q", "-W", "-b", "html", "docs", "docs/_build/html"],
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Self
 
+    from yarnhub.client.application import ApplicationClient as Engine
     from yarnhub.client.application import Locate
 
 P = ParamSpec("P")
@@ -40,6 +41,10 @@ class ApplicationClient(Blocking):
     """
 
     _otherwise = exceptions.ApplicationError
+
+    id: str
+    security: Security
+    engine: Engine
 
     def __init__(self, address: str, app_id: str, security: Security | None = None) -> None:
         self.id = app_id

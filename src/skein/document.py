@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import SpecError
 from yarnhub.spec import _reading as read
@@ -30,7 +30,7 @@ class Document(read.Element):
     """
 
     __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]  # it can be changed
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # it can be changed
 
     def _fill(self, **values: object) -> None:
         """What constructors do; a None counts as if it were not given."""

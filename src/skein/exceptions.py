@@ -78,7 +78,7 @@ class Context:
     """Whether this process is the command `skein`: warnings are then lines for people."""
 
     def __init__(self) -> None:
-        self.is_cli = False
+        self.is_cli: bool = False
 
     def warn(self, msg: str) -> None:
         """Say something that should be known and is no error."""
@@ -97,4 +97,4 @@ class Context:
             self.is_cli = before
 
 
-context = Context()
+context: Context = Context()

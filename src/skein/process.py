@@ -22,7 +22,7 @@ class Properties(Mapping[str, object]):
 
     __slots__ = ()
 
-    _names: ClassVar = (
+    _names: ClassVar[tuple[str, ...]] = (
         "application_id",
         "appmaster_address",
         "config_dir",
@@ -101,4 +101,4 @@ class Properties(Mapping[str, object]):
         return len(self._names)
 
 
-properties = Properties()
+properties: Properties = Properties()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.control import messages
 from yarnhub.control.messages import KeyField, Operator
@@ -77,10 +77,10 @@ class comparison(Condition):  # noqa: N801  # skein's name
 class _Side:
     """The left side of a comparison."""
 
-    __hash__ = None  # type: ignore[assignment]  # what compares into a condition has no hash
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # what compares into a condition has no hash
 
     def __init__(self, key: str) -> None:
-        self.key = text_of(key)
+        self.key: str = text_of(key)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key!r})"
