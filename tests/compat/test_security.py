@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import stat
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 import skein
 from skein.core import Properties
@@ -117,3 +121,39 @@ def test_a_container_of_skeins_own(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             "application_1526134340424_0012",
             "edge.example.com:8765",
         )
+
+
+def old_pair() -> skein.Security:
+    """As skein 0.8 made them: RSA, for a year, with no alternative names."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "skein-internal")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + dt.timedelta(days=365))
+        .sign(key, hashes.SHA256())
+    )
+    return skein.Security(
+        cert_bytes=certificate.public_bytes(serialization.Encoding.PEM),
+        key_bytes=key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+    )
+
+
+def test_a_pair_of_old_goes_on_working(client: skein.Client) -> None:
+    master = skein.Master(script="sleep infinity", security=old_pair())
+    with client.submit_and_connect(skein.ApplicationSpec(master=master)) as app:
+        try:
+            app.kv["k"] = b"v"
+            assert app.kv["k"] == b"v"
+            assert app.security is master.security
+        finally:
+            client.kill_application(app.id)
