@@ -94,13 +94,13 @@ def build() -> bytes:
     with tarfile.open(fileobj=contents, mode="w", format=tarfile.GNU_FORMAT) as archive:
         program = f"python{sys.version_info.major}.{sys.version_info.minor}"
         _add(archive, "bin/python3", (_START % (loader.name, program)).encode(), 0o755)
-        _add(archive, f"bin/{program}", executable.read_bytes(), 0o755)
+        _add(archive, f"bin/{program}", _stripped(executable), 0o755)
         for name, path in sorted({loader.name: loader, **libraries}.items()):
-            _add(archive, f"lib/{name}", path.read_bytes(), 0o755)
+            _add(archive, f"lib/{name}", _stripped(path), 0o755)
         # Where this interpreter looks for it, from its own place on.
         standard = f"{sys.platlibdir}/{library.name}"
         for path in extensions:
-            _add(archive, f"{standard}/lib-dynload/{path.name}", path.read_bytes(), 0o644)
+            _add(archive, f"{standard}/lib-dynload/{path.name}", _stripped(path), 0o644)
         for path in _modules(library):
             module = path.relative_to(library).with_suffix(".pyc")
             code = _compiled(path, f"{library.name}/{module}")
@@ -122,6 +122,17 @@ def _modules(folder: Path) -> Iterator[Path]:
             yield from _modules(path)
         elif path.suffix == ".py":
             yield path
+
+
+def _stripped(path: Path) -> bytes:
+    """A binary without what a debugger reads, which is half of a Python that was built here."""
+    with tempfile.NamedTemporaryFile() as file:
+        try:
+            command = ["strip", "--strip-debug", "-o", file.name, path]
+            subprocess.run(command, capture_output=True, timeout=60, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return path.read_bytes()  # there is no such program here, or nothing to strip
+        return Path(file.name).read_bytes()
 
 
 def _compiled(path: Path, name: str) -> bytes:
