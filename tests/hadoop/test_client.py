@@ -472,6 +472,16 @@ async def test_a_context_that_came_to_its_end_is_replaced() -> None:
     assert len(server.peers) == 2
 
 
+async def test_a_machine_that_takes_nothing_any_more_is_given_up() -> None:
+    large = Method("large", Large, Large)
+    options = RpcOptions(acknowledge_timeout=0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # nobody reads from it
+        async with calling(Address(*listener.getsockname()), options=options) as client:
+            with pytest.raises(ConnectionLostError, match="timed out") as caught:
+                await client.call(large, Large(bytes(30_000_000)), deadline=20)
+            assert caught.value.outcome is Outcome.UNKNOWN
+
+
 async def test_nothing_is_sent_while_the_server_does_not_read() -> None:
     async with serving() as server, calling(server) as client, asyncio.TaskGroup() as group:
         await client.call(ECHO, Number(0))

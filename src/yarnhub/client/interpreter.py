@@ -128,7 +128,7 @@ def _stripped(path: Path) -> bytes:
     """A binary without what a debugger reads, which is half of a Python that was built here."""
     with tempfile.NamedTemporaryFile() as file:
         try:
-            command = ["strip", "--strip-debug", "-o", file.name, path]
+            command = ["strip", "--strip-debug", "-o", file.name, str(path)]
             subprocess.run(command, capture_output=True, timeout=60, check=True)
         except (OSError, subprocess.SubprocessError):
             return path.read_bytes()  # there is no such program here, or nothing to strip

@@ -182,6 +182,11 @@ class RpcConnection(asyncio.Protocol):
         """Send what begins every connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            milliseconds = round(self._options.acknowledge_timeout * 1000)
+            transport.get_extra_info("socket").setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds
+            )
         self._flush()
         self._watch()
 

@@ -17,6 +17,10 @@ class RpcOptions:
     call_timeout: float = 60.0
     """For a call with all its repetitions, where the caller names no deadline. As long as
     `ipc.ping.interval`, by which Hadoop's own client notices that a server hangs."""
+    acknowledge_timeout: float = 20.0
+    """After this long without a sign that the server's machine has what was sent, the connection is
+    lost (`TCP_USER_TIMEOUT`). A machine that lost its power says nothing, and TCP would try for a
+    quarter of an hour; the other one of a pair has long taken over by then."""
     max_response: int = 128 * 1024 * 1024
     """Bytes in one answer (`ipc.maximum.response.length`)."""
     ping_interval: float = 60.0
