@@ -59,7 +59,7 @@ def moments(seed: int, request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture(scope="session")
 def fault_cluster() -> Iterator[HadoopCluster]:
     """Two ResourceManagers and two nodes, of which each may be killed."""
-    cluster = HadoopCluster(ha=True, nodes=2, site=SITE)
+    cluster = HadoopCluster(ha=True, nodes=2, node_vcores=64, site=SITE)
     asyncio.run(cluster.start())
     try:
         yield cluster

@@ -9,7 +9,7 @@ import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from e2e.walk import of_application
+from e2e.walk import of_application, processes
 from yarnhub.base.errors import YarnhubError
 from yarnhub.control.messages import ContainerState, FinalStatus
 
@@ -48,6 +48,8 @@ class Witness:
         self.steady: dict[str, str] = {}
         """YARN's containers of the service that nobody scales, by their names."""
         self._number = 0
+        self._own = f"_{application.removeprefix('application_')}_"
+        """A part of the ids of its containers."""
 
     @contextlib.asynccontextmanager
     async def reached(self) -> AsyncIterator[ApplicationClient]:
@@ -115,7 +117,7 @@ class Witness:
         self.steady = steady
 
     def _check_starts(self) -> None:
-        lines = [line.split() for line in self.notes.read_text().splitlines()]
+        lines = [line.split() for line in self.notes.read_text().splitlines() if self._own in line]
         for column, what in enumerate(("instance", "container")):
             twice = [name for name, count in Counter(x[column] for x in lines).items() if count > 1]
             assert not twice, f"started twice, {what}: {twice}"
@@ -134,12 +136,7 @@ class Witness:
     def _stray(self, containers: tuple[Container, ...]) -> str | None:
         """Whether the processes are those of the containers, each with one."""
         wanted = {each.yarn_container_id for each in containers}
-        found = {
-            name
-            for _, command, variables in of_application(self.application).values()
-            if command.startswith("sleep")
-            for name in [_variable(variables, "CONTAINER_ID")]
-        }
+        found = {name for name in all_containers() if self._own in name}
         return None if found == wanted else f"processes {found}, containers {wanted}"
 
     def masters(self) -> list[int]:
@@ -160,6 +157,15 @@ class Witness:
         async with asyncio.timeout(RECOVERY):
             while of_application(self.application):
                 await asyncio.sleep(0.1)
+
+
+def all_containers() -> set[str]:
+    """YARN's ids of the containers whose scripts run, of all applications."""
+    return {
+        _variable(variables, "CONTAINER_ID")
+        for _, command, variables in processes().values()
+        if command.startswith("sleep")
+    }
 
 
 def _variable(variables: str, name: str) -> str:
