@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skein.cli import explain, logs
+from skein.cli import explain, logs, run
 from skein.cli.commands import add_application, add_command, add_group, add_output
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
     commands = add_group(subparsers, "application", "submit, look at and end applications")
     submit = add_command(commands, "submit", "submit an application and print its id", _submit)
     submit.add_argument("spec", help="the specification, a .yaml, .yml or .json file")
+    run.add_parser(commands)
     _add_list(commands)
     status = add_command(commands, "status", "show one application", _status)
     add_application(status, current=False)
@@ -102,12 +102,8 @@ def _add_list(commands: Subparsers) -> None:
 def _submit(arguments: argparse.Namespace) -> None:
     from skein.cli import connections
     from skein.cli.progress import progress_on
-    from skein.exceptions import SkeinError
-    from yarnhub.base.errors import SpecError
+    from skein.cli.specification_file import named_in_errors
     from yarnhub.client.spec_file import read_spec_file
-
-    if not Path(arguments.spec).exists():
-        raise SkeinError(f"No application specification file at '{arguments.spec}'")
 
     async def submit() -> None:
         spec = read_spec_file(arguments.spec)
@@ -116,15 +112,8 @@ def _submit(arguments: argparse.Namespace) -> None:
                 number = await client.submit(spec, progress=progress)
         print(number)
 
-    try:
+    with named_in_errors(arguments.spec):
         connections.run(submit())
-    except SpecError as error:
-        between = ", " if error.path else ": "
-        raise SkeinError(f"In file '{arguments.spec}'{between}{error}") from error
-    except OSError as error:
-        if error.filename is None or isinstance(error, SkeinError):
-            raise
-        raise SkeinError(f"'{error.filename}' cannot be read: {error.strerror}") from error
 
 
 def _list(arguments: argparse.Namespace) -> None:

@@ -177,7 +177,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         spec: ApplicationSpec,
         *,
         progress: Progress | None = None,
-        deadline: float = 60.0,
+        deadline: float | None = 60.0,
     ) -> UnmanagedApplication:
         """Submit an application and hold it; returns when YARN has accepted it.
 
@@ -188,7 +188,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             spec: What to run; sources of local files are absolute. Without `master.security` the
                 application gets a pair of its own.
             progress: Is told how far each upload is.
-            deadline: Seconds for all of it, uploads included.
+            deadline: Seconds for all of it, uploads included; None waits as long as it takes.
 
         Raises:
             SpecError: A file does not exist, the cluster can never give what is asked for, or

@@ -1,0 +1,77 @@
+"""`skein application run`: an application whose ApplicationMaster is the command itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skein.cli.commands import add_command
+
+if TYPE_CHECKING:
+    import argparse
+
+    from skein.cli.commands import Subparsers
+
+# The engine is imported by the handler: it takes longer than `--help` may.
+
+_TERMINATED = 143
+"""What shells report for a program that SIGTERM ended."""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the command."""
+    run = add_command(
+        commands,
+        "run",
+        "run an application until it has ended, with its ApplicationMaster in this process; "
+        "fails unless it succeeds, and Ctrl-C ends it",
+        _run,
+    )
+    run.add_argument("spec", help="the specification, a .yaml, .yml or .json file")
+    run.add_argument("--host", help="where containers reach this machine; its own name by default")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    import asyncio
+
+    from skein.cli import connections
+    from skein.cli.specification_file import named_in_errors
+
+    with named_in_errors(arguments.spec):
+        try:
+            connections.run(_run_here(arguments.spec, arguments.host))
+        except asyncio.CancelledError:
+            sys.exit(_TERMINATED)
+
+
+async def _run_here(path: str, host: str | None) -> None:
+    import asyncio
+    import signal
+    import tempfile
+
+    from skein.cli import connections
+    from skein.cli.progress import progress_on
+    from yarnhub.base.errors import ApplicationFailedError
+    from yarnhub.client.spec_file import read_spec_file
+    from yarnhub.control.messages import FinalStatus
+    from yarnhub.unmanaged import UnmanagedApplications
+
+    own_task = asyncio.current_task()
+    assert own_task is not None
+    # As Ctrl-C does: whoever ends the command ends the application.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own_task.cancel)
+    spec = read_spec_file(path)
+    with tempfile.TemporaryDirectory() as folder:
+        held = UnmanagedApplications(connections.settings(), folder=Path(folder), host=host)
+        async with held as applications:
+            with progress_on(sys.stderr) as progress:
+                application = await applications.submit(spec, progress=progress, deadline=None)
+            try:
+                print(application.id, flush=True)
+                finish = await application.ended()
+            except BaseException:
+                await application.kill()
+                raise
+    if finish.status is not FinalStatus.SUCCEEDED:
+        raise ApplicationFailedError(application.id, finish.status.value, finish.diagnostics)
