@@ -108,6 +108,14 @@ def test_kerberos_turns_all_of_security_on() -> None:
     assert {name: properties[name] for name in wanted} == wanted
 
 
+def test_nodes_alone_ask_for_a_ticket_on_their_pages() -> None:
+    node = site_files(plan(kerberos=True), "nodemanager-1")["core-site.xml"]
+    assert node["hadoop.http.authentication.type"] == "kerberos"
+    assert node["hadoop.http.authentication.kerberos.principal"] == "HTTP/localhost@YARNHUB.TEST"
+    for others in (site_files(plan(kerberos=True)), site_files(plan(), "nodemanager-1")):
+        assert "hadoop.http.authentication.type" not in others["core-site.xml"]
+
+
 def test_proxies_may_act_for_named_users_only() -> None:
     properties = all_properties(kerberos=True)
     for service in ("jupyterhub", "dask"):

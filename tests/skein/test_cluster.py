@@ -91,6 +91,8 @@ def test_an_application_from_submission_to_shutdown(skein: Any) -> None:
     assert "it runs on" in skein.error("application", "wait", app_id, "--timeout", "0.1")
 
     assert "sleep 600" in skein.out("application", "specification", app_id)
+    specification = skein.out("application", "specification", app_id, "--output", "json")
+    assert json.loads(specification)["services"]["worker"]["instances"] == 1
     for filters in (
         ["--queue", "default", "--name", "sleeper"],
         ["--queue", "root.default", "--started-begin", "00:00"],

@@ -36,6 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
     commands = add_group(subparsers, "application", "submit, look at and end applications")
     submit = add_command(commands, "submit", "submit an application and print its id", _submit)
     submit.add_argument("spec", help="the specification, a .yaml, .yml or .json file")
+    add_output(submit, "text")
     run.add_parser(commands)
     _add_list(commands)
     status = add_command(commands, "status", "show one application", _status)
@@ -70,6 +71,7 @@ def add_parser(subparsers: Subparsers) -> None:
         commands, "specification", "print a running application's specification", _specification
     )
     add_application(specification)
+    add_output(specification, "yaml")
 
 
 def _add_list(commands: Subparsers) -> None:
@@ -110,7 +112,12 @@ def _submit(arguments: argparse.Namespace) -> None:
         async with connections.cluster() as client:
             with progress_on(sys.stderr) as progress:
                 number = await client.submit(spec, progress=progress)
-        print(number)
+        if arguments.output == "json":
+            from skein.cli.output import to_json
+
+            print(to_json({"id": str(number)}))
+        else:
+            print(number)
 
     with named_in_errors(arguments.spec):
         connections.run(submit())
@@ -229,6 +236,9 @@ def _specification(arguments: argparse.Namespace) -> None:
 
         async with connections.application(arguments.id) as application:
             document = json.loads(await application.get_specification())
+        if arguments.output == "json":
+            print(json.dumps(document, indent=2))
+            return
         print(yaml.safe_dump(document, sort_keys=False, default_flow_style=False), end="")
 
     connections.run(specification())

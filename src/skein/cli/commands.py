@@ -34,10 +34,10 @@ def add_application(parser: argparse.ArgumentParser, *, current: bool = True) ->
     parser.add_argument("id", metavar="APP_ID", help=f"the application's id{also}")
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
+def add_output(parser: argparse.ArgumentParser, default: str = "table") -> None:
     """Add the option that chooses between text for people and JSON for programs."""
     parser.add_argument(
-        "--output", choices=("table", "json"), default="table", help="default: table"
+        "--output", choices=(default, "json"), default=default, help=f"default: {default}"
     )
 
 

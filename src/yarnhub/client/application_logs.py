@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from yarnhub.client.log_choice import (
     instance_in,
     last_lines,
 )
-from yarnhub.client.logs import NoSuchLogError, find_logs, read_log
+from yarnhub.client.logs import LogsNotReadyError, NoSuchLogError, find_logs, read_log
 from yarnhub.yarn.records.applications import LogAggregationStatus as Aggregation
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ _LOOK, _SELDOM = 0.25, 1.0
 """Seconds between two looks at the nodes; more while nothing is written."""
 _EACH = 0.01
 """Seconds between two looks for each container: a large application is looked at less often."""
+_PATIENCE = 5.0
+"""Seconds that a container is waited for in silence."""
 _SILENT = 60.0
 """Seconds that the ResourceManager may not answer: it may be being started anew."""
 _BEGIN, _UPLOAD = 30.0, 600.0
@@ -101,6 +104,8 @@ class ApplicationLogs:
                 await live.discover(report)
                 await live.look()
                 self._check_found(live.files)
+                if not live.files and not live.failure:
+                    raise LogsNotReadyError(self._nothing_yet(report))
                 async with contextlib.aclosing(live.read(whole=True)) as chunks:
                     async for chunk in chunks:
                         yield chunk
@@ -136,7 +141,7 @@ class ApplicationLogs:
         self, live: LiveLogs, report: ApplicationReport
     ) -> AsyncGenerator[LogChunk, None]:
         clock = asyncio.get_running_loop().time
-        pause, heard = _LOOK, clock()
+        pause, began, heard = _LOOK, clock(), clock()
         while True:
             ended = report.yarn_application_state.ended
             try:
@@ -156,9 +161,17 @@ class ApplicationLogs:
                     yield chunk
             if ended:
                 return
+            if not live.files and clock() - began > _PATIENCE:
+                self._notice(self._nothing_yet(report))
+                began = math.inf
             pause = _LOOK if moved else min(_SELDOM, pause * 1.25)
             if not live.behind:
                 await asyncio.sleep(max(pause, _EACH * len(live)))
+
+    def _nothing_yet(self, report: ApplicationReport) -> str:
+        state = report.yarn_application_state.name
+        why = f"`skein application explain {self._id}` says why"
+        return f"{self._id} is {state}, and none of its containers has begun: {why}"
 
     async def _aggregated(
         self, report: ApplicationReport, *, named: bool

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import (
-    AccessDeniedError,
     ApplicationFailedError,
     ApplicationNotFoundError,
     DeadlineExceededError,
@@ -27,6 +26,7 @@ from yarnhub.client.submission import (
     submission_context,
 )
 from yarnhub.client.tokens import delegation_tokens
+from yarnhub.client.visibility import not_shown
 from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager, web_proxies
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationState
@@ -348,7 +348,7 @@ class Client:
         from yarnhub.client.explain import explain
         from yarnhub.client.gathering import gather_evidence
 
-        return explain(await gather_evidence(self, application_id))
+        return explain(await gather_evidence(self, application_id, self._settings.user_name))
 
     # --- logs
 
@@ -473,11 +473,7 @@ class Client:
                 f"{application_id} does not run within {deadline:g} s{said}"
             ) from error
         if report.rpc_port <= 0:
-            raise AccessDeniedError(
-                "",
-                f"{application_id} belongs to {report.user}, who does not let "
-                f"{self._settings.user_name} see it",
-            )
+            raise not_shown(report, self._settings.user_name)
         return ApplicationClient(
             str(application_id),
             f"{report.host}:{report.rpc_port}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.evidence import Evidence
+from yarnhub.client.visibility import check_shown
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.cluster import NodeState
@@ -24,16 +25,23 @@ if TYPE_CHECKING:
 _HOLDING = (YarnApplicationState.ACCEPTED, YarnApplicationState.RUNNING)
 
 
-async def gather_evidence(client: Client, application_id: ApplicationId) -> Evidence:
+async def gather_evidence(client: Client, application_id: ApplicationId, user: str) -> Evidence:
     """What is known of an application now; of one that has ended, its reports alone.
 
     Cancelling leaves nothing behind.
 
+    Args:
+        client: The cluster.
+        application_id: Which.
+        user: Who asks.
+
     Raises:
         ApplicationNotFoundError: YARN knows none of this id.
+        AccessDeniedError: It belongs to somebody else who does not show it.
     """
     manager = client.resource_manager
     report = await client.application_report(application_id)
+    check_shown(report, user)
     attempts = await manager.get_application_attempts(application_id)
     if report.yarn_application_state.ended:
         return Evidence(report=report, attempts=attempts)

@@ -18,6 +18,7 @@ from yarnhub.client.log_choice import (
 )
 from yarnhub.client.logs import LogChunk, LogFile
 from yarnhub.client.node_logs import NodeLogs
+from yarnhub.client.visibility import check_shown
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.ids import ContainerId
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 16
 """How many nodes are asked at the same time."""
+_MASTER = 5.0
+"""Seconds that an ApplicationMaster may take to answer before the nodes are asked without it."""
 _TURN = 4 << 20
 """Bytes of one file before it is another's turn."""
 _BACK_OFF = 30.0
@@ -75,10 +78,12 @@ class LiveLogs:
         self._client = client
         self._choice = choice
         self._notice = notice
+        self._user = settings.user_name
         self._nodes = NodeLogs(settings)
         self._containers: dict[ContainerId, _Live] = {}
         self._masters = contextlib.AsyncExitStack()
         self._master: ApplicationClient | None = None
+        self._refused = False
         self._first = True
         self.positions: dict[tuple[ContainerId, str], int] = {}
         """How much of each file was read."""
@@ -125,7 +130,11 @@ class LiveLogs:
 
         The ResourceManager knows those that run; the ApplicationMaster, which answers its owner
         alone, their names and those that have ended too.
+
+        Raises:
+            AccessDeniedError: It belongs to somebody else who does not show it.
         """
+        check_shown(report, self._user)
         attempt = report.current_application_attempt_id
         if attempt is None:
             return
@@ -149,16 +158,21 @@ class LiveLogs:
             container.running = container.id in running
 
     async def _ask_master(self, number: ApplicationId) -> Iterable[Container]:
-        try:
-            if self._master is None:
-                reached = await self._client.connect(number, wait=False)
-                self._master = await self._masters.enter_async_context(reached)
-            known = await self._master.get_containers(states=None)
-            return [each for each in known if each.yarn_container_id]
-        except YarnhubError:
-            # It is somebody else's, has just ended, or is being started anew.
-            self._master = None
+        if self._refused:
             return ()
+        try:
+            async with asyncio.timeout(_MASTER):
+                if self._master is None:
+                    reached = await self._client.connect(number, wait=False)
+                    self._master = await self._masters.enter_async_context(reached)
+                known = await self._master.get_containers(states=None)
+        except AccessDeniedError:
+            self._refused = True  # it is somebody else's
+        except (YarnhubError, TimeoutError):
+            self._master = None  # it has just ended, or is being started anew
+        else:
+            return [each for each in known if each.yarn_container_id]
+        return ()
 
     def _add(self, number: ContainerId, address: str, instance: str = "") -> None:
         known = self._containers.setdefault(number, _Live(number, address))
@@ -240,9 +254,12 @@ class LiveLogs:
             until = None if limit is None else at + limit
             async with contextlib.aclosing(self._read(container, name)(at)) as parts:
                 async for part in parts:
-                    self.positions[key] = at + len(part)
-                    yield LogChunk(file, at, part)
-                    at += len(part)
+                    new = part[: size - at]  # what came since is for another time
+                    self.positions[key] = at + len(new)
+                    yield LogChunk(file, at, new)
+                    at += len(new)
+                    if at == size:
+                        break
                     if until is not None and at >= until:
                         self.behind = True
                         break

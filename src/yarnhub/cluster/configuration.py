@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from yarnhub.cluster.high_availability import pair_site
 from yarnhub.cluster.ports import ADDRESS, HDFS_SERVERS, NODE_SERVERS, node_port
 from yarnhub.cluster.process import MARK
-from yarnhub.cluster.security import HOST, PROXIES, USERS, YARN_USER, secure_sites
+from yarnhub.cluster.security import HOST, PROXIES, USERS, YARN_USER, node_web_site, secure_sites
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +60,8 @@ def site_files(plan: Plan, node_manager: str | None = None) -> dict[str, dict[st
     if plan.options.kerberos:
         for name, properties in secure_sites(plan).items():
             files[name] |= properties
+        if node_manager is not None:
+            files["core-site.xml"] |= node_web_site(plan)
     for name, chosen in plan.options.site.items():
         files[name] |= chosen
     return files

@@ -41,6 +41,24 @@ def secure_sites(plan: Plan) -> dict[str, dict[str, str]]:
     }
 
 
+def node_web_site(plan: Plan) -> dict[str, str]:
+    """What makes a NodeManager's web server ask for a ticket (SPNEGO): it shows users' logs.
+
+    It is for core-site.xml, and for NodeManagers alone: nobody else's pages hold secrets here.
+    """
+    prefix = "hadoop.http.authentication"
+    return {
+        "hadoop.http.filter.initializers": (
+            "org.apache.hadoop.security.AuthenticationFilterInitializer"
+        ),
+        f"{prefix}.type": "kerberos",
+        f"{prefix}.kerberos.principal": principal(WEB_SERVICE),
+        f"{prefix}.kerberos.keytab": str(plan.layout.service_keytab),
+        # Without this file each server draws a secret of its own for its cookies.
+        f"{prefix}.signature.secret.file": "",
+    }
+
+
 def _core(plan: Plan) -> dict[str, str]:
     rules = [
         f"RULE:[2:$1/$2@$0]({principal(service)})s/.*/{user}/" for service, user in SERVICES.items()

@@ -1,0 +1,67 @@
+"""Logs and explanations where the nodes ask for a ticket, and YARN for who may see what."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from e2e.walk import eventually, log_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yarnhub.cluster import HadoopCluster
+
+pytestmark = pytest.mark.cluster
+
+SPEC = """\
+name: talk
+services:
+  talker:
+    resources: {memory: 64, vcores: 1}
+    script: |
+      echo "I am $(id -un)"
+      sleep 600
+"""
+
+
+async def test_the_owner_reads_live_logs_and_nobody_else(
+    kerberos_cluster: HadoopCluster, tmp_path: Path
+) -> None:
+    alice = await log_in(kerberos_cluster, "alice", tmp_path / "alice")
+    bob = await log_in(kerberos_cluster, "bob", tmp_path / "bob")
+    (alice.folder / "talk.yaml").write_text(SPEC)
+    application = alice.skein("application", "submit", "talk.yaml").stdout.strip()
+    one = ("application", "logs", application, "--container", "talker_0", "--file", "talker.log")
+    try:
+        eventually(
+            lambda: alice.skein(*one, check=False).stdout == "I am alice\n", "it has written"
+        )
+        (place, *_) = json.loads(
+            alice.skein("container", "ls", application, "--output", "json").stdout
+        )
+        url = f"http://{place['yarn_node_http_address']}/ws/v1/node/containers/"
+        url += f"{place['yarn_container_id']}/logs/talker.log"
+        # Not to who only claims to be alice.
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.get(url, params={"user.name": "alice"})
+        assert answer.status_code == httpx.codes.UNAUTHORIZED
+
+        for command in (one, (*one, "--follow"), ("application", "explain", application)):
+            refused = bob.skein(*command, check=False)
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert refused.stderr == (
+                f"Error: {application} belongs to alice, who does not let bob see it\n"
+            )
+        explained = alice.skein("application", "explain", application).stdout
+        assert explained.startswith(f"{application} is RUNNING. It runs, with 1 container")
+    finally:
+        alice.skein("application", "kill", application)
+    followed = alice.skein("application", "logs", application, "--follow", "--file", "talker.log")
+    assert followed.stdout == "talker_0 | I am alice\n"
+    refused = bob.skein(*one, check=False)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Permission denied: user=bob" in refused.stderr
