@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from yarnhub import __version__
 
 if TYPE_CHECKING:
-    from skein import core, exceptions, kv, model, utils
+    from skein import core, exceptions, kv, model, ui, utils
     from skein.application_client import ApplicationClient
     from skein.core import Client
     from skein.exceptions import (
@@ -52,10 +52,11 @@ __all__ = [
     "kv",
     "model",
     "properties",
+    "ui",
     "utils",
 ]
 
-_MODULES = ("core", "exceptions", "kv", "model", "utils")
+_MODULES = ("core", "exceptions", "kv", "model", "ui", "utils")
 """Programs use these after `import skein` alone."""
 
 _HOMES = {

@@ -90,6 +90,8 @@ class Request:
         headers = list(headers)
         if isinstance(body, bytes):
             headers.append(("Content-Length", str(len(body))))
+        if self._connection.once:
+            headers.append(("Connection", "close"))
         send = self._connection.send
         await send(h11.Response(status_code=status, headers=headers))
         if self.method != "HEAD":
@@ -103,7 +105,13 @@ class Request:
 
 @contextlib.asynccontextmanager
 async def listen(
-    accept: Accept, host: str, port: int = 0, context: ssl.SSLContext | None = None
+    accept: Accept,
+    host: str,
+    port: int = 0,
+    *,
+    context: ssl.SSLContext | None = None,
+    most: int | None = None,
+    once: bool = False,
 ) -> AsyncIterator[int]:
     """Serve on a port of `host`, a free one for 0; yields the port.
 
@@ -114,17 +122,20 @@ async def listen(
         host: Where to listen.
         port: And at which port.
         context: For TLS.
+        most: Connections at once, above which further ones are closed; None has no limit.
+        once: Whether a connection is for one request.
     """
     connections: dict[asyncio.Task[None], _Connection] = {}
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handle = accept(writer)
+        full = most is not None and len(connections) >= most
+        handle = None if full else accept(writer)
         if handle is None:
             writer.transport.abort()
             return
         task = asyncio.current_task()
         assert task is not None
-        connection = connections[task] = _Connection(reader, writer)
+        connection = connections[task] = _Connection(reader, writer, once=once)
         try:
             await connection.run(handle)
         except asyncio.CancelledError:
@@ -161,9 +172,12 @@ async def listen(
 class _Connection:
     """One client's connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, once: bool
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self.once = once
         self._http = h11.Connection(h11.SERVER)
         self.peer: str = (writer.get_extra_info("peername") or ("",))[0]
         self.busy = False

@@ -18,7 +18,6 @@ from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.events import MasterScriptEnded
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.agent import token_agent
-from yarnhub.appmaster.shell.http import listen
 from yarnhub.appmaster.shell.own_tokens import OwnTokens
 from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
@@ -87,7 +86,7 @@ async def _main(env: Mapping[str, str]) -> int:
         )
         port = await stack.enter_async_context(serve(door, host))
         site = Site.of(application, submitted, env, time.time)
-        web_port = await stack.enter_async_context(listen(lambda _: site.handle, host))
+        web_port = await stack.enter_async_context(site.serve(host))
         agent = b"" if submitted.simple_authentication else token_agent()
         contexts = ContextBuilder(submitted, f"{host}:{port}", credentials, agent)
         schedulers = [Address.parse(text) for text in submitted.schedulers]

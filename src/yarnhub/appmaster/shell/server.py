@@ -72,7 +72,7 @@ async def serve(door: Door, host: str, port: int = 0) -> AsyncIterator[int]:
 
         return handle
 
-    async with http.listen(accept, host, port, door.context) as bound:
+    async with http.listen(accept, host, port, context=door.context) as bound:
         yield bound
 
 

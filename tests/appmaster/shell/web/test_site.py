@@ -22,6 +22,8 @@ from yarnhub.spec import ACLs
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from yarnhub.appmaster.shell.http import Request
+
     Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 ID = "application_1700000000000_0007"
@@ -45,7 +47,7 @@ async def pages(
     site = Site(play.application, origin, access, lambda: START + 60)
     async with (
         asyncio.timeout(20),
-        listen(lambda _: site.handle, "127.0.0.1") as port,
+        site.serve("127.0.0.1") as port,
         client(port) as asking,
     ):
         yield play, asking
@@ -107,6 +109,7 @@ async def test_no_page_runs_scripts_loads_from_elsewhere_or_is_kept() -> None:
             assert found["content-security-policy"].startswith("default-src 'none';")
             assert "script" not in found["content-security-policy"]
             assert found["cache-control"] == "no-store"
+            assert found["connection"] == "close", "YARN's proxy never closes one"
             assert found["x-content-type-options"] == "nosniff"
 
 
@@ -194,6 +197,25 @@ async def test_values_are_for_the_owner_unless_nobody_is_proven_to_be_anybody() 
         assert "the-value" in (await asking.get("/kv", headers=BOB)).text
 
 
+async def test_so_many_may_connect_and_no_more() -> None:
+    async def handle(request: Request) -> None:
+        await request.respond(200, [], b"here")
+
+    async with asyncio.timeout(20), listen(lambda _: handle, "127.0.0.1", most=2) as port:
+        async with client(port) as first, client(port) as second:
+            assert (await first.get("/")).text == (await second.get("/")).text == "here"
+            async with client(port) as third:
+                with pytest.raises(httpx.TransportError):
+                    await third.get("/")
+            assert (await first.get("/")).text == "here"
+        async with client(port) as later:
+            for _ in range(100):  # until the first ones' end has been seen
+                with contextlib.suppress(httpx.TransportError):
+                    assert (await later.get("/")).text == "here"
+                    return
+    pytest.fail("the ends of connections make no room")
+
+
 # --- pages of services
 
 
@@ -211,6 +233,7 @@ async def test_a_request_is_passed_on_and_so_is_the_answer() -> None:
     assert (found.status_code, found.text) == (201, "hello")
     assert (found.headers["x-mine"], found.headers["content-type"]) == ("1", "text/x")
     assert not {"x-hop", "set-cookie"} & found.headers.keys()
+    assert found.headers.get_list("connection") == ["close"]
     lines = heads[0].decode().lower().split("\r\n")
     assert lines[0] == "get /a%20b?x=1&y=%2f http/1.1"
     assert f"host: {url.removeprefix('http://')}" in lines

@@ -253,8 +253,6 @@ def duration(seconds: float) -> str:
 
 def memory(mebibytes: int) -> str:
     """Such as `512 MiB` or `1.5 GiB`."""
-    return (
-        f"{mebibytes / 1024:.1f} GiB".replace(".0", "")
-        if mebibytes >= 1024
-        else (f"{mebibytes} MiB")
-    )
+    if mebibytes < 1024:
+        return f"{mebibytes} MiB"
+    return f"{mebibytes / 1024:.1f} GiB".replace(".0", "")

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
+from yarnhub.appmaster.shell.http import listen
 from yarnhub.appmaster.shell.web.access import Access
 from yarnhub.appmaster.shell.web.views import Origin, keys, overview
 from yarnhub.base.errors import YarnhubError
@@ -20,6 +21,7 @@ from yarnhub.control.messages import Ui
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
     from typing import Self
 
     from yarnhub.appmaster.core.state import State
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_MAX_CONNECTIONS = 100
+"""At once: everybody in the cluster may open one, and the AM's memory is small."""
 _HTML = "text/html; charset=utf-8"
 _POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -85,6 +89,11 @@ class Site:
         access = Access(proxies, user, state.spec.acls, anybody=anybody)
         return cls(state, origin, access, clock)
 
+    def serve(self, host: str) -> AbstractAsyncContextManager[int]:
+        """Serve the pages on a free port of `host` for a block, which is given the port."""
+        # YARN's proxy never uses a connection again, and leaves it open (WebAppProxyServlet).
+        return listen(lambda _: self.handle, host, most=_MAX_CONNECTIONS, once=True)
+
     async def handle(self, request: Request) -> None:
         """Answer a request."""
         path, _, query = request.target.partition("?")
@@ -130,15 +139,13 @@ class Site:
 
     def _keys(self, query: str, user: str | None) -> KeysView:
         prefix = parse_qs(query).get("prefix", [""])[0]
-        secret = (
-            ""
-            if self._access.may_read(user)
-            else (
+        secret = ""
+        if not self._access.may_read(user):
+            known = f"calls you {user}" if user else "does not know who you are"
+            secret = (
                 f"Values may be secrets: {self._access.owner} sees them here, and those whom the "
-                "specification lists in acls.ui_users, with acls.enable. The web proxy "
-                + (f"calls you {user}." if user else "does not know who you are.")
+                f"specification lists in acls.ui_users, with acls.enable. The web proxy {known}."
             )
-        )
         return keys(self._state, self._origin, prefix, secret)
 
     async def _pass_on(self, request: Request, path: str, query: str) -> None:
