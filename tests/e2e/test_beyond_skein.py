@@ -89,7 +89,7 @@ def saver(user: User) -> tuple[Path, Path, str]:
 def test_a_killed_container_has_time_to_save_its_work(user: Submitter) -> None:
     up, saved, service = saver(user)
     application = user.submit(f"{HEAD}{service}    instances: 2\n    max_restarts: -1\n")
-    eventually(up.exists, "it runs")
+    eventually(up.exists, "it runs", deadline=60)
     user.skein("container", "kill", application, "--id", "s_0")
     assert not saved.exists()
     assert containers(user, application)["s_0"] == ("RUNNING", True)
@@ -101,7 +101,7 @@ def test_a_killed_container_has_time_to_save_its_work(user: Submitter) -> None:
 def test_a_shutdown_waits_for_work_to_be_saved(user: Submitter) -> None:
     up, saved, service = saver(user)
     application = user.submit(f"{HEAD}{service}")
-    eventually(up.exists, "it runs")
+    eventually(up.exists, "it runs", deadline=60)
     user.skein("application", "shutdown", application)
     user.skein("application", "wait", application)
     assert saved.read_text() == "saved\n"
@@ -111,16 +111,19 @@ def test_a_shutdown_waits_for_work_to_be_saved(user: Submitter) -> None:
 async def test_other_users_containers_have_time_too(
     kerberos_cluster: HadoopCluster, tmp_path: Path
 ) -> None:
-    user = await log_in(kerberos_cluster, "alice", tmp_path)
+    alice = await log_in(kerberos_cluster, "alice", tmp_path)
     for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
-    up, saved, service = saver(user)
-    (user.folder / "app.yaml").write_text(f"{HEAD}{service}")
-    application = user.skein("application", "submit", "app.yaml").stdout.strip()
-    eventually(up.exists, "it runs")
-    user.skein("application", "shutdown", application)
-    user.skein("application", "wait", application)
-    assert saved.read_text() == "saved\n"
+    up, saved, service = saver(alice)
+    (alice.folder / "app.yaml").write_text(f"{HEAD}{service}")
+    application = alice.skein("application", "submit", "app.yaml").stdout.strip()
+    try:
+        eventually(up.exists, "it runs", deadline=60)
+        alice.skein("application", "shutdown", application)
+        alice.skein("application", "wait", application)
+        assert saved.read_text() == "saved\n"
+    finally:
+        alice.skein("application", "kill", application, check=False)
 
 
 def test_failures_are_replaced_ever_later(user: Submitter) -> None:

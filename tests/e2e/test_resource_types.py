@@ -1,8 +1,9 @@
-"""Further resource types, priorities, hosts and racks, on a cluster that has licences to give."""
+"""Resource types, priorities, preemption, hosts and racks, on a cluster with licences to give."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,11 +22,18 @@ LICENCES = {
     "yarn.nodemanager.resource-type.example.com/licence": "2",
     "yarn.cluster.max-application-priority": "10",
 }
+PREEMPTION = {
+    "yarn.resourcemanager.scheduler.monitor.enable": "true",
+    "yarn.resourcemanager.monitor.capacity.preemption.monitoring_interval": "500",
+    "yarn.resourcemanager.monitor.capacity.preemption.max_wait_before_kill": "1000",
+    "yarn.resourcemanager.monitor.capacity.preemption.natural_termination_factor": "1.0",
+    "yarn.resourcemanager.monitor.capacity.preemption.total_preemption_per_round": "1.0",
+}
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[HadoopCluster]:
-    cluster = HadoopCluster(site={"yarn-site.xml": LICENCES})
+    cluster = HadoopCluster(site={"yarn-site.xml": LICENCES | PREEMPTION})
     asyncio.run(cluster.start())
     try:
         yield cluster
@@ -83,6 +91,28 @@ def test_who_has_priority_gets_the_licence_that_is_given_back(user: User) -> Non
     assert states(user, first) == {"s_0": "REQUESTED"}
     for application in (holder, first, second):
         user.skein("application", "kill", application)
+
+
+def test_what_is_preempted_is_started_again_and_does_not_count(user: User) -> None:
+    # The first one holds the whole node; the other's queue has a right to more than half of it.
+    place = "  s:\n    instances: {count}\n    resources: {{memory: 64, vcores: 1}}\n"
+    script = "    script: sleep 100\n"
+    large = submit(user, place.format(count=7) + script)
+    eventually(lambda: [*states(user, large).values()].count("RUNNING") == 7, "it has the node")
+    small = submit(user, place.format(count=2) + script, queue="apples")
+    eventually(
+        lambda: states(user, small) == {"s_0": "RUNNING", "s_1": "RUNNING"}, "it got some", 60
+    )
+    listed = user.skein("container", "ls", large, "--all", "--output", "json").stdout
+    ended = [each for each in json.loads(listed) if each["state"] == "FAILED"]
+    assert ended
+    assert all("preempted" in each["exit_message"] for each in ended)
+    active = states(user, large)
+    assert len(active) == 7
+    # No restarts are allowed: it would have failed, and does not.
+    user.skein("application", "kill", small)
+    eventually(lambda: [*states(user, large).values()] == ["RUNNING"] * 7, "all run again")
+    user.skein("application", "kill", large)
 
 
 def test_a_type_that_the_cluster_does_not_have_is_refused(user: User) -> None:

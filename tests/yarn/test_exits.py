@@ -32,6 +32,7 @@ def test_every_status_of_yarn_is_explained(code: Exit) -> None:
         (137, "for want of memory"),
         (139, "signal 11"),
         (143, "asked to end (signal 15)"),
+        (154, "does not know how it ended"),
         (128, "its program failed"),
         (Exit.KILLED_EXCEEDED_PMEM, "more memory than it asked for"),
         (Exit.INVALID, "localized"),
@@ -47,6 +48,7 @@ def test_only_what_says_nothing_of_the_program_is_not_its_fault() -> None:
         Exit.ABORTED,
         Exit.DISKS_FAILED,
         Exit.PREEMPTED,
+        Exit.KILLED_BY_RESOURCEMANAGER,
         Exit.KILLED_BY_CONTAINER_SCHEDULER,
     } == NOT_ITS_FAULT
 

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.containers import ContainerStatus
 
 NOT_ITS_FAULT = frozenset(
-    {Exit.ABORTED, Exit.DISKS_FAILED, Exit.PREEMPTED, Exit.KILLED_BY_CONTAINER_SCHEDULER}
+    {
+        Exit.ABORTED,
+        Exit.DISKS_FAILED,
+        Exit.PREEMPTED,
+        Exit.KILLED_BY_RESOURCEMANAGER,
+        Exit.KILLED_BY_CONTAINER_SCHEDULER,
+    }
 )
 """Ends that say nothing of the program: YARN took the container back or lost its node."""
 
@@ -44,6 +50,8 @@ _BY_SHELL = {
     127: "its command was not found",
     137: f"it was killed (signal 9), perhaps by the node for want of memory: {_MEMORY}",
     143: "it was asked to end (signal 15)",
+    # ContainerExecutor.ExitCode.LOST; a program that says so itself is rare.
+    154: "its NodeManager was started again and does not know how it ended",
 }
 
 _OF_MASTERS = {
