@@ -16,12 +16,12 @@ from yarnhub.client.client import Client
 from yarnhub.client.files import user_file_system
 from yarnhub.client.runtime import FOLDER
 from yarnhub.client.settings import Settings
+from yarnhub.cluster import HadoopCluster
 from yarnhub.spec import ApplicationSpec, Master, Resources, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from yarnhub.cluster import HadoopCluster
     from yarnhub.yarn.records.ids import ApplicationId
 
 pytestmark = pytest.mark.cluster
@@ -40,9 +40,24 @@ def path() -> Iterator[str]:
         yield folder
 
 
-def specification(**variables: str) -> ApplicationSpec:
+@pytest.fixture(scope="module")
+def bare_cluster(path: str) -> Iterator[HadoopCluster]:
+    """A cluster of one node, whose NodeManager gives containers a PATH without a Python."""
+    # What it has on its own PATH does not count: bash has one of its own to begin with.
+    site = {"yarn-site.xml": {"yarn.nodemanager.admin-env": f"PATH={path}"}}
+    cluster = HadoopCluster(site=site)
+    asyncio.run(cluster.start())
+    try:
+        yield cluster
+    finally:
+        asyncio.run(cluster.stop())
+
+
+def specification(settings: Settings, path: str, **variables: str) -> ApplicationSpec:
+    # The nodes with Kerberos have a Python, which is hidden from the AM.
+    hidden = {"PATH": path} if settings.secure else {}
     return ApplicationSpec(
-        master=Master(env=variables),
+        master=Master(env={**hidden, **variables}),
         services={"s": Service(resources=RESOURCES, script="exec sleep 300")},
         max_attempts=1,
     )
@@ -53,11 +68,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture(params=["hadoop_cluster", "kerberos_cluster"])
-async def settings(
-    request: pytest.FixtureRequest, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> Settings:
+@pytest.fixture(params=["bare_cluster", "kerberos_cluster"])
+def cluster(request: pytest.FixtureRequest) -> HadoopCluster:
+    # Not in a coroutine: the fixtures run a loop of their own.
     cluster: HadoopCluster = request.getfixturevalue(request.param)
+    return cluster
+
+
+@pytest.fixture
+async def settings(
+    cluster: HadoopCluster, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     variables = {"SKEIN_CONFIG": str(tmp_path), "XDG_CACHE_HOME": str(cache)}
     if cluster.options.kerberos:
         await cluster.kinit("alice", tmp_path / "ticket")
@@ -82,7 +103,7 @@ async def test_the_clients_python_runs_the_application_master(
 ) -> None:
     async with await user_file_system(settings) as file_system:
         await file_system.delete(f"{await file_system.home()}/{FOLDER}", recursive=True)
-    spec = specification(PATH=path, YARNHUB_PYTHON="archive")
+    spec = specification(settings, path, YARNHUB_PYTHON="archive")
     uploads: list[object] = []
     async with Client(settings) as client:
         for upload in (True, False):  # the second one uploads nothing
@@ -102,6 +123,6 @@ async def test_the_clients_python_runs_the_application_master(
 
 async def test_without_it_the_user_is_told_what_to_do(settings: Settings, path: str) -> None:
     async with Client(settings) as client:
-        application = await client.submit(specification(PATH=path))
+        application = await client.submit(specification(settings, path))
         with pytest.raises(ApplicationFailedError, match=r"no Python 3\.11 .*or say 'archive'"):
             await client.connect(application, deadline=60)
