@@ -29,7 +29,7 @@ from yarnhub.client.client import find_address
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Any, Self
 
     from skein.applications import When
@@ -156,7 +156,7 @@ class Client(Blocking):
 
     # --- submission
 
-    def submit(self, spec: ApplicationSpec | dict[str, Any] | str | Path) -> str:
+    def submit(self, spec: ApplicationSpec | Mapping[str, Any] | str | Path) -> str:
         """Submit an application; returns its id when all is uploaded and YARN has accepted it.
 
         Args:
@@ -175,7 +175,7 @@ class Client(Blocking):
         return str(self.call(self._engine.submit, whole))
 
     def submit_and_connect(
-        self, spec: ApplicationSpec | dict[str, Any] | str | Path
+        self, spec: ApplicationSpec | Mapping[str, Any] | str | Path
     ) -> ApplicationClient:
         """Submit an application and wait until it runs; it is killed if that fails."""
         specification = ApplicationSpec._from_any(spec)  # noqa: SLF001  # ours
@@ -197,7 +197,7 @@ class Client(Blocking):
 
         Args:
             app_id: Its id.
-            wait: Whether to wait until it runs.
+            wait: Whether to wait until it runs, as long as it takes.
             security: The credentials that it was submitted with; None takes the client's.
 
         Raises:
@@ -206,7 +206,9 @@ class Client(Blocking):
         credentials = credentials_of(security or self.security)
         number = ApplicationId.parse(app_id)
         try:
-            engine = self.call(self._engine.connect, number, wait=wait, credentials=credentials)
+            engine = self.call(
+                self._engine.connect, number, wait=wait, deadline=None, credentials=credentials
+            )
         except exceptions.DriverError as error:
             if isinstance(error.__cause__, errors.ApplicationFailedError):
                 raise exceptions.ApplicationNotRunningError(str(error)) from error

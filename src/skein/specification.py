@@ -6,6 +6,7 @@ are arguments by name only. A None for one counts as if it were not given.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,7 +21,7 @@ from yarnhub.spec import _reading as read
 from yarnhub.spec.service import service_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from yarnhub.base.units import MiB, Seconds, VCores
 
@@ -314,7 +315,7 @@ class ApplicationSpec(Document, spec.ApplicationSpec):
                 return spec
             case str() | Path():
                 return cls.from_file(spec)
-            case dict():
+            case Mapping():
                 return cls.from_dict(spec)
             case _:
                 raise TypeError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import skein
+from e2e.test_takeover import kill_master
 from skein import model
 
 if TYPE_CHECKING:
@@ -226,3 +227,21 @@ def test_the_masters_script_outlives_services(
         eventually(lambda: client.application_report(app.id).diagnostics == "that is enough")
         with pytest.raises(skein.ConnectionError):
             app.get_specification()
+
+
+def test_a_client_goes_on_with_the_next_master(
+    client: skein.Client, run: Callable[[Any], str]
+) -> None:
+    spec = skein.ApplicationSpec(
+        services={"s": skein.Service(SMALL, "sleep infinity")}, max_attempts=2
+    )
+    with client.connect(run(spec)) as app:
+        app.kv.put("kept", b"v")
+        events = app.kv.events(prefix="later")
+        before = app.address
+        kill_master(app.id)
+        assert app.kv["kept"] == b"v"
+        assert app.address != before
+        app.kv["later"] = b""
+        assert events.get(timeout=30).key == "later"
+        assert [each.id for each in app.get_containers()] == ["s_0"]

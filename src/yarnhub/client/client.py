@@ -435,7 +435,7 @@ class Client:
         application_id: ApplicationId,
         *,
         wait: bool = True,
-        deadline: float = 600.0,
+        deadline: float | None = 600.0,
         credentials: Credentials | None = None,
     ) -> ApplicationClient:
         """Reach a running application.
@@ -443,7 +443,7 @@ class Client:
         Args:
             application_id: Which.
             wait: Whether to wait for it to run.
-            deadline: Seconds to wait at most.
+            deadline: Seconds to wait at most; None waits as long as it takes.
             credentials: Those that it was submitted with; None takes the user's own.
 
         Raises:
