@@ -224,6 +224,19 @@ PENDING = {
             "YARN says: [Wed Nov 25 10:15:09 +0000 2026] Application is Activated",
         ],
     ),
+    "what it asks for is in the report alone": (
+        Evidence(
+            report=report(
+                diagnostics="",
+                app_resource_usage=ApplicationResourceUsageReport(
+                    needed_resources=Resource(memory=700, virtual_cores=2)
+                ),
+            ),
+            nodes=(node(used=8000),),
+        ),
+        "It waits for a container for its ApplicationMaster.",
+        ["It asks for 700 MiB and 2 vcores on one node, and none has room now: "],
+    ),
     "starting": (
         Evidence(report=report(), attempts=(attempt("LAUNCHED"),)),
         (
@@ -297,6 +310,16 @@ RUNNING = {
         ),
         "It runs, with 1 container of its services.",
         [],
+    ),
+    "fetching files": (
+        Evidence(
+            report=report("RUNNING"),
+            spec=spec(),
+            instances=(instance("a", 0, "RUNNING"), instance("a", 1, "RUNNING")),
+            starting=frozenset({"a_1"}),
+        ),
+        "It runs, with 2 containers of its services.",
+        ["1 container of a is starting: the node fetches files first."],
     ),
     "more than any node has, and who waits for it": (
         Evidence(

@@ -30,7 +30,7 @@ services:
   counter:
     resources: {memory: 64, vcores: 1}
     instances: 2
-    script: seq 1 200000; printf '\\\\0\\\\377'
+    script: seq 1 200000; printf '\\0\\377'
 """
 
 

@@ -71,8 +71,8 @@ def test_an_application_is_explained_and_given_one_more_container(
 def test_what_waits_for_the_limit_of_its_queue(
     skein: Any, eventually: Callable[[Callable[[], bool]], None]
 ) -> None:
-    # ApplicationMasters may hold 80 % of the cluster: one of them has room.
-    resources = "{memory: 6000, vcores: 1}"
+    # ApplicationMasters may hold 80 % of the cluster: less than two of these, on one node or two.
+    resources = "{memory: 6600, vcores: 1}"
     huge = f"name: huge\nqueue: oranges\nmaster: {{script: sleep 600, resources: {resources}}}\n"
     skein.submit(huge)
     last = skein.submit(huge)

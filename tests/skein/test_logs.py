@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -12,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
     from typing import Any
@@ -99,6 +100,13 @@ def test_a_follower_sees_each_line_once_from_the_first_to_the_last(
     listed = json.loads(skein.out("application", "logs", app_id, "--list", "--output", "json"))
     sizes = {each["container"]: each["size"] for each in listed if each["file"] == "talker.log"}
     assert sizes == dict.fromkeys(("talker_0", "talker_1", "talker_2"), len(raw))
+
+    # As a program reads it, whole.
+    program = "import skein, sys; print(skein.Client().application_logs(sys.argv[1]).dumps())"
+    command = [sys.executable, "-c", program, app_id]
+    printed = subprocess.run(command, env=skein.env, capture_output=True, check=True, text=True)
+    assert "talker.log" in printed.stdout
+    assert "begun by talker_1" in printed.stdout
 
     go.touch()
     code, error = follower.end()

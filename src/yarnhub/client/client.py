@@ -348,7 +348,7 @@ class Client:
         from yarnhub.client.explain import explain
         from yarnhub.client.gathering import gather_evidence
 
-        return explain(await gather_evidence(self, application_id, self._settings.user_name))
+        return explain(await gather_evidence(self, application_id, self._settings))
 
     # --- logs
 

@@ -26,6 +26,7 @@ class Evidence:
         nodes: All nodes, in any state.
         shared_labels: Labels whose nodes also take what asks for none.
         instances: Its services' containers; None where its ApplicationMaster does not tell.
+        starting: Names of containers whose nodes are still fetching files for them.
         spec: Its specification; None where its ApplicationMaster does not tell.
     """
 
@@ -37,4 +38,5 @@ class Evidence:
     nodes: tuple[NodeReport, ...] = ()
     shared_labels: frozenset[str] = frozenset()
     instances: tuple[Container, ...] | None = None
+    starting: frozenset[str] = frozenset()
     spec: ApplicationSpec | None = None

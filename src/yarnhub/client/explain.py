@@ -127,7 +127,11 @@ def _pending(evidence: Evidence) -> tuple[str, list[str]]:
     if given:
         starts = "Its ApplicationMaster has a container and is starting: its node fetches files, "
         return f"{starts}then it registers.", []
-    asked = amounts_in(report.diagnostics, "AM Resource Request")
+    # Hadoop does not always say it; of an application that has nothing yet it is all that it needs.
+    needed = report.app_resource_usage.needed_resources
+    asked = amounts_in(report.diagnostics, "AM Resource Request") or (
+        needed.amounts() if needed.memory else {}
+    )
     ask = Ask("It", asked, _label(report))
     limit = _master_limit(report, asked)
     reasons = [*_queue_state(evidence), *limit, *obstacles(ask, evidence, sure=bool(limit))]
@@ -181,6 +185,12 @@ def _running(evidence: Evidence) -> tuple[str, list[str]]:
             reasons.append(_dependencies(name, len(waiting), service, evidence))
         if requested := _of(own, ContainerState.REQUESTED):
             reasons += _requested(name, len(requested), service, evidence)
+        if starting := [each for each in own if each.id in evidence.starting]:
+            verb = "is" if len(starting) == 1 else "are"
+            reasons.append(
+                f"{counted(len(starting), 'container')} of {name} {verb} starting: the node "
+                "fetches files first."
+            )
         if failed := _of(own, ContainerState.FAILED):
             last = max(failed, key=lambda each: each.finish_time or 0.0)
             reasons.append(

@@ -8,24 +8,32 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.evidence import Evidence
+from yarnhub.client.node_logs import NodeLogs
 from yarnhub.client.visibility import check_shown
+from yarnhub.control.messages import ContainerState
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.cluster import NodeState
+from yarnhub.yarn.records.ids import ContainerId
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
     from yarnhub.client.client import Client
+    from yarnhub.client.settings import Settings
     from yarnhub.control.messages import Container
     from yarnhub.yarn.records.applications import ApplicationAttemptReport, ApplicationReport
     from yarnhub.yarn.records.cluster import QueueInfo
     from yarnhub.yarn.records.containers import ContainerReport
     from yarnhub.yarn.records.ids import ApplicationId
 
+_LOOKED_AT = 16
+"""How many containers' nodes are asked."""
 _HOLDING = (YarnApplicationState.ACCEPTED, YarnApplicationState.RUNNING)
 
 
-async def gather_evidence(client: Client, application_id: ApplicationId, user: str) -> Evidence:
+async def gather_evidence(
+    client: Client, application_id: ApplicationId, settings: Settings
+) -> Evidence:
     """What is known of an application now; of one that has ended, its reports alone.
 
     Cancelling leaves nothing behind.
@@ -33,7 +41,7 @@ async def gather_evidence(client: Client, application_id: ApplicationId, user: s
     Args:
         client: The cluster.
         application_id: Which.
-        user: Who asks.
+        settings: Who asks.
 
     Raises:
         ApplicationNotFoundError: YARN knows none of this id.
@@ -41,7 +49,7 @@ async def gather_evidence(client: Client, application_id: ApplicationId, user: s
     """
     manager = client.resource_manager
     report = await client.application_report(application_id)
-    check_shown(report, user)
+    check_shown(report, settings.user_name)
     attempts = await manager.get_application_attempts(application_id)
     if report.yarn_application_state.ended:
         return Evidence(report=report, attempts=attempts)
@@ -54,6 +62,7 @@ async def gather_evidence(client: Client, application_id: ApplicationId, user: s
         containers = group.create_task(_containers(client, attempts))
         told = group.create_task(_ask_master(client, report))
     instances, spec = told.result()
+    starting = await _starting(NodeLogs(settings), instances or ())
     return Evidence(
         report=report,
         attempts=attempts,
@@ -63,6 +72,7 @@ async def gather_evidence(client: Client, application_id: ApplicationId, user: s
         nodes=nodes.result(),
         shared_labels=frozenset(each.name for each in labels.result() if not each.is_exclusive),
         instances=instances,
+        starting=starting,
         spec=spec,
     )
 
@@ -106,3 +116,23 @@ async def _ask_master(
     except YarnhubError:
         return None, None  # it is somebody else's, or is just ending
     return instances, ApplicationSpec.from_dict(document)
+
+
+async def _starting(nodes: NodeLogs, instances: tuple[Container, ...]) -> frozenset[str]:
+    """Which of the containers begun last have no logs yet: their nodes are fetching files."""
+    running = [each for each in instances if each.state is ContainerState.RUNNING]
+    running.sort(key=lambda each: each.start_time or 0.0, reverse=True)
+    asked = running[:_LOOKED_AT]
+    async with task_group() as group:
+        answers = [group.create_task(_has_logs(nodes, each)) for each in asked]
+    found = zip(asked, answers, strict=True)
+    return frozenset(each.id for each, answer in found if answer.result() is False)
+
+
+async def _has_logs(nodes: NodeLogs, container: Container) -> bool | None:
+    """Whether a container has begun to write logs; None where its node does not tell."""
+    try:
+        number = ContainerId.parse(container.yarn_container_id)
+        return await nodes.list(container.yarn_node_http_address, number) is not None
+    except YarnhubError:
+        return None

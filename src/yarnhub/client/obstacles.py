@@ -179,7 +179,7 @@ def _nothing_in_the_way(ask: Ask, evidence: Evidence) -> list[str]:
             "Its ApplicationMaster runs outside of YARN and counts against the queue's limit for "
             "ApplicationMasters all the same: over that, YARN grants nothing and does not say so."
         )
-    if said := explain_application(report.diagnostics):
+    if said := explain_application(report.diagnostics.partition(" Details :")[0]):
         reasons.append(f"YARN says: {said}")
     return reasons
 
