@@ -18,6 +18,7 @@ from yarnhub.base.errors import (
     ApplicationFailedError,
     AuthenticationError,
     ConfigurationError,
+    ConnectionLostError,
     ControlError,
     DeadlineExceededError,
     SpecError,
@@ -169,6 +170,20 @@ async def test_an_application_that_somebody_kills_by_yarn(
     assert "killed by user" in end.diagnostics
     assert list(applications) == [other.id]
     await other.put("k", b"v")
+
+
+async def test_who_waits_for_one_that_is_left_is_told_that_it_runs_on(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with hold(settings, tmp_path) as applications:
+        application = await applications.submit(spec())
+        with pytest.raises(DeadlineExceededError, match="runs on"):
+            await application.ended(deadline=0.01)
+    for request in (application.ended(), application.get_containers()):
+        with pytest.raises(ConnectionLostError, match="held no longer by this process"):
+            await request
+    async with hold(settings, tmp_path) as applications:
+        await kill_all(applications)
 
 
 # --- what leaves nothing behind

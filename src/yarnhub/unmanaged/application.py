@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.server import answer_in_time
-from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
+from yarnhub.base.errors import (
+    ConnectionLostError,
+    ControlError,
+    DeadlineExceededError,
+    Outcome,
+    YarnhubError,
+)
 from yarnhub.base.tasks import task_group
 from yarnhub.client.requests import Requests
 from yarnhub.control import bootstrap
@@ -64,6 +70,7 @@ class UnmanagedApplication(Requests):
     async def ask(self, request: Request[A]) -> A:
         """See `Requests.ask`. Cancelling withdraws a request that waits."""
         if self.runner is None:
+            self._end.result()  # raises if it has not ended, but is held no longer
             raise ControlError("ended", f"{self.id} has ended")
         answer = await answer_in_time(request, self.runner.ask)
         return cast("A", answer)  # the core answers with the request's class of answer
@@ -91,6 +98,14 @@ class UnmanagedApplication(Requests):
         if not self._end.done():
             self._end.set_result(finish)
 
+    def let_go(self) -> None:
+        """It runs on, and this process holds it no longer."""
+        self.runner = None
+        if not self._end.done():
+            text = f"{self.id} is held no longer by this process; it runs on"
+            self._end.set_exception(ConnectionLostError(text, Outcome.UNKNOWN))
+            self._end.exception()  # retrieved: there may be nobody who waits
+
     async def ended(self, *, deadline: float | None = None) -> Finish:
         """Wait until it has ended; returns how.
 
@@ -99,6 +114,7 @@ class UnmanagedApplication(Requests):
 
         Raises:
             DeadlineExceededError: It runs on.
+            ConnectionLostError: It runs on, and this process has left it.
         """
         try:
             async with asyncio.timeout(deadline):

@@ -155,6 +155,8 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         self._group = None
         for task in self._tasks:
             task.cancel()
+        for application in self._applications.values():
+            application.let_go()
 
     def _find(self, name: str) -> UnmanagedApplication | None:
         application_id = name.partition(".")[0].replace("-", "_")

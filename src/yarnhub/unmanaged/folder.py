@@ -58,12 +58,13 @@ class Folder:
                 f"applications cannot be kept in {self.path}: {error.strerror}"
             ) from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigurationError(
+                    f"the applications in {self.path} are run by another process already"
+                ) from error
             yield
-        except BlockingIOError as error:
-            raise ConfigurationError(
-                f"the applications in {self.path} are run by another process already"
-            ) from error
         finally:
             os.close(lock)
 

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.unmanaged.folder import Folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+A, B = "application_1_0001", "application_1_0002"
+KEPT = Credentials({"t": Token(b"id", b"secret", "kind", "t")}, {"key": b"pem"})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path / "a" / "b")
+    with folder.held():
+        return folder
+
+
+def names(folder: Folder) -> list[str]:
+    return sorted(each.name for each in folder.path.iterdir())
+
+
+async def test_what_is_kept_is_read_again_and_nobody_else_can(folder: Folder) -> None:
+    folder.keep(B, Credentials())
+    folder.keep(A, KEPT)
+    await folder.journal(A).append([b"{}"])
+    folder.port = 8123
+    assert folder.applications() == [A, B]
+    assert folder.read(A) == KEPT
+    assert await folder.journal(A).load() == [b"{}"]
+    assert folder.port == 8123
+    modes = {stat.S_IMODE(each.stat().st_mode) for each in folder.path.iterdir()}
+    assert modes == {0o600}
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+
+
+async def test_of_what_is_forgotten_nothing_is_left(folder: Folder) -> None:
+    folder.keep(A, KEPT)
+    await folder.journal(A).append([b"{}"])
+    folder.forget(A)
+    folder.forget(B)
+    assert names(folder) == ["lock"]
+
+
+async def test_what_a_kill_left_half_done_is_swept(folder: Folder) -> None:
+    folder.keep(A, KEPT)
+    await folder.journal(A).append([b"{}"])
+    await folder.journal(B).append([b"{}"])  # was being forgotten
+    (folder.path / f".{B}.tokens.123").write_bytes(b"half")  # was being written
+    assert folder.applications() == [A]
+    assert names(folder) == [f"{A}.journal", f"{A}.tokens", "lock"]
+
+
+def test_one_process_at_a_time(folder: Folder) -> None:
+    other = Folder(folder.path)
+    refused = pytest.raises(ConfigurationError, match="run by another process already")
+    with folder.held(), refused, other.held():
+        pass
+    with folder.held():
+        pass
+
+
+def test_a_folder_that_others_can_enter_is_refused(folder: Folder) -> None:
+    folder.path.chmod(0o750)
+    with pytest.raises(ConfigurationError, match="chmod 700"), folder.held():
+        pass
+
+
+def test_a_place_that_cannot_be_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = Folder(tmp_path / "file" / "folder")
+    refused = pytest.raises(ConfigurationError, match=r"cannot be kept in .*: Not a directory")
+    with refused, folder.held():
+        pass
+
+
+def test_there_is_no_port_before_the_first(folder: Folder) -> None:
+    assert folder.port == 0
