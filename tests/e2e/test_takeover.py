@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import tempfile
@@ -35,12 +36,13 @@ services:
 
 
 @pytest.fixture(params=["simple", "kerberos"])
-async def user(
-    request: pytest.FixtureRequest, tmp_path: Path, hadoop_cluster: HadoopCluster
-) -> User:
+def user(request: pytest.FixtureRequest, tmp_path: Path) -> User:
+    # Not an async one: a cluster that begins here runs a loop of its own.
     if request.param == "kerberos":
-        return await log_in(request.getfixturevalue("kerberos_cluster"), "alice", tmp_path / "a")
-    return User(tmp_path, {**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path / ".skein")})
+        cluster = request.getfixturevalue("kerberos_cluster")
+        return asyncio.run(log_in(cluster, "alice", tmp_path / "a"))
+    cluster = request.getfixturevalue("hadoop_cluster")
+    return User(tmp_path, {**cluster.env, "SKEIN_CONFIG": str(tmp_path / ".skein")})
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ async def test_from_the_submission_to_the_end(
         report = await client.application_report(application.application_id)
     assert report.final_application_status is FinalApplicationStatus.SUCCEEDED
     kept = sorted(each.name for each in (tmp_path / "held").iterdir())
-    assert kept == ["lock", "port"]
+    assert kept == ["lock", "port", "tag"]
 
 
 async def test_many_at_once_each_with_its_own_key(
@@ -203,7 +203,7 @@ async def test_what_cannot_be_submitted_is_refused_in_words(
     with pytest.raises(SpecError, match=r"master.security: not a certificate"):
         await applications.submit(spec(master=Master(security=pair)))
     assert not applications
-    assert sorted(each.name for each in (tmp_path / "held").iterdir()) == ["lock", "port"]
+    assert sorted(each.name for each in (tmp_path / "held").iterdir()) == ["lock", "port", "tag"]
     assert await alive(settings) <= before
 
 
@@ -226,7 +226,7 @@ async def test_cancelling_a_submission_leaves_nothing_behind(
     async with asyncio.timeout(30):
         while applications or await alive(settings) - before:
             await asyncio.sleep(0.05)
-    assert sorted(each.name for each in (tmp_path / "held").iterdir()) == ["lock", "port"]
+    assert sorted(each.name for each in (tmp_path / "held").iterdir()) == ["lock", "port", "tag"]
 
 
 async def test_a_deadline_that_passes_leaves_nothing_behind(

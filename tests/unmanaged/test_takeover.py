@@ -189,3 +189,20 @@ async def test_one_that_ended_meanwhile_says_how(
         assert "killed by user" in end.diagnostics
         assert list(applications) == [alive_still]
         assert len(await applications[alive_still].get_containers()) == 1
+
+
+async def test_one_that_is_not_in_the_folder_any_more_is_found_by_its_tag_and_ended(
+    settings: Settings, tmp_path: Path, env: dict[str, str]
+) -> None:
+    service = Service(resources=RESOURCES, script="sleep 100")
+    holder = Holder(tmp_path / "held", env, [ApplicationSpec(services={"s": service})] * 2)
+    holder.kill()
+    lost, kept = holder.ids
+    # As where the folder is of a back-up that is older than the application.
+    hold(settings, tmp_path)._folder.forget(lost)
+    async with hold(settings, tmp_path) as applications:
+        async with asyncio.timeout(30):
+            while lost in await alive(settings):
+                await asyncio.sleep(0.05)
+        assert list(applications) == [kept]
+        assert kept in await alive(settings)

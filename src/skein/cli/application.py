@@ -67,6 +67,10 @@ def add_parser(subparsers: Subparsers) -> None:
         help="how it is to have ended; default: SUCCEEDED",
     )
     shutdown.add_argument("--diagnostics", default="", help="what YARN is to say about its end")
+    sweep = add_command(
+        commands, "sweep", "delete the uploads of your applications that have ended", _sweep
+    )
+    add_output(sweep, "text")
     specification = add_command(
         commands, "specification", "print a running application's specification", _specification
     )
@@ -121,6 +125,22 @@ def _submit(arguments: argparse.Namespace) -> None:
 
     with named_in_errors(arguments.spec):
         connections.run(submit())
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    from skein.cli import connections
+
+    async def sweep() -> None:
+        async with connections.cluster() as client:
+            swept = await client.sweep(time.time())
+        if arguments.output == "json":
+            from skein.cli.output import to_json
+
+            print(to_json(tuple(map(str, swept))))
+        else:
+            print("".join(f"{application}\n" for application in swept), end="")
+
+    connections.run(sweep())
 
 
 def _list(arguments: argparse.Namespace) -> None:

@@ -430,6 +430,17 @@ class Client:
             folder = await staging_folder(file_system, application_id)
             await file_system.delete(folder, recursive=True)
 
+    async def sweep(self, now: float) -> tuple[ApplicationId, ...]:
+        """Delete what ended applications have left in HDFS; returns their ids.
+
+        Args:
+            now: Seconds since 1970: what is less than a day old may be on its way still.
+        """
+        from yarnhub.client.sweep import sweep
+
+        async with await self._file_system() as file_system:
+            return await sweep(self.resource_manager, file_system, now)
+
     async def connect(
         self,
         application_id: ApplicationId,

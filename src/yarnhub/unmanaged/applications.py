@@ -43,6 +43,8 @@ from yarnhub.unmanaged.watch import Watch
 from yarnhub.yarn.addresses import SCHEDULER, resource_manager
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.node_manager import NodeManagers, patient
+from yarnhub.yarn.records.applications import YarnApplicationState
+from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 from yarnhub.yarn.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.spec import ApplicationSpec
+    from yarnhub.yarn.records.applications import ApplicationReport
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ _IDLE = 5.0
 then cost a few per cent of a core, and a container's end is heard of within this."""
 _AGAIN = 60.0
 """Seconds until tokens that were not had are asked for again; the submission's serve as long."""
+_NOT_ENDED = tuple(state for state in YarnApplicationState if not state.ended)
 _CLEAN_UP = 30.0
 """Seconds for what is done for an application that has ended."""
 
@@ -95,6 +99,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     ) -> None:
         self._settings = settings
         self._folder = Folder(folder)
+        self._tag = ""
         self.host = host or socket.gethostname()
         self.port = port
         self._idle = idle
@@ -134,6 +139,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                     f"be had: {error.strerror}"
                 ) from error
             self._folder.port = self.port
+            self._tag = await asyncio.to_thread(lambda: self._folder.tag)
             await stack.enter_async_context(self._tokens)
             self._group = await stack.enter_async_context(task_group())
             stack.callback(self._leave)
@@ -200,7 +206,8 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         """
         _check(spec)
         pair = await asyncio.to_thread(_pair, spec)
-        spec = replace(spec, max_attempts=1)  # which is taken over instead of repeated
+        # The only attempt is taken over instead of repeated.
+        spec = replace(spec, max_attempts=1, tags={*spec.tags, self._tag})
         began: list[UnmanagedApplication] = []
         try:
             async with asyncio.timeout(deadline):
@@ -355,6 +362,35 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                 self._spawn(self._take_back(application), application_id)
             else:
                 self._begin(application)
+        self._spawn(self._sweep(), "sweep")
+
+    async def _sweep(self) -> None:
+        """End what bears our tag and is not kept, as where the folder is of an older back-up.
+
+        Nobody else can run such an application: its token and keys are lost.
+        """
+        request = GetApplicationsRequest(
+            application_tags=(self._tag,), application_states=_NOT_ENDED
+        )
+        try:
+            async with asyncio.timeout(_CLEAN_UP):
+                found = await self._client("").applications(request)
+        except (YarnhubError, TimeoutError) as error:
+            _log.warning("YARN cannot be asked for applications that nobody runs: %s", error)
+            return
+        for report in found:
+            application_id = str(report.application_id)
+            # What is submitted meanwhile was kept before YARN knew of it.
+            if not await asyncio.to_thread(self._folder.keeps, application_id):
+                _log.warning("%s is ended: its keys are not in this folder", application_id)
+                await self._end_lost(report)
+
+    async def _end_lost(self, report: ApplicationReport) -> None:
+        client = self._client(report.user)
+        try:
+            await client.kill(report.application_id, deadline=_CLEAN_UP)
+        except YarnhubError as error:
+            _log.warning("%s may run on: %s", report.application_id, error)
 
     async def _take_back(self, application: UnmanagedApplication) -> None:
         if await self._ended_by_yarn(application) is not None:

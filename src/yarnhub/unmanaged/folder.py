@@ -2,6 +2,7 @@
 
     <folder>/lock                   held by the process that runs them
     <folder>/port                   where their containers reach it
+    <folder>/tag                    what YARN knows its applications by
     <folder>/<application>.tokens   what YARN would give an ApplicationMaster: its token file
     <folder>/<application>.journal  what has happened since
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.shell.journal import FileJournal
@@ -80,18 +82,33 @@ class Folder:
     def port(self, number: int) -> None:
         write_private(self.path / "port", str(number).encode())
 
+    @property
+    def tag(self) -> str:
+        """The tag of all applications that are kept here; made on first use."""
+        try:
+            return (self.path / "tag").read_text()
+        except FileNotFoundError:
+            tag = f"held-by-{secrets.token_hex(8)}"
+            write_private(self.path / "tag", tag.encode())
+            return tag
+
     def applications(self) -> list[str]:
         """The ids of those that are kept; of others nothing is left behind."""
         found = sorted(each.name.removesuffix(_TOKENS) for each in self.path.glob(f"*{_TOKENS}"))
         kept = {
             "lock",
             "port",
+            "tag",
             *(f"{each}{kind}" for each in found for kind in (_TOKENS, _JOURNAL)),
         }
         for each in self.path.iterdir():
             if each.name not in kept:  # its process was killed while it wrote or deleted this
                 each.unlink()
         return found
+
+    def keeps(self, application_id: str) -> bool:
+        """Whether an application is kept."""
+        return (self.path / f"{application_id}{_TOKENS}").exists()
 
     def read(self, application_id: str) -> Credentials:
         """An application's token file."""

@@ -2,6 +2,9 @@
 
 A `Change` is what one event did: written as one line, whole or not at all. The changes in their
 order make up the state; a snapshot is a change that makes up all of it.
+
+What an older version of yarnhub wrote is read: a field that is added here, or to `Instance`, has a
+default.
 """
 
 from __future__ import annotations
