@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,8 @@ import httpx
 import pytest
 
 from docs.blocks import PROJECT, blocks
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.yarn.addresses import web_proxies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +67,10 @@ def test_the_dashboard(
     app_id = skein.out("application", "submit", str(folder / "dashboard.yaml")).strip()
     skein.submitted.append(app_id)
 
+    (proxy,) = web_proxies(Configuration.load(Path(skein.env["HADOOP_CONF_DIR"])))
+
     def read(path: str) -> str:
-        shown = skein.out("application", "status", app_id, "--output", "json")
-        return httpx.get(json.loads(shown)[0]["tracking_url"] + path).text
+        return httpx.get(f"{proxy}/proxy/{app_id}/{path}").text
 
     eventually(lambda: 'href="./pages/dashboard/"' in read("overview"))
     assert "<h1>Load of localhost</h1>" in read("pages/dashboard/")

@@ -93,9 +93,28 @@ async def test_only_a_proxys_host_is_one() -> None:
     assert not await nobody.is_proxy("127.0.0.1")
 
 
+async def test_a_proxy_on_loopback_may_send_from_the_hosts_own_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def resolve(host: str) -> set[str]:
+        return {"localhost": {"127.0.0.1", "::1"}, "node": {"10.0.0.7"}, "rm": {"10.0.0.8"}}[host]
+
+    monkeypatch.setattr(module, "_resolve", resolve)
+    monkeypatch.setattr(socket, "gethostname", lambda: "node")
+    rules = access()
+    for address in ("127.0.0.1", "::1", "10.0.0.7"):
+        assert await rules.is_proxy(address)
+    assert not await rules.is_proxy("10.0.0.8")
+    elsewhere = Access(["http://rm:8088"], "alice", ACLs(), anybody=False)
+    assert await elsewhere.is_proxy("10.0.0.8")
+    assert not await elsewhere.is_proxy("10.0.0.7"), "the AM's own host is no proxy's then"
+
+
 async def test_a_hosts_addresses_are_looked_up_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[Any] = ["10.0.0.1", "10.0.0.2", OSError("no name service"), "10.0.0.3"]
     asked = []
+
+    monkeypatch.setattr(socket, "gethostname", lambda: "localhost")
 
     async def resolve(host: str) -> set[str]:
         asked.append(host)

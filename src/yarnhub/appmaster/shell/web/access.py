@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlsplit
 
@@ -50,6 +51,10 @@ class Access:
             found: set[str] = set()
             for host in self._hosts:
                 found |= await _resolve(host)
+            if any(address.startswith("127.") or address == "::1" for address in found):
+                # A proxy on this host's loopback sends from the address of the host's name
+                # (WebAppUtils.getResolvedAddress, WebAppProxyServlet.proxyLink).
+                found |= await _resolve(socket.gethostname())
             if found:  # else those that were known serve on
                 self._addresses, self._until = found, clock() + _REMEMBERED
         return peer.removeprefix("::ffff:") in self._addresses
