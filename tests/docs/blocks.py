@@ -11,6 +11,7 @@ A block that begins with the name of a file in a comment, such as `# hello.yaml`
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,3 +83,10 @@ def blocks(page: Path) -> list[Block]:
         )
         for match in _FENCE.finditer(text)
     ]
+
+
+def has_function(file: str, name: str) -> bool:
+    """Whether a file of the project has a function of this name, such as a test."""
+    path = PROJECT / file
+    body = ast.parse(path.read_text("utf-8")).body if path.is_file() else []
+    return name in [getattr(each, "name", "") for each in body]

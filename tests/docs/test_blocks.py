@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
 import yaml
 
-from docs.blocks import PAGES, PROJECT, RUN, SHOWN, Block, blocks
+from docs.blocks import PAGES, PROJECT, RUN, SHOWN, Block, blocks, has_function
 from yarnhub.spec import ApplicationSpec
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
@@ -38,8 +37,7 @@ def test_who_runs_it_exists_or_there_is_a_reason(block: Block) -> None:
         return
     runner = re.fullmatch(r"run by (\S+\.py)::(\w+)", block.remark)
     assert runner, f"{block}: {block.remark!r} is no remark that is known"
-    tests = ast.parse((PROJECT / runner[1]).read_text("utf-8")).body
-    assert runner[2] in [getattr(each, "name", "") for each in tests]
+    assert has_function(runner[1], runner[2])
 
 
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "yaml"], ids=str)

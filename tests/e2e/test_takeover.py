@@ -114,6 +114,22 @@ def test_containers_keys_and_owners_outlive_their_master(
     eventually(lambda: not of_application(application), "all of it has ended", deadline=30)
 
 
+def test_without_a_further_attempt_an_application_ends_with_its_master(
+    hadoop_cluster: HadoopCluster, tmp_path: Path
+) -> None:
+    user = User(tmp_path, {**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path / ".skein")})
+    (tmp_path / "app.yaml").write_text(
+        "name: once\nservices:\n  s: {resources: {memory: 64, vcores: 1}, script: exec sleep 600}\n"
+    )
+    application = user.skein("application", "submit", "app.yaml").stdout.strip()
+    user.skein("kv", "put", application, "--key", "k", "--value", "v")
+    (master,) = masters(application)
+    os.kill(master, signal.SIGKILL)
+    assert user.skein("application", "wait", application, check=False).returncode == 1
+    assert "FAILED" in user.skein("application", "status", application).stdout
+    eventually(lambda: not of_application(application), "its containers have ended", deadline=30)
+
+
 def test_an_application_that_fails_is_tried_anew(
     hadoop_cluster: HadoopCluster, tmp_path: Path
 ) -> None:
