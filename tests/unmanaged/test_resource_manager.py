@@ -71,6 +71,8 @@ async def test_who_is_above_the_limit_of_its_queue_is_told(
                     await asyncio.sleep(0.05)
             assert LIMITED in second.waits_for
             assert first.waits_for == ""
+            explained = await applications.explain(second)
+            assert explained.reasons == (second.waits_for,)
             await first.kill()
             await running(second, 1)
             async with asyncio.timeout(10):

@@ -162,6 +162,10 @@ def _holders(evidence: Evidence) -> str:
 
 def _nothing_in_the_way(ask: Ask, evidence: Evidence) -> list[str]:
     report = evidence.report
+    if report.unmanaged_application and not report.app_resource_usage.num_used_containers:
+        held_up = not_activated(evidence.queues[-1]) if evidence.queues else ""
+        if held_up:
+            return [held_up]
     own = sum(
         each.app_resource_usage.used_resources.memory or 0
         for each in evidence.neighbours
@@ -182,6 +186,31 @@ def _nothing_in_the_way(ask: Ask, evidence: Evidence) -> list[str]:
     if said := explain_application(report.diagnostics.partition(" Details :")[0]):
         reasons.append(f"YARN says: {said}")
     return reasons
+
+
+def not_activated(queue: QueueInfo) -> str:
+    """Why an unmanaged application that gets nothing waits; empty if its queue activates all.
+
+    Of a managed one YARN's diagnostics say it; of these they say nothing.
+    """
+    statistics = queue.queue_statistics
+    if statistics is None or not statistics.num_apps_pending:
+        return ""
+    name = queue.queue_path or queue.queue_name
+    memory, vcores = statistics.available_memory_mb, statistics.available_vcores
+    room = (
+        f"though {memory} MiB and {vcores} vcores of it are free"
+        if memory and vcores
+        else "and it has nothing free of its own capacity"
+    )
+    return (
+        f"YARN has not activated it: in queue {name} {statistics.num_apps_running} applications "
+        f"are active and {statistics.num_apps_pending} wait to be, {room}. The share that its "
+        "ApplicationMasters may have is used up, in which each unmanaged one counts as a smallest "
+        "container (yarn.scheduler.capacity.maximum-am-resource-percent, or for this queue "
+        f"yarn.scheduler.capacity.{name}.maximum-am-resource-percent): end another application, "
+        "take another queue, or have the share raised."
+    )
 
 
 def _free(node: NodeReport) -> dict[str, int]:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.spec import ApplicationSpec
@@ -248,6 +249,12 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             except BaseException:
                 await asyncio.to_thread(self._folder.forget, application_id)
                 raise
+
+    async def explain(self, application: UnmanagedApplication) -> Explanation:
+        """Why an application waits, what it does and where: see `Client.explain`."""
+        settings = self._settings.acting_for(application.user)
+        async with Client(settings, Credentials(*application.pair)) as client:
+            return await client.explain(application.application_id)
 
     # --- holding
 

@@ -7,12 +7,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
+from yarnhub.client.obstacles import not_activated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.unmanaged.application import UnmanagedApplication
-    from yarnhub.yarn.records.cluster import QueueInfo
     from yarnhub.yarn.resource_manager import ResourceManager
 
 _log = logging.getLogger(__name__)
@@ -63,25 +63,3 @@ class Watch:
             if reason and reason != application.waits_for:
                 _log.warning("%s waits: %s", application.id, reason)
             application.waits_for = reason
-
-
-def not_activated(queue: QueueInfo) -> str:
-    """Why an application of a queue that may get nothing waits; empty if the queue has none."""
-    statistics = queue.queue_statistics
-    if statistics is None or not statistics.num_apps_pending:
-        return ""
-    name = queue.queue_path or queue.queue_name
-    memory, vcores = statistics.available_memory_mb, statistics.available_vcores
-    room = (
-        f"though {memory} MiB and {vcores} vcores of it are free"
-        if memory and vcores
-        else "and it has nothing free of its own capacity"
-    )
-    return (
-        f"YARN has not activated it: in queue {name} {statistics.num_apps_running} applications "
-        f"are active and {statistics.num_apps_pending} wait to be, {room}. The share that its "
-        "ApplicationMasters may have is used up, in which each unmanaged one counts as a smallest "
-        "container (yarn.scheduler.capacity.maximum-am-resource-percent, or for this queue "
-        f"yarn.scheduler.capacity.{name}.maximum-am-resource-percent): end another application, "
-        "take another queue, or have the share raised."
-    )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from yarnhub.unmanaged.watch import not_activated
+from yarnhub.client.obstacles import not_activated
 from yarnhub.yarn.records.cluster import QueueInfo, QueueStatistics
 
 
