@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.walk import SKEIN, User, eventually, log_in, of_application
+from e2e.walk import SKEIN, User, eventually, log_in, masters, of_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,14 +66,6 @@ def application(user: User, notes: Path) -> Iterator[str]:
 
 def started(notes: Path) -> list[str]:
     return sorted(notes.read_text().split()) if notes.exists() else []
-
-
-def masters(application: str) -> list[int]:
-    return [
-        number
-        for number, (_, command, _) in of_application(application).items()
-        if " -IS " in command
-    ]
 
 
 def kill_master(application: str) -> None:

@@ -107,3 +107,13 @@ def of_application(application: str) -> dict[int, tuple[str, str, str]]:
         for number, each in processes().items()
         if number != os.getpid() and mark.search(each[2])
     }
+
+
+def masters(application: str) -> list[int]:
+    """The process ids of an application's ApplicationMasters."""
+    first = re.compile(r"^CONTAINER_ID=\w+_000001$", re.MULTILINE)  # of each attempt
+    return [
+        number
+        for number, (_, command, variables) in of_application(application).items()
+        if " -IS " in command and first.search(variables)
+    ]

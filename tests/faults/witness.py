@@ -9,7 +9,7 @@ import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from e2e.walk import of_application, processes
+from e2e.walk import masters, of_application, processes
 from yarnhub.base.errors import YarnhubError
 from yarnhub.control.messages import ContainerState, FinalStatus
 
@@ -139,14 +139,9 @@ class Witness:
         found = {name for name in all_containers() if self._own in name}
         return None if found == wanted else f"processes {found}, containers {wanted}"
 
-    def masters(self) -> list[int]:
-        """The process ids of its ApplicationMasters."""
-        found = of_application(self.application)
-        return [pid for pid, (_, command, _) in found.items() if " -IS " in command]
-
     def kill_master(self) -> None:
         """Kill its ApplicationMaster, if there is one at the moment."""
-        for pid in self.masters():
+        for pid in masters(self.application):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
