@@ -29,10 +29,11 @@ from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.hadoop.wire.identifiers import HDFS
 from yarnhub.spec import ACLs, ApplicationSpec, File, FileType, Master, Resources, Service
-from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from yarnhub.yarn.records.ids import ApplicationId
 
 SKEIN = Path(sys.executable).parent / "skein"
 
@@ -128,7 +129,7 @@ class Hub:
         }
         self._settings = Settings.from_environment(self._env, Keytab(*self._login))
 
-    def application(self, seconds: float) -> ApplicationSpec:
+    def application(self, seconds: float, attempts: int) -> ApplicationSpec:
         """Works in HDFS for so long."""
         (self._folder / "work.py").write_text(WORK)
         with zipfile.ZipFile(io.BytesIO(program.build())) as built:
@@ -145,21 +146,32 @@ class Hub:
             name="long run",
             user="alice",
             services={"work": work},
+            max_attempts=attempts,
             acls=ACLs(enable=True, view_users=["jupyterhub"]),
             master=Master(resources=resources),
         )
 
-    async def run(self, seconds: float, *, keep: bool) -> Ran:
-        """Run the application to its end, with `skein token keep` beside it or without."""
+    async def run(self, seconds: float, *, keep: bool, fail_after: float | None = None) -> Ran:
+        """Run the application to its end, with `skein token keep` beside it or without.
+
+        With `fail_after` its ApplicationMaster has to be started anew after so many seconds.
+        """
         keytab, principal = map(str, self._login)
-        async with Client(self._settings) as client:
-            number = str(await client.submit(self.application(seconds)))
+        async with (
+            Client(self._settings) as client,
+            Client(self._settings.acting_for("alice")) as alice,
+            asyncio.TaskGroup() as group,
+        ):
+            attempts = 1 if fail_after is None else 2
+            number = await client.submit(self.application(seconds, attempts))
+            if fail_after is not None:
+                group.create_task(fail_master(alice, number, fail_after))
             said = ""
             if keep:
                 login = ("--keytab", keytab, "--principal", principal)
-                said = await self._skein("token", "keep", number, *login)
-            report = await client.wait(ApplicationId.parse(number), deadline=seconds + 90)
-        logs = await self._skein("application", "logs", number, "--user", "alice")
+                said = await self._skein("token", "keep", str(number), *login)
+            report = await client.wait(number, deadline=seconds + 90)
+        logs = await self._skein("application", "logs", str(number), "--user", "alice")
         return Ran(report.final_application_status.name, report.diagnostics, said, logs)
 
     async def _skein(self, *words: str) -> str:
@@ -175,8 +187,20 @@ class Hub:
         return output.decode()
 
 
+async def fail_master(client: Client, number: ApplicationId, seconds: float) -> None:
+    """Have YARN start the next attempt, just after the next new tokens that are brought then."""
+    async with await client.connect(number) as application:
+        await asyncio.sleep(seconds)
+        last = (await application.get_tokens()).number
+        while not (await application.get_tokens(last, patience=20)).tokens:
+            pass
+    report = await client.application_report(number)
+    assert report.current_application_attempt_id is not None
+    await client.resource_manager.fail_application_attempt(report.current_application_attempt_id)
+
+
 async def main(lifetime: float, seconds: float) -> None:
-    """Run it once with its tokens kept, and once without, side by side."""
+    """Run it with its tokens kept, once more with another ApplicationMaster, and without."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with short_lived(lifetime) as cluster:
@@ -184,7 +208,11 @@ async def main(lifetime: float, seconds: float) -> None:
             await cluster.kinit("jupyterhub", folder / "ticket")
             hub = Hub(cluster, folder)
             async with asyncio.TaskGroup() as group:
-                runs = [group.create_task(hub.run(seconds, keep=keep)) for keep in (True, False)]
+                runs = [
+                    group.create_task(hub.run(seconds, keep=True)),
+                    group.create_task(hub.run(seconds, keep=True, fail_after=lifetime)),
+                    group.create_task(hub.run(seconds, keep=False)),
+                ]
             for run in runs:
                 ran = run.result()
                 sys.stdout.write(f"{ran.status}\n{ran.diagnostics}\n{ran.said}\n{ran.logs}\n")

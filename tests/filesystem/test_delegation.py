@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from filesystem.contract import closed_port, read_all
-from yarnhub.base.errors import AccessDeniedError, ConfigurationError, ConnectError
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    ConfigurationError,
+    ConnectError,
+)
 from yarnhub.filesystem.delegation import NameNodeTokens, token_service
 from yarnhub.filesystem.hdfs import HdfsFileSystem
 from yarnhub.filesystem.name_node import find_name_nodes
@@ -119,3 +124,16 @@ async def test_the_service_of_a_token() -> None:
     assert await token_service(pair, Address("one", 8020)) == "ha-hdfs:pair"
     with pytest.raises(ConnectError, match=r"nowhere.invalid has no IPv4 address"):
         await token_service(single, Address("nowhere.invalid", 9000))
+
+
+@pytest.mark.cluster
+async def test_a_token_that_has_ended_proves_nothing(
+    kerberos_cluster: HadoopCluster, secure: Configuration
+) -> None:
+    login = KerberosUser(keytab(kerberos_cluster, "alice"))
+    name_node = NameNodeTokens("", secure)
+    token = await name_node.fetch(login, renewer(secure))
+    await name_node.cancel(login, token)
+    async with open_file_system("", secure, TokenUser(token)) as fs:
+        with pytest.raises(AuthenticationError, match=r"InvalidToken.*can't be found in cache"):
+            await fs.status("/user/alice")

@@ -12,8 +12,10 @@ import datetime as dt
 import http.client
 import json
 import os
+import random
 import signal
 import ssl
+import subprocess
 import sys
 import tempfile
 import time
@@ -73,8 +75,20 @@ class Agent:
                 if pause == _FIRST_PAUSE:  # said once, not with each attempt
                     self.say(f"no news of tokens from {self._address}, trying again: {error!r}")
                 self._close()
-                time.sleep(pause)
+                time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
                 pause = min(_LAST_PAUSE, pause * 2)
+                self._locate()
+
+    def _locate(self) -> None:
+        """Ask elsewhere from now on, if another ApplicationMaster runs the application.
+
+        In a process of its own: that needs much more memory, and for a moment only.
+        """
+        command = [sys.executable, "-IS", str(self._file), "locate"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode == 0 and found.stdout.strip() not in ("", self._address):
+            self._address = found.stdout.strip()
+            self.say(f"the ApplicationMaster is at {self._address} now")
 
     def _ask(self) -> None:
         if self._connection is None:
@@ -155,8 +169,25 @@ def end_with(script: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
 
 
+def locate(env: Mapping[str, str]) -> str:
+    """`host:port` of the ApplicationMaster that runs the container's application; empty if none."""
+    import asyncio
+
+    from yarnhub.yarn.from_container import own_report
+    from yarnhub.yarn.records.applications import YarnApplicationState
+
+    found = Credentials.read(Path(env["HADOOP_TOKEN_FILE_LOCATION"]).read_bytes())
+    managers = found.secrets.get(bootstrap.RESOURCE_MANAGERS)
+    report = asyncio.run(own_report(found, managers, env[environment.APPLICATION_ID], None))
+    running = report.yarn_application_state is YarnApplicationState.RUNNING
+    return f"{report.host}:{report.rpc_port}" if running and report.rpc_port > 0 else ""
+
+
 def main(arguments: list[str], env: Mapping[str, str]) -> None:
-    """Serve the script whose process id is the first argument, as long as it runs."""
+    """Serve the script whose process id is the argument, as long as it runs; or `locate`."""
+    if arguments == ["locate"]:
+        sys.stdout.write(locate(env))
+        return
     agent = Agent(env)
     try:
         end_with(int(arguments[0]))

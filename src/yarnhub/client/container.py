@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.security import Credentials
 from yarnhub.control import bootstrap, environment
-from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.security.users import SimpleUser, TokenUser, User
 from yarnhub.hadoop.token_file import replace_tokens
 from yarnhub.hadoop.wire import tokens
-from yarnhub.hadoop.wire.identifiers import RESOURCE_MANAGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,19 +96,13 @@ class CurrentContainer:
             YarnhubError: The ResourceManager cannot be reached, or the token has ended.
         """
         from yarnhub.client.client import current_address
-        from yarnhub.yarn.addresses import Endpoint
-        from yarnhub.yarn.records.ids import ApplicationId
-        from yarnhub.yarn.resource_manager import ResourceManager
+        from yarnhub.yarn.from_container import own_report
 
         found = await asyncio.to_thread(_read, self.token_file)
-        named = found.secrets.get(bootstrap.RESOURCE_MANAGERS)
-        if not named:
-            raise ConfigurationError(f"{self.token_file} does not name the ResourceManagers")
-        addresses = tuple(map(Address.parse, named.decode().split(",")))
-        user = self._user(found.find(RESOURCE_MANAGER))
-        async with ResourceManager(Endpoint(addresses, None), user) as manager:
-            number = ApplicationId.parse(self.application_id)
-            return current_address(await manager.get_application_report(number))
+        managers = found.secrets.get(bootstrap.RESOURCE_MANAGERS)
+        return current_address(
+            await own_report(found, managers, self.application_id, self.user_name)
+        )
 
     async def file_system(self, url: str, configuration: Properties) -> FileSystem:
         """An HDFS as the container's user sees it, with the token that the file holds now.

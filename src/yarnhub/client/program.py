@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "control", "appmaster")
 _LEFT_OUT = (
     "yarn/logs",
-    "yarn/resource_manager.py",
-    "yarn/addresses.py",
-    "yarn/records/resource_manager.py",
     "filesystem/delegation.py",
     "filesystem/hdfs.py",
     "filesystem/local.py",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LOOK = 10.0
+_LOOK = 5.0
 """Seconds between two looks whether an application has ended, or another AM runs it now."""
 
 

@@ -51,6 +51,8 @@ def translate_java(java_class: str, text: str, *, action: str, path: str) -> Yar
     # The same class stands for "who are you" and for "you may not".
     unproven = "SIMPLE authentication is not enabled" in reason or "authenticate via" in reason
     match name:
+        case _ if "SecretManager$InvalidToken" in reason:
+            return AuthenticationError(message)
         case "AccessControlException" if unproven:
             return AuthenticationError(f"{message}: this cluster wants Kerberos")
         case "AccessControlException" | "AuthorizationException" | "SecurityException":

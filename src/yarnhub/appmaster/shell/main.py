@@ -18,6 +18,7 @@ from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.events import MasterScriptEnded
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.agent import token_agent
+from yarnhub.appmaster.shell.late_tokens import Reception, Registered
 from yarnhub.appmaster.shell.own_tokens import OwnTokens
 from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
@@ -26,7 +27,7 @@ from yarnhub.appmaster.shell.server import serve
 from yarnhub.appmaster.shell.staging import StagingFolder
 from yarnhub.appmaster.shell.tls import OwnDoor
 from yarnhub.appmaster.shell.web.site import Site
-from yarnhub.base.errors import ConfigurationError, YarnhubError
+from yarnhub.base.errors import AuthenticationError, ConfigurationError, ControlError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.control import bootstrap, environment
 from yarnhub.control import json as control_json
@@ -42,10 +43,14 @@ if TYPE_CHECKING:
 
     from yarnhub.appmaster.core.actions import Finish
     from yarnhub.appmaster.shell.journal import Journal
+    from yarnhub.appmaster.shell.runner import SchedulerPort
+    from yarnhub.control.messages import UpdateTokens
 
 _log = logging.getLogger("yarnhub.appmaster")
 
 _TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name
+_PATIENCE = 300.0
+"""Seconds that fresh tokens are waited for: an AM that sends no heartbeat for 900 s is given up."""
 _LEVELS = {"ALL": 1, "TRACE": 5, "WARN": logging.WARNING, "FATAL": logging.CRITICAL, "OFF": 100}
 
 
@@ -71,36 +76,46 @@ async def _main(env: Mapping[str, str]) -> int:
     if token is None:
         raise ConfigurationError("the token file holds no AMRMToken: YARN did not start this")
     host = env.get("NM_HOST", "localhost")
-    runner: Runner | None = None
     application = Application(spec, submitted.specification, Topology(racks=submitted.racks))
     attempt = Attempt.of(env, submitted.attempts)
     folder = StagingFolder.of(submitted, credentials)
-    journal = await _restore(application, attempt, folder) if spec.max_attempts > 1 else None
+    reception = Reception()
 
     async with contextlib.AsyncExitStack() as stack:
-        # The server must listen before the address is known, and is asked only after.
         door = OwnDoor(
             credentials.secrets[bootstrap.CERTIFICATE],
             credentials.secrets[bootstrap.KEY],
-            lambda request: _expect(runner).ask(request),
+            reception.ask,
         )
         port = await stack.enter_async_context(serve(door, host))
         site = Site.of(application, submitted, env, time.time)
         web_port = await stack.enter_async_context(site.serve(host))
         agent = b"" if submitted.simple_authentication else token_agent()
         contexts = ContextBuilder(submitted, f"{host}:{port}", credentials, agent)
+        endpoint = (host, port, f"http://{host}:{web_port}")
         schedulers = [Address.parse(text) for text in submitted.schedulers]
+        scheduler: SchedulerPort = await stack.enter_async_context(Scheduler(schedulers, token))
+        journal, late = None, None
+        if spec.max_attempts > 1:
+            try:
+                journal = await _restore(application, attempt, folder)
+            except AuthenticationError as error:
+                _log.warning("waiting for fresh tokens: %s", error)
+                scheduler = Registered(scheduler, await scheduler.register(*endpoint))
+                late = await _late_tokens(reception, folder, error)
+                contexts = contexts.with_tokens(late.tokens)
+                journal = await _restore(application, attempt, folder)
         runner = Runner(
             application,
-            await stack.enter_async_context(Scheduler(schedulers, token)),
+            scheduler,
             await stack.enter_async_context(NodeManagers()),
             contexts,
             time.time,  # this entry point owns the clock
             journal,
             OwnTokens(Path(env[_TOKEN_FILE]), folder),
         )
-        endpoint = (host, port, f"http://{host}:{web_port}")
-        finish = await _run(runner, spec, endpoint, contexts, env)
+        reception.open(runner)
+        finish = await _run(runner, spec, endpoint, contexts, env, late)
         if finish is None:
             return 1
         if finish.retriable and not attempt.last:
@@ -140,9 +155,18 @@ async def _restore(
     return journal
 
 
-def _expect(runner: Runner | None) -> Runner:
-    assert runner is not None
-    return runner
+async def _late_tokens(
+    reception: Reception, folder: StagingFolder | None, expired: AuthenticationError
+) -> UpdateTokens:
+    """Wait for tokens, and enter the application's folder with them; see `late_tokens`."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            given = await reception.tokens()
+    except TimeoutError:
+        raise expired from None
+    if folder is not None:
+        folder.use_tokens(Credentials.read(given.tokens).tokens)
+    return given
 
 
 async def _run(
@@ -151,7 +175,13 @@ async def _run(
     endpoint: tuple[str, int, str],
     contexts: ContextBuilder,
     env: Mapping[str, str],
+    late: UpdateTokens | None,
 ) -> Finish | None:
+    async def bring(tokens: UpdateTokens) -> None:
+        await runner.begun.wait()
+        with contextlib.suppress(ControlError):  # it has ended
+            await runner.ask(tokens)
+
     async def script() -> None:
         variables = {
             **{key: value for key, value in env.items() if key != "CLASSPATH"},
@@ -166,6 +196,9 @@ async def _run(
 
     async with task_group() as group:
         application = group.create_task(runner.run(*endpoint), name="application")
+        if late is not None:
+            bringing = group.create_task(bring(late), name="bring tokens")
+            application.add_done_callback(lambda _: bringing.cancel())
         if spec.master.script:
             beside = group.create_task(script(), name="master script")
             application.add_done_callback(lambda _: beside.cancel())

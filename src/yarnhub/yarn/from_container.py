@@ -1,0 +1,41 @@
+"""Asking the ResourceManager from inside an application's container, with what is in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.security.users import SimpleUser, TokenUser, User
+from yarnhub.hadoop.wire.identifiers import RESOURCE_MANAGER
+from yarnhub.yarn.addresses import Endpoint
+from yarnhub.yarn.records.ids import ApplicationId
+from yarnhub.yarn.resource_manager import ResourceManager
+
+if TYPE_CHECKING:
+    from yarnhub.hadoop.wire.tokens import Credentials
+    from yarnhub.yarn.records.applications import ApplicationReport
+
+
+async def own_report(
+    found: Credentials, managers: bytes | None, application_id: str, user_name: str | None
+) -> ApplicationReport:
+    """The report of the container's own application.
+
+    Args:
+        found: The container's tokens.
+        managers: `host:port,host:port` of the ResourceManagers.
+        application_id: Which application.
+        user_name: Whose it is, where the cluster has no security and so no tokens.
+
+    Raises:
+        ConfigurationError: The container holds too little.
+        YarnhubError: The ResourceManager cannot be reached, or the token has ended.
+    """
+    token = found.find(RESOURCE_MANAGER)
+    if not managers or (token is None and user_name is None):
+        raise ConfigurationError("the container's token file opens no ResourceManager")
+    user: User = SimpleUser(user_name or "") if token is None else TokenUser(token)
+    addresses = tuple(map(Address.parse, managers.decode().split(",")))
+    async with ResourceManager(Endpoint(addresses, None), user) as manager:
+        return await manager.get_application_report(ApplicationId.parse(application_id))
