@@ -30,6 +30,9 @@ pytestmark = pytest.mark.cluster
 
 HOLDER = Path(__file__).with_name("holder.py")
 COUNT = 3
+RUNNING = [ContainerState.RUNNING]
+LATER = ["s_1", "s_3", "s_4"]
+"""The containers of the first application when one was killed, one added and one replaced."""
 
 
 @pytest.fixture
@@ -118,7 +121,7 @@ async def test_all_go_on_where_they_were(
         victims = of_application(first.id)
         os.kill(next(pid for pid, (_, _, e) in victims.items() if number in e), 9)
         async with asyncio.timeout(60):
-            while len(await first.get_containers(states=[ContainerState.RUNNING])) < 3:
+            while [each.id for each in await first.get_containers(states=RUNNING)] != LATER:
                 await asyncio.sleep(0.05)
         port = applications.port
 
