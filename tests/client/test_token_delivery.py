@@ -28,6 +28,7 @@ from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.hadoop.wire import tokens
 from yarnhub.hadoop.wire.identifiers import HDFS, read_identifier
 from yarnhub.spec import ACLs, ApplicationSpec, Master, Resources, Service
+from yarnhub.yarn.addresses import CLIENT, resource_manager
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,7 +76,7 @@ async def container(
     alice = settings.acting_for("alice")
     async with Client(alice, pair) as client, await client.connect(number) as reached:
         address = reached.address
-        managers = ",".join(client._addresses(("yarn.resourcemanager.address", 8032)))
+        managers = ",".join(map(str, resource_manager(settings.configuration, CLIENT).addresses))
     secrets = {
         CERTIFICATE: pair.certificate,
         KEY: pair.key,

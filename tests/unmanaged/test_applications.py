@@ -26,6 +26,7 @@ from yarnhub.base.errors import (
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.application import ApplicationClient
 from yarnhub.client.client import Client
+from yarnhub.client.files import user_file_system
 from yarnhub.client.security import Credentials
 from yarnhub.client.settings import Settings
 from yarnhub.control.messages import Entry, FinalStatus
@@ -85,8 +86,7 @@ async def alive(settings: Settings, user: str = "") -> set[str]:
 
 
 async def staged(settings: Settings, application_id: str) -> bool:
-    client = Client(settings)
-    async with await client._file_system() as file_system:
+    async with await user_file_system(settings) as file_system:
         return (
             await file_system.status(f"{await file_system.home()}/.skein/{application_id}")
             is not None

@@ -9,26 +9,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import (
-    ApplicationFailedError,
-    ApplicationNotFoundError,
     DeadlineExceededError,
     YarnhubError,
 )
-from yarnhub.base.tasks import task_group
-from yarnhub.client import program, runtime
+from yarnhub.client import program
 from yarnhub.client.security import Credentials
 from yarnhub.client.submission import (
     APPLICATION_TYPE,
-    Submission,
-    check_resources,
-    check_scripts,
-    max_attempts,
-    submission_context,
 )
-from yarnhub.client.tokens import delegation_tokens
+from yarnhub.client.submitter import Submitter
 from yarnhub.client.visibility import not_shown
-from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager, web_proxies
-from yarnhub.yarn.exits import explain_application
+from yarnhub.client.watch import LOOK, current_address, failed, watch
+from yarnhub.yarn.addresses import CLIENT, resource_manager
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 from yarnhub.yarn.resource_manager import ResourceManager
@@ -37,7 +29,7 @@ from yarnhub.yarn.resource_manager import ResourceManager
 # import than a command such as `skein application status` takes in all.
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -48,19 +40,12 @@ if TYPE_CHECKING:
     from yarnhub.client.logs import LogChunk, LogFile
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
-    from yarnhub.control.bootstrap import Staging
-    from yarnhub.filesystem.port import FileSystem
-    from yarnhub.hadoop.wire.tokens import Token
-    from yarnhub.spec import ApplicationSpec, File, Security
+    from yarnhub.spec import ApplicationSpec, Security
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
 
-_FIRST_LOOK = 0.01
-_LOOK = 0.25
-"""Seconds between two looks at an application that is awaited; they grow from the first."""
-_SAVING = frozenset(
-    {YarnApplicationState.NEW, YarnApplicationState.NEW_SAVING, YarnApplicationState.SUBMITTED}
-)
+_ASK_AGAIN = 0.05
+"""Seconds between two questions whether a killed application has ended."""
 
 
 class Client:
@@ -81,6 +66,7 @@ class Client:
         self._own = credentials
         endpoint = resource_manager(settings.configuration, CLIENT)
         self.resource_manager = ResourceManager(endpoint, settings.user, settings.options)
+        self.submitter = Submitter(settings, self.resource_manager)
 
     async def __aenter__(self) -> Self:
         await self.resource_manager.__aenter__()
@@ -97,11 +83,6 @@ class Client:
     def acting_for(self, name: str) -> Client:
         """A client that acts for another user; the cluster's `hadoop.proxyuser.*` must allow it."""
         return Client(self._settings.acting_for(name), self._own)
-
-    async def _file_system(self) -> FileSystem:
-        from yarnhub.client.files import user_file_system
-
-        return await user_file_system(self._settings)
 
     # --- submission
 
@@ -130,151 +111,16 @@ class Client:
         pair = await asyncio.to_thread(self._credentials, spec.master.security)
         code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
         async with (
-            self.prepared(spec, pair, code, progress) as submission,
-            self.submitted(submission),
+            self.submitter.prepared(spec, pair, code, progress) as submission,
+            self.submitter.submitted(submission),
         ):
-            await self._accepted(submission)
+            await self.submitter.accepted(submission)
         return submission.application_id
-
-    @contextlib.asynccontextmanager
-    async def prepared(
-        self,
-        spec: ApplicationSpec,
-        pair: Credentials,
-        code: bytes | None,
-        progress: Progress | None = None,
-    ) -> AsyncIterator[Submission]:
-        """All that a submission is made of, its files staged; on an error they are deleted again.
-
-        Args:
-            spec: What to run, for this client's user.
-            pair: Those who may reach it hold this one.
-            code: The AM's; None for an AM that YARN does not start.
-            progress: Is told how far each upload is.
-        """
-        check_scripts(spec)
-        manager = self.resource_manager
-        async with task_group() as group:
-            new = group.create_task(manager.get_new_application())
-            nodes = group.create_task(manager.get_cluster_nodes())
-            tokens = group.create_task(delegation_tokens(self._settings, spec.file_systems))
-            python = None if code is None else group.create_task(self._runtime(spec, progress))
-        check_resources(spec, new.result().maximum_capability)
-        application_id = new.result().application_id
-        # The key goes into the token file, and nowhere else.
-        spec = replace(spec, master=replace(spec.master, security=None))
-        async with self._staged(spec, application_id, progress) as (staged, folder):
-            yield Submission(
-                application_id=application_id,
-                spec=staged,
-                staging=self._place(folder, tokens.result()),
-                user=self._settings.user_name,
-                schedulers=self._addresses(SCHEDULER),
-                resource_managers=self._addresses(CLIENT),
-                web_proxies=web_proxies(self._settings.configuration),
-                nodes=nodes.result(),
-                program=code,
-                certificate=pair.certificate,
-                key=pair.key,
-                tokens=tokens.result(),
-                language=self._settings.language,
-                python=self._settings.python,
-                runtime=None if python is None else python.result(),
-                simple_authentication=not self._settings.secure,
-                max_attempts=max_attempts(self._settings.configuration),
-            )
-
-    def _addresses(self, service: tuple[str, int]) -> tuple[str, ...]:
-        endpoint = resource_manager(self._settings.configuration, service)
-        return tuple(map(str, endpoint.addresses))
-
-    @contextlib.asynccontextmanager
-    async def submitted(self, submission: Submission) -> AsyncIterator[None]:
-        """Submit an application; on an error, or when it is cancelled, it is killed again."""
-        manager = self.resource_manager
-        try:
-            await manager.submit_application(submission_context(submission))
-            yield
-        except BaseException:
-            with contextlib.suppress(YarnhubError):
-                await manager.force_kill_application(submission.application_id)
-            raise
-
-    @contextlib.asynccontextmanager
-    async def _staged(
-        self, spec: ApplicationSpec, application_id: ApplicationId, progress: Progress | None
-    ) -> AsyncIterator[tuple[ApplicationSpec, str | None]]:
-        """The specification with its files staged, and their folder; deleted on an error."""
-        from yarnhub.client.staging import is_needed, stage, staging_folder
-
-        if not is_needed(spec):
-            yield spec, None
-            return
-        async with await self._file_system() as file_system:
-            folder = await staging_folder(file_system, application_id)
-            try:
-                yield await stage(spec, application_id, file_system, progress), folder
-            except BaseException:
-                with contextlib.suppress(YarnhubError):
-                    await file_system.delete(folder, recursive=True)
-                raise
-
-    async def _runtime(self, spec: ApplicationSpec, progress: Progress | None) -> File | None:
-        """The runtime archive, where it is what runs the AM."""
-        if spec.master.env.get(runtime.VARIABLE, self._settings.python) != runtime.ARCHIVE:
-            return None
-        from yarnhub.client import interpreter
-
-        archive = await asyncio.to_thread(interpreter.cached, self._settings.cache_folder)
-        async with await self._file_system() as file_system:
-            return await runtime.published(file_system, archive, progress)
-
-    def _place(self, folder: str | None, tokens: Mapping[str, Token]) -> Staging | None:
-        from yarnhub.client.staging import place
-
-        return place(folder, self._settings.configuration, tokens) if folder else None
 
     def _credentials(self, chosen: Security | None = None) -> Credentials:
         if chosen is not None:
             return Credentials.of(chosen)
         return self._own or Credentials.read_or_create(self._settings.config_folder)
-
-    async def _accepted(self, submission: Submission) -> None:
-        report = await self._once_submitted(
-            submission, lambda each: each.yarn_application_state not in _SAVING
-        )
-        if report.yarn_application_state in (
-            YarnApplicationState.FAILED,
-            YarnApplicationState.KILLED,
-        ):
-            raise _failed(report)
-
-    async def am_rm_token(self, submission: Submission) -> Token:
-        """The AMRMToken of an unmanaged application, once YARN waits for its AM to register.
-
-        YARN gives it to the application's user alone, and to nobody after the registration.
-
-        Raises:
-            ApplicationFailedError: YARN refused the application, with its reason.
-        """
-        report = await self._once_submitted(
-            submission,
-            lambda each: each.am_rm_token is not None or each.yarn_application_state.ended,
-        )
-        if report.am_rm_token is None:
-            raise _failed(report)
-        return report.am_rm_token
-
-    async def _once_submitted(
-        self, submission: Submission, wanted: Callable[[ApplicationReport], bool]
-    ) -> ApplicationReport:
-        while True:
-            try:
-                return await self._watch(submission.application_id, wanted)
-            except ApplicationNotFoundError:
-                # The ResourceManager died before it had saved it, and another one answers now.
-                await self.resource_manager.submit_application(submission_context(submission))
-                await asyncio.sleep(_LOOK)
 
     # --- reports
 
@@ -299,20 +145,6 @@ class Client:
             )
         )
 
-    async def _watch(
-        self,
-        application_id: ApplicationId,
-        wanted: Callable[[ApplicationReport], bool],
-    ) -> ApplicationReport:
-        """Look at an application until its report is a wanted one."""
-        pause = _FIRST_LOOK
-        while True:
-            report = await self.application_report(application_id)
-            if wanted(report):
-                return report
-            await asyncio.sleep(pause)
-            pause = min(_LOOK, pause * 1.5)
-
     async def wait(
         self, application_id: ApplicationId, *, deadline: float | None = None
     ) -> ApplicationReport:
@@ -327,8 +159,10 @@ class Client:
         """
         try:
             async with asyncio.timeout(deadline):
-                return await self._watch(
-                    application_id, lambda each: each.yarn_application_state.ended
+                return await watch(
+                    self.resource_manager,
+                    application_id,
+                    lambda each: each.yarn_application_state.ended,
                 )
         except TimeoutError as error:
             if isinstance(error, YarnhubError):
@@ -413,7 +247,7 @@ class Client:
             async with asyncio.timeout(deadline):
                 while not await self.resource_manager.force_kill_application(application_id):
                     # The ResourceManager tells of an end only when it is asked.
-                    await asyncio.sleep(_FIRST_LOOK * 5)
+                    await asyncio.sleep(_ASK_AGAIN)
         except TimeoutError as error:
             if isinstance(error, YarnhubError):
                 raise
@@ -424,9 +258,10 @@ class Client:
 
     async def clean_up(self, application_id: ApplicationId) -> None:
         """Delete what was uploaded for an application; nothing to delete is no error."""
+        from yarnhub.client.files import user_file_system
         from yarnhub.client.staging import staging_folder
 
-        async with await self._file_system() as file_system:
+        async with await user_file_system(self._settings) as file_system:
             folder = await staging_folder(file_system, application_id)
             await file_system.delete(folder, recursive=True)
 
@@ -436,9 +271,10 @@ class Client:
         Args:
             now: Seconds since 1970: what is less than a day old may be on its way still.
         """
+        from yarnhub.client.files import user_file_system
         from yarnhub.client.sweep import sweep
 
-        async with await self._file_system() as file_system:
+        async with await user_file_system(self._settings) as file_system:
             return await sweep(self.resource_manager, file_system, now)
 
     async def connect(
@@ -474,8 +310,8 @@ class Client:
                     if report.yarn_application_state is YarnApplicationState.RUNNING:
                         break
                     if report.yarn_application_state.ended or not wait:
-                        raise _failed(report)
-                    await asyncio.sleep(_LOOK)
+                        raise failed(report)
+                    await asyncio.sleep(LOOK)
         except TimeoutError as error:
             if isinstance(error, YarnhubError):
                 raise
@@ -503,19 +339,3 @@ async def find_address(settings: Settings, application_id: ApplicationId) -> str
     """
     async with Client(settings) as client:
         return current_address(await client.application_report(application_id))
-
-
-def current_address(report: ApplicationReport) -> str | None:
-    """The same from a report."""
-    if report.yarn_application_state.ended:
-        raise _failed(report)
-    running = report.yarn_application_state is YarnApplicationState.RUNNING
-    return f"{report.host}:{report.rpc_port}" if running and report.rpc_port > 0 else None
-
-
-def _failed(report: ApplicationReport) -> ApplicationFailedError:
-    return ApplicationFailedError(
-        str(report.application_id),
-        report.yarn_application_state.name,
-        explain_application(report.diagnostics),
-    )

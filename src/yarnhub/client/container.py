@@ -95,7 +95,7 @@ class CurrentContainer:
             ApplicationFailedError: It has ended.
             YarnhubError: The ResourceManager cannot be reached, or the token has ended.
         """
-        from yarnhub.client.client import current_address
+        from yarnhub.client.watch import current_address
         from yarnhub.yarn.from_container import own_report
 
         found = await asyncio.to_thread(_read, self.token_file)

@@ -234,14 +234,14 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     ) -> AsyncIterator[UnmanagedApplication]:
         """Submit an application that is to begin; all that it takes is kept by then."""
         client = self._client(spec.user)
-        async with client.prepared(spec, pair, None, progress) as submission:
+        async with client.submitter.prepared(spec, pair, None, progress) as submission:
             application_id = str(submission.application_id)
             kept = credentials(submission)
             try:
                 # Before it is submitted: whoever comes after us must know of it.
                 await asyncio.to_thread(self._folder.keep, application_id, kept)
-                async with client.submitted(submission):
-                    token = await client.am_rm_token(submission)
+                async with client.submitter.submitted(submission):
+                    token = await client.submitter.am_rm_token(submission)
                     kept = replace(kept, tokens={**kept.tokens, AMRM_TOKEN: token})
                     # Before it is used: YARN gives it to nobody who has registered.
                     await asyncio.to_thread(self._folder.keep, application_id, kept)

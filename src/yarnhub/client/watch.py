@@ -1,0 +1,63 @@
+"""Looking at an application until it is as it is awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ApplicationFailedError
+from yarnhub.yarn.exits import explain_application
+from yarnhub.yarn.records.applications import YarnApplicationState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yarnhub.yarn.records.applications import ApplicationReport
+    from yarnhub.yarn.records.ids import ApplicationId
+    from yarnhub.yarn.resource_manager import ResourceManager
+
+_FIRST_LOOK = 0.01
+LOOK = 0.25
+"""Seconds between two looks at an application that is awaited; they grow from a short first one."""
+
+
+async def watch(
+    resource_manager: ResourceManager,
+    application_id: ApplicationId,
+    wanted: Callable[[ApplicationReport], bool],
+) -> ApplicationReport:
+    """Look at an application until its report is a wanted one.
+
+    Cancelling leaves nothing behind.
+
+    Raises:
+        ApplicationNotFoundError: The ResourceManager has none of this id.
+    """
+    pause = _FIRST_LOOK
+    while True:
+        report = await resource_manager.get_application_report(application_id)
+        if wanted(report):
+            return report
+        await asyncio.sleep(pause)
+        pause = min(LOOK, pause * 1.5)
+
+
+def current_address(report: ApplicationReport) -> str | None:
+    """Where an application's ApplicationMaster answers; None while there is none.
+
+    Raises:
+        ApplicationFailedError: It has ended.
+    """
+    if report.yarn_application_state.ended:
+        raise failed(report)
+    running = report.yarn_application_state is YarnApplicationState.RUNNING
+    return f"{report.host}:{report.rpc_port}" if running and report.rpc_port > 0 else None
+
+
+def failed(report: ApplicationReport) -> ApplicationFailedError:
+    """The error for an application that ended before it got where it was awaited."""
+    return ApplicationFailedError(
+        str(report.application_id),
+        report.yarn_application_state.name,
+        explain_application(report.diagnostics),
+    )
