@@ -51,7 +51,8 @@ class Block:
     remark: str
 
     def __str__(self) -> str:
-        return f"{self.page.relative_to(PROJECT)}:{self.line}"
+        page = self.page.relative_to(PROJECT) if self.page.is_relative_to(PROJECT) else self.page
+        return f"{page}:{self.line}"
 
     @property
     def file(self) -> str:

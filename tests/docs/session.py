@@ -21,7 +21,7 @@ DEADLINE = 120.0
 """Seconds for one command."""
 _LOOKS = 30.0
 """Seconds in which a command that only looks may come to show what the page shows."""
-_LOOKING = re.compile(r"skein (?:\w+ ls|application status|kv get)\b")
+_LOOKING = re.compile(r"skein (?:\w+ ls|application (?:status|explain)|kv get)\b")
 _VARYING = re.compile(
     r"(?P<id>application_\d+_\d+)|(?P<container>container_\w+)|(?P<time>\b\d+(?:\.\d+)?[smh]\b)"
     r"|(?P<port>(?<=localhost:)\d+|(?<=\"port\": )\d+)"

@@ -78,7 +78,8 @@ def test_every_variable_that_is_read_has_its_row() -> None:
 
 
 def test_every_key_that_is_read_has_its_row() -> None:
-    read = {text for file in SOURCES for text in texts(file) if KEY.fullmatch(text)}
+    found = {text for file in SOURCES for text in texts(file) if KEY.fullmatch(text)}
+    read = {text for text in found if not is_module(text)}
     assert len(read) > 20
     written = set()
     for first, *others in rows():
@@ -90,6 +91,12 @@ def test_every_key_that_is_read_has_its_row() -> None:
         for key in read - written
         if not (key.endswith(".") and any(each.startswith(key) for each in written))
     } == set()
+
+
+def is_module(text: str) -> bool:
+    """Whether it is the name of one of our own modules, without `yarnhub.`."""
+    path = PROJECT / "src" / "yarnhub" / text.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def texts(file: Path) -> Iterator[str]:

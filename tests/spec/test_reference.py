@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,51 @@ def test_every_key_has_its_row(heading: str, kind: type, also: set[str]) -> None
     rows = set(re.findall(r"^\| `(\w+)` \|", SECTIONS[heading], re.MULTILINE))
     keys = {slot for one in kind.__mro__ for slot in getattr(one, "__slots__", ())}
     assert rows - {"1024"} == keys - {"custom"} | also
+
+
+@pytest.mark.parametrize("kind", [ApplicationSpec, Service, Master, Resources, Docker, File, ACLs])
+def test_every_default_is_what_the_page_says(kind: type) -> None:
+    heading = kind.__name__.removesuffix("Spec")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]*) \|", SECTIONS[heading], re.MULTILINE)
+    told = {key: DEFAULTS.get(text, text.strip("`")) for key, text in rows if text}
+    real = {key: default_of(kind, key) for key in told}
+    assert len(told) > 3
+    assert {key: told[key] for key in told if real[key] is not OTHER} == {
+        key: value for key, value in real.items() if value is not OTHER
+    }
+
+
+DEFAULTS = {
+    "required": MISSING,
+    "none": None,
+    "no limit": None,
+    "see there": None,
+    "`infer`": None,
+    "empty": "",
+}
+OTHER = object()
+"""A default that is an object itself: the page says in words what it is."""
+
+
+def default_of(kind: type, key: str) -> object:
+    """A key's default as the page writes it."""
+    (field,) = [each for each in fields(kind) if each.name == key]
+    default = field.default
+    if field.default_factory is not MISSING:
+        default = field.default_factory()
+    match default:
+        case None | "":
+            return default
+        case bool() | int() | float() | str():
+            return f"{default:g}" if isinstance(default, float) else str(default).lower()
+        case Enum():
+            return default.name
+        case tuple() | list() | frozenset():
+            return "[]"
+        case Mapping():
+            return "{}"
+        case _:
+            return MISSING if default is MISSING else OTHER
 
 
 @pytest.mark.parametrize("member", [*FileType, *FileVisibility, *LogLevel])
