@@ -1,0 +1,50 @@
+"""Requests about the application as a whole."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from yarnhub.control.messages.request import Nothing, Request
+
+
+class FinalStatus(enum.Enum):
+    """How an application ends."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    UNDEFINED = "UNDEFINED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specification:
+    """The effective specification, as a JSON document."""
+
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetSpecification(Request[Specification]):
+    """Ask for the specification."""
+
+    answer = Specification
+    idempotent = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shutdown(Request[Nothing]):
+    """End the application; answered before it ends."""
+
+    answer = Nothing
+    status: FinalStatus = FinalStatus.SUCCEEDED
+    diagnostics: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetProgress(Request[Nothing]):
+    """Show progress, 0 to 1, in YARN's reports."""
+
+    answer = Nothing
+    idempotent = True
+    progress: float

@@ -1,0 +1,99 @@
+"""Requests about containers: named `<service>_<instance>`, times in seconds since 1970."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from yarnhub.control.messages.request import Nothing, Request
+
+
+class ContainerState(enum.Enum):
+    """How far a service's container is."""
+
+    WAITING = "WAITING"
+    """For the services it depends on, or for its service's `restart_delay`."""
+    REQUESTED = "REQUESTED"
+    """From YARN."""
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    """On a user's request."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self in _ENDED
+
+
+_ENDED = frozenset({ContainerState.SUCCEEDED, ContainerState.FAILED, ContainerState.KILLED})
+
+
+ACTIVE_STATES = (ContainerState.WAITING, ContainerState.REQUESTED, ContainerState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One instance of a service."""
+
+    service_name: str
+    instance: int
+    state: ContainerState
+    yarn_container_id: str = ""
+    yarn_node_http_address: str = ""
+    start_time: float | None = None
+    finish_time: float | None = None
+    exit_message: str = ""
+    ready: bool = False
+    """Whether it runs and is what its service's `ready` says."""
+
+    @property
+    def id(self) -> str:
+        """`<service>_<instance>`."""
+        return f"{self.service_name}_{self.instance}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Containers:
+    """Containers, in the order that the request describes."""
+
+    containers: tuple[Container, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetContainers(Request[Containers]):
+    """Ask for containers, sorted by service and instance; None filters nothing."""
+
+    answer = Containers
+    idempotent = True
+    services: tuple[str, ...] | None = None
+    states: tuple[ContainerState, ...] | None = ACTIVE_STATES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale(Request[Containers]):
+    """Have `count` active instances, or `delta` more than now; answers with those it touched."""
+
+    answer = Containers
+    service: str
+    count: int | None = None
+    delta: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddContainer(Request[Container]):
+    """Start one more instance, with `env` over the service's own."""
+
+    answer = Container
+    service: str
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillContainer(Request[Nothing]):
+    """End one container; one that has ended already is no error."""
+
+    answer = Nothing
+    idempotent = True
+    id: str

@@ -1,0 +1,38 @@
+"""What all requests to an ApplicationMaster are, and the answers that any of them may get."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+A = TypeVar("A")
+
+
+class Request(Generic[A]):
+    """The root of all requests; `A` is the answer's class."""
+
+    answer: ClassVar[type[Any]]
+    idempotent: ClassVar[bool] = False
+    """Whether it may be sent again when it is not known whether it was carried out: twice has the
+    effect and the answer of once, whatever others do between."""
+
+    @classmethod
+    def name(cls) -> str:
+        """The name in the path: `/control/<name>`."""
+        return cls.__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The answer of a request that is carried out in silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The answer to a request that was refused.
+
+    `code` is one of `unknown-request`, `invalid`, `not-found`, `ended`.
+    """
+
+    code: str
+    message: str

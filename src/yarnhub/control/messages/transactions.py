@@ -1,0 +1,66 @@
+"""Several operations on keys at once, or none of them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from yarnhub.control.messages.keys import (  # noqa: TC001  # read by control.json
+    Entries,
+    Keys,
+    Operation,
+)
+from yarnhub.control.messages.request import Nothing, Request
+
+
+class Operator(enum.Enum):
+    """How a condition compares."""
+
+    EQUAL = "=="
+    NOT_EQUAL = "!="
+    LESS = "<"
+    LESS_EQUAL = "<="
+    GREATER = ">"
+    GREATER_EQUAL = ">="
+
+
+class KeyField(enum.Enum):
+    """What of a key a condition compares."""
+
+    VALUE = "VALUE"
+    """As unsigned bytes."""
+    OWNER = "OWNER"
+    """By service, then by instance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Compares a key's value or owner with `value` or `owner`.
+
+    A key that is not set has None for both, and None is only equal or not: an order with it does
+    not hold.
+    """
+
+    key: str
+    field: KeyField
+    operator: Operator
+    value: bytes | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transacted:
+    """Whether all conditions held, and the answers of the operations carried out."""
+
+    succeeded: bool
+    results: tuple[Nothing | Entries | Keys, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction(Request[Transacted]):
+    """Carry out `on_success` if all conditions hold, else `on_failure`: all of it or nothing."""
+
+    answer = Transacted
+    conditions: tuple[Condition, ...] = ()
+    on_success: tuple[Operation, ...] = ()
+    on_failure: tuple[Operation, ...] = ()
