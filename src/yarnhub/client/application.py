@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar, cast
-
-import httpx
 
 from yarnhub.base.errors import (
     AccessDeniedError,
@@ -16,12 +15,13 @@ from yarnhub.base.errors import (
     ConnectionLostError,
     ControlError,
     DeadlineExceededError,
-    Outcome,
     YarnhubError,
 )
 from yarnhub.client.requests import WAIT, Requests
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
+from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.http import Connection
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -71,14 +71,10 @@ class ApplicationClient(Requests):
         self.id = application_id
         self.address = address
         self._locate = locate
-        self._http = httpx.AsyncClient(
-            verify=credentials.client_context(),
-            timeout=_TIMEOUT + WAIT,  # of each step; `ask` limits all of them together
-            trust_env=False,  # a proxy for the web has no way into the cluster
-        )
+        self._tls = credentials.client_context()
+        self._idle: list[Connection] = []
 
     async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
         return self
 
     async def __aexit__(
@@ -87,7 +83,8 @@ class ApplicationClient(Requests):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._http.__aexit__(kind, error, trace)
+        while self._idle:
+            self._idle.pop().abort()
 
     async def ask(self, request: Request[A]) -> A:
         """Send any request of `control.messages`; returns its class of answer."""
@@ -104,7 +101,7 @@ class ApplicationClient(Requests):
                             raise
                         lost = error
                         await self._find_again(error)
-        except (TimeoutError, httpx.TimeoutException) as error:
+        except TimeoutError as error:
             if lost is not None:
                 raise lost from error
             raise DeadlineExceededError(
@@ -127,37 +124,54 @@ class ApplicationClient(Requests):
 
     async def _send(self, request: Request[A]) -> A:
         try:
-            response = await self._http.post(
-                f"https://{self.address}/control/{request.name()}",
-                content=json.dump(request),
-                extensions={"sni_hostname": server_name(self.id)},
-            )
-        except httpx.TimeoutException:
-            raise
-        except httpx.TransportError as error:
+            status, content = await self._exchange(request.name(), json.dump(request))
+        except (ConnectError, ConnectionLostError) as error:
             raise self._unreached(error) from error
-        if response.status_code == httpx.codes.OK:
-            return cast("A", json.load(request.answer, response.content))
-        failure = json.load(messages.Failure, response.content)
+        if status == HTTPStatus.OK:
+            return cast("A", json.load(request.answer, content))
+        failure = json.load(messages.Failure, content)
         raise ControlError(failure.code, failure.message)
 
-    def _unreached(
-        self, error: httpx.TransportError
-    ) -> AccessDeniedError | ConnectError | ConnectionLostError:
-        cause: BaseException | None = error
-        while cause is not None:
-            # Any other fault of TLS is no answer: the port may be another program's by now.
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return AccessDeniedError(
-                    "",
-                    f"{self.id} answers only to the holder of the certificate that it was "
-                    "submitted with, which is another one than that in your configuration folder "
-                    f"({cause.verify_message})",
-                )
-            cause = cause.__cause__ or cause.__context__
-        where = f"{self.id}: its ApplicationMaster at {self.address}"
-        if isinstance(error, httpx.ConnectError):
-            return ConnectError(f"{where} cannot be reached: {error}; it may have ended")
-        return ConnectionLostError(
-            f"{where} ended the connection: {str(error) or type(error).__name__}", Outcome.UNKNOWN
+    async def _exchange(self, name: str, content: bytes) -> tuple[int, bytes]:
+        connection = await self._connection()
+        whole = False
+        try:
+            await connection.send("POST", f"/control/{name}", (), content)
+            response = await connection.response()
+            answer = b"".join([chunk async for chunk in response.chunks])
+            whole = True
+        finally:
+            if whole and connection.reusable:
+                self._idle.append(connection)
+            else:
+                connection.abort()
+        return response.status, answer
+
+    async def _connection(self) -> Connection:
+        """One that is idle, or a new one: as many come up as there are requests at a time."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and connection.peer == self.address:
+                return connection
+            connection.abort()
+        at = Address.parse(self.address)
+        return await Connection.open(
+            at.host, at.port, self._tls, server_name=server_name(self.id), peer=self.address
         )
+
+    def _unreached(
+        self, error: ConnectError | ConnectionLostError
+    ) -> AccessDeniedError | ConnectError | ConnectionLostError:
+        cause = error.__cause__
+        # Any other fault of TLS is no answer: the port may be another program's by now.
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return AccessDeniedError(
+                "",
+                f"{self.id} answers only to the holder of the certificate that it was submitted "
+                "with, which is another one than that in your configuration folder "
+                f"({cause.verify_message})",
+            )
+        where = f"{self.id}: its ApplicationMaster at {self.address}"
+        if isinstance(error, ConnectError):
+            return ConnectError(f"{where} cannot be reached: {error}; it may have ended")
+        return ConnectionLostError(f"{where} ended the connection: {error}", error.outcome)
