@@ -22,9 +22,18 @@ if TYPE_CHECKING:
 async def server(handler: Handler) -> AsyncIterator[str]:
     """The base URL of a server with this handler."""
 
+    connections: set[asyncio.Task[None]] = set()
+
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await handler(reader, writer)
-        writer.close()
+        task = asyncio.current_task()
+        assert task is not None
+        connections.add(task)
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     listener = await asyncio.start_server(connected, "127.0.0.1", 0)
     try:
@@ -32,6 +41,8 @@ async def server(handler: Handler) -> AsyncIterator[str]:
     finally:
         listener.close()
         await listener.wait_closed()
+        if connections:
+            await asyncio.wait(connections, timeout=5)
 
 
 @contextlib.asynccontextmanager
@@ -171,7 +182,7 @@ async def test_one_exchange_after_the_other_on_one_connection() -> None:
         connection = await Connection.open(host, int(port))
         for target in ("/a", "/b"):
             assert connection.reusable
-            await connection.send("GET", target, ())
+            await connection.send("GET", target, (), b"")
             response = await connection.response()
             assert not connection.reusable, "its answer has not been read"
             chunks = [chunk async for chunk in response.chunks]
@@ -186,7 +197,7 @@ async def test_a_connection_that_the_peer_closes_is_not_used_again(last: bytes) 
     async with answering(last or b"HTTP/1.1 204 No\r\nConnection: close\r\n\r\n") as url:
         host, _, port = url.removeprefix("http://").partition(":")
         connection = await Connection.open(host, int(port))
-        await connection.send("GET", "/", ())
+        await connection.send("GET", "/", (), b"")
         response = await connection.response()
         assert [chunk async for chunk in response.chunks] == []
         async with asyncio.timeout(5):
