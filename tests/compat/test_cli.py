@@ -165,7 +165,7 @@ def test_an_application(
     assert app_id in ok(skein_cli("application", "ls", "--all"))
     logs = ok(skein_cli("application", "logs", app_id, "--user", world.user))
     assert logs.startswith(f"** Logs for {app_id} **\n")
-    assert re.search(r"\ncontainer_\d+_\d+_01_000001.*\n=+\n", logs)
+    assert re.search(r"\ncontainer_(e\d+_)?\d+_\d+_01_000001.*\n=+\n", logs)
     assert failed(skein_cli("kv", "ls", app_id))
     assert failed(skein_cli("application", "status", "application_1_0001"))
 

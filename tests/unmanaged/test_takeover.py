@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 HOLDER = Path(__file__).with_name("holder.py")
-COUNT = 3
+COUNT = 2
 RUNNING = [ContainerState.RUNNING]
 LATER = ["s_1", "s_3", "s_4"]
 """The containers of the first application when one was killed, one added and one replaced."""
@@ -80,7 +80,10 @@ async def nothing_left(settings: Settings, tmp_path: Path) -> AsyncIterator[None
 
 @pytest.fixture
 def holder(tmp_path: Path, env: dict[str, str], started: Path) -> Iterator[Holder]:
-    """Holds applications with three containers each, which report when `go` is there."""
+    """Holds applications with three containers each, which report when `go` is there.
+
+    All of them run on one node at a time, with what is started in the place of others.
+    """
     script = (
         f"echo $SKEIN_APPLICATION_ID $SKEIN_CONTAINER_ID >> {started}\n"
         f"until [ -e {tmp_path}/go ]; do sleep 0.1; done\n"

@@ -151,7 +151,7 @@ class Runner:
         self.headroom: Resource | None = None
         """What the scheduler says that the application may still get now."""
         self.begun = asyncio.Event()
-        """Set when the application is registered and its first instances are there, or it ended."""
+        """Set when it is registered and its first instances are there and recorded, or it ended."""
         self._recorder = Recorder(journal, application, self._act)
         self._finish = application.finish if application.over else None
         """How it ends, once that is recorded."""
@@ -179,6 +179,7 @@ class Runner:
             self._begin(self._recorder.run(), "recorder")
             try:
                 await self._register(Started)
+                await self._recorder.written()
                 self.begun.set()
                 _log.info("control at %s:%s", host, port)
                 while self._finish is None:
