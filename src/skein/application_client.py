@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
-from skein.blocking import Blocking, itself
+from skein.blocking import Blocking, itself, translate
 from skein.kv import KeyValueStore
 from skein.portal import Held
 from skein.process import properties
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.application import ApplicationClient as Engine
     from yarnhub.client.application import Locate
+    from yarnhub.control.messages import Request
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,10 +62,12 @@ class ApplicationClient(Blocking):
         return found
 
     def _open(self, address: str, locate: Locate | None) -> None:
+        from skein.direct import Direct
         from yarnhub.client.application import ApplicationClient as Engine
 
         self.engine = Engine(self.id, address, credentials_of(self.security), locate)
         self._held = Held(self, functools.partial(itself, self.engine))
+        self._direct = Direct(self.engine)
 
     @property
     def address(self) -> str:
@@ -80,6 +83,22 @@ class ApplicationClient(Blocking):
             if isinstance(error.__cause__, errors.AccessDeniedError):
                 raise exceptions.ConnectionError(str(error)) from error.__cause__
             raise
+
+    def ask(self, request: Request[T]) -> T:
+        """Send a request that does not wait, from this thread if that is possible."""
+        if self._held.open:
+            try:
+                return self._direct.ask(request)
+            except errors.YarnhubError as error:
+                raise translate(error, self._otherwise) from error
+            except ConnectionAbortedError:
+                pass
+        return self.call(self.engine.ask, request)
+
+    def close(self) -> None:
+        """Close all connections; a second time does nothing."""
+        self._direct.close()
+        super().close()
 
     def __repr__(self) -> str:
         return f"ApplicationClient<{self.id}, {self.address}>"

@@ -81,13 +81,18 @@ class Held:
         self._finalizer = weakref.finalize(owner, _signal, loop, closing)
         self._finalizer.atexit = False
 
+    @property
+    def open(self) -> bool:
+        """Whether it has not been closed."""
+        return self._finalizer.alive
+
     def call(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
         """Run a coroutine function on the loop; Ctrl-C cancels it.
 
         Raises:
             ConnectionError: It has been closed.
         """
-        if not self._finalizer.alive:
+        if not self.open:
             raise ConnectionError("it is closed")
         future = self._portal.start_task_soon(function, *arguments)
         try:

@@ -262,7 +262,7 @@ async def test_an_answer_of_another_form_is_the_peers_fault() -> None:
 
 
 async def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(module, "TIMEOUT", 0.2)
 
     async def answer(request: Request[Any]) -> object:
         await asyncio.Event().wait()
@@ -277,7 +277,7 @@ async def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_answer_that_trickles_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_TIMEOUT", 0.3)
+    monkeypatch.setattr(module, "TIMEOUT", 0.3)
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):

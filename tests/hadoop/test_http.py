@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.base.errors import ConnectError, ConnectionLostError, RemoteProtocolError
-from yarnhub.hadoop.http import Connection, exchange
+from yarnhub.hadoop.http import exchange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -162,45 +162,3 @@ async def test_cancelling_closes_the_connection() -> None:
         task.cancel()
         async with asyncio.timeout(5):
             await closed.wait()
-
-
-async def test_one_exchange_after_the_other_on_one_connection() -> None:
-    came = 0
-
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal came
-        came += 1
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                target = head.split()[1]
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(target))
-                writer.write(target)
-
-    async with server(handler) as url:
-        host, _, port = url.removeprefix("http://").partition(":")
-        connection = await Connection.open(host, int(port))
-        for target in ("/a", "/b"):
-            assert connection.reusable
-            await connection.send("GET", target, (), b"")
-            response = await connection.response()
-            assert not connection.reusable, "its answer has not been read"
-            chunks = [chunk async for chunk in response.chunks]
-            assert b"".join(chunks) == target.encode()
-        connection.abort()
-        assert not connection.reusable
-    assert came == 1
-
-
-@pytest.mark.parametrize("last", [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""])
-async def test_a_connection_that_the_peer_closes_is_not_used_again(last: bytes) -> None:
-    async with answering(last or b"HTTP/1.1 204 No\r\nConnection: close\r\n\r\n") as url:
-        host, _, port = url.removeprefix("http://").partition(":")
-        connection = await Connection.open(host, int(port))
-        await connection.send("GET", "/", (), b"")
-        response = await connection.response()
-        assert [chunk async for chunk in response.chunks] == []
-        async with asyncio.timeout(5):
-            while connection.reusable:  # until its end has been heard of
-                await asyncio.sleep(0)
-        connection.abort()

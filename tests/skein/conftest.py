@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from appmaster.shell.test_server import PAIR
+from client.living import Living
+from client.test_application import ID
+from skein.application_client import ApplicationClient
+from skein.security import Security
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -150,3 +156,22 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for command in commands:
         subprocess.run(command, check=True, timeout=300)
     return folder
+
+
+# --- an application in this process
+
+
+@pytest.fixture
+def living() -> Iterator[Living]:
+    living = Living()
+    living.start()
+    assert living.ready.wait(30)
+    yield living
+    living.end()
+
+
+@pytest.fixture
+def app(living: Living) -> Iterator[ApplicationClient]:
+    security = Security(cert_bytes=PAIR.certificate, key_bytes=PAIR.key)
+    with ApplicationClient(f"127.0.0.1:{living.port}", ID, security) as client:
+        yield client

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import re
 import threading
@@ -13,60 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import skein as api
-from appmaster.core.scenario import application, service
-from appmaster.shell.test_runner import World
-from appmaster.shell.test_server import PAIR
-from client.test_application import ID, served
 from skein import kv
-from skein.application_client import ApplicationClient
 from skein.exceptions import ConnectionError as Unreachable
 from skein.kv import EventFilter, EventType, ValueOwnerPair, feed
-from skein.security import Security
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-
-class Living(threading.Thread):
-    """An application on a loop of its own."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.ready = threading.Event()
-        self.port = 0
-
-    def run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        self.world = World(application("run", a=service(instances=2), worker=service()))
-        self.loop, self.over = asyncio.get_running_loop(), asyncio.Event()
-        async with served(self.world.runner.ask) as self.port, asyncio.TaskGroup() as group:
-            run = group.create_task(self.world.run())
-            await self.world.until_running(3)
-            self.ready.set()
-            await self.over.wait()
-            run.cancel()
-
-    def end(self) -> None:
-        self.loop.call_soon_threadsafe(self.over.set)
-        self.join()
-
-
-@pytest.fixture
-def living() -> Iterator[Living]:
-    living = Living()
-    living.start()
-    assert living.ready.wait(30)
-    yield living
-    living.end()
-
-
-@pytest.fixture
-def app(living: Living) -> Iterator[ApplicationClient]:
-    security = Security(cert_bytes=PAIR.certificate, key_bytes=PAIR.key)
-    with ApplicationClient(f"127.0.0.1:{living.port}", ID, security) as client:
-        yield client
+    from client.living import Living
+    from skein.application_client import ApplicationClient
 
 
 @pytest.fixture

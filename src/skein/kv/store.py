@@ -11,6 +11,7 @@ from skein.kv import operations, ranges
 from skein.kv.conditions import Condition, text_of
 from skein.kv.events import EventQueue
 from skein.kv.operations import NO_CHANGE, Operation, Unchanged, ValueOwnerPair
+from yarnhub.control.messages import Transaction
 
 if TYPE_CHECKING:
     from collections import OrderedDict
@@ -304,8 +305,9 @@ class KeyValueStore(MutableMapping[str, bytes]):
             _all("on_failure", on_failure, Operation),
         ]
         flat = [[request for each in branch for request in each.requests] for branch in branches]
-        found = self._client.call(
-            self._client.engine.transact, flat[0], [each.message for each in wanted], flat[1]
+        messages = tuple(each.message for each in wanted)
+        found = self._client.ask(
+            Transaction(conditions=messages, on_success=tuple(flat[0]), on_failure=tuple(flat[1]))
         )
         results = iter(found.results)
         taken: list[Any] = []
@@ -335,7 +337,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     def _apply(self, operation: Operation[T]) -> T:
         if len(operation.requests) == 1:
             request: Request[Any] = operation.requests[0]
-            return operation.result(self._client.call(self._client.engine.ask, request))
+            return operation.result(self._client.ask(request))
         result: T = self.transaction(on_success=operation).results[0]
         return result
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from yarnhub.base.errors import (
@@ -15,19 +14,22 @@ from yarnhub.base.errors import (
     ConnectionLostError,
     ControlError,
     DeadlineExceededError,
+    Outcome,
     YarnhubError,
 )
+from yarnhub.client.connection import Connection
 from yarnhub.client.requests import WAIT, Requests
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
-from yarnhub.hadoop.address import Address
-from yarnhub.hadoop.http import Connection
+from yarnhub.control.frames import PROTOCOL
+from yarnhub.control.messages import Failure
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
     from yarnhub.client.security import Credentials
+    from yarnhub.control.frames import Frame
     from yarnhub.control.messages import Request
 
 A = TypeVar("A")
@@ -35,7 +37,7 @@ Locate = Callable[[], Awaitable[str | None]]
 """Finds `host:port` of an application's ApplicationMaster; None while there is none. Raises
 `ApplicationFailedError` when the application has ended, and `YarnhubError` when it cannot tell."""
 
-_TIMEOUT = 30.0
+TIMEOUT = 30.0
 """Seconds for one request: an AM answers out of memory."""
 _REST = 0.25
 """Seconds between two looks for an ApplicationMaster that does not answer."""
@@ -47,7 +49,7 @@ class ApplicationClient(Requests):
     Every method but `wait` and `watch` ends within 30 s. They raise `ControlError` where the AM
     refuses, `ConnectError` or `ConnectionLostError` where it cannot be reached,
     `DeadlineExceededError` where it does not answer, and `AccessDeniedError` where these are not
-    the application's credentials. Cancelling closes that one request; the AM may have carried it
+    the application's credentials. Cancelling withdraws that one request; the AM may have carried it
     out.
 
     An AM that YARN has started anew has another address: with `locate` it is looked for within the
@@ -71,8 +73,11 @@ class ApplicationClient(Requests):
         self.id = application_id
         self.address = address
         self._locate = locate
-        self._tls = credentials.client_context()
-        self._idle: list[Connection] = []
+        self.context = credentials.client_context()
+        self.context.set_alpn_protocols([PROTOCOL])
+        self._connection: Connection | None = None
+        self._connected_to = ""
+        self._connecting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,8 +88,8 @@ class ApplicationClient(Requests):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        while self._idle:
-            self._idle.pop().abort()
+        if self._connection is not None:
+            await self._connection.close()
 
     async def ask(self, request: Request[A]) -> A:
         """Send any request of `control.messages`; returns its class of answer."""
@@ -92,7 +97,7 @@ class ApplicationClient(Requests):
         extra = WAIT if waits else 0.0
         lost: ConnectError | ConnectionLostError | None = None
         try:
-            async with asyncio.timeout(_TIMEOUT + extra):
+            async with asyncio.timeout(TIMEOUT + extra):
                 while True:
                     try:
                         return await self._send(request)
@@ -104,9 +109,19 @@ class ApplicationClient(Requests):
         except TimeoutError as error:
             if lost is not None:
                 raise lost from error
-            raise DeadlineExceededError(
-                f"{self.id}: no answer from its ApplicationMaster at {self.address}"
-            ) from error
+            raise self.unanswered() from error
+
+    def unanswered(self) -> DeadlineExceededError:
+        """What is raised where no answer came in time."""
+        where = f"its ApplicationMaster at {self.address}"
+        return DeadlineExceededError(f"{self.id}: no answer from {where}")
+
+    def cut_off(self, how: OSError) -> ConnectionLostError:
+        """What is raised where the connection ended before the answer came."""
+        where = f"its ApplicationMaster at {self.address}"
+        return ConnectionLostError(
+            f"{self.id}: {where} ended the connection: {how}", Outcome.UNKNOWN
+        )
 
     async def _find_again(self, lost: ConnectError | ConnectionLostError) -> None:
         """Take the AM's present address, if there is one; raises `lost` where that is no use."""
@@ -123,55 +138,49 @@ class ApplicationClient(Requests):
             raise lost from error
 
     async def _send(self, request: Request[A]) -> A:
+        body = json.dump(request)
+        connection = self._connection
+        if connection is None or connection.lost or self._connected_to != self.address:
+            connection = await self._connect()
         try:
-            status, content = await self._exchange(request.name(), json.dump(request))
-        except (ConnectError, ConnectionLostError) as error:
-            raise self._unreached(error) from error
-        if status == HTTPStatus.OK:
-            return cast("A", json.load(request.answer, content))
-        failure = json.load(messages.Failure, content)
-        raise ControlError(failure.code, failure.message)
+            return read_answer(request, await connection.ask(request.name(), body))
+        except OSError as error:
+            raise self.cut_off(error) from error
 
-    async def _exchange(self, name: str, content: bytes) -> tuple[int, bytes]:
-        connection = await self._connection()
-        whole = False
-        try:
-            await connection.send("POST", f"/control/{name}", (), content)
-            response = await connection.response()
-            answer = b"".join([chunk async for chunk in response.chunks])
-            whole = True
-        finally:
-            if whole and connection.reusable:
-                self._idle.append(connection)
-            else:
-                connection.abort()
-        return response.status, answer
+    async def _connect(self) -> Connection:
+        """The connection to the present address, which many may ask for at the same time."""
+        async with self._connecting:
+            if self._connection is not None:
+                if not self._connection.lost and self._connected_to == self.address:
+                    return self._connection
+                await self._connection.close()
+            address = self.address
+            try:
+                opened = await Connection.open(address, self.context, server_name(self.id))
+            except ssl.SSLCertVerificationError as error:
+                # Any other fault of TLS is no answer: the port may be another program's by now.
+                raise AccessDeniedError(
+                    "",
+                    f"{self.id} answers only to the holder of the certificate that it was "
+                    "submitted with, which is another one than that in your configuration folder "
+                    f"({error.verify_message})",
+                ) from error
+            except OSError as error:
+                raise ConnectError(
+                    f"{self.id}: its ApplicationMaster at {address} cannot be reached: {error}; "
+                    "it may have ended"
+                ) from error
+            self._connection, self._connected_to = opened, address
+            return opened
 
-    async def _connection(self) -> Connection:
-        """One that is idle, or a new one: as many come up as there are requests at a time."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.reusable and connection.peer == self.address:
-                return connection
-            connection.abort()
-        at = Address.parse(self.address)
-        return await Connection.open(
-            at.host, at.port, self._tls, server_name=server_name(self.id), peer=self.address
-        )
 
-    def _unreached(
-        self, error: ConnectError | ConnectionLostError
-    ) -> AccessDeniedError | ConnectError | ConnectionLostError:
-        cause = error.__cause__
-        # Any other fault of TLS is no answer: the port may be another program's by now.
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return AccessDeniedError(
-                "",
-                f"{self.id} answers only to the holder of the certificate that it was submitted "
-                "with, which is another one than that in your configuration folder "
-                f"({cause.verify_message})",
-            )
-        where = f"{self.id}: its ApplicationMaster at {self.address}"
-        if isinstance(error, ConnectError):
-            return ConnectError(f"{where} cannot be reached: {error}; it may have ended")
-        return ConnectionLostError(f"{where} ended the connection: {error}", error.outcome)
+def read_answer(request: Request[A], answer: Frame) -> A:
+    """What an ApplicationMaster answered.
+
+    Raises:
+        ControlError: It refused.
+    """
+    if answer.name != Failure.__name__:
+        return cast("A", json.load(request.answer, answer.body or b""))
+    failure = json.load(Failure, answer.body or b"")
+    raise ControlError(failure.code, failure.message)

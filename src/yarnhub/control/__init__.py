@@ -1,5 +1,6 @@
 """What a client and an ApplicationMaster say to each other.
 
-Each request is a dataclass in `control.messages` with the class of its answer; on the wire it is
-`POST /control/<name>` with a JSON body over mutual TLS. Both sides use `control.json`.
+Each request is a dataclass in `control.messages` with the class of its answer. On the wire both are
+JSON, by `control.json`, over mutual TLS: in `control.frames`, or in HTTP as
+`POST /control/<name>`.
 """

@@ -12,23 +12,18 @@ from typing import TYPE_CHECKING
 
 import h11
 
+from yarnhub.appmaster.shell.connections import close
+
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     Handle = Callable[["Request"], Awaitable[None]]
-    Accept = Callable[[asyncio.StreamWriter], Handle | None]
 
 _log = logging.getLogger(__name__)
 
 IDLE = 300.0
 """Seconds in which a connection's next request must begin, its next piece come, or a piece of the
 answer be read; then it is closed."""
-_LAST_ANSWERS = 1.0
-"""Seconds for answers that are under way when the server ends."""
-_HANDSHAKE = 10.0
-_GOODBYE = 0.5
-"""Seconds for TLS's handshake, and for its end."""
 _READ = 1 << 16
 
 
@@ -43,7 +38,7 @@ class Request:
         answered: Whether an answer has begun.
     """
 
-    def __init__(self, connection: _Connection, head: h11.Request) -> None:
+    def __init__(self, connection: Connection, head: h11.Request) -> None:
         self._connection = connection
         self.method = head.method.decode()
         self.target = head.target.decode()
@@ -103,93 +98,39 @@ class Request:
         await send(h11.EndOfMessage())
 
 
-@contextlib.asynccontextmanager
-async def listen(
-    accept: Accept,
-    host: str,
-    port: int = 0,
-    *,
-    context: ssl.SSLContext | None = None,
-    most: int | None = None,
-    once: bool = False,
-) -> AsyncIterator[int]:
-    """Serve on a port of `host`, a free one for 0; yields the port.
-
-    Leaving closes the port at once and gives answers under way up to a second.
+class Connection:
+    """One client's connection: one request after the other.
 
     Args:
-        accept: Says what handles the requests of a new connection; None turns it away.
-        host: Where to listen.
-        port: And at which port.
-        context: For TLS.
-        most: Connections at once, above which further ones are closed; None has no limit.
-        once: Whether a connection is for one request.
+        reader: What the client sends.
+        writer: What it gets.
+        handle: Answers a request.
+        once: Whether it is for one request.
     """
-    connections: dict[asyncio.Task[None], _Connection] = {}
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        full = most is not None and len(connections) >= most
-        handle = None if full else accept(writer)
-        if handle is None:
-            writer.transport.abort()
-            return
-        task = asyncio.current_task()
-        assert task is not None
-        connection = connections[task] = _Connection(reader, writer, once=once)
-        try:
-            await connection.run(handle)
-        except asyncio.CancelledError:
-            # By us, below; asyncio 3.11 takes a cancelled task for a fault and logs it as one.
-            if not connection.last:
-                raise
-        finally:
-            del connections[task]
-
-    server = await asyncio.start_server(
-        connected,
-        host,
-        port,
-        ssl=context,
-        ssl_handshake_timeout=_HANDSHAKE if context else None,
-        ssl_shutdown_timeout=_GOODBYE if context else None,
-    )
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for connection in connections.values():
-            connection.last = True
-        busy = {task for task, connection in connections.items() if connection.busy}
-        if busy:
-            await asyncio.wait(busy, timeout=_LAST_ANSWERS)
-        left = set(connections)
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=_LAST_ANSWERS)
-
-
-class _Connection:
-    """One client's connection."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, once: bool
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        handle: Handle,
+        *,
+        once: bool = False,
     ) -> None:
         self._reader = reader
         self._writer = writer
+        self._handle = handle
         self.once = once
         self._http = h11.Connection(h11.SERVER)
         self.peer: str = (writer.get_extra_info("peername") or ("",))[0]
         self.busy = False
-        """Whether a request has come whose answer is not out."""
         self.last = False
-        """Whether no further request is taken."""
 
-    async def run(self, handle: Handle) -> None:
+    async def run(self) -> None:
+        """Serve until either side has had enough."""
         try:
             while isinstance(head := await self.next_event(), h11.Request):
                 self.busy = True
-                await handle(Request(self, head))
+                await self._handle(Request(self, head))
                 self.busy = False
                 if self.last or not await self._may_go_on():
                     return
@@ -199,7 +140,7 @@ class _Connection:
         except (OSError, TimeoutError):
             pass  # the client went away, or what was sent on to it did
         finally:
-            await self._close()
+            await close(self._writer)
 
     async def _may_go_on(self) -> bool:
         """Whether another request may follow; not behind a body that the handler did not read."""
@@ -208,6 +149,7 @@ class _Connection:
         return self._http.their_state is h11.DONE and self._http.our_state is h11.DONE
 
     async def next_event(self) -> h11.Event | type[h11.PAUSED]:
+        """What comes next from the client."""
         async with asyncio.timeout(IDLE):
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 if self._http.they_are_waiting_for_100_continue:
@@ -217,17 +159,7 @@ class _Connection:
         return event  # type: ignore[return-value]  # NEED_DATA is excluded above
 
     async def send(self, event: h11.Event) -> None:
+        """Send a piece of the answer."""
         self._writer.write(self._http.send(event) or b"")
         async with asyncio.timeout(IDLE):
             await self._writer.drain()
-
-    async def _close(self) -> None:
-        self._writer.close()
-        closed = False
-        try:
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
-            closed = True
-        finally:
-            if not closed:  # a client that does not read must not hold the connection
-                self._writer.transport.abort()

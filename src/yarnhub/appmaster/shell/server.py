@@ -1,4 +1,4 @@
-"""The control server: `POST /control/<name>` over mutual TLS.
+"""The control server: requests in frames, or as `POST /control/<name>`, over mutual TLS.
 
 Who may call: whoever holds the application's key, that is its owner and its containers. The TLS
 handshake ends for all others before a byte of theirs is read. One port serves one application or
@@ -13,8 +13,11 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Protocol
 
 from yarnhub.appmaster.shell import http
+from yarnhub.appmaster.shell.connections import listen
+from yarnhub.appmaster.shell.conversation import Conversation
 from yarnhub.base.errors import ControlError, RemoteProtocolError
 from yarnhub.control import json
+from yarnhub.control.frames import PROTOCOL, Frame
 from yarnhub.control.messages import (
     REQUESTS,
     Entries,
@@ -60,36 +63,48 @@ async def serve(door: Door, host: str, port: int = 0) -> AsyncIterator[int]:
     Leaving closes the port at once and gives answers under way up to a second.
     """
 
-    def accept(writer: asyncio.StreamWriter) -> http.Handle | None:
-        answer = door.answer(writer.get_extra_info("ssl_object"))
+    def accept(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Conversation | http.Connection | None:
+        client: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        answer = door.answer(client)
         if answer is None:
             return None
 
-        async def handle(request: http.Request) -> None:
-            status, reply = await _reply(request, answer)
+        async def in_frames(frame: Frame) -> Frame:
+            reply = await _reply(frame.name, frame.body, answer)
+            return Frame(frame.number, type(reply).__name__, json.dump(reply))
+
+        async def over_http(request: http.Request) -> None:
+            body = await request.body(MAX_BODY)
+            known = request.method == "POST" and request.target.startswith(_PREFIX)
+            name = request.target.removeprefix(_PREFIX) if known else request.target
+            reply = await _reply(name, body, answer)
+            status = _STATUS.get(reply.code, 400) if isinstance(reply, Failure) else 200
+            status = 413 if body is None else status
             headers = [("Content-Type", "application/json")]
             await request.respond(status, headers, json.dump(reply))
 
-        return handle
+        if client.selected_alpn_protocol() == PROTOCOL:
+            return Conversation(reader, writer, in_frames, MAX_BODY)
+        return http.Connection(reader, writer, over_http)
 
-    async with http.listen(accept, host, port, context=door.context) as bound:
+    async with listen(accept, host, port, context=door.context) as bound:
         yield bound
 
 
-async def _reply(request: http.Request, answer: Answer) -> tuple[int, object]:
-    body = await request.body(MAX_BODY)
-    name = request.target.removeprefix(_PREFIX)
-    kind = REQUESTS.get(name)
-    if request.method != "POST" or not request.target.startswith(_PREFIX) or kind is None:
-        return 404, Failure("unknown-request", f"this application does not know {name!r}")
+async def _reply(name: str, body: bytes | None, answer: Answer) -> object:
     if body is None:
-        return 413, Failure("invalid", f"a request may have {MAX_BODY} bytes at most")
+        return Failure("invalid", f"a request may have {MAX_BODY} bytes at most")
+    kind = REQUESTS.get(name)
+    if kind is None:
+        return Failure("unknown-request", f"this application does not know {name!r}")
     try:
-        return 200, await answer_in_time(json.load(kind, body), answer)
+        return await answer_in_time(json.load(kind, body), answer)
     except RemoteProtocolError as error:
-        return 400, Failure("invalid", str(error))
+        return Failure("invalid", str(error))
     except ControlError as error:
-        return _STATUS.get(error.code, 400), Failure(error.code, str(error))
+        return Failure(error.code, str(error))
 
 
 async def answer_in_time(request: Request[Any], answer: Answer) -> object:

@@ -6,6 +6,8 @@ import ssl
 import tempfile
 from typing import TYPE_CHECKING
 
+from yarnhub.control.frames import PROTOCOL
+
 if TYPE_CHECKING:
     from yarnhub.appmaster.shell.server import Answer
 
@@ -23,6 +25,7 @@ def bare_context() -> ssl.SSLContext:
 
 def admit(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     """Have a context prove this pair, in PEM, and trust its holders."""
+    context.set_alpn_protocols([PROTOCOL])
     context.load_verify_locations(cadata=certificate.decode())
     # ssl reads keys from files only; this one is 0600 and lives for this block.
     with tempfile.NamedTemporaryFile() as pair:

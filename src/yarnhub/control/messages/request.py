@@ -18,7 +18,7 @@ class Request(Generic[A]):
 
     @classmethod
     def name(cls) -> str:
-        """The name in the path: `/control/<name>`."""
+        """The name on the wire."""
         return cls.__name__
 
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from appmaster.core.scenario import START, Scenario, application, service
-from yarnhub.appmaster.shell.http import listen
+from yarnhub.appmaster.shell.connections import listen
+from yarnhub.appmaster.shell.http import Connection
 from yarnhub.appmaster.shell.web import proxy as module
 from yarnhub.appmaster.shell.web.access import Access
 from yarnhub.appmaster.shell.web.proxy import relocate
@@ -201,7 +202,8 @@ async def test_so_many_may_connect_and_no_more() -> None:
     async def handle(request: Request) -> None:
         await request.respond(200, [], b"here")
 
-    async with asyncio.timeout(20), listen(lambda _: handle, "127.0.0.1", most=2) as port:
+    serving = listen(lambda reader, writer: Connection(reader, writer, handle), "127.0.0.1", most=2)
+    async with asyncio.timeout(20), serving as port:
         async with client(port) as first, client(port) as second:
             assert (await first.get("/")).text == (await second.get("/")).text == "here"
             async with client(port) as third:

@@ -10,7 +10,8 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
-from yarnhub.appmaster.shell.http import listen
+from yarnhub.appmaster.shell.connections import listen
+from yarnhub.appmaster.shell.http import Connection
 from yarnhub.appmaster.shell.web.access import Access
 from yarnhub.appmaster.shell.web.views import Origin, keys, overview
 from yarnhub.base.errors import YarnhubError
@@ -92,7 +93,11 @@ class Site:
     def serve(self, host: str) -> AbstractAsyncContextManager[int]:
         """Serve the pages on a free port of `host` for a block, which is given the port."""
         # YARN's proxy never uses a connection again, and leaves it open (WebAppProxyServlet).
-        return listen(lambda _: self.handle, host, most=_MAX_CONNECTIONS, once=True)
+        return listen(
+            lambda reader, writer: Connection(reader, writer, self.handle, once=True),
+            host,
+            most=_MAX_CONNECTIONS,
+        )
 
     async def handle(self, request: Request) -> None:
         """Answer a request."""

@@ -1,0 +1,112 @@
+"""A connection to an ApplicationMaster, for many requests at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from yarnhub.control.frames import Frame, Frames
+from yarnhub.hadoop.address import Address
+
+if TYPE_CHECKING:
+    import ssl
+    from typing import Self
+
+_LIMIT = (1 << 32) - 1
+"""Bytes in an answer: all that a frame can hold, for a range of keys has all of them."""
+
+
+class Connection(asyncio.Protocol):
+    """Made by `open`. It is of no use any more once it is `lost`."""
+
+    def __init__(self) -> None:
+        self._frames = Frames(_LIMIT)
+        self._transport: asyncio.Transport | None = None
+        self._asked: dict[int, asyncio.Future[Frame]] = {}
+        self._number = 0
+        self._out: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+
+    @classmethod
+    async def open(cls, address: str, context: ssl.SSLContext, server_name: str) -> Self:
+        """Connect to `host:port`.
+
+        Raises:
+            OSError: Nobody answers there, or the handshake fails.
+        """
+        at = Address.parse(address)
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            cls, at.host, at.port, ssl=context, server_hostname=server_name
+        )
+        return connection
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended."""
+        return self._transport is None or self._transport.is_closing()
+
+    async def ask(self, name: str, body: bytes) -> Frame:
+        """Send a request and return its answer.
+
+        Cancelling withdraws the request; it may have been carried out.
+
+        Raises:
+            OSError: The connection ended before the answer came.
+        """
+        self._number = self._number % _LIMIT + 1
+        number = self._number
+        answer: asyncio.Future[Frame] = self._loop.create_future()
+        self._asked[number] = answer
+        try:
+            self._send(Frame(number, name, body))
+            return await answer
+        finally:
+            del self._asked[number]
+            if answer.cancelled() and not self.lost:
+                self._send(Frame(number, ""))
+
+    async def close(self) -> None:
+        """End it; nobody waits for the peer to say goodbye."""
+        if self._transport is not None:
+            self._transport.abort()
+            await self._ended
+
+    def _send(self, frame: Frame) -> None:
+        if self.lost:
+            raise ConnectionResetError("it had ended")
+        # What threads or tasks ask at the same time is sent together.
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(bytes(frame))
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if self._transport is not None:
+            self._transport.write(b"".join(out))
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._transport = cast("asyncio.Transport", transport)  # TCP's are
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        for frame in self._frames.feed(data):
+            asked = self._asked.get(frame.number)
+            if asked is not None and not asked.done():
+                asked.set_result(frame)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._transport = None
+        if not self._ended.done():  # whoever is cancelled in `close` cancels it
+            self._ended.set_result(None)
+        for asked in self._asked.values():
+            if not asked.done():
+                error = (
+                    exc if isinstance(exc, OSError) else ConnectionResetError("without an answer")
+                )
+                asked.set_exception(error)

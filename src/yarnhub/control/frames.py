@@ -1,0 +1,68 @@
+r"""Many requests at a time on one connection: frames.
+
+A client that offers `PROTOCOL` in TLS's handshake (ALPN) speaks in frames; any other HTTP.
+
+    +----------------+----------------+------------------+------+---------------+
+    | length: uint32 | number: uint32 | name, in ASCII   | "\n" | body, as JSON |
+    +----------------+----------------+------------------+------+---------------+
+                                      |<----------- length bytes -------------->|
+
+A request has the name of its class; its answer has its number and the name of its own class. A
+frame with the number of a request and no name withdraws that request: it gets no answer.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+PROTOCOL = "yarnhub.control"
+_HEAD = struct.Struct(">II")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A request or an answer; `body` is None where it was too long to be kept."""
+
+    number: int
+    name: str
+    body: bytes | None = b""
+
+    def __bytes__(self) -> bytes:
+        content = b"%s\n%s" % (self.name.encode(), self.body or b"")
+        return _HEAD.pack(len(content), self.number) + content
+
+
+class Frames:
+    """The frames in a stream of bytes, however it is cut.
+
+    Args:
+        limit: Bytes in a frame; what is longer is read, but not kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._buffer = bytearray()
+        self._skip = 0
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Those that these bytes complete."""
+        self._buffer += data
+        found: list[Frame] = []
+        while True:
+            skipped = min(self._skip, len(self._buffer))
+            self._skip -= skipped
+            del self._buffer[:skipped]
+            if len(self._buffer) < _HEAD.size:
+                return found
+            length, number = _HEAD.unpack_from(self._buffer)
+            end = _HEAD.size + length
+            if length > self._limit:
+                found.append(Frame(number, "", None))
+                self._skip = end
+            elif len(self._buffer) < end:
+                return found
+            else:
+                name, _, body = bytes(self._buffer[_HEAD.size : end]).partition(b"\n")
+                del self._buffer[:end]
+                found.append(Frame(number, name.decode("ascii", "replace"), body))

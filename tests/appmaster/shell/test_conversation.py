@@ -1,0 +1,182 @@
+"""Clients that speak in frames, over real TLS on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appmaster.shell.test_server import OTHER, PAIR, Answering, own_door
+from yarnhub.appmaster.shell import conversation
+from yarnhub.appmaster.shell import server as module
+from yarnhub.appmaster.shell.server import serve
+from yarnhub.client.connection import Connection
+from yarnhub.control import json
+from yarnhub.control.bootstrap import SERVER_NAME
+from yarnhub.control.frames import PROTOCOL
+from yarnhub.control.messages import Entries, Failure, GetKey, PutKey, Request, WaitKey
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from yarnhub.client.security import Credentials
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    answer: Callable[[Request[Any]], Awaitable[object]], pair: Credentials = PAIR
+) -> AsyncIterator[Connection]:
+    async with asyncio.timeout(20), serve(own_door(answer), "127.0.0.1") as port:
+        connection = await opened(port, pair)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+async def opened(port: int, pair: Credentials = PAIR) -> Connection:
+    context = pair.client_context()
+    context.set_alpn_protocols([PROTOCOL])
+    return await Connection.open(f"127.0.0.1:{port}", context, SERVER_NAME)
+
+
+async def ask(connection: Connection, request: Request[Any]) -> object:
+    frame = await connection.ask(request.name(), json.dump(request))
+    kind = Failure if frame.name == "Failure" else request.answer
+    return json.load(kind, frame.body or b"")
+
+
+async def value(connection: Connection, key: str) -> str:
+    found = await ask(connection, GetKey(key=key))
+    assert isinstance(found, Entries)
+    return found.entries[0].key
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+async def test_each_of_many_requests_gets_its_own_answer() -> None:
+    async with connected(Answering()) as connection, asyncio.TaskGroup() as group:
+        tasks = {str(n): group.create_task(value(connection, str(n))) for n in range(500)}
+    assert all(task.result() == key for key, task in tasks.items())
+
+
+async def test_a_request_that_waits_holds_up_no_other() -> None:
+    answering, waiting = Answering(), asyncio.Event()
+
+    async def answer(request: Request[Any]) -> object:
+        if isinstance(request, WaitKey):
+            await waiting.wait()
+        return await answering(request)
+
+    async with connected(answer) as connection, asyncio.TaskGroup() as group:
+        wait = group.create_task(ask(connection, WaitKey(key="late", timeout=10)))
+        assert await value(connection, "k") == "k"
+        assert not wait.done()
+        waiting.set()
+
+
+async def test_who_stops_to_wait_withdraws_the_request_and_no_other() -> None:
+    answering = Answering()
+    answering.go_on.clear()
+    async with connected(answering) as connection, asyncio.TaskGroup() as group:
+        given_up = group.create_task(ask(connection, WaitKey(key="a", timeout=10)))
+        other = group.create_task(ask(connection, WaitKey(key="b", timeout=10)))
+        await until(lambda: len(answering.requests) == 2)
+        given_up.cancel()
+        await until(lambda: answering.cancelled)
+        answering.go_on.set()
+        assert isinstance(await other, Entries)
+    assert answering.cancelled == 1
+
+
+async def test_what_a_client_waits_for_is_withdrawn_when_it_goes() -> None:
+    answering = Answering()
+    answering.go_on.clear()
+
+    async def wait(connection: Connection) -> None:
+        with pytest.raises(ConnectionError):
+            await ask(connection, WaitKey(key="a", timeout=10))
+
+    async with connected(answering) as connection, asyncio.TaskGroup() as group:
+        group.create_task(wait(connection))
+        await answering.came.wait()
+        await connection.close()
+        await until(lambda: answering.cancelled)
+
+
+async def test_no_more_are_taken_than_may_be_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "_MOST", 3)
+    answering = Answering()
+    answering.go_on.clear()
+    async with connected(answering) as connection, asyncio.TaskGroup() as group:
+        first = [group.create_task(value(connection, str(n))) for n in range(3)]
+        await until(lambda: len(answering.requests) == 3)
+        later = group.create_task(value(connection, "later"))
+        await asyncio.sleep(0)
+        answering.go_on.set()
+        assert await later == "later"
+    assert all(task.done() for task in first)
+
+
+async def test_a_request_that_is_too_large_is_refused_and_the_next_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_BODY", 100_000)
+    async with connected(Answering()) as connection:
+        found = await ask(connection, PutKey(key="k", value=b"x" * 1_000_000))
+        assert found == Failure("invalid", "a request may have 100000 bytes at most")
+        assert await value(connection, "k") == "k"
+
+
+async def test_what_is_not_known_or_not_json_is_refused() -> None:
+    async with connected(Answering()) as connection:
+        unknown = await connection.ask("Conquer", b"{}")
+        assert json.load(Failure, unknown.body or b"").code == "unknown-request"
+        broken = await connection.ask("GetKey", b"{")
+        assert json.load(Failure, broken.body or b"").code == "invalid"
+
+
+async def test_a_client_that_asks_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "IDLE", 0.1)
+    async with connected(Answering()) as connection:
+        await until(lambda: connection.lost)
+        with pytest.raises(ConnectionError):
+            await value(connection, "k")
+
+
+async def test_a_client_that_waits_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "IDLE", 0.05)
+    answering = Answering()
+    answering.go_on.clear()
+    async with connected(answering) as connection, asyncio.TaskGroup() as group:
+        wait = group.create_task(ask(connection, WaitKey(key="a", timeout=10)))
+        await answering.came.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await until(lambda: connection.lost)
+        answering.go_on.set()
+        assert isinstance(await wait, Entries)
+
+
+async def test_answers_under_way_are_given_at_the_end() -> None:
+    answering = Answering()
+    answering.go_on.clear()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        async with serve(own_door(answering), "127.0.0.1") as port:
+            connection = await opened(port)
+            wait = group.create_task(value(connection, "k"))
+            await answering.came.wait()
+            asyncio.get_running_loop().call_later(0.05, answering.go_on.set)
+        assert await wait == "k"
+        await connection.close()
+
+
+async def test_holders_of_another_key_are_not_let_in() -> None:
+    with pytest.raises(OSError, match="certificate"):
+        async with connected(Answering(), OTHER):
+            pass
