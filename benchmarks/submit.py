@@ -20,8 +20,12 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from yarnhub.cluster import HadoopCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HERE = Path(__file__).resolve().parent
 PEER = ["skein==0.8.2", "protobuf<3.21", "setuptools<80"]
@@ -62,34 +66,44 @@ async def run(rounds: int) -> None:
     """Measure on a cluster of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        old = folder / "peer"
-        # The peer's Python: 3.12 and later lack the distutils that it imports.
-        python = next(p for p in ("/usr/bin/python3.11", sys.executable) if Path(p).exists())
-        subprocess.run(["uv", "venv", "-q", "--python", python, old], check=True)
-        subprocess.run(
-            ["uv", "pip", "install", "-q", "--python", old / "bin/python", *PEER], check=True
-        )
-        contenders = [
-            Contender("skein 0.8.2", old / "bin/python", ("ApplicationMaster", "java")),
-            Contender("yarnhub", Path(sys.executable), ("container_tokens", "python")),
-        ]
         async with HadoopCluster() as cluster:
-            for each in contenders:
-                config = folder / f"config of {each.name}"
-                each.env = {**os.environ, **cluster.env, "SKEIN_CONFIG": str(config)}
+            contenders = both(folder, cluster.env)
             measure(contenders, cluster.web_hdfs_url, folder, rounds)
     report(contenders)
+
+
+def install_peer(folder: Path) -> Path:
+    """Install skein 0.8.2 in a folder of its own; returns its interpreter."""
+    # The peer's Python: 3.12 and later lack the distutils that it imports.
+    base = next(p for p in ("/usr/bin/python3.11", sys.executable) if Path(p).exists())
+    subprocess.run(["uv", "venv", "-q", "--python", base, folder], check=True)
+    python = folder / "bin/python"
+    subprocess.run(["uv", "pip", "install", "-q", "--python", python, *PEER], check=True)
+    return python
+
+
+def both(folder: Path, cluster: Mapping[str, str]) -> list[Contender]:
+    """The peer and ours, each with a configuration folder of its own.
+
+    Args:
+        folder: For what they need.
+        cluster: The variables that lead to the cluster.
+    """
+    contenders = [
+        Contender("skein 0.8.2", install_peer(folder / "peer"), ("ApplicationMaster", "java")),
+        Contender("yarnhub", Path(sys.executable), ("container_tokens", "python")),
+    ]
+    for each in contenders:
+        config = folder / f"config of {each.name}"
+        each.env = {**os.environ, **cluster, "SKEIN_CONFIG": str(config)}
+        gencerts = [each.python.parent / "skein", "config", "gencerts", "--force"]
+        subprocess.run(gencerts, env=each.env, check=True, capture_output=True)
+    return contenders
 
 
 def measure(contenders: list[Contender], hdfs: str, folder: Path, rounds: int) -> None:
     """All rounds, the two in turn; the first of each warms up and does not count."""
     for each in contenders:
-        subprocess.run(
-            [each.python.parent / "skein", "config", "gencerts", "--force"],
-            env=each.env,
-            check=True,
-            capture_output=True,
-        )
         each.worker = subprocess.Popen(
             [each.python, HERE / "submit_worker.py"],
             env=each.env,

@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from submit import PEER, Contender, ask, spread, wait_ended, wait_for
+from submit import Contender, ask, install_peer, spread, wait_ended, wait_for
 from submit_worker import resident
 
 from yarnhub.client.settings import Settings
@@ -78,10 +78,7 @@ def spec(script: str) -> ApplicationSpec:
 
 async def submissions(cluster: HadoopCluster, folder: Path, rounds: int) -> None:
     """Submissions in turn with skein 0.8.2, and added containers."""
-    python = next(p for p in ("/usr/bin/python3.11", sys.executable) if Path(p).exists())
-    peer = Contender("skein 0.8.2", folder / "peer/bin/python", ("ApplicationMaster", "java"))
-    subprocess.run(["uv", "venv", "-q", "--python", python, folder / "peer"], check=True)
-    subprocess.run(["uv", "pip", "install", "-q", "--python", peer.python, *PEER], check=True)
+    peer = Contender("skein 0.8.2", install_peer(folder / "peer"), ("ApplicationMaster", "java"))
     peer.env = {**os.environ, **cluster.env, "SKEIN_CONFIG": str(folder / "config")}
     peer.worker = subprocess.Popen(
         [peer.python, HERE / "submit_worker.py"],
