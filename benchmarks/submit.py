@@ -58,18 +58,17 @@ def main() -> None:
     """Start a cluster, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
-    asyncio.run(run(rounds))
+    report(asyncio.run(run(parser.parse_args().rounds)))
 
 
-async def run(rounds: int) -> None:
+async def run(rounds: int) -> list[Contender]:
     """Measure on a cluster of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         async with HadoopCluster() as cluster:
             contenders = both(folder, cluster.env)
             measure(contenders, cluster.web_hdfs_url, folder, rounds)
-    report(contenders)
+    return contenders
 
 
 def install_peer(folder: Path) -> Path:
@@ -240,8 +239,11 @@ def report(contenders: list[Contender]) -> None:
     """A table: medians, ranges, and our share of the peer's."""
     peer, ours = contenders
     print(f"\n{'':36}{peer.name:>26}{ours.name:>26}{'ratio':>8}")
-    for what, theirs in peer.figures.items():
-        mine = ours.figures[what]
+    for what, mine in ours.figures.items():
+        theirs = peer.figures.get(what)
+        if theirs is None:
+            print(f"{what:36}{'':>26}{spread(mine):>26}")
+            continue
         ratio = statistics.median(mine) / statistics.median(theirs)
         print(f"{what:36}{spread(theirs):>26}{spread(mine):>26}{ratio:>8.2f}")
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from submit import Contender, ask, install_peer, spread, wait_ended, wait_for
+from submit import Contender, ask, install_peer, report, wait_ended, wait_for
 from submit_worker import resident
 
 from yarnhub.client.settings import Settings
@@ -46,10 +47,10 @@ def main() -> None:
     if chosen.worker:
         asyncio.run(hold(Path(chosen.worker[0]), int(chosen.worker[1])))
     else:
-        asyncio.run(run(chosen.rounds, chosen.hold))
+        report(asyncio.run(run(chosen.rounds, chosen.hold)))
 
 
-async def run(rounds: int, count: int | None) -> None:
+async def run(rounds: int, count: int | None) -> list[Contender]:
     """Measure on a cluster of its own, large enough on paper."""
     options = ClusterOptions(
         node_memory=1 << 17,
@@ -59,15 +60,19 @@ async def run(rounds: int, count: int | None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         async with HadoopCluster(options) as cluster:
+            contenders = [Contender("skein 0.8.2", Path(), ()), Contender("unmanaged", Path(), ())]
             if not count:
-                await submissions(cluster, folder, rounds)
-            if count == 0:
-                return
-            subprocess.run(
-                [sys.executable, __file__, "--worker", folder / "held", str(count or 500)],
-                env={**os.environ, **cluster.env},
-                check=True,
-            )
+                contenders = await submissions(cluster, folder, rounds)
+            if count != 0:
+                done = subprocess.run(
+                    [sys.executable, __file__, "--worker", folder / "held", str(count or 500)],
+                    env={**os.environ, **cluster.env},
+                    check=True,
+                    stdout=subprocess.PIPE,
+                )
+                for what, figure in json.loads(done.stdout).items():
+                    contenders[1].note(what, figure)
+            return contenders
 
 
 def spec(script: str) -> ApplicationSpec:
@@ -76,7 +81,7 @@ def spec(script: str) -> ApplicationSpec:
     return ApplicationSpec.from_dict({"name": "benchmark", "services": {"benchmark": service}})
 
 
-async def submissions(cluster: HadoopCluster, folder: Path, rounds: int) -> None:
+async def submissions(cluster: HadoopCluster, folder: Path, rounds: int) -> list[Contender]:
     """Submissions in turn with skein 0.8.2, and added containers."""
     peer = Contender("skein 0.8.2", install_peer(folder / "peer"), ("ApplicationMaster", "java"))
     peer.env = {**os.environ, **cluster.env, "SKEIN_CONFIG": str(folder / "config")}
@@ -101,11 +106,7 @@ async def submissions(cluster: HadoopCluster, folder: Path, rounds: int) -> None
             print(f"round {round_} of {rounds}", file=sys.stderr, flush=True)
     peer.worker.stdin.close()
     peer.worker.wait()
-    theirs, mine = peer.figures["submit"], ours.figures["submit"]
-    ratio = sorted(mine)[len(mine) // 2] / sorted(theirs)[len(theirs) // 2]
-    print(f"submit to script, warm, s: skein 0.8.2 {spread(theirs)}, unmanaged {spread(mine)}")
-    print(f"    ratio {ratio:.2f}")
-    print(f"container add to script, s: unmanaged {spread(ours.figures['add'])}", flush=True)
+    return [peer, ours]
 
 
 def submit_peer(peer: Contender, folder: Path) -> None:
@@ -113,7 +114,7 @@ def submit_peer(peer: Contender, folder: Path) -> None:
     began = folder / "began"
     began.unlink(missing_ok=True)
     application, called = ask(peer, {"do": "submit", "script": f"date +%s.%N > {began}"})
-    peer.note("submit", wait_for(began) - called)
+    peer.note("submit to script, warm, s", wait_for(began) - called)
     wait_ended(peer, application)
 
 
@@ -125,16 +126,16 @@ async def submit_own(applications: UnmanagedApplications, ours: Contender, folde
     script = f"date +%s.%N > {folder}/${{WHERE:-began}}; sleep 100"
     called = time.time()
     application = await applications.submit(spec(script))
-    ours.note("submit", await asyncio.to_thread(wait_for, began) - called)
+    ours.note("submit to script, warm, s", await asyncio.to_thread(wait_for, began) - called)
     called = time.time()
     await application.add_container("benchmark", {"WHERE": "added"})
-    ours.note("add", await asyncio.to_thread(wait_for, added) - called)
+    ours.note("container add to script, s", await asyncio.to_thread(wait_for, added) - called)
     await application.kill()
     await asyncio.sleep(1)
 
 
 async def hold(folder: Path, count: int) -> None:
-    """Hold applications, and print what that costs."""
+    """Hold applications, and print what that costs, as JSON."""
     settings = Settings.from_environment(os.environ)
     async with UnmanagedApplications(settings, folder=folder, host="localhost") as applications:
         before = resident()
@@ -149,9 +150,14 @@ async def hold(folder: Path, count: int) -> None:
         cpu, clock = time.process_time(), time.monotonic()
         await asyncio.sleep(IDLE)
         share = (time.process_time() - cpu) / (time.monotonic() - clock)
-        print(f"{count} submissions {submitted:.1f} s, all run after {started:.1f} s")
-        print(f"holding {count}: {100 * share:.1f} % of a core, {resident():.0f} MiB", end=" ")
-        print(f"({before:.0f} MiB before the first)", flush=True)
+        found = {
+            f"{count} submissions, s": submitted,
+            f"{count} submissions until all run, s": started,
+            f"holding {count}, % of a core": 100 * share,
+            f"holding {count}, MiB": resident(),
+            "before the first, MiB": before,
+        }
+        print(json.dumps(found), flush=True)
         async with asyncio.TaskGroup() as group:
             for application in applications.values():
                 group.create_task(application.kill())
