@@ -437,15 +437,15 @@ def test_clients_that_are_dropped_are_closed(
     def connections() -> int:
         return sum(_is_socket(entry) for entry in Path("/proc/self/fd").iterdir())
 
-    client.get_applications()
-    before = connections()
     more = [api.Client() for _ in range(5)]
     for each in more:
         each.get_applications()
-    assert connections() == before + 5
+    most = connections()
+    assert most >= 5
     del each, more
     gc.collect()
-    eventually(lambda: connections() == before)
+    # Those of earlier tests may be closed meanwhile, too: they idle.
+    eventually(lambda: connections() <= most - 5)
 
 
 def _is_socket(entry: Path) -> bool:
