@@ -30,7 +30,7 @@ SHOWN = ("text", "", "ini", "json", "xml")
 """Languages of what is only shown: drawings, output, messages, files of others."""
 
 _FENCE = re.compile(
-    r"(?:^<!-- (?P<remark>.*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"(?:^<!-- (?P<remark>(?:(?! -->).)*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 _FILE = re.compile(r"# ([\w.-]+\.(?:py|yaml|yml))\n")

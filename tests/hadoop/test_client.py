@@ -634,6 +634,18 @@ async def test_many_calls_turn_once() -> None:
     assert len(standby.peers) == len(active.peers) == 1
 
 
+async def test_one_that_hangs_up_on_every_call_is_turned_from() -> None:
+    async with (
+        serving(lambda _: CLOSE) as dead,
+        serving() as active,
+        calling(dead, active) as client,
+    ):
+        for n in range(3):
+            assert (await client.call(ECHO, Number(n))).n == n
+        assert client.address == active.address
+    assert len(dead.peers) == len(active.peers) == 1
+
+
 async def test_a_pair_is_asked_until_one_of_it_takes_over() -> None:
     asked = 0
 

@@ -174,7 +174,9 @@ class RpcClient:
             return await connection.call(
                 request.call_id, request.name, request.body, retry_count=request.retry_count
             )
-        except StandbyError:
+        except (StandbyError, ConnectionLostError):
+            # One that hangs up is none to ask again while there is another: a proxy in front of
+            # a dead one takes every connection and ends it.
             self._turn_from(connection)
             raise
 
@@ -217,7 +219,7 @@ class RpcClient:
             )
             connection = await RpcConnection.open(machine, address, self._options)
         except YarnhubError as error:
-            if isinstance(error, ConnectError):
+            if isinstance(error, ConnectError | ConnectionLostError):
                 self._turn()
             opening.set_exception(error)
             opening.exception()  # retrieved: there may be no other waiter
