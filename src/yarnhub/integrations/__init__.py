@@ -1,0 +1,1 @@
+"""What other projects plug in: a package for each."""

@@ -1,0 +1,1 @@
+"""JupyterHub: each user's server in a YARN container that runs as the user."""

@@ -1,0 +1,1 @@
+"""JupyterHub on YARN, under the names of yarnspawner 0.4."""
