@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ["yarnhub.cluster.pytest_plugin"]
+
+# A shell ignores Ctrl-C for what it starts in the background, and whoever inherits that ignores it
+# too: the commands that the tests interrupt would.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Speed is measured in benchmarks/; a test says only what is right.
 settings.register_profile("yarnhub", deadline=None)
