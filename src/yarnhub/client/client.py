@@ -29,7 +29,7 @@ from yarnhub.yarn.resource_manager import ResourceManager
 # import than a command such as `skein application status` takes in all.
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -91,6 +91,7 @@ class Client:
         spec: ApplicationSpec,
         *,
         progress: Progress | None = None,
+        secrets: Mapping[str, bytes] | None = None,
     ) -> ApplicationId:
         """Submit an application; returns when YARN has accepted it.
 
@@ -100,6 +101,8 @@ class Client:
         Args:
             spec: What to run; sources of local files are absolute.
             progress: Is told how far each upload is.
+            secrets: What the containers of its services find in their token files, and nobody
+                else anywhere: see `CurrentContainer.secrets`.
 
         Raises:
             SpecError: A file does not exist, or the cluster can never give what is asked for.
@@ -107,11 +110,11 @@ class Client:
         """
         if spec.user not in ("", self._settings.user_name):
             async with self.acting_for(spec.user) as other:
-                return await other.submit(spec, progress=progress)
+                return await other.submit(spec, progress=progress, secrets=secrets)
         pair = await asyncio.to_thread(self._credentials, spec.master.security)
         code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
         async with (
-            self.submitter.prepared(spec, pair, code, progress) as submission,
+            self.submitter.prepared(spec, pair, code, progress, secrets) as submission,
             self.submitter.submitted(submission),
         ):
             await self.submitter.accepted(submission)

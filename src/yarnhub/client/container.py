@@ -85,6 +85,14 @@ class CurrentContainer:
             self.application_id, self.address, self.credentials, locate=self.locate
         )
 
+    def secrets(self) -> dict[str, bytes]:
+        """What the application's submitter gave its containers, by the names it gave them.
+
+        Raises:
+            ConfigurationError: The token file cannot be read.
+        """
+        return bootstrap.given_secrets(_read(self.token_file).secrets)
+
     async def locate(self) -> str | None:
         """Where the application's ApplicationMaster is now; None while YARN starts another.
 

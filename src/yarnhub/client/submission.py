@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import SpecError
@@ -56,6 +56,7 @@ class Submission:
         certificate: In PEM.
         key: In PEM.
         tokens: Delegation tokens for the containers.
+        secrets: What the containers of services find in their token files.
         language: `LANG` for them.
         python: What runs the AM, where its environment does not say: see `Settings.python`.
         runtime: The runtime archive, where that is what runs the AM.
@@ -81,6 +82,7 @@ class Submission:
     runtime: File | None = None
     max_attempts: int = 2
     staging: bootstrap.Staging | None = None
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def submission_context(submission: Submission) -> ApplicationSubmissionContext:
@@ -160,6 +162,7 @@ def credentials(submission: Submission) -> Credentials:
         bootstrap.CERTIFICATE: submission.certificate,
         bootstrap.KEY: submission.key,
         bootstrap.RESOURCE_MANAGERS: ",".join(submission.resource_managers).encode(),
+        **bootstrap.named_secrets(submission.secrets),
     }
     if submission.program is not None:
         secrets[bootstrap.PROGRAM] = submission.program

@@ -62,6 +62,7 @@ class Submitter:
         pair: Credentials,
         code: bytes | None,
         progress: Progress | None = None,
+        secrets: Mapping[str, bytes] | None = None,
     ) -> AsyncIterator[Submission]:
         """All that a submission is made of, its files staged; on an error they are deleted again.
 
@@ -70,6 +71,7 @@ class Submitter:
             pair: Those who may reach it hold this one.
             code: The AM's; None for an AM that YARN does not start.
             progress: Is told how far each upload is.
+            secrets: For the token files of its services' containers.
         """
         check_scripts(spec)
         manager = self._resource_manager
@@ -101,6 +103,7 @@ class Submitter:
                 runtime=None if python is None else python.result(),
                 simple_authentication=not self._settings.secure,
                 max_attempts=max_attempts(self._settings.configuration),
+                secrets=secrets or {},
             )
 
     def _addresses(self, service: tuple[str, int]) -> tuple[str, ...]:

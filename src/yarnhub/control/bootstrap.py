@@ -7,6 +7,10 @@ nor shows it. So all that an AM needs travels in it: nothing is uploaded.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PROGRAM = "yarnhub.program"
 """The AM's code, a zip. Python runs the token file itself: a zip may stand inside another file."""
@@ -19,6 +23,8 @@ RESOURCE_MANAGERS = "yarnhub.resource-managers"
 """`host:port,host:port`: where clients ask for the address of an AM that was started anew."""
 AGENT = "yarnhub.agent"
 """The code that keeps a container's token file fresh, a zip; only where there are tokens."""
+SECRET = "yarnhub.secret."  # noqa: S105  # a name
+"""What the name of a secret begins with that the submitter gives the containers of services."""
 
 MAX_HOSTS = 100
 """Above so many hosts they are not named: enough nodes report in each second to serve requests
@@ -31,6 +37,20 @@ SERVER_NAME = "skein-internal"
 def server_name(application_id: str) -> str:
     """What a client calls an application in TLS's handshake: one port may serve many."""
     return f"{application_id.replace('_', '-')}.{SERVER_NAME}"
+
+
+def given_secrets(secrets: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The secrets that a submitter gave, by the names that it gave them."""
+    return {
+        name.removeprefix(SECRET): value
+        for name, value in secrets.items()
+        if name.startswith(SECRET)
+    }
+
+
+def named_secrets(secrets: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The same, by their names in a token file."""
+    return {f"{SECRET}{name}": value for name, value in secrets.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         spec: ApplicationSpec,
         *,
         progress: Progress | None = None,
+        secrets: Mapping[str, bytes] | None = None,
         deadline: float | None = 60.0,
     ) -> UnmanagedApplication:
         """Submit an application and hold it; returns when YARN has accepted it.
@@ -197,6 +198,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             spec: What to run; sources of local files are absolute. Without `master.security` the
                 application gets a pair of its own.
             progress: Is told how far each upload is.
+            secrets: As in `Client.submit`; kept in the folder as long as it runs.
             deadline: Seconds for all of it, uploads included; None waits as long as it takes.
 
         Raises:
@@ -212,7 +214,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         began: list[UnmanagedApplication] = []
         try:
             async with asyncio.timeout(deadline):
-                async with self._submitted(spec, pair, progress) as application:
+                async with self._submitted(spec, pair, progress, secrets) as application:
                     runner = self._begin(application)
                     began.append(application)
                     await runner.begun.wait()
@@ -230,11 +232,15 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
 
     @contextlib.asynccontextmanager
     async def _submitted(
-        self, spec: ApplicationSpec, pair: Credentials, progress: Progress | None
+        self,
+        spec: ApplicationSpec,
+        pair: Credentials,
+        progress: Progress | None,
+        secrets: Mapping[str, bytes] | None,
     ) -> AsyncIterator[UnmanagedApplication]:
         """Submit an application that is to begin; all that it takes is kept by then."""
         client = self._client(spec.user)
-        async with client.submitter.prepared(spec, pair, None, progress) as submission:
+        async with client.submitter.prepared(spec, pair, None, progress, secrets) as submission:
             application_id = str(submission.application_id)
             kept = credentials(submission)
             try:

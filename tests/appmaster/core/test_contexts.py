@@ -17,6 +17,7 @@ from yarnhub.control.bootstrap import (
     KEY,
     PROGRAM,
     RESOURCE_MANAGERS,
+    SECRET,
     Application,
 )
 from yarnhub.hadoop.wire.tokens import Credentials, Token
@@ -40,6 +41,7 @@ HANDED_ON = {
     CERTIFICATE: b"certificate",
     KEY: b"key",
     RESOURCE_MANAGERS: b"rm-1:8032,rm-2:8032",
+    f"{SECRET}password": b"of the submitter's",
 }
 CREDENTIALS = Credentials(
     {"": AMRM, "10.0.0.1:8020": HDFS},

@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yarnhub.control import environment as names
-from yarnhub.control.bootstrap import AGENT, CERTIFICATE, KEY, RESOURCE_MANAGERS
+from yarnhub.control.bootstrap import (
+    AGENT,
+    CERTIFICATE,
+    KEY,
+    RESOURCE_MANAGERS,
+    given_secrets,
+    named_secrets,
+)
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
 from yarnhub.spec.records import local_resources
 from yarnhub.yarn import launch
@@ -91,6 +98,7 @@ class ContextBuilder:
     def _tokens(self) -> bytes:
         own = self.credentials.secrets
         secrets = {name: own[name] for name in (CERTIFICATE, KEY, RESOURCE_MANAGERS)}
+        secrets |= named_secrets(given_secrets(own))
         if self.agent:
             secrets[AGENT] = self.agent
         return Credentials(self.credentials.without(AMRM_TOKEN).tokens, secrets).write()
