@@ -109,9 +109,12 @@ def test_a_kernel_with_arguments_of_its_own(skein: Any, environment: Path) -> No
 
 @pytest.mark.cluster
 def test_an_environment_without_a_kernel_is_said_to_be_so(skein: Any, tmp_path: Path) -> None:
-    # One that has this project and nothing of IPython: the tests' own.
+    # The tests' own, as if it had this project and nothing of IPython.
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "activate").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
+    (tmp_path / "bin" / "activate").write_text(
+        f"PATH={Path(sys.executable).parent}:$PATH\nexport PYTHONPATH={tmp_path}\n"
+    )
+    (tmp_path / "ipykernel.py").write_text("raise ImportError('not installed')\n")
     app_id = skein.submit(SPEC.format(environment=tmp_path, arguments=""))
     error = skein.error("kv", "get", app_id, "--key", "ipython.kernel.info", "--wait")
     assert "Failure in service ipykernel: ipykernel_0 ended. Exit code 1" in error

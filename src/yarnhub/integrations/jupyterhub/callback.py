@@ -1,0 +1,68 @@
+"""Where a server reports the port that it has picked on its node.
+
+`POST /hub/api/yarnspawner` with `{"port": 12345}` and the server's own API token. The token says
+whose port it is: the one server that was started with it, and nothing else of that can be set.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import TYPE_CHECKING, Any
+
+from jupyterhub.apihandlers import default_handlers
+from jupyterhub.apihandlers.base import APIHandler
+from tornado import web
+
+if TYPE_CHECKING:
+    from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+
+PATH = r"/api/yarnspawner"
+
+
+class PortHandler(APIHandler):
+    """Takes the port of the server that asks."""
+
+    async def post(self) -> None:
+        """Take the port."""
+        spawner = self._spawner()
+        spawner.report_port(read_port(self.request.body))
+        self.set_status(204)
+
+    def _spawner(self) -> YarnSpawner:
+        token = self.get_auth_token()
+        user = self.current_user
+        if not token or user is None or not hasattr(user, "spawners"):
+            raise web.HTTPError(403, "a server reports its port with its own API token")
+        for spawner in user.spawners.values():
+            theirs = spawner.api_token
+            if theirs and hmac.compare_digest(theirs.encode(), token.encode()):
+                if hasattr(spawner, "report_port"):
+                    found: YarnSpawner = spawner
+                    return found
+                break
+        raise web.HTTPError(403, "this token is not that of a server that is being started")
+
+
+def read_port(body: bytes) -> int:
+    """The port in a report.
+
+    Raises:
+        web.HTTPError: There is none, or something beside it.
+    """
+    try:
+        document: Any = json.loads(body)  # Any: whatever was sent
+    except ValueError:
+        raise web.HTTPError(400, "the body is no JSON document") from None
+    if not isinstance(document, dict) or set(document) != {"port"}:
+        raise web.HTTPError(400, 'the body must be {"port": N} and nothing else')
+    port = document["port"]
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 2**16:
+        raise web.HTTPError(400, "the port must be a number from 1 to 65535")
+    return port
+
+
+def install() -> None:
+    """Add the handler to those of the hub, which has no other place for a spawner's."""
+    if (PATH, PortHandler) not in default_handlers:
+        default_handlers.append((PATH, PortHandler))

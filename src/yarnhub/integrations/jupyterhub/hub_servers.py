@@ -1,0 +1,148 @@
+"""Servers whose ApplicationMasters run in the hub: one container each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import (
+    ApplicationNotFoundError,
+    ControlError,
+    DeadlineExceededError,
+    YarnhubError,
+)
+from yarnhub.client.client import Client
+from yarnhub.control.messages import ContainerState, FinalStatus
+from yarnhub.integrations.jupyterhub.request import CONTAINER
+from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
+from yarnhub.unmanaged import UnmanagedApplications
+from yarnhub.yarn.exits import explain_application
+from yarnhub.yarn.records.ids import ApplicationId
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yarnhub.client.settings import Settings
+    from yarnhub.integrations.jupyterhub.request import ServerRequest
+    from yarnhub.unmanaged import UnmanagedApplication
+
+_log = logging.getLogger(__name__)
+
+_ASK = 10.0
+"""Seconds for a question to the ResourceManager."""
+_LEAVE = 10.0
+"""Seconds for YARN to end a container, beyond its grace period."""
+_GONE = "Its application is not known to YARN any more."
+
+
+class HubServers(Servers):
+    """Holds the applications for as long as the hub runs, and takes them over when it starts.
+
+    They are held by one task of this object's; `aclose` ends that, and none of the servers.
+
+    Args:
+        settings: Who the hub is; it acts for its users.
+        folder: Where the applications are kept.
+        host: Where containers reach this process.
+    """
+
+    def __init__(self, settings: Settings, *, folder: Path, host: str) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._host = host
+        self._holding: asyncio.Task[None] | None = None
+        self._held: asyncio.Future[UnmanagedApplications] | None = None
+
+    async def _applications(self) -> UnmanagedApplications:
+        """All that are held; begins to hold them on first use, and after that failed."""
+        loop = asyncio.get_running_loop()
+        if self._held is None or (self._holding is not None and self._holding.done()):
+            self._held = loop.create_future()
+            self._holding = loop.create_task(self._hold(self._held), name="servers on YARN")
+        return await asyncio.shield(self._held)
+
+    async def _hold(self, held: asyncio.Future[UnmanagedApplications]) -> None:
+        try:
+            async with UnmanagedApplications(
+                self._settings, folder=self._folder, host=self._host
+            ) as applications:
+                held.set_result(applications)
+                await asyncio.get_running_loop().create_future()  # until it is cancelled
+        except Exception as error:  # noqa: BLE001  # told to who waits, or to the log
+            if held.done():
+                _log.exception("servers on YARN are held no longer; the next request tries again")
+            else:
+                held.set_exception(error)
+        finally:
+            held.cancel()
+
+    async def aclose(self) -> None:
+        """Hold them no longer; they run on, for whoever holds them next."""
+        if self._holding is not None:
+            self._holding.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._holding
+
+    async def start(self, request: ServerRequest) -> HubServer:
+        """See `Servers.start`."""
+        applications = await self._applications()
+        return HubServer(await applications.submit(request.specification, secrets=request.secrets))
+
+    async def find(self, application_id: str) -> HubServer | End | None:
+        """See `Servers.find`."""
+        applications = await self._applications()
+        held = applications.get(application_id)
+        return HubServer(held) if held is not None else await self._ended(application_id)
+
+    async def unclaimed(self, claimed: set[str]) -> list[HubServer]:
+        """Servers that run and that none of the hub's users has."""
+        held = await self._applications()
+        return [HubServer(each) for each in held.values() if each.id not in claimed]
+
+    async def _ended(self, application_id: str) -> End | None:
+        """How one ended that is not held: while no hub ran, say."""
+        try:
+            async with asyncio.timeout(_ASK), Client(self._settings) as client:
+                report = await client.application_report(ApplicationId.parse(application_id))
+        except ApplicationNotFoundError:
+            return End(0, _GONE)
+        except (YarnhubError, TimeoutError) as error:
+            _log.warning("nobody says how %s is: %s", application_id, error)
+            return None
+        if not report.yarn_application_state.ended:
+            return None
+        good = report.final_application_status.name in {"SUCCEEDED", "KILLED"}
+        return End(0 if good else 1, explain_application(report.diagnostics))
+
+
+class HubServer(Server):
+    """A server whose ApplicationMaster is in this process: all is answered out of memory."""
+
+    def __init__(self, application: UnmanagedApplication) -> None:
+        self.application = application
+        self.id = application.id
+
+    async def end(self) -> End | None:
+        """See `Server.end`."""
+        try:
+            finish = await self.application.ended(deadline=0)
+        except YarnhubError:  # it runs on, or is held by nobody now
+            return None
+        good = finish.status in {FinalStatus.SUCCEEDED, FinalStatus.KILLED}
+        return End(0 if good else 1, finish.diagnostics)
+
+    async def sight(self) -> Sight:
+        """See `Server.sight`."""
+        containers = await self.application.get_containers(states=tuple(ContainerState))
+        return Sight.of(containers, self.application.waits_for)
+
+    async def stop(self, *, now: bool) -> None:
+        """See `Server.stop`."""
+        if not now:
+            grace = self.application.spec.services[CONTAINER.rpartition("_")[0]].grace_period
+            with contextlib.suppress(ControlError, DeadlineExceededError):
+                await self.application.kill_container(CONTAINER)
+                await self.application.ended(deadline=grace + _LEAVE)
+        await self.application.kill()

@@ -1,0 +1,110 @@
+"""A server that runs, or is about to, and where servers run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.control.messages import ContainerState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from yarnhub.control.messages import Container
+    from yarnhub.integrations.jupyterhub.request import ServerRequest
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a server ended.
+
+    Attributes:
+        code: 0 if nothing went wrong.
+        reason: In plain words.
+    """
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What is known of a server that has not ended.
+
+    Attributes:
+        waits_for: Why YARN gives it no container, in words; empty if it is not known.
+        node: The host that its container is on; empty while there is none.
+        container: YARN's id of that.
+        lost: Why its container ended, where YARN would start another: a server's work is gone
+            with its container.
+    """
+
+    waits_for: str = ""
+    node: str = ""
+    container: str = ""
+    lost: str = ""
+
+    @classmethod
+    def of(cls, containers: Iterable[Container], waits_for: str = "") -> Sight:
+        """What an application's containers say; all of them, ended ones too."""
+        first, *others = sorted(containers, key=lambda each: each.instance)
+        if others or first.state.ended:
+            return cls(lost=first.exit_message or "its container ended")
+        if first.state is not ContainerState.RUNNING:
+            return cls(waits_for=waits_for)
+        host = first.yarn_node_http_address.rpartition(":")[0]
+        return cls(node=host, container=first.yarn_container_id)
+
+
+class Server(ABC):
+    """One server's application.
+
+    Attributes:
+        id: The application's, such as `application_1700000000000_0001`.
+    """
+
+    id: str
+
+    @abstractmethod
+    async def end(self) -> End | None:
+        """How it ended; None while it runs, or if nobody can say. Answers at once."""
+
+    @abstractmethod
+    async def sight(self) -> Sight:
+        """What is known of it.
+
+        Raises:
+            YarnhubError: It has ended, or nobody can say.
+        """
+
+    @abstractmethod
+    async def stop(self, *, now: bool) -> None:
+        """End it; returns when its container is gone.
+
+        Args:
+            now: Without its grace period.
+
+        Raises:
+            DeadlineExceededError: YARN cannot be told.
+        """
+
+
+class Servers(ABC):
+    """All servers of one hub that run in one way."""
+
+    @abstractmethod
+    async def start(self, request: ServerRequest) -> Server:
+        """Submit a server's application; returns when YARN has accepted it.
+
+        An error or cancelling leaves nothing behind.
+
+        Raises:
+            SpecError: The cluster can never give what is asked for.
+            ApplicationFailedError: YARN refused it, with its reason.
+            YarnhubError: YARN cannot be asked.
+        """
+
+    @abstractmethod
+    async def find(self, application_id: str) -> Server | End | None:
+        """A server that an earlier hub started; None if nobody can say what became of it."""

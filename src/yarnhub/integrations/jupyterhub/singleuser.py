@@ -1,0 +1,119 @@
+"""A user's server in its container: secrets in, a port out, then jupyterhub's own program.
+
+`python -m yarnspawner.singleuser` is this module's `main`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.client.container import CurrentContainer
+from yarnhub.client.security import write_private
+from yarnhub.integrations.jupyterhub.request import FILE, VARIABLE
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping, MutableMapping
+
+_REPORT = 30.0
+"""Seconds that the hub may take to answer."""
+
+
+def main() -> None:
+    """Run the server of the container that this process is in."""
+    prepare(os.environ, Path.cwd())  # noqa: TID251  # this is an entry point
+    from jupyterhub.singleuser import main as run
+
+    sys.exit(run())
+
+
+def prepare(variables: MutableMapping[str, str], folder: Path) -> None:
+    """Make the variables what jupyterhub-singleuser wants, and report the port.
+
+    Args:
+        variables: Of this process; its secret ones are set here, for it and its children alone.
+        folder: The container's.
+
+    Raises:
+        ConfigurationError: This is no container of a hub's, or the hub does not take the port.
+    """
+    container = CurrentContainer.from_environment(variables)
+    if container is None:
+        raise ConfigurationError(
+            "this is no container that a hub has started: YarnSpawner runs this program"
+        )
+    for name, value in container.secrets().items():
+        if name.startswith(VARIABLE):
+            variables[name.removeprefix(VARIABLE)] = value.decode()
+        elif name.startswith(FILE):
+            write_private(folder / name.removeprefix(FILE), value)
+    # Files of its own go with the container; HOME may be the same for all servers of a user.
+    variables["JUPYTER_RUNTIME_DIR"] = str(folder / ".jupyter" / "runtime")
+    variables["JUPYTER_DATA_DIR"] = str(folder / ".jupyter")
+    port = free_port(urlsplit(variables["JUPYTERHUB_SERVICE_URL"]).hostname or "")
+    variables["JUPYTERHUB_SERVICE_URL"] = with_port(variables["JUPYTERHUB_SERVICE_URL"], port)
+    report(port, variables)
+
+
+def free_port(host: str) -> int:
+    """A port of this node that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def with_port(url: str, port: int) -> str:
+    """A URL with another port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return urlunsplit(parts._replace(netloc=f"{host}:{port}"))
+
+
+def report(port: int, variables: Mapping[str, str]) -> None:
+    """Tell the hub the port, with the server's own token.
+
+    Raises:
+        ConfigurationError: It does not take it; says why.
+    """
+    url = variables["JUPYTERHUB_API_URL"].rstrip("/") + "/yarnspawner"
+    request = urllib.request.Request(  # noqa: S310  # the hub's own address
+        url,
+        data=json.dumps({"port": port}).encode(),
+        headers={
+            "Authorization": f"token {variables['JUPYTERHUB_API_TOKEN']}",
+            "Content-Type": "application/json",
+        },
+    )
+    try:
+        with urllib.request.urlopen(  # noqa: S310
+            request, timeout=_REPORT, context=_tls(variables)
+        ):
+            pass
+    except urllib.error.HTTPError as error:
+        said = error.read(1000).decode(errors="replace")
+        raise ConfigurationError(f"the hub at {url} does not take the port: {said}") from error
+    except OSError as error:
+        raise ConfigurationError(f"the hub at {url} cannot be reached: {error}") from error
+
+
+def _tls(variables: Mapping[str, str]) -> ssl.SSLContext | None:
+    """What proves the two to each other, with the hub's internal_ssl."""
+    if not variables.get("JUPYTERHUB_SSL_CERTFILE"):
+        return None
+    import ssl
+
+    context = ssl.create_default_context(cafile=variables["JUPYTERHUB_SSL_CLIENT_CA"])
+    context.load_cert_chain(
+        variables["JUPYTERHUB_SSL_CERTFILE"], variables["JUPYTERHUB_SSL_KEYFILE"]
+    )
+    return context

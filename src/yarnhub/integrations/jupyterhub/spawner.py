@@ -1,0 +1,337 @@
+"""`YarnSpawner`: each user's server in a YARN container that runs as the user."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from jupyterhub.spawner import Spawner
+from jupyterhub.traitlets import ByteSpecification, Command
+from traitlets import Callable as CallableTrait
+from traitlets import Dict, Integer, List, Set, Unicode, default
+
+from yarnhub.base.errors import ConfigurationError, ControlError, YarnhubError
+from yarnhub.client.settings import Settings
+from yarnhub.integrations.jupyterhub import callback
+from yarnhub.integrations.jupyterhub.hub_servers import HubServers
+from yarnhub.integrations.jupyterhub.refusals import SYSTEM_USERS, refusal, refuse_user
+from yarnhub.integrations.jupyterhub.request import ServerRequest
+from yarnhub.integrations.jupyterhub.running import End
+from yarnhub.spec import File
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from yarnhub.integrations.jupyterhub.running import Server, Servers
+
+_LOOK = 0.25
+"""Seconds between two looks at a server that is being started; they cost no request."""
+_CONNECT = 5.0
+"""Seconds for a connection to a server."""
+_TAKE_OVER = 5.0
+"""Seconds that a poll waits for the servers of the hub before this one."""
+_STATE_VERSION = 1
+
+callback.install()
+
+
+class YarnSpawner(Spawner):
+    """Starts each user's server in a YARN container that runs as the user.
+
+    The hub's user needs the cluster's leave to act for its users: `hadoop.proxyuser.<hub>.hosts`
+    and `.groups`.
+    """
+
+    start_timeout = Integer(
+        300, help="Seconds that a server may take to start, waiting in its queue included."
+    ).tag(config=True)
+    ip = Unicode("0.0.0.0", help="Where servers listen on their nodes.").tag(config=True)  # noqa: S104
+    principal = Unicode(
+        None, allow_none=True, help="The Kerberos principal of the hub; goes with `keytab`."
+    ).tag(config=True)
+    keytab = Unicode(
+        None, allow_none=True, help="The file with the key of `principal`; the hub's user reads it."
+    ).tag(config=True)
+    queue = Unicode("default", help="The YARN queue that pays.").tag(config=True)
+    localize_files = Dict(
+        help="""What YARN puts into a server's folder: names, each with a path, a URL or the
+        document of a file of an application's specification."""
+    ).tag(config=True)
+    prologue = Unicode("", help="Lines of shell before the server's command.").tag(config=True)
+    epilogue = Unicode("", help="Lines of shell behind it.").tag(config=True)
+    cmd = Command(
+        ["python -m yarnspawner.singleuser"],
+        allow_none=True,
+        help="The command that runs a server, in words of shell.",
+    ).tag(config=True)
+    mem_limit = ByteSpecification(
+        "2 G", help="Memory of a server's container, in bytes, or with K, M, G or T."
+    ).tag(config=True)
+    cpu_limit = Integer(1, min=1, help="Virtual cores of a server's container.").tag(config=True)
+    script_template = Unicode(
+        "{prologue}\n{singleuser_command}\n{epilogue}",
+        help="The script of a container, out of `prologue`, `singleuser_command`, `epilogue`.",
+    ).tag(config=True)
+
+    # --- beyond yarnspawner 0.4
+
+    resource_types = Dict(help="More of what the cluster has, such as {'yarn.io/gpu': 1}.").tag(
+        config=True
+    )
+    node_label = Unicode("", help="Where servers run; empty is the queue's default.").tag(
+        config=True
+    )
+    priority = Integer(
+        0, min=0, help="Among the applications of the queue, higher ones first."
+    ).tag(config=True)
+    application_tags = List(
+        Unicode(), help="Words to find the servers' applications by, beside the hub's own."
+    ).tag(config=True)
+    grace_period = Integer(
+        5, min=0, help="Seconds between asking a server to end and killing it."
+    ).tag(config=True)
+    modify_application_hook: Any = CallableTrait(
+        None,
+        allow_none=True,
+        help="""Called with the spawner and the `ApplicationSpec` before it is submitted; returns
+        the one to submit; may be async.""",
+    ).tag(config=True)
+    cluster_user: Any = CallableTrait(  # Any: of a callable or None traitlets knows no type
+        None,
+        allow_none=True,
+        help="""Called with the spawner; returns the cluster's name of its user. By default it is
+        the hub's name.""",
+    ).tag(config=True)
+    denied_users = Set(
+        Unicode(),
+        default_value=SYSTEM_USERS,
+        help="Users of the cluster that no server is started for.",
+    ).tag(config=True)
+    applications_folder = Unicode(
+        "yarn-applications",
+        help="""Where the hub keeps what it needs to go on with running servers after a restart:
+        secret, on a local disk, for one hub at a time.""",
+    ).tag(config=True)
+    application_master_host = Unicode(
+        help="""Where containers reach this process. By default the host of the hub's API, as
+        servers are told it.""",
+    ).tag(config=True)
+
+    _shared: ClassVar[dict[tuple[object, ...], Servers]] = {}
+    """By what they depend on: one for all spawners of a hub."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: JupyterHub's own
+        super().__init__(*args, **kwargs)
+        self.application_id = ""
+        self._running: Server | None = None
+        self._ended: End | None = None
+        self._reporting: asyncio.Future[int] | None = None
+
+    @default("application_master_host")
+    def _hub_host(self) -> str:
+        return urlsplit(self.hub_connect_url or self.hub.api_url).hostname or "localhost"
+
+    # --- state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restore what `get_state` gave."""
+        super().load_state(state)
+        # yarnspawner 0.4 wrote `app_id`; its applications cannot be held, but can be asked about.
+        self.application_id = state.get("application_id") or state.get("app_id") or ""
+
+    def get_state(self) -> dict[str, Any]:
+        """What finds the server again after the hub was restarted."""
+        state: dict[str, Any] = super().get_state()
+        if self.application_id:
+            state |= {"application_id": self.application_id, "version": _STATE_VERSION}
+        return state
+
+    def clear_state(self) -> None:
+        """Forget the server: it has ended."""
+        super().clear_state()
+        self.application_id = ""
+        self._running = None
+
+    # --- JupyterHub's contract
+
+    async def start(self) -> str:
+        """Start a server; returns its URL once it has reported its port.
+
+        An error or cancelling leaves nothing behind on the cluster.
+
+        Raises:
+            SpawnException: What was asked for is refused, with the limit that it meets.
+            RuntimeError: It has ended before it was ready; says why.
+        """
+        self._ended = None
+        self._reporting = asyncio.get_running_loop().create_future()
+        try:
+            self._running = server = await self._servers().start(await self._request())
+            self.application_id = server.id
+            self.log.info("%s's server is %s", self._log_name, server.id)
+            host = await self._reported(server, self._reporting)
+        except YarnhubError as error:
+            if refused := refusal(error):
+                raise refused from error
+            raise
+        finally:
+            self._reporting = None
+        scheme = "https" if self.internal_ssl else "http"
+        return f"{scheme}://{host[0]}:{host[1]}"
+
+    async def _reported(self, server: Server, port: asyncio.Future[int]) -> tuple[str, int]:
+        """Where a server listens, once it does: until then it may still fail."""
+        while True:
+            if end := await server.end():
+                self._ended = end
+                raise RuntimeError(f"The server ended before it was ready: {end.reason}")
+            try:
+                sight = await server.sight()
+            except ControlError:  # it has ended just now
+                continue
+            if sight.lost:
+                raise RuntimeError(f"The server ended before it was ready: {sight.lost}")
+            if port.done() and sight.node and await _listens(sight.node, port.result()):
+                return sight.node, port.result()
+            await asyncio.sleep(_LOOK)
+
+    def report_port(self, port: int) -> None:
+        """The server has told its port, with its own token."""
+        if self._reporting is not None and not self._reporting.done():
+            self._reporting.set_result(port)
+
+    async def poll(self) -> int | None:
+        """None while the server runs or nobody can say; else 0, or 1 if something went wrong."""
+        if self._reporting is not None:
+            return None
+        if not self.application_id:
+            return 0
+        if self._ended is None:
+            self._ended = await self._look()
+        if self._ended is None:
+            return None
+        self.log.info("%s's server has ended: %s", self._log_name, self._ended.reason)
+        return self._ended.code
+
+    async def _look(self) -> End | None:
+        try:
+            async with asyncio.timeout(_TAKE_OVER):
+                if self._running is None:
+                    found = await self._servers().find(self.application_id)
+                    if found is None or isinstance(found, End):
+                        return found
+                    self._running = found
+                if end := await self._running.end():
+                    return end
+                sight = await self._running.sight()
+        except (YarnhubError, TimeoutError) as error:
+            self.log.warning("nobody says how %s is: %s", self.application_id, error)
+            return None
+        if not sight.lost:
+            return None
+        await self._running.stop(now=True)
+        return End(1, sight.lost)
+
+    async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002  # JupyterHub's own
+        """End the server; returns when its container is gone.
+
+        Args:
+            now: Without its grace period.
+        """
+        if self._running is None and self.application_id:
+            found = await self._servers().find(self.application_id)
+            self._running = None if isinstance(found, End) else found
+        if self._running is not None:
+            await self._running.stop(now=now)
+
+    async def progress(self) -> AsyncIterator[dict[str, object]]:
+        """What happens to a server that is being started, one message for each change."""
+        said = ""
+        while self._reporting is not None and not self._reporting.done():
+            message, done = await self._message()
+            if message != said:
+                said = message
+                yield {"progress": done, "message": message}
+            await asyncio.sleep(_LOOK)
+
+    async def _message(self) -> tuple[str, int]:
+        if self._running is None:
+            return f"Asking YARN for a container in queue {self.queue}", 10
+        try:
+            sight = await self._running.sight()
+        except YarnhubError as error:
+            return str(error), 10
+        if sight.node:
+            return f"Starting on {sight.node} in {sight.container}", 60
+        why = f": {sight.waits_for}" if sight.waits_for else ""
+        return f"Waiting in queue {self.queue} for a container{why}", 30
+
+    # --- from traits to a request
+
+    async def _request(self) -> ServerRequest:
+        user = self.user.name if self.cluster_user is None else self.cluster_user(self)
+        refuse_user(user, self.user.name, self.denied_users)
+        return ServerRequest(
+            user=user,
+            owner=self.user.name,
+            server=self.name,
+            queue=self.queue,
+            memory=self.mem_limit,
+            vcores=self.cpu_limit,
+            resource_types=self.resource_types,
+            node_label=self.node_label,
+            priority=self.priority,
+            command=self.cmd,
+            arguments=self.get_args(),
+            script_template=self.script_template,
+            prologue=self.prologue,
+            epilogue=self.epilogue,
+            files=self._files(),
+            environment=self.get_env(),
+            tags=self.application_tags,
+            grace_period=self.grace_period,
+        )
+
+    def _files(self) -> dict[str, File]:
+        return {
+            name: each if isinstance(each, File) else File.read(each)
+            for name, each in self.localize_files.items()
+        }
+
+    # --- where servers run
+
+    def _servers(self) -> Servers:
+        folder = Path(self.applications_folder).absolute()
+        key = (self.principal, self.keytab, folder, self.application_master_host)
+        found = self._shared.get(key)
+        if found is None:
+            found = self._shared[key] = HubServers(
+                self._settings(), folder=folder, host=self.application_master_host
+            )
+        return found
+
+    def _settings(self) -> Settings:
+        if bool(self.principal) != bool(self.keytab):
+            raise ConfigurationError(
+                "c.YarnSpawner.principal and c.YarnSpawner.keytab go together: one is not set"
+            )
+        credential = None
+        if self.keytab and self.principal:
+            from yarnhub.hadoop.security.kerberos import Keytab
+
+            credential = Keytab(self.keytab, self.principal)
+        # The hub's own environment: that of its service unit.
+        return Settings.from_environment(os.environ, credential)  # noqa: TID251
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(_CONNECT):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

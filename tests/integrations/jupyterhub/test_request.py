@@ -1,0 +1,80 @@
+"""What a server's application is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yarnhub.base.errors import SpecError
+from yarnhub.integrations.jupyterhub.request import CONTAINER, ServerRequest, tags_of
+from yarnhub.spec import File
+
+
+def request(**changes: Any) -> ServerRequest:
+    return ServerRequest(
+        **{
+            "user": "alice",
+            "owner": "alice",
+            "memory": 2 * 2**30,
+            "command": ["python -m yarnspawner.singleuser"],
+            **changes,
+        }
+    )
+
+
+def test_one_service_with_one_instance() -> None:
+    spec = request(
+        queue="jupyterhub",
+        vcores=2,
+        resource_types={"yarn.io/gpu": 1},
+        environment={"JUPYTERHUB_USER": "alice"},
+        files={"environment": File(source="hdfs:///env.tar.gz")},
+        prologue="source environment/bin/activate",
+        tags=["team"],
+    ).specification
+    ((name, service),) = spec.services.items()
+    assert f"{name}_0" == CONTAINER
+    assert (spec.user, spec.queue, service.instances) == ("alice", "jupyterhub", 1)
+    assert (service.resources.memory, service.resources.vcores) == (2048, 2)
+    assert service.resources.resource_types == {"yarn.io/gpu": 1}
+    assert service.env == {"JUPYTERHUB_USER": "alice"}
+    assert list(service.files) == ["environment"]
+    assert spec.tags == {"jupyterhub", "user-alice", "team"}
+    assert service.script == ("source environment/bin/activate\npython -m yarnspawner.singleuser\n")
+
+
+def test_less_than_a_mebibyte_is_rounded_up() -> None:
+    spec = request(memory=2**30 + 1).specification
+    assert spec.services["jupyterhub"].resources.memory == 1025
+
+
+def test_tokens_are_secrets_and_nothing_else_is() -> None:
+    variables = {"JUPYTERHUB_API_TOKEN": "t", "JPY_API_TOKEN": "t", "LANG": "C"}
+    made = request(environment=variables, certificates={"server.key": b"k"})
+    assert made.specification.services["jupyterhub"].env == {"LANG": "C"}
+    assert made.secrets == {
+        "variable:JUPYTERHUB_API_TOKEN": b"t",
+        "variable:JPY_API_TOKEN": b"t",
+        "file:server.key": b"k",
+    }
+    assert "'t'" not in repr(made)
+
+
+def test_arguments_are_meant_literally() -> None:
+    script = request(arguments=["--debug", "a b; rm -rf $HOME"]).script
+    assert script.strip() == ("python -m yarnspawner.singleuser --debug 'a b; rm -rf $HOME'")
+
+
+def test_what_cannot_be_is_named() -> None:
+    with pytest.raises(SpecError, match="priority"):
+        _ = request(priority=-1).specification
+
+
+@given(st.text(), st.text())
+def test_any_name_makes_tags_that_yarn_takes(owner: str, server: str) -> None:
+    tags = tags_of(owner, server)
+    assert request(owner=owner, server=server).specification.tags >= set(tags)
+    assert all(len(tag) <= 100 and tag == tag.lower() for tag in tags)

@@ -1,0 +1,100 @@
+"""A server's first steps in its container."""
+
+from __future__ import annotations
+
+import json
+import stat
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
+from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.integrations.jupyterhub.singleuser import prepare, with_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Hub(HTTPServer):
+    """Remembers what it was told, and by whom."""
+
+    told: list[tuple[str, str | None, Any]]
+    answer = 204
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.told.append((self.path, self.headers["Authorization"], json.loads(body)))
+        self.send_response(self.server.answer)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with Hub(("127.0.0.1", 0), _Handler) as server:
+        server.told = []
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def variables(hub: Hub, tmp_path: Path) -> dict[str, str]:
+    secrets = {"variable:JUPYTERHUB_API_TOKEN": b"mine", "file:server.key": b"key"}
+    tokens = tmp_path / "container_tokens"
+    pair = {CERTIFICATE: b"certificate", KEY: b"key"}
+    tokens.write_bytes(Credentials({}, {**pair, **named_secrets(secrets)}).write())
+    return {
+        "SKEIN_APPMASTER_ADDRESS": "localhost:1",
+        "SKEIN_APPLICATION_ID": "application_1_0001",
+        "HADOOP_TOKEN_FILE_LOCATION": str(tokens),
+        "JUPYTERHUB_API_URL": f"http://127.0.0.1:{hub.server_port}/hub/api",
+        "JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:0/user/alice/",
+    }
+
+
+def test_secrets_in_and_a_port_out(variables: dict[str, str], hub: Hub, tmp_path: Path) -> None:
+    prepare(variables, tmp_path)
+    assert variables["JUPYTERHUB_API_TOKEN"] == "mine"
+    key = tmp_path / "server.key"
+    assert (key.read_bytes(), stat.S_IMODE(key.stat().st_mode)) == (b"key", 0o600)
+    ((path, authorization, told),) = hub.told
+    assert (path, authorization) == ("/hub/api/yarnspawner", "token mine")
+    url = f"http://127.0.0.1:{told['port']}/user/alice/"
+    assert variables["JUPYTERHUB_SERVICE_URL"] == url
+    assert variables["JUPYTER_RUNTIME_DIR"].startswith(str(tmp_path))
+
+
+def test_a_hub_that_does_not_take_it(variables: dict[str, str], hub: Hub, tmp_path: Path) -> None:
+    hub.answer = 403
+    with pytest.raises(ConfigurationError, match="does not take the port"):
+        prepare(variables, tmp_path)
+
+
+def test_outside_of_a_container(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no container that a hub has started"):
+        prepare({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://0.0.0.0:0/user/a/", "http://0.0.0.0:7/user/a/"),
+        ("https://[::]:0/", "https://[::]:7/"),
+    ],
+)
+def test_a_url_with_a_port(url: str, expected: str) -> None:
+    assert with_port(url, 7) == expected
