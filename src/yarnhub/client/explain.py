@@ -61,6 +61,7 @@ class Explanation:
         summary: One sentence.
         reasons: More, each a sentence or two, the weightiest first.
         places: What runs where.
+        starting: Containers whose nodes still fetch their files.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Explanation:
     summary: str
     reasons: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
+    starting: tuple[str, ...] = ()
 
 
 def explain(evidence: Evidence) -> Explanation:
@@ -85,6 +87,7 @@ def explain(evidence: Evidence) -> Explanation:
         summary=summary,
         reasons=tuple(dict.fromkeys(reasons)),
         places=_places(evidence),
+        starting=tuple(sorted(evidence.starting)),
     )
 
 

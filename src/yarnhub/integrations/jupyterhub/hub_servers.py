@@ -24,6 +24,7 @@ from yarnhub.yarn.records.ids import ApplicationId
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
     from yarnhub.integrations.jupyterhub.request import ServerRequest
     from yarnhub.unmanaged import UnmanagedApplication
@@ -52,6 +53,7 @@ class HubServers(Servers):
         self._settings = settings
         self._folder = folder
         self._host = host
+        self._explaining = asyncio.Lock()
         self._holding: asyncio.Task[None] | None = None
         self._held: asyncio.Future[UnmanagedApplications] | None = None
 
@@ -89,6 +91,18 @@ class HubServers(Servers):
         """See `Servers.start`."""
         applications = await self._applications()
         return HubServer(await applications.submit(request.specification, secrets=request.secrets))
+
+    async def explain(self, server: Server) -> Explanation | None:
+        """See `Servers.explain`."""
+        assert isinstance(server, HubServer)
+        applications = await self._applications()
+        try:
+            # One at a time: two hundred who start at once do not ask YARN two hundred times.
+            async with self._explaining, asyncio.timeout(_ASK):
+                return await applications.explain(server.application)
+        except (YarnhubError, TimeoutError) as error:
+            _log.debug("%s cannot be explained: %s", server.id, error)
+            return None
 
     async def find(self, application_id: str) -> HubServer | End | None:
         """See `Servers.find`."""

@@ -11,6 +11,7 @@ from yarnhub.control.messages import ContainerState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from yarnhub.client.explain import Explanation
     from yarnhub.control.messages import Container
     from yarnhub.integrations.jupyterhub.request import ServerRequest
 
@@ -103,6 +104,13 @@ class Servers(ABC):
             SpecError: The cluster can never give what is asked for.
             ApplicationFailedError: YARN refused it, with its reason.
             YarnhubError: YARN cannot be asked.
+        """
+
+    @abstractmethod
+    async def explain(self, server: Server) -> Explanation | None:
+        """Why a server's application is as it is; None if nobody can say.
+
+        YARN is asked many things: ask while somebody reads the answer, not all the while.
         """
 
     @abstractmethod

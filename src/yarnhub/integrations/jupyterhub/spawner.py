@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from yarnhub.base.errors import ConfigurationError, ControlError, YarnhubError
 from yarnhub.client.settings import Settings
 from yarnhub.integrations.jupyterhub import callback
 from yarnhub.integrations.jupyterhub.hub_servers import HubServers
+from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.refusals import SYSTEM_USERS, refusal, refuse_user
 from yarnhub.integrations.jupyterhub.request import ServerRequest
 from yarnhub.integrations.jupyterhub.running import End
@@ -25,10 +28,13 @@ from yarnhub.spec import File
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from yarnhub.client.explain import Explanation
     from yarnhub.integrations.jupyterhub.running import Server, Servers
 
 _LOOK = 0.25
 """Seconds between two looks at a server that is being started; they cost no request."""
+_EXPLAIN = 2.0
+"""Seconds between two explanations of why a server waits; the first one is after as many."""
 _CONNECT = 5.0
 """Seconds for a connection to a server."""
 _TAKE_OVER = 5.0
@@ -128,7 +134,9 @@ class YarnSpawner(Spawner):
         self.application_id = ""
         self._running: Server | None = None
         self._ended: End | None = None
-        self._reporting: asyncio.Future[int] | None = None
+        self._reporting: asyncio.Future[int] | None = None  # while it is being started
+        self._explanation: Explanation | None = None
+        self._explain_at = 0.0
 
     @default("application_master_host")
     def _hub_host(self) -> str:
@@ -166,8 +174,10 @@ class YarnSpawner(Spawner):
             SpawnException: What was asked for is refused, with the limit that it meets.
             RuntimeError: It has ended before it was ready; says why.
         """
-        self._ended = None
-        self._reporting = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._running = self._ended = self._explanation = None
+        self._explain_at = loop.time() + _EXPLAIN
+        self._reporting = loop.create_future()
         try:
             self._running = server = await self._servers().start(await self._request())
             self.application_id = server.id
@@ -249,25 +259,36 @@ class YarnSpawner(Spawner):
 
     async def progress(self) -> AsyncIterator[dict[str, object]]:
         """What happens to a server that is being started, one message for each change."""
-        said = ""
-        while self._reporting is not None and not self._reporting.done():
-            message, done = await self._message()
+        said = None
+        while self._reporting is not None:
+            message = (await self._known(self._reporting)).message
             if message != said:
                 said = message
-                yield {"progress": done, "message": message}
+                yield {"progress": message.percent, "message": message.text}
             await asyncio.sleep(_LOOK)
 
-    async def _message(self) -> tuple[str, int]:
+    async def _known(self, reporting: asyncio.Future[int]) -> Start:
+        start = Start(queue=self.queue, files=sorted(self.localize_files))
         if self._running is None:
-            return f"Asking YARN for a container in queue {self.queue}", 10
-        try:
+            return start
+        sight = None
+        with contextlib.suppress(YarnhubError):
             sight = await self._running.sight()
-        except YarnhubError as error:
-            return str(error), 10
-        if sight.node:
-            return f"Starting on {sight.node} in {sight.container}", 60
-        why = f": {sight.waits_for}" if sight.waits_for else ""
-        return f"Waiting in queue {self.queue} for a container{why}", 30
+            await self._explain(self._running)
+        return replace(
+            start,
+            application=self._running.id,
+            sight=sight,
+            explanation=self._explanation,
+            reported=reporting.done(),
+        )
+
+    async def _explain(self, server: Server) -> None:
+        """Have why it waits looked up again, for all who look at it."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._explain_at:
+            self._explain_at = now + _EXPLAIN
+            self._explanation = await self._servers().explain(server)
 
     # --- from traits to a request
 

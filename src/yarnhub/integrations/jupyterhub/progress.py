@@ -1,0 +1,85 @@
+"""What a user reads while the server starts: from what is known to a sentence; no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from yarnhub.client.explain import Explanation
+    from yarnhub.integrations.jupyterhub.running import Sight
+
+_NAMED = 3
+"""How many files are named."""
+_REASONS = 2
+"""How many reasons are given, the weightiest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One line of a server's progress.
+
+    Attributes:
+        text: A sentence.
+        percent: How far it is; no promise of time.
+    """
+
+    text: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What is known of a server that is being started.
+
+    Attributes:
+        queue: That pays.
+        files: Names of what the node fetches for it.
+        application: Its id; empty before YARN has accepted it.
+        sight: Where it is; None if nobody can say.
+        explanation: Why it is there; None if nobody has asked yet.
+        reported: Whether it has told its port.
+    """
+
+    queue: str
+    files: Sequence[str] = ()
+    application: str = ""
+    sight: Sight | None = None
+    explanation: Explanation | None = None
+    reported: bool = False
+
+    @property
+    def message(self) -> Message:
+        """What to say."""
+        if not self.application:
+            return Message(f"Asking YARN for a container in queue {self.queue}.", 5)
+        if self.sight is None:
+            return Message(f"YARN does not say how {self.application} is; asking again.", 10)
+        if not self.sight.node:
+            return Message(self._waiting(self.sight), 20)
+        if self.reported:
+            return Message(f"It is there: waiting for its first answer from {self._place}.", 90)
+        if self.explanation is not None and self.explanation.starting:
+            return Message(f"{self._place} fetches {self._fetched()}.", 50)
+        return Message(f"Starting on {self._place}.", 70)
+
+    @property
+    def _place(self) -> str:
+        assert self.sight is not None
+        return f"{self.sight.node} ({self.sight.container})"
+
+    def _waiting(self, sight: Sight) -> str:
+        reasons: Sequence[str] = (sight.waits_for,) if sight.waits_for else ()
+        if not reasons and self.explanation is not None:
+            reasons = self.explanation.reasons[:_REASONS]
+        said = f"{self.application} waits for a container in queue {self.queue}"
+        return f"{said}: {' '.join(reasons)}" if reasons else f"{said}."
+
+    def _fetched(self) -> str:
+        named = ", ".join(self.files[:_NAMED])
+        more = len(self.files) - _NAMED
+        if not named:
+            return "what the server needs"
+        return f"{named} and {more} more" if more > 0 else named

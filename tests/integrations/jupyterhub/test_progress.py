@@ -1,0 +1,96 @@
+"""What a user reads while the server starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from yarnhub.client.explain import Explanation
+from yarnhub.control.messages import Container, ContainerState
+from yarnhub.integrations.jupyterhub.progress import Start
+from yarnhub.integrations.jupyterhub.running import Sight
+
+APP = "application_1_0001"
+ON_NODE = Sight(node="node-7", container="container_1")
+
+
+def explained(*reasons: str, starting: tuple[str, ...] = ()) -> Explanation:
+    return Explanation(id=APP, state="RUNNING", summary="", reasons=reasons, starting=starting)
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        ({}, "Asking YARN for a container in queue q."),
+        ({"application": APP}, f"YARN does not say how {APP} is; asking again."),
+        ({"application": APP, "sight": Sight()}, f"{APP} waits for a container in queue q."),
+        (
+            {
+                "application": APP,
+                "sight": Sight(),
+                "explanation": explained("The queue is full.", "2 are before it.", "And more."),
+            },
+            f"{APP} waits for a container in queue q: The queue is full. 2 are before it.",
+        ),
+        (
+            {
+                "application": APP,
+                "sight": Sight(waits_for="Its limit."),
+                "explanation": explained("x"),
+            },
+            f"{APP} waits for a container in queue q: Its limit.",
+        ),
+        ({"application": APP, "sight": ON_NODE}, "Starting on node-7 (container_1)."),
+        (
+            {
+                "application": APP,
+                "sight": ON_NODE,
+                "files": ["environment"],
+                "explanation": explained(starting=("jupyterhub_0",)),
+            },
+            "node-7 (container_1) fetches environment.",
+        ),
+        (
+            {"application": APP, "sight": ON_NODE, "reported": True},
+            "It is there: waiting for its first answer from node-7 (container_1).",
+        ),
+    ],
+)
+def test_each_step_has_its_words(known: dict[str, Any], text: str) -> None:
+    assert Start(queue="q", **known).message.text == text
+
+
+def test_it_goes_forward() -> None:
+    steps = [
+        Start(queue="q"),
+        Start(queue="q", application=APP, sight=Sight()),
+        Start(
+            queue="q",
+            application=APP,
+            sight=ON_NODE,
+            explanation=explained(starting=("jupyterhub_0",)),
+        ),
+        Start(queue="q", application=APP, sight=ON_NODE),
+        Start(queue="q", application=APP, sight=ON_NODE, reported=True),
+    ]
+    percents = [step.message.percent for step in steps]
+    assert percents == sorted(set(percents))
+
+
+def container(instance: int, state: ContainerState, **changes: Any) -> Container:
+    return Container(service_name="jupyterhub", instance=instance, state=state, **changes)
+
+
+def test_a_sight_of_containers() -> None:
+    waiting = container(0, ContainerState.REQUESTED)
+    assert Sight.of([waiting], "full") == Sight(waits_for="full")
+    runs = container(
+        0, ContainerState.RUNNING, yarn_container_id="c", yarn_node_http_address="node:8042"
+    )
+    assert Sight.of([runs], "full") == Sight(node="node", container="c")
+
+
+def test_another_container_is_not_the_same_server() -> None:
+    lost = container(0, ContainerState.FAILED, exit_message="preempted")
+    assert Sight.of([container(1, ContainerState.RUNNING), lost]).lost == "preempted"
