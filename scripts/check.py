@@ -36,7 +36,7 @@ TESTS = {
 MANY_ROUNDS = {"YARNHUB_FAULT_ROUNDS": "20"}
 """For `./test faults`; in CI each fault strikes less often, at other moments each time."""
 
-DEMO = [PYTHON, "examples/notebook_demo.py", "--check"]
+DEMO = [PYTHON, "examples/hub_demo.py", "--check"]
 WANTED = {
     "check": (),
     "fast": ("fast tests",),

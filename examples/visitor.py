@@ -1,0 +1,103 @@
+"""Somebody who uses JupyterHub and JupyterLab in a real browser: what the tests and the demo do.
+
+Each method waits by itself until the page is so far, at most as long as the page's own limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from playwright.async_api import async_playwright, expect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwright.async_api import Browser, Locator, Page
+
+CHROMIUM = "/usr/bin/chromium"
+START = 240_000
+"""Milliseconds that a server may take to start, on a machine that does much else."""
+CELL = 60_000
+"""Milliseconds that a cell may take, its kernel's start included."""
+
+
+@contextlib.asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, without a window."""
+    # Its sandbox refuses to run as root; it visits nothing but this machine's own pages.
+    flags = ["--no-sandbox", "--disable-dev-shm-usage"]
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+
+@dataclass
+class Visitor:
+    """A person with a page of a browser.
+
+    Attributes:
+        page: The page.
+        url: The hub's address, without a slash at its end.
+        name: The name to log in with.
+    """
+
+    page: Page
+    url: str
+    name: str
+
+    async def log_in(self, password: str) -> None:
+        """Log in; ends on the hub's home page."""
+        await self.page.goto(f"{self.url}/hub/login?next=%2Fhub%2Fhome")
+        await self.page.get_by_label("Username").fill(self.name)
+        await self.page.get_by_label("Password").fill(password)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await expect(self.page.locator("#start")).to_be_visible()
+
+    async def open_options(self) -> None:
+        """Open the page that asks what server to start."""
+        await self.page.goto(f"{self.url}/hub/spawn/{self.name}")
+        await expect(self.page.locator("#spawn_form")).to_be_visible()
+
+    async def start(self) -> None:
+        """Ask for a server by the button of the page that is open."""
+        button = self.page.locator("#start, #spawn_form button[type=submit]")
+        await button.click(no_wait_after=True)
+
+    async def wait_for_lab(self) -> None:
+        """Wait until the server has started and JupyterLab is open in the page."""
+        await self.page.wait_for_url(f"{self.url}/user/{self.name}/**", timeout=START)
+        await expect(self.page.locator("#jp-main-dock-panel")).to_be_visible(timeout=CELL)
+        # JupyterLab asks each new user about news; whoever does not answer has it in the way.
+        news = self.page.get_by_role("button", name="No", exact=True)
+        await self.page.add_locator_handler(news, _click)
+
+    async def run_cell(self, code: str) -> str:
+        """Run code in a new notebook; returns what it printed."""
+        await self.page.locator(".jp-LauncherCard[data-category=Notebook]").first.click()
+        # Until then JupyterLab moves the focus about.
+        await expect(self.page.get_by_text("| Idle")).to_be_visible(timeout=CELL)
+        cell = self.page.locator(".jp-Notebook .jp-CodeCell").first
+        editor = cell.locator(".cm-content")
+        await editor.click()
+        await expect(editor).to_be_focused()
+        await self.page.keyboard.insert_text(code)
+        await expect(editor).to_contain_text(code.splitlines()[0])
+        await self.page.keyboard.press("Shift+Enter")
+        output = cell.locator(".jp-OutputArea-output")
+        await expect(output).to_be_visible(timeout=CELL)
+        return await output.inner_text()
+
+    async def stop(self) -> None:
+        """Stop the server by the button of the hub's home page."""
+        await self.page.goto(f"{self.url}/hub/home")
+        await self.page.locator("#stop").click()
+        await expect(self.page.locator("#stop")).to_be_hidden(timeout=CELL)
+
+
+async def _click(button: Locator) -> None:
+    await button.click()
