@@ -9,7 +9,7 @@ import pytest
 from yarnhub.client.explain import Explanation
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.integrations.jupyterhub.progress import Start
-from yarnhub.integrations.jupyterhub.running import Sight
+from yarnhub.integrations.jupyterhub.running import Sight, lost
 
 APP = "application_1_0001"
 ON_NODE = Sight(node="node-7", container="container_1")
@@ -92,5 +92,7 @@ def test_a_sight_of_containers() -> None:
 
 
 def test_another_container_is_not_the_same_server() -> None:
-    lost = container(0, ContainerState.FAILED, exit_message="preempted")
-    assert Sight.of([container(1, ContainerState.RUNNING), lost]).lost == "preempted"
+    first = container(0, ContainerState.FAILED, exit_message="preempted")
+    assert lost([container(1, ContainerState.RUNNING), first]) == "preempted"
+    assert not lost([container(0, ContainerState.RUNNING)])
+    assert not lost([container(0, ContainerState.REQUESTED)])

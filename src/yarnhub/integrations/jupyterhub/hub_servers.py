@@ -14,9 +14,9 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.client.client import Client
-from yarnhub.control.messages import ContainerState, FinalStatus
+from yarnhub.control.messages import FinalStatus
 from yarnhub.integrations.jupyterhub.request import CONTAINER
-from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
+from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight, lost
 from yarnhub.unmanaged import UnmanagedApplications
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.ids import ApplicationId
@@ -142,15 +142,26 @@ class HubServer(Server):
         """See `Server.end`."""
         try:
             finish = await self.application.ended(deadline=0)
-        except YarnhubError:  # it runs on, or is held by nobody now
+        except DeadlineExceededError:
+            return await self._lost()
+        except YarnhubError:  # held by nobody now
             return None
         good = finish.status in {FinalStatus.SUCCEEDED, FinalStatus.KILLED}
         return End(0 if good else 1, finish.diagnostics)
 
+    async def _lost(self) -> End | None:
+        try:
+            reason = lost(await self.application.get_containers(states=None))
+            if not reason:
+                return None
+            await self.application.kill()
+        except YarnhubError:  # it has ended just now, or YARN cannot be told: look again later
+            return None
+        return End(1, reason)
+
     async def sight(self) -> Sight:
         """See `Server.sight`."""
-        containers = await self.application.get_containers(states=tuple(ContainerState))
-        return Sight.of(containers, self.application.waits_for)
+        return Sight.of(await self.application.get_containers(), self.application.waits_for)
 
     async def stop(self, *, now: bool) -> None:
         """See `Server.stop`."""

@@ -37,25 +37,31 @@ class Sight:
         waits_for: Why YARN gives it no container, in words; empty if it is not known.
         node: The host that its container is on; empty while there is none.
         container: YARN's id of that.
-        lost: Why its container ended, where YARN would start another: a server's work is gone
-            with its container.
     """
 
     waits_for: str = ""
     node: str = ""
     container: str = ""
-    lost: str = ""
 
     @classmethod
     def of(cls, containers: Iterable[Container], waits_for: str = "") -> Sight:
-        """What an application's containers say; all of them, ended ones too."""
-        first, *others = sorted(containers, key=lambda each: each.instance)
-        if others or first.state.ended:
-            return cls(lost=first.exit_message or "its container ended")
-        if first.state is not ContainerState.RUNNING:
-            return cls(waits_for=waits_for)
-        host = first.yarn_node_http_address.rpartition(":")[0]
-        return cls(node=host, container=first.yarn_container_id)
+        """What an application's containers say."""
+        for each in containers:
+            if each.state is ContainerState.RUNNING:
+                host = each.yarn_node_http_address.rpartition(":")[0]
+                return cls(node=host, container=each.yarn_container_id)
+        return cls(waits_for=waits_for)
+
+
+def lost(containers: Iterable[Container]) -> str:
+    """Why a server's container ended though its application runs on; empty if it did not.
+
+    YARN took it back, or its node is lost, and another one is to be started: but what the user
+    did is gone with the first.
+    """
+    first = min(containers, key=lambda each: each.instance)
+    ended = first.state.ended or first.instance > 0
+    return (first.exit_message or "its container ended") if ended else ""
 
 
 class Server(ABC):

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from jupyterhub.spawner import Spawner
 from jupyterhub.traitlets import ByteSpecification, Command
 from traitlets import Callable as CallableTrait
-from traitlets import Dict, Integer, List, Set, Unicode, default
+from traitlets import Dict, Enum, Integer, List, Set, Unicode, default
 
-from yarnhub.base.errors import ConfigurationError, ControlError, YarnhubError
+from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.client.settings import Settings
 from yarnhub.integrations.jupyterhub import callback
+from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
 from yarnhub.integrations.jupyterhub.hub_servers import HubServers
 from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.refusals import SYSTEM_USERS, refusal, refuse_user
@@ -60,6 +61,14 @@ class YarnSpawner(Spawner):
     ).tag(config=True)
     keytab = Unicode(
         None, allow_none=True, help="The file with the key of `principal`; the hub's user reads it."
+    ).tag(config=True)
+    application_master = Enum(
+        ["hub", "cluster"],
+        default_value="hub",
+        help="""Where the ApplicationMasters of servers run. In the hub a server is one container
+        and starts faster; it is ended if no hub runs for as long as YARN waits for an
+        ApplicationMaster (`yarn.am.liveness-monitor.expiry-interval-ms`, 15 minutes). On the
+        cluster it is two containers, and needs no hub.""",
     ).tag(config=True)
     queue = Unicode("default", help="The YARN queue that pays.").tag(config=True)
     localize_files = Dict(
@@ -198,14 +207,11 @@ class YarnSpawner(Spawner):
             if end := await server.end():
                 self._ended = end
                 raise RuntimeError(f"The server ended before it was ready: {end.reason}")
-            try:
-                sight = await server.sight()
-            except ControlError:  # it has ended just now
-                continue
-            if sight.lost:
-                raise RuntimeError(f"The server ended before it was ready: {sight.lost}")
-            if port.done() and sight.node and await _listens(sight.node, port.result()):
-                return sight.node, port.result()
+            # An error: it has ended just now, or nobody can say for the moment.
+            with contextlib.suppress(YarnhubError):
+                node = (await server.sight()).node
+                if port.done() and node and await _listens(node, port.result()):
+                    return node, port.result()
             await asyncio.sleep(_LOOK)
 
     def report_port(self, port: int) -> None:
@@ -234,16 +240,10 @@ class YarnSpawner(Spawner):
                     if found is None or isinstance(found, End):
                         return found
                     self._running = found
-                if end := await self._running.end():
-                    return end
-                sight = await self._running.sight()
+                return await self._running.end()
         except (YarnhubError, TimeoutError) as error:
             self.log.warning("nobody says how %s is: %s", self.application_id, error)
             return None
-        if not sight.lost:
-            return None
-        await self._running.stop(now=True)
-        return End(1, sight.lost)
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002  # JupyterHub's own
         """End the server; returns when its container is gone.
@@ -314,6 +314,7 @@ class YarnSpawner(Spawner):
             environment=self.get_env(),
             tags=self.application_tags,
             grace_period=self.grace_period,
+            max_attempts=1 if self.application_master == "hub" else 2,
         )
 
     def _files(self) -> dict[str, File]:
@@ -326,13 +327,18 @@ class YarnSpawner(Spawner):
 
     def _servers(self) -> Servers:
         folder = Path(self.applications_folder).absolute()
-        key = (self.principal, self.keytab, folder, self.application_master_host)
-        found = self._shared.get(key)
-        if found is None:
-            found = self._shared[key] = HubServers(
-                self._settings(), folder=folder, host=self.application_master_host
+        where: tuple[object, ...] = (self.application_master,)
+        if self.application_master == "hub":
+            where = (*where, folder, self.application_master_host)
+        key = (self.principal, self.keytab, *where)
+        if key not in self._shared:
+            settings = self._settings()
+            self._shared[key] = (
+                HubServers(settings, folder=folder, host=self.application_master_host)
+                if self.application_master == "hub"
+                else ClusterServers(settings)
             )
-        return found
+        return self._shared[key]
 
     def _settings(self) -> Settings:
         if bool(self.principal) != bool(self.keytab):

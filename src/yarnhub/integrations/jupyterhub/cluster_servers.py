@@ -1,0 +1,179 @@
+"""Servers whose ApplicationMasters run on the cluster: two containers each.
+
+They need nobody outside of the cluster, however long no hub runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ApplicationNotFoundError, DeadlineExceededError, YarnhubError
+from yarnhub.client.client import Client
+from yarnhub.integrations.jupyterhub.request import TAG
+from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
+from yarnhub.yarn.exits import explain_application
+from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
+from yarnhub.yarn.records.containers import ContainerState
+from yarnhub.yarn.records.ids import ApplicationId
+from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
+
+if TYPE_CHECKING:
+    from yarnhub.client.explain import Explanation
+    from yarnhub.client.settings import Settings
+    from yarnhub.integrations.jupyterhub.request import ServerRequest
+    from yarnhub.yarn.records.applications import ApplicationReport
+
+_log = logging.getLogger(__name__)
+
+_ASK = 10.0
+"""Seconds for a question to the ResourceManager."""
+_LOOK = 2.0
+"""Seconds between two looks at all servers at once."""
+_LEAVE = 60.0
+"""Seconds for YARN to end an application."""
+_FORGOTTEN = End(0, "YARN does not know its application any more.")
+_GOOD = (FinalApplicationStatus.SUCCEEDED, FinalApplicationStatus.KILLED)
+
+
+class ClusterServers(Servers):
+    """Starts servers and looks at them: one question for all of them.
+
+    Args:
+        settings: Who the hub is; it acts for its users.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._explaining = asyncio.Lock()
+        self._reports: dict[str, ApplicationReport] = {}
+        self._look: asyncio.Task[None] | None = None
+        self._looked = float("-inf")
+
+    async def start(self, request: ServerRequest) -> ClusterServer:
+        """See `Servers.start`."""
+        async with Client(self._settings) as client:
+            spec = request.specification
+            application = await client.submit(spec, secrets=request.secrets)
+        return ClusterServer(self, str(application), spec.user)
+
+    async def find(self, application_id: str) -> ClusterServer | End | None:
+        """See `Servers.find`."""
+        report = await self.report(application_id)
+        if isinstance(report, End) or report is None:
+            return report
+        return ClusterServer(self, application_id, report.user)
+
+    async def explain(self, server: Server) -> Explanation | None:
+        """See `Servers.explain`."""
+        assert isinstance(server, ClusterServer)
+        try:
+            async with self._explaining, asyncio.timeout(_ASK), self.client(server.user) as client:
+                return await client.explain(ApplicationId.parse(server.id))
+        except (YarnhubError, TimeoutError) as error:
+            _log.debug("%s cannot be explained: %s", server.id, error)
+            return None
+
+    def client(self, user: str) -> Client:
+        """The cluster as a user sees it; an async context manager."""
+        return Client(self._settings.acting_for(user))
+
+    async def report(self, application_id: str) -> ApplicationReport | End | None:
+        """What YARN last said of an application, not long ago; None if nobody can say."""
+        await self._look_at_all()
+        found = self._reports.get(application_id)
+        if found is not None:
+            return _end_of(found) or found
+        # It has ended, is new, or YARN cannot be asked.
+        try:
+            async with asyncio.timeout(_ASK), Client(self._settings) as client:
+                found = await client.application_report(ApplicationId.parse(application_id))
+        except ApplicationNotFoundError:
+            return _FORGOTTEN
+        except (YarnhubError, TimeoutError) as error:
+            _log.warning("nobody says how %s is: %s", application_id, error)
+            return None
+        return _end_of(found) or found
+
+    async def _look_at_all(self) -> None:
+        """Ask for all servers at once, unless that was just done or is being done."""
+        loop = asyncio.get_running_loop()
+        if self._look is None and loop.time() >= self._looked + _LOOK:
+            self._look = loop.create_task(self._ask(), name="look at servers on YARN")
+        if self._look is not None:
+            await asyncio.shield(self._look)
+
+    async def _ask(self) -> None:
+        running = GetApplicationsRequest(
+            application_tags=(TAG,),
+            application_states=tuple(each for each in YarnApplicationState if not each.ended),
+        )
+        try:
+            async with asyncio.timeout(_ASK), Client(self._settings) as client:
+                found = await client.applications(running)
+            self._reports = {str(report.application_id): report for report in found}
+        except (YarnhubError, TimeoutError) as error:
+            _log.warning("nobody says how the servers on YARN are: %s", error)
+        finally:
+            self._look, self._looked = None, asyncio.get_running_loop().time()
+
+
+class ClusterServer(Server):
+    """A server whose ApplicationMaster is in a container of its own."""
+
+    def __init__(self, servers: ClusterServers, application_id: str, user: str) -> None:
+        self._servers = servers
+        self._sight = Sight()
+        self.id = application_id
+        self.user = user
+
+    async def end(self) -> End | None:
+        """See `Server.end`."""
+        report = await self._servers.report(self.id)
+        return report if isinstance(report, End) else None
+
+    async def sight(self) -> Sight:
+        """See `Server.sight`."""
+        if not self._sight.node:
+            try:
+                async with asyncio.timeout(_ASK), self._servers.client(self.user) as client:
+                    self._sight = await self._found(client)
+            except TimeoutError as error:
+                raise DeadlineExceededError(f"YARN does not say how {self.id} is") from error
+        return self._sight
+
+    async def _found(self, client: Client) -> Sight:
+        report = await client.application_report(ApplicationId.parse(self.id))
+        attempt = report.current_application_attempt_id
+        if report.yarn_application_state is not YarnApplicationState.RUNNING or attempt is None:
+            return Sight()
+        for container in await client.resource_manager.get_containers(attempt):
+            runs = container.container_state is ContainerState.RUNNING
+            name = str(container.container_id)
+            # The first one of an attempt is its ApplicationMaster's.
+            if runs and not name.endswith("_000001") and container.node_id is not None:
+                return Sight(node=container.node_id.host, container=name)
+        return Sight()
+
+    async def stop(self, *, now: bool) -> None:
+        """See `Server.stop`."""
+        async with self._servers.client(self.user) as client:
+            application = ApplicationId.parse(self.id)
+            if not now:
+                with contextlib.suppress(YarnhubError):
+                    async with await client.connect(application, deadline=_ASK) as reached:
+                        await reached.shutdown()
+                    await client.wait(application, deadline=_LEAVE)
+                    await client.clean_up(application)
+                    return
+            with contextlib.suppress(ApplicationNotFoundError):
+                await client.kill(application, deadline=_LEAVE)
+
+
+def _end_of(report: ApplicationReport) -> End | None:
+    if not report.yarn_application_state.ended:
+        return None
+    good = report.final_application_status in _GOOD
+    return End(0 if good else 1, explain_application(report.diagnostics))
