@@ -77,11 +77,16 @@ class Visitor:
         await self.page.add_locator_handler(news, _click)
 
     async def run_cell(self, code: str) -> str:
-        """Run code in a new notebook; returns what it printed."""
-        await self.page.locator(".jp-LauncherCard[data-category=Notebook]").first.click()
+        """Run code in a new cell of the notebook, a new one at first; returns what it printed."""
+        launcher = self.page.locator(".jp-LauncherCard[data-category=Notebook]").first
+        notebook = self.page.locator(".jp-Notebook")
+        await expect(launcher.or_(notebook)).to_be_visible()
+        if await launcher.is_visible():
+            await launcher.click()
         # Until then JupyterLab moves the focus about.
         await expect(self.page.get_by_text("| Idle")).to_be_visible(timeout=CELL)
-        cell = self.page.locator(".jp-Notebook .jp-CodeCell").first
+        cells = notebook.locator(".jp-CodeCell")
+        cell = cells.nth(await cells.count() - 1)
         editor = cell.locator(".cm-content")
         await editor.click()
         await expect(editor).to_be_focused()

@@ -172,6 +172,12 @@ class Hub:
             await _kill(self._proxy)
             self._proxy = None
 
+    async def stop_server(self, user: str) -> None:
+        """Stop a user's server, if there is one, and wait until it is gone."""
+        server = f"/users/{user}/server"
+        while (await self.api.delete(server)).status_code == httpx.codes.ACCEPTED:
+            await asyncio.sleep(POLL)
+
     def tail(self, lines: int = 40) -> str:
         """The last lines of the hub's log."""
         return "\n".join(self.log.read_text().splitlines()[-lines:])

@@ -1,0 +1,48 @@
+"""Hubs on both kinds of cluster, and a browser for their users."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hub.hub import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def shared_python() -> Iterator[Path]:
+    """A Python with JupyterLab that containers of every OS user can run."""
+    folder = Path(tempfile.mkdtemp(prefix="yarnhub-python-"))  # pytest's own folders are private
+    folder.chmod(0o755)
+    bin_folder = Path(sys.executable).parent
+    uv = shutil.which("uv", path=f"{bin_folder}{os.pathsep}{os.environ['PATH']}") or "uv"  # noqa: TID251
+    packages = ("--locked", "--no-editable", "--no-default-groups", "--extra", "lab")
+    python = Path(sys.executable).resolve()
+    try:
+        subprocess.run(
+            [uv, "sync", "-q", *packages, "--project", PROJECT, "--python", python],
+            env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder)},  # noqa: TID251
+            check=True,
+            timeout=300,
+        )
+        yield folder / "bin" / "python"
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures are kept: the folder that `YARNHUB_SCREENSHOTS` names, if it does."""
+    named = os.environ.get("YARNHUB_SCREENSHOTS")  # noqa: TID251  # chosen for one run
+    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
