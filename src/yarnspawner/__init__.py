@@ -6,12 +6,18 @@ the hub's modules.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
-__all__ = ["YarnSpawner"]
+__all__ = ["YarnSpawner", "template_paths"]
+
+template_paths = [
+    str(Path(__file__).parents[1] / "yarnhub" / "integrations" / "jupyterhub" / "templates")
+]
+"""For `c.JupyterHub.template_paths`: pages that say why a server ended."""
 
 
 def __getattr__(name: str) -> object:

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from yarnhub.client.explain import Explanation
-from yarnhub.control.messages import Container, ContainerState
 from yarnhub.integrations.jupyterhub.progress import Start
-from yarnhub.integrations.jupyterhub.running import Sight, lost
+from yarnhub.integrations.jupyterhub.running import Sight
 
 APP = "application_1_0001"
 ON_NODE = Sight(node="node-7", container="container_1")
@@ -76,23 +75,3 @@ def test_it_goes_forward() -> None:
     ]
     percents = [step.message.percent for step in steps]
     assert percents == sorted(set(percents))
-
-
-def container(instance: int, state: ContainerState, **changes: Any) -> Container:
-    return Container(service_name="jupyterhub", instance=instance, state=state, **changes)
-
-
-def test_a_sight_of_containers() -> None:
-    waiting = container(0, ContainerState.REQUESTED)
-    assert Sight.of([waiting], "full") == Sight(waits_for="full")
-    runs = container(
-        0, ContainerState.RUNNING, yarn_container_id="c", yarn_node_http_address="node:8042"
-    )
-    assert Sight.of([runs], "full") == Sight(node="node", container="c")
-
-
-def test_another_container_is_not_the_same_server() -> None:
-    first = container(0, ContainerState.FAILED, exit_message="preempted")
-    assert lost([container(1, ContainerState.RUNNING), first]) == "preempted"
-    assert not lost([container(0, ContainerState.RUNNING)])
-    assert not lost([container(0, ContainerState.REQUESTED)])

@@ -46,7 +46,7 @@ class ClusterServers(Servers):
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._explaining = asyncio.Lock()
         self._reports: dict[str, ApplicationReport] = {}
         self._look: asyncio.Task[None] | None = None
@@ -54,7 +54,7 @@ class ClusterServers(Servers):
 
     async def start(self, request: ServerRequest) -> ClusterServer:
         """See `Servers.start`."""
-        async with Client(self._settings) as client:
+        async with Client(self.settings) as client:
             spec = request.specification
             application = await client.submit(spec, secrets=request.secrets)
         return ClusterServer(self, str(application), spec.user)
@@ -78,7 +78,7 @@ class ClusterServers(Servers):
 
     def client(self, user: str) -> Client:
         """The cluster as a user sees it; an async context manager."""
-        return Client(self._settings.acting_for(user))
+        return Client(self.settings.acting_for(user))
 
     async def report(self, application_id: str) -> ApplicationReport | End | None:
         """What YARN last said of an application, not long ago; None if nobody can say."""
@@ -88,7 +88,7 @@ class ClusterServers(Servers):
             return _end_of(found) or found
         # It has ended, is new, or YARN cannot be asked.
         try:
-            async with asyncio.timeout(_ASK), Client(self._settings) as client:
+            async with asyncio.timeout(_ASK), Client(self.settings) as client:
                 found = await client.application_report(ApplicationId.parse(application_id))
         except ApplicationNotFoundError:
             return _FORGOTTEN
@@ -111,7 +111,7 @@ class ClusterServers(Servers):
             application_states=tuple(each for each in YarnApplicationState if not each.ended),
         )
         try:
-            async with asyncio.timeout(_ASK), Client(self._settings) as client:
+            async with asyncio.timeout(_ASK), Client(self.settings) as client:
                 found = await client.applications(running)
             self._reports = {str(report.application_id): report for report in found}
         except (YarnhubError, TimeoutError) as error:
@@ -128,6 +128,11 @@ class ClusterServer(Server):
         self._sight = Sight()
         self.id = application_id
         self.user = user
+
+    async def ended(self) -> None:
+        """See `Server.ended`."""
+        while await self.end() is None:
+            await asyncio.sleep(_LOOK)
 
     async def end(self) -> End | None:
         """See `Server.end`."""

@@ -50,7 +50,7 @@ class HubServers(Servers):
     """
 
     def __init__(self, settings: Settings, *, folder: Path, host: str) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._folder = folder
         self._host = host
         self._explaining = asyncio.Lock()
@@ -68,7 +68,7 @@ class HubServers(Servers):
     async def _hold(self, held: asyncio.Future[UnmanagedApplications]) -> None:
         try:
             async with UnmanagedApplications(
-                self._settings, folder=self._folder, host=self._host
+                self.settings, folder=self._folder, host=self._host
             ) as applications:
                 held.set_result(applications)
                 await asyncio.get_running_loop().create_future()  # until it is cancelled
@@ -118,7 +118,7 @@ class HubServers(Servers):
     async def _ended(self, application_id: str) -> End | None:
         """How one ended that is not held: while no hub ran, say."""
         try:
-            async with asyncio.timeout(_ASK), Client(self._settings) as client:
+            async with asyncio.timeout(_ASK), Client(self.settings) as client:
                 report = await client.application_report(ApplicationId.parse(application_id))
         except ApplicationNotFoundError:
             return End(0, _GONE)
@@ -137,6 +137,10 @@ class HubServer(Server):
     def __init__(self, application: UnmanagedApplication) -> None:
         self.application = application
         self.id = application.id
+
+    async def ended(self) -> None:
+        """See `Server.ended`."""
+        await self.application.ended()
 
     async def end(self) -> End | None:
         """See `Server.end`."""

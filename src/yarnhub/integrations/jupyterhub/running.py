@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.client.client import Client
 from yarnhub.control.messages import ContainerState
+from yarnhub.integrations.jupyterhub.request import CONTAINER, SERVICE
+from yarnhub.yarn.records.cluster import NodeState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from yarnhub.client.explain import Explanation
+    from yarnhub.client.settings import Settings
     from yarnhub.control.messages import Container
     from yarnhub.integrations.jupyterhub.request import ServerRequest
+
+_OF_SERVICE = re.compile(rf"Failure in service {SERVICE}: {CONTAINER} ended\.")
+_ADVICE = ("ask for more memory in the specification", "start it with more memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +30,17 @@ class End:
 
     Attributes:
         code: 0 if nothing went wrong.
-        reason: In plain words.
+        diagnostics: All that YARN and the ApplicationMaster say.
     """
 
     code: int
-    reason: str
+    diagnostics: str
+
+    @property
+    def reason(self) -> str:
+        """Why, for its user: in plain words, without what is of use to administrators alone."""
+        said = _OF_SERVICE.sub("", self.diagnostics).partition(" YARN says:")[0].strip()
+        return said.replace(*_ADVICE) or "YARN does not say why"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +88,14 @@ class Server(ABC):
     id: str
 
     @abstractmethod
+    async def ended(self) -> None:
+        """Wait until it may have ended: `end` knows more then.
+
+        Raises:
+            YarnhubError: Nobody can say any more.
+        """
+
+    @abstractmethod
     async def end(self) -> End | None:
         """How it ended; None while it runs, or if nobody can say. Answers at once."""
 
@@ -98,7 +120,24 @@ class Server(ABC):
 
 
 class Servers(ABC):
-    """All servers of one hub that run in one way."""
+    """All servers of one hub that run in one way.
+
+    Args:
+        settings: Who the hub is; it acts for its users.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def nodes(self) -> list[str]:
+        """The hosts that servers may run on.
+
+        Raises:
+            YarnhubError: YARN cannot be asked.
+        """
+        async with Client(self.settings) as client:
+            found = await client.resource_manager.get_cluster_nodes([NodeState.RUNNING])
+        return sorted({node.node_id.host for node in found})
 
     @abstractmethod
     async def start(self, request: ServerRequest) -> Server:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping, MutableMapping
 
+TLS_FILES = ("JUPYTERHUB_SSL_CERTFILE", "JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CLIENT_CA")
+"""Variables that name files of the container's folder."""
+
 _REPORT = 30.0
 """Seconds that the hub may take to answer."""
 
@@ -56,6 +59,9 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> None:
             variables[name.removeprefix(VARIABLE)] = value.decode()
         elif name.startswith(FILE):
             write_private(folder / name.removeprefix(FILE), value)
+    for name in TLS_FILES:
+        if variables.get(name):
+            variables[name] = str(folder / variables[name])
     # Files of its own go with the container; HOME may be the same for all servers of a user.
     variables["JUPYTER_RUNTIME_DIR"] = str(folder / ".jupyter" / "runtime")
     variables["JUPYTER_DATA_DIR"] = str(folder / ".jupyter")

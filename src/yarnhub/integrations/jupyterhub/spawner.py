@@ -18,6 +18,7 @@ from traitlets import Dict, Enum, Integer, List, Set, Unicode, default
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.client.settings import Settings
 from yarnhub.integrations.jupyterhub import callback
+from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
 from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
 from yarnhub.integrations.jupyterhub.hub_servers import HubServers
 from yarnhub.integrations.jupyterhub.progress import Start
@@ -135,6 +136,7 @@ class YarnSpawner(Spawner):
         servers are told it.""",
     ).tag(config=True)
 
+    ssl_alt_names: Any  # JupyterHub's own
     _shared: ClassVar[dict[tuple[object, ...], Servers]] = {}
     """By what they depend on: one for all spawners of a hub."""
 
@@ -145,6 +147,8 @@ class YarnSpawner(Spawner):
         self._ended: End | None = None
         self._reporting: asyncio.Future[int] | None = None  # while it is being started
         self._explanation: Explanation | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._certificates: dict[str, bytes] = {}
         self._explain_at = 0.0
 
     @default("application_master_host")
@@ -169,8 +173,14 @@ class YarnSpawner(Spawner):
     def clear_state(self) -> None:
         """Forget the server: it has ended."""
         super().clear_state()
+        self._watch(None)
         self.application_id = ""
         self._running = None
+
+    @property
+    def ended_because(self) -> str:
+        """Why the last server ended, in plain words, for the hub's pages; empty if it runs."""
+        return self._ended.reason if self._ended and not self.application_id else ""
 
     # --- JupyterHub's contract
 
@@ -198,6 +208,7 @@ class YarnSpawner(Spawner):
             raise
         finally:
             self._reporting = None
+        self._watch(server)
         scheme = "https" if self.internal_ssl else "http"
         return f"{scheme}://{host[0]}:{host[1]}"
 
@@ -227,10 +238,10 @@ class YarnSpawner(Spawner):
             return 0
         if self._ended is None:
             self._ended = await self._look()
-        if self._ended is None:
-            return None
-        self.log.info("%s's server has ended: %s", self._log_name, self._ended.reason)
-        return self._ended.code
+            if self._ended is not None:
+                said = self._ended.diagnostics
+                self.log.info("%s's server has ended: %s", self._log_name, said)
+        return None if self._ended is None else self._ended.code
 
     async def _look(self) -> End | None:
         try:
@@ -240,6 +251,7 @@ class YarnSpawner(Spawner):
                     if found is None or isinstance(found, End):
                         return found
                     self._running = found
+                    self._watch(found)
                 return await self._running.end()
         except (YarnhubError, TimeoutError) as error:
             self.log.warning("nobody says how %s is: %s", self.application_id, error)
@@ -254,8 +266,24 @@ class YarnSpawner(Spawner):
         if self._running is None and self.application_id:
             found = await self._servers().find(self.application_id)
             self._running = None if isinstance(found, End) else found
+        self._watch(None)
         if self._running is not None:
             await self._running.stop(now=now)
+            self._ended = End(0, "it was stopped")
+
+    def _watch(self, server: Server | None) -> None:
+        """Have the hub know at once when this server ends, and of no other one."""
+        # The hub's own answer to an end comes here from within the task that told it.
+        if self._watching is not None and self._watching is not asyncio.current_task():
+            self._watching.cancel()
+        self._watching = None
+        if server is not None:
+            self._watching = asyncio.get_running_loop().create_task(self._tell(server))
+
+    async def _tell(self, server: Server) -> None:
+        with contextlib.suppress(YarnhubError):  # nobody can say: the hub polls on
+            await server.ended()
+            await self.poll_and_notify()
 
     async def progress(self) -> AsyncIterator[dict[str, object]]:
         """What happens to a server that is being started, one message for each change."""
@@ -290,6 +318,22 @@ class YarnSpawner(Spawner):
             self._explain_at = now + _EXPLAIN
             self._explanation = await self._servers().explain(server)
 
+    # --- internal_ssl
+
+    async def create_certs(self) -> dict[str, str]:
+        """Make certificates that hold on each node: which one it will be is not known yet."""
+        chosen = self.ssl_alt_names
+        if not callable(chosen):
+            nodes = alternative_names(await self._servers().nodes())
+            self.ssl_alt_names = [*chosen, *(name for name in nodes if name not in chosen)]
+        made: dict[str, str] = await super().create_certs()
+        return made
+
+    async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
+        """Have the container find them in its token file; returns their names there."""
+        names, self._certificates = await asyncio.to_thread(read_certificates, paths)
+        return names
+
     # --- from traits to a request
 
     async def _request(self) -> ServerRequest:
@@ -312,6 +356,7 @@ class YarnSpawner(Spawner):
             epilogue=self.epilogue,
             files=self._files(),
             environment=self.get_env(),
+            certificates=self._certificates,
             tags=self.application_tags,
             grace_period=self.grace_period,
             max_attempts=1 if self.application_master == "hub" else 2,
