@@ -14,7 +14,9 @@ from playwright.async_api import async_playwright, expect
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from playwright.async_api import Browser, Locator, Page
+    from playwright.async_api import Browser, Locator, Page, Response
+
+expect.set_options(timeout=30_000)  # of a machine that does much else
 
 CHROMIUM = "/usr/bin/chromium"
 START = 240_000
@@ -49,6 +51,17 @@ class Visitor:
     page: Page
     url: str
     name: str
+
+    def errors(self) -> list[str]:
+        """What the servers fail at from now on: a list that grows."""
+        found: list[str] = []
+
+        def look(response: Response) -> None:
+            if response.status >= 500:
+                found.append(f"{response.status} {response.request.method} {response.url}")
+
+        self.page.on("response", look)
+        return found
 
     async def log_in(self, password: str) -> None:
         """Log in; ends on the hub's home page."""

@@ -25,7 +25,9 @@ def shared_python() -> Iterator[Path]:
     folder.chmod(0o755)
     bin_folder = Path(sys.executable).parent
     uv = shutil.which("uv", path=f"{bin_folder}{os.pathsep}{os.environ['PATH']}") or "uv"  # noqa: TID251
-    packages = ("--locked", "--no-editable", "--no-default-groups", "--extra", "lab")
+    # uv keeps the wheel of a project for as long as its pyproject.toml is the same.
+    wheel = ("--no-editable", "--reinstall-package", "yarnhub")
+    packages = ("--locked", "--no-default-groups", "--extra", "lab", *wheel)
     python = Path(sys.executable).resolve()
     try:
         subprocess.run(

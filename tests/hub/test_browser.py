@@ -67,12 +67,14 @@ async def alice(
 async def test_a_notebook_from_login_to_stop(
     hub: Hub, cluster: HadoopCluster, alice: Visitor
 ) -> None:
+    errors = alice.errors()
     await alice.start()
     await alice.wait_for_lab()
     user, container = (await alice.run_cell(PLACE)).split()
     assert user == ("alice" if cluster.options.kerberos else cluster.host.user)
     assert container.startswith("container_")
     await alice.stop()
+    assert errors == []
     assert (await hub.api.get("/users/alice")).json()["servers"] == {}
 
 

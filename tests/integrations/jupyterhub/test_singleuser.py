@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import stat
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +16,10 @@ import pytest
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
 from yarnhub.hadoop.wire.tokens import Credentials
-from yarnhub.integrations.jupyterhub.singleuser import prepare, with_port
+from yarnhub.integrations.jupyterhub.singleuser import home, prepare, with_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Hub(HTTPServer):
@@ -76,6 +78,12 @@ def test_secrets_in_and_a_port_out(variables: dict[str, str], hub: Hub, tmp_path
     url = f"http://127.0.0.1:{told['port']}/user/alice/"
     assert variables["JUPYTERHUB_SERVICE_URL"] == url
     assert variables["JUPYTER_RUNTIME_DIR"].startswith(str(tmp_path))
+
+
+def test_home_is_the_users_own_or_the_containers(tmp_path: Path) -> None:
+    account = pwd.getpwuid(os.getuid())
+    assert home(account.pw_name, tmp_path) == Path(account.pw_dir)
+    assert home("somebody-else", tmp_path) == tmp_path  # all containers run as one OS user
 
 
 def test_a_hub_that_does_not_take_it(variables: dict[str, str], hub: Hub, tmp_path: Path) -> None:

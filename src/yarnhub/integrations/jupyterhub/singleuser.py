@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import socket
 import sys
 import urllib.error
@@ -65,9 +66,23 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> None:
     # Files of its own go with the container; HOME may be the same for all servers of a user.
     variables["JUPYTER_RUNTIME_DIR"] = str(folder / ".jupyter" / "runtime")
     variables["JUPYTER_DATA_DIR"] = str(folder / ".jupyter")
+    variables["HOME"] = str(home(variables.get("USER", ""), folder))
     port = free_port(urlsplit(variables["JUPYTERHUB_SERVICE_URL"]).hostname or "")
     variables["JUPYTERHUB_SERVICE_URL"] = with_port(variables["JUPYTERHUB_SERVICE_URL"], port)
     report(port, variables)
+
+
+def home(user: str, folder: Path) -> Path:
+    """The user's home folder on this node; the container's, where there is none that is the user's.
+
+    YARN's HOME is one for the containers of all users, and none of them may write to it.
+    """
+    try:
+        account = pwd.getpwuid(os.getuid())
+    except KeyError:  # an OS user of an image that does not know it
+        return folder
+    theirs = account.pw_name == user and os.access(account.pw_dir, os.W_OK)
+    return Path(account.pw_dir) if theirs else folder
 
 
 def free_port(host: str) -> int:
