@@ -9,12 +9,14 @@ if TYPE_CHECKING:
 
     from yarnhub.cluster import HadoopCluster
 
+# JupyterLab is not to open again what was open in the server before.
 SERVERS = """
+import yarnspawner
 c.JupyterHub.spawner_class = "yarnspawner.YarnSpawner"
+c.JupyterHub.template_paths = yarnspawner.template_paths
 c.YarnSpawner.cmd = "{python} -m yarnspawner.singleuser"
-c.YarnSpawner.default_url = "/lab"
+c.YarnSpawner.default_url = "/lab?reset"
 c.YarnSpawner.mem_limit = "1 G"
-c.YarnSpawner.poll_interval = 1
 """
 KERBEROS = """
 c.YarnSpawner.principal = "jupyterhub"
