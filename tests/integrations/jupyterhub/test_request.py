@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yarnhub.base.errors import SpecError
-from yarnhub.integrations.jupyterhub.request import CONTAINER, ServerRequest, tags_of
+from yarnhub.integrations.jupyterhub.request import (
+    CONTAINER,
+    ServerRequest,
+    identity,
+    identity_in,
+    tag_of_hub,
+    tags_of,
+)
 from yarnhub.spec import File
 
 
@@ -42,7 +49,13 @@ def test_one_service_with_one_instance() -> None:
     assert service.resources.resource_types == {"yarn.io/gpu": 1}
     assert service.env == {"JUPYTERHUB_USER": "alice"}
     assert list(service.files) == ["environment"]
-    assert spec.tags == {"jupyterhub", "user-alice", "team"}
+    assert spec.tags >= {
+        "jupyterhub",
+        "user-alice",
+        "team",
+        tag_of_hub(""),
+        identity("", "alice", ""),
+    }
     assert service.script == ("source environment/bin/activate\npython -m yarnspawner.singleuser\n")
 
 
@@ -71,6 +84,19 @@ def test_arguments_are_meant_literally() -> None:
 def test_what_cannot_be_is_named() -> None:
     with pytest.raises(SpecError, match="priority"):
         _ = request(priority=-1).specification
+
+
+def test_an_identity_is_of_one_server_of_one_user_of_one_hub() -> None:
+    pairs = [
+        ("hub", "alice", ""),
+        ("hub", "alice", "gpu"),
+        ("hub", "ali", "cegpu"),
+        ("b", "alice", ""),
+    ]
+    assert len({identity(*each) for each in pairs}) == 4
+    spec = request(hub="hub", server="gpu").specification
+    assert identity_in(spec.tags) == identity("hub", "alice", "gpu")
+    assert identity_in({"jupyterhub", "named-gpu"}) == ""
 
 
 @given(st.text(), st.text())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ApplicationNotFoundError, DeadlineExceededError, YarnhubError
 from yarnhub.client.client import Client
-from yarnhub.integrations.jupyterhub.request import TAG
+from yarnhub.integrations.jupyterhub.request import identity_in, tag_of_hub
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
@@ -21,6 +21,8 @@ from yarnhub.yarn.records.ids import ApplicationId
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
     from yarnhub.integrations.jupyterhub.request import ServerRequest
@@ -35,6 +37,7 @@ _LOOK = 2.0
 _LEAVE = 60.0
 """Seconds for YARN to end an application."""
 _FORGOTTEN = End(0, "YARN does not know its application any more.")
+_NOT_ENDED = tuple(each for each in YarnApplicationState if not each.ended)
 _GOOD = (FinalApplicationStatus.SUCCEEDED, FinalApplicationStatus.KILLED)
 
 
@@ -43,28 +46,41 @@ class ClusterServers(Servers):
 
     Args:
         settings: Who the hub is; it acts for its users.
+        hub: Tells this hub from others on the cluster.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, hub: str) -> None:
         super().__init__(settings)
+        self._tag = tag_of_hub(hub)
         self._explaining = asyncio.Lock()
         self._reports: dict[str, ApplicationReport] = {}
         self._look: asyncio.Task[None] | None = None
         self._looked = float("-inf")
 
-    async def start(self, request: ServerRequest) -> ClusterServer:
-        """See `Servers.start`."""
+    async def _submit(self, request: ServerRequest) -> ClusterServer:
         async with Client(self.settings) as client:
             spec = request.specification
             application = await client.submit(spec, secrets=request.secrets)
-        return ClusterServer(self, str(application), spec.user)
+        return ClusterServer(self, str(application), spec.user, spec.tags)
+
+    async def all(self, tag: str = "") -> list[ClusterServer]:
+        """See `Servers.all`."""
+        running = GetApplicationsRequest(
+            application_tags=(tag or self._tag,), application_states=_NOT_ENDED
+        )
+        async with Client(self.settings) as client:
+            return [self._server(report) for report in await client.applications(running)]
+
+    def _server(self, report: ApplicationReport) -> ClusterServer:
+        application_id = str(report.application_id)
+        return ClusterServer(self, application_id, report.user, report.application_tags)
 
     async def find(self, application_id: str) -> ClusterServer | End | None:
         """See `Servers.find`."""
         report = await self.report(application_id)
         if isinstance(report, End) or report is None:
             return report
-        return ClusterServer(self, application_id, report.user)
+        return self._server(report)
 
     async def explain(self, server: Server) -> Explanation | None:
         """See `Servers.explain`."""
@@ -107,8 +123,7 @@ class ClusterServers(Servers):
 
     async def _ask(self) -> None:
         running = GetApplicationsRequest(
-            application_tags=(TAG,),
-            application_states=tuple(each for each in YarnApplicationState if not each.ended),
+            application_tags=(self._tag,), application_states=_NOT_ENDED
         )
         try:
             async with asyncio.timeout(_ASK), Client(self.settings) as client:
@@ -123,11 +138,14 @@ class ClusterServers(Servers):
 class ClusterServer(Server):
     """A server whose ApplicationMaster is in a container of its own."""
 
-    def __init__(self, servers: ClusterServers, application_id: str, user: str) -> None:
+    def __init__(
+        self, servers: ClusterServers, application_id: str, user: str, tags: Iterable[str]
+    ) -> None:
         self._servers = servers
         self._sight = Sight()
         self.id = application_id
         self.user = user
+        self.identity = identity_in(tags)
 
     async def ended(self) -> None:
         """See `Server.ended`."""

@@ -15,7 +15,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.client.client import Client
 from yarnhub.control.messages import FinalStatus
-from yarnhub.integrations.jupyterhub.request import CONTAINER
+from yarnhub.integrations.jupyterhub.request import CONTAINER, identity_in
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight, lost
 from yarnhub.unmanaged import UnmanagedApplications
 from yarnhub.yarn.exits import explain_application
@@ -87,8 +87,7 @@ class HubServers(Servers):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._holding
 
-    async def start(self, request: ServerRequest) -> HubServer:
-        """See `Servers.start`."""
+    async def _submit(self, request: ServerRequest) -> HubServer:
         applications = await self._applications()
         return HubServer(await applications.submit(request.specification, secrets=request.secrets))
 
@@ -110,10 +109,10 @@ class HubServers(Servers):
         held = applications.get(application_id)
         return HubServer(held) if held is not None else await self._ended(application_id)
 
-    async def unclaimed(self, claimed: set[str]) -> list[HubServer]:
-        """Servers that run and that none of the hub's users has."""
+    async def all(self, tag: str = "") -> list[HubServer]:
+        """See `Servers.all`."""
         held = await self._applications()
-        return [HubServer(each) for each in held.values() if each.id not in claimed]
+        return [HubServer(each) for each in held.values() if not tag or tag in each.spec.tags]
 
     async def _ended(self, application_id: str) -> End | None:
         """How one ended that is not held: while no hub ran, say."""
@@ -136,7 +135,8 @@ class HubServer(Server):
 
     def __init__(self, application: UnmanagedApplication) -> None:
         self.application = application
-        self.id = application.id
+        self.id, self.user = application.id, application.user
+        self.identity = identity_in(application.spec.tags)
 
     async def ended(self) -> None:
         """See `Server.ended`."""

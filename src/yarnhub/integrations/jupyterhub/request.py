@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shlex
 from dataclasses import dataclass, field
@@ -11,7 +13,7 @@ from yarnhub.base.units import MiB, Seconds, VCores
 from yarnhub.spec import ACLs, ApplicationSpec, File, Resources, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SERVICE = "jupyterhub"
 """The one service of a server's application, with one instance."""
@@ -26,6 +28,7 @@ VARIABLE = "variable:"
 FILE = "file:"
 """What the names of secrets begin with: variables of the server's process, files of its folder."""
 
+_IDENTITY = re.compile(r"server-[0-9a-f]{16}")
 _NOT_IN_TAGS = re.compile(r"[^a-z0-9._-]")
 
 
@@ -36,6 +39,7 @@ class ServerRequest:
     Attributes:
         user: The cluster's name of the user that it runs as.
         owner: The hub's name of the user.
+        hub: Tells this hub from others on the cluster.
         server: Its name; empty for a user's default server.
         queue: That pays.
         memory: Bytes.
@@ -59,6 +63,7 @@ class ServerRequest:
 
     user: str
     owner: str
+    hub: str = ""
     server: str = ""
     queue: str = "default"
     memory: int
@@ -108,7 +113,13 @@ class ServerRequest:
             node_label=self.node_label,
             priority=self.priority,
             max_attempts=self.max_attempts,
-            tags={TAG, *tags_of(self.owner, self.server), *self.tags},
+            tags={
+                TAG,
+                tag_of_hub(self.hub),
+                identity(self.hub, self.owner, self.server),
+                *tags_of(self.owner, self.server),
+                *self.tags,
+            },
             acls=self.acls,
             services={SERVICE: service},
         )
@@ -133,10 +144,29 @@ class ServerRequest:
         return variables | files
 
 
+def tag_of_hub(hub: str) -> str:
+    """By which a hub finds all its servers."""
+    return f"{TAG}-{_digest(hub)}"
+
+
+def identity(hub: str, owner: str, server: str) -> str:
+    """The tag of one user's one server: there is never more than one of it."""
+    return f"server-{_digest(hub, owner, server)}"
+
+
+def identity_in(tags: Iterable[str]) -> str:
+    """The identity among an application's tags; empty if there is none."""
+    return next((tag for tag in tags if _IDENTITY.fullmatch(tag)), "")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
 def tags_of(owner: str, server: str) -> tuple[str, ...]:
     """Words by which an administrator finds a user's servers; YARN takes lower-case ones.
 
     Names are written in what tags may hold, so two users may have the same.
     """
     user = f"user-{_NOT_IN_TAGS.sub('_', owner.lower())}"[:100]
-    return (user, f"server-{_NOT_IN_TAGS.sub('_', server.lower())}"[:100]) if server else (user,)
+    return (user, f"named-{_NOT_IN_TAGS.sub('_', server.lower())}"[:100]) if server else (user,)

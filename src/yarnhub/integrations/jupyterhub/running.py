@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from yarnhub.client.client import Client
 from yarnhub.control.messages import ContainerState
-from yarnhub.integrations.jupyterhub.request import CONTAINER, SERVICE
+from yarnhub.integrations.jupyterhub.request import CONTAINER, SERVICE, identity
 from yarnhub.yarn.records.cluster import NodeState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
@@ -83,9 +83,13 @@ class Server(ABC):
 
     Attributes:
         id: The application's, such as `application_1700000000000_0001`.
+        user: The cluster's name of whom it runs as.
+        identity: Whose and which it is: see `request.identity`; empty if that is not known.
     """
 
     id: str
+    user: str
+    identity: str = ""
 
     @abstractmethod
     async def ended(self) -> None:
@@ -139,15 +143,31 @@ class Servers(ABC):
             found = await client.resource_manager.get_cluster_nodes([NodeState.RUNNING])
         return sorted({node.node_id.host for node in found})
 
-    @abstractmethod
     async def start(self, request: ServerRequest) -> Server:
         """Submit a server's application; returns when YARN has accepted it.
 
-        An error or cancelling leaves nothing behind.
+        A former one of the same user and name, which nobody knows any more, is ended before. An
+        error or cancelling leaves nothing behind.
 
         Raises:
             SpecError: The cluster can never give what is asked for.
             ApplicationFailedError: YARN refused it, with its reason.
+            YarnhubError: YARN cannot be asked.
+        """
+        own = identity(request.hub, request.owner, request.server)
+        for former in await self.all(own):
+            await former.stop(now=True)
+        return await self._submit(request)
+
+    @abstractmethod
+    async def _submit(self, request: ServerRequest) -> Server:
+        """Submit a server's application; see `start`."""
+
+    @abstractmethod
+    async def all(self, tag: str = "") -> Sequence[Server]:
+        """Those that run and bear a tag; an empty one is all of the hub's.
+
+        Raises:
             YarnhubError: YARN cannot be asked.
         """
 

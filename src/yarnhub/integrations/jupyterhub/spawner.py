@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
+from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
 from jupyterhub.traitlets import ByteSpecification, Command
 from traitlets import Callable as CallableTrait
@@ -17,13 +19,13 @@ from traitlets import Dict, Enum, Integer, List, Set, Unicode, default
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.client.settings import Settings
-from yarnhub.integrations.jupyterhub import callback
+from yarnhub.integrations.jupyterhub import callback, orphans
 from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
 from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
 from yarnhub.integrations.jupyterhub.hub_servers import HubServers
 from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.refusals import SYSTEM_USERS, refusal, refuse_user
-from yarnhub.integrations.jupyterhub.request import ServerRequest
+from yarnhub.integrations.jupyterhub.request import ServerRequest, identity
 from yarnhub.integrations.jupyterhub.running import End
 from yarnhub.spec import File
 
@@ -44,6 +46,7 @@ _TAKE_OVER = 5.0
 _STATE_VERSION = 1
 
 callback.install()
+orphans.install()
 
 
 class YarnSpawner(Spawner):
@@ -131,6 +134,10 @@ class YarnSpawner(Spawner):
         help="""Where the hub keeps what it needs to go on with running servers after a restart:
         secret, on a local disk, for one hub at a time.""",
     ).tag(config=True)
+    hub_id = Unicode(
+        help="""Tells this hub's servers from those of other hubs on the cluster. By default the
+        name of its machine and its path; it must not change while servers run."""
+    ).tag(config=True)
     application_master_host = Unicode(
         help="""Where containers reach this process. By default the host of the hub's API, as
         servers are told it.""",
@@ -139,6 +146,8 @@ class YarnSpawner(Spawner):
     ssl_alt_names: Any  # JupyterHub's own
     _shared: ClassVar[dict[tuple[object, ...], Servers]] = {}
     """By what they depend on: one for all spawners of a hub."""
+    _telling: ClassVar[set[asyncio.Task[None]]] = set()
+    """Of orphans, once for each of these; they end by themselves."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: JupyterHub's own
         super().__init__(*args, **kwargs)
@@ -154,6 +163,15 @@ class YarnSpawner(Spawner):
     @default("application_master_host")
     def _hub_host(self) -> str:
         return urlsplit(self.hub_connect_url or self.hub.api_url).hostname or "localhost"
+
+    @default("hub_id")
+    def _own_hub(self) -> str:
+        return f"{socket.gethostname()}{self.hub.base_url}"
+
+    @property
+    def identity(self) -> str:
+        """Whose and which server this is, on the cluster."""
+        return identity(self.hub_id, self.user.name, self.name)
 
     # --- state
 
@@ -198,7 +216,7 @@ class YarnSpawner(Spawner):
         self._explain_at = loop.time() + _EXPLAIN
         self._reporting = loop.create_future()
         try:
-            self._running = server = await self._servers().start(await self._request())
+            self._running = server = await self.servers().start(await self._request())
             self.application_id = server.id
             self.log.info("%s's server is %s", self._log_name, server.id)
             host = await self._reported(server, self._reporting)
@@ -247,7 +265,7 @@ class YarnSpawner(Spawner):
         try:
             async with asyncio.timeout(_TAKE_OVER):
                 if self._running is None:
-                    found = await self._servers().find(self.application_id)
+                    found = await self.servers().find(self.application_id)
                     if found is None or isinstance(found, End):
                         return found
                     self._running = found
@@ -264,7 +282,7 @@ class YarnSpawner(Spawner):
             now: Without its grace period.
         """
         if self._running is None and self.application_id:
-            found = await self._servers().find(self.application_id)
+            found = await self.servers().find(self.application_id)
             self._running = None if isinstance(found, End) else found
         self._watch(None)
         if self._running is not None:
@@ -316,7 +334,7 @@ class YarnSpawner(Spawner):
         now = asyncio.get_running_loop().time()
         if now >= self._explain_at:
             self._explain_at = now + _EXPLAIN
-            self._explanation = await self._servers().explain(server)
+            self._explanation = await self.servers().explain(server)
 
     # --- internal_ssl
 
@@ -324,7 +342,7 @@ class YarnSpawner(Spawner):
         """Make certificates that hold on each node: which one it will be is not known yet."""
         chosen = self.ssl_alt_names
         if not callable(chosen):
-            nodes = alternative_names(await self._servers().nodes())
+            nodes = alternative_names(await self.servers().nodes())
             self.ssl_alt_names = [*chosen, *(name for name in nodes if name not in chosen)]
         made: dict[str, str] = await super().create_certs()
         return made
@@ -342,6 +360,7 @@ class YarnSpawner(Spawner):
         return ServerRequest(
             user=user,
             owner=self.user.name,
+            hub=self.hub_id,
             server=self.name,
             queue=self.queue,
             memory=self.mem_limit,
@@ -370,7 +389,8 @@ class YarnSpawner(Spawner):
 
     # --- where servers run
 
-    def _servers(self) -> Servers:
+    def servers(self) -> Servers:
+        """All servers of the hub that run where this one does."""
         folder = Path(self.applications_folder).absolute()
         where: tuple[object, ...] = (self.application_master,)
         if self.application_master == "hub":
@@ -381,7 +401,12 @@ class YarnSpawner(Spawner):
             self._shared[key] = (
                 HubServers(settings, folder=folder, host=self.application_master_host)
                 if self.application_master == "hub"
-                else ClusterServers(settings)
+                else ClusterServers(settings, self.hub_id)
+            )
+            self._telling.add(
+                asyncio.get_running_loop().create_task(
+                    orphans.tell_of_orphans(self._shared[key], JupyterHub.instance())
+                )
             )
         return self._shared[key]
 
