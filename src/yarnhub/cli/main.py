@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,14 @@ from yarnhub.base.errors import YarnhubError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-COMMANDS = {"cluster": "yarnhub.cli.cluster"}
+COMMANDS = {
+    "cluster": "yarnhub.cli.cluster",
+    "doctor": "yarnhub.cli.doctor",
+}
 """Each command's module, which is imported for that command only: the start stays fast."""
 
-INTERRUPTED = 130
-"""What shells report for a program that Ctrl-C ended."""
+INTERRUPTED, BROKEN_PIPE = 130, 141
+"""What shells report for a program that Ctrl-C ended, or whose reader has left."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,12 +31,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = parser(named or COMMANDS).parse_args(arguments)
     handler: Callable[[argparse.Namespace], int] = parsed.handler
     try:
-        return handler(parsed)
+        try:
+            return handler(parsed)
+        finally:
+            sys.stdout.flush()
     except YarnhubError as exc:
         print(f"Error: {exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes at its end once more, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
 
 
 def parser(commands: Iterable[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:

@@ -86,7 +86,7 @@ class Settings:
             ConfigurationError: There is no Hadoop configuration, or it is not as it should be.
             AuthenticationError: The cluster wants Kerberos and there is no ticket.
         """
-        configuration = Configuration.load(_conf_dir(environment), environment)
+        configuration = Configuration.load(configuration_folder(environment), environment)
         home = _home(environment)
         user, name = _user(configuration, environment, credential)
         return cls(
@@ -108,16 +108,12 @@ class Settings:
         )
 
 
-def config_folder(environment: Mapping[str, str]) -> Path:
-    """Where the user's credentials are kept: `SKEIN_CONFIG`, else `~/.skein`."""
-    return Path(environment.get("SKEIN_CONFIG") or _home(environment) / ".skein")
+def configuration_folder(environment: Mapping[str, str]) -> Path:
+    """Where the cluster's configuration lies: `HADOOP_CONF_DIR`, or one of the usual folders.
 
-
-def _home(environment: Mapping[str, str]) -> Path:
-    return Path(environment.get("HOME") or Path.home())
-
-
-def _conf_dir(environment: Mapping[str, str]) -> Path:
+    Raises:
+        ConfigurationError: None is named and none is where it usually is.
+    """
     named = environment.get("HADOOP_CONF_DIR") or environment.get("YARN_CONF_DIR")
     if named:
         return Path(named)
@@ -129,6 +125,15 @@ def _conf_dir(environment: Mapping[str, str]) -> Path:
         "no Hadoop configuration: set HADOOP_CONF_DIR to the folder with core-site.xml and "
         'yarn-site.xml; `eval "$(yarnhub cluster env)"` sets it for a cluster of your own'
     )
+
+
+def config_folder(environment: Mapping[str, str]) -> Path:
+    """Where the user's credentials are kept: `SKEIN_CONFIG`, else `~/.skein`."""
+    return Path(environment.get("SKEIN_CONFIG") or _home(environment) / ".skein")
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("HOME") or Path.home())
 
 
 def _user(

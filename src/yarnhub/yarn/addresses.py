@@ -74,15 +74,30 @@ def web_proxies(configuration: Configuration) -> tuple[str, ...]:
 
     Source: org.apache.hadoop.yarn.webapp.util.WebAppUtils.getProxyHostsAndPortsForAmFilter.
     """
-    secure = configuration.get("yarn.http.policy") == "HTTPS_ONLY"
     if configuration.get(_WEB_PROXY):
-        addresses: tuple[Address, ...] = (configuration.get_address(_WEB_PROXY, 9099),)
-    else:
-        addresses = resource_manager(configuration, _WEB_TLS if secure else _WEB).addresses
+        return _urls(configuration, (configuration.get_address(_WEB_PROXY, 9099),))
+    return web_pages(configuration)
+
+
+def web_pages(configuration: Configuration) -> tuple[str, ...]:
+    """The URLs of the ResourceManagers' pages and REST interface, such as `http://host:8088`.
+
+    Raises:
+        ConfigurationError: An address is missing or is none.
+    """
+    service = _WEB_TLS if _tls(configuration) else _WEB
+    return _urls(configuration, resource_manager(configuration, service).addresses)
+
+
+def _urls(configuration: Configuration, addresses: tuple[Address, ...]) -> tuple[str, ...]:
     # Whoever reaches a ResourceManager at 0.0.0.0 is on its host, and the proxy goes by its name.
     hosts = (socket.gethostname() if each.host == _ANY else each.host for each in addresses)
-    scheme = "https" if secure else "http"
+    scheme = "https" if _tls(configuration) else "http"
     return tuple(
         f"{scheme}://{Address(host, each.port)}"
         for host, each in zip(hosts, addresses, strict=True)
     )
+
+
+def _tls(configuration: Configuration) -> bool:
+    return configuration.get("yarn.http.policy") == "HTTPS_ONLY"

@@ -1,0 +1,1 @@
+"""Checks of a set-up: what is wrong, where, and how to mend it."""

@@ -1,0 +1,36 @@
+"""The Hadoop configuration on this host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.client.settings import configuration_folder
+from yarnhub.hadoop.conf import FILES, Configuration
+from yarnhub.integrations.doctor.finding import ok, warning
+from yarnhub.yarn.addresses import CLIENT, resource_manager
+
+if TYPE_CHECKING:
+    from yarnhub.integrations.doctor.finding import Finding
+    from yarnhub.integrations.doctor.site import Site
+
+
+async def check(site: Site) -> Finding:
+    """Whether there is one, whether it can be read, and whether it names a cluster."""
+    environment = site.question.environment
+    folder = configuration_folder(environment)
+    site.configuration = site.rules = Configuration.load(folder, environment)
+    site.rules_from = f"the files in {folder}"
+    there = [name for name in FILES if (folder / name).is_file()]
+    managers = " and ".join(map(str, resource_manager(site.configuration, CLIENT).addresses))
+    missing = [name for name in FILES[::2] if name not in there]
+    if missing:
+        return warning(
+            f"{folder} has no {' and no '.join(missing)}; ResourceManager at {managers}",
+            "copy the cluster's own files there, or point HADOOP_CONF_DIR to where they are",
+        )
+    if managers.startswith("0.0.0.0:"):
+        return warning(
+            f"no file in {folder} says where the ResourceManager is",
+            "set yarn.resourcemanager.hostname in yarn-site.xml, unless it runs on this host",
+        )
+    return ok(f"{folder} with {', '.join(there)}; ResourceManager at {managers}")

@@ -1,0 +1,101 @@
+"""One check after the other, each with its time; what rests on a failed one is not checked."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import YarnhubError
+from yarnhub.integrations.doctor import (
+    configuration,
+    hdfs,
+    installation,
+    login,
+    nodes,
+    openness,
+    proxy_user,
+    queue,
+    resource_manager,
+)
+from yarnhub.integrations.doctor.finding import Grade, error, not_checked
+from yarnhub.integrations.doctor.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+    from yarnhub.integrations.doctor.finding import Finding
+    from yarnhub.integrations.doctor.site import Question
+
+DEADLINE = 8.0
+"""Seconds for a check: two answers that nearly did not come, and some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something to look at.
+
+    Attributes:
+        name: What it is called in the report.
+        run: Looks, and puts what others rely on into the site.
+        needs: Checks that must not have failed.
+        deadline: Seconds.
+    """
+
+    name: str
+    run: Callable[[Site], Awaitable[Finding]]
+    needs: tuple[str, ...] = ()
+    deadline: float = DEADLINE
+
+
+CHECKS = (
+    Check("configuration", configuration.check),
+    Check("login", login.check, ("configuration",)),
+    Check("ResourceManager", resource_manager.check, ("login",)),
+    Check("Hadoop version", resource_manager.check_version, ("ResourceManager",)),
+    Check("proxy user", proxy_user.check, ("ResourceManager",)),
+    Check("proxy user's rules", proxy_user.check_rules, ("ResourceManager",)),
+    Check("queue", queue.check, ("ResourceManager",)),
+    Check("servers at once", queue.check_masters, ("queue",)),
+    Check("largest container", nodes.check_largest, ("ResourceManager",)),
+    Check("Python on the nodes", nodes.check_python, ("proxy user", "queue"), nodes.DEADLINE),
+    Check("access control", openness.check_acls, ("ResourceManager",)),
+    Check("open ResourceManager", openness.check_open, ("ResourceManager",)),
+    Check("HDFS", hdfs.check, ("login",)),
+    Check("packages", installation.check_owners),
+    Check("JupyterHub", installation.check_versions),
+    Check("proxy", installation.check_proxy),
+)
+
+
+async def examine(
+    question: Question, checks: Sequence[Check] = CHECKS
+) -> AsyncGenerator[Finding, None]:
+    """Look at all of it, and tell each finding as soon as it is there. Ends in bounded time.
+
+    Cancelling leaves nothing behind.
+    """
+    site = Site(question)
+    failed: set[str] = set()
+    for check in checks:
+        lacking = [name for name in check.needs if name in failed]
+        if lacking:
+            found = not_checked(f"it needs what {' and '.join(lacking)} could not give")
+        else:
+            found = await _run(check, site)
+        if found.grade in (Grade.ERROR, Grade.NOT_CHECKED):
+            failed.add(check.name)
+        yield replace(found, check=check.name)
+
+
+async def _run(check: Check, site: Site) -> Finding:
+    scope = asyncio.timeout(check.deadline)
+    try:
+        async with scope:
+            return await check.run(site)
+    except YarnhubError as caught:
+        return error(str(caught))
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        return error(f"no answer within {check.deadline:g} s")

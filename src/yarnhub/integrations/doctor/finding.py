@@ -1,0 +1,77 @@
+"""What a check has found: pure, no I/O."""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Grade(enum.StrEnum):
+    """How good it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check has found.
+
+    Attributes:
+        grade: How good it is.
+        what: What is so, and where, without a full stop.
+        mend: What to do about it.
+        check: Whose finding it is; the examination fills it in.
+    """
+
+    grade: Grade
+    what: str
+    mend: str = ""
+    check: str = ""
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        said = f"{self.what} -> {self.mend}" if self.mend else self.what
+        return f"{self.grade:<{_WIDTH}}  {self.check}: {' '.join(said.split())}"
+
+
+_WIDTH = max(map(len, Grade))
+
+
+def ok(what: str) -> Finding:
+    """All is well."""
+    return Finding(Grade.OK, what)
+
+
+def warning(what: str, mend: str) -> Finding:
+    """It works, and is not as it should be."""
+    return Finding(Grade.WARNING, what, mend)
+
+
+def error(what: str, mend: str = "") -> Finding:
+    """It does not work."""
+    return Finding(Grade.ERROR, what, mend)
+
+
+def not_checked(reason: str) -> Finding:
+    """Nobody knows."""
+    return Finding(Grade.NOT_CHECKED, reason)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """How many of each grade, in words."""
+    counts = {grade: sum(each.grade is grade for each in findings) for grade in Grade}
+    return ", ".join(f"{number} {grade}" for grade, number in counts.items() if number)
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """All findings as a JSON list of objects: `check`, `grade`, `what`, `mend`."""
+    return json.dumps([asdict(each) for each in findings], indent=2)

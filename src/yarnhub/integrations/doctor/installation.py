@@ -1,0 +1,110 @@
+"""What is installed on the hub's host."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from yarnhub.integrations.doctor.finding import error, ok, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from yarnhub.integrations.doctor.finding import Finding
+    from yarnhub.integrations.doctor.site import Site
+
+OURS = "yarnhub"
+_SHARED = ("skein", "yarnspawner")
+"""Our packages whose names others have had before us."""
+_PROXY = "configurable-http-proxy"
+
+
+async def check_owners(site: Site) -> Finding:
+    """Whether somebody else's package lies over ours."""
+    del site
+    return judge_owners(await asyncio.to_thread(metadata.packages_distributions))
+
+
+def judge_owners(owners: Mapping[str, Sequence[str]]) -> Finding:
+    """Whether ours are ours alone."""
+    strangers = {
+        package: sorted(set(owners.get(package, ())) - {OURS})
+        for package in _SHARED
+        if set(owners.get(package, ())) - {OURS}
+    }
+    if not strangers:
+        return ok(f"{' and '.join(_SHARED)} are {OURS}'s alone")
+    names = sorted({name for each in strangers.values() for name in each})
+    said = "; ".join(
+        f"{package} is of {' and '.join(of)}, too" for package, of in strangers.items()
+    )
+    return error(
+        f"{said}: which one's files are there is chance",
+        f"`pip uninstall {' '.join(names)}`, then `pip install --force-reinstall --no-deps {OURS}`",
+    )
+
+
+async def check_versions(site: Site) -> Finding:
+    """Which JupyterHub and JupyterLab are here."""
+    del site
+    names = ("jupyterhub", "jupyterlab", "jupyterhub-idle-culler")
+    return judge_versions({name: _version(name) for name in names})
+
+
+def _version(name: str) -> str:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version(name)
+    return ""
+
+
+def judge_versions(versions: Mapping[str, str]) -> Finding:
+    """Whether what is here will do; an empty version is nothing."""
+    hub = versions["jupyterhub"]
+    said = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    if not hub:
+        return error("JupyterHub is not installed here", "`pip install 'yarnhub[hub]'`")
+    if int(hub.partition(".")[0]) < 6:
+        return error(f"{said}: yarnspawner needs JupyterHub 6", "`pip install 'jupyterhub>=6'`")
+    if not versions["jupyterhub-idle-culler"]:
+        return warning(
+            f"{said}, and no jupyterhub-idle-culler: forgotten servers keep their containers",
+            "`pip install 'yarnhub[hub]'`",
+        )
+    return ok(said)
+
+
+async def check_proxy(site: Site) -> Finding:
+    """Whether JupyterHub's proxy runs here: it, and the Node that it needs."""
+    path = site.question.environment.get("PATH")
+    command = shutil.which(_PROXY, path=path)
+    mend = f"install Node 20 or later and `npm install -g {_PROXY}@5`, or run the proxy elsewhere"
+    if command is None:
+        node = shutil.which("node", path=path)
+        return warning(
+            f"there is no {_PROXY} in PATH, and {'Node is ' + node if node else 'no node'}", mend
+        )
+    said, worked = await _ask_version(command, dict(site.question.environment))
+    if not worked:
+        return error(f"{command} does not run: {said}", mend)
+    return ok(f"{_PROXY} {said} ({command})")
+
+
+async def _ask_version(command: str, environment: dict[str, str]) -> tuple[str, bool]:
+    process = await asyncio.create_subprocess_exec(
+        command,
+        "--version",
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    lines = output.decode(errors="replace").strip().splitlines() or ["it says nothing"]
+    return lines[-1], process.returncode == 0

@@ -1,0 +1,82 @@
+"""Who the hub is, and how that is proven."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import AuthenticationError, ConfigurationError
+from yarnhub.client.settings import Settings
+from yarnhub.filesystem.threads import Calls
+from yarnhub.integrations.doctor.finding import error, ok, warning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yarnhub.integrations.doctor.finding import Finding
+    from yarnhub.integrations.doctor.site import Site
+
+
+async def check(site: Site) -> Finding:
+    """Whether we get a ticket from Kerberos; or who we say that we are."""
+    question = site.question
+    method = site.configuration.get("hadoop.security.authentication") or "simple"
+    if method == "simple":
+        site.settings = Settings.from_environment(question.environment)
+        return ok(f"simple: YARN believes that this is {site.settings.user_name}")
+    if question.keytab is None and not question.principal:
+        return await _with_ticket(site)
+    if question.keytab is None or not question.principal:
+        return error(
+            "--principal and --keytab go together, and one of them is missing",
+            "give both, as in c.YarnSpawner.principal and c.YarnSpawner.keytab",
+        )
+    return await _with_keytab(site, question.keytab, question.principal)
+
+
+async def _with_ticket(site: Site) -> Finding:
+    environment = site.question.environment
+    # Kerberos waits for the KDC in C, and longer than anybody here would.
+    calls = Calls("kerberos")
+    try:
+        site.settings = await calls.run(lambda: Settings.from_environment(environment))
+    except AuthenticationError as failure:
+        return error(str(failure), "or give --principal and --keytab, as a hub needs them")
+    return warning(
+        f"{site.settings.user_name} has a ticket of kinit, which ends within a day or so",
+        "a hub needs a keytab: give --principal and --keytab",
+    )
+
+
+async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
+    from yarnhub.hadoop.security.kerberos import Keytab
+
+    try:
+        status = await asyncio.to_thread(keytab.stat)
+    except OSError as failure:
+        return error(
+            f"the keytab {keytab} cannot be read: {failure.strerror}",
+            "it has to belong to the user whom the hub runs as",
+        )
+    credential = Keytab(keytab, principal)
+    try:
+        await Calls("kerberos").run(credential.acquire)
+    except ConfigurationError as failure:
+        return error(str(failure), "it has to belong to the user whom the hub runs as")
+    except AuthenticationError as failure:
+        return error(str(failure), f"`klist -kt {keytab}` lists whose keys it has")
+    site.settings = Settings.from_environment(site.question.environment, credential)
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return warning(
+            f"{keytab} is readable by others (mode {stat.S_IMODE(status.st_mode):o}), and whoever "
+            f"reads it is {principal}",
+            f"chmod 400 {keytab}",
+        )
+    if status.st_uid != os.getuid():
+        return warning(
+            f"{keytab} belongs to the user {status.st_uid}, and this is {os.getuid()}",
+            "chown it to the user whom the hub runs as, and run this as that user",
+        )
+    return ok(f"Kerberos gives {principal} a ticket for the key in {keytab}")

@@ -1,0 +1,41 @@
+"""Who gets in without being asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.integrations.doctor.finding import ok, warning
+from yarnhub.integrations.doctor.site import is_loopback
+
+if TYPE_CHECKING:
+    from yarnhub.integrations.doctor.finding import Finding
+    from yarnhub.integrations.doctor.site import Site
+
+
+async def check_acls(site: Site) -> Finding:
+    """Whether YARN asks who may see and end whose applications."""
+    if site.rules.get_bool("yarn.acl.enable", default=False):
+        return ok(f"yarn.acl.enable is true (in {site.rules_from})")
+    return warning(
+        f"yarn.acl.enable is false (in {site.rules_from}): everybody may read the logs of all "
+        "users' servers and end them",
+        "set it to true in yarn-site.xml, with yarn.admin.acl, and restart the ResourceManager",
+    )
+
+
+async def check_open(site: Site) -> Finding:
+    """Whether whoever reaches the ResourceManager may run what he likes."""
+    if site.settings.secure:
+        return ok("the ResourceManager asks for Kerberos")
+    host = site.addresses[site.active].host
+    if is_loopback(host):
+        return ok(f"nobody is asked who he is, and only this machine reaches {host}")
+    ways = [f"by RPC at {site.addresses[site.active]}"]
+    if site.rules.get_bool("yarn.webapp.enable-rest-app-submissions", default=True):
+        ways.append(f"as dr.who or anybody by REST at {site.page}")
+    return warning(
+        f"whoever reaches the ResourceManager may run what he likes {' and '.join(ways)}, since "
+        "hadoop.security.authentication is simple",
+        "turn on Kerberos; until then let only trusted hosts through the firewall, and set "
+        "yarn.webapp.enable-rest-app-submissions to false",
+    )

@@ -1,0 +1,60 @@
+"""Whether the hub may act for its users, and for whom else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import AccessDeniedError
+from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
+
+if TYPE_CHECKING:
+    from yarnhub.hadoop.conf import Configuration
+    from yarnhub.integrations.doctor.finding import Finding
+    from yarnhub.integrations.doctor.site import Site
+
+_KINDS = ("hosts", "groups", "users")
+
+
+async def check(site: Site) -> Finding:
+    """Ask the ResourceManager something harmless as the user."""
+    user, own = site.question.user, site.settings.user_name
+    if not user:
+        return not_checked("name a user of the hub with --user")
+    if user == own:
+        site.acting = True
+        return ok(f"{user} is who we are: there is nobody to act for")
+    try:
+        async with site.resource_manager(site.settings.acting_for(user)) as manager:
+            await manager.get_cluster_metrics()
+    except AccessDeniedError as failure:
+        return error(
+            failure.message,
+            f"name this host in hadoop.proxyuser.{own}.hosts, and {user} or a group of his in "
+            ".users or .groups, for the ResourceManager and for the NameNode, then `yarn rmadmin "
+            "-refreshSuperUserGroupsConfiguration` and `hdfs dfsadmin "
+            "-refreshSuperUserGroupsConfiguration`",
+        )
+    site.acting = True
+    return ok(f"the ResourceManager lets {own} act for {user}")
+
+
+async def check_rules(site: Site) -> Finding:
+    """For whom and from where the hub may act."""
+    return judge(site.rules, site.settings.user_name, site.rules_from)
+
+
+def judge(rules: Configuration, hub: str, whose: str) -> Finding:
+    """What the rules of a proxy user let it do."""
+    keys = {kind: f"hadoop.proxyuser.{hub}.{kind}" for kind in _KINDS}
+    values = {kind: rules.get(key) for kind, key in keys.items()}
+    if not any(values.values()):
+        return not_checked(f"{whose} has no hadoop.proxyuser.{hub}.*")
+    wide = [keys[kind] for kind, value in values.items() if (value or "").strip() == "*"]
+    if wide:
+        return warning(
+            f"{' and '.join(wide)}: * in {whose}; whoever steals the hub's key or place may be "
+            "anybody, from anywhere where hosts is *",
+            "name the hub's host, and the groups of its users",
+        )
+    said = ", ".join(f"{kind} {value}" for kind, value in values.items() if value)
+    return ok(f"{hub} may act for {said} (in {whose})")

@@ -1,0 +1,83 @@
+"""The ResourceManager, or each of a pair."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConnectError, RemoteProtocolError, StandbyError, YarnhubError
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
+
+if TYPE_CHECKING:
+    from yarnhub.integrations.doctor.finding import Finding
+    from yarnhub.integrations.doctor.site import Site
+
+Version = tuple[int, int, int]
+
+HOLES: tuple[tuple[str, Version, Version, str], ...] = (
+    ("CVE-2023-26031", (3, 3, 1), (3, 3, 4), "whoever has an account on a node becomes root there"),
+    ("CVE-2021-33036", (3, 0, 0), (3, 1, 4), "who becomes the user yarn becomes root"),
+    ("CVE-2021-33036", (3, 2, 0), (3, 2, 2), "who becomes the user yarn becomes root"),
+    ("CVE-2021-33036", (3, 3, 0), (3, 3, 1), "who becomes the user yarn becomes root"),
+)
+"""Known ways to root through the container-executor: first and last version, and what happens."""
+
+
+async def check(site: Site) -> Finding:
+    """Whether each answers, and which is active."""
+    said: list[str] = []
+    active, failed = None, 0
+    for index, address in enumerate(site.addresses):
+        try:
+            async with site.resource_manager(index=index) as manager:
+                metrics = await manager.get_cluster_metrics()
+        except StandbyError:
+            said.append(f"{address} stands by")
+        except YarnhubError as failure:
+            said.append(str(failure))
+            failed += 1
+        else:
+            active = index if active is None else active
+            nodes = metrics.num_active_nms
+            said.append(f"{address} is active, with {nodes} of {metrics.num_node_managers} nodes")
+    words = "; ".join(said)
+    if active is None:
+        return error(
+            words,
+            "is the ResourceManager started, is the address in yarn-site.xml right, and does a "
+            "firewall let this host through?",
+        )
+    site.active = active
+    if failed:
+        return warning(words, "the hub works until the active one fails: start the other one")
+    return ok(words)
+
+
+async def check_version(site: Site) -> Finding:
+    """What Hadoop it is, and whether that has known holes; learns its own configuration, too."""
+    try:
+        version = str((await site.ask_page("/ws/v1/cluster/info"))["clusterInfo"]["hadoopVersion"])
+        told = (await site.ask_page("/conf"))["properties"]
+        values = {each["key"]: each["value"] for each in told}
+    except (ConnectError, RemoteProtocolError) as failure:
+        return not_checked(str(failure))
+    except (KeyError, TypeError) as failure:
+        return not_checked(f"{site.page} tells no {failure}: is it a ResourceManager?")
+    site.rules, site.rules_from = Configuration(values), f"the ResourceManager ({site.page}/conf)"
+    holes = known_holes(version)
+    if holes:
+        return warning(
+            f"Hadoop {version} at {site.page} has {'; '.join(holes)}",
+            "take a release with the mending, unless your vendor has put it into this one",
+        )
+    return ok(f"Hadoop {version} at {site.page}: no known way to root")
+
+
+def known_holes(version: str) -> list[str]:
+    """The known ways to root of a version of Hadoop."""
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if found is None:
+        return []
+    numbers = (int(found[1]), int(found[2]), int(found[3]))
+    return [f"{name} ({what})" for name, first, last, what in HOLES if first <= numbers <= last]

@@ -1,0 +1,150 @@
+"""The set-up under examination: what is asked about it, and what is known so far."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from yarnhub.base.errors import ConnectError, RemoteProtocolError
+from yarnhub.base.retry import RetryPolicy
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.yarn.addresses import CLIENT, resource_manager, web_pages
+from yarnhub.yarn.resource_manager import ResourceManager
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from yarnhub.client.settings import Settings
+    from yarnhub.hadoop.address import Address
+
+PATIENCE = 3.0
+"""Seconds for one answer: less than a check has, so that what did not answer is named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What to examine.
+
+    Attributes:
+        environment: Names the configuration folder and the commands' folders.
+        queue: Where servers shall run.
+        user: For whom the hub would act; empty for nobody.
+        principal: The hub's in Kerberos; goes with `keytab`.
+        keytab: The file with its key.
+        run: Whether to run something on the nodes.
+    """
+
+    environment: Mapping[str, str]
+    queue: str = "default"
+    user: str = ""
+    principal: str = ""
+    keytab: Path | None = None
+    run: bool = False
+
+
+@dataclass(slots=True)
+class Site:
+    """What is known so far; a check may rely on what those that it needs have put here.
+
+    Attributes:
+        question: What to examine.
+        configuration: What the files on this host say.
+        rules: What the ResourceManager itself goes by, where it tells; else `configuration`.
+        rules_from: Whose words `rules` are.
+        acting: Whether the hub may act for the user.
+    """
+
+    question: Question
+    configuration: Configuration = field(default_factory=lambda: Configuration({}))
+    rules: Configuration = field(default_factory=lambda: Configuration({}))
+    rules_from: str = ""
+    acting: bool = False
+    _settings: Settings | None = None
+    _active: int | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Who we are, once that is proven."""
+        assert self._settings is not None, "the check has to need `login`"
+        return self._settings
+
+    @settings.setter
+    def settings(self, found: Settings) -> None:
+        self._settings = found
+
+    @property
+    def as_user(self) -> Settings:
+        """The hub acting for the user, where it may; else the hub."""
+        return self.settings.acting_for(self.question.user) if self.acting else self.settings
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """All ResourceManagers."""
+        return resource_manager(self.configuration, CLIENT).addresses
+
+    @property
+    def active(self) -> int:
+        """Which ResourceManager is the active one."""
+        assert self._active is not None, "the check has to need `ResourceManager`"
+        return self._active
+
+    @active.setter
+    def active(self, index: int) -> None:
+        self._active = index
+
+    def resource_manager(
+        self, settings: Settings | None = None, index: int | None = None
+    ) -> ResourceManager:
+        """A ResourceManager, by default the active one as the hub sees it."""
+        settings = settings or self.settings
+        index = self.active if index is None else index
+        endpoint = resource_manager(self.configuration, CLIENT)
+        one = replace(endpoint, addresses=(endpoint.addresses[index],))
+        impatient = replace(
+            settings.options,
+            connect_timeout=PATIENCE,
+            call_timeout=PATIENCE,
+            retry=RetryPolicy(attempts=1),
+        )
+        return ResourceManager(one, settings.user, impatient)
+
+    @property
+    def page(self) -> str:
+        """The URL of the active ResourceManager's pages."""
+        return web_pages(self.configuration)[self.active]
+
+    async def ask_page(self, path: str) -> Any:  # Any: JSON
+        """What the ResourceManager's REST interface says.
+
+        Raises:
+            ConnectError: Nobody answers there.
+            RemoteProtocolError: It answers something else.
+        """
+        url = self.page + path
+        try:
+            async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as client:
+                answer = await client.get(url, headers={"Accept": "application/json"})
+        except httpx.HTTPError as error:
+            raise ConnectError(
+                f"{url} cannot be read: {str(error) or type(error).__name__}"
+            ) from error
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise RemoteProtocolError(f"{url} asks for a Kerberos login (SPNEGO)")
+        try:
+            return answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise RemoteProtocolError(
+                f"{url} answers with {answer.status_code} and no JSON"
+            ) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,43 @@
+"""The program as a whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+from yarnhub.cli.main import BROKEN_PIPE, main
+
+PROGRAM = Path(sys.executable).parent / "yarnhub"
+
+
+def test_a_doctor_without_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = tmp_path / "conf"
+    assert main(["doctor", "--conf-dir", str(nowhere)]) == 1
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith(
+        f"error        configuration: there is no Hadoop configuration folder {nowhere}"
+    )
+    assert second == "not checked  login: it needs what configuration could not give"
+
+
+def test_a_reader_that_has_left(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [str(PROGRAM), "doctor", "--conf-dir", str(tmp_path / "conf")],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert done.stderr == ""
+    assert done.returncode == BROKEN_PIPE

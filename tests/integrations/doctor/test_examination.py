@@ -1,0 +1,83 @@
+"""The order of checks, and that they end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from yarnhub.base.errors import ConnectError
+from yarnhub.integrations.doctor.examination import CHECKS, Check, examine
+from yarnhub.integrations.doctor.finding import Finding, not_checked, ok, warning
+from yarnhub.integrations.doctor.site import Question
+
+if TYPE_CHECKING:
+    from yarnhub.integrations.doctor.site import Site
+
+QUESTION = Question(environment={})
+
+
+async def is_well(site: Site) -> Finding:
+    return ok("well")
+
+
+async def is_poor(site: Site) -> Finding:
+    return warning("poor", "try")
+
+
+async def is_skipped(site: Site) -> Finding:
+    return not_checked("not asked")
+
+
+async def fails(site: Site) -> Finding:
+    raise ConnectError("nobody answers at h:1")
+
+
+async def hangs(site: Site) -> Finding:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def told(*checks: Check) -> list[str]:
+    return [found.line async for found in examine(QUESTION, checks)]
+
+
+async def test_what_rests_on_a_failure_is_not_checked() -> None:
+    checks = (
+        Check("a", fails),
+        Check("b", is_poor),
+        Check("c", is_well, ("a", "b")),
+        Check("d", is_well, ("c",)),
+        Check("e", is_well, ("b",)),
+        Check("f", is_skipped),
+        Check("g", is_well, ("f", "a")),
+    )
+    assert await told(*checks) == [
+        "error        a: nobody answers at h:1",
+        "warning      b: poor -> try",
+        "not checked  c: it needs what a could not give",
+        "not checked  d: it needs what c could not give",
+        "ok           e: well",
+        "not checked  f: not asked",
+        "not checked  g: it needs what f and a could not give",
+    ]
+
+
+async def test_each_has_its_time() -> None:
+    lines = await told(Check("a", hangs, deadline=0.01), Check("b", is_well))
+    assert lines == ["error        a: no answer within 0.01 s", "ok           b: well"]
+
+
+async def test_it_can_be_cancelled() -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await told(Check("a", hangs))
+
+
+def test_each_needs_earlier_ones() -> None:
+    names: set[str] = set()
+    for check in CHECKS:
+        assert set(check.needs) <= names
+        assert check.name not in names
+        names.add(check.name)
