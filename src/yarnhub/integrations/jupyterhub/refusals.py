@@ -23,6 +23,15 @@ SYSTEM_USERS = frozenset(
 """Accounts of services: whoever acts for them owns the cluster."""
 
 
+class Refusal(SpawnException):
+    """A refusal whose words the hub's pages show as they are."""
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """What pages show; without it they show the class and the status too, or nothing."""
+        return str(self.message)
+
+
 def refuse_user(name: str, owner: str, denied: Collection[str]) -> None:
     """Refuse a cluster user that no server is started for.
 
@@ -31,13 +40,13 @@ def refuse_user(name: str, owner: str, denied: Collection[str]) -> None:
     """
     # A name travels in ACLs, folders and principals: YARN knows none with these.
     if not name or any(letter.isspace() or letter in ",/@\\:" for letter in name):
-        raise SpawnException(
+        raise Refusal(
             f"{name!r} cannot be a user of the cluster. You are logged in as {owner!r}; the "
             "administrator maps names by `c.YarnSpawner.cluster_user`.",
             reason="user",
         )
     if name in denied:
-        raise SpawnException(
+        raise Refusal(
             f"No server is started for {name!r}: it is an account of the system's "
             "(`c.YarnSpawner.denied_users`).",
             reason="user",
@@ -47,13 +56,11 @@ def refuse_user(name: str, owner: str, denied: Collection[str]) -> None:
 def refusal(error: YarnhubError) -> SpawnException | None:
     """The answer to who asked for what YARN does not give; None where nobody refused anything."""
     if isinstance(error, SpecError):
-        return SpawnException(f"Your server cannot be started: {error.reason}.", reason="limit")
+        return Refusal(f"Your server cannot be started: {error.reason}.", reason="limit")
     if isinstance(error, ApplicationFailedError):
-        return SpawnException(
-            f"YARN refused your server: {error.diagnostics or error}", reason="refused"
-        )
+        return Refusal(f"YARN refused your server: {error.diagnostics or error}", reason="refused")
     if isinstance(error, AccessDeniedError):
-        return SpawnException(
+        return Refusal(
             f"The hub may not start your server: {error}.", reason="denied", status_code=403
         )
     return None

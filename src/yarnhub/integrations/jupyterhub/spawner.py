@@ -15,12 +15,13 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
 from jupyterhub.traitlets import ByteSpecification, Command
 from traitlets import Callable as CallableTrait
-from traitlets import Dict, Enum, Integer, List, Set, Unicode, default
+from traitlets import CInt, Dict, Enum, Integer, List, Set, Unicode, default
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.client.settings import Settings
 from yarnhub.integrations.jupyterhub import callback, orphans
 from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
+from yarnhub.integrations.jupyterhub.choosing import Choosing
 from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
 from yarnhub.integrations.jupyterhub.hub_servers import HubServers
 from yarnhub.integrations.jupyterhub.progress import Start
@@ -49,7 +50,7 @@ callback.install()
 orphans.install()
 
 
-class YarnSpawner(Spawner):
+class YarnSpawner(Choosing, Spawner):
     """Starts each user's server in a YARN container that runs as the user.
 
     The hub's user needs the cluster's leave to act for its users: `hadoop.proxyuser.<hub>.hosts`
@@ -89,7 +90,7 @@ class YarnSpawner(Spawner):
     mem_limit = ByteSpecification(
         "2 G", help="Memory of a server's container, in bytes, or with K, M, G or T."
     ).tag(config=True)
-    cpu_limit = Integer(1, min=1, help="Virtual cores of a server's container.").tag(config=True)
+    cpu_limit = CInt(1, min=1, help="Virtual cores of a server's container.").tag(config=True)
     script_template = Unicode(
         "{prologue}\n{singleuser_command}\n{epilogue}",
         help="The script of a container, out of `prologue`, `singleuser_command`, `epilogue`.",
@@ -97,19 +98,19 @@ class YarnSpawner(Spawner):
 
     # --- beyond yarnspawner 0.4
 
-    resource_types = Dict(help="More of what the cluster has, such as {'yarn.io/gpu': 1}.").tag(
-        config=True
-    )
+    resource_types = Dict(
+        value_trait=CInt(), help="More of what the cluster has, such as {'yarn.io/gpu': 1}."
+    ).tag(config=True)
     node_label = Unicode("", help="Where servers run; empty is the queue's default.").tag(
         config=True
     )
-    priority = Integer(
-        0, min=0, help="Among the applications of the queue, higher ones first."
-    ).tag(config=True)
+    priority = CInt(0, min=0, help="Among the applications of the queue, higher ones first.").tag(
+        config=True
+    )
     application_tags = List(
         Unicode(), help="Words to find the servers' applications by, beside the hub's own."
     ).tag(config=True)
-    grace_period = Integer(
+    grace_period = CInt(
         5, min=0, help="Seconds between asking a server to end and killing it."
     ).tag(config=True)
     modify_application_hook: Any = CallableTrait(
@@ -159,6 +160,8 @@ class YarnSpawner(Spawner):
         self._watching: asyncio.Task[None] | None = None
         self._certificates: dict[str, bytes] = {}
         self._explain_at = 0.0
+        self._request: ServerRequest | None = None
+        self._master = ""  # of the server: a profile may say which
 
     @default("application_master_host")
     def _hub_host(self) -> str:
@@ -180,20 +183,22 @@ class YarnSpawner(Spawner):
         super().load_state(state)
         # yarnspawner 0.4 wrote `app_id`; its applications cannot be held, but can be asked about.
         self.application_id = state.get("application_id") or state.get("app_id") or ""
+        self._master = state.get("application_master", "")
 
     def get_state(self) -> dict[str, Any]:
         """What finds the server again after the hub was restarted."""
         state: dict[str, Any] = super().get_state()
         if self.application_id:
             state |= {"application_id": self.application_id, "version": _STATE_VERSION}
+            state["application_master"] = self._master or self.application_master
         return state
 
     def clear_state(self) -> None:
         """Forget the server: it has ended."""
         super().clear_state()
         self._watch(None)
-        self.application_id = ""
-        self._running = None
+        self.application_id = self._master = ""
+        self._running = self._request = None
 
     @property
     def ended_because(self) -> str:
@@ -216,7 +221,8 @@ class YarnSpawner(Spawner):
         self._explain_at = loop.time() + _EXPLAIN
         self._reporting = loop.create_future()
         try:
-            self._running = server = await self.servers().start(await self._request())
+            self._request = await self._chosen_request()
+            self._running = server = await self.servers().start(self._request)
             self.application_id = server.id
             self.log.info("%s's server is %s", self._log_name, server.id)
             host = await self._reported(server, self._reporting)
@@ -314,7 +320,10 @@ class YarnSpawner(Spawner):
             await asyncio.sleep(_LOOK)
 
     async def _known(self, reporting: asyncio.Future[int]) -> Start:
-        start = Start(queue=self.queue, files=sorted(self.localize_files))
+        queue, files = self.queue, sorted(self.localize_files)
+        if self._request is not None:  # a profile may say others
+            queue, files = self._request.queue, sorted(self._request.files)
+        start = Start(queue=queue, files=files)
         if self._running is None:
             return start
         sight = None
@@ -354,9 +363,19 @@ class YarnSpawner(Spawner):
 
     # --- from traits to a request
 
-    async def _request(self) -> ServerRequest:
-        user = self.user.name if self.cluster_user is None else self.cluster_user(self)
+    def cluster_user_name(self) -> str:
+        """See `Choosing.cluster_user_name`."""
+        user: str = self.user.name if self.cluster_user is None else self.cluster_user(self)
         refuse_user(user, self.user.name, self.denied_users)
+        return user
+
+    async def _chosen_request(self) -> ServerRequest:
+        user = self.cluster_user_name()
+        with self.overridden(await self.chosen()):
+            self._master = self.application_master
+            return self._request_of(user)
+
+    def _request_of(self, user: str) -> ServerRequest:
         return ServerRequest(
             user=user,
             owner=self.user.name,
@@ -391,16 +410,17 @@ class YarnSpawner(Spawner):
 
     def servers(self) -> Servers:
         """All servers of the hub that run where this one does."""
+        master = self._master or self.application_master
         folder = Path(self.applications_folder).absolute()
-        where: tuple[object, ...] = (self.application_master,)
-        if self.application_master == "hub":
+        where: tuple[object, ...] = (master,)
+        if master == "hub":
             where = (*where, folder, self.application_master_host)
         key = (self.principal, self.keytab, *where)
         if key not in self._shared:
-            settings = self._settings()
+            settings = self.settings()
             self._shared[key] = (
                 HubServers(settings, folder=folder, host=self.application_master_host)
-                if self.application_master == "hub"
+                if master == "hub"
                 else ClusterServers(settings, self.hub_id)
             )
             self._telling.add(
@@ -410,7 +430,8 @@ class YarnSpawner(Spawner):
             )
         return self._shared[key]
 
-    def _settings(self) -> Settings:
+    def settings(self) -> Settings:
+        """See `Choosing.settings`."""
         if bool(self.principal) != bool(self.keytab):
             raise ConfigurationError(
                 "c.YarnSpawner.principal and c.YarnSpawner.keytab go together: one is not set"

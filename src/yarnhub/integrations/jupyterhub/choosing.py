@@ -1,0 +1,165 @@
+"""The part of the spawner that lets users choose: profiles, queues, and the form for them."""
+
+from __future__ import annotations
+
+import contextlib
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from traitlets import Bool, Dict, HasTraits, List, TraitError, Union, default
+from traitlets import Callable as CallableTrait
+
+from yarnhub.integrations.jupyterhub.choice import Choice, ChoiceError, choose
+from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
+from yarnhub.integrations.jupyterhub.profiles import ProfileError, parse_profiles, with_queues
+from yarnhub.integrations.jupyterhub.queues import Queues
+from yarnhub.integrations.jupyterhub.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    from jupyterhub.spawner import Spawner
+
+    from yarnhub.client.settings import Settings
+    from yarnhub.integrations.jupyterhub.profiles import Profile
+
+OVERRIDABLE = frozenset(
+    {
+        *("queue", "mem_limit", "cpu_limit", "resource_types", "node_label", "priority"),
+        *("localize_files", "prologue", "epilogue", "cmd", "args", "script_template"),
+        *("environment", "default_url", "notebook_dir", "application_tags", "grace_period"),
+        *("application_master", "debug", "disable_user_config"),
+    }
+)
+"""What a profile may set."""
+
+
+class Choosing(HasTraits):
+    """A spawner whose users choose what the administrator offers, and get nothing else.
+
+    It stands before JupyterHub's own class, for which this gives other defaults.
+    """
+
+    profile_list: Any = Union(  # Any: of this traitlets knows no type
+        [List(), Dict(), CallableTrait()],
+        help="""What users may choose among: a list of profiles, or a callable that is given the
+        spawner and returns one; it may be async. The grammar is KubeSpawner's, with
+        `yarn_override` in place of `kubespawner_override`. Empty offers nothing.""",
+    ).tag(config=True)
+    choose_queue = Bool(
+        False,  # noqa: FBT003  # traitlets' own
+        help="""Whether users choose among the queues that YARN lets them submit to, in profiles
+        that do not set theirs.""",
+    ).tag(config=True)
+
+    _queues: ClassVar[dict[tuple[object, ...], Queues]] = {}
+    """By who asks: one for all spawners of a hub."""
+
+    user_options: dict[str, object]
+    queue: str
+    principal: str | None
+    keytab: str | None
+
+    @default("profile_list")
+    def _no_profiles(self) -> list[object]:
+        return []
+
+    @default("options_form")
+    def _default_options_form(self) -> str | Callable[..., Awaitable[str]]:
+        return self._form if self._offers else ""
+
+    @default("options_from_form")
+    def _default_options_from_form(self) -> Callable[..., object]:
+        return self._from_form
+
+    @default("apply_user_options")
+    def _default_apply_user_options(self) -> Callable[..., None] | None:
+        return _apply_at_start if self._offers else None
+
+    @property
+    def _offers(self) -> bool:
+        return bool(self.profile_list) or self.choose_queue
+
+    async def _form(self, _spawner: Spawner) -> str:
+        with _refusing():
+            return render_form(await self._offered(), self.user_options)
+
+    async def _from_form(self, form: Mapping[str, list[object]]) -> Mapping[str, object]:
+        if not self._offers:
+            return form  # as JupyterHub itself does
+        with _refusing():
+            return dict(choose(await self._offered(), options_from_form(form)).user_options)
+
+    async def chosen(self) -> Choice:
+        """What the user has chosen, looked up anew in what is offered now.
+
+        Raises:
+            SpawnException: It is not offered.
+        """
+        if not self._offers:
+            return Choice()  # the options are those of a form of the administrator's own
+        with _refusing():
+            return choose(await self._offered(), self.user_options)
+
+    async def _offered(self) -> tuple[Profile, ...]:
+        user = self.cluster_user_name()
+        profile_list = self.profile_list
+        if callable(profile_list):
+            profile_list = profile_list(self)
+            if isawaitable(profile_list):
+                profile_list = await profile_list
+        profiles = parse_profiles(profile_list, allowed=OVERRIDABLE)
+        if not self.choose_queue:
+            return profiles
+        key = (self.principal, self.keytab)
+        if key not in self._queues:
+            self._queues[key] = Queues(self.settings())
+        return with_queues(profiles, await self._queues[key].of(user, self.queue))
+
+    @contextlib.contextmanager
+    def overridden(self, choice: Choice) -> Iterator[None]:
+        """Have the values of a choice until the end of the block, in which nobody may await.
+
+        Raises:
+            SpawnException: A trait does not take its value.
+        """
+        with _refusing():
+            values = choice.over(self)
+            before = {name: getattr(self, name) for name in values}
+        try:
+            with _refusing():
+                for name, value in values.items():
+                    try:
+                        setattr(self, name, value)
+                    except TraitError as error:
+                        raise ProfileError(
+                            f"profile {choice.display_name!r} sets {name} to {value!r}: {error}"
+                        ) from error
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)
+
+    def cluster_user_name(self) -> str:
+        """Whom the cluster knows the user as; refuses whom no server is started for."""
+        raise NotImplementedError
+
+    def settings(self) -> Settings:
+        """Who the hub is on the cluster."""
+        raise NotImplementedError
+
+
+def _apply_at_start(_spawner: Spawner, _user_options: Mapping[str, object]) -> None:
+    """Do nothing: a choice is looked up by each start, and never sticks to the spawner."""
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except ChoiceError as error:
+        raise Refusal(str(error), reason="options") from error
+    except ProfileError as error:
+        raise Refusal(
+            f"What the administrator offers is wrong: {error}", reason="profiles", status_code=500
+        ) from error

@@ -1,0 +1,118 @@
+"""The page on which users choose a profile and its options; no I/O but reading its template once.
+
+Its fields are named as those of KubeSpawner's form. It needs no script: without one it shows the
+options of all profiles, and those of the one that was picked count.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from yarnhub.integrations.jupyterhub.choice import ChoiceError, choose, default_profile
+from yarnhub.integrations.jupyterhub.profiles import PROFILE, UNLISTED, WRITTEN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from yarnhub.integrations.jupyterhub.profiles import Option, Profile
+
+_PREFIX = "profile-option-"
+_OTHERS = frozenset({"_xsrf"})
+"""Fields of the hub's own."""
+
+
+def render_form(profiles: Sequence[Profile], chosen: Mapping[str, object]) -> str:
+    """The fields, as HTML in which all that profiles say is escaped; empty if nothing is to choose.
+
+    A user whose saved choice is refused now gets the page anyway: sending it makes a good choice.
+
+    Args:
+        profiles: What is offered, queues included; at least one.
+        chosen: What the user has chosen before; what of it is offered no more is left out.
+    """
+    if not _has_choice(profiles) and _is_offered(profiles, chosen):
+        return ""
+    slugs = [each.slug for each in profiles]
+    slug = chosen.get(PROFILE)
+    picked = slug if slug in slugs else default_profile(profiles).slug
+    return _template().render(
+        profiles=profiles,
+        picked=picked,
+        prefix=_prefix,
+        written=WRITTEN,
+        unlisted=UNLISTED,
+        # What was chosen in one profile says nothing about an option of the same name in another.
+        selected=lambda profile, key, option: _selected(
+            key, option, chosen if profile.slug == picked else {}
+        ),
+    )
+
+
+def options_from_form(form: Mapping[str, Sequence[object]]) -> dict[str, str]:
+    """What was sent, as `choose` takes it: fields of profiles that were not picked are left out.
+
+    Raises:
+        ChoiceError: A field is a file, or was sent twice.
+    """
+    sent = {name: _one(name, values) for name, values in form.items() if name not in _OTHERS}
+    prefix = _prefix(sent.get(PROFILE, ""))
+    options = {
+        name.removeprefix(prefix): value
+        for name, value in sent.items()
+        if (prefix and name.startswith(prefix)) or not name.startswith(_PREFIX)
+    }
+    for written in [name for name in options if name.endswith(WRITTEN)]:
+        key = written.removesuffix(WRITTEN)
+        # Without a script both fields are sent: then the choice says which one counts.
+        if options.get(key) == UNLISTED:
+            del options[key]
+        elif key in options or not options[written]:
+            del options[written]
+    return options
+
+
+def _prefix(slug: str) -> str:
+    return f"{_PREFIX}{slug}--" if slug else ""
+
+
+def _one(name: str, values: Sequence[object]) -> str:
+    if len(values) != 1 or not isinstance(values[0], str):
+        raise ChoiceError(f"The field {name[:60]!r} has to be sent once, as text.")
+    return values[0]
+
+
+def _has_choice(profiles: Sequence[Profile]) -> bool:
+    options = [each for profile in profiles for each in profile.profile_options.values()]
+    return len(profiles) > 1 or any(
+        each.unlisted_choice.enabled or len(each.choices) > 1 for each in options
+    )
+
+
+def _is_offered(profiles: Sequence[Profile], chosen: Mapping[str, object]) -> bool:
+    try:
+        choose(profiles, chosen)
+    except ChoiceError:
+        return False
+    return True
+
+
+def _selected(key: str, option: Option, chosen: Mapping[str, object]) -> tuple[object, object]:
+    """The choice that is selected, and the value that is written."""
+    written = chosen.get(key + WRITTEN)
+    if option.unlisted_choice.enabled and isinstance(written, str):
+        return UNLISTED, written
+    name = chosen.get(key)
+    return (name if name in option.choices else option.default), ""
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    text = resources.files(__package__).joinpath("options_form.html").read_text("utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(text)

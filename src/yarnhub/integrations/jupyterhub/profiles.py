@@ -1,0 +1,307 @@
+"""Profiles: what an administrator offers to users; no I/O.
+
+The grammar is that of KubeSpawner 7.1, with `yarn_override` in place of `kubespawner_override`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.spec import _reading as read
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+UNLISTED = "unlisted-choice"
+"""The choice that stands for a value of the user's own."""
+WRITTEN = f"--{UNLISTED}"
+"""What the name of an option ends with where its value is the user's own."""
+PROFILE = "profile"
+QUEUE = "queue"
+
+_LONGEST = 1000
+"""Characters that a user may write: an administrator's pattern may take long over many."""
+_NAME = read.matching(
+    r"\w+(?:[-.]\w+)*", "words of letters and figures, with single dashes or dots between them"
+)
+_READ_BY_THE_HUB = "localize_files"
+
+Overrides = Mapping[str, object]
+
+
+class ProfileError(ConfigurationError):
+    """`c.YarnSpawner.profile_list` is wrong; says where."""
+
+
+def _overrides(value: object) -> Overrides:
+    return dict(read.as_mapping(value))
+
+
+def _pattern(value: object) -> str:
+    try:
+        re.compile(read.text(value))
+    except re.error as error:
+        raise SpecError("", f"is no regular expression: {error}") from error
+    return read.text(value)
+
+
+class _Document(read.Element):
+    """A part of the list that overrides something."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _expand(cls, data: object) -> object:
+        if isinstance(data, Mapping) and "kubespawner_override" in data:
+            raise SpecError("kubespawner_override", "is KubeSpawner's; write yarn_override")
+        return data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed(_Document):
+    """One of the choices of an option."""
+
+    display_name: str
+    default: bool = False
+    yarn_override: Overrides = field(default_factory=dict)
+
+    checks: ClassVar[read.Checks] = {
+        "display_name": read.filled,
+        "default": read.flag,
+        "yarn_override": _overrides,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlisted(_Document):
+    """A value that the user writes; `{value}` in the texts of the override stands for it.
+
+    Attributes:
+        validation_regex: What the value has to match as a whole; empty takes anything.
+        validation_message: What the user reads otherwise.
+    """
+
+    enabled: bool = False
+    display_name: str = "Other"
+    display_name_in_choices: str = "Other..."
+    validation_regex: str = ""
+    validation_message: str = ""
+    yarn_override: Overrides = field(default_factory=dict)
+
+    checks: ClassVar[read.Checks] = {
+        "enabled": read.flag,
+        "display_name": read.filled,
+        "display_name_in_choices": read.filled,
+        "validation_regex": _pattern,
+        "validation_message": read.text,
+        "yarn_override": _overrides,
+    }
+
+    def _check(self) -> None:
+        with read.at("yarn_override"):
+            try:
+                filled = self.filled("x")
+            except (LookupError, ValueError, AttributeError) as error:
+                raise SpecError(
+                    "", f"only {{value}} is filled in ({error!r}); write {{{{ for a brace"
+                ) from error
+            files = filled.get(_READ_BY_THE_HUB)
+            if files != self.yarn_override.get(_READ_BY_THE_HUB) and not self.validation_regex:
+                raise SpecError(
+                    _READ_BY_THE_HUB,
+                    "a user could name any file that the hub can read: give a validation_regex",
+                )
+
+    def filled(self, value: str) -> Overrides:
+        """The override for a value."""
+        return {name: _filled(each, value) for name, each in self.yarn_override.items()}
+
+    def refusal(self, value: str) -> str:
+        """Why a value is not taken; empty for one that is."""
+        if not value:
+            return "write a value"
+        if len(value) > _LONGEST:
+            return f"it is longer than {_LONGEST} characters"
+        if not value.isprintable():
+            return "it has characters that cannot be printed"
+        if self.validation_regex and not re.fullmatch(self.validation_regex, value):
+            return self.validation_message or f"it has to match {self.validation_regex}"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option(_Document):
+    """Something that users may choose beside their profile."""
+
+    display_name: str
+    choices: Mapping[str, Listed] = field(default_factory=dict)
+    unlisted_choice: Unlisted = Unlisted()
+
+    checks: ClassVar[read.Checks] = {
+        "display_name": read.filled,
+        "choices": read.mapping(read.filled, Listed.read),
+        "unlisted_choice": Unlisted.read,
+    }
+
+    def _check(self) -> None:
+        if UNLISTED in self.choices:
+            raise SpecError(f"choices.{UNLISTED}", "is taken; give it another name")
+        if not self.choices and not self.unlisted_choice.enabled:
+            raise SpecError("", "offers nothing: give choices, or enable its unlisted_choice")
+        with read.at("choices"):
+            _one_default(self.choices)
+
+    @property
+    def default(self) -> str | None:
+        """The choice of who says nothing: the first if none is the default."""
+        marked = (key for key, each in self.choices.items() if each.default)
+        return next(marked, next(iter(self.choices), None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile(_Document):
+    """One of the things that a user's server may be.
+
+    Attributes:
+        slug: What it is called in URLs and requests; made of the display name by default.
+    """
+
+    display_name: str
+    slug: str = ""
+    description: str = ""
+    default: bool = False
+    yarn_override: Overrides = field(default_factory=dict)
+    profile_options: Mapping[str, Option] = field(default_factory=dict)
+
+    checks: ClassVar[read.Checks] = {
+        "display_name": read.text,
+        "slug": read.optional(_NAME),
+        "description": read.text,
+        "default": read.flag,
+        "yarn_override": _overrides,
+        "profile_options": read.mapping(_NAME, Option.read),
+    }
+
+    def _check(self) -> None:
+        if PROFILE in self.profile_options:
+            raise SpecError(f"profile_options.{PROFILE}", "is taken; give it another name")
+        if not self.slug:
+            slug = re.sub(r"\W+", "-", self.display_name.casefold()).strip("-")
+            object.__setattr__(self, "slug", slug)
+
+    @property
+    def overrides(self) -> Iterator[tuple[str, Overrides]]:
+        """All that may be overridden, with where it stands."""
+        yield "yarn_override", self.yarn_override
+        for key, option in self.profile_options.items():
+            where = f"profile_options.{key}"
+            for name, each in option.choices.items():
+                yield f"{where}.choices.{name}.yarn_override", each.yarn_override
+            yield f"{where}.unlisted_choice.yarn_override", option.unlisted_choice.yarn_override
+
+
+NAMELESS = Profile(display_name="")
+"""That of a hub without profiles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueChoice:
+    """A queue that a user may submit to.
+
+    Attributes:
+        words: How free it is.
+    """
+
+    name: str
+    words: str = ""
+    default: bool = False
+
+
+def parse_profiles(value: object, *, allowed: Collection[str]) -> tuple[Profile, ...]:
+    """Read a `profile_list`: a list, or a mapping whose values are taken in their keys' order.
+
+    Args:
+        value: The list.
+        allowed: Names of the traits that may be overridden.
+
+    Raises:
+        ProfileError: Something in it is wrong.
+    """
+    try:
+        with read.at("profile_list"):
+            return _parse(value, allowed)
+    except SpecError as error:
+        raise ProfileError(f"c.YarnSpawner.{error}") from error
+
+
+def _parse(value: object, allowed: Collection[str]) -> tuple[Profile, ...]:
+    if isinstance(value, Mapping):
+        documents = dict(sorted(read.as_mapping(value).items()))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        documents = {f"[{index}]": each for index, each in enumerate(value)}
+    else:
+        raise read.wrong_type("a list of profiles", value)
+    found: dict[str, Profile] = {}
+    for where, document in documents.items():
+        with read.at(where):
+            profile = Profile.read(document)
+            if not profile.slug:
+                raise SpecError("display_name", "give it a name with letters, or a slug")
+            if profile.slug in found:
+                raise SpecError("slug", f"{profile.slug!r} is that of another profile too")
+            for place, names in profile.overrides:
+                for name in names:
+                    if name not in allowed:
+                        with read.at(place), read.at(name):
+                            raise read.unknown("setting", name, allowed)
+        found[profile.slug] = profile
+    _one_default(found)
+    return tuple(found.values())
+
+
+def _one_default(named: Mapping[str, Listed] | Mapping[str, Profile]) -> None:
+    defaults = [name for name, each in named.items() if each.default]
+    if len(defaults) > 1:
+        raise SpecError("", f"only one can be the default, not {' and '.join(defaults)}")
+
+
+def with_queues(profiles: Sequence[Profile], queues: Sequence[QueueChoice]) -> tuple[Profile, ...]:
+    """Offer the queues too, in each profile that does not say which one it takes.
+
+    Without profiles there is one of no name, whose only option that is.
+    """
+    if not queues:
+        return tuple(profiles)
+    option = Option(
+        display_name="Queue",
+        choices={
+            each.name: Listed(
+                display_name=f"{each.name} ({each.words})" if each.words else each.name,
+                default=each.default,
+                yarn_override={QUEUE: each.name},
+            )
+            for each in queues
+        },
+    )
+    return tuple(
+        profile
+        if QUEUE in profile.profile_options or any(QUEUE in each for _, each in profile.overrides)
+        else replace(profile, profile_options={**profile.profile_options, QUEUE: option})
+        for profile in profiles or [NAMELESS]
+    )
+
+
+def _filled(template: object, value: str) -> object:
+    match template:
+        case str():
+            return template.format(value=value)
+        case Mapping():
+            return {key: _filled(each, value) for key, each in template.items()}
+        case list() | tuple():
+            return [_filled(each, value) for each in template]
+        case _:
+            return template
