@@ -131,3 +131,6 @@ async def test_the_form_shows_what_can_be_chosen(hub: Hub, screenshots: Path) ->
         await written.evaluate("field => field.removeAttribute('pattern')")
         await page.get_by_role("button", name="Start").click()
         await page.get_by_text("'4096' is not taken: 500 to 999").wait_for()
+        # A link is checked as the form is.
+        await page.goto(f"{hub.url}/hub/spawn?opt-profile=fruit&opt-memory=much")
+        await page.get_by_text("Memory: 'much' is not offered").wait_for()

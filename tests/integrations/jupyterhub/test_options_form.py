@@ -5,6 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
+from markupsafe import Markup
 
 from yarnhub.integrations.jupyterhub.choice import ChoiceError, choose
 from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
@@ -92,6 +93,12 @@ def test_whatever_profiles_say_is_only_text() -> None:
     assert "<script>alert" not in hostile
     assert "{{ 7 * 7 }}" in hostile
     assert Page(hostile).sent["profile-option-big--image--unlisted-choice"] == [HOSTILE]
+
+
+def test_markup_is_the_administrators_word() -> None:
+    described = {"display_name": "A", "description": Markup("<em>new</em>")}
+    offered = parse_profiles([described, {"display_name": "B"}], allowed=())
+    assert "<em>new</em>" in render_form(offered, {})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+"""A spawner that lets users choose: its values for one start, and never longer."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from traitlets.config import Config
+
+from docs.blocks import PROJECT, blocks
+from yarnhub.integrations.jupyterhub.choice import Choice, choose
+from yarnhub.integrations.jupyterhub.choosing import OVERRIDABLE
+from yarnhub.integrations.jupyterhub.profiles import parse_profiles
+from yarnhub.integrations.jupyterhub.refusals import Refusal
+from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+
+if TYPE_CHECKING:
+    from docs.blocks import Block
+
+PAGE = PROJECT / "docs" / "howto" / "profiles.md"
+EXAMPLES = [each for each in blocks(PAGE) if each.language == "python"]
+
+
+def test_all_that_may_be_overridden_is_a_setting() -> None:
+    assert set(YarnSpawner.class_trait_names(config=True)) >= OVERRIDABLE
+
+
+def test_values_hold_until_the_end_of_the_block() -> None:
+    spawner = YarnSpawner(mem_limit="1 G", environment={"A": "1", "B": "2"}, cmd=["old"])
+    choice = Choice(
+        layers=(
+            {"mem_limit": "4 G", "cpu_limit": "3", "cmd": "new --flag"},
+            {"environment": {"A": None, "C": "3"}, "resource_types": {"yarn.io/gpu": "2"}},
+        )
+    )
+    with spawner.overridden(choice):
+        assert (spawner.mem_limit, spawner.cpu_limit) == (4 * 2**30, 3)
+        assert spawner.environment == {"B": "2", "C": "3"}
+        assert spawner.resource_types == {"yarn.io/gpu": 2}
+        assert spawner.cmd == ["new --flag"]
+    assert (spawner.mem_limit, spawner.cpu_limit, spawner.cmd) == (2**30, 1, ["old"])
+    assert spawner.environment == {"A": "1", "B": "2"}
+    assert spawner.resource_types == {}
+
+
+def test_a_value_that_a_setting_does_not_take_is_named_and_leaves_nothing() -> None:
+    spawner = YarnSpawner(mem_limit="1 G")
+    choice = Choice(display_name="Big", layers=({"mem_limit": "4 G", "cpu_limit": "many"},))
+    words = "profile 'Big' sets cpu_limit to 'many'"
+    with pytest.raises(Refusal, match=words) as refused, spawner.overridden(choice):
+        pass
+    assert refused.value.status_code == 500
+    assert (spawner.mem_limit, spawner.cpu_limit) == (2**30, 1)
+
+
+async def test_a_hub_that_offers_nothing_is_as_jupyterhub_makes_it() -> None:
+    spawner = YarnSpawner()
+    form: dict[str, object] = {"anything": ["1"]}
+    assert spawner.options_form == ""
+    assert await spawner.run_options_from_form(form) == form
+    assert spawner.apply_user_options is None
+    spawner.user_options = form
+    assert await spawner.chosen() == Choice()
+
+
+def configured(text: str) -> Any:  # Any: traitlets' configuration is made of anything
+    config = Config()
+    exec(compile(text, PAGE, "exec"), {"c": config})
+    return config.YarnSpawner
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+async def test_the_examples(example: Block) -> None:
+    offered = configured(example.text).get("profile_list", [])
+    lists = (
+        [await offered(member(*names)) for names in ([], ["gpu"])]
+        if callable(offered)
+        else [offered]
+    )
+    for each in lists:
+        for profile in parse_profiles(each, allowed=OVERRIDABLE):
+            choice = choose([profile], {})
+            with YarnSpawner().overridden(choice):
+                assert choice.slug == profile.slug
+
+
+def member(*groups: str) -> SimpleNamespace:
+    """The spawner of a user who is in these groups."""
+    return SimpleNamespace(
+        user=SimpleNamespace(groups=[SimpleNamespace(name=each) for each in groups])
+    )
