@@ -26,7 +26,7 @@ SOURCES = [
     and file.name not in ("conf.py", "cluster.py")  # that one has the deprecated names
 ]
 KEY = re.compile(r"(?:yarn|dfs|fs|ipc|hadoop\.(?:rpc|security|http))\.[\w.-]+|yarnhub\.python")
-OF_YARN = {"CONTAINER_ID", "LOCAL_DIRS", "LOG_DIRS", "NM_HOST", "NM_HTTP_PORT"}
+OF_YARN = {"CONTAINER_ID", "LOCAL_DIRS", "LOG_DIRS", "NM_HOST", "NM_HTTP_PORT", "USER"}
 READS = (
     re.compile(r'\b(?:environ|environment|variables|env)(?:\(\))?(?:\.get\(|\[)"([A-Z_]{3,})"'),
     re.compile(r'self\._variable\("([A-Z_]{3,})"\)'),
