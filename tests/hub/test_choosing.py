@@ -32,7 +32,7 @@ async def profiles(spawner):
         {"display_name": "Small", "description": "For looking around."},
         {
             "display_name": "Fruit",
-            "yarn_override": {"queue": "apples"},
+            "yarn_override": {"queue": "apples", "application_master": "cluster"},
             "profile_options": {
                 "memory": {
                     "display_name": "Memory",
@@ -82,26 +82,33 @@ async def test_a_forged_request_is_refused_in_words(
     assert (await hub.api.get("/users/alice")).json()["servers"] == {}
 
 
-async def queue_of(hub: Hub, cluster: HadoopCluster, options: object) -> str:
-    """The queue of a server that was started with these options; it is stopped again."""
-    try:
-        answer = await hub.api.post("/users/alice/server", json={"user_options": options})
-        assert answer.is_success, answer.text
-        async with hub.api.stream("GET", "/users/alice/server/progress", timeout=300) as events:
-            said = [line async for line in events.aiter_lines() if line.startswith("data:")]
-        assert '"ready": true' in said[-1], said
-        (server,) = (await hub.api.get("/users/alice")).json()["servers"].values()
-        number = ApplicationId.parse(server["state"]["application_id"])
-        async with Client(Settings.from_environment(cluster.env)) as client:
-            return (await client.application_report(number)).queue.rpartition(".")[2]
-    finally:
-        await hub.stop_server("alice")
+async def started(hub: Hub, cluster: HadoopCluster, options: object) -> tuple[str, bool]:
+    """The queue of alice's new server with these options, and whether its AM is the hub's."""
+    answer = await hub.api.post("/users/alice/server", json={"user_options": options})
+    assert answer.is_success, answer.text
+    async with hub.api.stream("GET", "/users/alice/server/progress", timeout=300) as events:
+        said = [line async for line in events.aiter_lines() if line.startswith("data:")]
+    assert '"ready": true' in said[-1], said
+    (server,) = (await hub.api.get("/users/alice")).json()["servers"].values()
+    number = ApplicationId.parse(server["state"]["application_id"])
+    async with Client(Settings.from_environment(cluster.env)) as client:
+        report = await client.application_report(number)
+    return report.queue.rpartition(".")[2], report.unmanaged_application
 
 
 async def test_a_choice_holds_for_one_server(hub: Hub, hadoop_cluster: HadoopCluster) -> None:
     fruit = {"profile": "fruit", "memory--unlisted-choice": "512"}
-    assert await queue_of(hub, hadoop_cluster, fruit) == "apples"
-    assert await queue_of(hub, hadoop_cluster, {}) == "default"
+    try:
+        assert await started(hub, hadoop_cluster, fruit) == ("apples", False)
+        # Where it runs is the profile's word, which a new hub knows from the server's state.
+        await hub.kill()
+        await hub.start()
+        (server,) = (await hub.api.get("/users/alice")).json()["servers"].values()
+        assert server["ready"]
+        await hub.stop_server("alice")
+        assert await started(hub, hadoop_cluster, {}) == ("default", True)
+    finally:
+        await hub.stop_server("alice")
 
 
 async def test_the_form_shows_what_can_be_chosen(hub: Hub, screenshots: Path) -> None:

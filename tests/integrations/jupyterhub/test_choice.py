@@ -73,9 +73,10 @@ def test_who_says_nothing_gets_the_defaults() -> None:
 
 
 def test_without_profiles_there_is_nothing_to_choose() -> None:
-    assert choose((), {}).layers == ({},)
+    offered = with_queues((), ())
+    assert choose(offered, {}) == Choice(layers=({},))
     with pytest.raises(ChoiceError, match="no option 'x'; this profile has no options"):
-        choose((), {"x": "1"})
+        choose(offered, {"x": "1"})
 
 
 def test_a_choice_is_laid_over_the_spawner() -> None:
@@ -198,4 +199,3 @@ def test_without_profiles_there_are_the_queues_alone() -> None:
 
 def test_without_queues_nothing_is_added() -> None:
     assert with_queues(parse(), ()) == parse()
-    assert with_queues((), ()) == ()

@@ -163,6 +163,9 @@ def test_nothing_is_asked_for_where_nothing_is_to_choose() -> None:
     assert render_form(one, {"queue": "default"}) == ""
     # Saved once, and refused now: without the page its user could not choose anew.
     assert Page(render_form(one, {"queue": "gone"})).sent == {"queue": ["default"]}
+    none = with_queues((), ())
+    assert render_form(none, {}) == ""
+    assert Page(render_form(none, {"profile": "gone"})).sent == {}
 
 
 @pytest.mark.parametrize(

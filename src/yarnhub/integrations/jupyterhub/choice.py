@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.integrations.jupyterhub.profiles import NAMELESS, PROFILE, WRITTEN
+from yarnhub.integrations.jupyterhub.profiles import PROFILE, WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,10 @@ def default_profile(profiles: Sequence[Profile]) -> Profile:
 def choose(profiles: Sequence[Profile], user_options: Mapping[str, object]) -> Choice:
     """What a user's options choose, be they from the form, a link, a request or saved.
 
+    Args:
+        profiles: What is offered; at least one.
+        user_options: Whatever the user sent.
+
     Raises:
         ChoiceError: Something of them is not offered, or was none of a profile's.
     """
@@ -95,7 +99,7 @@ def choose(profiles: Sequence[Profile], user_options: Mapping[str, object]) -> C
 
 def _profile(profiles: Sequence[Profile], slug: str | None) -> Profile:
     if slug is None:
-        return default_profile(profiles or [NAMELESS])
+        return default_profile(profiles)
     named = {each.slug: each for each in profiles if each.slug}
     if slug not in named:
         raise ChoiceError(f"There is no profile {_short(slug)}; choose one of {_words(named)}.")

@@ -110,7 +110,7 @@ class Choosing(HasTraits):
                 profile_list = await profile_list
         profiles = parse_profiles(profile_list, allowed=OVERRIDABLE)
         if not self.choose_queue:
-            return profiles
+            return with_queues(profiles, ())
         key = (self.principal, self.keytab)
         if key not in self._queues:
             self._queues[key] = Queues(self.settings())

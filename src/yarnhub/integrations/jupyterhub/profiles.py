@@ -272,8 +272,9 @@ def _one_default(named: Mapping[str, Listed] | Mapping[str, Profile]) -> None:
 def with_queues(profiles: Sequence[Profile], queues: Sequence[QueueChoice]) -> tuple[Profile, ...]:
     """Offer the queues too, in each profile that does not say which one it takes.
 
-    Without profiles there is one of no name, whose only option that is.
+    Without profiles there is one of no name, which has no other option.
     """
+    profiles = profiles or [NAMELESS]
     if not queues:
         return tuple(profiles)
     option = Option(
@@ -291,7 +292,7 @@ def with_queues(profiles: Sequence[Profile], queues: Sequence[QueueChoice]) -> t
         profile
         if QUEUE in profile.profile_options or any(QUEUE in each for _, each in profile.overrides)
         else replace(profile, profile_options={**profile.profile_options, QUEUE: option})
-        for profile in profiles or [NAMELESS]
+        for profile in profiles
     )
 
 
