@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from yarnhub.cli.place import add_place, read_place
 
 if TYPE_CHECKING:
     import argparse
@@ -33,40 +33,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(handler=_examine)
 
 
-def add_place(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where the cluster is and who the hub is."""
-    parser.add_argument(
-        "--conf-dir", type=Path, metavar="DIR", help="instead of HADOOP_CONF_DIR's folder"
-    )
-    parser.add_argument("--principal", default="", help="the hub's, in Kerberos")
-    parser.add_argument("--keytab", type=Path, metavar="FILE", help="with the principal's key")
-
-
-def question(arguments: argparse.Namespace) -> Question:
-    """What the options ask about."""
-    from yarnhub.integrations.doctor.site import Question
-
-    environment = dict(os.environ)
-    if arguments.conf_dir is not None:
-        environment["HADOOP_CONF_DIR"] = str(arguments.conf_dir)
-    return Question(environment=environment, principal=arguments.principal, keytab=arguments.keytab)
-
-
 def _examine(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    asked = replace(
-        question(arguments), queue=arguments.queue, user=arguments.user, run=arguments.run
+    question = replace(
+        read_place(arguments), queue=arguments.queue, user=arguments.user, run=arguments.run
     )
-    return asyncio.run(_print(asked, as_json=arguments.json))
+    return asyncio.run(_print(question, as_json=arguments.json))
 
 
-async def _print(asked: Question, *, as_json: bool) -> int:
+async def _print(question: Question, *, as_json: bool) -> int:
     from yarnhub.integrations.doctor import finding
     from yarnhub.integrations.doctor.examination import examine
+    from yarnhub.integrations.doctor.site import Site
 
     findings = []
-    async for found in examine(asked):
+    async for found in examine(Site(question)):
         findings.append(found)
         if not as_json:
             print(found.line, flush=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "cluster": "yarnhub.cli.cluster",
     "doctor": "yarnhub.cli.doctor",
+    "init": "yarnhub.cli.init",
 }
 """Each command's module, which is imported for that command only: the start stays fast."""
 

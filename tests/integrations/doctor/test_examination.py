@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 
 from yarnhub.base.errors import ConnectError
 from yarnhub.integrations.doctor.examination import CHECKS, Check, examine
 from yarnhub.integrations.doctor.finding import Finding, not_checked, ok, warning
-from yarnhub.integrations.doctor.site import Question
-
-if TYPE_CHECKING:
-    from yarnhub.integrations.doctor.site import Site
-
-QUESTION = Question(environment={})
+from yarnhub.integrations.doctor.site import Question, Site
 
 
 async def is_well(site: Site) -> Finding:
@@ -40,7 +34,7 @@ async def hangs(site: Site) -> Finding:
 
 
 async def told(*checks: Check) -> list[str]:
-    return [found.line async for found in examine(QUESTION, checks)]
+    return [found.line async for found in examine(Site(Question(environment={})), checks)]
 
 
 async def test_what_rests_on_a_failure_is_not_checked() -> None:

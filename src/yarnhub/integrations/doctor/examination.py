@@ -19,13 +19,12 @@ from yarnhub.integrations.doctor import (
     resource_manager,
 )
 from yarnhub.integrations.doctor.finding import Grade, error, not_checked
-from yarnhub.integrations.doctor.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Question
+    from yarnhub.integrations.doctor.site import Site
 
 DEADLINE = 8.0
 """Seconds for a check: two answers that nearly did not come, and some."""
@@ -68,14 +67,11 @@ CHECKS = (
 )
 
 
-async def examine(
-    question: Question, checks: Sequence[Check] = CHECKS
-) -> AsyncGenerator[Finding, None]:
+async def examine(site: Site, checks: Sequence[Check] = CHECKS) -> AsyncGenerator[Finding, None]:
     """Look at all of it, and tell each finding as soon as it is there. Ends in bounded time.
 
     Cancelling leaves nothing behind.
     """
-    site = Site(question)
     failed: set[str] = set()
     for check in checks:
         lacking = [name for name in check.needs if name in failed]

@@ -1,0 +1,51 @@
+"""`yarnhub init`: a first `jupyterhub_config.py` for a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.cli.place import add_place, read_place
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `init`."""
+    parser = subparsers.add_parser(
+        "init",
+        help="write a jupyterhub_config.py for a cluster",
+        description="Writes a commented jupyterhub_config.py for the cluster of a Hadoop "
+        "configuration. What could not be found out stands in it as a comment.",
+    )
+    add_place(parser)
+    parser.add_argument(
+        "--output", type=Path, default=Path("jupyterhub_config.py"), metavar="FILE", help="its name"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the file if there is one")
+    parser.set_defaults(handler=_write)
+
+
+def _write(arguments: argparse.Namespace) -> int:
+    from yarnhub.integrations.jupyterhub.cluster_facts import gather
+    from yarnhub.integrations.jupyterhub.config_file import render
+
+    output: Path = arguments.output
+    there = f"{output} is there already: name another one with --output, or replace it by --force"
+    if output.exists() and not arguments.force:
+        raise ConfigurationError(there)
+    facts = asyncio.run(gather(read_place(arguments)))
+    try:
+        with output.open("w" if arguments.force else "x", encoding="utf-8") as file:
+            file.write(render(facts))
+    except FileExistsError as error:
+        raise ConfigurationError(there) from error
+    except OSError as error:
+        raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from error
+    print(f"Written: {output}. Read it, say in it who may log in, then run `yarnhub doctor`.")
+    for note in facts.unknown:
+        print(f"Not known: {note}")
+    return 0

@@ -1,0 +1,69 @@
+"""A hub with what `yarnhub init` has written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hub.hub import Hub
+
+if TYPE_CHECKING:
+    from yarnhub.cluster import HadoopCluster
+
+PROGRAM = Path(sys.executable).parent / "yarnhub"
+# The tests' hub has ports of its own and a login; the rest is as written.
+CHANGED = """
+kept = {{
+    name: list(c.JupyterHub[name]) for name in ("services", "load_roles")
+}}
+address, users = c.JupyterHub.bind_url, c.Authenticator.allowed_users
+load_subconfig({written!r})
+for name, values in kept.items():
+    c.JupyterHub[name] += values
+c.JupyterHub.bind_url = address
+c.JupyterHub.hub_connect_ip = "127.0.0.1"
+c.JupyterHub.authenticator_class = "shared-password"
+c.Authenticator.allowed_users = users
+c.YarnSpawner.cmd = {command!r}
+c.YarnSpawner.mem_limit = "1 G"
+"""
+
+
+def write(cluster: HadoopCluster, written: Path) -> str:
+    """Run `yarnhub init`; returns what it has written."""
+    keytab = str(cluster.keytab("jupyterhub"))
+    command = [str(PROGRAM), "init", "--output", str(written)]
+    subprocess.run(
+        [*command, "--principal", "jupyterhub", "--keytab", keytab],
+        env=dict(cluster.env),
+        check=True,
+        timeout=60,
+    )
+    return written.read_text()
+
+
+@pytest.mark.cluster
+async def test_it_starts_servers(
+    kerberos_cluster: HadoopCluster, shared_python: Path, tmp_path: Path
+) -> None:
+    written = tmp_path / "written.py"
+    text = write(kerberos_cluster, written)
+    assert "Could not be found out" not in text
+    assert '"root.default"' in text
+    written.write_text(text.replace("/var/lib/jupyterhub", str(tmp_path)))
+    config = CHANGED.format(
+        written=str(written), command=f"{shared_python} -m yarnspawner.singleuser"
+    )
+    async with Hub(tmp_path / "hub", kerberos_cluster.env, config) as hub:
+        answer = await hub.api.post("/users/alice/server", timeout=90)
+        assert answer.is_success, f"{answer.text}\n{hub.tail()}"
+        (server,) = (await hub.api.get("/users/alice")).json()["servers"].values()
+        assert server["ready"]
+        assert (tmp_path / "yarn-applications").is_dir()
+        culler = (await hub.api.get("/services/idle-culler")).json()
+        assert culler["pid"], hub.tail()
+        await hub.api.delete("/users/alice/server", timeout=60)

@@ -1,0 +1,98 @@
+"""The configuration that a hub begins with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import jupyterhub.app
+import pytest
+from jupyterhub.auth import Authenticator
+from jupyterhub.proxy import ConfigurableHTTPProxy
+from traitlets.config.loader import PyFileConfigLoader
+
+import yarnspawner
+from yarnhub.integrations.jupyterhub.config_file import Facts, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLASSES: dict[str, Any] = {
+    "JupyterHub": jupyterhub.app.JupyterHub,
+    "YarnSpawner": yarnspawner.YarnSpawner,
+    "Authenticator": Authenticator,
+    "ConfigurableHTTPProxy": ConfigurableHTTPProxy,
+}
+BARE = Facts(conf_dir="/etc/hadoop/conf", host="hub.example.com", secure=False)
+SECURE = replace(BARE, secure=True, unknown=("ResourceManager: nobody answers at rm:8032",))
+FULL = replace(
+    BARE,
+    secure=True,
+    principal="hub@EXAMPLE.COM",
+    keytab="/etc/hub.keytab",
+    queues=("root.b", "root.default"),
+    memory=1536,
+    vcores=4,
+)
+
+
+def load(facts: Facts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("HADOOP_CONF_DIR", "")  # which it sets
+    file = folder / "jupyterhub_config.py"
+    file.write_text(render(facts))
+    return PyFileConfigLoader(str(file)).load_config()
+
+
+@pytest.mark.parametrize("facts", [BARE, SECURE, FULL], ids=["bare", "secure", "full"])
+def test_every_name_in_it_exists(facts: Facts) -> None:
+    named = re.findall(r"\bc\.(\w+)\.(\w+)", render(facts))
+    assert len(named) > 20
+    for owner, trait in named:
+        assert CLASSES[owner].class_traits(config=True).get(trait), f"{owner}.{trait}"
+
+
+@pytest.mark.parametrize("facts", [BARE, SECURE, FULL], ids=["bare", "secure", "full"])
+def test_it_is_a_configuration(
+    facts: Facts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load(facts, tmp_path, monkeypatch)
+    assert config.JupyterHub.spawner_class == "yarnspawner.YarnSpawner"
+    assert config.JupyterHub.cleanup_servers is False
+    assert config.JupyterHub.hub_connect_ip == "hub.example.com"
+
+
+def test_what_is_known_stands_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawner = load(FULL, tmp_path, monkeypatch).YarnSpawner
+    assert spawner.principal == "hub@EXAMPLE.COM"
+    assert spawner.keytab == "/etc/hub.keytab"
+    assert spawner.queue == "root.default"
+    assert spawner.mem_limit == "1536 M"
+
+
+def test_what_is_not_known_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load(SECURE, tmp_path, monkeypatch)
+    assert "principal" not in config.YarnSpawner
+    assert config.YarnSpawner.queue == "default"
+    text = render(SECURE)
+    assert "# - ResourceManager: nobody answers at rm:8032" in text
+    assert "# Not known: the hub's principal" in text
+    assert "# Not known: to which queues" in text
+    assert "# Not known: the largest container" in text
+
+
+def test_nobody_may_log_in_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load(FULL, tmp_path, monkeypatch)
+    assert config.Authenticator.allowed_users == set()
+    assert "allow_all" not in config.Authenticator
+
+
+@pytest.mark.parametrize("facts", [BARE, SECURE, FULL], ids=["bare", "secure", "full"])
+def test_its_lines_are_short(facts: Facts) -> None:
+    assert max(map(len, render(facts).splitlines())) <= 100
+
+
+@pytest.mark.parametrize("odd", ['a"b', "a\\b", "a\nb", "ä'b"])
+def test_odd_names(odd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawner = load(replace(FULL, keytab=odd), tmp_path, monkeypatch).YarnSpawner
+    assert spawner.keytab == odd
