@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,13 +13,13 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
 
-class Condition:
+class Condition(ABC):
     """What may be among a transaction's conditions."""
 
     @property
+    @abstractmethod
     def message(self) -> messages.Condition:
         """It, as the application takes it."""
-        raise NotImplementedError
 
 
 def is_condition(obj: object) -> TypeGuard[Condition]:

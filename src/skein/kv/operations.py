@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
@@ -48,7 +49,7 @@ class ValueOwnerPair(NamedTuple):
     owner: str | None
 
 
-class Operation(Generic[T_co]):
+class Operation(ABC, Generic[T_co]):
     """What may be part of a transaction; `T_co` is what it results in."""
 
     _first: ClassVar[bool] = True
@@ -61,13 +62,13 @@ class Operation(Generic[T_co]):
         return f"{type(self).__name__}({', '.join(first + named)})"
 
     @property
+    @abstractmethod
     def requests(self) -> tuple[messages.Operation, ...]:
         """It, as the application takes it; one after the other, at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def result(self, found: Any) -> T_co:  # the class of the answer depends on the request
         """What it results in, of the first request's answer."""
-        raise NotImplementedError
 
 
 def is_operation(obj: object) -> TypeGuard[Operation[Any]]:

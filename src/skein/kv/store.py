@@ -8,17 +8,20 @@ from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from skein.kv import operations, ranges
-from skein.kv.conditions import Condition, text_of
+from skein.kv.conditions import is_condition, text_of
 from skein.kv.events import EventQueue
-from skein.kv.operations import NO_CHANGE, Operation, Unchanged, ValueOwnerPair
+from skein.kv.operations import NO_CHANGE, Unchanged, ValueOwnerPair, is_operation
 from yarnhub.control.messages import Transaction
 
 if TYPE_CHECKING:
     from collections import OrderedDict
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeGuard
 
     from skein.application_client import ApplicationClient
+    from skein.kv.conditions import Condition
     from skein.kv.filters import EventFilter, EventType
+    from skein.kv.operations import Operation
     from yarnhub.control.messages import Request
 
 T = TypeVar("T")
@@ -299,10 +302,10 @@ class KeyValueStore(MutableMapping[str, bytes]):
         Raises:
             ValueError: One of the operations cannot be carried out; nothing was changed.
         """
-        wanted = _all("conditions", conditions, Condition)
+        wanted = _all("conditions must be Conditions", conditions, is_condition)
         branches = [
-            _all("on_success", on_success, Operation),
-            _all("on_failure", on_failure, Operation),
+            _all("on_success must be Operations", on_success, is_operation),
+            _all("on_failure must be Operations", on_failure, is_operation),
         ]
         flat = [[request for each in branch for request in each.requests] for branch in branches]
         messages = tuple(each.message for each in wanted)
@@ -342,8 +345,8 @@ class KeyValueStore(MutableMapping[str, bytes]):
         return result
 
 
-def _all(name: str, given: T | Iterable[T], kind: type[T]) -> Sequence[T]:
-    found = [given] if isinstance(given, kind) else list(given or ())  # type: ignore[arg-type]  # no kind is iterable
-    if not all(isinstance(each, kind) for each in found):
-        raise TypeError(f"{name} must be {kind.__name__}s, not {found!r}")
+def _all(rule: str, given: T | Iterable[T], fits: Callable[[object], TypeGuard[T]]) -> Sequence[T]:
+    found = [given] if fits(given) else list(given or ())  # type: ignore[arg-type]  # nothing that fits is iterable
+    if not all(map(fits, found)):
+        raise TypeError(f"{rule}, not {found!r}")
     return found
