@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from yarnhub.control.frames import Frame, Frames
+from yarnhub.base.errors import RemoteProtocolError
+from yarnhub.control.frames import PROTOCOL, Frame, Frames
 from yarnhub.hadoop.address import Address
 
 if TYPE_CHECKING:
@@ -34,12 +35,19 @@ class Connection(asyncio.Protocol):
 
         Raises:
             OSError: Nobody answers there, or the handshake fails.
+            RemoteProtocolError: Who answers there does not speak in frames.
         """
         at = Address.parse(address)
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(
+        transport, connection = await loop.create_connection(
             cls, at.host, at.port, ssl=context, server_hostname=server_name
         )
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != PROTOCOL:
+            await connection.close()
+            raise RemoteProtocolError(
+                f"the ApplicationMaster at {address} does not speak {PROTOCOL}: another version of "
+                "yarnhub submitted it; use that version for this application, or submit it anew"
+            )
         return connection
 
     @property

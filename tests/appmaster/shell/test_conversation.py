@@ -12,6 +12,7 @@ from appmaster.shell.test_server import OTHER, PAIR, Answering, own_door
 from yarnhub.appmaster.shell import conversation
 from yarnhub.appmaster.shell import server as module
 from yarnhub.appmaster.shell.server import serve
+from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.client.connection import Connection
 from yarnhub.control import json
 from yarnhub.control.bootstrap import SERVER_NAME
@@ -63,6 +64,25 @@ async def test_each_of_many_requests_gets_its_own_answer() -> None:
     async with connected(Answering()) as connection, asyncio.TaskGroup() as group:
         tasks = {str(n): group.create_task(value(connection, str(n))) for n in range(500)}
     assert all(task.result() == key for key, task in tasks.items())
+
+
+async def test_a_server_that_does_not_speak_in_frames_is_named() -> None:
+    context = own_door(Answering()).context
+    context.set_alpn_protocols(["yarnhub.older"])
+    ended = asyncio.Event()
+
+    async def older(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(older, "127.0.0.1", 0, ssl=context)
+    async with asyncio.timeout(20), server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(RemoteProtocolError, match=rf"127\.0\.0\.1:{port} does not speak"):
+            await opened(port)
+        await ended.wait()
 
 
 async def test_a_request_that_waits_holds_up_no_other() -> None:
