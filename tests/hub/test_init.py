@@ -59,11 +59,14 @@ async def test_it_starts_servers(
         written=str(written), command=f"{shared_python} -m yarnspawner.singleuser"
     )
     async with Hub(tmp_path / "hub", kerberos_cluster.env, config) as hub:
-        answer = await hub.api.post("/users/alice/server", timeout=90)
-        assert answer.is_success, f"{answer.text}\n{hub.tail()}"
-        (server,) = (await hub.api.get("/users/alice")).json()["servers"].values()
-        assert server["ready"]
-        assert (tmp_path / "yarn-applications").is_dir()
-        culler = (await hub.api.get("/services/idle-culler")).json()
-        assert culler["pid"], hub.tail()
-        await hub.api.delete("/users/alice/server", timeout=60)
+        try:
+            answer = await hub.api.post("/users/alice/server")
+            assert answer.is_success, f"{answer.text}\n{hub.tail()}"
+            # It ends when the server is ready, or has failed.
+            progress = await hub.api.get("/users/alice/server/progress", timeout=90)
+            assert '"ready": true' in progress.text, f"{progress.text}\n{hub.tail()}"
+            assert (tmp_path / "yarn-applications").is_dir()
+            culler = (await hub.api.get("/services/idle-culler")).json()
+            assert culler["pid"], hub.tail()
+        finally:
+            await hub.stop_server("alice")  # the hub leaves it running
