@@ -21,11 +21,11 @@ from yarnhub.yarn.records.ids import ApplicationId
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
-    from yarnhub.integrations.jupyterhub.request import ServerRequest
+    from yarnhub.spec import ApplicationSpec
     from yarnhub.yarn.records.applications import ApplicationReport
 
 _log = logging.getLogger(__name__)
@@ -57,10 +57,9 @@ class ClusterServers(Servers):
         self._look: asyncio.Task[None] | None = None
         self._looked = float("-inf")
 
-    async def _submit(self, request: ServerRequest) -> ClusterServer:
+    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> ClusterServer:
         async with Client(self.settings) as client:
-            spec = request.specification
-            application = await client.submit(spec, secrets=request.secrets)
+            application = await client.submit(spec, secrets=secrets)
         return ClusterServer(self, str(application), spec.user, spec.tags)
 
     async def all(self, tag: str = "") -> list[ClusterServer]:

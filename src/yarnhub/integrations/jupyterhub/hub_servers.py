@@ -7,26 +7,20 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import (
-    ApplicationNotFoundError,
-    ControlError,
-    DeadlineExceededError,
-    YarnhubError,
-)
-from yarnhub.client.client import Client
+from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
 from yarnhub.control.messages import FinalStatus
+from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
 from yarnhub.integrations.jupyterhub.request import CONTAINER, identity_in
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight, lost
 from yarnhub.unmanaged import UnmanagedApplications
-from yarnhub.yarn.exits import explain_application
-from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
-    from yarnhub.integrations.jupyterhub.request import ServerRequest
+    from yarnhub.spec import ApplicationSpec
     from yarnhub.unmanaged import UnmanagedApplication
 
 _log = logging.getLogger(__name__)
@@ -35,7 +29,6 @@ _ASK = 10.0
 """Seconds for a question to the ResourceManager."""
 _LEAVE = 10.0
 """Seconds for YARN to end a container, beyond its grace period."""
-_GONE = "Its application is not known to YARN any more."
 
 
 class HubServers(Servers):
@@ -45,12 +38,14 @@ class HubServers(Servers):
 
     Args:
         settings: Who the hub is; it acts for its users.
+        hub: Tells this hub from others on the cluster.
         folder: Where the applications are kept.
         host: Where containers reach this process.
     """
 
-    def __init__(self, settings: Settings, *, folder: Path, host: str) -> None:
+    def __init__(self, settings: Settings, hub: str, *, folder: Path, host: str) -> None:
         super().__init__(settings)
+        self._others = ClusterServers(settings, hub)
         self._folder = folder
         self._host = host
         self._explaining = asyncio.Lock()
@@ -87,9 +82,9 @@ class HubServers(Servers):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._holding
 
-    async def _submit(self, request: ServerRequest) -> HubServer:
+    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> HubServer:
         applications = await self._applications()
-        return HubServer(await applications.submit(request.specification, secrets=request.secrets))
+        return HubServer(await applications.submit(spec, secrets=secrets))
 
     async def explain(self, server: Server) -> Explanation | None:
         """See `Servers.explain`."""
@@ -103,31 +98,19 @@ class HubServers(Servers):
             _log.debug("%s cannot be explained: %s", server.id, error)
             return None
 
-    async def find(self, application_id: str) -> HubServer | End | None:
+    async def find(self, application_id: str) -> Server | End | None:
         """See `Servers.find`."""
         applications = await self._applications()
         held = applications.get(application_id)
-        return HubServer(held) if held is not None else await self._ended(application_id)
+        if held is not None:
+            return HubServer(held)
+        # It ended while no hub ran, or yarnspawner 0.4 started it, say.
+        return await self._others.find(application_id)
 
     async def all(self, tag: str = "") -> list[HubServer]:
         """See `Servers.all`."""
         held = await self._applications()
         return [HubServer(each) for each in held.values() if not tag or tag in each.spec.tags]
-
-    async def _ended(self, application_id: str) -> End | None:
-        """How one ended that is not held: while no hub ran, say."""
-        try:
-            async with asyncio.timeout(_ASK), Client(self.settings) as client:
-                report = await client.application_report(ApplicationId.parse(application_id))
-        except ApplicationNotFoundError:
-            return End(0, _GONE)
-        except (YarnhubError, TimeoutError) as error:
-            _log.warning("nobody says how %s is: %s", application_id, error)
-            return None
-        if not report.yarn_application_state.ended:
-            return None
-        good = report.final_application_status.name in {"SUCCEEDED", "KILLED"}
-        return End(0 if good else 1, explain_application(report.diagnostics))
 
 
 class HubServer(Server):

@@ -18,8 +18,6 @@ from jupyterhub.scopes import needs_scope
 from yarnhub.base.errors import YarnhubError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from yarnhub.integrations.jupyterhub.running import Server, Servers
 
 _log = logging.getLogger(__name__)
@@ -29,18 +27,18 @@ _SETTLED = 60.0
 """Seconds after which a hub that was started knows the servers of all its users."""
 
 
-async def orphans(kinds: Iterable[Servers], app: Any) -> list[Server]:
+async def orphans(servers: Servers, app: Any) -> list[Server]:
     """Servers of this hub that run and that nobody has.
 
     Args:
-        kinds: All servers of the hub.
+        servers: All servers of the hub.
         app: JupyterHub's application.
 
     Raises:
         YarnhubError: Nobody can say.
     """
     # Before it is asked who has one: what is started meanwhile has somebody by then.
-    found = [server for servers in kinds for server in await servers.all()]
+    found = await servers.all()
     claimed = _claimed(app)
     return [server for server in found if not claimed & {server.id, server.identity}]
 
@@ -63,7 +61,7 @@ async def tell_of_orphans(servers: Servers, app: Any) -> None:
     """Log, once the hub has settled, what runs for nobody."""
     await asyncio.sleep(_SETTLED)
     try:
-        found = await orphans([servers], app)
+        found = await orphans(servers, app)
     except YarnhubError as error:
         _log.warning("nobody says which servers run on YARN: %s", error)
         return
@@ -98,8 +96,8 @@ class OrphansHandler(APIHandler):
         some = self.db.query(orm.User).first()
         if some is None:
             return []
-        # Any user's spawner knows where all of them run.
-        return await orphans([self.users[some].spawner.servers()], self.app)
+        # Any user's spawner knows the hub's.
+        return await orphans(self.users[some].spawner.on_yarn(), self.app)
 
 
 def _model(server: Server) -> dict[str, str]:

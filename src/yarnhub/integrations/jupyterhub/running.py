@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from yarnhub.client.client import Client
 from yarnhub.control.messages import ContainerState
-from yarnhub.integrations.jupyterhub.request import CONTAINER, SERVICE, identity
+from yarnhub.integrations.jupyterhub.request import CONTAINER, SERVICE, identity_in
 from yarnhub.yarn.records.cluster import NodeState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
     from yarnhub.control.messages import Container
-    from yarnhub.integrations.jupyterhub.request import ServerRequest
+    from yarnhub.spec import ApplicationSpec
 
 _OF_SERVICE = re.compile(rf"Failure in service {SERVICE}: {CONTAINER} ended\.")
 _ADVICE = ("ask for more memory in the specification", "start it with more memory")
@@ -143,24 +143,27 @@ class Servers(ABC):
             found = await client.resource_manager.get_cluster_nodes([NodeState.RUNNING])
         return sorted({node.node_id.host for node in found})
 
-    async def start(self, request: ServerRequest) -> Server:
+    async def start(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Server:
         """Submit a server's application; returns when YARN has accepted it.
 
         A former one of the same user and name, which nobody knows any more, is ended before. An
         error or cancelling leaves nothing behind.
+
+        Args:
+            spec: Bears the identity of the server among its tags.
+            secrets: What the container finds in its token file.
 
         Raises:
             SpecError: The cluster can never give what is asked for.
             ApplicationFailedError: YARN refused it, with its reason.
             YarnhubError: YARN cannot be asked.
         """
-        own = identity(request.hub, request.owner, request.server)
-        for former in await self.all(own):
+        for former in await self.all(identity_in(spec.tags)):
             await former.stop(now=True)
-        return await self._submit(request)
+        return await self._submit(spec, secrets)
 
     @abstractmethod
-    async def _submit(self, request: ServerRequest) -> Server:
+    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Server:
         """Submit a server's application; see `start`."""
 
     @abstractmethod

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 from dataclasses import replace
+from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from jupyterhub.traitlets import ByteSpecification, Command
 from traitlets import Callable as CallableTrait
 from traitlets import CInt, Dict, Enum, Integer, List, Set, Unicode, default
 
-from yarnhub.base.errors import ConfigurationError, YarnhubError
+from yarnhub.base.errors import ConfigurationError, ConnectError, YarnhubError
 from yarnhub.client.settings import Settings
 from yarnhub.integrations.jupyterhub import callback, orphans
 from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
@@ -26,9 +27,9 @@ from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
 from yarnhub.integrations.jupyterhub.hub_servers import HubServers
 from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.refusals import SYSTEM_USERS, refusal, refuse_user
-from yarnhub.integrations.jupyterhub.request import ServerRequest, identity
+from yarnhub.integrations.jupyterhub.request import SERVICE, ServerRequest, identity
 from yarnhub.integrations.jupyterhub.running import End
-from yarnhub.spec import File
+from yarnhub.spec import ACLs, ApplicationSpec, File
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,6 +111,10 @@ class YarnSpawner(Choosing, Spawner):
     application_tags = List(
         Unicode(), help="Words to find the servers' applications by, beside the hub's own."
     ).tag(config=True)
+    acls = Dict(
+        help="""Who besides the user may see the application and its logs, and end it, as in a
+        specification: {'enable': True, 'view_groups': ['support']}, say."""
+    ).tag(config=True)
     grace_period = CInt(
         5, min=0, help="Seconds between asking a server to end and killing it."
     ).tag(config=True)
@@ -148,7 +153,7 @@ class YarnSpawner(Choosing, Spawner):
     _shared: ClassVar[dict[tuple[object, ...], Servers]] = {}
     """By what they depend on: one for all spawners of a hub."""
     _telling: ClassVar[set[asyncio.Task[None]]] = set()
-    """Of orphans, once for each of these; they end by themselves."""
+    """Of orphans, once; it ends by itself."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: JupyterHub's own
         super().__init__(*args, **kwargs)
@@ -160,7 +165,7 @@ class YarnSpawner(Choosing, Spawner):
         self._watching: asyncio.Task[None] | None = None
         self._certificates: dict[str, bytes] = {}
         self._explain_at = 0.0
-        self._request: ServerRequest | None = None
+        self._spec: ApplicationSpec | None = None
         self._master = ""  # of the server: a profile may say which
 
     @default("application_master_host")
@@ -198,7 +203,7 @@ class YarnSpawner(Choosing, Spawner):
         super().clear_state()
         self._watch(None)
         self.application_id = self._master = ""
-        self._running = self._request = None
+        self._running = self._spec = None
 
     @property
     def ended_because(self) -> str:
@@ -221,8 +226,9 @@ class YarnSpawner(Choosing, Spawner):
         self._explain_at = loop.time() + _EXPLAIN
         self._reporting = loop.create_future()
         try:
-            self._request = await self._chosen_request()
-            self._running = server = await self.servers().start(self._request)
+            request = await self._chosen_request()
+            self._spec = await self._modified(request.specification)
+            self._running = server = await self.servers().start(self._spec, request.secrets)
             self.application_id = server.id
             self.log.info("%s's server is %s", self._log_name, server.id)
             host = await self._reported(server, self._reporting)
@@ -286,9 +292,14 @@ class YarnSpawner(Choosing, Spawner):
 
         Args:
             now: Without its grace period.
+
+        Raises:
+            YarnhubError: YARN cannot be told; the server may run on.
         """
         if self._running is None and self.application_id:
             found = await self.servers().find(self.application_id)
+            if found is None:
+                raise ConnectError(f"{self.application_id} is not stopped: YARN cannot be asked")
             self._running = None if isinstance(found, End) else found
         self._watch(None)
         if self._running is not None:
@@ -321,8 +332,8 @@ class YarnSpawner(Choosing, Spawner):
 
     async def _known(self, reporting: asyncio.Future[int]) -> Start:
         queue, files = self.queue, sorted(self.localize_files)
-        if self._request is not None:  # a profile may say others
-            queue, files = self._request.queue, sorted(self._request.files)
+        if self._spec is not None:  # a profile may say others
+            queue, files = self._spec.queue, sorted(self._spec.services[SERVICE].files)
         start = Start(queue=queue, files=files)
         if self._running is None:
             return start
@@ -396,9 +407,24 @@ class YarnSpawner(Choosing, Spawner):
             environment=self.get_env(),
             certificates=self._certificates,
             tags=self.application_tags,
+            acls=ACLs.read(self.acls),
             grace_period=self.grace_period,
             max_attempts=1 if self.application_master == "hub" else 2,
         )
+
+    async def _modified(self, spec: ApplicationSpec) -> ApplicationSpec:
+        if self.modify_application_hook is None:
+            return spec
+        modified = self.modify_application_hook(self, spec)
+        if isawaitable(modified):
+            modified = await modified
+        if not isinstance(modified, ApplicationSpec) or set(modified.services) != {SERVICE}:
+            raise ConfigurationError(
+                "c.YarnSpawner.modify_application_hook must return the ApplicationSpec to submit, "
+                f"with the one service {SERVICE!r}, and returned a {type(modified).__name__}"
+            )
+        # The hub finds its servers by its own tags.
+        return replace(modified, tags={*modified.tags, *spec.tags})
 
     def _files(self) -> dict[str, File]:
         return {
@@ -409,8 +435,17 @@ class YarnSpawner(Choosing, Spawner):
     # --- where servers run
 
     def servers(self) -> Servers:
-        """All servers of the hub that run where this one does."""
-        master = self._master or self.application_master
+        """All servers of the hub that run as this one does."""
+        if not self._telling:
+            telling = orphans.tell_of_orphans(self.on_yarn(), JupyterHub.instance())
+            self._telling.add(asyncio.get_running_loop().create_task(telling))
+        return self._servers_of(self._master or self.application_master)
+
+    def on_yarn(self) -> Servers:
+        """All servers of the hub as YARN knows them, wherever their ApplicationMasters are."""
+        return self._servers_of("cluster")
+
+    def _servers_of(self, master: str) -> Servers:
         folder = Path(self.applications_folder).absolute()
         where: tuple[object, ...] = (master,)
         if master == "hub":
@@ -419,14 +454,9 @@ class YarnSpawner(Choosing, Spawner):
         if key not in self._shared:
             settings = self.settings()
             self._shared[key] = (
-                HubServers(settings, folder=folder, host=self.application_master_host)
+                HubServers(settings, self.hub_id, folder=folder, host=self.application_master_host)
                 if master == "hub"
                 else ClusterServers(settings, self.hub_id)
-            )
-            self._telling.add(
-                asyncio.get_running_loop().create_task(
-                    orphans.tell_of_orphans(self._shared[key], JupyterHub.instance())
-                )
             )
         return self._shared[key]
 
