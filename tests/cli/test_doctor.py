@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,12 +21,12 @@ Findings = dict[str, dict[str, Any]]
 
 
 def examine(
-    cluster: HadoopCluster, *options: str, cache: str = "FILE:/nonexistent/ccache"
+    cluster: HadoopCluster, *options: str, cache: str = "FILE:/nonexistent/ccache", **more: str
 ) -> tuple[Findings, int]:
     """What the doctor says, by check, and its exit code."""
     done = subprocess.run(
         [PROGRAM, "doctor", "--json", *options],
-        env={**cluster.env, "KRB5CCNAME": cache},
+        env={**cluster.env, "KRB5CCNAME": cache, **more},
         capture_output=True,
         text=True,
         check=False,
@@ -129,3 +131,17 @@ async def test_a_ticket_or_none(kerberos_cluster: HadoopCluster, tmp_path: Path)
     assert code == 0
     assert findings["login"]["grade"] == "warning"
     assert findings["proxy user"]["grade"] == "ok"
+
+
+@pytest.mark.cluster
+def test_a_kdc_that_is_silent(kerberos_cluster: HadoopCluster, tmp_path: Path) -> None:
+    realm = Path(kerberos_cluster.variables["KRB5_CONFIG"]).read_text()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        silent = tmp_path / "krb5.conf"
+        silent.write_text(re.sub(r"(\bkdc = \S+:)\d+", rf"\g<1>{port}", realm))
+        findings, code = examine(kerberos_cluster, *hub(kerberos_cluster), KRB5_CONFIG=str(silent))
+    assert code == 1
+    assert "no KDC has answered within" in findings["login"]["what"]

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hadoop.server import answer, failure, serving
 from integrations.doctor.pages import serve_pages
 from integrations.doctor.sites import make_site
 from yarnhub.cluster.ports import choose_ports
+from yarnhub.hadoop.codec import encode
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.resource_manager import check, check_version, known_holes
+from yarnhub.yarn.records.cluster import YarnClusterMetrics
+from yarnhub.yarn.records.resource_manager import GetClusterMetricsResponse
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hadoop.server import Call
+
+STANDBY = "org.apache.hadoop.ipc.StandbyException"
 
 
 async def test_nobody_there(tmp_path: Path) -> None:
@@ -34,6 +43,68 @@ async def test_neither_of_a_pair(tmp_path: Path) -> None:
     found = await check(make_site(tmp_path, values))
     assert found.grade is Grade.ERROR
     assert all(f"127.0.0.1:{port}" in found.what for port in ports.values())
+
+
+def active(call: Call) -> bytes:
+    metrics = YarnClusterMetrics(num_node_managers=3, num_active_nms=2)
+    return answer(call.call_id, encode(GetClusterMetricsResponse(cluster_metrics=metrics)))
+
+
+def standby(call: Call) -> bytes:
+    return failure(call.call_id, STANDBY, "Operation category READ is not supported")
+
+
+def pair(*addresses: object) -> dict[str, str]:
+    values = {
+        f"yarn.resourcemanager.address.rm{number}": str(address)
+        for number, address in enumerate(addresses, start=1)
+    }
+    return values | {
+        "yarn.resourcemanager.ha.enabled": "true",
+        "yarn.resourcemanager.ha.rm-ids": "rm1,rm2",
+    }
+
+
+async def test_a_pair(tmp_path: Path) -> None:
+    async with serving(standby) as first, serving(active) as second:
+        site = make_site(tmp_path, pair(first.address, second.address))
+        found = await check(site)
+    assert found.grade is Grade.OK
+    assert found.what == (
+        f"{first.address} stands by; {second.address} is active, with 2 of 3 nodes"
+    )
+    assert site.active == 1
+
+
+async def test_one_of_a_pair(tmp_path: Path) -> None:
+    gone = f"127.0.0.1:{choose_ports(['rm'], {})['rm']}"
+    async with serving(active) as first:
+        site = make_site(tmp_path, pair(first.address, gone))
+        found = await check(site)
+    assert found.grade is Grade.WARNING
+    assert gone in found.what
+    assert site.active == 0
+
+
+async def test_none_of_a_pair_is_active(tmp_path: Path) -> None:
+    async with serving(standby) as first, serving(standby) as second:
+        found = await check(make_site(tmp_path, pair(first.address, second.address)))
+    assert found.grade is Grade.ERROR
+    assert "stands by" in found.what
+
+
+async def test_one_that_hangs(tmp_path: Path) -> None:
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as hanging:
+        host, port = hanging.sockets[0].getsockname()
+        site = make_site(tmp_path, {"yarn.resourcemanager.address": f"{host}:{port}"})
+        site.patience = 0.05
+        found = await check(site)
+    assert found.grade is Grade.ERROR
+    assert "within 0.05 s" in found.what
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.integrations.doctor.finding import error, not_checked, ok
-from yarnhub.integrations.doctor.site import PATIENCE
 
 if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileStatus
@@ -22,7 +21,7 @@ async def check(site: Site) -> Finding:
         return not_checked(f"fs.defaultFS is {default}, which is no HDFS")
     user = site.question.user or settings.user_name
     async with open_file_system(
-        "", settings.configuration, settings.user, deadline=PATIENCE
+        "", settings.configuration, settings.user, deadline=site.patience
     ) as file_system:
         path = f"{(await file_system.home()).rpartition('/')[0]}/{user}"
         return judge(path, await file_system.status(path), user)

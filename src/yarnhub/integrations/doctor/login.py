@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.errors import AuthenticationError, ConfigurationError
 from yarnhub.client.settings import Settings
@@ -13,10 +13,16 @@ from yarnhub.filesystem.threads import Calls
 from yarnhub.integrations.doctor.finding import error, ok, warning
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from yarnhub.integrations.doctor.finding import Finding
     from yarnhub.integrations.doctor.site import Site
+
+T = TypeVar("T")
+
+_KDC = 6.0
+"""Seconds for a ticket: MIT Kerberos has asked each KDC by then, by UDP and by TCP."""
 
 
 async def check(site: Site) -> Finding:
@@ -38,10 +44,8 @@ async def check(site: Site) -> Finding:
 
 async def _with_ticket(site: Site) -> Finding:
     environment = site.question.environment
-    # Kerberos waits for the KDC in C, and longer than anybody here would.
-    calls = Calls("kerberos")
     try:
-        site.settings = await calls.run(lambda: Settings.from_environment(environment))
+        site.settings = await _in_time(lambda: Settings.from_environment(environment))
     except AuthenticationError as failure:
         return error(str(failure), "or give --principal and --keytab, as a hub needs them")
     return warning(
@@ -62,7 +66,7 @@ async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
         )
     credential = Keytab(keytab, principal)
     try:
-        await Calls("kerberos").run(credential.acquire)
+        await _in_time(credential.acquire)
     except ConfigurationError as failure:
         return error(str(failure), "it has to belong to the user whom the hub runs as")
     except AuthenticationError as failure:
@@ -80,3 +84,15 @@ async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
             "chown it to the user whom the hub runs as, and run this as that user",
         )
     return ok(f"Kerberos gives {principal} a ticket for the key in {keytab}")
+
+
+async def _in_time(call: Callable[[], T]) -> T:
+    """Let Kerberos ask; it waits for the KDC in C, and longer than anybody here would."""
+    try:
+        async with asyncio.timeout(_KDC):
+            return await Calls("kerberos").run(call)
+    except TimeoutError as failure:
+        raise AuthenticationError(
+            f"no KDC has answered within {_KDC:g} s: is krb5.conf right, and does a firewall let "
+            "this host through?"
+        ) from failure

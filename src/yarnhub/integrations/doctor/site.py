@@ -56,6 +56,7 @@ class Site:
         rules: What the ResourceManager itself goes by, where it tells; else `configuration`.
         rules_from: Whose words `rules` are.
         acting: Whether the hub may act for the user.
+        patience: Seconds for one answer.
     """
 
     question: Question
@@ -63,6 +64,7 @@ class Site:
     rules: Configuration = field(default_factory=lambda: Configuration({}))
     rules_from: str = ""
     acting: bool = False
+    patience: float = PATIENCE
     _settings: Settings | None = None
     _active: int | None = None
 
@@ -106,8 +108,8 @@ class Site:
         one = replace(endpoint, addresses=(endpoint.addresses[index],))
         impatient = replace(
             settings.options,
-            connect_timeout=PATIENCE,
-            call_timeout=PATIENCE,
+            connect_timeout=self.patience,
+            call_timeout=self.patience,
             retry=RetryPolicy(attempts=1),
         )
         return ResourceManager(one, settings.user, impatient)
@@ -126,7 +128,7 @@ class Site:
         """
         url = self.page + path
         try:
-            async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as client:
+            async with httpx.AsyncClient(timeout=self.patience, trust_env=False) as client:
                 answer = await client.get(url, headers={"Accept": "application/json"})
         except httpx.HTTPError as error:
             raise ConnectError(
