@@ -24,6 +24,14 @@ START = 240_000
 CELL = 60_000
 """Milliseconds that a cell may take, its kernel's start included."""
 
+PROGRESS = """
+addEventListener("DOMContentLoaded", () => {
+    const message = document.getElementById("progress-message");
+    const tell = () => said(message.textContent);
+    if (message) new MutationObserver(tell).observe(message, {childList: true});
+});
+"""
+
 
 @contextlib.asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
@@ -71,15 +79,24 @@ class Visitor:
         await self.page.get_by_role("button", name="Sign in").click()
         await expect(self.page.locator("#start")).to_be_visible()
 
-    async def open_options(self) -> None:
-        """Open the page that asks what server to start."""
-        await self.page.goto(f"{self.url}/hub/spawn/{self.name}")
-        await expect(self.page.locator("#spawn_form")).to_be_visible()
+    async def progress(self) -> list[str]:
+        """What the page of a server that is starting says from now on: a list that grows."""
+        said: list[str] = []
 
-    async def start(self) -> None:
-        """Ask for a server by the button of the page that is open."""
-        button = self.page.locator("#start, #spawn_form button[type=submit]")
-        await button.click(no_wait_after=True)
+        def keep(message: str) -> None:
+            said.append(message)
+
+        await self.page.expose_function("said", keep)
+        await self.page.add_init_script(PROGRESS)
+        return said
+
+    async def start(self, profile: str | None = None) -> None:
+        """Ask for a server by the hub's home page, with a profile if the hub offers some."""
+        await self.page.locator("#start").click(no_wait_after=True)
+        if profile is not None:
+            await self.page.get_by_label(profile, exact=True).check()
+            button = self.page.locator("#spawn_form button[type=submit]")
+            await button.click(no_wait_after=True)
 
     async def wait_for_lab(self) -> None:
         """Wait until the server has started and JupyterLab is open in the page."""
@@ -91,6 +108,13 @@ class Visitor:
 
     async def run_cell(self, code: str) -> str:
         """Run code in a new cell of the notebook, a new one at first; returns what it printed."""
+        cell = await self.enter_cell(code)
+        output = cell.locator(".jp-OutputArea-output")
+        await expect(output).to_be_visible(timeout=CELL)
+        return await output.inner_text()
+
+    async def enter_cell(self, code: str) -> Locator:
+        """The same without waiting for what it prints; returns the cell."""
         launcher = self.page.locator(".jp-LauncherCard[data-category=Notebook]").first
         notebook = self.page.locator(".jp-Notebook")
         await expect(launcher.or_(notebook)).to_be_visible()
@@ -106,9 +130,7 @@ class Visitor:
         await self.page.keyboard.insert_text(code)
         await expect(editor).to_contain_text(code.splitlines()[0])
         await self.page.keyboard.press("Shift+Enter")
-        output = cell.locator(".jp-OutputArea-output")
-        await expect(output).to_be_visible(timeout=CELL)
-        return await output.inner_text()
+        return cell
 
     async def stop(self) -> None:
         """Stop the server by the button of the hub's home page."""

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
+from visitor import Visitor, browser
 
-from hub.hub import PROJECT
+from hub.hub import PROJECT, Hub
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from playwright.async_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +52,25 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    async with browser() as chromium:
+        yield chromium
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def alice(
+    hub: Hub, chromium: Browser, screenshots: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Visitor]:
+    """Alice, who is logged in; in the end her server is stopped, and what she saw last is kept."""
+    context = await chromium.new_context()
+    visitor = Visitor(await context.new_page(), hub.url, "alice")
+    try:
+        await visitor.log_in(hub.password)
+        yield visitor
+    finally:
+        await visitor.page.screenshot(path=screenshots / f"{request.node.name}.png")
+        await context.close()
+        await hub.stop_server("alice")

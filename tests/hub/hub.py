@@ -172,11 +172,17 @@ class Hub:
             await _kill(self._proxy)
             self._proxy = None
 
-    async def stop_server(self, user: str) -> None:
-        """Stop a user's server, if there is one, and wait until it is gone."""
-        server = f"/users/{user}/server"
+    async def stop_server(self, user: str, name: str = "") -> None:
+        """Stop a user's server, if it runs, and wait until it is gone."""
+        server = f"/users/{user}/servers/{name}"
         while (await self.api.delete(server)).status_code == httpx.codes.ACCEPTED:
             await asyncio.sleep(POLL)
+
+    async def server_ended(self, user: str, deadline: float = 60) -> None:
+        """Wait until the hub knows that a user has no server any more."""
+        async with asyncio.timeout(deadline):
+            while (await self.api.get(f"/users/{user}")).json()["servers"]:
+                await asyncio.sleep(POLL)
 
     def tail(self, lines: int = 40) -> str:
         """The last lines of the hub's log."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from visitor import Visitor, browser
+from playwright.async_api import expect
 
 from hub.hub import Hub
 from hub.on_yarn import yarn_config
@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from playwright.async_api import Browser
+    from visitor import Visitor
 
     from yarnhub.cluster import HadoopCluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.asyncio(loop_scope="module")]
 
+PROFILES = """
+c.YarnSpawner.profile_list = [
+    {{"display_name": "Notebook", "description": "For most of what one does."}},
+    {{"display_name": "Small", "yarn_override": {{"mem_limit": "400 M"}}}},
+    {{"display_name": "Whole node", "yarn_override": {{"mem_limit": "{most} M"}}}},
+    {{"display_name": "Supercomputer", "yarn_override": {{"mem_limit": "1 T"}}}},
+]
+c.JupyterHub.allow_named_servers = True
+"""
 PLACE = """\
 import os, pwd
 print(pwd.getpwuid(os.getuid()).pw_name, os.environ["CONTAINER_ID"])
@@ -37,38 +46,18 @@ def cluster(request: pytest.FixtureRequest) -> HadoopCluster:
 async def hub(
     cluster: HadoopCluster, shared_python: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Hub]:
-    folder = tmp_path_factory.mktemp("hub")
-    async with Hub(folder, cluster.env, yarn_config(cluster, shared_python)) as hub:
+    # Whatever else runs on the node, a second server of this size does not fit.
+    profiles = PROFILES.format(most=cluster.options.node_memory - 512)
+    config = yarn_config(cluster, shared_python) + profiles
+    async with Hub(tmp_path_factory.mktemp("hub"), cluster.env, config) as hub:
         yield hub
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    async with browser() as chromium:
-        yield chromium
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def alice(
-    hub: Hub, chromium: Browser, screenshots: Path, request: pytest.FixtureRequest
-) -> AsyncIterator[Visitor]:
-    """Alice, who is logged in; in the end her server is stopped, and what she saw last is kept."""
-    context = await chromium.new_context()
-    visitor = Visitor(await context.new_page(), hub.url, "alice")
-    try:
-        await visitor.log_in(hub.password)
-        yield visitor
-    finally:
-        await visitor.page.screenshot(path=screenshots / f"{request.node.name}.png")
-        await context.close()
-        await hub.stop_server("alice")
 
 
 async def test_a_notebook_from_login_to_stop(
     hub: Hub, cluster: HadoopCluster, alice: Visitor
 ) -> None:
     errors = alice.errors()
-    await alice.start()
+    await alice.start("Notebook")
     await alice.wait_for_lab()
     user, container = (await alice.run_cell(PLACE)).split()
     assert user == ("alice" if cluster.options.kerberos else cluster.host.user)
@@ -79,7 +68,7 @@ async def test_a_notebook_from_login_to_stop(
 
 
 async def test_who_works_notices_nothing_of_a_hub_that_is_killed(hub: Hub, alice: Visitor) -> None:
-    await alice.start()
+    await alice.start("Notebook")
     await alice.wait_for_lab()
     before = await alice.run_cell(PLACE)
     await hub.kill()
@@ -88,3 +77,43 @@ async def test_who_works_notices_nothing_of_a_hub_that_is_killed(hub: Hub, alice
     assert await alice.run_cell(PLACE) == before
     (server,) = (await hub.api.get("/users/alice")).json()["servers"].values()
     assert server["ready"]
+
+
+async def test_a_full_queue(
+    hub: Hub, cluster: HadoopCluster, alice: Visitor, screenshots: Path
+) -> None:
+    said = await alice.progress()
+    nodes = [f"node{number}" for number in range(cluster.options.nodes)]
+    message = alice.page.locator("#progress-message")
+    try:
+        for node in nodes:
+            whole = {"user_options": {"profile": "whole-node"}}
+            assert (await hub.api.post(f"/users/bob/servers/{node}", json=whole)).is_success
+        await alice.start("Notebook")
+        await expect(message).to_contain_text("waits for a container in queue default:")
+        await alice.page.screenshot(path=screenshots / "full-queue.png")
+    finally:
+        for node in nodes:
+            await hub.stop_server("bob", node)
+    await alice.wait_for_lab()
+    assert said[-1].startswith("Server ready at"), said
+
+
+async def test_an_impossible_request(hub: Hub, alice: Visitor) -> None:
+    await alice.start("Supercomputer")
+    await expect(alice.page.locator(".spawn-error-msg")).to_contain_text("1048576 MiB")
+    assert (await hub.api.get("/users/alice")).json()["servers"] == {}
+
+
+async def test_a_notebook_that_eats_its_memory(hub: Hub, alice: Visitor, screenshots: Path) -> None:
+    await alice.start("Small")
+    await alice.wait_for_lab()
+    await alice.enter_cell("hog = b'x' * 2**30")
+    dialog = alice.page.get_by_role("dialog")
+    await expect(dialog).to_be_visible(timeout=60_000)
+    await alice.page.screenshot(path=screenshots / "memory-lab.png")
+    await hub.server_ended("alice")  # JupyterLab may notice it first
+    await alice.page.goto(f"{alice.url}/user/alice/lab")
+    because = "it used more memory than it asked for: start it with more memory"
+    await expect(alice.page.locator("#ended-because")).to_contain_text(because)
+    await alice.page.screenshot(path=screenshots / "memory.png")

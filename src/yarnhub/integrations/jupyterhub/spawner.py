@@ -160,6 +160,7 @@ class YarnSpawner(Choosing, Spawner):
         self.application_id = ""
         self._running: Server | None = None
         self._ended: End | None = None
+        self.ended_because = ""
         self._reporting: asyncio.Future[int] | None = None  # while it is being started
         self._explanation: Explanation | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -189,6 +190,7 @@ class YarnSpawner(Choosing, Spawner):
         # yarnspawner 0.4 wrote `app_id`; its applications cannot be held, but can be asked about.
         self.application_id = state.get("application_id") or state.get("app_id") or ""
         self._master = state.get("application_master", "")
+        self.ended_because = state.get("ended_because", "")
 
     def get_state(self) -> dict[str, Any]:
         """What finds the server again after the hub was restarted."""
@@ -196,19 +198,18 @@ class YarnSpawner(Choosing, Spawner):
         if self.application_id:
             state |= {"application_id": self.application_id, "version": _STATE_VERSION}
             state["application_master"] = self._master or self.application_master
+        elif self.ended_because:
+            state["ended_because"] = self.ended_because
         return state
 
     def clear_state(self) -> None:
         """Forget the server: it has ended."""
         super().clear_state()
         self._watch(None)
+        # Pages say it, of a spawner that is made anew out of this state.
+        self.ended_because = self._ended.reason if self._ended else ""
         self.application_id = self._master = ""
         self._running = self._spec = None
-
-    @property
-    def ended_because(self) -> str:
-        """Why the last server ended, in plain words, for the hub's pages; empty if it runs."""
-        return self._ended.reason if self._ended and not self.application_id else ""
 
     # --- JupyterHub's contract
 
@@ -223,6 +224,7 @@ class YarnSpawner(Choosing, Spawner):
         """
         loop = asyncio.get_running_loop()
         self._running = self._ended = self._explanation = None
+        self.ended_because = ""
         self._explain_at = loop.time() + _EXPLAIN
         self._reporting = loop.create_future()
         try:
