@@ -10,7 +10,12 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ApplicationNotFoundError, DeadlineExceededError, YarnhubError
+from yarnhub.base.errors import (
+    ApplicationNotFoundError,
+    ConnectError,
+    DeadlineExceededError,
+    YarnhubError,
+)
 from yarnhub.client.client import Client
 from yarnhub.integrations.jupyterhub.request import identity_in, tag_of_hub
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
@@ -32,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 _ASK = 10.0
 """Seconds for a question to the ResourceManager."""
-_LOOK = 2.0
+_LOOK = 1.0
 """Seconds between two looks at all servers at once."""
 _LEAVE = 60.0
 """Seconds for YARN to end an application."""
@@ -92,18 +97,23 @@ class ClusterServers(Servers):
             return None
 
     def client(self, user: str) -> Client:
-        """The cluster as a user sees it; an async context manager."""
-        return Client(self.settings.acting_for(user))
+        """The cluster as a user sees it, or as the hub does; an async context manager."""
+        return Client(self.settings.acting_for(user) if user else self.settings)
 
-    async def report(self, application_id: str) -> ApplicationReport | End | None:
-        """What YARN last said of an application, not long ago; None if nobody can say."""
+    async def report(self, application_id: str, user: str = "") -> ApplicationReport | End | None:
+        """What YARN last said of an application, not long ago; None if nobody can say.
+
+        Args:
+            application_id: Which.
+            user: Whose it is: with ACLs, YARN tells only him why it has ended.
+        """
         await self._look_at_all()
         found = self._reports.get(application_id)
         if found is not None:
             return _end_of(found) or found
         # It has ended, is new, or YARN cannot be asked.
         try:
-            async with asyncio.timeout(_ASK), Client(self.settings) as client:
+            async with asyncio.timeout(_ASK), self.client(user) as client:
                 found = await client.application_report(ApplicationId.parse(application_id))
         except ApplicationNotFoundError:
             return _FORGOTTEN
@@ -153,12 +163,12 @@ class ClusterServer(Server):
 
     async def end(self) -> End | None:
         """See `Server.end`."""
-        report = await self._servers.report(self.id)
+        report = await self._servers.report(self.id, self.user)
         return report if isinstance(report, End) else None
 
     async def sight(self) -> Sight:
         """See `Server.sight`."""
-        if not self._sight.node:
+        if not self._sight.node and await self._runs():
             try:
                 async with asyncio.timeout(_ASK), self._servers.client(self.user) as client:
                     self._sight = await self._found(client)
@@ -166,10 +176,18 @@ class ClusterServer(Server):
                 raise DeadlineExceededError(f"YARN does not say how {self.id} is") from error
         return self._sight
 
+    async def _runs(self) -> bool:
+        """Whether its ApplicationMaster runs: before, there is no container to ask for."""
+        report = await self._servers.report(self.id, self.user)
+        if report is None or isinstance(report, End):
+            raise ConnectError(f"YARN does not say how {self.id} is")
+        return report.yarn_application_state is YarnApplicationState.RUNNING
+
     async def _found(self, client: Client) -> Sight:
+        # The hub's own report does not tell the attempt where YARN has ACLs.
         report = await client.application_report(ApplicationId.parse(self.id))
         attempt = report.current_application_attempt_id
-        if report.yarn_application_state is not YarnApplicationState.RUNNING or attempt is None:
+        if attempt is None:
             return Sight()
         for container in await client.resource_manager.get_containers(attempt):
             runs = container.container_state is ContainerState.RUNNING
