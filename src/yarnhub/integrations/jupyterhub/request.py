@@ -58,7 +58,7 @@ class ServerRequest:
         tags: Words to find the application by.
         acls: Who besides the user may see and end it.
         grace_period: Seconds between being asked to end and being killed.
-        max_attempts: How many ApplicationMasters YARN may start, where it starts one.
+        application_master: Where it runs: `hub` or `cluster`.
     """
 
     user: str
@@ -82,7 +82,7 @@ class ServerRequest:
     tags: Sequence[str] = ()
     acls: ACLs = field(default=ACLs())
     grace_period: float = 0
-    max_attempts: int = 1
+    application_master: str = "hub"
 
     @property
     def specification(self) -> ApplicationSpec:
@@ -112,7 +112,8 @@ class ServerRequest:
             user=self.user,
             node_label=self.node_label,
             priority=self.priority,
-            max_attempts=self.max_attempts,
+            # YARN may start a second ApplicationMaster, where it starts one.
+            max_attempts=1 if self.application_master == "hub" else 2,
             tags={
                 TAG,
                 tag_of_hub(self.hub),

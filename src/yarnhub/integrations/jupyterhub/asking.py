@@ -1,0 +1,206 @@
+"""The part of the spawner that says what is asked of YARN for a server."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import replace
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from jupyterhub.traitlets import ByteSpecification, Command
+from traitlets import Callable as CallableTrait
+from traitlets import CInt, Dict, Enum, Integer, List, Set, Unicode, default
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.client.settings import Settings
+from yarnhub.integrations.jupyterhub.choosing import Choosing
+from yarnhub.integrations.jupyterhub.refusals import SYSTEM_USERS, refuse_user
+from yarnhub.integrations.jupyterhub.request import SERVICE, ServerRequest, identity
+from yarnhub.spec import ACLs, ApplicationSpec, File
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class Asking(Choosing):
+    """A spawner that knows what to ask for; it stands before JupyterHub's own class."""
+
+    start_timeout = Integer(
+        300, help="Seconds that a server may take to start, waiting in its queue included."
+    ).tag(config=True)
+    ip = Unicode("0.0.0.0", help="Where servers listen on their nodes.").tag(config=True)  # noqa: S104
+    principal = Unicode(
+        None, allow_none=True, help="The Kerberos principal of the hub; goes with `keytab`."
+    ).tag(config=True)
+    keytab = Unicode(
+        None, allow_none=True, help="The file with the key of `principal`; the hub's user reads it."
+    ).tag(config=True)
+    application_master = Enum(
+        ["hub", "cluster"],
+        default_value="hub",
+        help="""Where the ApplicationMasters of servers run. In the hub a server is one container
+        and starts faster; it is ended if no hub runs for as long as YARN waits for an
+        ApplicationMaster (`yarn.am.liveness-monitor.expiry-interval-ms`, 15 minutes). On the
+        cluster it is two containers, and needs no hub.""",
+    ).tag(config=True)
+    queue = Unicode("default", help="The YARN queue that pays.").tag(config=True)
+    localize_files = Dict(
+        help="""What YARN puts into a server's folder: names, each with a path, a URL or the
+        document of a file of an application's specification."""
+    ).tag(config=True)
+    prologue = Unicode("", help="Lines of shell before the server's command.").tag(config=True)
+    epilogue = Unicode("", help="Lines of shell behind it.").tag(config=True)
+    cmd = Command(
+        ["python -m yarnspawner.singleuser"],
+        allow_none=True,
+        help="The command that runs a server, in words of shell.",
+    ).tag(config=True)
+    mem_limit = ByteSpecification(
+        "2 G", help="Memory of a server's container, in bytes, or with K, M, G or T."
+    ).tag(config=True)
+    cpu_limit = CInt(1, min=1, help="Virtual cores of a server's container.").tag(config=True)
+    script_template = Unicode(
+        "{prologue}\n{singleuser_command}\n{epilogue}",
+        help="The script of a container, out of `prologue`, `singleuser_command`, `epilogue`.",
+    ).tag(config=True)
+
+    # --- beyond yarnspawner 0.4
+
+    resource_types = Dict(
+        value_trait=CInt(), help="More of what the cluster has, such as {'yarn.io/gpu': 1}."
+    ).tag(config=True)
+    node_label = Unicode("", help="Where servers run; empty is the queue's default.").tag(
+        config=True
+    )
+    priority = CInt(0, min=0, help="Among the applications of the queue, higher ones first.").tag(
+        config=True
+    )
+    application_tags = List(
+        Unicode(), help="Words to find the servers' applications by, beside the hub's own."
+    ).tag(config=True)
+    acls = Dict(
+        help="""Who besides the user may see the application and its logs, and end it, as in a
+        specification: {'enable': True, 'view_groups': ['support']}, say."""
+    ).tag(config=True)
+    grace_period = CInt(
+        5, min=0, help="Seconds between asking a server to end and killing it."
+    ).tag(config=True)
+    modify_application_hook: Any = CallableTrait(
+        None,
+        allow_none=True,
+        help="""Called with the spawner and the `ApplicationSpec` before it is submitted; returns
+        the one to submit; may be async.""",
+    ).tag(config=True)
+    cluster_user: Any = CallableTrait(  # Any: of a callable or None traitlets knows no type
+        None,
+        allow_none=True,
+        help="""Called with the spawner; returns the cluster's name of its user. By default it is
+        the hub's name.""",
+    ).tag(config=True)
+    denied_users = Set(
+        Unicode(),
+        default_value=SYSTEM_USERS,
+        help="Users of the cluster that no server is started for.",
+    ).tag(config=True)
+    hub_id = Unicode(
+        help="""Tells this hub's servers from those of other hubs on the cluster. By default the
+        name of its machine and its path; it must not change while servers run."""
+    ).tag(config=True)
+
+    certificates: dict[str, bytes]
+    user: Any  # JupyterHub's own, as those below
+    hub: Any
+    name: str
+    get_env: Callable[[], dict[str, str]]
+    get_args: Callable[[], Sequence[str]]
+
+    @default("hub_id")
+    def _own_hub(self) -> str:
+        return f"{socket.gethostname()}{self.hub.base_url}"
+
+    @property
+    def identity(self) -> str:
+        """Whose and which server this is, on the cluster."""
+        return identity(self.hub_id, self.user.name, self.name)
+
+    def cluster_user_name(self) -> str:
+        """See `Choosing.cluster_user_name`."""
+        user: str = self.user.name if self.cluster_user is None else self.cluster_user(self)
+        refuse_user(user, self.user.name, self.denied_users)
+        return user
+
+    async def chosen_request(self) -> ServerRequest:
+        """What the user has chosen, and the administrator for all the rest.
+
+        Raises:
+            SpawnException: It is not offered, or nothing is started for this user.
+        """
+        user = self.cluster_user_name()
+        with self.overridden(await self.chosen()):
+            return self._request_of(user)
+
+    def _request_of(self, user: str) -> ServerRequest:
+        return ServerRequest(
+            user=user,
+            owner=self.user.name,
+            hub=self.hub_id,
+            server=self.name,
+            queue=self.queue,
+            memory=self.mem_limit,
+            vcores=self.cpu_limit,
+            resource_types=self.resource_types,
+            node_label=self.node_label,
+            priority=self.priority,
+            command=self.cmd,
+            arguments=self.get_args(),
+            script_template=self.script_template,
+            prologue=self.prologue,
+            epilogue=self.epilogue,
+            files=self._files(),
+            environment=self.get_env(),
+            certificates=self.certificates,
+            tags=self.application_tags,
+            acls=ACLs.read(self.acls),
+            grace_period=self.grace_period,
+            application_master=self.application_master,
+        )
+
+    async def modified(self, spec: ApplicationSpec) -> ApplicationSpec:
+        """What the administrator's hook makes of a specification.
+
+        Raises:
+            ConfigurationError: None that can be submitted.
+        """
+        if self.modify_application_hook is None:
+            return spec
+        modified = self.modify_application_hook(self, spec)
+        if isawaitable(modified):
+            modified = await modified
+        if not isinstance(modified, ApplicationSpec) or set(modified.services) != {SERVICE}:
+            raise ConfigurationError(
+                "c.YarnSpawner.modify_application_hook must return the ApplicationSpec to submit, "
+                f"with the one service {SERVICE!r}, and returned a {type(modified).__name__}"
+            )
+        # The hub finds its servers by its own tags.
+        return replace(modified, tags={*modified.tags, *spec.tags})
+
+    def _files(self) -> dict[str, File]:
+        return {
+            name: each if isinstance(each, File) else File.read(each)
+            for name, each in self.localize_files.items()
+        }
+
+    def settings(self) -> Settings:
+        """See `Choosing.settings`."""
+        if bool(self.principal) != bool(self.keytab):
+            raise ConfigurationError(
+                "c.YarnSpawner.principal and c.YarnSpawner.keytab go together: one is not set"
+            )
+        credential = None
+        if self.keytab and self.principal:
+            from yarnhub.hadoop.security.kerberos import Keytab
+
+            credential = Keytab(self.keytab, self.principal)
+        # The hub's own environment: that of its service unit.
+        return Settings.from_environment(os.environ, credential)  # noqa: TID251
