@@ -48,6 +48,12 @@ def test_every_address_is_on_loopback(kerberos: bool, ha: bool, count: int) -> N
         assert all(address.startswith("localhost:2") for address in addresses)
 
 
+def test_resource_managers_keep_what_they_know_in_the_state_folder() -> None:
+    properties = all_properties()
+    for name in ("resourcemanager.fs.state-store.uri", "node-attribute.fs-store.root-dir"):
+        assert properties[f"yarn.{name}"].startswith("file:///state/yarn/")
+
+
 def test_of_a_pair_one_is_elected_and_both_see_one_store() -> None:
     properties = all_properties(ha=True)
     assert properties["yarn.resourcemanager.ha.enabled"] == "true"

@@ -135,6 +135,8 @@ def _yarn(plan: Plan) -> dict[str, str]:
             "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore"
         ),
         "yarn.resourcemanager.fs.state-store.uri": (plan.layout.yarn / "resourcemanager").as_uri(),
+        # By default it is in /tmp, one for all clusters of an OS user.
+        "yarn.node-attribute.fs-store.root-dir": (plan.layout.yarn / "node-attributes").as_uri(),
         "yarn.resourcemanager.connect.retry-interval.ms": "500",
         "yarn.resourcemanager.placement-constraints.handler": "scheduler",
         "yarn.scheduler.minimum-allocation-mb": "32",
