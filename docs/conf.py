@@ -9,7 +9,13 @@ sys.path.append(str(Path(__file__).parent))
 project = "yarnhub"
 author = "The yarnhub developers"
 copyright = "2026, the yarnhub developers"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_help"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "command_help",
+    "spawner_traits",
+]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "yarnhub"

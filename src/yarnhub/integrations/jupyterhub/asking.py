@@ -68,7 +68,7 @@ class Asking(Choosing):
     # --- beyond yarnspawner 0.4
 
     resource_types = Dict(
-        value_trait=CInt(), help="More of what the cluster has, such as {'yarn.io/gpu': 1}."
+        value_trait=CInt(), help="More of what the cluster has, such as `{'yarn.io/gpu': 1}`."
     ).tag(config=True)
     node_label = Unicode("", help="Where servers run; empty is the queue's default.").tag(
         config=True
@@ -81,7 +81,7 @@ class Asking(Choosing):
     ).tag(config=True)
     acls = Dict(
         help="""Who besides the user may see the application and its logs, and end it, as in a
-        specification: {'enable': True, 'view_groups': ['support']}, say."""
+        specification: `{'enable': True, 'view_groups': ['support']}`, say."""
     ).tag(config=True)
     grace_period = CInt(
         5, min=0, help="Seconds between asking a server to end and killing it."

@@ -1,0 +1,38 @@
+"""The directive `spawner-traits`: what `c.YarnSpawner` takes beyond JupyterHub's own."""
+
+import inspect
+
+from docutils import nodes
+from jupyterhub.spawner import Spawner
+from sphinx.util.docutils import SphinxDirective
+
+from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+
+
+class SpawnerTraits(SphinxDirective):
+    """A list of the traits, each with its kind, its default and its help."""
+
+    def run(self):
+        traits = YarnSpawner.class_traits(config=True)
+        inherited = Spawner.class_traits(config=True)
+        own = [name for name, trait in traits.items() if trait is not inherited.get(name)]
+        return [nodes.definition_list("", *(self.item(name, traits[name]) for name in sorted(own)))]
+
+    def item(self, name, trait):
+        term = nodes.term("", "", nodes.literal("", f"c.YarnSpawner.{name}"))
+        kind, value = trait.info(), trait.default_value_repr()
+        # Of others than these the default is made when the hub starts, as their help says.
+        shown = (
+            [] if value in ("traitlets.Undefined", "''", "None", "[]", "{}", "set()") else [value]
+        )
+        about = nodes.paragraph("", f"{kind}; by default " if shown else kind)
+        about += [nodes.literal("", text) for text in shown]
+        help_text, _ = self.parse_inline(inspect.cleandoc(trait.help))
+        return nodes.definition_list_item(
+            "", term, nodes.definition("", nodes.paragraph("", "", *help_text), about)
+        )
+
+
+def setup(app):
+    app.add_directive("spawner-traits", SpawnerTraits)
+    return {"parallel_read_safe": True}
