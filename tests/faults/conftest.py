@@ -21,6 +21,7 @@ from yarnhub.client.client import Client
 from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster
 from yarnhub.spec import ApplicationSpec, Resources, Service
+from yarnhub.yarn.records.containers import ContainerState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -91,7 +92,18 @@ async def witness(settings: Settings, tmp_path: Path) -> AsyncIterator[Witness]:
         async def reach() -> ApplicationClient:
             return await client.connect(application, deadline=30)
 
-        witness = Witness(str(application), notes, reach)
+        async def seen() -> set[str]:
+            attempts = await client.resource_manager.get_application_attempts(application)
+            return {
+                str(container.container_id)
+                for attempt in attempts
+                for container in await client.resource_manager.get_containers(
+                    attempt.application_attempt_id
+                )
+                if container.container_state is ContainerState.RUNNING
+            }
+
+        witness = Witness(str(application), notes, reach, seen)
         await witness.settle()
         yield witness
         await witness.end()

@@ -33,14 +33,23 @@ class Witness:
         application: Its id.
         notes: Where its containers note that they have started, one line each.
         reach: Connects to it, wherever it is now.
+        seen: Tells which of its containers the ResourceManager knows to run. When an
+            ApplicationMaster dies, it keeps these and ends all others, such as one whose node has
+            not sent a heartbeat since (CapacityScheduler.doneApplicationAttempt). None for one
+            that is in no container.
     """
 
     def __init__(
-        self, application: str, notes: Path, reach: Callable[[], Awaitable[ApplicationClient]]
+        self,
+        application: str,
+        notes: Path,
+        reach: Callable[[], Awaitable[ApplicationClient]],
+        seen: Callable[[], Awaitable[set[str]]] | None = None,
     ) -> None:
         self.application = application
         self.notes = notes
         self._reach = reach
+        self._seen = seen
         self.promised: dict[str, bytes] = {}
         """Keys whose setting was acknowledged."""
         self.refusals: list[str] = []
@@ -131,7 +140,14 @@ class Witness:
         counts = Counter(each.service_name for each in containers)
         if counts != {"a": 2, "b": 1}:
             return f"there are {dict(counts)}"
-        return self._stray(containers)
+        return self._stray(containers) or await self._unseen(containers)
+
+    async def _unseen(self, containers: tuple[Container, ...]) -> str | None:
+        """Whether YARN would not keep a container."""
+        if self._seen is None:
+            return None
+        unseen = {each.yarn_container_id for each in containers} - await self._seen()
+        return f"YARN does not know that {unseen} run" if unseen else None
 
     def _stray(self, containers: tuple[Container, ...]) -> str | None:
         """Whether the processes are those of the containers, each with one."""
