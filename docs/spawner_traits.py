@@ -13,10 +13,7 @@ class SpawnerTraits(SphinxDirective):
     """A list of the traits, each with its kind, its default and its help."""
 
     def run(self):
-        traits = YarnSpawner.class_traits(config=True)
-        inherited = Spawner.class_traits(config=True)
-        own = [name for name, trait in traits.items() if trait is not inherited.get(name)]
-        return [nodes.definition_list("", *(self.item(name, traits[name]) for name in sorted(own)))]
+        return [nodes.definition_list("", *(self.item(*each) for each in own_traits().items()))]
 
     def item(self, name, trait):
         term = nodes.term("", "", nodes.literal("", f"c.YarnSpawner.{name}"))
@@ -31,6 +28,15 @@ class SpawnerTraits(SphinxDirective):
         return nodes.definition_list_item(
             "", term, nodes.definition("", nodes.paragraph("", "", *help_text), about)
         )
+
+
+def own_traits():
+    """Those that JupyterHub's spawner does not have or that are others there, by name."""
+    traits = YarnSpawner.class_traits(config=True)
+    inherited = Spawner.class_traits(config=True)
+    return {
+        name: trait for name, trait in sorted(traits.items()) if trait is not inherited.get(name)
+    }
 
 
 def setup(app):

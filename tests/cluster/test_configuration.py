@@ -87,7 +87,7 @@ def test_queues_of_each_parent_add_up_to_all_of_it() -> None:
     for parent in ("root", "root.fruit"):
         children = queues[f"{prefix}.{parent}.queues"].split(",")
         assert sum(int(queues[f"{prefix}.{parent}.{child}.capacity"]) for child in children) == 100
-    assert queues[f"{prefix}.root.queues"] == "default,fruit"
+    assert queues[f"{prefix}.root.queues"] == "default,fruit,jupyterhub"
     assert queues[f"{prefix}.root.fruit.queues"] == "apples,bananas,oranges"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +14,7 @@ import skein
 from docs.blocks import PROJECT
 from skein import exceptions, kv, model, ui
 from yarnhub.base import errors
+from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,3 +108,21 @@ def texts(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.value
+
+
+def test_every_setting_of_the_spawner_is_described() -> None:
+    assert "```{spawner-traits}" in page("yarnspawner.md")
+    described = load_extension("spawner_traits").own_traits()
+    own = [each for each in YarnSpawner.__mro__ if each.__module__.startswith("yarnhub.")]
+    names = {name for each in own for name in each.class_own_traits(config=True)}
+    assert {"queue", "profile_list", "principal"} <= names <= set(described)
+    assert [name for name, trait in described.items() if not trait.help] == []
+
+
+def load_extension(name: str) -> Any:  # Any: a module of docs/, which is no package
+    spec = importlib.util.spec_from_file_location(name, PROJECT / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

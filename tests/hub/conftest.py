@@ -34,6 +34,12 @@ def shared_python() -> Iterator[Path]:
     packages = ("--locked", "--no-default-groups", "--extra", "lab", *wheel)
     python = Path(sys.executable).resolve()
     try:
+        # Relocatable: it may be packed, too.
+        subprocess.run(
+            [uv, "venv", "-q", "--clear", "--relocatable", "--python", python, folder],
+            check=True,
+            timeout=60,
+        )
         subprocess.run(
             [uv, "sync", "-q", *packages, "--project", PROJECT, "--python", python],
             env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder)},  # noqa: TID251

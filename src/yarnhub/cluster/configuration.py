@@ -194,7 +194,7 @@ def _mapred(plan: Plan) -> dict[str, str]:
 
 def _queues() -> dict[str, str]:
     capacities = {
-        "root": ({"default": 40, "fruit": 60}),
+        "root": ({"default": 40, "fruit": 50, "jupyterhub": 10}),
         "root.fruit": ({"apples": 50, "bananas": 30, "oranges": 20}),
     }
     prefix = "yarn.scheduler.capacity"
