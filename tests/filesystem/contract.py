@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.base.errors import AccessDeniedError, ConfigurationError
-from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError
+from yarnhub.filesystem.errors import FileSystemError, PathExistsError, PathNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -223,6 +223,30 @@ class FileSystemContract:
         await fs.write(f"{base}/e/f/a", b"")
         assert await fs.delete(f"{base}/e", recursive=True) is True
         assert await fs.list(base) == []
+
+    async def test_move(self, fs: FileSystem, base: str) -> None:
+        await fs.write(f"{base}/a", b"a", 0o640)
+        await fs.move(f"{base}/a", f"{base}/b c")
+        assert await fs.status(f"{base}/a") is None
+        assert await read_all(fs, f"{base}/b c") == b"a"
+        await fs.make_directory(f"{base}/d")
+        await fs.move(f"{base}/b c", f"{base}/d/a")
+        await fs.move(f"{base}/d", f"{base}/e")
+        assert await read_all(fs, f"{base}/e/a") == b"a"
+
+    async def test_move_never_replaces(self, fs: FileSystem, base: str) -> None:
+        for name in ("a", "b"):
+            await fs.write(f"{base}/{name}", name.encode())
+        await fs.make_directory(f"{base}/d")
+        for taken in ("b", "d"):
+            with pytest.raises(PathExistsError, match=f"cannot move {fs.uri}{base}/a"):
+                await fs.move(f"{base}/a", f"{base}/{taken}")
+        assert await read_all(fs, f"{base}/b") == b"b"
+        assert await fs.list(f"{base}/d") == []
+        with pytest.raises(PathNotFoundError):
+            await fs.move(f"{base}/missing", f"{base}/c")
+        with pytest.raises(PathNotFoundError):
+            await fs.move(f"{base}/a", f"{base}/missing/c")
 
     async def test_a_file_in_the_way_of_a_directory(self, fs: FileSystem, base: str) -> None:
         await fs.write(f"{base}/a", b"")

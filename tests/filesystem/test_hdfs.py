@@ -163,7 +163,7 @@ def test_only_known_keys_are_handed_on() -> None:
         (RuntimeError("ChecksumError"), "FileSystemError", "ChecksumError"),
         (OSError("RPC listener disconnected"), "ConnectionLostError", "h:1"),
         (FileNotFoundError("/a"), "PathNotFoundError", "does not exist"),
-        (FileExistsError("/a\n\tat x"), "FileSystemError", "cannot read hdfs://h:1/a: /a"),
+        (FileExistsError("/a\n\tat x"), "PathExistsError", "cannot read hdfs://h:1/a: /a"),
     ],
 )  # fmt: skip
 def test_errors_of_hdfs_native(error: OSError | RuntimeError, kind: str, message: str) -> None:

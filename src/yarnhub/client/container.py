@@ -112,7 +112,9 @@ class CurrentContainer:
             await own_report(found, managers, self.application_id, self.user_name)
         )
 
-    async def file_system(self, url: str, configuration: Properties) -> FileSystem:
+    async def file_system(
+        self, url: str, configuration: Properties, *, deadline: float = 60.0
+    ) -> FileSystem:
         """An HDFS as the container's user sees it, with the token that the file holds now.
 
         Open it anew for each piece of work: it does not follow when the token is replaced.
@@ -120,6 +122,7 @@ class CurrentContainer:
         Args:
             url: Such as `hdfs://namenode:9000`; `fs.defaultFS` where it has no authority.
             configuration: The Hadoop configuration.
+            deadline: Seconds that one answer may take.
 
         Raises:
             ConfigurationError: The container has no token for it: name it in the specification's
@@ -132,7 +135,8 @@ class CurrentContainer:
         service = find_name_nodes(url, configuration)
         found = await asyncio.to_thread(_read, self.token_file)
         token = found.tokens.get(await token_service(service, service.rpc[0]))
-        return open_file_system(service.uri, configuration, self._user(token))
+        user = self._user(token)
+        return open_file_system(service.uri, configuration, user, deadline=deadline)
 
     def _user(self, token: tokens.Token | None) -> User:
         if token is not None:

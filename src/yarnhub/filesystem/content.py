@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError
-from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError
+from yarnhub.filesystem.errors import FileSystemError, PathExistsError, PathNotFoundError
 from yarnhub.filesystem.port import CHUNK
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def local_errors(action: str, path: Path | str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise PathNotFoundError(action, str(path), "it does not exist") from error
+    except FileExistsError as error:
+        raise PathExistsError(action, str(path), error.strerror or str(error)) from error
     except PermissionError as error:
         name = f"{type(error).__module__}.{type(error).__name__}"
         message = f"cannot {action} {path}: {error.strerror}"

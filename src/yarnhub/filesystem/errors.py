@@ -2,7 +2,10 @@
 
     YarnhubError
     `-- FileSystemError              the file system refused; names path and reason
-        `-- PathNotFoundError        nothing stands at the path (also FileNotFoundError)
+        |-- PathNotFoundError        nothing stands at the path (also FileNotFoundError)
+        |-- PathExistsError          something stands there already (also FileExistsError)
+        |-- QuotaExceededError       a directory may not hold more names or bytes
+        `-- SafeModeError            the NameNode changes nothing for now (retriable)
 
 A refused permission is `AccessDeniedError` and a failing connection `ConnectError` or
 `ConnectionLostError`, as everywhere.
@@ -36,6 +39,20 @@ class PathNotFoundError(FileSystemError, FileNotFoundError):
     """Nothing stands at the path."""
 
 
+class PathExistsError(FileSystemError, FileExistsError):
+    """Something stands at the path already."""
+
+
+class QuotaExceededError(FileSystemError):
+    """A directory above has a quota of names or of bytes, and it is used up."""
+
+
+class SafeModeError(FileSystemError):
+    """The NameNode is in safe mode: it answers, and changes nothing."""
+
+    retriable = True
+
+
 def translate_java(java_class: str, text: str, *, action: str, path: str) -> YarnhubError:
     """The error for an exception that a NameNode or DataNode answered with.
 
@@ -61,6 +78,18 @@ def translate_java(java_class: str, text: str, *, action: str, path: str) -> Yar
             return AuthenticationError(message)
         case "StandbyException":
             return StandbyError(java_class, message)
+        # A pair of NameNodes wraps it in a RetriableException.
+        case _ if name == "SafeModeException" or "Name node is in safe mode" in reason:
+            return SafeModeError(action, path, reason)
+        # A rename of a file to a directory, or the other way round: no class of its own.
+        case _ if name == "FileAlreadyExistsException" or "must both be directories" in reason:
+            return PathExistsError(action, path, reason)
+        case (
+            "NSQuotaExceededException"
+            | "DSQuotaExceededException"
+            | "QuotaByStorageTypeExceededException"
+        ):
+            return QuotaExceededError(action, path, reason)
         case "FileNotFoundException" if "is not a file" not in reason:
             return PathNotFoundError(action, path, "it does not exist")
         case _:

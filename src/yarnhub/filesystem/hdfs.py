@@ -23,7 +23,12 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks
-from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError, translate_java
+from yarnhub.filesystem.errors import (
+    FileSystemError,
+    PathExistsError,
+    PathNotFoundError,
+    translate_java,
+)
 from yarnhub.filesystem.paths import local_part, partial_name
 from yarnhub.filesystem.port import CHUNK, FileStatus
 from yarnhub.filesystem.threads import Calls
@@ -254,6 +259,11 @@ class HdfsFileSystem:
         while chunk := await self._call("read", at, lambda: _take(chunks)):
             yield chunk
 
+    async def move(self, path: str, destination: str) -> None:
+        """See `FileSystem.move`."""
+        at, to = local_part(self.uri, path), local_part(self.uri, destination)
+        await self._call("move", at, lambda: self._client.rename(at, to, overwrite=False))
+
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
         """See `FileSystem.delete`."""
         at = local_part(self.uri, path)
@@ -320,7 +330,9 @@ def _translate(
     if isinstance(error, OSError):
         if any(sign in text for sign in _NOBODY):
             return ConnectError(f"cannot {action} {url}: nobody answers at {service}: {text}")
-        if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
+        if isinstance(error, FileExistsError):
+            return PathExistsError(action, url, text.partition("\n")[0])
+        if isinstance(error, IsADirectoryError | NotADirectoryError):
             return FileSystemError(action, url, text.partition("\n")[0])
         return ConnectionLostError(
             f"cannot {action} {url}: the connection to {service} or a DataNode ended: {text}",

@@ -113,6 +113,11 @@ class LocalFileSystem:
         finally:
             file.close()
 
+    async def move(self, path: str, destination: str) -> None:
+        """See `FileSystem.move`."""
+        to = Path(local_part(URI, destination))
+        await self._run("move", path, lambda at: _move(at, to))
+
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
         """See `FileSystem.delete`."""
         try:
@@ -208,6 +213,13 @@ def _finish(partial: Path, at: Path, permission: int) -> FileStatus:
     partial.chmod(permission)
     partial.replace(at)
     return _status(at)
+
+
+def _move(at: Path, to: Path) -> None:
+    # Not in one step: no call of Python's refuses a destination that exists.
+    if to.exists():
+        raise FileExistsError(errno.EEXIST, f"{to} exists")
+    at.rename(to)
 
 
 def _delete(at: Path, *, recursive: bool) -> None:

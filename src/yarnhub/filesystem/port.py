@@ -138,6 +138,17 @@ class FileSystem(Protocol):
         """
         ...
 
+    async def move(self, path: str, destination: str) -> None:
+        """Give a file or directory another path, at which nothing stands yet.
+
+        Cancelling leaves it unknown whether it was moved.
+
+        Raises:
+            PathNotFoundError: Nothing stands there, or the destination's directory is missing.
+            PathExistsError: Something stands at the destination.
+        """
+        ...
+
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
         """Remove a file or directory; False when nothing was there.
 

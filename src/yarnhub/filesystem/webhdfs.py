@@ -236,6 +236,12 @@ class WebHdfsFileSystem:
                 size -= len(chunk)
                 yield chunk
 
+    async def move(self, path: str, destination: str) -> None:
+        """See `FileSystem.move`."""
+        at, to = local_part(self.uri, path), local_part(self.uri, destination)
+        # Without the option, a directory at the destination would take it in.
+        await self._ask("move", "PUT", at, "RENAME", destination=to, renameoptions="NONE")
+
     async def rename(self, path: str, destination: str) -> bool:
         """Move a file or directory; False where it is not there, or the destination is."""
         at, to = local_part(self.uri, path), local_part(self.uri, destination)

@@ -16,7 +16,7 @@ import pytest
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
 from yarnhub.hadoop.wire.tokens import Credentials
-from yarnhub.integrations.jupyterhub.singleuser import home, prepare, with_port
+from yarnhub.integrations.jupyterhub.singleuser import contents_options, home, prepare, with_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +90,13 @@ def test_a_hub_that_does_not_take_it(variables: dict[str, str], hub: Hub, tmp_pa
     hub.answer = 403
     with pytest.raises(ConfigurationError, match="does not take the port"):
         prepare(variables, tmp_path)
+
+
+def test_hdfs_is_shown_unless_somebody_chose_otherwise() -> None:
+    (option,) = contents_options({}, ["--debug"])
+    assert option.startswith("--ServerApp.contents_manager_class=yarnhub.integrations.contents.")
+    assert contents_options({"YARNHUB_HDFS_FOLDER": "off"}, []) == []
+    assert contents_options({}, ["--ServerApp.contents_manager_class=a.B"]) == []
 
 
 def test_outside_of_a_container(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -23,7 +24,7 @@ from yarnhub.integrations.jupyterhub.request import FILE, VARIABLE
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Mapping, MutableMapping, Sequence
 
 TLS_FILES = ("JUPYTERHUB_SSL_CERTFILE", "JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CLIENT_CA")
 """Variables that name files of the container's folder."""
@@ -34,7 +35,9 @@ _REPORT = 30.0
 
 def main() -> None:
     """Run the server of the container that this process is in."""
-    prepare(os.environ, Path.cwd())  # noqa: TID251  # this is an entry point
+    variables = os.environ  # noqa: TID251  # this is an entry point
+    prepare(variables, Path.cwd())
+    sys.argv[1:1] = contents_options(variables, sys.argv)
     from jupyterhub.singleuser import main as run
 
     sys.exit(run())
@@ -70,6 +73,20 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> None:
     port = free_port(urlsplit(variables["JUPYTERHUB_SERVICE_URL"]).hostname or "")
     variables["JUPYTERHUB_SERVICE_URL"] = with_port(variables["JUPYTERHUB_SERVICE_URL"], port)
     report(port, variables)
+
+
+def contents_options(variables: Mapping[str, str], given: Sequence[str]) -> list[str]:
+    """What has JupyterLab show the user's HDFS, where nothing else was chosen.
+
+    Args:
+        variables: Of this process; `YARNHUB_HDFS_FOLDER=off` leaves HDFS out.
+        given: The command line as the hub gave it.
+    """
+    chosen = any("contents_manager_class" in option for option in given)
+    off = variables.get("YARNHUB_HDFS_FOLDER", "").lower() in {"off", "0", "false", "no"}
+    if off or chosen or find_spec("jupyter_server") is None:
+        return []
+    return ["--ServerApp.contents_manager_class=yarnhub.integrations.contents.ContentsWithHdfs"]
 
 
 def home(user: str, folder: Path) -> Path:

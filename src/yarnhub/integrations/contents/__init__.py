@@ -1,0 +1,10 @@
+"""HDFS in JupyterLab: the user's home there, as a folder beside the server's own.
+
+Set it by `c.ServerApp.contents_manager_class = "yarnhub.integrations.contents.ContentsWithHdfs"`;
+a server that `yarnspawner.YarnSpawner` starts has it already.
+"""
+
+from yarnhub.integrations.contents.both import ContentsWithHdfs
+from yarnhub.integrations.contents.hdfs import HdfsContents
+
+__all__ = ["ContentsWithHdfs", "HdfsContents"]

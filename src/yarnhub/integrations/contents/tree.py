@@ -1,0 +1,170 @@
+"""The part of HDFS that is shown, and what is done to its files."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import posixpath
+import secrets
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from tornado.web import HTTPError
+
+from yarnhub.filesystem.errors import PathExistsError, PathNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+    from pathlib import Path
+
+    from yarnhub.filesystem.port import FileStatus, FileSystem
+    from yarnhub.integrations.contents.opening import Hdfs
+
+
+@dataclass(slots=True)
+class Tree:
+    """A directory of HDFS, under the name by which JupyterLab's paths begin.
+
+    Paths given are those of the API, such as `hdfs/folder/a.ipynb`.
+
+    Attributes:
+        hdfs: Where the file system comes from.
+        name: The first part of each path; empty for none.
+        root: The directory in HDFS; empty for the user's home.
+        largest: Bytes of the largest file that is read into memory.
+    """
+
+    hdfs: Hdfs
+    name: str
+    root: str
+    largest: int
+    _home: str = ""
+
+    async def home(self) -> str:
+        """The URL of the user's home."""
+        if not self._home:
+            self._home = await (await self.hdfs.open()).home()
+        return self._home
+
+    async def user(self) -> str:
+        """Who looks at it, which is how HDFS names the home."""
+        return posixpath.basename(await self.home())
+
+    async def locate(self, path: str) -> tuple[FileSystem, str]:
+        """The file system and a path's URL there."""
+        parts = path.strip("/").split("/")
+        if self.name and parts.pop(0) != self.name:
+            raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} is not in {self.name}")
+        if ".." in parts or "\0" in path:
+            raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} is no path")
+        root = self.root.rstrip("/") if self.root else await self.home()
+        return await self.hdfs.open(), "/".join([root, *filter(None, parts)]) or "/"
+
+    async def status(self, path: str) -> FileStatus | None:
+        """What stands at a path; None when nothing does."""
+        file_system, at = await self.locate(path)
+        return await file_system.status(at)
+
+    async def list(self, path: str) -> Sequence[FileStatus]:
+        """What a directory holds."""
+        file_system, at = await self.locate(path)
+        return await file_system.list(at)
+
+    async def chunks(self, path: str) -> AsyncGenerator[bytes, None]:
+        """A file's content, in pieces."""
+        file_system, at = await self.locate(path)
+        async with contextlib.aclosing(file_system.read(at)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def read(self, path: str, length: int) -> bytes:
+        """A file's whole content, which is so long.
+
+        Raises:
+            HTTPError: It is longer than what is read into memory.
+        """
+        if length > self.largest:
+            raise HTTPError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"{path} has {length >> 20} MiB, more than the {self.largest >> 20} MiB that are"
+                " read into the server's memory: download it, or read it from HDFS in a notebook",
+            )
+        async with contextlib.aclosing(self.chunks(path)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+    async def digest(self, path: str, algorithm: str) -> str:
+        """The hash of a file's content."""
+        found = hashlib.new(algorithm)
+        async with contextlib.aclosing(self.chunks(path)) as chunks:
+            async for chunk in chunks:
+                found.update(chunk)
+        return found.hexdigest()
+
+    async def write(self, path: str, content: bytes | Path, old: FileStatus | None) -> None:
+        """Write a whole file: whoever reads it gets the old content or the new one.
+
+        Args:
+            path: Where.
+            content: The bytes, or the local file that holds them.
+            old: What stands there, whose mode the new file takes; None for nothing.
+        """
+        file_system, at = await self.locate(path)
+        mode = 0o666 & ~self._umask() if old is None else old.permission
+        if isinstance(content, bytes):
+            await file_system.write(at, content, mode)
+        else:
+            await file_system.upload(content, at, mode)
+
+    async def make_directory(self, path: str) -> None:
+        """Make a directory, and those above it."""
+        file_system, at = await self.locate(path)
+        await file_system.make_directory(at, 0o777 & ~self._umask())
+
+    async def move(self, path: str, destination: str) -> None:
+        """Give a file or directory another path, at which nothing stands."""
+        file_system, at = await self.locate(path)
+        _, to = await self.locate(destination)
+        await file_system.move(at, to)
+
+    async def copy(self, path: str, destination: str) -> None:
+        """Copy a file over whatever file is at the destination."""
+        status = await self.status(path)
+        if status is None:
+            raise HTTPError(HTTPStatus.NOT_FOUND, f"there is no {path}")
+        content = await self.read(path, status.length)
+        await self.write(destination, content, status)
+
+    async def delete(self, path: str) -> None:
+        """Delete a file or directory for good, with all in it."""
+        file_system, at = await self.locate(path)
+        if not await file_system.delete(at, recursive=True):
+            raise PathNotFoundError("delete", at, "it does not exist")
+
+    @property
+    def has_trash(self) -> bool:
+        """Whether the cluster keeps for a while what users delete."""
+        interval = self.hdfs.configuration.get("fs.trash.interval") or "0"
+        with contextlib.suppress(ValueError):
+            return float(interval) > 0
+        return False
+
+    async def trash(self, path: str) -> None:
+        """Move a file or directory to the user's trash, as `hdfs dfs -rm` does.
+
+        Source: org.apache.hadoop.fs.TrashPolicyDefault, moveToTrash.
+        """
+        file_system, at = await self.locate(path)
+        place = at.removeprefix(file_system.uri)
+        target = f"{await self.home()}/.Trash/Current{place}"
+        await file_system.make_directory(posixpath.dirname(target), 0o700)
+        try:
+            await file_system.move(at, target)
+        except PathExistsError:
+            await file_system.move(at, f"{target}.{secrets.token_hex(4)}")
+
+    def _umask(self) -> int:
+        try:
+            return int(self.hdfs.configuration.get("fs.permissions.umask-mode") or "022", 8)
+        except ValueError:
+            return 0o077  # in letters, `u=rwx,g=,o=`: nobody is let in by a mistake of ours
