@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from docs.blocks import PROJECT, blocks
 from integrations.contents.contract import ContentsContract, drive, names, refused, text
 from yarnhub.filesystem.hdfs import HdfsFileSystem, native_user_name
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.filesystem.webhdfs import UserName, WebHdfsFileSystem
-from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.integrations.contents import ContentsWithHdfs, HdfsContents
 from yarnhub.integrations.contents.opening import OwnHdfs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from yarnhub.cluster import HadoopCluster
     from yarnhub.filesystem.port import Properties
+    from yarnhub.hadoop.conf import Configuration
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture
-def configuration(hadoop_cluster: HadoopCluster) -> Configuration:
-    return Configuration.load(hadoop_cluster.conf_dir)
 
 
 @pytest.fixture
 def superuser(configuration: Configuration) -> WebHdfsFileSystem:
     service = find_name_nodes("", configuration)
     return WebHdfsFileSystem(service.uri, service.web, UserName(native_user_name()))
-
-
-@pytest.fixture
-async def base(configuration: Configuration) -> AsyncIterator[str]:
-    """A new directory in HDFS that belongs to alice."""
-    path = f"/user/alice/contents-{secrets.token_hex(4)}"
-    user = SimpleUser("alice", real=native_user_name())
-    async with open_file_system("", configuration, user) as file_system:
-        await file_system.make_directory(path, 0o755)
-        yield path
-        await file_system.delete(path, recursive=True)
 
 
 class Over:
@@ -128,3 +112,17 @@ class TestOverHdfsNative(ContentsContract):
         contents = make(configuration, base, tmp_path)
         assert isinstance(await drive(contents).hdfs.open(), HdfsFileSystem)
         return contents
+
+
+async def test_the_example_for_notebooks(
+    hadoop_cluster: HadoopCluster, configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = PROJECT / "docs" / "howto" / "hdfs-in-jupyterlab.md"
+    (text,) = [each.text for each in blocks(page) if each.remark.endswith("for_notebooks")]
+    async with open_file_system("", configuration, SimpleUser("alice")) as file_system:
+        await file_system.write("/user/alice/a.csv", b"1,2")
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(hadoop_cluster.conf_dir))
+    monkeypatch.setenv("HADOOP_USER_NAME", "alice")
+    cell: dict[str, Any] = {}  # Any: what the example defines
+    exec(text, cell)
+    assert await cell["read"]("a.csv") == b"1,2"
