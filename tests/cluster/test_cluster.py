@@ -109,7 +109,11 @@ def test_its_addresses_answer(hadoop_cluster: HadoopCluster) -> None:
     assert status["permission"] == "1777"
     assert ask(hadoop_cluster, "GET", "info")["clusterInfo"]["haState"] == "ACTIVE"
     scheduler = ask(hadoop_cluster, "GET", "scheduler")["scheduler"]["schedulerInfo"]
-    assert {queue["queueName"] for queue in scheduler["queues"]["queue"]} == {"default", "fruit"}
+    assert {queue["queueName"] for queue in scheduler["queues"]["queue"]} == {
+        "default",
+        "fruit",
+        "jupyterhub",
+    }
     for address in (
         hadoop_cluster.resource_manager_address,
         hadoop_cluster.scheduler_address,
