@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +66,44 @@ async def test_a_notebook_from_login_to_stop(
     await alice.stop()
     assert errors == []
     assert (await hub.api.get("/users/alice")).json()["servers"] == {}
+
+
+async def test_a_notebook_in_hdfs_outlives_its_container(
+    hub: Hub, alice: Visitor, screenshots: Path
+) -> None:
+    errors = alice.errors()
+    name = f"browser-{secrets.token_hex(4)}"
+    contents = f"{hub.url}/user/alice/api/contents/hdfs/{name}"
+    folders = [alice.page.locator(".jp-DirListing-item", has_text=each) for each in ("hdfs", name)]
+    await alice.start("Notebook")
+    await alice.wait_for_lab()
+    try:
+        (await hub.api.put(contents, json={"type": "directory"})).raise_for_status()
+        for folder in folders:
+            await folder.dblclick()
+        printed = await alice.run_cell("import os\nprint(os.getcwd())")
+        assert name not in printed
+        await alice.page.keyboard.press("Control+s")
+        await alice.page.locator(".jp-Dialog input[type=text]").fill("kept.ipynb")
+        await alice.page.get_by_role("button", name="Rename and Save").click()
+        await expect(alice.page.get_by_role("tab", name="kept.ipynb")).to_be_visible()
+        await expect(alice.page.locator(".jp-mod-dirty")).to_have_count(0)
+        await alice.page.screenshot(path=screenshots / "hdfs.png")
+        await alice.stop()
+
+        await alice.start("Notebook")
+        await alice.wait_for_lab()
+        for folder in folders:
+            await folder.dblclick()
+        await alice.page.locator(".jp-DirListing-item", has_text="kept.ipynb").dblclick()
+        output = alice.page.locator(".jp-Notebook .jp-OutputArea-output")
+        await expect(output).to_have_text(printed)
+        assert errors == []
+    finally:
+        model = (await hub.api.get(contents)).json()
+        for each in model.get("content", []):
+            await hub.api.delete(f"{contents}/{each['name']}")
+        await hub.api.delete(contents)
 
 
 async def test_who_works_notices_nothing_of_a_hub_that_is_killed(hub: Hub, alice: Visitor) -> None:

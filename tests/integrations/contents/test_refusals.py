@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from yarnhub.base.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectError,
+    DeadlineExceededError,
+    YarnhubError,
+)
+from yarnhub.filesystem.errors import translate_java
+from yarnhub.integrations.contents.refusals import refusal
+
+
+def java(name: str, message: str = "x") -> YarnhubError:
+    return translate_java(name, message, action="write", path="hdfs://h:1/a")
+
+
+SAFE_MODE = "Cannot create file/a. Name node is in safe mode.\nThe reported blocks 0"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (java("org.apache.hadoop.security.AccessControlException"), 403, "you may not"),
+        (AuthenticationError("the token has ended"), 403, "restart your server"),
+        (java("java.io.FileNotFoundException"), 404, "not there"),
+        (java("org.apache.hadoop.fs.FileAlreadyExistsException"), 409, "exists"),
+        (java("org.apache.hadoop.hdfs.protocol.DSQuotaExceededException"), 507, "quota"),
+        (java("org.apache.hadoop.hdfs.protocol.NSQuotaExceededException"), 507, "quota"),
+        (java("org.apache.hadoop.hdfs.server.namenode.SafeModeException"), 503, "read-only"),
+        (java("org.apache.hadoop.ipc.RetriableException", SAFE_MODE), 503, "read-only"),
+        (java("org.apache.hadoop.ipc.StandbyException"), 503, "does not answer"),
+        (ConnectError("nobody answers"), 503, "does not answer"),
+        (DeadlineExceededError("no answer"), 503, "does not answer"),
+        (ConfigurationError("no token"), 503, "cannot be used"),
+        (java("java.io.IOException", "could only be written to 0 nodes"), 500, "to 0 nodes"),
+    ],
+)
+def test_every_refusal_has_a_status_and_words(error: YarnhubError, status: int, words: str) -> None:
+    answer = refusal(error)
+    assert answer.status_code == status
+    assert words in str(answer)
+    assert str(error) in str(answer)
