@@ -24,14 +24,6 @@ START = 240_000
 CELL = 60_000
 """Milliseconds that a cell may take, its kernel's start included."""
 
-PROGRESS = """
-addEventListener("DOMContentLoaded", () => {
-    const message = document.getElementById("progress-message");
-    const tell = () => said(message.textContent);
-    if (message) new MutationObserver(tell).observe(message, {childList: true});
-});
-"""
-
 
 @contextlib.asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
@@ -79,17 +71,6 @@ class Visitor:
         await self.page.get_by_role("button", name="Sign in").click()
         await expect(self.page.locator("#start")).to_be_visible()
 
-    async def progress(self) -> list[str]:
-        """What the page of a server that is starting says from now on: a list that grows."""
-        said: list[str] = []
-
-        def keep(message: str) -> None:
-            said.append(message)
-
-        await self.page.expose_function("said", keep)
-        await self.page.add_init_script(PROGRESS)
-        return said
-
     async def start(self, profile: str | None = None) -> None:
         """Ask for a server by the hub's home page, with a profile if the hub offers some."""
         await self.page.locator("#start").click(no_wait_after=True)
@@ -105,6 +86,21 @@ class Visitor:
         # JupyterLab asks each new user about news; whoever does not answer has it in the way.
         news = self.page.get_by_role("button", name="No", exact=True)
         await self.page.add_locator_handler(news, _click)
+
+    async def open_folder(self, name: str) -> None:
+        """Open a folder in JupyterLab's list of files; what is made from then on is in it."""
+        listed = self.page.locator(".jp-DirListing-content")
+        await listed.get_by_text(name, exact=True).dblclick()
+        await expect(self.page.locator(".jp-BreadCrumbs")).to_contain_text(name)
+
+    async def save_as(self, name: str) -> None:
+        """Save the new notebook that is open, under a name."""
+        await self.page.keyboard.press("Control+S")
+        dialog = self.page.get_by_role("dialog")
+        await dialog.get_by_role("textbox").fill(name)
+        await dialog.get_by_role("button", name="Rename").click()
+        await expect(self.page.get_by_role("tab", name=name)).to_be_visible()
+        await expect(self.page.locator(".jp-mod-dirty")).to_have_count(0)
 
     async def run_cell(self, code: str) -> str:
         """Run code in a new cell of the notebook, a new one at first; returns what it printed."""
