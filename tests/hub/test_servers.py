@@ -222,6 +222,21 @@ async def test_a_server_that_needs_no_hub(servers: Servers) -> None:
     assert not is_running(before)
 
 
+async def test_a_hub_that_is_restarted_in_order_ends_no_server(servers: Servers) -> None:
+    await servers.start()
+    await servers.start("second", profile="alone")
+    before = {name: await servers.state(name) for name in ("", "second")}
+    await servers.hub.stop()
+    # Nobody is asked: the proxy goes on by itself.
+    assert {name: await servers.state(name) for name in before} == before
+    await servers.hub.start()
+    async with asyncio.timeout(PATIENCE):
+        while await servers.ready() != set(before):
+            await asyncio.sleep(0.05)
+    assert {name: await servers.state(name) for name in before} == before
+    assert len(await servers.reports()) == 2
+
+
 @pytest.mark.parametrize("profile", ["good", "alone"])
 async def test_a_lost_database(servers: Servers, profile: str) -> None:
     await servers.start(profile=profile)
