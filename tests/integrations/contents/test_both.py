@@ -50,6 +50,15 @@ async def test_when_hdfs_is_away_the_servers_own_files_are_there(tmp_path: Path)
     assert (await contents.get("a"))["content"] == "x"
 
 
+async def test_a_user_without_a_home_in_hdfs_is_told_so(
+    tmp_path: Path, contents: ContentsWithHdfs
+) -> None:
+    (tmp_path / "hdfs").rmdir()
+    assert await names(contents, "") == ["hdfs"]
+    with refused(503, "there is no .*/hdfs; ask an administrator"):
+        await contents.get("hdfs")
+
+
 @pytest.mark.parametrize(("mask", "mode"), [("027", 0o640), ("u=rwx,g=,o=", 0o600)])
 async def test_new_files_follow_the_clusters_umask(tmp_path: Path, mask: str, mode: int) -> None:
     contents = make(tmp_path, {"fs.permissions.umask-mode": mask})

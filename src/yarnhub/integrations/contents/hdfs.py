@@ -278,6 +278,13 @@ class HdfsContents(AsyncContentsManager):
         status: FileStatus | None = None
         if self.allow_hidden or not is_hidden(path):
             status = await self.tree.status(path)
+        if status is None and path == self.folder:
+            # Not 404, whose words jupyter_server does not hand on.
+            _, at = await self.tree.locate(path)
+            raise HTTPError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"HDFS cannot be used yet: there is no {at}; ask an administrator to make it",
+            )
         if status is None:
             raise HTTPError(HTTPStatus.NOT_FOUND, f"there is no {path}")
         return status
