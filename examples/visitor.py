@@ -89,16 +89,20 @@ class Visitor:
 
     async def open_folder(self, name: str) -> None:
         """Open a folder in JupyterLab's list of files; what is made from then on is in it."""
+        await self.open_file(name)
+        await expect(self.page.locator(".jp-BreadCrumbs")).to_contain_text(name)
+
+    async def open_file(self, name: str) -> None:
+        """Open what is in JupyterLab's list of files."""
         listed = self.page.locator(".jp-DirListing-content")
         await listed.get_by_text(name, exact=True).dblclick()
-        await expect(self.page.locator(".jp-BreadCrumbs")).to_contain_text(name)
 
     async def save_as(self, name: str) -> None:
         """Save the new notebook that is open, under a name."""
         await self.page.keyboard.press("Control+S")
         dialog = self.page.get_by_role("dialog")
         await dialog.get_by_role("textbox").fill(name)
-        await dialog.get_by_role("button", name="Rename").click()
+        await dialog.get_by_role("button", name="Rename and Save").click()
         await expect(self.page.get_by_role("tab", name=name)).to_be_visible()
         await expect(self.page.locator(".jp-mod-dirty")).to_have_count(0)
 

@@ -9,7 +9,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from e2e.walk import User, log_in
 from hub.hub import Hub
 from hub.on_yarn import yarn_config
 
@@ -54,70 +53,31 @@ async def hub(
         yield hub
 
 
-async def of_alice(cluster: HadoopCluster, folder: Path) -> User:
-    """Alice at a terminal."""
-    if cluster.options.kerberos:
-        return await log_in(cluster, "alice", folder)
-    return User(folder, {**cluster.env, "HADOOP_USER_NAME": "alice"})
-
-
-async def test_a_notebook_from_login_to_stop(
-    hub: Hub, cluster: HadoopCluster, alice: Visitor, screenshots: Path, tmp_path: Path
+async def test_a_notebook_from_login_to_stop_and_back(
+    hub: Hub, cluster: HadoopCluster, alice: Visitor, screenshots: Path
 ) -> None:
     errors = alice.errors()
     await alice.start("Notebook")
     await alice.wait_for_lab()
     await alice.open_folder("hdfs")
-    user, container = (await alice.run_cell(PLACE)).split()
+    printed = await alice.run_cell(PLACE)
+    user, container = printed.split()
     assert user == ("alice" if cluster.options.kerberos else cluster.host.user)
     assert container.startswith("container_")
     notebook = f"walk-{secrets.token_hex(4)}.ipynb"
     await alice.save_as(notebook)
     await alice.page.screenshot(path=screenshots / "lab.png")
     await alice.stop()
-    assert errors == []
     assert (await hub.api.get("/users/alice")).json()["servers"] == {}
 
-    terminal = await of_alice(cluster, tmp_path)
-    assert container in terminal.run("hdfs", "dfs", "-cat", notebook).stdout
-
-
-async def test_a_notebook_in_hdfs_outlives_its_container(
-    hub: Hub, alice: Visitor, screenshots: Path
-) -> None:
-    errors = alice.errors()
-    name = f"browser-{secrets.token_hex(4)}"
-    contents = f"{hub.url}/user/alice/api/contents/hdfs/{name}"
-    folders = [alice.page.locator(".jp-DirListing-item", has_text=each) for each in ("hdfs", name)]
-    await alice.start("Notebook")
+    await alice.start("Notebook")  # in another container: what was saved is in HDFS
     await alice.wait_for_lab()
-    try:
-        (await hub.api.put(contents, json={"type": "directory"})).raise_for_status()
-        for folder in folders:
-            await folder.dblclick()
-        printed = await alice.run_cell("import os\nprint(os.getcwd())")
-        assert name not in printed
-        await alice.page.keyboard.press("Control+s")
-        await alice.page.locator(".jp-Dialog input[type=text]").fill("kept.ipynb")
-        await alice.page.get_by_role("button", name="Rename and Save").click()
-        await expect(alice.page.get_by_role("tab", name="kept.ipynb")).to_be_visible()
-        await expect(alice.page.locator(".jp-mod-dirty")).to_have_count(0)
-        await alice.page.screenshot(path=screenshots / "hdfs.png")
-        await alice.stop()
-
-        await alice.start("Notebook")
-        await alice.wait_for_lab()
-        for folder in folders:
-            await folder.dblclick()
-        await alice.page.locator(".jp-DirListing-item", has_text="kept.ipynb").dblclick()
-        output = alice.page.locator(".jp-Notebook .jp-OutputArea-output")
-        await expect(output).to_have_text(printed)
-        assert errors == []
-    finally:
-        model = (await hub.api.get(contents)).json()
-        for each in model.get("content", []):
-            await hub.api.delete(f"{contents}/{each['name']}")
-        await hub.api.delete(contents)
+    await alice.open_folder("hdfs")
+    await alice.open_file(notebook)
+    output = alice.page.locator(".jp-Notebook .jp-OutputArea-output")
+    await expect(output).to_have_text(printed)
+    (await hub.api.delete(f"{hub.url}/user/alice/api/contents/hdfs/{notebook}")).raise_for_status()
+    assert errors == []
 
 
 async def test_who_works_notices_nothing_of_a_hub_that_is_killed(hub: Hub, alice: Visitor) -> None:
