@@ -126,3 +126,5 @@ async def test_the_example_for_notebooks(
     cell: dict[str, Any] = {}  # Any: what the example defines
     exec(text, cell)
     assert await cell["read"]("a.csv") == b"1,2"
+    async with open_file_system("", configuration, SimpleUser("alice")) as file_system:
+        await file_system.delete("/user/alice/a.csv")
