@@ -27,8 +27,8 @@ ensure_packages() {
         apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# The browser in which JupyterHub is used without a person.
-ensure_browser() { ensure_packages chromium fonts-dejavu-core fonts-liberation; }
+# The browser in which JupyterHub is used without a person; Playwright's own Node wants libatomic.
+ensure_browser() { ensure_packages chromium libatomic1 fonts-dejavu-core fonts-liberation; }
 
 # The system's Python of 3.11 or newer: containers of other OS users must be able to run it, so
 # one inside a home folder will not do.
