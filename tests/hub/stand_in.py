@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
-
-from jupyterhub import __version__
 
 from yarnhub.integrations.jupyterhub.singleuser import prepare
 
@@ -27,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
         type(self).count += self.path.endswith("/state")
         answer = json.dumps({"pid": os.getpid(), "count": self.count}).encode()
         self.send_response(200)
-        self.send_header("X-JupyterHub-Version", __version__)
+        self.send_header("X-JupyterHub-Version", version("jupyterhub"))
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
