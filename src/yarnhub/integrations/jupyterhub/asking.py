@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from dataclasses import replace
 from inspect import isawaitable
@@ -10,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterhub.traitlets import ByteSpecification, Command
 from traitlets import Callable as CallableTrait
-from traitlets import CInt, Dict, Enum, Integer, List, Set, Unicode, default
+from traitlets import CInt, Dict, Enum, Integer, List, Unicode, default
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.client.settings import Settings
 from yarnhub.integrations.jupyterhub.choosing import Choosing
-from yarnhub.integrations.jupyterhub.refusals import SYSTEM_USERS, refuse_user
 from yarnhub.integrations.jupyterhub.request import SERVICE, ServerRequest, identity
 from yarnhub.spec import ACLs, ApplicationSpec, File
 
@@ -30,12 +27,6 @@ class Asking(Choosing):
         300, help="Seconds that a server may take to start, waiting in its queue included."
     ).tag(config=True)
     ip = Unicode("0.0.0.0", help="Where servers listen on their nodes.").tag(config=True)  # noqa: S104
-    principal = Unicode(
-        None, allow_none=True, help="The Kerberos principal of the hub; goes with `keytab`."
-    ).tag(config=True)
-    keytab = Unicode(
-        None, allow_none=True, help="The file with the key of `principal`; the hub's user reads it."
-    ).tag(config=True)
     application_master = Enum(
         ["hub", "cluster"],
         default_value="hub",
@@ -92,25 +83,13 @@ class Asking(Choosing):
         help="""Called with the spawner and the `ApplicationSpec` before it is submitted; returns
         the one to submit; may be async.""",
     ).tag(config=True)
-    cluster_user: Any = CallableTrait(  # Any: of a callable or None traitlets knows no type
-        None,
-        allow_none=True,
-        help="""Called with the spawner; returns the cluster's name of its user. By default it is
-        the hub's name.""",
-    ).tag(config=True)
-    denied_users = Set(
-        Unicode(),
-        default_value=SYSTEM_USERS,
-        help="Users of the cluster that no server is started for.",
-    ).tag(config=True)
     hub_id = Unicode(
         help="""Tells this hub's servers from those of other hubs on the cluster. By default the
         name of its machine and its path; it must not change while servers run."""
     ).tag(config=True)
 
     certificates: dict[str, bytes]
-    user: Any  # JupyterHub's own, as those below
-    hub: Any
+    hub: Any  # JupyterHub's own, as those below
     name: str
     get_env: Callable[[], dict[str, str]]
     get_args: Callable[[], Sequence[str]]
@@ -123,12 +102,6 @@ class Asking(Choosing):
     def identity(self) -> str:
         """Whose and which server this is, on the cluster."""
         return identity(self.hub_id, self.user.name, self.name)
-
-    def cluster_user_name(self) -> str:
-        """See `Choosing.cluster_user_name`."""
-        user: str = self.user.name if self.cluster_user is None else self.cluster_user(self)
-        refuse_user(user, self.user.name, self.denied_users)
-        return user
 
     async def chosen_request(self) -> ServerRequest:
         """What the user has chosen, and the administrator for all the rest.
@@ -190,17 +163,3 @@ class Asking(Choosing):
             name: each if isinstance(each, File) else File.read(each)
             for name, each in self.localize_files.items()
         }
-
-    def settings(self) -> Settings:
-        """See `Choosing.settings`."""
-        if bool(self.principal) != bool(self.keytab):
-            raise ConfigurationError(
-                "c.YarnSpawner.principal and c.YarnSpawner.keytab go together: one is not set"
-            )
-        credential = None
-        if self.keytab and self.principal:
-            from yarnhub.hadoop.security.kerberos import Keytab
-
-            credential = Keytab(self.keytab, self.principal)
-        # The hub's own environment: that of its service unit.
-        return Settings.from_environment(os.environ, credential)  # noqa: TID251

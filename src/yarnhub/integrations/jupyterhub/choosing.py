@@ -6,9 +6,10 @@ import contextlib
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from traitlets import Bool, Dict, HasTraits, List, TraitError, Union, default
+from traitlets import Bool, Dict, List, TraitError, Union, default
 from traitlets import Callable as CallableTrait
 
+from yarnhub.integrations.jupyterhub.acting import Acting
 from yarnhub.integrations.jupyterhub.choice import Choice, ChoiceError, choose
 from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
 from yarnhub.integrations.jupyterhub.profiles import ProfileError, parse_profiles, with_queues
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from jupyterhub.spawner import Spawner
 
-    from yarnhub.client.settings import Settings
     from yarnhub.integrations.jupyterhub.profiles import Profile
 
 OVERRIDABLE = frozenset(
@@ -34,7 +34,7 @@ OVERRIDABLE = frozenset(
 """What a profile may set."""
 
 
-class Choosing(HasTraits):
+class Choosing(Acting):
     """A spawner whose users choose what the administrator offers, and get nothing else.
 
     It stands before JupyterHub's own class, for which this gives other defaults.
@@ -57,8 +57,6 @@ class Choosing(HasTraits):
 
     user_options: dict[str, object]
     queue: str
-    principal: str | None
-    keytab: str | None
 
     @default("profile_list")
     def _no_profiles(self) -> list[object]:
@@ -139,14 +137,6 @@ class Choosing(HasTraits):
         finally:
             for name, value in before.items():
                 setattr(self, name, value)
-
-    def cluster_user_name(self) -> str:
-        """Whom the cluster knows the user as; refuses whom no server is started for."""
-        raise NotImplementedError
-
-    def settings(self) -> Settings:
-        """Who the hub is on the cluster."""
-        raise NotImplementedError
 
 
 def _apply_at_start(_spawner: Spawner, _user_options: Mapping[str, object]) -> None:
