@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import ast
 import asyncio
+import traceback
+from typing import TYPE_CHECKING
 
 import pytest
 
+from docs.blocks import PROJECT
 from yarnhub.base.errors import ConnectError
 from yarnhub.base.tasks import task_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
 
 
 async def fail(error: Exception) -> None:
@@ -52,3 +60,75 @@ async def test_cancelling_stays_a_cancellation() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def connect() -> None:
+    try:
+        raise ConnectionRefusedError("Connection refused")
+    except OSError as error:
+        raise ConnectError("nobody answers at nn:8020") from error
+
+
+async def connect_carelessly() -> None:
+    try:
+        raise ConnectionRefusedError("Connection refused")
+    except OSError:
+        raise ConnectError("nobody answers at nn:8020")  # noqa: B904 -- others' code does so
+
+
+@pytest.mark.parametrize("connecting", [connect, connect_carelessly])
+async def test_the_cause_of_an_error_stays_its_cause(
+    connecting: Callable[[], Coroutine[None, None, None]],
+) -> None:
+    with pytest.raises(ConnectError) as caught:
+        async with task_group() as outer, task_group() as inner:
+            outer.create_task(asyncio.Event().wait())
+            inner.create_task(connecting())
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "ConnectionRefusedError: Connection refused" in shown
+    assert "ExceptionGroup" not in shown
+
+
+async def test_an_error_beside_it_is_in_its_notes() -> None:
+    async def clean_up_badly() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectError("nobody answers at rm:8032")
+
+    with pytest.raises(ConnectError, match="nn:8020") as caught:
+        async with task_group() as group:
+            group.create_task(clean_up_badly())
+            await asyncio.sleep(0)
+            group.create_task(connect())
+    assert caught.value.__notes__ == [
+        "another task failed, too: ConnectError: nobody answers at rm:8032"
+    ]
+
+
+async def test_a_fault_of_ours_does_not_hide_behind_a_failure_of_the_network() -> None:
+    async def clean_up_badly() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise KeyError("token")
+
+    with pytest.raises(KeyError):
+        async with task_group() as group:
+            group.create_task(clean_up_badly())
+            await asyncio.sleep(0)
+            group.create_task(connect())
+
+
+def test_no_other_module_unwraps_groups_by_itself() -> None:
+    others = (file for file in (PROJECT / "src").rglob("*.py") if not file.match("base/tasks.py"))
+    assert [file for file in others if opens_group(file)] == []
+
+
+def opens_group(file: Path) -> bool:
+    calls = (
+        node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)
+    )
+    return any(
+        isinstance(call.func, ast.Attribute) and call.func.attr == "TaskGroup" for call in calls
+    )

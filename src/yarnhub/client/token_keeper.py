@@ -252,7 +252,7 @@ class _Share:
     async def cancel_tokens(self) -> None:
         """End all tokens; what cannot be reached ends them by itself, later."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(_GOODBYE), task_group() as group:
                 for held in self._fetched:
                     group.create_task(self._cancel(held), name=f"cancel {held.token}")
 

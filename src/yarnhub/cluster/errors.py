@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import YarnhubError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -32,20 +31,3 @@ class DaemonError(ClusterError):
         super().__init__(f"{daemon} {what}, see {log_path}{said}")
         self.daemon = daemon
         self.log_path = log_path
-
-
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The failure to report of those that a group of tasks ended with.
-
-    A fault of ours comes first; of several failures of the cluster, one is the cause of the rest.
-    """
-    errors = list(_flatten(group))
-    return next((error for error in errors if not isinstance(error, YarnhubError)), errors[0])
-
-
-def _flatten(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _flatten(error)
-        else:
-            yield error

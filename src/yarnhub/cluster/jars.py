@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.errors import DownloadError, first_error
+from yarnhub.base.tasks import task_group
+from yarnhub.cluster.errors import DownloadError
 from yarnhub.cluster.lock import file_lock
 
 if TYPE_CHECKING:
@@ -191,15 +192,12 @@ async def download_jars(
 
     report(task, 0, len(jars))
     base = repository.rstrip("/") + "/"
-    try:
-        async with (
-            httpx.AsyncClient(base_url=base, timeout=30, follow_redirects=True) as client,
-            asyncio.TaskGroup() as group,
-        ):
-            for jar in jars:
-                group.create_task(fetch(jar), name=f"download {jar.name}")
-    except BaseExceptionGroup as failures:
-        raise first_error(failures) from failures
+    async with (
+        httpx.AsyncClient(base_url=base, timeout=30, follow_redirects=True) as client,
+        task_group() as group,
+    ):
+        for jar in jars:
+            group.create_task(fetch(jar), name=f"download {jar.name}")
     return sums
 
 

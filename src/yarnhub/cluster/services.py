@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
+from yarnhub.base.tasks import task_group
 from yarnhub.cluster import folders
 from yarnhub.cluster.daemon import (
     DATA_NODE,
@@ -18,7 +18,6 @@ from yarnhub.cluster.daemon import (
     is_resource_manager,
     wait_until_ready,
 )
-from yarnhub.cluster.errors import first_error
 from yarnhub.cluster.preparation import hdfs_folders
 from yarnhub.cluster.process import is_alive, start_process
 from yarnhub.cluster.program import run_program
@@ -68,13 +67,10 @@ class Services:
         if self.realm is not None:
             await self.realm.prepare()
             await self.start(KDC_DAEMON, {})
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._start_hdfs(), name="start HDFS")
-                yarn = self._start_yarn(resource_managers, node_managers)
-                group.create_task(yarn, name="start YARN")
-        except BaseExceptionGroup as failures:
-            raise first_error(failures) from failures
+        async with task_group() as group:
+            group.create_task(self._start_hdfs(), name="start HDFS")
+            yarn = self._start_yarn(resource_managers, node_managers)
+            group.create_task(yarn, name="start YARN")
 
     async def start(self, daemon: str, earlier: Mapping[str, int]) -> None:
         """Start one daemon and wait until it is ready.

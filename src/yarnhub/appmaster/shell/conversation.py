@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from yarnhub.base.tasks import task_group
 from yarnhub.control.frames import Frame, Frames
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Conversation(asyncio.Protocol):
         limit: Bytes in a request.
     """
 
+    _group: asyncio.TaskGroup
+
     def __init__(
         self,
         reader: asyncio.StreamReader,
@@ -44,7 +47,6 @@ class Conversation(asyncio.Protocol):
         self._answer = answer
         self._frames = Frames(limit)
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._group = asyncio.TaskGroup()
         self._ready: list[bytes] = []
         self._ended = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -60,7 +62,7 @@ class Conversation(asyncio.Protocol):
     async def run(self) -> None:
         """Serve until the client goes or is idle. What it still waits for is then withdrawn."""
         try:
-            async with self._group:
+            async with task_group() as self._group:
                 self._watch()
                 first = await self._reader.read(_READ)
                 if first:
@@ -69,7 +71,7 @@ class Conversation(asyncio.Protocol):
                     await self._ended.wait()
                 for task in self._tasks.values():
                     task.cancel()
-        except* OSError:
+        except OSError:
             pass  # what was sent on to somebody went wrong
         finally:
             if self._alarm is not None:
