@@ -36,8 +36,6 @@ def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]
             return exceptions.TimeoutError(str(error))
         case errors.ApplicationNotFoundError():
             return ValueError(str(error))
-        case errors.ControlError(code="not-found"):
-            return KeyError(str(error))
         case errors.ControlError(code="invalid"):
             return ValueError(str(error))
         case errors.ControlError(code="ended"):

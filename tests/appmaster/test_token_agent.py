@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,7 +20,7 @@ from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.shell.agent import token_agent
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, RESOURCE_MANAGERS
-from yarnhub.control.messages import UpdateTokens
+from yarnhub.control.messages import Request, Shutdown, UpdateTokens
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 
 if TYPE_CHECKING:
@@ -33,13 +33,27 @@ NEWEST = Token(b"newest", b"secret", HDFS.kind, HDFS.service)
 class Node:
     """A container of a world's application in a folder, and the world."""
 
-    def __init__(self, folder: Path, world: World, address: str) -> None:
+    def __init__(self, folder: Path, world: World) -> None:
         self.folder, self.world = folder, world
         self.file = folder / "container_tokens"
         self.log = folder / "logs" / "tokens.log"
+        self.contexts = self.contexts_at("am:1")
+        self.asked = asyncio.Event()
+        self.answered = asyncio.Event()
+
+    async def answer(self, request: Request[Any]) -> object:
+        """Answer what the agent asks, and nobody else asks in this way."""
+        self.asked.set()
+        try:
+            return await self.world.runner.ask(request)
+        finally:
+            self.answered.set()
+
+    def contexts_at(self, address: str) -> ContextBuilder:
+        """What containers are made of whose ApplicationMaster is at an address."""
         secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key, RESOURCE_MANAGERS: b"rm:8032"}
         own = Credentials({HDFS.service: HDFS}, secrets)
-        self.contexts = ContextBuilder(APPLICATION, address, own, token_agent())
+        return ContextBuilder(APPLICATION, address, own, token_agent())
 
     async def start(self, script: str, path: str | None = None) -> asyncio.subprocess.Process:
         """Start the container."""
@@ -72,13 +86,15 @@ class Node:
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
     world = World(application("run", a=service()))
+    made = Node(tmp_path, world)
     async with (
-        serve(own_door(world.runner.ask), "127.0.0.1") as port,
+        serve(own_door(made.answer), "127.0.0.1") as port,
         asyncio.TaskGroup() as group,
     ):
         run = group.create_task(world.run())
         await world.until_running(1)
-        yield Node(tmp_path, world, f"127.0.0.1:{port}")
+        made.contexts = made.contexts_at(f"127.0.0.1:{port}")
+        yield made
         run.cancel()
 
 
@@ -118,16 +134,24 @@ async def test_the_script_finds_newer_tokens_in_its_file(node: Node) -> None:
 
 async def test_it_survives_an_application_master_that_is_away(node: Node) -> None:
     port = int(node.contexts.address.rpartition(":")[2])
-    away = ContextBuilder(
-        APPLICATION, f"127.0.0.1:{port + 1}", node.contexts.credentials, token_agent()
-    )
-    node.contexts = away
+    node.contexts = node.contexts_at(f"127.0.0.1:{port + 1}")
     process = await node.start("until [ -e go ]; do sleep 0.05; done; exit 0")
     await until(lambda: node.log.exists() and "trying again" in node.log.read_text())
     (node.folder / "go").touch()
     assert await process.wait() == 0
     await until(lambda: not agents(node))
     assert len(node.log.read_text().splitlines()) == 1
+
+
+async def test_the_end_of_the_application_is_no_trouble(node: Node) -> None:
+    process = await node.start("until [ -e go ]; do sleep 0.05; done; exit 0")
+    await node.asked.wait()
+    await node.world.runner.ask(Shutdown())
+    await node.answered.wait()
+    (node.folder / "go").touch()
+    assert await process.wait() == 0
+    await until(lambda: not agents(node))
+    assert not node.log.exists()
 
 
 async def test_it_ends_with_a_script_that_is_killed(node: Node) -> None:

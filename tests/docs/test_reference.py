@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import re
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,36 @@ def test_every_error_is_in_the_drawn_tree(module: ModuleType) -> None:
     }
     assert defined
     assert defined - set(re.findall(r"\w+", module.__doc__ or "")) == set()
+
+
+@pytest.mark.parametrize("module", [errors, exceptions], ids=lambda module: module.__name__)
+def test_every_error_is_raised_somewhere(module: ModuleType) -> None:
+    defined = set(re.findall(r"^class (\w+Error)\(", inspect.getsource(module), re.MULTILINE))
+    assert defined
+    assert defined - set(raised()) == set()
+
+
+def raised() -> Iterator[str]:
+    """The names of what modules raise, hand on to be raised, or raise by a table."""
+    for file in (PROJECT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            found: list[ast.expr | None] = []
+            match node:
+                case ast.Call(func=function, args=arguments):
+                    found = [function, *arguments]
+                case ast.Return(value=value) | ast.Raise(exc=value):
+                    found = [value]
+                case ast.Dict(values=values):
+                    found = [*values]
+                case ast.Assign(value=value):
+                    found = [value]
+                case _:
+                    continue
+            for each in found:
+                if isinstance(each, ast.Name):
+                    yield each.id
+                elif isinstance(each, ast.Attribute):
+                    yield each.attr
 
 
 def test_every_variable_that_is_read_has_its_row() -> None:

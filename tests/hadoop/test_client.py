@@ -265,6 +265,37 @@ async def test_nobody_listens() -> None:
             await client.call(ONCE, Number(1))
 
 
+async def test_nobody_listens_where_no_file_names_the_host() -> None:
+    address = Address("0.0.0.0", closed_port().port)
+    async with calling(address) as client:
+        with pytest.raises(ConnectError, match=r"refused.* no file names the host.*yarn-site.xml"):
+            await client.call(ONCE, Number(1))
+
+
+async def test_a_server_with_too_many_connections_is_asked_again() -> None:
+    # As org.apache.hadoop.ipc.Server does above ipc.server.max.connections: it takes the
+    # connection and closes it unread.
+    async with serving() as server:
+        full = [True, True]
+
+        class Full(Peer):
+            def feed(self, data: bytes) -> bytes:
+                if full:
+                    full.pop()
+                    server.writers[-1].transport.abort()
+                    return b""
+                return super().feed(data)
+
+        server.make = Full
+        async with calling(server) as client:
+            assert (await client.call(ECHO, Number(1))).n == 1
+            assert not full
+        full += [True] * 6
+        async with calling(server) as client:
+            with pytest.raises(ConnectionLostError, match=r"ipc\.server.max.connections"):
+                await client.call(ONCE, Number(1))
+
+
 async def test_a_host_that_does_not_exist() -> None:
     options = RpcOptions(retry=RetryPolicy(attempts=1))
     async with calling(Address("no-such-host.invalid", 1), options=options) as client:

@@ -21,7 +21,6 @@ from yarnhub.base import errors
         (errors.DeadlineExceededError("x"), skein.TimeoutError),
         (errors.SpecError("a.b", "x"), exceptions.RefusedError),
         (errors.ApplicationNotFoundError("java.X", "x"), ValueError),
-        (errors.ControlError("not-found", "x"), KeyError),
         (errors.ControlError("invalid", "x"), ValueError),
         (errors.ControlError("ended", "x"), skein.ConnectionError),
         (errors.ControlError("unknown-request", "x"), skein.DriverError),

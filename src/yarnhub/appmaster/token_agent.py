@@ -43,6 +43,10 @@ _FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0
 """Seconds between two attempts to reach an ApplicationMaster: they grow."""
 
 
+class _EndingError(Exception):
+    """The application ends: there will be no newer tokens, unless another attempt begins."""
+
+
 class Agent:
     """Asks one ApplicationMaster for one token file.
 
@@ -71,8 +75,10 @@ class Agent:
                 KeyError,
                 http.client.HTTPException,
                 YarnhubError,
+                _EndingError,
             ) as error:
-                if pause == _FIRST_PAUSE:  # said once, not with each attempt
+                # Said once, not with each attempt; an end is no trouble.
+                if pause == _FIRST_PAUSE and not isinstance(error, _EndingError):
                     self.say(f"no news of tokens from {self._address}, trying again: {error!r}")
                 self._close()
                 time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
@@ -97,6 +103,8 @@ class Agent:
         self._connection.request("POST", "/control/WatchTokens", question)
         response = self._connection.getresponse()
         body = response.read()
+        if response.status == http.client.GONE:
+            raise _EndingError
         if response.status != http.client.OK:
             raise ValueError(body.decode("utf-8", "replace"))
         answer = json.loads(body)

@@ -191,7 +191,12 @@ class ApplicationFailedError(YarnhubError):
 
 
 class ControlError(YarnhubError):
-    """An ApplicationMaster refused a request; `code` is the reason's short name."""
+    """An ApplicationMaster refused a request.
+
+    Attributes:
+        code: `invalid` where the request is wrong, `ended` where the application ends or has ended,
+            `unknown-request` where the ApplicationMaster is of another version.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

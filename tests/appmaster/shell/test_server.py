@@ -163,7 +163,7 @@ async def test_a_request_may_come_in_pieces() -> None:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("invalid", 400), ("not-found", 404), ("unknown-request", 404), ("ended", 410), ("new", 400)],
+    [("invalid", 400), ("unknown-request", 404), ("ended", 410), ("new", 400)],
 )
 async def test_a_refusal_is_told(code: str, status: int) -> None:
     answering = Answering()

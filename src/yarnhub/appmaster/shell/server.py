@@ -40,7 +40,7 @@ MAX_BODY = 64 * 1024 * 1024
 _PREFIX = "/control/"
 _MAX_WAIT = 60.0
 """Seconds that a request may wait; clients ask again. Well under what proxies cut off at."""
-_STATUS = {"unknown-request": 404, "not-found": 404, "invalid": 400, "ended": 410}
+_STATUS = {"unknown-request": 404, "invalid": 400, "ended": 410}
 
 
 class Door(Protocol):

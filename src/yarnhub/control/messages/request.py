@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 A = TypeVar("A")
+
+FailureCode = Literal["ended", "invalid", "unknown-request"]
+"""Why a request is refused: the application ends, the request is wrong, or of another version."""
 
 
 class Request(Generic[A]):
@@ -31,7 +34,7 @@ class Nothing:
 class Failure:
     """The answer to a request that was refused.
 
-    `code` is one of `unknown-request`, `invalid`, `not-found`, `ended`.
+    `code` is a `FailureCode`; of an ApplicationMaster of another version, possibly another.
     """
 
     code: str

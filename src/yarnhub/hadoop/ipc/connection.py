@@ -40,6 +40,15 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.ipc.options import RpcOptions
     from yarnhub.hadoop.wire.connection import Event
 
+_ANY = "0.0.0.0"  # noqa: S104  # an address to connect to
+_UNNAMED = (
+    "; 0.0.0.0 is Hadoop's default where no file names the host: is HADOOP_CONF_DIR the folder "
+    "with the cluster's own core-site.xml and yarn-site.xml?"
+)
+_SILENT = (
+    ", before the server said anything: it may have as many connections as it takes "
+    "(ipc.server.max.connections), or be stopping"
+)
 _DRAIN_LIMIT = 1 << 20
 """Bytes that are still read from a socket that refused a write: the server's last word."""
 
@@ -65,7 +74,7 @@ class RpcConnection(asyncio.Protocol):
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._reason: Callable[[int, str], YarnhubError] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._flushing = self._retired = self._answered = False
+        self._flushing = self._retired = self._answered = self._heard_of = False
         self._used = self._loop.time()
         self._pinged = self._used
         self.heard = self._used
@@ -98,7 +107,8 @@ class RpcConnection(asyncio.Protocol):
         except OSError as error:
             if isinstance(error, ConnectError | ConnectionLostError):
                 raise
-            raise ConnectError(f"cannot connect to {address}: {_plain(error)}") from error
+            advice = _UNNAMED if address.host == _ANY else ""
+            raise ConnectError(f"cannot connect to {address}: {_plain(error)}{advice}") from error
         finally:
             if connection is not None and not machine.ready:
                 connection.abort()
@@ -192,7 +202,7 @@ class RpcConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand what came to the state machine."""
-        self.heard = self._loop.time()
+        self.heard, self._heard_of = self._loop.time(), True
         for event in self._machine.receive(data):
             self._handle(event)
         self._flush()
@@ -211,7 +221,8 @@ class RpcConnection(asyncio.Protocol):
         """End what still waits."""
         if exc is not None and self._reason is None:
             self._drain()
-        self._end(self._lost(_plain(exc) if exc is not None else "the server closed it"))
+        why = _plain(exc) if exc is not None else "the server closed it"
+        self._end(self._lost(f"{why}{'' if self._heard_of else _SILENT}"))
         self.resume_writing()
         if self._timer is not None:
             self._timer.cancel()
