@@ -124,6 +124,12 @@ def test_an_unknown_authentication_is_named(tmp_path: Path) -> None:
         Settings.from_environment({"HADOOP_CONF_DIR": str(conf), "HOME": str(tmp_path)})
 
 
+def test_the_authentication_may_be_in_capitals(tmp_path: Path) -> None:
+    conf = site(tmp_path / "conf", hadoop_security_authentication="SIMPLE")
+    found = Settings.from_environment({"HADOOP_CONF_DIR": str(conf), "HOME": str(tmp_path)})
+    assert not found.secure
+
+
 def test_kerberos_without_a_ticket_is_an_error_of_ours(tmp_path: Path) -> None:
     conf = site(tmp_path / "conf", hadoop_security_authentication="kerberos")
     variables = {

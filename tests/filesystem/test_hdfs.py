@@ -136,6 +136,7 @@ def test_only_known_keys_are_handed_on() -> None:
     assert settings_of(properties, service) == {
         "dfs.data.transfer.protection": "privacy",
         "dfs.client.failover.max.attempts": "0",
+        "hadoop.security.authentication": "simple",
     }
 
 

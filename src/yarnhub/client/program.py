@@ -34,7 +34,9 @@ _LEFT_OUT = (
     "filesystem/open.py",
     "filesystem/threads.py",
     "hadoop/conf.py",
+    "hadoop/security/authentication.py",
     "hadoop/security/kerberos.py",
+    "hadoop/site_file.py",
 )
 _MODULES = "modules.zip"
 _MAIN = f"""\

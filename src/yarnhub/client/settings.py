@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, User
 from yarnhub.hadoop.wire.protection import Protection
 
@@ -141,14 +142,9 @@ def _user(
     environment: Mapping[str, str],
     credential: KerberosCredential | None,
 ) -> tuple[User, str]:
-    method = configuration.get("hadoop.security.authentication", "simple")
-    if method == "simple":
+    if not is_secure(configuration):
         name = environment.get("HADOOP_USER_NAME") or getpass.getuser()
         return SimpleUser(name), name
-    if method != "kerberos":
-        raise ConfigurationError(
-            f"hadoop.security.authentication is {method!r}; known are simple and kerberos"
-        )
     from yarnhub.hadoop.security.kerberos import TicketCache
 
     credential = credential or TicketCache(environment.get("KRB5CCNAME"))

@@ -32,6 +32,7 @@ from yarnhub.filesystem.errors import (
 from yarnhub.filesystem.paths import local_part, partial_name
 from yarnhub.filesystem.port import CHUNK, FileStatus
 from yarnhub.filesystem.threads import Calls
+from yarnhub.hadoop.security.authentication import is_secure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -54,7 +55,6 @@ _READ_KEYS = (
     "dfs.client.socket-timeout",
     "dfs.client.use.datanode.hostname",
     "dfs.data.transfer.protection",
-    "hadoop.security.authentication",
     "hadoop.security.key.provider.path",
 )
 """What hdfs-native reads of the configuration (`common/config.rs` of 0.14)."""
@@ -109,6 +109,7 @@ def check_no_proxy() -> None:
 def settings_of(properties: Properties, service: NameService) -> dict[str, str]:
     """What hdfs-native is to know of the configuration."""
     settings = {key: value for key in _READ_KEYS if (value := properties.get(key)) is not None}
+    settings["hadoop.security.authentication"] = "kerberos" if is_secure(properties) else "simple"
     if service.nameservice is not None:
         name = service.nameservice
         settings[f"dfs.ha.namenodes.{name}"] = ",".join(

@@ -16,6 +16,7 @@ from yarnhub.filesystem.hdfs import (
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
 
@@ -68,12 +69,12 @@ def open_file_system(
 def _open_hdfs(url: str, configuration: Properties, user: User, deadline: float) -> FileSystem:
     service = find_name_nodes(url, configuration)
     settings = settings_of(configuration, service)
-    secure = settings.get("hadoop.security.authentication", "simple") != "simple"
+    secure = is_secure(configuration)
     match user:
         case SimpleUser(name=name) if secure:
             raise ConfigurationError(
                 f"cannot open {service.uri} as {name} without a proof:"
-                f" hadoop.security.authentication is {settings['hadoop.security.authentication']};"
+                " hadoop.security.authentication is kerberos;"
                 " log in with Kerberos or use a delegation token"
             )
         case SimpleUser(name=name, real=None) if name == native_user_name():

@@ -5,13 +5,17 @@ Source: org.apache.hadoop.conf.Configuration; DeprecatedProperties.md (Hadoop 3.
 
 from __future__ import annotations
 
+import functools
+import importlib.resources
+import os
+import pwd
 import re
-import xml.etree.ElementTree as ET  # see _parse: no DOCTYPE, so no entities
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.site_file import SPACE, read_site_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,10 +38,10 @@ _DEPRECATED = {
         "yarn.resourcemanager.state-store.max-completed-applications"
     ),
 }
-_INCLUDE = "{http://www.w3.org/2001/XInclude}"
-_MAX_DEPTH = 20
-"""Substitutions and inclusions within each other: Hadoop's own MAX_SUBST."""
-_VARIABLE = re.compile(r"\$\{([^{}$\s]+)\}")
+_MAX_SUBSTITUTIONS = 20
+"""In one value: Hadoop's own MAX_SUBST."""
+_VARIABLE = re.compile(r"\$\{([^{}$ ]+)\}")
+_ENVIRONMENT = re.compile(r"(.*?)(?:(:-|-)(.*))?", re.DOTALL)
 _TIME = re.compile(r"(-?\d+)\s*(ns|us|ms|s|m|h|d)?$")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|\d+)$")
@@ -46,27 +50,27 @@ _NUMBER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|\d+)$")
 class _Entry(NamedTuple):
     value: str
     file: str
-    final: bool
 
 
 class Configuration:
     """What a cluster's configuration files say; read once, never changed.
 
-    Hadoop's own defaults (`*-default.xml`) are inside its jars: where a key is not set, the
-    caller gives the default.
+    Hadoop's own defaults (`*-default.xml`) only fill in variables, such as `${hadoop.tmp.dir}`:
+    where a key is not set, the caller gives the default.
 
     Args:
         values: The keys and what they are set to.
-        environment: What `${env.NAME}` and `${user.name}` stand for.
+        environment: What `${env.NAME}` stands for.
     """
 
     def __init__(
         self, values: Mapping[str, str], environment: Mapping[str, str] | None = None
     ) -> None:
-        self._entries: dict[str, _Entry] = {}
+        self._entries = {
+            _DEPRECATED.get(key, key): _Entry(value, "the given values")
+            for key, value in values.items()
+        }
         self._environment = dict(environment or {})
-        for key, value in values.items():
-            self._add(key, _Entry(value, "the given values", final=False))
 
     @classmethod
     def load(
@@ -83,17 +87,31 @@ class Configuration:
                 f"there is no Hadoop configuration folder {folder}: point HADOOP_CONF_DIR to it"
             )
         loaded = cls({}, environment)
+        final: set[str] = set()
         for name in FILES:
-            if (folder / name).is_file():
-                loaded._read(folder / name, 0)  # its own class
+            if (folder / name).exists():
+                loaded._read(folder / name, final)
         return loaded
+
+    def _read(self, file: Path, final: set[str]) -> None:
+        for name, value, is_final in read_site_file(file):
+            key = _DEPRECATED.get(name, name)
+            if value is not None and key not in final:
+                self._entries[key] = _Entry(value, file.name)
+            if is_final:
+                final.add(key)
 
     # -- typed access
 
     def get(self, key: str, default: str | None = None) -> str | None:
-        """A value with its variables filled in; a variable that is not set stays as it is."""
+        """A value without the white space around it, as Hadoop reads almost every key."""
+        value = self.raw(key)
+        return default if value is None else value.strip(SPACE)
+
+    def raw(self, key: str) -> str | None:
+        """A value with its white space and its variables filled in; None where it is not set."""
         entry = self._entries.get(_DEPRECATED.get(key, key))
-        return default if entry is None else self._substitute(entry.value, entry)
+        return None if entry is None else self._substitute(entry)
 
     def get_int(self, key: str, default: int) -> int:
         """A whole number, decimal or with 0x hexadecimal."""
@@ -152,83 +170,70 @@ class Configuration:
 
     # -- variables
 
-    def _substitute(self, text: str, entry: _Entry) -> str:
-        for _ in range(_MAX_DEPTH):
-            filled = _VARIABLE.sub(self._lookup, text)
-            if filled == text:
+    def _substitute(self, entry: _Entry) -> str:
+        """Fill the variables in, the innermost first.
+
+        As in Hadoop, one that stands for nothing leaves itself and those behind it as they are,
+        and one that holds itself leaves all of the value so.
+        """
+        text = entry.value
+        for _ in range(_MAX_SUBSTITUTIONS):
+            variable = _VARIABLE.search(text)
+            value = variable and self._lookup(variable[1])
+            if variable is None or value is None:
                 return text
-            text = filled
-        raise ConfigurationError(f"{entry.file}: {entry.value!r} refers to itself")
+            if variable[0] in value:
+                return entry.value
+            text = text[: variable.start()] + value + text[variable.end() :]
+        raise ConfigurationError(
+            f"{entry.file}: {entry.value!r} refers to itself, or to more than"
+            f" {_MAX_SUBSTITUTIONS} variables"
+        )
 
-    def _lookup(self, match: re.Match[str]) -> str:
-        name: str = match[1]
-        if name.startswith("env."):
-            # As in a shell: `:-` also replaces what is set and empty.
-            variable, colon, default = name[4:].partition(":-")
-            if not colon:
-                variable, dash, default = name[4:].partition("-")
-                found = self._environment.get(variable)
-                return found if found is not None else default if dash else match[0]
-            return self._environment.get(variable) or default
-        if name == "user.name" and "USER" in self._environment:
-            return self._environment["USER"]
-        entry = self._entries.get(_DEPRECATED.get(name, name))
-        return match[0] if entry is None else entry.value
+    def _lookup(self, name: str) -> str | None:
+        found = self._environment_variable(name[4:]) if name.startswith("env.") else _java(name)
+        if found is not None:
+            return found
+        name = _DEPRECATED.get(name, name)
+        entry = self._entries.get(name)
+        return _defaults().get(name) if entry is None else entry.value
 
-    # -- files
-
-    def _add(self, key: str, entry: _Entry) -> None:
-        key = _DEPRECATED.get(key, key)
-        known = self._entries.get(key)
-        if known is None or not known.final:
-            self._entries[key] = entry
-
-    def _read(self, file: Path, depth: int) -> None:
-        if depth > _MAX_DEPTH:
-            raise ConfigurationError(f"{file} includes itself")
-        root = _parse(file)
-        if root.tag != "configuration":
-            raise ConfigurationError(f"{file}: expected <configuration>, found <{root.tag}>")
-        for element in root:
-            if element.tag == f"{_INCLUDE}include":
-                self._include(element, file, depth)
-            elif element.tag == "property":
-                self._read_property(element, file)
-
-    def _include(self, element: ET.Element, file: Path, depth: int) -> None:
-        href = element.get("href", "")
-        if not href or ":" in href:
-            raise ConfigurationError(f"{file}: only a file beside it can be included, not {href!r}")
-        included = file.parent / href
-        if included.is_file():
-            self._read(included, depth + 1)
-        elif element.find(f"{_INCLUDE}fallback") is None:
-            raise ConfigurationError(f"{file} includes {included}, which is not there")
-
-    def _read_property(self, element: ET.Element, file: Path) -> None:
-        # Both forms are Hadoop's: <name>k</name><value>v</value>, and attributes.
-        said = {**element.attrib, **{child.tag: child.text or "" for child in element}}
-        name = said.get("name", "").strip()
-        if not name:
-            raise ConfigurationError(f"{file}: a property has no name")
-        if "value" in said:
-            final = said.get("final", "").strip().lower() == "true"
-            self._add(name, _Entry(said["value"].strip(), file.name, final))
+    def _environment_variable(self, text: str) -> str | None:
+        # As in a shell: `:-` also replaces what is set and empty.
+        found = _ENVIRONMENT.fullmatch(text)
+        assert found is not None  # it takes any text
+        name, operator, default = found.groups("")
+        value = self._environment.get(name)
+        match operator:
+            case ":-":
+                return value or default
+            case "-":
+                return default if value is None else value
+            case _:
+                return value
 
 
-def _parse(file: Path) -> ET.Element:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
-    # Entities can be made to fill all memory, and need a DOCTYPE; no Hadoop file has one. NUL
-    # bytes mean a wide encoding, in which it could hide.
-    if b"<!DOCTYPE" in content or b"\0" in content:
-        raise ConfigurationError(f"{file}: a DOCTYPE or a wide encoding is not accepted")
-    try:
-        return ET.fromstring(content)  # noqa: S314  # see above
-    except ET.ParseError as error:
-        raise ConfigurationError(f"{file} is not XML: {error}") from error
+def _java(name: str) -> str | None:
+    """The JVM's own properties that configurations use."""
+    match name:
+        case "user.name" | "user.home":
+            try:
+                user = pwd.getpwuid(os.getuid())
+            except KeyError:
+                return None
+            return user.pw_name if name == "user.name" else user.pw_dir
+        case "java.io.tmpdir":
+            return "/tmp"  # noqa: S108  # whatever TMPDIR says
+        case _:
+            return None
+
+
+@functools.cache
+def _defaults() -> Mapping[str, str]:
+    """The keys that are not empty in Hadoop's `*-default.xml`."""
+    resource = importlib.resources.files(__package__) / "defaults.txt"
+    lines = resource.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
 def _integer(text: str) -> int:

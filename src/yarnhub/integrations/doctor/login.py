@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from yarnhub.base.errors import AuthenticationError, ConfigurationError
 from yarnhub.client.settings import Settings
 from yarnhub.filesystem.threads import Calls
+from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.integrations.doctor.finding import error, ok, warning
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ _KDC = 6.0
 async def check(site: Site) -> Finding:
     """Whether we get a ticket from Kerberos; or who we say that we are."""
     question = site.question
-    method = site.configuration.get("hadoop.security.authentication") or "simple"
-    if method == "simple":
+    if not is_secure(site.configuration):
         site.settings = Settings.from_environment(question.environment)
         return ok(f"simple: YARN believes that this is {site.settings.user_name}")
     if question.keytab is None and not question.principal:

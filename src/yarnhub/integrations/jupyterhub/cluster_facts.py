@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.settings import configuration_folder
+from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.integrations.doctor.examination import CHECKS, Check, examine
 from yarnhub.integrations.doctor.finding import Grade, ok
 from yarnhub.integrations.doctor.queue import usable_queues
@@ -42,7 +43,7 @@ async def gather(question: Question) -> Facts:
     return Facts(
         conf_dir=str(configuration_folder(question.environment).absolute()),
         host=socket.getfqdn(),
-        secure=configuration.get("hadoop.security.authentication") == "kerberos",
+        secure=is_secure(configuration),
         principal=question.principal,
         keytab=str(question.keytab.absolute()) if question.keytab else "",
         queues=tuple(offers.queues),

@@ -1,0 +1,239 @@
+"""The properties of one of Hadoop's site files and of all that it includes, in their order.
+
+What Java makes of odd files (elements in a value, an include within a fallback, the files that an
+included file names) is what a cluster's daemons run on: the same states decide here.
+
+Source: org.apache.hadoop.conf.Configuration.Parser (Hadoop 3.4).
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+from xml.parsers import expat
+
+from yarnhub.base.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    _ReadEntity = Callable[[str | None, str | None, str | None, str | None], int]
+
+MAX_DEPTH = 20
+"""Files within each other."""
+MAX_FILES = 1000
+"""Files in all: some hundred are a lot, and they could double at each depth."""
+MAX_BYTES = 16 * 1024 * 1024
+"""Of all files, and of the text in them with its entities filled in."""
+WEB_PATIENCE = 10.0
+"""Seconds for a file of a web server."""
+
+SPACE = "".join(map(chr, range(33)))
+"""What Java's `trim` takes away."""
+
+_SCHEME = re.compile(r"(file|https?):", re.IGNORECASE)
+_WHOLE = True
+"""For expat: no more of the document follows."""
+_TEXT = frozenset({"name", "value", "final", "source", "tag"})
+"""The elements whose text counts."""
+
+
+class Property(NamedTuple):
+    """One property as a file has it."""
+
+    name: str
+    value: str | None
+    """None where it is empty or missing: it sets nothing then."""
+    final: bool
+
+
+def read_site_file(file: Path) -> list[Property]:
+    """The properties of a file, those of the files it includes in their places.
+
+    Raises:
+        ConfigurationError: It is not XML, too large, or includes what is not there.
+    """
+    sources = _Sources(file)
+    return _Parser(sources, sources.read(file), str(file), depth=0).parse()
+
+
+class _Sources:
+    """What a site file may include, and how much of it there was so far."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._files = 0
+        self._bytes = 0
+
+    def find(self, place: str) -> bytes | None:
+        """The content of a path or URL; None where it is not there.
+
+        A relative path begins beside the site file, also in a file that this one includes.
+
+        Raises:
+            ConfigurationError: It is there and cannot be read.
+        """
+        self._files += 1
+        if self._files > MAX_FILES:
+            raise ConfigurationError(f"{self.file} includes more than {MAX_FILES} files")
+        return self._of_url(place) if _SCHEME.match(place) else self._of_file(place)
+
+    def read(self, path: Path) -> bytes:
+        """The content of a file that is there.
+
+        Raises:
+            ConfigurationError: It cannot be read, or is too large.
+        """
+        if not path.is_file():
+            raise ConfigurationError(f"{self.file}: {path} is not a regular file")
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+        self.count(len(content))
+        return content
+
+    def count(self, size: int) -> None:
+        """Note bytes that were read.
+
+        Raises:
+            ConfigurationError: They are too many.
+        """
+        self._bytes += size
+        if self._bytes > MAX_BYTES:
+            raise ConfigurationError(
+                f"{self.file} is too large: with all that it includes it may have {MAX_BYTES} bytes"
+            )
+
+    def _of_url(self, url: str) -> bytes | None:
+        if url.lower().startswith("file:"):
+            return self._of_file(unquote(urlsplit(url).path))
+        try:
+            with urllib.request.urlopen(url, timeout=WEB_PATIENCE) as answer:  # noqa: S310  # http
+                content: bytes = answer.read(MAX_BYTES + 1)
+        except urllib.error.HTTPError as error:
+            raise ConfigurationError(f"{self.file} includes {url}: HTTP {error.code}") from error
+        except OSError:
+            return None
+        self.count(len(content))
+        return content
+
+    def _of_file(self, place: str) -> bytes | None:
+        path = self.file.parent / place
+        return self.read(path) if path.exists() else None
+
+
+class _Parser:
+    """One document. The names of the states are Java's."""
+
+    def __init__(self, sources: _Sources, content: bytes, place: str, *, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise ConfigurationError(f"{sources.file}: {place} includes itself")
+        self._sources = sources
+        self._content = content
+        self._place = place
+        self._depth = depth
+        self._found: list[Property] = []
+        self._token: list[str] = []
+        self._name: str | None = None
+        self._value: str | None = None
+        self._final = False
+        self._include = ""
+        self._fallback_allowed = False
+        self._fallback_entered = False
+
+    def parse(self) -> list[Property]:
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.buffer_text = True
+        parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_ALWAYS)
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.ExternalEntityRefHandler = self._entity_of(parser)
+        try:
+            parser.Parse(self._content, _WHOLE)
+        except (expat.ExpatError, LookupError, ValueError) as error:
+            raise ConfigurationError(f"{self._place} is not XML: {error}") from error
+        return self._found
+
+    def _entity_of(self, parser: expat.XMLParserType) -> _ReadEntity:
+        """What reads the entities that are files of their own."""
+
+        def read(context: str | None, _: str | None, system: str | None, __: str | None) -> int:
+            content = self._sources.find(system or "")
+            if content is None:
+                raise ConfigurationError(f"{self._place} refers to {system}, which is not there")
+            inner = parser.ExternalEntityParserCreate(context)
+            inner.ExternalEntityRefHandler = self._entity_of(inner)
+            inner.Parse(content, _WHOLE)
+            return 1
+
+        return read
+
+    def _start(self, element: str, attributes: dict[str, str]) -> None:
+        said = {_local(name): value for name, value in attributes.items()}
+        match _local(element):
+            case "property":
+                self._name, self._value = said.get("name"), said.get("value")
+                self._final = said.get("final") == "true"
+            case name if name in _TEXT:
+                self._token.clear()
+            case "include":
+                self._start_include(said.get("href"))
+            case "fallback":
+                self._fallback_entered = True
+            case _:
+                pass
+
+    def _text(self, text: str) -> None:
+        self._sources.count(len(text))
+        self._token.append(text)
+
+    def _end(self, element: str) -> None:
+        text = "".join(self._token)
+        match _local(element):
+            case "name":
+                self._name = text.strip(SPACE) if text else self._name
+            case "value":
+                self._value = text or self._value
+            case "final":
+                self._final = text == "true"
+            case "include":
+                self._end_include()
+            case "property":
+                # Without an include that failed, nothing in a fallback counts.
+                if self._name is not None and (
+                    self._fallback_allowed or not self._fallback_entered
+                ):
+                    self._found.append(Property(self._name, self._value, self._final))
+            case _:
+                pass
+
+    def _start_include(self, place: str | None) -> None:
+        self._include = place or ""
+        if place is None:
+            return
+        content = self._sources.find(place)
+        if content is None:
+            self._fallback_allowed = True
+            return
+        inner = _Parser(self._sources, content, place, depth=self._depth + 1)
+        self._found += inner.parse()
+
+    def _end_include(self) -> None:
+        if self._fallback_allowed and not self._fallback_entered:
+            raise ConfigurationError(
+                f"{self._sources.file} includes {self._include}, which is not there, and has no"
+                " xi:fallback for that; relative paths begin beside it, in the files that it"
+                " includes as well"
+            )
+        self._fallback_allowed = self._fallback_entered = False
+
+
+def _local(name: str) -> str:
+    return name.rpartition(" ")[2]
