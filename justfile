@@ -1,5 +1,7 @@
 # All tasks; `just check` is what CI begins with.
 
+export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+
 default:
     @just --list
 

@@ -1,6 +1,6 @@
 """The main comparison with skein 0.8.2.
 
-`uv run --with matplotlib python benchmarks/comparison.py`
+`.venv/bin/uv run --with matplotlib python benchmarks/comparison.py`
 
 Runs `submit.py`, `unmanaged.py` and `kv.py` one after the other, each on a cluster of its own, and
 writes `comparison.json` beside this file, the chart into `docs/images` and the table into

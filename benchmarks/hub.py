@@ -1,4 +1,4 @@
-"""JupyterHub with many servers: `uv run python benchmarks/hub.py`.
+"""JupyterHub with many servers: `.venv/bin/python benchmarks/hub.py`.
 
 Starts a cluster, a JupyterHub and its proxy (`./demo` installs that), and measures
 

@@ -1,4 +1,4 @@
-"""The key-value store side by side with skein 0.8.2's: `uv run python benchmarks/kv.py`.
+"""The key-value store side by side with skein 0.8.2's: `.venv/bin/python benchmarks/kv.py`.
 
 One application of each on one cluster, asked in turn through the same blocking API: operations a
 second, half of them puts of 100 bytes and half gets, by one client and by 16, and the time from a

@@ -1,4 +1,4 @@
-"""Reading a log of 100 MB with the command line: `uv run python benchmarks/logs.py`.
+"""Reading a log of 100 MB with the command line: `.venv/bin/python benchmarks/logs.py`.
 
 For each way of aggregating: the log of a container that runs, from its node, and of one that has
 ended, from HDFS. Measured from the start of `skein application logs` as a process of its own: the

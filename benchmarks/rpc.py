@@ -1,7 +1,7 @@
 """How fast calls and logins are, against a running ResourceManager.
 
-    python benchmarks/rpc.py --conf-dir CONF            as $USER, and with a token it asks for
-    python benchmarks/rpc.py --conf-dir CONF --keytab FILE --principal NAME
+    .venv/bin/python benchmarks/rpc.py --conf-dir CONF    as $USER, and with a token it asks for
+    .venv/bin/python benchmarks/rpc.py --conf-dir CONF --keytab FILE --principal NAME
 
 Goals: 10 000 calls/s with 64 in flight on one connection; 10 ms for a login by token.
 """

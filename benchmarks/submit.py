@@ -1,4 +1,4 @@
-"""Submission side by side with skein 0.8.2 on one cluster: `uv run python benchmarks/submit.py`.
+"""Submission side by side with skein 0.8.2 on one cluster: `.venv/bin/python benchmarks/submit.py`.
 
 In turn, 7 rounds each: from the submit call to the first line of the user's script (warm), from
 the start of the command line to its end (cold), the memory of the ApplicationMaster and of the
@@ -75,9 +75,10 @@ def install_peer(folder: Path) -> Path:
     """Install skein 0.8.2 in a folder of its own; returns its interpreter."""
     # The peer's Python: 3.12 and later lack the distutils that it imports.
     base = next(p for p in ("/usr/bin/python3.11", sys.executable) if Path(p).exists())
-    subprocess.run(["uv", "venv", "-q", "--python", base, folder], check=True)
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "-q", "--python", base, folder], check=True)
     python = folder / "bin/python"
-    subprocess.run(["uv", "pip", "install", "-q", "--python", python, *PEER], check=True)
+    subprocess.run([uv, "pip", "install", "-q", "--python", python, *PEER], check=True)
     return python
 
 

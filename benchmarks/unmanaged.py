@@ -1,6 +1,6 @@
 """Unmanaged applications: what they cost to hold, and how soon they run.
 
-`uv run python benchmarks/unmanaged.py` starts a cluster of its own and measures
+`.venv/bin/python benchmarks/unmanaged.py` starts a cluster of its own and measures
 
 - submission side by side with skein 0.8.2: from the submit call to the first line of the user's
   script, by a client that runs already, in turn;

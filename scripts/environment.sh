@@ -64,6 +64,24 @@ ensure_environment() {
         "$uv" sync --locked --inexact --python "$python" "$@"
 }
 
+# Make an environment of each newer Python that is installed, for the tests of how programs end.
+ensure_interpreters() {
+    local version folder found=()
+    for version in 3.12 3.13; do
+        folder=build/python-$version
+        if [ ! -x "$folder/bin/python" ]; then
+            # pyenv's own commands work for the versions that somebody has chosen only.
+            PATH=$(printf '%s:' "$HOME"/.pyenv/versions/*/bin)$PATH UV_PYTHON_DOWNLOADS=never \
+                .venv/bin/uv venv --quiet --python "$version" "$folder" 2>/dev/null || continue
+            say "Installing the locked Python packages into $folder"
+        fi
+        UV_PROJECT_ENVIRONMENT=$folder .venv/bin/uv sync --quiet --locked --no-default-groups \
+            --extra kerberos
+        found+=("$PWD/$folder/bin/python")
+    done
+    export YARNHUB_TEST_INTERPRETERS="${found[*]}"
+}
+
 # Make scripts/proxy/node_modules with JupyterHub's proxy, by the Node that is a Python package.
 ensure_proxy() {
     local folder=scripts/proxy

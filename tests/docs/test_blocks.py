@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -51,3 +55,29 @@ def test_every_specification_is_valid(block: Block) -> None:
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "python"], ids=str)
 def test_every_program_is_python(block: Block) -> None:
     compile(block.text, str(block), "exec")
+
+
+MEASUREMENTS = [
+    line.removeprefix("$ ").partition(" #")[0].strip()
+    for block in BLOCKS
+    for line in block.text.splitlines()
+    if line.startswith("$ ") and " benchmarks/" in line
+]
+
+
+@pytest.mark.parametrize("command", MEASUREMENTS)
+def test_a_measurement_starts_as_its_command_is_written(command: str) -> None:
+    # All that `./test` installs, uv included, is in .venv.
+    program, *words = shlex.split(command)
+    script = next(word for word in words if word.startswith("benchmarks/"))
+    assert program.startswith(".venv/bin/")
+    assert (PROJECT / program).exists()
+    assert f"{command.partition(script)[0]}{script}" in (PROJECT / script).read_text("utf-8")
+    usage = [sys.executable, script, "--help"]
+    subprocess.run(usage, cwd=PROJECT, check=True, capture_output=True, timeout=60)
+
+
+def test_just_finds_what_its_recipes_call() -> None:
+    just = [PROJECT / ".venv/bin/just", "--evaluate", "PATH"]
+    path = subprocess.run(just, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+    assert shutil.which("uv", path=path) == str(PROJECT / ".venv/bin/uv")
