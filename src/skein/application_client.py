@@ -16,6 +16,8 @@ from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
 from skein.ui import WebUI
 from yarnhub.base import errors
+from yarnhub.control import json
+from yarnhub.control.messages import ACTIVE_STATES, ContainerState, FinalStatus, Shutdown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# Looks its types up, once, while their module is there: `__del__` of a program that ends may send
+# it when modules are gone.
+json.dump(Shutdown())
 
 
 class ApplicationClient(Blocking):
@@ -86,13 +92,12 @@ class ApplicationClient(Blocking):
 
     def ask(self, request: Request[T]) -> T:
         """Send a request that does not wait, from this thread if that is possible."""
-        if self._held.open:
-            try:
-                return self._direct.ask(request)
-            except errors.YarnhubError as error:
-                raise translate(error, self._otherwise) from error
-            except ConnectionAbortedError:
-                pass
+        try:
+            return self._direct.ask(request)
+        except errors.YarnhubError as error:
+            raise translate(error, self._otherwise) from error
+        except ConnectionAbortedError:
+            pass
         return self.call(self.engine.ask, request)
 
     def close(self) -> None:
@@ -142,10 +147,9 @@ class ApplicationClient(Blocking):
             status: How it is to have ended.
             diagnostics: What YARN is to say about it.
         """
-        from yarnhub.control.messages import FinalStatus
-
         final = FinalStatus(model.FinalStatus(status).value)
-        self.call(self.engine.shutdown, final, diagnostics or "")
+        # Not by the loop: it is the last call of many programs, and may come after the loop's end.
+        self.ask(Shutdown(status=final, diagnostics=diagnostics or ""))
 
     def get_specification(self) -> ApplicationSpec:
         """The specification in effect: files have the sources that the nodes read."""
@@ -157,8 +161,6 @@ class ApplicationClient(Blocking):
         states: Iterable[str | model.ContainerState] | None = None,
     ) -> list[model.Container]:
         """Containers, sorted by service and instance; the active ones by default."""
-        from yarnhub.control.messages import ACTIVE_STATES, ContainerState
-
         wanted: tuple[ContainerState, ...] = ACTIVE_STATES
         if states is not None:
             wanted = tuple(ContainerState(model.ContainerState(one).value) for one in states)

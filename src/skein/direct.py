@@ -20,6 +20,8 @@ from yarnhub.control.frames import Frame, Frames
 from yarnhub.hadoop.address import Address
 
 if TYPE_CHECKING:
+    import ssl
+
     from yarnhub.client.application import ApplicationClient as Engine
     from yarnhub.control.messages import Request
 
@@ -42,15 +44,18 @@ class Direct:
         self._engine = engine
         self._local = threading.local()
         self._all: weakref.WeakSet[_Line] = weakref.WeakSet()
+        self._closed = False
 
     def ask(self, request: Request[T]) -> T:
         """Send a request that does not wait, and return its answer.
 
         Raises:
             ConnectionAbortedError: The engine has to ask: there is no connection, or it ended and a
-                repetition does no harm.
+                repetition does no harm, or these have been closed.
             YarnhubError: As the engine's.
         """
+        if self._closed:
+            raise ConnectionAbortedError
         line = self._line()
         try:
             answer = line.exchange(request.name(), json.dump(request))
@@ -63,7 +68,8 @@ class Direct:
         return application.read_answer(request, answer)
 
     def close(self) -> None:
-        """End all connections."""
+        """End all connections, and ask nothing more."""
+        self._closed = True
         for line in list(self._all):
             line.close()
 
@@ -74,32 +80,35 @@ class Direct:
             if line is not None:
                 line.close()
             try:
-                line = self._local.line = _Line(self._engine, where)
+                line = self._local.line = _Line(_connect(self._engine, where[0]), where)
             except OSError as error:
                 raise ConnectionAbortedError from error
             self._all.add(line)
         return line
 
 
+def _connect(engine: Engine, address: str) -> ssl.SSLSocket:
+    plain = socket.create_connection(Address.parse(address), _CONNECT)
+    try:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return engine.context.wrap_socket(plain, server_hostname=server_name(engine.id))
+    except BaseException:
+        plain.close()
+        raise
+
+
 class _Line:
     """One thread's connection.
 
     Args:
-        engine: Whose application.
+        connected: It.
         where: Its address, and the process that asks.
     """
 
-    def __init__(self, engine: Engine, where: tuple[str, int]) -> None:
+    def __init__(self, connected: ssl.SSLSocket, where: tuple[str, int]) -> None:
         self.where = where
-        plain = socket.create_connection(Address.parse(where[0]), _CONNECT)
-        try:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = engine.context.wrap_socket(plain, server_hostname=server_name(engine.id))
-        except BaseException:
-            plain.close()
-            raise
+        self._socket = connected
         self._socket.settimeout(application.TIMEOUT)
-        self.close = weakref.finalize(self, self._socket.close)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self._frames = Frames(_LIMIT)
@@ -107,7 +116,14 @@ class _Line:
     @property
     def ended(self) -> bool:
         """Whether it is closed. Between two requests the peer has nothing to say but goodbye."""
-        return not self.close.alive or bool(self._poll.poll(0))
+        return self._socket.fileno() < 0 or bool(self._poll.poll(0))
+
+    def close(self) -> None:
+        """End it; a second time does nothing."""
+        self._socket.close()
+
+    # Not by weakref.finalize: that is called before the last requests of a program that ends.
+    __del__ = close
 
     def exchange(self, name: str, body: bytes) -> Frame:
         """Send a request and wait for its answer; whatever prevents it ends the connection."""

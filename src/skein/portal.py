@@ -1,15 +1,19 @@
-"""The event loop behind the blocking classes: one thread per process, started on first use."""
+"""The event loop behind the blocking classes: one thread per process, started on first use.
+
+It runs until the process ends, and is not stopped before: what a program calls at the end, such as
+`atexit.register(app.shutdown)`, needs it, and nothing that is registered runs after all that.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
-import os
+import sys
 import threading
 import weakref
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from anyio.from_thread import BlockingPortal
 
@@ -21,45 +25,72 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskStatus
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
+
+class _Threads(ThreadPoolExecutor):
+    """Where the loop resolves names and reads files.
+
+    Python ends all pools of threads before it calls what is registered with `atexit`, and from 3.12
+    on starts no thread any more: the loop's own then does the work, which nobody else needs now.
+    """
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """See `concurrent.futures.Executor`."""
+        try:
+            return super().submit(function, *args, **kwargs)
+        except RuntimeError:
+            done: Future[T] = Future()
+            try:
+                done.set_result(function(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001  # it is raised in the caller
+                done.set_exception(error)
+            return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    portal: BlockingPortal
+    thread: threading.Thread
+
+    @classmethod
+    def start(cls) -> _Loop:
+        # Not anyio's start_blocking_portal: what it returns has to be left before the interpreter
+        # ends, or hangs it, and waits for calls that wait for ever.
+        started: Future[BlockingPortal] = Future()
+
+        async def serve() -> None:
+            asyncio.get_running_loop().set_default_executor(_Threads(thread_name_prefix="skein"))
+            async with BlockingPortal() as portal:
+                started.set_result(portal)
+                await portal.sleep_until_stopped()
+
+        thread = threading.Thread(target=asyncio.run, args=(serve(),), name="skein", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise ConnectionError(
+                f"{error}: make a client earlier, when the program begins"
+            ) from error
+        return cls(started.result(), thread)
+
+    @property
+    def runs(self) -> bool:
+        """Whether anything can be called: not in a forked process, and not after the very end."""
+        return self.thread.is_alive() and not sys.is_finalizing()
+
+
 _lock = threading.Lock()
-_portals: dict[int, BlockingPortal] = {}
-"""By process id: a forked process has no thread of its parent's."""
-
-_LAST = 5.0
-"""Seconds that connections may take to close at the process's end."""
+_loops: list[_Loop] = []
+"""The last is this process's."""
 
 
-def _portal() -> BlockingPortal:
+def _loop() -> _Loop:
     with _lock:
-        portal = _portals.get(os.getpid())
-        if portal is None:
-            portal = _portals[os.getpid()] = _start()
-        return portal
-
-
-def _start() -> BlockingPortal:
-    # Not anyio's start_blocking_portal: what it returns has to be left before the interpreter
-    # ends, or hangs it, and waits for calls that wait for ever.
-    started: Future[BlockingPortal] = Future()
-
-    async def serve() -> None:
-        async with BlockingPortal() as portal:
-            started.set_result(portal)
-            await portal.sleep_until_stopped()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), name="skein", daemon=True)
-    thread.start()
-    portal = started.result()
-    atexit.register(_stop, os.getpid(), portal, thread)
-    return portal
-
-
-def _stop(pid: int, portal: BlockingPortal, thread: threading.Thread) -> None:
-    if pid == os.getpid() and thread.is_alive():
-        portal.start_task_soon(portal.stop, True)  # noqa: FBT003  # its one parameter
-        thread.join(_LAST)
+        if not _loops or not _loops[-1].runs:
+            _loops.append(_Loop.start())
+        return _loops[-1]
 
 
 class Held:
@@ -75,8 +106,8 @@ class Held:
     def __init__(
         self, owner: object, resource: Callable[[], AbstractAsyncContextManager[object]]
     ) -> None:
-        self._portal = _portal()
-        self._future, (loop, closing) = self._portal.start_task(_hold, resource)
+        self._loop = _loop()
+        self._future, (loop, closing) = self._loop.portal.start_task(_hold, resource)
         # Not a call through the portal: the collector may run in the portal's own thread.
         self._finalizer = weakref.finalize(owner, _signal, loop, closing)
         self._finalizer.atexit = False
@@ -90,11 +121,18 @@ class Held:
         """Run a coroutine function on the loop; Ctrl-C cancels it.
 
         Raises:
-            ConnectionError: It has been closed.
+            ConnectionError: It has been closed, or its loop has ended: with the interpreter, or in
+                the process that this one was forked from.
         """
+        if not self._loop.runs:
+            raise ConnectionError(
+                "the interpreter has ended: use atexit or weakref.finalize, not __del__"
+                if sys.is_finalizing()
+                else "it belongs to the process that this one was forked from: make another"
+            )
         if not self.open:
             raise ConnectionError("it is closed")
-        future = self._portal.start_task_soon(function, *arguments)
+        future = self._loop.portal.start_task_soon(function, *arguments)
         try:
             return future.result()
         except BaseException:
@@ -103,7 +141,7 @@ class Held:
 
     def close(self) -> None:
         """Leave it; a second time does nothing."""
-        if self._finalizer() is not None:
+        if self._finalizer() is not None and self._loop.runs:
             self._future.result()
 
 

@@ -51,7 +51,10 @@ class Calls:
             with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
                 loop.call_soon_threadsafe(tell, result, error)
 
-        threading.Thread(target=work, name=self._name, daemon=True).start()
+        try:
+            threading.Thread(target=work, name=self._name, daemon=True).start()
+        except RuntimeError:  # Python 3.12 starts none in a handler of atexit
+            work()
         return await ended
 
     async def settle(self, patience: float) -> None:
