@@ -78,6 +78,6 @@ def test_a_measurement_starts_as_its_command_is_written(command: str) -> None:
 
 
 def test_just_finds_what_its_recipes_call() -> None:
-    just = [PROJECT / ".venv/bin/just", "--evaluate", "PATH"]
+    just = [str(PROJECT / ".venv/bin/just"), "--evaluate", "PATH"]
     path = subprocess.run(just, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
     assert shutil.which("uv", path=path) == str(PROJECT / ".venv/bin/uv")
