@@ -41,7 +41,7 @@ def keytab(cluster: HadoopCluster, name: str) -> Keytab:
 
 
 def renewer(configuration: Configuration) -> str:
-    principal = configuration.principal("yarn.resourcemanager.principal", "localhost")
+    principal = configuration.get("yarn.resourcemanager.principal")
     assert principal is not None
     return principal
 
@@ -117,13 +117,15 @@ async def test_nobody_answers() -> None:
 
 async def test_the_service_of_a_token() -> None:
     single = find_name_nodes("hdfs://localhost:9000", {})
-    assert await token_service(single, Address("localhost", 9000)) == "127.0.0.1:9000"
+    assert await token_service(single, Address("localhost", 9000), {}) == "127.0.0.1:9000"
+    by_name = {"hadoop.security.token.service.use_ip": "false"}
+    assert await token_service(single, Address("localhost", 9000), by_name) == "localhost:9000"
     pair = find_name_nodes(
         "hdfs://pair", {"dfs.ha.namenodes.pair": "a", "dfs.namenode.rpc-address.pair.a": "one"}
     )
-    assert await token_service(pair, Address("one", 8020)) == "ha-hdfs:pair"
+    assert await token_service(pair, Address("one", 8020), {}) == "ha-hdfs:pair"
     with pytest.raises(ConnectError, match=r"nowhere.invalid has no IPv4 address"):
-        await token_service(single, Address("nowhere.invalid", 9000))
+        await token_service(single, Address("nowhere.invalid", 9000), {})
 
 
 @pytest.mark.cluster

@@ -148,7 +148,6 @@ VALUES = Configuration(
         "empty": "",
         "address": "rm.example.com:8032",
         "host": "rm.example.com",
-        "principal": "rm/_HOST@EXAMPLE.COM",
         "ms": "1500",
         "time": "30s",
         "long": "2 h",
@@ -169,8 +168,6 @@ def test_typed_values() -> None:
     assert VALUES.get_seconds("ten", 0, unit="s") == 10
     assert VALUES.get_seconds("time", 0) == 30
     assert VALUES.get_seconds("long", 0) == 7200
-    assert VALUES.principal("principal", "RM1.Example.com") == "rm/rm1.example.com@EXAMPLE.COM"
-    assert VALUES.principal("nothing", "x") is None
 
 
 def test_what_is_not_set_or_empty_is_the_default() -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.client.application import ApplicationClient
-    from yarnhub.filesystem.port import FileSystem, Properties
+    from yarnhub.filesystem.port import FileSystem
+    from yarnhub.hadoop.properties import Properties
 
 _TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name
 
@@ -134,7 +135,7 @@ class CurrentContainer:
 
         service = find_name_nodes(url, configuration)
         found = await asyncio.to_thread(_read, self.token_file)
-        token = found.tokens.get(await token_service(service, service.rpc[0]))
+        token = found.tokens.get(await token_service(service, service.rpc[0], configuration))
         user = self._user(token)
         return open_file_system(service.uri, configuration, user, deadline=deadline)
 

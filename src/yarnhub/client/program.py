@@ -37,6 +37,7 @@ _LEFT_OUT = (
     "hadoop/security/authentication.py",
     "hadoop/security/kerberos.py",
     "hadoop/site_file.py",
+    "hadoop/token_service.py",
 )
 _MODULES = "modules.zip"
 _MAIN = f"""\

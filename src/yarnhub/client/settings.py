@@ -12,7 +12,6 @@ from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, User
-from yarnhub.hadoop.wire.protection import Protection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,14 +97,7 @@ class Settings:
             cache_folder=Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "yarnhub",
             language=environment.get("LANG") or "C.UTF-8",
             python=environment.get("YARNHUB_PYTHON") or configuration.get("yarnhub.python") or "",
-            options=RpcOptions(
-                minimum_protection=Protection.parse(
-                    configuration.get("hadoop.rpc.protection") or "authentication"
-                ),
-                fallback_to_simple=configuration.get_bool(
-                    "ipc.client.fallback-to-simple-auth-allowed", default=False
-                ),
-            ),
+            options=RpcOptions.configured(configuration),
         )
 
 

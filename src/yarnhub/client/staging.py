@@ -18,7 +18,8 @@ from yarnhub.filesystem.name_node import find_name_nodes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from yarnhub.filesystem.port import FileStatus, FileSystem, Properties
+    from yarnhub.filesystem.port import FileStatus, FileSystem
+    from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, File
     from yarnhub.yarn.records.ids import ApplicationId

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.delegation import NameNodeTokens
-from yarnhub.hadoop.token_service import ip_service
+from yarnhub.hadoop.security.principals import server_principal
+from yarnhub.hadoop.token_service import token_service
 from yarnhub.hadoop.wire.identifiers import RESOURCE_MANAGER
-from yarnhub.yarn.addresses import CLIENT, resource_manager
+from yarnhub.yarn.addresses import CLIENT, PRINCIPAL, resource_manager
 from yarnhub.yarn.resource_manager import ResourceManager
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class ResourceManagerTokens:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._configuration = settings.configuration
         self._endpoint = resource_manager(settings.configuration, CLIENT)
         self._options = settings.options
 
@@ -57,7 +59,10 @@ class ResourceManagerTokens:
                 "the ResourceManager gives no delegation tokens: it has no security"
             )
         # Java's clients know the token of a pair by both addresses (ClientRMProxy).
-        services = [await ip_service(address) for address in self._endpoint.addresses]
+        services = [
+            await token_service(address, self._configuration)
+            for address in self._endpoint.addresses
+        ]
         return replace(token, kind=RESOURCE_MANAGER, service=",".join(services))
 
     async def renew(self, user: User, token: Token) -> int:
@@ -125,14 +130,11 @@ async def delegation_tokens(
     sources = token_sources(settings, file_systems)
     if not sources:
         return {}
+    principal = settings.configuration.get(PRINCIPAL)
+    if not principal:
+        raise ConfigurationError(f"{PRINCIPAL} is not set: nobody could renew the tokens")
     endpoint = resource_manager(settings.configuration, CLIENT)
-    renewer = settings.configuration.principal(
-        "yarn.resourcemanager.principal", endpoint.addresses[0].host
-    )
-    if renewer is None:
-        raise ConfigurationError(
-            "yarn.resourcemanager.principal is not set: nobody could renew the tokens"
-        )
+    renewer = await server_principal(principal, endpoint.addresses[0].host)
     return by_alias((await fetch_tokens(sources, settings.user, renewer)).values())
 
 

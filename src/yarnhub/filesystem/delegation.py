@@ -15,18 +15,20 @@ from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.hadoop.codec import STRING, UINT64, proto
 from yarnhub.hadoop.ipc.client import RpcClient
 from yarnhub.hadoop.ipc.options import RpcOptions
-from yarnhub.hadoop.token_service import ip_service
+from yarnhub.hadoop.security.principals import expected_principal
+from yarnhub.hadoop.token_service import token_service as service_of_daemon
 from yarnhub.hadoop.wire.identifiers import HDFS
 from yarnhub.hadoop.wire.method import Method, Protocol
 from yarnhub.hadoop.wire.tokens import Token
 
 if TYPE_CHECKING:
     from yarnhub.filesystem.name_node import NameService
-    from yarnhub.filesystem.port import Properties
     from yarnhub.hadoop.address import Address
+    from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import User
 
 
+PRINCIPAL = "dfs.namenode.kerberos.principal"
 CLIENT_PROTOCOL = Protocol("org.apache.hadoop.hdfs.protocol.ClientProtocol")
 
 
@@ -104,8 +106,9 @@ class NameNodeTokens:
 
     def __init__(self, url: str, configuration: Properties, *, deadline: float = 60.0) -> None:
         self._service = find_name_nodes(url, configuration)
-        self._options = RpcOptions(
-            server_principal=configuration.get("dfs.namenode.kerberos.principal")
+        self._configuration = configuration
+        self._options = RpcOptions.configured(
+            configuration, expected_principal(PRINCIPAL, configuration)
         )
         self._deadline = deadline
 
@@ -134,7 +137,7 @@ class NameNodeTokens:
                 f"the NameNode at {address} gives no delegation tokens: it has no security, so"
                 " none are needed"
             )
-        service = await token_service(self._service, address)
+        service = await token_service(self._service, address, self._configuration)
         return dataclasses.replace(answer.token, kind=HDFS, service=service)
 
     async def renew(self, user: User, token: Token) -> int:
@@ -154,7 +157,7 @@ class NameNodeTokens:
         return RpcClient(self._service.rpc, CLIENT_PROTOCOL, user, options=self._options)
 
 
-async def token_service(service: NameService, address: Address) -> str:
+async def token_service(service: NameService, address: Address, configuration: Properties) -> str:
     """The service under which Java's clients look for the token of an HDFS.
 
     Raises:
@@ -162,4 +165,4 @@ async def token_service(service: NameService, address: Address) -> str:
     """
     if service.nameservice is not None:
         return f"ha-hdfs:{service.nameservice}"
-    return await ip_service(address)
+    return await service_of_daemon(address, configuration)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.filesystem.name_node import NameService
-    from yarnhub.filesystem.port import Properties
+    from yarnhub.hadoop.properties import Properties
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
 
 if TYPE_CHECKING:
-    from yarnhub.filesystem.port import Properties
+    from yarnhub.hadoop.properties import Properties
 
 RPC_PORT = 8020
 HTTP_PORT = 9870

@@ -21,7 +21,8 @@ from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
 
 if TYPE_CHECKING:
-    from yarnhub.filesystem.port import FileSystem, Properties
+    from yarnhub.filesystem.port import FileSystem
+    from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import KerberosCredential, User
 
 SUPPORTED = ("hdfs", "webhdfs", "swebhdfs", "file")

@@ -16,14 +16,6 @@ CHUNK = 1 << 20
 for a few milliseconds only."""
 
 
-class Properties(Protocol):
-    """The part of `yarnhub.hadoop.conf.Configuration` that file systems read."""
-
-    def get(self, key: str, /) -> str | None:
-        """The value of a key; None when no file sets it."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileStatus:
     """A file or directory as its file system describes it."""

@@ -153,11 +153,6 @@ class Configuration:
             raise ConfigurationError(f"{key} is not set")
         return found
 
-    def principal(self, key: str, host: str) -> str | None:
-        """A Kerberos principal with `_HOST` replaced by a host; None where it is not set."""
-        value = self.get(key)
-        return value.replace("_HOST", host.lower()) if value else None
-
     def _typed(self, key: str, default: T, read: Callable[[str], T], what: str) -> T:
         text = self.get(key)
         if not text:

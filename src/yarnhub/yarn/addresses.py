@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.ipc.client import Address
+from yarnhub.hadoop.security.principals import expected_principal
 
 if TYPE_CHECKING:
     from yarnhub.hadoop.conf import Configuration
 
 CLIENT = ("yarn.resourcemanager.address", 8032)
 SCHEDULER = ("yarn.resourcemanager.scheduler.address", 8030)
+PRINCIPAL = "yarn.resourcemanager.principal"
 _WEB = ("yarn.resourcemanager.webapp.address", 8088)
 _WEB_TLS = ("yarn.resourcemanager.webapp.https.address", 8090)
 _WEB_PROXY = "yarn.web-proxy.address"
@@ -38,7 +40,7 @@ def resource_manager(configuration: Configuration, service: tuple[str, int]) -> 
         ConfigurationError: High availability is on but a ResourceManager has no address.
     """
     key, port = service
-    principal = configuration.get("yarn.resourcemanager.principal")
+    principal = expected_principal(PRINCIPAL, configuration)
     if not configuration.get_bool("yarn.resourcemanager.ha.enabled", default=False):
         return Endpoint((_address(configuration, "", key, port),), principal)
     ids = configuration.get_list("yarn.resourcemanager.ha.rm-ids")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.cluster import HadoopCluster
-    from yarnhub.filesystem.port import Properties
     from yarnhub.hadoop.conf import Configuration
+    from yarnhub.hadoop.properties import Properties
 
 pytestmark = pytest.mark.cluster
 

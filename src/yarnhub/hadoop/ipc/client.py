@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.wire.method import Method, Protocol
+    from yarnhub.hadoop.wire.sasl import Login
 
 __all__ = ["Address", "RpcClient", "RpcOptions"]
 
@@ -213,7 +214,7 @@ class RpcClient:
         try:
             machine = Connection(
                 self._protocol,
-                make_login(self._user, address, self._options),
+                await self._login(address),
                 client_id=self._client_id,
                 max_response=self._options.max_response,
             )
@@ -236,6 +237,16 @@ class RpcClient:
         self._connections.add(connection)
         connection.on_end = self._connections.discard
         return connection
+
+    async def _login(self, address: Address) -> Login:
+        seconds = self._options.connect_timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await make_login(self._user, address, self._options)
+        except TimeoutError as error:
+            raise ConnectError(
+                f"the canonical name of {address.host} was not found within {seconds:g} s"
+            ) from error
 
     def _turn_from(self, connection: RpcConnection) -> None:
         """Ask the next address from now on, unless somebody has turned already."""

@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.hadoop.security.principals import server_principal
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
 from yarnhub.hadoop.wire.headers import UserInformation
 from yarnhub.hadoop.wire.protection import Protection
@@ -14,14 +15,15 @@ from yarnhub.hadoop.wire.sasl import KerberosLogin, Login
 if TYPE_CHECKING:
     from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.ipc.options import RpcOptions
-    from yarnhub.hadoop.security.users import User
+from yarnhub.hadoop.security.users import User
 
 
-def make_login(user: User, address: Address, options: RpcOptions) -> Login:
+async def make_login(user: User, address: Address, options: RpcOptions) -> Login:
     """The means of `user` at the server at `address`, for one connection.
 
     Raises:
         ConfigurationError: A Kerberos user, and nobody said whom to trust.
+        ConnectError: The server's host has no address.
     """
     minimum = options.minimum_protection
     match user:
@@ -35,7 +37,7 @@ def make_login(user: User, address: Address, options: RpcOptions) -> Login:
                     f"no Kerberos principal is configured for the server at {address}: "
                     "set it, for the ResourceManager with yarn.resourcemanager.principal"
                 )
-            server = options.server_principal.replace("_HOST", address.host.lower())
+            server = await server_principal(options.server_principal, address.host)
             simple = None
             if options.fallback_to_simple and minimum is Protection.AUTHENTICATION:
                 owner = credential.principal

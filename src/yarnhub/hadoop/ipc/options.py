@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.wire.protection import Protection
+
+if TYPE_CHECKING:
+    from yarnhub.hadoop.properties import Properties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,8 @@ class RpcOptions:
     """How a call is repeated that was certainly not carried out, or that is idempotent. How often,
     applies to a server that is alone; a pair is asked until the deadline."""
     server_principal: str | None = None
-    """The Kerberos principal that the server must have, such as `rm/_HOST@EXAMPLE.COM`, or a
+    """The Kerberos principal that the server must have, such as `rm/_HOST@EXAMPLE.COM`, where
+    `_HOST` is the canonical name of its address, or a
     pattern such as `rm/*@EXAMPLE.COM`. No ticket is shown to any other."""
     minimum_protection: Protection = Protection.AUTHENTICATION
     """The least that is accepted behind an authentication (`hadoop.rpc.protection`). Does not
@@ -40,3 +45,19 @@ class RpcOptions:
     fallback_to_simple: bool = False
     """Whether a Kerberos user may go on unproven where the server asks for no proof
     (`ipc.client.fallback-to-simple-auth-allowed`)."""
+
+    @classmethod
+    def configured(cls, properties: Properties, server_principal: str | None = None) -> Self:
+        """What a cluster's configuration demands of all connections.
+
+        Raises:
+            ConfigurationError: `hadoop.rpc.protection` is none that is known.
+        """
+        fallback = properties.get("ipc.client.fallback-to-simple-auth-allowed") or "false"
+        return cls(
+            server_principal=server_principal,
+            minimum_protection=Protection.parse(
+                properties.get("hadoop.rpc.protection") or "authentication"
+            ),
+            fallback_to_simple=fallback.lower() == "true",
+        )

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from yarnhub.hadoop.properties import Properties
 
 KEY = "hadoop.security.authentication"
 
 
-class Properties(Protocol):
-    """The part of `yarnhub.hadoop.conf.Configuration` that is read here."""
-
-    def get(self, key: str, /) -> str | None:
-        """The value of a key; None when no file sets it."""
-        ...
-
-
-def is_secure(properties: Properties | Mapping[str, str]) -> bool:
+def is_secure(properties: Properties) -> bool:
     """Whether a cluster asks for Kerberos; the key's value may be in any case.
 
     Raises:

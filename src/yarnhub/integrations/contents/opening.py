@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from yarnhub.filesystem.port import FileSystem, Properties
+    from yarnhub.filesystem.port import FileSystem
+    from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import User
 
 _DEADLINE = 20.0

@@ -1,0 +1,105 @@
+"""The names of hosts, as Java's clients make them: tokens and principals hold them.
+
+Source: org.apache.hadoop.security.SecurityUtil; java.net.InetAddress.getCanonicalHostName.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConnectError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ANY = "0.0.0.0"  # noqa: S104  # an address that means this host
+_RESOLVER = Path("/etc/resolv.conf")
+
+
+async def ip_address(host: str) -> str:
+    """The first IPv4 address of a host.
+
+    Raises:
+        ConnectError: The host name has none.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ConnectError(f"{host} has no IPv4 address: {error}") from error
+    return str(found[0][4][0])
+
+
+async def canonical_name(host: str) -> str:
+    """The name that a host's address has in DNS, in lower case; its address where it has none.
+
+    `host` may be an alias, a short name or an address. A name is believed if it leads back to the
+    address.
+
+    Raises:
+        ConnectError: The host name has no address.
+    """
+    if host == _ANY:
+        return (await asyncio.to_thread(socket.getfqdn)).lower()
+    address = await ip_address(host)
+    loop = asyncio.get_running_loop()
+    try:
+        name, _ = await loop.getnameinfo((address, 0), socket.NI_NAMEREQD)
+        back = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return address
+    return name.lower() if address in {each[4][0] for each in back} else address
+
+
+async def qualified_name(host: str, resolver: Path = _RESOLVER) -> str:
+    """A host's name with its domain, in lower case, as tokens by name have it.
+
+    An alias stays one.
+
+    Raises:
+        ConnectError: The name has no address.
+
+    Source: SecurityUtil.QualifiedHostResolver.
+    """
+    host = host.rstrip(".").lower()
+    if _is_address(host):
+        return await canonical_name(host)
+    if host == "localhost":
+        return host
+    with_domains = [
+        f"{host}.{domain}" for domain in await asyncio.to_thread(_search_domains, resolver)
+    ]
+    names = [host, *with_domains] if "." in host else [*with_domains, host]
+    for name in names:
+        try:
+            # With the dot the system does not search by itself; /etc/hosts has none.
+            await ip_address(f"{name}.")
+        except ConnectError:
+            continue
+        return name
+    await ip_address(host)
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _search_domains(resolver: Path) -> Sequence[str]:
+    """The domains that short names are looked for in: the last `search` or `domain` holds."""
+    try:
+        text = resolver.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    lines = re.findall(r"^(?:search|domain)[ \t]+(.*)$", text, re.MULTILINE)
+    domains = lines[-1].split() if lines else []
+    return [domain.strip(".").lower() for domain in domains if domain.strip(".")]
