@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,25 @@ async def test_keytabs_are_private(kerberos_cluster: HadoopCluster) -> None:
         assert keytab.stat().st_mode & 0o077 == 0
     with pytest.raises(ConfigurationError, match="no keytab for 'mallory'"):
         kerberos_cluster.keytab("mallory")
+
+
+@pytest.mark.cluster
+def test_users_of_the_machine_read_no_stored_tokens_and_keys(
+    kerberos_cluster: HadoopCluster,
+) -> None:
+    state = kerberos_cluster.state
+    as_alice = ("setpriv", "--reuid=alice", "--regid=alice", "--clear-groups")
+    found = subprocess.run(
+        [*as_alice, "find", state, "-type", "f", "-readable", "-printf", "%P\\n"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    readable = found.stdout.splitlines()
+    assert "conf/core-site.xml" in readable
+    secret = re.compile(r"(hdfs|kerberos/(keytabs|principal|stash)|yarn/(resourcem|zoo|[^/]+/rec))")
+    assert [path for path in readable if secret.match(path) and "alice" not in path] == []
 
 
 def test_what_is_missing_is_named_with_its_package(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def _yarn(plan: Plan) -> dict[str, str]:
         "yarn.resourcemanager.store.class": (
             "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore"
         ),
-        "yarn.resourcemanager.fs.state-store.uri": (plan.layout.yarn / "resourcemanager").as_uri(),
+        "yarn.resourcemanager.fs.state-store.uri": plan.layout.resource_manager_store.as_uri(),
         # By default it is in /tmp, one for all clusters of an OS user.
         "yarn.node-attribute.fs-store.root-dir": (plan.layout.yarn / "node-attributes").as_uri(),
         "yarn.resourcemanager.connect.retry-interval.ms": "500",
@@ -180,7 +180,7 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
         | {
             "yarn.nodemanager.local-dirs": str(folder / "local"),
             "yarn.nodemanager.log-dirs": str(folder / "logs"),
-            "yarn.nodemanager.recovery.dir": str(folder / "recovery"),
+            "yarn.nodemanager.recovery.dir": str(plan.layout.node_recovery(node_manager)),
         }
     )
 

@@ -75,6 +75,11 @@ class Layout:
         return self.root / "yarn"
 
     @property
+    def resource_manager_store(self) -> Path:
+        """What a ResourceManager recovers from: tokens, and the keys that sign them."""
+        return self.yarn / "resourcemanager"
+
+    @property
     def zookeeper(self) -> Path:
         """What ZooKeeper stores; with a pair of ResourceManagers only."""
         return self.yarn / "zookeeper"
@@ -116,6 +121,10 @@ class Layout:
     def node(self, daemon: str) -> Path:
         """What one NodeManager stores."""
         return self.yarn / daemon
+
+    def node_recovery(self, daemon: str) -> Path:
+        """What a NodeManager recovers from: its containers with their tokens."""
+        return self.node(daemon) / "recovery"
 
     def node_conf(self, daemon: str) -> Path:
         """The configuration of one NodeManager."""

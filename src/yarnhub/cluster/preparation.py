@@ -35,6 +35,9 @@ def prepare_folders(layout: Layout) -> None:
     shutil.rmtree(layout.yarn, ignore_errors=True)
     for folder in (layout.conf, layout.logs, layout.hdfs, layout.yarn, layout.temporary):
         folder.mkdir(parents=True, exist_ok=True)
+    # Containers of other OS users run on this machine, and here lie tokens and keys.
+    for folder in (layout.hdfs, layout.resource_manager_store, layout.zookeeper):
+        _make_private(folder)
     for name in WEB_APPLICATIONS:
         (layout.resources / "webapps" / name).mkdir(parents=True, exist_ok=True)
 
@@ -46,6 +49,7 @@ def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Pat
         _write_sites(plan.layout.node_conf(daemon), plan, daemon)
         for name in ("local", "logs"):
             (plan.layout.node(daemon) / name).mkdir(parents=True, exist_ok=True)
+        _make_private(plan.layout.node_recovery(daemon))
     if plan.options.ha:
         properties = zookeeper_properties(plan)
         plan.layout.zookeeper_properties.write_text(properties, encoding="utf-8")
@@ -72,6 +76,11 @@ def prepare_shared_files(layout: Layout, jars: Path) -> Path:
     layout.container_executor.write_text(f"#!{python}\n{source}", encoding="utf-8")
     layout.container_executor.chmod(0o755)
     return layout.jars
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

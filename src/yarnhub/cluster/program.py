@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+import time
 from typing import TYPE_CHECKING
 
 from yarnhub.cluster.errors import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+AGAIN = 0.2
+"""Seconds between two runs of a program that a server refuses, as it is being started."""
 
 
 async def run_program(
@@ -50,3 +54,36 @@ async def run_program(
     if process.returncode != 0:
         raise ClusterError(f"{name} failed with exit code {process.returncode}: {text}")
     return text
+
+
+async def run_until_it_works(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdin: bytes,
+    deadline: float,
+    hopeless: Callable[[], bool],
+) -> str:
+    """Run a program again and again until it succeeds; returns what it printed.
+
+    For a server that says it is ready before it is. Cancelling kills the program.
+
+    Args:
+        command: May be repeated, also after it has done half of its work.
+        environment: Its variables.
+        stdin: Its standard input.
+        deadline: Seconds for all runs together.
+        hopeless: Whether it need not be tried again.
+
+    Raises:
+        ClusterError: It did not succeed; says what the last run printed.
+    """
+    end = time.monotonic() + deadline
+    while True:
+        left = end - time.monotonic()
+        try:
+            return await run_program(command, environment, stdin=stdin, deadline=left)
+        except ClusterError:
+            if time.monotonic() + AGAIN > end or hopeless():
+                raise
+        await asyncio.sleep(AGAIN)

@@ -20,7 +20,7 @@ from yarnhub.cluster.daemon import (
 )
 from yarnhub.cluster.preparation import hdfs_folders
 from yarnhub.cluster.process import is_alive, start_process
-from yarnhub.cluster.program import run_program
+from yarnhub.cluster.program import run_program, run_until_it_works
 from yarnhub.cluster.readiness import accepts_connections
 
 if TYPE_CHECKING:
@@ -101,10 +101,13 @@ class Services:
         for daemon in (NAME_NODE, DATA_NODE):
             self._start(daemon)
         await self._wait(NAME_NODE, {})
-        await run_program(
+        # On a busy machine it refuses calls for a while after its pages have called it active.
+        await run_until_it_works(
             [sys.executable, folders.__file__, str(layout.conf)],
             await self._superuser_environment(),
             stdin=folders.encode_folders(hdfs_folders(self.superuser)),
+            deadline=DEADLINE,
+            hopeless=lambda: not is_alive(self.processes[NAME_NODE]),
         )
         await self._wait(DATA_NODE, {})
 

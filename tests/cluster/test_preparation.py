@@ -1,0 +1,26 @@
+"""What is made before the daemons are started."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cluster.test_configuration import plan
+from yarnhub.cluster.layout import Layout
+from yarnhub.cluster.preparation import prepare_folders, write_configuration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_other_users_of_the_machine_see_no_tokens_and_keys(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    prepare_folders(layout)
+    write_configuration(replace(plan(ha=True), layout=layout), ["nodemanager-1"], tmp_path)
+    secret = (
+        layout.resource_manager_store,
+        layout.zookeeper,
+        layout.hdfs,
+        layout.node_recovery("nodemanager-1"),
+    )
+    assert {path: path.stat().st_mode & 0o777 for path in secret} == dict.fromkeys(secret, 0o700)
