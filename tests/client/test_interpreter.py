@@ -53,6 +53,20 @@ def test_what_it_runs_is_all_from_the_archive(unpacked: Path) -> None:
     assert [line for line in loaded if not line.startswith(str(unpacked))] == []
 
 
+def test_what_its_programs_start_as_python_is_it_again(unpacked: Path) -> None:
+    child = "print(open('/proc/self/maps').read())"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-IS', '-c', {child!r}])"
+    loaded = {
+        line.split(maxsplit=5)[5]
+        for line in run(unpacked, "-c", code).splitlines()
+        if ".so" in line
+    }
+    assert any("libc.so" in path for path in loaded)
+    assert [path for path in loaded if not path.startswith(str(unpacked))] == []
+    found = run(unpacked, "-c", "import sys; print(sys.executable)")
+    assert found == f"{unpacked}/bin/python3\n"
+
+
 def test_it_runs_an_application_master(unpacked: Path, tmp_path: Path) -> None:
     code = tmp_path / "code"
     code.write_bytes(program.build())

@@ -31,7 +31,7 @@ from yarnhub.base.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised when what is in an archive changes for the same Python."""
 _LEFT_OUT = frozenset(
     {
@@ -50,8 +50,10 @@ _NAME_SERVICE = ("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2")
 _START = """\
 #!/bin/sh
 here=$(cd "${0%%/*}/.." && pwd -P) || exit 127
-exec "$here/lib/%s" --library-path "$here/lib" "$here/bin/%s" "$@"
+exec "$here/lib/%s"%s --library-path "$here/lib" "$here/bin/%s" "$@"
 """
+_OWN_NAME = ' --argv0 "$here/bin/python3"'
+"""Makes this script `sys.executable`: the bare interpreter would run with the node's libraries."""
 
 
 def cached(folder: Path) -> Path:
@@ -93,7 +95,8 @@ def build() -> bytes:
     contents = io.BytesIO()
     with tarfile.open(fileobj=contents, mode="w", format=tarfile.GNU_FORMAT) as archive:
         program = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        _add(archive, "bin/python3", (_START % (loader.name, program)).encode(), 0o755)
+        start = _START % (loader.name, _OWN_NAME if _takes_a_name(loader) else "", program)
+        _add(archive, "bin/python3", start.encode(), 0o755)
         _add(archive, f"bin/{program}", _stripped(executable), 0o755)
         for name, path in sorted({loader.name: loader, **libraries}.items()):
             _add(archive, f"lib/{name}", _stripped(path), 0o755)
@@ -149,6 +152,15 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content), mode
     archive.addfile(entry, io.BytesIO(content))
+
+
+def _takes_a_name(loader: Path) -> bool:
+    """Whether it knows `--argv0`, as since glibc 2.33."""
+    try:
+        shown = subprocess.run([loader, "--help"], capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return b"--argv0" in shown.stdout
 
 
 def _shared_libraries(binaries: list[Path]) -> tuple[Path, dict[str, Path]]:
