@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.walk import SKEIN, User, eventually
+from e2e.walk import SKEIN, User, eventually, log_in
 from unmanaged.test_applications import alive
 from yarnhub.client.settings import Settings
 
@@ -52,6 +52,20 @@ def test_what_is_wrong_with_the_specification_is_told(user: User) -> None:
     wrong = user.skein(*RUN, str(path), check=False)
     assert wrong.returncode == 1
     assert wrong.stderr.startswith(f"Error: In file '{path}', master.script: an unmanaged")
+
+
+async def test_with_kerberos_the_cluster_runs_the_application_master(
+    kerberos_cluster: HadoopCluster, tmp_path: Path
+) -> None:
+    alice = await log_in(kerberos_cluster, "alice", tmp_path / "alice")
+    good = await asyncio.to_thread(alice.skein, *RUN, write(alice, "exit 0"))
+    (application,) = good.stdout.split()
+    shown = await asyncio.to_thread(alice.skein, "application", "status", application)
+    assert "SUCCEEDED" in shown.stdout
+    bad = await asyncio.to_thread(alice.skein, *RUN, write(alice, "exit 7"), check=False)
+    assert bad.returncode == 1
+    assert "s_0 ended. Exit code 7" in bad.stderr
+    assert len(bad.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import argparse
 
     from skein.cli.commands import Subparsers
+    from yarnhub.client.settings import Settings
+    from yarnhub.spec import ApplicationSpec
 
 # The engine is imported by the handler: it takes longer than `--help` may.
 
@@ -24,8 +26,8 @@ def add_parser(commands: Subparsers) -> None:
     run = add_command(
         commands,
         "run",
-        "run an application until it has ended, with its ApplicationMaster in this process; "
-        "fails unless it succeeds, and Ctrl-C ends it",
+        "run an application until it has ended, with its ApplicationMaster in this process "
+        "(with Kerberos on the cluster); fails unless it succeeds, and Ctrl-C ends it",
         _run,
     )
     run.add_argument("spec", help="the specification, a .yaml, .yml or .json file")
@@ -48,23 +50,33 @@ def _run(arguments: argparse.Namespace) -> None:
 async def _run_here(path: str, host: str | None) -> None:
     import asyncio
     import signal
-    import tempfile
 
     from skein.cli import connections
-    from skein.cli.progress import progress_on
-    from yarnhub.base.errors import ApplicationFailedError
     from yarnhub.client.spec_file import read_spec_file
-    from yarnhub.control.messages import FinalStatus
-    from yarnhub.unmanaged import UnmanagedApplications
 
     own_task = asyncio.current_task()
     assert own_task is not None
     # As Ctrl-C does: whoever ends the command ends the application.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own_task.cancel)
-    spec = read_spec_file(path)
+    spec, settings = read_spec_file(path), connections.settings()
+    if settings.acting_for(spec.user).by_principal:
+        # YARN gives the login no token for an unmanaged application.
+        await _follow(spec, settings)
+    else:
+        await _hold(spec, settings, host)
+
+
+async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> None:
+    """Be the ApplicationMaster until the application has ended."""
+    import tempfile
+
+    from skein.cli.progress import progress_on
+    from yarnhub.base.errors import ApplicationFailedError
+    from yarnhub.control.messages import FinalStatus
+    from yarnhub.unmanaged import UnmanagedApplications
+
     with tempfile.TemporaryDirectory() as folder:
-        held = UnmanagedApplications(connections.settings(), folder=Path(folder), host=host)
-        async with held as applications:
+        async with UnmanagedApplications(settings, folder=Path(folder), host=host) as applications:
             with progress_on(sys.stderr) as progress:
                 application = await applications.submit(spec, progress=progress, deadline=None)
             try:
@@ -75,3 +87,23 @@ async def _run_here(path: str, host: str | None) -> None:
                 raise
     if finish.status is not FinalStatus.SUCCEEDED:
         raise ApplicationFailedError(application.id, finish.status.value, finish.diagnostics)
+
+
+async def _follow(spec: ApplicationSpec, settings: Settings) -> None:
+    """Leave the ApplicationMaster to the cluster, and wait until the application has ended."""
+    from skein.cli.progress import progress_on
+    from yarnhub.client.client import Client
+    from yarnhub.client.watch import failed
+    from yarnhub.yarn.records.applications import FinalApplicationStatus
+
+    async with Client(settings) as client:
+        with progress_on(sys.stderr) as progress:
+            application_id = await client.submit(spec, progress=progress)
+        try:
+            print(application_id, flush=True)
+            report = await client.wait(application_id)
+        except BaseException:
+            await client.kill(application_id)
+            raise
+    if report.final_application_status is not FinalApplicationStatus.SUCCEEDED:
+        raise failed(report)

@@ -51,6 +51,14 @@ class Settings:
         """Whether the cluster asks for proof of who somebody is."""
         return isinstance(self.user, KerberosUser)
 
+    @property
+    def by_principal(self) -> bool:
+        """Whether YARN knows the caller by the whole principal instead of by the short name.
+
+        So it does every Kerberos login that acts for nobody else.
+        """
+        return isinstance(self.user, KerberosUser) and self.user.name is None
+
     def acting_for(self, name: str) -> Settings:
         """Settings of somebody else for whom this user acts; the cluster must allow that.
 

@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ApplicationNotFoundError, YarnhubError
+from yarnhub.base.errors import ApplicationNotFoundError, DeadlineExceededError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client import runtime
 from yarnhub.client.submission import (
@@ -173,18 +173,37 @@ class Submitter:
         ):
             raise failed(report)
 
-    async def am_rm_token(self, submission: Submission) -> Token:
+    async def am_rm_token(self, submission: Submission, *, deadline: float = 120.0) -> Token:
         """The AMRMToken of an unmanaged application, once YARN waits for its AM to register.
 
         YARN gives it to the application's user alone, and to nobody after the registration.
 
+        Args:
+            submission: The application's; YARN has accepted it.
+            deadline: Seconds from now; a ResourceManager may have died meanwhile.
+
         Raises:
             ApplicationFailedError: YARN refused the application, with its reason.
+            DeadlineExceededError: YARN runs it and gives no token.
         """
-        report = await self._once_submitted(
-            submission,
-            lambda each: each.am_rm_token is not None or each.yarn_application_state.ended,
-        )
+        last: ApplicationReport | None = None
+
+        def has_token(report: ApplicationReport) -> bool:
+            nonlocal last
+            last = report
+            return report.am_rm_token is not None or report.yarn_application_state.ended
+
+        try:
+            async with asyncio.timeout(deadline):
+                report = await self._once_submitted(submission, has_token)
+        except TimeoutError as error:
+            if isinstance(error, YarnhubError):
+                raise
+            said = f": {last.diagnostics.strip()}" if last and last.diagnostics.strip() else ""
+            raise DeadlineExceededError(
+                f"YARN has given no token for {submission.application_id}, which it does not run "
+                f"itself, within {deadline:g} s{said}"
+            ) from error
         if report.am_rm_token is None:
             raise failed(report)
         return report.am_rm_token

@@ -204,10 +204,13 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         Raises:
             SpecError: A file does not exist, the cluster can never give what is asked for, or
                 there is a script for an ApplicationMaster's container: there is none.
+            ConfigurationError: With Kerberos the application would be of this process's own
+                login, which YARN gives no token for it.
             ApplicationFailedError: YARN refused it, with its reason: an unknown queue, say.
             DeadlineExceededError: YARN has not accepted it in time.
         """
         _check(spec)
+        _check_login(self._settings.acting_for(spec.user))
         pair = await asyncio.to_thread(_pair, spec)
         # The only attempt is taken over instead of repeated.
         spec = replace(spec, max_attempts=1, tags={*spec.tags, self._tag})
@@ -416,6 +419,19 @@ def _check(spec: ApplicationSpec) -> None:
             "master.script",
             "an unmanaged application has no container for its ApplicationMaster, in which this "
             "would run: make it a service, or submit the application to YARN (managed)",
+        )
+
+
+def _check_login(settings: Settings) -> None:
+    """Refuse what would wait for ever for its AMRMToken.
+
+    Source: RMAppImpl.createAndGetApplicationReport (Hadoop 2.10 to 3.5) gives it to a caller whose
+    name is equal to that of the application's user, and a login's name is the whole principal.
+    """
+    if settings.by_principal:
+        raise ConfigurationError(
+            f"with Kerberos YARN gives {settings.user_name} no token for an unmanaged application "
+            "of one's own: submit it to YARN (managed), or act for another user"
         )
 
 
