@@ -30,8 +30,13 @@ FAST = {
 }
 TESTS = {
     "fast tests": ["-m", "not cluster", "-p", "xdist", "-n", "2", "--timeout", "60"],
-    "cluster tests": ["-m", "cluster", "--timeout", "300", "--ignore", "tests/faults"],
+    "cluster tests": [
+        *("-m", "cluster and not versions", "--timeout", "300", "--ignore", "tests/faults"),
+    ],
     "fault tests": ["tests/faults", "--log-cli-level", "WARNING"],
+    "every kind of cluster": [
+        *("tests/versions", "-m", "cluster", "--timeout", "300", "--record-versions"),
+    ],
 }
 MANY_ROUNDS = {"YARNHUB_FAULT_ROUNDS": "20"}
 """For `./test faults`; in CI each fault strikes less often, at other moments each time."""
@@ -41,18 +46,20 @@ WANTED = {
     "check": (),
     "fast": ("fast tests",),
     "faults": ("fault tests",),
+    "versions": ("every kind of cluster",),
     "all": ("fast tests", "cluster tests", "fault tests"),
 }
+WITHOUT_CHECKS = ("faults", "versions")
 
 
 def main() -> int:
-    """Run the checks that the first argument names: `all`, `fast`, `faults` or `check`."""
+    """Run the checks that the first argument names, one of `WANTED`."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else "all"
     if wanted not in WANTED:
         print(f"Error: no checks are called {wanted!r}: {', '.join(WANTED)}", file=sys.stderr)
         return 2
     began = time.monotonic()
-    for name, command in FAST.items() if wanted != "faults" else ():
+    for name, command in FAST.items() if wanted not in WITHOUT_CHECKS else ():
         if not step(name, [str(part) for part in command]):
             return 1
     passed = failed = 0

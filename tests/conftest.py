@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,7 @@ from hypothesis import settings
 from e2e.walk import PROJECT
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 pytest_plugins = ["yarnhub.cluster.pytest_plugin"]
 
@@ -35,3 +38,32 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, packer, folder], check=True, timeout=300)
     shutil.copy(PROJECT / "examples" / "jupyter-demo.yaml", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_python() -> Iterator[Path]:
+    """A Python with JupyterLab that containers of every OS user can run."""
+    folder = Path(tempfile.mkdtemp(prefix="yarnhub-python-"))  # pytest's own folders are private
+    folder.chmod(0o755)
+    bin_folder = Path(sys.executable).parent
+    uv = shutil.which("uv", path=f"{bin_folder}{os.pathsep}{os.environ['PATH']}") or "uv"  # noqa: TID251
+    # uv keeps the wheel of a project for as long as its pyproject.toml is the same.
+    wheel = ("--no-editable", "--reinstall-package", "yarnhub")
+    packages = ("--locked", "--no-default-groups", "--extra", "lab", *wheel)
+    python = Path(sys.executable).resolve()
+    try:
+        # Relocatable: it may be packed, too.
+        subprocess.run(
+            [uv, "venv", "-q", "--clear", "--relocatable", "--python", python, folder],
+            check=True,
+            timeout=60,
+        )
+        subprocess.run(
+            [uv, "sync", "-q", *packages, "--project", PROJECT, "--python", python],
+            env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder)},  # noqa: TID251
+            check=True,
+            timeout=300,
+        )
+        yield folder / "bin" / "python"
+    finally:
+        shutil.rmtree(folder)

@@ -22,7 +22,7 @@ from yarnhub.cluster.container_executor import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 APPLICATION = "application_1_0001"
 CONTAINER = "container_1_0001_01_000001"
@@ -55,7 +55,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def launch(node: Path, script: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+def launch(
+    node: Path, script: str, scheme: Sequence[str] = ("--http",)
+) -> tuple[subprocess.CompletedProcess[str], Path]:
     (node / "private" / "script.sh").write_text(script)
     application = node / "local" / "usercache" / user() / "appcache" / APPLICATION
     work = application / CONTAINER
@@ -68,7 +70,7 @@ def launch(node: Path, script: str) -> tuple[subprocess.CompletedProcess[str], P
         str(work),
         str(node / "private" / "script.sh"),
         str(node / "private" / "tokens"),
-        "--http",
+        *scheme,
         str(node / "private" / "container.pid"),
         str(node / "local"),
         str(node / "logs"),
@@ -81,8 +83,9 @@ def test_setup_is_fine() -> None:
     assert run("--checksetup").returncode == 0
 
 
-def test_a_container_runs_as_the_user_in_its_folder(node: Path) -> None:
-    answer, work = launch(node, 'id -un; pwd; cat container_tokens; echo " $$"')
+@pytest.mark.parametrize("scheme", [("--http",), ()], ids=["Hadoop 3.3", "Hadoop 3.2"])
+def test_a_container_runs_as_the_user_in_its_folder(node: Path, scheme: tuple[str, ...]) -> None:
+    answer, work = launch(node, 'id -un; pwd; cat container_tokens; echo " $$"', scheme)
     assert answer.returncode == 0, answer.stderr
     name, folder, rest = answer.stdout.splitlines()
     token, pid = rest.split()

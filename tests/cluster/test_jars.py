@@ -20,7 +20,9 @@ from yarnhub.cluster.jars import (
     is_complete,
     provide_jars,
     read_known_jars,
+    read_table,
     write_sums,
+    write_table,
 )
 from yarnhub.cluster.lock import file_lock
 from yarnhub.cluster.options import TESTED_VERSIONS
@@ -180,13 +182,21 @@ async def test_a_damaged_cache_is_repaired(repository: Repository, tmp_path: Pat
     assert set(repository.asked) <= known
 
 
-@pytest.mark.parametrize("version", TESTED_VERSIONS)
+@pytest.mark.parametrize("version", [*TESTED_VERSIONS, "2.10.2", "3.1.4", "3.2.4", "3.4.3"])
 def test_the_jars_of_tested_versions_are_known(version: str) -> None:
     jars = read_known_jars(version)
     assert jars is not None
-    assert len({jar.name for jar in jars}) == len(jars) > 150
+    assert len({jar.name for jar in jars}) == len(jars) > 100
     assert all(jar.sha256 is not None and len(jar.sha256) == 64 for jar in jars)
     assert f"hadoop-yarn-client-{version}.jar" in {jar.name for jar in jars}
+
+
+def test_a_table_is_read_as_it_was_written() -> None:
+    table = {
+        Jar("a/1/a-1.jar", "f" * 64): {"3.3.6", "3.4.2"},
+        Jar("b/1/b-1.jar", "0" * 64): {"3.5.0"},
+    }
+    assert read_table(write_table(table)) == table
 
 
 def test_other_versions_are_not_known() -> None:

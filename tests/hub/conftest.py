@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,41 +10,12 @@ import pytest
 import pytest_asyncio
 from visitor import Visitor, browser
 
-from hub.hub import PROJECT, Hub
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from playwright.async_api import Browser
 
-
-@pytest.fixture(scope="session")
-def shared_python() -> Iterator[Path]:
-    """A Python with JupyterLab that containers of every OS user can run."""
-    folder = Path(tempfile.mkdtemp(prefix="yarnhub-python-"))  # pytest's own folders are private
-    folder.chmod(0o755)
-    bin_folder = Path(sys.executable).parent
-    uv = shutil.which("uv", path=f"{bin_folder}{os.pathsep}{os.environ['PATH']}") or "uv"  # noqa: TID251
-    # uv keeps the wheel of a project for as long as its pyproject.toml is the same.
-    wheel = ("--no-editable", "--reinstall-package", "yarnhub")
-    packages = ("--locked", "--no-default-groups", "--extra", "lab", *wheel)
-    python = Path(sys.executable).resolve()
-    try:
-        # Relocatable: it may be packed, too.
-        subprocess.run(
-            [uv, "venv", "-q", "--clear", "--relocatable", "--python", python, folder],
-            check=True,
-            timeout=60,
-        )
-        subprocess.run(
-            [uv, "sync", "-q", *packages, "--project", PROJECT, "--python", python],
-            env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder)},  # noqa: TID251
-            check=True,
-            timeout=300,
-        )
-        yield folder / "bin" / "python"
-    finally:
-        shutil.rmtree(folder)
+    from hub.hub import Hub
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,15 @@ loopback: it trusts the NodeManager that calls it.
     --checksetup
     RUN_AS USER 0 APP CONTAINER TOKENS LOCAL_DIRS LOG_DIRS COMMAND...      localize
     RUN_AS USER 1 APP CONTAINER WORK_DIR SCRIPT TOKENS
-           --http | --https KEYSTORE TRUSTSTORE
+           [--http | --https KEYSTORE TRUSTSTORE]
            PID_FILE LOCAL_DIRS LOG_DIRS RESOURCES [...]                    launch
     RUN_AS USER 2 PID SIGNAL                                               signal
     RUN_AS USER 3 PATH [BASE_DIR...]                                       delete
     RUN_AS USER 5 PATH                                                     list
 
 Folders are joined by `%`. Standard library only: it runs with the system's own Python.
+
+Hadoop before 3.3 names no scheme.
 
 Source: LinuxContainerExecutor.java, PrivilegedOperation.java, container-executor.c (Hadoop 3.4).
 """
@@ -82,7 +84,8 @@ def launch(account: pwd.struct_passwd, user: str, arguments: list[str]) -> int:
 
     The NodeManager may be gone when the container ends: its successor reads that file.
     """
-    application, container, work_dir, script, tokens, scheme, *rest = arguments
+    application, container, work_dir, script, tokens, *rest = arguments
+    scheme = rest.pop(0) if rest[0].startswith("--http") else ""
     stores = [rest.pop(0), rest.pop(0)] if scheme == "--https" else []
     pid_file, local_dirs, log_dirs = Path(rest[0]), rest[1].split("%"), rest[2].split("%")
     make_folders(account, user, application, local_dirs)

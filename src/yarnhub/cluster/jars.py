@@ -4,8 +4,9 @@ A folder in the cache is either complete or absent under its name: it is filled 
 name and renamed. Beside the jars lies a manifest with their SHA-256 sums, against which they
 are checked before each use.
 
-The sums of the tested Hadoop versions come with this package (`jars/hadoop-X.Y.Z.txt`). Other
-versions are resolved with jgo; their jars are checked against the repository's SHA-1 sums.
+The sums of the tested Hadoop versions come with this package (`jars.txt`, to which
+scripts/known_jars.py adds versions). Other versions are resolved with jgo; their jars are checked
+against the repository's SHA-1 sums.
 jgo's own download is not used: it only warns about a wrong sum, and leaves half a file behind.
 """
 
@@ -18,6 +19,7 @@ import hashlib
 import importlib.resources
 import os
 import tempfile
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +29,15 @@ from yarnhub.cluster.errors import DownloadError
 from yarnhub.cluster.lock import file_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import httpx
 
     Report = Callable[[str, int, int], None]
     """Called with what is being done, how much is done and of how much."""
 
+KNOWN = "jars.txt"
+"""Beside this module: each jar once, with the versions that it belongs to."""
 MANIFEST = "SHA256SUMS"
 AT_ONCE = 8
 """Downloads at a time: more gain nothing with one repository."""
@@ -93,21 +97,30 @@ async def provide_jars(
             return folder
         if jars is None:
             report(f"resolving the dependencies of Hadoop {version}", 0, 0)
-            jars = await asyncio.to_thread(_resolve_jars, version, repository)
+            jars = await asyncio.to_thread(resolve_jars, version, repository)
         partial = cache / f"hadoop-{version}.partial"
         await asyncio.to_thread(_prepare, partial, folder)
-        sums = await download_jars(jars, partial, repository or _central(), report)
+        sums = await download_jars(jars, partial, repository or central(), report)
         await asyncio.to_thread(_finish, partial, folder, sums)
     return folder
 
 
 def read_known_jars(version: str) -> list[Jar] | None:
     """The jars of a version as this package knows them; None for another version."""
-    resource = importlib.resources.files(__package__) / "jars" / f"hadoop-{version}.txt"
-    if not resource.is_file():
-        return None
-    lines = resource.read_text(encoding="ascii").splitlines()
-    return [Jar(path, sha256) for sha256, path in (line.split("  ") for line in lines)]
+    text = (importlib.resources.files(__package__) / KNOWN).read_text(encoding="ascii")
+    return [jar for jar, versions in read_table(text).items() if version in versions] or None
+
+
+def read_table(text: str) -> dict[Jar, set[str]]:
+    """Jars with the Hadoop versions that each belongs to, from lines `SUM  PATH  VERSION,...`."""
+    rows = (line.split("  ") for line in text.splitlines())
+    return {Jar(path, sha256): set(versions.split(",")) for sha256, path, versions in rows}
+
+
+def write_table(known: Mapping[Jar, Iterable[str]]) -> str:
+    """What `read_table` reads."""
+    rows = sorted((jar.path, jar.sha256, ",".join(sorted(each))) for jar, each in known.items())
+    return "".join(f"{sha256}  {path}  {versions}\n" for path, sha256, versions in rows)
 
 
 def write_sums(sums: dict[str, str]) -> str:
@@ -238,14 +251,20 @@ def _write_whole(path: Path, content: bytes) -> None:
     part.rename(path)
 
 
-def _central() -> str:
+def central() -> str:
+    """Maven Central's base URL."""
     from jgo.constants import MAVEN_CENTRAL_URL
 
     return str(MAVEN_CENTRAL_URL)
 
 
-def _resolve_jars(version: str, repository: str | None) -> list[Jar]:
-    """Ask jgo which jars a Hadoop version is made of."""
+def resolve_jars(version: str, repository: str | None) -> list[Jar]:
+    """Ask jgo which jars a Hadoop version is made of; blocks for up to two minutes.
+
+    Raises:
+        DownloadError: The repository does not say.
+        ConfigurationError: jgo is missing.
+    """
     try:
         from jgo.maven import MavenContext
     except ImportError as exc:
@@ -256,13 +275,13 @@ def _resolve_jars(version: str, repository: str | None) -> list[Jar]:
 
     with tempfile.TemporaryDirectory(prefix="yarnhub-maven-") as poms:
         context = MavenContext(
-            repo_cache=Path(poms), remote_repos={"central": repository or _central()}
+            repo_cache=Path(poms), remote_repos={"central": repository or central()}
         )
         roots = [context.create_dependency(f"{root}:{version}") for root in ROOTS]
         roots.append(context.create_dependency(LOGGING))
         try:
             inputs, others = context.resolver.resolve(roots)
-        except (RuntimeError, OSError) as exc:
+        except (RuntimeError, OSError, ET.ParseError) as exc:
             raise DownloadError(f"can't resolve Hadoop {version}: {exc}") from exc
         return _jars_of([*inputs, *(one for one in others if one.scope in {"compile", "runtime"})])
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-TESTED_VERSIONS = ("3.4.2", "3.3.6")
+TESTED_VERSIONS = ("3.4.2", "3.3.6", "3.5.0")
 """The Hadoop versions that this package's own tests start; the first one is the default."""
 
 SITE_FILES = (

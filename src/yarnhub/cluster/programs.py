@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 OPENED = ("java.lang", "java.util", "java.net", "java.nio")
 """Packages of java.base that Hadoop reaches into."""
 
+OPENED_WITH_KERBEROS = "java.security.jgss/sun.security.krb5"
+"""What Hadoop before 3.2 reads the realm from."""
+
 QUICK_START = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -67,6 +70,7 @@ def java_flags(layout: Layout, *, secure: bool) -> list[str]:
     flags = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     flags += [*QUICK_START, f"-Dhadoop.log.dir={layout.logs}", f"-Dyarn.log.dir={layout.logs}"]
     if secure:
+        flags += [f"--add-{how}={OPENED_WITH_KERBEROS}=ALL-UNNAMED" for how in ("exports", "opens")]
         flags.append(f"-Djava.security.krb5.conf={layout.kerberos / 'krb5.conf'}")
     return flags
 

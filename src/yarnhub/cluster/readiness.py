@@ -1,6 +1,7 @@
 """Asking the daemons whether they are ready, over the JMX pages that all of them serve.
 
-The pages answer without login, with Kerberos too, and are the same in Hadoop 3.3 and 3.4.
+The pages answer without login, with Kerberos too, and are the same from Hadoop 2.10 to 3.5; but
+whether a ResourceManager is active, its JMX page tells since 3.3 only, and its REST page always.
 """
 
 from __future__ import annotations
@@ -22,22 +23,31 @@ TIMEOUT = 5.0
 """Seconds for one answer; a daemon that is being started may be slow on few cores."""
 
 RUNNING_NODE = "RUNNING"
-ACTIVE = "active"
+ACTIVE, STANDBY = "ACTIVE", "STANDBY"
+WEB_ADDRESS = "yarn.resourcemanager.webapp.address"
 
 
 async def _read_bean(client: httpx.AsyncClient, port: int, bean: str) -> Mapping[str, Any]:
     """One bean of a daemon; empty when it does not answer, or does not know the bean yet."""
-    import httpx
-
-    url = f"http://{HOST}:{port}/jmx"
-    try:
-        answer = await client.get(url, params={"qry": f"Hadoop:{bean}"}, timeout=TIMEOUT)
-        beans = answer.raise_for_status().json()["beans"]
-    except (httpx.HTTPError, ValueError, KeyError):
-        return {}
+    beans = (await _read_page(client, port, "/jmx", {"qry": f"Hadoop:{bean}"})).get("beans")
     # Any: what a bean holds is the daemon's affair.
     found: Mapping[str, Any] = beans[0] if beans else {}
     return found
+
+
+async def _read_page(
+    client: httpx.AsyncClient, port: int, path: str, query: Mapping[str, str]
+) -> Mapping[str, Any]:  # Any: as above
+    """A page of JSON; empty when the daemon does not answer."""
+    import httpx
+
+    url = f"http://{HOST}:{port}{path}"
+    try:
+        answer = await client.get(url, params=query, timeout=TIMEOUT)
+        page: Mapping[str, Any] = answer.raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
+        return {}
+    return page
 
 
 class Readiness:
@@ -72,7 +82,7 @@ class Readiness:
     async def resource_manager(self, daemon: str) -> bool:
         """Whether a ResourceManager is the active one, or stands by for one that is active."""
         states = await self._resource_manager_states()
-        return states[daemon] in {ACTIVE, "standby"} and ACTIVE in states.values()
+        return states[daemon] in {ACTIVE, STANDBY} and ACTIVE in states.values()
 
     async def active_resource_manager(self) -> str | None:
         """Which ResourceManager is active; None while none is."""
@@ -81,18 +91,22 @@ class Readiness:
 
     async def _resource_manager_states(self) -> dict[str, str]:
         return {
-            daemon: (await self._resource_manager_bean(daemon, "RMInfo")).get("State", "")
-            for daemon in self._resource_managers
+            daemon: await self._resource_manager_state(daemon) for daemon in self._resource_managers
         }
 
-    async def _resource_manager_bean(self, daemon: str, name: str) -> Mapping[str, Any]:
-        port = self._ports[resource_manager_port(daemon, "yarn.resourcemanager.webapp.address")]
-        return await _read_bean(self._client, port, f"service=ResourceManager,name={name}")
+    async def _resource_manager_state(self, daemon: str) -> str:
+        port = self._ports[resource_manager_port(daemon, WEB_ADDRESS)]
+        page = await _read_page(self._client, port, "/ws/v1/cluster/info", {})
+        state: str = page.get("clusterInfo", {}).get("haState", "")
+        return state
 
     async def registrations(self) -> dict[str, int]:
         """When each running node last said that it is well, by node id, in ms since 1970."""
         active = await self.active_resource_manager()
-        bean = await self._resource_manager_bean(active, "RMNMInfo") if active else {}
+        if active is None:
+            return {}
+        port = self._ports[resource_manager_port(active, WEB_ADDRESS)]
+        bean = await _read_bean(self._client, port, "service=ResourceManager,name=RMNMInfo")
         nodes = json.loads(bean.get("LiveNodeManagers") or "[]")
         return {
             node["NodeId"]: node["LastHealthUpdate"]

@@ -1,0 +1,73 @@
+"""The kinds of clusters that are walked through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.options import TESTED_VERSIONS, ClusterOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What cannot work on a kind, through no fault of ours.
+
+    Attributes:
+        words: Why, and what to do instead; for the documentation.
+        says: A regular expression of what the user is told.
+    """
+
+    words: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of cluster.
+
+    Attributes:
+        name: As the documentation calls it.
+        options: How it is started.
+        limits: By capability, see `walk.CAPABILITIES`.
+    """
+
+    name: str
+    options: ClusterOptions
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The name of its tests."""
+        return self.name.lower().replace(", ", "-").replace(" ", "-")
+
+
+OWN_LOGIN = Limit(
+    "With Kerberos, YARN gives a login no token for an unmanaged application of its own: it "
+    "compares the user's short name with the whole principal. Submit it to YARN (managed), or let "
+    "a service act for its users, as the hub does.",
+    r"submit it to YARN \(managed\)",
+)
+WITH_KERBEROS = {"unmanaged_own": OWN_LOGIN}
+
+EVERY_TIME = tuple(
+    Kind(f"Hadoop {version}", ClusterOptions(hadoop=version)) for version in sorted(TESTED_VERSIONS)
+)
+"""Walked through by `./test`, the others by `./test versions`."""
+OTHERS = (
+    *(
+        Kind(f"Hadoop {version}", ClusterOptions(hadoop=version))
+        for version in ("2.10.2", "3.1.4", "3.2.4", "3.4.3")
+    ),
+    *(
+        Kind(
+            f"Hadoop {version}, Kerberos",
+            ClusterOptions(hadoop=version, kerberos=True),
+            WITH_KERBEROS,
+        )
+        for version in ("2.10.2", "3.1.4", "3.2.4", "3.3.6", "3.4.2", "3.5.0")
+    ),
+)
+KINDS = {kind.name: kind for kind in sorted((*EVERY_TIME, *OTHERS), key=lambda kind: kind.name)}

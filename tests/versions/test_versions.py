@@ -1,0 +1,30 @@
+"""Each kind of cluster, walked through; those of `versions` by `./test versions` only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from versions.walk import CAPABILITIES
+
+if TYPE_CHECKING:
+    from versions.conftest import Results
+    from versions.kinds import Kind
+    from versions.walk import Walk
+
+pytestmark = [pytest.mark.cluster, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+async def test_capability(kind: Kind, walk: Walk, capability: str, results: Results) -> None:
+    found = results.setdefault(kind.name, {})
+    found[capability] = "failed"
+    limit = kind.limits.get(capability)
+    if limit is None:
+        await CAPABILITIES[capability](walk)
+        found[capability] = "ok"
+    else:
+        with pytest.raises(Exception, match=limit.says):
+            await CAPABILITIES[capability](walk)
+        found[capability] = "limit"
