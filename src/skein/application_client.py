@@ -43,8 +43,8 @@ class ApplicationClient(Blocking):
     Args:
         address: `host:port` of its ApplicationMaster.
         app_id: Its id.
-        security: The credentials that it was submitted with; None takes those of the container
-            that this process runs in, or the user's own.
+        security: The credentials that it was submitted with, or its own; None takes those of the
+            container that this process runs in, or the user's own.
     """
 
     _otherwise = exceptions.ApplicationError
@@ -71,7 +71,8 @@ class ApplicationClient(Blocking):
         from skein.direct import Direct
         from yarnhub.client.application import ApplicationClient as Engine
 
-        self.engine = Engine(self.id, address, credentials_of(self.security), locate)
+        pair = credentials_of(self.security).for_application(self.id)
+        self.engine = Engine(self.id, address, pair, locate)
         self._held = Held(self, functools.partial(itself, self.engine))
         self._direct = Direct(self.engine)
 

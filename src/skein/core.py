@@ -108,12 +108,22 @@ class Client(Blocking):
         with skeins_errors(self._otherwise):
             return self._open()
 
+    @functools.cached_property
+    def _default(self) -> Security:
+        return Security.from_default()
+
     @property
     def security(self) -> Security:
         """The credentials that applications are submitted and reached with."""
+        return self._security or self._default
+
+    def _security_for(self, app_id: str) -> Security:
         if self._security is None:
-            self._security = Security.from_default()
-        return self._security
+            with contextlib.suppress(errors.ConfigurationError):  # it has its pair beside it
+                container = environment.current_container()
+                if container is not None and container.application_id != app_id:
+                    return Security.from_user()  # as what is submitted from there
+        return self.security
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the engine, and raise skein's errors for its own."""
@@ -198,12 +208,14 @@ class Client(Blocking):
         Args:
             app_id: Its id.
             wait: Whether to wait until it runs, as long as it takes.
-            security: The credentials that it was submitted with; None takes the client's.
+            security: The credentials that it was submitted with, or its own; None takes the
+                client's, and in a container those of the container's application for that.
 
         Raises:
             ApplicationNotRunningError: It has ended, or does not run yet and `wait` is False.
         """
-        credentials = credentials_of(security or self.security)
+        security = security or self._security_for(app_id)
+        credentials = credentials_of(security)
         number = ApplicationId.parse(app_id)
         try:
             engine = self.call(
@@ -213,7 +225,6 @@ class Client(Blocking):
             if isinstance(error.__cause__, errors.ApplicationFailedError):
                 raise exceptions.ApplicationNotRunningError(str(error)) from error
             raise
-        security = security or self.security
         locate = functools.partial(find_address, self._settings, number)
         return ApplicationClient._located(engine.address, engine.id, security, locate)  # noqa: SLF001  # ours
 

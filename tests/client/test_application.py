@@ -10,7 +10,7 @@ import pytest
 
 from appmaster.core.scenario import application, service
 from appmaster.shell.test_runner import World
-from appmaster.shell.test_server import OTHER, PAIR, Answering, own_door
+from appmaster.shell.test_server import ID, OTHER, PAIR, Answering, own_door
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.base.errors import (
     AccessDeniedError,
@@ -48,8 +48,6 @@ from yarnhub.control.messages import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-
-ID = "application_1_0001"
 
 
 @contextlib.asynccontextmanager

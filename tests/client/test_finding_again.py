@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from appmaster.shell.test_server import PAIR, Answering
-from client.test_application import ID, served
+from appmaster.shell.test_server import ID, PAIR, Answering
+from client.test_application import served
 from yarnhub.base.errors import (
     ApplicationFailedError,
     ConfigurationError,

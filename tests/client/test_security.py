@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.client.security import CERTIFICATE_FILE, KEY_FILE, Credentials
-from yarnhub.control.bootstrap import SERVER_NAME
+from yarnhub.control.bootstrap import SERVER_NAME, server_name
 from yarnhub.spec import File, Security
 
 if TYPE_CHECKING:
@@ -222,3 +224,70 @@ def test_writing_a_pair_replaces_another_by_force_only(tmp_path: Path) -> None:
     pair.write(tmp_path, force=True)
     assert Credentials.read(tmp_path) == pair
     assert mode(tmp_path / KEY_FILE) == 0o600
+
+
+# --- the pairs of applications
+
+FIRST, SECOND = "application_1700000000000_0001", "application_1700000000000_0002"
+
+
+def test_an_applications_pair_is_always_the_same(tmp_path: Path) -> None:
+    holder = Credentials.write_new(tmp_path)
+    own = holder.for_application(FIRST)
+    read = Credentials.read(tmp_path)
+    assert read is not None
+    assert read.for_application(FIRST) == own != holder
+    assert own.for_application(FIRST) is own
+
+
+def test_no_two_pairs_share_a_key() -> None:
+    holder, other = Credentials.generate(), Credentials.generate()
+    first = holder.for_application(FIRST)
+    pairs = [
+        holder,
+        first,
+        holder.for_application(SECOND),
+        first.for_application(SECOND),
+        other.for_application(FIRST),
+    ]
+    assert len({pair.key for pair in pairs}) == len({pair.certificate for pair in pairs}) == 5
+
+
+def test_the_form_of_the_holders_key_does_not_matter() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    forms = serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL
+    found = {
+        Credentials(
+            b"",
+            b"\n"
+            + key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()),
+        )
+        .for_application(FIRST)
+        .key
+        for form in forms
+    }
+    assert len(found) == 1
+
+
+def test_a_pair_of_an_application_signs_for_nobody_else() -> None:
+    own = Credentials.generate().for_application(FIRST)
+    certificate = x509.load_pem_x509_certificate(own.certificate)
+    assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert certificate.subject.rfc4514_string() == f"CN={server_name(FIRST)}"
+    certificate.verify_directly_issued_by(certificate)
+
+
+@pytest.mark.parametrize("key", [b"", b"no key", b"\xff"])
+def test_what_is_no_key_is_an_error_in_words(key: bytes) -> None:
+    with pytest.raises(ConfigurationError, match="not a private key in PEM"):
+        Credentials(b"", key).for_application(FIRST)
+
+
+def test_a_pair_that_is_named_has_to_be_one() -> None:
+    own, other = Credentials.generate(), Credentials.generate()
+    security = Security(cert_bytes=own.certificate, key_bytes=own.key)
+    assert Credentials.named_by(security) == own
+    for wrong in other.key, b"no key":
+        with pytest.raises(SpecError, match="not a certificate and its key") as caught:
+            Credentials.named_by(Security(cert_bytes=own.certificate, key_bytes=wrong))
+        assert caught.value.path == "master.security"

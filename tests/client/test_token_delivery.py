@@ -77,9 +77,10 @@ async def container(
     async with Client(alice, pair) as client, await client.connect(number) as reached:
         address = reached.address
         managers = ",".join(map(str, resource_manager(settings.configuration, CLIENT).addresses))
+    own = pair.for_application(str(number))
     secrets = {
-        CERTIFICATE: pair.certificate,
-        KEY: pair.key,
+        CERTIFICATE: own.certificate,
+        KEY: own.key,
         RESOURCE_MANAGERS: managers.encode(),
     }
     path = folder / "container_tokens"

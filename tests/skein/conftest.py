@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appmaster.shell.test_server import PAIR
+from appmaster.shell.test_server import ID, PAIR
 from client.living import Living
-from client.test_application import ID
 from skein.application_client import ApplicationClient
 from skein.security import Security
 

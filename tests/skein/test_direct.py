@@ -8,9 +8,8 @@ import threading
 import pytest
 
 import skein
-from appmaster.shell.test_server import PAIR
+from appmaster.shell.test_server import ID, PAIR
 from client.living import Living
-from client.test_application import ID
 from skein.application_client import ApplicationClient
 from skein.security import Security
 from yarnhub.appmaster.shell import conversation

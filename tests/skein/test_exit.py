@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appmaster.shell.test_server import PAIR
-from client.test_application import ID
+from appmaster.shell.test_server import ID, PAIR
 from e2e.walk import PROJECT
 from interpreters import PYTHONS
 from yarnhub.control.messages import FinalStatus

@@ -57,8 +57,9 @@ class Client:
 
     Args:
         settings: Where the cluster is and who the user is.
-        credentials: Those that applications are submitted and reached with; None takes the pair
-            in the user's configuration folder, which is made on first use.
+        credentials: The holder's, from which each application's own pair is derived, and by
+            which it is reached; None takes the pair in the user's configuration folder, which is
+            made on first use.
     """
 
     def __init__(self, settings: Settings, credentials: Credentials | None = None) -> None:
@@ -111,10 +112,10 @@ class Client:
         if spec.user not in ("", self._settings.user_name):
             async with self.acting_for(spec.user) as other:
                 return await other.submit(spec, progress=progress, secrets=secrets)
-        pair = await asyncio.to_thread(self._credentials, spec.master.security)
+        holder = await asyncio.to_thread(self._credentials, spec.master.security)
         code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
         async with (
-            self.submitter.prepared(spec, pair, code, progress, secrets) as submission,
+            self.submitter.prepared(spec, holder, code, progress, secrets) as submission,
             self.submitter.submitted(submission),
         ):
             await self.submitter.accepted(submission)
@@ -122,7 +123,7 @@ class Client:
 
     def _credentials(self, chosen: Security | None = None) -> Credentials:
         if chosen is not None:
-            return Credentials.of(chosen)
+            return Credentials.named_by(chosen)
         return self._own or Credentials.read_or_create(self._settings.config_folder)
 
     # --- reports
@@ -294,7 +295,7 @@ class Client:
             application_id: Which.
             wait: Whether to wait for it to run.
             deadline: Seconds to wait at most; None waits as long as it takes.
-            credentials: Those that it was submitted with; None takes the user's own.
+            credentials: Those that it was submitted with, or its own; None takes the client's.
 
         Raises:
             ApplicationFailedError: It has ended, or does not run and `wait` is False.
@@ -305,6 +306,7 @@ class Client:
 
         if credentials is None:
             credentials = await asyncio.to_thread(self._credentials)
+        own = await asyncio.to_thread(credentials.for_application, str(application_id))
         report: ApplicationReport | None = None
         try:
             async with asyncio.timeout(deadline):
@@ -327,7 +329,7 @@ class Client:
         return ApplicationClient(
             str(application_id),
             f"{report.host}:{report.rpc_port}",
-            credentials,
+            own,
             functools.partial(find_address, self._settings, application_id),
         )
 

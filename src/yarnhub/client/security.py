@@ -1,4 +1,8 @@
-"""The certificate and key by which a user's clients and applications know each other."""
+"""The certificates and keys by which clients and applications know each other.
+
+A user, or a service that acts for its users, holds one pair. It never leaves its holder: each
+application gets a pair of its own, derived from the holder's key and the application's id.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
-from yarnhub.control.bootstrap import SERVER_NAME
+from yarnhub.control.bootstrap import SERVER_NAME, server_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
 
     from yarnhub.spec import File, Security
 
@@ -23,8 +30,11 @@ CERTIFICATE_FILE = "skein.crt"
 KEY_FILE = "skein.pem"
 _LOCK_FILE = "skein.lock"
 _LIFETIME = dt.timedelta(days=3650)
-"""A pair that ends takes every running application of its user with it: it is replaced by
-`skein config gencerts --force`, not by the calendar."""
+"""No application asks for it: what they show and see is their own pair, which has no end."""
+_BEGINNING = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+_NO_END = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+"""How certificates say that they have none. Source: RFC 5280, 4.1.2.5."""
+_END = b"-----END CERTIFICATE-----"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,12 +51,11 @@ class Credentials:
     def generate(cls) -> Credentials:
         """Make a new pair: ECDSA on P-256, self-signed."""
         from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.x509.oid import NameOID
 
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SERVER_NAME)])
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, SERVER_NAME)])
         now = dt.datetime.now(dt.UTC)
         certificate = (
             x509.CertificateBuilder()
@@ -61,6 +70,72 @@ class Credentials:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(key, hashes.SHA256())
         )
+        return cls._of_key(certificate, key)
+
+    def for_application(self, application_id: str) -> Credentials:
+        """The pair of one application, for which this is its holder's; of its own pair, itself.
+
+        Always the same, byte for byte: whoever holds this pair reaches all applications that it
+        submitted, and keeps nothing of them. No application's pair leads back to this one, nor
+        to that of another application.
+
+        Raises:
+            ConfigurationError: The key is not a private key in PEM.
+        """
+        if self._is_of(application_id):
+            return self
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        # Ed25519: any 32 bytes are a key, and its signatures are deterministic.
+        key = Ed25519PrivateKey.from_private_bytes(self._derived(application_id))
+        host = server_name(application_id)
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(_BEGINNING)
+            .not_valid_after(_NO_END)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .sign(key, None)
+        )
+        return self._of_key(certificate, key)
+
+    def _is_of(self, application_id: str) -> bool:
+        # The name in a certificate is ASCII there. This spares those who run in a container, and
+        # have the application's pair from it, the time to load a library.
+        first, end, _ = self.certificate.partition(_END)
+        try:
+            certificate = ssl.PEM_cert_to_DER_cert((first + end).decode().strip())
+        except ValueError:
+            return False
+        return server_name(application_id).encode() in certificate
+
+    def _derived(self, application_id: str) -> bytes:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        try:
+            key = serialization.load_pem_private_key(self.key, None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise ConfigurationError(f"not a private key in PEM: {error}") from error
+        secret = key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        purpose = f"yarnhub application {application_id}".encode()
+        return HKDF(hashes.SHA256(), 32, salt=None, info=purpose).derive(secret)
+
+    @classmethod
+    def _of_key(cls, certificate: Certificate, key: PrivateKeyTypes) -> Credentials:
+        from cryptography.hazmat.primitives import serialization
+
         return cls(
             certificate.public_bytes(serialization.Encoding.PEM),
             key.private_bytes(
@@ -109,6 +184,20 @@ class Credentials:
             _content(security.cert_bytes, security.cert_file, "cert_file"),
             _content(security.key_bytes, security.key_file, "key_file"),
         )
+
+    @classmethod
+    def named_by(cls, security: Security) -> Credentials:
+        """The pair that a specification names, as `of`, but one that works.
+
+        Raises:
+            SpecError: See `of`; or they are no certificate and its key.
+        """
+        pair = cls.of(security)
+        try:
+            pair.client_context()
+        except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
+            raise SpecError("master.security", f"not a certificate and its key: {error}") from error
+        return pair
 
     @classmethod
     def write_new(cls, folder: Path, *, force: bool = False) -> Credentials:

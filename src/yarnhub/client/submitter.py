@@ -59,7 +59,7 @@ class Submitter:
     async def prepared(
         self,
         spec: ApplicationSpec,
-        pair: Credentials,
+        holder: Credentials,
         code: bytes | None,
         progress: Progress | None = None,
         secrets: Mapping[str, bytes] | None = None,
@@ -68,7 +68,7 @@ class Submitter:
 
         Args:
             spec: What to run, for these settings' user.
-            pair: Those who may reach it hold this one.
+            holder: Of whoever submits it: the application's own pair is derived from this one.
             code: The AM's; None for an AM that YARN does not start.
             progress: Is told how far each upload is.
             secrets: For the token files of its services' containers.
@@ -84,6 +84,7 @@ class Submitter:
         application_id = new.result().application_id
         # The key goes into the token file, and nowhere else.
         spec = replace(spec, master=replace(spec.master, security=None))
+        pair = await asyncio.to_thread(holder.for_application, str(application_id))
         async with self._staged(spec, application_id, progress) as (staged, folder):
             yield Submission(
                 application_id=application_id,

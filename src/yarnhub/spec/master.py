@@ -36,7 +36,7 @@ class Master(Process):
         script: Runs beside the ApplicationMaster; the application ends with it. Empty is none.
         log_level: How much the ApplicationMaster logs.
         log_config: A logging configuration of one's own.
-        security: What client and ApplicationMaster know each other by; None is the client's own.
+        security: What the application's own pair is derived from; None is the client's own.
     """
 
     resources: Resources = field(default=Resources(memory=MiB(512), vcores=VCores(1)))

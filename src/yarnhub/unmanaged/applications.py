@@ -18,7 +18,6 @@ from yarnhub.appmaster.shell.pace import Pace
 from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.appmaster.shell.server import serve
-from yarnhub.appmaster.shell.tls import admit, bare_context
 from yarnhub.base.errors import (
     ApplicationFailedError,
     ApplicationNotFoundError,
@@ -195,8 +194,8 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         submitted is killed.
 
         Args:
-            spec: What to run; sources of local files are absolute. Without `master.security` the
-                application gets a pair of its own.
+            spec: What to run; sources of local files are absolute. The application gets a pair of
+                its own, by which the holder of `master.security` reaches it, if there is one.
             progress: Is told how far each upload is.
             secrets: As in `Client.submit`; kept in the folder as long as it runs.
             deadline: Seconds for all of it, uploads included; None waits as long as it takes.
@@ -211,13 +210,13 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         """
         _check(spec)
         _check_login(self._settings.acting_for(spec.user))
-        pair = await asyncio.to_thread(_pair, spec)
+        holder = await asyncio.to_thread(_holder, spec)
         # The only attempt is taken over instead of repeated.
         spec = replace(spec, max_attempts=1, tags={*spec.tags, self._tag})
         began: list[UnmanagedApplication] = []
         try:
             async with asyncio.timeout(deadline):
-                async with self._submitted(spec, pair, progress, secrets) as application:
+                async with self._submitted(spec, holder, progress, secrets) as application:
                     runner = self._begin(application)
                     began.append(application)
                     await runner.begun.wait()
@@ -237,13 +236,13 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     async def _submitted(
         self,
         spec: ApplicationSpec,
-        pair: Credentials,
+        holder: Credentials,
         progress: Progress | None,
         secrets: Mapping[str, bytes] | None,
     ) -> AsyncIterator[UnmanagedApplication]:
         """Submit an application that is to begin; all that it takes is kept by then."""
         client = self._client(spec.user)
-        async with client.submitter.prepared(spec, pair, None, progress, secrets) as submission:
+        async with client.submitter.prepared(spec, holder, None, progress, secrets) as submission:
             application_id = str(submission.application_id)
             kept = credentials(submission)
             try:
@@ -435,14 +434,7 @@ def _check_login(settings: Settings) -> None:
         )
 
 
-def _pair(spec: ApplicationSpec) -> Credentials:
-    """The pair of the application: its own unless the specification names one."""
+def _holder(spec: ApplicationSpec) -> Credentials:
+    """What the application's pair is derived from: nobody holds it unless it is named."""
     chosen = spec.master.security
-    if chosen is None:
-        return Credentials.generate()
-    pair = Credentials.of(chosen)
-    try:
-        admit(bare_context(), pair.certificate, pair.key)
-    except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
-        raise SpecError("master.security", f"not a certificate and its key: {error}") from error
-    return pair
+    return Credentials.generate() if chosen is None else Credentials.named_by(chosen)

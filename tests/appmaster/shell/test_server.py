@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
-PAIR = Credentials.generate()
-OTHER = Credentials.generate()
+ID = "application_1_0001"
+PAIR = Credentials.generate().for_application(ID)
+OTHER = Credentials.generate().for_application(ID)
 DONE = b'{"key":"k","value":"dg==","owner":null}'
 
 
