@@ -195,7 +195,7 @@ class ControlError(YarnhubError):
 
     Attributes:
         code: `invalid` where the request is wrong, `ended` where the application ends or has ended,
-            `unknown-request` where the ApplicationMaster is of another version.
+            `full` where it has no room for more, `unknown-request` where it is of another version.
     """
 
     def __init__(self, code: str, message: str) -> None:

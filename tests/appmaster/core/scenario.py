@@ -19,6 +19,7 @@ from yarnhub.yarn.records.resources import Priority
 from yarnhub.yarn.records.scheduler import AllocateResponse
 
 if TYPE_CHECKING:
+    from yarnhub.appmaster.core.limits import Limits
     from yarnhub.control.messages import Request
 
 A = TypeVar("A")
@@ -55,8 +56,8 @@ def container(number: int, priority: int) -> Container:
 class Scenario:
     """Plays YARN and the clients; keeps what the application did."""
 
-    def __init__(self, spec: ApplicationSpec) -> None:
-        self.application = Application(spec, "the document", Topology(racks={}))
+    def __init__(self, spec: ApplicationSpec, limits: Limits | None = None) -> None:
+        self.application = Application(spec, "the document", Topology(racks={}), limits)
         self.now = START
         self.history: list[Action] = []
         self.asked: dict[str, int] = {}
@@ -99,7 +100,7 @@ class Scenario:
     def restart(self, *previous: Container) -> list[Action]:
         """Another process goes on from what was recorded; the scheduler keeps these for it."""
         old = self.application
-        self.application = Application(old.spec, "the document", Topology(racks={}))
+        self.application = Application(old.spec, "the document", Topology(racks={}), old.limits)
         self.application.restore(json.load(Change, change) for change in self._recorded)
         assert self.application.snapshot() == old.snapshot()
         self._recorded = [json.dump(self.application.snapshot())]

@@ -30,6 +30,8 @@ from yarnhub.control.messages import (
     FinalStatus,
     GetContainers,
     GetKey,
+    GetPages,
+    GetSpecification,
     KillContainer,
     ListKeys,
     Nothing,
@@ -594,10 +596,28 @@ def test_the_first_end_stands() -> None:
     play.start()
     play.ask(Shutdown(diagnostics="first"))
     play.do(MasterScriptEnded(1))
-    assert play.refusal(Shutdown(diagnostics="second")) == Failure(
-        "ended", "the application is ending"
-    )
+    assert play.ask(Shutdown(diagnostics="second")) == Nothing()
     assert play.finish == Finish(FinalStatus.SUCCEEDED, "first")
+
+
+def test_while_the_end_is_told_reads_are_answered_and_it_is_taken_as_done() -> None:
+    play = Scenario(application(a=service()))
+    play.start()
+    play.allocate("a")
+    play.ask(PutKey(key="k", value=b"v"))
+    play.ask(Shutdown())
+    assert play.application.over
+    assert play.states() == ["RUNNING"]
+    assert play.ask(ListKeys()).keys == ("k",)
+    assert play.ask(GetKey(key="k")).entries[0].value == b"v"
+    assert play.ask(WaitKey(key="k")).entries[0].value == b"v"
+    assert play.ask(GetSpecification()).document == "the document"
+    assert play.ask(GetPages()).pages == ()
+    assert play.ask(Shutdown()) == play.ask(KillContainer(id="a_0")) == Nothing()
+    assert play.refusal(GetContainers(services=("b",))).code == "invalid"
+    for late in (PutKey(key="k", value=b""), Scale(service="a", count=2), WaitKey(key="other")):
+        assert play.refusal(late) == Failure("ended", "the application is ending")
+    assert len(play.of(Finish)) == 1
 
 
 def test_after_the_end_only_replies_follow() -> None:

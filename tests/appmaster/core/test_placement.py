@@ -7,9 +7,12 @@ import pytest
 from yarnhub.appmaster.core.placement import Topology, requests
 from yarnhub.base.units import MiB, VCores
 from yarnhub.control.bootstrap import MAX_HOSTS
+from yarnhub.hadoop.codec import encode, read_varint
 from yarnhub.spec import Resources, Service
 from yarnhub.spec.records import capability
 from yarnhub.yarn.records.resources import (
+    ExecutionType,
+    ExecutionTypeRequest,
     Priority,
     Resource,
     ResourceInformation,
@@ -32,6 +35,7 @@ def request(place: str, *, relax: bool = True, label: str | None = None) -> Reso
         num_containers=3,
         relax_locality=relax,
         node_label_expression=label,
+        execution_type_request=ExecutionTypeRequest(execution_type=ExecutionType.GUARANTEED),
     )
 
 
@@ -147,3 +151,22 @@ def test_capability_with_further_resource_types() -> None:
         ResourceInformation(key="yarn.io/gpu", value=2),
         ResourceInformation(key="example.com/x", value=3),
     }
+
+
+def test_every_request_says_on_the_wire_that_it_is_guaranteed() -> None:
+    # AMRMProxy and the opportunistic allocator of Hadoop pass over requests that do not.
+    for each in requests(service(), "", 4, 3, TOPOLOGY):
+        (found,) = (chunk for number, chunk in fields_of(encode(each)) if number == 7)
+        assert found == b"\x08\x01"
+
+
+def fields_of(message: bytes) -> list[tuple[int, bytes]]:
+    """The fields of a message that have a length, by number."""
+    found, at = [], 0
+    while at < len(message):
+        tag, at = read_varint(message, at, len(message))
+        length, at = read_varint(message, at, len(message))
+        if tag & 7 == 2:
+            found.append((tag >> 3, message[at : at + length]))
+            at += length
+    return found

@@ -238,7 +238,8 @@ def test_a_shutdown_waits_for_those_with_a_grace_period() -> None:
     play.complete(one, 0)
     assert play.finish is None
     assert play.complete(two, 1) == [Finish(FinalStatus.SUCCEEDED, "enough")]
-    assert play.refusal(GetKey(key="state")).code == "ended"
+    assert play.refusal(PutKey(key="state", value=b"late")).code == "ended"
+    assert play.ask(GetKey(key="state")).entries[0].value == b"saved"
 
 
 def states(play: Scenario) -> list[S]:

@@ -38,8 +38,12 @@ from yarnhub.appmaster.core.events import (
 from yarnhub.appmaster.core.state import State
 from yarnhub.control.messages import (
     ContainerState,
+    Entries,
     Failure,
     FinalStatus,
+    KillContainer,
+    Nothing,
+    Shutdown,
     WaitKey,
     WatchKeys,
     WatchTokens,
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from yarnhub.appmaster.core.instances import Instance
+    from yarnhub.appmaster.core.limits import Limits
     from yarnhub.appmaster.core.placement import Topology
     from yarnhub.control.messages import Request
     from yarnhub.spec import ApplicationSpec
@@ -65,8 +70,14 @@ _OFTEN, _SELDOM = 0.25, 5.0
 class Application(State):
     """The rules by which an application's state changes."""
 
-    def __init__(self, spec: ApplicationSpec, document: str, topology: Topology) -> None:
-        super().__init__(spec, document)
+    def __init__(
+        self,
+        spec: ApplicationSpec,
+        document: str,
+        topology: Topology,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(spec, document, limits)
         self._topology = topology
         self._asked: dict[str, int | None] = {}
         """What the scheduler owes by service; None if that has to be said again."""
@@ -144,7 +155,7 @@ class Application(State):
 
         It was given with an answer that was lost, or its instance was replaced or scaled away.
         """
-        self.node_tokens |= {token.node_id: token for token in tokens}
+        self.keep_node_tokens(tokens)
         for container in previous:
             if container.id not in self._by_container:
                 self._actions += [Stop(container), Release(container.id)]
@@ -163,9 +174,9 @@ class Application(State):
     def _allocated(self, container: Container) -> None:
         priority = container.priority.priority if container.priority else None
         for service in self.services.values():
-            owed = service.find(ContainerState.REQUESTED)
-            if service.priority == priority and owed:
-                self._run(owed[0], container)
+            owed = service.next_requested
+            if service.priority == priority and owed is not None:
+                self._run(owed, container)
                 # YARN has counted it off by itself.
                 self._asked[service.name] = (self._asked.get(service.name) or 1) - 1
                 return
@@ -180,6 +191,7 @@ class Application(State):
         instance.ready = readiness is None
         if readiness and readiness.port:
             instance.due = self._now
+        self.file(instance)
         self._by_container[container.id] = instance
         self._actions.append(_launch(instance))
 
@@ -203,6 +215,7 @@ class Application(State):
         instance = self._by_container.get(event.container_id)
         if instance is not None and not instance.stopping:
             instance.ready, instance.due = True, None
+            self.file(instance)
 
     def _launch_failed(self, event: LaunchFailed) -> None:
         instance = self._by_container.pop(event.container_id, None)
@@ -238,7 +251,7 @@ class Application(State):
     def _ask(self, event: Asked) -> None:
         try:
             if isinstance(event.request, WaitKey | WatchKeys | WatchTokens):
-                check(event.request)
+                check(self, event.request)
                 self._wait(event.request_id, event.request)
                 return
             self._reply(event.request_id, answer(self, event.request))
@@ -248,11 +261,26 @@ class Application(State):
     # --- ends
 
     def _last_answer(self, request: Request[Any]) -> object:
-        """What a client is told that asks while the application ends: what has happened to keys."""
-        if isinstance(request, WatchKeys):
-            found = self.history.since(request)
-            if found.events or found.missed:
-                return found
+        """What a client is told that asks once the end is decided and YARN is being told.
+
+        What is only read is answered still, and to end what ends is done.
+        """
+        match request:
+            case WatchKeys():
+                found = self.history.since(request)
+                if found.events or found.missed:
+                    return found
+            case WaitKey() if (entry := self.keys.get(request.key)) is not None:
+                return Entries(entries=(entry,))
+            case Shutdown() | KillContainer():
+                return Nothing()
+            case _ if request.reads:
+                try:
+                    return answer(self, request)
+                except RefusedError as refused:
+                    return refused.failure
+            case _:
+                pass
         return Failure("ended", "the application is ending")
 
     def _master_script_ended(self, exit_code: int) -> None:
@@ -294,6 +322,7 @@ class Application(State):
                     self._kill(instance)
                 elif instance.state is ContainerState.WAITING:
                     instance.due = None
+                    self.file(instance)
                 elif port is not None:
                     self._probe(instance, port)
 
@@ -304,15 +333,17 @@ class Application(State):
         # The longer it has taken, the less it matters.
         pause = (self._now - instance.start_time) / 2
         instance.due = self._now + min(max(pause, _OFTEN), _SELDOM)
+        self.file(instance)
 
     def _see_what_is_ready(self) -> None:
         for service in self.services.values():
             readiness = service.service.ready
             if readiness is None or readiness.key is None:
                 continue
-            for instance in service.find(ContainerState.RUNNING):
+            for instance in service.unready:
                 if self.keys.get(readiness.key_of(instance.id)) is not None:
                     instance.ready = True
+                    self.file(instance)
 
     def _release_dependents(self) -> None:
         ready = {name for name, service in self.services.items() if service.ready}
@@ -322,6 +353,7 @@ class Application(State):
                 for instance in service.find(ContainerState.WAITING):
                     if instance.due is None:
                         instance.state = ContainerState.REQUESTED
+                        self.file(instance)
 
     def _ask_yarn(self) -> None:
         for name, service in self.services.items():
@@ -345,9 +377,9 @@ class Application(State):
                 )
         services = self.services.values()
         # Services that begin with no instance wait to be scaled up.
-        begun = self.started and any(service.instances for service in services)
-        alive = any(service.alive for service in services)
-        if begun and not alive and not self.spec.master.script:
+        begun = self.started and any(service.next_number for service in services)
+        over = all(service.over for service in services)
+        if begun and over and not self.spec.master.script:
             self.end(FinalStatus.SUCCEEDED, "All services have completed successfully.")
 
     def _wind_up(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from yarnhub.appmaster.core import pages
 from yarnhub.appmaster.core.instances import reports
+from yarnhub.appmaster.core.keys import weight
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.control.messages import (
+    ENDED_STATES,
     AddContainer,
     AddPage,
     Condition,
@@ -57,9 +59,8 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.instances import Instance, ServiceInstances
     from yarnhub.appmaster.core.state import State
 
+A = TypeVar("A")
 
-MAX_INSTANCES = 10_000
-"""Of one service: a slip of the keyboard must not eat the AM's memory."""
 _DIGITS = 18
 """Of an instance's number, at most: Python refuses to read very long ones."""
 
@@ -115,7 +116,9 @@ def _update_tokens(state: State, request: UpdateTokens) -> Nothing:
     except ConfigurationError as error:
         raise RefusedError("invalid", str(error)) from error
     # That one opens the ResourceManager to the ApplicationMaster, and is YARN's alone to give.
-    state.take_tokens(given.without(AMRM_TOKEN))
+    if not state.take_tokens(given.without(AMRM_TOKEN)):
+        most = state.limits.token_bytes
+        raise RefusedError("full", f"an application's tokens have {most} bytes at most")
     return Nothing()
 
 
@@ -124,22 +127,27 @@ def _answer_containers(
 ) -> Containers | Container | Nothing:
     match request:
         case GetContainers():
-            wanted = state.services if request.services is None else request.services
-            found = [
-                instance
-                for name in sorted(set(wanted))
-                for instance in _service(state, name).instances
-            ]
-            return Containers(containers=reports(found, request.states))
+            return _containers(state, request)
         case Scale():
             return _scale(state, request)
         case AddContainer():
             return _add(state, request).report()
         case KillContainer():
             instance = find_instance(state, request.id)
-            if not instance.state.ended:
+            if instance is not None and not instance.state.ended:
                 state.kill(instance)
             return Nothing()
+
+
+def _containers(state: State, request: GetContainers) -> Containers:
+    wanted = state.services if request.services is None else request.services
+    all_ended = request.states is not None and set(request.states).isdisjoint(ENDED_STATES)
+    found = [
+        instance
+        for service in (_service(state, name) for name in sorted(set(wanted)))
+        for instance in (service.alive if all_ended else service.instances)
+    ]
+    return Containers(containers=reports(found, request.states))
 
 
 def _add(state: State, request: AddContainer) -> Instance:
@@ -147,7 +155,20 @@ def _add(state: State, request: AddContainer) -> Instance:
         Service.checks["env"](request.env)
     except SpecError as error:
         raise RefusedError("invalid", f"env.{error}") from error
-    return _service(state, request.service).add(request.env)
+    size = sum(len(key) + len(value) for key, value in request.env.items())
+    if size > state.limits.env:
+        raise RefusedError(
+            "invalid", f"env has {size} bytes, an instance's may have {state.limits.env} at most"
+        )
+    service = _service(state, request.service)
+    _check_count(state, len(service.active) + 1)
+    return service.add(request.env)
+
+
+def _check_count(state: State, wanted: int) -> None:
+    most = state.limits.instances
+    if wanted > most:
+        raise RefusedError("invalid", f"a service has {most} active instances at most")
 
 
 def _scale(state: State, request: Scale) -> Containers:
@@ -158,8 +179,8 @@ def _scale(state: State, request: Scale) -> Containers:
     if request.count is not None and request.count < 0:
         raise RefusedError("invalid", f"a count cannot be negative, got {request.count}")
     wanted = request.count if request.count is not None else active + (request.delta or 0)
-    if wanted > MAX_INSTANCES:
-        raise RefusedError("invalid", f"a service has {MAX_INSTANCES} active instances at most")
+    if wanted > active:
+        _check_count(state, wanted)
     touched = service.surplus(max(0, wanted))
     for instance in touched:
         state.kill(instance)
@@ -174,18 +195,20 @@ def _service(state: State, name: str) -> ServiceInstances:
         raise RefusedError("invalid", f"Unknown service '{name}'") from None
 
 
-def find_instance(state: State, container_id: str) -> Instance:
-    """The instance of an id like `worker_3`.
+def find_instance(state: State, container_id: str) -> Instance | None:
+    """The instance of an id like `worker_3`; None if it has ended and is kept no longer.
 
     Raises:
-        RefusedError: There is none.
+        RefusedError: There never was one.
     """
     name, _, number = container_id.rpartition("_")
     if not name or not number.isdecimal():
         raise RefusedError("invalid", f"'{container_id}' is not a container's id, like 'worker_0'")
     # The id itself is looked up: int() also reads 01 and ٣, under which no key is ever owned.
-    for instance in _service(state, name).instances:
-        if instance.id == container_id:
+    service = _service(state, name)
+    if len(number) <= _DIGITS and str(int(number)) == number:
+        instance = service.get(int(number))
+        if instance is not None or service.forgotten(int(number)):
             return instance
     raise RefusedError("invalid", f"Service '{name}' has no container instance {number}")
 
@@ -199,6 +222,10 @@ def _answer_pages(
                 return state.ui
             case GetPages():
                 return Pages(pages=tuple(state.pages.values()))
+            case AddPage() if len(state.pages) >= state.limits.pages:
+                raise RefusedError(
+                    "full", f"an application has {state.limits.pages} pages at most: remove one"
+                )
             case AddPage():
                 pages.add(state.pages, request.page)
             case RemovePage():
@@ -221,9 +248,9 @@ def _answer_keys(
             return Entries(entries=() if entry is None else (entry,))
         case GetKeys():
             found = (keys.get(key) for key in _keys(state, request.range))
-            return Entries(entries=tuple(entry for entry in found if entry is not None))
+            return _fitting(state, Entries(entries=tuple(each for each in found if each)))
         case ListKeys():
-            return Keys(keys=_keys(state, request.range))
+            return _fitting(state, Keys(keys=_keys(state, request.range)))
         case DeleteKey():
             return Keys(keys=(request.key,) if keys.delete(request.key) else ())
         case DeleteKeys():
@@ -231,6 +258,26 @@ def _answer_keys(
             for key in doomed:
                 keys.delete(key)
             return Keys(keys=doomed)
+
+
+def _fitting(state: State, answer: A) -> A:
+    """An answer, if it is not too long to be sent."""
+    size, most = _weight_of(answer), state.limits.answer
+    if size > most:
+        raise RefusedError(
+            "full", f"the answer has {size} bytes, {most} fit: ask for a narrower range of keys"
+        )
+    return answer
+
+
+def _weight_of(answer: object) -> int:
+    match answer:
+        case Entries():
+            return sum(weight(each.key, each.value) for each in answer.entries)
+        case Keys():
+            return sum(weight(key, None) for key in answer.keys)
+        case _:
+            return 0
 
 
 def _keys(state: State, wanted: KeyRange) -> tuple[str, ...]:
@@ -243,12 +290,14 @@ def _check_range(wanted: KeyRange) -> None:
         raise RefusedError("invalid", "give either a prefix or a start and an end")
 
 
-def check(request: WaitKey | WatchKeys | WatchTokens) -> None:
+def check(state: State, request: WaitKey | WatchKeys | WatchTokens) -> None:
     """See whether a request that waits can be answered.
 
     Raises:
         RefusedError: It cannot.
     """
+    if isinstance(request, WatchKeys):
+        _check_length(state, len(request.ranges))
     for wanted in request.ranges if isinstance(request, WatchKeys) else ():
         _check_range(wanted)
 
@@ -260,24 +309,63 @@ def _put(state: State, request: PutKey) -> Nothing:
         if entry is None:
             raise RefusedError("invalid", "ignore_value=True & key isn't already set")
         value = entry.value
-    if owner is not None and find_instance(state, owner).state.ended:
-        raise RefusedError("invalid", f"Container '{owner}' has already completed")
+    if owner is not None:
+        instance = find_instance(state, owner)
+        if instance is None or instance.state.ended:
+            raise RefusedError("invalid", f"Container '{owner}' has already completed")
     if request.keep_owner:
         owner = entry.owner if entry else None
-    state.keys.put(Entry(key=request.key, value=value, owner=owner))
+    new = Entry(key=request.key, value=value, owner=owner)
+    _check_room(state, entry, new)
+    state.keys.put(new)
     return Nothing()
 
 
+def _check_room(state: State, old: Entry | None, new: Entry) -> None:
+    """See whether a key may be set: an application's keys are in its ApplicationMaster's memory."""
+    keys, limits = state.keys, state.limits
+    if old is None and len(keys) >= limits.keys:
+        raise RefusedError(
+            "full", f"the key-value store holds {limits.keys} keys, no more fit: delete some"
+        )
+    size = weight(new.key, new.value)
+    more = size - (weight(old.key, old.value) if old else 0)
+    if more > 0 and keys.size + more > limits.key_bytes:
+        raise RefusedError(
+            "full",
+            f"the key-value store holds {keys.size} bytes of the {limits.key_bytes} that fit, "
+            f"{size} more do not: delete some",
+        )
+
+
+def _check_length(state: State, length: int) -> None:
+    most = state.limits.operations
+    if length > most:
+        raise RefusedError("invalid", f"the request has {length} parts, {most} are allowed at most")
+
+
 def _transact(state: State, request: Transaction) -> Transacted:
+    _check_length(state, len(request.conditions))
+    _check_length(state, max(len(request.on_success), len(request.on_failure)))
     held = [_holds(state, condition) for condition in request.conditions]
     succeeded = all(held)  # all are looked at, so that a wrong one never depends on the others
     operations = request.on_success if succeeded else request.on_failure
+    results: list[Nothing | Entries | Keys] = []
+    size = 0
     try:
-        results = tuple(_answer_keys(state, operation) for operation in operations)
+        for operation in operations:
+            results.append(_answer_keys(state, operation))
+            size += _weight_of(results[-1])
+            if size > state.limits.answer:
+                raise RefusedError(
+                    "full",
+                    f"the answer has more than the {state.limits.answer} bytes that fit: ask for "
+                    "fewer keys at once",
+                )
     except RefusedError:
         state.keys.undo()
         raise
-    return Transacted(succeeded=succeeded, results=results)
+    return Transacted(succeeded=succeeded, results=tuple(results))
 
 
 _COMPARE = {

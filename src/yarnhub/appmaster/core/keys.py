@@ -21,12 +21,18 @@ class KeyValueStore:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._order: list[str] = []
+        self._owned: dict[str, set[str]] = {}
+        self.size = 0
+        """Bytes of keys and values."""
         self._changes: list[tuple[str, Entry | None, Entry | None]] = []
         """Keys with what they had and have, since the last `commit`."""
 
     def get(self, key: str) -> Entry | None:
         """The entry of a key, if it is set."""
         return self._entries.get(key)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def put(self, entry: Entry) -> None:
         """Set a key."""
@@ -53,13 +59,27 @@ class KeyValueStore:
             self._set(key, old)
 
     def _set(self, key: str, entry: Entry | None) -> None:
+        before = self._entries.get(key)
+        if before is not None:
+            self.size -= weight(key, before.value)
+            if before.owner is not None:
+                self._disown(key, before.owner)
         if entry is None:
             del self._entries[key]
             del self._order[bisect_left(self._order, key)]
             return
-        if key not in self._entries:
+        if before is None:
             insort(self._order, key)
+        self.size += weight(key, entry.value)
+        if entry.owner is not None:
+            self._owned.setdefault(entry.owner, set()).add(key)
         self._entries[key] = entry
+
+    def _disown(self, key: str, owner: str) -> None:
+        keys = self._owned[owner]
+        keys.discard(key)
+        if not keys:
+            del self._owned[owner]
 
     def keys(self, wanted: KeyRange) -> tuple[str, ...]:
         """The keys in a range, in order."""
@@ -79,7 +99,7 @@ class KeyValueStore:
 
     def owned_by(self, owner: str) -> tuple[str, ...]:
         """The keys that end with this owner."""
-        return tuple(key for key in self._order if self._entries[key].owner == owner)
+        return tuple(sorted(self._owned.get(owner, ())))
 
 
 class KeyHistory:
@@ -113,11 +133,12 @@ class KeyHistory:
         value = new.value if new else None
         event = KeyEvent(number=self.last, key=key, value=value, owner=owner)
         self._events.append(event)
-        self._held += _weight(event)
+        self._held += weight(event.key, event.value)
         while len(self._events) > 1 and (
             len(self._events) > self._count or self._held > self._size
         ):
-            self._held -= _weight(self._events.popleft())
+            oldest = self._events.popleft()
+            self._held -= weight(oldest.key, oldest.value)
         return event
 
     def since(self, watch: WatchKeys) -> KeyEvents:
@@ -142,5 +163,6 @@ def _contains(wanted: KeyRange, key: str) -> bool:
     return (wanted.start or "") <= key and (wanted.end is None or key < wanted.end)
 
 
-def _weight(event: KeyEvent) -> int:
-    return len(event.key) + len(event.value or b"")
+def weight(key: str, value: bytes | None) -> int:
+    """Bytes of a key and its value."""
+    return len(key) * (1 if key.isascii() else 4) + len(value or b"")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from yarnhub.control.bootstrap import MAX_HOSTS
 from yarnhub.spec.records import capability
 from yarnhub.yarn.records.resources import (
+    ExecutionType,
+    ExecutionTypeRequest,
     Priority,
     ResourceRequest,
 )
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from yarnhub.spec import Service
 
 _ANY = "*"
+_GUARANTEED = ExecutionTypeRequest(execution_type=ExecutionType.GUARANTEED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,9 @@ def requests(
             relax_locality=relax,
             # YARN takes a label with `*` only.
             node_label_expression=(label or None) if place == _ANY else None,
+            # Federation and opportunistic allocation fail on a request that does not say it
+            # (OpportunisticContainerAllocator.partitionAskList in Hadoop 3.4).
+            execution_type_request=_GUARANTEED,
         )
 
     relax = service.relax_locality or not (service.nodes or service.racks)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.instances import Instance
-from yarnhub.control.messages import (  # noqa: TC001  # read by control.json
+from yarnhub.control.messages import (
+    ContainerState,
     Entry,
     FinalStatus,
     Page,
@@ -23,10 +24,13 @@ from yarnhub.hadoop.wire.tokens import Token  # noqa: TC001  # as above
 from yarnhub.yarn.records.containers import NMToken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
+    from typing import Self
 
     from yarnhub.appmaster.core.actions import Finish
+    from yarnhub.appmaster.core.instances import ServiceInstances
     from yarnhub.appmaster.core.state import State
+    from yarnhub.yarn.records.ids import NodeId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,32 @@ class ServiceRecord:
     failures: int
     restarts: int
     waits_for: tuple[str, ...]
+    next_number: int = 0
+    begun: bool = False
+    ended: dict[str, int] | None = None
+    """How many instances have ended in each state; None where all of them are recorded."""
+
+    @classmethod
+    def of(cls, service: ServiceInstances) -> Self:
+        """What is recorded of a service beside its instances."""
+        return cls(
+            name=service.name,
+            failures=service.failures,
+            restarts=service.restarts,
+            waits_for=tuple(sorted(service.waits_for)),
+            next_number=service.next_number,
+            begun=service.begun,
+            ended={state.value: count for state, count in service.counts.items()},
+        )
+
+    def apply(self, service: ServiceInstances) -> None:
+        """Make a service what was recorded."""
+        service.failures, service.restarts = self.failures, self.restarts
+        service.waits_for = set(self.waits_for)
+        service.next_number = max(service.next_number, self.next_number)
+        service.begun = service.begun or self.begun
+        if self.ended is not None:
+            service.counts = {ContainerState(each): count for each, count in self.ended.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,61 +113,51 @@ class Ledger:
     def __init__(self) -> None:
         self._application: ApplicationRecord | None = None
         self._services: dict[str, ServiceRecord] = {}
-        self._active: dict[str, Instance] = {}
-        """What was recorded of each instance that had not ended then."""
-        self._counts: dict[str, int] = {}
-        """How many instances of each service have been recorded."""
-        self._tokens: dict[str, NMToken] = {}
 
-    def changes(self, state: State, keys: Iterable[str]) -> Change | None:
+    def changes(
+        self, state: State, keys: Iterable[str], tokens: Mapping[NodeId, NMToken]
+    ) -> Change | None:
         """What has changed since the last call; None if nothing has.
 
         Args:
             state: The application's.
             keys: Those that were set or deleted since then.
+            tokens: Those that were given since then.
         """
-        records: list[Record] = list(self._changed_instances(state))
-        for record in _service_records(state):
+        records: list[Record] = []
+        for service in state.services.values():
+            records += _changed_instances(service)
+        for service in state.services.values():
+            record = ServiceRecord.of(service)
             if self._services.get(record.name) != record:
                 self._services[record.name] = record
                 records.append(record)
         records += [KeyRecord(key=key, entry=state.keys.get(key)) for key in keys]
-        for node, token in state.node_tokens.items():
-            if self._tokens.get(str(node)) != token:
-                self._tokens[str(node)] = token
-                records.append(token)
+        records += tokens.values()
         application = _application_record(state)
         if application != self._application:
             self._application = application
             records.append(application)
         return Change(tuple(records)) if records else None
 
-    def _changed_instances(self, state: State) -> Iterator[Instance]:
-        for name, service in state.services.items():
-            count = self._counts.get(name, 0)
-            before = [one for one in self._active.values() if one.service == name]
-            looked_at = [service.instances[one.number] for one in before]
-            looked_at += service.instances[count:]
-            self._counts[name] = len(service.instances)
-            for instance in looked_at:
-                if self._active.get(instance.id) == instance:
-                    continue
-                if instance.state.ended:
-                    self._active.pop(instance.id, None)
-                else:
-                    self._active[instance.id] = dataclasses.replace(instance)
-                yield dataclasses.replace(instance)
+
+def _changed_instances(service: ServiceInstances) -> list[Instance]:
+    changed = service.changed
+    service.changed = {}
+    found = service.instances if changed is None else changed.values()
+    return [dataclasses.replace(each) for each in found]
 
 
 def snapshot(state: State) -> Change:
     """All of it."""
-    instances = (each for service in state.services.values() for each in service.instances)
+    services = state.services.values()
+    instances = (each for one in services for each in (*one.ended, *one.alive))
     keys = (KeyRecord(key=entry.key, entry=entry) for entry in state.keys.entries())
     return Change(
         (
             _application_record(state),
-            *_service_records(state),
             *map(dataclasses.replace, instances),
+            *map(ServiceRecord.of, services),  # behind the instances, which they count
             *keys,
             *state.node_tokens.values(),
         )
@@ -157,13 +177,3 @@ def _application_record(state: State) -> ApplicationRecord:
         retriable=finish.retriable if finish else False,
         over=state.over,
     )
-
-
-def _service_records(state: State) -> Iterator[ServiceRecord]:
-    for name, service in state.services.items():
-        yield ServiceRecord(
-            name=name,
-            failures=service.failures,
-            restarts=service.restarts,
-            waits_for=tuple(sorted(service.waits_for)),
-        )

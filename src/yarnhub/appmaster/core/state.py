@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from yarnhub.appmaster.core.actions import Action, Finish, Release, Reply, Signal, Stop, UseTokens
 from yarnhub.appmaster.core.instances import Instance, ServiceInstances
 from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore, concerns
+from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.core.records import (
     ApplicationRecord,
     Change,
@@ -19,6 +20,7 @@ from yarnhub.appmaster.core.records import (
 from yarnhub.control.messages import (
     ContainerState,
     Entries,
+    Failure,
     FinalStatus,
     KeyEvent,
     KeyEvents,
@@ -40,12 +42,17 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ContainerId, NodeId
 
 
+_MESSAGE = 4096
+"""Characters of what is kept of how an instance ended."""
+
+
 class State:
     """The state of one application.
 
     Attributes:
         spec: What was submitted.
         document: The same, as it was sent.
+        limits: What it may have us keep.
         services: The instances of each service.
         keys: The key-value store.
         history: What happened to it.
@@ -60,11 +67,12 @@ class State:
         am_rm_token: The newest that the scheduler gave.
     """
 
-    def __init__(self, spec: ApplicationSpec, document: str) -> None:
+    def __init__(self, spec: ApplicationSpec, document: str, limits: Limits | None = None) -> None:
         self.spec = spec
         self.document = document
+        self.limits = limits = limits or Limits()
         self.keys = KeyValueStore()
-        self.history = KeyHistory()
+        self.history = KeyHistory(limits.events, limits.event_bytes)
         self.progress: float | None = None
         self.tokens = Tokens(number=0)
         self.pages: dict[str, Page] = {}
@@ -75,7 +83,7 @@ class State:
         self.am_rm_token: Token | None = None
         self.over = False
         self.services = {
-            name: ServiceInstances(name, service, priority)
+            name: ServiceInstances(name, service, priority, limits.ended)
             for priority, (name, service) in enumerate(spec.services.items(), start=1)
         }
         self._by_container: dict[ContainerId, Instance] = {}
@@ -84,6 +92,7 @@ class State:
         self._now = 0.0
         self._ledger: Ledger | None = None
         self._changed_keys: dict[str, None] = {}
+        self._changed_tokens: dict[NodeId, NMToken] = {}
 
     def end(self, status: FinalStatus, diagnostics: str, *, retriable: bool = False) -> None:
         """Decide how the application ends, unless that is decided."""
@@ -119,12 +128,9 @@ class State:
                 if record.final_status is not None:
                     self.finish = Finish(record.final_status, record.diagnostics, record.retriable)
             case ServiceRecord():
-                service = self.services[record.name]
-                service.failures, service.restarts = record.failures, record.restarts
-                service.waits_for = set(record.waits_for)
+                record.apply(self.services[record.name])
             case Instance():
-                instances = self.services[record.service].instances
-                instances[record.number : record.number + 1] = [record]
+                self.services[record.service].file(record)
             case KeyRecord(entry=entry):
                 if entry is None:
                     self.keys.delete(record.key)
@@ -143,9 +149,21 @@ class State:
     def changes(self) -> Change | None:
         """What has changed since this was last asked, or `snapshot` was; None if nothing has."""
         keys, self._changed_keys = self._changed_keys, {}
+        tokens, self._changed_tokens = self._changed_tokens, {}
         if self._ledger is None:
             self._ledger = Ledger()
-        return self._ledger.changes(self, keys)
+        return self._ledger.changes(self, keys, tokens)
+
+    def keep_node_tokens(self, tokens: Iterable[NMToken]) -> None:
+        """Know what opens these NodeManagers."""
+        for token in tokens:
+            if self.node_tokens.get(token.node_id) != token:
+                self.node_tokens[token.node_id] = token
+                self._changed_tokens[token.node_id] = token
+
+    def file(self, instance: Instance) -> None:
+        """File an instance that was changed."""
+        self.services[instance.service].file(instance)
 
     def kill(self, instance: Instance) -> None:
         """End an instance on a user's request: after its grace period, if it has one."""
@@ -155,6 +173,7 @@ class State:
         elif not instance.stopping:
             instance.stopping, instance.due = True, self._now + grace
             instance.exit_message = f"Asked to end by user request, within {grace:g} s."
+            self.file(instance)
             self._actions.append(Signal(instance.container))
 
     def _kill(self, instance: Instance) -> None:
@@ -164,10 +183,12 @@ class State:
         late = " It did not end within its grace period." if instance.stopping else ""
         self._end(instance, ContainerState.KILLED, f"Killed by user request.{late}")
 
-    def take_tokens(self, given: Credentials) -> None:
-        """Use other delegation tokens from now on."""
+    def take_tokens(self, given: Credentials) -> bool:
+        """Use other delegation tokens from now on; says whether they are not too many."""
         before = Credentials.read(self.tokens.tokens) if self.tokens.tokens else Credentials()
         content = before.merge(Credentials(given.tokens)).write()
+        if len(content) > self.limits.token_bytes:
+            return False
         # The time goes on from attempt to attempt, and two updates may come in one millisecond.
         number = max(self.tokens.number + 1, int(self._now * 1000))
         self.tokens = Tokens(number=number, tokens=content)
@@ -176,6 +197,7 @@ class State:
             if isinstance(request, WatchTokens):
                 del self._waiting[request_id]
                 self._reply(request_id, self.tokens)
+        return True
 
     def _wait(self, request_id: int, request: WaitKey | WatchKeys | WatchTokens) -> None:
         """Answer a request as soon as there is an answer."""
@@ -193,6 +215,10 @@ class State:
             if found.events or found.missed or request.after is None or request.timeout <= 0:
                 self._reply(request_id, found)
                 return
+        if len(self._waiting) >= self.limits.waiting:
+            most = self.limits.waiting
+            self._reply(request_id, Failure("full", f"{most} requests wait already, ask later"))
+            return
         self._waiting[request_id] = request
 
     def _tell(self) -> None:
@@ -227,8 +253,14 @@ class State:
     def _end(self, instance: Instance, state: ContainerState, message: str) -> None:
         instance.state = state
         instance.finish_time = self._now
-        instance.exit_message = message
+        instance.exit_message = _cut(message)
         instance.ready = instance.stopping = False
         instance.due = None
+        self.file(instance)
         for key in self.keys.owned_by(instance.id):
             self.keys.delete(key)
+
+
+def _cut(message: str) -> str:
+    """As much of a message as is kept: YARN's diagnostics hold what a program wrote at its end."""
+    return message if len(message) <= _MESSAGE else f"{message[:_MESSAGE]} ..."

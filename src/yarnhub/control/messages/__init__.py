@@ -16,6 +16,7 @@ from yarnhub.control.messages.application import (
 )
 from yarnhub.control.messages.containers import (
     ACTIVE_STATES,
+    ENDED_STATES,
     AddContainer,
     Container,
     Containers,
@@ -80,6 +81,7 @@ REQUESTS: dict[str, type[Request[Any]]] = {
 
 __all__ = [
     "ACTIVE_STATES",
+    "ENDED_STATES",
     "REQUESTS",
     "AddContainer",
     "AddPage",

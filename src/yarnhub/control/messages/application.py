@@ -29,6 +29,7 @@ class GetSpecification(Request[Specification]):
     """Ask for the specification."""
 
     answer = Specification
+    reads = True
     idempotent = True
 
 

@@ -24,13 +24,11 @@ class ContainerState(enum.Enum):
     @property
     def ended(self) -> bool:
         """Whether it will not change any more."""
-        return self in _ENDED
-
-
-_ENDED = frozenset({ContainerState.SUCCEEDED, ContainerState.FAILED, ContainerState.KILLED})
+        return self in ENDED_STATES
 
 
 ACTIVE_STATES = (ContainerState.WAITING, ContainerState.REQUESTED, ContainerState.RUNNING)
+ENDED_STATES = (ContainerState.SUCCEEDED, ContainerState.FAILED, ContainerState.KILLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +64,7 @@ class GetContainers(Request[Containers]):
     """Ask for containers, sorted by service and instance; None filters nothing."""
 
     answer = Containers
+    reads = True
     idempotent = True
     services: tuple[str, ...] | None = None
     states: tuple[ContainerState, ...] | None = ACTIVE_STATES

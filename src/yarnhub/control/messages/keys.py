@@ -44,6 +44,7 @@ class GetKeys(Request[Entries]):
     """Ask for the entries in a range."""
 
     answer = Entries
+    reads = True
     idempotent = True
     range: KeyRange = field(default_factory=KeyRange)
 
@@ -53,6 +54,7 @@ class ListKeys(Request[Keys]):
     """Ask for the keys in a range, without their values."""
 
     answer = Keys
+    reads = True
     idempotent = True
     range: KeyRange = field(default_factory=KeyRange)
 
@@ -62,6 +64,7 @@ class GetKey(Request[Entries]):
     """Ask for one key; answered with no entry if it is not set."""
 
     answer = Entries
+    reads = True
     idempotent = True
     key: str
 

@@ -43,6 +43,7 @@ class GetUi(Request[Ui]):
     """Ask where the web pages are."""
 
     answer = Ui
+    reads = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +67,4 @@ class GetPages(Request[Pages]):
     """Ask for the pages that are passed on."""
 
     answer = Pages
+    reads = True

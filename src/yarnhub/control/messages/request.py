@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 A = TypeVar("A")
 
-FailureCode = Literal["ended", "invalid", "unknown-request"]
-"""Why a request is refused: the application ends, the request is wrong, or of another version."""
+FailureCode = Literal["ended", "full", "invalid", "unknown-request"]
+"""Why a request is refused: the application ends, it has no room for more, the request is wrong, or
+of another version."""
 
 
 class Request(Generic[A]):
@@ -18,6 +19,8 @@ class Request(Generic[A]):
     idempotent: ClassVar[bool] = False
     """Whether it may be sent again when it is not known whether it was carried out: twice has the
     effect and the answer of once, whatever others do between."""
+    reads: ClassVar[bool] = False
+    """Whether it changes nothing and is answered at once."""
 
     @classmethod
     def name(cls) -> str:

@@ -61,7 +61,7 @@ class Priority:
 class ExecutionTypeRequest:
     """The execution type wanted, and whether another one will do."""
 
-    execution_type: ExecutionType = proto(1, ExecutionType, ExecutionType.GUARANTEED)
+    execution_type: ExecutionType = proto(1, ExecutionType)
     enforce_execution_type: bool = proto(2, BOOL, default=False)
 
 

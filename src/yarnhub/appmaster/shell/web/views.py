@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.control.messages import ContainerState, KeyRange
+from yarnhub.control.messages import ACTIVE_STATES, ContainerState, KeyRange
 
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.instances import Instance, ServiceInstances
@@ -166,14 +165,14 @@ def _slash(target: str) -> str:
 def _service(service: ServiceInstances, origin: Origin, now: float) -> ServiceView:
     running = service.find(ContainerState.RUNNING)
     pending = service.find(ContainerState.REQUESTED) + service.find(ContainerState.WAITING)
-    ended = [instance for instance in reversed(service.instances) if instance.state.ended]
+    ended = list(reversed(service.ended))
     shown = [each for group in (running, pending, ended) for each in group[:MAX_SHOWN]]
-    counts = Counter(instance.state.value for instance in service.instances)
+    counts = {state: len(service.find(state)) for state in ACTIVE_STATES} | service.counts
     return ServiceView(
         name=service.name,
-        counts={state.value: counts[state.value] for state in ContainerState},
+        counts={state.value: counts[state] for state in ContainerState},
         containers=tuple(_container(instance, origin, now) for instance in shown),
-        more=len(service.instances) - len(shown),
+        more=sum(counts.values()) - len(shown),
     )
 
 

@@ -1,0 +1,61 @@
+"""What one application may have its ApplicationMaster keep and do.
+
+Whoever starts an application says it: the ApplicationMaster that is a process of its own harms
+nobody else, and lets its user do much; a process that holds the applications of many users lets
+each of them do what they need, so that none costs the others anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB, MIB = 1024, 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Budgets of one application. The defaults are those of a process of its own.
+
+    Attributes:
+        requests: The names of the requests that are answered at the control port; None for all.
+        body: Bytes in a request.
+        answer: Bytes of keys and values in an answer.
+        connections: Connections to the control port at once; None for as many as there is room
+            for.
+        at_once: Requests of a connection that are under way at once.
+        rate: Bytes a second that its connections may cost in all, with `REQUEST` more for each
+            request; None does not count.
+        waiting: Requests that wait for something to happen at once.
+        keys: Keys in the key-value store.
+        key_bytes: Bytes of these keys and their values.
+        events: Events of keys that are kept for clients that come back.
+        event_bytes: Bytes of these events.
+        operations: Operations and conditions in a transaction, or ranges in a watch.
+        instances: Active instances of a service.
+        ended: Instances of a service that have ended and whose details are kept.
+        env: Bytes of the environment of one instance.
+        pages: Web pages that are passed on.
+        token_bytes: Bytes of delegation tokens.
+    """
+
+    requests: frozenset[str] | None = None
+    body: int = 64 * MIB
+    answer: int = 64 * MIB
+    connections: int | None = None
+    at_once: int = 1000
+    rate: int | None = None
+    waiting: int = 100_000
+    keys: int = 1_000_000
+    key_bytes: int = 128 * MIB
+    events: int = 10_000
+    event_bytes: int = 16 * MIB
+    operations: int = 10_000
+    instances: int = 10_000
+    ended: int = 1000
+    env: int = 128 * KIB
+    pages: int = 1000
+    token_bytes: int = MIB
+
+
+REQUEST = 4 * KIB
+"""Bytes whose reading costs about as much as answering a small request."""

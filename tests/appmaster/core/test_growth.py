@@ -1,0 +1,147 @@
+"""An application that has run for long costs no more than a young one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appmaster.core.scenario import Scenario, application, service
+from yarnhub.appmaster.core.application import Application
+from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.placement import Topology
+from yarnhub.appmaster.core.records import Change
+from yarnhub.control import json
+from yarnhub.control.messages import (
+    AddContainer,
+    ContainerState,
+    GetContainers,
+    GetKey,
+    KillContainer,
+    Nothing,
+    PutKey,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    Trace = Callable[[FrameType, str, object], "Trace"]
+
+LIMITS = Limits(ended=5)
+
+
+def aged(ends: int) -> Scenario:
+    """An application one of whose services has failed and was replaced so often."""
+    play = Scenario(application(a=service(max_restarts=-1), b=service()), LIMITS)
+    play.start()
+    play.allocate("b")
+    for _ in range(ends):
+        (given,) = play.allocate("a")
+        play.complete(given, 1)
+    return play
+
+
+def lines(work: Callable[[], object]) -> int:
+    """How many lines of Python run."""
+    count = 0
+
+    def trace(_: FrameType, event: str, __: object) -> Trace:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda play: play.ask(PutKey(key="k", value=b"v", owner="b_0")),
+        lambda play: play.ask(GetContainers()),
+        lambda play: play.ask(GetContainers(states=None)),
+        lambda play: play.ask(KillContainer(id="a_0")),
+        lambda play: play.allocate("a"),
+        lambda play: play.application.snapshot(),
+    ],
+)
+def test_no_event_costs_more_after_many_ends(work: Callable[[Scenario], object]) -> None:
+    young, old = aged(8), aged(300)
+    for play in (young, old):
+        work(play)  # what is done once is done
+        play.history.clear()  # the test's own
+    costs = [lines(lambda play=play: work(play)) for play in (young, old)]  # type: ignore[misc]  # bound early
+    assert costs[1] <= costs[0] * 1.1
+
+
+def test_what_is_recorded_does_not_grow() -> None:
+    sizes = [len(json.dump(aged(ends).application.snapshot())) for ends in (8, 300)]
+    assert sizes[1] < sizes[0] * 1.1
+
+
+def test_an_instance_that_is_no_longer_kept_has_ended() -> None:
+    play = aged(10)
+    assert play.ask(KillContainer(id="a_0")) == Nothing()
+    failure = play.refusal(PutKey(key="k", value=b"", owner="a_0"))
+    assert failure.message == "Container 'a_0' has already completed"
+    assert play.refusal(KillContainer(id="a_11")).code == "invalid"
+    assert play.refusal(KillContainer(id="a_00")).code == "invalid"
+
+
+def test_an_instance_that_is_no_longer_kept_owns_nothing() -> None:
+    play = aged(0)
+    (given,) = play.allocate("a")
+    play.ask(PutKey(key="k", value=b"", owner="a_0"))
+    play.complete(given, 1)
+    assert play.ask(GetKey(key="k")).entries == ()
+
+
+def test_what_is_counted_outlives_its_process() -> None:
+    play = aged(20)
+    play.restart()
+    ended = play.application.services["a"]
+    assert ended.counts[ContainerState.FAILED] == 20
+    assert play.ask(AddContainer(service="a")).instance == 21
+    assert [each.number for each in ended.ended] == [15, 16, 17, 18, 19]
+
+
+def test_a_journal_with_all_instances_is_read() -> None:
+    """As the versions before wrote it: an instance for all that ever was, and no counts."""
+    instances = ",".join(
+        f'{{"Instance":{{"service":"a","number":{number},"state":"FAILED","start_time":1.0,'
+        f'"initial":true}}}}'
+        for number in range(50)
+    )
+    written = f"""{{"records":[
+        {{"ApplicationRecord":{{"started":true,"progress":null,"last_event":0,"pages":[],
+        "am_rm_token":null,"final_status":null,"diagnostics":"","retriable":false,"over":false}}}},
+        {{"ServiceRecord":{{"name":"a","failures":50,"restarts":50,"waits_for":[]}}}},
+        {instances},
+        {{"Instance":{{"service":"a","number":50,"state":"REQUESTED","initial":true}}}}]}}"""
+    restored = Application(application(a=service()), "", Topology(racks={}), LIMITS)
+    restored.restore([json.load(Change, written.encode())])
+    found = restored.services["a"]
+    assert found.counts[ContainerState.FAILED] == 50
+    assert [each.number for each in found.instances] == [45, 46, 47, 48, 49, 50]
+    assert found.requested == 1
+    assert found.begun
+
+
+def test_a_line_that_was_written_twice_counts_once() -> None:
+    play = Scenario(application(a=service(max_restarts=-1)), LIMITS)
+    play.start()
+    recorded = [play.application.snapshot()]
+    for _ in range(3):
+        (given,) = play.allocate("a")
+        play.complete(given, 1)
+    recorded += [json.load(Change, each) for each in play._recorded]  # our own
+    restored = Application(play.application.spec, "", Topology(racks={}), LIMITS)
+    restored.restore([*recorded, *recorded[-3:], *recorded[-4:]])
+    assert restored.snapshot() == play.application.snapshot()
