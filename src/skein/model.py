@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from skein.files import File
@@ -51,7 +51,12 @@ __all__ = [
 
 @dataclass(slots=True)
 class ResourceUsageReport:
-    """What an application holds and has used."""
+    """What an application holds and has used.
+
+    Attributes:
+        resource_seconds: Amount times seconds of each resource type, by YARN's names, such as
+            `yarn.io/gpu`; memory in MiB.
+    """
 
     memory_seconds: int
     vcore_seconds: int
@@ -59,6 +64,7 @@ class ResourceUsageReport:
     needed_resources: Resources
     reserved_resources: Resources
     used_resources: Resources
+    resource_seconds: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return "ResourceUsageReport<...>"
@@ -74,6 +80,7 @@ class ResourceUsageReport:
             needed_resources=nothing if ended else _resources(record.needed_resources),
             reserved_resources=nothing if ended else _resources(record.reserved_resources),
             used_resources=nothing if ended else _resources(record.used_resources),
+            resource_seconds=dict(record.application_resource_usage_map),
         )
 
 

@@ -140,6 +140,10 @@ class ApplicationResourceUsageReport:
     cluster_usage_percentage: float = proto(9, FLOAT, 0.0)
     preempted_memory_seconds: int = proto(10, INT64, 0)
     preempted_vcore_seconds: int = proto(11, INT64, 0)
+    application_resource_usage_map: dict[str, int] = mapping(12, STRING, INT64)
+    """Amount times seconds of each resource type, such as `yarn.io/gpu`; memory in MiB."""
+    application_preempted_resource_usage_map: dict[str, int] = mapping(13, STRING, INT64)
+    """The part of it that containers used which YARN took back for other queues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
