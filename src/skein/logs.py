@@ -7,6 +7,8 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from yarnhub.base.foreign_text import clean_and_cut
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
@@ -59,6 +61,7 @@ class ApplicationLogs(Mapping[str, str]):
         """All of them as one text."""
         out = io.StringIO()
         out.write(f"** Logs for {self.app_id} **\n")
-        for container, text in sorted(self.items()):
+        for name, text in sorted(self.items()):
+            container = clean_and_cut(name, lines=False)
             out.write(f"\n{container}\n{'=' * len(container)}\n{text}\n")
         return out.getvalue()

@@ -12,6 +12,7 @@ from skein.cli import completion
 from skein.exceptions import SkeinError, context
 from yarnhub import __version__
 from yarnhub.base.errors import YarnhubError
+from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -52,7 +53,7 @@ def _run(arguments: list[str]) -> int:
         finally:
             sys.stdout.flush()
     except (YarnhubError, SkeinError) as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"Error: {clean_and_cut(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -18,6 +18,7 @@ from yarnhub.base.errors import (
     ControlError,
     DeadlineExceededError,
 )
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.client import Client
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationState
@@ -93,7 +94,9 @@ class Notices:
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+        say: Callable[[str], None] = lambda line: print(
+            clean_and_cut(line), file=sys.stderr, flush=True
+        ),
     ) -> None:
         self._clock = clock
         self._say = say

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skein.cli.commands import add_application, add_command, add_output
+from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     import argparse
@@ -47,6 +48,7 @@ def in_lines(explanation: Explanation) -> str:
 
     lines = [f"{explanation.id} is {explanation.state}. {explanation.summary}"]
     lines += [f"- {reason}" for reason in explanation.reasons]
+    lines = [clean_and_cut(line) for line in lines]
     if explanation.places:
         columns = ("container", "yarn_container_id", "node", "vcores", "memory")
         rows = [

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from skein.cli.commands import add_application, add_command, add_group, add_output
+from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     import argparse
@@ -95,7 +96,7 @@ def _list(arguments: argparse.Namespace) -> None:
             print(to_json(list(keys)))
         else:
             for key in keys:
-                print(key)
+                print(clean_and_cut(key, lines=False))
 
     connections.run(list_keys())
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from skein.cli.commands import add_application, add_command, add_output
+from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     import argparse
@@ -93,7 +94,7 @@ def _logs(arguments: argparse.Namespace) -> None:
 
 
 def _say(notice: str) -> None:
-    print(notice, file=sys.stderr, flush=True)
+    print(clean_and_cut(notice), file=sys.stderr, flush=True)
 
 
 def _show(files: Sequence[LogFile], output: str) -> None:
@@ -123,7 +124,7 @@ def _show(files: Sequence[LogFile], output: str) -> None:
 
 
 def _name(file: LogFile) -> str:
-    return file.instance or str(file.container_id).rpartition("_")[2]
+    return clean_and_cut(file.instance, lines=False) or str(file.container_id).rpartition("_")[2]
 
 
 async def print_raw(chunks: AsyncIterable[LogChunk], out: BinaryIO) -> None:
@@ -155,6 +156,7 @@ async def print_files(chunks: AsyncIterable[LogChunk], out: BinaryIO, title: str
 
 
 def _heading(text: str, line: str) -> bytes:
+    text = clean_and_cut(text, lines=False)
     return f"\n{text}\n{line * len(text)}\n".encode()
 
 

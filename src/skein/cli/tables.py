@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from yarnhub.base.foreign_text import clean_and_cut
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -18,7 +20,7 @@ _GAP = 4
 def format_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table with its heading, without a line break at its end."""
     heading = [column.upper() for column in columns]
-    lines = [heading, *([str(cell) for cell in row] for row in rows)]
+    lines = [heading, *([clean_and_cut(str(cell), lines=False) for cell in row] for row in rows)]
     widths = [max(len(cell) for cell in column) + _GAP for column in zip(*lines, strict=True)]
     return "\n".join(
         "".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -23,6 +23,7 @@ from skein.application_client import ApplicationClient
 from skein.exceptions import SkeinError
 from skein.recipes.jupyter_notebook import prepare_folders
 from yarnhub.base.errors import YarnhubError
+from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             application.kv.put(arguments.kernel_info_key, kernel_info(kernel, address))
         kernel.start()
     except (SkeinError, YarnhubError, ValueError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # this is a program
+        print(f"Error: {clean_and_cut(str(error))}", file=sys.stderr)  # noqa: T201  # this is a program
         return 1
     return 0
 

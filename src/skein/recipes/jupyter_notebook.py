@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from skein.application_client import ApplicationClient
 from skein.exceptions import SkeinError
 from yarnhub.base.errors import YarnhubError
+from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping, Sequence
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             document = json.dumps(server_info(server, variables)).encode()
             return _run(server, lambda: application.kv.put(arguments.notebook_info_key, document))
     except (SkeinError, YarnhubError, ValueError) as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # this is a program
+        print(f"Error: {clean_and_cut(str(error))}", file=sys.stderr)  # noqa: T201  # this is a program
         return 1
 
 

@@ -115,7 +115,7 @@ class RemoteError(YarnhubError):
         message: Its message, without the Java stack.
         method: The RPC that was answered; empty while connecting.
         address: `host:port` of the peer.
-        details: All that the peer said, the Java stack included.
+        details: What the peer said, the beginning of the Java stack included.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub import __version__
 from yarnhub.base.errors import YarnhubError
+from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except YarnhubError as exc:
-        print(f"Error: {exc}", file=sys.stderr)
+        print(f"Error: {clean_and_cut(str(exc))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -17,6 +17,7 @@ from yarnhub.base.errors import (
     Outcome,
     YarnhubError,
 )
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.connection import Connection
 from yarnhub.client.requests import WAIT, Requests
 from yarnhub.control import json, messages
@@ -183,4 +184,4 @@ def read_answer(request: Request[A], answer: Frame) -> A:
     if answer.name != Failure.__name__:
         return cast("A", json.load(request.answer, answer.body or b""))
     failure = json.load(Failure, answer.body or b"")
-    raise ControlError(failure.code, failure.message)
+    raise ControlError(failure.code, clean_and_cut(failure.message))

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.control.environment import CONTAINER_ID
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class LogChoice:
 def instance_in(script: bytes) -> str:
     """The name of the container that a launch script is of; empty if it has none."""
     found = _EXPORT.search(script)
-    return found[1].decode() if found else ""
+    # A container may write anything there, and its name is shown.
+    return clean_and_cut(found[1].decode(errors="replace"), lines=False) if found else ""
 
 
 def instance_by_files(names: Iterable[str]) -> str:

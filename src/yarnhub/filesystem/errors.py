@@ -19,6 +19,7 @@ from yarnhub.base.errors import (
     StandbyError,
     YarnhubError,
 )
+from yarnhub.base.foreign_text import clean_and_cut
 
 
 class FileSystemError(YarnhubError):
@@ -63,7 +64,7 @@ def translate_java(java_class: str, text: str, *, action: str, path: str) -> Yar
         path: The full URL that it was attempted on.
     """
     name = java_class.rpartition(".")[2].rpartition("$")[2]
-    reason = text.partition("\n")[0].strip() or name
+    reason = clean_and_cut(text).partition("\n")[0].strip() or name
     message = f"cannot {action} {path}: {reason}"
     # The same class stands for "who are you" and for "you may not".
     unproven = "SIMPLE authentication is not enabled" in reason or "authenticate via" in reason

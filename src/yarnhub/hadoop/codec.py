@@ -26,6 +26,7 @@ import struct
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from yarnhub.base.errors import LocalProtocolError, RemoteProtocolError
+from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,6 +150,14 @@ def _read_string(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
+def _write_words(value: str) -> bytes:
+    return _write_string(clean_and_cut(value))
+
+
+def _read_words(raw: bytes) -> str:
+    return clean_and_cut(_read_string(raw))
+
+
 INT32 = Scalar("int32", _VARINT, _write_int32, _read_int32)
 INT64 = Scalar("int64", _VARINT, _write_int64, _read_int64)
 UINT32 = Scalar("uint32", _VARINT, _write_uint32, lambda raw: raw & 0xFFFFFFFF)
@@ -160,6 +169,9 @@ DOUBLE = Scalar(
     "double", _FIXED64, struct.Struct("<d").pack, lambda raw: struct.unpack("<d", raw)[0]
 )
 STRING = Scalar("string", _BYTES, _write_string, _read_string)
+WORDS = Scalar("string", _BYTES, _write_words, _read_words)
+"""A string for people, which anybody may have written: cleaned and cut, both ways. What is
+compared or called is none: there another text would be another thing."""
 BYTES = Scalar("bytes", _BYTES, _write_bytes, bytes)
 
 Kind = Scalar | type

@@ -584,6 +584,16 @@ def test_a_failed_service_ends_the_application_before_its_script() -> None:
     assert play.finish.status is FinalStatus.FAILED
 
 
+def test_the_last_words_of_an_application_are_cut_and_cleaned() -> None:
+    play = Scenario(application(a=service()))
+    play.start()
+    diagnostics = "\x1b[2Jall is lost" + "x" * 5_000_000
+    play.ask(Shutdown(status=FinalStatus.FAILED, diagnostics=diagnostics))
+    (finish,) = [each for each in play.history if isinstance(each, Finish)]
+    assert finish.diagnostics.startswith("all is lost")
+    assert len(finish.diagnostics) == 4096
+
+
 def test_shutdown_is_answered_and_ends_the_application() -> None:
     play = Scenario(application(a=service()))
     play.start()

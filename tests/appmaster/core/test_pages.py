@@ -49,6 +49,13 @@ def test_routes_and_link_names_are_unique(play: Scenario) -> None:
     assert len(play.ask(GetPages()).pages) == 3, "any number may have no name"
 
 
+@pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\nb", "x" * 5000])
+def test_a_link_name_is_a_line_of_text(play: Scenario, name: str) -> None:
+    refused = play.refusal(AddPage(page=Page(route="x", target="http://h", link_name=name)))
+    assert "a link name is one line of text" in refused.message
+    assert len(refused.message) < 500
+
+
 @pytest.mark.parametrize(
     "route", ["", ".", "..", "a/b", "/a", "a?b", "a#b", "a b", "a%2fb", "ä", "a\n", '"', "<a>"]
 )

@@ -10,6 +10,7 @@ from yarnhub.appmaster.core import pages
 from yarnhub.appmaster.core.instances import reports
 from yarnhub.appmaster.core.keys import weight
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.control.messages import (
     ENDED_STATES,
     AddContainer,
@@ -83,7 +84,7 @@ def answer(state: State, request: Request[Any]) -> object:
         case GetSpecification():
             return Specification(document=state.document)
         case Shutdown():
-            state.end(request.status, request.diagnostics)
+            state.end(request.status, clean_and_cut(request.diagnostics))
             return Nothing()
         case SetProgress():
             return _set_progress(state, request)

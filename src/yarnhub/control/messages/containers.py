@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.control.messages.request import Nothing, Request
 
 
@@ -45,6 +46,10 @@ class Container:
     exit_message: str = ""
     ready: bool = False
     """Whether it runs and is what its service's `ready` says."""
+
+    def __post_init__(self) -> None:
+        # YARN's words are in it, and of an ApplicationMaster in a container perhaps a user's own.
+        object.__setattr__(self, "exit_message", clean_and_cut(self.exit_message))
 
     @property
     def id(self) -> str:

@@ -15,6 +15,7 @@ from yarnhub.base.errors import (
     StandbyError,
     YarnhubError,
 )
+from yarnhub.base.foreign_text import clean_and_cut
 
 _CLASSES: dict[str, type[RemoteError]] = {
     "AccessControlException": AccessDeniedError,
@@ -58,6 +59,7 @@ def translate(java_class: str, text: str, *, method: str = "", address: str = ""
         method: The call that it answers; empty for the connection itself.
         address: Whose answer it is.
     """
+    text = clean_and_cut(text)
     message = text.partition("\n")[0].strip()
     name = java_class.rpartition(".")[2].rpartition("$")[2]
     # "class.Name: message" is how a wrapped exception prints itself.

@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.base.foreign_text import clean_and_cut
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -40,7 +42,7 @@ class Finding:
     def line(self) -> str:
         """All of it in one line."""
         said = f"{self.what} -> {self.mend}" if self.mend else self.what
-        return f"{self.grade:<{_WIDTH}}  {self.check}: {' '.join(said.split())}"
+        return f"{self.grade:<{_WIDTH}}  {self.check}: {clean_and_cut(said, lines=False)}"
 
 
 _WIDTH = max(map(len, Grade))

@@ -5,7 +5,18 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BOOL, FLOAT, INT32, INT64, SELF, STRING, UINT32, proto, repeated
+from yarnhub.hadoop.codec import (
+    BOOL,
+    FLOAT,
+    INT32,
+    INT64,
+    SELF,
+    STRING,
+    UINT32,
+    WORDS,
+    proto,
+    repeated,
+)
 from yarnhub.yarn.records.ids import NodeId
 from yarnhub.yarn.records.resources import Resource
 
@@ -49,7 +60,7 @@ class NodeReport:
     capability: Resource = proto(5, Resource, Resource())
     num_containers: int = proto(6, INT32, 0)
     node_state: NodeState = proto(7, NodeState, NodeState.NEW)
-    health_report: str = proto(8, STRING, "")
+    health_report: str = proto(8, WORDS, "")
     last_health_report_time: int = proto(9, INT64, 0)
     node_labels: tuple[str, ...] = repeated(10, STRING)
     decommissioning_timeout: int | None = proto(13, UINT32, None)

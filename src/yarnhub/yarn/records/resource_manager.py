@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BOOL, INT64, STRING, UINT64, mapping, proto, repeated
+from yarnhub.hadoop.codec import BOOL, INT64, STRING, UINT64, WORDS, mapping, proto, repeated
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.yarn.records.applications import (
     ApplicationAttemptReport,
@@ -84,7 +84,7 @@ class KillApplicationRequest:
     """Ask for an application's end; `diagnostics` is shown to its user."""
 
     application_id: ApplicationId = proto(1, ApplicationId)
-    diagnostics: str | None = proto(2, STRING, None)
+    diagnostics: str | None = proto(2, WORDS, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

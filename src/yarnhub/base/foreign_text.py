@@ -1,0 +1,44 @@
+"""Text that users, programs and servers wrote, made fit to be shown, stored and logged."""
+
+from __future__ import annotations
+
+import re
+
+MAX_BYTES = 4096
+"""Of one text: some pages of diagnostics. YARN itself takes and hands on any length."""
+_LOOKED_AT = 4 * MAX_BYTES
+"""Characters that are looked at: of the rest nothing would be left."""
+_CUT = "..."
+
+# ECMA-48: control sequences, strings (titles of windows, links) and other escapes. None of the
+# patterns reaches beyond the next escape, so time grows with the length alone.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]?"
+)
+_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+# C0 but tab and line feed, DEL, C1, what turns the direction of writing, and byte order marks.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def clean_and_cut(text: str, *, lines: bool = True) -> str:
+    """A text without escape codes and control characters, of 4 KiB at most in UTF-8.
+
+    Args:
+        text: What somebody else wrote; of any length.
+        lines: Whether line breaks stay; else it becomes one line, without blanks at its ends.
+    """
+    cleaned = text[:_LOOKED_AT]
+    if not (cleaned.isascii() and cleaned.isprintable()):
+        cleaned = _LINE_ENDS.sub("\n", _ESCAPES.sub("", cleaned))
+        cleaned = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", cleaned))
+    if not lines:
+        cleaned = " ".join(cleaned.split())
+    encoded = cleaned.encode()
+    if len(encoded) <= MAX_BYTES and len(text) <= _LOOKED_AT:
+        return cleaned
+    return encoded[: MAX_BYTES - len(_CUT)].decode(errors="ignore") + _CUT
