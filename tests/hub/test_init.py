@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hub.hub import Hub
+from hub.hub import SecureHub
 
 if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
@@ -58,7 +58,7 @@ async def test_it_starts_servers(
     config = CHANGED.format(
         written=str(written), command=f"{shared_python} -m yarnspawner.singleuser"
     )
-    async with Hub(tmp_path / "hub", kerberos_cluster.env, config) as hub:
+    async with SecureHub(tmp_path / "hub", kerberos_cluster.env, config) as hub:
         try:
             answer = await hub.api.post("/users/alice/server")
             assert answer.is_success, f"{answer.text}\n{hub.tail()}"

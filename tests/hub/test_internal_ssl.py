@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from hub.hub import NODE, PROXY, Hub
+from hub.hub import SecureHub
 from hub.on_yarn import yarn_config
 
 if TYPE_CHECKING:
@@ -19,26 +19,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
-CONFIG = f"""
-c.JupyterHub.internal_ssl = True
-c.JupyterHub.hub_bind_url = c.JupyterHub.hub_bind_url.replace("http:", "https:")
-c.ConfigurableHTTPProxy.should_start = True
-c.ConfigurableHTTPProxy.api_url = c.ConfigurableHTTPProxy.api_url.replace("http:", "https:")
-c.ConfigurableHTTPProxy.command = {[str(NODE), str(PROXY / "bin" / "configurable-http-proxy")]!r}
-"""
-
-
-class SecureHub(Hub):
-    """A hub that starts its proxy, which needs certificates that the hub makes."""
-
-    def start_proxy(self) -> None:
-        pass
-
 
 async def test_a_server_of_a_hub_with_internal_ssl(
     hadoop_cluster: HadoopCluster, tmp_path: Path
 ) -> None:
-    config = yarn_config(hadoop_cluster, Path(sys.executable)) + CONFIG
+    config = yarn_config(hadoop_cluster, Path(sys.executable))
     async with SecureHub(tmp_path, hadoop_cluster.env, config) as hub:
         await hub.api.post("/users/alice/server")
         async with hub.api.stream("GET", "/users/alice/server/progress", timeout=120) as events:

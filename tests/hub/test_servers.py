@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -50,6 +51,7 @@ c.YarnSpawner.modify_application_hook = change
 c.YarnSpawner.profile_list = [
     {{"display_name": "Good"}},
     {{"display_name": "Mute", "yarn_override": {{"cmd": ["sleep 600"]}}}},
+    {{"display_name": "Stolen", "yarn_override": {{"cmd": ["{STAND_IN} bobs-token"]}}}},
     {{"display_name": "Broken", "yarn_override": {{"cmd": ["exit 3"]}}}},
     {{"display_name": "Alone", "yarn_override": {{"application_master": "cluster"}}}},
     {{"display_name": "Nowhere", "yarn_override": {{"queue": "pears"}}}},
@@ -202,6 +204,15 @@ async def test_a_server_that_ends_at_once_says_why(servers: Servers) -> None:
     said = await servers.start(profile="broken")
     assert said["failed"]
     assert "Exit code 3" in str(said["message"])
+
+
+async def test_nobody_is_sent_to_a_program_that_has_taken_the_port(servers: Servers) -> None:
+    said = await servers.start(profile="stolen")
+    assert said["failed"]
+    assert re.search(r"another program answers at port \d+ of \S+: it does not have", str(said))
+    routes = (await servers.hub.api.get("/proxy")).json()
+    assert not [each for each in routes if "alice" in each]
+    await servers.until(0)
 
 
 async def test_a_queue_that_is_not_there(servers: Servers) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.cli.place import add_place, read_place
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import argparse
 
     from yarnhub.integrations.doctor.site import Question
+
+HUB_CONFIG = Path("jupyterhub_config.py")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,6 +32,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--run", action="store_true", help="run a small application as the user on each node"
     )
+    parser.add_argument(
+        "--hub-config",
+        type=Path,
+        metavar="FILE",
+        help=f"the hub's configuration; default: {HUB_CONFIG} in this folder, if it is there",
+    )
     parser.add_argument("--json", action="store_true", help="print a list of objects instead")
     parser.set_defaults(handler=_examine)
 
@@ -37,7 +46,11 @@ def _examine(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
     question = replace(
-        read_place(arguments), queue=arguments.queue, user=arguments.user, run=arguments.run
+        read_place(arguments),
+        queue=arguments.queue,
+        user=arguments.user,
+        run=arguments.run,
+        hub_config=arguments.hub_config or (HUB_CONFIG if HUB_CONFIG.exists() else None),
     )
     return asyncio.run(_print(question, as_json=arguments.json))
 

@@ -87,6 +87,18 @@ def test_nobody_may_log_in_by_default(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "allow_all" not in config.Authenticator
 
 
+@pytest.mark.parametrize("host", ["hub.example.com", "10.0.0.1"])
+def test_all_prove_themselves_to_each_other(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = load(replace(FULL, host=host), tmp_path, monkeypatch).JupyterHub
+    assert hub.internal_ssl is True
+    kind = "IP" if host[0].isdigit() else "DNS"
+    assert hub.trusted_alt_names == [f"{kind}:{host}"]
+    culler = hub.services[0]["command"]
+    assert f"--internal-certs-location={hub.internal_certs_location}" in culler
+
+
 @pytest.mark.parametrize("facts", [BARE, SECURE, FULL], ids=["bare", "secure", "full"])
 def test_its_lines_are_short(facts: Facts) -> None:
     assert max(map(len, render(facts).splitlines())) <= 100

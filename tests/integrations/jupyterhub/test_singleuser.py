@@ -5,32 +5,49 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import socket
 import stat
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
 from yarnhub.hadoop.wire.tokens import Credentials
-from yarnhub.integrations.jupyterhub.singleuser import contents_options, home, prepare, with_port
+from yarnhub.integrations.jupyterhub.singleuser import (
+    contents_options,
+    home,
+    prepare,
+    report,
+    with_port,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 class Hub(HTTPServer):
-    """Remembers what it was told, and by whom."""
+    """Says where to listen, and remembers what it was told, and by whom."""
 
     told: list[tuple[str, str | None, Any]]
     answer = 204
+    place: object = MappingProxyType({"addresses": ["127.0.0.1"], "first": 0, "last": 0})
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Hub
+
+    def do_GET(self) -> None:
+        authorized = self.headers["Authorization"] == "token mine"
+        said = json.dumps(self.server.place, default=dict).encode() if authorized else b""
+        self.send_response(200 if authorized else 403)
+        self.end_headers()
+        self.wfile.write(said)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -69,15 +86,32 @@ def variables(hub: Hub, tmp_path: Path) -> dict[str, str]:
 
 
 def test_secrets_in_and_a_port_out(variables: dict[str, str], hub: Hub, tmp_path: Path) -> None:
-    prepare(variables, tmp_path)
+    held = prepare(variables, tmp_path)
+    held.close()
     assert variables["JUPYTERHUB_API_TOKEN"] == "mine"
     key = tmp_path / "server.key"
     assert (key.read_bytes(), stat.S_IMODE(key.stat().st_mode)) == (b"key", 0o600)
+    assert hub.told == []
+    report(held.number, variables)
     ((path, authorization, told),) = hub.told
     assert (path, authorization) == ("/hub/api/yarnspawner", "token mine")
+    assert told == {"port": held.number}
     url = f"http://127.0.0.1:{told['port']}/user/alice/"
     assert variables["JUPYTERHUB_SERVICE_URL"] == url
     assert variables["JUPYTER_RUNTIME_DIR"].startswith(str(tmp_path))
+
+
+def test_nobody_else_can_have_its_port(variables: dict[str, str], tmp_path: Path) -> None:
+    held = prepare(variables, tmp_path)
+    port = urlsplit(variables["JUPYTERHUB_SERVICE_URL"]).port
+    assert port == held.number
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for address in ("127.0.0.1", "0.0.0.0"):
+            with pytest.raises(OSError, match="in use"):
+                thief.bind((address, port))
+    held.close()
 
 
 def test_home_is_the_users_own_or_the_containers(tmp_path: Path) -> None:
@@ -88,7 +122,17 @@ def test_home_is_the_users_own_or_the_containers(tmp_path: Path) -> None:
 
 def test_a_hub_that_does_not_take_it(variables: dict[str, str], hub: Hub, tmp_path: Path) -> None:
     hub.answer = 403
+    prepare(variables, tmp_path).close()
     with pytest.raises(ConfigurationError, match="does not take the port"):
+        report(1, variables)
+
+
+@pytest.mark.parametrize("said", ["anything", {"addresses": []}, None])
+def test_a_hub_that_does_not_say_where_to_listen(
+    said: object, variables: dict[str, str], hub: Hub, tmp_path: Path
+) -> None:
+    hub.place = said
+    with pytest.raises(ConfigurationError, match="does not say where to listen"):
         prepare(variables, tmp_path)
 
 
@@ -105,11 +149,8 @@ def test_outside_of_a_container(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://0.0.0.0:0/user/a/", "http://0.0.0.0:7/user/a/"),
-        ("https://[::]:0/", "https://[::]:7/"),
-    ],
+    ("host", "expected"),
+    [("10.0.0.1", "http://10.0.0.1:7/user/a/"), ("::1", "http://[::1]:7/user/a/")],
 )
-def test_a_url_with_a_port(url: str, expected: str) -> None:
-    assert with_port(url, 7) == expected
+def test_a_url_with_a_port(host: str, expected: str) -> None:
+    assert with_port("http://:0/user/a/", host, 7) == expected

@@ -10,6 +10,7 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.doctor import (
     configuration,
     hdfs,
+    hub,
     installation,
     login,
     nodes,
@@ -64,6 +65,7 @@ CHECKS = (
     Check("packages", installation.check_owners),
     Check("JupyterHub", installation.check_versions),
     Check("proxy", installation.check_proxy),
+    Check("connections to servers", hub.check),
 )
 
 

@@ -36,6 +36,7 @@ class Question:
         principal: The hub's in Kerberos; goes with `keytab`.
         keytab: The file with its key.
         run: Whether to run something on the nodes.
+        hub_config: The `jupyterhub_config.py`; None if it is not known.
     """
 
     environment: Mapping[str, str]
@@ -44,6 +45,7 @@ class Question:
     principal: str = ""
     keytab: Path | None = None
     run: bool = False
+    hub_config: Path | None = None
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import replace
 from inspect import isawaitable
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterhub.traitlets import ByteSpecification, Command
 from traitlets import Callable as CallableTrait
-from traitlets import CInt, Dict, Enum, Integer, List, Unicode, default
+from traitlets import CInt, Dict, Enum, Integer, List, TraitError, Unicode, default, validate
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.integrations.jupyterhub.choosing import Choosing
@@ -19,6 +20,9 @@ from yarnhub.spec import ACLs, ApplicationSpec, File
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_LAST_PORT = 2**16 - 1
+_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
+
 
 class Asking(Choosing):
     """A spawner that knows what to ask for; it stands before JupyterHub's own class."""
@@ -26,7 +30,20 @@ class Asking(Choosing):
     start_timeout = Integer(
         300, help="Seconds that a server may take to start, waiting in its queue included."
     ).tag(config=True)
-    ip = Unicode("0.0.0.0", help="Where servers listen on their nodes.").tag(config=True)  # noqa: S104
+    ip = Unicode(
+        "",
+        help="""The address at which servers listen on their nodes. By default, those that the hub
+        finds for the node's name; with `0.0.0.0` all that the node has, for proxies that reach it
+        by another one.""",
+    ).tag(config=True)
+    port = Integer(
+        0, min=0, max=_LAST_PORT, help="The port of every server; 0 is a free one of the node's."
+    ).tag(config=True)
+    port_range = Unicode(
+        "",
+        help="""The ports of servers, such as `40000-41000`, where a firewall lets only those
+        through. Each server of a node takes another one. Empty leaves it to the node.""",
+    ).tag(config=True)
     application_master = Enum(
         ["hub", "cluster"],
         default_value="hub",
@@ -97,6 +114,24 @@ class Asking(Choosing):
     @default("hub_id")
     def _own_hub(self) -> str:
         return f"{socket.gethostname()}{self.hub.base_url}"
+
+    @validate("port_range")
+    def _check_port_range(self, proposal: Any) -> str:  # Any: traitlets' own
+        value: str = proposal.value
+        found = _RANGE.fullmatch(value)
+        if value and not (found and 0 < int(found[1]) <= int(found[2]) <= _LAST_PORT):
+            raise TraitError(
+                f"c.YarnSpawner.port_range has to be two ports such as 40000-41000, not {value!r}"
+            )
+        return value
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The first and the last that a server may take; 0 for any."""
+        found = _RANGE.fullmatch(self.port_range)
+        if self.port or not found:
+            return self.port, self.port
+        return int(found[1]), int(found[2])
 
     @property
     def identity(self) -> str:

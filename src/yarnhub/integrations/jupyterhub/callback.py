@@ -1,7 +1,8 @@
-"""Where a server reports the port that it has picked on its node.
+"""Where a server asks where to listen on its node, and reports the port that it has got there.
 
-`POST /hub/api/yarnspawner` with `{"port": 12345}` and the server's own API token. The token says
-whose port it is: the one server that was started with it, and nothing else of that can be set.
+`GET /hub/api/yarnspawner`, and `POST` with `{"port": 12345}`, with the server's own API token. The
+token says whose port it is: the one server that was started with it, and nothing else of that can
+be set.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ PATH = r"/api/yarnspawner"
 
 
 class PortHandler(APIHandler):
-    """Takes the port of the server that asks."""
+    """Says where the server that asks shall listen, and takes its port."""
+
+    async def get(self) -> None:
+        """Say where to listen."""
+        self.write(await self._spawner().place())
 
     async def post(self) -> None:
         """Take the port."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from yarnhub.integrations.jupyterhub.certificates import alternative_names
+
 _WIDTH = 88
 _USUAL = 2048
 """MiB of a server, unless the cluster gives less."""
@@ -175,10 +177,17 @@ c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 c.JupyterHub.hub_ip = "0.0.0.0"
 c.JupyterHub.hub_port = 8081
 c.JupyterHub.hub_connect_ip = {_quoted(facts.host)}
-# Whoever sees the network between hub, proxy and nodes reads what users do, unless:
-# c.JupyterHub.internal_ssl = True
-# c.JupyterHub.internal_certs_location = "/var/lib/jupyterhub/internal-ssl"
+# Hub, proxy and servers prove themselves to each other. Without it, what users do can be read on
+# the network, and other users of a node can pass for a server that has just ended.
+c.JupyterHub.internal_ssl = True
+c.JupyterHub.trusted_alt_names = {_names(facts.host)}
+# Where a firewall lets only some ports of the nodes through:
+# c.YarnSpawner.port_range = "40000-41000"
 """
+
+
+def _names(host: str) -> str:
+    return f"[{_quoted(alternative_names([host])[0])}]"
 
 
 _STATE = """\
@@ -188,6 +197,7 @@ _STATE = """\
 STATE = "/var/lib/jupyterhub"
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
+c.JupyterHub.internal_certs_location = f"{STATE}/internal-ssl"
 c.ConfigurableHTTPProxy.pid_file = f"{STATE}/proxy.pid"
 c.YarnSpawner.applications_folder = f"{STATE}/yarn-applications"
 # Servers run on the cluster, not here: they go on while the hub is restarted or upgraded, and
@@ -205,7 +215,10 @@ _CULLER = """\
 c.JupyterHub.services = [
     {
         "name": "idle-culler",
-        "command": [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=7200"],
+        "command": [
+            *(sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=7200"),
+            *("--ssl-enabled=True", f"--internal-certs-location={STATE}/internal-ssl"),
+        ],
     },
 ]
 c.JupyterHub.load_roles = [

@@ -1,4 +1,4 @@
-"""A user's server in its container: secrets in, a port out, then jupyterhub's own program.
+"""A user's server in its container: secrets in, jupyterhub's own program, and its port out.
 
 `python -m yarnspawner.singleuser` is this module's `main`.
 """
@@ -8,18 +8,18 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import socket
 import sys
 import urllib.error
 import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.container import CurrentContainer
 from yarnhub.client.security import write_private
+from yarnhub.integrations.jupyterhub.listening import HeldPort, Place, listen
 from yarnhub.integrations.jupyterhub.request import FILE, VARIABLE
 
 if TYPE_CHECKING:
@@ -31,27 +31,32 @@ TLS_FILES = ("JUPYTERHUB_SSL_CERTFILE", "JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SS
 
 _REPORT = 30.0
 """Seconds that the hub may take to answer."""
+_LONGEST = 2**16
+"""Bytes of an answer."""
 
 
 def main() -> None:
     """Run the server of the container that this process is in."""
     variables = os.environ  # noqa: TID251  # this is an entry point
-    prepare(variables, Path.cwd())
+    held = prepare(variables, Path.cwd())
     sys.argv[1:1] = contents_options(variables, sys.argv)
-    from jupyterhub.singleuser import main as run
+    from yarnhub.integrations.jupyterhub.server import run
 
-    sys.exit(run())
+    run(held, variables)
 
 
-def prepare(variables: MutableMapping[str, str], folder: Path) -> None:
-    """Make the variables what jupyterhub-singleuser wants, and report the port.
+def prepare(variables: MutableMapping[str, str], folder: Path) -> HeldPort:
+    """Make the variables what jupyterhub-singleuser wants, and listen at a port.
+
+    The server has to answer at that port, which it proves by `HeldPort.prove`; then `report` tells
+    the hub.
 
     Args:
         variables: Of this process; its secret ones are set here, for it and its children alone.
         folder: The container's.
 
     Raises:
-        ConfigurationError: This is no container of a hub's, or the hub does not take the port.
+        ConfigurationError: This is no container of a hub's, or the hub does not answer.
     """
     container = CurrentContainer.from_environment(variables)
     if container is None:
@@ -70,9 +75,10 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> None:
     variables["JUPYTER_RUNTIME_DIR"] = str(folder / ".jupyter" / "runtime")
     variables["JUPYTER_DATA_DIR"] = str(folder / ".jupyter")
     variables["HOME"] = str(home(variables.get("USER", ""), folder))
-    port = free_port(urlsplit(variables["JUPYTERHUB_SERVICE_URL"]).hostname or "")
-    variables["JUPYTERHUB_SERVICE_URL"] = with_port(variables["JUPYTERHUB_SERVICE_URL"], port)
-    report(port, variables)
+    held = listen(place(variables))
+    url = variables["JUPYTERHUB_SERVICE_URL"]
+    variables["JUPYTERHUB_SERVICE_URL"] = with_port(url, held.addresses[0], held.number)
+    return held
 
 
 def contents_options(variables: Mapping[str, str], given: Sequence[str]) -> list[str]:
@@ -102,19 +108,25 @@ def home(user: str, folder: Path) -> Path:
     return Path(account.pw_dir) if theirs else folder
 
 
-def free_port(host: str) -> int:
-    """A port of this node that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def with_port(url: str, host: str, port: int) -> str:
+    """A URL with another host and port."""
+    netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return urlunsplit(urlsplit(url)._replace(netloc=netloc))
 
 
-def with_port(url: str, port: int) -> str:
-    """A URL with another port."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return urlunsplit(parts._replace(netloc=f"{host}:{port}"))
+def place(variables: Mapping[str, str]) -> Place:
+    """Where the hub wants the server to listen, on this node.
+
+    Raises:
+        ConfigurationError: It does not say; says why.
+    """
+    said: Any = _ask(variables, "does not say where to listen")
+    try:
+        return Place(addresses=tuple(said["addresses"]), first=said["first"], last=said["last"])
+    except (TypeError, LookupError) as error:
+        raise ConfigurationError(
+            "the hub does not say where to listen: are its yarnhub and this one of one version?"
+        ) from error
 
 
 def report(port: int, variables: Mapping[str, str]) -> None:
@@ -123,10 +135,15 @@ def report(port: int, variables: Mapping[str, str]) -> None:
     Raises:
         ConfigurationError: It does not take it; says why.
     """
+    _ask(variables, "does not take the port", {"port": port})
+
+
+def _ask(variables: Mapping[str, str], refused: str, body: object = None) -> object:
+    """What the hub answers to its server: a document, or nothing."""
     url = variables["JUPYTERHUB_API_URL"].rstrip("/") + "/yarnspawner"
     request = urllib.request.Request(  # noqa: S310  # the hub's own address
         url,
-        data=json.dumps({"port": port}).encode(),
+        data=None if body is None else json.dumps(body).encode(),
         headers={
             "Authorization": f"token {variables['JUPYTERHUB_API_TOKEN']}",
             "Content-Type": "application/json",
@@ -135,13 +152,16 @@ def report(port: int, variables: Mapping[str, str]) -> None:
     try:
         with urllib.request.urlopen(  # noqa: S310
             request, timeout=_REPORT, context=_tls(variables)
-        ):
-            pass
+        ) as answer:
+            said = answer.read(_LONGEST)
+            return json.loads(said) if said else None
     except urllib.error.HTTPError as error:
         said = error.read(1000).decode(errors="replace")
-        raise ConfigurationError(f"the hub at {url} does not take the port: {said}") from error
+        raise ConfigurationError(f"the hub at {url} {refused}: {said}") from error
     except OSError as error:
         raise ConfigurationError(f"the hub at {url} cannot be reached: {error}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"what the hub at {url} says is not JSON: {error}") from error
 
 
 def _tls(variables: Mapping[str, str]) -> ssl.SSLContext | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
+from jupyterhub.utils import make_ssl_context
 from traitlets import Unicode, default
 
 from yarnhub.base.errors import ConnectError, YarnhubError
@@ -20,11 +22,14 @@ from yarnhub.integrations.jupyterhub.certificates import alternative_names, read
 from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
 from yarnhub.integrations.jupyterhub.hub_servers import HubServers
 from yarnhub.integrations.jupyterhub.progress import Start
-from yarnhub.integrations.jupyterhub.refusals import refusal
+from yarnhub.integrations.jupyterhub.proof import ImpostorError
+from yarnhub.integrations.jupyterhub.reaching import check_server
+from yarnhub.integrations.jupyterhub.refusals import Refusal, refusal
 from yarnhub.integrations.jupyterhub.request import SERVICE
 from yarnhub.integrations.jupyterhub.running import End
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
     from yarnhub.client.explain import Explanation
@@ -35,8 +40,8 @@ _LOOK = 0.25
 """Seconds between two looks at a server that is being started; they cost no request."""
 _EXPLAIN = 2.0
 """Seconds between two explanations of why a server waits; the first one is after as many."""
-_CONNECT = 5.0
-"""Seconds for a connection to a server."""
+_PLACED = 10.0
+"""Seconds until it is known on which node a server that asks is: it listens everywhere then."""
 _TAKE_OVER = 5.0
 """Seconds that a poll waits for the servers of the hub before this one."""
 _STATE_VERSION = 1
@@ -62,7 +67,9 @@ class YarnSpawner(Asking, Spawner):
         servers are told it.""",
     ).tag(config=True)
 
-    ssl_alt_names: Any  # JupyterHub's own
+    ssl_alt_names: Any  # JupyterHub's own, as those below
+    server: Any
+    api_token: str
     _shared: ClassVar[dict[tuple[object, ...], Servers]] = {}
     """By what they depend on: one for all spawners of a hub."""
     _telling: ClassVar[set[asyncio.Task[None]]] = set()
@@ -155,12 +162,61 @@ class YarnSpawner(Asking, Spawner):
             if end := await server.end():
                 self._ended = end
                 raise RuntimeError(f"The server ended before it was ready: {end.reason}")
-            # An error: it has ended just now, or nobody can say for the moment.
-            with contextlib.suppress(YarnhubError):
-                node = (await server.sight()).node
-                if port.done() and node and await _listens(node, port.result()):
+            node = await self._node(server)
+            if node and port.done():
+                with contextlib.suppress(ConnectError):
+                    await self._check(node, port.result())
                     return node, port.result()
             await asyncio.sleep(_LOOK)
+
+    async def _node(self, server: Server) -> str:
+        """Where a server's container is; empty while it has none, or nobody can say."""
+        try:
+            return (await server.sight()).node
+        except YarnhubError:  # it has ended just now, or nobody can say for the moment
+            return ""
+
+    async def _check(self, node: str, port: int) -> None:
+        """Make sure that it is the user's server that answers; see `check_server`."""
+        try:
+            await check_server(
+                node, port, prefix=self.server.base_url, token=self.api_token, tls=self._tls()
+            )
+        except ImpostorError as error:
+            raise Refusal(
+                f"Your server is not opened: another program answers at port {port} of {node}: "
+                f"{error}. Start it again, and tell the hub's administrator if that does not "
+                "help: the server's environment may have another version of yarnhub.",
+                reason="impostor",
+                status_code=500,
+            ) from error
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """What the hub and its servers prove themselves by, with `internal_ssl`."""
+        kept = self.user.settings
+        made: ssl.SSLContext | None = make_ssl_context(
+            kept.get("internal_ssl_key"),
+            kept.get("internal_ssl_cert"),
+            cafile=kept.get("internal_ssl_ca"),
+        )
+        return made
+
+    async def place(self) -> dict[str, object]:
+        """Where the server that is being started shall listen, for the server itself."""
+        addresses = [self.ip] if self.ip else await self._addresses()
+        first, last = self.ports
+        return {"addresses": addresses, "first": first, "last": last}
+
+    async def _addresses(self) -> list[str]:
+        """Those at which the hub reaches the server's node; none if it is not known."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(TimeoutError, OSError):
+            async with asyncio.timeout(_PLACED):
+                while self._running is None or not (node := await self._node(self._running)):
+                    await asyncio.sleep(_LOOK)
+                found = await loop.getaddrinfo(node, 0, type=socket.SOCK_STREAM)
+                return list(dict.fromkeys(str(each[4][0]) for each in found))
+        return []
 
     def report_port(self, port: int) -> None:
         """The server has told its port, with its own token."""
@@ -306,13 +362,3 @@ class YarnSpawner(Asking, Spawner):
                 else ClusterServers(settings, self.hub_id)
             )
         return self._shared[key]
-
-
-async def _listens(host: str, port: int) -> bool:
-    try:
-        async with asyncio.timeout(_CONNECT):
-            _, writer = await asyncio.open_connection(host, port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True

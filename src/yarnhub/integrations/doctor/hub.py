@@ -1,0 +1,59 @@
+"""What the hub's own configuration says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yarnhub.integrations.doctor.finding import Finding
+    from yarnhub.integrations.doctor.site import Site
+
+_READ = """\
+import json, pathlib, sys
+from traitlets.config import PyFileConfigLoader
+file = pathlib.Path(sys.argv[1]).absolute()
+config = PyFileConfigLoader(file.name, path=str(file.parent)).load_config()
+print("\\n" + json.dumps(bool(config.JupyterHub.get("internal_ssl", False))))
+"""
+"""It is a program: a process of its own keeps what it does to itself."""
+
+
+async def check(site: Site) -> Finding:
+    """Whether hub, proxy and servers prove themselves to each other."""
+    file = site.question.hub_config
+    if file is None:
+        return not_checked("name the hub's configuration with --hub-config")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _READ, str(file)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        said, complaints = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        reason = complaints.decode(errors="replace").strip().rpartition("\n")[2]
+        return error(f"{file} cannot be read: {reason}")
+    return judge(file, internal_ssl=json.loads(said.decode().rpartition("\n\n")[2]))
+
+
+def judge(file: Path, *, internal_ssl: bool) -> Finding:
+    """Whether what the configuration says is good."""
+    if internal_ssl:
+        return ok(f"c.JupyterHub.internal_ssl is on in {file}")
+    return warning(
+        f"c.JupyterHub.internal_ssl is off in {file}: what users do can be read on the network, "
+        "and other users of a node can pass for a server that has just ended",
+        "set c.JupyterHub.internal_ssl = True, as `yarnhub init` does",
+    )

@@ -1,0 +1,150 @@
+"""The port that a server's program holds, from before the hub hears of it until it ends.
+
+Nobody else on the node can listen there: the sockets listen before the port is told, and are the
+ones that the server answers at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import random
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.integrations.jupyterhub import proof
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # what it says
+_BACKLOG = 128
+"""Connections that wait until the server takes them: tornado's own."""
+_TRIES = 50
+"""How many ports of the system's choice are tried: one may be taken at another address."""
+_NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+_TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a server shall listen.
+
+    Attributes:
+        addresses: Those of the node that the hub reaches it by; empty is all that it has.
+        first: The lowest port; 0 leaves the choice to the node.
+        last: The highest port.
+    """
+
+    addresses: tuple[str, ...] = ()
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPort:
+    """A port at which this process listens.
+
+    Attributes:
+        number: The port.
+        sockets: One for each address.
+    """
+
+    number: int
+    sockets: Sequence[socket.socket]
+
+    @property
+    def addresses(self) -> list[str]:
+        """At which it listens."""
+        return [each.getsockname()[0].partition("%")[0] for each in self.sockets]
+
+    def prove(self, token: str, nonce: str) -> bytes | None:
+        """What to answer to a hub that asks who listens here; None to what no hub asks."""
+        if not proof.NONCE.fullmatch(nonce):
+            return None
+        return proof.prove(token, nonce, self.addresses, self.number)
+
+    def close(self) -> None:
+        """Listen no longer."""
+        for each in self.sockets:
+            each.close()
+
+
+def listen(place: Place) -> HeldPort:
+    """Listen at one port of a place, at all its addresses.
+
+    Addresses that this node does not have are left out, for a hub may know it by others; if it has
+    none of them, it listens at all of its own.
+
+    Raises:
+        ConfigurationError: No port is free there.
+    """
+    addresses = [each for each in place.addresses if _is_here(each)] or EVERYWHERE
+    for port in _ports(place):
+        if held := _hold(addresses, port):
+            return held
+    ports = "port" if place.first == place.last else f"port from {place.first} to"
+    raise ConfigurationError(
+        f"no {ports} {place.last or 'at all'} is free on this node at {', '.join(addresses)}: "
+        "see c.YarnSpawner.port_range, port and ip"
+    )
+
+
+def _ports(place: Place) -> Iterator[int]:
+    if not place.first:
+        yield from [0] * _TRIES
+        return
+    # Not all servers of a node begin with the same one.
+    ports = list(range(place.first, place.last + 1))
+    random.shuffle(ports)
+    yield from ports
+
+
+def _is_here(address: str) -> bool:
+    try:
+        _bound(address, 0).close()
+    except OSError as error:
+        if error.errno in _NOT_HERE:
+            return False
+        raise ConfigurationError(f"this node cannot listen at {address}: {error}") from error
+    return True
+
+
+def _hold(addresses: Sequence[str], port: int) -> HeldPort | None:
+    with contextlib.ExitStack() as opened:
+        sockets: list[socket.socket] = []
+        for address in addresses:
+            try:
+                bound = opened.enter_context(_bound(address, port))
+                bound.listen(_BACKLOG)
+            except OSError as error:
+                if error.errno in _NOT_HERE and sockets:
+                    continue  # a node without IPv6
+                if error.errno in _TAKEN:
+                    return None
+                raise ConfigurationError(
+                    f"this node cannot listen at {address}: {error}"
+                ) from error
+            sockets.append(bound)
+            port = bound.getsockname()[1]
+        opened.pop_all()
+        return HeldPort(port, sockets)
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    """A socket at an address. It holds the port once it listens, whoever has bound it before."""
+    found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, at = found[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of connections that are over
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.settimeout(0)  # as tornado wants it
+        made.bind(at)
+    except OSError:
+        made.close()
+        raise
+    return made

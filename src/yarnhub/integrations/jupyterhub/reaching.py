@@ -1,0 +1,89 @@
+"""The hub's side of a server's proof: who answers at the port that the server has told."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from typing import TYPE_CHECKING
+
+import h11
+
+from yarnhub.base.errors import ConnectError
+from yarnhub.integrations.jupyterhub import proof
+from yarnhub.integrations.jupyterhub.proof import ImpostorError
+
+if TYPE_CHECKING:
+    from asyncio import StreamReader, StreamWriter
+
+_PATIENCE = 5.0
+"""Seconds for an answer."""
+_LONGEST = 2**14
+"""Bytes of an answer: whoever listens there may send anything."""
+
+_STRANGE = "it does not answer as a server of this hub"
+
+
+async def check_server(
+    host: str, port: int, *, prefix: str, token: str, tls: ssl.SSLContext | None
+) -> None:
+    """Make sure that a user's server answers at a port, and no other program.
+
+    Nothing secret is sent. Cancelling closes the connection.
+
+    Args:
+        host: The node.
+        port: That the server has told.
+        prefix: The path of the server's URL.
+        token: Its API token.
+        tls: With the hub's `internal_ssl`.
+
+    Raises:
+        ConnectError: Nobody answers there now; maybe later.
+        ImpostorError: Somebody else does.
+    """
+    nonce = secrets.token_hex(32)
+    target = f"{prefix.rstrip('/')}/{proof.PATH}?nonce={nonce}"
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+            try:
+                answer = await _ask(reader, writer, host, target)
+            finally:
+                peer = writer.get_extra_info("peername")
+                writer.close()
+    except ssl.SSLCertVerificationError as error:
+        raise ImpostorError(
+            f"it has no certificate of this hub for {host}: {error.verify_message}"
+        ) from error
+    except (OSError, TimeoutError, EOFError) as error:
+        said = str(error) or "no answer"
+        raise ConnectError(f"nobody answers at {host}:{port}: {said}") from error
+    proof.check(answer, token, nonce, (peer[0].partition("%")[0], peer[1]))
+
+
+async def _ask(reader: StreamReader, writer: StreamWriter, host: str, target: str) -> bytes:
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST)
+    headers = [("Host", host), ("Connection", "close"), ("Accept", "application/json")]
+    request = h11.Request(method="GET", target=target, headers=headers)
+    writer.write(connection.send(request) or b"")
+    writer.write(connection.send(h11.EndOfMessage()) or b"")
+    await writer.drain()
+    body = b""
+    try:
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                connection.receive_data(await reader.read(_LONGEST))
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > _LONGEST:
+                    raise ImpostorError(_STRANGE)
+            elif isinstance(event, h11.EndOfMessage):
+                return body
+            elif isinstance(event, h11.ConnectionClosed):
+                raise EOFError("the connection was closed")
+    except h11.RemoteProtocolError as error:
+        if reader.at_eof():
+            raise EOFError("the connection was closed") from error
+        raise ImpostorError(_STRANGE) from error

@@ -1,0 +1,92 @@
+"""Jupyter's server on the port that this process holds already, with its proof for the hub."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.utils import url_path_join
+from tornado.web import HTTPError, RequestHandler
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.integrations.jupyterhub import proof
+from yarnhub.integrations.jupyterhub.singleuser import report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.integrations.jupyterhub.listening import HeldPort
+
+
+class ProofHandler(RequestHandler):
+    """Proves that this is the server, to whoever asks: no secret is in it."""
+
+    def initialize(self, held: HeldPort, token: str) -> None:
+        """Take what the proof is made of."""
+        self._held, self._token = held, token
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """Give the proof."""
+        answer = self._held.prove(self._token, self.get_query_argument("nonce", ""))
+        if answer is None:
+            raise HTTPError(400)
+        self.set_header("Content-Type", "application/json")
+        self.write(answer)
+
+
+def server_on(held: HeldPort, variables: Mapping[str, str]) -> type[ServerApp]:
+    """A class of Jupyter's server that answers at a held port, and then tells the hub of it.
+
+    Args:
+        held: The port.
+        variables: Of this process, as `singleuser.prepare` has left them.
+    """
+
+    class Server(ServerApp):
+        """Jupyter's own, but for its port."""
+
+        def _find_http_port(self) -> None:
+            """Look for none: it is held."""
+
+        def _bind_http_server_tcp(self) -> bool:
+            path = url_path_join(self.base_url, proof.PATH)
+            arguments = {"held": held, "token": variables["JUPYTERHUB_API_TOKEN"]}
+            self.web_app.add_handlers(".*$", [(path, ProofHandler, arguments)])
+            self.http_server.add_sockets(held.sockets)
+            self.io_loop.add_callback(self._report)
+            return True
+
+        async def _report(self) -> None:
+            try:
+                await asyncio.to_thread(report, held.number, variables)
+            except ConfigurationError as error:
+                self.log.critical("%s", error)
+                self.exit(1)
+
+    return Server
+
+
+def run(held: HeldPort, variables: Mapping[str, str]) -> None:
+    """Run JupyterHub's single-user server; ends with it."""
+    server = server_on(held, variables)
+    if variables.get("JUPYTERHUB_SINGLEUSER_EXTENSION") == "0":
+        from jupyterhub.singleuser.mixins import make_singleuser_app
+
+        make_singleuser_app(server).launch_instance()
+        return
+    from jupyterhub.singleuser.extension import JupyterHubSingleUser
+
+    class SingleUser(JupyterHubSingleUser):
+        """JupyterHub's own, on that server."""
+
+        serverapp_class = server
+
+        @classmethod
+        def get_extension_package(cls) -> str:
+            """The package that has the extension: JupyterHub, not this one."""
+            return "jupyterhub"
+
+    SingleUser.launch_instance()

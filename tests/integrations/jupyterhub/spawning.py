@@ -1,0 +1,93 @@
+"""A spawner whose servers are in memory, for what happens between JupyterHub and YARN."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.integrations.jupyterhub.running import Server, Servers, Sight
+from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from yarnhub.base.errors import YarnhubError
+    from yarnhub.client.explain import Explanation
+    from yarnhub.integrations.jupyterhub.running import End
+    from yarnhub.spec import ApplicationSpec
+
+APPLICATION = "application_1_0001"
+
+
+class InMemory(Server):
+    """A server that is what a test makes it."""
+
+    id = APPLICATION
+    user = "alice"
+
+    def __init__(self) -> None:
+        self.seen = Sight()
+        self.how: End | None = None
+        self.stopped = False
+
+    async def ended(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def end(self) -> End | None:
+        return self.how
+
+    async def sight(self) -> Sight:
+        return self.seen
+
+    async def stop(self, *, now: bool) -> None:
+        self.stopped = True
+
+
+class OneServer(Servers):
+    """Where there is one server.
+
+    Args:
+        refusing: What is said to who would start it.
+    """
+
+    def __init__(self, refusing: YarnhubError | None = None) -> None:
+        self.server = InMemory()
+        self.refusing = refusing
+        self.explanation: Explanation | None = None
+        self.asked: list[ApplicationSpec] = []
+
+    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Server:
+        if self.refusing is not None:
+            raise self.refusing
+        self.asked.append(spec)
+        return self.server
+
+    async def all(self, tag: str = "") -> Sequence[Server]:
+        return []
+
+    async def explain(self, server: Server) -> Explanation | None:
+        return self.explanation
+
+    async def find(self, application_id: str) -> Server | End | None:
+        return self.server
+
+
+class Spawner(YarnSpawner):
+    """A spawner of that one server."""
+
+    where: OneServer
+
+    def servers(self) -> Servers:
+        return self.where
+
+
+def make_spawner(where: OneServer, **settings: Any) -> Spawner:
+    """Alice's spawner as JupyterHub makes it, of a server that is about to start."""
+    hub = SimpleNamespace(base_url="/hub/", api_url="http://127.0.0.1:1/hub/api", public_host="")
+    user = SimpleNamespace(name="alice", url="/user/alice/", settings={}, groups=[])
+    spawner = Spawner(user=user, hub=hub, api_token="hers", **settings)
+    spawner.where = where
+    spawner._server = SimpleNamespace(base_url="/user/alice/")
+    spawner._spawn_pending = True
+    return spawner
