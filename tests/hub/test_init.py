@@ -56,7 +56,7 @@ async def test_it_starts_servers(
     assert '"root.default"' in text
     written.write_text(text.replace("/var/lib/jupyterhub", str(tmp_path)))
     config = CHANGED.format(
-        written=str(written), command=f"{shared_python} -m yarnspawner.singleuser"
+        written=str(written), command=str(shared_python.with_name("jupyterhub-singleuser"))
     )
     async with SecureHub(tmp_path / "hub", kerberos_cluster.env, config) as hub:
         try:

@@ -69,6 +69,11 @@ class OneServer(Servers):
     async def explain(self, server: Server) -> Explanation | None:
         return self.explanation
 
+    async def nodes(self) -> list[str]:
+        if self.refusing is not None:
+            raise self.refusing
+        return ["localhost"]
+
     async def find(self, application_id: str) -> Server | End | None:
         return self.server
 

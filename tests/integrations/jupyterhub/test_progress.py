@@ -21,6 +21,7 @@ def explained(*reasons: str, starting: tuple[str, ...] = ()) -> Explanation:
 @pytest.mark.parametrize(
     ("known", "text"),
     [
+        ({"asked": False}, "The hub prepares your server."),
         ({}, "Asking YARN for a container in queue q."),
         ({"application": APP}, f"YARN does not say how {APP} is; asking again."),
         ({"application": APP, "sight": Sight()}, f"{APP} waits for a container in queue q."),
@@ -51,7 +52,7 @@ def explained(*reasons: str, starting: tuple[str, ...] = ()) -> Explanation:
             "node-7 (container_1) fetches environment.",
         ),
         (
-            {"application": APP, "sight": ON_NODE, "reported": True},
+            {"application": APP, "sight": ON_NODE, "port": 8888},
             "It is there: waiting for its first answer from node-7 (container_1).",
         ),
     ],
@@ -62,6 +63,7 @@ def test_each_step_has_its_words(known: dict[str, Any], text: str) -> None:
 
 def test_it_goes_forward() -> None:
     steps = [
+        Start(queue="q", asked=False),
         Start(queue="q"),
         Start(queue="q", application=APP, sight=Sight()),
         Start(
@@ -71,7 +73,30 @@ def test_it_goes_forward() -> None:
             explanation=explained(starting=("jupyterhub_0",)),
         ),
         Start(queue="q", application=APP, sight=ON_NODE),
-        Start(queue="q", application=APP, sight=ON_NODE, reported=True),
+        Start(queue="q", application=APP, sight=ON_NODE, port=8888),
     ]
     percents = [step.message.percent for step in steps]
     assert percents == sorted(set(percents))
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        ({}, "Asking YARN for a container in queue q."),
+        (
+            {"sight": Sight(), "explanation": explained("The queue is full.")},
+            f"{APP} waits for a container in queue q: The queue is full.",
+        ),
+        (
+            {"sight": ON_NODE, "files": ["env"], "explanation": explained(starting=("it",))},
+            "node-7 (container_1) fetches env.",
+        ),
+        ({"sight": ON_NODE}, "has to end in `python -m yarnspawner.singleuser`"),
+        ({"sight": ON_NODE}, f"`skein application logs {APP}`"),
+        ({"sight": ON_NODE, "port": 8888}, "nobody answers at port 8888 of that node"),
+    ],
+)
+def test_what_takes_too_long_has_a_reason(known: dict[str, Any], text: str) -> None:
+    said = Start(queue="q", application=APP if known else "", **known).overdue(300)
+    assert said.startswith("Your server is not ready after 300 s. ")
+    assert text in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,28 @@ import pytest
 from traitlets import TraitError
 
 from integrations.jupyterhub.impostor import Impostor
-from integrations.jupyterhub.spawning import OneServer, make_spawner
+from integrations.jupyterhub.spawning import APPLICATION, OneServer, make_spawner
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    LocalProtocolError,
+    Outcome,
+    RemoteError,
+    SpecError,
+    YarnhubError,
+)
+from yarnhub.client.explain import Explanation
 from yarnhub.integrations.jupyterhub.refusals import Refusal
-from yarnhub.integrations.jupyterhub.running import Sight
+from yarnhub.integrations.jupyterhub.running import End, Sight
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from integrations.jupyterhub.spawning import Spawner
 
 ON_THIS_NODE = Sight(node="localhost", container="container_1")
@@ -25,23 +43,37 @@ def where() -> OneServer:
     return OneServer()
 
 
-async def start_and_report(spawner: Spawner, port: int) -> None:
-    """Start a server that tells a port."""
+@contextlib.asynccontextmanager
+async def started(spawner: Spawner) -> AsyncIterator[asyncio.Task[str]]:
+    """A server that is being started; its end is not waited for."""
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         starting = tasks.create_task(spawner.start())
         await asyncio.sleep(0)
-        spawner.report_port(port)
-        await starting
+        yield starting
+        starting.cancel()
+
+
+async def failure(spawner: Spawner, port: int = 0) -> Refusal:
+    """What ends a start, of a server that tells a port unless it is 0."""
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        starting = tasks.create_task(caught(spawner))
+        await asyncio.sleep(0)
+        if port:
+            spawner.report_port(port)
+        return await starting
+
+
+async def caught(spawner: Spawner) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        await spawner.start()
+    return refused.value
 
 
 async def test_nobody_is_sent_to_another_program(where: OneServer) -> None:
     where.server.seen = ON_THIS_NODE
     impostor = Impostor(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     async with impostor.serving() as port:
-        with pytest.raises(ExceptionGroup) as caught:
-            await start_and_report(make_spawner(where), port)
-    (refusal,) = caught.value.exceptions
-    assert isinstance(refusal, Refusal)
+        refusal = await failure(make_spawner(where), port)
     words = f"another program answers at port {port} of localhost"
     assert words in refusal.jupyterhub_message
     assert b"hers" not in impostor.received
@@ -49,12 +81,11 @@ async def test_nobody_is_sent_to_another_program(where: OneServer) -> None:
 
 async def test_a_server_listens_where_the_hub_reaches_its_node(where: OneServer) -> None:
     spawner = make_spawner(where)
-    starting = asyncio.ensure_future(spawner.start())  # noqa: TID251  # cancelled below
-    asked = asyncio.ensure_future(spawner.place())  # noqa: TID251
-    await asyncio.sleep(0)
-    where.server.seen = ON_THIS_NODE
-    place = await asked
-    starting.cancel()
+    async with started(spawner), asyncio.TaskGroup() as tasks:
+        asked = tasks.create_task(spawner.place())
+        await asyncio.sleep(0)
+        where.server.seen = ON_THIS_NODE
+        place = await asked
     found = socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)
     assert place == {"addresses": [each[4][0] for each in found], "first": 0, "last": 0}
 
@@ -82,3 +113,90 @@ async def test_or_where_the_administrator_says(
 def test_a_range_that_is_none_is_named(ports: str, where: OneServer) -> None:
     with pytest.raises(TraitError, match="port_range has to be two ports such as"):
         make_spawner(where, port_range=ports)
+
+
+# --- what the user reads meanwhile
+
+
+async def test_who_asks_before_it_starts_hears_all_of_it(where: OneServer) -> None:
+    spawner = make_spawner(where)
+    said = spawner.progress()
+    assert (await anext(said))["message"] == "The hub prepares your server."
+    async with started(spawner):  # after its hooks, and its certificates
+        waits = await anext(said)
+        assert waits["message"] == f"{APPLICATION} waits for a container in queue default."
+        where.server.seen = ON_THIS_NODE
+        assert (await anext(said))["message"] == "Starting on localhost (container_1)."
+    spawner._spawn_pending = False
+    assert [each async for each in said] == []
+
+
+# --- what the user reads if there is no server
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (SpecError("services.jupyterhub.resources.vcores", "is 9, the most is 4"), 400, "is 9"),
+        (ConnectError("nobody answers at rm:8032"), 503, "nobody answers at rm:8032"),
+        (ConnectionLostError("rm:8032 went away", Outcome.UNKNOWN), 503, "rm:8032 went away"),
+        (DeadlineExceededError("no answer within 60 s"), 503, "no answer within 60 s"),
+        (ConfigurationError("yarn-site.xml is missing"), 500, "yarn-site.xml is missing"),
+        (AuthenticationError("the key is too old"), 500, "the key is too old"),
+        (
+            RemoteError("x.SafeModeException", "Name node is in safe mode"),
+            503,
+            "Name node is in safe mode",
+        ),
+        (InvalidRequestError("x.Invalid", "no label gpus"), 400, "no label gpus"),
+        (AccessDeniedError("x.Denied", "may not act"), 403, "may not"),
+        (LocalProtocolError("a fault of ours"), 503, "a fault of ours"),
+    ],
+)
+async def test_every_failure_says_why(error: YarnhubError, status: int, words: str) -> None:
+    refusal = await failure(make_spawner(OneServer(refusing=error)))
+    assert words in refusal.jupyterhub_message
+    assert (refusal.status_code, refusal.__cause__) == (status, error)
+
+
+async def test_the_fault_of_a_hook_is_not_shown_but_said(
+    where: OneServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def hook(*_: object) -> None:
+        raise KeyError("password=secret")
+
+    refusal = await failure(make_spawner(where, modify_application_hook=hook))
+    assert "something went wrong in the hub, whose log says more" in refusal.jupyterhub_message
+    assert "secret" not in refusal.jupyterhub_message
+
+
+async def test_an_end_before_it_was_ready_says_why(where: OneServer) -> None:
+    where.server.how = End(1, "Exit code 3")
+    refusal = await failure(make_spawner(where))
+    assert refusal.jupyterhub_message == "The server ended before it was ready: Exit code 3"
+
+
+async def test_certificates_that_cannot_be_made_say_why(where: OneServer) -> None:
+    where.refusing = ConnectError("nobody answers at rm:8032")
+    with pytest.raises(Refusal, match="nobody answers at rm:8032"):
+        await make_spawner(where).create_certs()
+
+
+@pytest.mark.parametrize(
+    ("sight", "reason"),
+    [
+        (Sight(), "waits for a container in queue default: The queue is full."),
+        (ON_THIS_NODE, "c.YarnSpawner.cmd has to end in `python -m yarnspawner.singleuser`"),
+    ],
+)
+async def test_what_takes_too_long_ends_with_the_last_reason(
+    sight: Sight, reason: str, where: OneServer
+) -> None:
+    where.server.seen = sight
+    where.explanation = Explanation(
+        id=APPLICATION, state="ACCEPTED", summary="", reasons=("The queue is full.",)
+    )
+    async with asyncio.timeout(1):  # JupyterHub's own limit
+        refusal = await failure(make_spawner(where, start_timeout=1))
+    assert reason in refusal.jupyterhub_message
+    assert refusal.status_code == 504

@@ -14,6 +14,7 @@ from traitlets import CInt, Dict, Enum, Integer, List, TraitError, Unicode, defa
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.integrations.jupyterhub.choosing import Choosing
+from yarnhub.integrations.jupyterhub.command import with_our_program
 from yarnhub.integrations.jupyterhub.request import SERVICE, ServerRequest, identity
 from yarnhub.spec import ACLs, ApplicationSpec, File
 
@@ -62,7 +63,9 @@ class Asking(Choosing):
     cmd = Command(
         ["python -m yarnspawner.singleuser"],
         allow_none=True,
-        help="The command that runs a server, in words of shell.",
+        help="""The command that runs a server, in words of shell. It has to end in
+        `python -m yarnspawner.singleuser`, which stands for `jupyterhub-singleuser` and
+        `jupyter-labhub` where these are named.""",
     ).tag(config=True)
     mem_limit = ByteSpecification(
         "2 G", help="Memory of a server's container, in bytes, or with K, M, G or T."
@@ -160,7 +163,7 @@ class Asking(Choosing):
             resource_types=self.resource_types,
             node_label=self.node_label,
             priority=self.priority,
-            command=self.cmd,
+            command=with_our_program(self.cmd or ()),
             arguments=self.get_args(),
             script_template=self.script_template,
             prologue=self.prologue,

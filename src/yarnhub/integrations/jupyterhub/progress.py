@@ -36,34 +36,60 @@ class Start:
 
     Attributes:
         queue: That pays.
+        asked: Whether the hub has begun to ask YARN: what comes before is its own.
         files: Names of what the node fetches for it.
         application: Its id; empty before YARN has accepted it.
         sight: Where it is; None if nobody can say.
         explanation: Why it is there; None if nobody has asked yet.
-        reported: Whether it has told its port.
+        port: That it has told; 0 if it has told none.
+        ready: Whether it has proven that it answers there.
     """
 
     queue: str
+    asked: bool = True
     files: Sequence[str] = ()
     application: str = ""
     sight: Sight | None = None
     explanation: Explanation | None = None
-    reported: bool = False
+    port: int = 0
+    ready: bool = False
 
     @property
     def message(self) -> Message:
         """What to say."""
+        if not self.asked:
+            return Message("The hub prepares your server.", 2)
         if not self.application:
             return Message(f"Asking YARN for a container in queue {self.queue}.", 5)
         if self.sight is None:
             return Message(f"YARN does not say how {self.application} is; asking again.", 10)
         if not self.sight.node:
             return Message(self._waiting(self.sight), 20)
-        if self.reported:
+        if self.port or self.ready:
             return Message(f"It is there: waiting for its first answer from {self._place}.", 90)
-        if self.explanation is not None and self.explanation.starting:
+        if self._is_fetching:
             return Message(f"{self._place} fetches {self._fetched()}.", 50)
         return Message(f"Starting on {self._place}.", 70)
+
+    def overdue(self, seconds: float) -> str:
+        """What to say of a server that is not ready after so many seconds."""
+        return f"Your server is not ready after {seconds:g} s. {self._held_up}"
+
+    @property
+    def _held_up(self) -> str:
+        if self.sight is None or not self.sight.node or self._is_fetching:
+            return self.message.text
+        if self.port:
+            return f"It runs on {self._place}, but nobody answers at port {self.port} of that node."
+        return (
+            f"Its command runs on {self._place}, but has not told the hub its port: "
+            "c.YarnSpawner.cmd has to end in `python -m yarnspawner.singleuser`. What it wrote: "
+            f"`skein application logs {self.application}`."
+        )
+
+    @property
+    def _is_fetching(self) -> bool:
+        return self.explanation is not None and bool(self.explanation.starting)
 
     @property
     def _place(self) -> str:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from jupyterhub.spawner import SpawnException
 
-from yarnhub.base.errors import AccessDeniedError, ApplicationFailedError, SpecError
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    ApplicationFailedError,
+    AuthenticationError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    RemoteError,
+    SpecError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -53,14 +65,26 @@ def refuse_user(name: str, owner: str, denied: Collection[str]) -> None:
         )
 
 
-def refusal(error: YarnhubError) -> SpawnException | None:
-    """The answer to who asked for what YARN does not give; None where nobody refused anything."""
-    if isinstance(error, SpecError):
-        return Refusal(f"Your server cannot be started: {error.reason}.", reason="limit")
-    if isinstance(error, ApplicationFailedError):
-        return Refusal(f"YARN refused your server: {error.diagnostics or error}", reason="refused")
-    if isinstance(error, AccessDeniedError):
-        return Refusal(
-            f"The hub may not start your server: {error}.", reason="denied", status_code=403
-        )
-    return None
+def refusal(error: YarnhubError) -> Refusal:
+    """What a user reads of an error that has ended the start of a server."""
+    match error:
+        case SpecError():
+            return Refusal(f"Your server cannot be started: {error}.", reason="limit")
+        case ApplicationFailedError():
+            said = error.diagnostics or str(error)
+            return Refusal(f"YARN refused your server: {said}", reason="refused")
+        case AccessDeniedError():
+            said = f"The hub may not start your server: {error}."
+            return Refusal(said, reason="denied", status_code=HTTPStatus.FORBIDDEN)
+        case InvalidRequestError():
+            return Refusal(f"YARN refused your server: {error}.", reason="refused")
+        case ConfigurationError() | AuthenticationError():
+            said = f"The hub is not set up as it should be: {error}. Tell its administrator."
+            return Refusal(said, reason="hub", status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
+        case ConnectError() | ConnectionLostError() | DeadlineExceededError():
+            said = f"Your server was not started, since the cluster does not answer: {error}."
+        case RemoteError():
+            said = f"Your server was not started, since the cluster refused something: {error}."
+        case _:
+            said = f"Your server was not started: {error}."
+    return Refusal(said, reason="cluster", status_code=HTTPStatus.SERVICE_UNAVAILABLE)

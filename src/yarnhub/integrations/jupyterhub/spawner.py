@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import make_ssl_context
+from tornado.web import HTTPError
 from traitlets import Unicode, default
 
 from yarnhub.base.errors import ConnectError, YarnhubError
@@ -30,7 +31,7 @@ from yarnhub.integrations.jupyterhub.running import End
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from yarnhub.client.explain import Explanation
     from yarnhub.integrations.jupyterhub.running import Server, Servers
@@ -44,6 +45,8 @@ _PLACED = 10.0
 """Seconds until it is known on which node a server that asks is: it listens everywhere then."""
 _TAKE_OVER = 5.0
 """Seconds that a poll waits for the servers of the hub before this one."""
+_LEFT = 5.0
+"""Seconds of `start_timeout` that are left for finding out, and saying, why it was too short."""
 _STATE_VERSION = 1
 
 callback.install()
@@ -70,6 +73,7 @@ class YarnSpawner(Asking, Spawner):
     ssl_alt_names: Any  # JupyterHub's own, as those below
     server: Any
     api_token: str
+    _spawn_pending: bool
     _shared: ClassVar[dict[tuple[object, ...], Servers]] = {}
     """By what they depend on: one for all spawners of a hub."""
     _telling: ClassVar[set[asyncio.Task[None]]] = set()
@@ -130,8 +134,8 @@ class YarnSpawner(Asking, Spawner):
         An error or cancelling leaves nothing behind on the cluster.
 
         Raises:
-            SpawnException: What was asked for is refused, with the limit that it meets.
-            RuntimeError: It has ended before it was ready; says why.
+            SpawnException: It was not started, or was not ready in time; its message says why, for
+                the user.
         """
         loop = asyncio.get_running_loop()
         self._running = self._ended = self._explanation = None
@@ -139,29 +143,74 @@ class YarnSpawner(Asking, Spawner):
         self._explain_at = loop.time() + _EXPLAIN
         self._reporting = loop.create_future()
         try:
-            request = await self.chosen_request()
-            self._master = request.application_master
-            self._spec = await self.modified(request.specification)
-            self._running = server = await self.servers().start(self._spec, request.secrets)
-            self.application_id = server.id
-            self.log.info("%s's server is %s", self._log_name, server.id)
-            host = await self._reported(server, self._reporting)
-        except YarnhubError as error:
-            if refused := refusal(error):
-                raise refused from error
-            raise
+            with self._telling_why():
+                return await self._in_time(self._reporting)
         finally:
             self._reporting = None
+
+    async def _in_time(self, reporting: asyncio.Future[int]) -> str:
+        """The URL of the server, before JupyterHub's own limit ends it without a reason."""
+        left = min(_LEFT, self.start_timeout / 10)
+        limit = asyncio.timeout(self.start_timeout - left)
+        try:
+            async with limit:
+                return await self._ready(reporting)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            why = await self._why_overdue(left / 2)
+            raise Refusal(why, reason="timeout", status_code=504) from error
+
+    @contextlib.contextmanager
+    def _telling_why(self) -> Iterator[None]:
+        """Have an error say to the user why there is no server."""
+        try:
+            yield
+        except HTTPError:  # a refusal, or what a hook says
+            raise
+        except YarnhubError as error:
+            raise refusal(error) from error
+        except Exception as error:
+            self.log.exception("%s's server is not started", self._log_name)
+            raise Refusal(
+                "Your server was not started: something went wrong in the hub, whose log says "
+                "more. Tell its administrator.",
+                reason="error",
+                status_code=500,
+            ) from error
+
+    async def _ready(self, reporting: asyncio.Future[int]) -> str:
+        """The URL of the server that is chosen, once it answers there."""
+        request = await self.chosen_request()
+        self._master = request.application_master
+        self._spec = await self.modified(request.specification)
+        self._running = server = await self.servers().start(self._spec, request.secrets)
+        self.application_id = server.id
+        self.log.info("%s's server is %s", self._log_name, server.id)
+        node, port = await self._reported(server, reporting)
         self._watch(server)
-        scheme = "https" if self.internal_ssl else "http"
-        return f"{scheme}://{host[0]}:{host[1]}"
+        return f"{'https' if self.internal_ssl else 'http'}://{node}:{port}"
+
+    async def _why_overdue(self, patience: float) -> str:
+        """What is known of a server that has taken too long."""
+        self._explain_at = 0
+        try:
+            async with asyncio.timeout(patience):
+                known = await self._known()
+        except TimeoutError:
+            known = replace(self._last, sight=None)
+        return known.overdue(self.start_timeout)
 
     async def _reported(self, server: Server, port: asyncio.Future[int]) -> tuple[str, int]:
         """Where a server listens, once it does: until then it may still fail."""
         while True:
             if end := await server.end():
                 self._ended = end
-                raise RuntimeError(f"The server ended before it was ready: {end.reason}")
+                raise Refusal(
+                    f"The server ended before it was ready: {end.reason}",
+                    reason="ended",
+                    status_code=500,
+                )
             node = await self._node(server)
             if node and port.done():
                 with contextlib.suppress(ConnectError):
@@ -286,31 +335,38 @@ class YarnSpawner(Asking, Spawner):
     async def progress(self) -> AsyncIterator[dict[str, object]]:
         """What happens to a server that is being started, one message for each change."""
         said = None
-        while self._reporting is not None:
-            message = (await self._known(self._reporting)).message
+        while self._spawn_pending:  # before `start`, too, and until the hub has had an answer
+            message = (await self._known()).message
             if message != said:
                 said = message
                 yield {"progress": message.percent, "message": message.text}
             await asyncio.sleep(_LOOK)
 
-    async def _known(self, reporting: asyncio.Future[int]) -> Start:
+    @property
+    def _last(self) -> Start:
+        """What is known without asking."""
         queue, files = self.queue, sorted(self.localize_files)
         if self._spec is not None:  # a profile may say others
             queue, files = self._spec.queue, sorted(self._spec.services[SERVICE].files)
-        start = Start(queue=queue, files=files)
+        reporting, running = self._reporting, self._running
+        return Start(
+            queue=queue,
+            asked=reporting is not None or running is not None,
+            files=files,
+            application=running.id if running else "",
+            explanation=self._explanation,
+            port=reporting.result() if reporting and reporting.done() else 0,
+            ready=reporting is None and running is not None,
+        )
+
+    async def _known(self) -> Start:
         if self._running is None:
-            return start
+            return self._last
         sight = None
         with contextlib.suppress(YarnhubError):
             sight = await self._running.sight()
             await self._explain(self._running)
-        return replace(
-            start,
-            application=self._running.id,
-            sight=sight,
-            explanation=self._explanation,
-            reported=reporting.done(),
-        )
+        return replace(self._last, sight=sight)
 
     async def _explain(self, server: Server) -> None:
         """Have why it waits looked up again, for all who look at it."""
@@ -325,7 +381,8 @@ class YarnSpawner(Asking, Spawner):
         """Make certificates that hold on each node: which one it will be is not known yet."""
         chosen = self.ssl_alt_names
         if not callable(chosen):
-            nodes = alternative_names(await self.servers().nodes())
+            with self._telling_why():
+                nodes = alternative_names(await self.servers().nodes())
             self.ssl_alt_names = [*chosen, *(name for name in nodes if name not in chosen)]
         made: dict[str, str] = await super().create_certs()
         return made
