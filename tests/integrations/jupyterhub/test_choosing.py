@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from docs.blocks import PROJECT, blocks
 from yarnhub.integrations.jupyterhub.choice import Choice, choose
 from yarnhub.integrations.jupyterhub.choosing import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.profiles import parse_profiles
-from yarnhub.integrations.jupyterhub.refusals import Refusal
+from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
 if TYPE_CHECKING:
@@ -90,3 +91,57 @@ def member(*groups: str) -> SimpleNamespace:
     return SimpleNamespace(
         user=SimpleNamespace(groups=[SimpleNamespace(name=each) for each in groups])
     )
+
+
+MEMORY = {
+    "display_name": "Fruit",
+    "slug": "fruit",
+    "profile_options": {
+        "memory": {
+            "display_name": "Memory",
+            "unlisted_choice": {"enabled": True, "yarn_override": {"mem_limit": "{value} M"}},
+        },
+    },
+}
+LINK: dict[str, list[object]] = {"profile": ["fruit"], "memory--unlisted-choice": ["512"]}
+
+
+def offering() -> YarnSpawner:
+    user = SimpleNamespace(name="alice")
+    spawner = YarnSpawner(user=user, profile_list=[{"display_name": "Small"}, MEMORY])
+    spawner.user_options = {}
+    spawner.handler = object()
+    return spawner
+
+
+async def test_a_link_fills_the_form_in_and_starts_nothing() -> None:
+    spawner = offering()
+    with pytest.raises(LinkError) as shown:
+        await spawner.options_from_query(LINK)
+    assert "Start it only if it is what you want" in shown.value.jupyterhub_html_message
+    assert spawner.user_options == {}
+    form = await spawner.get_options_form()
+    assert re.search(r'value="fruit"[^>]*checked', form)
+    assert 'value="512"' in form
+    again = await spawner.get_options_form()
+    assert re.search(r'value="small"[^>]*checked', again)
+
+
+async def test_a_link_fills_in_no_other_page() -> None:
+    spawner = offering()
+    with pytest.raises(LinkError):
+        await spawner.options_from_query(LINK)
+    spawner.handler = object()
+    assert 'value="512"' not in await spawner.get_options_form()
+
+
+async def test_a_link_to_what_is_not_offered_says_so() -> None:
+    spawner = offering()
+    with pytest.raises(Refusal, match="There is no profile 'big'"):
+        await spawner.options_from_query({"profile": ["big"]})
+    assert re.search(r'value="small"[^>]*checked', await spawner.get_options_form())
+
+
+async def test_a_link_starts_nothing_either_where_the_form_is_the_administrators() -> None:
+    with pytest.raises(LinkError):
+        await YarnSpawner(options_form="<input name=x>").options_from_query({"x": ["1"]})

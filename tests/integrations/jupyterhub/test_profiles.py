@@ -13,7 +13,8 @@ from yarnhub.integrations.jupyterhub.profiles import (
     parse_profiles,
 )
 
-ALLOWED = {"queue", "mem_limit", "localize_files"}
+SHELL = ("prologue", "epilogue", "cmd", "script_template")
+ALLOWED = {"queue", "mem_limit", "localize_files", *SHELL}
 
 
 def parse(value: object) -> tuple[Profile, ...]:
@@ -93,6 +94,9 @@ def unlisted(**rest: object) -> list[dict[str, object]]:
         (unlisted(validation_regex="("), r"unlisted_choice\.validation_regex: is no regular"),
         (unlisted(yarn_override={"mem_limit": "{size}"}), r"yarn_override: only \{value\}"),
         (unlisted(yarn_override={"mem_limit": "{"}), r"yarn_override: only \{value\}"),
+        (unlisted(yarn_override={"mem_limit": "{value!r}"}), r"yarn_override: only \{value\}"),
+        (unlisted(yarn_override={"mem_limit": "{value[0]}"}), r"yarn_override: only \{value\}"),
+        (unlisted(yarn_override={"mem_limit": "{value:.2}"}), r"yarn_override: only \{value\}"),
         (unlisted(yarn_override={"men_limit": "1"}), r"did you mean 'mem_limit'"),
         (
             unlisted(yarn_override={"localize_files": {"environment": "{value}"}}),
@@ -109,3 +113,30 @@ def test_mistakes_are_named_with_their_place(value: object, message: str) -> Non
 def test_files_of_the_users_choice_need_a_pattern() -> None:
     override = {"localize_files": {"environment": "hdfs:///envs/{value}.tar.gz"}}
     parse(unlisted(yarn_override=override, validation_regex="[a-z]+"))
+
+
+@pytest.mark.parametrize("name", SHELL)
+def test_shell_of_the_users_choice_needs_a_pattern_and_no_quotes(name: str) -> None:
+    override = {name: "source envs/{value}/bin/activate"}
+    with pytest.raises(ProfileError, match=rf"yarn_override\.{name}: what a user writes.*regex"):
+        parse(unlisted(yarn_override=override))
+    parse(unlisted(yarn_override=override, validation_regex=".*"))
+    parse(unlisted(yarn_override={name: "source {{env}}"}))
+    with pytest.raises(ProfileError, match=rf"yarn_override\.{name}: write {{value}} without '"):
+        parse(unlisted(yarn_override={name: "source '{value}'"}, validation_regex=".*"))
+
+
+@pytest.mark.parametrize("name", SHELL)
+def test_the_shell_sees_one_word(name: str) -> None:
+    (found,) = parse(unlisted(yarn_override={name: "echo {value}"}, validation_regex=".*"))
+    choice = found.profile_options["x"].unlisted_choice
+    assert choice.filled("my-env") == {name: "echo my-env"}
+    hostile = str(choice.filled("$(id); {prologue}")[name])
+    if name == "script_template":
+        hostile = hostile.format(prologue="other")
+    assert hostile == "echo '$(id); {prologue}'"
+
+
+def test_other_settings_have_it_as_it_was_written() -> None:
+    (found,) = parse(unlisted(yarn_override={"queue": "a b {value}"}))
+    assert found.profile_options["x"].unlisted_choice.filled("c d") == {"queue": "a b c d"}

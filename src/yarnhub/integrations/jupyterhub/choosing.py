@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from traitlets import Bool, Dict, List, TraitError, Union, default
 from traitlets import Callable as CallableTrait
@@ -14,7 +14,7 @@ from yarnhub.integrations.jupyterhub.choice import Choice, ChoiceError, choose
 from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
 from yarnhub.integrations.jupyterhub.profiles import ProfileError, parse_profiles, with_queues
 from yarnhub.integrations.jupyterhub.queues import Queues
-from yarnhub.integrations.jupyterhub.refusals import Refusal
+from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -52,11 +52,14 @@ class Choosing(Acting):
         that do not set theirs.""",
     ).tag(config=True)
 
+    _linked: tuple[object, Mapping[str, object]] = (None, {})
+    """What a link has said, and the request that it came with."""
     _queues: ClassVar[dict[tuple[object, ...], Queues]] = {}
     """By who asks: one for all spawners of a hub."""
 
     user_options: dict[str, object]
     queue: str
+    handler: object  # of the request that is answered
 
     @default("profile_list")
     def _no_profiles(self) -> list[object]:
@@ -79,8 +82,26 @@ class Choosing(Acting):
         return bool(self.profile_list) or self.choose_queue
 
     async def _form(self, _spawner: Spawner) -> str:
+        # A link counts for the page that it opens, and not for another one of the same user.
+        handler, linked = self._linked
+        chosen = linked if handler is self.handler else self.user_options
+        self._linked = (None, {})
         with _refusing():
-            return render_form(await self._offered(), self.user_options)
+            return render_form(await self._offered(), chosen)
+
+    async def options_from_query(self, query: Mapping[str, list[object]]) -> NoReturn:
+        """Fill the form in with what a link says, and start nothing: anybody may have written it.
+
+        Raises:
+            SpawnException: What it says is not offered.
+            LinkError: It is: JupyterHub shows the form then, and the error's words.
+        """
+        if self._offers:
+            with _refusing():
+                linked = options_from_form(query)
+                choose(await self._offered(), linked)
+            self._linked = (self.handler, linked)
+        raise LinkError
 
     async def _from_form(self, form: Mapping[str, list[object]]) -> Mapping[str, object]:
         if not self._offers:

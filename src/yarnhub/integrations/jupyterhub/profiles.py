@@ -6,11 +6,14 @@ The grammar is that of KubeSpawner 7.1, with `yarn_override` in place of `kubesp
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from string import Formatter
 from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.integrations.jupyterhub.shell_text import PLACE, why_unsafe
 from yarnhub.spec import _reading as read
 
 if TYPE_CHECKING:
@@ -28,7 +31,13 @@ _LONGEST = 1000
 _NAME = read.matching(
     r"\w+(?:[-.]\w+)*", "words of letters and figures, with single dashes or dots between them"
 )
-_READ_BY_THE_HUB = "localize_files"
+_TEMPLATE = "script_template"
+_SHELL = frozenset({"prologue", "epilogue", "cmd", _TEMPLATE})
+_DANGERS = {
+    "localize_files": "a user could name any file that the hub can read",
+    **dict.fromkeys(_SHELL, "what a user writes, or the author of a link, would reach a shell"),
+}
+"""Settings that take a value of the user's only if it matches a pattern, and why."""
 
 Overrides = Mapping[str, object]
 
@@ -103,22 +112,36 @@ class Unlisted(_Document):
 
     def _check(self) -> None:
         with read.at("yarn_override"):
-            try:
-                filled = self.filled("x")
-            except (LookupError, ValueError, AttributeError) as error:
-                raise SpecError(
-                    "", f"only {{value}} is filled in ({error!r}); write {{{{ for a brace"
-                ) from error
-            files = filled.get(_READ_BY_THE_HUB)
-            if files != self.yarn_override.get(_READ_BY_THE_HUB) and not self.validation_regex:
-                raise SpecError(
-                    _READ_BY_THE_HUB,
-                    "a user could name any file that the hub can read: give a validation_regex",
-                )
+            for name, template in self.yarn_override.items():
+                try:
+                    texts = list(_texts(_filled(template, PLACE)))
+                except (LookupError, ValueError) as error:
+                    raise SpecError(
+                        "", f"only {{value}} is filled in ({error!r}); write {{{{ for a brace"
+                    ) from error
+                if any(PLACE in each for each in texts):
+                    with read.at(name):
+                        self._check_use(name, " ".join(texts))
+
+    def _check_use(self, name: str, text: str) -> None:
+        """Refuse an override that gives a user more than its author can have meant."""
+        danger = _DANGERS.get(name)
+        if danger and not self.validation_regex:
+            raise SpecError("", f"{danger}: give a validation_regex")
+        if name in _SHELL and (reason := why_unsafe(text)):
+            raise SpecError("", reason)
 
     def filled(self, value: str) -> Overrides:
-        """The override for a value."""
-        return {name: _filled(each, value) for name, each in self.yarn_override.items()}
+        """The override for a value; in texts of shell it is one quoted word."""
+        word = shlex.quote(value)
+        written = {
+            **dict.fromkeys(_SHELL, word),
+            _TEMPLATE: word.replace("{", "{{").replace("}", "}}"),  # it is filled in once more
+        }
+        return {
+            name: _filled(each, written.get(name, value))
+            for name, each in self.yarn_override.items()
+        }
 
     def refusal(self, value: str) -> str:
         """Why a value is not taken; empty for one that is."""
@@ -299,10 +322,34 @@ def with_queues(profiles: Sequence[Profile], queues: Sequence[QueueChoice]) -> t
 def _filled(template: object, value: str) -> object:
     match template:
         case str():
-            return template.format(value=value)
+            return "".join(_parts(template, value))
         case Mapping():
             return {key: _filled(each, value) for key, each in template.items()}
         case list() | tuple():
             return [_filled(each, value) for each in template]
         case _:
             return template
+
+
+def _parts(template: str, value: str) -> Iterator[str]:
+    for text, name, spec, conversion in Formatter().parse(template):
+        yield text
+        if name is not None:
+            if (name, spec, conversion) != ("value", "", None):
+                raise LookupError(f"{{{name}}}")
+            yield value
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in the value of a setting."""
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for each in value.values():
+                yield from _texts(each)
+        case list() | tuple():
+            for each in value:
+                yield from _texts(each)
+        case _:  # numbers, and what is called with the spawner
+            pass

@@ -18,12 +18,11 @@ from yarnhub.base.errors import (
     InvalidRequestError,
     RemoteError,
     SpecError,
+    YarnhubError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    from yarnhub.base.errors import YarnhubError
 
 SYSTEM_USERS = frozenset(
     {
@@ -42,6 +41,15 @@ class Refusal(SpawnException):
     def jupyterhub_message(self) -> str:
         """What pages show; without it they show the class and the status too, or nothing."""
         return str(self.message)
+
+
+class LinkError(YarnhubError):
+    """A link has chosen a server, and nothing is started by it alone."""
+
+    jupyterhub_message = ""
+    jupyterhub_html_message = (
+        "A link has chosen what is below. Start it only if it is what you want."
+    )
 
 
 def refuse_user(name: str, owner: str, denied: Collection[str]) -> None:
