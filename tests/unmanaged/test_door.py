@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.shell.callers import Callers
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.base.errors import AccessDeniedError, ConnectError, ConnectionLostError, YarnhubError
 from yarnhub.client.application import ApplicationClient
@@ -30,6 +32,7 @@ class Resident:
         self.credentials = Credentials.generate()
         self.pair = self.credentials.certificate, self.credentials.key
         self.requests: list[Request[Any]] = []
+        self.callers = Callers(self.ask, Limits(connections=2))
 
     async def ask(self, request: Request[Any]) -> Any:
         self.requests.append(request)

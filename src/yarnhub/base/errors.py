@@ -195,7 +195,8 @@ class ControlError(YarnhubError):
 
     Attributes:
         code: `invalid` where the request is wrong, `ended` where the application ends or has ended,
-            `full` where it has no room for more, `unknown-request` where it is of another version.
+            `full` where it has no room for more, `not-allowed` where it answers no such requests,
+            `unknown-request` where it is of another version.
     """
 
     def __init__(self, code: str, message: str) -> None:

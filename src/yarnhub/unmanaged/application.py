@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.placement import Topology
+from yarnhub.appmaster.shell.callers import Callers
 from yarnhub.appmaster.shell.server import answer_in_time
 from yarnhub.base.errors import (
     ConnectionLostError,
@@ -27,6 +28,7 @@ from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.actions import Finish
+    from yarnhub.appmaster.core.limits import Limits
     from yarnhub.appmaster.shell.journal import Journal
     from yarnhub.appmaster.shell.runner import Runner
     from yarnhub.client.token_keeper import KeptTokens
@@ -50,7 +52,7 @@ class UnmanagedApplication(Requests):
             wait; empty if it does not wait or no reason is known.
     """
 
-    def __init__(self, credentials: Credentials, journal: Journal) -> None:
+    def __init__(self, credentials: Credentials, journal: Journal, limits: Limits) -> None:
         secrets = credentials.secrets
         self.credentials = credentials
         self.submitted = control_json.load(bootstrap.Application, secrets[bootstrap.APPLICATION])
@@ -59,8 +61,9 @@ class UnmanagedApplication(Requests):
         self.user = self.submitted.user
         self.spec = ApplicationSpec.from_dict(json.loads(self.submitted.specification))
         self.core = Application(
-            self.spec, self.submitted.specification, Topology(racks=self.submitted.racks)
+            self.spec, self.submitted.specification, Topology(racks=self.submitted.racks), limits
         )
+        self.callers = Callers(self.ask, limits)
         self.journal = journal
         self.pair = secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY]
         self.runner: Runner | None = None

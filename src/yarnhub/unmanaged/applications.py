@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.actions import Finish
 from yarnhub.appmaster.core.contexts import ContextBuilder
+from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.agent import token_agent
 from yarnhub.appmaster.shell.pace import Pace
 from yarnhub.appmaster.shell.recorder import restore
@@ -86,6 +87,8 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         host: Where containers reach this process; None takes the name of this machine.
         port: The one port for all of them; 0 takes the one before, or a free one.
         idle: Seconds between an idle application's heartbeats.
+        limits: What each application may ask for at the port and have this process keep; None for
+            applications whose owners may take this process's memory and time.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         host: str | None = None,
         port: int = 0,
         idle: float = _IDLE,
+        limits: Limits | None = None,
     ) -> None:
         self._settings = settings
         self._folder = Folder(folder)
@@ -103,6 +107,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         self.host = host or socket.gethostname()
         self.port = port
         self._idle = idle
+        self._limits = limits or Limits()
         self._tokens = TokenKeeper(settings)
         self._schedulers = resource_manager(settings.configuration, SCHEDULER).addresses
         self._clients: dict[str, Client] = {}
@@ -253,7 +258,9 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                     kept = replace(kept, tokens={**kept.tokens, AMRM_TOKEN: token})
                     # Before it is used: YARN gives it to nobody who has registered.
                     await asyncio.to_thread(self._folder.keep, application_id, kept)
-                    yield UnmanagedApplication(kept, self._folder.journal(application_id))
+                    yield UnmanagedApplication(
+                        kept, self._folder.journal(application_id), self._limits
+                    )
             except BaseException:
                 await asyncio.to_thread(self._folder.forget, application_id)
                 raise
@@ -367,7 +374,9 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         for application_id in await asyncio.to_thread(self._folder.applications):
             try:
                 kept = await asyncio.to_thread(self._folder.read, application_id)
-                application = UnmanagedApplication(kept, self._folder.journal(application_id))
+                application = UnmanagedApplication(
+                    kept, self._folder.journal(application_id), self._limits
+                )
                 await restore(application.core, application.journal)
             except (YarnhubError, OSError, LookupError) as error:
                 _log.error("%s cannot be taken over: %s", application_id, error)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+import weakref
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from yarnhub.appmaster.shell.tls import admit, bare_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yarnhub.appmaster.shell.server import Answer
-    from yarnhub.control.messages import Request
+    from yarnhub.appmaster.shell.callers import Callers
 
 A = TypeVar("A")
 
@@ -26,16 +26,17 @@ class Resident(Protocol):
         """The certificate and key of those who may reach it, in PEM."""
         ...
 
-    async def ask(self, request: Request[Any]) -> Any:  # the class depends on the request
-        """Have it answer a request."""
+    @property
+    def callers(self) -> Callers:
+        """Those who may reach it, what they are answered and what they may take."""
         ...
 
 
 class SharedDoor:
     """Lets the holders of an application's key in to that application, and to no other.
 
-    A context is made for each handshake: a thousand applications that nobody talks to cost
-    nothing here.
+    A context is made for an application's first handshake, and kept as long as the application: a
+    thousand applications that nobody talks to cost nothing here.
 
     Args:
         find: The application of a server name, as `control.bootstrap.server_name` makes it.
@@ -43,6 +44,9 @@ class SharedDoor:
 
     def __init__(self, find: Callable[[str], Resident | None]) -> None:
         self._find = find
+        self._contexts: weakref.WeakKeyDictionary[Resident, _ResidentContext] = (
+            weakref.WeakKeyDictionary()
+        )
         self.context = bare_context()
         self.context.sni_callback = self._choose
 
@@ -55,31 +59,42 @@ class SharedDoor:
         resident = self._find(name or "")
         if resident is None:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        context = self._contexts.get(resident)
+        if context is None:
+            context = self._contexts[resident] = _ResidentContext.of(resident)
         # OpenSSL takes certificate and trusted certificates from the new context, but whether
         # there is any question of trust from the old one: that asks, see `bare_context`.
-        context = _ResidentContext(ssl.PROTOCOL_TLS_SERVER)
-        context.resident = resident
-        admit(context, *resident.pair)
         connection.context = context
         return None
 
-    def answer(self, client: ssl.SSLObject) -> Answer | None:
-        """The application that a client named, if it has shown that very application's key."""
+    def callers(self, client: ssl.SSLObject) -> Callers | None:
+        """Those of the application that a client named, if it has shown that very one's key."""
         context = client.context
         if not isinstance(context, _ResidentContext):
             return None
-        certificate, _ = context.resident.pair
         # The handshake has verified it unless a session was resumed, which is verified for
         # whatever application it began with.
-        if client.getpeercert(binary_form=True) != _leaf(certificate):
+        resident = context.resident()
+        if resident is None or client.getpeercert(binary_form=True) != context.leaf:
             return None
-        return context.resident.ask
+        return resident.callers
 
 
 class _ResidentContext(ssl.SSLContext):
-    """A context that knows whose it is."""
+    """A context that knows whose it is, and keeps nothing that has ended."""
 
-    resident: Resident
+    resident: weakref.ReferenceType[Resident]
+    leaf: bytes
+    """The certificate, as it is sent."""
+
+    @classmethod
+    def of(cls, resident: Resident) -> _ResidentContext:
+        """That of an application."""
+        context = cls(ssl.PROTOCOL_TLS_SERVER)
+        context.resident = weakref.ref(resident)
+        context.leaf = _leaf(resident.pair[0])
+        admit(context, *resident.pair)
+        return context
 
 
 def _leaf(certificate: bytes) -> bytes:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appmaster.shell.test_server import OTHER, PAIR, Answering, own_door
+from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell import conversation
-from yarnhub.appmaster.shell import server as module
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.client.connection import Connection
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def connected(
-    answer: Callable[[Request[Any]], Awaitable[object]], pair: Credentials = PAIR
+    answer: Callable[[Request[Any]], Awaitable[object]],
+    pair: Credentials = PAIR,
+    limits: Limits | None = None,
 ) -> AsyncIterator[Connection]:
-    async with asyncio.timeout(20), serve(own_door(answer), "127.0.0.1") as port:
+    async with asyncio.timeout(20), serve(own_door(answer, limits), "127.0.0.1") as port:
         connection = await opened(port, pair)
         try:
             yield connection
@@ -129,25 +131,37 @@ async def test_what_a_client_waits_for_is_withdrawn_when_it_goes() -> None:
         await until(lambda: answering.cancelled)
 
 
-async def test_no_more_are_taken_than_may_be_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "_MOST", 3)
+async def test_no_more_are_taken_than_may_be_under_way() -> None:
     answering = Answering()
     answering.go_on.clear()
-    async with connected(answering) as connection, asyncio.TaskGroup() as group:
-        first = [group.create_task(value(connection, str(n))) for n in range(3)]
+    limits = Limits(at_once=3)
+    async with (
+        connected(answering, limits=limits) as connection,
+        asyncio.TaskGroup() as group,
+    ):
+        asked = [group.create_task(value(connection, str(n))) for n in range(10)]
         await until(lambda: len(answering.requests) == 3)
-        later = group.create_task(value(connection, "later"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
+        # They came in one piece, and still no more are begun.
+        assert len(answering.requests) == 3
         answering.go_on.set()
-        assert await later == "later"
-    assert all(task.done() for task in first)
+        assert [await each for each in asked] == [str(n) for n in range(10)]
 
 
-async def test_a_request_that_is_too_large_is_refused_and_the_next_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MAX_BODY", 100_000)
-    async with connected(Answering()) as connection:
+async def test_who_takes_more_than_his_share_waits() -> None:
+    loop = asyncio.get_running_loop()
+    limits = Limits(rate=100_000)
+    async with connected(Answering(), limits=limits) as connection:
+        began = loop.time()
+        for _ in range(3):
+            await ask(connection, PutKey(key="k", value=b"x" * 60_000))
+        assert await value(connection, "k") == "k"
+        # Three bodies of 80 kB in base64, of which two seconds' worth may come at once.
+        assert loop.time() - began > 0.4
+
+
+async def test_a_request_that_is_too_large_is_refused_and_the_next_is_not() -> None:
+    async with connected(Answering(), limits=Limits(body=100_000)) as connection:
         found = await ask(connection, PutKey(key="k", value=b"x" * 1_000_000))
         assert found == Failure("invalid", "a request may have 100000 bytes at most")
         assert await value(connection, "k") == "k"

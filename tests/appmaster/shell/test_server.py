@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell import http
 from yarnhub.appmaster.shell import server as module
 from yarnhub.appmaster.shell.server import serve
@@ -93,8 +94,10 @@ class Client:
         return await self.reader.read()
 
 
-def own_door(answer: Callable[[Request[Any]], Awaitable[object]]) -> OwnDoor:
-    return OwnDoor(PAIR.certificate, PAIR.key, answer)
+def own_door(
+    answer: Callable[[Request[Any]], Awaitable[object]], limits: Limits | None = None
+) -> OwnDoor:
+    return OwnDoor(PAIR.certificate, PAIR.key, answer, limits or Limits())
 
 
 @pytest.fixture(autouse=True)
@@ -106,12 +109,12 @@ def no_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def serving(
-    answer: Callable[[Request[Any]], Awaitable[object]],
+    answer: Callable[[Request[Any]], Awaitable[object]], limits: Limits | None = None
 ) -> AsyncIterator[int]:
     """A server for the block; afterwards nothing of it runs on."""
     before = asyncio.all_tasks()
     async with asyncio.timeout(20):
-        async with serve(own_door(answer), "127.0.0.1") as port:
+        async with serve(own_door(answer, limits), "127.0.0.1") as port:
             yield port
         while not asyncio.all_tasks() <= before:  # asyncio's own, of a handshake that failed
             await asyncio.sleep(0.01)
@@ -212,10 +215,9 @@ async def test_bodies_that_are_no_such_request_are_refused(body: bytes) -> None:
     assert answering.requests == []
 
 
-async def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_BODY", 100_000)
+async def test_a_body_that_is_too_large_is_refused() -> None:
     answering = Answering()
-    async with serving(answering) as port, connected(port) as client:
+    async with serving(answering, Limits(body=100_000)) as port, connected(port) as client:
         client.post("PutKey", b" " * 100_001)
         status, body = await client.answer()
         assert (status, json.load(Failure, body)) == (

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
+import resource
+import socket
 from typing import TYPE_CHECKING, Protocol
+
+from yarnhub.appmaster.shell.crowd import Crowd, Turns
+from yarnhub.base.tasks import task_group
 
 if TYPE_CHECKING:
     import ssl
@@ -12,11 +19,29 @@ if TYPE_CHECKING:
 
     Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "Connection | None"]
 
+_log = logging.getLogger(__name__)
+
 _LAST_ANSWERS = 1.0
 """Seconds for answers that are under way when the server ends."""
-_HANDSHAKE = 10.0
+_HANDSHAKE = 3.0
 _GOODBYE = 0.5
 """Seconds for TLS's handshake, and for its end."""
+_FIRST_WORD = 3.0
+"""Seconds in which a client must begin its handshake. Until then it costs a socket; in TLS, which
+begins with its first bytes, it costs a quarter of a MiB (`asyncio.sslproto`)."""
+_TURN = 20.0
+"""Seconds that it may wait for its turn, where many come at once."""
+_HANDSHAKES, _HANDSHAKES_OF_PEER = 32, 8
+"""At once, in all and of one host."""
+_LOBBY = 1000
+"""Clients whose handshake is not done, at most."""
+_BACKLOG = 1024
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_RELIEF = 0.2
+"""Seconds until it is tried again to accept a client, where there are no more files."""
+_SAID_AGAIN = 60.0
+"""Seconds until the log says that once more."""
+_MOST = 65536
 
 
 class Connection(Protocol):
@@ -53,50 +78,213 @@ async def listen(
         host: Where to listen.
         port: And at which port.
         context: For TLS.
-        most: Connections at once, above which further ones are closed; None has no limit.
+        most: Connections at once, above which an idle client makes room for a new one; None takes
+            three quarters of the files that this process may have open.
     """
-    connections: dict[asyncio.Task[None], Connection] = {}
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        full = most is not None and len(connections) >= most
-        connection = None if full else accept(reader, writer)
-        if connection is None:
-            writer.transport.abort()
-            return
-        task = asyncio.current_task()
-        assert task is not None
-        connections[task] = connection
+    sockets = await _bind(host, port)
+    entrance = _Entrance(accept, context, most or _room_for_sockets())
+    async with task_group() as group:
+        accepting = [group.create_task(entrance.run(each, group)) for each in sockets]
         try:
-            await connection.run()
-        except asyncio.CancelledError:
-            # By us, below; asyncio 3.11 takes a cancelled task for a fault and logs it as one.
-            if not connection.last:
-                raise
+            yield sockets[0].getsockname()[1]
         finally:
-            del connections[task]
+            for task in accepting:
+                task.cancel()
+            await asyncio.wait(accepting)
+            for each in sockets:
+                each.close()
+            await entrance.close()
 
-    server = await asyncio.start_server(
-        connected,
-        host,
-        port,
-        ssl=context,
-        ssl_handshake_timeout=_HANDSHAKE if context else None,
-        ssl_shutdown_timeout=_GOODBYE if context else None,
-    )
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for connection in connections.values():
-            connection.last = True
-        busy = {task for task, connection in connections.items() if connection.busy}
-        if busy:
-            await asyncio.wait(busy, timeout=_LAST_ANSWERS)
-        left = set(connections)
+
+class _Client:
+    """A client, from its first packet to its end."""
+
+    def __init__(self, sock: socket.socket, peer: str) -> None:
+        self.socket: socket.socket | None = sock
+        """None once a connection is made of it, which closes it."""
+        self.peer = peer
+        self.connection: Connection | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.spoke = False
+
+    @property
+    def idle(self) -> bool:
+        """See `Guest.idle`."""
+        return not (self.connection.busy if self.connection else self.spoke)
+
+    def expel(self) -> None:
+        """See `Guest.expel`."""
+        assert self.task is not None
+        self.task.cancel()
+
+
+class _Entrance:
+    """Takes clients in, none of them at another's expense."""
+
+    def __init__(self, accept: Accept, context: ssl.SSLContext | None, most: int) -> None:
+        self._accept = accept
+        self._context = context
+        self._most = most
+        self._lobby = Crowd(min(most, _LOBBY))
+        self._turns = Turns(_HANDSHAKES, _HANDSHAKES_OF_PEER)
+        self._clients: set[_Client] = set()
+        self._said = float("-inf")
+
+    async def run(self, bound: socket.socket, group: asyncio.TaskGroup) -> None:
+        """Take clients in until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, address = await loop.sock_accept(bound)
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._say(f"{error.strerror}: the limit is LimitNOFILE of the unit, or ulimit")
+                    self._lobby.expel_one()
+                    await asyncio.sleep(_RELIEF)
+                continue  # else the client went before it was accepted
+            self._take(_Client(sock, address[0]), group)
+            await asyncio.sleep(0)  # sock_accept waits for nothing where clients queue up
+
+    def _say(self, why: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._said >= _SAID_AGAIN:
+            self._said = now
+            _log.warning("clients are turned away: %s", why)
+
+    def _take(self, client: _Client, group: asyncio.TaskGroup) -> None:
+        assert client.socket is not None
+        full = len(self._clients) >= self._most and not self._lobby.expel_one()
+        if full or not self._lobby.enter(client):
+            self._say(f"{len(self._clients)} are connected, and none of them is idle")
+            client.socket.close()
+            return
+        self._clients.add(client)
+        client.task = group.create_task(self._serve(client))
+        client.task.add_done_callback(lambda _: self._gone(client))
+
+    def _gone(self, client: _Client) -> None:
+        self._clients.discard(client)
+        self._lobby.leave(client)
+        if client.socket is not None:
+            client.socket.close()
+
+    async def _serve(self, client: _Client) -> None:
+        try:
+            reader, writer = await self._greet(client)
+            try:
+                client.connection = self._accept(reader, writer)
+                if client.connection is not None:
+                    await client.connection.run()
+            finally:
+                writer.transport.abort()  # nothing happens if it is closed
+        except OSError as error:  # TimeoutError and ssl.SSLError are
+            _log.debug("a client at %s is gone: %s", client.peer, error)
+        except Exception:  # noqa: BLE001  # one client must not be the end of all others
+            _log.exception("the connection of a client at %s has failed", client.peer)
+
+    async def _greet(self, client: _Client) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Make streams of a client's socket, once it has shown that it may come in."""
+        if self._context is None:
+            return await self._streams(client)
+        async with asyncio.timeout(_FIRST_WORD):
+            await _readable(client)
+        client.spoke = True
+        async with asyncio.timeout(_TURN) as patience, self._turns.turn(client.peer):
+            patience.reschedule(None)
+            streams = await self._streams(client)
+        self._lobby.leave(client)
+        return streams
+
+    async def _streams(self, client: _Client) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        loop = asyncio.get_running_loop()
+        sock, client.socket = client.socket, None
+        assert sock is not None
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol,
+            sock,
+            ssl=self._context,
+            ssl_handshake_timeout=_HANDSHAKE if self._context else None,
+            ssl_shutdown_timeout=_GOODBYE if self._context else None,
+        )
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+    async def close(self) -> None:
+        """Give answers under way a moment, and have all clients go."""
+        connected = [each for each in self._clients if each.connection is not None]
+        for client in connected:
+            assert client.connection is not None
+            client.connection.last = True
+        busy = {each.task for each in connected if each.connection and each.connection.busy}
+        if answering := {task for task in busy if task is not None}:
+            await asyncio.wait(answering, timeout=_LAST_ANSWERS)
+        left = {each.task for each in self._clients if each.task is not None}
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=_LAST_ANSWERS)
+
+
+async def _readable(client: _Client) -> None:
+    """Wait until a client has sent something, or has gone."""
+    assert client.socket is not None
+    loop = asyncio.get_running_loop()
+    came: asyncio.Future[None] = loop.create_future()
+    number = client.socket.fileno()
+    loop.add_reader(number, _once, came)
+    try:
+        await came
+    finally:
+        loop.remove_reader(number)
+
+
+def _once(came: asyncio.Future[None]) -> None:
+    if not came.done():
+        came.set_result(None)
+
+
+async def _bind(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen at one port of all of a host's addresses."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    bound: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            try:
+                sock = _listening(family, kind, protocol, (address[0], port, *address[2:]))
+            except OSError:
+                if not bound:
+                    raise
+                continue  # an address that this machine's name has, and no interface
+            bound.append(sock)
+            port = bound[0].getsockname()[1]
+    except BaseException:
+        for each in bound:
+            each.close()
+        raise
+    return bound
+
+
+def _listening(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)  # noqa: FBT003  # the standard library's
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _room_for_sockets() -> int:
+    """How many clients there may be: other files have to be opened, too."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST if soft == resource.RLIM_INFINITY else max(1, soft * 3 // 4)
 
 
 async def close(writer: asyncio.StreamWriter) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING
 
+from yarnhub.appmaster.core.limits import REQUEST
 from yarnhub.base.tasks import task_group
 from yarnhub.control.frames import Frame, Frames
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from yarnhub.appmaster.shell.callers import Callers
+
 IDLE = 300.0
 """Seconds in which a client that waits for nothing must ask for something, or a piece of an answer
 be read; then it is closed."""
-_MOST = 1000
-"""Requests of one client at a time; further ones are read later."""
 _READ = 1 << 18
 
 
@@ -29,7 +31,7 @@ class Conversation(asyncio.Protocol):
         reader: What the client says.
         writer: What it is told.
         answer: The answer to a frame.
-        limit: Bytes in a request.
+        callers: Who the client is of. What is more than they may ask and take is read later.
     """
 
     _group: asyncio.TaskGroup
@@ -39,19 +41,25 @@ class Conversation(asyncio.Protocol):
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         answer: Callable[[Frame], Awaitable[Frame]],
-        limit: int,
+        callers: Callers,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._reader = reader
         self._transport: asyncio.Transport = writer.transport  # type: ignore[assignment]  # TCP's
         self._answer = answer
-        self._frames = Frames(limit)
+        self._callers = callers
+        self._frames = Frames(callers.limits.body)
+        self._pending: deque[Frame] = deque()
+        """Read, and not begun to be answered."""
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._ready: list[bytes] = []
         self._ended = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._heard = self._loop.time()
         self._unread = False
+        self._throttle: asyncio.TimerHandle | None = None
+        """Runs while its callers have taken all that they may."""
+        self._paused = False
         self.last = False
 
     @property
@@ -61,6 +69,10 @@ class Conversation(asyncio.Protocol):
 
     async def run(self) -> None:
         """Serve until the client goes or is idle. What it still waits for is then withdrawn."""
+        with self._callers.connected():
+            await self._run()
+
+    async def _run(self) -> None:
         try:
             async with task_group() as self._group:
                 self._watch()
@@ -69,13 +81,15 @@ class Conversation(asyncio.Protocol):
                     self._transport.set_protocol(self)
                     self.data_received(first)
                     await self._ended.wait()
+                self._pending.clear()
                 for task in self._tasks.values():
                     task.cancel()
         except OSError:
             pass  # what was sent on to somebody went wrong
         finally:
-            if self._alarm is not None:
-                self._alarm.cancel()
+            for timer in (self._alarm, self._throttle):
+                if timer is not None:
+                    timer.cancel()
             self._transport.abort()
 
     def _watch(self) -> None:
@@ -92,10 +106,10 @@ class Conversation(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         self._heard = self._loop.time()
+        self._spend(len(data))
         for frame in self._frames.feed(data):
             self._take(frame)
-        if len(self._tasks) >= _MOST:
-            self._transport.pause_reading()
+        self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's
         """See `asyncio.BaseProtocol`."""
@@ -104,13 +118,40 @@ class Conversation(asyncio.Protocol):
     def pause_writing(self) -> None:
         """See `asyncio.BaseProtocol`: a client that does not read is not heard either."""
         self._unread = True
-        self._transport.pause_reading()
+        self._go_on()
 
     def resume_writing(self) -> None:
         """See `asyncio.BaseProtocol`."""
         self._unread = False
         self._heard = self._loop.time()
-        self._transport.resume_reading()
+        self._go_on()
+
+    # --- what may be taken
+
+    def _spend(self, cost: int) -> None:
+        """Account for what was read or answered; go on once that is within what may be taken."""
+        pause = self._callers.spend(cost)
+        if pause > 0 and self._throttle is None:
+            self._throttle = self._loop.call_later(pause, self._relieve)
+
+    def _relieve(self) -> None:
+        self._throttle = None
+        self._spend(0)  # others may have taken more meanwhile
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin what may be begun, and read on only where nothing is left to be begun."""
+        at_once = self._callers.limits.at_once
+        held = self._unread or self._throttle is not None
+        while self._pending and not held and len(self._tasks) < at_once:
+            frame = self._pending.popleft()
+            if frame.number not in self._tasks:
+                self._tasks[frame.number] = self._group.create_task(self._reply(frame))
+        paused = held or len(self._tasks) >= at_once
+        if paused is not self._paused:
+            self._paused = paused
+            # Nothing happens where the transport is closing.
+            (self._transport.pause_reading if paused else self._transport.resume_reading)()
 
     # --- requests
 
@@ -118,17 +159,21 @@ class Conversation(asyncio.Protocol):
         task = self._tasks.get(frame.number)
         if task is not None:
             task.cancel()
-        elif not self.last and (frame.name or frame.body is None):
-            self._tasks[frame.number] = self._group.create_task(self._reply(frame))
+        elif frame.name or frame.body is None:
+            if not self.last:
+                self._pending.append(frame)
+        else:
+            left = [each for each in self._pending if each.number != frame.number]
+            self._pending = deque(left)
 
     async def _reply(self, frame: Frame) -> None:
         try:
             answer = await self._answer(frame)
         finally:
             del self._tasks[frame.number]
-        if len(self._tasks) == _MOST - 1 and not self._unread:
-            self._transport.resume_reading()
-        self._ready.append(bytes(answer))
+        self._ready.append(content := bytes(answer))
+        self._spend(REQUEST + len(content))
+        self._go_on()
         if not self._tasks:
             self._flush()
             if self.last:
@@ -138,4 +183,5 @@ class Conversation(asyncio.Protocol):
 
     def _flush(self) -> None:
         ready, self._ready = self._ready, []
-        self._transport.write(b"".join(ready))
+        if not self._transport.is_closing():  # asyncio would log that it is
+            self._transport.write(b"".join(ready))

@@ -17,6 +17,8 @@ from yarnhub.appmaster.shell.connections import close
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
+    from yarnhub.appmaster.shell.callers import Callers
+
     Handle = Callable[["Request"], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ class Request:
         """The whole body; None if it has more bytes than `limit`."""
         parts: list[bytes] = []
         size = 0
-        async with asyncio.timeout(IDLE), contextlib.aclosing(self.chunks()) as chunks:
+        idle = self._connection.idle
+        async with asyncio.timeout(idle), contextlib.aclosing(self.chunks()) as chunks:
             async for chunk in chunks:
                 size += len(chunk)
                 if size <= limit:
@@ -97,6 +100,10 @@ class Request:
                     await send(h11.Data(data=chunk))
         await send(h11.EndOfMessage())
 
+    async def pay(self, cost: int) -> None:
+        """See `Connection.pay`."""
+        await self._connection.pay(cost)
+
 
 class Connection:
     """One client's connection: one request after the other.
@@ -106,6 +113,8 @@ class Connection:
         writer: What it gets.
         handle: Answers a request.
         once: Whether it is for one request.
+        callers: Who it is of; None for somebody who has not shown who he is.
+        idle: In place of `IDLE`.
     """
 
     def __init__(
@@ -115,7 +124,11 @@ class Connection:
         handle: Handle,
         *,
         once: bool = False,
+        callers: Callers | None = None,
+        idle: float | None = None,
     ) -> None:
+        self._callers = callers
+        self.idle = IDLE if idle is None else idle
         self._reader = reader
         self._writer = writer
         self._handle = handle
@@ -127,6 +140,10 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
+        with self._callers.connected() if self._callers else contextlib.nullcontext():
+            await self._run()
+
+    async def _run(self) -> None:
         try:
             while isinstance(head := await self.next_event(), h11.Request):
                 self.busy = True
@@ -150,16 +167,24 @@ class Connection:
 
     async def next_event(self) -> h11.Event | type[h11.PAUSED]:
         """What comes next from the client."""
-        async with asyncio.timeout(IDLE):
+        async with asyncio.timeout(self.idle):
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 if self._http.they_are_waiting_for_100_continue:
                     go_on = h11.InformationalResponse(status_code=100, headers=[])
                     self._writer.write(self._http.send(go_on) or b"")
-                self._http.receive_data(await self._reader.read(_READ))
+                data = await self._reader.read(_READ)
+                await self.pay(len(data))
+                self._http.receive_data(data)
         return event  # type: ignore[return-value]  # NEED_DATA is excluded above
 
     async def send(self, event: h11.Event) -> None:
         """Send a piece of the answer."""
         self._writer.write(self._http.send(event) or b"")
-        async with asyncio.timeout(IDLE):
+        async with asyncio.timeout(self.idle):
             await self._writer.drain()
+
+    async def pay(self, cost: int) -> None:
+        """Wait until what was read or done is within what its callers may take."""
+        pause = self._callers.spend(cost) if self._callers else 0.0
+        if pause > 0:
+            await asyncio.sleep(pause)

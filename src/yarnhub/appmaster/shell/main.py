@@ -86,6 +86,7 @@ async def _main(env: Mapping[str, str]) -> int:
             credentials.secrets[bootstrap.CERTIFICATE],
             credentials.secrets[bootstrap.KEY],
             reception.ask,
+            application.limits,
         )
         port = await stack.enter_async_context(serve(door, host))
         site = Site.of(application, submitted, env, time.time)

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any, Protocol
 
+from yarnhub.appmaster.core.limits import REQUEST
 from yarnhub.appmaster.shell import http
 from yarnhub.appmaster.shell.connections import listen
 from yarnhub.appmaster.shell.conversation import Conversation
@@ -31,16 +32,16 @@ from yarnhub.control.messages import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
-    Answer = Callable[[Request[Any]], Awaitable[object]]
+    from yarnhub.appmaster.shell.callers import Answer, Callers
 
-MAX_BODY = 64 * 1024 * 1024
-"""Bytes in a request: a key's value may be large, the AM's memory is not."""
 _PREFIX = "/control/"
+_NAME = 100
+"""Characters of a request's name that an error repeats."""
 _MAX_WAIT = 60.0
 """Seconds that a request may wait; clients ask again. Well under what proxies cut off at."""
-_STATUS = {"unknown-request": 404, "invalid": 400, "ended": 410}
+_STATUS = {"unknown-request": 404, "invalid": 400, "ended": 410, "not-allowed": 403, "full": 507}
 
 
 class Door(Protocol):
@@ -51,8 +52,8 @@ class Door(Protocol):
         """Decides the handshake."""
         ...
 
-    def answer(self, client: ssl.SSLObject) -> Answer | None:
-        """Who answers a client whose handshake is done; None turns it away."""
+    def callers(self, client: ssl.SSLObject) -> Callers | None:
+        """Who a client is of, whose handshake is done; None turns it away."""
         ...
 
 
@@ -67,40 +68,50 @@ async def serve(door: Door, host: str, port: int = 0) -> AsyncIterator[int]:
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> Conversation | http.Connection | None:
         client: ssl.SSLObject = writer.get_extra_info("ssl_object")
-        answer = door.answer(client)
-        if answer is None:
+        callers = door.callers(client)
+        if callers is None or callers.full:
             return None
 
         async def in_frames(frame: Frame) -> Frame:
-            reply = await _reply(frame.name, frame.body, answer)
+            reply = await _reply(frame.name, frame.body, callers)
             return Frame(frame.number, type(reply).__name__, json.dump(reply))
 
         async def over_http(request: http.Request) -> None:
-            body = await request.body(MAX_BODY)
+            body = await request.body(callers.limits.body)
             known = request.method == "POST" and request.target.startswith(_PREFIX)
             name = request.target.removeprefix(_PREFIX) if known else request.target
-            reply = await _reply(name, body, answer)
+            reply = await _reply(name, body, callers)
             status = _STATUS.get(reply.code, 400) if isinstance(reply, Failure) else 200
             status = 413 if body is None else status
             headers = [("Content-Type", "application/json")]
-            await request.respond(status, headers, json.dump(reply))
+            content = json.dump(reply)
+            await request.respond(status, headers, content)
+            await request.pay(REQUEST + len(content))
 
         if client.selected_alpn_protocol() == PROTOCOL:
-            return Conversation(reader, writer, in_frames, MAX_BODY)
-        return http.Connection(reader, writer, over_http)
+            return Conversation(reader, writer, in_frames, callers)
+        return http.Connection(reader, writer, over_http, callers=callers)
 
     async with listen(accept, host, port, context=door.context) as bound:
         yield bound
 
 
-async def _reply(name: str, body: bytes | None, answer: Answer) -> object:
+async def _reply(name: str, body: bytes | None, callers: Callers) -> object:
+    limits = callers.limits
     if body is None:
-        return Failure("invalid", f"a request may have {MAX_BODY} bytes at most")
+        return Failure("invalid", f"a request may have {limits.body} bytes at most")
     kind = REQUESTS.get(name)
     if kind is None:
-        return Failure("unknown-request", f"this application does not know {name!r}")
+        return Failure("unknown-request", f"this application does not know {name[:_NAME]!r}")
+    if limits.requests is not None and name not in limits.requests:
+        return Failure(
+            "not-allowed",
+            f"{name} is not answered here: the process that runs this application's "
+            f"ApplicationMaster runs those of others, too, and answers "
+            f"{', '.join(sorted(limits.requests))} only",
+        )
     try:
-        return await answer_in_time(json.load(kind, body), answer)
+        return await answer_in_time(json.load(kind, body), callers.answer)
     except RemoteProtocolError as error:
         return Failure("invalid", str(error))
     except ControlError as error:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-import tempfile
 from typing import TYPE_CHECKING
 
+from yarnhub.appmaster.shell.callers import Callers
 from yarnhub.control.frames import PROTOCOL
 
 if TYPE_CHECKING:
-    from yarnhub.appmaster.shell.server import Answer
+    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.appmaster.shell.callers import Answer
 
 
 def bare_context() -> ssl.SSLContext:
@@ -27,21 +29,22 @@ def admit(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     """Have a context prove this pair, in PEM, and trust its holders."""
     context.set_alpn_protocols([PROTOCOL])
     context.load_verify_locations(cadata=certificate.decode())
-    # ssl reads keys from files only; this one is 0600 and lives for this block.
-    with tempfile.NamedTemporaryFile() as pair:
+    # ssl reads keys from files only; this one is in memory, and nobody else's process sees it.
+    descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
+    with os.fdopen(descriptor, "wb") as pair:
         pair.write(certificate + b"\n" + key)
         pair.flush()
-        context.load_cert_chain(pair.name)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
 
 
 class OwnDoor:
     """The door of a port that serves one application."""
 
-    def __init__(self, certificate: bytes, key: bytes, answer: Answer) -> None:
+    def __init__(self, certificate: bytes, key: bytes, answer: Answer, limits: Limits) -> None:
         self.context = bare_context()
         admit(self.context, certificate, key)
-        self._answer = answer
+        self._callers = Callers(answer, limits)
 
-    def answer(self, client: ssl.SSLObject) -> Answer:  # noqa: ARG002  # the handshake said who
-        """The application: whoever came through the handshake holds its key."""
-        return self._answer
+    def callers(self, client: ssl.SSLObject) -> Callers:  # noqa: ARG002  # the handshake said who
+        """The application's: whoever came through the handshake holds its key."""
+        return self._callers

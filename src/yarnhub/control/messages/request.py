@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 A = TypeVar("A")
 
-FailureCode = Literal["ended", "full", "invalid", "unknown-request"]
-"""Why a request is refused: the application ends, it has no room for more, the request is wrong, or
-of another version."""
+FailureCode = Literal["ended", "full", "invalid", "not-allowed", "unknown-request"]
+"""Why a request is refused: the application ends, it has no room for more, the request is wrong,
+not one that is answered here, or of another version."""
 
 
 class Request(Generic[A]):

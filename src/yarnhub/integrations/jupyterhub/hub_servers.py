@@ -7,6 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from yarnhub.appmaster.core.limits import MIB, Limits
 from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
 from yarnhub.control.messages import FinalStatus
 from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
@@ -25,6 +26,25 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+LIMITS = Limits(
+    # A container's token agent asks the first, and `explain`, for the hub, the others.
+    requests=frozenset({"WatchTokens", "GetContainers", "GetSpecification"}),
+    body=MIB,
+    answer=MIB,
+    connections=16,
+    at_once=4,
+    rate=MIB,
+    waiting=100,
+    keys=100,
+    key_bytes=MIB,
+    events=100,
+    event_bytes=MIB,
+    operations=100,
+    instances=1,
+    ended=20,
+    pages=10,
+)
+"""Of one server: no container may cost others' servers anything, whatever its user runs in it."""
 _ASK = 10.0
 """Seconds for a question to the ResourceManager."""
 _LEAVE = 10.0
@@ -63,7 +83,7 @@ class HubServers(Servers):
     async def _hold(self, held: asyncio.Future[UnmanagedApplications]) -> None:
         try:
             async with UnmanagedApplications(
-                self.settings, folder=self._folder, host=self._host
+                self.settings, folder=self._folder, host=self._host, limits=LIMITS
             ) as applications:
                 held.set_result(applications)
                 await asyncio.get_running_loop().create_future()  # until it is cancelled

@@ -199,6 +199,47 @@ async def test_values_are_for_the_owner_unless_nobody_is_proven_to_be_anybody() 
 
 
 async def test_so_many_may_connect_and_no_more() -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handle(request: Request) -> None:
+        asked.set()
+        if request.target == "/busy":
+            await go_on.wait()
+        await request.respond(200, [], b"here")
+
+    serving = listen(lambda reader, writer: Connection(reader, writer, handle), "127.0.0.1", most=2)
+    async with (
+        asyncio.timeout(20),
+        serving as port,
+        asyncio.TaskGroup() as group,
+        client(port) as first,
+        client(port) as second,
+        client(port) as third,
+    ):
+        busy = []
+        for each in (first, second):
+            busy.append(group.create_task(each.get("/busy")))
+            await asked.wait()
+            asked.clear()
+        with pytest.raises(httpx.TransportError):
+            await third.get("/")
+        go_on.set()
+        assert [(await each).text for each in busy] == ["here", "here"]
+        assert (await third.get("/")).text == "here", "who asks for nothing makes room"
+
+
+async def test_who_says_nothing_keeps_nobody_out() -> None:
+    async with pages() as (_, asking):
+        port = asking.base_url.port
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(150)]
+        assert (await asking.get("/overview", headers=ALICE)).status_code == 200
+        async with client(port, "127.0.0.2") as elsewhere:
+            assert (await elsewhere.get("/overview", headers=ALICE)).status_code == 302
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_ends_of_connections_make_room() -> None:
     async def handle(request: Request) -> None:
         await request.respond(200, [], b"here")
 
@@ -206,10 +247,6 @@ async def test_so_many_may_connect_and_no_more() -> None:
     async with asyncio.timeout(20), serving as port:
         async with client(port) as first, client(port) as second:
             assert (await first.get("/")).text == (await second.get("/")).text == "here"
-            async with client(port) as third:
-                with pytest.raises(httpx.TransportError):
-                    await third.get("/")
-            assert (await first.get("/")).text == "here"
         async with client(port) as later:
             for _ in range(100):  # until the first ones' end has been seen
                 with contextlib.suppress(httpx.TransportError):

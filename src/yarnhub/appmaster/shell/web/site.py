@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MAX_CONNECTIONS = 100
-"""At once: everybody in the cluster may open one, and the AM's memory is small."""
+"""At once: everybody in the cluster may open one, and the AM's memory is small. Further ones take
+the place of those who ask for nothing."""
+_IDLE = 30.0
+"""Seconds for a request to come, or a piece of the answer to be read."""
 _HTML = "text/html; charset=utf-8"
 _POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -94,7 +97,7 @@ class Site:
         """Serve the pages on a free port of `host` for a block, which is given the port."""
         # YARN's proxy never uses a connection again, and leaves it open (WebAppProxyServlet).
         return listen(
-            lambda reader, writer: Connection(reader, writer, self.handle, once=True),
+            lambda reader, writer: Connection(reader, writer, self.handle, once=True, idle=_IDLE),
             host,
             most=_MAX_CONNECTIONS,
         )

@@ -1,0 +1,56 @@
+"""All who call one application at its control port: what they may ask and take, together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.control.messages import Request
+
+    Answer = Callable[[Request[Any]], Awaitable[object]]
+
+_BURST = 2.0
+"""Seconds of the rate that may be spent at once."""
+
+
+class Callers:
+    """The holders of one application's key.
+
+    Args:
+        answer: Answers a request of theirs.
+        limits: The application's.
+    """
+
+    def __init__(self, answer: Answer, limits: Limits) -> None:
+        self.answer = answer
+        self.limits = limits
+        self._connections = 0
+        self._paid_until = 0.0
+
+    @property
+    def full(self) -> bool:
+        """Whether they have as many connections as they may."""
+        most = self.limits.connections
+        return most is not None and self._connections >= most
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[None]:
+        """Count one more connection for a block."""
+        self._connections += 1
+        try:
+            yield
+        finally:
+            self._connections -= 1
+
+    def spend(self, cost: int) -> float:
+        """Account for so many bytes; returns how many seconds nothing more should be taken."""
+        if self.limits.rate is None:
+            return 0.0
+        now = asyncio.get_running_loop().time()
+        self._paid_until = max(self._paid_until, now - _BURST) + cost / self.limits.rate
+        return max(0.0, self._paid_until - now)

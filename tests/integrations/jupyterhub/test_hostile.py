@@ -1,0 +1,121 @@
+"""A process that holds the applications of many, and a container of one that does its worst."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appmaster.core.scenario import RESOURCES, application
+from appmaster.core.test_contexts import APPLICATION, CREDENTIALS
+from appmaster.fakes import FakeNodeManagers, FakeScheduler
+from yarnhub.appmaster.core.application import Application
+from yarnhub.appmaster.core.contexts import ContextBuilder
+from yarnhub.appmaster.core.placement import Topology
+from yarnhub.appmaster.shell.callers import Callers
+from yarnhub.appmaster.shell.journal import FileJournal
+from yarnhub.appmaster.shell.runner import Runner
+from yarnhub.appmaster.shell.server import serve
+from yarnhub.client.application import ApplicationClient
+from yarnhub.client.security import Credentials
+from yarnhub.control import bootstrap, environment
+from yarnhub.control.bootstrap import server_name
+from yarnhub.hadoop.wire.tokens import Credentials as TokenFile
+from yarnhub.integrations.jupyterhub.hub_servers import LIMITS
+from yarnhub.spec import Service
+from yarnhub.unmanaged.door import SharedDoor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+HOSTILE = Path(__file__).parents[2] / "faults" / "hostile.py"
+SECONDS = 6.0
+TICK = 0.005
+
+
+class Held:
+    """An application as the hub holds it."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.id = f"application_1700000000000_{number:04}"
+        self.credentials = Credentials.generate()
+        self.pair = self.credentials.certificate, self.credentials.key
+        spec = application(jupyterhub=Service(resources=RESOURCES, script="run"))
+        self.core = Application(spec, "{}", Topology(racks={}), LIMITS)
+        scheduler = FakeScheduler()
+        self.journal = folder / f"{self.id}.journal"
+        self.runner = Runner(
+            self.core,
+            scheduler,
+            FakeNodeManagers(scheduler),
+            ContextBuilder(APPLICATION, "am:1", CREDENTIALS),
+            lambda: asyncio.get_running_loop().time(),
+            FileJournal(self.journal),
+        )
+        self.callers = Callers(self.runner.ask, LIMITS)
+
+    def container(self, folder: Path, port: int) -> dict[str, str]:
+        """The variables of a container of it."""
+        secrets = {bootstrap.CERTIFICATE: self.pair[0], bootstrap.KEY: self.pair[1]}
+        tokens = folder / f"{self.id}.tokens"
+        tokens.write_bytes(TokenFile(secrets=secrets).write())
+        return {
+            environment.APPMASTER_ADDRESS: f"127.0.0.1:{port}",
+            environment.APPLICATION_ID: self.id,
+            "HADOOP_TOKEN_FILE_LOCATION": str(tokens),
+        }
+
+
+@contextlib.asynccontextmanager
+async def held(*applications: Held) -> AsyncIterator[int]:
+    found = {server_name(each.id): each for each in applications}
+    async with serve(SharedDoor(found.get), "127.0.0.1") as port, asyncio.TaskGroup() as group:
+        running = [group.create_task(each.runner.run("hub", port)) for each in applications]
+        for each in applications:
+            await each.runner.begun.wait()
+        yield port
+        for task in running:
+            task.cancel()
+
+
+async def test_what_one_container_does_costs_the_others_nothing(tmp_path: Path) -> None:
+    alice, bob = Held(1, tmp_path), Held(2, tmp_path)
+    async with asyncio.timeout(60), held(alice, bob) as port:
+        before = resident()
+        variables = alice.container(tmp_path, port)
+        hostile = await asyncio.create_subprocess_exec(
+            sys.executable, str(HOSTILE), str(SECONDS), env={**ours(), **variables}
+        )
+        late: list[float] = []
+        answers: list[float] = []
+        async with ApplicationClient(bob.id, f"127.0.0.1:{port}", bob.credentials) as client:
+            while hostile.returncode is None:
+                began = time.perf_counter()
+                await asyncio.sleep(TICK)
+                late.append(time.perf_counter() - began - TICK)
+                if len(late) % 10 == 0:
+                    began = time.perf_counter()
+                    await client.get_containers()
+                    answers.append(time.perf_counter() - began)
+        assert hostile.returncode == 0
+        assert statistics.quantiles(late, n=100)[98] < 0.1, "the loop is not held up"
+        assert statistics.quantiles(answers, n=100)[98] < 0.5, "bob's container is answered"
+        assert resident() - before < 150 << 20
+        assert alice.journal.stat().st_size < 1 << 20
+        assert len(alice.core.services["jupyterhub"].instances) == 1
+        assert len(alice.core.keys) == 0
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def ours() -> dict[str, str]:
+    """What a process of the tests needs."""
+    return {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path)}
