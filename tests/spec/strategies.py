@@ -39,7 +39,11 @@ resources = st.builds(
     vcores=st.integers(1, 2**31 - 1).map(VCores),
     gpus=st.integers(0, 9),
     fpgas=st.integers(0, 9),
-    custom=st.dictionaries(names.map("example.com/{}".format), st.integers(0, 9), max_size=2),
+    custom=st.dictionaries(
+        names.map("example.com/{}".format) | names.map("of-{}".format),
+        st.integers(0, 9),
+        max_size=2,
+    ),
 )
 files = st.builds(
     File,

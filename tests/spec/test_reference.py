@@ -37,7 +37,7 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
         ("Application", ApplicationSpec, set()),
         ("Service", Service, {"commands"}),
         ("Master", Master, {"commands"}),
-        ("Resources", Resources, set()),
+        ("Resources", Resources, {"resource_types"}),
         ("Docker", Docker, set()),
         ("Readiness", Readiness, set()),
         ("File", File, set()),

@@ -45,6 +45,10 @@ def test_memory_is_kept_in_mib(written: str | float, mib: int) -> None:
         ({"memroy": 1}, "", "unknown key 'memroy'; did you mean 'memory'?"),
         ({"license": 1}, "", "unknown key 'license'; known are: "),
         ({"custom": {"a.b": 1}}, "", "unknown key 'custom'; known are: "),
+        ({"resource_types": {"license": "1"}}, "resource_types.license", "must be a whole"),
+        ({"resource_types": 1}, "resource_types", "must be a mapping"),
+        ({"resource_types": {"a.b": 1}, "a.b": 1}, "resource_types.a.b", "is given twice"),
+        ({"resource_types": {"memory-mb": 1}}, "custom.memory-mb", "has a key of its own"),
         ({"a/b": -1}, "a/b", "must be at least 0, not -1"),
         ({"a.b": "1"}, "a.b", "must be a whole number, not '1'"),
         ({"a.b": None}, "a.b", "must be a whole number, not null"),
@@ -78,6 +82,9 @@ def test_resource_types_are_what_is_wanted(changes: Document, types: dict[str, i
     assert read(**changes).resource_types == types
 
 
-def test_a_type_that_a_document_could_not_name_is_refused() -> None:
-    with pytest.raises(SpecError, match=r"^custom\.license: must be the name of a resource type"):
-        Resources(memory=MiB(1), vcores=VCores(1), custom={"license": 1})
+def test_a_type_without_a_namespace() -> None:
+    amounts = Resources(memory=MiB(1), vcores=VCores(1), custom={"license": 1, "a.b": 2})
+    document = amounts.to_dict()
+    assert (document["resource_types"], document["a.b"]) == ({"license": 1}, 2)
+    assert Resources.from_dict(document) == amounts
+    assert read(resource_types={"license": 3}).resource_types == {"license": 3}

@@ -13,9 +13,12 @@ from yarnhub.spec import _reading as read
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# ResourceUtils.java checks a name against namespace/name; without a '/' or '.' it would be
-# taken for a misspelt key here.
-_TYPE_NAME = r"(?=.*[./])([A-Za-z0-9.-]+/)?[A-Za-z0-9_][A-Za-z0-9_.-]*"
+# ResourceUtils.java checks a name against namespace/name, where the namespace may be missing.
+_TYPE_NAME = r"([A-Za-z0-9.-]+/)?[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_PLAIN = "resource_types"
+"""The key for names without a '/' or '.', which beside the others would be misspelt keys."""
+_OWN = frozenset({"memory", "memory-mb", "vcores"})
+"""YARN has these names for what has keys of its own here."""
 _amount = read.integer(0, read.INT64)
 
 
@@ -41,7 +44,8 @@ class Resources(read.Element):
         gpus: How many `yarn.io/gpu`.
         fpgas: How many `yarn.io/fpga`.
         custom: How many of any other resource type that the cluster defines. In a document these
-            are keys beside the others, told by the `/` or `.` in their names.
+            are keys beside the others, told by the `/` or `.` in their names; those without are
+            in the mapping `resource_types`.
     """
 
     memory: MiB
@@ -59,6 +63,8 @@ class Resources(read.Element):
     }
 
     def _check(self) -> None:
+        for name in _OWN & set(self.custom):
+            raise SpecError(f"custom.{name}", "has a key of its own: write memory or vcores")
         for key, name, amount in self._named():
             if amount and self.custom.get(name, amount) != amount:
                 raise SpecError(key, f"contradicts {name!r}: {amount} is not {self.custom[name]}")
@@ -79,14 +85,28 @@ class Resources(read.Element):
     def _expand(cls, data: object) -> object:
         document = dict(read.as_mapping(data))
         if "custom" in document:
-            raise read.unknown("key", "custom", ("memory", "vcores", "gpus", "fpgas"))
-        custom = {key: document.pop(key) for key in [*document] if "/" in key or "." in key}
+            raise read.unknown("key", "custom", ("memory", "vcores", "gpus", "fpgas", _PLAIN))
+        custom = {key: document.pop(key) for key in [*document] if _is_told(key)}
         for key, amount in custom.items():
             with read.at(key):
                 _amount(amount)
-        return {**document, "custom": custom}
+        with read.at(_PLAIN):
+            plain = read.as_mapping(document.pop(_PLAIN, {}))
+            for key, amount in plain.items():
+                with read.at(key):
+                    if key in custom:
+                        raise SpecError("", "is given twice")
+                    _amount(amount)
+        return {**document, "custom": {**custom, **plain}}
 
     def _document(self, *, secrets: bool, nulls: bool) -> dict[str, object]:
         document = read.Element._document(self, secrets=secrets, nulls=nulls)  # noqa: SLF001  # ours
         del document["custom"]
-        return {**document, **self.custom}
+        told = {name: amount for name, amount in self.custom.items() if _is_told(name)}
+        plain = {name: amount for name, amount in self.custom.items() if not _is_told(name)}
+        return {**document, **told, **({_PLAIN: plain} if plain else {})}
+
+
+def _is_told(name: str) -> bool:
+    """Whether a key is a resource type by its looks."""
+    return "/" in name or "." in name

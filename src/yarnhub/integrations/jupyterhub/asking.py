@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterhub.traitlets import ByteSpecification, Command
 from traitlets import Callable as CallableTrait
-from traitlets import CInt, Dict, Enum, Integer, List, TraitError, Unicode, default, validate
+from traitlets import Dict, Enum, Integer, List, TraitError, Unicode, default, validate
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.integrations.jupyterhub.choosing import Choosing
 from yarnhub.integrations.jupyterhub.command import with_our_program
 from yarnhub.integrations.jupyterhub.request import SERVICE, ServerRequest, identity
+from yarnhub.integrations.jupyterhub.whole_numbers import WholeNumber
 from yarnhub.spec import ACLs, ApplicationSpec, File
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ class Asking(Choosing):
     mem_limit = ByteSpecification(
         "2 G", help="Memory of a server's container, in bytes, or with K, M, G or T."
     ).tag(config=True)
-    cpu_limit = CInt(1, min=1, help="Virtual cores of a server's container.").tag(config=True)
+    cpu_limit = WholeNumber(1, min=1, help="Virtual cores of a server's container.").tag(
+        config=True
+    )
     script_template = Unicode(
         "{prologue}\n{singleuser_command}\n{epilogue}",
         help="The script of a container, out of `prologue`, `singleuser_command`, `epilogue`.",
@@ -79,14 +82,15 @@ class Asking(Choosing):
     # --- beyond yarnspawner 0.4
 
     resource_types = Dict(
-        value_trait=CInt(), help="More of what the cluster has, such as `{'yarn.io/gpu': 1}`."
+        value_trait=WholeNumber(min=0),
+        help="More of what the cluster has, such as `{'yarn.io/gpu': 1}`.",
     ).tag(config=True)
     node_label = Unicode("", help="Where servers run; empty is the queue's default.").tag(
         config=True
     )
-    priority = CInt(0, min=0, help="Among the applications of the queue, higher ones first.").tag(
-        config=True
-    )
+    priority = WholeNumber(
+        0, min=0, help="Among the applications of the queue, higher ones first."
+    ).tag(config=True)
     application_tags = List(
         Unicode(), help="Words to find the servers' applications by, beside the hub's own."
     ).tag(config=True)
@@ -94,7 +98,7 @@ class Asking(Choosing):
         help="""Who besides the user may see the application and its logs, and end it, as in a
         specification: `{'enable': True, 'view_groups': ['support']}`, say."""
     ).tag(config=True)
-    grace_period = CInt(
+    grace_period = WholeNumber(
         5, min=0, help="Seconds between asking a server to end and killing it."
     ).tag(config=True)
     modify_application_hook: Any = CallableTrait(
@@ -169,13 +173,23 @@ class Asking(Choosing):
             prologue=self.prologue,
             epilogue=self.epilogue,
             files=self._files(),
-            environment=self.get_env(),
+            environment=self._variables(),
             certificates=self.certificates,
             tags=self.application_tags,
             acls=ACLs.read(self.acls),
             grace_period=self.grace_period,
             application_master=self.application_master,
         )
+
+    def _variables(self) -> dict[str, str]:
+        variables: dict[str, object] = {**self.get_env()}
+        for name, value in variables.items():
+            if not isinstance(value, str | int | float):
+                raise ConfigurationError(
+                    f"c.YarnSpawner.environment: {name} has to be a text or a number, and is a "
+                    f"{type(value).__name__}"
+                )
+        return {name: str(value) for name, value in variables.items()}
 
     async def modified(self, spec: ApplicationSpec) -> ApplicationSpec:
         """What the administrator's hook makes of a specification.
