@@ -15,10 +15,13 @@ from appmaster.core.scenario import application, service
 from appmaster.core.test_contexts import APPLICATION, HDFS
 from appmaster.shell.test_runner import World
 from appmaster.shell.test_server import PAIR, own_door
+from full_disk import files_end_at
 from yarn.launcher import write_script
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.shell.agent import token_agent
 from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.token_agent import LOG, Agent
+from yarnhub.control import environment
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, RESOURCE_MANAGERS
 from yarnhub.control.messages import Request, Shutdown, UpdateTokens
 from yarnhub.hadoop.wire.tokens import Credentials, Token
@@ -182,3 +185,19 @@ async def test_without_a_python_the_log_says_what_to_do(node: Node) -> None:
     await until(lambda: node.log.exists() and node.log.read_text())
     assert "No Python 3.11" in node.log.read_text()
     assert str(node.file) in node.log.read_text()
+
+
+def test_a_full_disk_keeps_no_tokens_away(tmp_path: Path) -> None:
+    variables = {
+        "HADOOP_TOKEN_FILE_LOCATION": str(tmp_path / "tokens"),
+        "LOG_DIRS": str(tmp_path / "no such folder"),
+        environment.APPMASTER_ADDRESS: "localhost:1",
+        environment.APPLICATION_ID: "application_1_0001",
+    }
+    Agent(variables).say("nobody reads this")
+    (tmp_path / "logs").mkdir()
+    agent = Agent({**variables, "LOG_DIRS": str(tmp_path / "logs")})
+    with files_end_at(3):
+        agent.say("half a line")
+    agent.say("a whole one")
+    assert (tmp_path / "logs" / LOG).read_text().endswith("a whole one\n")

@@ -90,6 +90,8 @@ class Hub:
         )
         self._ports = choose_ports(["public", "hub", "api"], {})
         self.url = f"http://127.0.0.1:{self._ports['public']}"
+        self.direct_url = f"http://127.0.0.1:{self._ports['hub']}"
+        """Past the proxy."""
         self.api = httpx.AsyncClient(
             base_url=f"{self.url}/hub/api",
             headers={"Authorization": f"token {self.token}"},

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from full_disk import files_end_at
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.unmanaged.folder import Folder
@@ -83,3 +84,16 @@ def test_a_place_that_cannot_be_a_folder_is_told(tmp_path: Path) -> None:
 
 def test_there_is_no_port_before_the_first(folder: Folder) -> None:
     assert folder.port == 0
+
+
+async def test_a_full_disk_takes_nothing_of_what_was_kept(folder: Folder) -> None:
+    folder.keep(A, KEPT)
+    before = names(folder)
+    with files_end_at(5), pytest.raises(OSError, match="too large"):
+        folder.keep(A, Credentials())
+    with files_end_at(5), pytest.raises(OSError, match="too large"):
+        folder.keep(B, KEPT)
+    assert names(folder) == before
+    assert folder.read(A) == KEPT
+    folder.keep(B, KEPT)
+    assert folder.applications() == [A, B]

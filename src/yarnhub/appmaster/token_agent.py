@@ -8,6 +8,7 @@ tokens, which answers when there are some, and ends when the script does.
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
 import http.client
 import json
@@ -132,9 +133,9 @@ class Agent:
             self._connection = None
 
     def say(self, text: str) -> None:
-        """Write a line into the log."""
+        """Write a line into the log; where the disk is full, tokens are fresh without it."""
         now = dt.datetime.now().astimezone().isoformat(timespec="seconds")
-        with self._log.open("a") as log:
+        with contextlib.suppress(OSError), self._log.open("a") as log:
             log.write(f"{now} {text}\n")
 
 

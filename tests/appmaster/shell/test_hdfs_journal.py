@@ -48,3 +48,22 @@ class TestHdfsJournal(JournalContract):
         with pytest.raises(YarnhubError):
             await first.append([change])
         assert await opened().load() == [b"a"]
+
+    async def test_what_was_being_written_at_a_kill_is_no_part_of_it(
+        self, opened: Opened, hadoop_cluster: HadoopCluster
+    ) -> None:
+        first = opened()
+        await first.load()
+        await first.append([b"a"])
+        await first.append([LARGE])
+        assert isinstance(first, HdfsJournal)
+        configuration = Configuration.load(hadoop_cluster.conf_dir)
+        async with open_file_system("", configuration, SimpleUser("alice")) as file_system:
+            left = f"{first.folder}/.00000003.large.0123abcd._COPYING_"
+            await file_system.make_directory(left, 0o700)
+            await file_system.write(f"{left}/content", b"half")
+        second = opened()
+        assert await second.load() == [b"a", LARGE]
+        await second.compact(b"snapshot")
+        await second.append([b"b"])
+        assert await opened().load() == [b"snapshot", b"b"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appmaster.shell.journal_contract import JournalContract, Opened
+from full_disk import files_end_at
 from yarnhub.appmaster.shell.journal import FileJournal
 
 if TYPE_CHECKING:
@@ -38,3 +39,55 @@ class TestFileJournal(JournalContract):
         assert await journal.load() == [b"a", b"b"]
         await journal.append([b"c"])
         assert await opened().load() == [b"a", b"b", b"c"]
+
+    async def test_what_a_full_disk_took_of_a_change_is_cut_off(
+        self, opened: Opened, tmp_path: Path
+    ) -> None:
+        journal = opened()
+        await journal.load()
+        await journal.compact(b"snapshot")
+        with files_end_at(30):
+            for _ in range(2):
+                with pytest.raises(OSError, match="too large"):
+                    await journal.append([b"a" * 10, b"b" * 100])
+        assert (tmp_path / "journal").stat().st_size == 30, "half of it is there"
+        await journal.append([b"a" * 10, b"b" * 100])
+        assert await opened().load() == [b"snapshot", b"a" * 10, b"b" * 100]
+
+    async def test_a_process_that_ends_while_the_disk_is_full_leaves_what_was_whole(
+        self, opened: Opened
+    ) -> None:
+        journal = opened()
+        await journal.load()
+        await journal.append([b"a"])
+        with files_end_at(8), pytest.raises(OSError, match="too large"):
+            await journal.append([b"b", b"c" * 100])
+        journal = opened()
+        assert await journal.load() == [b"a", b"b"]
+        await journal.append([b"d"])
+        assert await opened().load() == [b"a", b"b", b"d"]
+
+    async def test_a_snapshot_that_does_not_fit_leaves_all_as_it_was(
+        self, opened: Opened, tmp_path: Path
+    ) -> None:
+        journal = opened()
+        await journal.load()
+        await journal.append([b"a"])
+        with files_end_at(10), pytest.raises(OSError, match="too large"):
+            await journal.compact(b"s" * 100)
+        assert [each.name for each in tmp_path.iterdir()] == ["journal"]
+        await journal.append([b"b"])
+        assert await opened().load() == [b"a", b"b"]
+
+    async def test_what_somebody_else_has_cut_is_not_filled_with_zeros(
+        self, opened: Opened, tmp_path: Path
+    ) -> None:
+        journal = opened()
+        await journal.load()
+        await journal.append([b"abc"])
+        (tmp_path / "journal").write_bytes(b"")
+        with pytest.raises(OSError, match="another program has cut it"):
+            await journal.append([b"d"])
+        await journal.compact(b"snapshot")
+        await journal.append([b"e"])
+        assert await opened().load() == [b"snapshot", b"e"]

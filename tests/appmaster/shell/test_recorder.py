@@ -19,7 +19,13 @@ from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
-from yarnhub.base.errors import ConnectError, ConnectionLostError, Outcome, YarnhubError
+from yarnhub.base.errors import (
+    ConnectError,
+    ConnectionLostError,
+    Outcome,
+    RemoteProtocolError,
+    YarnhubError,
+)
 from yarnhub.control.messages import (
     Entry,
     GetContainers,
@@ -255,3 +261,44 @@ async def test_a_damaged_journal_is_refused() -> None:
     with pytest.raises(YarnhubError, match="expected one of"):
         async with cluster.process():
             pass
+
+
+# --- journals that versions before have written on a full disk
+
+
+def change(key: str) -> bytes:
+    entry = f'{{"key":"{key}","value":"dg=="}}'
+    return f'{{"records":[{{"KeyRecord":{{"key":"{key}","entry":{entry}}}}}]}}'.encode()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [change("a"), change("b")[:25] + change("b")],
+        [change("a"), change("b")[:5] + change("b")],
+        [change("a"), change("b")[:40] + change("b")[:30] + change("b")],
+        [change("a"), change("b")[:40] + change("a"), change("b")],  # the second of two
+    ],
+    ids=["once", "a few bytes", "twice", "a later one"],
+)
+async def test_a_cut_line_that_its_repetition_follows_is_passed_over(lines: list[bytes]) -> None:
+    restored = Application(application(a=service()), "{}", Topology(racks={}))
+    assert await restore(restored, MemoryJournal(lines))
+    assert [entry.key for entry in restored.keys.entries()] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        change("b")[:25],
+        change("b")[:40] + change("c"),
+        b"{" + change("b")[5:],
+        b"nonsense" + change("b"),
+        b"",
+        bytes(100),
+    ],
+)
+async def test_any_other_damage_is_not(line: bytes) -> None:
+    restored = Application(application(a=service()), "{}", Topology(racks={}))
+    with pytest.raises(RemoteProtocolError):
+        await restore(restored, MemoryJournal([change("a"), line, change("d")]))

@@ -14,6 +14,7 @@ The next attempt renames the folder, so that one that was believed dead can writ
 from __future__ import annotations
 
 import logging
+import re
 import zlib
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ _PARTS = 12
 _NAME = "user.yarnhub."
 _SNAPSHOT = "snapshot"
 _LARGE = ".large"
+_PART = re.compile(rf"\d+({re.escape(_LARGE)})?", re.ASCII)
 
 
 class HdfsJournal:
@@ -46,12 +48,15 @@ class HdfsJournal:
         file_system: Where, as the application's user.
         folder: The application's own.
         attempt: The number of this attempt.
+
+    Attributes:
+        folder: This attempt's.
     """
 
     def __init__(self, file_system: WebHdfsFileSystem, folder: str, attempt: int) -> None:
         self._file_system = file_system
         self._base = f"{folder}/state-"
-        self._folder = f"{self._base}{attempt}"
+        self.folder = f"{self._base}{attempt}"
         self._attempt = attempt
         self._part = 0
         self._attributes = _PER_DIRECTORY
@@ -62,12 +67,12 @@ class HdfsJournal:
     async def load(self) -> list[bytes]:
         """See `Journal.load`."""
         for attempt in range(self._attempt - 1, 0, -1):
-            if await self._file_system.rename(f"{self._base}{attempt}", self._folder):
+            if await self._file_system.rename(f"{self._base}{attempt}", self.folder):
                 break
         else:
-            await self._file_system.make_directory(self._folder, 0o700)
+            await self._file_system.make_directory(self.folder, 0o700)
         names = {
-            status.path.rpartition("/")[2] for status in await self._file_system.list(self._folder)
+            status.path.rpartition("/")[2] for status in await self._file_system.list(self.folder)
         }
         changes: list[bytes] = []
         covered = 0
@@ -75,7 +80,8 @@ class HdfsJournal:
             number, _, snapshot = _unpack(await self._read(_SNAPSHOT)).partition(b"\n")
             covered = self._part = int(number)
             changes.append(snapshot)
-        self._parts = sorted(names - {_SNAPSHOT})
+        # Beside them may be what an attempt was writing when it was killed.
+        self._parts = sorted(filter(_PART.fullmatch, names))
         for name in self._parts:
             self._part = int(name.removesuffix(_LARGE))
             if self._part > covered:
@@ -85,12 +91,12 @@ class HdfsJournal:
     async def _changes(self, name: str) -> list[bytes]:
         if name.endswith(_LARGE):
             return _unpack(await self._read(name)).split(b"\n")
-        found = await self._file_system.attributes(f"{self._folder}/{name}")
+        found = await self._file_system.attributes(f"{self.folder}/{name}")
         ours = sorted(key for key in found if key.startswith(_NAME))
         return [change for key in ours for change in _unpack(found[key]).split(b"\n")]
 
     async def _read(self, name: str) -> bytes:
-        async with aclosing(self._file_system.read(f"{self._folder}/{name}")) as chunks:
+        async with aclosing(self._file_system.read(f"{self.folder}/{name}")) as chunks:
             return b"".join([chunk async for chunk in chunks])
 
     async def append(self, changes: Sequence[bytes]) -> None:
@@ -112,11 +118,11 @@ class HdfsJournal:
         if self._attributes == _PER_DIRECTORY:
             folder = self._next()
             await self._check_ours()
-            await self._file_system.make_directory(f"{self._folder}/{folder}", 0o700)
+            await self._file_system.make_directory(f"{self.folder}/{folder}", 0o700)
             self._attributes = 0
         name = f"{_NAME}{self._attributes:02d}"
         self._attributes += 1
-        await self._file_system.set_attribute(f"{self._folder}/{self._parts[-1]}", name, packed)
+        await self._file_system.set_attribute(f"{self.folder}/{self._parts[-1]}", name, packed)
 
     def _next(self, kind: str = "") -> str:
         self._part += 1
@@ -125,12 +131,12 @@ class HdfsJournal:
 
     async def _write(self, name: str, packed: bytes) -> None:
         await self._check_ours()
-        await self._file_system.write(f"{self._folder}/{name}", packed)
+        await self._file_system.write(f"{self.folder}/{name}", packed)
 
     async def _check_ours(self) -> None:
         """See that no other attempt has taken over: HDFS would make the folder anew."""
-        if await self._file_system.status(self._folder) is None:
-            raise PathNotFoundError("write", self._folder, "another attempt has taken over")
+        if await self._file_system.status(self.folder) is None:
+            raise PathNotFoundError("write", self.folder, "another attempt has taken over")
 
     async def compact(self, snapshot: bytes) -> None:
         """See `Journal.compact`."""
@@ -141,7 +147,7 @@ class HdfsJournal:
         parts, self._parts = self._parts, []
         self._attributes = _PER_DIRECTORY
         for name in parts:
-            await self._file_system.delete(f"{self._folder}/{name}", recursive=True)
+            await self._file_system.delete(f"{self.folder}/{name}", recursive=True)
 
     @property
     def overgrown(self) -> bool:
@@ -150,7 +156,7 @@ class HdfsJournal:
 
     async def delete(self) -> None:
         """See `Journal.delete`."""
-        await self._file_system.delete(self._folder, recursive=True)
+        await self._file_system.delete(self.folder, recursive=True)
 
 
 def _unpack(packed: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING, Protocol
 
@@ -48,6 +49,8 @@ class Journal(Protocol):
 class FileJournal:
     """A file of the local disk that only its user can read: one line for each change.
 
+    What was written of a change before the disk was full is cut off before the next one is.
+
     Args:
         path: The file; its folder exists and is private.
     """
@@ -75,26 +78,47 @@ class FileJournal:
     async def append(self, changes: Sequence[bytes]) -> None:
         """See `Journal.append`."""
         content = b"".join(change + b"\n" for change in changes)
-        await asyncio.to_thread(self._write, self._path, content, os.O_APPEND)
+        await asyncio.to_thread(self._write, self._path, content, self._size)
+        if not self._size:
+            await asyncio.to_thread(self._sync_folder)
         self._size += len(content)
 
     async def compact(self, snapshot: bytes) -> None:
         """See `Journal.compact`."""
-        await asyncio.to_thread(self._replace, snapshot + b"\n")
-        self._size = self._snapshot = len(snapshot)
+        content = snapshot + b"\n"
+        await asyncio.to_thread(self._replace, content)
+        self._size = self._snapshot = len(content)
 
     def _replace(self, content: bytes) -> None:
         temporary = self._path.with_name(f"{self._path.name}.new")
-        self._write(temporary, content, os.O_TRUNC)
-        temporary.replace(self._path)
+        try:
+            self._write(temporary, content, 0)
+            temporary.replace(self._path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)  # a full disk needs what it takes
+            raise
+        self._sync_folder()
 
     @staticmethod
-    def _write(path: Path, content: bytes, mode: int) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | mode, 0o600)
+    def _write(path: Path, content: bytes, at: int) -> None:
+        """Have a file end with this content, which begins at byte `at`, on the disk itself."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            if os.fstat(descriptor).st_size < at:
+                raise OSError(errno.ESTALE, "another program has cut it", str(path))
+            file.truncate(at)
+            file.seek(at)
             file.write(content)
             file.flush()
             os.fdatasync(descriptor)
+
+    def _sync_folder(self) -> None:
+        """Have the file's name on the disk, too."""
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     @property
     def overgrown(self) -> bool:

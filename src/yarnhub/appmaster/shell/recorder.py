@@ -11,12 +11,12 @@ import random
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.records import Change
-from yarnhub.base.errors import YarnhubError
+from yarnhub.base.errors import RemoteProtocolError, YarnhubError
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.control import json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from yarnhub.appmaster.core.actions import Action
     from yarnhub.appmaster.core.application import Application
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_BEGIN = b'{"records":['
+"""What the line of a change begins with, and what no text in JSON holds."""
 _RETRY = RetryPolicy(first_delay=0.5, max_delay=30.0)
 _HOLD = 60.0
 """Seconds that a heartbeat is held back for the journal. An application that is not heard of for
@@ -36,9 +38,37 @@ async def restore(application: Application, journal: Journal) -> bool:
     Raises:
         YarnhubError: The journal cannot be read, or is of another version of yarnhub.
     """
-    changes = await journal.load()
-    application.restore(json.load(Change, change) for change in changes)
-    return bool(changes)
+    lines = await journal.load()
+    application.restore(_read(lines))
+    return bool(lines)
+
+
+def _read(lines: Sequence[bytes]) -> Iterator[Change]:
+    """The changes of a journal's lines.
+
+    Versions before wrote a line anew behind what a full disk had taken of it: its beginning is
+    passed over where the repetition follows.
+    """
+    for at, line in enumerate(lines):
+        try:
+            change = json.load(Change, line)
+        except RemoteProtocolError:
+            whole = _after_cut(line, lines[at + 1 :])
+            if whole is None:
+                raise
+            change = json.load(Change, whole)
+        yield change
+
+
+def _after_cut(line: bytes, later: Sequence[bytes]) -> bytes | None:
+    """What of a line is whole, behind beginnings of lines that are written again; None if none."""
+    cut, begin, rest = line.rpartition(_BEGIN)
+    whole = begin + rest
+    first, *more = cut.split(_BEGIN)
+    pieces = [first, *(_BEGIN + each for each in more)]
+    following = (whole, *later)
+    repeated = all(any(each.startswith(piece) for each in following) for piece in pieces)
+    return whole if begin and repeated else None
 
 
 class Recorder:

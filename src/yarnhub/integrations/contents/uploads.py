@@ -7,6 +7,8 @@ sees none of them: a file appears there whole or not at all.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import posixpath
 import tempfile
 from dataclasses import dataclass, field
@@ -90,5 +92,13 @@ def append(file: Path, content: bytes) -> None:
         FileSystemError: The disk is full, say.
         AccessDeniedError: The user may not write there.
     """
-    with local_errors("write", file), file.open("ab") as stream:
-        stream.write(content)
+    with local_errors("write", file):
+        size = file.stat().st_size if file.exists() else 0
+        try:
+            with file.open("ab") as stream:
+                stream.write(content)
+        except OSError:
+            # Sent once more, it would stand behind what fitted of it.
+            with contextlib.suppress(OSError):
+                os.truncate(file, size)
+            raise
