@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from skein import __version__
 from skein.cli import main
 from skein.cli.connections import Notices, describe
 from skein.cli.progress import format_progress
-from yarnhub import __version__
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
 

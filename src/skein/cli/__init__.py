@@ -8,9 +8,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from skein import __version__
 from skein.cli import completion
 from skein.exceptions import SkeinError, context
-from yarnhub import __version__
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skein import installation
 from skein.kv.conditions import Condition, comparison, is_condition, owner, value
 from skein.kv.events import EventQueue
 from skein.kv.feed import EventsMissedError
@@ -29,6 +30,8 @@ from skein.kv.ranges import (
     pop_range,
 )
 from skein.kv.store import KeyValueStore, TransactionResult
+
+installation.warn_of_others()  # `skein/__init__.py` may be another's
 
 __all__ = [
     "Condition",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import shutil
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.integrations.doctor.finding import error, ok, warning
+import yarnhub
+from yarnhub.integrations.doctor.finding import Grade, error, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,13 +22,29 @@ if TYPE_CHECKING:
 OURS = "yarnhub"
 _SHARED = ("skein", "yarnspawner")
 """Our packages whose names others have had before us."""
+_REINSTALL = f"`pip install --force-reinstall --no-deps {OURS}`"
 _PROXY = "configurable-http-proxy"
 
 
 async def check_owners(site: Site) -> Finding:
-    """Whether somebody else's package lies over ours."""
+    """Whether somebody else's package lies over ours, before it, or has taken ours along."""
     del site
-    return judge_owners(await asyncio.to_thread(metadata.packages_distributions))
+    found = judge_owners(await asyncio.to_thread(metadata.packages_distributions))
+    return found if found.grade is Grade.ERROR else await asyncio.to_thread(_find_packages, found)
+
+
+def _find_packages(good: Finding) -> Finding:
+    home = Path(yarnhub.__file__).parents[1]
+    for package in _SHARED:
+        spec = importlib.util.find_spec(package)
+        origin = spec.origin if spec else None
+        if origin is None:
+            said = f"files of {OURS}'s {package} are gone: another package of this name has taken "
+            return error(f"{said}them along when it was uninstalled", _REINSTALL)
+        if Path(origin).parent != home / package:
+            mend = f"uninstall what that belongs to, then {_REINSTALL}"
+            return error(f"`import {package}` finds {origin}, which is not {OURS}'s", mend)
+    return good
 
 
 def judge_owners(owners: Mapping[str, Sequence[str]]) -> Finding:
@@ -43,7 +62,7 @@ def judge_owners(owners: Mapping[str, Sequence[str]]) -> Finding:
     )
     return error(
         f"{said}: which one's files are there is chance",
-        f"`pip uninstall {' '.join(names)}`, then `pip install --force-reinstall --no-deps {OURS}`",
+        f"`pip uninstall {' '.join(names)}`, then {_REINSTALL}",
     )
 
 
