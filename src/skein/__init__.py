@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from yarnhub import __version__
+from skein import fsspec_names, installation
+from yarnhub import __version__ as _ours
 
 if TYPE_CHECKING:
     from skein import core, exceptions, kv, model, ui, utils
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from skein.security import Security
     from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service
     from yarnhub.spec import FileType, FileVisibility, LogLevel
+
+__version__ = f"{installation.SKEINS}+yarnhub.{_ours}"
+"""That of the last skein, whose names are here, with ours behind it."""
 
 __all__ = [
     "ACLs",
@@ -87,6 +91,10 @@ def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'skein' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)
+
+
+installation.warn_of_others()
+fsspec_names.take_over()
 
 
 def __dir__() -> list[str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skein.exceptions import SkeinError
+from yarnhub.base.errors import AccessDeniedError
 from yarnhub.client.submission import APPLICATION_TYPE
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from yarnhub.client.client import Client
     from yarnhub.yarn.records.applications import ApplicationReport
@@ -133,15 +135,78 @@ def parse_time(when: When, name: str) -> dt.datetime | None:
 
 
 async def find_application(client: Client, number: ApplicationId) -> ApplicationReport:
-    """One application.
+    """One application, as its owner sees it where the caller may act for him.
 
     Raises:
         ApplicationNotFoundError: YARN knows none of this id.
         SkeinError: It was not submitted by skein.
     """
-    report = await client.application_report(number)
+    async with seen(client, number) as (_, report):
+        return of_skein(report)
+
+
+def of_skein(report: ApplicationReport) -> ApplicationReport:
+    """The report itself.
+
+    Raises:
+        SkeinError: It is of an application that was not submitted by skein.
+    """
     if report.application_type != APPLICATION_TYPE:
         raise SkeinError(
-            f"{number} is not a skein application: its type is {report.application_type}"
+            f"{report.application_id} is not a skein application: its type is "
+            f"{report.application_type}"
         )
     return report
+
+
+@contextlib.asynccontextmanager
+async def seen(
+    client: Client, number: ApplicationId
+) -> AsyncIterator[tuple[Client, ApplicationReport]]:
+    """An application's report, and the client to ask more about it.
+
+    With `yarn.acl.enable` YARN shows only the state of what belongs to somebody else: then it is
+    asked once more as the owner, if the cluster lets the caller act for him.
+
+    Raises:
+        ApplicationNotFoundError: YARN knows none of this id.
+    """
+    report = await client.application_report(number)
+    if report.rpc_port > 0 or report.user == client.user_name:
+        yield client, report
+        return
+    async with client.acting_for(report.user) as owner:
+        asked = client
+        with contextlib.suppress(AccessDeniedError):
+            report = await owner.application_report(number)
+            asked = owner
+        yield asked, report
+
+
+async def change(
+    client: Client,
+    number: ApplicationId,
+    function: Callable[[Client], Awaitable[object]],
+) -> None:
+    """Change an application: as its owner where the caller may not, but may act for him.
+
+    Args:
+        client: The caller's.
+        number: Which.
+        function: Does it, with a client.
+
+    Raises:
+        ApplicationNotFoundError: YARN knows none of this id.
+        AccessDeniedError: The caller may do neither.
+    """
+    async with seen(client, number) as (asked, report):
+        try:
+            await function(asked)
+        except AccessDeniedError as error:
+            if report.user == asked.user_name:
+                raise
+            async with client.acting_for(report.user) as owner:
+                try:
+                    await function(owner)
+                except AccessDeniedError as refused:
+                    raise error from refused

@@ -12,9 +12,12 @@ from skein import environment, exceptions, model
 from skein.application_client import ApplicationClient
 from skein.applications import (
     Filters,
+    change,
     find_application,
     find_applications,
+    of_skein,
     parse_time,
+    seen,
 )
 from skein.blocking import Blocking, itself, skeins_errors, translate
 from skein.logs import ApplicationLogs
@@ -25,7 +28,6 @@ from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
 from yarnhub.base import errors
 from yarnhub.client import client as engine_client
-from yarnhub.client.client import find_address
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from skein.applications import When
+    from yarnhub.client.application import ApplicationClient as Application
     from yarnhub.client.explain import Explanation
+    from yarnhub.client.security import Credentials
     from yarnhub.client.settings import Settings
 
 __all__ = ["ApplicationClient", "Client", "Properties", "properties"]
@@ -215,18 +219,18 @@ class Client(Blocking):
             ApplicationNotRunningError: It has ended, or does not run yet and `wait` is False.
         """
         security = security or self._security_for(app_id)
-        credentials = credentials_of(security)
         number = ApplicationId.parse(app_id)
         try:
-            engine = self.call(
-                self._engine.connect, number, wait=wait, deadline=None, credentials=credentials
-            )
+            engine = self.call(self._reach, number, credentials_of(security), wait=wait)
         except exceptions.DriverError as error:
             if isinstance(error.__cause__, errors.ApplicationFailedError):
                 raise exceptions.ApplicationNotRunningError(str(error)) from error
             raise
-        locate = functools.partial(find_address, self._settings, number)
-        return ApplicationClient._located(engine.address, engine.id, security, locate)  # noqa: SLF001  # ours
+        return ApplicationClient._located(engine.address, engine.id, security, engine.locate)  # noqa: SLF001  # ours
+
+    async def _reach(self, number: ApplicationId, own: Credentials, *, wait: bool) -> Application:
+        async with seen(self._engine, number) as (client, _):
+            return await client.connect(number, wait=wait, deadline=None, credentials=own)
 
     # --- reports
 
@@ -282,9 +286,10 @@ class Client(Blocking):
         found: dict[str, bytearray] = {}
         async with (
             engine_client.Client(self._settings.acting_for(user)) as engine,
-            contextlib.aclosing(engine.logs(number)) as chunks,
+            seen(engine, number) as (client, report),
+            contextlib.aclosing(client.logs(number)) as chunks,
         ):
-            await find_application(engine, number)
+            of_skein(report)
             async for chunk in chunks:
                 content = found.setdefault(str(chunk.file.container_id), bytearray())
                 if chunk.offset == 0:
@@ -298,7 +303,11 @@ class Client(Blocking):
         Raises:
             ValueError: YARN knows none of this id.
         """
-        return self.call(self._engine.explain, ApplicationId.parse(app_id))
+        return self.call(self._explain, ApplicationId.parse(app_id))
+
+    async def _explain(self, number: ApplicationId) -> Explanation:
+        async with seen(self._engine, number) as (client, _):
+            return await client.explain(number)
 
     # --- the cluster
 
@@ -335,6 +344,9 @@ class Client(Blocking):
     def kill_application(self, app_id: str, user: str = "") -> None:
         """End an application at once; returns when it has ended.
 
+        One that YARN lets its owner end only is ended as him, if the cluster lets the caller act
+        for him.
+
         Args:
             app_id: Its id.
             user: Whom to act for; empty is the user who calls.
@@ -343,8 +355,12 @@ class Client(Blocking):
 
     async def _kill(self, number: ApplicationId, user: str) -> None:
         async with engine_client.Client(self._settings.acting_for(user)) as engine:
+
+            async def kill(client: engine_client.Client) -> None:
+                await client.kill(number, deadline=_KILLED_AFTER)
+
             await find_application(engine, number)
-            await engine.kill(number, deadline=_KILLED_AFTER)
+            await change(engine, number, kill)
 
     def keep_tokens(self, *app_ids: str) -> None:
         """Keep the delegation tokens of applications fresh; returns when all of them have ended.
@@ -369,9 +385,13 @@ class Client(Blocking):
         Raises:
             ValueError: There is no such application or queue, or the queue takes none.
         """
-        manager, number = self._engine.resource_manager, ApplicationId.parse(app_id)
+        number = ApplicationId.parse(app_id)
+
+        async def move(client: engine_client.Client) -> None:
+            await client.resource_manager.move_application_across_queues(number, queue)
+
         try:
-            self.call(manager.move_application_across_queues, number, queue)
+            self.call(change, self._engine, number, move)
         except exceptions.DriverError as error:
             if type(error.__cause__) is errors.RemoteError:  # none that says who may not
                 raise ValueError(str(error)) from error

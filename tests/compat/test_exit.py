@@ -35,7 +35,7 @@ ENDS = {
 def last():
     other = skein.Client()
     def said():
-        return "said" in str(other.application_logs(app.id))
+        return "said" in other.application_logs(app.id).dumps()
     while not said():
         pass
     app.shutdown()

@@ -198,36 +198,43 @@ def _show(reports: Iterable[ApplicationReport], output: str) -> None:
 
 
 def _wait(arguments: argparse.Namespace) -> None:
-    from skein.applications import find_application
+    from skein.applications import of_skein, seen
     from skein.cli import connections
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
     number = connections.application_id(arguments.id)
 
     async def wait() -> None:
-        async with connections.cluster() as client:
-            await find_application(client, number)
-            report = await client.wait(number, deadline=arguments.timeout)
-        if report.final_application_status is not FinalApplicationStatus.SUCCEEDED:
-            raise connections.not_running(report)
+        async with connections.cluster() as caller, seen(caller, number) as (client, report):
+            of_skein(report)
+            ended = await client.wait(number, deadline=arguments.timeout)
+        if ended.final_application_status is not FinalApplicationStatus.SUCCEEDED:
+            raise connections.not_running(ended)
 
     connections.run(wait())
 
 
 def _move(arguments: argparse.Namespace) -> None:
+    from skein.applications import change
     from skein.cli import connections
 
     number = connections.application_id(arguments.id)
 
     async def move() -> None:
         async with connections.cluster() as client:
-            await client.resource_manager.move_application_across_queues(number, arguments.queue)
+            await change(
+                client,
+                number,
+                lambda asked: asked.resource_manager.move_application_across_queues(
+                    number, arguments.queue
+                ),
+            )
 
     connections.run(move())
 
 
 def _kill(arguments: argparse.Namespace) -> None:
-    from skein.applications import find_application
+    from skein.applications import change, find_application
     from skein.cli import connections
 
     number = connections.application_id(arguments.id)
@@ -235,7 +242,7 @@ def _kill(arguments: argparse.Namespace) -> None:
     async def kill() -> None:
         async with connections.cluster(arguments.user) as client:
             await find_application(client, number)
-            await client.kill(number)
+            await change(client, number, lambda asked: asked.kill(number))
 
     connections.run(kill())
 

@@ -178,8 +178,14 @@ async def application(name: str) -> AsyncIterator[ApplicationClient]:
         async with current() as reached:
             yield reached
         return
+    from skein.applications import seen
+
     number = application_id(name)
-    async with cluster() as client, await connect(client, number, Notices()) as reached:
+    async with (
+        cluster() as caller,
+        seen(caller, number) as (client, _),
+        await connect(client, number, Notices()) as reached,
+    ):
         yield reached
 
 
@@ -269,6 +275,7 @@ async def shut_down(name: str, status: str, diagnostics: str) -> None:
 
     `current` is not waited for: this process ends with it.
     """
+    from skein.applications import seen
     from yarnhub.control.messages import FinalStatus
 
     final = FinalStatus(status)
@@ -277,7 +284,7 @@ async def shut_down(name: str, status: str, diagnostics: str) -> None:
             await reached.shutdown(final, diagnostics)
         return
     number = application_id(name)
-    async with cluster() as client:
+    async with cluster() as caller, seen(caller, number) as (client, _):
         async with await connect(client, number, Notices()) as reached:
             await reached.shutdown(final, diagnostics)
         await client.wait(number, deadline=_END)

@@ -59,7 +59,7 @@ def _lines(text: str) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> None:
-    from skein.applications import find_application
+    from skein.applications import of_skein, seen
     from skein.cli import connections
     from yarnhub.client.log_choice import LogChoice
 
@@ -76,8 +76,11 @@ def _logs(arguments: argparse.Namespace) -> None:
     out = sys.stdout.buffer
 
     async def logs() -> None:
-        async with connections.cluster(arguments.user) as client:
-            await find_application(client, number)
+        async with (
+            connections.cluster(arguments.user) as caller,
+            seen(caller, number) as (client, report),
+        ):
+            of_skein(report)
             if arguments.list:
                 _show(await client.log_files(number, choice, notice=_say), arguments.output)
                 return

@@ -73,7 +73,7 @@ class ApplicationClient(Requests):
     ) -> None:
         self.id = application_id
         self.address = address
-        self._locate = locate
+        self.locate = locate
         self.context = credentials.client_context()
         self.context.set_alpn_protocols([PROTOCOL])
         self._connection: Connection | None = None
@@ -126,11 +126,11 @@ class ApplicationClient(Requests):
 
     async def _find_again(self, lost: ConnectError | ConnectionLostError) -> None:
         """Take the AM's present address, if there is one; raises `lost` where that is no use."""
-        if self._locate is None:
+        if self.locate is None:
             raise lost
         await asyncio.sleep(_REST)
         try:
-            self.address = await self._locate() or self.address
+            self.address = await self.locate() or self.address
         except ApplicationFailedError as ended:
             raise ConnectError(str(ended)) from ended
         except (ConnectError, ConnectionLostError, DeadlineExceededError):

@@ -81,6 +81,11 @@ class Client:
     ) -> None:
         await self.resource_manager.__aexit__(kind, error, trace)
 
+    @property
+    def user_name(self) -> str:
+        """Whom YARN takes the caller for."""
+        return self._settings.user_name
+
     def acting_for(self, name: str) -> Client:
         """A client that acts for another user; the cluster's `hadoop.proxyuser.*` must allow it."""
         return Client(self._settings.acting_for(name), self._own)

@@ -1,0 +1,64 @@
+"""What fsspec opens `hdfs://` with, in programs that were written for pyarrow's way.
+
+hdfs-native takes fsspec's names `hdfs` and `viewfs` for classes that do not know what pyarrow's do:
+`host="default"`, a URL as a host, `user` and `extra_conf`. Ours do. Entry points cannot settle it:
+of two for one name fsspec takes the one that it happens to find first.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from importlib.abc import MetaPathFinder
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+_MODULE = "yarnhub.filesystem.fsspec_hdfs"
+_OURS = {"hdfs": "HdfsFileSystem", "viewfs": "ViewfsFileSystem"}
+
+
+def take_over() -> None:
+    """Have fsspec open both by our classes: now, or when it has been imported."""
+    if "fsspec" in sys.modules:
+        _register()
+    elif not any(isinstance(each, _Watch) for each in sys.meta_path):
+        sys.meta_path.insert(0, _Watch())
+
+
+class _Watch(MetaPathFinder):
+    """Waits for the import of fsspec, which would take longer than all of skein's own."""
+
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        """See `importlib.abc.MetaPathFinder`."""
+        if name != "fsspec" or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = _then_register(spec.loader.exec_module)  # type: ignore[method-assign,assignment]  # of this one
+        return spec
+
+
+def _then_register(execute: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+    def execute_and_register(module: ModuleType) -> None:
+        execute(module)
+        _register()
+
+    return execute_and_register
+
+
+def _register() -> None:
+    from fsspec.registry import known_implementations, register_implementation, registry
+
+    for name, kind in _OURS.items():
+        known = known_implementations.get(name, {}).get("class", "")
+        if not known.startswith("hdfs_native."):
+            continue  # whoever else has the name keeps it
+        register_implementation(name, f"{_MODULE}.{kind}", clobber=True)
+        if name in registry:  # somebody has used it
+            ours = getattr(importlib.import_module(_MODULE), kind)
+            register_implementation(name, ours, clobber=True)
