@@ -61,6 +61,7 @@ def test_a_service_sees_and_ends_what_it_may_act_for(gateway: skein.Client, app_
 async def test_its_commands_do_so_too_and_strangers_are_refused(
     app_id: str, gateway: skein.Client, kerberos_cluster: HadoopCluster, tmp_path: Path
 ) -> None:
+    gateway.security.to_directory(tmp_path)
     users = {}
     for name in ("dask", "bob"):
         await kerberos_cluster.kinit(name, tmp_path / name)
