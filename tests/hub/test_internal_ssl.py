@@ -31,6 +31,12 @@ async def test_a_server_of_a_hub_with_internal_ssl(
         assert '"ready": true' in said[-1], hub.tail()
         answer = await hub.api.get(f"{hub.url}/user/alice/api/status")
         assert answer.status_code == httpx.codes.OK
+        # A folder of the user's own, with none of YARN's files in it or above.
+        model = (await hub.api.get(f"{hub.url}/user/alice/api/contents")).json()
+        assert [each["name"] for each in model["content"]] == ["hdfs"]
+        for path in ("container_tokens", "../container_tokens", "%2e%2e/container_tokens"):
+            answer = await hub.api.get(f"{hub.url}/user/alice/files/{path}")
+            assert answer.status_code in {httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN}
         found = re.search(r"/user/alice/ => (https://[^\s/]+)", hub.log.read_text())
         assert found
         async with httpx.AsyncClient(verify=False, trust_env=False) as nobody:

@@ -87,7 +87,8 @@ def test_the_examples_for_the_hub() -> None:
     for block in blocks(PAGE):
         if block.remark.endswith("test_the_examples_for_the_hub"):
             exec(block.text, {"c": config})
-    assert contents_options(config.YarnSpawner.environment, []) == []
+    (option,) = contents_options(config.YarnSpawner.environment, [])
+    assert option.endswith(".OwnFiles")
     given = Application()
     given.parse_command_line(config.YarnSpawner.args)
     contents = HdfsContents(config=given.config)

@@ -89,7 +89,7 @@ def test_secrets_in_and_a_port_out(variables: dict[str, str], hub: Hub, tmp_path
     held = prepare(variables, tmp_path)
     held.close()
     assert variables["JUPYTERHUB_API_TOKEN"] == "mine"
-    key = tmp_path / "server.key"
+    key = tmp_path / ".jupyterhub" / "server.key"
     assert (key.read_bytes(), stat.S_IMODE(key.stat().st_mode)) == (b"key", 0o600)
     assert hub.told == []
     report(held.number, variables)
@@ -112,6 +112,22 @@ def test_nobody_else_can_have_its_port(variables: dict[str, str], tmp_path: Path
             with pytest.raises(OSError, match="in use"):
                 thief.bind((address, port))
     held.close()
+
+
+def test_users_begin_with_a_folder_of_their_own(variables: dict[str, str], tmp_path: Path) -> None:
+    prepare(variables, tmp_path).close()
+    root = Path(variables["JUPYTERHUB_ROOT_DIR"])
+    assert root == tmp_path / "work"
+    assert list(root.iterdir()) == []
+
+
+def test_or_with_the_one_that_the_administrator_names(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    variables["JUPYTERHUB_ROOT_DIR"] = "~/notebooks"
+    prepare(variables, tmp_path).close()
+    assert variables["JUPYTERHUB_ROOT_DIR"] == "~/notebooks"
+    assert not (tmp_path / "work").exists()
 
 
 def test_home_is_the_users_own_or_the_containers(tmp_path: Path) -> None:
@@ -139,7 +155,8 @@ def test_a_hub_that_does_not_say_where_to_listen(
 def test_hdfs_is_shown_unless_somebody_chose_otherwise() -> None:
     (option,) = contents_options({}, ["--debug"])
     assert option.startswith("--ServerApp.contents_manager_class=yarnhub.integrations.contents.")
-    assert contents_options({"YARNHUB_HDFS_FOLDER": "off"}, []) == []
+    (option,) = contents_options({"YARNHUB_HDFS_FOLDER": "off"}, [])
+    assert option.endswith("=yarnhub.integrations.contents.OwnFiles")
     assert contents_options({}, ["--ServerApp.contents_manager_class=a.B"]) == []
 
 

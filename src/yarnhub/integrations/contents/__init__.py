@@ -7,5 +7,6 @@ a server that `yarnspawner.YarnSpawner` starts has it already.
 from yarnhub.integrations.contents.both import ContentsWithHdfs
 from yarnhub.integrations.contents.hdfs import HdfsContents
 from yarnhub.integrations.contents.opening import hdfs_from_environment
+from yarnhub.integrations.contents.own import OwnFiles
 
-__all__ = ["ContentsWithHdfs", "HdfsContents", "hdfs_from_environment"]
+__all__ = ["ContentsWithHdfs", "HdfsContents", "OwnFiles", "hdfs_from_environment"]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
-from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from tornado.web import HTTPError
 from traitlets import Instance, default
@@ -19,6 +18,7 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.filesystem.paths import partial_name
 from yarnhub.integrations.contents.files import FilesHandler
 from yarnhub.integrations.contents.hdfs import HdfsContents
+from yarnhub.integrations.contents.own import OwnFiles
 from yarnhub.integrations.contents.refusals import refusals
 from yarnhub.integrations.contents.uploads import append
 
@@ -38,7 +38,7 @@ _SHARED = (
 """Traits that hold for both sides, however they were set."""
 
 
-class ContentsWithHdfs(AsyncLargeFileManager):
+class ContentsWithHdfs(OwnFiles):
     """The server's own folder, and in it the user's files in HDFS as one more folder."""
 
     hdfs = Instance(HdfsContents, allow_none=True)

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
 
 TLS_FILES = ("JUPYTERHUB_SSL_CERTFILE", "JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CLIENT_CA")
-"""Variables that name files of the container's folder."""
+"""Variables that name files that only the server may read."""
+
+ROOT = "JUPYTERHUB_ROOT_DIR"
+"""The variable that names the folder that users see: `c.YarnSpawner.notebook_dir`."""
+WORK = "work"
+"""The folder that they see by default, in the container's."""
 
 _REPORT = 30.0
 """Seconds that the hub may take to answer."""
@@ -63,18 +68,24 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> HeldPort:
         raise ConfigurationError(
             "this is no container that a hub has started: YarnSpawner runs this program"
         )
+    private = folder / ".jupyterhub"  # Jupyter shows nobody what begins with a dot
+    private.mkdir(mode=0o700, exist_ok=True)
     for name, value in container.secrets().items():
         if name.startswith(VARIABLE):
             variables[name.removeprefix(VARIABLE)] = value.decode()
         elif name.startswith(FILE):
-            write_private(folder / name.removeprefix(FILE), value)
+            write_private(private / name.removeprefix(FILE), value)
     for name in TLS_FILES:
         if variables.get(name):
-            variables[name] = str(folder / variables[name])
+            variables[name] = str(private / variables[name])
     # Files of its own go with the container; HOME may be the same for all servers of a user.
     variables["JUPYTER_RUNTIME_DIR"] = str(folder / ".jupyter" / "runtime")
     variables["JUPYTER_DATA_DIR"] = str(folder / ".jupyter")
     variables["HOME"] = str(home(variables.get("USER", ""), folder))
+    # The container's folder holds YARN's files and the environment; a user begins with one's own.
+    if not variables.get(ROOT):
+        (folder / WORK).mkdir(exist_ok=True)
+        variables[ROOT] = str(folder / WORK)
     held = listen(place(variables))
     url = variables["JUPYTERHUB_SERVICE_URL"]
     variables["JUPYTERHUB_SERVICE_URL"] = with_port(url, held.addresses[0], held.number)
@@ -82,7 +93,7 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> HeldPort:
 
 
 def contents_options(variables: Mapping[str, str], given: Sequence[str]) -> list[str]:
-    """What has JupyterLab show the user's HDFS, where nothing else was chosen.
+    """What has JupyterLab show HDFS, and nothing of YARN's, unless something else was chosen.
 
     Args:
         variables: Of this process; `YARNHUB_HDFS_FOLDER=off` leaves HDFS out.
@@ -90,9 +101,10 @@ def contents_options(variables: Mapping[str, str], given: Sequence[str]) -> list
     """
     chosen = any("contents_manager_class" in option for option in given)
     off = variables.get("YARNHUB_HDFS_FOLDER", "").lower() in {"off", "0", "false", "no"}
-    if off or chosen or find_spec("jupyter_server") is None:
+    if chosen or find_spec("jupyter_server") is None:
         return []
-    return ["--ServerApp.contents_manager_class=yarnhub.integrations.contents.ContentsWithHdfs"]
+    manager = "OwnFiles" if off else "ContentsWithHdfs"
+    return [f"--ServerApp.contents_manager_class=yarnhub.integrations.contents.{manager}"]
 
 
 def home(user: str, folder: Path) -> Path:

@@ -1,0 +1,57 @@
+"""The server's own folder, where that is a container's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integrations.contents.contract import refused, text
+from yarnhub.integrations.contents import ContentsWithHdfs, OwnFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OF_YARN = ("container_tokens", "launch_container.sh", "default_container_executor.sh")
+
+
+@pytest.fixture(params=["own", "with HDFS"])
+def contents(request: pytest.FixtureRequest, tmp_path: Path) -> OwnFiles:
+    for name in (*OF_YARN, "notes.txt"):
+        (tmp_path / name).write_text("secret")
+    (tmp_path / "folder").mkdir()
+    if request.param == "own":
+        return OwnFiles(root_dir=str(tmp_path), delete_to_trash=False)
+    return ContentsWithHdfs(root_dir=str(tmp_path), hdfs=None, delete_to_trash=False)
+
+
+async def test_what_yarn_has_put_there_is_not_listed(contents: OwnFiles) -> None:
+    model = await contents.get("")
+    assert sorted(each["name"] for each in model["content"]) == ["folder", "notes.txt"]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("name", OF_YARN)
+async def test_nor_is_it_given_or_changed(name: str, hidden: bool, contents: OwnFiles) -> None:
+    contents.allow_hidden = hidden
+    for path in (name, f"/{name}", f"folder/../{name}"):
+        with refused(404):
+            await contents.get(path)
+        with refused(404):
+            await contents.get(path, type="file", format="base64")
+    with refused(404):
+        await contents.save(text("x"), name)
+    with refused(404):
+        await contents.rename(name, "mine")
+    with refused(404):
+        await contents.rename("notes.txt", name)
+    with refused(404):
+        await contents.copy(name, "folder")
+    with refused(404):
+        await contents.delete(name)
+
+
+async def test_all_else_is_as_ever(contents: OwnFiles) -> None:
+    await contents.save(text("x"), "folder/a")
+    await contents.rename("folder/a", "b")
+    assert (await contents.get("b"))["content"] == "x"
