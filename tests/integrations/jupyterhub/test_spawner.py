@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -200,3 +201,44 @@ async def test_what_takes_too_long_ends_with_the_last_reason(
         refusal = await failure(make_spawner(where, start_timeout=1))
     assert reason in refusal.jupyterhub_message
     assert refusal.status_code == 504
+
+
+# --- words of others
+
+HOSTILE = "\x1b]0;title\x07\x1b[31mred\u202e\x00" + "x" * 5_000_000
+
+
+def is_fit(text: str) -> bool:
+    """Whether a terminal and a database get what they should."""
+    return text.isprintable() and "red" in text and len(text) <= 4200
+
+
+async def test_words_of_others_are_cut_and_cleaned_where_they_are_shown(where: OneServer) -> None:
+    where.server.how = End(1, HOSTILE)
+    assert is_fit((await failure(make_spawner(where))).jupyterhub_message)
+    where.server.how, where.refusing = None, ConnectError(HOSTILE)
+    refusal = await failure(make_spawner(where))
+    assert is_fit(refusal.jupyterhub_message)
+    assert is_fit(str(refusal))
+
+
+async def test_and_where_they_are_said_meanwhile(where: OneServer) -> None:
+    where.server.seen = Sight(waits_for=HOSTILE)
+    spawner = make_spawner(where)
+    async with started(spawner):
+        said = await anext(spawner.progress())
+    assert is_fit(str(said["message"]))
+
+
+async def test_and_where_they_are_stored_and_logged(
+    where: OneServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    spawner = make_spawner(where)
+    spawner.load_state({"application_id": APPLICATION})
+    where.server.how = End(1, HOSTILE)
+    spawner.log = logging.getLogger("hub")
+    with caplog.at_level(logging.INFO):
+        assert await spawner.poll() == 1
+    assert is_fit(caplog.messages[-1])
+    spawner.clear_state()
+    assert is_fit(spawner.get_state()["ended_because"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.base.foreign_text import clean_and_cut
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,6 +30,10 @@ class Message:
 
     text: str
     percent: int
+
+    def __post_init__(self) -> None:
+        # Words of YARN, of nodes and of a user's own ApplicationMaster may be in it.
+        object.__setattr__(self, "text", clean_and_cut(self.text, lines=False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

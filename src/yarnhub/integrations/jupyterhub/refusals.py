@@ -20,6 +20,7 @@ from yarnhub.base.errors import (
     SpecError,
     YarnhubError,
 )
+from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,7 +36,18 @@ SYSTEM_USERS = frozenset(
 
 
 class Refusal(SpawnException):
-    """A refusal whose words the hub's pages show as they are."""
+    """A refusal whose words the hub's pages show as they are.
+
+    Args:
+        message: For the user and the log; words of others may be in it.
+        reason: A word for it, in the hub's metrics.
+        status_code: HTTP's.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str, status_code: int = HTTPStatus.BAD_REQUEST
+    ) -> None:
+        super().__init__(clean_and_cut(message), reason=reason, status_code=status_code)
 
     @property
     def jupyterhub_message(self) -> str:

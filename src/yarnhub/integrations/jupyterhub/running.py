@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.client import Client
 from yarnhub.control.messages import ContainerState
 from yarnhub.integrations.jupyterhub.request import CONTAINER, SERVICE, identity_in
@@ -35,6 +36,10 @@ class End:
 
     code: int
     diagnostics: str
+
+    def __post_init__(self) -> None:
+        # The hub logs it, keeps it in its database, and shows it.
+        object.__setattr__(self, "diagnostics", clean_and_cut(self.diagnostics))
 
     @property
     def reason(self) -> str:
