@@ -8,6 +8,7 @@ import pytest
 
 from yarnhub.base.errors import AuthenticationError, ConfigurationError, YarnhubError
 from yarnhub.client.settings import Settings, config_folder
+from yarnhub.cluster.configuration import site_xml
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
 from yarnhub.hadoop.wire.protection import Protection
@@ -15,7 +16,7 @@ from yarnhub.hadoop.wire.tokens import Token
 
 
 class Ticket:
-    principal = "alice/host@REALM"
+    principal = "asmith/host@REALM"
 
     def open(self, server: str) -> Any:
         raise AssertionError("nobody is logged in here")
@@ -145,6 +146,8 @@ def test_kerberos_without_a_ticket_is_an_error_of_ours(tmp_path: Path) -> None:
 
 def test_a_given_credential_is_the_user(tmp_path: Path) -> None:
     conf = site(tmp_path / "conf", hadoop_security_authentication="kerberos")
+    rules = "RULE:[2:$1/$2@$0](asmith/.*@REALM)s/.*/alice/"
+    (conf / "yarn-site.xml").write_text(site_xml({"hadoop.security.auth_to_local": rules}))
     variables = {"HADOOP_CONF_DIR": str(conf), "HOME": str(tmp_path)}
     ticket = Ticket()
     found = Settings.from_environment(variables, ticket)

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.walk import User, eventually, log_in, of_application
+from yarnhub.filesystem.open import open_file_system
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.security.kerberos import Keytab
+from yarnhub.hadoop.security.users import KerberosUser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,3 +126,31 @@ async def test_a_proxy_user_runs_applications_of_others(
     hub.skein("kv", "get", application, "--key", "none", "--wait", check=False)
     logs = hub.skein("application", "logs", application, "--user", "alice").stdout
     assert "\nshipped\nalice\n" in logs
+
+
+async def test_a_principal_is_the_user_that_auth_to_local_makes_of_it(
+    kerberos_cluster: HadoopCluster, tmp_path: Path
+) -> None:
+    asmith = await log_in(kerberos_cluster, "asmith", tmp_path / "asmith")
+    (asmith.folder / "data.txt").write_text("shipped")
+    (asmith.folder / "hello.yaml").write_text(
+        "name: hello\n"
+        "services:\n"
+        "  s:\n"
+        "    resources: {memory: 64, vcores: 1}\n"
+        "    files: {data.txt: data.txt}\n"
+        "    script: 'cat data.txt; echo; id -un'\n"
+    )
+    application = asmith.skein("application", "submit", "hello.yaml").stdout.strip()
+    asmith.skein("kv", "get", application, "--key", "none", "--wait", check=False)
+    assert "FINISHED    SUCCEEDED" in asmith.skein("application", "status", application).stdout
+    assert "\nshipped\nalice\n" in asmith.skein("application", "logs", application).stdout
+
+    configuration = Configuration.load(kerberos_cluster.conf_dir)
+    keytab = Keytab(kerberos_cluster.keytab("asmith"), f"asmith@{kerberos_cluster.realm}")
+    async with open_file_system("", configuration, KerberosUser(keytab)) as file_system:
+        home = await file_system.home()
+        assert home == f"{file_system.uri}/user/alice"
+        written = await file_system.write(f"{home}/by-asmith", b"x")
+        assert written.owner == "alice"
+        await file_system.delete(written.path)

@@ -34,6 +34,7 @@ _LEFT_OUT = (
     "filesystem/open.py",
     "filesystem/threads.py",
     "hadoop/conf.py",
+    "hadoop/security/auth_to_local.py",
     "hadoop/security/authentication.py",
     "hadoop/security/kerberos.py",
     "hadoop/site_file.py",

@@ -145,7 +145,8 @@ def _user(
     if not is_secure(configuration):
         name = environment.get("HADOOP_USER_NAME") or getpass.getuser()
         return SimpleUser(name), name
+    from yarnhub.hadoop.security.auth_to_local import local_name
     from yarnhub.hadoop.security.kerberos import TicketCache
 
     credential = credential or TicketCache(environment.get("KRB5CCNAME"))
-    return KerberosUser(credential), credential.principal.partition("@")[0].partition("/")[0]
+    return KerberosUser(credential), local_name(credential.principal, configuration)

@@ -16,6 +16,7 @@ from yarnhub.cluster.program import run_program
 from yarnhub.cluster.readiness import accepts_connections
 from yarnhub.cluster.security import (
     ADMINISTRATORS,
+    ALIASES,
     PROXIES,
     REALM,
     SERVICES,
@@ -41,7 +42,7 @@ PROGRAMS = {
 }
 """The Debian package of each program that a cluster with Kerberos runs."""
 
-WITH_KEYTAB = (*USERS, *PROXIES, *ADMINISTRATORS)
+WITH_KEYTAB = (*USERS, *ALIASES, *PROXIES, *ADMINISTRATORS)
 
 
 def check_host(host: Host) -> None:
@@ -165,7 +166,9 @@ class Realm:
         (layout.kerberos / "kdc.conf").write_text(kdc_conf(layout, port), encoding="utf-8")
         await self._create_os_users()
         ready = layout.kerberos / "ready"
-        if ready.is_file():
+        queries = "\n".join(self._queries()) + "\n"
+        # A realm of other principals is an older version's.
+        if ready.is_file() and ready.read_text(encoding="utf-8") == queries:
             return
         for path in (*self._layout.kerberos.glob("principal*"), *self._layout.keytabs.iterdir()):
             path.unlink()
@@ -173,11 +176,12 @@ class Realm:
         command = ["kdb5_util", "-r", REALM, "create", "-s"]
         # The password is asked for twice; on the command line everybody could read it.
         await self._run(command, f"{master}\n{master}\n")
-        await self._run(["kadmin.local", "-r", REALM], "\n".join(self._queries()) + "\n")
+        await self._run(["kadmin.local", "-r", REALM], queries)
         for user in WITH_KEYTAB:
             with contextlib.suppress(KeyError):  # only USERS have an OS account for certain
-                os.chown(self._layout.keytab(user), pwd.getpwnam(user).pw_uid, -1)
-        ready.touch()
+                owner = pwd.getpwnam(ALIASES.get(user, user))
+                os.chown(self._layout.keytab(user), owner.pw_uid, -1)
+        ready.write_text(queries, encoding="utf-8")
 
     async def _create_os_users(self) -> None:
         """Create the OS users that containers run as, unless they exist."""

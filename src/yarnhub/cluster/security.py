@@ -16,6 +16,8 @@ HOST = "localhost"
 REALM = "YARNHUB.TEST"
 USERS = ("alice", "bob")
 """Users with a home folder in HDFS; with Kerberos they have a keytab and an OS account too."""
+ALIASES = {"asmith": "alice"}
+"""Principals that `auth_to_local` makes other users of."""
 PROXIES = ("jupyterhub", "dask")
 """Services that may act for `USERS`, and for nobody else."""
 HDFS_USER = "hdfs"
@@ -63,6 +65,7 @@ def _core(plan: Plan) -> dict[str, str]:
     rules = [
         f"RULE:[2:$1/$2@$0]({principal(service)})s/.*/{user}/" for service, user in SERVICES.items()
     ]
+    rules += [f"RULE:[1:$1@$0]({name}@{REALM})s/.*/{user}/" for name, user in ALIASES.items()]
     # Containers have no krb5.conf, and so no default realm that the rule DEFAULT needs.
     rules.append(f"RULE:[1:$1@$0](.*@{re.escape(REALM)})s/@.*//")
     properties = {

@@ -16,6 +16,7 @@ from yarnhub.filesystem.hdfs import (
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.hadoop.security.auth_to_local import local_name
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
@@ -82,7 +83,7 @@ def _open_hdfs(url: str, configuration: Properties, user: User, deadline: float)
             return HdfsFileSystem(service, settings, name, deadline=deadline)
         case KerberosUser(credential=credential, name=None):
             check_no_proxy()
-            short = credential.principal.partition("@")[0].partition("/")[0]
+            short = local_name(credential.principal, configuration)
             login = _login(credential)
             return HdfsFileSystem(service, settings, short, login=login, deadline=deadline)
         case _:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.security.principals import server_principal
-from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
+from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser, User
 from yarnhub.hadoop.wire.headers import UserInformation
 from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.sasl import KerberosLogin, Login
@@ -15,7 +15,6 @@ from yarnhub.hadoop.wire.sasl import KerberosLogin, Login
 if TYPE_CHECKING:
     from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.ipc.options import RpcOptions
-from yarnhub.hadoop.security.users import User
 
 
 async def make_login(user: User, address: Address, options: RpcOptions) -> Login:

@@ -50,6 +50,17 @@ def _gssapi() -> ModuleType:
     return module
 
 
+def default_realm() -> str:
+    """The default realm of krb5.conf; empty where there is none."""
+    gssapi = _gssapi()
+    try:
+        # MIT Kerberos fills it in where a principal has none.
+        name = gssapi.Name("user", gssapi.NameType.kerberos_principal)
+        return str(name.canonicalize(gssapi.MechType.kerberos)).partition("@")[2]
+    except gssapi.exceptions.GSSError:
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class TicketCache:
     """The tickets of whoever ran `kinit`.
