@@ -129,8 +129,9 @@ async def test_a_proxy_user_runs_applications_of_others(
 
 
 async def test_a_principal_is_the_user_that_auth_to_local_makes_of_it(
-    kerberos_cluster: HadoopCluster, tmp_path: Path
+    kerberos_cluster: HadoopCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("KRB5_CONFIG", kerberos_cluster.variables["KRB5_CONFIG"])
     asmith = await log_in(kerberos_cluster, "asmith", tmp_path / "asmith")
     (asmith.folder / "data.txt").write_text("shipped")
     (asmith.folder / "hello.yaml").write_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +25,7 @@ services:
     script: |
       cat data.txt
       echo
-      hdfs dfs -ls /user/alice > /dev/null && echo Java finds its token
+      HDFS dfs -ls /user/alice > /dev/null && echo Java finds its token
 """
 
 
@@ -33,8 +34,10 @@ async def test_localizer_log_aggregation_and_java_find_their_tokens(tmp_path: Pa
     options = ClusterOptions(kerberos=True, site=site)
     async with HadoopCluster(options) as cluster:
         alice = await log_in(cluster, "alice", tmp_path / "alice")
+        hdfs = shutil.which("hdfs", path=alice.env["PATH"])
+        assert hdfs is not None
         (alice.folder / "data.txt").write_text("shipped")
-        (alice.folder / "hello.yaml").write_text(SPEC)
+        (alice.folder / "hello.yaml").write_text(SPEC.replace("HDFS", hdfs))
         application = alice.skein("application", "submit", "hello.yaml").stdout.strip()
         alice.skein("kv", "get", application, "--key", "none", "--wait", check=False)
         # The files came through the localizer; the logs, from HDFS through log aggregation.

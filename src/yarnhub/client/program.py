@@ -26,19 +26,25 @@ if TYPE_CHECKING:
 
 _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "control", "appmaster")
 _LEFT_OUT = (
+    "yarn/addresses.py",
     "yarn/logs",
     "filesystem/delegation.py",
+    "filesystem/guarded.py",
     "filesystem/hdfs.py",
     "filesystem/local.py",
     "filesystem/name_node.py",
     "filesystem/open.py",
     "filesystem/threads.py",
     "hadoop/conf.py",
+    "hadoop/host_names.py",
+    "hadoop/properties.py",
     "hadoop/security/auth_to_local.py",
     "hadoop/security/authentication.py",
     "hadoop/security/kerberos.py",
+    "hadoop/security/principals.py",
     "hadoop/site_file.py",
     "hadoop/token_service.py",
+    "hadoop/wire/guard.py",
 )
 _MODULES = "modules.zip"
 _MAIN = f"""\

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.filesystem.name_node import find_name_nodes
+from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
 from yarnhub.hadoop.codec import STRING, UINT64, proto
 from yarnhub.hadoop.ipc.client import RpcClient
 from yarnhub.hadoop.ipc.options import RpcOptions
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.security.users import User
 
 
-PRINCIPAL = "dfs.namenode.kerberos.principal"
 CLIENT_PROTOCOL = Protocol("org.apache.hadoop.hdfs.protocol.ClientProtocol")
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from yarnhub.filesystem.guarded import GuardedNameNodes
     from yarnhub.filesystem.name_node import NameService
     from yarnhub.hadoop.properties import Properties
 
@@ -130,6 +131,7 @@ class HdfsFileSystem:
         settings: What `settings_of` makes of the configuration.
         user_name: Who the user is: for the home directory.
         login: The Kerberos login; None on a cluster without security.
+        guarded: What stands between hdfs-native and NameNodes that have to prove themselves.
         deadline: Seconds that one answer may take.
     """
 
@@ -140,9 +142,11 @@ class HdfsFileSystem:
         user_name: str,
         *,
         login: KerberosLogin | None = None,
+        guarded: GuardedNameNodes | None = None,
         deadline: float = 60.0,
     ) -> None:
         self._service = service
+        self._guarded = guarded
         self._home = f"{service.uri}{service.home_prefix}/{user_name}"
         self._deadline = deadline
         self._calls = Calls(f"hdfs {service.uri}")
@@ -152,7 +156,7 @@ class HdfsFileSystem:
             # threads that may be waiting for that lock: the process hangs for good. And `inner`,
             # since the file objects around it complete an unfinished file when they are dropped.
             self._client = hdfs_native.Client(
-                service.uri,
+                (guarded.of(service) if guarded else service).uri,
                 dict(settings),
                 # A folder that cannot exist: with None hdfs-native would read HADOOP_CONF_DIR.
                 "/dev/null",
@@ -272,6 +276,8 @@ class HdfsFileSystem:
 
     async def aclose(self) -> None:
         """See `FileSystem.aclose`. hdfs-native ends its connections with the last reference."""
+        if self._guarded is not None:
+            await self._guarded.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -301,13 +307,20 @@ class HdfsFileSystem:
         url = self.uri + at
         try:
             async with asyncio.timeout(self._deadline):
+                if self._guarded is not None:
+                    await self._guarded.start()
                 return await (calls or self._calls).run(call)
         except TimeoutError as error:
             raise DeadlineExceededError(
                 f"cannot {action} {url}: {self._service} gave no answer within {self._deadline:g} s"
             ) from error
         except (OSError, RuntimeError) as error:
-            raise _translate(error, action, self._service, url) from error
+            translated = _translate(error, action, self._service, url)
+            trouble = self._guarded.trouble if self._guarded is not None else None
+            # hdfs-native only sees that the connection has ended.
+            if trouble is not None and isinstance(translated, ConnectError | ConnectionLostError):
+                raise type(trouble)(f"cannot {action} {url}: {trouble}") from trouble
+            raise translated from error
 
 
 def _take(pieces: Iterator[bytes]) -> bytes:

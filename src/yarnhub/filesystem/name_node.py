@@ -15,6 +15,7 @@ from yarnhub.hadoop.address import Address
 if TYPE_CHECKING:
     from yarnhub.hadoop.properties import Properties
 
+PRINCIPAL = "dfs.namenode.kerberos.principal"
 RPC_PORT = 8020
 HTTP_PORT = 9870
 HTTPS_PORT = 9871

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.filesystem.guarded import GuardedNameNodes
 from yarnhub.filesystem.hdfs import (
     HdfsFileSystem,
     KerberosLogin,
@@ -14,14 +15,17 @@ from yarnhub.filesystem.hdfs import (
     settings_of,
 )
 from yarnhub.filesystem.local import LocalFileSystem
-from yarnhub.filesystem.name_node import find_name_nodes
+from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.auth_to_local import local_name
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
+from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
 
 if TYPE_CHECKING:
+    from yarnhub.filesystem.name_node import NameService
     from yarnhub.filesystem.port import FileSystem
     from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import KerberosCredential, User
@@ -70,7 +74,6 @@ def open_file_system(
 
 def _open_hdfs(url: str, configuration: Properties, user: User, deadline: float) -> FileSystem:
     service = find_name_nodes(url, configuration)
-    settings = settings_of(configuration, service)
     secure = is_secure(configuration)
     match user:
         case SimpleUser(name=name) if secure:
@@ -80,15 +83,33 @@ def _open_hdfs(url: str, configuration: Properties, user: User, deadline: float)
                 " log in with Kerberos or use a delegation token"
             )
         case SimpleUser(name=name, real=None) if name == native_user_name():
+            settings = settings_of(configuration, service)
             return HdfsFileSystem(service, settings, name, deadline=deadline)
         case KerberosUser(credential=credential, name=None):
             check_no_proxy()
             short = local_name(credential.principal, configuration)
-            login = _login(credential)
-            return HdfsFileSystem(service, settings, short, login=login, deadline=deadline)
+            guarded = _guarded(service, configuration) if secure else None
+            reached = service if guarded is None else guarded.of(service)
+            return HdfsFileSystem(
+                service,
+                settings_of(configuration, reached),
+                short,
+                login=_login(credential),
+                guarded=guarded,
+                deadline=deadline,
+            )
         case _:
             identity = _web_identity(user, url)
             return WebHdfsFileSystem(service.uri, service.web, identity, deadline=deadline)
+
+
+def _guarded(service: NameService, configuration: Properties) -> GuardedNameNodes:
+    principal = expected_principal(PRINCIPAL, configuration)
+    if not principal:
+        raise ConfigurationError(
+            f"{PRINCIPAL} is not set: no NameNode of {service.uri} could prove who it is"
+        )
+    return GuardedNameNodes(service, principal, RpcOptions.configured(configuration, principal))
 
 
 def _web_identity(user: User, url: str) -> UserName | DelegationToken:

@@ -6,12 +6,12 @@ Source: yarn-default.xml; org.apache.hadoop.yarn.conf.HAUtil.
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.ipc.client import Address
 from yarnhub.hadoop.security.principals import expected_principal
+from yarnhub.yarn.resource_manager import Endpoint
 
 if TYPE_CHECKING:
     from yarnhub.hadoop.conf import Configuration
@@ -23,14 +23,6 @@ _WEB = ("yarn.resourcemanager.webapp.address", 8088)
 _WEB_TLS = ("yarn.resourcemanager.webapp.https.address", 8090)
 _WEB_PROXY = "yarn.web-proxy.address"
 _ANY = "0.0.0.0"  # noqa: S104  # an address to connect to
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One service of the ResourceManager: all its addresses, and the principal it must prove."""
-
-    addresses: tuple[Address, ...]
-    server_principal: str | None
 
 
 def resource_manager(configuration: Configuration, service: tuple[str, int]) -> Endpoint:

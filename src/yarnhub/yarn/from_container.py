@@ -8,9 +8,8 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.security.users import SimpleUser, TokenUser, User
 from yarnhub.hadoop.wire.identifiers import RESOURCE_MANAGER
-from yarnhub.yarn.addresses import Endpoint
 from yarnhub.yarn.records.ids import ApplicationId
-from yarnhub.yarn.resource_manager import ResourceManager
+from yarnhub.yarn.resource_manager import Endpoint, ResourceManager
 
 if TYPE_CHECKING:
     from yarnhub.hadoop.wire.tokens import Credentials

@@ -6,6 +6,8 @@ cancelling it leaves the connection usable. A name is the RPC's name in snake_ca
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.wire.tokens import Token
-    from yarnhub.yarn.addresses import Endpoint
     from yarnhub.yarn.records.applications import (
         ApplicationAttemptReport,
         ApplicationReport,
@@ -113,6 +115,14 @@ RENEW_DELEGATION_TOKEN = _method(
 CANCEL_DELEGATION_TOKEN = _method(
     "cancelDelegationToken", rm.CancelDelegationTokenRequest, rm.CancelDelegationTokenResponse
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One service of the ResourceManager: all its addresses, and the principal it must prove."""
+
+    addresses: tuple[Address, ...]
+    server_principal: str | None
 
 
 class ResourceManager:
@@ -279,6 +289,4 @@ class ResourceManager:
 
 
 def _expecting(options: RpcOptions, endpoint: Endpoint) -> RpcOptions:
-    import dataclasses
-
     return dataclasses.replace(options, server_principal=endpoint.server_principal)

@@ -6,7 +6,6 @@ import secrets
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.hadoop.security.principals import server_principal
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser, User
 from yarnhub.hadoop.wire.headers import UserInformation
 from yarnhub.hadoop.wire.protection import Protection
@@ -36,6 +35,9 @@ async def make_login(user: User, address: Address, options: RpcOptions) -> Login
                     f"no Kerberos principal is configured for the server at {address}: "
                     "set it, for the ResourceManager with yarn.resourcemanager.principal"
                 )
+            # An ApplicationMaster, which has tokens alone, comes without it.
+            from yarnhub.hadoop.security.principals import server_principal
+
             server = await server_principal(options.server_principal, address.host)
             simple = None
             if options.fallback_to_simple and minimum is Protection.AUTHENTICATION:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.wire.tokens import Token
 
 
+NO_KERBEROS = (
+    "The server does not require Kerberos but the configuration does: "
+    "set ipc.client.fallback-to-simple-auth-allowed to true if that is meant"
+)
+
+
 class Mechanism(Port):
     """One authentication exchange."""
 
@@ -95,7 +101,7 @@ def choose(offers: Sequence[SaslAuth], login: Login) -> Choice:
                 digest = DigestMd5.of(login.token, uri, cnonce=login.cnonce, minimum=login.minimum)
                 return Choice(auth, digest, UserInformation())
             case "KERBEROS", "GSSAPI" if login.kerberos is not None:
-                context = login.kerberos.open(_checked_principal(auth, login.kerberos.server))
+                context = login.kerberos.open(check_principal(auth, login.kerberos.server))
                 user = UserInformation(effective_user=login.kerberos.effective_user)
                 return Choice(auth, Gssapi(context, minimum=login.minimum), user)
             case "SIMPLE", _ if login.simple is not None:
@@ -105,10 +111,13 @@ def choose(offers: Sequence[SaslAuth], login: Login) -> Choice:
     raise AuthenticationError(_explain(offers, login))
 
 
-def _checked_principal(auth: SaslAuth, expected: str) -> str:
+def check_principal(auth: SaslAuth, expected: str) -> str:
     """The principal to ask a ticket for; checked before any ticket leaves the house.
 
     Else a false server could name another service and pass our proof on to it.
+
+    Raises:
+        AuthenticationError: The server is not the expected one.
     """
     offered = f"{auth.protocol or ''}/{auth.server_id or ''}"
     name, _, realm = expected.partition("@")
@@ -119,20 +128,21 @@ def _checked_principal(auth: SaslAuth, expected: str) -> str:
     return f"{offered}@{realm}" if realm and not set(realm) & set("*?[") else offered
 
 
+def named(offers: Sequence[SaslAuth]) -> str:
+    """What a server offers, for messages."""
+    return ", ".join(f"{auth.method}/{auth.mechanism}".rstrip("/") for auth in offers) or "nothing"
+
+
 def _explain(offers: Sequence[SaslAuth], login: Login) -> str:
-    wanted = [f"{auth.method}/{auth.mechanism}".rstrip("/") for auth in offers]
     names = {auth.method for auth in offers}
     have = []
     if login.token is not None:
         have.append(f"a token of kind {login.token.kind}")
     if login.kerberos is not None:
         have.append("a Kerberos ticket")
-    said = f"the server accepts {', '.join(wanted) or 'nothing'}; we have {' and '.join(have)}"
+    said = f"the server accepts {named(offers)}; we have {' and '.join(have)}"
     if "KERBEROS" not in names and login.kerberos is not None:
-        return (
-            f"{said}. The server does not require Kerberos but the configuration does: "
-            "set ipc.client.fallback-to-simple-auth-allowed to true if that is meant"
-        )
+        return f"{said}. {NO_KERBEROS}"
     if "KERBEROS" in names and login.kerberos is None:
         return f"{said}. A Kerberos ticket would do: run kinit, or give a keytab"
     return said
