@@ -29,6 +29,7 @@ _LEFT_OUT = (
     "yarn/addresses.py",
     "yarn/logs",
     "filesystem/delegation.py",
+    "filesystem/fsspec_hdfs.py",
     "filesystem/guarded.py",
     "filesystem/hdfs.py",
     "filesystem/local.py",
