@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from versions.kinds import EVERY_TIME, KINDS
+from versions.page import read_results, write_results
 from versions.walk import Walk
 from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster
@@ -21,11 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from versions.kinds import Kind
+    from versions.page import Results
 
-    Results = dict[str, dict[str, str]]
-    """By kind and capability: `ok`, `limit` or `failed`."""
-
-RESULTS = Path(__file__).parent / "results.json"
 RECORD = "--record-versions"
 SHARED = (
     (ClusterOptions(), "hadoop_cluster"),
@@ -35,7 +32,7 @@ SHARED = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(RECORD, action="store_true", help="write results.json of tests/versions anew")
+    parser.addoption(RECORD, action="store_true", help="keep what is found, and the page")
 
 
 @pytest.fixture(
@@ -100,8 +97,7 @@ async def walk(
 @pytest.fixture(scope="session")
 def results(request: pytest.FixtureRequest) -> Iterator[Results]:
     """What was found so far; kept in the tree if the option says so."""
-    found: Results = json.loads(RESULTS.read_text(encoding="ascii"))
+    found = read_results()
     yield found
     if request.config.getoption(RECORD, default=False):
-        text = json.dumps(found, indent=1, sort_keys=True)
-        RESULTS.write_text(f"{text}\n", encoding="ascii")
+        write_results(found)
