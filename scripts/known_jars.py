@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.cluster import jars
 from yarnhub.cluster.errors import DownloadError
-from yarnhub.cluster.jars import KNOWN, LOGGING, OTHER_LOGGING, ROOTS, Jar
+from yarnhub.cluster.jars import KNOWN, LOGGING, OTHER_LOGGING, ROOTS, ROUTER, Jar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,11 @@ def main(versions: Sequence[str]) -> int:
 
 
 def resolve(version: str) -> list[Jar]:
-    """The jars of a version, their sums yet unknown."""
+    """The jars of a version, their sums yet unknown; `3.4.2-router` is the Router's alone."""
+    if version.endswith(ROUTER):
+        number = version.removesuffix(ROUTER)
+        folder = f"org/apache/hadoop/hadoop-yarn-server-router/{number}"
+        return [Jar(f"{folder}/hadoop-yarn-server-router-{number}.jar", None)]
     try:
         found = jars.resolve_jars(version, None)
     except DownloadError as error:

@@ -8,16 +8,18 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from yarnhub.cluster.configuration import Plan, site_files, site_xml
-from yarnhub.cluster.daemon import node_managers, resource_managers
+from yarnhub.cluster.daemon import Roster
+from yarnhub.cluster.federation import own_address
 from yarnhub.cluster.high_availability import zookeeper_properties
 from yarnhub.cluster.layout import Layout
-from yarnhub.cluster.options import SITE_FILES, ClusterOptions, RpcProtection
+from yarnhub.cluster.options import SITE_FILES, ClusterOptions, RpcProtection, Scheduler
 from yarnhub.cluster.ports import port_names
+from yarnhub.cluster.scheduler import SHARES, fair_queues
 
 
 def plan(**changes: object) -> Plan:
     options = ClusterOptions(**changes)  # type: ignore[arg-type]  # each test names its own
-    names = port_names(resource_managers(ha=options.ha), node_managers(options.nodes))
+    names = port_names(Roster.of(options))
     ports = {name: 20000 + number for number, name in enumerate(names)}
     return Plan(options, Layout(Path("/state")), Path("/jars"), "carol", ports)
 
@@ -34,7 +36,7 @@ def test_every_site_file_is_written() -> None:
 
 
 @pytest.mark.parametrize("kerberos", [False, True])
-@pytest.mark.parametrize(("ha", "count"), [(False, 13), (True, 19)])
+@pytest.mark.parametrize(("ha", "count"), [(False, 14), (True, 20)])
 def test_every_address_is_on_loopback(kerberos: bool, ha: bool, count: int) -> None:
     for number in (1, 2):
         files = site_files(plan(nodes=2, ha=ha, kerberos=kerberos), f"nodemanager-{number}")
@@ -75,10 +77,51 @@ def test_nodes_have_their_own_ports_and_folders() -> None:
         "yarn.nodemanager.address",
         "yarn.nodemanager.localizer.address",
         "yarn.nodemanager.webapp.address",
+        "yarn.nodemanager.amrmproxy.address",
         "yarn.nodemanager.local-dirs",
         "yarn.nodemanager.log-dirs",
         "yarn.nodemanager.recovery.dir",
     }
+
+
+def test_of_a_pair_of_name_nodes_clients_know_the_name_of_both_together() -> None:
+    properties = all_properties(name_node_ha=True)
+    assert properties["fs.defaultFS"] == "hdfs://yarnhub"
+    assert properties["dfs.ha.namenodes.yarnhub"] == "nn1,nn2"
+    folders = {properties[f"dfs.namenode.name.dir.yarnhub.nn{n}"] for n in (1, 2)}
+    assert len(folders) == 2
+    assert "dfs.namenode.rpc-address" not in properties
+
+
+def test_clients_of_a_federation_ask_its_router_and_nodes_do_not() -> None:
+    options = plan(federation=True)
+    clients = site_files(options)["yarn-site.xml"]
+    node = site_files(options, "nodemanager-1")["yarn-site.xml"]
+    address = "yarn.resourcemanager.address"
+    assert clients[address] == clients["yarn.router.clientrm.address"] != node[address]
+    assert node[address] == own_address(options.ports)
+    proxy = "yarn.nodemanager.amrmproxy.address"
+    assert clients[proxy] == node[proxy]
+
+
+def test_both_schedulers_have_the_same_queues() -> None:
+    found = {}
+
+    def look(queue: ET.Element, path: str) -> None:
+        children = queue.findall("queue")
+        if children:
+            found[path] = {
+                each.attrib["name"]: int(each.findtext("weight", "")) for each in children
+            }
+        for each in children:
+            look(each, f"{path}.{each.attrib['name']}")
+
+    root = ET.fromstring(fair_queues()).find("queue")
+    assert root is not None
+    look(root, "root")
+    assert found == SHARES
+    fair = all_properties(scheduler=Scheduler.FAIR)
+    assert fair["yarn.resourcemanager.scheduler.class"].endswith(".FairScheduler")
 
 
 def test_queues_of_each_parent_add_up_to_all_of_it() -> None:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import socket
 
+from yarnhub.cluster.daemon import Roster
+from yarnhub.cluster.options import ClusterOptions
 from yarnhub.cluster.ports import FIRST, LAST, choose_ports, port_names
 
 
 def test_ports_differ_and_are_not_those_of_outgoing_connections() -> None:
-    names = port_names(["resourcemanager"], ["nodemanager-1", "nodemanager-2"])
+    names = port_names(Roster.of(ClusterOptions(nodes=2)))
     ports = choose_ports(names, {})
     assert list(ports) == names
-    assert len(set(ports.values())) == len(names) == 17
+    assert len(set(ports.values())) == len(names) == 19
     assert all(FIRST <= port < LAST for port in ports.values())
 
 
 def test_a_pair_has_ports_of_its_own_under_hadoops_names() -> None:
-    names = port_names(["resourcemanager-1", "resourcemanager-2"], ["nodemanager-1"])
-    assert len(set(names)) == len(names) == 20
+    names = port_names(Roster.of(ClusterOptions(ha=True)))
+    assert len(set(names)) == len(names) == 21
     assert {"yarn.resourcemanager.address.rm1", "yarn.resourcemanager.address.rm2"} < set(names)
     assert "zookeeper" in names
+
+
+def test_a_pair_of_name_nodes_has_ports_under_hadoops_names() -> None:
+    names = set(port_names(Roster.of(ClusterOptions(name_node_ha=True))))
+    assert {f"dfs.namenode.rpc-address.yarnhub.nn{n}" for n in (1, 2)} < names
+    assert "dfs.namenode.rpc-address" not in names
 
 
 def test_earlier_ports_are_kept_unless_somebody_has_them() -> None:

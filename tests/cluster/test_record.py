@@ -35,7 +35,7 @@ def test_no_record_is_no_cluster(tmp_path: Path) -> None:
     assert read_record(Layout(tmp_path)) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "options": 3}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 2, "options": 3}'])
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
     layout = Layout(tmp_path)
     layout.record.write_text(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yarnhub.cluster.options import TESTED_VERSIONS, ClusterOptions
+from yarnhub.cluster.options import TESTED_VERSIONS, ClusterOptions, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +52,13 @@ OWN_LOGIN = Limit(
 )
 WITH_KERBEROS = {"unmanaged_own": OWN_LOGIN}
 
+OPPORTUNISTIC = {
+    "yarn.nodemanager.amrmproxy.enabled": "true",
+    "yarn.nodemanager.distributed-scheduling.enabled": "true",
+    "yarn.nodemanager.opportunistic-containers-max-queue-length": "10",
+    "yarn.resourcemanager.opportunistic-container-allocation.enabled": "true",
+}
+
 EVERY_TIME = tuple(
     Kind(f"Hadoop {version}", ClusterOptions(hadoop=version)) for version in sorted(TESTED_VERSIONS)
 )
@@ -68,6 +75,18 @@ OTHERS = (
             WITH_KERBEROS,
         )
         for version in ("2.10.2", "3.1.4", "3.2.4", "3.3.6", "3.4.2", "3.5.0")
+    ),
+    Kind("Hadoop 3.4.2, FairScheduler", ClusterOptions(scheduler=Scheduler.FAIR)),
+    Kind("Hadoop 3.4.2, NameNode HA", ClusterOptions(name_node_ha=True)),
+    Kind(
+        "Hadoop 3.4.2, Kerberos, HA of NameNode and ResourceManager",
+        ClusterOptions(kerberos=True, ha=True, name_node_ha=True),
+        WITH_KERBEROS,
+    ),
+    Kind("Hadoop 3.4.2, federation", ClusterOptions(federation=True)),
+    Kind(
+        "Hadoop 3.4.2, AMRMProxy with opportunistic containers",
+        ClusterOptions(site={"yarn-site.xml": OPPORTUNISTIC}),
     ),
 )
 KINDS = {kind.name: kind for kind in sorted((*EVERY_TIME, *OTHERS), key=lambda kind: kind.name)}

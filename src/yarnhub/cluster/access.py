@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.daemon import is_node_manager, is_resource_manager, resource_managers
+from yarnhub.cluster.daemon import (
+    is_name_node,
+    is_node_manager,
+    is_resource_manager,
+    name_nodes,
+    resource_managers,
+)
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.kerberos import WITH_KEYTAB, Realm, kerberos_variables
-from yarnhub.cluster.ports import KDC, node_port, resource_manager_port
+from yarnhub.cluster.ports import KDC, name_node_port, node_port, resource_manager_port
 from yarnhub.cluster.process import is_alive
 from yarnhub.cluster.security import HOST, REALM
 
@@ -97,13 +103,13 @@ class ClusterAccess:
 
     @property
     def name_node_address(self) -> tuple[str, int]:
-        """Where the NameNode serves clients."""
-        return self._address("dfs.namenode.rpc-address")
+        """Where the NameNode serves clients; of a pair, the first one."""
+        return self._name_node("dfs.namenode.rpc-address")
 
     @property
     def web_hdfs_url(self) -> str:
         """The base of WebHDFS, without a slash at its end."""
-        host, port = self._address("dfs.namenode.http-address")
+        host, port = self._name_node("dfs.namenode.http-address")
         return f"http://{host}:{port}/webhdfs/v1"
 
     @property
@@ -127,10 +133,12 @@ class ClusterAccess:
             server = node_port(daemon, "yarn.nodemanager.address")
         elif is_resource_manager(daemon):
             server = resource_manager_port(daemon, "yarn.resourcemanager.address")
+        elif is_name_node(daemon):
+            server = name_node_port(daemon, "dfs.namenode.rpc-address")
         else:
             server = {
-                "namenode": "dfs.namenode.rpc-address",
                 "datanode": "dfs.datanode.address",
+                "router": "yarn.router.clientrm.address",
             }.get(daemon, daemon)
         host, port = self._address(server)
         return f"{host}:{port}"
@@ -177,6 +185,10 @@ class ClusterAccess:
             known = ", ".join(processes)
             raise ConfigurationError(f"the cluster has no daemon {daemon!r}, but {known}")
         return processes[daemon]
+
+    def _name_node(self, server: str) -> tuple[str, int]:
+        first = name_nodes(ha=self.options.name_node_ha)[0]
+        return self._address(name_node_port(first, server))
 
     def _resource_manager(self, server: str) -> tuple[str, int]:
         first = resource_managers(ha=self.options.ha)[0]

@@ -6,10 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from yarnhub.cluster.daemon import NAME_NODE, node_managers
+from yarnhub.cluster.federation import client_site, federation_site
 from yarnhub.cluster.high_availability import pair_site
-from yarnhub.cluster.ports import ADDRESS, HDFS_SERVERS, NODE_SERVERS, node_port
+from yarnhub.cluster.name_nodes import name_node_pair_site
+from yarnhub.cluster.ports import ADDRESS, NAMESERVICE, NODE_SERVERS, node_port
 from yarnhub.cluster.process import MARK
-from yarnhub.cluster.security import HOST, PROXIES, USERS, YARN_USER, node_web_site, secure_sites
+from yarnhub.cluster.scheduler import capacity_queues, scheduler_site
+from yarnhub.cluster.security import HOST, PROXIES, USERS, node_web_site, secure_sites
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from yarnhub.cluster.layout import Layout
     from yarnhub.cluster.options import ClusterOptions
 
+(FIRST_NODE_MANAGER,) = node_managers(1)
 CONTAINER_VARIABLES = ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
 """What containers inherit from their NodeManager."""
 
@@ -51,10 +56,17 @@ def site_files(plan: Plan, node_manager: str | None = None) -> dict[str, dict[st
     files = {
         "core-site.xml": _core(plan),
         "hdfs-site.xml": _hdfs(plan),
-        "yarn-site.xml": _yarn(plan) | _node(plan, node_manager),
+        "yarn-site.xml": _yarn(plan) | scheduler_site(plan) | _node(plan, node_manager),
         "mapred-site.xml": _mapred(plan),
-        "capacity-scheduler.xml": _queues(),
+        "capacity-scheduler.xml": capacity_queues(),
     }
+    if plan.options.name_node_ha:
+        files["core-site.xml"]["fs.defaultFS"] = f"hdfs://{NAMESERVICE}"
+        files["hdfs-site.xml"] |= name_node_pair_site(plan)
+    if plan.options.federation:
+        files["yarn-site.xml"] |= federation_site(plan)
+        if node_manager is None:
+            files["yarn-site.xml"] |= client_site(plan)
     if plan.options.ha:
         files["yarn-site.xml"] |= pair_site(plan)
     if plan.options.kerberos:
@@ -89,7 +101,7 @@ log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
 
 def _core(plan: Plan) -> dict[str, str]:
     properties = {
-        "fs.defaultFS": f"hdfs://{HOST}:{plan.ports['dfs.namenode.rpc-address']}",
+        "fs.defaultFS": f"hdfs://{HOST}:{plan.ports.get('dfs.namenode.rpc-address')}",
         "hadoop.tmp.dir": str(plan.layout.temporary),
         # The DataNode is started beside the NameNode and asks until it answers.
         "ipc.client.connect.retry.interval": "200",
@@ -103,9 +115,11 @@ def _core(plan: Plan) -> dict[str, str]:
 
 
 def _hdfs(plan: Plan) -> dict[str, str]:
-    addresses = {name: f"{HOST}:{plan.ports[name]}" for name in HDFS_SERVERS}
+    addresses = {
+        name: f"{HOST}:{port}" for name, port in plan.ports.items() if name.startswith("dfs.")
+    }
     return addresses | {
-        "dfs.namenode.name.dir": plan.layout.name_folder.as_uri(),
+        "dfs.namenode.name.dir": plan.layout.name_folder(NAME_NODE).as_uri(),
         "dfs.datanode.data.dir": plan.layout.data_folder.as_uri(),
         "dfs.datanode.hostname": HOST,
         "dfs.replication": "1",
@@ -124,9 +138,6 @@ def _yarn(plan: Plan) -> dict[str, str]:
     }
     return addresses | {
         "yarn.resourcemanager.hostname": HOST,
-        "yarn.resourcemanager.scheduler.class": (
-            "org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler"
-        ),
         "yarn.resourcemanager.recovery.enabled": "true",
         "yarn.resourcemanager.work-preserving-recovery.enabled": "true",
         # How long a restarted ResourceManager waits for its nodes before it schedules.
@@ -138,7 +149,6 @@ def _yarn(plan: Plan) -> dict[str, str]:
         # By default it is in /tmp, one for all clusters of an OS user.
         "yarn.node-attribute.fs-store.root-dir": (plan.layout.yarn / "node-attributes").as_uri(),
         "yarn.resourcemanager.connect.retry-interval.ms": "500",
-        "yarn.resourcemanager.placement-constraints.handler": "scheduler",
         "yarn.scheduler.minimum-allocation-mb": "32",
         "yarn.scheduler.maximum-allocation-mb": str(plan.options.node_memory),
         "yarn.scheduler.maximum-allocation-vcores": str(plan.options.node_vcores),
@@ -169,7 +179,9 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
         "yarn.nodemanager.env-whitelist": ",".join(CONTAINER_VARIABLES),
     }
     if node_manager is None:
-        return shared
+        # Where an ApplicationMaster in a container of its own finds the proxy of its node.
+        proxy = "yarn.nodemanager.amrmproxy.address"
+        return shared | {proxy: f"{HOST}:{plan.ports[node_port(FIRST_NODE_MANAGER, proxy)]}"}
     folder = plan.layout.node(node_manager)
     addresses = {
         server: f"{HOST}:{plan.ports[node_port(node_manager, server)]}" for server in NODE_SERVERS
@@ -190,31 +202,3 @@ def _mapred(plan: Plan) -> dict[str, str]:
         "mapreduce.framework.name": "yarn",
         "mapreduce.application.classpath": f"$HADOOP_CONF_DIR,{plan.jars}/*",
     }
-
-
-def _queues() -> dict[str, str]:
-    capacities = {
-        "root": ({"default": 40, "fruit": 50, "jupyterhub": 10}),
-        "root.fruit": ({"apples": 50, "bananas": 30, "oranges": 20}),
-    }
-    prefix = "yarn.scheduler.capacity"
-    properties = {
-        f"{prefix}.maximum-applications": "10000",
-        # A test cluster is small: ApplicationMasters may take most of it.
-        f"{prefix}.maximum-am-resource-percent": "0.8",
-        f"{prefix}.resource-calculator": (
-            "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"
-        ),
-        f"{prefix}.node-locality-delay": "-1",
-        # By default everybody may end everybody's applications, even with ACLs on.
-        f"{prefix}.root.acl_submit_applications": "*",
-        f"{prefix}.root.acl_administer_queue": YARN_USER,
-    }
-    for parent, children in capacities.items():
-        properties[f"{prefix}.{parent}.queues"] = ",".join(children)
-        for child, percent in children.items():
-            queue = f"{prefix}.{parent}.{child}"
-            properties[f"{queue}.capacity"] = str(percent)
-            properties[f"{queue}.maximum-capacity"] = "100"
-            properties[f"{queue}.user-limit-factor"] = "10"
-    return properties

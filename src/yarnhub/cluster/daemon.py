@@ -12,22 +12,25 @@ from yarnhub.cluster.process import is_alive
 from yarnhub.cluster.programs import java_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from yarnhub.cluster.layout import Layout
+    from yarnhub.cluster.options import ClusterOptions
     from yarnhub.cluster.process import Process
 
 NAME_NODE = "namenode"
 DATA_NODE = "datanode"
 KDC_DAEMON = "kdc"
 ZOOKEEPER_DAEMON = "zookeeper"
+ROUTER_DAEMON = "router"
 _RESOURCE_MANAGER = "resourcemanager"
 _NODE_MANAGER = "nodemanager"
 
 MAIN_CLASSES = {
     NAME_NODE: "org.apache.hadoop.hdfs.server.namenode.NameNode",
     DATA_NODE: "org.apache.hadoop.hdfs.server.datanode.DataNode",
+    ROUTER_DAEMON: "org.apache.hadoop.yarn.server.router.Router",
     ZOOKEEPER_DAEMON: "org.apache.zookeeper.server.ZooKeeperServerMain",
     _RESOURCE_MANAGER: "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager",
     _NODE_MANAGER: "org.apache.hadoop.yarn.server.nodemanager.NodeManager",
@@ -42,6 +45,22 @@ POLL = 0.1
 def node_managers(count: int) -> list[str]:
     """The names of a cluster's NodeManagers."""
     return [f"{_NODE_MANAGER}-{number}" for number in range(1, count + 1)]
+
+
+def name_nodes(*, ha: bool) -> list[str]:
+    """The names of a cluster's NameNodes."""
+    return [f"{NAME_NODE}-{number}" for number in (1, 2)] if ha else [NAME_NODE]
+
+
+def name_node_id(daemon: str) -> str:
+    """Hadoop's own name of one of a pair of NameNodes; empty for one that is alone."""
+    number = daemon.partition("-")[2]
+    return f"nn{number}" if number else ""
+
+
+def is_name_node(daemon: str) -> bool:
+    """Whether the daemon of this name is a NameNode."""
+    return daemon.partition("-")[0] == NAME_NODE
 
 
 def resource_managers(*, ha: bool) -> list[str]:
@@ -66,6 +85,26 @@ def is_node_manager(daemon: str) -> bool:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Roster:
+    """The names of a cluster's daemons that there may be more or fewer of."""
+
+    name_nodes: Sequence[str]
+    resource_managers: Sequence[str]
+    node_managers: Sequence[str]
+    routers: Sequence[str]
+
+    @classmethod
+    def of(cls, options: ClusterOptions) -> Roster:
+        """The daemons of a cluster with these options."""
+        return cls(
+            name_nodes(ha=options.name_node_ha),
+            resource_managers(ha=options.ha),
+            node_managers(options.nodes),
+            [ROUTER_DAEMON] if options.federation else [],
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class JavaDaemons:
     """What all JVMs of a cluster have in common."""
 
@@ -74,11 +113,14 @@ class JavaDaemons:
     java_home: Path
     secure: bool
     environment: Mapping[str, str]
+    client_address: str = ""
+    """Where the ResourceManager serves clients, if their configuration names another place."""
 
     def command(self, daemon: str, *arguments: str) -> list[str]:
         """The command line of a daemon. The class path is absolute: localizers inherit it."""
         kind = daemon.partition("-")[0]
         conf = self.layout.node_conf(daemon) if is_node_manager(daemon) else self.layout.conf
+        more = [f"{self.layout.router_jars}/*"] if kind == ROUTER_DAEMON else []
         return [
             str(self.java_home / "bin" / "java"),
             f"-Dproc_{daemon}",
@@ -87,7 +129,7 @@ class JavaDaemons:
             f"-Djava.io.tmpdir={self.layout.temporary}",
             f"-XX:ErrorFile={self.layout.logs / f'{daemon}-crash.log'}",
             "-cp",
-            f"{conf}:{self.layout.resources}:{self.jars}/*",
+            ":".join([str(conf), str(self.layout.resources), f"{self.jars}/*", *more]),
             MAIN_CLASSES[kind],
             *self._own_arguments(daemon),
             *arguments,
@@ -99,6 +141,10 @@ class JavaDaemons:
         if is_resource_manager(daemon) and (name := resource_manager_id(daemon)):
             # The pair is on one host and has one configuration: which one it is, it must be told.
             return [f"-Dyarn.resourcemanager.ha.id={name}"]
+        if is_resource_manager(daemon) and self.client_address:
+            return [f"-Dyarn.resourcemanager.address={self.client_address}"]
+        if is_name_node(daemon) and (name := name_node_id(daemon)):
+            return [f"-Ddfs.ha.namenode.id={name}"]
         return []
 
 

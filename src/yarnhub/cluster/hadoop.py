@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.access import ClusterAccess
 from yarnhub.cluster.configuration import Plan
-from yarnhub.cluster.daemon import JavaDaemons, node_managers, resource_managers
+from yarnhub.cluster.daemon import JavaDaemons, Roster, resource_managers
 from yarnhub.cluster.ending import end_cluster
 from yarnhub.cluster.errors import ClusterError
+from yarnhub.cluster.federation import own_address
 from yarnhub.cluster.host import Host
-from yarnhub.cluster.jars import provide_jars
+from yarnhub.cluster.jars import ROUTER, provide_jars
 from yarnhub.cluster.java import find_java
 from yarnhub.cluster.kerberos import (
     Realm,
@@ -29,7 +30,12 @@ from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.lock import file_lock
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.cluster.ports import KDC, ZOOKEEPER, choose_ports, port_names
-from yarnhub.cluster.preparation import prepare_folders, prepare_shared_files, write_configuration
+from yarnhub.cluster.preparation import (
+    link_jars,
+    prepare_folders,
+    prepare_shared_files,
+    write_configuration,
+)
 from yarnhub.cluster.process import MARK, end_processes, is_alive, send_signal, wait_until_gone
 from yarnhub.cluster.readiness import Readiness
 from yarnhub.cluster.reaper import Reaper
@@ -158,20 +164,21 @@ class HadoopCluster(ClusterAccess):
     async def _start(
         self, layout: Layout, java_home: Path, jars: Path, earlier: Record | None
     ) -> None:
-        pair = resource_managers(ha=self.options.ha)
-        managers = node_managers(self.options.nodes)
-        ports = choose_ports(port_names(pair, managers), earlier.ports if earlier else {})
+        roster = Roster.of(self.options)
+        ports = choose_ports(port_names(roster), earlier.ports if earlier else {})
         prepare_folders(layout)
+        if self.options.federation:
+            link_jars(await self._provide(f"{self.options.hadoop}{ROUTER}"), layout.router_jars)
         if self.options.kerberos:
             check_reachable(layout.root)
             check_reachable(java_home)
             jars = prepare_shared_files(layout, jars)
         plan = Plan(self.options, layout, jars, self.host.user, ports)
-        write_configuration(plan, managers, java_home)
+        write_configuration(plan, roster.node_managers, java_home)
         self._record = Record(self.options, jars, java_home, ports, {})
         async with self._services() as services:
             try:
-                await services.start_all(pair, managers)
+                await services.start_all(roster)
             finally:
                 self._save(services)
 
@@ -183,8 +190,11 @@ class HadoopCluster(ClusterAccess):
         Raises:
             DownloadError: A jar could not be fetched.
         """
+        return await self._provide(self.options.hadoop)
+
+    async def _provide(self, version: str) -> Path:
         return await provide_jars(
-            self.options.hadoop,
+            version,
             self.host.cache,
             repository=self.options.maven_repository,
             report=self._report,
@@ -289,7 +299,12 @@ class HadoopCluster(ClusterAccess):
         environment.pop("JAVA_TOOL_OPTIONS", None)  # the daemons have it as a flag
         secure = self.options.kerberos
         daemons = JavaDaemons(
-            layout, record.jars, record.java_home, self.options.kerberos, environment
+            layout,
+            record.jars,
+            record.java_home,
+            self.options.kerberos,
+            environment,
+            own_address(record.ports) if self.options.federation else "",
         )
         import httpx
 
@@ -298,7 +313,7 @@ class HadoopCluster(ClusterAccess):
             yield Services(
                 daemons=daemons,
                 readiness=Readiness(client, record.ports, resource_managers(ha=self.options.ha)),
-                zookeeper_port=record.ports.get(ZOOKEEPER) if self.options.ha else None,
+                zookeeper_port=record.ports.get(ZOOKEEPER),
                 processes=dict(record.processes),
                 superuser=HDFS_USER if secure else self.host.user,
                 realm=Realm(layout, self.host, record.ports[KDC]) if secure else None,

@@ -53,6 +53,8 @@ ROOTS = (
     # Java clients that get delegation tokens for an application load a class of it.
     "org.apache.hadoop:hadoop-mapreduce-client-core",
 )
+ROUTER = "-router"
+"""Behind a version: what a federation's Router needs besides; known for tested versions only."""
 LOGGING = "org.slf4j:slf4j-reload4j:1.7.36"
 """Without a binding Hadoop logs nothing; each of its tested versions uses reload4j."""
 OTHER_LOGGING = "slf4j-log4j12"
@@ -95,6 +97,8 @@ async def provide_jars(
         jars = read_known_jars(version)
         if await asyncio.to_thread(is_complete, folder, jars):
             return folder
+        if jars is None and version.endswith(ROUTER):
+            raise ConfigurationError(f"the Router's jars are not known for {version}")
         if jars is None:
             report(f"resolving the dependencies of Hadoop {version}", 0, 0)
             jars = await asyncio.to_thread(resolve_jars, version, repository)

@@ -59,10 +59,14 @@ class Layout:
         """What HDFS stores."""
         return self.root / "hdfs"
 
+    def name_folder(self, daemon: str) -> Path:
+        """A NameNode's image and edits."""
+        return self.hdfs / daemon.replace("namenode", "name")
+
     @property
-    def name_folder(self) -> Path:
-        """The NameNode's image and edits."""
-        return self.hdfs / "name"
+    def shared_edits(self) -> Path:
+        """What a pair of NameNodes writes and reads."""
+        return self.hdfs / "edits"
 
     @property
     def data_folder(self) -> Path:
@@ -78,6 +82,21 @@ class Layout:
     def resource_manager_store(self) -> Path:
         """What a ResourceManager recovers from: tokens, and the keys that sign them."""
         return self.yarn / "resourcemanager"
+
+    @property
+    def fair_scheduler(self) -> Path:
+        """The queues of the FairScheduler."""
+        return self.conf / "fair-scheduler.xml"
+
+    @property
+    def machine_list(self) -> Path:
+        """In which cluster of a federation each node is; with a federation only."""
+        return self.conf / "machines"
+
+    @property
+    def router_jars(self) -> Path:
+        """What the Router needs besides Hadoop's other jars; with a federation only."""
+        return self.root / "router"
 
     @property
     def zookeeper(self) -> Path:

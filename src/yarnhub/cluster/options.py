@@ -33,6 +33,13 @@ class RpcProtection(enum.Enum):
     PRIVACY = "privacy"
 
 
+class Scheduler(enum.Enum):
+    """How the ResourceManager shares the cluster among its queues."""
+
+    CAPACITY = "capacity"
+    FAIR = "fair"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClusterOptions:
     """How an embedded cluster is to be.
@@ -46,6 +53,10 @@ class ClusterOptions:
         node_memory: MiB that each NodeManager offers.
         node_vcores: Virtual cores that each NodeManager offers.
         ha: Two ResourceManagers of which one is active, with the ZooKeeper that elects it.
+        name_node_ha: Two NameNodes of which the first one is made active.
+        scheduler: What shares the cluster among queues; they are the same with each.
+        federation: The cluster is the only one of a federation: clients ask its Router, and
+            ApplicationMasters the AMRMProxy of their node.
         kerberos: A KDC of its own, security on, containers run as the user who submitted.
         rpc_protection: For Kerberos only.
         java_home: The Java to use; None looks for a suitable one.
@@ -61,6 +72,9 @@ class ClusterOptions:
     node_memory: int = 8192
     node_vcores: int = 8
     ha: bool = False
+    name_node_ha: bool = False
+    scheduler: Scheduler = Scheduler.CAPACITY
+    federation: bool = False
     kerberos: bool = False
     rpc_protection: RpcProtection = RpcProtection.PRIVACY
     java_home: Path | None = None
@@ -78,6 +92,8 @@ class ClusterOptions:
             raise ConfigurationError("a cluster needs at least one node")
         if self.node_memory < 1 or self.node_vcores < 1:
             raise ConfigurationError("a node needs at least 1 MiB of memory and one vcore")
+        if self.federation and (self.kerberos or self.ha):
+            raise ConfigurationError("a federation goes with neither Kerberos nor a pair here")
         unknown = set(self.site) - set(SITE_FILES)
         if unknown:
             raise ConfigurationError(

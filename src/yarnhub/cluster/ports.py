@@ -12,6 +12,8 @@ from yarnhub.cluster.errors import ClusterError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from yarnhub.cluster.daemon import Roster
+
 FIRST, LAST = 12000, 32000
 """Below Linux's range for outgoing connections (32768 and up).
 
@@ -22,9 +24,10 @@ or while a killed server is down.
 ADDRESS = "127.0.0.1"
 KDC = "kdc"
 ZOOKEEPER = "zookeeper"
-HDFS_SERVERS = (
-    "dfs.namenode.rpc-address",
-    "dfs.namenode.http-address",
+NAMESERVICE = "yarnhub"
+"""What a pair of NameNodes is called together."""
+NAME_NODE_SERVERS = ("dfs.namenode.rpc-address", "dfs.namenode.http-address")
+DATA_NODE_SERVERS = (
     "dfs.datanode.address",
     "dfs.datanode.ipc.address",
     "dfs.datanode.http.address",
@@ -36,16 +39,28 @@ RESOURCE_MANAGER_SERVERS = (
     "yarn.resourcemanager.admin.address",
     "yarn.resourcemanager.webapp.address",
 )
+ROUTER_SERVERS = (
+    "yarn.router.clientrm.address",
+    "yarn.router.rmadmin.address",
+    "yarn.router.webapp.address",
+)
 NODE_SERVERS = (
     "yarn.nodemanager.address",
     "yarn.nodemanager.localizer.address",
     "yarn.nodemanager.webapp.address",
+    "yarn.nodemanager.amrmproxy.address",
 )
 
 
 def node_port(daemon: str, server: str) -> str:
     """The key under which a NodeManager's port is kept."""
     return f"{daemon}/{server}"
+
+
+def name_node_port(daemon: str, server: str) -> str:
+    """The key under which a NameNode's port is kept: Hadoop's own name of the property."""
+    number = daemon.partition("-")[2]
+    return f"{server}.{NAMESERVICE}.nn{number}" if number else server
 
 
 def resource_manager_port(daemon: str, server: str) -> str:
@@ -57,16 +72,24 @@ def resource_manager_port(daemon: str, server: str) -> str:
     return f"{server}.rm{number}" if number else server
 
 
-def port_names(resource_managers: Sequence[str], node_managers: Sequence[str]) -> list[str]:
+def port_names(roster: Roster) -> list[str]:
     """The keys of all ports of a cluster: Hadoop's own property names."""
+    names = [
+        name_node_port(daemon, server)
+        for daemon in roster.name_nodes
+        for server in NAME_NODE_SERVERS
+    ]
     managers = [
         resource_manager_port(daemon, server)
-        for daemon in resource_managers
+        for daemon in roster.resource_managers
         for server in RESOURCE_MANAGER_SERVERS
     ]
-    nodes = [node_port(daemon, server) for daemon in node_managers for server in NODE_SERVERS]
-    pair = [ZOOKEEPER] if len(resource_managers) > 1 else []
-    return [*HDFS_SERVERS, *managers, *nodes, KDC, *pair]
+    nodes = [
+        node_port(daemon, server) for daemon in roster.node_managers for server in NODE_SERVERS
+    ]
+    election = [ZOOKEEPER] if len(roster.resource_managers) > 1 or roster.routers else []
+    routers = ROUTER_SERVERS if roster.routers else ()
+    return [*names, *DATA_NODE_SERVERS, *managers, *routers, *nodes, KDC, *election]
 
 
 def choose_ports(names: Sequence[str], earlier: Mapping[str, int]) -> dict[str, int]:

@@ -12,9 +12,11 @@ from yarnhub.cluster import container_executor
 from yarnhub.cluster.configuration import LOG4J, site_files, site_xml
 from yarnhub.cluster.folders import Folder
 from yarnhub.cluster.high_availability import zookeeper_properties
+from yarnhub.cluster.options import Scheduler
 from yarnhub.cluster.programs import write_wrappers
+from yarnhub.cluster.scheduler import fair_queues
 from yarnhub.cluster.secure_io import write_patched_class
-from yarnhub.cluster.security import PROXIES, USERS
+from yarnhub.cluster.security import HOST, PROXIES, USERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +52,11 @@ def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Pat
         for name in ("local", "logs"):
             (plan.layout.node(daemon) / name).mkdir(parents=True, exist_ok=True)
         _make_private(plan.layout.node_recovery(daemon))
-    if plan.options.ha:
+    if plan.options.scheduler is Scheduler.FAIR:
+        plan.layout.fair_scheduler.write_text(fair_queues(), encoding="utf-8")
+    if plan.options.federation:
+        plan.layout.machine_list.write_text(f"{HOST}, yarnhub, /default-rack\n", encoding="ascii")
+    if plan.options.ha or plan.options.federation:
         properties = zookeeper_properties(plan)
         plan.layout.zookeeper_properties.write_text(properties, encoding="utf-8")
     write_wrappers(plan.layout, jars=plan.jars, java_home=java_home, secure=plan.options.kerberos)
@@ -61,21 +67,25 @@ def prepare_shared_files(layout: Layout, jars: Path) -> Path:
 
     The cache is in the caller's home folder, which others can't enter.
     """
-    layout.jars.mkdir(exist_ok=True)
-    wanted = {path.name for path in jars.glob("*.jar")}
-    for path in layout.jars.iterdir():
-        if path.name not in wanted:
-            path.unlink()
-    for name in wanted:
-        target = layout.jars / name
-        if not target.exists():
-            _link_or_copy(jars / name, target)
+    link_jars(jars, layout.jars)
     write_patched_class(layout.jars, layout.resources)
     source = Path(container_executor.__file__).read_text(encoding="utf-8")
     python = SYSTEM_PYTHON if SYSTEM_PYTHON.exists() else Path(sys.executable)
     layout.container_executor.write_text(f"#!{python}\n{source}", encoding="utf-8")
     layout.container_executor.chmod(0o755)
     return layout.jars
+
+
+def link_jars(source: Path, target: Path) -> None:
+    """Have a folder hold the jars of another one, and nothing else."""
+    target.mkdir(exist_ok=True)
+    wanted = {path.name for path in source.glob("*.jar")}
+    for path in target.iterdir():
+        if path.name not in wanted:
+            path.unlink()
+    for name in wanted:
+        if not (target / name).exists():
+            _link_or_copy(source / name, target / name)
 
 
 def _make_private(folder: Path) -> None:

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     },
     "hdfs": {
         "dfs": _FS,
+        "haadmin": "org.apache.hadoop.hdfs.tools.DFSHAAdmin",
         "dfsadmin": "org.apache.hadoop.hdfs.tools.DFSAdmin",
         "fsck": "org.apache.hadoop.hdfs.tools.DFSck",
         "getconf": "org.apache.hadoop.hdfs.tools.GetConf",

@@ -11,7 +11,13 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.cluster.ports import ADDRESS, node_port, resource_manager_port
+from yarnhub.cluster.ports import (
+    ADDRESS,
+    ROUTER_SERVERS,
+    name_node_port,
+    node_port,
+    resource_manager_port,
+)
 from yarnhub.cluster.security import HOST
 
 if TYPE_CHECKING:
@@ -63,14 +69,27 @@ class Readiness:
         self._ports = ports
         self._resource_managers = resource_managers
 
-    async def name_node(self) -> bool:
-        """Whether the NameNode takes changes."""
-        port = self._ports["dfs.namenode.http-address"]
-        status = await _read_bean(self._client, port, "service=NameNode,name=NameNodeStatus")
-        if status.get("State") != "active":
+    async def name_node(self, daemon: str) -> bool:
+        """Whether a NameNode takes changes, or is one of a pair and stands by."""
+        return await self._name_node_state(daemon) == "standby" or await self.is_active(daemon)
+
+    async def is_active(self, daemon: str) -> bool:
+        """Whether a NameNode takes changes."""
+        if await self._name_node_state(daemon) != "active":
             return False
-        bean = await _read_bean(self._client, port, "service=NameNode,name=NameNodeInfo")
+        bean = await self._name_node_bean(daemon, "NameNodeInfo")
         return bean.get("Safemode") == ""
+
+    async def _name_node_state(self, daemon: str) -> str | None:
+        return (await self._name_node_bean(daemon, "NameNodeStatus")).get("State")
+
+    async def _name_node_bean(self, daemon: str, name: str) -> Mapping[str, Any]:
+        port = self._ports[name_node_port(daemon, "dfs.namenode.http-address")]
+        return await _read_bean(self._client, port, f"service=NameNode,name={name}")
+
+    async def router(self) -> bool:
+        """Whether the Router of a federation takes connections."""
+        return await accepts_connections(self._ports[ROUTER_SERVERS[0]])
 
     async def data_node(self) -> bool:
         """Whether the DataNode is registered with the NameNode."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.options import ClusterOptions, RpcProtection
+from yarnhub.cluster.options import ClusterOptions, RpcProtection, Scheduler
 from yarnhub.cluster.process import Process
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from yarnhub.cluster.layout import Layout
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a reader of an older record would misunderstand a newer one."""
 
 
@@ -43,6 +43,7 @@ def write_record(layout: Layout, record: Record) -> None:
     """Replace the record in one step."""
     options = dataclasses.asdict(record.options) | {
         "rpc_protection": record.options.rpc_protection.value,
+        "scheduler": record.options.scheduler.value,
         "site": {name: dict(values) for name, values in record.options.site.items()},
     }
     document = {
@@ -83,6 +84,7 @@ def read_record(layout: Layout) -> Record | None:
                     "state": _path(options["state"]),
                     "java_home": _path(options["java_home"]),
                     "rpc_protection": RpcProtection(options["rpc_protection"]),
+                    "scheduler": Scheduler(options["scheduler"]),
                 }
             ),
             jars=Path(document["jars"]),

@@ -11,11 +11,13 @@ from yarnhub.cluster import folders
 from yarnhub.cluster.daemon import (
     DATA_NODE,
     KDC_DAEMON,
-    NAME_NODE,
     ZOOKEEPER_DAEMON,
     JavaDaemons,
+    Roster,
+    is_name_node,
     is_node_manager,
     is_resource_manager,
+    name_node_id,
     wait_until_ready,
 )
 from yarnhub.cluster.preparation import hdfs_folders
@@ -41,7 +43,7 @@ class Services:
     Attributes:
         daemons: How each is started.
         readiness: How each is asked.
-        zookeeper_port: Where ZooKeeper listens; for a pair of ResourceManagers only.
+        zookeeper_port: Where ZooKeeper listens; for a pair of ResourceManagers and a federation.
         processes: Those that were started, by name; added to by `start`.
         superuser: As whom HDFS knows the NameNode's user.
         realm: For Kerberos only.
@@ -54,9 +56,7 @@ class Services:
     superuser: str
     realm: Realm | None
 
-    async def start_all(
-        self, resource_managers: Sequence[str], node_managers: Sequence[str]
-    ) -> None:
+    async def start_all(self, roster: Roster) -> None:
         """Start everything; HDFS and YARN do not wait for each other.
 
         Cancelling, and an error, leave running what was started so far.
@@ -68,9 +68,8 @@ class Services:
             await self.realm.prepare()
             await self.start(KDC_DAEMON, {})
         async with task_group() as group:
-            group.create_task(self._start_hdfs(), name="start HDFS")
-            yarn = self._start_yarn(resource_managers, node_managers)
-            group.create_task(yarn, name="start YARN")
+            group.create_task(self._start_hdfs(roster.name_nodes), name="start HDFS")
+            group.create_task(self._start_yarn(roster), name="start YARN")
 
     async def start(self, daemon: str, earlier: Mapping[str, int]) -> None:
         """Start one daemon and wait until it is ready.
@@ -93,23 +92,54 @@ class Services:
             if is_node_manager(name) and is_alive(process):
                 await self._wait(name, {})
 
-    async def _start_hdfs(self) -> None:
+    async def _start_hdfs(self, name_nodes: Sequence[str]) -> None:
         layout = self.daemons.layout
-        if not (layout.name_folder / "current" / "VERSION").is_file():
-            command = self.daemons.command(NAME_NODE, "-format", "-force", "-nonInteractive")
-            await run_program(command, self.daemons.environment)
-        for daemon in (NAME_NODE, DATA_NODE):
+        first, *others = name_nodes
+        await self._initialize(first, "-format", "-force", "-nonInteractive")
+        for daemon in (first, DATA_NODE):
             self._start(daemon)
-        await self._wait(NAME_NODE, {})
+        await self._wait(first, {})
+        for daemon in others:
+            await self._initialize(daemon, "-bootstrapStandby", "-force", "-nonInteractive")
+            self._start(daemon)
+            await self._wait(daemon, {})
+        if others:
+            await self._activate(first)
         # On a busy machine it refuses calls for a while after its pages have called it active.
         await run_until_it_works(
             [sys.executable, folders.__file__, str(layout.conf)],
             await self._superuser_environment(),
             stdin=folders.encode_folders(hdfs_folders(self.superuser)),
             deadline=DEADLINE,
-            hopeless=lambda: not is_alive(self.processes[NAME_NODE]),
+            hopeless=lambda: not is_alive(self.processes[first]),
         )
         await self._wait(DATA_NODE, {})
+
+    async def _initialize(self, name_node: str, *arguments: str) -> None:
+        """Fill a NameNode's folder unless it was started before."""
+        if not (self.daemons.layout.name_folder(name_node) / "current" / "VERSION").is_file():
+            command = self.daemons.command(name_node, *arguments)
+            await run_program(command, self.daemons.environment)
+
+    async def _activate(self, name_node: str) -> None:
+        """Make one of a pair of NameNodes the active one, and wait until it is."""
+        await run_until_it_works(
+            [
+                *(str(self.daemons.layout.programs / "hdfs"), "haadmin"),
+                *("-transitionToActive", name_node_id(name_node)),
+            ],
+            await self._superuser_environment(),
+            stdin=b"",
+            deadline=DEADLINE,
+            hopeless=lambda: not is_alive(self.processes[name_node]),
+        )
+        await wait_until_ready(
+            name_node,
+            self.processes[name_node],
+            log=self.daemons.layout.log(name_node),
+            ready=lambda: self.readiness.is_active(name_node),
+            deadline=DEADLINE,
+        )
 
     async def _superuser_environment(self) -> Mapping[str, str]:
         if self.realm is None:
@@ -129,12 +159,10 @@ class Services:
             command, environment, folder=layout.root, log=layout.log(daemon)
         )
 
-    async def _start_yarn(
-        self, resource_managers: Sequence[str], node_managers: Sequence[str]
-    ) -> None:
+    async def _start_yarn(self, roster: Roster) -> None:
         if self.zookeeper_port is not None:
             await self.start(ZOOKEEPER_DAEMON, {})
-        daemons = (*resource_managers, *node_managers)
+        daemons = (*roster.resource_managers, *roster.node_managers, *roster.routers)
         for daemon in daemons:
             self._start(daemon)
         for daemon in daemons:
@@ -156,8 +184,10 @@ class Services:
             case "zookeeper" if self.zookeeper_port is not None:
                 port = self.zookeeper_port
                 return lambda: accepts_connections(port)
-            case "namenode":
-                return self.readiness.name_node
+            case _ if is_name_node(daemon):
+                return lambda: self.readiness.name_node(daemon)
+            case "router":
+                return self.readiness.router
             case "datanode":
                 return self.readiness.data_node
             case _ if is_resource_manager(daemon):
