@@ -19,7 +19,7 @@ from yarnhub.client.submission import (
 )
 from yarnhub.client.tokens import delegation_tokens
 from yarnhub.client.watch import LOOK, failed, watch
-from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager, web_proxies
+from yarnhub.yarn.addresses import CLIENT, resource_manager, schedulers_of_containers, web_proxies
 from yarnhub.yarn.records.applications import YarnApplicationState
 
 # What only some submissions need is imported by them: hdfs-native takes longer to import than a
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.control.bootstrap import Staging
+    from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, File
     from yarnhub.yarn.records.applications import ApplicationReport
@@ -74,7 +75,7 @@ class Submitter:
             secrets: For the token files of its services' containers.
         """
         check_scripts(spec)
-        manager = self._resource_manager
+        manager, configuration = self._resource_manager, self._settings.configuration
         async with task_group() as group:
             new = group.create_task(manager.get_new_application())
             nodes = group.create_task(manager.get_cluster_nodes())
@@ -91,9 +92,9 @@ class Submitter:
                 spec=staged,
                 staging=self._place(folder, tokens.result()),
                 user=self._settings.user_name,
-                schedulers=self._addresses(SCHEDULER),
-                resource_managers=self._addresses(CLIENT),
-                web_proxies=web_proxies(self._settings.configuration),
+                schedulers=_texts(schedulers_of_containers(configuration)),
+                resource_managers=_texts(resource_manager(configuration, CLIENT).addresses),
+                web_proxies=web_proxies(configuration),
                 nodes=nodes.result(),
                 program=code,
                 certificate=pair.certificate,
@@ -103,13 +104,9 @@ class Submitter:
                 python=self._settings.python,
                 runtime=None if python is None else python.result(),
                 simple_authentication=not self._settings.secure,
-                max_attempts=max_attempts(self._settings.configuration),
+                max_attempts=max_attempts(configuration),
                 secrets=secrets or {},
             )
-
-    def _addresses(self, service: tuple[str, int]) -> tuple[str, ...]:
-        endpoint = resource_manager(self._settings.configuration, service)
-        return tuple(map(str, endpoint.addresses))
 
     @contextlib.asynccontextmanager
     async def submitted(self, submission: Submission) -> AsyncIterator[None]:
@@ -219,3 +216,7 @@ class Submitter:
                 # The ResourceManager died before it had saved it, and another one answers now.
                 await self._resource_manager.submit_application(submission_context(submission))
                 await asyncio.sleep(LOOK)
+
+
+def _texts(addresses: tuple[Address, ...]) -> tuple[str, ...]:
+    return tuple(map(str, addresses))
