@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cluster.test_configuration import plan
+from yarnhub.cluster.configuration import site_files
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.preparation import prepare_folders, write_configuration
 
@@ -24,3 +25,17 @@ def test_other_users_of_the_machine_see_no_tokens_and_keys(tmp_path: Path) -> No
         layout.node_recovery("nodemanager-1"),
     )
     assert {path: path.stat().st_mode & 0o777 for path in secret} == dict.fromkeys(secret, 0o700)
+
+
+def test_a_pair_with_kerberos_logs_in_at_zookeeper(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    secure = replace(plan(ha=True, kerberos=True), layout=layout)
+    prepare_folders(layout)
+    write_configuration(secure, [], tmp_path)
+    properties = site_files(secure)["yarn-site.xml"]
+    for name, path in {"auth": layout.zookeeper_auth, "acl": layout.zookeeper_acl}.items():
+        assert properties[f"hadoop.zk.{name}"] == f"@{path}"
+        assert path.stat().st_mode & 0o777 == 0o600
+    scheme, user, password = layout.zookeeper_auth.read_text().split(":")
+    assert (scheme, user) == ("digest", "yarn")
+    assert password not in layout.zookeeper_acl.read_text()

@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from versions.kinds import KINDS
 from versions.page import FAILED, LIMIT, OK
 from versions.walk import CAPABILITIES
+from yarnhub.cluster.errors import ClusterError
+from yarnhub.cluster.program import run_program
 
 if TYPE_CHECKING:
     from versions.kinds import Kind
     from versions.page import Results
-from versions.walk import Walk
+    from versions.walk import Walk
+    from yarnhub.cluster import HadoopCluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.asyncio(loop_scope="module")]
+
+
+PAIR_WITH_KERBEROS = KINDS["Hadoop 3.4.2, Kerberos, HA of NameNode and ResourceManager"]
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
@@ -29,3 +36,14 @@ async def test_capability(kind: Kind, walk: Walk, capability: str, results: Resu
         with pytest.raises(Exception, match=limit.says):
             await CAPABILITIES[capability](walk)
         found[capability] = LIMIT
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("kind", [PAIR_WITH_KERBEROS], indirect=True, ids=[PAIR_WITH_KERBEROS.id])
+async def test_only_a_pair_itself_reads_what_it_keeps_in_zookeeper(cluster: HadoopCluster) -> None:
+    zookeeper = cluster.address("zookeeper")
+    command = ["hadoop", "org.apache.zookeeper.ZooKeeperMain", "-server", zookeeper]
+    shown = await run_program([*command, "ls", "/"], cluster.env)
+    assert "rmstore" in shown
+    with pytest.raises(ClusterError, match=r"NoAuth|Insufficient permission"):
+        await run_program([*command, "ls", "-R", "/rmstore/ZKRMStateRoot"], cluster.env)

@@ -59,6 +59,13 @@ def _add_start(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--node-vcores", type=int, default=8, metavar="N", help="of each node; default: 8"
     )
     start.add_argument("--ha", action="store_true", help="two ResourceManagers, with ZooKeeper")
+    start.add_argument("--name-node-ha", action="store_true", help="two NameNodes")
+    start.add_argument(
+        "--scheduler", choices=("capacity", "fair"), default="capacity", help="default: capacity"
+    )
+    start.add_argument(
+        "--federation", action="store_true", help="as a federation's only cluster, with its Router"
+    )
     start.add_argument("--kerberos", action="store_true", help="with a KDC; needs root")
     start.add_argument(
         "--rpc-protection",
@@ -104,7 +111,7 @@ def _properties(definitions: list[str]) -> dict[str, str]:
 
 def _start(arguments: argparse.Namespace) -> int:
     from yarnhub.cluster import ClusterOptions, HadoopCluster, RpcProtection
-    from yarnhub.cluster.options import site_of
+    from yarnhub.cluster.options import Scheduler, site_of
     from yarnhub.cluster.places import default_state, is_running
 
     state = arguments.state or default_state(arguments.name, kerberos=arguments.kerberos)
@@ -116,6 +123,9 @@ def _start(arguments: argparse.Namespace) -> int:
         node_memory=arguments.node_memory,
         node_vcores=arguments.node_vcores,
         ha=arguments.ha,
+        name_node_ha=arguments.name_node_ha,
+        scheduler=Scheduler(arguments.scheduler),
+        federation=arguments.federation,
         kerberos=arguments.kerberos,
         rpc_protection=RpcProtection(arguments.rpc_protection),
         java_home=arguments.java_home,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.access import ClusterAccess
 from yarnhub.cluster.configuration import Plan
-from yarnhub.cluster.daemon import JavaDaemons, Roster, resource_managers
+from yarnhub.cluster.daemon import JavaDaemons, Roster, name_nodes, resource_managers
 from yarnhub.cluster.ending import end_cluster
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.federation import own_address
@@ -152,7 +152,8 @@ class HadoopCluster(ClusterAccess):
         if earlier is None:
             return
         kinds = [
-            f"Hadoop {options.hadoop} {'with' if options.kerberos else 'without'} Kerberos"
+            f"Hadoop {options.hadoop} with{'' if options.kerberos else 'out'} Kerberos and "
+            f"with {len(name_nodes(ha=options.name_node_ha))} NameNodes"
             for options in (earlier.options, self.options)
         ]
         if kinds[0] != kinds[1]:

@@ -5,11 +5,13 @@ Pure, like `yarnhub.cluster.configuration`.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import TYPE_CHECKING
 
 from yarnhub.cluster.daemon import resource_manager_id, resource_managers
 from yarnhub.cluster.ports import ADDRESS, ZOOKEEPER
-from yarnhub.cluster.security import HOST
+from yarnhub.cluster.security import HOST, YARN_USER
 
 if TYPE_CHECKING:
     from yarnhub.cluster.configuration import Plan
@@ -26,16 +28,35 @@ def pair_site(plan: Plan) -> dict[str, str]:
     """The properties of yarn-site.xml that the pair adds or replaces."""
     ids = [resource_manager_id(daemon) for daemon in resource_managers(ha=True)]
     hosts = {f"yarn.resourcemanager.hostname.{name}": HOST for name in ids}
-    return hosts | {
-        "yarn.resourcemanager.ha.enabled": "true",
-        "yarn.resourcemanager.ha.rm-ids": ",".join(ids),
-        "yarn.resourcemanager.cluster-id": f"yarnhub-{plan.options.name}",
-        "yarn.resourcemanager.store.class": (
-            "org.apache.hadoop.yarn.server.resourcemanager.recovery.ZKRMStateStore"
-        ),
-        "hadoop.zk.address": f"{HOST}:{plan.ports[ZOOKEEPER]}",
-        "hadoop.zk.timeout-ms": str(SESSION),
+    # ZooKeeper answers everybody on this machine, and the store holds tokens and keys.
+    secrets = {
+        "hadoop.zk.auth": f"@{plan.layout.zookeeper_auth}",
+        "hadoop.zk.acl": f"@{plan.layout.zookeeper_acl}",
     }
+    return (
+        (secrets if plan.options.kerberos else {})
+        | hosts
+        | {
+            "yarn.resourcemanager.ha.enabled": "true",
+            "yarn.resourcemanager.ha.rm-ids": ",".join(ids),
+            "yarn.resourcemanager.cluster-id": f"yarnhub-{plan.options.name}",
+            "yarn.resourcemanager.store.class": (
+                "org.apache.hadoop.yarn.server.resourcemanager.recovery.ZKRMStateStore"
+            ),
+            "hadoop.zk.address": f"{HOST}:{plan.ports[ZOOKEEPER]}",
+            "hadoop.zk.timeout-ms": str(SESSION),
+        }
+    )
+
+
+def zookeeper_login(password: str) -> tuple[str, str]:
+    """What `hadoop.zk.auth` and `hadoop.zk.acl` refer to.
+
+    Source: org.apache.zookeeper.server.auth.DigestAuthenticationProvider.
+    """
+    name = f"{YARN_USER}:{password}"
+    digest = base64.b64encode(hashlib.sha1(name.encode()).digest()).decode()  # noqa: S324
+    return f"digest:{name}", f"digest:{YARN_USER}:{digest}:rwcda"
 
 
 def zookeeper_properties(plan: Plan) -> str:

@@ -119,6 +119,16 @@ class Layout:
         return self.root / "kerberos"
 
     @property
+    def zookeeper_auth(self) -> Path:
+        """As whom a pair of ResourceManagers logs in at ZooKeeper, with the password."""
+        return self.kerberos / "zookeeper.auth"
+
+    @property
+    def zookeeper_acl(self) -> Path:
+        """Who may read what the pair keeps there: itself."""
+        return self.kerberos / "zookeeper.acl"
+
+    @property
     def keytabs(self) -> Path:
         """The keytabs, each readable by its owner only."""
         return self.kerberos / "keytabs"

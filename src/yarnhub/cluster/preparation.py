@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from yarnhub.cluster import container_executor
 from yarnhub.cluster.configuration import LOG4J, site_files, site_xml
 from yarnhub.cluster.folders import Folder
-from yarnhub.cluster.high_availability import zookeeper_properties
+from yarnhub.cluster.high_availability import zookeeper_login, zookeeper_properties
 from yarnhub.cluster.options import Scheduler
 from yarnhub.cluster.programs import write_wrappers
 from yarnhub.cluster.scheduler import fair_queues
@@ -59,6 +60,8 @@ def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Pat
     if plan.options.ha or plan.options.federation:
         properties = zookeeper_properties(plan)
         plan.layout.zookeeper_properties.write_text(properties, encoding="utf-8")
+    if plan.options.ha and plan.options.kerberos:
+        _write_zookeeper_login(plan.layout)
     write_wrappers(plan.layout, jars=plan.jars, java_home=java_home, secure=plan.options.kerberos)
 
 
@@ -74,6 +77,14 @@ def prepare_shared_files(layout: Layout, jars: Path) -> Path:
     layout.container_executor.write_text(f"#!{python}\n{source}", encoding="utf-8")
     layout.container_executor.chmod(0o755)
     return layout.jars
+
+
+def _write_zookeeper_login(layout: Layout) -> None:
+    layout.kerberos.mkdir(exist_ok=True)
+    texts = zookeeper_login(secrets.token_hex(16))
+    for path, text in zip((layout.zookeeper_auth, layout.zookeeper_acl), texts, strict=True):
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="ascii")
 
 
 def link_jars(source: Path, target: Path) -> None:
