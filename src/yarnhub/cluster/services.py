@@ -95,44 +95,49 @@ class Services:
     async def _start_hdfs(self, name_nodes: Sequence[str]) -> None:
         layout = self.daemons.layout
         first, *others = name_nodes
-        await self._initialize(first, "-format", "-force", "-nonInteractive")
+        if not self._has_image(first):
+            command = self.daemons.command(first, "-format", "-force", "-nonInteractive")
+            await run_program(command, self.daemons.environment)
         for daemon in (first, DATA_NODE):
             self._start(daemon)
         await self._wait(first, {})
         for daemon in others:
-            await self._initialize(daemon, "-bootstrapStandby", "-force", "-nonInteractive")
+            if not self._has_image(daemon):
+                copy = self.daemons.command(
+                    daemon, "-bootstrapStandby", "-force", "-nonInteractive"
+                )
+                await self._ask(first, copy)
             self._start(daemon)
             await self._wait(daemon, {})
         if others:
             await self._activate(first)
-        # On a busy machine it refuses calls for a while after its pages have called it active.
-        await run_until_it_works(
-            [sys.executable, folders.__file__, str(layout.conf)],
-            await self._superuser_environment(),
-            stdin=folders.encode_folders(hdfs_folders(self.superuser)),
-            deadline=DEADLINE,
-            hopeless=lambda: not is_alive(self.processes[first]),
-        )
+        command = [sys.executable, folders.__file__, str(layout.conf)]
+        wanted = folders.encode_folders(hdfs_folders(self.superuser))
+        await self._ask(first, command, wanted)
         await self._wait(DATA_NODE, {})
 
-    async def _initialize(self, name_node: str, *arguments: str) -> None:
-        """Fill a NameNode's folder unless it was started before."""
-        if not (self.daemons.layout.name_folder(name_node) / "current" / "VERSION").is_file():
-            command = self.daemons.command(name_node, *arguments)
-            await run_program(command, self.daemons.environment)
+    def _has_image(self, name_node: str) -> bool:
+        """Whether a NameNode was started before."""
+        return (self.daemons.layout.name_folder(name_node) / "current" / "VERSION").is_file()
 
-    async def _activate(self, name_node: str) -> None:
-        """Make one of a pair of NameNodes the active one, and wait until it is."""
+    async def _ask(self, name_node: str, command: Sequence[str], stdin: bytes = b"") -> None:
+        """Run a program as the superuser that needs a NameNode.
+
+        On a busy machine that refuses calls for a while after its pages have called it ready.
+        """
         await run_until_it_works(
-            [
-                *(str(self.daemons.layout.programs / "hdfs"), "haadmin"),
-                *("-transitionToActive", name_node_id(name_node)),
-            ],
+            command,
             await self._superuser_environment(),
-            stdin=b"",
+            stdin=stdin,
             deadline=DEADLINE,
             hopeless=lambda: not is_alive(self.processes[name_node]),
         )
+
+    async def _activate(self, name_node: str) -> None:
+        """Make one of a pair of NameNodes the active one, and wait until it is."""
+        hdfs = str(self.daemons.layout.programs / "hdfs")
+        command = [hdfs, "haadmin", "-transitionToActive", name_node_id(name_node)]
+        await self._ask(name_node, command)
         await wait_until_ready(
             name_node,
             self.processes[name_node],
