@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -42,6 +43,7 @@ async def test_the_hub_and_the_others_notice_nothing(
     async with Hub(tmp_path / "hub", fault_cluster.env, config) as hub:
         guests = Guests(hub, settings)
         alice, bob = await guests.start("alice"), await guests.start("bob")
+        await nothing_is_read_of_a_stranger(hub.direct_url)
         memory, log = resident(hub.pid), hub.log.stat().st_size
         begin.touch()
         took: list[float] = []
@@ -68,6 +70,18 @@ async def test_the_hub_and_the_others_notice_nothing(
         await hub.stop_server("alice")
         await guests.goes_on("bob", bob)
         await hub.stop_server("bob")
+
+
+async def nothing_is_read_of_a_stranger(url: str) -> None:
+    """Who shows no token is refused before a byte of what he sends is kept."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(b"POST /hub/api/yarnspawner HTTP/1.1\r\nHost: x\r\n")
+    writer.write(b"Content-Type: application/json\r\nContent-Length: 90000000\r\n\r\n{")
+    async with asyncio.timeout(10):
+        answer = await reader.read(100)
+    assert answer.startswith(b"HTTP/1.1 4"), answer
+    writer.close()
 
 
 def resident(pid: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import enum
 import math
 import struct
@@ -32,6 +33,7 @@ from yarnhub.hadoop.codec import (
     decode,
     delimited,
     encode,
+    fields,
     mapping,
     proto,
     read_delimited,
@@ -338,3 +340,20 @@ def test_what_is_no_message_is_refused(data: bytes) -> None:
 def test_a_length_beyond_the_end_is_refused() -> None:
     with pytest.raises(RemoteProtocolError, match="a Inner of 9 bytes is cut off"):
         read_delimited(Inner, b"\x09\x0a\x00")
+
+
+@pytest.mark.parametrize("wire_type", [0, 1, 2, 5])
+@pytest.mark.parametrize("number", sorted(info.number for info in fields(Outer).values()))
+def test_whatever_a_field_is_sent_as_its_class_stays_what_it_is(
+    number: int, wire_type: int
+) -> None:
+    bodies = {0: b"\x05", 1: bytes(8), 2: b"\x03abc", 5: bytes(4)}
+    message = varint(number << 3 | wire_type) + bodies[wire_type]
+    try:
+        found = decode(Outer, message)
+    except RemoteProtocolError:
+        return
+    for field in dataclasses.fields(Outer):
+        value, known = getattr(found, field.name), getattr(Outer(), field.name)
+        assert type(value) is type(known) or known is None, field.name
+    encode(found)

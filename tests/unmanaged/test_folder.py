@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import stat
 from typing import TYPE_CHECKING
 
@@ -97,3 +98,13 @@ async def test_a_full_disk_takes_nothing_of_what_was_kept(folder: Folder) -> Non
     assert folder.read(A) == KEPT
     folder.keep(B, KEPT)
     assert folder.applications() == [A, B]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 24, b"\xff", b"held-by-", b"x" * 24])
+def test_a_damaged_tag_is_replaced(folder: Folder, content: bytes) -> None:
+    before = folder.tag
+    assert folder.tag == before
+    (folder.path / "tag").write_bytes(content)
+    tag = folder.tag
+    assert re.fullmatch("held-by-[0-9a-f]{16}", tag)
+    assert tag == folder.tag != before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteError, YarnhubError
@@ -112,10 +111,10 @@ async def _ask_master(
     try:
         async with await client.connect(report.application_id, wait=False) as master:
             instances = await master.get_containers(states=None)
-            document = json.loads(await master.get_specification())
+            spec = ApplicationSpec.from_json(await master.get_specification())
     except YarnhubError:
         return None, None  # it is somebody else's, or is just ending
-    return instances, ApplicationSpec.from_dict(document)
+    return instances, spec
 
 
 async def _starting(nodes: NodeLogs, instances: tuple[Container, ...]) -> frozenset[str]:

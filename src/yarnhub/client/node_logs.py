@@ -199,7 +199,7 @@ def _message(text: str) -> str:
     try:
         # Any: what JSON holds is looked at part by part.
         said = str(json.loads(text)["RemoteException"]["message"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         said = text.strip().partition("\n")[0]
     return re.sub(r"^(?:[\w.$]+(?:Exception|Error): )+", "", said)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from typing import TYPE_CHECKING
 
@@ -94,7 +93,7 @@ async def _file_systems(client: Client, application_id: ApplicationId) -> tuple[
         except DeadlineExceededError as error:
             _log.info("%s", error)
         else:
-            return tuple(ApplicationSpec.from_dict(json.loads(document)).file_systems)
+            return tuple(ApplicationSpec.from_json(document).file_systems)
 
 
 async def _deliver(client: Client, application_id: ApplicationId, kept: KeptTokens) -> None:

@@ -427,7 +427,7 @@ def _parse(text: str | bytes) -> object:
     try:
         # Any: what JSON holds is checked field by field.
         parsed: Any = json.loads(text) if text.strip() else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RemoteProtocolError("an answer of WebHDFS is not JSON") from error
     return parsed
 

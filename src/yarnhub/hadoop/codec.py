@@ -370,9 +370,10 @@ def _accept(
 ) -> None:
     field, message = known
     scalar = field.scalar
-    if field.entry is not None and wire_type == _BYTES:
-        key, value = _read_entry(field.entry, message, raw, depth)
-        values.setdefault(field.name, {})[key] = value
+    if field.entry is not None:
+        if wire_type == _BYTES:  # as an unknown field otherwise: no number is a map
+            key, value = _read_entry(field.entry, message, raw, depth)
+            values.setdefault(field.name, {})[key] = value
     elif wire_type == scalar.wire_type:
         value = scalar.read(raw) if message is None else _decode(message, raw, depth + 1)
         if value is None:

@@ -8,6 +8,7 @@ to the value. `Element` applies them, so that what exists is valid.
 from __future__ import annotations
 
 import enum
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -245,6 +246,19 @@ class Element:
             if required and field.name not in given:
                 raise SpecTypeError(field.name, "is required")
         return cls(**given)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a JSON document.
+
+        Raises:
+            SpecError: It is not one, or something in it is wrong.
+        """
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SpecError("", f"not a JSON document: {error}") from error
+        return cls.from_dict(document)
 
     @classmethod
     def _expand(cls, data: object) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from yarnhub.appmaster.core.application import Application
@@ -59,7 +58,7 @@ class UnmanagedApplication(Requests):
         self.id = self.submitted.application_id
         self.application_id = ApplicationId.parse(self.id)
         self.user = self.submitted.user
-        self.spec = ApplicationSpec.from_dict(json.loads(self.submitted.specification))
+        self.spec = ApplicationSpec.from_json(self.submitted.specification)
         self.core = Application(
             self.spec, self.submitted.specification, Topology(racks=self.submitted.racks), limits
         )

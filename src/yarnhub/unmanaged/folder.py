@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _TOKENS = ".tokens"
 _JOURNAL = ".journal"
+_TAG = re.compile(r"held-by-[0-9a-f]{16}")
 
 
 class Folder:
@@ -84,13 +86,16 @@ class Folder:
 
     @property
     def tag(self) -> str:
-        """The tag of all applications that are kept here; made on first use."""
+        """The tag of all applications that are kept here; made on first use, and after a damage."""
         try:
-            return (self.path / "tag").read_text()
+            tag = (self.path / "tag").read_bytes().decode(errors="replace")
         except FileNotFoundError:
+            tag = ""
+        if not _TAG.fullmatch(tag):
+            # What bears an empty one may be anybody's, and what bears ours is ended.
             tag = f"held-by-{secrets.token_hex(8)}"
             write_private(self.path / "tag", tag.encode())
-            return tag
+        return tag
 
     def applications(self) -> list[str]:
         """The ids of those that are kept; of others nothing is left behind."""

@@ -8,6 +8,7 @@ import pytest
 from appmaster.shell.journal_contract import JournalContract, Opened
 from full_disk import files_end_at
 from yarnhub.appmaster.shell.journal import FileJournal
+from yarnhub.base.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +92,12 @@ class TestFileJournal(JournalContract):
         await journal.compact(b"snapshot")
         await journal.append([b"e"])
         assert await opened().load() == [b"snapshot", b"e"]
+
+    @pytest.mark.parametrize("content", [b"", b"half of a line"])
+    async def test_one_that_is_empty_is_not_one_that_is_new(
+        self, opened: Opened, tmp_path: Path, content: bytes
+    ) -> None:
+        (tmp_path / "journal").write_bytes(content)
+        with pytest.raises(ConfigurationError, match="is damaged"):
+            await opened().load()
+        assert (tmp_path / "journal").read_bytes() == content

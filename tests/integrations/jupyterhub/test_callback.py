@@ -17,6 +17,7 @@ def test_a_port() -> None:
     [
         (b"", "no JSON"),
         (b"\xff", "no JSON"),
+        (b"[" * 1_000_000, "no JSON"),
         (b"8888", "nothing else"),
         (b"{}", "nothing else"),
         (b'{"port": 1, "ip": "10.0.0.1"}', "nothing else"),

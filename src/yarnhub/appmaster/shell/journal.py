@@ -8,6 +8,8 @@ import errno
 import os
 from typing import TYPE_CHECKING, Protocol
 
+from yarnhub.base.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -61,7 +63,12 @@ class FileJournal:
         self._snapshot = 0
 
     async def load(self) -> list[bytes]:
-        """See `Journal.load`. A line that was being written at a kill is dropped."""
+        """See `Journal.load`. A line that was being written at a kill is dropped.
+
+        Raises:
+            ConfigurationError: The file is there and holds no whole line: it was damaged. It begins
+                with a snapshot, whole or not at all.
+        """
         return await asyncio.to_thread(self._load)
 
     def _load(self) -> list[bytes]:
@@ -70,6 +77,10 @@ class FileJournal:
         except FileNotFoundError:
             return []
         whole = content[: content.rfind(b"\n") + 1]
+        if not whole:
+            raise ConfigurationError(
+                f"{self._path} is damaged: it holds nothing that can be read of its application"
+            )
         if len(whole) < len(content):
             os.truncate(self._path, len(whole))
         self._size = len(whole)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import sys
@@ -66,7 +65,7 @@ def main() -> int:
 async def _main(env: Mapping[str, str]) -> int:
     credentials = _read_credentials(env)
     submitted = control_json.load(bootstrap.Application, credentials.secrets[bootstrap.APPLICATION])
-    spec = ApplicationSpec.from_dict(json.loads(submitted.specification))
+    spec = ApplicationSpec.from_json(submitted.specification)
     logging.basicConfig(
         stream=sys.stderr,
         level=_LEVELS.get(spec.master.log_level.name, spec.master.log_level.name),

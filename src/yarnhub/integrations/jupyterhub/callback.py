@@ -19,10 +19,27 @@ if TYPE_CHECKING:
     from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
 PATH = r"/api/yarnspawner"
+_MAX_BODY = 1024
+"""Bytes of a report."""
 
 
+@web.stream_request_body
 class PortHandler(APIHandler):
-    """Says where the server that asks shall listen, and takes its port."""
+    """Says where the server that asks shall listen, and takes its port.
+
+    Nothing of a body is read before the token is known, and no more of it than a report may have.
+    """
+
+    async def prepare(self) -> None:
+        """Refuse whoever has no server that is being started."""
+        self.request.connection.set_max_body_size(_MAX_BODY)
+        await super().prepare()
+        self._body = bytearray()
+        self._spawner()
+
+    def data_received(self, chunk: bytes) -> None:
+        """See `tornado.web.stream_request_body`."""
+        self._body += chunk
 
     async def get(self) -> None:
         """Say where to listen."""
@@ -31,7 +48,7 @@ class PortHandler(APIHandler):
     async def post(self) -> None:
         """Take the port."""
         spawner = self._spawner()
-        spawner.report_port(read_port(self.request.body))
+        spawner.report_port(read_port(bytes(self._body)))
         self.set_status(204)
 
     def _spawner(self) -> YarnSpawner:
@@ -57,7 +74,7 @@ def read_port(body: bytes) -> int:
     """
     try:
         document: Any = json.loads(body)  # Any: whatever was sent
-    except ValueError:
+    except (ValueError, RecursionError):
         raise web.HTTPError(400, "the body is no JSON document") from None
     if not isinstance(document, dict) or set(document) != {"port"}:
         raise web.HTTPError(400, 'the body must be {"port": N} and nothing else')
