@@ -55,8 +55,8 @@ def expected() -> dict[str, str]:
     names = (
         *("configuration", "login", "ResourceManager", "Hadoop version", "proxy user"),
         *("proxy user's rules", "queue", "servers at once", "largest container"),
-        *("Python on the nodes", "access control", "open ResourceManager", "HDFS", "packages"),
-        "JupyterHub",
+        *("Python on the nodes", "access control", "open ResourceManager", "HDFS", "WebHDFS"),
+        *("packages", "JupyterHub"),
     )
     return {name: USUAL.get(name, "ok") for name in names}
 

@@ -26,8 +26,10 @@ from yarnhub.control.bootstrap import (
     MAX_HOSTS,
     PROGRAM,
     RESOURCE_MANAGERS,
+    TRUST,
     Application,
 )
+from yarnhub.hadoop.trust import Trust
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.spec import ACLs, ApplicationSpec, Docker, File, FileType, Master, Resources, Service
 from yarnhub.spec.records import application_acls
@@ -152,6 +154,13 @@ def test_a_whole_submission() -> None:
         simple_authentication=True,
     )
     assert ApplicationSpec.from_dict(json.loads(bootstrap.specification)) == chosen
+
+
+def test_whom_to_trust_travels_in_the_token_file() -> None:
+    found = submission_context(submission(spec(), trust=Trust("a CA")))
+    assert found.am_container_spec is not None
+    secrets = Credentials.read(found.am_container_spec.tokens or b"").secrets
+    assert control_json.load(Trust, secrets[TRUST]) == Trust("a CA")
 
 
 def test_an_unmanaged_application_is_not_launched_and_outlives_who_holds_it() -> None:

@@ -23,7 +23,8 @@ from yarnhub.client.container import CurrentContainer
 from yarnhub.client.security import Credentials
 from yarnhub.client.token_delivery import keep_all_tokens
 from yarnhub.client.tokens import delegation_tokens
-from yarnhub.control.bootstrap import CERTIFICATE, KEY, RESOURCE_MANAGERS
+from yarnhub.control import json
+from yarnhub.control.bootstrap import CERTIFICATE, KEY, RESOURCE_MANAGERS, TRUST
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.hadoop.wire import tokens
 from yarnhub.hadoop.wire.identifiers import HDFS, read_identifier
@@ -82,6 +83,7 @@ async def container(
         CERTIFICATE: own.certificate,
         KEY: own.key,
         RESOURCE_MANAGERS: managers.encode(),
+        TRUST: json.dump(alice.trust()),
     }
     path = folder / "container_tokens"
     path.write_bytes(tokens.Credentials(await delegation_tokens(alice), secrets).write())

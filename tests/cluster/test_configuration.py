@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -150,11 +151,16 @@ def test_kerberos_turns_all_of_security_on() -> None:
         "dfs.data.transfer.protection": "privacy",
         "dfs.block.access.token.enable": "true",
         "yarn.acl.enable": "true",
+        "dfs.http.policy": "HTTPS_ONLY",
+        "yarn.http.policy": "HTTPS_ONLY",
         "yarn.admin.acl": "yarn",
         "yarn.resourcemanager.principal": "rm/localhost@YARNHUB.TEST",
         "yarn.nodemanager.linux-container-executor.path": "/state/container-executor",
     }
     assert {name: properties[name] for name in wanted} == wanted
+    assert "ignore.secure.ports.for.testing" not in properties
+    webs = [name for name in properties if re.search(r"(http|webapp)[.-]address", name)]
+    assert not webs, "a plain web server"
 
 
 def test_nodes_alone_ask_for_a_ticket_on_their_pages() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from typing import TYPE_CHECKING
 
 import httpx
@@ -43,10 +44,11 @@ async def test_the_owner_reads_live_logs_and_nobody_else(
         (place, *_) = json.loads(
             alice.skein("container", "ls", application, "--output", "json").stdout
         )
-        url = f"http://{place['yarn_node_http_address']}/ws/v1/node/containers/"
+        url = f"https://{place['yarn_node_http_address']}/ws/v1/node/containers/"
         url += f"{place['yarn_container_id']}/logs/talker.log"
         # Not to who only claims to be alice.
-        async with httpx.AsyncClient(trust_env=False) as http:
+        tls = ssl.create_default_context(cafile=kerberos_cluster.ca_file)
+        async with httpx.AsyncClient(trust_env=False, verify=tls) as http:
             answer = await http.get(url, params={"user.name": "alice"})
         assert answer.status_code == httpx.codes.UNAUTHORIZED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from typing import TYPE_CHECKING
 
 import httpx
@@ -34,7 +35,8 @@ async def test_the_web_pages_of_alice(
     address = f"{proxy}/proxy/{application}/"
 
     # This cluster's web pages ask for no login: for the proxy everybody is dr.who.
-    async with httpx.AsyncClient() as browser:
+    tls = ssl.create_default_context(cafile=kerberos_cluster.ca_file)
+    async with httpx.AsyncClient(verify=tls) as browser:
         overview = await browser.get(f"{address}overview")
         keys = (await browser.get(f"{address}kv")).text
         assert "the-value" not in keys

@@ -15,6 +15,7 @@ from yarnhub.base.errors import (
     ConfigurationError,
     ConnectError,
 )
+from yarnhub.client.trust import SiteTrust
 from yarnhub.filesystem.delegation import NameNodeTokens, token_service
 from yarnhub.filesystem.hdfs import HdfsFileSystem
 from yarnhub.filesystem.name_node import find_name_nodes
@@ -24,16 +25,23 @@ from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser, User
+from yarnhub.hadoop.trust import system
 from yarnhub.hadoop.wire.identifiers import HDFS
 
 if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
+    from yarnhub.hadoop.trust import TrustSource
 
 
 @pytest.fixture
 def secure(kerberos_cluster: HadoopCluster, monkeypatch: pytest.MonkeyPatch) -> Configuration:
     monkeypatch.setenv("KRB5_CONFIG", kerberos_cluster.variables["KRB5_CONFIG"])
     return Configuration.load(kerberos_cluster.conf_dir)
+
+
+@pytest.fixture
+def trust(kerberos_cluster: HadoopCluster) -> TrustSource:
+    return SiteTrust(folder=kerberos_cluster.conf_dir)
 
 
 def keytab(cluster: HadoopCluster, name: str) -> Keytab:
@@ -46,9 +54,11 @@ def renewer(configuration: Configuration) -> str:
     return principal
 
 
-async def round_trip(configuration: Configuration, user: User, kind: type) -> None:
+async def round_trip(
+    configuration: Configuration, user: User, kind: type, trust: TrustSource = system
+) -> None:
     path = "/user/alice/delegation-test"
-    async with open_file_system("", configuration, user) as fs:
+    async with open_file_system("", configuration, user, trust=trust) as fs:
         assert type(fs) is kind
         try:
             assert (await fs.write(path, b"secret" * 100_000)).owner == "alice"
@@ -84,13 +94,17 @@ async def test_another_one_with_a_ticket(
 @pytest.mark.cluster
 @pytest.mark.parametrize(("login", "name"), [("alice", None), ("jupyterhub", "alice")])
 async def test_a_token(
-    kerberos_cluster: HadoopCluster, secure: Configuration, login: str, name: str | None
+    kerberos_cluster: HadoopCluster,
+    secure: Configuration,
+    trust: TrustSource,
+    login: str,
+    name: str | None,
 ) -> None:
     user = KerberosUser(keytab(kerberos_cluster, login), name)
     token = await NameNodeTokens("", secure).fetch(user, renewer(secure))
     _, port = kerberos_cluster.name_node_address
     assert (token.kind, token.service) == (HDFS, f"127.0.0.1:{port}")
-    await round_trip(secure, TokenUser(token), WebHdfsFileSystem)
+    await round_trip(secure, TokenUser(token), WebHdfsFileSystem, trust)
 
 
 @pytest.mark.cluster
@@ -130,12 +144,12 @@ async def test_the_service_of_a_token() -> None:
 
 @pytest.mark.cluster
 async def test_a_token_that_has_ended_proves_nothing(
-    kerberos_cluster: HadoopCluster, secure: Configuration
+    kerberos_cluster: HadoopCluster, secure: Configuration, trust: TrustSource
 ) -> None:
     login = KerberosUser(keytab(kerberos_cluster, "alice"))
     name_node = NameNodeTokens("", secure)
     token = await name_node.fetch(login, renewer(secure))
     await name_node.cancel(login, token)
-    async with open_file_system("", secure, TokenUser(token)) as fs:
+    async with open_file_system("", secure, TokenUser(token), trust=trust) as fs:
         with pytest.raises(AuthenticationError, match=r"InvalidToken.*can't be found in cache"):
             await fs.status("/user/alice")

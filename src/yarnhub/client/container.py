@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from yarnhub.client.application import ApplicationClient
     from yarnhub.filesystem.port import FileSystem
     from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.trust import TrustSource
 
 _TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name
 
@@ -114,7 +115,12 @@ class CurrentContainer:
         )
 
     async def file_system(
-        self, url: str, configuration: Properties, *, deadline: float = 60.0
+        self,
+        url: str,
+        configuration: Properties,
+        *,
+        deadline: float = 60.0,
+        trust: TrustSource | None = None,
     ) -> FileSystem:
         """An HDFS as the container's user sees it, with the token that the file holds now.
 
@@ -124,11 +130,13 @@ class CurrentContainer:
             url: Such as `hdfs://namenode:9000`; `fs.defaultFS` where it has no authority.
             configuration: The Hadoop configuration.
             deadline: Seconds that one answer may take.
+            trust: Whose certificates are accepted; None for what the submitter's settings said.
 
         Raises:
             ConfigurationError: The container has no token for it: name it in the specification's
                 `file_systems`.
         """
+        from yarnhub.client.trust import SiteTrust
         from yarnhub.filesystem.delegation import token_service
         from yarnhub.filesystem.name_node import find_name_nodes
         from yarnhub.filesystem.open import open_file_system
@@ -137,7 +145,13 @@ class CurrentContainer:
         found = await asyncio.to_thread(_read, self.token_file)
         token = found.tokens.get(await token_service(service, service.rpc[0], configuration))
         user = self._user(token)
-        return open_file_system(service.uri, configuration, user, deadline=deadline)
+        return open_file_system(
+            service.uri,
+            configuration,
+            user,
+            deadline=deadline,
+            trust=trust or SiteTrust(token_file=self.token_file),
+        )
 
     def _user(self, token: tokens.Token | None) -> User:
         if token is not None:

@@ -8,14 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.client.amounts import amounts_in, counted, in_words
-from yarnhub.client.limits import limits_reached
-from yarnhub.client.obstacles import Ask, obstacles
+from yarnhub.client.obstacles import (
+    MEMORY,
+    VCORES,
+    Ask,
+    amounts_in,
+    counted,
+    in_words,
+    obstacles,
+)
 from yarnhub.control.messages import ContainerState
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationAttemptState, YarnApplicationState
 from yarnhub.yarn.records.cluster import QueueState
-from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,30 +174,20 @@ def _queue_state(evidence: Evidence) -> list[str]:
 # --- running
 
 
-def why_nothing_is_given(evidence: Evidence) -> str:
-    """Why the services of an application that runs get no container; empty if nothing shows it."""
-    for name, service in evidence.spec.services.items() if evidence.spec else ():
-        own = [each for each in evidence.instances or () if each.service_name == name]
-        if requested := _of(own, ContainerState.REQUESTED):
-            ask = _ask(name, len(requested), service, evidence)
-            for reason in obstacles(ask, evidence, sure=True):
-                return reason
-    return ""
-
-
 def _running(evidence: Evidence) -> tuple[str, list[str]]:
     if evidence.instances is None or evidence.spec is None:
         running = len(evidence.containers)
-        unknown = "Its ApplicationMaster tells only its owner what it waits for."
-        reasons = [*limits_reached(evidence), unknown]
-        return f"It runs, with {counted(running, 'container')}.", reasons
+        return (
+            f"It runs, with {counted(running, 'container')}.",
+            ["Its ApplicationMaster tells only its owner what it waits for."],
+        )
     reasons = []
     for name, service in evidence.spec.services.items():
         own = [each for each in evidence.instances if each.service_name == name]
         if waiting := _of(own, ContainerState.WAITING):
             reasons.append(_dependencies(name, len(waiting), service, evidence))
         if requested := _of(own, ContainerState.REQUESTED):
-            reasons += obstacles(_ask(name, len(requested), service, evidence), evidence)
+            reasons += _requested(name, len(requested), service, evidence)
         if starting := [each for each in own if each.id in evidence.starting]:
             verb = "is" if len(starting) == 1 else "are"
             reasons.append(
@@ -231,16 +226,17 @@ def _dependencies(name: str, count: int, service: Service, evidence: Evidence) -
     )
 
 
-def _ask(name: str, count: int, service: Service, evidence: Evidence) -> Ask:
+def _requested(name: str, count: int, service: Service, evidence: Evidence) -> list[str]:
     resources = service.resources
     spec = evidence.spec
-    return Ask(
+    ask = Ask(
         f"Each of {count} containers of {name}" if count > 1 else f"A container of {name}",
         {MEMORY: resources.memory, VCORES: resources.vcores, **resources.resource_types},
         service.node_label or (spec.node_label if spec else ""),
         () if service.relax_locality else tuple(service.nodes),
         () if service.relax_locality else tuple(service.racks),
     )
+    return obstacles(ask, evidence)
 
 
 def _places(evidence: Evidence) -> tuple[Place, ...]:

@@ -23,4 +23,4 @@ async def user_file_system(settings: Settings) -> FileSystem:
         # With a ticket alone nobody acts for another user there; with the other's token, yes.
         name_node = NameNodeTokens("", settings.configuration)
         user = TokenUser(await name_node.fetch(user, renewer=user.credential.principal))
-    return open_file_system("", settings.configuration, user)
+    return open_file_system("", settings.configuration, user, trust=settings.trust)

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.client.trust import SiteTrust
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, User
+from yarnhub.hadoop.trust import system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.hadoop.security.users import KerberosCredential
+    from yarnhub.hadoop.trust import TrustSource
 
 _USUAL_CONF_DIR = Path("/etc/hadoop/conf")
 
@@ -35,6 +38,7 @@ class Settings:
         options: Limits and demands on all connections.
         python: What runs an ApplicationMaster whose specification does not say: a path that all
             nodes have, `archive` for the runtime archive, or empty for what nodes have on PATH.
+        trust: Whose certificates the cluster's HTTPS servers have.
     """
 
     configuration: Configuration
@@ -45,6 +49,7 @@ class Settings:
     language: str
     options: RpcOptions
     python: str = ""
+    trust: TrustSource = system
 
     @property
     def secure(self) -> bool:
@@ -83,8 +88,9 @@ class Settings:
         """Settings as the environment says.
 
         Read are `HADOOP_CONF_DIR`, `HADOOP_USER_NAME`, `KRB5CCNAME`, `SKEIN_CONFIG`,
-        `XDG_CACHE_HOME`, `LANG` and `YARNHUB_PYTHON`; for the last one the administrator may set
-        a default by the Hadoop property `yarnhub.python`.
+        `XDG_CACHE_HOME`, `LANG`, `YARNHUB_PYTHON` and `YARNHUB_CA_FILE`; for the last two the
+        administrator may set defaults by the Hadoop properties `yarnhub.python` and
+        `yarnhub.ca-file`.
 
         Args:
             environment: The variables.
@@ -94,7 +100,8 @@ class Settings:
             ConfigurationError: There is no Hadoop configuration, or it is not as it should be.
             AuthenticationError: The cluster wants Kerberos and there is no ticket.
         """
-        configuration = Configuration.load(configuration_folder(environment), environment)
+        folder = configuration_folder(environment)
+        configuration = Configuration.load(folder, environment)
         home = _home(environment)
         user, name = _user(configuration, environment, credential)
         return cls(
@@ -104,6 +111,7 @@ class Settings:
             config_folder=config_folder(environment),
             cache_folder=Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "yarnhub",
             language=environment.get("LANG") or "C.UTF-8",
+            trust=SiteTrust.of(environment, configuration, folder),
             python=environment.get("YARNHUB_PYTHON") or configuration.get("yarnhub.python") or "",
             options=RpcOptions.configured(configuration),
         )

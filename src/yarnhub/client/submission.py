@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.hadoop.conf import Configuration
+    from yarnhub.hadoop.trust import Trust
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, File, Resources
     from yarnhub.yarn.records.cluster import NodeReport
@@ -56,6 +57,7 @@ class Submission:
         certificate: In PEM.
         key: In PEM.
         tokens: Delegation tokens for the containers.
+        trust: Whose certificates the cluster's HTTPS servers have, where they do.
         secrets: What the containers of services find in their token files.
         language: `LANG` for them.
         python: What runs the AM, where its environment does not say: see `Settings.python`.
@@ -82,6 +84,7 @@ class Submission:
     runtime: File | None = None
     max_attempts: int = 2
     staging: bootstrap.Staging | None = None
+    trust: Trust | None = None
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
@@ -164,6 +167,8 @@ def credentials(submission: Submission) -> Credentials:
         bootstrap.RESOURCE_MANAGERS: ",".join(submission.resource_managers).encode(),
         **bootstrap.named_secrets(submission.secrets),
     }
+    if submission.trust is not None:
+        secrets[bootstrap.TRUST] = control_json.dump(submission.trust)
     if submission.program is not None:
         secrets[bootstrap.PROGRAM] = submission.program
     return Credentials(submission.tokens, secrets)

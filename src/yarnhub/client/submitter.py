@@ -18,6 +18,7 @@ from yarnhub.client.submission import (
     submission_context,
 )
 from yarnhub.client.tokens import delegation_tokens
+from yarnhub.client.trust import travelling
 from yarnhub.client.watch import LOOK, failed, watch
 from yarnhub.yarn.addresses import CLIENT, resource_manager, schedulers_of_containers, web_proxies
 from yarnhub.yarn.records.applications import YarnApplicationState
@@ -105,6 +106,7 @@ class Submitter:
                 runtime=None if python is None else python.result(),
                 simple_authentication=not self._settings.secure,
                 max_attempts=max_attempts(configuration),
+                trust=travelling(configuration, self._settings.trust),
                 secrets=secrets or {},
             )
 

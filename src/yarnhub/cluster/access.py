@@ -110,7 +110,7 @@ class ClusterAccess:
     def web_hdfs_url(self) -> str:
         """The base of WebHDFS, without a slash at its end."""
         host, port = self._name_node("dfs.namenode.http-address")
-        return f"http://{host}:{port}/webhdfs/v1"
+        return f"{self._scheme}://{host}:{port}/webhdfs/v1"
 
     @property
     def rm_web_url(self) -> str:
@@ -119,7 +119,16 @@ class ClusterAccess:
         One that stands by sends browsers on to the active one.
         """
         host, port = self._resource_manager("yarn.resourcemanager.webapp.address")
-        return f"http://{host}:{port}"
+        return f"{self._scheme}://{host}:{port}"
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The certificate of the CA of its HTTPS servers, in PEM; None without Kerberos."""
+        return self._started_layout().ca if self.options.kerberos else None
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.options.kerberos else "http"
 
     @property
     def pids(self) -> Mapping[str, int | None]:

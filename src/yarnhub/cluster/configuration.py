@@ -10,7 +10,13 @@ from yarnhub.cluster.daemon import NAME_NODE, node_managers
 from yarnhub.cluster.federation import client_site, federation_site
 from yarnhub.cluster.high_availability import pair_site
 from yarnhub.cluster.name_nodes import name_node_pair_site
-from yarnhub.cluster.ports import ADDRESS, NAMESERVICE, NODE_SERVERS, node_port
+from yarnhub.cluster.ports import (
+    ADDRESS,
+    NAMESERVICE,
+    NODE_SERVERS,
+    address_property,
+    node_port,
+)
 from yarnhub.cluster.process import MARK
 from yarnhub.cluster.scheduler import capacity_queues, scheduler_site
 from yarnhub.cluster.security import HOST, PROXIES, USERS, node_web_site, secure_sites
@@ -116,7 +122,9 @@ def _core(plan: Plan) -> dict[str, str]:
 
 def _hdfs(plan: Plan) -> dict[str, str]:
     addresses = {
-        name: f"{HOST}:{port}" for name, port in plan.ports.items() if name.startswith("dfs.")
+        address_property(name, tls=plan.options.kerberos): f"{HOST}:{port}"
+        for name, port in plan.ports.items()
+        if name.startswith("dfs.")
     }
     return addresses | {
         "dfs.namenode.name.dir": plan.layout.name_folder(NAME_NODE).as_uri(),
@@ -134,7 +142,9 @@ def _hdfs(plan: Plan) -> dict[str, str]:
 
 def _yarn(plan: Plan) -> dict[str, str]:
     addresses = {
-        name: f"{HOST}:{port}" for name, port in plan.ports.items() if name.startswith("yarn.")
+        address_property(name, tls=plan.options.kerberos): f"{HOST}:{port}"
+        for name, port in plan.ports.items()
+        if name.startswith("yarn.")
     }
     return addresses | {
         "yarn.resourcemanager.hostname": HOST,
@@ -184,7 +194,10 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
         return shared | {proxy: f"{HOST}:{plan.ports[node_port(FIRST_NODE_MANAGER, proxy)]}"}
     folder = plan.layout.node(node_manager)
     addresses = {
-        server: f"{HOST}:{plan.ports[node_port(node_manager, server)]}" for server in NODE_SERVERS
+        address_property(server, tls=plan.options.kerberos): (
+            f"{HOST}:{plan.ports[node_port(node_manager, server)]}"
+        )
+        for server in NODE_SERVERS
     }
     return (
         shared

@@ -42,6 +42,7 @@ from yarnhub.cluster.reaper import Reaper
 from yarnhub.cluster.record import Record, read_record, write_record
 from yarnhub.cluster.security import HDFS_USER
 from yarnhub.cluster.services import Services
+from yarnhub.hadoop.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -310,10 +311,13 @@ class HadoopCluster(ClusterAccess):
         import httpx
 
         # The daemons are on loopback: no proxy of the caller's is to be asked for them.
-        async with httpx.AsyncClient(trust_env=False) as client:
+        verify = Trust(layout.ca.read_text(encoding="ascii")).context if secure else True
+        async with httpx.AsyncClient(trust_env=False, verify=verify) as client:
             yield Services(
                 daemons=daemons,
-                readiness=Readiness(client, record.ports, resource_managers(ha=self.options.ha)),
+                readiness=Readiness(
+                    client, record.ports, resource_managers(ha=self.options.ha), tls=secure
+                ),
                 zookeeper_port=record.ports.get(ZOOKEEPER),
                 processes=dict(record.processes),
                 superuser=HDFS_USER if secure else self.host.user,

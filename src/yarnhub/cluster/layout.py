@@ -143,6 +143,26 @@ class Layout:
         return self.keytabs / f"{user}.keytab"
 
     @property
+    def tls(self) -> Path:
+        """The certificates of the HTTPS servers; with Kerberos only."""
+        return self.root / "tls"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of their CA, in PEM."""
+        return self.tls / "ca.pem"
+
+    @property
+    def truststore(self) -> Path:
+        """The same for Java."""
+        return self.tls / "truststore.p12"
+
+    @property
+    def keystore(self) -> Path:
+        """What the HTTPS servers prove themselves with."""
+        return self.tls / "keystore.p12"
+
+    @property
     def container_executor(self) -> Path:
         """The program that starts containers as other OS users; with Kerberos only."""
         return self.root / "container-executor"

@@ -51,6 +51,28 @@ NODE_SERVERS = (
     "yarn.nodemanager.amrmproxy.address",
 )
 
+WEB_WITH_TLS = {
+    "dfs.namenode.http-address": "dfs.namenode.https-address",
+    "dfs.datanode.http.address": "dfs.datanode.https.address",
+    "yarn.resourcemanager.webapp.address": "yarn.resourcemanager.webapp.https.address",
+    "yarn.nodemanager.webapp.address": "yarn.nodemanager.webapp.https.address",
+    "yarn.router.webapp.address": "yarn.router.webapp.https.address",
+}
+"""Under which property the address of a web server is, where it speaks HTTPS."""
+
+
+def address_property(name: str, *, tls: bool) -> str:
+    """The property with a server's address.
+
+    Args:
+        name: The key under which its port is kept.
+        tls: Whether web servers speak HTTPS.
+    """
+    for plain, secure in WEB_WITH_TLS.items() if tls else ():
+        if name == plain or name.startswith(f"{plain}."):  # of one of a pair
+            return name.replace(plain, secure)
+    return name
+
 
 def node_port(daemon: str, server: str) -> str:
     """The key under which a NodeManager's port is kept."""

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.cluster import container_executor
+from yarnhub.cluster.certificates import write_certificates
 from yarnhub.cluster.configuration import LOG4J, site_files, site_xml
 from yarnhub.cluster.folders import Folder
 from yarnhub.cluster.high_availability import zookeeper_login, zookeeper_properties
 from yarnhub.cluster.options import Scheduler
+from yarnhub.cluster.ports import ADDRESS
 from yarnhub.cluster.programs import write_wrappers
 from yarnhub.cluster.scheduler import fair_queues
 from yarnhub.cluster.secure_io import write_patched_class
-from yarnhub.cluster.security import HOST, PROXIES, USERS
+from yarnhub.cluster.security import HOST, PROXIES, USERS, tls_sites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +64,18 @@ def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Pat
         plan.layout.zookeeper_properties.write_text(properties, encoding="utf-8")
     if plan.options.ha and plan.options.kerberos:
         _write_zookeeper_login(plan.layout)
+    if plan.options.kerberos:
+        _write_tls(plan, node_managers)
     write_wrappers(plan.layout, jars=plan.jars, java_home=java_home, secure=plan.options.kerberos)
+
+
+def _write_tls(plan: Plan, node_managers: Sequence[str]) -> None:
+    """Make the certificates anew: the daemons are all started after it."""
+    sites = tls_sites(plan, write_certificates(plan.layout, HOST, ADDRESS))
+    for folder in (plan.layout.conf, *map(plan.layout.node_conf, node_managers)):
+        for file, properties in sites.items():
+            (folder / file).touch(mode=0o644 if file == "ssl-client.xml" else 0o600)
+            (folder / file).write_text(site_xml(properties), encoding="utf-8")
 
 
 def prepare_shared_files(layout: Layout, jars: Path) -> Path:

@@ -33,29 +33,6 @@ ACTIVE, STANDBY = "ACTIVE", "STANDBY"
 WEB_ADDRESS = "yarn.resourcemanager.webapp.address"
 
 
-async def _read_bean(client: httpx.AsyncClient, port: int, bean: str) -> Mapping[str, Any]:
-    """One bean of a daemon; empty when it does not answer, or does not know the bean yet."""
-    beans = (await _read_page(client, port, "/jmx", {"qry": f"Hadoop:{bean}"})).get("beans")
-    # Any: what a bean holds is the daemon's affair.
-    found: Mapping[str, Any] = beans[0] if beans else {}
-    return found
-
-
-async def _read_page(
-    client: httpx.AsyncClient, port: int, path: str, query: Mapping[str, str]
-) -> Mapping[str, Any]:  # Any: as above
-    """A page of JSON; empty when the daemon does not answer."""
-    import httpx
-
-    url = f"http://{HOST}:{port}{path}"
-    try:
-        answer = await client.get(url, params=query, timeout=TIMEOUT)
-        page: Mapping[str, Any] = answer.raise_for_status().json()
-    except (httpx.HTTPError, ValueError):
-        return {}
-    return page
-
-
 class Readiness:
     """Asks the daemons of one cluster."""
 
@@ -64,7 +41,10 @@ class Readiness:
         client: httpx.AsyncClient,
         ports: Mapping[str, int],
         resource_managers: Sequence[str],
+        *,
+        tls: bool,
     ) -> None:
+        self._scheme = "https" if tls else "http"
         self._client = client
         self._ports = ports
         self._resource_managers = resource_managers
@@ -84,8 +64,29 @@ class Readiness:
         return (await self._name_node_bean(daemon, "NameNodeStatus")).get("State")
 
     async def _name_node_bean(self, daemon: str, name: str) -> Mapping[str, Any]:
-        port = self._ports[name_node_port(daemon, "dfs.namenode.http-address")]
-        return await _read_bean(self._client, port, f"service=NameNode,name={name}")
+        server = name_node_port(daemon, "dfs.namenode.http-address")
+        return await self._bean(server, f"service=NameNode,name={name}")
+
+    async def _bean(self, server: str, bean: str) -> Mapping[str, Any]:
+        """One bean of a daemon; empty when it does not answer, or does not know the bean yet."""
+        beans = (await self._page(server, "/jmx", {"qry": f"Hadoop:{bean}"})).get("beans")
+        # Any: what a bean holds is the daemon's affair.
+        found: Mapping[str, Any] = beans[0] if beans else {}
+        return found
+
+    async def _page(
+        self, server: str, path: str, query: Mapping[str, str]
+    ) -> Mapping[str, Any]:  # Any: as above
+        """A page of JSON; empty when the daemon does not answer."""
+        import httpx
+
+        url = f"{self._scheme}://{HOST}:{self._ports[server]}{path}"
+        try:
+            answer = await self._client.get(url, params=query, timeout=TIMEOUT)
+            page: Mapping[str, Any] = answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError):
+            return {}
+        return page
 
     async def router(self) -> bool:
         """Whether the Router of a federation takes connections."""
@@ -93,8 +94,8 @@ class Readiness:
 
     async def data_node(self) -> bool:
         """Whether the DataNode is registered with the NameNode."""
-        port = self._ports["dfs.datanode.http.address"]
-        bean = await _read_bean(self._client, port, "service=DataNode,name=DataNodeInfo")
+        server = "dfs.datanode.http.address"
+        bean = await self._bean(server, "service=DataNode,name=DataNodeInfo")
         actors = json.loads(bean.get("BPServiceActorInfo") or "[]")
         return bool(actors) and all(actor["ActorState"] == "RUNNING" for actor in actors)
 
@@ -114,8 +115,8 @@ class Readiness:
         }
 
     async def _resource_manager_state(self, daemon: str) -> str:
-        port = self._ports[resource_manager_port(daemon, WEB_ADDRESS)]
-        page = await _read_page(self._client, port, "/ws/v1/cluster/info", {})
+        server = resource_manager_port(daemon, WEB_ADDRESS)
+        page = await self._page(server, "/ws/v1/cluster/info", {})
         state: str = page.get("clusterInfo", {}).get("haState", "")
         return state
 
@@ -124,8 +125,8 @@ class Readiness:
         active = await self.active_resource_manager()
         if active is None:
             return {}
-        port = self._ports[resource_manager_port(active, WEB_ADDRESS)]
-        bean = await _read_bean(self._client, port, "service=ResourceManager,name=RMNMInfo")
+        server = resource_manager_port(active, WEB_ADDRESS)
+        bean = await self._bean(server, "service=ResourceManager,name=RMNMInfo")
         nodes = json.loads(bean.get("LiveNodeManagers") or "[]")
         return {
             node["NodeId"]: node["LastHealthUpdate"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from yarnhub.cluster.certificates import TRUSTSTORE_PASSWORD
 from yarnhub.cluster.ports import ADDRESS
 from yarnhub.cluster.programs import java_flags
 
@@ -61,6 +62,24 @@ def node_web_site(plan: Plan) -> dict[str, str]:
     }
 
 
+def tls_sites(plan: Plan, password: str) -> dict[str, dict[str, str]]:
+    """What HTTPS servers and their clients read of certificates, by file.
+
+    Args:
+        plan: What was chosen.
+        password: The keystore's.
+    """
+    layout = plan.layout
+    store = {"location": str(layout.keystore), "password": password, "keypassword": password}
+    trusted = {"location": str(layout.truststore), "password": TRUSTSTORE_PASSWORD}
+    client = {f"ssl.client.truststore.{name}": value for name, value in trusted.items()}
+    server = {f"ssl.server.keystore.{name}": value for name, value in store.items()}
+    return {
+        "ssl-client.xml": {**client, "ssl.client.truststore.type": "PKCS12"},
+        "ssl-server.xml": {**server, "ssl.server.keystore.type": "PKCS12"},
+    }
+
+
 def _core(plan: Plan) -> dict[str, str]:
     rules = [
         f"RULE:[2:$1/$2@$0]({principal(service)})s/.*/{user}/" for service, user in SERVICES.items()
@@ -85,8 +104,8 @@ def _hdfs(plan: Plan) -> dict[str, str]:
     return {
         "dfs.block.access.token.enable": "true",
         "dfs.data.transfer.protection": plan.options.rpc_protection.value,
-        # Its ports are above 1023 and its pages are plain HTTP: they are on loopback only.
-        "ignore.secure.ports.for.testing": "true",
+        # Without it a DataNode asks for ports below 1024, which only root may listen at.
+        "dfs.http.policy": "HTTPS_ONLY",
         "dfs.namenode.kerberos.principal": principal("nn"),
         "dfs.namenode.keytab.file": keytab,
         "dfs.datanode.kerberos.principal": principal("dn"),
@@ -101,6 +120,7 @@ def _yarn(plan: Plan) -> dict[str, str]:
     localizer = ["-Xmx256m", *java_flags(plan.layout, secure=True)]
     return {
         "yarn.acl.enable": "true",
+        "yarn.http.policy": "HTTPS_ONLY",
         "yarn.admin.acl": YARN_USER,
         "yarn.resourcemanager.principal": principal("rm"),
         "yarn.resourcemanager.keytab": keytab,

@@ -23,6 +23,8 @@ RESOURCE_MANAGERS = "yarnhub.resource-managers"
 """`host:port,host:port`: where clients ask for the address of an AM that was started anew."""
 AGENT = "yarnhub.agent"
 """The code that keeps a container's token file fresh, a zip; only where there are tokens."""
+TRUST = "yarnhub.trust"
+"""A `Trust`, as JSON: whose certificates the cluster's HTTPS servers have; only where they do."""
 SECRET = "yarnhub.secret."  # noqa: S105  # a name
 """What the name of a secret begins with that the submitter gives the containers of services."""
 

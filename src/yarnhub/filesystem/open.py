@@ -23,18 +23,25 @@ from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
 from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
+from yarnhub.hadoop.trust import Trust, system
 
 if TYPE_CHECKING:
     from yarnhub.filesystem.name_node import NameService
     from yarnhub.filesystem.port import FileSystem
     from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import KerberosCredential, User
+    from yarnhub.hadoop.trust import TrustSource
 
 SUPPORTED = ("hdfs", "webhdfs", "swebhdfs", "file")
 
 
 def open_file_system(
-    url: str, configuration: Properties, user: User, *, deadline: float = 60.0
+    url: str,
+    configuration: Properties,
+    user: User,
+    *,
+    deadline: float = 60.0,
+    trust: TrustSource = system,
 ) -> FileSystem:
     """The file system of a URL, as a user sees it. Nothing is connected yet.
 
@@ -47,6 +54,7 @@ def open_file_system(
         configuration: The Hadoop configuration.
         user: Whom the file system serves.
         deadline: Seconds that one answer may take.
+        trust: Whose certificates are accepted; asked if WebHDFS is by HTTPS.
 
     Raises:
         ConfigurationError: The scheme is unknown, the address is not configured, or the user
@@ -59,12 +67,17 @@ def open_file_system(
         case "file":
             return LocalFileSystem(deadline=deadline)
         case "hdfs":
-            return _open_hdfs(url, configuration, user, deadline)
+            return _open_hdfs(url, configuration, user, deadline, trust)
         case "webhdfs" | "swebhdfs":
             kind = "https" if scheme == "swebhdfs" else "http"
-            web = (f"{kind}://{urlsplit(url).netloc}",)
-            uri = f"{scheme}://{urlsplit(url).netloc}"
-            return WebHdfsFileSystem(uri, web, _web_identity(user, url), deadline=deadline)
+            authority = urlsplit(url).netloc
+            return WebHdfsFileSystem(
+                f"{scheme}://{authority}",
+                (f"{kind}://{authority}",),
+                _web_identity(user, url),
+                deadline=deadline,
+                trust=trust() if kind == "https" else Trust(),
+            )
         case _:
             raise ConfigurationError(
                 f"{url}: no file system for the scheme {scheme!r}; "
@@ -72,7 +85,9 @@ def open_file_system(
             )
 
 
-def _open_hdfs(url: str, configuration: Properties, user: User, deadline: float) -> FileSystem:
+def _open_hdfs(
+    url: str, configuration: Properties, user: User, deadline: float, trust: TrustSource
+) -> FileSystem:
     service = find_name_nodes(url, configuration)
     secure = is_secure(configuration)
     match user:
@@ -100,7 +115,13 @@ def _open_hdfs(url: str, configuration: Properties, user: User, deadline: float)
             )
         case _:
             identity = _web_identity(user, url)
-            return WebHdfsFileSystem(service.uri, service.web, identity, deadline=deadline)
+            return WebHdfsFileSystem(
+                service.uri,
+                service.web,
+                identity,
+                deadline=deadline,
+                trust=trust() if service.secure else Trust(),
+            )
 
 
 def _guarded(service: NameService, configuration: Properties) -> GuardedNameNodes:

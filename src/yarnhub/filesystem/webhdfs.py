@@ -32,7 +32,7 @@ from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError, transl
 from yarnhub.filesystem.paths import local_part, partial_name
 from yarnhub.filesystem.port import FileStatus
 from yarnhub.hadoop.http import Response, exchange
-from yarnhub.hadoop.wire.writable import sized
+from yarnhub.hadoop.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -47,6 +47,7 @@ CLEAN_UP = 5.0
 MAX_ANSWER = 64 << 20
 """Bytes of one JSON answer: a listing of some 200 000 files."""
 _BINARY = (("Content-Type", "application/octet-stream"),)
+_SYSTEM = Trust()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +72,7 @@ class DelegationToken:
 
     def parameters(self) -> dict[str, str]:
         """What a request says of the user: the token with its secret."""
-        fields = (
-            self.token.identifier,
-            self.token.password,
-            self.token.kind.encode(),
-            self.token.service.encode(),
-        )
-        packed = b"".join(map(sized, fields))
-        # Token.encodeToUrlString: no padding.
-        return {"delegation": base64.urlsafe_b64encode(packed).decode().rstrip("=")}
+        return {"delegation": self.token.to_url()}
 
 
 class WebHdfsFileSystem:
@@ -90,6 +83,7 @@ class WebHdfsFileSystem:
         web: Base URLs of the NameNodes' HTTP servers, of which one is active.
         identity: Who asks.
         deadline: Seconds that one answer may take.
+        trust: Whose certificates are accepted from HTTPS servers.
     """
 
     def __init__(
@@ -99,8 +93,10 @@ class WebHdfsFileSystem:
         identity: UserName | DelegationToken,
         *,
         deadline: float = 60.0,
+        trust: Trust = _SYSTEM,
     ) -> None:
         self._uri = uri
+        self._trust = trust
         self._web = tuple(web)
         self._active = 0
         self.identity = identity
@@ -196,7 +192,7 @@ class WebHdfsFileSystem:
 
             async with (
                 self._errors("write", at),
-                exchange("PUT", where, headers=_BINARY, body=body()) as response,
+                exchange("PUT", where, headers=_BINARY, body=body(), trust=self._trust) as response,
             ):
                 await self._check(response, "write", at)
 
@@ -223,7 +219,9 @@ class WebHdfsFileSystem:
         # Its end is not in the stack's order: the generator may be left after any chunk.
         async with AsyncExitStack() as stack:
             async with self._timer("read", at), self._errors("read", at):
-                response = await stack.enter_async_context(exchange("GET", where))
+                response = await stack.enter_async_context(
+                    exchange("GET", where, trust=self._trust)
+                )
                 await self._check(response, "read", at)
             while size > 0:
                 async with self._timer("read", at), self._errors("read", at):
@@ -330,7 +328,7 @@ class WebHdfsFileSystem:
                 async with (
                     self._timer(action, at),
                     self._errors(action, at),
-                    exchange(verb, url) as response,
+                    exchange(verb, url, trust=self._trust) as response,
                 ):
                     body = await self._check(response, action, at)
             except (ConnectError, StandbyError) as error:
@@ -350,8 +348,8 @@ class WebHdfsFileSystem:
         if response.status in {200, 201} and "json" not in kind:
             return None
         if response.status in {200, 201, 307}:
-            return _parse(await _body(response))
-        text = (await _body(response)).decode(errors="replace")
+            return _parse(await response.read(MAX_ANSWER))
+        text = (await response.read(MAX_ANSWER)).decode(errors="replace")
         if "json" in kind:
             refusal = _field(_parse(text), "RemoteException")
             java_class = str(_field(refusal, "javaClassName"))
@@ -412,15 +410,6 @@ async def _after(first: bytes, chunks: AsyncGenerator[bytes, None]) -> AsyncGene
     yield first
     async for chunk in chunks:
         yield chunk
-
-
-async def _body(response: Response) -> bytes:
-    body = bytearray()
-    async for chunk in response.chunks:
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            raise RemoteProtocolError(f"an answer of WebHDFS is longer than {MAX_ANSWER} bytes")
-    return bytes(body)
 
 
 def _parse(text: str | bytes) -> object:

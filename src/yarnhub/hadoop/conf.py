@@ -18,7 +18,7 @@ from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.site_file import SPACE, read_site_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -74,7 +74,10 @@ class Configuration:
 
     @classmethod
     def load(
-        cls, folder: str | Path, environment: Mapping[str, str] | None = None
+        cls,
+        folder: str | Path,
+        environment: Mapping[str, str] | None = None,
+        files: Sequence[str] = FILES,
     ) -> Configuration:
         """Read the files of a configuration folder; any of them may be missing.
 
@@ -88,7 +91,7 @@ class Configuration:
             )
         loaded = cls({}, environment)
         final: set[str] = set()
-        for name in FILES:
+        for name in files:
             if (folder / name).exists():
                 loaded._read(folder / name, final)
         return loaded

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import h11
 
-from yarnhub.base.errors import ConnectError, ConnectionLostError, Outcome, RemoteProtocolError
+from yarnhub.base.errors import ConnectionLostError, Outcome, RemoteProtocolError
+from yarnhub.hadoop.trust import Trust, explained
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 _READ = 1 << 16
+_SYSTEM = Trust()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,22 @@ class Response:
         """The first header of a name in lower case; empty if there is none."""
         return next((value for key, value in self.headers if key == name), "")
 
+    async def read(self, most: int) -> bytes:
+        """The whole body.
+
+        Args:
+            most: Bytes.
+
+        Raises:
+            RemoteProtocolError: It is longer.
+        """
+        body = bytearray()
+        async for chunk in self.chunks:
+            body += chunk
+            if len(body) > most:
+                raise RemoteProtocolError(f"an answer is longer than {most} bytes")
+        return bytes(body)
+
 
 @contextlib.asynccontextmanager
 async def exchange(
@@ -53,7 +70,7 @@ async def exchange(
     headers: Iterable[tuple[str, str]] = (),
     body: bytes | AsyncGenerator[bytes, None] = b"",
     length: int | None = None,
-    tls: ssl.SSLContext | None = None,
+    trust: Trust = _SYSTEM,
 ) -> AsyncIterator[Response]:
     """Send a request and read the answer's head; leaving closes the connection.
 
@@ -65,7 +82,7 @@ async def exchange(
         headers: Besides `Host`, `Connection` and those that tell how long the body is.
         body: What is sent.
         length: Bytes that chunks have in all; None if that is not known.
-        tls: For `https`; None trusts what the system trusts.
+        trust: Whose certificates are accepted for `https`.
 
     Raises:
         ConnectError: Nobody answers there, or TLS fails; the message names host and port.
@@ -77,10 +94,10 @@ async def exchange(
     port = parts.port or (443 if secure else 80)
     try:
         reader, writer = await asyncio.open_connection(
-            host, port, ssl=(tls or ssl.create_default_context()) if secure else None
+            host, port, ssl=trust.context if secure else None
         )
     except OSError as error:
-        raise ConnectError(f"nobody answers at {parts.netloc}: {error}") from error
+        raise explained(error, parts.netloc, trust) from error
     connection = _Connection(reader, writer, parts.netloc)
     try:
         target = parts.path or "/"

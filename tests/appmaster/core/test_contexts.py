@@ -18,6 +18,7 @@ from yarnhub.control.bootstrap import (
     PROGRAM,
     RESOURCE_MANAGERS,
     SECRET,
+    TRUST,
     Application,
 )
 from yarnhub.hadoop.wire.tokens import Credentials, Token
@@ -42,6 +43,7 @@ HANDED_ON = {
     KEY: b"key",
     RESOURCE_MANAGERS: b"rm-1:8032,rm-2:8032",
     f"{SECRET}password": b"of the submitter's",
+    TRUST: b"the cluster's CA",
 }
 CREDENTIALS = Credentials(
     {"": AMRM, "10.0.0.1:8020": HDFS},

@@ -11,6 +11,7 @@ from yarnhub.control.bootstrap import (
     CERTIFICATE,
     KEY,
     RESOURCE_MANAGERS,
+    TRUST,
     given_secrets,
     named_secrets,
 )
@@ -99,6 +100,8 @@ class ContextBuilder:
         own = self.credentials.secrets
         secrets = {name: own[name] for name in (CERTIFICATE, KEY, RESOURCE_MANAGERS)}
         secrets |= named_secrets(given_secrets(own))
+        if TRUST in own:
+            secrets[TRUST] = own[TRUST]
         if self.agent:
             secrets[AGENT] = self.agent
         return Credentials(self.credentials.without(AMRM_TOKEN).tokens, secrets).write()

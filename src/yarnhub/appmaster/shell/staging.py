@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.shell.hdfs_journal import HdfsJournal
 from yarnhub.base.errors import YarnhubError
+from yarnhub.control import bootstrap, json
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.hadoop.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +45,11 @@ class StagingFolder:
         identity: UserName | DelegationToken = UserName(application.user)
         if staging.token is not None:
             identity = DelegationToken(credentials.tokens[staging.token])
-        file_system = WebHdfsFileSystem(staging.uri, staging.web, identity, deadline=_ANSWER)
+        packed = credentials.secrets.get(bootstrap.TRUST)
+        trust = Trust() if packed is None else json.load(Trust, packed)
+        file_system = WebHdfsFileSystem(
+            staging.uri, staging.web, identity, deadline=_ANSWER, trust=trust
+        )
         return cls(file_system, staging.folder, staging.token)
 
     def use_tokens(self, tokens: Mapping[str, Token]) -> None:

@@ -10,6 +10,7 @@ Source: org.apache.hadoop.security.Credentials, Security.proto (Hadoop 3.4).
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,23 @@ class Token:
 
     def __repr__(self) -> str:
         return f"Token(kind={self.kind!r}, service={self.service!r})"
+
+    def to_url(self) -> str:
+        """The form that it has in a URL, its secret included (`Token.encodeToUrlString`)."""
+        fields = (self.identifier, self.password, self.kind.encode(), self.service.encode())
+        packed = b"".join(map(sized, fields))
+        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+    @classmethod
+    def from_url(cls, text: str) -> Token:
+        """The token that `to_url` wrote.
+
+        Raises:
+            ValueError: It is not in base64.
+            RemoteProtocolError: It is no token.
+        """
+        reader = Reader(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return cls(reader.sized(), reader.sized(), reader.text(), reader.text())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from yarnhub.client.container import CurrentContainer
 from yarnhub.client.settings import Settings, configuration_folder
+from yarnhub.client.trust import SiteTrust
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.trust import system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileSystem
     from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import User
+    from yarnhub.hadoop.trust import TrustSource
 
 _DEADLINE = 20.0
 """Seconds that one answer may take: somebody looks at the browser meanwhile."""
@@ -43,12 +46,15 @@ class OwnHdfs:
 
     configuration: Properties
     user: User
+    trust: TrustSource = system
     _opened: FileSystem | None = None
 
     async def open(self) -> FileSystem:
         """See `Hdfs.open`."""
         if self._opened is None:
-            self._opened = open_file_system("", self.configuration, self.user, deadline=_DEADLINE)
+            self._opened = open_file_system(
+                "", self.configuration, self.user, deadline=_DEADLINE, trust=self.trust
+            )
         return self._opened
 
 
@@ -58,6 +64,7 @@ class ContainerHdfs:
 
     configuration: Properties
     container: CurrentContainer
+    trust: TrustSource = system
     _opened: FileSystem | None = None
     _age: int = field(default=-1)
 
@@ -66,7 +73,7 @@ class ContainerHdfs:
         age = await asyncio.to_thread(_age, self.container.token_file)
         if self._opened is None or age != self._age:
             self._opened = await self.container.file_system(
-                "", self.configuration, deadline=_DEADLINE
+                "", self.configuration, deadline=_DEADLINE, trust=self.trust
             )
             self._age = age
         return self._opened
@@ -86,9 +93,12 @@ def hdfs_from_environment(variables: Mapping[str, str]) -> Hdfs:
         ConfigurationError: There is no Hadoop configuration, or it names no HDFS.
         AuthenticationError: The cluster wants Kerberos, and there is neither token nor ticket.
     """
-    configuration = Configuration.load(configuration_folder(variables), variables)
+    folder = configuration_folder(variables)
+    configuration = Configuration.load(folder, variables)
     find_name_nodes("fs.defaultFS", configuration)  # a local file system is not shown twice
     container = CurrentContainer.from_environment(variables)
     if container is None:
-        return OwnHdfs(configuration, Settings.from_environment(variables).user)
-    return ContainerHdfs(configuration, container)
+        settings = Settings.from_environment(variables)
+        return OwnHdfs(configuration, settings.user, settings.trust)
+    trust = SiteTrust.of(variables, configuration, folder)
+    return ContainerHdfs(configuration, container, trust)

@@ -62,6 +62,7 @@ CHECKS = (
     Check("access control", openness.check_acls, ("ResourceManager",)),
     Check("open ResourceManager", openness.check_open, ("ResourceManager",)),
     Check("HDFS", hdfs.check, ("login",)),
+    Check("WebHDFS", hdfs.check_web, ("HDFS",)),
     Check("packages", installation.check_owners),
     Check("JupyterHub", installation.check_versions),
     Check("proxy", installation.check_proxy),

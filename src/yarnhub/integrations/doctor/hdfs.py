@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from yarnhub.base.errors import YarnhubError
+from yarnhub.filesystem.delegation import NameNodeTokens
+from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
+from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.hadoop.security.users import KerberosUser
+from yarnhub.hadoop.trust import system
 from yarnhub.integrations.doctor.finding import error, not_checked, ok
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from yarnhub.filesystem.port import FileStatus
     from yarnhub.integrations.doctor.finding import Finding
     from yarnhub.integrations.doctor.site import Site
@@ -21,10 +30,43 @@ async def check(site: Site) -> Finding:
         return not_checked(f"fs.defaultFS is {default}, which is no HDFS")
     user = site.question.user or settings.user_name
     async with open_file_system(
-        "", settings.configuration, settings.user, deadline=site.patience
+        "", settings.configuration, settings.user, deadline=site.patience, trust=site.trust
     ) as file_system:
         path = f"{(await file_system.home()).rpartition('/')[0]}/{user}"
         return judge(path, await file_system.status(path), user)
+
+
+async def check_web(site: Site) -> Finding:
+    """Whether HDFS answers by WebHDFS.
+
+    An ApplicationMaster keeps by it what the next one has to know, and JupyterLab shows HDFS by it.
+    """
+    if not (site.configuration.get("fs.defaultFS") or "").startswith("hdfs:"):
+        return not_checked("fs.defaultFS is no hdfs:// URL")
+    service = find_name_nodes("", site.configuration)
+    trust = site.trust() if service.secure else system()
+    async with _web_identity(site) as identity:
+        file_system = WebHdfsFileSystem(
+            service.uri, service.web, identity, deadline=site.patience, trust=trust
+        )
+        await file_system.status(f"{service.uri}/")
+    return ok(f"WebHDFS answers at {' or '.join(service.web)}")
+
+
+@contextlib.asynccontextmanager
+async def _web_identity(site: Site) -> AsyncIterator[UserName | DelegationToken]:
+    """The hub, as ApplicationMasters prove who they are."""
+    settings = site.settings
+    if not isinstance(settings.user, KerberosUser):
+        yield UserName(settings.user_name)
+        return
+    name_node = NameNodeTokens("", settings.configuration, deadline=site.patience)
+    token = await name_node.fetch(settings.user, renewer=settings.user_name)
+    try:
+        yield DelegationToken(token)
+    finally:
+        with contextlib.suppress(YarnhubError):  # it ends by itself, later
+            await name_node.cancel(settings.user, token)
 
 
 def judge(path: str, status: FileStatus | None, user: str) -> Finding:

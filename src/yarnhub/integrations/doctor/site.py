@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import json
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-
-import httpx
 
 from yarnhub.base.errors import ConnectError, RemoteProtocolError
 from yarnhub.base.retry import RetryPolicy
+from yarnhub.client.settings import configuration_folder
+from yarnhub.client.trust import SiteTrust
 from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.http import exchange
+from yarnhub.hadoop.trust import system
 from yarnhub.yarn.addresses import CLIENT, resource_manager, web_pages
 from yarnhub.yarn.resource_manager import ResourceManager
 
@@ -20,9 +25,12 @@ if TYPE_CHECKING:
 
     from yarnhub.client.settings import Settings
     from yarnhub.hadoop.address import Address
+    from yarnhub.hadoop.trust import TrustSource
 
 PATIENCE = 3.0
 """Seconds for one answer: less than a check has, so that what did not answer is named."""
+_MOST = 16 << 20
+"""Bytes of one answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +129,12 @@ class Site:
         """The URL of the active ResourceManager's pages."""
         return web_pages(self.configuration)[self.active]
 
+    @property
+    def trust(self) -> TrustSource:
+        """Whose certificates the cluster's HTTPS servers have."""
+        environment = self.question.environment
+        return SiteTrust.of(environment, self.configuration, configuration_folder(environment))
+
     async def ask_page(self, path: str) -> Any:  # Any: JSON
         """What the ResourceManager's REST interface says.
 
@@ -129,21 +143,28 @@ class Site:
             RemoteProtocolError: It answers something else.
         """
         url = self.page + path
+        trust = self.trust() if url.startswith("https:") else system()
+        accepted = (("Accept", "application/json"),)
         try:
-            async with httpx.AsyncClient(timeout=self.patience, trust_env=False) as client:
-                answer = await client.get(url, headers={"Accept": "application/json"})
-        except httpx.HTTPError as error:
+            async with (
+                asyncio.timeout(self.patience),
+                exchange("GET", url, headers=accepted, trust=trust) as answer,
+            ):
+                body = await answer.read(_MOST)
+        except TimeoutError as error:
             raise ConnectError(
-                f"{url} cannot be read: {str(error) or type(error).__name__}"
+                f"{url} cannot be read: no answer within {self.patience:g} s"
             ) from error
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        except ConnectionError as error:
+            raise ConnectError(f"{url} cannot be read: {error}") from error
+        if answer.status == HTTPStatus.UNAUTHORIZED:
             raise RemoteProtocolError(f"{url} asks for a Kerberos login (SPNEGO)")
         try:
-            return answer.raise_for_status().json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise RemoteProtocolError(
-                f"{url} answers with {answer.status_code} and no JSON"
-            ) from error
+            if answer.status == HTTPStatus.OK:
+                return json.loads(body)
+        except ValueError as error:
+            raise RemoteProtocolError(f"{url} answers with no JSON") from error
+        raise RemoteProtocolError(f"{url} answers with {answer.status} and no JSON")
 
 
 def is_loopback(host: str) -> bool:
