@@ -48,7 +48,7 @@ class Cluster:
     manager: FakeSource = field(default_factory=lambda: FakeSource("10.0.0.9:8032"))
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    def sources(self, settings: Settings, file_systems: Iterable[str]) -> list[FakeSource]:
+    async def sources(self, settings: Settings, file_systems: Iterable[str]) -> list[FakeSource]:
         self.asked.append(tuple(file_systems))
         return [self.name_node, self.manager]
 

@@ -86,5 +86,5 @@ async def test_without_security_there_is_nothing_to_ask_for(
     hadoop_cluster: HadoopCluster, tmp_path: Path
 ) -> None:
     simple = Settings.from_environment({**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path)})
-    assert token_sources(simple) == ()
+    assert await token_sources(simple) == ()
     assert await delegation_tokens(simple) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import random
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from yarnhub.hadoop.wire.identifiers import read_identifier
 from yarnhub.hadoop.wire.tokens import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -84,7 +85,9 @@ class TokenKeeper:
     def __init__(
         self,
         settings: Settings,
-        sources: Callable[[Settings, Iterable[str]], Sequence[TokenSource]] = token_sources,
+        sources: Callable[[Settings, Iterable[str]], Awaitable[Sequence[TokenSource]]] = (
+            token_sources
+        ),
     ) -> None:
         self._settings = settings
         self._sources = sources
@@ -138,11 +141,9 @@ class TokenKeeper:
                 self._end(share)
 
     def _begin(self, name: str, file_systems: frozenset[str]) -> _Share:
-        login = self._settings.user
-        sources = self._sources(self._settings, sorted(file_systems))
-        if sources and not isinstance(login, KerberosUser):
-            raise ConfigurationError("only a login with Kerberos gets delegation tokens")
-        share = _Share(sources, self._settings.acting_for(name).user, login)
+        acting = self._settings.acting_for(name)
+        sources = functools.partial(self._sources, self._settings, sorted(file_systems))
+        share = _Share(sources, acting.user, self._settings.user)
         share.task = self._tasks.create_task(share.run(), name=f"keep tokens of {name}")
         return share
 
@@ -171,7 +172,9 @@ class _Held:
 class _Share:
     """Tokens that several hold, and how they are kept fresh."""
 
-    def __init__(self, sources: Sequence[TokenSource], user: User, login: User) -> None:
+    def __init__(
+        self, sources: Callable[[], Awaitable[Sequence[TokenSource]]], user: User, login: User
+    ) -> None:
         self.tokens: dict[TokenSource, Token] = {}
         self.number = 0
         self.news = asyncio.Event()
@@ -193,8 +196,11 @@ class _Share:
     async def run(self) -> None:
         """Keep the tokens fresh for ever; ends when there are none at first."""
         try:
+            sources = await self._sources()
+            if sources and not isinstance(self._login, KerberosUser):
+                raise ConfigurationError("only a login with Kerberos gets delegation tokens")
             async with task_group() as group:
-                tasks = [group.create_task(self._fetch(source)) for source in self._sources]
+                tasks = [group.create_task(self._fetch(source)) for source in sources]
         except YarnhubError as error:
             self._first.set_exception(error)
             self._first.exception()  # retrieved: the one who waits may have left

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.delegation import NameNodeTokens
+from yarnhub.filesystem.key_provider import KeyProvider, KeyProviderTokens, find_key_provider
 from yarnhub.hadoop.security.principals import server_principal
 from yarnhub.hadoop.token_service import token_service
-from yarnhub.hadoop.wire.identifiers import RESOURCE_MANAGER
+from yarnhub.hadoop.wire.identifiers import KEY_SERVER, RESOURCE_MANAGER
 from yarnhub.yarn.addresses import CLIENT, PRINCIPAL, resource_manager
 from yarnhub.yarn.resource_manager import ResourceManager
 
@@ -79,15 +80,21 @@ class ResourceManagerTokens:
         return ResourceManager(self._endpoint, user, self._options)
 
 
-def token_sources(settings: Settings, file_systems: Iterable[str] = ()) -> Sequence[TokenSource]:
+async def token_sources(
+    settings: Settings, file_systems: Iterable[str] = ()
+) -> Sequence[TokenSource]:
     """Who gives the tokens that an application's containers need; nobody without security.
 
     They are those of `fs.defaultFS` and further file systems, without which a NodeManager can
-    neither localize an application's files nor gather its logs, and the ResourceManager's.
+    neither localize an application's files nor gather its logs, the ResourceManager's, and those of
+    the key servers without which nobody reads a file system's encryption zones.
 
     Args:
         settings: Where the cluster is and who the user is.
         file_systems: URLs.
+
+    Raises:
+        YarnhubError: A NameNode does not say who has the keys of its encryption zones.
     """
     if not settings.secure:
         return ()
@@ -95,7 +102,14 @@ def token_sources(settings: Settings, file_systems: Iterable[str] = ()) -> Seque
     default = configuration.get("fs.defaultFS") or "file:///"
     wanted = [url for url in dict.fromkeys((default, *file_systems)) if url.startswith("hdfs:")]
     name_nodes = [NameNodeTokens(url, configuration) for url in wanted]
-    return (*name_nodes, ResourceManagerTokens(settings))
+    async with task_group() as group:
+        asked = [
+            group.create_task(find_key_provider(url, configuration, settings.user))
+            for url in wanted
+        ]
+    providers = dict.fromkeys(provider for task in asked if (provider := task.result()))
+    key_servers = [KeyProviderTokens(provider, settings.trust) for provider in providers]
+    return (*name_nodes, ResourceManagerTokens(settings), *key_servers)
 
 
 async def fetch_tokens(
@@ -127,7 +141,7 @@ async def delegation_tokens(
     Raises:
         ConfigurationError: The ResourceManager's principal, who is to renew them, is not known.
     """
-    sources = token_sources(settings, file_systems)
+    sources = await token_sources(settings, file_systems)
     if not sources:
         return {}
     principal = settings.configuration.get(PRINCIPAL)
@@ -140,4 +154,9 @@ async def delegation_tokens(
 
 def by_alias(tokens: Iterable[Token]) -> dict[str, Token]:
     """Tokens as they stand in a token file: Java's clients look one up by its service."""
-    return {token.service: token for token in tokens}
+    return {alias: token for token in tokens for alias in _aliases(token)}
+
+
+def _aliases(token: Token) -> tuple[str, ...]:
+    provider = KeyProvider.parse(token.service) if token.kind == KEY_SERVER else None
+    return (token.service,) if provider is None else provider.aliases

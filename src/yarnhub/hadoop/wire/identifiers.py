@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HDFS = "HDFS_DELEGATION_TOKEN"
 RESOURCE_MANAGER = "RM_DELEGATION_TOKEN"
+KEY_SERVER = "kms-dt"
 """Kinds of tokens."""
 
 
@@ -40,7 +41,7 @@ class YARNDelegationTokenIdentifier:
 
 
 def read_identifier(token: Token) -> YARNDelegationTokenIdentifier:
-    """The identifier of a delegation token, of HDFS or of the ResourceManager.
+    """The identifier of a delegation token, of HDFS, a key server or the ResourceManager.
 
     Raises:
         RemoteProtocolError: It is none, or of a version that is not known.

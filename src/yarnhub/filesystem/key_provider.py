@@ -1,0 +1,255 @@
+"""Delegation tokens of key servers (KMS): what opens the files in HDFS's encryption zones.
+
+Source: org.apache.hadoop.crypto.key.kms.{KMSClientProvider,LoadBalancingKMSClientProvider};
+org.apache.hadoop.security.token.delegation.web.DelegationTokenAuthenticator;
+org.apache.hadoop.hdfs.HdfsKMSUtil; hdfs.proto (Hadoop 3.4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    RemoteError,
+    RemoteProtocolError,
+    YarnhubError,
+)
+from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
+from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
+from yarnhub.hadoop.codec import STRING, proto
+from yarnhub.hadoop.http import exchange
+from yarnhub.hadoop.ipc.client import RpcClient
+from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.security.negotiate import Negotiation
+from yarnhub.hadoop.security.principals import expected_principal
+from yarnhub.hadoop.security.users import KerberosUser
+from yarnhub.hadoop.trust import Trust, system
+from yarnhub.hadoop.wire.identifiers import KEY_SERVER
+from yarnhub.hadoop.wire.method import Method
+from yarnhub.hadoop.wire.tokens import Token
+
+if TYPE_CHECKING:
+    from yarnhub.hadoop.http import Response
+    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.security.users import User
+    from yarnhub.hadoop.trust import TrustSource
+
+_URI = re.compile(
+    r"kms://(?P<scheme>https?)@(?P<hosts>[^/:@#]+)(?P<port>:\d+)?(?P<path>/[^#]*)?(?:#.*)?"
+)
+_MOST = 1 << 20
+"""Bytes of one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProvider:
+    """A group of key servers of which each answers for all.
+
+    Attributes:
+        service: Its URI, such as `kms://https@one;two:9600/kms`: its tokens' service.
+        servers: The URIs of each of them alone.
+        urls: Where they answer.
+    """
+
+    service: str
+    servers: tuple[str, ...]
+    urls: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, uri: str) -> KeyProvider | None:
+        """One by its URI; None for a provider that gives no tokens, such as `jceks://`.
+
+        Raises:
+            ConfigurationError: It is none of a key server.
+        """
+        if not uri.startswith("kms:"):
+            return None
+        match = _URI.fullmatch(uri)
+        if match is None:
+            raise ConfigurationError(
+                f"the key provider {uri!r} is not like kms://https@host1;host2:9600/kms"
+            )
+        hosts = [host for host in match["hosts"].split(";") if host]
+        rest = f"{match['port'] or ''}{match['path'] or ''}"
+        return cls(
+            service=uri.partition("#")[0],
+            servers=tuple(f"kms://{match['scheme']}@{host}{rest}" for host in hosts),
+            urls=tuple(f"{match['scheme']}://{host}{rest}".rstrip("/") for host in hosts),
+        )
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The names under which Java's clients look for its tokens in a token file.
+
+        One whose configuration names the provider itself looks under those of single servers.
+        """
+        return tuple(dict.fromkeys((self.service, *self.servers)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FsServerDefaults:
+    """`FsServerDefaultsProto`, as far as it is read here."""
+
+    key_provider_uri: str | None = proto(9, STRING, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetServerDefaultsRequest:
+    """`GetServerDefaultsRequestProto`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetServerDefaultsResponse:
+    """`GetServerDefaultsResponseProto`."""
+
+    server_defaults: FsServerDefaults = proto(1, FsServerDefaults)
+
+
+GET_SERVER_DEFAULTS = Method(
+    "getServerDefaults", GetServerDefaultsRequest, GetServerDefaultsResponse, idempotent=True
+)
+
+
+async def find_key_provider(
+    url: str, configuration: Properties, user: User, *, deadline: float = 60.0
+) -> KeyProvider | None:
+    """The key servers of an HDFS; None where it has no encryption zones.
+
+    The NameNode says which they are. Only an old one leaves it to the configuration.
+
+    Args:
+        url: The HDFS; `fs.defaultFS` where it has no authority.
+        configuration: The Hadoop configuration.
+        user: Who asks.
+        deadline: Seconds for the answer.
+
+    Raises:
+        YarnhubError: The NameNode does not answer, or names none of a kind that is known.
+    """
+    options = RpcOptions.configured(configuration, expected_principal(PRINCIPAL, configuration))
+    service = find_name_nodes(url, configuration)
+    async with RpcClient(service.rpc, CLIENT_PROTOCOL, user, options=options) as client:
+        answer = await client.call(
+            GET_SERVER_DEFAULTS, GetServerDefaultsRequest(), deadline=deadline
+        )
+    uri = answer.server_defaults.key_provider_uri
+    if uri is None:
+        uri = configuration.get("hadoop.security.key.provider.path")
+    return KeyProvider.parse(uri) if uri else None
+
+
+class KeyProviderTokens:
+    """The delegation tokens of one group of key servers; any of them serves.
+
+    Every method raises `AccessDeniedError` where the user may not act for the other one,
+    `AuthenticationError` where the login is not accepted, `ConnectError` and
+    `DeadlineExceededError` where no server answers, `RemoteError` where one fails.
+
+    Args:
+        provider: Where they are.
+        trust: Whose certificates they have.
+        deadline: Seconds for each server's answer.
+    """
+
+    def __init__(
+        self, provider: KeyProvider, trust: TrustSource = system, *, deadline: float = 20.0
+    ) -> None:
+        self._provider = provider
+        self._trust = trust
+        self._deadline = deadline
+
+    async def fetch(self, user: User, renewer: str) -> Token:
+        """Get a new token; see `NameNodeTokens.fetch`."""
+        answer = await self._ask("GET", user, op="GETDELEGATIONTOKEN", renewer=renewer)
+        try:
+            token = Token.from_url(str(_field(_field(answer, "Token"), "urlString")))
+        except ValueError as error:
+            raise RemoteProtocolError("a key server's token is damaged") from error
+        return replace(token, kind=KEY_SERVER, service=self._provider.service)
+
+    async def renew(self, user: User, token: Token) -> int:
+        """Have a token live on, as its renewer; returns until when, in ms since 1970."""
+        answer = await self._ask("PUT", user, op="RENEWDELEGATIONTOKEN", token=token.to_url())
+        expiry = _field(answer, "long")
+        if not isinstance(expiry, int):
+            raise RemoteProtocolError("a key server says no time until which a token lives")
+        return expiry
+
+    async def cancel(self, user: User, token: Token) -> None:
+        """End a token, as its owner or its renewer."""
+        await self._ask("PUT", user, op="CANCELDELEGATIONTOKEN", token=token.to_url())
+
+    async def _ask(self, verb: str, user: User, **parameters: str) -> object:
+        """Ask one server after the other until one answers."""
+        if not isinstance(user, KerberosUser):
+            raise ConfigurationError("only a login with Kerberos gets a key server's tokens")
+        if user.name is not None:
+            parameters["doAs"] = user.name
+        failure: YarnhubError | None = None
+        for url in self._provider.urls:
+            try:
+                return await self._call(verb, url, user, parameters)
+            except (ConnectError, ConnectionLostError, DeadlineExceededError) as error:
+                failure = failure or error
+        raise failure or ConfigurationError(f"{self._provider.service} names no key server")
+
+    async def _call(
+        self, verb: str, url: str, user: KerberosUser, parameters: dict[str, str]
+    ) -> object:
+        place = urlsplit(url).netloc
+        proof = Negotiation(user.credential, urlsplit(url).hostname or "")
+        trust = self._trust() if url.startswith("https:") else Trust()
+        target = f"{url}/v1/?{urlencode(parameters)}"
+        try:
+            async with asyncio.timeout(self._deadline):
+                header = await proof.header()
+                async with exchange(verb, target, headers=[header], trust=trust) as response:
+                    body = await response.read(_MOST)
+                    if response.status == HTTPStatus.OK:
+                        await proof.check(response)
+        except TimeoutError as error:
+            raise DeadlineExceededError(
+                f"no answer from the key server at {place} within {self._deadline:g} s"
+            ) from error
+        except ConnectError as error:
+            raise ConnectError(f"no token of the key server: {error}") from error
+        return _parsed(response, body, place, user)
+
+
+def _parsed(response: Response, body: bytes, place: str, user: KerberosUser) -> object:
+    try:
+        answer: object = json.loads(body) if body.strip() else None
+    except (ValueError, RecursionError):
+        answer = None
+    if response.status == HTTPStatus.OK:
+        return answer
+    if response.status == HTTPStatus.UNAUTHORIZED:
+        raise AuthenticationError(
+            f"the key server at {place} does not accept the Kerberos ticket of "
+            f"{user.credential.principal}"
+        )
+    refusal = answer.get("RemoteException") if isinstance(answer, dict) else None
+    said = refusal if isinstance(refusal, dict) else {}
+    java_class = str(said.get("javaClassName", ""))
+    message = str(said.get("message") or f"HTTP status {response.status} {response.reason}")
+    if response.status == HTTPStatus.FORBIDDEN:
+        raise AccessDeniedError(java_class, f"{message} (the key server at {place})")
+    raise RemoteError(java_class, f"the key server at {place} failed: {message}")
+
+
+def _field(answer: object, name: str) -> object:
+    if not isinstance(answer, dict) or name not in answer:
+        raise RemoteProtocolError(f"a key server's answer came without its {name}")
+    return answer[name]
