@@ -6,10 +6,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 from yarnhub.cli.main import BROKEN_PIPE, main
 
@@ -24,6 +22,24 @@ def test_a_doctor_without_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixtur
         f"error        configuration: there is no Hadoop configuration folder {nowhere}"
     )
     assert second == "not checked  login: it needs what configuration could not give"
+
+
+@pytest.mark.parametrize(("mode", "grade"), [(0o600, "warning"), (0o622, "not checked")])
+def test_a_doctor_runs_no_configuration_of_others_unasked(
+    mode: int,
+    grade: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "jupyterhub_config.py"
+    file.write_text("from pathlib import Path\nPath('was-run').touch()\n")
+    file.chmod(mode)
+    monkeypatch.chdir(tmp_path)
+    main(["doctor", "--conf-dir", str(tmp_path / "conf")])
+    *_, found, _ = capsys.readouterr().out.splitlines()
+    assert found.startswith(f"{grade:<11}  connections to servers: ")
+    assert Path("was-run").exists() == (grade == "warning")
 
 
 def test_a_reader_that_has_left(tmp_path: Path) -> None:

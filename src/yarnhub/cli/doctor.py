@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from yarnhub.integrations.doctor.site import Question
 
 HUB_CONFIG = Path("jupyterhub_config.py")
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,7 +39,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--hub-config",
         type=Path,
         metavar="FILE",
-        help=f"the hub's configuration; default: {HUB_CONFIG} in this folder, if it is there",
+        help=f"the hub's configuration, which is run to read it; default: {HUB_CONFIG} in this "
+        "folder, if only you or root can have written it",
     )
     parser.add_argument("--json", action="store_true", help="print a list of objects instead")
     parser.set_defaults(handler=_examine)
@@ -50,9 +54,18 @@ def _examine(arguments: argparse.Namespace) -> int:
         queue=arguments.queue,
         user=arguments.user,
         run=arguments.run,
-        hub_config=arguments.hub_config or (HUB_CONFIG if HUB_CONFIG.exists() else None),
+        hub_config=arguments.hub_config or (HUB_CONFIG if _is_ours(HUB_CONFIG) else None),
     )
     return asyncio.run(_print(question, as_json=arguments.json))
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a program that nobody has named may be run: nobody else can have written it."""
+    try:
+        found = file.stat()
+    except OSError:
+        return False
+    return found.st_uid in {0, os.geteuid()} and not found.st_mode & _OTHERS_WRITE
 
 
 async def _print(question: Question, *, as_json: bool) -> int:

@@ -24,17 +24,16 @@ class Impostor:
         self._server = server
 
     async def __call__(self, reader: StreamReader, writer: StreamWriter) -> None:
-        request = await reader.readuntil(b"\r\n\r\n")
-        self.received += request
-        if self._server:
-            others, theirs = await asyncio.open_connection("127.0.0.1", self._server)
-            theirs.write(request)
-            self._answer = await others.read(-1)
-            theirs.close()
-        writer.write(self._answer)
-        with contextlib.suppress(OSError):
+        with contextlib.closing(writer), contextlib.suppress(OSError, EOFError):
+            request = await reader.readuntil(b"\r\n\r\n")
+            self.received += request
+            if self._server:
+                others, theirs = await asyncio.open_connection("127.0.0.1", self._server)
+                theirs.write(request)
+                self._answer = await others.read(-1)
+                theirs.close()
+            writer.write(self._answer)
             await writer.drain()
-        writer.close()
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[int]:

@@ -51,7 +51,7 @@ async def check_server(
                 answer = await _ask(reader, writer, host, target)
             finally:
                 peer = writer.get_extra_info("peername")
-                writer.close()
+                writer.transport.abort()  # nothing is left to say, whoever it is
     except ssl.SSLCertVerificationError as error:
         raise ImpostorError(
             f"it has no certificate of this hub for {host}: {error.verify_message}"
