@@ -81,12 +81,31 @@ class FileSystemContract:
             await fs.status("a")
 
     @pytest.mark.parametrize(
-        "name", ["with space", "50%", "a+b", "q?x=1", "x#y", "caf\u00e9", "a&b"]
+        "name",
+        [
+            *("with space", "50%", "a+b", "q?x=1", "x#y", "a&b", "a=b;c", "a\\b", "\n", "~", "%2f"),
+            *("caf\u00e9", "cafe\u0301", "\u212b", "\U0001f600"),  # in NFC, NFD, neither
+            *("x" * length for length in (235, 244, 255)),
+            "\u00e9" * 127,
+        ],
+        ids=ascii,
     )
     async def test_names_of_all_kinds(self, fs: FileSystem, base: str, name: str) -> None:
         await fs.write(f"{base}/{name}", b"x")
         assert await read_all(fs, f"{base}/{name}") == b"x"
         assert [status.path for status in await fs.list(base)] == [f"{fs.uri}{base}/{name}"]
+
+    async def test_two_forms_of_a_name_are_two_names(self, fs: FileSystem, base: str) -> None:
+        await fs.write(f"{base}/caf\u00e9", b"one")
+        await fs.write(f"{base}/cafe\u0301", b"other")
+        assert await read_all(fs, f"{base}/caf\u00e9") == b"one"
+        assert await read_all(fs, f"{base}/cafe\u0301") == b"other"
+
+    @pytest.mark.parametrize("name", ["x" * 256, "\u00e9" * 128, "a\0b"], ids=["x", "e", "nul"])
+    async def test_names_that_nobody_takes(self, fs: FileSystem, base: str, name: str) -> None:
+        with pytest.raises(FileSystemError, match=r"(?i)name|too long"):
+            await fs.write(f"{base}/{name}", b"x")
+        assert list(await fs.list(base)) == []
 
     async def test_overwrite_changes_content_and_permission(
         self, fs: FileSystem, base: str

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.filesystem.paths import local_part, partial_name
+from yarnhub.filesystem.errors import InvalidNameError
+from yarnhub.filesystem.paths import hdfs_part, local_part, new_hdfs_part
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,14 @@ def test_paths_of_other_file_systems(path: str) -> None:
         local_part("hdfs://nn:1", path)
 
 
-def test_a_partial_name_is_hidden_in_the_same_folder_and_new_each_time() -> None:
-    one, two = partial_name("/a/b"), partial_name("/a/b")
-    assert one != two
-    assert one.startswith("/a/.b.")
-    assert one.endswith("._COPYING_")
+@pytest.mark.parametrize("path", ["/a/\udcff", "/a\0b"])
+def test_what_cannot_be_sent_to_hdfs(path: str) -> None:
+    with pytest.raises(InvalidNameError, match="hdfs://nn:1"):
+        hdfs_part("hdfs://nn:1", path)
+
+
+@pytest.mark.parametrize("path", ["/a:b", "/c:/d", "hdfs://nn:1/a:b"])
+def test_hdfs_takes_no_colon(path: str) -> None:
+    assert hdfs_part("hdfs://nn:1", path)  # to look for it is no mistake
+    with pytest.raises(InvalidNameError, match=r"cannot write .*: names in HDFS have no ':'"):
+        new_hdfs_part("write", "hdfs://nn:1", path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from filesystem.contract import FileSystemContract, closed_port, silent_server
+from filesystem.contract import FileSystemContract, closed_port, read_all, silent_server
 from yarnhub.base.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -20,6 +20,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.filesystem.hdfs import native_user_name
+from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
 from yarnhub.hadoop.security.users import SimpleUser
@@ -55,6 +56,30 @@ class TestWebHdfs(FileSystemContract):
         user = SimpleUser("alice", real=native_user_name())
         async with open_file_system("", configuration, user) as fs:
             assert (await fs.write(f"{base}/a", b"")).owner == "alice"
+
+    @pytest.mark.parametrize("name", ["o'brien", "user$", "admin+1", "a b", "caf\u00e9", "x@y/z"])
+    async def test_users_of_odd_names(
+        self, configuration: Configuration, base: str, name: str
+    ) -> None:
+        superuser = SimpleUser(native_user_name())
+        async with open_file_system("", configuration, superuser) as fs:
+            await fs.make_directory(f"{base}/all", 0o777)
+        service = find_name_nodes("", configuration)
+        theirs = WebHdfsFileSystem(service.uri, service.web, UserName(name))
+        written = await theirs.write(f"{base}/all/a", b"content")
+        assert written.owner == name
+        assert await read_all(theirs, f"{base}/all/a") == b"content"
+
+    async def test_an_upload_that_broke_off_is_deleted_later(
+        self, fs: WebHdfsFileSystem, base: str
+    ) -> None:
+        await fs.make_directory(f"{base}/.a.12345678._COPYING_")
+        web, fs._web = fs._web, (f"http://localhost:{closed_port()}",)
+        await fs._partials.discard(f"{base}/.a.12345678._COPYING_")
+        fs._web = web
+        assert len(await fs.list(base)) == 1
+        await fs.write(f"{base}/b", b"")
+        assert [status.path for status in await fs.list(base)] == [f"{fs.uri}{base}/b"]
 
     async def test_a_proxy_user_who_may_not(self, configuration: Configuration) -> None:
         user = SimpleUser("alice", real="bob")
@@ -197,3 +222,33 @@ async def test_a_redirect_to_nowhere() -> None:
     async with server(answer) as (port, _), at(port) as fs:
         with pytest.raises(RemoteProtocolError, match="named no DataNode"):
             await fs.write("/a", b"x")
+
+
+async def test_a_redirect_is_followed_with_our_own_path_and_words() -> None:
+    # What a NameNode answers for cafe + combining accent and the user o'brien: the path in NFC, and
+    # encoded twice what was encoded once.
+    status = (
+        '{"FileStatus":{"pathSuffix":"","type":"FILE","length":1,"modificationTime":1,'
+        '"owner":"a","permission":"644"}}'
+    )
+    async with server(http("200 OK", "x", "application/octet-stream")) as (data, asked):
+        location = (
+            f"Location: http://127.0.0.1:{data}/webhdfs/v1/caf%C3%A9?op=OPEN&user.name=o%2527brien"
+            "&namenoderpcaddress=h:1&length=1&offset=0\r\n"
+        )
+        redirect = http("307 Temporary Redirect", more=location)
+        async with server(http("200 OK", status), redirect) as (port, _):
+            web = [f"http://localhost:{port}"]
+            fs = WebHdfsFileSystem("hdfs://h:1", web, UserName("o'brien"))
+            assert b"".join([chunk async for chunk in fs.read("/cafe\u0301")]) == b"x"
+    assert asked == [
+        (
+            b"GET /webhdfs/v1/cafe%CC%81?op=OPEN&user.name=o%27brien&namenoderpcaddress=h:1"
+            b"&length=1&offset=0 HTTP/1.1\r\n"
+        )
+    ]
+
+
+async def test_the_redirect_of_a_gateway_stays_as_it_is() -> None:
+    location = "http://gateway/x/webhdfs/data/v1/a?_=secret"
+    assert WebHdfsFileSystem._own_path(location, "/a", {}) == location

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from yarnhub.filesystem.partials import sweep_partials
 from yarnhub.spec.file import File, FileType, FileVisibility
 
 if TYPE_CHECKING:
@@ -70,7 +72,8 @@ async def published(
 async def _find(file_system: FileSystem, folder: str, size: int) -> FileStatus | None:
     if await file_system.status(folder) is None:
         return None
-    for status in await file_system.list(folder):
+    now = datetime.now(UTC).timestamp()
+    for status in await sweep_partials(file_system, await file_system.list(folder), now):
         if status.path.endswith(_SUFFIX) and status.length == size:
             return status
     return None

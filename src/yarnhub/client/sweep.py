@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ApplicationNotFoundError
 from yarnhub.client.staging import FOLDER
 from yarnhub.filesystem.errors import PathNotFoundError
+from yarnhub.filesystem.partials import sweep_partials
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def sweep(
     except PathNotFoundError:
         return ()
     swept = []
-    for status in found:
+    for status in await sweep_partials(file_system, found, now):
         application_id = _application(status)
         if application_id is not None and await _is_over(
             resource_manager, application_id, now - status.modification_time / 1000

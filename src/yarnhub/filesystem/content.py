@@ -7,7 +7,12 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError
-from yarnhub.filesystem.errors import FileSystemError, PathExistsError, PathNotFoundError
+from yarnhub.filesystem.errors import (
+    FileSystemError,
+    InvalidNameError,
+    PathExistsError,
+    PathNotFoundError,
+)
 from yarnhub.filesystem.port import CHUNK
 
 if TYPE_CHECKING:
@@ -63,5 +68,7 @@ def local_errors(action: str, path: Path | str) -> Iterator[None]:
         name = f"{type(error).__module__}.{type(error).__name__}"
         message = f"cannot {action} {path}: {error.strerror}"
         raise AccessDeniedError(name, message) from error
+    except ValueError as error:  # a name with a NUL character
+        raise InvalidNameError(action, repr(str(path)), str(error)) from error
     except OSError as error:
         raise FileSystemError(action, str(path), error.strerror or str(error)) from error

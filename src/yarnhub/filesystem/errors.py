@@ -4,6 +4,7 @@
     `-- FileSystemError              the file system refused; names path and reason
         |-- PathNotFoundError        nothing stands at the path (also FileNotFoundError)
         |-- PathExistsError          something stands there already (also FileExistsError)
+        |-- InvalidNameError         it takes no such name
         |-- QuotaExceededError       a directory may not hold more names or bytes
         `-- SafeModeError            the NameNode changes nothing for now (retriable)
 
@@ -44,6 +45,10 @@ class PathExistsError(FileSystemError, FileExistsError):
     """Something stands at the path already."""
 
 
+class InvalidNameError(FileSystemError, ValueError):
+    """The file system takes no such name."""
+
+
 class QuotaExceededError(FileSystemError):
     """A directory above has a quota of names or of bytes, and it is used up."""
 
@@ -52,6 +57,15 @@ class SafeModeError(FileSystemError):
     """The NameNode is in safe mode: it answers, and changes nothing."""
 
     retriable = True
+
+
+_REFUSALS: dict[str, type[FileSystemError]] = {
+    "NSQuotaExceededException": QuotaExceededError,
+    "DSQuotaExceededException": QuotaExceededError,
+    "QuotaByStorageTypeExceededException": QuotaExceededError,
+    "InvalidPathException": InvalidNameError,
+    "PathComponentTooLongException": InvalidNameError,
+}
 
 
 def translate_java(java_class: str, text: str, *, action: str, path: str) -> YarnhubError:
@@ -85,12 +99,8 @@ def translate_java(java_class: str, text: str, *, action: str, path: str) -> Yar
         # A rename of a file to a directory, or the other way round: no class of its own.
         case _ if name == "FileAlreadyExistsException" or "must both be directories" in reason:
             return PathExistsError(action, path, reason)
-        case (
-            "NSQuotaExceededException"
-            | "DSQuotaExceededException"
-            | "QuotaByStorageTypeExceededException"
-        ):
-            return QuotaExceededError(action, path, reason)
+        case _ if name in _REFUSALS:
+            return _REFUSALS[name](action, path, reason)
         case "FileNotFoundException" if "is not a file" not in reason:
             return PathNotFoundError(action, path, "it does not exist")
         case _:

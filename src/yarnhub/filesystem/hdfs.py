@@ -29,7 +29,8 @@ from yarnhub.filesystem.errors import (
     PathNotFoundError,
     translate_java,
 )
-from yarnhub.filesystem.paths import local_part, partial_name
+from yarnhub.filesystem.partials import CLEAN_UP, Partials, partial_name
+from yarnhub.filesystem.paths import hdfs_part, new_hdfs_part
 from yarnhub.filesystem.port import CHUNK, FileStatus
 from yarnhub.filesystem.threads import Calls
 from yarnhub.hadoop.security.authentication import is_secure
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.properties import Properties
 
 T = TypeVar("T")
-
-CLEAN_UP = 5.0
-"""Seconds given to the removal of what a failed or cancelled upload left."""
 
 _READ_KEYS = (
     "dfs.client.block.write.replace-datanode-on-failure.best-effort",
@@ -150,6 +148,7 @@ class HdfsFileSystem:
         self._home = f"{service.uri}{service.home_prefix}/{user_name}"
         self._deadline = deadline
         self._calls = Calls(f"hdfs {service.uri}")
+        self._partials = Partials(self.delete)
         login = login or KerberosLogin()
         try:
             # Not AsyncClient: when it is dropped it waits, holding the interpreter's lock, for
@@ -179,7 +178,7 @@ class HdfsFileSystem:
     async def status(self, path: str) -> FileStatus | None:
         """See `FileSystem.status`."""
         try:
-            return await self._status(local_part(self.uri, path))
+            return await self._status(hdfs_part(self.uri, path))
         except PathNotFoundError:
             return None
 
@@ -189,7 +188,7 @@ class HdfsFileSystem:
 
     async def list(self, path: str) -> Sequence[FileStatus]:
         """See `FileSystem.list`."""
-        at = local_part(self.uri, path)
+        at = hdfs_part(self.uri, path)
         found = await self._call(
             "list", at, lambda: list(self._client.list_status(at, recursive=False))
         )
@@ -197,7 +196,7 @@ class HdfsFileSystem:
 
     async def make_directory(self, path: str, permission: int = 0o700) -> None:
         """See `FileSystem.make_directory`."""
-        at = local_part(self.uri, path)
+        at = new_hdfs_part("make the directory", self.uri, path)
         await self._call(
             "make the directory",
             at,
@@ -221,7 +220,7 @@ class HdfsFileSystem:
     async def _store(
         self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]
     ) -> FileStatus:
-        at = local_part(self.uri, path)
+        at = new_hdfs_part("write", self.uri, path)
         partial = partial_name(at)
         options = hdfs_native.WriteOptions(permission=permission)
         calls = Calls(f"write {partial}")
@@ -238,22 +237,21 @@ class HdfsFileSystem:
             except BaseException:
                 await self._discard(partial, calls)
                 raise
+        await self._partials.retry()
         return await self._status(at)
 
     async def _discard(self, partial: str, calls: Calls) -> None:
-        with suppress(TimeoutError, YarnhubError):
+        with suppress(TimeoutError):
             async with asyncio.timeout(CLEAN_UP):
                 # What was under way may yet make the file.
                 await calls.settle(CLEAN_UP)
-                await self._call(
-                    "delete", partial, lambda: self._client.delete(partial, recursive=False)
-                )
+        await self._partials.discard(partial)
 
     async def read(
         self, path: str, offset: int = 0, length: int | None = None
     ) -> AsyncGenerator[bytes, None]:
         """See `FileSystem.read`."""
-        at = local_part(self.uri, path)
+        at = hdfs_part(self.uri, path)
         file = await self._call("read", at, lambda: self._client.read(at))
         # Asked for more than there is, hdfs-native does not answer: it panics.
         size = max(0, file.file_length() - offset)
@@ -266,16 +264,17 @@ class HdfsFileSystem:
 
     async def move(self, path: str, destination: str) -> None:
         """See `FileSystem.move`."""
-        at, to = local_part(self.uri, path), local_part(self.uri, destination)
+        at, to = hdfs_part(self.uri, path), new_hdfs_part("move", self.uri, destination)
         await self._call("move", at, lambda: self._client.rename(at, to, overwrite=False))
 
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
         """See `FileSystem.delete`."""
-        at = local_part(self.uri, path)
+        at = hdfs_part(self.uri, path)
         return await self._call("delete", at, lambda: self._client.delete(at, recursive=recursive))
 
     async def aclose(self) -> None:
         """See `FileSystem.aclose`. hdfs-native ends its connections with the last reference."""
+        await self._partials.retry()
         if self._guarded is not None:
             await self._guarded.aclose()
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.errors import DeadlineExceededError
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks, local_errors
-from yarnhub.filesystem.paths import local_part, partial_name
+from yarnhub.filesystem.partials import partial_name
+from yarnhub.filesystem.paths import local_part
 from yarnhub.filesystem.port import CHUNK, FileStatus
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _create(partial: Path) -> int:
 
 
 def _discard(partial: Path) -> None:
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         partial.unlink(missing_ok=True)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import secrets
 from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.filesystem.errors import InvalidNameError
 
 
 def local_part(uri: str, path: str) -> str:
@@ -36,10 +36,31 @@ def local_part(uri: str, path: str) -> str:
     return posixpath.normpath("/" + rest.lstrip("/"))
 
 
-def partial_name(path: str) -> str:
-    """A name beside `path` for content that is not whole yet; never the same twice.
+def hdfs_part(uri: str, path: str) -> str:
+    """As `local_part`, for HDFS, whose names are Unicode.
 
-    The ending is that of Hadoop's own shell, so that clean-up rules for it apply.
+    Raises:
+        InvalidNameError: The path cannot be sent there.
     """
-    folder, name = posixpath.split(path)
-    return posixpath.join(folder, f".{name}.{secrets.token_hex(4)}._COPYING_")
+    at = local_part(uri, path)
+    try:
+        at.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidNameError("use", f"{uri}{at!r}", "it is not Unicode") from error
+    if "\0" in at:
+        raise InvalidNameError("use", f"{uri}{at!r}", "a name has no NUL character")
+    return at
+
+
+def new_hdfs_part(action: str, uri: str, path: str) -> str:
+    """As `hdfs_part`, for what is about to be made.
+
+    Raises:
+        InvalidNameError: HDFS takes no such name.
+
+    Source: org.apache.hadoop.hdfs.DFSUtilClient.isValidName.
+    """
+    at = hdfs_part(uri, path)
+    if ":" in at:
+        raise InvalidNameError(action, uri + at, "names in HDFS have no ':'")
+    return at

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import json
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,8 @@ from yarnhub.base.errors import (
 )
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks
 from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError, translate_java
-from yarnhub.filesystem.paths import local_part, partial_name
+from yarnhub.filesystem.partials import Partials, partial_name
+from yarnhub.filesystem.paths import hdfs_part, new_hdfs_part
 from yarnhub.filesystem.port import FileStatus
 from yarnhub.hadoop.http import Response, exchange
 from yarnhub.hadoop.trust import Trust
@@ -42,10 +44,9 @@ if TYPE_CHECKING:
 
     from yarnhub.hadoop.wire.tokens import Token
 
-CLEAN_UP = 5.0
-"""Seconds given to the removal of what an upload leaves."""
 MAX_ANSWER = 64 << 20
 """Bytes of one JSON answer: a listing of some 200 000 files."""
+_PREFIX = "/webhdfs/v1"
 _BINARY = (("Content-Type", "application/octet-stream"),)
 _SYSTEM = Trust()
 
@@ -102,6 +103,7 @@ class WebHdfsFileSystem:
         self.identity = identity
         """Who asks from the next answer on: a token may have to be replaced by a newer one."""
         self._deadline = deadline
+        self._partials = Partials(functools.partial(self.delete, recursive=True))
 
     @property
     def uri(self) -> str:
@@ -116,7 +118,7 @@ class WebHdfsFileSystem:
     async def status(self, path: str) -> FileStatus | None:
         """See `FileSystem.status`."""
         try:
-            return await self._status(local_part(self.uri, path))
+            return await self._status(hdfs_part(self.uri, path))
         except PathNotFoundError:
             return None
 
@@ -126,7 +128,7 @@ class WebHdfsFileSystem:
 
     async def list(self, path: str) -> Sequence[FileStatus]:
         """See `FileSystem.list`."""
-        at = local_part(self.uri, path)
+        at = hdfs_part(self.uri, path)
         answer = await self._ask("list", "GET", at, "LISTSTATUS")
         entries = _field(_field(answer, "FileStatuses"), "FileStatus")
         if not isinstance(entries, list):
@@ -137,7 +139,7 @@ class WebHdfsFileSystem:
 
     async def make_directory(self, path: str, permission: int = 0o700) -> None:
         """See `FileSystem.make_directory`."""
-        at = local_part(self.uri, path)
+        at = new_hdfs_part("make the directory", self.uri, path)
         await self._ask("make the directory", "PUT", at, "MKDIRS", permission=f"{permission:o}")
 
     async def upload(
@@ -157,7 +159,7 @@ class WebHdfsFileSystem:
     async def _store(
         self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]
     ) -> FileStatus:
-        at = local_part(self.uri, path)
+        at = new_hdfs_part("write", self.uri, path)
         # A folder of its own: a DataNode to which the connection was cut goes on for a moment, and
         # would make the file anew after it was deleted. Without its folder it cannot.
         folder = partial_name(at)
@@ -173,7 +175,7 @@ class WebHdfsFileSystem:
                     "write", "PUT", partial, "RENAME", destination=at, renameoptions="OVERWRITE"
                 )
             finally:
-                await self._discard(folder)
+                await self._partials.discard(folder)
         return await self._status(at)
 
     async def _create(
@@ -196,16 +198,11 @@ class WebHdfsFileSystem:
             ):
                 await self._check(response, "write", at)
 
-    async def _discard(self, folder: str) -> None:
-        with suppress(TimeoutError, YarnhubError):
-            async with asyncio.timeout(CLEAN_UP):
-                await self._ask("delete", "DELETE", folder, "DELETE", recursive="true")
-
     async def read(
         self, path: str, offset: int = 0, length: int | None = None
     ) -> AsyncGenerator[bytes, None]:
         """See `FileSystem.read`."""
-        at = local_part(self.uri, path)
+        at = hdfs_part(self.uri, path)
         # An offset behind the end is an error to WebHDFS, and a length of 0 too.
         status = await self._status(at, "read")
         if status.is_directory:
@@ -236,13 +233,13 @@ class WebHdfsFileSystem:
 
     async def move(self, path: str, destination: str) -> None:
         """See `FileSystem.move`."""
-        at, to = local_part(self.uri, path), local_part(self.uri, destination)
+        at, to = hdfs_part(self.uri, path), new_hdfs_part("move", self.uri, destination)
         # Without the option, a directory at the destination would take it in.
         await self._ask("move", "PUT", at, "RENAME", destination=to, renameoptions="NONE")
 
     async def rename(self, path: str, destination: str) -> bool:
         """Move a file or directory; False where it is not there, or the destination is."""
-        at, to = local_part(self.uri, path), local_part(self.uri, destination)
+        at, to = hdfs_part(self.uri, path), hdfs_part(self.uri, destination)
         answer = await self._ask("rename", "PUT", at, "RENAME", destination=to)
         return _field(answer, "boolean") is True
 
@@ -257,14 +254,14 @@ class WebHdfsFileSystem:
                 (`dfs.namenode.fs-limits.max-xattrs-per-inode` and `max-xattr-size`, by default
                 32, and 16384 bytes of name and value).
         """
-        at = local_part(self.uri, path)
+        at = hdfs_part(self.uri, path)
         encoded = "0s" + base64.b64encode(value).decode()  # XAttrCodec
         attribute = {"xattr.name": name, "xattr.value": encoded, "flag": "CREATE"}
         await self._ask("set an attribute of", "PUT", at, "SETXATTR", **attribute)
 
     async def attributes(self, path: str) -> dict[str, bytes]:
         """All extended attributes of a path, by name."""
-        at = local_part(self.uri, path)
+        at = hdfs_part(self.uri, path)
         answer = await self._ask("read", "GET", at, "GETXATTRS", encoding="base64")
         entries = _field(answer, "XAttrs")
         if not isinstance(entries, list):
@@ -277,13 +274,14 @@ class WebHdfsFileSystem:
 
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
         """See `FileSystem.delete`."""
-        at = local_part(self.uri, path)
+        at = hdfs_part(self.uri, path)
         flag = str(recursive).lower()
         answer = await self._ask("delete", "DELETE", at, "DELETE", recursive=flag)
         return _field(answer, "boolean") is True
 
     async def aclose(self) -> None:
         """See `FileSystem.aclose`: each call has a connection of its own."""
+        await self._partials.retry()
 
     async def __aenter__(self) -> Self:
         return self
@@ -312,7 +310,25 @@ class WebHdfsFileSystem:
             raise RemoteProtocolError(
                 f"cannot {action} {self.uri}{at}: the NameNode named no DataNode to ask"
             )
-        return location or ""
+        return self._own_path(location or "", at, {**parameters, **self.identity.parameters()})
+
+    @staticmethod
+    def _own_path(location: str, at: str, parameters: Mapping[str, str]) -> str:
+        """A NameNode's redirect with our own spelling of the path and of what we asked for.
+
+        Java's URI class has normalised the path in it to NFC, which is the name of another file,
+        and has encoded what was encoded: `o'brien` would be `o%27brien` there.
+
+        Source: org.apache.hadoop.hdfs.server.namenode.web.resources.NamenodeWebHdfsMethods,
+        redirectURI.
+        """
+        parts = urlsplit(location)
+        if not parts.path.startswith(_PREFIX):
+            return location  # a gateway's own
+        own = {key.lower(): quote(value, safe="") for key, value in parameters.items()}
+        fields = [each.partition("=") for each in parts.query.split("&")]
+        query = "&".join(f"{key}={own.get(key.lower(), value)}" for key, _, value in fields)
+        return f"{parts.scheme}://{parts.netloc}{_PREFIX}{quote(at)}?{query}"
 
     async def _call_active(
         self, action: str, verb: str, at: str, operation: str, parameters: Mapping[str, str]
@@ -323,7 +339,7 @@ class WebHdfsFileSystem:
             index = (self._active + attempt) % len(self._web)
             query = {"op": operation, **parameters, **self.identity.parameters()}
             pairs = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
-            url = f"{self._web[index]}/webhdfs/v1{quote(at)}?{pairs}"
+            url = f"{self._web[index]}{_PREFIX}{quote(at)}?{pairs}"
             try:
                 async with (
                     self._timer(action, at),

@@ -240,6 +240,24 @@ class ContentsContract:
         with refused(404):
             await contents.restore_checkpoint(made["id"], "hdfs/a.txt")
 
+    @pytest.mark.parametrize("length", [235, 244, 255])
+    async def test_names_as_long_as_hdfs_takes_them(
+        self, contents: ContentsWithHdfs, length: int
+    ) -> None:
+        one, other = (f"hdfs/{'x' * (length - 7)}{end}.ipynb" for end in "ab")
+        for path in (one, other):
+            await contents.save(notebook(), path)
+            assert len(await contents.list_checkpoints(path)) == 1
+        await contents.delete(one)
+        assert len(await contents.list_checkpoints(other)) == 1
+
+    async def test_two_forms_of_a_name_are_two_files(self, contents: ContentsWithHdfs) -> None:
+        await contents.save(text("composed"), "hdfs/caf\u00e9")
+        await contents.save(text("decomposed"), "hdfs/cafe\u0301")
+        await contents.save(text("decomposed, saved"), "hdfs/cafe\u0301")
+        assert (await contents.get("hdfs/caf\u00e9"))["content"] == "composed"
+        assert (await contents.get("hdfs/cafe\u0301"))["content"] == "decomposed, saved"
+
     async def test_hidden_files(self, contents: ContentsWithHdfs) -> None:
         file_system, at = await drive(contents).tree.locate("hdfs/.secret/a")
         await file_system.write(at, b"x")

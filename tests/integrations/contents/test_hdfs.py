@@ -82,6 +82,41 @@ class TestOverWebHdfs(ContentsContract):
             await contents.save(text("new"), "hdfs/a")
         assert (await contents.get("hdfs/a"))["content"] == "old"
 
+    async def test_a_name_that_hdfs_does_not_take(self, contents: ContentsWithHdfs) -> None:
+        for model in (text("x"), {"type": "directory"}):
+            with refused(400, r"HDFS takes no such name: .*a:b: names in HDFS have no ':'"):
+                await contents.save(model, "hdfs/a:b")
+        await contents.save(text("x"), "hdfs/a")
+        with refused(400, "HDFS takes no such name"):
+            await contents.rename_file("hdfs/a", "hdfs/a:b")
+        with refused(400, "HDFS takes no such name"):
+            await contents.save(text("x"), f"hdfs/{'y' * 256}")
+
+    async def test_a_file_in_the_trash_has_the_name_of_a_folder(
+        self, configuration: Configuration, base: str, tmp_path: Path
+    ) -> None:
+        contents = make(configuration, base, tmp_path, trash=60)
+        await contents.save(text("file"), "hdfs/x")
+        await contents.delete("hdfs/x")
+        for _ in range(2):
+            await contents.save({"type": "directory"}, "hdfs/x")
+            await contents.save(text("in it"), f"hdfs/x/{'y' * 255}")
+            await contents.delete(f"hdfs/x/{'y' * 255}")
+            await contents.delete("hdfs/x")
+        assert await names(contents, "hdfs") == []
+
+    async def test_abandoned_uploads_are_swept_when_a_folder_is_looked_at(
+        self,
+        contents: ContentsWithHdfs,
+        superuser: WebHdfsFileSystem,
+        base: str,
+    ) -> None:
+        half = f"{base}/.a.12345678._COPYING_"
+        await superuser.make_directory(half, 0o777)
+        await superuser._ask("x", "PUT", half, "SETTIMES", modificationtime="1")
+        await contents.get("hdfs")
+        assert list(await superuser.list(base)) == []
+
     async def test_trash(self, configuration: Configuration, base: str, tmp_path: Path) -> None:
         contents = make(configuration, base, tmp_path, trash=60)
         for content in ("one", "two"):

@@ -15,7 +15,7 @@ from tornado.web import HTTPError
 from traitlets import Instance, default
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.filesystem.paths import partial_name
+from yarnhub.filesystem.partials import partial_name
 from yarnhub.integrations.contents.files import FilesHandler
 from yarnhub.integrations.contents.hdfs import HdfsContents
 from yarnhub.integrations.contents.own import OwnFiles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.services.contents.checkpoints import AsyncCheckpoints
 from tornado.web import HTTPError
 
+from yarnhub.filesystem.partials import LONGEST_NAME, with_ending
 from yarnhub.integrations.contents.refusals import refusals
 
 if TYPE_CHECKING:
@@ -79,7 +81,12 @@ def _place(path: str) -> str:
     """Where a file's checkpoint is: `a/.ipynb_checkpoints/b-checkpoint.ipynb`."""
     folder, name = posixpath.split(path.strip("/"))
     stem, suffix = posixpath.splitext(name)
-    return posixpath.join(folder, FOLDER, f"{stem}-{_ID}{suffix}")
+    kept = f"{stem}-{_ID}{suffix}"
+    if len(kept.encode(errors="surrogateescape")) > LONGEST_NAME:
+        # What is cut off must not make one of two files.
+        digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:16]
+        kept = with_ending(stem, f"-{digest}-{_ID}")
+    return posixpath.join(folder, FOLDER, kept)
 
 
 def _model(status: FileStatus) -> dict[str, Any]:

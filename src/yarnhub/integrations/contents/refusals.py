@@ -19,6 +19,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.filesystem.errors import (
+    InvalidNameError,
     PathExistsError,
     PathNotFoundError,
     QuotaExceededError,
@@ -34,6 +35,7 @@ _STATUS: tuple[tuple[tuple[type[YarnhubError], ...], HTTPStatus, str], ...] = (
     ((AuthenticationError,), HTTPStatus.FORBIDDEN, "HDFS does not know you: restart your server"),
     ((PathNotFoundError,), HTTPStatus.NOT_FOUND, "it is not there"),
     ((PathExistsError,), HTTPStatus.CONFLICT, "something of that name exists"),
+    ((InvalidNameError,), HTTPStatus.BAD_REQUEST, "HDFS takes no such name"),
     ((QuotaExceededError,), HTTPStatus.INSUFFICIENT_STORAGE, "your quota is used up"),
     ((SafeModeError,), HTTPStatus.SERVICE_UNAVAILABLE, "HDFS is read-only for now: try again"),
     (

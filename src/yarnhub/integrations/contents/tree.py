@@ -7,12 +7,14 @@ import hashlib
 import posixpath
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from tornado.web import HTTPError
 
 from yarnhub.filesystem.errors import PathExistsError, PathNotFoundError
+from yarnhub.filesystem.partials import sweep_partials, with_ending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
     from yarnhub.integrations.contents.opening import Hdfs
+
+
+def _distinct() -> str:
+    return f".{secrets.token_hex(4)}"
 
 
 @dataclass(slots=True)
@@ -67,9 +73,10 @@ class Tree:
         return await file_system.status(at)
 
     async def list(self, path: str) -> Sequence[FileStatus]:
-        """What a directory holds."""
+        """What a directory holds; uploads that were abandoned in it are deleted."""
         file_system, at = await self.locate(path)
-        return await file_system.list(at)
+        now = datetime.now(UTC).timestamp()
+        return await sweep_partials(file_system, await file_system.list(at), now)
 
     async def chunks(self, path: str) -> AsyncGenerator[bytes, None]:
         """A file's content, in pieces."""
@@ -156,12 +163,22 @@ class Tree:
         """
         file_system, at = await self.locate(path)
         place = at.removeprefix(file_system.uri)
-        target = f"{await self.home()}/.Trash/Current{place}"
-        await file_system.make_directory(posixpath.dirname(target), 0o700)
+        folder, name = posixpath.split(place)
+        trash = await self._trash_folder(file_system, folder)
         try:
-            await file_system.move(at, target)
+            await file_system.move(at, f"{trash}/{name}")
         except PathExistsError:
-            await file_system.move(at, f"{target}.{secrets.token_hex(4)}")
+            await file_system.move(at, f"{trash}/{with_ending(name, _distinct())}")
+
+    async def _trash_folder(self, file_system: FileSystem, folder: str) -> str:
+        """Where what was in a folder goes: beside a file of its name that went there before."""
+        found = f"{await self.home()}/.Trash/Current"
+        for name in filter(None, folder.split("/")):
+            status = await file_system.status(f"{found}/{name}")
+            is_file = status is not None and not status.is_directory
+            found += f"/{with_ending(name, _distinct()) if is_file else name}"
+        await file_system.make_directory(found, 0o700)
+        return found
 
     def _umask(self) -> int:
         try:
