@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from yarnhub.yarn.queues import line_to
 from yarnhub.yarn.records.cluster import NodeState
 
 if TYPE_CHECKING:
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
 
     from yarnhub.client.client import Client
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
-
-_ROOT = "root"
 
 
 async def find_nodes(client: Client, states: Iterable[str] | None = None) -> tuple[NodeReport, ...]:
@@ -50,19 +49,15 @@ async def find_queue(client: Client, name: str) -> QueueInfo:
     Raises:
         ValueError: There is none of this name.
     """
-    manager = client.resource_manager
-    found = await manager.get_queue_info(name)
-    if found is None and not f"{name}.".startswith(f"{_ROOT}."):
-        # YARN knows `apples` and `root.fruit.apples`, and `fruit.apples` not.
-        found = await manager.get_queue_info(f"{_ROOT}.{name}")
-    if found is None:
+    line = line_to(await client.resource_manager.get_queues(), name)
+    if not line:
         raise ValueError(f"Queue {name!r} doesn't exist")
-    return found
+    return line[-1]
 
 
 async def find_all_queues(client: Client) -> tuple[QueueInfo, ...]:
     """All queues below the root, each before its children."""
-    root = await client.resource_manager.get_queue_info(_ROOT, recursive=True)
+    root = await client.resource_manager.get_queues()
     return () if root is None else tuple(_below(root))
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from yarnhub.client.evidence import Evidence
 from yarnhub.client.explain import explain
-from yarnhub.client.gathering import path_to
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import (
@@ -154,6 +153,15 @@ PENDING = {
                 "LOST)."
             )
         ],
+    ),
+    "no node, and so no room in any queue": (
+        Evidence(
+            report=report(),
+            nodes=(node(node_state=NodeState.UNHEALTHY),),
+            queues=(queue(queue_path="root"), queue()),
+        ),
+        "It waits for a container for its ApplicationMaster.",
+        ["It waits for a node: none runs (w1:1 is UNHEALTHY)."],
     ),
     "no room": (
         Evidence(
@@ -480,11 +488,3 @@ def test_what_runs_where() -> None:
     places = explain(evidence).places
     assert [(each.container, each.node) for each in places] == [("master", "w1:1"), ("a_0", "w1:1")]
     assert places[0].resources == {"memory-mb": 512, "vcores": 1}
-
-
-def test_the_queues_above_a_queue() -> None:
-    leaf = QueueInfo(queue_name="apples", queue_path="root.fruit.apples")
-    fruit = QueueInfo(queue_name="fruit", queue_path="root.fruit", child_queues=(leaf,))
-    root = QueueInfo(queue_name="root", queue_path="root", child_queues=(queue(), fruit))
-    assert path_to(root, "root.fruit.apples") == path_to(root, "apples") == (root, fruit, leaf)
-    assert path_to(root, "pears") == path_to(None, "apples") == ()

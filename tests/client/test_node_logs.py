@@ -25,7 +25,7 @@ from yarnhub.base.errors import (
     RemoteError,
     RemoteProtocolError,
 )
-from yarnhub.client import node_logs
+from yarnhub.client import node_logs, web_servers
 from yarnhub.client.node_logs import NodeLogs
 from yarnhub.client.settings import Settings
 from yarnhub.hadoop.conf import Configuration
@@ -95,11 +95,20 @@ async def test_a_file_from_a_byte_on_though_it_grows_while_it_is_asked_for(
 
 
 async def test_what_is_not_there_yet_or_any_more_is_nothing() -> None:
-    gone = {"RemoteException": {"message": "org.apache.hadoop.x.NotFoundException: Unknown"}}
+    # As Hadoop 3.4.2 and 3.5.0 say it of a container that has ended.
+    before = {
+        "exception": "WebApplicationException",
+        "message": "org.apache.hadoop.yarn.webapp.NotFoundException: java.lang.Exception: Unknown "
+        "container. Container either has not started or has already completed or doesn't belong to "
+        "this node at all.",
+        "javaClassName": "javax.ws.rs.WebApplicationException",
+    }
+    since = before | {"message": "HTTP 404 Not Found"}
     for answer in (
-        http(b"x", "404 Not Found"),
+        http(b"HTTP 404 Not Found", "404 Not Found"),
         http(b"", "307 Temporary Redirect", "Location: http://history/x"),
-        http(json.dumps(gone).encode(), "500 Internal Server Error"),
+        http(json.dumps({"RemoteException": before}).encode(), "503 Service Unavailable"),
+        http(json.dumps({"RemoteException": since}).encode(), "503 Service Unavailable"),
     ):
         async with server(Node(answer)) as url:
             address = url.partition("//")[2]
@@ -141,7 +150,7 @@ async def test_nobody_answers() -> None:
 
 
 async def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node_logs, "_DEADLINE", 0.05)
+    monkeypatch.setattr(web_servers, "DEADLINE", 0.05)
     held = asyncio.Event()
 
     async def silent(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:

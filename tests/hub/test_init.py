@@ -53,7 +53,7 @@ async def test_it_starts_servers(
     written = tmp_path / "written.py"
     text = write(kerberos_cluster, written)
     assert "Could not be found out" not in text
-    assert '"root.default"' in text
+    assert '"default"' in text
     written.write_text(text.replace("/var/lib/jupyterhub", str(tmp_path)))
     config = CHANGED.format(
         written=str(written), command=str(shared_python.with_name("jupyterhub-singleuser"))

@@ -8,19 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.client.obstacles import (
-    MEMORY,
-    VCORES,
-    Ask,
-    amounts_in,
-    counted,
-    in_words,
-    obstacles,
-)
+from yarnhub.client.amounts import amounts_in, counted, in_words
+from yarnhub.client.limits import limits_reached
+from yarnhub.client.obstacles import Ask, obstacles
 from yarnhub.control.messages import ContainerState
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationAttemptState, YarnApplicationState
 from yarnhub.yarn.records.cluster import QueueState
+from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,20 +169,30 @@ def _queue_state(evidence: Evidence) -> list[str]:
 # --- running
 
 
+def why_nothing_is_given(evidence: Evidence) -> str:
+    """Why the services of an application that runs get no container; empty if nothing shows it."""
+    for name, service in evidence.spec.services.items() if evidence.spec else ():
+        own = [each for each in evidence.instances or () if each.service_name == name]
+        if requested := _of(own, ContainerState.REQUESTED):
+            ask = _ask(name, len(requested), service, evidence)
+            for reason in obstacles(ask, evidence, sure=True):
+                return reason
+    return ""
+
+
 def _running(evidence: Evidence) -> tuple[str, list[str]]:
     if evidence.instances is None or evidence.spec is None:
         running = len(evidence.containers)
-        return (
-            f"It runs, with {counted(running, 'container')}.",
-            ["Its ApplicationMaster tells only its owner what it waits for."],
-        )
+        unknown = "Its ApplicationMaster tells only its owner what it waits for."
+        reasons = [*limits_reached(evidence), unknown]
+        return f"It runs, with {counted(running, 'container')}.", reasons
     reasons = []
     for name, service in evidence.spec.services.items():
         own = [each for each in evidence.instances if each.service_name == name]
         if waiting := _of(own, ContainerState.WAITING):
             reasons.append(_dependencies(name, len(waiting), service, evidence))
         if requested := _of(own, ContainerState.REQUESTED):
-            reasons += _requested(name, len(requested), service, evidence)
+            reasons += obstacles(_ask(name, len(requested), service, evidence), evidence)
         if starting := [each for each in own if each.id in evidence.starting]:
             verb = "is" if len(starting) == 1 else "are"
             reasons.append(
@@ -226,17 +231,16 @@ def _dependencies(name: str, count: int, service: Service, evidence: Evidence) -
     )
 
 
-def _requested(name: str, count: int, service: Service, evidence: Evidence) -> list[str]:
+def _ask(name: str, count: int, service: Service, evidence: Evidence) -> Ask:
     resources = service.resources
     spec = evidence.spec
-    ask = Ask(
+    return Ask(
         f"Each of {count} containers of {name}" if count > 1 else f"A container of {name}",
         {MEMORY: resources.memory, VCORES: resources.vcores, **resources.resource_types},
         service.node_label or (spec.node_label if spec else ""),
         () if service.relax_locality else tuple(service.nodes),
         () if service.relax_locality else tuple(service.racks),
     )
-    return obstacles(ask, evidence)
 
 
 def _places(evidence: Evidence) -> tuple[Place, ...]:

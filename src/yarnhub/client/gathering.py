@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
-from yarnhub.client.evidence import Evidence
+from yarnhub.client.evidence import Evidence, Surroundings
 from yarnhub.client.node_logs import NodeLogs
+from yarnhub.client.queue_figures import queue_figures
 from yarnhub.client.visibility import check_shown
 from yarnhub.control.messages import ContainerState
 from yarnhub.spec import ApplicationSpec
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from yarnhub.client.settings import Settings
     from yarnhub.control.messages import Container
     from yarnhub.yarn.records.applications import ApplicationAttemptReport, ApplicationReport
-    from yarnhub.yarn.records.cluster import QueueInfo
     from yarnhub.yarn.records.containers import ContainerReport
     from yarnhub.yarn.records.ids import ApplicationId
+    from yarnhub.yarn.resource_manager import ResourceManager
 
 _LOOKED_AT = 16
 """How many containers' nodes are asked."""
@@ -53,43 +54,47 @@ async def gather_evidence(
     if report.yarn_application_state.ended:
         return Evidence(report=report, attempts=attempts)
     holding = GetApplicationsRequest(application_states=_HOLDING, queues=(report.queue,))
+    waits = report.app_resource_usage.num_used_containers <= 0
     async with task_group() as group:
-        root = group.create_task(manager.get_queue_info("root", recursive=True))
+        around = group.create_task(look_around(manager, settings, figures=waits))
         neighbours = group.create_task(manager.get_applications(holding))
-        nodes = group.create_task(manager.get_cluster_nodes(NodeState))
-        labels = group.create_task(manager.get_cluster_node_labels())
         containers = group.create_task(_containers(client, attempts))
         told = group.create_task(_ask_master(client, report))
     instances, spec = told.result()
     starting = await _starting(NodeLogs(settings), instances or ())
-    return Evidence(
+    found = Evidence(
         report=report,
         attempts=attempts,
         containers=containers.result(),
-        queues=path_to(root.result(), report.queue),
         neighbours=neighbours.result(),
-        nodes=nodes.result(),
-        shared_labels=frozenset(each.name for each in labels.result() if not each.is_exclusive),
         instances=instances,
         starting=starting,
         spec=spec,
     )
+    return around.result().of(found)
 
 
-def path_to(root: QueueInfo | None, name: str) -> tuple[QueueInfo, ...]:
-    """A queue and those above it, from the root down; empty if there is none of this name.
+async def look_around(
+    manager: ResourceManager, settings: Settings, *, figures: bool
+) -> Surroundings:
+    """What is known of the cluster now. Cancelling leaves nothing behind.
 
     Args:
-        root: The root queue with all below it.
-        name: The queue's own, or with all those above it as Hadoop reports it since 3.4.
+        manager: The ResourceManager.
+        settings: Who asks.
+        figures: Whether the figures of queues are asked for: they are of use for who has nothing.
     """
-    if root is None:
-        return ()
-    if name in (root.queue_path, root.queue_name):
-        return (root,)
-    below = (path_to(child, name) for child in root.child_queues)
-    found: tuple[QueueInfo, ...] = next(filter(None, below), ())
-    return (root, *found) if found else ()
+    async with task_group() as group:
+        root = group.create_task(manager.get_queues())
+        nodes = group.create_task(manager.get_cluster_nodes(NodeState))
+        labels = group.create_task(manager.get_cluster_node_labels())
+        told = group.create_task(queue_figures(settings)) if figures else None
+    return Surroundings(
+        root=root.result(),
+        nodes=nodes.result(),
+        shared_labels=frozenset(each.name for each in labels.result() if not each.is_exclusive),
+        figures=told.result() if told is not None else {},
+    )
 
 
 async def _containers(

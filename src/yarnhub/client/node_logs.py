@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from yarnhub.base.errors import (
-    AccessDeniedError,
-    AuthenticationError,
-    ConnectError,
-    ConnectionLostError,
-    DeadlineExceededError,
-    Outcome,
-    RemoteError,
-    RemoteProtocolError,
-)
-from yarnhub.hadoop.http import Response, exchange
-from yarnhub.hadoop.security.negotiate import Negotiation
-from yarnhub.hadoop.security.users import KerberosUser
-from yarnhub.hadoop.trust import system
+from yarnhub.base.errors import AccessDeniedError, ConnectionLostError, Outcome, RemoteError
+from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.client.web_servers import WebServers
 from yarnhub.yarn.logs.node import LogAnswer, parse_listing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from yarnhub.client.settings import Settings
+    from yarnhub.hadoop.http import Response
     from yarnhub.yarn.records.ids import ContainerId
 
-_DEADLINE = 10.0
-"""Seconds for an answer to begin, and for each part of it."""
 _SLACK = 1 << 16
 """Bytes that a file may have grown since its size was asked for, for one request to do."""
-_MAX_TEXT = 16 << 20
-"""Bytes of an answer that is not a log."""
-_OK, _REDIRECTED, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 307, 401, 403, 404
+_OK, _REDIRECTED, _FORBIDDEN, _NOT_FOUND = 200, 307, 403, 404
 _REFUSED = re.compile(r"User \[.*\] is not authorized to view the logs")
 
 
@@ -56,9 +41,7 @@ class NodeLogs:
         self._settings = settings
         secure = settings.configuration.get("yarn.http.policy") == "HTTPS_ONLY"
         self._scheme = "https" if secure else "http"
-        self._trust = settings.trust() if secure else system()
-        self._cookies: dict[str, str] = {}
-        """By host and port: who has proven who he is need not do so for each request."""
+        self._servers = WebServers(settings, "NodeManager")
 
     async def list(self, address: str, container_id: ContainerId) -> dict[str, int] | None:
         """A container's log files with their sizes in bytes.
@@ -73,7 +56,7 @@ class NodeLogs:
         async with self._get(address, f"{container_id}/logs") as response:
             if response is None:
                 return None
-            return parse_listing(await _text(response, address))
+            return parse_listing(await self._servers.text(response, address))
 
     async def read(
         self, address: str, container_id: ContainerId, name: str, start: int, known: int
@@ -99,7 +82,7 @@ class NodeLogs:
                 if response is None:
                     return
                 answer, gap = LogAnswer(tail), False
-                async with contextlib.aclosing(_parts(response, address)) as parts:
+                async with contextlib.aclosing(self._servers.parts(response, address)) as parts:
                     async for part in parts:
                         content = answer.feed(part)
                         begin = answer.position - len(content)
@@ -127,10 +110,7 @@ class NodeLogs:
             f"{self._scheme}://{address}/ws/v1/node/containers/{path}"
             f"?{user}{f'&{query}' if query else ''}"
         )
-        async with contextlib.AsyncExitStack() as stack:
-            response = await self._send(stack, address, url)
-            if response.status == _UNAUTHORIZED:
-                response = await self._negotiate(stack, address, url)
+        async with self._servers.get(url) as response:
             if response.status == _OK:
                 yield response
             elif response.status in {_NOT_FOUND, _REDIRECTED}:
@@ -140,55 +120,12 @@ class NodeLogs:
                 await self._refuse(response, address)
                 yield None
 
-    async def _send(
-        self,
-        stack: contextlib.AsyncExitStack,
-        address: str,
-        url: str,
-        proof: tuple[str, str] | None = None,
-    ) -> Response:
-        headers = [("Accept", "application/json, text/plain")]
-        if cookie := self._cookies.get(address):
-            headers.append(("Cookie", cookie))
-        if proof is not None:
-            headers.append(proof)
-        async with _timer(address):
-            response = await stack.enter_async_context(
-                exchange("GET", url, headers=headers, trust=self._trust)
-            )
-        for name, value in response.headers:
-            if name == "set-cookie" and value.startswith("hadoop.auth="):
-                self._cookies[address] = value.partition(";")[0]
-        return response
-
-    async def _negotiate(
-        self, stack: contextlib.AsyncExitStack, address: str, url: str
-    ) -> Response:
-        """Prove by Kerberos who the user is (SPNEGO, RFC 4559)."""
-        self._cookies.pop(address, None)
-        user = self._settings.user
-        if not isinstance(user, KerberosUser):
-            raise AuthenticationError(
-                f"the NodeManager's web server at {address} wants Kerberos, and "
-                "hadoop.security.authentication here is not kerberos"
-            )
-        proof = Negotiation(user.credential, urlsplit(url).hostname or "")
-        async with _timer(address):
-            header = await proof.header()
-        response = await self._send(stack, address, url, header)
-        if response.status == _UNAUTHORIZED:
-            raise AuthenticationError(
-                f"the NodeManager's web server at {address} does not accept the Kerberos ticket of "
-                f"{user.credential.principal}"
-            )
-        await proof.check(response)
-        return response
-
     async def _refuse(self, response: Response, address: str) -> None:
         """Raise what the answer says, unless it is that there is nothing."""
-        text = (await _text(response, address)).decode(errors="replace")
+        body = await self._servers.text(response, address)
+        text = clean_and_cut(body.decode(errors="replace"))
         said = _message(text)
-        if "NotFoundException" in text:
+        if _says_not_found(text, said):
             return
         if response.status == _FORBIDDEN or _REFUSED.search(said):
             raise AccessDeniedError("", f"{said} (the NodeManager's web server at {address})")
@@ -199,6 +136,15 @@ class NodeLogs:
         )
 
 
+def _says_not_found(text: str, said: str) -> bool:
+    """Whether an answer of any status means that there is nothing.
+
+    Of a container that a node does not know the list of logs has status 503 with the error that
+    was meant inside: Java's name of it until Hadoop 3.4, its status line in 3.5.
+    """
+    return "NotFoundException" in text or said.startswith(f"HTTP {_NOT_FOUND} ")
+
+
 def _message(text: str) -> str:
     """What an answer says that is an error, without Java's names."""
     try:
@@ -207,34 +153,3 @@ def _message(text: str) -> str:
     except (ValueError, TypeError, KeyError, RecursionError):
         said = text.strip().partition("\n")[0]
     return re.sub(r"^(?:[\w.$]+(?:Exception|Error): )+", "", said)
-
-
-@contextlib.asynccontextmanager
-async def _timer(address: str) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(_DEADLINE):
-            yield
-    except ConnectError as error:
-        raise ConnectError(f"the NodeManager's web server cannot be reached: {error}") from error
-    except TimeoutError as error:
-        raise DeadlineExceededError(
-            f"no answer from the NodeManager's web server at {address} within {_DEADLINE:g} s"
-        ) from error
-
-
-async def _parts(response: Response, address: str) -> AsyncGenerator[bytes, None]:
-    while True:
-        async with _timer(address):
-            part = await anext(response.chunks, b"")
-        if not part:
-            return
-        yield part
-
-
-async def _text(response: Response, address: str) -> bytes:
-    body = bytearray()
-    async for part in _parts(response, address):
-        body += part
-        if len(body) > _MAX_TEXT:
-            raise RemoteProtocolError(f"the answer of {address} is longer than {_MAX_TEXT} bytes")
-    return bytes(body)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.client.amounts import in_words
+from yarnhub.client.limits import limits_reached
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.cluster import NodeState, QueueStatistics
+from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
 
-MEMORY, VCORES = "memory-mb", "vcores"
 _AWAY = (NodeState.UNHEALTHY, NodeState.LOST, NodeState.DECOMMISSIONING)
 _MOST = 3
 """How many of a kind are named."""
@@ -48,7 +49,7 @@ def obstacles(ask: Ask, evidence: Evidence, *, sure: bool = False) -> list[str]:
         evidence: All that is known.
         sure: Whether a reason is known already; then it may be none.
     """
-    found = [*_nodes_for(ask, evidence), *_queue_for(ask, evidence)]
+    found = [*_nodes_for(ask, evidence), *_queue_for(ask, evidence), *limits_reached(evidence)]
     return found or ([] if sure else _nothing_in_the_way(ask, evidence))
 
 
@@ -122,21 +123,35 @@ def _queue_for(ask: Ask, evidence: Evidence) -> list[str]:
     share = 1.0
     for queue in evidence.queues:
         share *= queue.maximum_capacity
-        limit, used = _limit(share, evidence), _used(queue)
-        if any(used[name] + ask.amounts.get(name, 0) > limit[name] for name in limit):
-            reason = (
-                f"{ask.who} asks for {in_words(ask.amounts)}, and queue "
-                f"{queue.queue_path or queue.queue_name} is full: it holds {in_words(used)} of "
-                f"{in_words(limit)}{_holders(evidence)}. It goes on when some of that ends; or use "
-                "another queue."
-            )
-            return [reason]
+        path = queue.queue_path or queue.queue_name
+        full = _full(ask, path, _used(queue), _limit(share, evidence), evidence)
+        if full:
+            return full
+    if not share and (figures := evidence.figures) is not None:
+        # The FairScheduler tells RPC no maximum.
+        return _full(ask, figures.path, figures.used, figures.limit, evidence)
     return []
 
 
+def _full(
+    ask: Ask, queue: str, used: Mapping[str, int], limit: Mapping[str, int], evidence: Evidence
+) -> list[str]:
+    """The sentence on a queue that has no room for what is asked for; no limit is never reached."""
+    if not any(used[name] + ask.amounts.get(name, 0) > most for name, most in limit.items()):
+        return []
+    reason = (
+        f"{ask.who} asks for {in_words(ask.amounts)}, and queue {queue} is full: it holds "
+        f"{in_words(used)} of {in_words(limit)}{_holders(evidence)}. It goes on when some of that "
+        "ends; or use another queue."
+    )
+    return [reason]
+
+
 def _limit(share: float, evidence: Evidence) -> dict[str, int]:
-    """What a queue with this share of the cluster may hold."""
+    """What a queue with this share of the cluster may hold; empty where that is not known."""
     running = [node.capability for node in evidence.nodes if node.node_state is NodeState.RUNNING]
+    if not share or not running:
+        return {}
     return {
         MEMORY: int(share * sum(each.memory or 0 for each in running)),
         VCORES: int(share * sum(each.virtual_cores or 0 for each in running)),
@@ -162,10 +177,6 @@ def _holders(evidence: Evidence) -> str:
 
 def _nothing_in_the_way(ask: Ask, evidence: Evidence) -> list[str]:
     report = evidence.report
-    if report.unmanaged_application and not report.app_resource_usage.num_used_containers:
-        held_up = not_activated(evidence.queues[-1]) if evidence.queues else ""
-        if held_up:
-            return [held_up]
     own = sum(
         each.app_resource_usage.used_resources.memory or 0
         for each in evidence.neighbours
@@ -178,7 +189,7 @@ def _nothing_in_the_way(ask: Ask, evidence: Evidence) -> list[str]:
         "minimum-user-limit-percent), or others come first."
     )
     reasons = [room]
-    if report.unmanaged_application:
+    if report.unmanaged_application and evidence.figures is None:
         reasons.append(
             "Its ApplicationMaster runs outside of YARN and counts against the queue's limit for "
             "ApplicationMasters all the same: over that, YARN grants nothing and does not say so."
@@ -188,31 +199,6 @@ def _nothing_in_the_way(ask: Ask, evidence: Evidence) -> list[str]:
     return reasons
 
 
-def not_activated(queue: QueueInfo) -> str:
-    """Why an unmanaged application that gets nothing waits; empty if its queue activates all.
-
-    Of a managed one YARN's diagnostics say it; of these they say nothing.
-    """
-    statistics = queue.queue_statistics
-    if statistics is None or not statistics.num_apps_pending:
-        return ""
-    name = queue.queue_path or queue.queue_name
-    memory, vcores = statistics.available_memory_mb, statistics.available_vcores
-    room = (
-        f"though {memory} MiB and {vcores} vcores of it are free"
-        if memory and vcores
-        else "and it has nothing free of its own capacity"
-    )
-    return (
-        f"YARN has not activated it: in queue {name} {statistics.num_apps_running} applications "
-        f"are active and {statistics.num_apps_pending} wait to be, {room}. The share that its "
-        "ApplicationMasters may have is used up, in which each unmanaged one counts as a smallest "
-        "container (yarn.scheduler.capacity.maximum-am-resource-percent, or for this queue "
-        f"yarn.scheduler.capacity.{name}.maximum-am-resource-percent): end another application, "
-        "take another queue, or have the share raised."
-    )
-
-
 def _free(node: NodeReport) -> dict[str, int]:
     used = node.used.amounts()
     return {name: has - used.get(name, 0) for name, has in node.capability.amounts().items()}
@@ -220,28 +206,3 @@ def _free(node: NodeReport) -> dict[str, int]:
 
 def _fits(amounts: Mapping[str, int], free: Mapping[str, int]) -> bool:
     return all(amount <= free.get(name, 0) for name, amount in amounts.items())
-
-
-def amounts_in(diagnostics: str, what: str) -> dict[str, int]:
-    """An amount that YARN's diagnostics name, such as `<memory:512, vCores:1>`."""
-    found = re.search(rf"{re.escape(what)} = <memory:(\d+), vCores:(\d+)", diagnostics)
-    return {MEMORY: int(found[1]), VCORES: int(found[2])} if found else {}
-
-
-def in_words(amounts: Mapping[str, int]) -> str:
-    """Amounts in words, such as `512 MiB and 1 vcore`."""
-    parts = []
-    for name, amount in amounts.items():
-        if name == MEMORY:
-            parts.append(f"{amount} MiB")
-        elif name == VCORES:
-            parts.append(counted(amount, "vcore"))
-        elif amount:
-            parts.append(f"{amount} {name}")
-    *most, last = parts or ["an unknown amount"]
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def counted(number: int, thing: str) -> str:
-    """Such as `1 container` or `2 containers`."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"

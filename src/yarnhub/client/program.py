@@ -28,6 +28,8 @@ _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "contro
 _LEFT_OUT = (
     "yarn/addresses.py",
     "yarn/logs",
+    "yarn/queues.py",
+    "yarn/scheduler_page.py",
     "filesystem/delegation.py",
     "filesystem/fsspec_hdfs.py",
     "filesystem/guarded.py",

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from yarnhub.appmaster.core.application import Application
+from yarnhub.appmaster.core.instances import reports
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.callers import Callers
 from yarnhub.appmaster.shell.server import answer_in_time
@@ -17,12 +18,14 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
+from yarnhub.client.evidence import Evidence
 from yarnhub.client.requests import Requests
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.control.messages import ContainerState, FinalStatus
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
 from yarnhub.spec import ApplicationSpec
+from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
@@ -83,16 +86,31 @@ class UnmanagedApplication(Requests):
         return self.core.am_rm_token or self.credentials.find(AMRM_TOKEN)
 
     @property
-    def starved(self) -> bool:
-        """Whether it waits for containers, has none, and may get nothing."""
-        headroom = self.runner.headroom if self.runner is not None else None
+    def waits(self) -> bool:
+        """Whether it waits for containers and has none."""
         services = self.core.services.values()
         return (
-            headroom is not None
-            and not (headroom.memory or headroom.virtual_cores)
+            self.runner is not None
             and any(service.requested for service in services)
             and not any(service.find(ContainerState.RUNNING) for service in services)
         )
+
+    @property
+    def evidence(self) -> Evidence:
+        """What is known of it here, while it runs."""
+        report = ApplicationReport(
+            application_id=self.application_id,
+            user=self.user,
+            queue=self.spec.queue,
+            yarn_application_state=YarnApplicationState.RUNNING,
+            unmanaged_application=True,
+        )
+        requested = (
+            each
+            for service in self.core.services.values()
+            for each in service.find(ContainerState.REQUESTED)
+        )
+        return Evidence(report=report, instances=reports(requested, None), spec=self.spec)
 
     def end(self, finish: Finish) -> None:
         """It has ended; whoever holds it says so."""

@@ -149,7 +149,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             self._group = await stack.enter_async_context(task_group())
             stack.callback(self._leave)
             await self._take_over()
-            watch = Watch(self._applications, self._client("").resource_manager)
+            watch = Watch(self._applications, self._client("").resource_manager, self._settings)
             self._spawn(watch.run(), "watch")
             self._open = stack.pop_all()
         return self

@@ -7,11 +7,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.client.obstacles import not_activated
+from yarnhub.client.explain import why_nothing_is_given
+from yarnhub.client.gathering import look_around
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from yarnhub.client.settings import Settings
     from yarnhub.unmanaged.application import UnmanagedApplication
     from yarnhub.yarn.resource_manager import ResourceManager
 
@@ -22,23 +24,26 @@ _LOOK = 2.0
 
 
 class Watch:
-    """Notices applications that YARN has not activated, and tells them why.
+    """Notices applications that get no container, and tells them why.
 
-    YARN registers an application above its queue's limit for ApplicationMasters and says nothing
-    further: neither an error nor diagnostics, for an unmanaged one (Hadoop 3.4.2,
-    FiCaSchedulerApp.updateAMContainerDiagnostics). Only its headroom stays at nothing while its
-    queue counts it as pending. The ResourceManager is asked only while an application waits.
+    YARN tells an unmanaged application nothing: neither that it is above a limit nor that its
+    queue is full. The ResourceManager is asked once for all, and only while one waits.
 
     Args:
         applications: All that are held.
-        manager: Where queues are looked up.
+        manager: Where queues and nodes are looked up.
+        settings: Who asks.
     """
 
     def __init__(
-        self, applications: Mapping[str, UnmanagedApplication], manager: ResourceManager
+        self,
+        applications: Mapping[str, UnmanagedApplication],
+        manager: ResourceManager,
+        settings: Settings,
     ) -> None:
         self._applications = applications
         self._manager = manager
+        self._settings = settings
         self._waited: set[str] = set()
 
     async def run(self) -> None:
@@ -48,18 +53,17 @@ class Watch:
             try:
                 await self.look()
             except YarnhubError as error:
-                _log.debug("queues cannot be looked up: %s", error)
+                _log.debug("the cluster cannot be looked at: %s", error)
 
     async def look(self) -> None:
         """Look once."""
-        starved = {each.id for each in self._applications.values() if each.starved}
-        waiting, self._waited = starved & self._waited, starved
-        reasons: dict[str, str] = {}
-        for queue in {self._applications[each].spec.queue for each in waiting}:
-            found = await self._manager.get_queue_info(queue)
-            reasons[queue] = "" if found is None else not_activated(found)
+        waiting = {each.id for each in self._applications.values() if each.waits}
+        long, self._waited = waiting & self._waited, waiting
+        around = await look_around(self._manager, self._settings, figures=True) if long else None
         for application in tuple(self._applications.values()):
-            reason = reasons.get(application.spec.queue, "") if application.id in waiting else ""
-            if reason and reason != application.waits_for:
+            reason = ""
+            if around is not None and application.id in long and application.waits:
+                reason = why_nothing_is_given(around.of(application.evidence))
+            if reason and not application.waits_for:
                 _log.warning("%s waits: %s", application.id, reason)
             application.waits_for = reason

@@ -221,11 +221,22 @@ class ResourceManager:
         return response.node_labels
 
     async def get_queue_info(self, name: str, *, recursive: bool = False) -> QueueInfo | None:
-        """A queue with its children, or with all its descendants; None if there is none."""
+        """A queue with its children, or with all its descendants; None if there is none.
+
+        Its names are those of this Hadoop version and its scheduler: see `get_queues`.
+        """
         request = rm.GetQueueInfoRequest(
             queue_name=name, include_child_queues=True, recursive=recursive
         )
         return (await self._rpc.call(GET_QUEUE_INFO, request)).queue_info
+
+    async def get_queues(self) -> QueueInfo | None:
+        """The root queue with all below it, each with its own name and its path."""
+        # No part of an ApplicationMaster's program, which is kept small.
+        from yarnhub.yarn.queues import ROOT, with_paths
+
+        root = await self.get_queue_info(ROOT, recursive=True)
+        return None if root is None else with_paths(root)
 
     async def get_queue_user_acls(self) -> tuple[QueueUserACLInfo, ...]:
         """What the caller may do with each queue."""

@@ -6,43 +6,52 @@ from typing import Any
 
 import pytest
 
-from yarnhub.client.obstacles import MEMORY, VCORES
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.queue import judge, read_limit, usable_queues
+from yarnhub.yarn.queues import with_paths
 from yarnhub.yarn.records.cluster import QueueACL, QueueInfo, QueueState, QueueUserACLInfo
+from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 LEAF = QueueInfo(queue_name="a", queue_path="root.x.a", state=QueueState.RUNNING)
-PARENT = QueueInfo(queue_name="x", queue_path="root.x", child_queues=(LEAF,))
-STOPPED = QueueInfo(queue_name="a", queue_path="root.x.a", state=QueueState.STOPPED)
 OLD = QueueInfo(queue_name="a", state=QueueState.RUNNING)
+STOPPED = QueueInfo(queue_name="a", queue_path="root.x.a", state=QueueState.STOPPED)
+
+
+def root(*leaves: QueueInfo) -> QueueInfo:
+    parent = QueueInfo(queue_name="x", child_queues=leaves or (LEAF,))
+    return with_paths(QueueInfo(queue_name="root", child_queues=(parent,)))
 
 
 @pytest.mark.parametrize(
-    ("queue", "usable", "grade", "words"),
+    ("name", "leaf", "usable", "grade", "words"),
     [
-        (LEAF, ["root.x.a"], Grade.OK, "root.x.a runs, and alice may submit to it"),
-        (OLD, ["a"], Grade.OK, "a runs, and alice may submit to it"),
-        (PARENT, ["root.x.a"], Grade.ERROR, "root.x only holds other queues"),
-        (STOPPED, ["root.x.a"], Grade.ERROR, "root.x.a is stopped"),
-        (LEAF, ["root.y"], Grade.ERROR, "alice may not submit to root.x.a"),
+        ("a", LEAF, ["a"], Grade.OK, "root.x.a runs, and alice may submit to it"),
+        ("root.x.a", OLD, ["a"], Grade.OK, "root.x.a runs, and alice may submit to it"),
+        ("x", LEAF, ["a"], Grade.ERROR, "root.x only holds other queues"),
+        ("a", STOPPED, ["a"], Grade.ERROR, "root.x.a is stopped"),
+        ("a", LEAF, ["y"], Grade.ERROR, "alice may not submit to root.x.a"),
+        ("b", LEAF, ["a"], Grade.ERROR, "there is no queue b"),
     ],
 )
-def test_a_queue(queue: QueueInfo, usable: list[str], grade: Grade, words: str) -> None:
-    found = judge(queue, usable, "alice")
+def test_a_queue(name: str, leaf: QueueInfo, usable: list[str], grade: Grade, words: str) -> None:
+    found = judge(name, root(leaf), usable, "alice")
     assert found.grade is grade
     assert found.what == words
 
 
-def test_usable_ones() -> None:
+@pytest.mark.parametrize("parent", ["", "root.x."])
+def test_usable_ones(parent: str) -> None:
     submit = (QueueACL.SUBMIT_APPLICATIONS,)
     allowed = [
         QueueUserACLInfo(queue_name="root", user_acls=submit),
-        QueueUserACLInfo(queue_name="root.x", user_acls=submit),
-        QueueUserACLInfo(queue_name="root.x.a", user_acls=submit),
-        QueueUserACLInfo(queue_name="root.x.b"),
-        QueueUserACLInfo(queue_name="root.xy", user_acls=(*submit, QueueACL.ADMINISTER_QUEUE)),
+        QueueUserACLInfo(queue_name=f"{parent}a", user_acls=submit),
+        QueueUserACLInfo(queue_name=f"{parent}b"),
+        QueueUserACLInfo(queue_name=f"{parent}c", user_acls=(*submit, QueueACL.ADMINISTER_QUEUE)),
     ]
-    assert usable_queues(allowed) == ["root.x.a", "root.xy"]
+    # As Hadoop 3.3.6 tells it: names here, and paths in what a user may do.
+    tree = root(*(QueueInfo(queue_name=name) for name in "abc"))
+    assert usable_queues(tree, allowed) == ["a", "c"]
+    assert usable_queues(None, allowed) == []
 
 
 def scheduler(memory: int, vcores: int) -> Any:

@@ -12,6 +12,7 @@ from yarnhub.client.settings import Settings
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.integrations.jupyterhub.profiles import QueueChoice
 from yarnhub.integrations.jupyterhub.queues import NONE, UNKNOWN, Look, Queues, free_words, offered
+from yarnhub.yarn.queues import with_paths
 from yarnhub.yarn.records.cluster import QueueInfo, QueueState
 
 if TYPE_CHECKING:
@@ -71,9 +72,21 @@ def test_whoever_may_submit_to_none_is_told() -> None:
     assert one == QueueChoice(name="default", words=NONE, default=True)
 
 
-def test_names_of_before_hadoop_34_are_not_paths() -> None:
-    root = queue("root", QueueInfo(queue_name="default", capacity=1.0, maximum_capacity=1.0))
-    assert [each.name for each in offered(root, {"default"}, "default")] == ["default"]
+@pytest.mark.parametrize("configured", ["default", "root.default"])
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("default", "default"),  # CapacityScheduler until Hadoop 3.2
+        ("default", "root.default"),  # of 3.3
+        ("root.default", "root.default"),  # FairScheduler
+    ],
+)
+def test_one_queue_is_offered_once_whatever_it_is_called(
+    name: str, allowed: str, configured: str
+) -> None:
+    told = QueueInfo(queue_name="root", child_queues=(QueueInfo(queue_name=name),))
+    (one,) = offered(with_paths(told), {"root", allowed}, configured)
+    assert (one.name, one.default) == (configured, True)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +97,7 @@ def test_names_of_before_hadoop_34_are_not_paths() -> None:
         (1.0, 1.0, "its share is in use; it borrows what other queues leave"),
         (2.0, 1.0, "full"),
         (1.0, 0.5, "full"),
+        (1.0, 0.0, "its share is in use"),
         (float("nan"), 1.0, ""),
     ],
 )

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import ConnectError, RemoteProtocolError
-from yarnhub.client.obstacles import MEMORY, VCORES, in_words
+from yarnhub.client.amounts import in_words
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
+from yarnhub.yarn.queues import is_named, leaves, line_to, submission_names
 from yarnhub.yarn.records.cluster import QueueACL, QueueState
+from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,38 +27,43 @@ async def check(site: Site) -> Finding:
     """Whether it is there, runs, and lets the user in."""
     name = site.question.queue
     async with site.resource_manager(site.as_user) as manager:
-        found = await manager.get_queue_info(name)
-        allowed = await manager.get_queue_user_acls()
-    usable = usable_queues(allowed)
-    if found is None:
-        return error(f"there is no queue {name}", f"take one of {', '.join(usable) or 'none'}")
-    return judge(found, usable, site.as_user.user_name)
+        root = await manager.get_queues()
+        usable = usable_queues(root, await manager.get_queue_user_acls())
+    return judge(name, root, usable, site.as_user.user_name)
 
 
-def usable_queues(allowed: Iterable[QueueUserACLInfo]) -> list[str]:
-    """The queues to which a user may submit, without those that only hold others."""
-    names = [each.queue_name for each in allowed if QueueACL.SUBMIT_APPLICATIONS in each.user_acls]
-    # Before Hadoop 3.4 they have no path, and nobody can tell.
-    return [name for name in names if name != "root" and not _holds(name, names)]
+def usable_queues(root: QueueInfo | None, allowed: Iterable[QueueUserACLInfo]) -> list[str]:
+    """The names of the queues to which a user may submit, without those that only hold others.
+
+    Args:
+        root: The root queue with all below it, from `get_queues`.
+        allowed: What the user may do.
+    """
+    names = {each.queue_name for each in allowed if QueueACL.SUBMIT_APPLICATIONS in each.user_acls}
+    if root is None:
+        return []
+    by_path = submission_names(root)
+    return [by_path[each.queue_path] for each in leaves(root) if is_named(each, names)]
 
 
-def _holds(name: str, names: list[str]) -> bool:
-    return any(other.startswith(f"{name}.") for other in names)
-
-
-def judge(queue: QueueInfo, usable: list[str], user: str) -> Finding:
+def judge(name: str, root: QueueInfo | None, usable: list[str], user: str) -> Finding:
     """Whether a user can run something in a queue."""
-    path = queue.queue_path or queue.queue_name
+    others = ", ".join(usable) or "none"
+    line = line_to(root, name)
+    if not line:
+        return error(f"there is no queue {name}", f"take one of {others}")
+    queue = line[-1]
+    path = queue.queue_path
     if queue.child_queues:
-        children = ", ".join(each.queue_path or each.queue_name for each in queue.child_queues)
+        children = ", ".join(each.queue_path for each in queue.child_queues)
         return error(f"{path} only holds other queues", f"take one of {children}")
     if queue.state is QueueState.STOPPED:
         return error(f"{path} is stopped", "start it, or take another one")
-    if not {path, queue.queue_name} & set(usable):
+    if not is_named(queue, usable):
         return error(
             f"{user} may not submit to {path}",
             f"allow it by yarn.scheduler.capacity.{path}.acl_submit_applications, or take one of "
-            f"{', '.join(usable) or 'none'}",
+            f"{others}",
         )
     return ok(f"{path} runs, and {user} may submit to it")
 

@@ -63,7 +63,9 @@ class _Offers:
     async def ask(self, site: Site) -> Finding:
         """Ask it."""
         async with site.resource_manager() as manager:
-            self.queues = usable_queues(await manager.get_queue_user_acls())
+            self.queues = usable_queues(
+                await manager.get_queues(), await manager.get_queue_user_acls()
+            )
             limit = (await manager.get_new_application()).maximum_capability
             nodes = [node.capability for node in await manager.get_cluster_nodes()]
         if nodes:

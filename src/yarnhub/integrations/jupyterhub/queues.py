@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import Counter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.client.client import Client
 from yarnhub.integrations.jupyterhub.profiles import QueueChoice
+from yarnhub.yarn.queues import is_named, leaves, submission_names
 from yarnhub.yarn.records.cluster import QueueACL, QueueState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterator
+    from collections.abc import Awaitable, Callable, Collection
 
     from yarnhub.client.settings import Settings
     from yarnhub.yarn.records.cluster import QueueInfo
@@ -68,7 +68,7 @@ class Queues:
 
     async def _ask_tree(self) -> QueueInfo | None:
         async with Client(self._settings) as client:
-            return await client.resource_manager.get_queue_info("root", recursive=True)
+            return await client.resource_manager.get_queues()
 
     async def _ask_allowed(self, user: str) -> frozenset[str]:
         async with Client(self._settings.acting_for(user)) as client:
@@ -112,27 +112,26 @@ def offered(root: QueueInfo, allowed: Collection[str], configured: str) -> tuple
     """The leaf queues that run and that somebody may submit to, in the scheduler's order.
 
     Args:
-        root: The root queue with all below it.
-        allowed: The names of queues that one may submit to, as paths since Hadoop 3.4.
+        root: The root queue with all below it, from `get_queues`.
+        allowed: The names of queues that one may submit to, be they paths or not.
         configured: The default. If there is no such leaf it is offered too: YARN makes queues for
             users below some, and only its rules know where they place an application.
     """
-    leaves = list(_leaves(root))
-    count = Counter(each.queue_name for each in leaves)
+    found = list(leaves(root))
+    names = submission_names(root)
     choices = []
-    for each in leaves:
-        known_as = {each.queue_name, each.queue_path} - {""}
-        if known_as.isdisjoint(allowed) or each.state not in (None, QueueState.RUNNING):
+    for each in found:
+        if not is_named(each, allowed) or each.state not in (None, QueueState.RUNNING):
             continue
-        default = configured in known_as
-        # The path only where the name does not say which.
-        name = each.queue_name if count[each.queue_name] == 1 else each.queue_path
+        default = is_named(each, (configured,))
         choices.append(
             QueueChoice(
-                name=configured if default else name, words=free_words(each), default=default
+                name=configured if default else names[each.queue_path],
+                words=free_words(each),
+                default=default,
             )
         )
-    if all(configured not in (each.queue_name, each.queue_path) for each in leaves):
+    if not any(is_named(each, (configured,)) for each in found):
         choices.insert(0, QueueChoice(name=configured, default=True))
     return tuple(choices or [QueueChoice(name=configured, words=NONE, default=True)])
 
@@ -144,13 +143,8 @@ def free_words(queue: QueueInfo) -> str:
         return ""
     if used < 1:
         return f"{round((1 - used) * 100)} % free"
+    if most <= 0:  # the FairScheduler does not say what a queue may have
+        return "its share is in use"
     if used * queue.capacity < most:
         return "its share is in use; it borrows what other queues leave"
     return "full"
-
-
-def _leaves(queue: QueueInfo) -> Iterator[QueueInfo]:
-    if not queue.child_queues:
-        yield queue
-    for each in queue.child_queues:
-        yield from _leaves(each)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from yarnhub.hadoop.codec import BOOL, INT32, INT64, STRING, proto, repeated
 
+MEMORY, VCORES = "memory-mb", "vcores"
+"""YARN's names of the resource types that there always are."""
+
 
 class ResourceTypes(enum.IntEnum):
     """How a resource type is accounted for."""
@@ -45,8 +48,8 @@ class Resource:
     def amounts(self) -> dict[str, int]:
         """All resource types by YARN's names; `memory-mb` in MiB."""
         found = {info.key: info.value or 0 for info in self.resource_value_map}
-        found["memory-mb"] = self.memory or 0
-        found["vcores"] = self.virtual_cores or 0
+        found[MEMORY] = self.memory or 0
+        found[VCORES] = self.virtual_cores or 0
         return found
 
 

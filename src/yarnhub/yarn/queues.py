@@ -1,0 +1,90 @@
+"""A scheduler's queues by one kind of name: Hadoop's versions and schedulers have three.
+
+| | `getQueueInfo`, reports | the queues that a user may submit to |
+|---|---|---|
+| CapacityScheduler until Hadoop 3.2 | `apples` | `apples` |
+| CapacityScheduler of 3.3 | `apples` | `root.fruit.apples` |
+| CapacityScheduler since 3.4 | `apples`, with `root.fruit.apples` | `root.fruit.apples` |
+| FairScheduler | `root.fruit.apples` as its name | `root.fruit.apples` |
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from yarnhub.yarn.records.cluster import QueueInfo
+
+ROOT = "root"
+
+
+def with_paths(queue: QueueInfo, parent: str = "") -> QueueInfo:
+    """A queue and all below it, each with its own name and its path.
+
+    Args:
+        queue: As `getQueueInfo` tells it.
+        parent: The path of the queue above it; empty for the root.
+    """
+    told = queue.queue_path or queue.queue_name
+    path = told if not parent or told.startswith(f"{parent}.") else f"{parent}.{told}"
+    return replace(
+        queue,
+        queue_name=path.rpartition(".")[2],
+        queue_path=path,
+        child_queues=tuple(with_paths(child, path) for child in queue.child_queues),
+    )
+
+
+def line_to(root: QueueInfo | None, name: str) -> tuple[QueueInfo, ...]:
+    """A queue and those above it, from the root down; empty if there is none of this name.
+
+    Args:
+        root: The root queue with all below it, from `with_paths`.
+        name: The queue's own, or with any or all of those above it.
+    """
+    if root is None:
+        return ()
+    lines = list(_lines(root))
+    for wanted in (name, f"{ROOT}.{name}"):
+        for line in lines:
+            if line[-1].queue_path == wanted:
+                return line
+    return next((line for line in lines if line[-1].queue_name == name), ())
+
+
+def _lines(queue: QueueInfo) -> Iterator[tuple[QueueInfo, ...]]:
+    yield (queue,)
+    for child in queue.child_queues:
+        for line in _lines(child):
+            yield (queue, *line)
+
+
+def leaves(queue: QueueInfo) -> Iterator[QueueInfo]:
+    """The queues that applications run in, in the scheduler's order."""
+    if not queue.child_queues:
+        yield queue
+    for child in queue.child_queues:
+        yield from leaves(child)
+
+
+def submission_names(root: QueueInfo) -> dict[str, str]:
+    """The name by which an application is submitted to each leaf, by its path.
+
+    It is the queue's own name; before Hadoop 3.3 no other will do. The path only where several
+    have the same, which there cannot be before.
+    """
+    found = tuple(leaves(root))
+    count = Counter(each.queue_name for each in found)
+    return {
+        each.queue_path: each.queue_name if count[each.queue_name] == 1 else each.queue_path
+        for each in found
+    }
+
+
+def is_named(queue: QueueInfo, names: Collection[str]) -> bool:
+    """Whether a queue from `with_paths` is one of these names, be they paths or not."""
+    return queue.queue_path in names or queue.queue_name in names

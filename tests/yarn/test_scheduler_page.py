@@ -1,0 +1,74 @@
+"""What real ResourceManagers told of their queues: see the folder `recorded`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from yarnhub.base.errors import RemoteProtocolError
+from yarnhub.yarn.records.resources import MEMORY, VCORES
+from yarnhub.yarn.scheduler_page import LeafFigures, read_scheduler_page
+
+RECORDED = Path(__file__).with_name("recorded")
+
+
+def recorded(name: str) -> Any:
+    return json.loads((RECORDED / f"scheduler-{name}.json").read_text("utf-8"))
+
+
+def leaf(name: str) -> LeafFigures:
+    (found,) = read_scheduler_page(recorded(name)).values()
+    return found
+
+
+def test_a_full_queue_is_not_one_at_its_limit_of_masters() -> None:
+    # bob holds the node's 8 GiB with two applications, alice waits for her container.
+    found = leaf("3.4.2-full")
+    assert found.path == "root.default"
+    assert (found.active, found.pending, found.held_back) == (3, 0, 0)
+    assert found.used == {MEMORY: 8192, VCORES: 2}
+    assert found.am_used == {MEMORY: 96, VCORES: 3}
+    assert found.am_limit == {MEMORY: 6560, VCORES: 7}
+    assert found.users["bob"].used[MEMORY] == 8192
+
+
+@pytest.mark.parametrize("hadoop", ["3.3.6", "3.4.2"])
+def test_the_limit_of_masters(hadoop: str) -> None:
+    found = leaf(f"{hadoop}-masters")
+    assert found.path == "root.fruit.apples"
+    assert (found.active, found.pending, found.held_back) == (1, 1, 0)
+    assert found.am_used == {MEMORY: 32, VCORES: 1}
+    assert found.am_limit == found.user_am_limit == {MEMORY: 96, VCORES: 1}
+    assert found.am_least == {MEMORY: 32, VCORES: 1}
+
+
+@pytest.mark.parametrize(
+    ("hadoop", "limit"), [("3.3.6", None), ("3.4.2", ("root.fruit.bananas", 1))]
+)
+def test_the_limit_of_parallel_applications(hadoop: str, limit: tuple[str, int] | None) -> None:
+    found = leaf(f"{hadoop}-parallel")
+    assert (found.active, found.pending, found.held_back) == (1, 0, 2)
+    assert found.parallel == limit, "Hadoop 3.3 tells only that some are held back"
+
+
+def test_another_scheduler_is_not_known() -> None:
+    told = {"scheduler": {"schedulerInfo": {"type": "fifoScheduler", "capacity": 1.0}}}
+    assert read_scheduler_page(told) == {}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        [],
+        {},
+        {"scheduler": {"schedulerInfo": {"type": "capacityScheduler"}}},
+        {"scheduler": {"schedulerInfo": {"type": "fairScheduler", "rootQueue": 3}}},
+    ],
+)
+def test_another_page_is_refused(told: Any) -> None:
+    with pytest.raises(RemoteProtocolError):
+        read_scheduler_page(told)
