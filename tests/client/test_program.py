@@ -99,6 +99,35 @@ def test_every_module_in_it_can_be_imported(code: bytes, interpreter: str, tmp_p
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_token_agent_can_be_made_of_it(code: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "program.zip"
+    path.write_bytes(modules(code))
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from yarnhub.appmaster.shell.agent import token_agent\n"
+        "open(sys.argv[2], 'wb').write(token_agent())\n"
+    )
+    agent = tmp_path / "agent.zip"
+    made = subprocess.run(
+        [sys.executable, "-ISc", script, path, agent], capture_output=True, text=True, check=False
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    within = tmp_path / "within.zip"
+    within.write_bytes(modules(agent.read_bytes()))
+    names = [name for name in zipfile.ZipFile(within).namelist() if "__init__" not in name]
+    script = (
+        "import importlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "for name in sys.argv[2:]: importlib.import_module(name[:-3].replace('/', '.'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-ISc", script, within, *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # --- the cache
 
 

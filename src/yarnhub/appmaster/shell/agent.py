@@ -31,7 +31,6 @@ _MODULES = (
     "hadoop.security.users",
     "hadoop.token_file",
     "yarn.__init__",
-    "yarn.addresses",
     "yarn.from_container",
     "yarn.resource_manager",
 )
