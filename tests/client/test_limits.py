@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from client.test_explain import holding, node, queue, report
-from yarn.test_scheduler_page import leaf
+from yarn.test_scheduler_page import leaf, recorded
 from yarnhub.client.evidence import Evidence
 from yarnhub.client.explain import explain, why_nothing_is_given
 from yarnhub.client.limits import limits_reached
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.resources import MEMORY, VCORES
-from yarnhub.yarn.scheduler_page import LeafFigures, UserFigures
+from yarnhub.yarn.scheduler_page import LeafFigures, UserFigures, read_scheduler_page
 
 
 def waiting(figures: LeafFigures | None, **changes: object) -> Evidence:
@@ -123,6 +123,34 @@ def test_the_limit_of_parallel_applications() -> None:
     # YARN has words for those that it considers.
     considered = replace(managed, report=report())
     assert not any("held back" in each for each in explain(considered).reasons)
+
+
+def test_the_fair_scheduler_tells_rpc_no_maximum() -> None:
+    # The queue root is not "full: it holds 2048 MiB of 0 MiB".
+    said = (
+        "[Sat Nov 28 07:56:47 +0000 2026] Application is added to the scheduler and is not yet "
+        "activated.  (Resource request: <memory:512, vCores:1> exceeds maximum AM resource "
+        "allowed)."
+    )
+    evidence = Evidence(
+        report=report(diagnostics=said, queue="root.bob"),
+        nodes=(node(used=2048),),
+        queues=(queue(2048, most=0.0, queue_path="root"), queue(2048, most=0.0)),
+    )
+    (reason,) = explain(evidence).reasons
+    assert reason == f"YARN says: {said}"
+    figures = read_scheduler_page(recorded("3.4.2-fair"))["root.bob"]
+    told = replace(evidence, report=report(queue="root.bob"), figures=figures)
+    (reason,) = explain(told).reasons
+    assert "queue root.bob is full: it holds 8192 MiB and 2 vcores of 8192 MiB" in reason
+
+
+def test_the_fair_schedulers_limit_of_running_applications() -> None:
+    figures = LeafFigures(
+        path="root.bob", fair=True, active=2, parallel=("root.bob", 2), held_back=1
+    )
+    (reason,) = limits_reached(waiting(figures))
+    assert "queue root.bob runs 2 applications at a time (maxRunningApps in the Fair" in reason
 
 
 def test_where_no_page_is_read_nothing_is_claimed() -> None:

@@ -54,6 +54,22 @@ def test_the_limit_of_parallel_applications(hadoop: str, limit: tuple[str, int] 
     assert found.parallel == limit, "Hadoop 3.3 tells only that some are held back"
 
 
+def test_the_fair_scheduler_names_queues_by_their_paths_and_tells_their_limits() -> None:
+    found = read_scheduler_page(recorded("3.4.2-fair"))
+    assert list(found) == ["root.bob", "root.alice"]
+    assert found["root.bob"].used == {MEMORY: 8192, VCORES: 2}
+    assert found["root.alice"].limit == {MEMORY: 8192, VCORES: 8}
+    assert (found["root.bob"].active, found["root.alice"].held_back) == (2, 0)
+
+
+def test_the_fair_scheduler_at_its_limit_of_running_applications() -> None:
+    told = recorded("3.4.2-fair")
+    (bob, _) = told["scheduler"]["schedulerInfo"]["rootQueue"]["childQueues"]["queue"]
+    bob |= {"maxApps": 2, "numPendingApps": 1}
+    found = read_scheduler_page(told)["root.bob"]
+    assert (found.parallel, found.held_back, found.fair) == (("root.bob", 2), 1, True)
+
+
 def test_another_scheduler_is_not_known() -> None:
     told = {"scheduler": {"schedulerInfo": {"type": "fifoScheduler", "capacity": 1.0}}}
     assert read_scheduler_page(told) == {}

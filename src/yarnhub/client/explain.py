@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from yarnhub.spec import Service
     from yarnhub.yarn.records.applications import ApplicationReport
 
+_ACTIVATED = "Application is Activated"
+"""What YARN says of all that wait for their first container and are under the limits
+(AMState.ACTIVATED)."""
 _NO_LABEL = "<DEFAULT_PARTITION>"
 """How YARN reports that no label was asked for."""
 
@@ -132,7 +135,8 @@ def _pending(evidence: Evidence) -> tuple[str, list[str]]:
     )
     ask = Ask("It", asked, _label(report))
     limit = _master_limit(report, asked)
-    reasons = [*_queue_state(evidence), *limit, *obstacles(ask, evidence, sure=bool(limit))]
+    known = limit or _said(report)
+    reasons = [*_queue_state(evidence), *known, *obstacles(ask, evidence, sure=bool(known))]
     return "It waits for a container for its ApplicationMaster.", reasons
 
 
@@ -156,6 +160,12 @@ def _master_limit(report: ApplicationReport, asked: Mapping[str, int]) -> list[s
         "`master.resources`, or have yarn.scheduler.capacity.maximum-am-resource-percent raised."
     )
     return [reason]
+
+
+def _said(report: ApplicationReport) -> list[str]:
+    """What YARN says of an application that waits, where that is more than that it waits."""
+    said = explain_application(report.diagnostics.partition(" Details :")[0])
+    return [f"YARN says: {said}"] if said and _ACTIVATED not in said else []
 
 
 def _queue_state(evidence: Evidence) -> list[str]:

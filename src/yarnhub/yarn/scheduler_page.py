@@ -175,8 +175,8 @@ def _fair_leaves(queue: Any) -> Iterator[LeafFigures]:
             path=str(queue["queueName"]),
             fair=True,
             active=active,
-            am_used=_amounts(queue.get("amUsedResources")),
-            am_limit=_amounts(queue.get("amMaxResources")),
+            used=_amounts(queue.get("usedResources")),
+            limit=_amounts(queue.get("maxResources")),
             parallel=(str(queue["queueName"]), limit) if active >= limit else None,
             held_back=pending if active >= limit else 0,
         )
