@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from e2e.walk import eventually
 from unmanaged.test_applications import RESOURCES, hold, kill_all, spec
 from unmanaged.test_takeover import Holder, seen
+from yarnhub.base.units import MiB, VCores
 from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.control.messages import ContainerState
-from yarnhub.spec import ApplicationSpec, Service
+from yarnhub.spec import ApplicationSpec, Resources, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +27,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 LIMITED = "yarn.scheduler.capacity.root.fruit.apples.maximum-am-resource-percent"
+PARALLEL = "yarn.scheduler.capacity.root.fruit.bananas.max-parallel-apps"
 RUNNING = [ContainerState.RUNNING]
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[HadoopCluster]:
-    site = {"capacity-scheduler.xml": {LIMITED: "0.01"}}
+    site = {"capacity-scheduler.xml": {LIMITED: "0.01", PARALLEL: "1"}}
     cluster = HadoopCluster(ClusterOptions(site=site))
     asyncio.run(cluster.start())
     try:
@@ -78,6 +81,52 @@ async def test_who_is_above_the_limit_of_its_queue_is_told(
             async with asyncio.timeout(10):
                 while second.waits_for:
                     await asyncio.sleep(0.05)
+        finally:
+            await kill_all(applications)
+
+
+def of_size(memory: int, **changes: Any) -> ApplicationSpec:
+    size = Resources(memory=MiB(memory), vcores=VCores(1))
+    return replace(
+        spec(**changes), services={"s": Service(resources=size, script="exec sleep 200")}
+    )
+
+
+async def reason(application: UnmanagedApplication) -> str:
+    async with asyncio.timeout(20):
+        while not application.waits_for:
+            await asyncio.sleep(0.05)
+    return application.waits_for
+
+
+async def test_a_full_node_is_not_taken_for_a_limit(settings: Settings, tmp_path: Path) -> None:
+    async with hold(settings, tmp_path) as applications:
+        try:
+            bob = await applications.submit(of_size(8192, user="bob"))
+            await running(bob, 1)
+            alice = await applications.submit(of_size(1024, user="alice"))
+            assert "asks for 1024 MiB and 1 vcore on one node, and none has room" in await reason(
+                alice
+            )
+            explained = await applications.explain(alice)
+            assert not any("ApplicationMaster" in each for each in explained.reasons)
+            full = next(each for each in explained.reasons if "is full" in each)
+            assert "it holds 8192 MiB and 1 vcore of 8192 MiB" in full
+            assert f"{bob.id} of bob (8192 MiB)" in full
+        finally:
+            await kill_all(applications)
+
+
+async def test_the_limit_of_parallel_applications_is_told(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with hold(settings, tmp_path) as applications:
+        try:
+            first, second = [await applications.submit(spec(queue="bananas")) for _ in range(2)]
+            await running(first, 1)
+            assert PARALLEL in await reason(second)
+            explained = await applications.explain(second)
+            assert explained.reasons == (second.waits_for,)
         finally:
             await kill_all(applications)
 
