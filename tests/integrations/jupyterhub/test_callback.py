@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 from tornado.web import HTTPError
 
-from yarnhub.integrations.jupyterhub.callback import read_port
+from yarnhub.integrations.jupyterhub.callback import read_report
 
 
 def test_a_port() -> None:
-    assert read_port(b'{"port": 8888}') == 8888
+    assert read_report(b'{"port": 8888}') == 8888
+
+
+def test_an_error() -> None:
+    assert read_report(b'{"error": "no port is free"}') == "no port is free"
 
 
 @pytest.mark.parametrize(
@@ -21,6 +25,9 @@ def test_a_port() -> None:
         (b"8888", "nothing else"),
         (b"{}", "nothing else"),
         (b'{"port": 1, "ip": "10.0.0.1"}', "nothing else"),
+        (b'{"port": 1, "error": "x"}', "nothing else"),
+        (b'{"error": ""}', "must be a text"),
+        (b'{"error": ["x"]}', "must be a text"),
         (b'{"port": "8888"}', "from 1 to 65535"),
         (b'{"port": true}', "from 1 to 65535"),
         (b'{"port": 0}', "from 1 to 65535"),
@@ -30,5 +37,5 @@ def test_a_port() -> None:
 )
 def test_nothing_else(body: bytes, reason: str) -> None:
     with pytest.raises(HTTPError, match=reason) as caught:
-        read_port(body)
+        read_report(body)
     assert caught.value.status_code == 400

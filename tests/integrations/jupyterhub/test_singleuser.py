@@ -21,6 +21,7 @@ from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
 from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.integrations.jupyterhub.singleuser import (
     contents_options,
+    fail,
     home,
     prepare,
     report,
@@ -121,13 +122,38 @@ def test_users_begin_with_a_folder_of_their_own(variables: dict[str, str], tmp_p
     assert list(root.iterdir()) == []
 
 
+@pytest.mark.parametrize("named", ["~/notebooks", "notebooks"])
 def test_or_with_the_one_that_the_administrator_names(
-    variables: dict[str, str], tmp_path: Path
+    named: str, variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    variables["JUPYTERHUB_ROOT_DIR"] = "~/notebooks"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    variables["JUPYTERHUB_ROOT_DIR"] = named
+    with pytest.raises(ConfigurationError, match=r"no folder .*/notebooks on .*notebook_dir"):
+        prepare(variables, tmp_path)
+    (tmp_path / "notebooks").mkdir()
     prepare(variables, tmp_path).close()
-    assert variables["JUPYTERHUB_ROOT_DIR"] == "~/notebooks"
+    assert variables["JUPYTERHUB_ROOT_DIR"] == str(tmp_path / "notebooks")
     assert not (tmp_path / "work").exists()
+
+
+def test_the_hub_hears_why_there_will_be_no_server(
+    variables: dict[str, str], hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variables["JUPYTERHUB_API_TOKEN"] = "mine"
+    with pytest.raises(SystemExit, match="Error: no port"):
+        fail("no port is free " * 100, variables)
+    ((_, authorization, told),) = hub.told
+    assert authorization == "token mine"
+    assert told["error"].startswith("no port is free")
+    assert len(json.dumps(told)) < 4096
+
+
+def test_or_nobody_does(variables: dict[str, str], hub: Hub) -> None:
+    with pytest.raises(SystemExit, match="Error: no token"):
+        fail("no token", variables)
+    hub.answer, variables["JUPYTERHUB_API_TOKEN"] = 403, "mine"
+    with pytest.raises(SystemExit, match="Error: no hub"):
+        fail("no hub", variables)
 
 
 def test_home_is_the_users_own_or_the_containers(tmp_path: Path) -> None:

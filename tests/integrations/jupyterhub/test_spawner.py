@@ -177,6 +177,17 @@ async def test_an_end_before_it_was_ready_says_why(where: OneServer) -> None:
     assert refusal.jupyterhub_message == "The server ended before it was ready: Exit code 3"
 
 
+async def test_what_the_servers_program_says_instead_of_its_port(where: OneServer) -> None:
+    spawner = make_spawner(where)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        starting = tasks.create_task(caught(spawner))
+        await asyncio.sleep(0)
+        spawner.report_error("no port from 1 to 2 is free")
+        where.server.how = End(1, "Exit code 1: its program failed")
+    said = starting.result().jupyterhub_message
+    assert said == "The server's program cannot run: no port from 1 to 2 is free"
+
+
 async def test_certificates_that_cannot_be_made_say_why(where: OneServer) -> None:
     where.refusing = ConnectError("nobody answers at rm:8032")
     with pytest.raises(Refusal, match="nobody answers at rm:8032"):

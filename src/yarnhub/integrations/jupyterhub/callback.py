@@ -1,8 +1,8 @@
 """Where a server asks where to listen on its node, and reports the port that it has got there.
 
-`GET /hub/api/yarnspawner`, and `POST` with `{"port": 12345}`, with the server's own API token. The
-token says whose port it is: the one server that was started with it, and nothing else of that can
-be set.
+`GET /hub/api/yarnspawner`, and `POST` with `{"port": 12345}`, or with `{"error": "..."}` if there
+will be none, with the server's own API token. The token says whose it is: the one server that was
+started with it, and nothing else of that can be set.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
 PATH = r"/api/yarnspawner"
-_MAX_BODY = 1024
+_MAX_BODY = 4096
 """Bytes of a report."""
 
 
@@ -46,9 +46,13 @@ class PortHandler(APIHandler):
         self.write(await self._spawner().place())
 
     async def post(self) -> None:
-        """Take the port."""
+        """Take the port, or why there is none."""
         spawner = self._spawner()
-        spawner.report_port(read_port(bytes(self._body)))
+        match read_report(bytes(self._body)):
+            case int() as port:
+                spawner.report_port(port)
+            case str() as error:
+                spawner.report_error(error)
         self.set_status(204)
 
     def _spawner(self) -> YarnSpawner:
@@ -66,8 +70,8 @@ class PortHandler(APIHandler):
         raise web.HTTPError(403, "this token is not that of a server that is being started")
 
 
-def read_port(body: bytes) -> int:
-    """The port in a report.
+def read_report(body: bytes) -> int | str:
+    """The port in a report, or the error.
 
     Raises:
         web.HTTPError: There is none, or something beside it.
@@ -76,8 +80,13 @@ def read_port(body: bytes) -> int:
         document: Any = json.loads(body)  # Any: whatever was sent
     except (ValueError, RecursionError):
         raise web.HTTPError(400, "the body is no JSON document") from None
-    if not isinstance(document, dict) or set(document) != {"port"}:
-        raise web.HTTPError(400, 'the body must be {"port": N} and nothing else')
+    if not isinstance(document, dict) or set(document) not in ({"port"}, {"error"}):
+        raise web.HTTPError(400, 'the body must be {"port": N} or {"error": "..."}, nothing else')
+    if "error" in document:
+        error = document["error"]
+        if not isinstance(error, str) or not error:
+            raise web.HTTPError(400, "the error must be a text")
+        return error
     port = document["port"]
     if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 2**16:
         raise web.HTTPError(400, "the port must be a number from 1 to 65535")

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
+import socket
 import sys
 import urllib.error
 import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
-from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.client.container import CurrentContainer
 from yarnhub.client.security import write_private
 from yarnhub.integrations.jupyterhub.listening import HeldPort, Place, listen
@@ -36,6 +38,8 @@ WORK = "work"
 
 _REPORT = 30.0
 """Seconds that the hub may take to answer."""
+_LONGEST_ERROR = 600
+"""Characters: the hub takes no more than four thousand bytes, escapes included."""
 _LONGEST = 2**16
 """Bytes of an answer."""
 
@@ -43,11 +47,23 @@ _LONGEST = 2**16
 def main() -> None:
     """Run the server of the container that this process is in."""
     variables = os.environ  # noqa: TID251  # this is an entry point
-    held = prepare(variables, Path.cwd())
-    sys.argv[1:1] = contents_options(variables, sys.argv)
-    from yarnhub.integrations.jupyterhub.server import run
-
+    try:
+        held = prepare(variables, Path.cwd())
+        sys.argv[1:1] = contents_options(variables, sys.argv)
+        from yarnhub.integrations.jupyterhub.server import run
+    except ImportError as error:
+        fail(f"{error}: the environment of {sys.executable} needs yarnhub[lab]", variables)
+    except (YarnhubError, OSError) as error:
+        fail(str(error), variables)
     run(held, variables)
+
+
+def fail(why: str, variables: Mapping[str, str]) -> NoReturn:
+    """Tell the hub why there will be no server, and end."""
+    with contextlib.suppress(ConfigurationError):  # it may be the hub that cannot be reached
+        if "JUPYTERHUB_API_TOKEN" in variables:
+            _ask(variables, "does not take the error", {"error": why[:_LONGEST_ERROR]})
+    sys.exit(f"Error: {why}")
 
 
 def prepare(variables: MutableMapping[str, str], folder: Path) -> HeldPort:
@@ -82,10 +98,7 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> HeldPort:
     variables["JUPYTER_RUNTIME_DIR"] = str(folder / ".jupyter" / "runtime")
     variables["JUPYTER_DATA_DIR"] = str(folder / ".jupyter")
     variables["HOME"] = str(home(variables.get("USER", ""), folder))
-    # The container's folder holds YARN's files and the environment; a user begins with one's own.
-    if not variables.get(ROOT):
-        (folder / WORK).mkdir(exist_ok=True)
-        variables[ROOT] = str(folder / WORK)
+    variables[ROOT] = str(root(variables, folder))
     held = listen(place(variables))
     url = variables["JUPYTERHUB_SERVICE_URL"]
     variables["JUPYTERHUB_SERVICE_URL"] = with_port(url, held.addresses[0], held.number)
@@ -105,6 +118,27 @@ def contents_options(variables: Mapping[str, str], given: Sequence[str]) -> list
         return []
     manager = "OwnFiles" if off else "ContentsWithHdfs"
     return [f"--ServerApp.contents_manager_class=yarnhub.integrations.contents.{manager}"]
+
+
+def root(variables: Mapping[str, str], folder: Path) -> Path:
+    """The folder that the user sees: one of its own, if the administrator has named none.
+
+    The container's holds YARN's files and the environment.
+
+    Raises:
+        ConfigurationError: The node has no such folder.
+    """
+    named = variables.get(ROOT)
+    if not named:
+        own = folder / WORK
+        own.mkdir(exist_ok=True)
+        return own
+    found = folder / os.path.expanduser(named)  # noqa: PTH111  # as JupyterHub does
+    if not found.is_dir():
+        raise ConfigurationError(
+            f"there is no folder {found} on {socket.gethostname()}: c.YarnSpawner.notebook_dir"
+        )
+    return found
 
 
 def home(user: str, folder: Path) -> Path:

@@ -86,6 +86,7 @@ class YarnSpawner(Asking, Spawner):
         self._ended: End | None = None
         self.ended_because = ""
         self._reporting: asyncio.Future[int] | None = None  # while it is being started
+        self._told_error = ""  # what it has told instead of its port
         self._explanation: Explanation | None = None
         self._watching: asyncio.Task[None] | None = None
         self.certificates: dict[str, bytes] = {}
@@ -141,6 +142,7 @@ class YarnSpawner(Asking, Spawner):
         self._running = self._ended = self._explanation = None
         self.ended_because = ""
         self._explain_at = loop.time() + _EXPLAIN
+        self._told_error = ""
         self._reporting = loop.create_future()
         try:
             with self._telling_why():
@@ -206,11 +208,12 @@ class YarnSpawner(Asking, Spawner):
         while True:
             if end := await server.end():
                 self._ended = end
-                raise Refusal(
-                    f"The server ended before it was ready: {end.reason}",
-                    reason="ended",
-                    status_code=500,
-                )
+            if self._told_error:
+                said = f"The server's program cannot run: {self._told_error}"
+                raise Refusal(said, reason="ended", status_code=500)
+            if end:
+                said = f"The server ended before it was ready: {end.reason}"
+                raise Refusal(said, reason="ended", status_code=500)
             node = await self._node(server)
             if node and port.done():
                 with contextlib.suppress(ConnectError):
@@ -271,6 +274,11 @@ class YarnSpawner(Asking, Spawner):
         """The server has told its port, with its own token."""
         if self._reporting is not None and not self._reporting.done():
             self._reporting.set_result(port)
+
+    def report_error(self, error: str) -> None:
+        """The server has told, with its own token, that it will have no port, and why."""
+        if self._reporting is not None:
+            self._told_error = error
 
     async def poll(self) -> int | None:
         """None while the server runs or nobody can say; else 0, or 1 if something went wrong."""
