@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from yarnhub.base.errors import SpecError
+from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.files import UserFileSystems
+from yarnhub.client.settings import Settings
 from yarnhub.client.staging import has_files, stage, staging_folder
 from yarnhub.filesystem.local import LocalFileSystem
+from yarnhub.filesystem.open import open_file_system
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.spec import ApplicationSpec, File, Master, Resources, Service
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from yarnhub.filesystem.port import FileSystem
 
 RESOURCES = Resources(memory=MiB(64), vcores=VCores(1))
 ID = ApplicationId(id=1, cluster_timestamp=2)
@@ -166,13 +174,14 @@ async def test_the_staging_folder(home: Path) -> None:
 class Cluster(Home):
     """A file system whose own URLs are not taken for local files."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, url: str = "hdfs://nn") -> None:
         super().__init__(home)
+        self._url = url
         self.asked: list[str] = []
 
     async def status(self, path: str):  # type: ignore[no-untyped-def]  # as its parent
         self.asked.append(path)
-        return await super().status(path.replace("hdfs://nn", "file://"))
+        return await super().status(path.replace(self._url, "file://"))
 
 
 async def test_files_on_the_cluster_are_looked_up_once_and_not_copied(
@@ -198,3 +207,64 @@ async def test_files_on_the_cluster_that_cannot_be_used(
     with pytest.raises(SpecError, match=reason) as caught:
         await stage(spec({"x": file}), ID, Cluster(home))
     assert caught.value.path == "master.files.x.source"
+
+
+async def test_a_file_is_looked_up_in_its_own_file_system(home: Path, tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.write_text("1")
+    there.write_text("12")
+    mine, other = Cluster(home), Cluster(home, "hdfs://other")
+
+    async def find(url: str) -> FileSystem:
+        return other if url.startswith("hdfs://other") else mine
+
+    files = {"h": File(source=f"hdfs://nn{here}"), "t": File(source=f"hdfs://other{there}")}
+    staged = await stage(spec(files), ID, mine, find=find)
+    assert [staged.master.files[name].size for name in "ht"] == [1, 2]
+    assert (mine.asked, other.asked) == ([files["h"].source], [files["t"].source])
+
+
+async def nowhere(url: str) -> FileSystem:
+    raise ConfigurationError(f"{url}: no file system for the scheme 's3a'")
+
+
+async def test_a_file_that_nobody_can_look_at_is_named_with_its_place(home: Path) -> None:
+    file = File(source="s3a://bucket/x")
+    with pytest.raises(SpecError, match="no file system for the scheme 's3a'; with `size`") as got:
+        await stage(spec({}, s={"x": file}), ID, Home(home), find=nowhere)
+    assert got.value.path == "services.s.files.x.source"
+
+
+async def test_a_file_that_is_described_in_full_needs_nobody_to_look_at_it(home: Path) -> None:
+    file = File(source="s3a://bucket/x", size=5, timestamp=6)
+    staged = await stage(spec({"x": file}), ID, Home(home), find=nowhere)
+    assert staged.master.files["x"] == file
+
+
+async def test_a_file_of_another_file_system_is_refused_with_its_place(home: Path) -> None:
+    file = File(source="hdfs://elsewhere/x")
+    with pytest.raises(SpecError, match="not in the file system") as got:
+        await stage(spec({"x": file}), ID, Home(home))
+    assert got.value.path == "master.files.x.source"
+
+
+async def test_each_file_system_is_opened_once(tmp_path: Path) -> None:
+    configuration = Configuration({"fs.defaultFS": "hdfs://nn:8020"})
+    settings = Settings(
+        configuration=configuration,
+        user=SimpleUser("somebody"),
+        user_name="somebody",
+        config_folder=tmp_path,
+        cache_folder=tmp_path,
+        language="C",
+        options=RpcOptions(),
+    )
+    default = open_file_system("", configuration, settings.user)
+    async with default, UserFileSystems(settings, default) as systems:
+        for url in ("/x", "hdfs:/x", "hdfs:///x", "hdfs://NN/x", "hdfs://nn:8020/x"):
+            assert await systems.of(url) is default
+        other = await systems.of("hdfs://other/x")
+        assert other.uri == "hdfs://other:8020"
+        assert await systems.of("hdfs://OTHER:8020/y") is other
+        with pytest.raises(ConfigurationError, match="no file system for the scheme 's3a'"):
+            await systems.of("s3a://bucket/x")

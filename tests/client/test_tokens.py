@@ -8,11 +8,20 @@ import pytest
 
 from client.token_source_contract import Contract, FakeSource, Server
 from yarnhub.client.settings import Settings
-from yarnhub.client.tokens import ResourceManagerTokens, delegation_tokens, token_sources
+from yarnhub.client.tokens import (
+    ResourceManagerTokens,
+    beside_default,
+    delegation_tokens,
+    file_systems_of,
+    token_sources,
+)
 from yarnhub.filesystem.delegation import NameNodeTokens
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.kerberos import Keytab
-from yarnhub.hadoop.security.users import KerberosUser
+from yarnhub.hadoop.security.users import KerberosUser, SimpleUser
 from yarnhub.hadoop.wire.identifiers import HDFS, RESOURCE_MANAGER, read_identifier
+from yarnhub.spec import ApplicationSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,3 +97,25 @@ async def test_without_security_there_is_nothing_to_ask_for(
     simple = Settings.from_environment({**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path)})
     assert await token_sources(simple) == ()
     assert await delegation_tokens(simple) == {}
+
+
+def test_the_file_systems_of_an_application(tmp_path: Path) -> None:
+    configuration = Configuration({"fs.defaultFS": "hdfs://nn:8020"})
+    settings = Settings(
+        configuration=configuration,
+        user=SimpleUser("alice"),
+        user_name="alice",
+        config_folder=tmp_path,
+        cache_folder=tmp_path,
+        language="C",
+        options=RpcOptions(),
+    )
+    files = {"a": "hdfs://archive/a", "b": "hdfs://third:9000/b", "c": "file:///c", "d": "hdfs:/d"}
+    spec = ApplicationSpec.from_dict(
+        {
+            "file_systems": ["hdfs://ARCHIVE:8020", "hdfs://nn", "s3a://bucket"],
+            "master": {"script": "x", "files": files},
+        }
+    )
+    found = beside_default(settings, file_systems_of(spec))
+    assert found == ("hdfs://ARCHIVE:8020", "hdfs://third:9000")

@@ -32,6 +32,8 @@ class Ticket:
         ("hdfs://nn:9000/x", ME, HdfsFileSystem, "hdfs://nn:9000"),
         ("hdfs://nn/x", ME, HdfsFileSystem, "hdfs://nn:8020"),
         ("hdfs:///x", ME, HdfsFileSystem, "hdfs://default:9000"),
+        ("hdfs:/x", ME, HdfsFileSystem, "hdfs://default:9000"),
+        ("HDFS://NN/x", ME, HdfsFileSystem, "hdfs://nn:8020"),
         ("", ME, HdfsFileSystem, "hdfs://default:9000"),
         ("/x", ME, HdfsFileSystem, "hdfs://default:9000"),
         ("hdfs://nn", SimpleUser("another"), WebHdfsFileSystem, "hdfs://nn:8020"),

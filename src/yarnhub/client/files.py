@@ -1,26 +1,74 @@
-"""The cluster's file system as a client's user sees it."""
+"""The cluster's file systems as a client's user sees them."""
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.filesystem.open import open_file_system
+from yarnhub.filesystem.paths import Location, located
 from yarnhub.hadoop.security.users import KerberosUser, TokenUser
 
 if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
     from yarnhub.client.settings import Settings
     from yarnhub.filesystem.port import FileSystem
 
 
-async def user_file_system(settings: Settings) -> FileSystem:
-    """Open `fs.defaultFS`.
+async def user_file_system(settings: Settings, url: str = "") -> FileSystem:
+    """Open `fs.defaultFS`, or the file system of a URL.
 
     Cancelling may leave a token behind that expires unused.
+
+    Raises:
+        ConfigurationError: No file system is known for the URL.
     """
     user = settings.user
     if isinstance(user, KerberosUser) and user.name is not None:
         # With a ticket alone nobody acts for another user there; with the other's token, yes.
-        name_node = NameNodeTokens("", settings.configuration)
+        name_node = NameNodeTokens(url, settings.configuration)
         user = TokenUser(await name_node.fetch(user, renewer=user.credential.principal))
-    return open_file_system("", settings.configuration, user, trust=settings.trust)
+    return open_file_system(url, settings.configuration, user, trust=settings.trust)
+
+
+class UserFileSystems:
+    """The file systems of the URLs that a user names, each opened once; an async context manager.
+
+    Args:
+        settings: Who the user is.
+        default: The user's `fs.defaultFS`, which stays open.
+    """
+
+    def __init__(self, settings: Settings, default: FileSystem) -> None:
+        self._settings = settings
+        self._opened = [default]
+        self._stack = AsyncExitStack()
+
+    async def of(self, url: str) -> FileSystem:
+        """The file system of a URL. Not to be called twice at a time.
+
+        Raises:
+            ConfigurationError: No file system is known for it.
+        """
+        location = located(url, self._settings.configuration)
+        for each in self._opened:
+            known = Location.parse(each.uri)
+            if location is None or (known is not None and location.is_on(known)):
+                return each
+        opened = await user_file_system(self._settings, url)
+        self._opened.append(await self._stack.enter_async_context(opened))
+        return opened
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()

@@ -8,15 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import SpecError
+from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.spec_file import local_path, map_files
 from yarnhub.control.bootstrap import Staging
 from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.filesystem.name_node import find_name_nodes
+from yarnhub.filesystem.paths import Location
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
     from yarnhub.hadoop.properties import Properties
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     Progress = Callable[[Path, int, int], None]
     """Is told the file, the bytes sent so far and the bytes in all."""
+    FindFileSystem = Callable[[str], Awaitable[FileSystem]]
+    """Finds the file system of a URL; raises ConfigurationError where none is known."""
 
 _AT_ONCE = 4
 """Files on their way at a time: HDFS takes half a second to close one, however small."""
@@ -57,7 +60,8 @@ def place(folder: str, configuration: Properties, tokens: Mapping[str, Token]) -
         configuration: The cluster's.
         tokens: The application's, by alias; the one for `fs.defaultFS` comes first.
     """
-    if not folder.startswith("hdfs:"):
+    location = Location.parse(folder)
+    if location is None or location.scheme != "hdfs":
         return None
     service = find_name_nodes(folder, configuration)
     return Staging(uri=service.uri, web=service.web, folder=folder, token=next(iter(tokens), None))
@@ -68,6 +72,7 @@ async def stage(
     application_id: ApplicationId,
     file_system: FileSystem,
     progress: Progress | None = None,
+    find: FindFileSystem | None = None,
 ) -> ApplicationSpec:
     """Upload the local files of a specification and look up size and time of the others.
 
@@ -79,12 +84,14 @@ async def stage(
         application_id: Names the folder.
         file_system: The cluster's.
         progress: Is told how far an upload is.
+        find: Opens the file system of a URL; None takes the cluster's for all.
 
     Returns:
         The specification with the sources that the nodes read.
 
     Raises:
-        SpecError: A file does not exist, or is a folder; says which.
+        SpecError: A file does not exist, is a folder, or is on a file system that nobody can look
+            at from here; says which.
     """
     files: dict[str, File] = {}
     map_files(spec, files.setdefault)
@@ -93,11 +100,20 @@ async def stage(
         await file_system.make_directory(folder, 0o700)
     turns = asyncio.Semaphore(_AT_ONCE)
 
-    async def status(path: str, file: File) -> FileStatus:
+    async def status(path: str, file: File) -> FileStatus | None:
         async with turns:
-            return await _status(path, file, folder, file_system, progress)
+            local = local_path(file, Path())
+            if local is not None:
+                return await _upload(path, local, folder, file_system, progress)
+            place = places.get(file.source)
+            return None if place is None else await _status(path, file, place)
 
     by_source = {file.source: (path, file) for path, file in reversed(files.items())}
+    places = {
+        source: await _place(path, file, file_system, find)
+        for source, (path, file) in reversed(by_source.items())
+        if local_path(file, Path()) is None
+    }
     async with task_group() as group:
         tasks = {
             source: group.create_task(status(path, file))
@@ -106,13 +122,25 @@ async def stage(
     return map_files(spec, lambda _, file: _staged(file, tasks[file.source].result()))
 
 
-async def _status(
-    path: str, file: File, folder: str, file_system: FileSystem, progress: Progress | None
-) -> FileStatus:
-    local = local_path(file, Path())
-    if local is not None:
-        return await _upload(path, local, folder, file_system, progress)
-    status = await file_system.status(file.source)
+async def _place(
+    path: str, file: File, file_system: FileSystem, find: FindFileSystem | None
+) -> FileSystem | None:
+    """The file system that a file is on; None where there is nothing to ask it."""
+    try:
+        return file_system if find is None else await find(file.source)
+    except ConfigurationError as error:
+        if file.size and file.timestamp:
+            return None  # the nodes may know it
+        raise SpecError(
+            f"{path}.source", f"{error}; with `size` and `timestamp` it is taken unseen"
+        ) from error
+
+
+async def _status(path: str, file: File, file_system: FileSystem) -> FileStatus:
+    try:
+        status = await file_system.status(file.source)
+    except ConfigurationError as error:
+        raise SpecError(f"{path}.source", str(error)) from error
     if status is None:
         raise SpecError(f"{path}.source", f"'{file.source}' does not exist")
     if status.is_directory:
@@ -146,7 +174,9 @@ def _size(path: str, local: Path) -> int:
     return local.stat().st_size
 
 
-def _staged(file: File, status: FileStatus) -> File:
+def _staged(file: File, status: FileStatus | None) -> File:
+    if status is None:
+        return file
     # What is said in the specification holds: YARN then refuses a file that is not as it says.
     return replace(
         file,

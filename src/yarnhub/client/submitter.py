@@ -17,7 +17,7 @@ from yarnhub.client.submission import (
     max_attempts,
     submission_context,
 )
-from yarnhub.client.tokens import delegation_tokens
+from yarnhub.client.tokens import delegation_tokens, file_systems_of
 from yarnhub.client.trust import travelling
 from yarnhub.client.watch import LOOK, failed, watch
 from yarnhub.yarn.addresses import CLIENT, resource_manager, schedulers_of_containers, web_proxies
@@ -80,7 +80,7 @@ class Submitter:
         async with task_group() as group:
             new = group.create_task(manager.get_new_application())
             nodes = group.create_task(manager.get_cluster_nodes())
-            tokens = group.create_task(delegation_tokens(self._settings, spec.file_systems))
+            tokens = group.create_task(delegation_tokens(self._settings, file_systems_of(spec)))
             python = None if code is None else group.create_task(self._runtime(spec, progress))
         check_resources(spec, new.result().maximum_capability)
         application_id = new.result().application_id
@@ -127,7 +127,7 @@ class Submitter:
         self, spec: ApplicationSpec, application_id: ApplicationId, progress: Progress | None
     ) -> AsyncIterator[tuple[ApplicationSpec, str | None]]:
         """The specification with its files staged, and their folder; deleted on an error."""
-        from yarnhub.client.files import user_file_system
+        from yarnhub.client.files import UserFileSystems, user_file_system
         from yarnhub.client.staging import is_needed, stage, staging_folder
 
         if not is_needed(spec):
@@ -136,7 +136,9 @@ class Submitter:
         async with await user_file_system(self._settings) as file_system:
             folder = await staging_folder(file_system, application_id)
             try:
-                yield await stage(spec, application_id, file_system, progress), folder
+                async with UserFileSystems(self._settings, file_system) as others:
+                    staged = await stage(spec, application_id, file_system, progress, others.of)
+                yield staged, folder
             except BaseException:
                 with contextlib.suppress(YarnhubError):
                     await file_system.delete(folder, recursive=True)

@@ -17,6 +17,7 @@ from yarnhub.base.errors import (
 from yarnhub.base.tasks import task_group
 from yarnhub.client.client import Client
 from yarnhub.client.token_keeper import TokenKeeper
+from yarnhub.client.tokens import file_systems_of
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import YarnApplicationState
 
@@ -93,7 +94,7 @@ async def _file_systems(client: Client, application_id: ApplicationId) -> tuple[
         except DeadlineExceededError as error:
             _log.info("%s", error)
         else:
-            return tuple(ApplicationSpec.from_json(document).file_systems)
+            return file_systems_of(ApplicationSpec.from_json(document))
 
 
 async def _deliver(client: Client, application_id: ApplicationId, kept: KeptTokens) -> None:

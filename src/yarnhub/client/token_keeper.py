@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError, LocalProtocolError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.token_life import Step, TokenLife
-from yarnhub.client.tokens import by_alias, token_sources
+from yarnhub.client.tokens import beside_default, by_alias, token_sources
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.wire.identifiers import read_identifier
 from yarnhub.hadoop.wire.tokens import Credentials
@@ -124,7 +124,8 @@ class TokenKeeper:
             AuthenticationError: The login is not accepted, or has ended.
             ConnectError: A server cannot be reached now; later they are waited for.
         """
-        key = (user or self._settings.user_name, frozenset(file_systems))
+        further = frozenset(beside_default(self._settings, file_systems))
+        key = (user or self._settings.user_name, further)
         share = self._shares.get(key)
         if share is None:
             share = self._shares[key] = self._begin(*key)

@@ -9,6 +9,7 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.filesystem.key_provider import KeyProvider, KeyProviderTokens, find_key_provider
+from yarnhub.filesystem.paths import Location, located
 from yarnhub.hadoop.security.principals import server_principal
 from yarnhub.hadoop.token_service import token_service
 from yarnhub.hadoop.wire.identifiers import KEY_SERVER, RESOURCE_MANAGER
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from yarnhub.client.settings import Settings
+    from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.wire.tokens import Token
+    from yarnhub.spec import ApplicationSpec, File
 
 
 class TokenSource(Protocol):
@@ -100,7 +103,7 @@ async def token_sources(
         return ()
     configuration = settings.configuration
     default = configuration.get("fs.defaultFS") or "file:///"
-    wanted = [url for url in dict.fromkeys((default, *file_systems)) if url.startswith("hdfs:")]
+    wanted = [place.root for place in _distinct((default, *file_systems), configuration)]
     name_nodes = [NameNodeTokens(url, configuration) for url in wanted]
     async with task_group() as group:
         asked = [
@@ -110,6 +113,38 @@ async def token_sources(
     providers = dict.fromkeys(provider for task in asked if (provider := task.result()))
     key_servers = [KeyProviderTokens(provider, settings.trust) for provider in providers]
     return (*name_nodes, ResourceManagerTokens(settings), *key_servers)
+
+
+def file_systems_of(spec: ApplicationSpec) -> tuple[str, ...]:
+    """The URLs that an application needs tokens for: those it names and its files'."""
+    # Reading a specification takes PyYAML, which a holder of applications may do without.
+    from yarnhub.client.spec_file import map_files
+
+    sources: list[str] = []
+
+    def note(_: str, file: File) -> File:
+        sources.append(file.source)
+        return file
+
+    map_files(spec, note)
+    return (*spec.file_systems, *sources)
+
+
+def beside_default(settings: Settings, urls: Iterable[str]) -> tuple[str, ...]:
+    """The HDFSs of URLs, each once, without the one that is `fs.defaultFS`."""
+    configuration = settings.configuration
+    default = Location.parse(configuration.get("fs.defaultFS") or "")
+    found = _distinct(urls, configuration)
+    return tuple(place.root for place in found if default is None or not place.is_on(default))
+
+
+def _distinct(urls: Iterable[str], configuration: Properties) -> list[Location]:
+    wanted: list[Location] = []
+    for url in urls:
+        place = located(url, configuration)
+        if place is not None and place.scheme == "hdfs" and not any(map(place.is_on, wanted)):
+            wanted.append(place)
+    return wanted
 
 
 async def fetch_tokens(

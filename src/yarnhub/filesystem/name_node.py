@@ -59,7 +59,7 @@ def find_name_nodes(url: str, properties: Properties) -> NameService:
     if not authority:
         default = properties.get("fs.defaultFS") or ""
         authority = urlsplit(default).netloc
-        if urlsplit(default).scheme != "hdfs" or not authority:
+        if urlsplit(default).scheme.lower() != "hdfs" or not authority:
             raise ConfigurationError(
                 f"{url} names no NameNode, and fs.defaultFS is {default or 'not set'}"
             )
@@ -67,7 +67,7 @@ def find_name_nodes(url: str, properties: Properties) -> NameService:
     ids = _split(properties.get(f"dfs.ha.namenodes.{authority}"))
     if not ids:
         try:
-            address = Address.parse(authority, RPC_PORT)
+            address = Address.parse(authority.lower(), RPC_PORT)
         except ValueError as error:
             raise ConfigurationError(f"{url}: {error}") from error
         return NameService(

@@ -16,6 +16,7 @@ from yarnhub.filesystem.hdfs import (
 )
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
+from yarnhub.filesystem.paths import Location
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.auth_to_local import local_name
@@ -60,9 +61,11 @@ def open_file_system(
         ConfigurationError: The scheme is unknown, the address is not configured, or the user
             cannot be served.
     """
-    if "://" not in url and not url.startswith("file:"):
+    location = Location.parse(url)
+    if location is None:
         url = configuration.get("fs.defaultFS") or "file:///"
-    scheme = urlsplit(url).scheme
+        location = Location.parse(url)
+    scheme = "" if location is None else location.scheme
     match scheme:
         case "file":
             return LocalFileSystem(deadline=deadline)

@@ -1,12 +1,71 @@
-"""Paths and URLs of one file system."""
+"""Paths and URLs of one file system, compared as Hadoop compares them.
+
+Source: org.apache.hadoop.fs.FileSystem.checkPath, canonicalizeUri.
+"""
 
 from __future__ import annotations
 
 import posixpath
-from urllib.parse import urlsplit
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.filesystem.errors import InvalidNameError
+
+if TYPE_CHECKING:
+    from yarnhub.hadoop.properties import Properties
+
+# Not urlsplit: `?` and `#` may stand in a file's name.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/]*))?(.*)", re.DOTALL)
+_PORTS = {"hdfs": 8020, "webhdfs": 9870, "swebhdfs": 9871}
+
+
+class Location(NamedTuple):
+    """A URL in its parts."""
+
+    scheme: str
+    """In lower case."""
+    authority: str
+    """Host and port, or a nameservice; empty for `fs.defaultFS`."""
+    path: str
+    """As it is written."""
+
+    @classmethod
+    def parse(cls, text: str) -> Location | None:
+        """The parts of a URL; None where it has no scheme: then it is a path."""
+        found = _URL.fullmatch(text)
+        if found is None:
+            return None
+        return cls(found[1].lower(), found[2] or "", found[3])
+
+    @property
+    def root(self) -> str:
+        """Scheme and authority: the file system's URL."""
+        return f"{self.scheme}://{self.authority}"
+
+    def is_on(self, other: Location) -> bool:
+        """Whether both are of one file system.
+
+        Case does not matter, and a port that is left out is the scheme's own.
+        """
+        return self.scheme == other.scheme and self._server() == other._server()
+
+    def _server(self) -> str:
+        port = _PORTS.get(self.scheme)
+        return self.authority.lower().removesuffix(f":{port}")
+
+
+def located(url: str, properties: Properties) -> Location | None:
+    """Where a URL leads, with what `fs.defaultFS` adds; None for a path, which has no scheme.
+
+    A URL without an authority is of the default file system where that has its scheme.
+    """
+    location = Location.parse(url)
+    default = Location.parse(properties.get("fs.defaultFS") or "")
+    if location is None or location.authority or default is None:
+        return location
+    same = location.scheme == default.scheme
+    return location._replace(authority=default.authority) if same else location
 
 
 def local_part(uri: str, path: str) -> str:
@@ -14,23 +73,17 @@ def local_part(uri: str, path: str) -> str:
 
     Args:
         uri: Scheme and authority of the file system.
-        path: An absolute path, or a URL of this file system.
+        path: An absolute path, or a URL of this file system; one without an authority is.
 
     Raises:
         ConfigurationError: It is relative, or a URL of another file system.
     """
     rest = path
-    if "://" in path or path.startswith("file:"):
-        # Not urlsplit for the rest: `?` and `#` may stand in a file's name.
-        scheme, _, rest = path.partition(":")
-        authority = ""
-        if rest.startswith("//"):
-            authority, slash, rest = rest[2:].partition("/")
-            rest = slash + rest
-        mine = urlsplit(uri)
-        if scheme != mine.scheme or authority not in {"", mine.netloc}:
+    location, mine = Location.parse(path), Location.parse(uri)
+    if location is not None and mine is not None:
+        if not location._replace(authority=location.authority or mine.authority).is_on(mine):
             raise ConfigurationError(f"{path} is not in the file system {uri}")
-        rest = rest or "/"
+        rest = location.path or "/"
     if not rest.startswith("/"):
         raise ConfigurationError(f"{path!r} is not an absolute path in the file system {uri}")
     return posixpath.normpath("/" + rest.lstrip("/"))

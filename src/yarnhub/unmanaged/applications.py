@@ -33,6 +33,7 @@ from yarnhub.client.security import Credentials
 from yarnhub.client.staging import has_files
 from yarnhub.client.submission import credentials
 from yarnhub.client.token_keeper import TokenKeeper
+from yarnhub.client.tokens import file_systems_of
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.messages import FinalStatus
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
@@ -336,7 +337,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         while application.runner is not None:
             try:
                 async with self._tokens.kept(
-                    application.user, application.spec.file_systems
+                    application.user, file_systems_of(application.spec)
                 ) as kept:
                     await application.keep_tokens(kept)
             except YarnhubError as error:
