@@ -31,6 +31,10 @@ _READ_ON = 1 << 20
 """A gap of so many bytes is read and dropped: cheaper than to open the file again."""
 
 
+class LogAggregationOffError(ConfigurationError):
+    """The cluster does not keep the logs of applications that have ended."""
+
+
 class LogsNotReadyError(YarnhubError):
     """The logs have not been aggregated yet, or they are gone.
 
@@ -135,7 +139,7 @@ def _nothing(
             " cannot read; use `yarn logs`"
         )
     if names is None and (configuration.get(ENABLED) or "false").strip().lower() != "true":
-        return ConfigurationError(
+        return LogAggregationOffError(
             f"there are no logs of {application_id}: {ENABLED} is not true, so NodeManagers keep"
             " them; read them from the NodeManagers while the application runs"
         )

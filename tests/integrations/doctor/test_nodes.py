@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 
+from hadoop.server import answer, serving
+from integrations.doctor.sites import make_site
+from yarnhub.client.logs import LogAggregationOffError
+from yarnhub.hadoop.codec import encode
+from yarnhub.integrations.doctor import nodes
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.nodes import judge_largest, judge_python
+from yarnhub.yarn.records.resource_manager import GetClusterNodesResponse
 from yarnhub.yarn.records.resources import Resource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hadoop.server import Call
+    from yarnhub.integrations.doctor.site import Site
 
 LARGE, SMALL = Resource(memory=8192, virtual_cores=8), Resource(memory=1024, virtual_cores=1)
 
 
 @pytest.mark.parametrize(
-    ("limit", "nodes", "grade"),
+    ("limit", "capacities", "grade"),
     [
         (LARGE, [SMALL, LARGE], Grade.OK),
         (SMALL, [LARGE], Grade.WARNING),
@@ -20,10 +35,29 @@ LARGE, SMALL = Resource(memory=8192, virtual_cores=8), Resource(memory=1024, vir
         (LARGE, [], Grade.ERROR),
     ],
 )
-def test_the_largest_container(limit: Resource, nodes: list[Resource], grade: Grade) -> None:
-    found = judge_largest(limit, nodes)
+def test_the_largest_container(limit: Resource, capacities: list[Resource], grade: Grade) -> None:
+    found = judge_largest(limit, capacities)
     assert found.grade is grade
     assert grade is not Grade.WARNING or '"1024 M"' in found.mend
+
+
+async def test_where_no_logs_are_kept_nothing_is_known_of_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def active(call: Call) -> bytes:
+        return answer(call.call_id, encode(GetClusterNodesResponse()))
+
+    async def cannot_be_read(_: Site, __: list[str]) -> dict[str, str]:
+        raise LogAggregationOffError("yarn.log-aggregation-enable is not true")
+
+    monkeypatch.setattr(nodes, "_ask_nodes", cannot_be_read)
+    async with serving(active) as manager:
+        site = make_site(tmp_path, {"yarn.resourcemanager.address": str(manager.address)})
+        site.question = replace(site.question, run=True)
+        site.active = 0
+        found = await nodes.check_python(site)
+    assert found.grade is Grade.NOT_CHECKED
+    assert "yarn.log-aggregation-enable is not true" in found.what
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,41 @@ async def test_one_of_a_pair(tmp_path: Path) -> None:
     assert site.active == 0
 
 
+def standby_page(state: str) -> dict[str, str]:
+    info = {"clusterInfo": {"state": "STARTED", "haState": state, "hadoopVersion": "3.4.2"}}
+    return {"/ws/v1/cluster/info": json.dumps(info)}
+
+
+@pytest.mark.parametrize(
+    ("state", "grade"), [("STANDBY", Grade.OK), ("ACTIVE", Grade.WARNING), ("", Grade.WARNING)]
+)
+async def test_one_that_stands_by_opens_no_port_for_clients(
+    tmp_path: Path, state: str, grade: Grade
+) -> None:
+    closed = f"127.0.0.1:{choose_ports(['rm'], {})['rm']}"
+    async with serving(active) as first, serve_pages(standby_page(state)) as page:
+        values = pair(first.address, closed)
+        values["yarn.resourcemanager.webapp.address.rm1"] = "127.0.0.1:1"
+        values["yarn.resourcemanager.webapp.address.rm2"] = page
+        found = await check(make_site(tmp_path, values))
+    assert found.grade is grade
+    assert (f"{closed} stands by" in found.what) is (grade is Grade.OK)
+
+
+async def test_a_cluster_without_nodes(tmp_path: Path) -> None:
+    def lonely(call: Call) -> bytes:
+        metrics = YarnClusterMetrics(num_node_managers=2, num_lost_nms=2)
+        return answer(call.call_id, encode(GetClusterMetricsResponse(cluster_metrics=metrics)))
+
+    async with serving(lonely) as manager:
+        site = make_site(tmp_path, {"yarn.resourcemanager.address": str(manager.address)})
+        found = await check(site)
+    assert found.grade is Grade.WARNING
+    assert "is active, with 0 of 2 nodes" in found.what
+    assert "start the NodeManagers" in found.mend
+    assert site.active == 0, "the rest can be looked at"
+
+
 async def test_none_of_a_pair_is_active(tmp_path: Path) -> None:
     async with serving(standby) as first, serving(standby) as second:
         found = await check(make_site(tmp_path, pair(first.address, second.address)))

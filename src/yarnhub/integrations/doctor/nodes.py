@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
+from yarnhub.client.logs import LogAggregationOffError
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.unmanaged import UnmanagedApplications
@@ -63,7 +64,11 @@ async def check_python(site: Site) -> Finding:
         return not_checked("with --run a small application of the user's looks on each node")
     async with site.resource_manager() as manager:
         nodes = sorted({node.node_id.host for node in await manager.get_cluster_nodes()})[:_MOST]
-    return judge_python(await _ask_nodes(site, nodes))
+    try:
+        said = await _ask_nodes(site, nodes)
+    except LogAggregationOffError as failure:
+        return not_checked(f"what was said on the nodes cannot be read: {failure}")
+    return judge_python(said)
 
 
 async def _ask_nodes(site: Site, nodes: list[str]) -> dict[str, str]:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.base.errors import ConnectError, RemoteProtocolError
+from yarnhub.base.errors import AuthenticationError, ConnectError, RemoteProtocolError
 from yarnhub.base.retry import RetryPolicy
-from yarnhub.client.settings import configuration_folder
-from yarnhub.client.trust import SiteTrust
+from yarnhub.client.web_servers import WebServers
 from yarnhub.hadoop.conf import Configuration
-from yarnhub.hadoop.http import exchange
-from yarnhub.hadoop.trust import system
 from yarnhub.yarn.addresses import CLIENT, resource_manager, web_pages
 from yarnhub.yarn.resource_manager import ResourceManager
 
@@ -29,8 +24,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 3.0
 """Seconds for one answer: less than a check has, so that what did not answer is named."""
-_MOST = 16 << 20
-"""Bytes of one answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,39 +125,32 @@ class Site:
     @property
     def trust(self) -> TrustSource:
         """Whose certificates the cluster's HTTPS servers have."""
-        environment = self.question.environment
-        return SiteTrust.of(environment, self.configuration, configuration_folder(environment))
+        return self.settings.trust
 
-    async def ask_page(self, path: str) -> Any:  # Any: JSON
-        """What the ResourceManager's REST interface says.
+    async def ask_page(self, path: str, index: int | None = None) -> Any:  # Any: JSON
+        """What a ResourceManager's REST interface says.
+
+        Args:
+            path: Of the page.
+            index: Which ResourceManager; None is the active one.
 
         Raises:
             ConnectError: Nobody answers there.
-            RemoteProtocolError: It answers something else.
+            RemoteProtocolError: It answers something else, or wants another login.
         """
-        url = self.page + path
-        trust = self.trust() if url.startswith("https:") else system()
-        accepted = (("Accept", "application/json"),)
+        index = self.active if index is None else index
+        url = web_pages(self.configuration)[index] + path
         try:
-            async with (
-                asyncio.timeout(self.patience),
-                exchange("GET", url, headers=accepted, trust=trust) as answer,
-            ):
-                body = await answer.read(_MOST)
+            async with asyncio.timeout(self.patience):
+                return await WebServers(self.settings, "ResourceManager").json(url)
         except TimeoutError as error:
             raise ConnectError(
                 f"{url} cannot be read: no answer within {self.patience:g} s"
             ) from error
         except ConnectionError as error:
             raise ConnectError(f"{url} cannot be read: {error}") from error
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            raise RemoteProtocolError(f"{url} asks for a Kerberos login (SPNEGO)")
-        try:
-            if answer.status == HTTPStatus.OK:
-                return json.loads(body)
-        except ValueError as error:
-            raise RemoteProtocolError(f"{url} answers with no JSON") from error
-        raise RemoteProtocolError(f"{url} answers with {answer.status} and no JSON")
+        except AuthenticationError as error:
+            raise RemoteProtocolError(f"{url} cannot be read: {error}") from error
 
 
 def is_loopback(host: str) -> bool:
