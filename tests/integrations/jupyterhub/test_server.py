@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG = "server.log"
+Report = dict[str, Any]
 
 
 class Hub(RequestHandler):
     """What a server asks of a hub before it is ready."""
 
-    def initialize(self, told: asyncio.Future[int]) -> None:
+    def initialize(self, told: asyncio.Future[Report]) -> None:
         self._told = told
 
     def get(self, path: str) -> None:
@@ -41,11 +42,11 @@ class Hub(RequestHandler):
 
     def post(self, path: str) -> None:
         if path == "yarnspawner":
-            self._told.set_result(json.loads(self.request.body)["port"])
+            self._told.set_result(json.loads(self.request.body))
 
 
 @asynccontextmanager
-async def hub(told: asyncio.Future[int]) -> AsyncIterator[str]:
+async def hub(told: asyncio.Future[Report]) -> AsyncIterator[str]:
     held = listen(Place(addresses=("127.0.0.1",)))
     arguments: Any = {"told": told}
     server = HTTPServer(Application([("/hub/api/?(.*)", Hub, arguments)]))
@@ -93,10 +94,11 @@ async def server(folder: Path, api: str, **more: str) -> AsyncIterator[Process]:
         await process.wait()
 
 
-async def reported(told: asyncio.Future[int], process: Process, log: Path) -> int:
+async def reported(told: asyncio.Future[Report], process: Process, log: Path) -> Report:
     async with asyncio.TaskGroup() as tasks:
         ended = tasks.create_task(process.wait())
-        await asyncio.wait({told, ended}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {told, ended}
+        await asyncio.wait(both, timeout=60, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
     assert told.done(), log.read_text()
     return told.result()
@@ -109,7 +111,7 @@ async def test_it_tells_a_port_at_which_it_proves_itself(mode: str, tmp_path: Pa
         hub(told) as api,
         server(tmp_path, api, JUPYTERHUB_SINGLEUSER_EXTENSION=mode) as process,
     ):
-        port = await reported(told, process, tmp_path / LOG)
+        port = (await reported(told, process, tmp_path / LOG))["port"]
         where = ("127.0.0.1", port)
         await check_server(*where, prefix="/user/alice/", token="t", tls=None)
         with pytest.raises(ImpostorError, match="does not have the token"):
@@ -124,10 +126,22 @@ async def test_it_tells_a_port_at_which_it_proves_itself(mode: str, tmp_path: Pa
 
 async def test_it_ends_if_the_hub_does_not_take_the_port(tmp_path: Path) -> None:
     told = asyncio.get_running_loop().create_future()
-    told.set_result(0)  # the handler fails therefore
+    told.set_result({})  # the handler fails therefore
     async with hub(told) as api, server(tmp_path, api) as process:
         async with asyncio.timeout(60):
             await process.wait()
         said = (tmp_path / LOG).read_text()
         assert "does not take the port" in said
         assert process.returncode == 1
+
+
+async def test_it_says_why_it_cannot_run(tmp_path: Path) -> None:
+    told = asyncio.get_running_loop().create_future()
+    nowhere = str(tmp_path / "nowhere")
+    async with (
+        hub(told) as api,
+        server(tmp_path, api, JUPYTERHUB_ROOT_DIR=nowhere) as process,
+    ):
+        report = await reported(told, process, tmp_path / LOG)
+        assert f"there is no folder {nowhere}" in report["error"]
+        assert await process.wait() == 1
