@@ -17,6 +17,8 @@ from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from docs.blocks import Block
 
 PAGE = PROJECT / "docs" / "howto" / "profiles.md"
@@ -145,3 +147,13 @@ async def test_a_link_to_what_is_not_offered_says_so() -> None:
 async def test_a_link_starts_nothing_either_where_the_form_is_the_administrators() -> None:
     with pytest.raises(LinkError):
         await YarnSpawner(options_form="<input name=x>").options_from_query({"x": ["1"]})
+
+
+async def test_a_form_that_cannot_be_made_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path / "nowhere"))
+    spawner = YarnSpawner(user=SimpleNamespace(name="alice"), choose_queue=True)
+    spawner.user_options = {}
+    with pytest.raises(Refusal, match=r"no Hadoop configuration folder .*/nowhere"):
+        await spawner.get_options_form()

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from traitlets import Bool, Dict, List, TraitError, Union, default
 from traitlets import Callable as CallableTrait
 
+from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.jupyterhub.acting import Acting
 from yarnhub.integrations.jupyterhub.choice import Choice, ChoiceError, choose
 from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
 from yarnhub.integrations.jupyterhub.profiles import ProfileError, parse_profiles, with_queues
 from yarnhub.integrations.jupyterhub.queues import Queues
-from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal
+from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -174,3 +175,5 @@ def _refusing() -> Iterator[None]:
         raise Refusal(
             f"What the administrator offers is wrong: {error}", reason="profiles", status_code=500
         ) from error
+    except YarnhubError as error:
+        raise refusal(error) from error
