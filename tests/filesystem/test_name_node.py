@@ -19,8 +19,40 @@ PAIR = {
 
 def test_a_single_name_node() -> None:
     assert find_name_nodes("hdfs://one:9000/x", {}) == NameService(
-        uri="hdfs://one:9000", rpc=(Address("one", 9000),), web=("http://one:9870",)
+        uri="hdfs://one:9000",
+        rpc=(Address("one", 9000),),
+        web=("http://one:9870", "http://one:50070"),
     )
+
+
+@pytest.mark.parametrize(
+    ("properties", "web"),
+    [
+        # An address that is not configured has the port of Hadoop 3, or that of Hadoop 2.
+        ({"dfs.http.policy": "https_only"}, ("https://one:9871", "https://one:50470")),
+        ({"dfs.namenode.http-address": "web"}, ("http://web:9870",)),
+        # Where requests have tokens in them, nobody else's port is asked without a certificate.
+        ({"hadoop.security.authentication": "kerberos"}, ("http://one:9870",)),
+        (
+            {"hadoop.security.authentication": "kerberos", "dfs.http.policy": "HTTPS_ONLY"},
+            ("https://one:9871", "https://one:50470"),
+        ),
+    ],
+)
+def test_the_web_servers_where_nothing_is_configured(
+    properties: dict[str, str], web: tuple[str, ...]
+) -> None:
+    assert find_name_nodes("hdfs://one", properties).web == web
+
+
+def test_the_newer_ports_of_a_pair_are_asked_first() -> None:
+    properties = {
+        "dfs.ha.namenodes.pair": "a,b",
+        "dfs.namenode.rpc-address.pair.a": "one",
+        "dfs.namenode.rpc-address.pair.b": "two",
+    }
+    ports = [url.rpartition("/")[2] for url in find_name_nodes("hdfs://pair", properties).web]
+    assert ports == ["one:9870", "two:9870", "one:50070", "two:50070"]
 
 
 def test_a_pair() -> None:

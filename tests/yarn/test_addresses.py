@@ -43,6 +43,10 @@ def configuration(folder: Path, properties: dict[str, str]) -> Configuration:
             ("https://rm:8090",),
         ),
         (
+            {"yarn.resourcemanager.hostname": "rm", "yarn.http.policy": "https_only"},
+            ("https://rm:8090",),
+        ),
+        (
             {"yarn.resourcemanager.hostname": "rm", "yarn.web-proxy.address": "proxy:81"},
             ("http://proxy:81",),
         ),

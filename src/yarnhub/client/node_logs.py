@@ -11,6 +11,7 @@ from urllib.parse import quote
 from yarnhub.base.errors import AccessDeniedError, ConnectionLostError, Outcome, RemoteError
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.web_servers import WebServers
+from yarnhub.yarn.addresses import has_tls
 from yarnhub.yarn.logs.node import LogAnswer, parse_listing
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ class NodeLogs:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        secure = settings.configuration.get("yarn.http.policy") == "HTTPS_ONLY"
-        self._scheme = "https" if secure else "http"
+        self._scheme = "https" if has_tls(settings.configuration) else "http"
         self._servers = WebServers(settings, "NodeManager")
 
     async def list(self, address: str, container_id: ContainerId) -> dict[str, int] | None:

@@ -11,14 +11,17 @@ from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.security.authentication import is_secure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from yarnhub.hadoop.properties import Properties
 
 PRINCIPAL = "dfs.namenode.kerberos.principal"
 RPC_PORT = 8020
-HTTP_PORT = 9870
-HTTPS_PORT = 9871
+_WEB_PORTS = {"http": (9870, 50070), "https": (9871, 50470)}
+"""The defaults of Hadoop 3, and those of Hadoop 2."""
 _ANY_HOST = "0.0.0.0"  # noqa: S104  # what hdfs-default.xml says: "the NameNode's host"
 
 
@@ -30,7 +33,7 @@ class NameService:
     """`hdfs://host:port`, or `hdfs://<nameservice>`."""
     rpc: tuple[Address, ...]
     web: tuple[str, ...]
-    """Base URLs of the NameNodes' HTTP servers, in the order of `rpc`."""
+    """Base URLs of the NameNodes' HTTP servers, in the order in which they are asked."""
     nameservice: str | None = None
     """The logical name; None for a single NameNode that is addressed by host and port."""
     home_prefix: str = "/user"
@@ -73,16 +76,16 @@ def find_name_nodes(url: str, properties: Properties) -> NameService:
         return NameService(
             uri=f"hdfs://{address}",
             rpc=(address,),
-            web=(_web(properties, address, _single_suffix(properties)),),
+            web=_web(properties, {_single_suffix(properties): address}),
             home_prefix=prefix,
         )
     rpc = tuple(_rpc(properties, authority, node) for node in ids)
     return NameService(
         uri=f"hdfs://{authority}",
         rpc=rpc,
-        web=tuple(
-            _web(properties, address, f".{authority}.{node}")
-            for address, node in zip(rpc, ids, strict=True)
+        web=_web(
+            properties,
+            {f".{authority}.{node}": address for address, node in zip(rpc, ids, strict=True)},
         ),
         nameservice=authority,
         home_prefix=prefix,
@@ -106,18 +109,29 @@ def _rpc(properties: Properties, nameservice: str, node: str) -> Address:
         raise ConfigurationError(f"{key}: {error}") from error
 
 
-def _web(properties: Properties, rpc: Address, suffix: str) -> str:
-    secure = (properties.get("dfs.http.policy") or "").upper() == "HTTPS_ONLY"
-    kind, port = ("https", HTTPS_PORT) if secure else ("http", HTTP_PORT)
-    key = f"dfs.namenode.{kind}-address"
-    value = properties.get(key + suffix) or properties.get(key) or f"{_ANY_HOST}:{port}"
-    try:
-        address = Address.parse(value, port)
-    except ValueError as error:
-        raise ConfigurationError(f"{key}{suffix}: {error}") from error
-    if address.host == _ANY_HOST:
-        address = Address(rpc.host, address.port)
-    return f"{kind}://{address}"
+def _web(properties: Properties, name_nodes: Mapping[str, Address]) -> tuple[str, ...]:
+    """The URLs of NameNodes' web servers, by the endings of their keys.
+
+    Nothing says which Hadoop a cluster runs: where no address is configured, the port of Hadoop 2
+    is asked after that of Hadoop 3. Not over HTTP on a cluster with Kerberos: any user of the
+    NameNode's host may hold the second port there, and requests have tokens in them.
+    """
+    tls = (properties.get("dfs.http.policy") or "").upper() == "HTTPS_ONLY"
+    kind = "https" if tls else "http"
+    newer, older = _WEB_PORTS[kind]
+    first, second = [], []
+    for suffix, rpc in name_nodes.items():
+        key = f"dfs.namenode.{kind}-address"
+        value = properties.get(key + suffix) or properties.get(key)
+        try:
+            address = Address.parse(value or _ANY_HOST, newer)
+        except ValueError as error:
+            raise ConfigurationError(f"{key}{suffix}: {error}") from error
+        host = rpc.host if address.host == _ANY_HOST else address.host
+        first.append(f"{kind}://{Address(host, address.port)}")
+        if not value and (tls or not is_secure(properties)):
+            second.append(f"{kind}://{Address(host, older)}")
+    return (*first, *second)
 
 
 def _split(value: str | None) -> list[str]:

@@ -95,19 +95,23 @@ def web_pages(configuration: Configuration) -> tuple[str, ...]:
     Raises:
         ConfigurationError: An address is missing or is none.
     """
-    service = _WEB_TLS if _tls(configuration) else _WEB
+    service = _WEB_TLS if has_tls(configuration) else _WEB
     return _urls(configuration, resource_manager(configuration, service).addresses)
 
 
 def _urls(configuration: Configuration, addresses: tuple[Address, ...]) -> tuple[str, ...]:
     # Whoever reaches a ResourceManager at 0.0.0.0 is on its host, and the proxy goes by its name.
     hosts = (socket.gethostname() if each.host == _ANY else each.host for each in addresses)
-    scheme = "https" if _tls(configuration) else "http"
+    scheme = "https" if has_tls(configuration) else "http"
     return tuple(
         f"{scheme}://{Address(host, each.port)}"
         for host, each in zip(hosts, addresses, strict=True)
     )
 
 
-def _tls(configuration: Configuration) -> bool:
-    return configuration.get("yarn.http.policy") == "HTTPS_ONLY"
+def has_tls(configuration: Configuration) -> bool:
+    """Whether YARN's web servers speak HTTPS.
+
+    Source: org.apache.hadoop.http.HttpConfig.Policy.fromString, which takes any case.
+    """
+    return (configuration.get("yarn.http.policy") or "").upper() == "HTTPS_ONLY"
