@@ -55,7 +55,7 @@ class ApplicationClient(Blocking):
 
     def __init__(self, address: str, app_id: str, security: Security | None = None) -> None:
         self.id = app_id
-        self.security = security or Security.from_default()
+        self.security = security or Security._default_for(app_id)  # noqa: SLF001  # ours
         self._open(address, None)
 
     @classmethod

@@ -121,14 +121,6 @@ class Client(Blocking):
         """The credentials that applications are submitted and reached with."""
         return self._security or self._default
 
-    def _security_for(self, app_id: str) -> Security:
-        if self._security is None:
-            with contextlib.suppress(errors.ConfigurationError):  # it has its pair beside it
-                container = environment.current_container()
-                if container is not None and container.application_id != app_id:
-                    return Security.from_user()  # as what is submitted from there
-        return self.security
-
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the engine, and raise skein's errors for its own."""
         _ = self._engine  # logs in, if there was no ticket before
@@ -218,7 +210,7 @@ class Client(Blocking):
         Raises:
             ApplicationNotRunningError: It has ended, or does not run yet and `wait` is False.
         """
-        security = security or self._security_for(app_id)
+        security = security or self._security or Security._default_for(app_id)  # noqa: SLF001  # ours
         number = ApplicationId.parse(app_id)
         try:
             engine = self.call(self._reach, number, credentials_of(security), wait=wait)

@@ -78,6 +78,15 @@ class Security(Document, spec.Security):
         return cls.from_user() if container is None else cls._of(container.credentials)
 
     @classmethod
+    def _default_for(cls, app_id: str) -> Self:
+        """The pair that reaches an application: in a container, its own application's for that."""
+        with contextlib.suppress(ConfigurationError):  # it has its pair beside it
+            container = environment.current_container()
+            if container is not None and container.application_id != app_id:
+                return cls.from_user()  # as what is submitted from there
+        return cls.from_default()
+
+    @classmethod
     def _beside(cls, missing: ConfigurationError) -> Self:
         """The pair in the container's folder, where skein 0.8 put it."""
         if (found := properties.container_dir) is not None:

@@ -28,7 +28,7 @@ UNKNOWN = ApplicationId(id=1, cluster_timestamp=1)
 async def test_only_what_has_ended_is_swept(hadoop_cluster: HadoopCluster, tmp_path: Path) -> None:
     settings = Settings.from_environment({**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path)})
     spec = replace(sleeper(), max_attempts=2)
-    async with Client(settings) as client, await user_file_system(settings) as file_system:
+    async with Client(settings) as client, user_file_system(settings) as file_system:
         killed, running = await client.submit(spec), await client.submit(spec)
         try:
             # As somebody else's tool would, which knows nothing of the uploads.

@@ -22,7 +22,7 @@ from yarnhub.client.client import Client
 from yarnhub.client.container import CurrentContainer
 from yarnhub.client.security import Credentials
 from yarnhub.client.token_delivery import keep_all_tokens
-from yarnhub.client.tokens import delegation_tokens
+from yarnhub.client.tokens import SubmissionTokens
 from yarnhub.control import json
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, RESOURCE_MANAGERS, TRUST
 from yarnhub.filesystem.delegation import NameNodeTokens
@@ -86,7 +86,9 @@ async def container(
         TRUST: json.dump(alice.trust()),
     }
     path = folder / "container_tokens"
-    path.write_bytes(tokens.Credentials(await delegation_tokens(alice), secrets).write())
+    async with SubmissionTokens(alice) as fetched:
+        await fetched.fetch()
+    path.write_bytes(tokens.Credentials(fetched.by_alias, secrets).write())
     found = CurrentContainer.from_environment(
         {
             "SKEIN_APPLICATION_ID": str(number),

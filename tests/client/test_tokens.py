@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from appmaster.clock import instant
 from client.token_source_contract import Contract, FakeSource, Server
+from yarnhub.base.errors import AuthenticationError, ConnectError, SpecError
+from yarnhub.base.units import MiB, VCores
+from yarnhub.client.client import Client
 from yarnhub.client.settings import Settings
 from yarnhub.client.tokens import (
     ResourceManagerTokens,
+    SubmissionTokens,
     beside_default,
-    delegation_tokens,
+    cancel_tokens,
+    fetch_tokens,
     file_systems_of,
     token_sources,
 )
@@ -21,13 +27,16 @@ from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser
 from yarnhub.hadoop.wire.identifiers import HDFS, RESOURCE_MANAGER, read_identifier
-from yarnhub.spec import ApplicationSpec
+from yarnhub.spec import ApplicationSpec, File, Resources, Service
+from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.cluster import HadoopCluster
+    from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.wire.gssapi import GssContext
+    from yarnhub.hadoop.wire.tokens import Token
 
 
 class Ticket:
@@ -82,7 +91,9 @@ async def test_a_submission_has_tokens_that_the_resource_manager_may_renew(
     _, manager = kerberos_cluster.resource_manager_address
     # The default file system once more, and one that is not HDFS, are nothing to ask for.
     named = [settings.configuration.get("fs.defaultFS") or "", "s3a://bucket"]
-    found = await delegation_tokens(settings.acting_for("alice"), named)
+    async with SubmissionTokens(settings.acting_for("alice"), named) as fetched:
+        await fetched.fetch()
+        found = fetched.by_alias
     assert {alias: token.kind for alias, token in found.items()} == {
         f"127.0.0.1:{name_node}": HDFS,
         f"127.0.0.1:{manager}": RESOURCE_MANAGER,
@@ -96,7 +107,9 @@ async def test_without_security_there_is_nothing_to_ask_for(
 ) -> None:
     simple = Settings.from_environment({**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path)})
     assert await token_sources(simple) == ()
-    assert await delegation_tokens(simple) == {}
+    async with SubmissionTokens(simple) as fetched:
+        await fetched.fetch()
+    assert fetched.by_alias == {}
 
 
 def test_the_file_systems_of_an_application(tmp_path: Path) -> None:
@@ -119,3 +132,64 @@ def test_the_file_systems_of_an_application(tmp_path: Path) -> None:
     )
     found = beside_default(settings, file_systems_of(spec))
     assert found == ("hdfs://ARCHIVE:8020", "hdfs://third:9000")
+
+
+# --- tokens that nobody needs any more
+
+ALICE, LOGIN = KerberosUser(Ticket(), "alice"), KerberosUser(Ticket())
+
+
+class Unreachable(FakeSource):
+    async def cancel(self, user: User, token: Token) -> None:
+        raise ConnectError("nobody answers")
+
+
+@instant
+async def test_of_a_source_that_fails_no_other_tokens_are_left() -> None:
+    good, bad = FakeSource(), FakeSource("10.0.0.9:8032", refusals=[ConnectError("nobody answers")])
+    with pytest.raises(ConnectError):
+        await fetch_tokens([good, bad], ALICE, "yarn")
+    assert (good.calls, good.alive) == (["fetch", "cancel"], {})
+
+
+@instant
+async def test_one_that_cannot_be_cancelled_keeps_no_other_alive() -> None:
+    good, gone = FakeSource(), Unreachable("10.0.0.9:8032")
+    tokens = await fetch_tokens([gone, good], ALICE, "jupyterhub")
+    await cancel_tokens(tokens.items(), ALICE)
+    with pytest.raises(AuthenticationError, match="unknown token"):
+        await good.renew(LOGIN, tokens[good])
+
+
+@pytest.mark.cluster
+async def test_what_is_done_in_hdfs_for_another_user_leaves_no_token(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Token] = []
+    fetch = NameNodeTokens.fetch
+
+    async def remember(source: NameNodeTokens, user: User, renewer: str) -> Token:
+        found.append(await fetch(source, user, renewer))
+        return found[-1]
+
+    monkeypatch.setattr(NameNodeTokens, "fetch", remember)
+    async with Client(settings.acting_for("alice")) as client:
+        await client.clean_up(ApplicationId(id=1, cluster_timestamp=1))
+        await client.sweep(0)
+        with pytest.raises(SpecError, match="does not exist"):
+            await client.submit(
+                ApplicationSpec(
+                    services={
+                        "s": Service(
+                            resources=Resources(memory=MiB(64), vcores=VCores(1)),
+                            script="id",
+                            files={"f": File(source="/nosuch")},
+                        )
+                    }
+                )
+            )
+    assert len(found) >= 3
+    source = NameNodeTokens("", settings.configuration)
+    for token in found:
+        with pytest.raises(AuthenticationError, match="unknown token"):
+            await source.renew(settings.user, token)

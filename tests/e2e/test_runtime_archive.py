@@ -101,7 +101,7 @@ def loaded(application: ApplicationId) -> set[str]:
 async def test_the_clients_python_runs_the_application_master(
     settings: Settings, path: str
 ) -> None:
-    async with await user_file_system(settings) as file_system:
+    async with user_file_system(settings) as file_system:
         await file_system.delete(f"{await file_system.home()}/{FOLDER}", recursive=True)
     spec = specification(settings, path, YARNHUB_PYTHON="archive")
     uploads: list[object] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -202,9 +201,7 @@ async def current() -> AsyncIterator[ApplicationClient]:
     Raises:
         SkeinError: This is no container.
     """
-    from yarnhub.client.container import CurrentContainer
-
-    container = CurrentContainer.from_environment(os.environ)
+    container = environment.current_container()
     if container is None:
         raise SkeinError(
             "'current' means the application whose container a command runs in, and this is no "

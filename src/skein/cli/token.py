@@ -26,12 +26,11 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _keep(arguments: argparse.Namespace) -> None:
     import logging
-    import os
     import sys
 
+    from skein import environment
     from skein.cli import connections
     from skein.exceptions import SkeinError
-    from yarnhub.client.settings import Settings
     from yarnhub.client.token_delivery import keep_all_tokens
     from yarnhub.hadoop.security.kerberos import Keytab
 
@@ -41,18 +40,15 @@ def _keep(arguments: argparse.Namespace) -> None:
     numbers = [connections.application_id(each) for each in arguments.ids]
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    settings = Settings.from_environment(os.environ, credential)
-    connections.run(keep_all_tokens(settings, numbers))
+    connections.run(keep_all_tokens(environment.settings(credential), numbers))
 
 
 def _refresh(arguments: argparse.Namespace) -> None:  # noqa: ARG001  # it has no options
-    import os
-
+    from skein import environment
     from skein.cli import connections
     from skein.exceptions import SkeinError
-    from yarnhub.client.container import CurrentContainer
 
-    container = CurrentContainer.from_environment(os.environ)
+    container = environment.current_container()
     if container is None:
         raise SkeinError("this is no container: there is no token file to refresh")
 

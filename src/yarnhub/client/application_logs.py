@@ -84,7 +84,7 @@ class ApplicationLogs:
         report = await self._client.application_report(self._id)
         if report.yarn_application_state.ended:
             await self._uploaded(report)
-            async with await user_file_system(self._settings) as file_system:
+            async with user_file_system(self._settings) as file_system:
                 found = [log.file for log in await self._find(file_system, report, named=True)]
         else:
             async with self._live() as live:
@@ -177,7 +177,7 @@ class ApplicationLogs:
         self, report: ApplicationReport, *, named: bool
     ) -> AsyncGenerator[LogChunk, None]:
         await self._uploaded(report)
-        async with await user_file_system(self._settings) as file_system:
+        async with user_file_system(self._settings) as file_system:
             logs = await self._find(file_system, report, named=named)
             self._check_found(log.file for log in logs)
             for log in logs:

@@ -8,10 +8,7 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import (
-    DeadlineExceededError,
-    YarnhubError,
-)
+from yarnhub.base.time_limit import time_limit
 from yarnhub.client import program
 from yarnhub.client.security import Credentials
 from yarnhub.client.submission import (
@@ -98,6 +95,7 @@ class Client:
         *,
         progress: Progress | None = None,
         secrets: Mapping[str, bytes] | None = None,
+        deadline: float | None = 3600.0,
     ) -> ApplicationId:
         """Submit an application; returns when YARN has accepted it.
 
@@ -109,17 +107,24 @@ class Client:
             progress: Is told how far each upload is.
             secrets: What the containers of its services find in their token files, and nobody
                 else anywhere: see `CurrentContainer.secrets`.
+            deadline: Seconds for all of it, uploads included; None waits as long as it takes.
 
         Raises:
             SpecError: A file does not exist, or the cluster can never give what is asked for.
             ApplicationFailedError: YARN refused it, with its reason: an unknown queue, say.
+            DeadlineExceededError: YARN has not accepted it in time; it is taken back.
         """
         if spec.user not in ("", self._settings.user_name):
             async with self.acting_for(spec.user) as other:
-                return await other.submit(spec, progress=progress, secrets=secrets)
+                return await other.submit(
+                    spec, progress=progress, secrets=secrets, deadline=deadline
+                )
         holder = await asyncio.to_thread(self._credentials, spec.master.security)
         code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
         async with (
+            time_limit(
+                deadline, lambda: f"{spec.name} was not accepted by YARN within {deadline or 0:g} s"
+            ),
             self.submitter.prepared(spec, holder, code, progress, secrets) as submission,
             self.submitter.submitted(submission),
         ):
@@ -166,19 +171,13 @@ class Client:
         Raises:
             DeadlineExceededError: It runs on.
         """
-        try:
-            async with asyncio.timeout(deadline):
-                return await watch(
-                    self.resource_manager,
-                    application_id,
-                    lambda each: each.yarn_application_state.ended,
-                )
-        except TimeoutError as error:
-            if isinstance(error, YarnhubError):
-                raise
-            raise DeadlineExceededError(
-                f"{application_id} has not ended within {deadline:g} s; it runs on"
-            ) from error
+        words = f"{application_id} has not ended within {deadline or 0:g} s; it runs on"
+        async with time_limit(deadline, lambda: words):
+            return await watch(
+                self.resource_manager,
+                application_id,
+                lambda each: each.yarn_application_state.ended,
+            )
 
     async def explain(self, application_id: ApplicationId) -> Explanation:
         """Why an application waits, what it does and where, or how it ended: in plain words.
@@ -252,38 +251,48 @@ class Client:
         Raises:
             AccessDeniedError: It belongs to somebody else.
         """
-        try:
-            async with asyncio.timeout(deadline):
-                while not await self.resource_manager.force_kill_application(application_id):
-                    # The ResourceManager tells of an end only when it is asked.
-                    await asyncio.sleep(_ASK_AGAIN)
-        except TimeoutError as error:
-            if isinstance(error, YarnhubError):
-                raise
-            raise DeadlineExceededError(
-                f"{application_id} has been asked to end but has not within {deadline:g} s"
-            ) from error
+        words = f"{application_id} has been asked to end but has not within {deadline:g} s"
+        async with time_limit(deadline, lambda: words):
+            while not await self.resource_manager.force_kill_application(application_id):
+                # The ResourceManager tells of an end only when it is asked.
+                await asyncio.sleep(_ASK_AGAIN)
         await self.clean_up(application_id)
 
-    async def clean_up(self, application_id: ApplicationId) -> None:
-        """Delete what was uploaded for an application; nothing to delete is no error."""
+    async def clean_up(self, application_id: ApplicationId, *, deadline: float = 60.0) -> None:
+        """Delete what was uploaded for an application; nothing to delete is no error.
+
+        Raises:
+            DeadlineExceededError: It may be there still.
+        """
         from yarnhub.client.files import user_file_system
         from yarnhub.client.staging import staging_folder
 
-        async with await user_file_system(self._settings) as file_system:
+        words = f"what {application_id} uploaded was not deleted within {deadline:g} s"
+        async with (
+            time_limit(deadline, lambda: words),
+            user_file_system(self._settings) as file_system,
+        ):
             folder = await staging_folder(file_system, application_id)
             await file_system.delete(folder, recursive=True)
 
-    async def sweep(self, now: float) -> tuple[ApplicationId, ...]:
+    async def sweep(self, now: float, *, deadline: float = 600.0) -> tuple[ApplicationId, ...]:
         """Delete what ended applications have left in HDFS; returns their ids.
 
         Args:
             now: Seconds since 1970: what is less than a day old may be on its way still.
+            deadline: Seconds for all of them.
+
+        Raises:
+            DeadlineExceededError: Some are left, for the next time.
         """
         from yarnhub.client.files import user_file_system
         from yarnhub.client.sweep import sweep
 
-        async with await user_file_system(self._settings) as file_system:
+        words = f"not all that applications have left was deleted within {deadline:g} s"
+        async with (
+            time_limit(deadline, lambda: words),
+            user_file_system(self._settings) as file_system,
+        ):
             return await sweep(self.resource_manager, file_system, now)
 
     async def connect(
@@ -313,22 +322,19 @@ class Client:
             credentials = await asyncio.to_thread(self._credentials)
         own = await asyncio.to_thread(credentials.for_application, str(application_id))
         report: ApplicationReport | None = None
-        try:
-            async with asyncio.timeout(deadline):
-                while True:
-                    report = await self.application_report(application_id)
-                    if report.yarn_application_state is YarnApplicationState.RUNNING:
-                        break
-                    if report.yarn_application_state.ended or not wait:
-                        raise failed(report)
-                    await asyncio.sleep(LOOK)
-        except TimeoutError as error:
-            if isinstance(error, YarnhubError):
-                raise
+
+        def words() -> str:
             said = f": {report.diagnostics.strip()}" if report and report.diagnostics else ""
-            raise DeadlineExceededError(
-                f"{application_id} does not run within {deadline:g} s{said}"
-            ) from error
+            return f"{application_id} does not run within {deadline or 0:g} s{said}"
+
+        async with time_limit(deadline, words):
+            while True:
+                report = await self.application_report(application_id)
+                if report.yarn_application_state is YarnApplicationState.RUNNING:
+                    break
+                if report.yarn_application_state.ended or not wait:
+                    raise failed(report)
+                await asyncio.sleep(LOOK)
         if report.rpc_port <= 0:
             raise not_shown(report, self._settings.user_name)
         return ApplicationClient(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import contextlib
 from typing import TYPE_CHECKING
 
+from yarnhub.client.tokens import cancel_tokens
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.filesystem.paths import Location, located
 from yarnhub.hadoop.security.users import KerberosUser, TokenUser
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import TracebackType
     from typing import Self
 
@@ -18,20 +20,25 @@ if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileSystem
 
 
-async def user_file_system(settings: Settings, url: str = "") -> FileSystem:
-    """Open `fs.defaultFS`, or the file system of a URL.
+@contextlib.asynccontextmanager
+async def user_file_system(settings: Settings, url: str = "") -> AsyncIterator[FileSystem]:
+    """Open `fs.defaultFS`, or the file system of a URL, for a block.
 
-    Cancelling may leave a token behind that expires unused.
+    Cancelling while it is opened may leave a token behind that expires unused.
 
     Raises:
         ConfigurationError: No file system is known for the URL.
     """
     user = settings.user
-    if isinstance(user, KerberosUser) and user.name is not None:
-        # With a ticket alone nobody acts for another user there; with the other's token, yes.
-        name_node = NameNodeTokens(url, settings.configuration)
-        user = TokenUser(await name_node.fetch(user, renewer=user.credential.principal))
-    return open_file_system(url, settings.configuration, user, trust=settings.trust)
+    async with contextlib.AsyncExitStack() as stack:
+        if isinstance(user, KerberosUser) and user.name is not None:
+            # With a ticket alone nobody acts for another user there; with the other's token, yes.
+            source = NameNodeTokens(url, settings.configuration)
+            token = await source.fetch(user, renewer=user.credential.principal)
+            stack.push_async_callback(cancel_tokens, [(source, token)], user)
+            user = TokenUser(token)
+        opened = open_file_system(url, settings.configuration, user, trust=settings.trust)
+        yield await stack.enter_async_context(opened)
 
 
 class UserFileSystems:
@@ -45,7 +52,7 @@ class UserFileSystems:
     def __init__(self, settings: Settings, default: FileSystem) -> None:
         self._settings = settings
         self._opened = [default]
-        self._stack = AsyncExitStack()
+        self._stack = contextlib.AsyncExitStack()
 
     async def of(self, url: str) -> FileSystem:
         """The file system of a URL. Not to be called twice at a time.
@@ -58,8 +65,8 @@ class UserFileSystems:
             known = Location.parse(each.uri)
             if location is None or (known is not None and location.is_on(known)):
                 return each
-        opened = await user_file_system(self._settings, url)
-        self._opened.append(await self._stack.enter_async_context(opened))
+        opened = await self._stack.enter_async_context(user_file_system(self._settings, url))
+        self._opened.append(opened)
         return opened
 
     async def __aenter__(self) -> Self:

@@ -17,7 +17,7 @@ from yarnhub.client.submission import (
     max_attempts,
     submission_context,
 )
-from yarnhub.client.tokens import delegation_tokens, file_systems_of
+from yarnhub.client.tokens import SubmissionTokens, file_systems_of
 from yarnhub.client.trust import travelling
 from yarnhub.client.watch import LOOK, failed, watch
 from yarnhub.yarn.addresses import CLIENT, resource_manager, schedulers_of_containers, web_proxies
@@ -66,7 +66,7 @@ class Submitter:
         progress: Progress | None = None,
         secrets: Mapping[str, bytes] | None = None,
     ) -> AsyncIterator[Submission]:
-        """All that a submission is made of, its files staged; on an error they are deleted again.
+        """All that a submission is made of, its files staged; on an error that is undone.
 
         Args:
             spec: What to run, for these settings' user.
@@ -77,38 +77,39 @@ class Submitter:
         """
         check_scripts(spec)
         manager, configuration = self._resource_manager, self._settings.configuration
-        async with task_group() as group:
-            new = group.create_task(manager.get_new_application())
-            nodes = group.create_task(manager.get_cluster_nodes())
-            tokens = group.create_task(delegation_tokens(self._settings, file_systems_of(spec)))
-            python = None if code is None else group.create_task(self._runtime(spec, progress))
-        check_resources(spec, new.result().maximum_capability)
-        application_id = new.result().application_id
-        # The key goes into the token file, and nowhere else.
-        spec = replace(spec, master=replace(spec.master, security=None))
-        pair = await asyncio.to_thread(holder.for_application, str(application_id))
-        async with self._staged(spec, application_id, progress) as (staged, folder):
-            yield Submission(
-                application_id=application_id,
-                spec=staged,
-                staging=self._place(folder, tokens.result()),
-                user=self._settings.user_name,
-                schedulers=_texts(schedulers_of_containers(configuration)),
-                resource_managers=_texts(resource_manager(configuration, CLIENT).addresses),
-                web_proxies=web_proxies(configuration),
-                nodes=nodes.result(),
-                program=code,
-                certificate=pair.certificate,
-                key=pair.key,
-                tokens=tokens.result(),
-                language=self._settings.language,
-                python=self._settings.python,
-                runtime=None if python is None else python.result(),
-                simple_authentication=not self._settings.secure,
-                max_attempts=max_attempts(configuration),
-                trust=travelling(configuration, self._settings.trust),
-                secrets=secrets or {},
-            )
+        async with SubmissionTokens(self._settings, file_systems_of(spec)) as tokens:
+            async with task_group() as group:
+                new = group.create_task(manager.get_new_application())
+                nodes = group.create_task(manager.get_cluster_nodes())
+                group.create_task(tokens.fetch())
+                python = None if code is None else group.create_task(self._runtime(spec, progress))
+            check_resources(spec, new.result().maximum_capability)
+            application_id = new.result().application_id
+            # The key goes into the token file, and nowhere else.
+            spec = replace(spec, master=replace(spec.master, security=None))
+            pair = await asyncio.to_thread(holder.for_application, str(application_id))
+            async with self._staged(spec, application_id, progress) as (staged, folder):
+                yield Submission(
+                    application_id=application_id,
+                    spec=staged,
+                    staging=self._place(folder, tokens.by_alias),
+                    user=self._settings.user_name,
+                    schedulers=_texts(schedulers_of_containers(configuration)),
+                    resource_managers=_texts(resource_manager(configuration, CLIENT).addresses),
+                    web_proxies=web_proxies(configuration),
+                    nodes=nodes.result(),
+                    program=code,
+                    certificate=pair.certificate,
+                    key=pair.key,
+                    tokens=tokens.by_alias,
+                    language=self._settings.language,
+                    python=self._settings.python,
+                    runtime=None if python is None else python.result(),
+                    simple_authentication=not self._settings.secure,
+                    max_attempts=max_attempts(configuration),
+                    trust=travelling(configuration, self._settings.trust),
+                    secrets=secrets or {},
+                )
 
     @contextlib.asynccontextmanager
     async def submitted(self, submission: Submission) -> AsyncIterator[None]:
@@ -133,7 +134,7 @@ class Submitter:
         if not is_needed(spec):
             yield spec, None
             return
-        async with await user_file_system(self._settings) as file_system:
+        async with user_file_system(self._settings) as file_system:
             folder = await staging_folder(file_system, application_id)
             try:
                 async with UserFileSystems(self._settings, file_system) as others:
@@ -152,7 +153,7 @@ class Submitter:
         from yarnhub.client.files import user_file_system
 
         archive = await asyncio.to_thread(interpreter.cached, self._settings.cache_folder)
-        async with await user_file_system(self._settings) as file_system:
+        async with user_file_system(self._settings) as file_system:
             return await runtime.published(file_system, archive, progress)
 
     def _place(self, folder: str | None, tokens: Mapping[str, Token]) -> Staging | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError, LocalProtocolError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.token_life import Step, TokenLife
-from yarnhub.client.tokens import beside_default, by_alias, token_sources
+from yarnhub.client.tokens import beside_default, by_alias, cancel_tokens, token_sources
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.wire.identifiers import read_identifier
 from yarnhub.hadoop.wire.tokens import Credentials
@@ -258,16 +258,7 @@ class _Share:
 
     async def cancel_tokens(self) -> None:
         """End all tokens; what cannot be reached ends them by itself, later."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE), task_group() as group:
-                for held in self._fetched:
-                    group.create_task(self._cancel(held), name=f"cancel {held.token}")
-
-    async def _cancel(self, held: _Held) -> None:
-        try:
-            await held.source.cancel(self._login, held.token)
-        except YarnhubError as error:
-            _log.info("%s ends by itself, it could not be cancelled: %s", held.token, error)
+        await cancel_tokens([(held.source, held.token) for held in self._fetched], self._login)
 
 
 def _renewer(login: User) -> str:

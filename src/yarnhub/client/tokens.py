@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.filesystem.key_provider import KeyProvider, KeyProviderTokens, find_key_provider
@@ -18,12 +21,20 @@ from yarnhub.yarn.resource_manager import ResourceManager
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
 
     from yarnhub.client.settings import Settings
     from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, File
+
+
+_log = logging.getLogger(__name__)
+
+_GOODBYE = 10.0
+"""Seconds for the end of tokens that nobody needs any more: they end by themselves otherwise."""
 
 
 class TokenSource(Protocol):
@@ -150,41 +161,95 @@ def _distinct(urls: Iterable[str], configuration: Properties) -> list[Location]:
 async def fetch_tokens(
     sources: Iterable[TokenSource], user: User, renewer: str
 ) -> dict[TokenSource, Token]:
-    """A new token from each source.
+    """A new token from each source; on an error, those that came are cancelled.
 
-    Cancelling leaves tokens behind that expire unused.
+    Cancelling leaves it unknown whether a source that has not answered made a token; it expires.
     """
-    async with task_group() as group:
-        found = {
-            source: group.create_task(source.fetch(user, renewer), name="fetch a token")
-            for source in sources
-        }
-    return {source: task.result() for source, task in found.items()}
+    found: dict[TokenSource, Token] = {}
+
+    async def fetch(source: TokenSource) -> None:
+        found[source] = await source.fetch(user, renewer)
+
+    try:
+        async with task_group() as group:
+            for source in sources:
+                group.create_task(fetch(source), name="fetch a token")
+    except BaseException:
+        await cancel_tokens(found.items(), user)
+        raise
+    return found
 
 
-async def delegation_tokens(
-    settings: Settings, file_systems: Iterable[str] = ()
-) -> Mapping[str, Token]:
-    """Tokens by alias for a submission, which the ResourceManager renews; none without security.
+async def cancel_tokens(tokens: Iterable[tuple[TokenSource, Token]], user: User) -> None:
+    """End tokens that nobody needs any more; what cannot be reached ends them by itself, later.
 
-    Cancelling leaves tokens behind that expire unused.
+    Args:
+        tokens: Each with where it came from.
+        user: Whose they are, or who renews them.
+    """
+
+    async def cancel(source: TokenSource, token: Token) -> None:
+        try:
+            await source.cancel(user, token)
+        except YarnhubError as error:
+            _log.info("%s ends by itself, it could not be cancelled: %s", token, error)
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE), task_group() as group:
+            for source, token in tokens:
+                group.create_task(cancel(source, token), name=f"cancel {token}")
+
+
+class SubmissionTokens:
+    """Delegation tokens for a submission, which the ResourceManager renews; none without security.
+
+    A context manager of the submission: on an error they are cancelled; else the ResourceManager
+    does that when the application has ended.
 
     Args:
         settings: Where the cluster is and who the user is.
         file_systems: URLs of file systems beside `fs.defaultFS`.
-
-    Raises:
-        ConfigurationError: The ResourceManager's principal, who is to renew them, is not known.
     """
-    sources = await token_sources(settings, file_systems)
-    if not sources:
-        return {}
-    principal = settings.configuration.get(PRINCIPAL)
-    if not principal:
-        raise ConfigurationError(f"{PRINCIPAL} is not set: nobody could renew the tokens")
-    endpoint = resource_manager(settings.configuration, CLIENT)
-    renewer = await server_principal(principal, endpoint.addresses[0].host)
-    return by_alias((await fetch_tokens(sources, settings.user, renewer)).values())
+
+    def __init__(self, settings: Settings, file_systems: Iterable[str] = ()) -> None:
+        self._settings = settings
+        self._file_systems = tuple(file_systems)
+        self._tokens: Mapping[TokenSource, Token] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            await cancel_tokens(self._tokens.items(), self._settings.user)
+
+    @property
+    def by_alias(self) -> Mapping[str, Token]:
+        """Those that were fetched."""
+        return by_alias(self._tokens.values())
+
+    async def fetch(self) -> None:
+        """Get them.
+
+        Raises:
+            ConfigurationError: The ResourceManager's principal, who is to renew them, is not known.
+            YarnhubError: A NameNode does not say who has the keys of its encryption zones.
+        """
+        sources = await token_sources(self._settings, self._file_systems)
+        if not sources:
+            return
+        configuration = self._settings.configuration
+        principal = configuration.get(PRINCIPAL)
+        if not principal:
+            raise ConfigurationError(f"{PRINCIPAL} is not set: nobody could renew the tokens")
+        endpoint = resource_manager(configuration, CLIENT)
+        renewer = await server_principal(principal, endpoint.addresses[0].host)
+        self._tokens = await fetch_tokens(sources, self._settings.user, renewer)
 
 
 def by_alias(tokens: Iterable[Token]) -> dict[str, Token]:
