@@ -38,11 +38,12 @@ async def hold(folder: Path, script: str, pair: Path) -> None:
     async with UnmanagedApplications(
         settings, folder=folder, host="localhost", idle=1.0
     ) as applications:
-        while len(applications) < COUNT:
+        full = folder.parent / "full"  # from then on some may be damaged
+        while len(applications) < COUNT and not full.exists():
             names = [each.spec.name for each in applications.values()]
             name = "watched" if names.count("watched") < WATCHED else "quiet"
             await applications.submit(spec(name, script, pair))
-        (folder.parent / "full").touch()
+        full.touch()
         await asyncio.Event().wait()
 
 

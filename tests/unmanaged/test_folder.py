@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import re
 import stat
 from typing import TYPE_CHECKING
@@ -90,9 +92,9 @@ def test_there_is_no_port_before_the_first(folder: Folder) -> None:
 async def test_a_full_disk_takes_nothing_of_what_was_kept(folder: Folder) -> None:
     folder.keep(A, KEPT)
     before = names(folder)
-    with files_end_at(5), pytest.raises(OSError, match="too large"):
+    with files_end_at(5), pytest.raises(ConfigurationError, match="too large"):
         folder.keep(A, Credentials())
-    with files_end_at(5), pytest.raises(OSError, match="too large"):
+    with files_end_at(5), pytest.raises(ConfigurationError, match="too large"):
         folder.keep(B, KEPT)
     assert names(folder) == before
     assert folder.read(A) == KEPT
@@ -102,9 +104,73 @@ async def test_a_full_disk_takes_nothing_of_what_was_kept(folder: Folder) -> Non
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 24, b"\xff", b"held-by-", b"x" * 24])
 def test_a_damaged_tag_is_replaced(folder: Folder, content: bytes) -> None:
-    before = folder.tag
-    assert folder.tag == before
+    before = folder.made_tag()
+    assert folder.made_tag() == before
     (folder.path / "tag").write_bytes(content)
-    tag = folder.tag
+    tag = folder.made_tag()
     assert re.fullmatch("held-by-[0-9a-f]{16}", tag)
-    assert tag == folder.tag != before
+    assert tag == folder.made_tag() != before
+
+
+def test_what_is_somebody_elses_is_never_deleted(folder: Folder) -> None:
+    theirs = ["hub.keytab", "jupyterhub.sqlite", "jupyterhub_config.py", ".tokens", "a.tokens"]
+    for name in theirs:
+        (folder.path / name).write_text("of great value")
+    (folder.path / "lost+found").mkdir()
+    folder.keep(A, KEPT)
+    folder.applications()
+    assert names(folder) == sorted([*theirs, f"{A}.tokens", "lock", "lost+found"])
+
+
+def test_a_folder_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    """The hub's own folder, say, named as that of its applications by mistake."""
+    (tmp_path / "hub.keytab").write_text("of great value")
+    tmp_path.chmod(0o700)
+    for call in (lambda: Folder(tmp_path).held().__enter__(), lambda: Folder(tmp_path).secret()):
+        with pytest.raises(ConfigurationError, match=r"not empty .* it contains 'hub.keytab'"):
+            call()
+    assert [each.name for each in tmp_path.iterdir()] == ["hub.keytab"]
+
+
+def test_an_empty_disk_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    tmp_path.chmod(0o700)
+    with Folder(tmp_path).held():
+        pass
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["lock", "lost+found"]
+
+
+def test_a_secret_is_made_once_and_kept(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "new")
+    secret = folder.secret()
+    assert len(secret) == 32
+    with folder.held():
+        folder.applications()
+        assert Folder(folder.path).secret() == secret != Folder(tmp_path / "other").secret()
+    assert stat.S_IMODE((folder.path / "secret").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"short"])
+def test_a_damaged_secret_is_told_and_kept(folder: Folder, content: bytes) -> None:
+    (folder.path / "secret").write_bytes(content)
+    with pytest.raises(ConfigurationError, match="is damaged; put it back"):
+        folder.secret()
+    assert (folder.path / "secret").read_bytes() == content
+
+
+def test_what_cannot_be_written_leaves_nothing_half_done(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.keep(A, KEPT)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigurationError, match=r"cannot be kept in .*: No space left"):
+        folder.keep(A, Credentials())
+    with pytest.raises(ConfigurationError, match="No space left"):
+        folder.made_tag()
+    folder.port = 8123  # only the next process misses it
+    assert names(folder) == [f"{A}.tokens", "lock"]
+    assert folder.read(A) == KEPT

@@ -9,6 +9,7 @@ from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.instances import reports
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.callers import Callers
+from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.server import answer_in_time
 from yarnhub.base.errors import (
     ConnectionLostError,
@@ -62,9 +63,8 @@ class UnmanagedApplication(Requests):
         self.application_id = ApplicationId.parse(self.id)
         self.user = self.submitted.user
         self.spec = ApplicationSpec.from_json(self.submitted.specification)
-        self.core = Application(
-            self.spec, self.submitted.specification, Topology(racks=self.submitted.racks), limits
-        )
+        self._limits = limits
+        self.core = self._new_core()
         self.callers = Callers(self.ask, limits)
         self.journal = journal
         self.pair = secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY]
@@ -72,13 +72,39 @@ class UnmanagedApplication(Requests):
         self.waits_for = ""
         self._end: asyncio.Future[Finish] = asyncio.get_running_loop().create_future()
 
+    def _new_core(self) -> Application:
+        return Application(
+            self.spec,
+            self.submitted.specification,
+            Topology(racks=self.submitted.racks),
+            self._limits,
+        )
+
+    async def restore(self) -> None:
+        """Make it what its journal says.
+
+        Raises:
+            YarnhubError: The journal cannot be read, or is of another version of yarnhub.
+        """
+        core = self._new_core()
+        await restore(core, self.journal)
+        self.core = core
+
     async def ask(self, request: Request[A]) -> A:
         """See `Requests.ask`. Cancelling withdraws a request that waits."""
         if self.runner is None:
+            if not self.over:
+                text = f"{self.id} is being taken over anew: ask again"
+                raise ConnectionLostError(text, Outcome.NOT_SENT)
             self._end.result()  # raises if it has not ended, but is held no longer
             raise ControlError("ended", f"{self.id} has ended")
         answer = await answer_in_time(request, self.runner.ask)
         return cast("A", answer)  # the core answers with the request's class of answer
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, or is held no longer."""
+        return self._end.done()
 
     @property
     def am_rm_token(self) -> Token | None:

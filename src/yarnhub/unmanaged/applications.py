@@ -6,22 +6,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
-from yarnhub.appmaster.core.actions import Finish
-from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.limits import Limits
-from yarnhub.appmaster.shell.agent import token_agent
-from yarnhub.appmaster.shell.pace import Pace
-from yarnhub.appmaster.shell.recorder import restore
-from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.base.errors import (
     ApplicationFailedError,
-    ApplicationNotFoundError,
     ConfigurationError,
     DeadlineExceededError,
     SpecError,
@@ -30,35 +22,33 @@ from yarnhub.base.errors import (
 from yarnhub.base.tasks import task_group
 from yarnhub.client.client import Client
 from yarnhub.client.security import Credentials
-from yarnhub.client.staging import has_files
 from yarnhub.client.submission import credentials
 from yarnhub.client.token_keeper import TokenKeeper
-from yarnhub.client.tokens import file_systems_of
 from yarnhub.control.bootstrap import server_name
-from yarnhub.control.messages import FinalStatus
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
 from yarnhub.unmanaged.application import UnmanagedApplication
 from yarnhub.unmanaged.door import SharedDoor
 from yarnhub.unmanaged.folder import Folder
+from yarnhub.unmanaged.holding import Holder
 from yarnhub.unmanaged.watch import Watch
-from yarnhub.yarn.addresses import SCHEDULER, resource_manager
-from yarnhub.yarn.exits import explain_application
-from yarnhub.yarn.node_manager import NodeManagers, patient
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
-from yarnhub.yarn.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
+    from yarnhub.appmaster.shell.runner import Runner
     from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.spec import ApplicationSpec
+    from yarnhub.unmanaged.holding import Holding
     from yarnhub.yarn.records.applications import ApplicationReport
+
+P = ParamSpec("P")
 
 _log = logging.getLogger(__name__)
 
@@ -66,10 +56,10 @@ _IDLE = 5.0
 """Seconds between the heartbeats of an application in which nothing happens: five hundred of them
 then cost a few per cent of a core, and a container's end is heard of within this."""
 _AGAIN = 60.0
-"""Seconds until tokens that were not had are asked for again; the submission's serve as long."""
+"""Seconds until what could not be read is read again."""
 _NOT_ENDED = tuple(state for state in YarnApplicationState if not state.ended)
 _CLEAN_UP = 30.0
-"""Seconds for what is done for an application that has ended."""
+"""Seconds for the end of what nobody can run."""
 
 
 class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
@@ -104,13 +94,13 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     ) -> None:
         self._settings = settings
         self._folder = Folder(folder)
-        self._tag = ""
         self.host = host or socket.gethostname()
         self.port = port
         self._idle = idle
         self._limits = limits or Limits()
+        self._tag = ""
+        self._tagging = asyncio.Lock()
         self._tokens = TokenKeeper(settings)
-        self._schedulers = resource_manager(settings.configuration, SCHEDULER).addresses
         self._clients: dict[str, Client] = {}
         self._applications: dict[str, UnmanagedApplication] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -145,13 +135,22 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                     f"be had: {error.strerror}"
                 ) from error
             self._folder.port = self.port
-            self._tag = await asyncio.to_thread(lambda: self._folder.tag)
             await stack.enter_async_context(self._tokens)
+            self._holder = Holder(
+                settings=self._settings,
+                folder=self._folder,
+                tokens=self._tokens,
+                client=self._client,
+                host=self.host,
+                port=self.port,
+                idle=self._idle,
+            )
             self._group = await stack.enter_async_context(task_group())
             stack.callback(self._leave)
+            self._tag = await asyncio.to_thread(lambda: self._folder.tag)
             await self._take_over()
             watch = Watch(self._applications, self._client("").resource_manager, self._settings)
-            self._spawn(watch.run(), "watch")
+            self._spawn("watch", watch.run)
             self._open = stack.pop_all()
         return self
 
@@ -207,6 +206,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             deadline: Seconds for all of it, uploads included; None waits as long as it takes.
 
         Raises:
+            ConfigurationError: It cannot be kept in the folder: the disk is full, say.
             SpecError: A file does not exist, the cluster can never give what is asked for, or
                 there is a script for an ApplicationMaster's container: there is none.
             ConfigurationError: With Kerberos the application would be of this process's own
@@ -218,7 +218,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         _check_login(self._settings.acting_for(spec.user))
         holder = await asyncio.to_thread(_holder, spec)
         # The only attempt is taken over instead of repeated.
-        spec = replace(spec, max_attempts=1, tags={*spec.tags, self._tag})
+        spec = replace(spec, max_attempts=1, tags={*spec.tags, await self._own_tag()})
         began: list[UnmanagedApplication] = []
         try:
             async with asyncio.timeout(deadline):
@@ -230,13 +230,19 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                         raise await self._failure(application)
         except BaseException as error:
             for application in began:  # the end came between its beginning and our return
-                await self._ended_by_yarn(application)
+                await self._holder.ended_by_yarn(application)
             if isinstance(error, TimeoutError) and not isinstance(error, YarnhubError):
                 raise DeadlineExceededError(
                     f"{spec.name} was not accepted by YARN within {deadline:g} s, and taken back"
                 ) from error
             raise
         return began[0]
+
+    async def _own_tag(self) -> str:
+        if not self._tag:
+            async with self._tagging:
+                self._tag = await asyncio.to_thread(self._folder.made_tag)
+        return self._tag
 
     @contextlib.asynccontextmanager
     async def _submitted(
@@ -280,120 +286,72 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         return ApplicationFailedError(application.id, finish.status.value, finish.diagnostics)
 
     def _begin(self, application: UnmanagedApplication) -> Runner:
-        token = application.am_rm_token
-        assert token is not None
-        scheduler = Scheduler(self._schedulers, token, self._settings.options)
-        nodes = NodeManagers(patient(self._settings.options))
-        address = f"{self.host}:{self.port}"
-        agent = b"" if application.submitted.simple_authentication else token_agent()
-        application.runner = runner = Runner(
-            application.core,
-            scheduler,
-            nodes,
-            ContextBuilder(application.submitted, address, application.credentials, agent),
-            time.time,  # noqa: TID251  # whoever holds applications owns the clock
-            application.journal,
-            pace=Pace(self._idle),
-        )
+        holding = self._holder.begin(application)
         self._applications[application.id] = application
-        self._spawn(self._keep_tokens(application), f"tokens of {application.id}")
-        self._spawn(self._hold(application, runner, scheduler, nodes), application.id)
-        return runner
+        self._spawn(f"tokens of {application.id}", self._holder.keep_tokens, application)
+        self._spawn(application.id, self._hold, application, holding)
+        return holding.runner
 
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+    def _spawn(
+        self, name: str, work: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
         assert self._group is not None
-        task = self._group.create_task(work, name=name)
+        task = self._group.create_task(_alone(name, work, *args, **kwargs), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _hold(
-        self,
-        application: UnmanagedApplication,
-        runner: Runner,
-        scheduler: Scheduler,
-        nodes: NodeManagers,
-    ) -> None:
-        """Run an application to its end."""
-        finish: Finish | None = None
-        try:
-            async with scheduler, nodes:
-                finish = await runner.run(self.host, self.port)
-                if finish is not None:
-                    await runner.unregister(finish)
-        except YarnhubError as error:
-            _log.warning("%s cannot be held any longer: %s", application.id, error)
-        except Exception:  # noqa: BLE001  # one's fault must not reach the others
-            _log.exception("%s cannot be held any longer", application.id)
-        finish = finish or await self._ended_by_yarn(application)
-        if finish is not None:
-            await self._clean_up(application)
+    async def _hold(self, application: UnmanagedApplication, holding: Holding) -> None:
+        finish = await self._holder.run(application, holding)
         del self._applications[application.id]
-        application.end(finish or Finish(FinalStatus.UNDEFINED, "YARN does not say how it ended."))
-
-    async def _keep_tokens(self, application: UnmanagedApplication) -> None:
-        """Give an application fresh tokens until it has ended."""
-        if application.runner is not None:
-            await application.runner.begun.wait()
-        while application.runner is not None:
-            try:
-                async with self._tokens.kept(
-                    application.user, file_systems_of(application.spec)
-                ) as kept:
-                    await application.keep_tokens(kept)
-            except YarnhubError as error:
-                _log.warning("%s has no fresh tokens yet: %s", application.id, error)
-                await asyncio.sleep(_AGAIN)
-
-    async def _ended_by_yarn(self, application: UnmanagedApplication) -> Finish | None:
-        """How an application ended that is not ours any more; None if YARN cannot be asked."""
-        client = self._client(application.user)
-        try:
-            async with asyncio.timeout(_CLEAN_UP):
-                await client.resource_manager.force_kill_application(application.application_id)
-                report = await client.wait(application.application_id)
-        except ApplicationNotFoundError:
-            return Finish(FinalStatus.UNDEFINED, "YARN does not know it any more.")
-        except (YarnhubError, TimeoutError) as error:
-            _log.warning("%s may run on: %s", application.id, error)
-            return None
-        status = FinalStatus[report.final_application_status.name]
-        return Finish(status, explain_application(report.diagnostics))
-
-    async def _clean_up(self, application: UnmanagedApplication) -> None:
-        """Forget an application that has ended, unless its uploads cannot be deleted now."""
-        try:
-            async with asyncio.timeout(_CLEAN_UP):
-                if has_files(application.spec):
-                    await self._client(application.user).clean_up(application.application_id)
-                await asyncio.to_thread(self._folder.forget, application.id)
-        except (YarnhubError, OSError) as error:  # TimeoutError is an OSError
-            _log.warning("what %s uploaded is still there: %s", application.id, error)
+        application.end(finish)
 
     # --- what the process before held
 
     async def _take_over(self) -> None:
         for application_id in await asyncio.to_thread(self._folder.applications):
-            try:
-                kept = await asyncio.to_thread(self._folder.read, application_id)
-                application = UnmanagedApplication(
-                    kept, self._folder.journal(application_id), self._limits
-                )
-                await restore(application.core, application.journal)
-            except (YarnhubError, OSError, LookupError) as error:
-                _log.error("%s cannot be taken over: %s", application_id, error)
-                continue
+            if not await self._taken_over(application_id):
+                self._spawn(application_id, self._take_over_later, application_id)
+        self._spawn("sweep", self._sweep)
+
+    async def _taken_over(self, application_id: str) -> bool:
+        """Hold what is kept of an application; says whether it may help to try that again."""
+        try:
+            kept = await asyncio.to_thread(self._folder.read, application_id)
+            application = UnmanagedApplication(
+                kept, self._folder.journal(application_id), self._limits
+            )
+            if application.id != application_id:
+                raise ConfigurationError(f"what is kept is of {application.id}")
+            await application.restore()
             if application.am_rm_token is None:
                 # Its submission was cut off, and whoever wanted it was not told of it.
-                self._spawn(self._take_back(application), application_id)
+                self._spawn(application_id, self._take_back, application)
             else:
                 self._begin(application)
-        self._spawn(self._sweep(), "sweep")
+        except OSError as error:
+            _log.error("%s cannot be taken over yet: %s", application_id, error)
+            return False
+        except Exception as error:  # noqa: BLE001  # what is damaged is so in any way
+            _log.error(
+                "%s cannot be taken over, what is kept of it is damaged: %s: %s",
+                *(application_id, type(error).__name__, error),
+            )
+        return True
+
+    async def _take_over_later(self, application_id: str) -> None:
+        """Try again and again: a disk's or the system's fault may pass."""
+        while True:
+            await asyncio.sleep(_AGAIN)
+            if await self._taken_over(application_id):
+                return
 
     async def _sweep(self) -> None:
         """End what bears our tag and is not kept, as where the folder is of an older back-up.
 
         Nobody else can run such an application: its token and keys are lost.
         """
+        if not self._tag:
+            return
         request = GetApplicationsRequest(
             application_tags=(self._tag,), application_states=_NOT_ENDED
         )
@@ -418,8 +376,18 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             _log.warning("%s may run on: %s", report.application_id, error)
 
     async def _take_back(self, application: UnmanagedApplication) -> None:
-        if await self._ended_by_yarn(application) is not None:
-            await self._clean_up(application)
+        if await self._holder.ended_by_yarn(application) is not None:
+            await self._holder.clean_up(application)
+
+
+async def _alone(
+    name: str, work: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs
+) -> None:
+    """Do work whose fault reaches nobody else."""
+    try:
+        await work(*args, **kwargs)
+    except Exception:  # noqa: BLE001  # see above
+        _log.exception("a fault in the task %r", name)
 
 
 def _check(spec: ApplicationSpec) -> None:

@@ -3,16 +3,19 @@
     <folder>/lock                   held by the process that runs them
     <folder>/port                   where their containers reach it
     <folder>/tag                    what YARN knows its applications by
+    <folder>/secret                 32 bytes that nobody else knows, for whatever holds the folder
     <folder>/<application>.tokens   what YARN would give an ApplicationMaster: its token file
     <folder>/<application>.journal  what has happened since
 
-All of it is readable by its user alone: token files hold keys.
+All of it is readable by its user alone: token files hold keys. What has another name is nobody's
+here, and is neither read nor deleted.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -27,9 +30,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_log = logging.getLogger(__name__)
+
 _TOKENS = ".tokens"
 _JOURNAL = ".journal"
-_TAG = re.compile(r"held-by-[0-9a-f]{16}")
+_LOCK = "lock"
+_PORT = "port"
+_TAG = "tag"
+_SECRET = "secret"  # noqa: S105  # a name
+_SECRET_SIZE = 32
+
+_ID = r"application_\d+_\d+"
+_KEPT = re.compile(rf"({_ID})\{_TOKENS}")
+_OF_APPLICATION = re.compile(rf"({_ID})\{_JOURNAL}")
+_HALF_WRITTEN = re.compile(
+    rf"\.(?:{_PORT}|{_TAG}|{_SECRET}|{_ID}\{_TOKENS})\.\d+|{_ID}\{_JOURNAL}\.new"
+)
+"""What is left behind when a process is killed while it writes."""
+_TAG_OF_OURS = re.compile(r"held-by-[0-9a-f]{16}")
+_OF_THE_DISK = frozenset({"lost+found", ".snapshot"})
+"""What is in a folder that is a file system of its own, and empty."""
 
 
 class Folder:
@@ -49,18 +69,7 @@ class Folder:
         Raises:
             ConfigurationError: Another one is in, or it is not a private folder of ours.
         """
-        try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self.path.stat().st_mode & 0o077 or self.path.stat().st_uid != os.geteuid():
-                raise ConfigurationError(
-                    f"{self.path} holds keys and must be a folder that only its user can enter: "
-                    f"`chmod 700 {self.path}`"
-                )
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise ConfigurationError(
-                f"applications cannot be kept in {self.path}: {error.strerror}"
-            ) from error
+        lock = self._open()
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,44 +81,128 @@ class Folder:
         finally:
             os.close(lock)
 
+    def _open(self) -> int:
+        """Make the folder, or see that it is ours; opens the file that says so."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = self.path.stat()
+            if status.st_mode & 0o077 or status.st_uid != os.geteuid():
+                raise ConfigurationError(
+                    f"{self.path} holds keys and must be a folder that only its user can enter: "
+                    f"`chmod 700 {self.path}`"
+                )
+            lock = self.path / _LOCK
+            if not lock.exists():
+                others = sorted({each.name for each in self.path.iterdir()} - _OF_THE_DISK)
+                if others:
+                    raise ConfigurationError(
+                        f"{self.path} is not empty and not a folder of applications: it contains "
+                        f"{others[0]!r}; name a folder of its own"
+                    )
+            return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> ConfigurationError:
+        return ConfigurationError(f"applications cannot be kept in {self.path}: {error.strerror}")
+
+    # --- what all applications share
+
     @property
     def port(self) -> int:
         """The port that the applications' containers know; 0 if there is none yet."""
-        try:
-            return int((self.path / "port").read_text())
-        except (FileNotFoundError, ValueError):
+        text = self._read(_PORT).strip()
+        port = int(text) if text.isdigit() and len(text) <= len("65535") else 0
+        if text and not 0 < port < 1 << 16:
+            _log.error("%s is damaged: running containers look for another port", self.path / _PORT)
             return 0
+        return port
 
     @port.setter
     def port(self, number: int) -> None:
-        write_private(self.path / "port", str(number).encode())
+        if number == self.port:
+            return
+        try:
+            write_private(self.path / _PORT, str(number).encode())
+        except OSError as error:
+            # All goes on now; only the next process will listen elsewhere.
+            _log.error("the port cannot be kept in %s: %s", self.path, error)
 
     @property
     def tag(self) -> str:
-        """The tag of all applications that are kept here; made on first use, and after a damage."""
-        try:
-            tag = (self.path / "tag").read_bytes().decode(errors="replace")
-        except FileNotFoundError:
-            tag = ""
-        if not _TAG.fullmatch(tag):
-            # What bears an empty one may be anybody's, and what bears ours is ended.
-            tag = f"held-by-{secrets.token_hex(8)}"
-            write_private(self.path / "tag", tag.encode())
+        """The tag of all applications that are kept here; empty if there is none yet."""
+        text = self._read(_TAG).decode(errors="replace")
+        if _TAG_OF_OURS.fullmatch(text):
+            return text
+        if text:
+            _log.error("%s is damaged: a new tag takes its place", self.path / _TAG)
+        return ""
+
+    def made_tag(self) -> str:
+        """The same, made on first use.
+
+        Raises:
+            ConfigurationError: It cannot be kept.
+        """
+        if tag := self.tag:
+            return tag
+        tag = f"held-by-{secrets.token_hex(8)}"
+        self._write(_TAG, tag.encode())
         return tag
+
+    def _read(self, name: str) -> bytes:
+        """A small file; empty where there is none. One that cannot be read stops nobody."""
+        try:
+            return (self.path / name).read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            _log.error("%s cannot be read: %s", self.path / name, error)
+            return b""
+
+    def _write(self, name: str, content: bytes) -> None:
+        try:
+            write_private(self.path / name, content)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def secret(self) -> bytes:
+        """What only those who can read this folder know; made on first use, with the folder.
+
+        Raises:
+            ConfigurationError: It cannot be read, is damaged, or cannot be kept.
+        """
+        os.close(self._open())
+        path = self.path / _SECRET
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            content = secrets.token_bytes(_SECRET_SIZE)
+            self._write(_SECRET, content)
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+        if len(content) != _SECRET_SIZE:
+            raise ConfigurationError(
+                f"{path} is damaged; put it back from a back-up, or delete it: then servers that "
+                "run now are not recognized by their tags any more"
+            )
+        return content
+
+    # --- applications
 
     def applications(self) -> list[str]:
         """The ids of those that are kept; of others nothing is left behind."""
-        found = sorted(each.name.removesuffix(_TOKENS) for each in self.path.glob(f"*{_TOKENS}"))
-        kept = {
-            "lock",
-            "port",
-            "tag",
-            *(f"{each}{kind}" for each in found for kind in (_TOKENS, _JOURNAL)),
-        }
-        for each in self.path.iterdir():
-            if each.name not in kept:  # its process was killed while it wrote or deleted this
-                each.unlink()
-        return found
+        names = {each.name for each in self.path.iterdir()}
+        found = {match[1] for name in names if (match := _KEPT.fullmatch(name))}
+        for name in names:
+            of = _OF_APPLICATION.fullmatch(name)
+            # Its process was killed while it wrote or deleted this.
+            if _HALF_WRITTEN.fullmatch(name) or (of and of[1] not in found):
+                try:
+                    (self.path / name).unlink()
+                except OSError as error:
+                    _log.warning("%s is left over: %s", self.path / name, error)
+        return sorted(found)
 
     def keeps(self, application_id: str) -> bool:
         """Whether an application is kept."""
@@ -120,8 +213,12 @@ class Folder:
         return Credentials.read((self.path / f"{application_id}{_TOKENS}").read_bytes())
 
     def keep(self, application_id: str, credentials: Credentials) -> None:
-        """Write an application's token file, in place of an older one."""
-        write_private(self.path / f"{application_id}{_TOKENS}", credentials.write())
+        """Write an application's token file, in place of an older one.
+
+        Raises:
+            ConfigurationError: It cannot be kept: the disk is full, say.
+        """
+        self._write(f"{application_id}{_TOKENS}", credentials.write())
 
     def journal(self, application_id: str) -> FileJournal:
         """What has happened to an application."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ class MemoryJournal:
     """A journal that outlives the process that writes it."""
 
     lines: list[bytes] = field(default_factory=list)
-    failures: list[YarnhubError] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     overgrown: bool = False
     writes: int = 0
@@ -173,6 +174,31 @@ async def test_a_journal_that_fails_is_tried_until_it_works() -> None:
         await runner.ask(PutKey(key="k", value=b"v"))
     async with cluster.process() as runner:
         assert len((await runner.ask(GetKey(key="k"))).entries) == 1
+
+
+@instant
+async def test_a_journal_that_cannot_be_written_at_the_start_silences_nobody() -> None:
+    cluster = Cluster(application(a=service(instances=2)))
+    async with cluster.process():
+        await cluster.until_running(2)
+    kept, before = list(cluster.journal.lines), set(cluster.nodes.running)
+    cluster.scheduler.heartbeats.clear()
+    full: list[Exception] = [OSError(errno.ENOSPC, "No space left on device")] * 100_000
+    cluster.journal.failures += full
+    async with cluster.process() as runner:
+        async with asyncio.timeout(600):  # YARN ends what it hears nothing of
+            while len(cluster.scheduler.heartbeats) < 3:
+                await asyncio.sleep(1)
+        assert cluster.journal.lines == kept
+        assert set(cluster.nodes.running) == before
+        async with asyncio.TaskGroup() as group:
+            asked = group.create_task(runner.ask(Scale(service="a", count=3)))
+            await asyncio.sleep(100)
+            assert not asked.done(), "nothing is done that is not recorded"
+            cluster.journal.failures.clear()
+        await cluster.until_running(3)
+        assert len(asked.result().containers) == 1
+        assert before < set(cluster.nodes.running)
 
 
 @instant

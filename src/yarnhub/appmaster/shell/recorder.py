@@ -91,11 +91,13 @@ class Recorder:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopped = False
+        self._begun = journal is None
 
-    async def start(self) -> None:
-        """Begin with a snapshot; nothing may be put before that."""
-        if self._journal is not None:
-            await self._persist(self._compact)
+    def start(self) -> None:
+        """Begin with a snapshot: whatever is put waits for it."""
+        if not self._begun:
+            self._idle.clear()
+            self._work.set()
 
     def put(self, actions: Sequence[Action]) -> None:
         """Have these actions follow the application's latest changes."""
@@ -115,6 +117,9 @@ class Recorder:
         while True:
             await self._work.wait()
             self._work.clear()
+            if not self._begun:
+                await self._persist(self._compact)
+                self._begun = True
             while self._held:
                 held, self._held = self._held, []
                 changes = [change for change, _ in held if change is not None]

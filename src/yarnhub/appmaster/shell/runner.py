@@ -173,11 +173,13 @@ class Runner:
         """
         self._endpoint = host, port, tracking_url
         self._node_managers.keep(self._application.node_tokens.values())
-        await self._recorder.start()
+        self._recorder.start()
         async with task_group() as group:
             self._group = group
             self._begin(self._recorder.run(), "recorder")
             try:
+                # A disk that is full now is no reason to be silent until YARN ends it all.
+                await self._recorder.written()
                 await self._register(Started)
                 await self._recorder.written()
                 self.begun.set()
