@@ -15,9 +15,12 @@ import pytest
 import pytest_asyncio
 
 from hub.hub import PROJECT, Hub
+from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
 from yarnhub.client.settings import Settings
-from yarnhub.integrations.jupyterhub.request import tag_of_hub
+from yarnhub.integrations.jupyterhub.request import HubTags
+from yarnhub.spec import ApplicationSpec, Resources, Service
+from yarnhub.unmanaged.folder import Folder
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
@@ -76,13 +79,18 @@ class Servers:
     Args:
         hub: Hers.
         settings: Of the cluster.
-        tag: Of what the hub runs.
+        folder: The hub's own.
     """
 
-    def __init__(self, hub: Hub, settings: Settings, tag: str) -> None:
+    def __init__(self, hub: Hub, settings: Settings, folder: Path) -> None:
         self.hub = hub
-        self._settings = settings
-        self._tag = tag
+        self.settings = settings
+        self._folder = folder / "yarn-applications"
+
+    @property
+    def tags(self) -> HubTags:
+        """Those of what the hub runs."""
+        return HubTags(Folder(self._folder).secret())
 
     async def start(self, name: str = "", profile: str = "good") -> dict[str, object]:
         """Start one; returns the last that its progress says."""
@@ -121,9 +129,9 @@ class Servers:
     async def reports(self) -> Sequence[ApplicationReport]:
         """What runs on YARN for the hub."""
         request = GetApplicationsRequest(
-            application_tags=(self._tag,), application_states=NOT_ENDED
+            application_tags=(self.tags.all_servers,), application_states=NOT_ENDED
         )
-        async with Client(self._settings) as client:
+        async with Client(self.settings) as client:
             return list(await client.applications(request))
 
     async def until(self, count: int) -> None:
@@ -138,10 +146,9 @@ async def module_servers(
     hadoop_cluster: HadoopCluster, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Servers]:
     folder = tmp_path_factory.mktemp("hub")
-    own = f"c.YarnSpawner.hub_id = {str(folder)!r}\n"
-    async with Hub(folder, hadoop_cluster.env, CONFIG + own) as hub:
+    async with Hub(folder, hadoop_cluster.env, CONFIG) as hub:
         settings = Settings.from_environment(hadoop_cluster.env)
-        yield Servers(hub, settings, tag_of_hub(str(folder)))
+        yield Servers(hub, settings, folder)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -267,3 +274,50 @@ async def test_a_lost_database(servers: Servers, profile: str) -> None:
     assert (await api.delete("/yarnspawner/orphans")).json() == [orphan]
     await servers.until(0)
     assert (await api.get("/yarnspawner/orphans")).json() == []
+
+
+@pytest.mark.parametrize(("first", "second"), [("good", "alone"), ("alone", "good")])
+async def test_never_a_second_one_when_the_mode_changes(
+    servers: Servers, first: str, second: str
+) -> None:
+    await servers.start(profile=first)
+    before = await servers.state()
+    (lost,) = await servers.reports()
+    await servers.hub.kill()
+    (servers.hub.folder / "jupyterhub.sqlite").unlink()
+    await servers.hub.start()
+    assert (await servers.start(profile=second))["ready"]
+    (report,) = await servers.reports()
+    assert report.application_id != lost.application_id
+    assert not is_running(before)
+    assert is_running(await servers.state())
+
+
+async def test_tags_of_somebody_else_stop_nobody(servers: Servers) -> None:
+    """Mallory has read the tags of alice's server, and starts applications that bear them."""
+    await servers.start()
+    (report,) = await servers.reports()
+    await servers.stop()
+    resources = Resources(memory=MiB(32), vcores=VCores(1))
+    forged = ApplicationSpec(
+        user="mallory",
+        tags=set(report.application_tags),
+        services={"jupyterhub": Service(resources=resources, script="sleep 600")},
+    )
+    async with (
+        Client(servers.settings) as client,
+        client.acting_for("mallory") as mallory,
+    ):
+        application = await client.submit(forged)
+        try:
+            assert (await servers.start())["ready"]
+            await servers.hub.kill()
+            await servers.hub.start()
+            assert await servers.ready() == {""}
+            api = servers.hub.api
+            assert (await api.get("/yarnspawner/orphans")).json() == []
+            assert (await api.delete("/yarnspawner/orphans")).json() == []
+            found = await mallory.application_report(application)
+            assert not found.yarn_application_state.ended
+        finally:
+            await mallory.kill(application)

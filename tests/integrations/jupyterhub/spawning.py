@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.client.settings import Settings
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.security.users import SimpleUser
+from yarnhub.integrations.jupyterhub.request import HubTags
 from yarnhub.integrations.jupyterhub.running import Server, Servers, Sight
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
@@ -18,6 +24,17 @@ if TYPE_CHECKING:
     from yarnhub.spec import ApplicationSpec
 
 APPLICATION = "application_1_0001"
+TAGS = HubTags(b"secret")
+SETTINGS = Settings(
+    configuration=Configuration({}),
+    user=SimpleUser("hub"),
+    user_name="hub",
+    config_folder=Path("/nosuch"),
+    cache_folder=Path("/nosuch"),
+    language="C",
+    options=RpcOptions(),
+)
+"""Of a cluster without security."""
 
 
 class InMemory(Server):
@@ -52,6 +69,7 @@ class OneServer(Servers):
     """
 
     def __init__(self, refusing: YarnhubError | None = None) -> None:
+        super().__init__(SETTINGS, TAGS)
         self.server = InMemory()
         self.refusing = refusing
         self.explanation: Explanation | None = None
@@ -82,6 +100,7 @@ class Spawner(YarnSpawner):
     """A spawner of that one server."""
 
     where: OneServer
+    hub_tags = TAGS
 
     def servers(self) -> Servers:
         return self.where

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from yarnhub.base.errors import SpecError
 from yarnhub.integrations.jupyterhub.request import (
     CONTAINER,
+    HubTags,
     ServerRequest,
-    identity,
-    identity_in,
-    tag_of_hub,
     tags_of,
 )
 from yarnhub.spec import File
+
+HUB = HubTags(b"secret")
 
 
 def request(**changes: Any) -> ServerRequest:
@@ -25,6 +25,7 @@ def request(**changes: Any) -> ServerRequest:
         **{
             "user": "alice",
             "owner": "alice",
+            "hub": HUB,
             "memory": 2 * 2**30,
             "command": ["python -m yarnspawner.singleuser"],
             **changes,
@@ -53,8 +54,8 @@ def test_one_service_with_one_instance() -> None:
         "jupyterhub",
         "user-alice",
         "team",
-        tag_of_hub(""),
-        identity("", "alice", ""),
+        HUB.all_servers,
+        HUB.server("alice", "alice", ""),
     }
     assert service.script == ("source environment/bin/activate\npython -m yarnspawner.singleuser\n")
 
@@ -87,16 +88,30 @@ def test_what_cannot_be_is_named() -> None:
 
 
 def test_an_identity_is_of_one_server_of_one_user_of_one_hub() -> None:
-    pairs = [
-        ("hub", "alice", ""),
-        ("hub", "alice", "gpu"),
-        ("hub", "ali", "cegpu"),
-        ("b", "alice", ""),
-    ]
-    assert len({identity(*each) for each in pairs}) == 4
-    spec = request(hub="hub", server="gpu").specification
-    assert identity_in(spec.tags) == identity("hub", "alice", "gpu")
-    assert identity_in({"jupyterhub", "named-gpu"}) == ""
+    identities = {
+        HUB.server("alice", "alice", ""),
+        HUB.server("alice", "alice", "gpu"),
+        HUB.server("alice", "ali", "cegpu"),
+        HUB.server("bob", "alice", ""),
+        HubTags(b"other").server("alice", "alice", ""),
+    }
+    assert len(identities) == 5
+    assert HUB.all_servers != HubTags(b"other").all_servers
+    made = request(server="gpu")
+    assert made.identity == HUB.server("alice", "alice", "gpu")
+    assert HUB.identity(made.specification.tags, "alice") == made.identity
+
+
+def test_tags_that_others_copy_or_make_up_are_not_the_hubs() -> None:
+    tags = request().specification.tags
+    assert HUB.identity(tags, "alice")
+    assert HUB.identity(tags, "mallory") == "", "copied"
+    assert HubTags(b"other").identity(tags, "alice") == "", "of another hub"
+    forged = {"jupyterhub", HUB.all_servers, f"server-{'0' * 32}-{'0' * 32}", "server-0123"}
+    assert HUB.identity(forged, "alice") == "", "made up"
+    which = next(tag for tag in tags if tag.startswith("server-")).split("-")[1]
+    assert HUB.identity({f"server-{which}-{'a' * 32}"}, "mallory") == "", "half made up"
+    assert HUB.identity({*forged, *tags}, "alice") == request().identity
 
 
 @given(st.text(), st.text())

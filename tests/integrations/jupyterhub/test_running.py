@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from client.test_tokens import Ticket
+from integrations.jupyterhub.spawning import SETTINGS, TAGS
+from yarnhub.base.errors import SpecError
 from yarnhub.control.messages import Container, ContainerState
-from yarnhub.integrations.jupyterhub.running import End, Sight, lost
+from yarnhub.hadoop.security.users import KerberosUser
+from yarnhub.integrations.jupyterhub.request import ServerRequest
+from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight, lost
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.client.settings import Settings
+    from yarnhub.spec import ApplicationSpec
 
 MEMORY = (
     "Exit code -104: it used more memory than it asked for: "
@@ -48,3 +60,76 @@ def test_another_container_is_not_the_same_server() -> None:
 )
 def test_an_end_in_words(said: str, reason: str) -> None:
     assert End(1, said).reason == reason
+
+
+# --- starting
+
+
+class Started(Servers):
+    """Servers that run nowhere.
+
+    Attributes:
+        running: Those that run before.
+    """
+
+    def __init__(self, settings: Settings, running: dict[str, Former] | None = None) -> None:
+        super().__init__(settings, TAGS)
+        self.running = running or {}
+        self.specs: list[ApplicationSpec] = []
+
+    async def all(self, tag: str = "") -> list[Server]:
+        return [self.running[tag]] if tag in self.running else []
+
+    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Server:
+        self.specs.append(spec)
+        return Former()
+
+    async def explain(self, server: Server) -> None:
+        return None
+
+    async def find(self, application_id: str) -> None:
+        return None
+
+
+class Former(Server):
+    """One of the same name that nobody knows any more."""
+
+    id = "application_1_0001"
+    stopped = False
+
+    async def ended(self) -> None:
+        return
+
+    async def end(self) -> None:
+        return None
+
+    async def sight(self) -> Sight:
+        return Sight()
+
+    async def stop(self, *, now: bool) -> None:
+        self.stopped = now
+
+
+SECURE = replace(SETTINGS, user=KerberosUser(Ticket()))
+
+
+def request(user: str) -> ServerRequest:
+    return ServerRequest(user=user, owner="alice", hub=TAGS, memory=2**30, command=["run"])
+
+
+async def test_a_former_one_of_the_same_name_is_ended_first() -> None:
+    wanted = request("alice")
+    former = Former()
+    servers = Started(SECURE, {wanted.identity: former})
+    await servers.start(wanted.specification, {})
+    assert former.stopped
+    assert servers.specs == [wanted.specification]
+
+
+@pytest.mark.parametrize("name", ["hub", "HUB", "\uff48\uff55\uff42"])
+async def test_nobody_runs_as_the_hub_itself(name: str) -> None:
+    servers = Started(SECURE)
+    with pytest.raises(SpecError, match="is the hub's own account on the cluster"):
+        await servers.start(request(name).specification, {})
+    assert not servers.specs
+    await Started(SETTINGS).start(request("hub").specification, {})  # where names prove nothing

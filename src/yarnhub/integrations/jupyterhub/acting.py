@@ -31,7 +31,8 @@ class Acting(HasTraits):
     denied_users = Set(
         Unicode(),
         default_value=SYSTEM_USERS,
-        help="Users of the cluster that no server is started for.",
+        help="""Users of the cluster that no server is started for, in any case of letters. On a
+        cluster with Kerberos none is started for the hub's own account either.""",
     ).tag(config=True)
     user: Any  # JupyterHub's own
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-import socket
 from dataclasses import replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyterhub.traitlets import ByteSpecification, Command
 from traitlets import Callable as CallableTrait
-from traitlets import Dict, Enum, Integer, List, TraitError, Unicode, default, validate
+from traitlets import Dict, Enum, Integer, List, TraitError, Unicode, validate
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.integrations.jupyterhub.choosing import Choosing
 from yarnhub.integrations.jupyterhub.command import with_our_program
-from yarnhub.integrations.jupyterhub.request import SERVICE, ServerRequest, identity
+from yarnhub.integrations.jupyterhub.request import SERVICE, HubTags, ServerRequest
 from yarnhub.integrations.jupyterhub.whole_numbers import WholeNumber
 from yarnhub.spec import ACLs, ApplicationSpec, File
+from yarnhub.unmanaged.folder import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,9 +108,11 @@ class Asking(Choosing):
         help="""Called with the spawner and the `ApplicationSpec` before it is submitted; returns
         the one to submit; may be async.""",
     ).tag(config=True)
-    hub_id = Unicode(
-        help="""Tells this hub's servers from those of other hubs on the cluster. By default the
-        name of its machine and its path; it must not change while servers run."""
+    applications_folder = Unicode(
+        "yarn-applications",
+        help="""Where the hub keeps what it needs to go on with running servers after a restart,
+        and the secret by which it knows its own: a folder of its own, secret, on a local disk,
+        for one hub at a time.""",
     ).tag(config=True)
 
     certificates: dict[str, bytes]
@@ -118,9 +121,10 @@ class Asking(Choosing):
     get_env: Callable[[], dict[str, str]]
     get_args: Callable[[], Sequence[str]]
 
-    @default("hub_id")
-    def _own_hub(self) -> str:
-        return f"{socket.gethostname()}{self.hub.base_url}"
+    identity = ""
+    """Whose and which server this is on the cluster; empty until it is started."""
+    _tags: ClassVar[dict[Path, HubTags]] = {}
+    """By the folder that they depend on: one for all spawners of a hub."""
 
     @validate("port_range")
     def _check_port_range(self, proposal: Any) -> str:  # Any: traitlets' own
@@ -141,9 +145,16 @@ class Asking(Choosing):
         return int(found[1]), int(found[2])
 
     @property
-    def identity(self) -> str:
-        """Whose and which server this is, on the cluster."""
-        return identity(self.hub_id, self.user.name, self.name)
+    def hub_tags(self) -> HubTags:
+        """The tags of the hub's applications.
+
+        Raises:
+            ConfigurationError: The hub's secret cannot be had.
+        """
+        folder = Path(self.applications_folder).absolute()
+        if folder not in self._tags:
+            self._tags[folder] = HubTags(Folder(folder).secret())
+        return self._tags[folder]
 
     async def chosen_request(self) -> ServerRequest:
         """What the user has chosen, and the administrator for all the rest.
@@ -153,13 +164,15 @@ class Asking(Choosing):
         """
         user = self.cluster_user_name()
         with self.overridden(await self.chosen()):
-            return self._request_of(user)
+            request = self._request_of(user)
+        self.identity = request.identity
+        return request
 
     def _request_of(self, user: str) -> ServerRequest:
         return ServerRequest(
             user=user,
             owner=self.user.name,
-            hub=self.hub_id,
+            hub=self.hub_tags,
             server=self.name,
             queue=self.queue,
             memory=self.mem_limit,
@@ -206,6 +219,11 @@ class Asking(Choosing):
             raise ConfigurationError(
                 "c.YarnSpawner.modify_application_hook must return the ApplicationSpec to submit, "
                 f"with the one service {SERVICE!r}, and returned a {type(modified).__name__}"
+            )
+        if modified.user != spec.user:
+            raise ConfigurationError(
+                f"c.YarnSpawner.modify_application_hook changed the user {spec.user!r} to "
+                f"{modified.user!r}: c.YarnSpawner.cluster_user maps users"
             )
         # The hub finds its servers by its own tags.
         return replace(modified, tags={*modified.tags, *spec.tags})

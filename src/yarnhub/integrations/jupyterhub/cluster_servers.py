@@ -17,7 +17,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.client.client import Client
-from yarnhub.integrations.jupyterhub.request import identity_in, tag_of_hub
+from yarnhub.integrations.jupyterhub.background import in_background
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
+    from yarnhub.integrations.jupyterhub.request import HubTags
     from yarnhub.spec import ApplicationSpec
     from yarnhub.yarn.records.applications import ApplicationReport
 
@@ -51,12 +52,11 @@ class ClusterServers(Servers):
 
     Args:
         settings: Who the hub is; it acts for its users.
-        hub: Tells this hub from others on the cluster.
+        hub: Tells this hub's applications from others on the cluster.
     """
 
-    def __init__(self, settings: Settings, hub: str) -> None:
-        super().__init__(settings)
-        self._tag = tag_of_hub(hub)
+    def __init__(self, settings: Settings, hub: HubTags) -> None:
+        super().__init__(settings, hub)
         self._explaining = asyncio.Lock()
         self._reports: dict[str, ApplicationReport] = {}
         self._look: asyncio.Task[None] | None = None
@@ -65,26 +65,34 @@ class ClusterServers(Servers):
     async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> ClusterServer:
         async with Client(self.settings) as client:
             application = await client.submit(spec, secrets=secrets)
-        return ClusterServer(self, str(application), spec.user, spec.tags)
+        return self._server(str(application), spec.user, spec.tags)
 
     async def all(self, tag: str = "") -> list[ClusterServer]:
         """See `Servers.all`."""
-        running = GetApplicationsRequest(
-            application_tags=(tag or self._tag,), application_states=_NOT_ENDED
-        )
         async with Client(self.settings) as client:
-            return [self._server(report) for report in await client.applications(running)]
+            found = await self._running(client, tag)
+        return [self._server(name, each.user, each.application_tags) for name, each in found]
 
-    def _server(self, report: ApplicationReport) -> ClusterServer:
-        application_id = str(report.application_id)
-        return ClusterServer(self, application_id, report.user, report.application_tags)
+    async def _running(self, client: Client, tag: str) -> list[tuple[str, ApplicationReport]]:
+        """What runs and bears a tag, by id; only what this hub started."""
+        running = GetApplicationsRequest(
+            application_tags=(tag or self.hub.all_servers,), application_states=_NOT_ENDED
+        )
+        return [
+            (str(report.application_id), report)
+            for report in await client.applications(running)
+            if self.hub.identity(report.application_tags, report.user)
+        ]
+
+    def _server(self, application_id: str, user: str, tags: Iterable[str]) -> ClusterServer:
+        return ClusterServer(self, application_id, user, self.hub.identity(tags, user))
 
     async def find(self, application_id: str) -> ClusterServer | End | None:
         """See `Servers.find`."""
         report = await self.report(application_id)
         if isinstance(report, End) or report is None:
             return report
-        return self._server(report)
+        return self._server(application_id, report.user, report.application_tags)
 
     async def explain(self, server: Server) -> Explanation | None:
         """See `Servers.explain`."""
@@ -126,18 +134,14 @@ class ClusterServers(Servers):
         """Ask for all servers at once, unless that was just done or is being done."""
         loop = asyncio.get_running_loop()
         if self._look is None and loop.time() >= self._looked + _LOOK:
-            self._look = loop.create_task(self._ask(), name="look at servers on YARN")
+            self._look = in_background(self._ask(), "look at servers on YARN")
         if self._look is not None:
             await asyncio.shield(self._look)
 
     async def _ask(self) -> None:
-        running = GetApplicationsRequest(
-            application_tags=(self._tag,), application_states=_NOT_ENDED
-        )
         try:
             async with asyncio.timeout(_ASK), Client(self.settings) as client:
-                found = await client.applications(running)
-            self._reports = {str(report.application_id): report for report in found}
+                self._reports = dict(await self._running(client, ""))
         except (YarnhubError, TimeoutError) as error:
             _log.warning("nobody says how the servers on YARN are: %s", error)
         finally:
@@ -148,13 +152,13 @@ class ClusterServer(Server):
     """A server whose ApplicationMaster is in a container of its own."""
 
     def __init__(
-        self, servers: ClusterServers, application_id: str, user: str, tags: Iterable[str]
+        self, servers: ClusterServers, application_id: str, user: str, identity: str
     ) -> None:
         self._servers = servers
         self._sight = Sight()
         self.id = application_id
         self.user = user
-        self.identity = identity_in(tags)
+        self.identity = identity
 
     async def ended(self) -> None:
         """See `Server.ended`."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from yarnhub.appmaster.core.limits import MIB, Limits
 from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
 from yarnhub.control.messages import FinalStatus
+from yarnhub.integrations.jupyterhub.background import in_background
 from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
-from yarnhub.integrations.jupyterhub.request import CONTAINER, identity_in
+from yarnhub.integrations.jupyterhub.request import CONTAINER, HubTags
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight, lost
 from yarnhub.unmanaged import UnmanagedApplications
 
@@ -54,17 +55,17 @@ _LEAVE = 10.0
 class HubServers(Servers):
     """Holds the applications for as long as the hub runs, and takes them over when it starts.
 
-    They are held by one task of this object's; `aclose` ends that, and none of the servers.
+    They are held by one task of this object's, which ends with the hub and ends none of them.
 
     Args:
         settings: Who the hub is; it acts for its users.
-        hub: Tells this hub from others on the cluster.
+        hub: Tells this hub's applications from others on the cluster.
         folder: Where the applications are kept.
         host: Where containers reach this process.
     """
 
-    def __init__(self, settings: Settings, hub: str, *, folder: Path, host: str) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: Settings, hub: HubTags, *, folder: Path, host: str) -> None:
+        super().__init__(settings, hub)
         self._others = ClusterServers(settings, hub)
         self._folder = folder
         self._host = host
@@ -77,7 +78,7 @@ class HubServers(Servers):
         loop = asyncio.get_running_loop()
         if self._held is None or (self._holding is not None and self._holding.done()):
             self._held = loop.create_future()
-            self._holding = loop.create_task(self._hold(self._held), name="servers on YARN")
+            self._holding = in_background(self._hold(self._held), "servers on YARN")
         return await asyncio.shield(self._held)
 
     async def _hold(self, held: asyncio.Future[UnmanagedApplications]) -> None:
@@ -95,16 +96,12 @@ class HubServers(Servers):
         finally:
             held.cancel()
 
-    async def aclose(self) -> None:
-        """Hold them no longer; they run on, for whoever holds them next."""
-        if self._holding is not None:
-            self._holding.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._holding
-
     async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> HubServer:
         applications = await self._applications()
-        return HubServer(await applications.submit(spec, secrets=secrets))
+        return self._server(await applications.submit(spec, secrets=secrets))
+
+    def _server(self, held: UnmanagedApplication) -> HubServer:
+        return HubServer(held, self.hub.identity(held.spec.tags, held.user))
 
     async def explain(self, server: Server) -> Explanation | None:
         """See `Servers.explain`."""
@@ -123,23 +120,25 @@ class HubServers(Servers):
         applications = await self._applications()
         held = applications.get(application_id)
         if held is not None:
-            return HubServer(held)
+            return self._server(held)
         # It ended while no hub ran, or yarnspawner 0.4 started it, say.
         return await self._others.find(application_id)
 
-    async def all(self, tag: str = "") -> list[HubServer]:
-        """See `Servers.all`."""
+    async def all(self, tag: str = "") -> list[Server]:
+        """See `Servers.all`; also those whose ApplicationMasters are on the cluster."""
         held = await self._applications()
-        return [HubServer(each) for each in held.values() if not tag or tag in each.spec.tags]
+        others = await self._others.all(tag)
+        found = [self._server(each) for each in held.values() if not tag or tag in each.spec.tags]
+        return [*found, *(each for each in others if each.id not in held)]
 
 
 class HubServer(Server):
     """A server whose ApplicationMaster is in this process: all is answered out of memory."""
 
-    def __init__(self, application: UnmanagedApplication) -> None:
+    def __init__(self, application: UnmanagedApplication, identity: str) -> None:
         self.application = application
         self.id, self.user = application.id, application.user
-        self.identity = identity_in(application.spec.tags)
+        self.identity = identity
 
     async def ended(self) -> None:
         """See `Server.ended`."""

@@ -18,6 +18,8 @@ from jupyterhub.scopes import needs_scope
 from yarnhub.base.errors import YarnhubError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from yarnhub.integrations.jupyterhub.running import Server, Servers
 
 _log = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ _SETTLED = 60.0
 
 
 async def orphans(servers: Servers, app: Any) -> list[Server]:
-    """Servers of this hub that run and that nobody has.
+    """Servers that this hub started, that run, and that nobody has.
 
     Args:
         servers: All servers of the hub.
@@ -75,6 +77,19 @@ async def tell_of_orphans(servers: Servers, app: Any) -> None:
         )
 
 
+async def end(servers: Iterable[Server]) -> list[Server]:
+    """End servers; returns those that have ended. One that cannot be ended stops nobody."""
+    ended = []
+    for server in servers:
+        try:
+            await server.stop(now=True)
+        except YarnhubError as error:
+            _log.warning("%s may run on: %s", server.id, error)
+        else:
+            ended.append(server)
+    return ended
+
+
 class OrphansHandler(APIHandler):
     """Lists and ends servers that nobody has."""
 
@@ -86,11 +101,8 @@ class OrphansHandler(APIHandler):
     @needs_scope("admin:servers")
     async def delete(self) -> None:
         """End them; answers with those that were."""
-        ended = []
-        for server in await self._orphans():
-            await server.stop(now=True)
-            ended.append(_model(server))
-        self.write(json.dumps(ended))
+        ended = await end(await self._orphans())
+        self.write(json.dumps([_model(server) for server in ended]))
 
     async def _orphans(self) -> list[Server]:
         some = self.db.query(orm.User).first()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,13 @@ SYSTEM_USERS = frozenset(
 """Accounts of services: whoever acts for them owns the cluster."""
 
 
+_STRANGE = re.compile(
+    r"[\s,/@\\:\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f"
+    r"\U000e0100-\U000e01ef]"
+)
+"""Separators, and what is invisible though Unicode counts it among letters and marks."""
+
+
 class Refusal(SpawnException):
     """A refusal whose words the hub's pages show as they are.
 
@@ -64,20 +73,26 @@ class LinkError(YarnhubError):
     )
 
 
+def comparable(name: str) -> str:
+    """A name as it is compared: many directories take names in any case, and in any width."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
 def refuse_user(name: str, owner: str, denied: Collection[str]) -> None:
     """Refuse a cluster user that no server is started for.
 
     Raises:
         SpawnException: Says whom and why.
     """
-    # A name travels in ACLs, folders and principals: YARN knows none with these.
-    if not name or any(letter.isspace() or letter in ",/@\\:" for letter in name):
+    # A name travels in ACLs, folders and principals: YARN knows none with these. What cannot be
+    # seen makes one name look like another.
+    if not name or not name.isprintable() or _STRANGE.search(name):
         raise Refusal(
             f"{name!r} cannot be a user of the cluster. You are logged in as {owner!r}; the "
             "administrator maps names by `c.YarnSpawner.cluster_user`.",
             reason="user",
         )
-    if name in denied:
+    if comparable(name) in set(map(comparable, denied)):
         raise Refusal(
             f"No server is started for {name!r}: it is an account of the system's "
             "(`c.YarnSpawner.denied_users`).",

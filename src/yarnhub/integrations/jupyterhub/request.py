@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import json
 import re
 import shlex
@@ -28,8 +28,51 @@ VARIABLE = "variable:"
 FILE = "file:"
 """What the names of secrets begin with: variables of the server's process, files of its folder."""
 
-_IDENTITY = re.compile(r"server-[0-9a-f]{16}")
+_IDENTITY = re.compile(r"server-([0-9a-f]{32})-([0-9a-f]{32})")
 _NOT_IN_TAGS = re.compile(r"[^a-z0-9._-]")
+
+
+class HubTags:
+    """The tags by which one hub knows its own applications on YARN.
+
+    YARN takes any tag from anybody and shows it to others: what somebody copies, or makes up, must
+    not pass for the hub's. So they are made with a secret, and hold for one user of the cluster.
+
+    Args:
+        secret: Of this hub alone, and always the same.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self.all_servers = f"{TAG}-{self._code('hub')}"
+        """Of all of the hub's applications, to ask for them; it proves nothing."""
+
+    def server(self, user: str, owner: str, name: str) -> str:
+        """The identity of a server.
+
+        Args:
+            user: The cluster's name of the user that it runs as.
+            owner: The hub's name of the user.
+            name: The server's; empty for the default one.
+        """
+        which = self._code("server", owner, name)
+        return f"server-{which}-{self._code('user', user, which)}"
+
+    def identity(self, tags: Iterable[str], user: str) -> str:
+        """The identity among an application's tags; empty if this hub did not start it.
+
+        Args:
+            tags: The application's.
+            user: Whose it is, as YARN says.
+        """
+        for tag in tags:
+            match = _IDENTITY.fullmatch(tag)
+            if match and hmac.compare_digest(match[2], self._code("user", user, match[1])):
+                return tag
+        return ""
+
+    def _code(self, *parts: str) -> str:
+        return hmac.digest(self._secret, json.dumps(parts).encode(), "sha256").hex()[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +82,7 @@ class ServerRequest:
     Attributes:
         user: The cluster's name of the user that it runs as.
         owner: The hub's name of the user.
-        hub: Tells this hub from others on the cluster.
+        hub: Whose tags it gets.
         server: Its name; empty for a user's default server.
         queue: That pays.
         memory: Bytes.
@@ -63,7 +106,7 @@ class ServerRequest:
 
     user: str
     owner: str
-    hub: str = ""
+    hub: HubTags
     server: str = ""
     queue: str = "default"
     memory: int
@@ -116,14 +159,19 @@ class ServerRequest:
             max_attempts=1 if self.application_master == "hub" else 2,
             tags={
                 TAG,
-                tag_of_hub(self.hub),
-                identity(self.hub, self.owner, self.server),
+                self.hub.all_servers,
+                self.identity,
                 *tags_of(self.owner, self.server),
                 *self.tags,
             },
             acls=self.acls,
             services={SERVICE: service},
         )
+
+    @property
+    def identity(self) -> str:
+        """The tag of this one server: there is never more than one of it."""
+        return self.hub.server(self.user, self.owner, self.server)
 
     @property
     def script(self) -> str:
@@ -143,25 +191,6 @@ class ServerRequest:
         }
         files = {f"{FILE}{name}": content for name, content in self.certificates.items()}
         return variables | files
-
-
-def tag_of_hub(hub: str) -> str:
-    """By which a hub finds all its servers."""
-    return f"{TAG}-{_digest(hub)}"
-
-
-def identity(hub: str, owner: str, server: str) -> str:
-    """The tag of one user's one server: there is never more than one of it."""
-    return f"server-{_digest(hub, owner, server)}"
-
-
-def identity_in(tags: Iterable[str]) -> str:
-    """The identity among an application's tags; empty if there is none."""
-    return next((tag for tag in tags if _IDENTITY.fullmatch(tag)), "")
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def tags_of(owner: str, server: str) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.base.errors import SpecError
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.client import Client
 from yarnhub.control.messages import ContainerState
-from yarnhub.integrations.jupyterhub.request import CONTAINER, SERVICE, identity_in
+from yarnhub.integrations.jupyterhub.refusals import comparable
+from yarnhub.integrations.jupyterhub.request import CONTAINER, SERVICE
 from yarnhub.yarn.records.cluster import NodeState
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from yarnhub.client.explain import Explanation
     from yarnhub.client.settings import Settings
     from yarnhub.control.messages import Container
+    from yarnhub.integrations.jupyterhub.request import HubTags
     from yarnhub.spec import ApplicationSpec
 
 _OF_SERVICE = re.compile(rf"Failure in service {SERVICE}: {CONTAINER} ended\.")
@@ -89,7 +92,7 @@ class Server(ABC):
     Attributes:
         id: The application's, such as `application_1700000000000_0001`.
         user: The cluster's name of whom it runs as.
-        identity: Whose and which it is: see `request.identity`; empty if that is not known.
+        identity: Whose and which it is: see `HubTags`; empty if this hub did not start it.
     """
 
     id: str
@@ -133,10 +136,12 @@ class Servers(ABC):
 
     Args:
         settings: Who the hub is; it acts for its users.
+        hub: Tells this hub's applications from others on the cluster.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, hub: HubTags) -> None:
         self.settings = settings
+        self.hub = hub
 
     async def nodes(self) -> list[str]:
         """The hosts that servers may run on.
@@ -151,19 +156,26 @@ class Servers(ABC):
     async def start(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Server:
         """Submit a server's application; returns when YARN has accepted it.
 
-        A former one of the same user and name, which nobody knows any more, is ended before. An
-        error or cancelling leaves nothing behind.
+        A former one of the same user and name, which nobody knows any more, is ended before,
+        wherever its ApplicationMaster runs. An error or cancelling leaves nothing behind.
 
         Args:
             spec: Bears the identity of the server among its tags.
             secrets: What the container finds in its token file.
 
         Raises:
-            SpecError: The cluster can never give what is asked for.
+            SpecError: The cluster can never give what is asked for, or it would run as the hub.
             ApplicationFailedError: YARN refused it, with its reason.
             YarnhubError: YARN cannot be asked.
         """
-        for former in await self.all(identity_in(spec.tags)):
+        own = self.settings.user_name
+        if self.settings.secure and comparable(spec.user) == comparable(own):
+            raise SpecError(
+                "user",
+                f"{spec.user!r} is the hub's own account on the cluster, as which no server runs; "
+                "c.YarnSpawner.cluster_user maps names",
+            )
+        for former in await self.all(self.hub.identity(spec.tags, spec.user)):
             await former.stop(now=True)
         return await self._submit(spec, secrets)
 
@@ -173,7 +185,7 @@ class Servers(ABC):
 
     @abstractmethod
     async def all(self, tag: str = "") -> Sequence[Server]:
-        """Those that run and bear a tag; an empty one is all of the hub's.
+        """Those of this hub that run and bear a tag; an empty one is all of them.
 
         Raises:
             YarnhubError: YARN cannot be asked.

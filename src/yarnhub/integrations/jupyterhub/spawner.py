@@ -19,6 +19,7 @@ from traitlets import Unicode, default
 from yarnhub.base.errors import ConnectError, YarnhubError
 from yarnhub.integrations.jupyterhub import callback, orphans
 from yarnhub.integrations.jupyterhub.asking import Asking
+from yarnhub.integrations.jupyterhub.background import in_background
 from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
 from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
 from yarnhub.integrations.jupyterhub.hub_servers import HubServers
@@ -60,11 +61,6 @@ class YarnSpawner(Asking, Spawner):
     and `.groups`.
     """
 
-    applications_folder = Unicode(
-        "yarn-applications",
-        help="""Where the hub keeps what it needs to go on with running servers after a restart:
-        secret, on a local disk, for one hub at a time.""",
-    ).tag(config=True)
     application_master_host = Unicode(
         help="""Where containers reach this process. By default the host of the hub's API, as
         servers are told it.""",
@@ -333,7 +329,7 @@ class YarnSpawner(Asking, Spawner):
             self._watching.cancel()
         self._watching = None
         if server is not None:
-            self._watching = asyncio.get_running_loop().create_task(self._tell(server))
+            self._watching = in_background(self._tell(server), f"end of {server.id}")
 
     async def _tell(self, server: Server) -> None:
         with contextlib.suppress(YarnhubError):  # nobody can say: the hub polls on
@@ -406,7 +402,7 @@ class YarnSpawner(Asking, Spawner):
         """All servers of the hub that run as this one does."""
         if not self._telling:
             telling = orphans.tell_of_orphans(self.on_yarn(), JupyterHub.instance())
-            self._telling.add(asyncio.get_running_loop().create_task(telling))
+            self._telling.add(in_background(telling, "orphans"))
         return self._servers_of(self._master or self.application_master)
 
     def on_yarn(self) -> Servers:
@@ -415,15 +411,17 @@ class YarnSpawner(Asking, Spawner):
 
     def _servers_of(self, master: str) -> Servers:
         folder = Path(self.applications_folder).absolute()
-        where: tuple[object, ...] = (master,)
+        where: tuple[object, ...] = (master, folder)
         if master == "hub":
-            where = (*where, folder, self.application_master_host)
+            where = (*where, self.application_master_host)
         key = (self.principal, self.keytab, *where)
         if key not in self._shared:
             settings = self.settings()
             self._shared[key] = (
-                HubServers(settings, self.hub_id, folder=folder, host=self.application_master_host)
+                HubServers(
+                    settings, self.hub_tags, folder=folder, host=self.application_master_host
+                )
                 if master == "hub"
-                else ClusterServers(settings, self.hub_id)
+                else ClusterServers(settings, self.hub_tags)
             )
         return self._shared[key]
