@@ -28,7 +28,7 @@ from yarnhub.cluster import HadoopCluster  # noqa: E402
 CONFIG = """
 c.JupyterHub.spawner_class = "yarnspawner.YarnSpawner"
 c.YarnSpawner.cmd = [{stand_in!r}]
-c.YarnSpawner.mem_limit = "128 M"
+c.YarnSpawner.mem_limit = "1 G"
 c.YarnSpawner.grace_period = 1
 c.YarnSpawner.prologue = {prologue!r}
 """

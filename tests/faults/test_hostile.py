@@ -32,7 +32,7 @@ def turned_against_the_hub(done: Path, begin: Path) -> str:
     wait = f"until [ -e {begin} ]; do sleep 0.1; done"
     work = f"({wait}; nice {program}; touch {done}) &"
     prologue = f'if [ "$JUPYTERHUB_USER" = alice ]; then {work}\nfi'
-    return f"{CONFIG}\nc.YarnSpawner.prologue = {prologue!r}\n"
+    return f'{CONFIG}\nc.YarnSpawner.mem_limit = "1 G"\nc.YarnSpawner.prologue = {prologue!r}\n'
 
 
 async def test_the_hub_and_the_others_notice_nothing(
@@ -48,6 +48,7 @@ async def test_the_hub_and_the_others_notice_nothing(
         begin.touch()
         took: list[float] = []
         while not done.exists():
+            assert await guests.is_ready("alice"), hub.tail()
             began = time.perf_counter()
             answer = await hub.api.get(f"{hub.direct_url}/hub/health")
             took.append(time.perf_counter() - began)

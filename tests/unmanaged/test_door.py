@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ssl
 import tempfile
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +15,13 @@ import pytest
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.callers import Callers
 from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.tls import admit
 from yarnhub.base.errors import AccessDeniedError, ConnectError, ConnectionLostError, YarnhubError
 from yarnhub.client.application import ApplicationClient
 from yarnhub.client.security import Credentials
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.messages import GetSpecification, Request, Specification
+from yarnhub.unmanaged import door as door_module
 from yarnhub.unmanaged.door import SharedDoor
 
 if TYPE_CHECKING:
@@ -44,9 +48,8 @@ class House:
 
     def __init__(self) -> None:
         self.a, self.b = Resident(A), Resident(B)
-        self.door = SharedDoor(
-            {server_name(A): self.a, server_name(B): self.b}.get  # all others get None
-        )
+        self.residents = {server_name(A): self.a, server_name(B): self.b}
+        self.door = SharedDoor(self.residents.get)  # all others get None
         self.port = 0
 
     def client(self, application_id: str, credentials: Credentials) -> ApplicationClient:
@@ -173,3 +176,38 @@ async def test_no_key_stays_on_the_disk(
     async with house.client(A, house.a.credentials) as client:
         await client.get_specification()
     assert list(tmp_path.iterdir()) == []
+
+
+# --- what many connections cost
+
+
+async def test_a_context_is_made_once_for_an_application_and_ends_with_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bytes] = []
+
+    def counted(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+        made.append(certificate)
+        admit(context, certificate, key)
+
+    monkeypatch.setattr(door_module, "admit", counted)
+    for _ in range(3):
+        async with house.client(A, house.a.credentials) as client:
+            assert await client.get_specification() == A
+    assert made == [house.a.pair[0]]
+    gone = weakref.ref(house.a)
+    house.residents.clear()
+    house.a = house.b
+    while gone() is not None:  # until its connections' end has been seen
+        await asyncio.sleep(0.01)
+        gc.collect()
+
+
+async def test_one_applications_connections_are_not_anothers(house: House) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(2):  # as many as it may have
+            client = await stack.enter_async_context(house.client(A, house.a.credentials))
+            assert await client.get_specification() == A
+        assert isinstance(await house.refusal(A, house.a.credentials), YarnhubError)
+        async with house.client(B, house.b.credentials) as other:
+            assert await other.get_specification() == B

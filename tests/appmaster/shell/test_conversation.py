@@ -214,3 +214,22 @@ async def test_holders_of_another_key_are_not_let_in() -> None:
     with pytest.raises(OSError, match="certificate"):
         async with connected(Answering(), OTHER):
             pass
+
+
+async def test_who_goes_while_many_answers_come_is_no_matter_for_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answering = Answering()
+    answering.go_on.clear()
+    async with asyncio.timeout(20), serve(own_door(answering), "127.0.0.1") as port:
+        for _ in range(10):
+            connection = await opened(port)
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(value(connection, str(n))) for n in range(20)]
+                count = len(answering.requests)
+                await until(lambda count=count: len(answering.requests) >= count + 20)  # type: ignore[misc]  # bound early
+                await connection.close()
+                for each in asked:
+                    each.cancel()
+        answering.go_on.set()
+    assert caplog.text == ""

@@ -10,7 +10,7 @@ import resource
 import socket
 from typing import TYPE_CHECKING, Protocol
 
-from yarnhub.appmaster.shell.crowd import Crowd, Turns
+from yarnhub.appmaster.shell.crowd import Crowd
 from yarnhub.base.tasks import task_group
 
 if TYPE_CHECKING:
@@ -27,14 +27,11 @@ _HANDSHAKE = 3.0
 _GOODBYE = 0.5
 """Seconds for TLS's handshake, and for its end."""
 _FIRST_WORD = 3.0
-"""Seconds in which a client must begin its handshake. Until then it costs a socket; in TLS, which
-begins with its first bytes, it costs a quarter of a MiB (`asyncio.sslproto`)."""
-_TURN = 20.0
-"""Seconds that it may wait for its turn, where many come at once."""
-_HANDSHAKES, _HANDSHAKES_OF_PEER = 32, 8
-"""At once, in all and of one host."""
+"""Seconds in which a client must begin its handshake."""
 _LOBBY = 1000
-"""Clients whose handshake is not done, at most."""
+"""Clients that have not begun theirs, at most: each costs a socket."""
+_HANDSHAKES = 128
+"""At once: from its first bytes on TLS costs a quarter of a MiB (`asyncio.sslproto`)."""
 _BACKLOG = 1024
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RELIEF = 0.2
@@ -105,12 +102,11 @@ class _Client:
         self.peer = peer
         self.connection: Connection | None = None
         self.task: asyncio.Task[None] | None = None
-        self.spoke = False
 
     @property
     def idle(self) -> bool:
         """See `Guest.idle`."""
-        return not (self.connection.busy if self.connection else self.spoke)
+        return self.connection is None or not self.connection.busy
 
     def expel(self) -> None:
         """See `Guest.expel`."""
@@ -126,7 +122,8 @@ class _Entrance:
         self._context = context
         self._most = most
         self._lobby = Crowd(min(most, _LOBBY))
-        self._turns = Turns(_HANDSHAKES, _HANDSHAKES_OF_PEER)
+        self._handshakes = Crowd(_HANDSHAKES)
+        self._beginning = asyncio.Lock()
         self._clients: set[_Client] = set()
         self._said = float("-inf")
 
@@ -153,7 +150,9 @@ class _Entrance:
 
     def _take(self, client: _Client, group: asyncio.TaskGroup) -> None:
         assert client.socket is not None
-        full = len(self._clients) >= self._most and not self._lobby.expel_one()
+        full = len(self._clients) >= self._most and not (
+            self._lobby.expel_one() or self._handshakes.expel_one()
+        )
         if full or not self._lobby.enter(client):
             self._say(f"{len(self._clients)} are connected, and none of them is idle")
             client.socket.close()
@@ -165,6 +164,7 @@ class _Entrance:
     def _gone(self, client: _Client) -> None:
         self._clients.discard(client)
         self._lobby.leave(client)
+        self._handshakes.leave(client)
         if client.socket is not None:
             client.socket.close()
 
@@ -188,11 +188,13 @@ class _Entrance:
             return await self._streams(client)
         async with asyncio.timeout(_FIRST_WORD):
             await _readable(client)
-        client.spoke = True
-        async with asyncio.timeout(_TURN) as patience, self._turns.turn(client.peer):
-            patience.reschedule(None)
-            streams = await self._streams(client)
-        self._lobby.leave(client)
+        # One after the other: whoever has to go for one is gone when the next begins.
+        async with self._beginning:
+            self._lobby.leave(client)
+            self._handshakes.enter(client)
+            await asyncio.sleep(0)
+        streams = await self._streams(client)
+        self._handshakes.leave(client)
         return streams
 
     async def _streams(self, client: _Client) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -201,13 +203,19 @@ class _Entrance:
         assert sock is not None
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await loop.connect_accepted_socket(
-            lambda: protocol,
-            sock,
-            ssl=self._context,
-            ssl_handshake_timeout=_HANDSHAKE if self._context else None,
-            ssl_shutdown_timeout=_GOODBYE if self._context else None,
-        )
+        try:
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol,
+                sock,
+                ssl=self._context,
+                ssl_handshake_timeout=_HANDSHAKE if self._context else None,
+                ssl_shutdown_timeout=_GOODBYE if self._context else None,
+            )
+        except BaseException as error:
+            # It holds the frame that holds it, and that a quarter of a MiB, until garbage is
+            # collected: https://github.com/python/cpython/issues/109534
+            error.__traceback__ = None
+            raise
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def close(self) -> None:

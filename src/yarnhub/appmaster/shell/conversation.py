@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from yarnhub.base.tasks import task_group
 from yarnhub.control.frames import Frame, Frames
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable
 
     from yarnhub.appmaster.shell.callers import Callers
@@ -111,6 +113,10 @@ class Conversation(asyncio.Protocol):
             self._take(frame)
         self._go_on()
 
+    def eof_received(self) -> None:
+        """See `asyncio.Protocol`: a client that says nothing more wants no answers either."""
+        self._ended.set()
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's
         """See `asyncio.BaseProtocol`."""
         self._ended.set()
@@ -183,5 +189,17 @@ class Conversation(asyncio.Protocol):
 
     def _flush(self) -> None:
         ready, self._ready = self._ready, []
-        if not self._transport.is_closing():  # asyncio would log that it is
+        if self._paused and self._hung_up():
+            self._ended.set()
+        # asyncio logs each write to a client that has gone.
+        if not (self._ended.is_set() or self._transport.is_closing()):
             self._transport.write(b"".join(ready))
+
+    def _hung_up(self) -> bool:
+        """Whether the client has gone, of which asyncio does not tell while reading is paused."""
+        sock: socket.socket = self._transport.get_extra_info("socket")
+        if sock.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(sock, select.POLLRDHUP)
+        return bool(poll.poll(0))

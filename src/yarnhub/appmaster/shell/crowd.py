@@ -1,13 +1,8 @@
-"""Clients of a port that have proven nothing yet: who may stay, and whose turn it is."""
+"""Clients of a port that have proven nothing yet, and who of them may stay."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from typing import Protocol
 
 
 class Guest(Protocol):
@@ -29,8 +24,9 @@ class Guest(Protocol):
 class Crowd:
     """Those who are here. Where there is no room for another one, an idle one goes.
 
-    It is the one of the host with the most that has been here longest: so whoever opens many
-    connections and says nothing keeps nobody out, neither from other hosts nor from its own.
+    It is the one of the host with the most that has been here longest. So whoever opens many
+    connections and goes no further keeps nobody out, neither from other hosts nor from its own: who
+    does go further is gone from here long before it is the oldest.
 
     Args:
         most: How many there is room for.
@@ -67,47 +63,3 @@ class Crowd:
                     guest.expel()
                     return True
         return False
-
-
-class Turns:
-    """Lets so many do something at once, and so many of one host.
-
-    Who came last is next: of many who wait, that one is the likeliest to be still there.
-
-    Args:
-        most: At once.
-        of_peer: Of them, of one host.
-    """
-
-    def __init__(self, most: int, of_peer: int) -> None:
-        self._free = most
-        self._of_peer = of_peer
-        self._busy: dict[str, int] = {}
-        self._waiting: dict[asyncio.Future[None], str] = {}
-
-    @contextlib.asynccontextmanager
-    async def turn(self, peer: str) -> AsyncIterator[None]:
-        """A turn of a host's for a block; cancelling while it waits gives it up."""
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting[turn] = peer
-        self._call()
-        try:
-            await turn
-            yield
-        finally:
-            if self._waiting.pop(turn, None) is None:
-                self._free += 1
-                self._busy[peer] -= 1
-                if not self._busy[peer]:
-                    del self._busy[peer]
-            self._call()
-
-    def _call(self) -> None:
-        """Call the next ones, as far as there is room."""
-        for turn, peer in reversed(tuple(self._waiting.items())) if self._free else ():
-            if self._free and self._busy.get(peer, 0) < self._of_peer:
-                del self._waiting[turn]
-                self._free -= 1
-                self._busy[peer] = self._busy.get(peer, 0) + 1
-                if not turn.done():
-                    turn.set_result(None)

@@ -21,6 +21,7 @@ from yarnhub.appmaster.shell.late_tokens import Reception, Registered
 from yarnhub.appmaster.shell.own_tokens import OwnTokens
 from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
+from yarnhub.appmaster.shell.schedulers import schedulers
 from yarnhub.appmaster.shell.script import run_script
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.appmaster.shell.staging import StagingFolder
@@ -30,7 +31,6 @@ from yarnhub.base.errors import AuthenticationError, ConfigurationError, Control
 from yarnhub.base.tasks import task_group
 from yarnhub.control import bootstrap, environment
 from yarnhub.control import json as control_json
-from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.node_manager import NodeManagers
@@ -93,8 +93,8 @@ async def _main(env: Mapping[str, str]) -> int:
         agent = b"" if submitted.simple_authentication else token_agent()
         contexts = ContextBuilder(submitted, f"{host}:{port}", credentials, agent)
         endpoint = (host, port, f"http://{host}:{web_port}")
-        schedulers = [Address.parse(text) for text in submitted.schedulers]
-        scheduler: SchedulerPort = await stack.enter_async_context(Scheduler(schedulers, token))
+        addresses = await asyncio.to_thread(schedulers, submitted.schedulers, env)
+        scheduler: SchedulerPort = await stack.enter_async_context(Scheduler(addresses, token))
         journal, late = None, None
         if spec.max_attempts > 1:
             try:

@@ -1,0 +1,52 @@
+"""Where an ApplicationMaster that YARN has started finds the scheduler."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.hadoop.address import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_log = logging.getLogger(__name__)
+
+_PORT = 8049
+"""Source: yarn-default.xml, yarn.nodemanager.amrmproxy.address."""
+_ANY = "0.0.0.0"  # noqa: S104  # an address to connect to
+
+
+def schedulers(submitted: Iterable[str], env: Mapping[str, str]) -> list[Address]:
+    """The scheduler's addresses.
+
+    Where the node runs an AMRMProxy, as in a federation of clusters, it is that: YARN has put the
+    proxy's token in the place of the ResourceManager's, which takes no other. Source:
+    org.apache.hadoop.yarn.server.nodemanager.amrmproxy.AMRMProxyService,
+    processApplicationStartRequest (Hadoop 3.4).
+
+    Args:
+        submitted: `host:port` of each, as the submitter knows them.
+        env: The environment that YARN gave the ApplicationMaster.
+    """
+    proxy = None
+    if folder := env.get("HADOOP_CONF_DIR"):
+        try:
+            proxy = _proxy(folder, env)
+        except (ConfigurationError, OSError) as error:
+            _log.warning("the node's own configuration cannot be read: %s", error)
+    return [proxy] if proxy is not None else [Address.parse(text) for text in submitted]
+
+
+def _proxy(folder: str, env: Mapping[str, str]) -> Address | None:
+    from yarnhub.hadoop.conf import Configuration
+
+    configuration = Configuration.load(folder, env)
+    if not configuration.get_bool("yarn.nodemanager.amrmproxy.enabled", default=False):
+        return None
+    found = configuration.get_address(
+        "yarn.nodemanager.amrmproxy.address", _PORT, Address(_ANY, _PORT)
+    )
+    _log.info("the node's AMRMProxy at port %d stands for the scheduler", found.port)
+    return Address(env.get("NM_HOST", "localhost"), found.port) if found.host == _ANY else found
