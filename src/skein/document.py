@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.regular_file import read_limited
 from yarnhub.spec import _reading as read
 
 if TYPE_CHECKING:
@@ -107,9 +108,12 @@ class Document(read.Element):
         Raises:
             SpecError: Something in it is wrong.
         """
+        from yarnhub.client.spec_file import MAX_BYTES
+
         path = Path(path)
         form = _format(path, format)
-        return cls.from_dict(_parse(path.read_bytes(), form), _origin=path.absolute().parent)
+        content = read_limited(path, MAX_BYTES)
+        return cls.from_dict(_parse(content, form), _origin=path.absolute().parent)
 
     def to_dict(self, skip_nulls: bool = True, *, secrets: bool = True) -> dict[str, object]:  # noqa: FBT001, FBT002  # skein's signature
         """Write the document that `from_dict` reads, defaults included.
@@ -162,7 +166,9 @@ class Document(read.Element):
 def _parse(text: str | bytes, form: str) -> object:
     from yarnhub.client.spec_file import parse_document
 
-    return parse_document(text.encode() if isinstance(text, str) else text, form)
+    # What is not Unicode is told of with its place, as in bytes.
+    content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    return parse_document(content, form)
 
 
 def _rebuild(kind: type[Document], values: dict[str, object]) -> Document:

@@ -12,6 +12,7 @@ from yarnhub.base.units import MiB, VCores
 from yarnhub.client.files import UserFileSystems
 from yarnhub.client.settings import Settings
 from yarnhub.client.staging import has_files, stage, staging_folder
+from yarnhub.filesystem.errors import FileSystemError
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.conf import Configuration
@@ -268,3 +269,17 @@ async def test_each_file_system_is_opened_once(tmp_path: Path) -> None:
         assert await systems.of("hdfs://OTHER:8020/y") is other
         with pytest.raises(ConfigurationError, match="no file system for the scheme 's3a'"):
             await systems.of("s3a://bucket/x")
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "socket"])
+async def test_what_has_no_end_is_no_file(kind: str, home: Path, tmp_path: Path) -> None:
+    path = tmp_path / kind
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        os.mknod(path, 0o600 | (stat.S_IFIFO if kind == "pipe" else stat.S_IFSOCK))
+    with pytest.raises(SpecError, match=f"not a regular file but a {kind}") as caught:
+        await stage(spec({"x": File(source=f"file://{path}")}), ID, Home(home))
+    assert caught.value.path == "master.files.x.source"
+    with pytest.raises(FileSystemError, match=f"not a regular file but a {kind}"):
+        await LocalFileSystem().upload(path, str(tmp_path / "copy"))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from spec.strategies import application_document, service_document
 from yarnhub.base.errors import SpecError
-from yarnhub.client.spec_file import local_path, map_files, read_spec_file, resolve_sources
+from yarnhub.client.spec_file import (
+    local_path,
+    map_files,
+    parse_document,
+    read_spec_file,
+    resolve_sources,
+)
 from yarnhub.spec import ApplicationSpec, File, Master, Security
 
 if TYPE_CHECKING:
@@ -128,7 +135,8 @@ def test_merge_keys_may_be_overridden(tmp_path: Path) -> None:
 
 
 def test_a_document_that_holds_itself_is_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path, "services: &s\n  a: *s\n").path == "services.a"
+    error = refused(tmp_path, "services: &s\n  a: *s\n")
+    assert error.reason == "line 2, column 6: 's' contains itself"
 
 
 def test_a_wrong_value_is_refused_with_its_path(tmp_path: Path) -> None:
@@ -205,3 +213,65 @@ def test_a_part_can_be_mapped_alone() -> None:
 def test_local_paths(tmp_path: Path, source: str, path: str | None) -> None:
     found = local_path(File(source=source), type(tmp_path)("/spec"))
     assert (None if found is None else str(found)) == path
+
+
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(
+    f"a{number}: &a{number} [*a{number - 1}, *a{number - 1}]\n" for number in range(1, 40)
+)
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "said"),
+    [
+        ("yaml", b"[" * 200_000, "line 1, column 51: more than 50 lists or mappings in each other"),
+        ("yaml", b"{a: " * 200_000, "more than 50 lists or mappings in each other"),
+        ("yaml", b"- " * 200_000, "more than 50 lists or mappings in each other"),
+        ("yaml", b"? " * 200_000, "more than 50 lists or mappings in each other"),
+        ("yaml", LAUGHS.encode(), "more than 200000 values, with those that aliases repeat"),
+        ("yaml", b"a: &a {b: *a}", "line 1, column 11: 'a' contains itself"),
+        ("yaml", b"- x\n" * 200_001, "more than 200000 values"),
+        ("yaml", b'a: !!int ""', "does not fit the type that its tag names"),
+        ("yaml", b"a: !!bool x", "does not fit the type that its tag names"),
+        ("yaml", b"a: !!timestamp x", "does not fit the type that its tag names"),
+        ("yaml", b"a: 2026-13-45", "month must be in 1..12"),
+        ("yaml", "a: b".encode("utf-16"), "is not UTF-8: invalid start byte at byte 0"),
+        ("yaml", "a: b".encode("utf-32-be"), "control characters are not allowed"),
+        ("yaml", b"a: caf\xe9", "is not UTF-8: unexpected end of data at byte 6"),
+        ("yaml", b"x" * (9 << 20), "has more than 8388608 bytes"),
+        ("json", b"[" * 200_000, "has too many lists or objects in each other"),
+        ("json", b'{"a":' * 200_000, "has too many lists or objects in each other"),
+        ("json", b"9" * 10_000, "Exceeds the limit"),
+        ("json", b'{"a": 1, "a": 2}', "the key 'a' is given twice"),
+        ("json", '{"a": "b"}'.encode("utf-16"), "is not UTF-8"),
+    ],
+    ids=lambda value: value[:12] if isinstance(value, bytes) else "",
+)
+def test_documents_without_measure_are_refused_in_words(
+    form: str, content: bytes, said: str
+) -> None:
+    with pytest.raises(SpecError, match=re.escape(said)) as refused:
+        parse_document(content, form)
+    assert len(str(refused.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ('{"name": "\\ud800"}', "name: is not Unicode at character 0"),
+        (f'{{"{"x" * 100_000}": 1}}', "unknown key 'xxx"),
+        (
+            f'{{"max_attempts": {"9" * 4000}, "master": {{"script": "x"}}}}',
+            "at most 2147483647, not int",
+        ),
+    ],
+)
+def test_values_without_measure_are_refused_in_words(document: str, said: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(said)) as refused:
+        ApplicationSpec.from_json(document)
+    assert len(str(refused.value)) < 600
+
+
+def test_a_device_is_no_specification(tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").symlink_to("/dev/zero")
+    with pytest.raises(OSError, match="more than 8388608 bytes"):
+        read_spec_file(tmp_path / "app.yaml")

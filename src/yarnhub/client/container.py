@@ -15,7 +15,7 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.security import Credentials
 from yarnhub.control import bootstrap, environment
 from yarnhub.hadoop.security.users import SimpleUser, TokenUser, User
-from yarnhub.hadoop.token_file import replace_tokens
+from yarnhub.hadoop.token_file import read_token_file, replace_tokens
 from yarnhub.hadoop.wire import tokens
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class CurrentContainer:
 
 def _read(path: Path) -> tokens.Credentials:
     try:
-        return tokens.Credentials.read(path.read_bytes())
+        return read_token_file(path)
     except OSError as error:
         raise ConfigurationError(
             f"the container's token file {path} cannot be read: {error.strerror}"

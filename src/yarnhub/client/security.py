@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.base.regular_file import read_regular
 from yarnhub.control.bootstrap import SERVER_NAME, server_name
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 CERTIFICATE_FILE = "skein.crt"
 KEY_FILE = "skein.pem"
 _LOCK_FILE = "skein.lock"
+_LARGEST = 1 << 20
+"""Bytes of a PEM file; a certificate with its chain has some 10 kB."""
 _LIFETIME = dt.timedelta(days=3650)
 """No application asks for it: what they show and see is their own pair, which has no end."""
 _BEGINNING = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -166,7 +169,7 @@ class Credentials:
         if not certificate.exists() and not key.exists():
             return None
         try:
-            return cls(certificate.read_bytes(), key.read_bytes())
+            return cls(read_regular(certificate, _LARGEST), read_regular(key, _LARGEST))
         except OSError as error:
             raise ConfigurationError(
                 f"the credentials in {folder} cannot be read: {error.strerror} "
@@ -266,9 +269,10 @@ def _content(content: bytes | None, file: File | None, key: str) -> bytes:
     if "://" in file.source and not file.source.startswith("file://"):
         raise SpecError(path, f"'{file.source}' must be a file on this machine")
     try:
-        return Path(file.source.removeprefix("file://")).read_bytes()
-    except OSError as error:
-        raise SpecError(path, f"'{file.source}' cannot be read: {error.strerror}") from error
+        return read_regular(Path(file.source.removeprefix("file://")), _LARGEST)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SpecError(path, f"'{file.source}' cannot be read: {why}") from error
 
 
 def _write(pair: Credentials, folder: Path) -> None:

@@ -10,22 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
-from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.regular_file import read_limited
+from yarnhub.client.yaml_document import parse_yaml
 from yarnhub.spec import ApplicationSpec, File
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yaml.nodes import Node
-
-    _Loader = yaml.SafeLoader
-else:
-    # LibYAML's parser is many times as fast; wheels of PyYAML may come without it.
-    _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 T = TypeVar("T")
+
+MAX_BYTES = 8 << 20
+"""Of a document: scripts are in it, data is not."""
 
 
 def read_spec_file(path: str | Path) -> ApplicationSpec:
@@ -105,7 +102,7 @@ def _read(path: Path) -> object:
             form = "json"
         case other:
             raise SpecError("", f"the suffix {other!r} names no format: use .yaml, .yml or .json")
-    return parse_document(path.read_bytes(), form)
+    return parse_document(read_limited(path, MAX_BYTES), form)
 
 
 def parse_document(content: bytes, form: str) -> object:
@@ -118,7 +115,9 @@ def parse_document(content: bytes, form: str) -> object:
     Raises:
         SpecError: It is none; says where.
     """
-    parse = _parse_json if form == "json" else _parse_yaml
+    if len(content) > MAX_BYTES:
+        raise SpecError("", f"has more than {MAX_BYTES} bytes")
+    parse = _parse_json if form == "json" else parse_yaml
     try:
         return parse(content.decode("utf-8-sig").replace("\r\n", "\n"))
     except SpecError:
@@ -131,51 +130,15 @@ def parse_document(content: bytes, form: str) -> object:
         mark = error.problem_mark or error.context_mark
         where = f"{_place(mark.line + 1, mark.column + 1)}: " if mark else ""
         raise SpecError("", f"{where}{error.problem or error.context}") from error
+    except RecursionError as error:
+        raise SpecError("", "has too many lists or objects in each other") from error
     except (yaml.YAMLError, ValueError) as error:
         # A character that YAML forbids; something like a date that is none.
-        raise SpecError("", " ".join(str(error).split())) from error
+        raise SpecError("", " ".join(str(error).split())[:500]) from error
 
 
 def _place(line: int, column: int) -> str:
     return f"line {line}, column {column}"
-
-
-def _parse_yaml(text: str) -> object:
-    loader = _Loader(text)
-    try:
-        root = loader.get_single_node()
-        if root is None:
-            return None
-        _refuse_repeated_keys(root, set())
-        return loader.construct_document(root)
-    finally:
-        loader.dispose()
-
-
-def _refuse_repeated_keys(node: Node, seen: set[int]) -> None:
-    """Raise SpecError for a key given twice, which YAML forbids and PyYAML lets pass.
-
-    Not while mappings are constructed: by then merge keys have added to them.
-    """
-    if id(node) in seen:  # an alias
-        return
-    seen.add(id(node))
-    if isinstance(node, SequenceNode):
-        for item in node.value:
-            _refuse_repeated_keys(item, seen)
-    elif isinstance(node, MappingNode):
-        lines: dict[str, int] = {}
-        for key, item in node.value:
-            if isinstance(key, ScalarNode):
-                line = key.start_mark.line + 1
-                if key.value in lines:
-                    first = lines[key.value]
-                    raise SpecError(
-                        "",
-                        f"line {line}: the key {key.value!r} is given twice, first on line {first}",
-                    )
-                lines[key.value] = line
-            _refuse_repeated_keys(item, seen)
 
 
 def _parse_json(text: str) -> object:
@@ -186,6 +149,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     unique: dict[str, object] = {}
     for key, value in pairs:
         if key in unique:
-            raise SpecError("", f"the key {key!r} is given twice")
+            raise SpecError("", f"the key {key[:60]!r} is given twice")
         unique[key] = value
     return unique

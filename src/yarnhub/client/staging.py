@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.base.regular_file import open_regular
 from yarnhub.base.tasks import task_group
 from yarnhub.client.spec_file import local_path, map_files
 from yarnhub.control.bootstrap import Staging
@@ -90,8 +92,8 @@ async def stage(
         The specification with the sources that the nodes read.
 
     Raises:
-        SpecError: A file does not exist, is a folder, or is on a file system that nobody can look
-            at from here; says which.
+        SpecError: A file does not exist, is not a regular one, or is on a file system that nobody
+            can look at from here; says which.
     """
     files: dict[str, File] = {}
     map_files(spec, files.setdefault)
@@ -171,7 +173,14 @@ async def _upload(
 def _size(path: str, local: Path) -> int:
     if local.is_dir():
         raise SpecError(f"{path}.source", f"'{local}' is a folder: pack it into an archive")
-    return local.stat().st_size
+    try:
+        with open_regular(local) as file:
+            return os.fstat(file.fileno()).st_size
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SpecError(f"{path}.source", f"'{local}' cannot be uploaded: {why}") from error
 
 
 def _staged(file: File, status: FileStatus | None) -> File:

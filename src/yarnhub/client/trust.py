@@ -13,8 +13,8 @@ from yarnhub.client.truststore import read_truststore
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.token_file import read_token_file
 from yarnhub.hadoop.trust import Trust
-from yarnhub.hadoop.wire.tokens import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,7 @@ def _read(site: SiteTrust) -> Trust:
 
 def _brought(token_file: Path) -> Trust | None:
     try:
-        secrets = Credentials.read(token_file.read_bytes()).secrets
+        secrets = read_token_file(token_file).secrets
     except OSError as error:
         raise ConfigurationError(
             f"the token file {token_file} cannot be read: {error.strerror}"

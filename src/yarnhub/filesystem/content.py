@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError
+from yarnhub.base.regular_file import open_regular
 from yarnhub.filesystem.errors import (
     FileSystemError,
     InvalidNameError,
@@ -32,9 +33,10 @@ async def file_chunks(local: Path) -> AsyncGenerator[bytes, None]:
     Raises:
         PathNotFoundError: There is no such file.
         AccessDeniedError: This process may not read it.
+        FileSystemError: It is a device, a pipe or a socket, or a folder.
     """
     with local_errors("read", local):
-        source = await asyncio.to_thread(local.open, "rb")
+        source = await asyncio.to_thread(open_regular, local)
         try:
             while chunk := await asyncio.to_thread(source.read, CHUNK):
                 yield chunk

@@ -6,12 +6,27 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yarnhub.base.regular_file import read_regular
 from yarnhub.hadoop.wire.tokens import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.hadoop.wire.tokens import Token
+
+
+_LARGEST = 64 << 20
+"""Bytes. A token has a kilobyte or less."""
+
+
+def read_token_file(path: Path) -> Credentials:
+    """What a token file holds.
+
+    Raises:
+        OSError: It is not there, may not be read, or is no regular file.
+        ConfigurationError: It is not a token file.
+    """
+    return Credentials.read(read_regular(path, _LARGEST))
 
 
 def replace_tokens(path: Path, tokens: Mapping[str, Token]) -> None:
@@ -24,7 +39,7 @@ def replace_tokens(path: Path, tokens: Mapping[str, Token]) -> None:
         OSError: The file or its folder is not there, or may not be written.
         ConfigurationError: It is not a token file.
     """
-    content = Credentials.read(path.read_bytes()).merge(Credentials(tokens)).write()
+    content = read_token_file(path).merge(Credentials(tokens)).write()
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
         try:
             new.write(content)

@@ -28,6 +28,8 @@ E = TypeVar("E", bound=enum.Enum)
 Check = Callable[[object], T]
 Checks = Mapping[str, Check[object]]
 
+_SHOWN = 60
+"""Letters of what was found that a message shows."""
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 
 
@@ -53,9 +55,16 @@ def wrong_type(expected: str, value: object, hint: str = "") -> SpecTypeError:
 
 
 def _not(expected: str, value: object) -> str:
-    plain = isinstance(value, str | int | float) and len(str(value)) < 60
-    found = repr(value) if plain else "null" if value is None else type(value).__name__
-    return f"must be {expected}, not {found}"
+    return f"must be {expected}, not {_shown(value)}"
+
+
+def _shown(value: object) -> str:
+    """What was found, if it is short and plain, and else of which type it is."""
+    found = "null" if value is None else type(value).__name__
+    # Python does not write larger numbers in figures.
+    if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 1 << 160):
+        return repr(value) if len(str(value)) < _SHOWN else found
+    return found
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> SpecError:
@@ -63,9 +72,9 @@ def unknown(what: str, name: str, known: Iterable[str]) -> SpecError:
     from difflib import get_close_matches
 
     names = sorted(known)
-    near = get_close_matches(name, names, 1)
+    near = get_close_matches(name[:_SHOWN], names, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names)}"
-    return SpecError("", f"unknown {what} {name!r}; {hint}")
+    return SpecError("", f"unknown {what} {name[:_SHOWN]!r}; {hint}")
 
 
 def text(value: object) -> str:
@@ -75,6 +84,11 @@ def text(value: object) -> str:
         raise wrong_type("text", value, quote)
     if "\0" in value:
         raise SpecError("", "must not contain a NUL character")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise SpecError("", f"is not Unicode at character {error.start}") from error
     return value
 
 
@@ -175,7 +189,7 @@ def as_mapping(value: object) -> Mapping[str, object]:
         raise wrong_type("a mapping", value)
     for key in value:
         if not isinstance(key, str):
-            raise SpecTypeError("", f"the key {key!r} is not text: put it in quotes")
+            raise SpecTypeError("", f"the key {_shown(key)} is not text: put it in quotes")
     return value
 
 

@@ -66,3 +66,10 @@ def test_collections_are_checked() -> None:
             as_list(other)
         with pytest.raises(RemoteProtocolError, match="a map is missing"):
             as_map(other)
+
+
+def test_keys_that_are_no_texts() -> None:
+    # Written out, an object in which two references lead to each one below would never end.
+    key = JavaObject("x")
+    with pytest.raises(RemoteProtocolError, match="keys that are not texts"):
+        as_map(JavaObject("java.util.HashMap", written=[b"", key, "value"]))

@@ -5,11 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.base.errors import RemoteProtocolError
+
 if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ContainerId
 
 MAX_INDEX = 64 << 20
 """Bytes of an index: some 300 000 log files on one node."""
+
+MAX_ENTRIES = 1 << 19
+"""Log files in one aggregated file: compressed, or by references, a small index could tell of more
+than memory holds."""
+
+
+def add(entries: list[LogEntry], entry: LogEntry) -> None:
+    """Add a log file to those of an aggregated file.
+
+    Raises:
+        RemoteProtocolError: They are too many.
+    """
+    if len(entries) >= MAX_ENTRIES:
+        raise RemoteProtocolError(f"an aggregated log tells of more than {MAX_ENTRIES} files")
+    entries.append(entry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

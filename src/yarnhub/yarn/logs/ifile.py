@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.yarn.logs.entry import MAX_INDEX, Extent, LogEntry
+from yarnhub.yarn.logs.entry import MAX_INDEX, Extent, LogEntry, add
 from yarnhub.yarn.logs.java_objects import JavaObject, as_list, as_map, read_java_object
 from yarnhub.yarn.logs.source import CHUNK, NONE, Need, Source, Step, check_compression
 from yarnhub.yarn.records.ids import ContainerId
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 UUID_LENGTHS = (32, 36)
+_LEAST = 40
+"""Bytes that the serialized object of one log file has at least: three numbers of 8 bytes, three
+references of 5."""
 TAIL = max(UUID_LENGTHS) + 4
 """Bytes from the end in which the uuid and the index's length lie."""
 
@@ -58,13 +61,30 @@ def read_index(size: int, tail: bytes, uuid_length: int) -> Step[list[LogEntry]]
     index = read_java_object((yield from Source(end - length, end, NONE).rest(MAX_INDEX)))
     if not isinstance(index, JavaObject):
         raise RemoteProtocolError("the index of an IFile is not an object")
-    compression = str(index.fields.get("compressName"))
+    compression = _text(index, "compressName")
     check_compression(compression)
-    entries = []
-    for cycle in as_list(index.fields.get("logMetas")):
-        for files in as_map(_field(cycle, "logMetas")).values():
-            entries += [_entry(file, compression, end - length) for file in as_list(files)]
+    entries: list[LogEntry] = []
+    for file in _files(index, length):
+        add(entries, _entry(file, compression, end - length))
     return entries
+
+
+def _files(index: JavaObject, length: int) -> Generator[object, None, None]:
+    """The objects of all log files. Each has bytes of its own, and so does each list and map.
+
+    References to one list over and over tell of more than the bytes hold: they are refused.
+    """
+    left = length
+    for cycle in as_list(index.fields.get("logMetas")):
+        logs = as_map(_field(cycle, "logMetas"))
+        left -= 1 + len(logs)
+        for found in map(as_list, logs.values() if left >= 0 else ()):
+            left -= _LEAST * len(found)
+            yield from found if left >= 0 else ()
+        if left < 0:
+            raise RemoteProtocolError(
+                f"an index of {length} bytes in an IFile tells of more logs than fit into it"
+            )
 
 
 def _entry(file: object, compression: str, end: int) -> LogEntry:
@@ -73,12 +93,12 @@ def _entry(file: object, compression: str, end: int) -> LogEntry:
     if min(start, stored, length) < 0 or start + stored > end:
         raise RemoteProtocolError("a log of an IFile lies outside of it")
     try:
-        container_id = ContainerId.parse(str(_field(file, "containerId")))
+        container_id = ContainerId.parse(_text(file, "containerId"))
     except ValueError as error:
         raise RemoteProtocolError(f"the index of an IFile is damaged: {error}") from error
     return LogEntry(
         container_id=container_id,
-        name=str(_field(file, "fileName")),
+        name=_text(file, "fileName"),
         length=length,
         extent=Extent(start=start, end=start + stored, compression=compression),
     )
@@ -88,6 +108,13 @@ def _field(value: object, name: str) -> object:
     if not isinstance(value, JavaObject) or name not in value.fields:
         raise RemoteProtocolError(f"the index of an IFile came without {name}")
     return value.fields[name]
+
+
+def _text(value: object, name: str) -> str:
+    found = _field(value, name)
+    if not isinstance(found, str):
+        raise RemoteProtocolError(f"the index of an IFile has a {name} that is not text")
+    return found
 
 
 def _integer(value: object, name: str) -> int:

@@ -202,4 +202,6 @@ def as_map(value: object) -> dict[str, object]:
     if not isinstance(value, JavaObject) or value.class_name != "java.util.HashMap":
         raise RemoteProtocolError("a map is missing in a serialized Java object")
     items = value.written[1:]  # behind its capacity
+    if not all(isinstance(key, str) for key in items[::2]):
+        raise RemoteProtocolError("a map of a serialized Java object has keys that are not texts")
     return {str(key): item for key, item in zip(items[::2], items[1::2], strict=False)}

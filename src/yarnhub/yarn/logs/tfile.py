@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.yarn.logs.entry import MAX_INDEX, Extent, LogEntry
+from yarnhub.yarn.logs.entry import Extent, LogEntry, add
 from yarnhub.yarn.logs.source import CHUNK, NONE, Need, Source, Step
 from yarnhub.yarn.records.ids import ContainerId
 
@@ -32,6 +32,8 @@ TAIL = 28
 _DATA_INDEX = "data:BCFile.index"
 _MAX_KEY = 64 << 10
 """`TFile.MAX_KEY_SIZE`."""
+_MAX_BLOCKS = 1 << 19
+"""Of 256 kB at least, before compression: TFileAggregatedFileController."""
 _NOT_CONTAINERS = {"VERSION", "APPLICATION_ACL", "APPLICATION_OWNER"}
 
 
@@ -98,11 +100,13 @@ def _read_data_index(offset: int, size: int) -> Step[tuple[str, list[_Region]]]:
     index = Source(region.offset, region.offset + region.stored, compression)
     default = yield from _text(index)
     count = yield from _count(index)
-    if count > MAX_INDEX:
+    if count > _MAX_BLOCKS:
         raise RemoteProtocolError(f"a TFile cannot have {count} blocks")
     blocks = []
     for _ in range(count):
         blocks.append((yield from _region(index, size)))  # noqa: PERF401  # not in a generator
+    if sum(block.stored for block in blocks) > size:
+        raise RemoteProtocolError("the blocks of a TFile overlap")
     return default, blocks
 
 
@@ -156,7 +160,7 @@ def _read_value(
             chunk=value.left,
             is_last=value.is_last,
         )
-        entries.append(LogEntry(container_id=container_id, name=name, length=length, extent=extent))
+        add(entries, LogEntry(container_id=container_id, name=name, length=length, extent=extent))
         yield from value.skip(length)
 
 

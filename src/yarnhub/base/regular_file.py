@@ -1,0 +1,71 @@
+"""Local files that others name, whose content is read: as long as it is, and without waiting."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read it.
+
+    Opening a pipe would wait for whoever writes to it, and a device may never end.
+
+    Raises:
+        OSError: There is no such file, or it is not a regular one; `strerror` says what it is.
+    """
+    _check(path, path.stat())
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _check(path, os.fstat(descriptor))  # it may be another by now
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: There is no such file, it is not a regular one, or has more than `limit` bytes.
+    """
+    with open_regular(path) as file:
+        return _read(path, file, limit)
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """The content of a file of any kind: a pipe is waited for.
+
+    Raises:
+        OSError: There is no such file, or it has more than `limit` bytes.
+    """
+    with path.open("rb") as file:
+        return _read(path, file, limit)
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise OSError(errno.EINVAL, f"it is not a regular file but {kind}", str(path))
+
+
+def _read(path: Path, file: BinaryIO, limit: int) -> bytes:
+    content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit} bytes", str(path))
+    return content

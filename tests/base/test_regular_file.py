@@ -1,0 +1,46 @@
+"""Files that others name."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from yarnhub.base.regular_file import open_regular, read_limited, read_regular
+
+
+@pytest.fixture(params=["device", "pipe", "socket", "folder", "pipe behind a link"])
+def odd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "odd"
+    match request.param:
+        case "device":
+            return Path("/dev/zero")
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            monkeypatch.chdir(tmp_path)  # the names of sockets are short
+            with socket.socket(socket.AF_UNIX) as bound:
+                bound.bind("odd")
+        case "folder":
+            path.mkdir()
+        case _:
+            os.mkfifo(tmp_path / "pipe")
+            path.symlink_to("pipe")
+    return path
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(odd: Path) -> None:
+    with pytest.raises(OSError, match=r"not a regular file but a (device|pipe|socket|folder)"):
+        open_regular(odd)
+
+
+def test_a_file_is_read_as_far_as_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert read_regular(path, 5) == b"12345"
+    with pytest.raises(OSError, match="more than 4 bytes"):
+        read_regular(path, 4)
+    with pytest.raises(OSError, match="more than 1000 bytes"):
+        read_limited(Path("/dev/zero"), 1000)
