@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from jupyterhub.spawner import SpawnException
+from tornado.web import HTTPError
 
 from yarnhub.base.errors import (
     AccessDeniedError,
@@ -25,7 +27,8 @@ from yarnhub.base.errors import (
 from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
+    from logging import Logger
 
 SYSTEM_USERS = frozenset(
     {
@@ -123,3 +126,26 @@ def refusal(error: YarnhubError) -> Refusal:
         case _:
             said = f"Your server was not started: {error}."
     return Refusal(said, reason="cluster", status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@contextmanager
+def telling_why(log: Logger, who: str) -> Iterator[None]:
+    """Have an error say to a user why there is no server.
+
+    Raises:
+        SpawnException: With words for him, whatever the error was.
+    """
+    try:
+        yield
+    except HTTPError:  # a refusal, or what a hook says
+        raise
+    except YarnhubError as error:
+        raise refusal(error) from error
+    except Exception as error:
+        log.exception("%s's server is not started", who)
+        raise Refusal(
+            "Your server was not started: something went wrong in the hub, whose log says more. "
+            "Tell its administrator.",
+            reason="error",
+            status_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+        ) from error
