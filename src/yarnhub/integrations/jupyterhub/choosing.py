@@ -84,18 +84,19 @@ class Choosing(Acting):
 
     async def _form(self, _spawner: Spawner) -> str:
         # A link counts for the page that it opens, and not for another one of the same user.
-        handler, linked = self._linked
-        chosen = linked if handler is self.handler else self.user_options
+        handler, options = self._linked
+        linked = handler is not None and handler is self.handler
+        chosen = options if linked else self.user_options
         self._linked = (None, {})
         with _refusing():
-            return render_form(await self._offered(), chosen)
+            return render_form(await self._offered(), chosen, linked=linked)
 
     async def options_from_query(self, query: Mapping[str, list[object]]) -> NoReturn:
         """Fill the form in with what a link says, and start nothing: anybody may have written it.
 
         Raises:
             SpawnException: What it says is not offered.
-            LinkError: It is: JupyterHub shows the form then, and the error's words.
+            LinkError: It is: JupyterHub shows the form then.
         """
         if self._offers:
             with _refusing():

@@ -25,7 +25,9 @@ _OTHERS = frozenset({"_xsrf"})
 """Fields of the hub's own."""
 
 
-def render_form(profiles: Sequence[Profile], chosen: Mapping[str, object]) -> str:
+def render_form(
+    profiles: Sequence[Profile], chosen: Mapping[str, object], *, linked: bool = False
+) -> str:
     """The fields, as HTML in which all that profiles say is escaped; empty if nothing is to choose.
 
     A user whose saved choice is refused now gets the page anyway: sending it makes a good choice.
@@ -33,6 +35,7 @@ def render_form(profiles: Sequence[Profile], chosen: Mapping[str, object]) -> st
     Args:
         profiles: What is offered, queues included; at least one.
         chosen: What the user has chosen before; what of it is offered no more is left out.
+        linked: Whether a link has, which somebody else may have written.
     """
     if not _has_choice(profiles) and _is_offered(profiles, chosen):
         return ""
@@ -42,6 +45,7 @@ def render_form(profiles: Sequence[Profile], chosen: Mapping[str, object]) -> st
     return _template().render(
         profiles=profiles,
         picked=picked,
+        linked=linked,
         prefix=_prefix,
         written=WRITTEN,
         unlisted=UNLISTED,

@@ -68,12 +68,9 @@ class Refusal(SpawnException):
 
 
 class LinkError(YarnhubError):
-    """A link has chosen a server, and nothing is started by it alone."""
+    """A link has chosen a server, and nothing is started by it alone: the form says so."""
 
     jupyterhub_message = ""
-    jupyterhub_html_message = (
-        "A link has chosen what is below. Start it only if it is what you want."
-    )
 
 
 def comparable(name: str) -> str:
