@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 from typing import TYPE_CHECKING
@@ -253,3 +254,31 @@ async def test_and_where_they_are_stored_and_logged(
     assert is_fit(caplog.messages[-1])
     spawner.clear_state()
     assert is_fit(spawner.get_state()["ended_because"])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        RecursionError(),
+        ConnectError("nobody answers"),
+    ],
+)
+async def test_whatever_goes_wrong_a_server_is_not_taken_for_ended(
+    where: OneServer, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """JupyterHub takes one whose poll raises for ended, when it starts, and forgets it."""
+
+    async def find(application_id: str) -> None:
+        raise error
+
+    monkeypatch.setattr(where, "find", find)
+    spawner = make_spawner(where)
+    spawner.load_state({"application_id": APPLICATION})
+    assert await spawner.poll() is None
+    assert spawner.get_state()["application_id"] == APPLICATION
+    monkeypatch.undo()
+    assert await spawner.poll() is None
+    where.server.how = End(0, "done")
+    assert await spawner.poll() == 0

@@ -114,8 +114,11 @@ class YarnSpawner(Starting, Spawner):
                     self._running = found
                     self.watch(found)
                 return await self._running.end()
-        except (YarnhubError, TimeoutError) as error:
-            self.log.warning("nobody says how %s is: %s", self.application_id, error)
+        except Exception as error:  # JupyterHub forgets a server whose poll fails
+            ours = not isinstance(error, YarnhubError | TimeoutError)
+            self.log.warning(
+                "it is not known how %s is: %s", self.application_id, error, exc_info=ours
+            )
             return None
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002  # JupyterHub's own
