@@ -1,9 +1,10 @@
-"""The process that holds fifty unmanaged applications is killed, again and again."""
+"""The process that holds fifty unmanaged applications is killed, or its disk is full."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,17 @@ class Holder:
         await self.kill()
         await self.start()
 
+    async def fill_disk(self, chance: random.Random) -> None:
+        """Leave no room on its disk for a moment, in which it may be killed."""
+        none = chance.randrange(4096), resource.RLIM_INFINITY
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, none)
+        await asyncio.sleep(chance.uniform(0.1, 2.0))
+        resource.prlimit(
+            self.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        )
+        if chance.random() < 0.5:
+            await self.restart()
+
     async def until_full(self) -> None:
         """Wait until it holds all fifty."""
         async with asyncio.timeout(120):
@@ -121,11 +133,12 @@ async def test_the_process_that_holds_fifty_is_killed(
         for witness in witnesses:
             await witness.settle()
         before = await containers(quiet, reach)
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
+            full_disk = functools.partial(held.fill_disk, moments)
             async with asyncio.TaskGroup() as group:
                 for witness in witnesses[1:]:
                     group.create_task(strike(witness, moments, nothing))
-                await strike(witnesses[0], moments, held.restart)
+                await strike(witnesses[0], moments, full_disk if number % 2 else held.restart)
             for witness in witnesses:
                 await witness.settle()
             assert await containers(quiet, reach) == before

@@ -18,12 +18,12 @@ import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
+from yarnhub.base.key_pairs import load_pair
 from yarnhub.control import bootstrap, environment
 from yarnhub.hadoop.token_file import replace_tokens
 from yarnhub.hadoop.wire.tokens import Credentials
@@ -120,11 +120,7 @@ class Agent:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False  # it trusts this one certificate, whatever its name
         context.load_verify_locations(cadata=secrets[bootstrap.CERTIFICATE].decode())
-        # ssl reads keys from files only; this one is 0600 and lives for this block.
-        with tempfile.NamedTemporaryFile(dir=self._file.parent) as pair:
-            pair.write(secrets[bootstrap.CERTIFICATE] + b"\n" + secrets[bootstrap.KEY])
-            pair.flush()
-            context.load_cert_chain(pair.name)
+        load_pair(context, secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY])
         return _Connection(self._address, self._name, context)
 
     def _close(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.base.key_pairs import load_pair
 from yarnhub.base.regular_file import read_regular
 from yarnhub.control.bootstrap import SERVER_NAME, server_name
 
@@ -246,18 +247,12 @@ class Credentials:
 
     def client_context(self) -> ssl.SSLContext:
         """A context that talks to this pair's holders and to nobody else."""
-        import tempfile
-
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # The name in the handshake says which application is meant. Whoever answers must hold the
         # key of this one certificate, so the name in it proves nothing more.
         context.check_hostname = False
         context.load_verify_locations(cadata=self.certificate.decode())
-        # ssl reads keys from files only; this one is 0600 and lives for this block.
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(self.certificate + b"\n" + self.key)
-            file.flush()
-            context.load_cert_chain(file.name)
+        load_pair(context, self.certificate, self.key)
         return context
 
 

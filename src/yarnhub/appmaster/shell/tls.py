@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.shell.callers import Callers
+from yarnhub.base.key_pairs import load_pair
 from yarnhub.control.frames import PROTOCOL
 
 if TYPE_CHECKING:
@@ -29,12 +29,7 @@ def admit(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     """Have a context prove this pair, in PEM, and trust its holders."""
     context.set_alpn_protocols([PROTOCOL])
     context.load_verify_locations(cadata=certificate.decode())
-    # ssl reads keys from files only; this one is in memory, and nobody else's process sees it.
-    descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
-    with os.fdopen(descriptor, "wb") as pair:
-        pair.write(certificate + b"\n" + key)
-        pair.flush()
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    load_pair(context, certificate, key)
 
 
 class OwnDoor:
