@@ -153,6 +153,13 @@ async def test_of_a_source_that_fails_no_other_tokens_are_left() -> None:
 
 
 @instant
+async def test_the_slowest_sources_token_keeps_its_place() -> None:
+    """The first is the default file system's: an ApplicationMaster enters its folder with it."""
+    slow, quick = FakeSource(delay=1.0), FakeSource("10.0.0.9:8032")
+    assert list(await fetch_tokens([slow, quick], ALICE, "yarn")) == [slow, quick]
+
+
+@instant
 async def test_one_that_cannot_be_cancelled_keeps_no_other_alive() -> None:
     good, gone = FakeSource(), Unreachable("10.0.0.9:8032")
     tokens = await fetch_tokens([gone, good], ALICE, "jupyterhub")

@@ -161,7 +161,7 @@ def _distinct(urls: Iterable[str], configuration: Properties) -> list[Location]:
 async def fetch_tokens(
     sources: Iterable[TokenSource], user: User, renewer: str
 ) -> dict[TokenSource, Token]:
-    """A new token from each source; on an error, those that came are cancelled.
+    """A new token from each source, in their order; on an error, those that came are cancelled.
 
     Cancelling leaves it unknown whether a source that has not answered made a token; it expires.
     """
@@ -172,12 +172,12 @@ async def fetch_tokens(
 
     try:
         async with task_group() as group:
-            for source in sources:
+            for source in (sources := tuple(sources)):
                 group.create_task(fetch(source), name="fetch a token")
     except BaseException:
         await cancel_tokens(found.items(), user)
         raise
-    return found
+    return {source: found[source] for source in sources}
 
 
 async def cancel_tokens(tokens: Iterable[tuple[TokenSource, Token]], user: User) -> None:
