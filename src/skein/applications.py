@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skein.exceptions import SkeinError
-from yarnhub.base.errors import AccessDeniedError
+from yarnhub.base.errors import AccessDeniedError, ApplicationNotFoundError
 from yarnhub.client.submission import APPLICATION_TYPE
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
@@ -157,6 +157,23 @@ def of_skein(report: ApplicationReport) -> ApplicationReport:
             f"{report.application_type}"
         )
     return report
+
+
+@contextlib.asynccontextmanager
+async def reading_logs(client: Client, number: ApplicationId) -> AsyncIterator[Client]:
+    """The client that reads an application's logs, as `seen`.
+
+    Of an application that the ResourceManager has forgotten there may be logs all the same.
+
+    Raises:
+        SkeinError: It was not submitted by skein.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        found = client
+        with contextlib.suppress(ApplicationNotFoundError):
+            found, report = await stack.enter_async_context(seen(client, number))
+            of_skein(report)
+        yield found
 
 
 @contextlib.asynccontextmanager

@@ -15,8 +15,8 @@ from skein.applications import (
     change,
     find_application,
     find_applications,
-    of_skein,
     parse_time,
+    reading_logs,
     seen,
 )
 from skein.blocking import Blocking, itself, skeins_errors, translate
@@ -278,10 +278,9 @@ class Client(Blocking):
         found: dict[str, bytearray] = {}
         async with (
             engine_client.Client(self._settings.acting_for(user)) as engine,
-            seen(engine, number) as (client, report),
+            reading_logs(engine, number) as client,
             contextlib.aclosing(client.logs(number)) as chunks,
         ):
-            of_skein(report)
             async for chunk in chunks:
                 content = found.setdefault(str(chunk.file.container_id), bytearray())
                 if chunk.offset == 0:

@@ -44,6 +44,8 @@ def test_what_yarn_writes_of_the_launch_comes_only_when_it_is_named() -> None:
     assert not every.has(file("launch_container.sh"))
     assert not every.has(file("prelaunch.err", length=0))
     assert every.has(file("prelaunch.err"))
+    assert not every.has(file("worker_3.container", length=0))
+    assert every.has(file("mine.container"))
     assert LogChoice(files=frozenset({"directory.info"})).has(file("directory.info"))
 
 
@@ -55,6 +57,7 @@ def test_the_name_in_a_launch_script() -> None:
     )
     assert instance_by_files(["application.master.log", "prelaunch.err"]) == "master"
     assert instance_by_files(["worker.log"]) == ""
+    assert instance_by_files(["worker.log", "worker_3.container"]) == "worker_3"
 
 
 @given(

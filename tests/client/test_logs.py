@@ -3,17 +3,26 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from yarn.logs.recorded import CONTENT, FILES, NUMBERS
-from yarnhub.base.errors import AccessDeniedError, ConfigurationError, RemoteProtocolError
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    ApplicationNotFoundError,
+    ConfigurationError,
+    RemoteProtocolError,
+)
+from yarnhub.client.application_logs import ApplicationLogs
+from yarnhub.client.log_choice import LogChoice
 from yarnhub.client.logs import LogsNotReadyError, find_logs, read_log
+from yarnhub.client.settings import Settings
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.yarn.records.ids import ApplicationId
 
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
     from yarnhub.filesystem.port import FileSystem
     from yarnhub.yarn.logs.layout import Properties
+    from yarnhub.yarn.records.applications import ApplicationReport
 
 
 def application(name: str) -> ApplicationId:
@@ -139,6 +149,53 @@ async def test_aggregation_is_off(tmp_path: Path) -> None:
     # What a client's configuration does not say, the cluster may do all the same.
     place(tmp_path, "tfile-none")
     assert await find_logs(LocalFileSystem(), off, application("tfile-none"), "alice")
+
+
+class Forgetful:
+    """A ResourceManager that has forgotten all applications."""
+
+    async def application_report(self, application_id: ApplicationId) -> ApplicationReport:
+        raise ApplicationNotFoundError("org.apache.X", f"{application_id} doesn't exist in RM")
+
+
+def forgotten(root: Path, user: str, app: ApplicationId) -> ApplicationLogs:
+    configuration = Configuration({**properties(root), "fs.defaultFS": "file:///"})
+    settings = Settings(
+        configuration=configuration,
+        user=SimpleUser(user),
+        user_name=user,
+        config_folder=root,
+        cache_folder=root,
+        language="C",
+        options=RpcOptions(),
+    )
+    client: Any = Forgetful()  # the part of it that is asked
+    return ApplicationLogs(client, settings, app, LogChoice(), lambda _: None)
+
+
+@pytest.mark.parametrize("user", ["alice", "admin"])
+@pytest.mark.parametrize("how", ["read", "follow"])
+async def test_logs_of_an_application_that_the_resource_manager_has_forgotten(
+    tmp_path: Path, user: str, how: str
+) -> None:
+    (tmp_path / "aaron").mkdir()  # has no logs of it
+    place(tmp_path, "tfile-none")
+    logs = forgotten(tmp_path, user, application("tfile-none"))
+    found = b""
+    async with aclosing(getattr(logs, how)()) as chunks:
+        async for chunk in chunks:
+            found += chunk.data
+    assert CONTENT["stdout"] in found
+    assert {file.name for file in await logs.files()} >= {"stdout"}
+
+
+async def test_an_application_that_nobody_knows(tmp_path: Path) -> None:
+    place(tmp_path, "tfile-none")
+    logs = forgotten(tmp_path, "alice", ApplicationId(id=1, cluster_timestamp=1))
+    with pytest.raises(ApplicationNotFoundError, match="application_1_0001 doesn't exist"):
+        await logs.files()
+    with pytest.raises(ApplicationNotFoundError):
+        await forgotten(tmp_path / "none", "a", ApplicationId(id=1, cluster_timestamp=1)).files()
 
 
 async def test_an_archive(tmp_path: Path) -> None:

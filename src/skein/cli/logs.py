@@ -59,7 +59,7 @@ def _lines(text: str) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> None:
-    from skein.applications import of_skein, seen
+    from skein.applications import reading_logs
     from skein.cli import connections
     from yarnhub.client.log_choice import LogChoice
 
@@ -78,9 +78,8 @@ def _logs(arguments: argparse.Namespace) -> None:
     async def logs() -> None:
         async with (
             connections.cluster(arguments.user) as caller,
-            seen(caller, number) as (client, report),
+            reading_logs(caller, number) as client,
         ):
-            of_skein(report)
             if arguments.list:
                 _show(await client.log_files(number, choice, notice=_say), arguments.output)
                 return

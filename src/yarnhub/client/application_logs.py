@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import (
+    ApplicationNotFoundError,
     ConnectError,
     ConnectionLostError,
     DeadlineExceededError,
@@ -24,7 +25,14 @@ from yarnhub.client.log_choice import (
     instance_in,
     last_lines,
 )
-from yarnhub.client.logs import LogsNotReadyError, NoSuchLogError, find_logs, read_log
+from yarnhub.client.logs import (
+    LogsNotReadyError,
+    NoSuchLogError,
+    find_logs,
+    find_owner,
+    read_log,
+)
+from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.applications import LogAggregationStatus as Aggregation
 
 if TYPE_CHECKING:
@@ -34,7 +42,6 @@ if TYPE_CHECKING:
     from yarnhub.client.logs import AggregatedLog, LogChunk, LogFile
     from yarnhub.client.settings import Settings
     from yarnhub.filesystem.port import FileSystem
-    from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
 _LOOK, _SELDOM = 0.25, 1.0
@@ -81,7 +88,7 @@ class ApplicationLogs:
 
     async def files(self) -> Sequence[LogFile]:
         """Which files there are, sorted by container and name; those that are wanted."""
-        report = await self._client.application_report(self._id)
+        report = await self._report()
         if report.yarn_application_state.ended:
             await self._uploaded(report)
             async with user_file_system(self._settings) as file_system:
@@ -98,7 +105,7 @@ class ApplicationLogs:
 
     async def read(self) -> AsyncGenerator[LogChunk, None]:
         """What has been written so far, container by container, file by file."""
-        report = await self._client.application_report(self._id)
+        report = await self._report()
         if not report.yarn_application_state.ended:
             async with self._live() as live:
                 await live.discover(report)
@@ -122,17 +129,40 @@ class ApplicationLogs:
 
         What was not read by then comes from the aggregated logs.
         """
-        report = await self._client.application_report(self._id)
+        report = await self._report()
         if not report.yarn_application_state.ended:
             async with self._live() as live:
                 async with contextlib.aclosing(self._while_it_runs(live, report)) as chunks:
                     async for chunk in chunks:
                         yield chunk
                 self._positions, self._instances = live.positions, live.instances
-            report = await self._client.application_report(self._id)
+            report = await self._report()
         async with contextlib.aclosing(self._aggregated(report, named=True)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    async def _report(self) -> ApplicationReport:
+        """The ResourceManager's; of an application that it has forgotten, what its logs tell.
+
+        It keeps 1000 that have ended by default, and none over a restart without recovery; logs are
+        kept as long as the cluster says.
+        """
+        try:
+            return await self._client.application_report(self._id)
+        except ApplicationNotFoundError:
+            settings = self._settings
+            async with await user_file_system(settings) as file_system:
+                owner = await find_owner(
+                    file_system, settings.configuration, self._id, settings.user_name
+                )
+            if owner is None:
+                raise
+            return ApplicationReport(
+                application_id=self._id,
+                user=owner,
+                yarn_application_state=YarnApplicationState.FINISHED,
+                log_aggregation_status=Aggregation.SUCCEEDED,
+            )
 
     def _live(self) -> LiveLogs:
         return LiveLogs(self._client, self._settings, self._choice, self._notice)
@@ -147,7 +177,7 @@ class ApplicationLogs:
             try:
                 if not ended:
                     await live.discover(report)
-                report = await self._client.application_report(self._id)
+                report = await self._report()
                 heard = clock()
             except (ConnectError, ConnectionLostError, DeadlineExceededError) as error:
                 self._notice(f"the ResourceManager does not answer; trying again: {error}")
@@ -199,7 +229,7 @@ class ApplicationLogs:
             if not waits or clock() - began > limit:
                 break
             await asyncio.sleep(_LOOK)
-            report = await self._client.application_report(self._id)
+            report = await self._report()
         if status in _MISSED:
             self._notice(
                 f"not all logs of {self._id} were uploaded: YARN says {status and status.name}; a "

@@ -200,13 +200,12 @@ class LiveLogs:
 
     async def _name(self, container: _Live) -> str:
         """The container's name where the ApplicationMaster did not tell it."""
-        if SCRIPT in container.sizes and container.sizes[SCRIPT] <= MAX_SCRIPT:
-            read = self._read(container, SCRIPT)
-            async with contextlib.aclosing(read(0)) as parts:
-                script = b"".join([part async for part in parts])
-            if name := instance_in(script):
-                return name
-        return instance_by_files(container.sizes)
+        if name := instance_by_files(container.sizes):
+            return name
+        if container.sizes.get(SCRIPT, MAX_SCRIPT + 1) > MAX_SCRIPT:
+            return ""
+        async with contextlib.aclosing(self._read(container, SCRIPT)(0)) as parts:
+            return instance_in(b"".join([part async for part in parts]))
 
     def _read(self, container: _Live, name: str) -> Callable[[int], AsyncGenerator[bytes, None]]:
         return lambda start: self._nodes.read(

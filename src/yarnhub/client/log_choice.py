@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.control.environment import CONTAINER_ID
+from yarnhub.control.environment import CONTAINER_ID, NAME_FILE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
@@ -62,7 +62,8 @@ class LogChoice:
         """Whether a file is wanted, of a container that is."""
         if self.files:
             return name in self.files
-        return name not in _OF_YARN and (length > 0 or name not in _OF_LAUNCH)
+        silent = name in _OF_LAUNCH or name.endswith(NAME_FILE)
+        return name not in _OF_YARN and (length > 0 or not silent)
 
     def has(self, file: LogFile) -> bool:
         """Whether a file is wanted."""
@@ -80,7 +81,12 @@ def instance_in(script: bytes) -> str:
 
 def instance_by_files(names: Iterable[str]) -> str:
     """The name of a container by the files in its log folder; empty if they do not tell."""
-    return MASTER if "application.master.log" in names else ""
+    for name in names:
+        if name == "application.master.log":
+            return MASTER
+        if name.endswith(NAME_FILE):
+            return clean_and_cut(name.removesuffix(NAME_FILE), lines=False)
+    return ""
 
 
 async def last_lines(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ConfigurationError, RemoteProtocolError, YarnhubError
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    RemoteProtocolError,
+    YarnhubError,
+)
 from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.yarn.logs.aggregated import read_content, read_index
 from yarnhub.yarn.logs.layout import (
@@ -14,6 +20,7 @@ from yarnhub.yarn.logs.layout import (
     is_node_file,
     is_unfinished,
     log_directories,
+    log_roots,
 )
 from yarnhub.yarn.logs.source import Need
 
@@ -118,6 +125,45 @@ async def find_logs(
         if located:
             return sorted(located, key=_order)
     raise _nothing(configuration, application_id, user, names)
+
+
+async def find_owner(
+    file_system: FileSystem,
+    configuration: Properties,
+    application_id: ApplicationId,
+    likeliest: str,
+) -> str | None:
+    """Whose application it is, by where its logs lie; None if there are none to be seen.
+
+    For an application that the ResourceManager has forgotten. Cancelling leaves nothing behind.
+
+    Args:
+        file_system: Where the logs lie.
+        configuration: The Hadoop configuration.
+        application_id: Which application.
+        likeliest: Who is looked at first.
+    """
+    if await _has_logs(file_system, configuration, application_id, likeliest):
+        return likeliest
+    for root in log_roots(configuration):
+        try:
+            users = await file_system.list(root)
+        except (PathNotFoundError, AccessDeniedError):
+            continue
+        for user in (status.path.rpartition("/")[2] for status in users):
+            if await _has_logs(file_system, configuration, application_id, user):
+                return user
+    return None
+
+
+async def _has_logs(
+    file_system: FileSystem, configuration: Properties, application_id: ApplicationId, user: str
+) -> bool:
+    for directory in log_directories(configuration, user, application_id):
+        with contextlib.suppress(PathNotFoundError, AccessDeniedError):
+            if await file_system.status(directory) is not None:
+                return True
+    return False
 
 
 def _order(located: AggregatedLog) -> tuple[int, int, str, str]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from appmaster.core.scenario import RESOURCES
 from yarn.launcher import launch
 from yarnhub.appmaster.core.contexts import RUN_SCRIPT, ContextBuilder
+from yarnhub.client.log_choice import instance_by_files
 from yarnhub.control.bootstrap import (
     CERTIFICATE,
     KEY,
@@ -204,6 +205,24 @@ def test_the_scripts_umask_is_the_nodes(tmp_path: Path) -> None:
     made = context(Service(resources=RESOURCES, script=PROBE))
     launch(tmp_path, made.environment, (f"umask 027\n{made.command[0]}",))
     assert (tmp_path / "mask").read_text() == "0027\n"
+
+
+def test_an_empty_file_among_the_logs_has_the_containers_name(tmp_path: Path) -> None:
+    # Where YARN keeps no launch_container.sh, nothing else would tell it later.
+    made = context(Service(resources=RESOURCES, script="exit 0"))
+    logs = {"LOG_DIRS": f"{tmp_path}/logs,/elsewhere"}
+    done = launch(tmp_path, made.environment | logs, made.command)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    files = {file.name: file.stat().st_size for file in (tmp_path / "logs").iterdir()}
+    assert files == {"worker.log": 0, "worker_3.container": 0}
+    assert instance_by_files(files) == "worker_3"
+
+
+def test_without_a_folder_for_logs_no_such_file_is_made(tmp_path: Path) -> None:
+    made = context(Service(resources=RESOURCES, script="exit 0"))
+    launch(tmp_path, made.environment, made.command)
+    assert [file.name for file in (tmp_path / "logs").iterdir()] == ["worker.log"]
+    assert not Path("/worker_3.container").exists()
 
 
 def test_output_and_errors_go_to_the_services_log(tmp_path: Path) -> None:

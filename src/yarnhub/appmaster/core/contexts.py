@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # The script goes from the environment into a file before it runs: what stands in a command line
 # can be read by everybody on the node.
 RUN_SCRIPT = (
+    f'if [ -n "$LOG_DIRS" ]; then : > "${{LOG_DIRS%%,*}}/${names.CONTAINER_ID}{names.NAME_FILE}"; '
+    "fi 2> /dev/null; "
     f'(umask 077; printf %s "${names.SCRIPT}" > .skein.sh); unset {names.SCRIPT}; '
     "exec bash .skein.sh"
 )

@@ -33,6 +33,16 @@ class Properties(Protocol):
         ...
 
 
+def log_roots(properties: Properties) -> tuple[str, ...]:
+    """The directories in which each user has a directory of aggregated logs."""
+    root = properties.get(_ROOT) or _DEFAULT_ROOT
+    own = (
+        properties.get(f"yarn.log-aggregation.{name}.remote-app-log-dir")
+        for name in _formats(properties)
+    )
+    return tuple(dict.fromkeys(path.rstrip("/") for path in (*filter(None, own), root)))
+
+
 def log_directories(
     properties: Properties, user: str, application_id: ApplicationId
 ) -> tuple[str, ...]:
