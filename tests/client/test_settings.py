@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from yarnhub.base.errors import AuthenticationError, ConfigurationError, YarnhubError
 from yarnhub.client.settings import Settings, config_folder
 from yarnhub.cluster.configuration import site_xml
+from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
 from yarnhub.hadoop.wire.protection import Protection
@@ -175,9 +177,14 @@ def test_acting_for_somebody_else(tmp_path: Path) -> None:
     assert (simple.user, simple.user_name) == (SimpleUser("alice", "hub"), "alice")
     again = simple.acting_for("bob")
     assert again.user == SimpleUser("bob", "hub"), "the real user stays"
+    assert (settings(tmp_path).acting, simple.acting, again.acting) == ("", "hub", "hub")
     kerberos = other(settings(tmp_path), KerberosUser(Ticket())).acting_for("alice")
     assert isinstance(kerberos.user, KerberosUser)
     assert (kerberos.user.name, kerberos.user_name, kerberos.secure) == ("alice", "alice", True)
+    mapped = {"hadoop.security.auth_to_local": "RULE:[2:$1@$0](.*)s/.*/jupyterhub/"}
+    ruled = replace(kerberos, configuration=Configuration(mapped))
+    assert ruled.acting == "jupyterhub", "as nodes know it"
+    assert replace(ruled, user=KerberosUser(Ticket())).acting == ""
 
 
 def test_a_tokens_owner_cannot_act_for_others(tmp_path: Path) -> None:

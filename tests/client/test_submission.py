@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yarn.launcher import launch as run
+from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.base.errors import SpecError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.submission import (
@@ -16,6 +17,7 @@ from yarnhub.client.submission import (
     Submission,
     check_resources,
     check_scripts,
+    credentials,
     submission_context,
 )
 from yarnhub.control import json as control_json
@@ -152,6 +154,7 @@ def test_a_whole_submission() -> None:
         language="C.UTF-8",
         attempts=2,
         simple_authentication=True,
+        acls={"VIEW_APP": "bob,eve g", "MODIFY_APP": "*"},
     )
     assert ApplicationSpec.from_dict(json.loads(bootstrap.specification)) == chosen
 
@@ -214,6 +217,34 @@ def test_acls(acls: ACLs, expected: dict[str, str]) -> None:
     found = submission_context(submission(spec(acls=acls))).am_container_spec
     assert found is not None
     assert {key.name: value for key, value in found.application_acls.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("acls", "expected"),
+    [
+        (ACLs(), {"VIEW_APP": "hub "}),
+        (
+            ACLs(enable=True, view_users=["bob"], view_groups=["g"]),
+            {"VIEW_APP": "bob,hub g", "MODIFY_APP": " "},
+        ),
+        (ACLs(enable=True, view_users=["*"]), {"VIEW_APP": "*", "MODIFY_APP": " "}),
+        (ACLs(view_users=["bob"]), {"VIEW_APP": "hub "}),
+    ],
+)
+def test_who_submits_for_somebody_else_may_see_it_on_every_node(
+    acls: ACLs, expected: dict[str, str]
+) -> None:
+    made = dataclasses.replace(submission(spec(acls=acls)), viewer="hub")
+    context = submission_context(made).am_container_spec
+    assert context is not None
+    assert {key.name: value for key, value in context.application_acls.items()} == expected
+    # Nodes go by what the first container of the application brings.
+    found = credentials(made)
+    application = control_json.load(Application, found.secrets[APPLICATION])
+    builder = ContextBuilder(application, "am:1", found)
+    service = Service(resources=Resources(memory=MiB(64), vcores=VCores(1)), script="x")
+    of_service = builder.build("s", service, 0, {})
+    assert of_service.application_acls == context.application_acls
 
 
 # --- how the ApplicationMaster is started on a node

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import ssl
 from typing import TYPE_CHECKING
@@ -10,6 +12,13 @@ import httpx
 import pytest
 
 from e2e.walk import eventually, log_in
+from yarnhub.base.units import MiB, VCores
+from yarnhub.client.client import Client
+from yarnhub.client.log_choice import LogChoice
+from yarnhub.client.settings import Settings
+from yarnhub.hadoop.security.kerberos import Keytab
+from yarnhub.spec import ApplicationSpec, Resources, Service
+from yarnhub.unmanaged import UnmanagedApplications
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +36,37 @@ services:
       echo "I am $(id -un)"
       sleep 600
 """
+
+
+async def test_a_service_reads_live_logs_of_what_it_runs_for_its_users(
+    kerberos_cluster: HadoopCluster, tmp_path: Path
+) -> None:
+    cluster = kerberos_cluster
+    credential = Keytab(cluster.keytab("jupyterhub"), f"jupyterhub@{cluster.realm}")
+    environment = {**cluster.env, "SKEIN_CONFIG": str(tmp_path / "config")}
+    settings = Settings.from_environment(environment, credential)
+    service = Service(
+        resources=Resources(memory=MiB(64), vcores=VCores(1)), script="id -un; exec sleep 600"
+    )
+    spec = ApplicationSpec(name="talk", user="alice", services={"talker": service})
+    choice = LogChoice(files=frozenset({"talker.log"}))
+    async with (
+        UnmanagedApplications(settings, folder=tmp_path / "held", host="localhost") as held,
+        Client(settings.acting_for("alice")) as client,
+    ):
+        application = await held.submit(spec)
+        try:
+            notices: list[str] = []
+            chunks = client.logs(
+                application.application_id, choice, follow=True, notice=notices.append
+            )
+            async with asyncio.timeout(60), contextlib.aclosing(chunks):
+                said = b""
+                while said != b"alice\n":
+                    said += (await anext(chunks)).data
+            assert notices == [], "its nodes know nobody who acts for somebody else"
+        finally:
+            await application.kill()
 
 
 async def test_the_owner_reads_live_logs_and_nobody_else(

@@ -64,6 +64,19 @@ class Settings:
         """
         return isinstance(self.user, KerberosUser) and self.user.name is None
 
+    @property
+    def acting(self) -> str:
+        """The short name of who acts for the user; empty where the user is the caller."""
+        match self.user:
+            case SimpleUser(real=str(real)):
+                return real
+            case KerberosUser(credential=credential, name=str()):
+                from yarnhub.hadoop.security.auth_to_local import local_name
+
+                return local_name(credential.principal, self.configuration)
+            case _:
+                return ""
+
     def acting_for(self, name: str) -> Settings:
         """Settings of somebody else for whom this user acts; the cluster must allow that.
 

@@ -57,6 +57,8 @@ class Submission:
         certificate: In PEM.
         key: In PEM.
         tokens: Delegation tokens for the containers.
+        viewer: Who submits it for its user, and reads its logs from nodes, which know nobody that
+            acts for somebody else; empty where that is the user.
         trust: Whose certificates the cluster's HTTPS servers have, where they do.
         secrets: What the containers of services find in their token files.
         language: `LANG` for them.
@@ -85,6 +87,7 @@ class Submission:
     max_attempts: int = 2
     staging: bootstrap.Staging | None = None
     trust: Trust | None = None
+    viewer: str = ""
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
@@ -119,7 +122,7 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
 
 
 def _master_context(submission: Submission) -> ContainerLaunchContext:
-    acls = application_acls(submission.spec.acls)
+    acls = application_acls(submission.spec.acls, submission.viewer)
     if submission.program is None:
         # Nothing is launched; the ResourceManager renews these tokens and holds to the ACLs.
         return ContainerLaunchContext(
@@ -159,6 +162,10 @@ def credentials(submission: Submission) -> Credentials:
         simple_authentication=submission.simple_authentication,
         attempts=min(submission.spec.max_attempts, submission.max_attempts),
         staging=submission.staging,
+        acls={
+            access.name: names
+            for access, names in application_acls(submission.spec.acls, submission.viewer).items()
+        },
     )
     secrets = {
         bootstrap.APPLICATION: control_json.dump(application),

@@ -107,6 +107,7 @@ class Submitter:
                     runtime=None if python is None else python.result(),
                     simple_authentication=not self._settings.secure,
                     max_attempts=max_attempts(configuration),
+                    viewer=self._settings.acting,
                     trust=travelling(configuration, self._settings.trust),
                     secrets=secrets or {},
                 )

@@ -6,7 +6,7 @@ nor shows it. So all that an AM needs travels in it: nothing is uploaded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -90,3 +90,5 @@ class Application:
     """How many AMs YARN starts at most, one after the other."""
     staging: Staging | None = None
     """None if there is none: nothing was uploaded, and nobody else takes the application over."""
+    acls: dict[str, str] = field(default_factory=dict)
+    """Who else may see and change it, by YARN's names: nodes go by what a container brings."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from yarnhub.spec.acls import ACLs
 from yarnhub.spec.file import FileType
 from yarnhub.yarn import launch
 from yarnhub.yarn.records.launch import (
@@ -17,7 +19,6 @@ from yarnhub.yarn.records.resources import Resource, ResourceInformation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.spec.acls import ACLs
     from yarnhub.spec.file import File
     from yarnhub.spec.resources import Resources
 
@@ -51,11 +52,19 @@ def local_resources(files: Mapping[str, File]) -> dict[str, LocalResource]:
     }
 
 
-def application_acls(acls: ACLs) -> dict[ApplicationAccessType, str]:
-    """Who may see and who may change an application; nothing where ACLs are not wanted."""
-    if not acls.enable:
-        return {}
-    return {
-        ApplicationAccessType.VIEW_APP: acls.view_acl,
-        ApplicationAccessType.MODIFY_APP: acls.modify_acl,
-    }
+def application_acls(acls: ACLs, viewer: str = "") -> dict[ApplicationAccessType, str]:
+    """Who may see and who may change an application; nothing where nobody else may.
+
+    Args:
+        acls: Of the specification.
+        viewer: Somebody else who may see it, whatever the specification says; empty for nobody.
+    """
+    found = {}
+    if acls.enable:
+        found[ApplicationAccessType.VIEW_APP] = acls.view_acl
+        found[ApplicationAccessType.MODIFY_APP] = acls.modify_acl
+    if viewer:
+        views = acls if acls.enable else ACLs()
+        more = replace(views, view_users=tuple(dict.fromkeys((*views.view_users, viewer))))
+        found[ApplicationAccessType.VIEW_APP] = more.view_acl
+    return found

@@ -18,9 +18,7 @@ from yarnhub.control.bootstrap import (
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
 from yarnhub.spec.records import local_resources
 from yarnhub.yarn import launch
-from yarnhub.yarn.records.launch import (
-    ContainerLaunchContext,
-)
+from yarnhub.yarn.records.launch import ApplicationAccessType, ContainerLaunchContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +94,10 @@ class ContextBuilder:
             tokens=self._tokens(),
             environment=launch.environment(variables),
             command=(launch.command(RUN_AGENT * bool(self.agent) + RUN_SCRIPT, f"{name}.log"),),
+            application_acls={
+                ApplicationAccessType[access]: names
+                for access, names in self.application.acls.items()
+            },
         )
 
     def _tokens(self) -> bytes:
