@@ -151,7 +151,7 @@ class ApplicationLogs:
             return await self._client.application_report(self._id)
         except ApplicationNotFoundError:
             settings = self._settings
-            async with await user_file_system(settings) as file_system:
+            async with user_file_system(settings) as file_system:
                 owner = await find_owner(
                     file_system, settings.configuration, self._id, settings.user_name
                 )
