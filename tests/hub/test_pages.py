@@ -1,0 +1,112 @@
+"""JupyterHub's pages and REST interface where nothing is started; no cluster is needed for that."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from hub.hub import Hub
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """
+import yarnspawner
+c.JupyterHub.spawner_class = "yarnspawner.YarnSpawner"
+c.JupyterHub.template_paths = yarnspawner.template_paths
+"""
+PROFILES = """
+c.YarnSpawner.profile_list = [
+    {"display_name": "Small"},
+    {
+        "display_name": "Large",
+        "profile_options": {
+            "memory": {
+                "display_name": "Memory",
+                "choices": {"much": {"display_name": "9 GB"}},
+                "unlisted_choice": {"enabled": True, "yarn_override": {"mem_limit": "{value} M"}},
+            },
+        },
+    },
+]
+"""
+SITE = """<configuration>
+<property><name>yarn.resourcemanager.address</name><value>127.0.0.1:{port}</value></property>
+</configuration>"""
+
+
+async def page(hub: Hub, path: str) -> httpx.Response:
+    """What alice sees there."""
+    async with httpx.AsyncClient(
+        base_url=hub.url, trust_env=False, follow_redirects=True, timeout=30
+    ) as alice:
+        await alice.get("/hub/login")
+        form = {"username": "alice", "password": hub.password, "_xsrf": alice.cookies["_xsrf"]}
+        await alice.post("/hub/login", params={"next": "/hub/home"}, data=form)
+        return await alice.get(path)
+
+
+async def failure(hub: Hub) -> tuple[str, str]:
+    """What a program, and who looks at the progress, reads of a start that fails."""
+    answer = await hub.api.post("/users/alice/server")
+    said = answer.json()["message"] if answer.is_error else ""
+    progress = await hub.api.get("/users/alice/server/progress")
+    events = re.findall(r"^data: (.*)$", progress.text, re.MULTILINE)
+    last = json.loads(events[-1]) if events else {}
+    assert answer.is_error or last["failed"]
+    return said, str(last.get("message", ""))
+
+
+async def test_a_link_fills_the_form_in_and_starts_nothing(tmp_path: Path) -> None:
+    async with Hub(tmp_path / "hub", dict(os.environ), CONFIG + PROFILES) as hub:  # noqa: TID251
+        link = "/hub/spawn?opt-profile=large&opt-memory--unlisted-choice=512"
+        answer = await page(hub, link)
+        assert answer.status_code == httpx.codes.OK
+        assert "Start it only if it is what you want" in answer.text
+        assert "spawn-error-msg" not in answer.text
+        assert 'value="512"' in answer.text
+        answer = await page(hub, "/hub/spawn?opt-profile=huge")
+        assert answer.status_code == httpx.codes.BAD_REQUEST
+        assert "There is no profile &#39;huge&#39;" in answer.text
+        assert (await hub.api.get("/users/alice")).json()["servers"] == {}
+
+
+async def test_a_hub_that_is_not_set_up_says_so_everywhere(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    environment = {**os.environ, "HADOOP_CONF_DIR": nowhere}  # noqa: TID251
+    async with Hub(tmp_path / "hub", environment, CONFIG) as hub:
+        words = f"The hub is not set up as it should be: there is no Hadoop .* {nowhere}"
+        said = await failure(hub)
+        assert re.search(words, "\n".join(said))
+        answer = await page(hub, "/hub/spawn")
+        assert answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR
+        assert re.search(words, answer.text)
+
+
+SILENT = "Your server is not ready after 3 s. Asking YARN for a container in queue default."
+AWAY = "Your server was not started, since the cluster does not answer: cannot connect to 127"
+
+
+@pytest.mark.parametrize(("listens", "words"), [(True, SILENT), (False, AWAY)])
+async def test_a_cluster_that_does_not_answer_is_named_in_time(
+    listens: bool, words: str, tmp_path: Path
+) -> None:
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        if not listens:
+            silent.close()
+        (conf / "yarn-site.xml").write_text(SITE.format(port=port))
+        environment = {**os.environ, "HADOOP_CONF_DIR": str(conf)}  # noqa: TID251
+        config = f"{CONFIG}c.YarnSpawner.start_timeout = 3\n"
+        async with Hub(tmp_path / "hub", environment, config) as hub:
+            said = " ".join(await failure(hub))
+            assert words in said
+            assert "TimeoutError" not in hub.log.read_text()
