@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hub.hub import Hub
+from yarnhub.base.errors import ApplicationFailedError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
 from yarnhub.client.log_choice import LogChoice
@@ -93,7 +94,11 @@ class Walk:
         """The application that runs; submitted by whoever needs it first."""
         if self.reached is None:
             self.application = await self.client.submit(self.spec())
-            connection = await self.client.connect(self.application, deadline=PATIENCE)
+            try:
+                connection = await self.client.connect(self.application, deadline=PATIENCE)
+            except ApplicationFailedError as error:
+                error.add_note(await self.log_of(self.application))
+                raise
             self.reached = await self._open.enter_async_context(connection)
         return self.reached
 
@@ -107,6 +112,11 @@ class Walk:
             resources=RESOURCES, script=script, files={"text": File(source=str(text))}
         )
         return ApplicationSpec(name="walk", user=user, services={"s": service}, max_attempts=1)
+
+    async def log_of(self, application: ApplicationId) -> str:
+        """All that an application has written."""
+        async with asyncio.timeout(PATIENCE), aclosing(self.client.logs(application)) as chunks:
+            return b"".join([chunk.data async for chunk in chunks]).decode(errors="replace")
 
     async def hub(self) -> Hub:
         """A JupyterHub whose servers run on the cluster."""

@@ -29,6 +29,11 @@ def federation_site(plan: Plan) -> dict[str, str]:
             f"{_SERVER}.federation.store.impl.ZookeeperFederationStateStore"
         ),
         "hadoop.zk.address": f"{HOST}:{plan.ports[ZOOKEEPER]}",
+        # By default the cluster is there for the Router after half a minute, and its absence is
+        # believed for five.
+        "yarn.federation.state-store.heartbeat.initial-delay": "0s",
+        "yarn.federation.state-store.heartbeat-interval-secs": "1",
+        "yarn.federation.cache-ttl.secs": "1",
         "yarn.federation.subcluster-resolver.class": (
             f"{_SERVER}.federation.resolver.DefaultSubClusterResolverImpl"
         ),

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from yarnhub.cluster.ports import (
     ADDRESS,
-    ROUTER_SERVERS,
     name_node_port,
     node_port,
     resource_manager_port,
@@ -89,8 +88,10 @@ class Readiness:
         return page
 
     async def router(self) -> bool:
-        """Whether the Router of a federation takes connections."""
-        return await accepts_connections(self._ports[ROUTER_SERVERS[0]])
+        """Whether the Router of a federation has found the cluster."""
+        page = await self._page("yarn.router.webapp.address", "/ws/v1/cluster/metrics", {})
+        nodes: int = page.get("clusterMetrics", {}).get("activeNodes", 0)
+        return nodes > 0
 
     async def data_node(self) -> bool:
         """Whether the DataNode is registered with the NameNode."""
