@@ -105,6 +105,14 @@ def test_clients_of_a_federation_ask_its_router_and_nodes_do_not() -> None:
     assert clients[proxy] == node[proxy]
 
 
+def test_hadoop_2_has_no_https_on_the_java_of_today() -> None:
+    old, new = (all_properties(kerberos=True, hadoop=version) for version in ("2.10.2", "3.1.4"))
+    assert old["ignore.secure.ports.for.testing"] == "true"
+    assert "dfs.namenode.http-address" in old
+    assert "ignore.secure.ports.for.testing" not in new
+    assert "dfs.namenode.https-address" in new
+
+
 def test_both_schedulers_have_the_same_queues() -> None:
     found = {}
 

@@ -8,7 +8,7 @@ import pytest
 
 from client.test_settings import Ticket, other, settings
 from client.test_submission import SERVICE, submission
-from yarnhub.base.errors import ConfigurationError, DeadlineExceededError
+from yarnhub.base.errors import ConfigurationError, DeadlineExceededError, RemoteError
 from yarnhub.client.submitter import Submitter
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.spec import ApplicationSpec
@@ -60,3 +60,22 @@ async def test_a_token_that_never_comes_is_not_waited_for_for_ever(tmp_path: Pat
     waiting = submission(ApplicationSpec(services=SERVICES))
     with pytest.raises(DeadlineExceededError, match=r"no token for .*AM container is launched"):
         await submitter.am_rm_token(waiting, deadline=0.1)
+
+
+class Router:
+    """A federation's, as Hadoop 3.4.2's answers."""
+
+    async def get_application_report(self, application_id: ApplicationId) -> ApplicationReport:
+        raise RemoteError(
+            "java.io.IOException",
+            "no protocol: N/A",
+            method="getApplicationReport",
+            address="router:8050",
+        )
+
+
+async def test_what_a_federations_router_cannot_do_is_told(tmp_path: Path) -> None:
+    manager = cast("ResourceManager", Router())  # all that is asked of it
+    submitter = Submitter(settings(tmp_path), manager)
+    with pytest.raises(ConfigurationError, match=r"Router at router:8050 .*application_master ="):
+        await submitter.am_rm_token(submission(ApplicationSpec(services=SERVICES)))

@@ -52,6 +52,12 @@ OWN_LOGIN = Limit(
 )
 WITH_KERBEROS = {"unmanaged_own": OWN_LOGIN}
 
+ROUTER = Limit(
+    "Hadoop 3.4.2's Router fails on every application whose ApplicationMaster YARN does not run. "
+    "Submit it to YARN (managed); for servers of JupyterHub, "
+    '`c.YarnSpawner.application_master = "cluster"` does.',
+    r"Router at .* fails on every application",
+)
 OPPORTUNISTIC = {
     "yarn.nodemanager.amrmproxy.enabled": "true",
     "yarn.nodemanager.distributed-scheduling.enabled": "true",
@@ -83,7 +89,11 @@ OTHERS = (
         ClusterOptions(kerberos=True, ha=True, name_node_ha=True),
         WITH_KERBEROS,
     ),
-    Kind("Hadoop 3.4.2, federation", ClusterOptions(federation=True)),
+    Kind(
+        "Hadoop 3.4.2, federation",
+        ClusterOptions(federation=True),
+        dict.fromkeys(("unmanaged", "unmanaged_own", "server"), ROUTER),
+    ),
     Kind(
         "Hadoop 3.4.2, AMRMProxy with opportunistic containers",
         ClusterOptions(site={"yarn-site.xml": OPPORTUNISTIC}),

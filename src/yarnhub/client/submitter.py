@@ -7,7 +7,13 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ApplicationNotFoundError, DeadlineExceededError, YarnhubError
+from yarnhub.base.errors import (
+    ApplicationNotFoundError,
+    ConfigurationError,
+    DeadlineExceededError,
+    RemoteError,
+    YarnhubError,
+)
 from yarnhub.base.tasks import task_group
 from yarnhub.client import runtime
 from yarnhub.client.submission import (
@@ -43,6 +49,11 @@ if TYPE_CHECKING:
 _SAVING = frozenset(
     {YarnApplicationState.NEW, YarnApplicationState.NEW_SAVING, YarnApplicationState.SUBMITTED}
 )
+
+_NO_PAGE = "no protocol: N/A"
+"""What a Router of Hadoop 3.4 says of an unmanaged application: it takes the address of its page,
+which it has not, for a URL.
+Source: org.apache.hadoop.yarn.server.router.clientrm.FederationClientInterceptor."""
 
 
 class Submitter:
@@ -189,6 +200,7 @@ class Submitter:
         Raises:
             ApplicationFailedError: YARN refused the application, with its reason.
             DeadlineExceededError: YARN runs it and gives no token.
+            ConfigurationError: The Router of a federation cannot tell of it.
         """
         last: ApplicationReport | None = None
 
@@ -200,6 +212,14 @@ class Submitter:
         try:
             async with asyncio.timeout(deadline):
                 report = await self._once_submitted(submission, has_token)
+        except RemoteError as error:
+            if _NO_PAGE not in error.message:
+                raise
+            raise ConfigurationError(
+                f"the federation's Router at {error.address} fails on every application whose "
+                "ApplicationMaster YARN does not run (a fault of Hadoop's Router): submit it to "
+                'YARN (managed); JupyterHub does with c.YarnSpawner.application_master = "cluster"'
+            ) from error
         except TimeoutError as error:
             if isinstance(error, YarnhubError):
                 raise

@@ -123,12 +123,12 @@ class ClusterAccess:
 
     @property
     def ca_file(self) -> Path | None:
-        """The certificate of the CA of its HTTPS servers, in PEM; None without Kerberos."""
-        return self._started_layout().ca if self.options.kerberos else None
+        """The certificate of the CA of its HTTPS servers, in PEM; None if there are none."""
+        return self._started_layout().ca if self.options.tls else None
 
     @property
     def _scheme(self) -> str:
-        return "https" if self.options.kerberos else "http"
+        return "https" if self.options.tls else "http"
 
     @property
     def pids(self) -> Mapping[str, int | None]:

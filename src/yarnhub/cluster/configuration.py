@@ -122,7 +122,7 @@ def _core(plan: Plan) -> dict[str, str]:
 
 def _hdfs(plan: Plan) -> dict[str, str]:
     addresses = {
-        address_property(name, tls=plan.options.kerberos): f"{HOST}:{port}"
+        address_property(name, tls=plan.options.tls): f"{HOST}:{port}"
         for name, port in plan.ports.items()
         if name.startswith("dfs.")
     }
@@ -142,7 +142,7 @@ def _hdfs(plan: Plan) -> dict[str, str]:
 
 def _yarn(plan: Plan) -> dict[str, str]:
     addresses = {
-        address_property(name, tls=plan.options.kerberos): f"{HOST}:{port}"
+        address_property(name, tls=plan.options.tls): f"{HOST}:{port}"
         for name, port in plan.ports.items()
         if name.startswith("yarn.")
     }
@@ -194,7 +194,7 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
         return shared | {proxy: f"{HOST}:{plan.ports[node_port(FIRST_NODE_MANAGER, proxy)]}"}
     folder = plan.layout.node(node_manager)
     addresses = {
-        address_property(server, tls=plan.options.kerberos): (
+        address_property(server, tls=plan.options.tls): (
             f"{HOST}:{plan.ports[node_port(node_manager, server)]}"
         )
         for server in NODE_SERVERS

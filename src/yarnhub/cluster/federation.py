@@ -31,7 +31,7 @@ def federation_site(plan: Plan) -> dict[str, str]:
         "hadoop.zk.address": f"{HOST}:{plan.ports[ZOOKEEPER]}",
         # By default the cluster is there for the Router after half a minute, and its absence is
         # believed for five.
-        "yarn.federation.state-store.heartbeat.initial-delay": "0s",
+        "yarn.federation.state-store.heartbeat.initial-delay": "1s",
         "yarn.federation.state-store.heartbeat-interval-secs": "1",
         "yarn.federation.cache-ttl.secs": "1",
         "yarn.federation.subcluster-resolver.class": (

@@ -299,7 +299,7 @@ class HadoopCluster(ClusterAccess):
         layout, record = self._started_layout(), self._started_record()
         environment = {**self.env, MARK: str(layout.root)}
         environment.pop("JAVA_TOOL_OPTIONS", None)  # the daemons have it as a flag
-        secure = self.options.kerberos
+        secure, tls = self.options.kerberos, self.options.tls
         daemons = JavaDaemons(
             layout,
             record.jars,
@@ -311,12 +311,12 @@ class HadoopCluster(ClusterAccess):
         import httpx
 
         # The daemons are on loopback: no proxy of the caller's is to be asked for them.
-        verify = Trust(layout.ca.read_text(encoding="ascii")).context if secure else True
+        verify = Trust(layout.ca.read_text(encoding="ascii")).context if tls else True
         async with httpx.AsyncClient(trust_env=False, verify=verify) as client:
             yield Services(
                 daemons=daemons,
                 readiness=Readiness(
-                    client, record.ports, resource_managers(ha=self.options.ha), tls=secure
+                    client, record.ports, resource_managers(ha=self.options.ha), tls=tls
                 ),
                 zookeeper_port=record.ports.get(ZOOKEEPER),
                 processes=dict(record.processes),

@@ -100,6 +100,14 @@ class ClusterOptions:
                 f"{', '.join(sorted(unknown))}: not one of {', '.join(SITE_FILES)}"
             )
 
+    @property
+    def tls(self) -> bool:
+        """Whether web servers speak HTTPS: with Kerberos, and Hadoop 3.
+
+        Hadoop 2's Jetty asks Java for a method that Java 17 has no more.
+        """
+        return self.kerberos and not self.hadoop.startswith("2.")
+
 
 def site_file_of(name: str) -> str:
     """The site file in which Hadoop keeps the property `name`."""

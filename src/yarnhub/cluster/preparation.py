@@ -64,7 +64,7 @@ def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Pat
         plan.layout.zookeeper_properties.write_text(properties, encoding="utf-8")
     if plan.options.ha and plan.options.kerberos:
         _write_zookeeper_login(plan.layout)
-    if plan.options.kerberos:
+    if plan.options.tls:
         _write_tls(plan, node_managers)
     write_wrappers(plan.layout, jars=plan.jars, java_home=java_home, secure=plan.options.kerberos)
 

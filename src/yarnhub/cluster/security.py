@@ -104,8 +104,12 @@ def _hdfs(plan: Plan) -> dict[str, str]:
     return {
         "dfs.block.access.token.enable": "true",
         "dfs.data.transfer.protection": plan.options.rpc_protection.value,
-        # Without it a DataNode asks for ports below 1024, which only root may listen at.
-        "dfs.http.policy": "HTTPS_ONLY",
+        # Without HTTPS a DataNode asks for ports below 1024, which only root may listen at.
+        **(
+            {"dfs.http.policy": "HTTPS_ONLY"}
+            if plan.options.tls
+            else {"ignore.secure.ports.for.testing": "true"}
+        ),
         "dfs.namenode.kerberos.principal": principal("nn"),
         "dfs.namenode.keytab.file": keytab,
         "dfs.datanode.kerberos.principal": principal("dn"),
@@ -120,7 +124,7 @@ def _yarn(plan: Plan) -> dict[str, str]:
     localizer = ["-Xmx256m", *java_flags(plan.layout, secure=True)]
     return {
         "yarn.acl.enable": "true",
-        "yarn.http.policy": "HTTPS_ONLY",
+        **({"yarn.http.policy": "HTTPS_ONLY"} if plan.options.tls else {}),
         "yarn.admin.acl": YARN_USER,
         "yarn.resourcemanager.principal": principal("rm"),
         "yarn.resourcemanager.keytab": keytab,
