@@ -13,6 +13,8 @@ from faults import holder
 from faults.conftest import ROUNDS
 from faults.test_unmanaged import Holder, held, running
 from faults.witness import Witness
+from unmanaged.test_damage import check, folder
+from unmanaged.test_damage import settings as offline
 from yarnhub.client.client import Client
 from yarnhub.control.messages import ContainerState
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240 + 90 * ROUNDS)]
 
-__all__ = ["held"]
+__all__ = ["folder", "held", "offline"]
 
 SPOILT = 2
 """So many of the fifty are damaged at a time; whatever becomes of them, the others go on."""
@@ -50,6 +52,12 @@ def spoil(path: Path, chance: random.Random) -> None:
         case _:
             path.unlink()
             path.mkdir()
+
+
+async def test_records_of_a_folder_are_damaged_in_any_way(
+    offline: Settings, folder: Path, moments: random.Random
+) -> None:
+    await check(offline, folder, moments, 100 * ROUNDS)
 
 
 async def same(applications: Iterable[ApplicationId], reach: Reach, notes: Path) -> dict[str, str]:
