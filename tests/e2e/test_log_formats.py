@@ -23,6 +23,10 @@ SITE = {
         "LogAggregationIndexedFileController"
     ),
     "yarn.nodemanager.log-aggregation.compression-type": "gz",
+    # As in Hadoop 2, where it is the default: no launch_container.sh among the logs.
+    "yarn.nodemanager.log-container-debug-info.enabled": "false",
+    # Started anew, the ResourceManager has forgotten what had ended.
+    "yarn.resourcemanager.state-store.max-completed-applications": "0",
 }
 SPEC = """\
 name: indexed
@@ -45,6 +49,18 @@ async def test_indexed_and_compressed_logs_byte_for_byte(tmp_path: Path) -> None
         read(user, whole, *logs, "counter.log")
         wanted = b"".join(b"%d\n" % number for number in range(1, 200_001)) + b"\0\xff"
         assert whole.read_bytes() == wanted
+
+        await cluster.kill("resourcemanager")
+        await cluster.restart("resourcemanager")
+        assert (
+            "doesn't exist" in user.skein("application", "status", application, check=False).stderr
+        )
+        whole.unlink()
+        read(user, whole, *logs, "counter.log")
+        assert whole.read_bytes() == wanted
+        listed = user.skein("application", "logs", application, "--list").stdout
+        names = [line.split()[0] for line in listed.splitlines()[1:]]
+        assert {"counter_0", "counter_1", "master"} <= set(names)
 
 
 def read(user: User, into: Path, *words: str) -> None:
