@@ -121,13 +121,16 @@ class UnmanagedApplication(Requests):
             and not any(service.find(ContainerState.RUNNING) for service in services)
         )
 
-    @property
-    def evidence(self) -> Evidence:
-        """What is known of it here, while it runs."""
+    def evidence(self, queue: str) -> Evidence:
+        """What is known of it here, while it runs.
+
+        Args:
+            queue: Where YARN has put it.
+        """
         report = ApplicationReport(
             application_id=self.application_id,
             user=self.user,
-            queue=self.spec.queue,
+            queue=queue,
             yarn_application_state=YarnApplicationState.RUNNING,
             unmanaged_application=True,
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import YarnhubError
 from yarnhub.client.explain import why_nothing_is_given
 from yarnhub.client.gathering import look_around
+from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,7 @@ class Watch:
         self._manager = manager
         self._settings = settings
         self._waited: set[str] = set()
+        self._queues: dict[str, str] = {}
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -60,10 +62,21 @@ class Watch:
         waiting = {each.id for each in self._applications.values() if each.waits}
         long, self._waited = waiting & self._waited, waiting
         around = await look_around(self._manager, self._settings, figures=True) if long else None
+        queues = {each: await self._queue(each) for each in sorted(long)}
+        self._queues = queues
         for application in tuple(self._applications.values()):
             reason = ""
             if around is not None and application.id in long and application.waits:
-                reason = why_nothing_is_given(around.of(application.evidence))
+                evidence = application.evidence(queues[application.id])
+                reason = why_nothing_is_given(around.of(evidence))
             if reason and not application.waits_for:
                 _log.warning("%s waits: %s", application.id, reason)
             application.waits_for = reason
+
+    async def _queue(self, application_id: str) -> str:
+        """Where YARN has put an application: its rules may choose another queue than was named."""
+        known = self._queues.get(application_id)
+        if known is None:
+            number = ApplicationId.parse(application_id)
+            known = (await self._manager.get_application_report(number)).queue
+        return known
