@@ -1,0 +1,101 @@
+"""One look at the cluster for all applications that wait; the real one is in another module."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from client.test_explain import node, queue
+from client.test_limits import waiting
+from integrations.doctor.pages import serve_pages
+from yarn.test_scheduler_page import recorded
+from yarnhub.client.settings import Settings
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.security.users import SimpleUser
+from yarnhub.unmanaged.watch import Watch
+from yarnhub.yarn.queues import with_paths
+from yarnhub.yarn.records.applications import ApplicationReport
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from yarnhub.client.evidence import Evidence
+    from yarnhub.yarn.records.cluster import QueueInfo
+    from yarnhub.yarn.records.ids import ApplicationId
+
+PAGE = "/ws/v1/cluster/scheduler?user.name=hub"
+
+
+class Held:
+    """An application that waits for its first container."""
+
+    def __init__(self, number: int) -> None:
+        self.id = f"application_1_{number:04d}"
+        self.waits = True
+        self.waits_for = ""
+
+    def evidence(self, name: str) -> Evidence:
+        found = waiting(None)
+        return replace(found, report=replace(found.report, queue=name))
+
+
+class Manager:
+    """A ResourceManager whose rules put all applications into `apples`; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.looks = self.reports = 0
+
+    async def get_queues(self) -> QueueInfo:
+        self.looks += 1
+        apples = queue(queue_name="apples", queue_path="root.fruit.apples")
+        fruit = queue(queue_name="fruit", queue_path="root.fruit", child_queues=(apples,))
+        root = queue(queue_name="root", queue_path="root", child_queues=(queue(), fruit))
+        return with_paths(root)
+
+    async def get_cluster_nodes(self, _: object) -> tuple[object, ...]:
+        return (node(),)
+
+    async def get_cluster_node_labels(self) -> tuple[object, ...]:
+        return ()
+
+    async def get_application_report(self, number: ApplicationId) -> ApplicationReport:
+        self.reports += 1
+        return ApplicationReport(application_id=number, queue="root.fruit.apples")
+
+
+async def test_who_waits_at_two_looks_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = Held(1), Held(2)
+    applications: Any = {each.id: each for each in (first, second)}  # the part that is looked at
+    manager: Any = Manager()
+    async with serve_pages({PAGE: json.dumps(recorded("3.4.2-masters"))}) as address:
+        settings = Settings(
+            configuration=Configuration({"yarn.resourcemanager.webapp.address": address}),
+            user=SimpleUser("hub"),
+            user_name="hub",
+            config_folder=tmp_path,
+            cache_folder=tmp_path,
+            language="C",
+            options=RpcOptions(),
+        )
+        watch = Watch(applications, manager, settings)
+        await watch.look()
+        assert (first.waits_for, manager.looks) == ("", 0), "it may just have begun"
+        with caplog.at_level(logging.WARNING):
+            await watch.look()
+            await watch.look()
+        limit = "yarn.scheduler.capacity.root.fruit.apples.maximum-am-resource-percent"
+        assert limit in first.waits_for
+        assert first.waits_for == second.waits_for
+        assert [each.getMessage().split()[0] for each in caplog.records] == [first.id, second.id]
+        assert (manager.looks, manager.reports) == (2, 2), "once for all, and where each one is"
+        first.waits = second.waits = False
+        await watch.look()
+    assert (first.waits_for, second.waits_for) == ("", "")
+    assert manager.looks == 2, "nobody waits"
