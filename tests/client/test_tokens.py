@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from appmaster.clock import instant
 from client.token_source_contract import Contract, FakeSource, Server
-from yarnhub.base.errors import AuthenticationError, ConnectError, SpecError
+from yarnhub.base.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectError,
+    SpecError,
+)
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
+from yarnhub.client.files import user_file_system
 from yarnhub.client.settings import Settings
 from yarnhub.client.tokens import (
     ResourceManagerTokens,
@@ -112,10 +119,9 @@ async def test_without_security_there_is_nothing_to_ask_for(
     assert fetched.by_alias == {}
 
 
-def test_the_file_systems_of_an_application(tmp_path: Path) -> None:
-    configuration = Configuration({"fs.defaultFS": "hdfs://nn:8020"})
-    settings = Settings(
-        configuration=configuration,
+def of(tmp_path: Path, values: dict[str, str]) -> Settings:
+    return Settings(
+        configuration=Configuration(values),
         user=SimpleUser("alice"),
         user_name="alice",
         config_folder=tmp_path,
@@ -123,6 +129,10 @@ def test_the_file_systems_of_an_application(tmp_path: Path) -> None:
         language="C",
         options=RpcOptions(),
     )
+
+
+def test_the_file_systems_of_an_application(tmp_path: Path) -> None:
+    settings = of(tmp_path, {"fs.defaultFS": "hdfs://nn:8020"})
     files = {"a": "hdfs://archive/a", "b": "hdfs://third:9000/b", "c": "file:///c", "d": "hdfs:/d"}
     spec = ApplicationSpec.from_dict(
         {
@@ -132,6 +142,46 @@ def test_the_file_systems_of_an_application(tmp_path: Path) -> None:
     )
     found = beside_default(settings, file_systems_of(spec))
     assert found == ("hdfs://ARCHIVE:8020", "hdfs://third:9000")
+
+
+@pytest.mark.cluster
+async def test_a_view_of_several_file_systems_has_the_tokens_of_all(
+    settings: Settings, kerberos_cluster: HadoopCluster
+) -> None:
+    default = settings.configuration.get("fs.defaultFS")
+    table = "fs.viewfs.mounttable.cluster"
+    view = {key: settings.configuration.get(key) or "" for key in settings.configuration.keys()}  # noqa: SIM118
+    view |= {
+        "fs.defaultFS": "viewfs://cluster",
+        f"{table}.link./user": f"{default}/user",
+        f"{table}.link./tmp": f"{default}/tmp",
+    }
+    viewing = replace(settings, configuration=Configuration(view))
+    found = []
+    for each in (settings, viewing):
+        async with SubmissionTokens(each.acting_for("alice")) as fetched:
+            await fetched.fetch()
+            found.append(set(fetched.by_alias))
+    assert found[0] == found[1]
+    assert len(found[0]) > 1
+    async with user_file_system(viewing.acting_for("alice")) as file_system:
+        assert await file_system.home() == f"{default}/user/alice"
+        assert await file_system.status("/user/alice")
+
+
+def test_a_view_is_its_targets(tmp_path: Path) -> None:
+    table = "fs.viewfs.mounttable.cluster"
+    values = {
+        "fs.defaultFS": "viewfs://cluster",
+        f"{table}.link./user": "hdfs://one/user",
+        f"{table}.link./tmp": "hdfs://ONE:8020/tmp",
+        f"{table}.linkFallback": "hdfs://two/",
+        f"{table}.link./s3": "s3a://bucket/",
+    }
+    found = beside_default(of(tmp_path, values), ("viewfs:///", "hdfs://three"))
+    assert found == ("hdfs://one", "hdfs://two", "hdfs://three")
+    with pytest.raises(ConfigurationError, match=r"no fs\.viewfs\.mounttable\.unknown\.link"):
+        beside_default(of(tmp_path, values), ("viewfs://unknown",))
 
 
 # --- tokens that nobody needs any more

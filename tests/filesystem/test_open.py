@@ -64,7 +64,7 @@ def test_a_name_without_a_proof_is_nobody_on_a_secure_cluster() -> None:
 @pytest.mark.parametrize(
     ("url", "user", "message"),
     [
-        ("s3://bucket", ME, "no file system for the scheme 's3'; supported are hdfs, webhdfs"),
+        ("s3://bucket", ME, "no file system for the scheme 's3'; supported are hdfs, viewfs"),
         ("hdfs:///x", ME, "names no NameNode, and fs.defaultFS is not set"),
         ("hdfs://nn:port", ME, "hdfs://nn:port"),
         (

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING
 
 from yarnhub.client.tokens import cancel_tokens
 from yarnhub.filesystem.delegation import NameNodeTokens
+from yarnhub.filesystem.mount_table import SCHEME, MountTable
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.filesystem.paths import Location, located
+from yarnhub.filesystem.viewfs import ViewFileSystem
 from yarnhub.hadoop.security.users import KerberosUser, TokenUser
 
 if TYPE_CHECKING:
@@ -29,15 +32,21 @@ async def user_file_system(settings: Settings, url: str = "") -> AsyncIterator[F
     Raises:
         ConfigurationError: No file system is known for the URL.
     """
-    user = settings.user
+    configuration, user = settings.configuration, settings.user
+    location = located(url or configuration.get("fs.defaultFS") or "", configuration)
     async with contextlib.AsyncExitStack() as stack:
+        if location is not None and location.scheme == SCHEME:
+            table = MountTable.read(location.root, configuration)
+            view = ViewFileSystem(table, functools.partial(user_file_system, settings))
+            yield await stack.enter_async_context(view)
+            return
         if isinstance(user, KerberosUser) and user.name is not None:
             # With a ticket alone nobody acts for another user there; with the other's token, yes.
-            source = NameNodeTokens(url, settings.configuration)
+            source = NameNodeTokens(url, configuration)
             token = await source.fetch(user, renewer=user.credential.principal)
             stack.push_async_callback(cancel_tokens, [(source, token)], user)
             user = TokenUser(token)
-        opened = open_file_system(url, settings.configuration, user, trust=settings.trust)
+        opened = open_file_system(url, configuration, user, trust=settings.trust)
         yield await stack.enter_async_context(opened)
 
 

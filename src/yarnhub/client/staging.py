@@ -14,6 +14,7 @@ from yarnhub.base.regular_file import open_regular
 from yarnhub.base.tasks import task_group
 from yarnhub.client.spec_file import local_path, map_files
 from yarnhub.control.bootstrap import Staging
+from yarnhub.filesystem.delegation import token_service
 from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.paths import Location
@@ -54,19 +55,26 @@ def is_needed(spec: ApplicationSpec) -> bool:
     return has_files(spec) or spec.max_attempts > 1
 
 
-def place(folder: str, configuration: Properties, tokens: Mapping[str, Token]) -> Staging | None:
+async def place(
+    folder: str, configuration: Properties, tokens: Mapping[str, Token]
+) -> Staging | None:
     """What an application's AM has to know of its folder; None where it cannot reach it.
 
     Args:
         folder: As a URL.
         configuration: The cluster's.
-        tokens: The application's, by alias; the one for `fs.defaultFS` comes first.
+        tokens: The application's, by alias.
+
+    Raises:
+        ConnectError: The NameNode, whose token is looked for, has no address.
     """
     location = Location.parse(folder)
     if location is None or location.scheme != "hdfs":
         return None
     service = find_name_nodes(folder, configuration)
-    return Staging(uri=service.uri, web=service.web, folder=folder, token=next(iter(tokens), None))
+    alias = await token_service(service, service.rpc[0], configuration) if tokens else None
+    token = alias if alias in tokens else None
+    return Staging(uri=service.uri, web=service.web, folder=folder, token=token)
 
 
 async def stage(

@@ -103,7 +103,7 @@ class Submitter:
                 yield Submission(
                     application_id=application_id,
                     spec=staged,
-                    staging=self._place(folder, tokens.by_alias),
+                    staging=await self._place(folder, tokens.by_alias),
                     user=self._settings.user_name,
                     schedulers=_texts(schedulers_of_containers(configuration)),
                     resource_managers=_texts(resource_manager(configuration, CLIENT).addresses),
@@ -168,10 +168,10 @@ class Submitter:
         async with user_file_system(self._settings) as file_system:
             return await runtime.published(file_system, archive, progress)
 
-    def _place(self, folder: str | None, tokens: Mapping[str, Token]) -> Staging | None:
+    async def _place(self, folder: str | None, tokens: Mapping[str, Token]) -> Staging | None:
         from yarnhub.client.staging import place
 
-        return place(folder, self._settings.configuration, tokens) if folder else None
+        return await place(folder, self._settings.configuration, tokens) if folder else None
 
     async def accepted(self, submission: Submission) -> None:
         """Wait until YARN has accepted an application.

@@ -12,6 +12,7 @@ from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.filesystem.key_provider import KeyProvider, KeyProviderTokens, find_key_provider
+from yarnhub.filesystem.mount_table import SCHEME, MountTable
 from yarnhub.filesystem.paths import Location, located
 from yarnhub.hadoop.security.principals import server_principal
 from yarnhub.hadoop.token_service import token_service
@@ -20,7 +21,7 @@ from yarnhub.yarn.addresses import CLIENT, PRINCIPAL, resource_manager
 from yarnhub.yarn.resource_manager import ResourceManager
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -149,9 +150,19 @@ def beside_default(settings: Settings, urls: Iterable[str]) -> tuple[str, ...]:
     return tuple(place.root for place in found if default is None or not place.is_on(default))
 
 
+def _linked(urls: Iterable[str], configuration: Properties) -> Iterator[str]:
+    """The URLs, with the targets of a ViewFS in its place."""
+    for url in urls:
+        place = located(url, configuration)
+        if place is not None and place.scheme == SCHEME:
+            yield from MountTable.read(place.root, configuration).targets
+        else:
+            yield url
+
+
 def _distinct(urls: Iterable[str], configuration: Properties) -> list[Location]:
     wanted: list[Location] = []
-    for url in urls:
+    for url in _linked(urls, configuration):
         place = located(url, configuration)
         if place is not None and place.scheme == "hdfs" and not any(map(place.is_on, wanted)):
             wanted.append(place)

@@ -15,8 +15,10 @@ from yarnhub.filesystem.hdfs import (
     settings_of,
 )
 from yarnhub.filesystem.local import LocalFileSystem
+from yarnhub.filesystem.mount_table import MountTable
 from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
 from yarnhub.filesystem.paths import Location
+from yarnhub.filesystem.viewfs import ViewFileSystem
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.auth_to_local import local_name
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.security.users import KerberosCredential, User
     from yarnhub.hadoop.trust import TrustSource
 
-SUPPORTED = ("hdfs", "webhdfs", "swebhdfs", "file")
+SUPPORTED = ("hdfs", "viewfs", "webhdfs", "swebhdfs", "file")
 
 
 def open_file_system(
@@ -81,6 +83,12 @@ def open_file_system(
                 deadline=deadline,
                 trust=trust() if kind == "https" else Trust(),
             )
+        case "viewfs":
+
+            def open_target(target: str) -> FileSystem:
+                return open_file_system(target, configuration, user, deadline=deadline, trust=trust)
+
+            return ViewFileSystem(MountTable.read(url, configuration), open_target)
         case _:
             raise ConfigurationError(
                 f"{url}: no file system for the scheme {scheme!r}; "

@@ -18,7 +18,7 @@ from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.site_file import SPACE, read_site_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -115,6 +115,10 @@ class Configuration:
         """A value with its white space and its variables filled in; None where it is not set."""
         entry = self._entries.get(_DEPRECATED.get(key, key))
         return None if entry is None else self._substitute(entry)
+
+    def keys(self) -> Iterable[str]:
+        """The keys that are set, by their newest names."""
+        return self._entries.keys()
 
     def get_int(self, key: str, default: int) -> int:
         """A whole number, decimal or with 0x hexadecimal."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Properties(Protocol):
@@ -10,4 +13,8 @@ class Properties(Protocol):
 
     def get(self, key: str, /) -> str | None:
         """The value of a key; None when no file sets it."""
+        ...
+
+    def keys(self) -> Iterable[str]:
+        """The keys that are set."""
         ...

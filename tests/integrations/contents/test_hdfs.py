@@ -17,7 +17,7 @@ from yarnhub.integrations.contents import ContentsWithHdfs, HdfsContents
 from yarnhub.integrations.contents.opening import OwnHdfs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from yarnhub.cluster import HadoopCluster
@@ -41,6 +41,9 @@ class Over:
 
     def get(self, key: str, /) -> str | None:
         return self._keys.get(key) or self._configuration.get(key)
+
+    def keys(self) -> Iterable[str]:
+        return {*self._keys, *self._configuration.keys()}
 
 
 def make(configuration: Configuration, base: str, own: Path, trash: int = 0) -> ContentsWithHdfs:

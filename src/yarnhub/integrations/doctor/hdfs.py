@@ -26,7 +26,7 @@ async def check(site: Site) -> Finding:
     """Whether it answers, and whether the user has a home there."""
     settings = site.settings
     default = site.configuration.get("fs.defaultFS") or "file:///"
-    if not default.startswith(("hdfs:", "webhdfs:", "swebhdfs:")):
+    if not default.startswith(("hdfs:", "viewfs:", "webhdfs:", "swebhdfs:")):
         return not_checked(f"fs.defaultFS is {default}, which is no HDFS")
     user = site.question.user or settings.user_name
     async with open_file_system(
