@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import RemoteProtocolError
+from yarnhub.yarn.queues import ROOT
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
@@ -94,6 +95,14 @@ def read_scheduler_page(told: Any) -> dict[str, LeafFigures]:  # Any: JSON
         raise RemoteProtocolError(
             f"a ResourceManager's page of its queues has no {error}"
         ) from error
+
+
+def find_leaf(leaves: Mapping[str, LeafFigures], name: str) -> LeafFigures | None:
+    """A leaf queue by its path, or by its own name; None if there is none."""
+    for path in (name, f"{ROOT}.{name}"):
+        if path in leaves:
+            return leaves[path]
+    return next((leaf for path, leaf in leaves.items() if path.rpartition(".")[2] == name), None)
 
 
 # --- CapacityScheduler

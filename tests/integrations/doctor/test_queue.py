@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from integrations.doctor.pages import serve_pages
+from integrations.doctor.sites import make_site
+from yarn.test_scheduler_page import recorded
 from yarnhub.integrations.doctor.finding import Grade
-from yarnhub.integrations.doctor.queue import judge, read_limit, usable_queues
+from yarnhub.integrations.doctor.queue import (
+    check_masters,
+    judge,
+    judge_masters,
+    usable_queues,
+)
 from yarnhub.yarn.queues import with_paths
 from yarnhub.yarn.records.cluster import QueueACL, QueueInfo, QueueState, QueueUserACLInfo
 from yarnhub.yarn.records.resources import MEMORY, VCORES
+from yarnhub.yarn.scheduler_page import PATH, LeafFigures
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LEAF = QueueInfo(queue_name="a", queue_path="root.x.a", state=QueueState.RUNNING)
 OLD = QueueInfo(queue_name="a", state=QueueState.RUNNING)
@@ -54,48 +68,48 @@ def test_usable_ones(parent: str) -> None:
     assert usable_queues(None, allowed) == []
 
 
-def scheduler(memory: int, vcores: int) -> Any:
-    types = [
-        {"name": "memory-mb", "minimumAllocation": 1024},
-        {"name": "vcores", "minimumAllocation": 1},
-    ]
-    least = {"resourceInformations": {"resourceInformation": types}}
-    leaf = {
-        "queueName": "a",
-        "queuePath": "root.x.a",
-        "capacities": {
-            "queueCapacitiesByPartition": [
-                {"partitionName": "gpu", "configuredMinResource": {}},
-                {"partitionName": "", "configuredMinResource": least},
-            ]
-        },
-        "resources": {
-            "resourceUsagesByPartition": [
-                {"partitionName": "gpu", "amLimit": {"memory": 1, "vCores": 1}},
-                {"partitionName": "", "amLimit": {"memory": memory, "vCores": vcores}},
-            ]
-        },
-    }
-    tree = {"queueName": "root", "queues": {"queue": [{"queues": {"queue": [leaf]}}]}}
-    return {"scheduler": {"schedulerInfo": tree}}
+def leaf(memory: int, vcores: int) -> LeafFigures:
+    return LeafFigures(
+        path="root.x.a",
+        am_limit={MEMORY: memory, VCORES: vcores},
+        am_least={MEMORY: 1024, VCORES: 1},
+    )
 
 
-@pytest.mark.parametrize("name", ["a", "root.x.a"])
-def test_the_limit_of_masters(name: str) -> None:
-    limit = read_limit(scheduler(30000, 40), name)
-    assert limit is not None
-    assert limit.all == {MEMORY: 30000, VCORES: 40}
-    assert limit.one == {MEMORY: 1024, VCORES: 1}
-    assert limit.number == 29
+@pytest.mark.parametrize(
+    ("figures", "number", "grade"),
+    [
+        (leaf(30000, 40), 29, Grade.OK),
+        (leaf(300000, 7), 7, Grade.WARNING),
+    ],
+)
+def test_the_scarcer_resource_limits_the_masters(
+    figures: LeafFigures, number: int, grade: Grade
+) -> None:
+    found = judge_masters(figures)
+    assert found.grade is grade
+    assert found.what.startswith(f"at least {number} fit into root.x.a: each counts as 1024 MiB")
 
 
-def test_the_scarcer_one_counts() -> None:
-    limit = read_limit(scheduler(300000, 7), "a")
-    assert limit is not None
-    assert limit.number == 7
+@pytest.mark.parametrize("hadoop", ["3.3.6", "3.4.2"])
+@pytest.mark.parametrize("name", ["apples", "root.fruit.apples"])
+async def test_masters_by_any_name_of_the_queue(tmp_path: Path, hadoop: str, name: str) -> None:
+    pages = {PATH: json.dumps(recorded(f"{hadoop}-masters"))}
+    async with serve_pages(pages) as address:
+        site = make_site(tmp_path, {"yarn.resourcemanager.webapp.address": address})
+        site.question, site.active = replace(site.question, queue=name), 0
+        found = await check_masters(site)
+    assert found.grade is Grade.WARNING
+    assert found.what == (
+        "at least 1 fit into root.fruit.apples: each counts as 32 MiB and 1 vcore of the 96 MiB "
+        "and 1 vcore that ApplicationMasters may have there"
+    )
 
 
-def test_another_scheduler() -> None:
-    assert read_limit(scheduler(1, 1), "b") is None
-    with pytest.raises((KeyError, TypeError)):
-        read_limit({"scheduler": {"schedulerInfo": {"type": "fairScheduler"}}}, "a")
+@pytest.mark.parametrize("page", [recorded("3.4.2-fair"), recorded("3.4.2-masters"), {}])
+async def test_what_is_not_told_of_masters_is_not_checked(tmp_path: Path, page: Any) -> None:
+    async with serve_pages({PATH: json.dumps(page)}) as address:
+        site = make_site(tmp_path, {"yarn.resourcemanager.webapp.address": address})
+        site.question, site.active = replace(site.question, queue="bob"), 0
+        found = await check_masters(site)
+    assert found.grade is Grade.NOT_CHECKED

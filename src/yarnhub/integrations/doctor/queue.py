@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConnectError, RemoteProtocolError
 from yarnhub.client.amounts import in_words
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 from yarnhub.yarn.queues import is_named, leaves, line_to, submission_names
 from yarnhub.yarn.records.cluster import QueueACL, QueueState
-from yarnhub.yarn.records.resources import MEMORY, VCORES
+from yarnhub.yarn.scheduler_page import PATH, find_leaf, read_scheduler_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
 
     from yarnhub.integrations.doctor.finding import Finding
     from yarnhub.integrations.doctor.site import Site
     from yarnhub.yarn.records.cluster import QueueInfo, QueueUserACLInfo
+    from yarnhub.yarn.scheduler_page import LeafFigures
 
 FEW = 20
 """Servers at once that are fewer than a hub is set up for."""
@@ -71,68 +71,30 @@ def judge(name: str, root: QueueInfo | None, usable: list[str], user: str) -> Fi
 # --- how many
 
 
-@dataclass(frozen=True, slots=True)
-class MasterLimit:
-    """What the ApplicationMasters of a queue may have, and what one in a hub counts as."""
-
-    all: Mapping[str, int]
-    one: Mapping[str, int]
-
-    @property
-    def number(self) -> int:
-        """How many fit, for sure: YARN may be set to look at memory only."""
-        return min(self.all[name] // self.one[name] for name in self.one)
-
-
 async def check_masters(site: Site) -> Finding:
     """How many servers whose ApplicationMasters are in the hub fit at once."""
     try:
-        told = await site.ask_page("/ws/v1/cluster/scheduler")
-        limit = read_limit(told, site.question.queue)
+        leaves = read_scheduler_page(await site.ask_page(PATH))
     except (ConnectError, RemoteProtocolError) as failure:
         return not_checked(str(failure))
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        limit = None
-    if limit is None:
+    leaf = find_leaf(leaves, site.question.queue)
+    if leaf is None or not leaf.am_least or not leaf.am_limit:
         return not_checked(f"{site.page} does not say how much the queue's masters may have")
+    return judge_masters(leaf)
+
+
+def judge_masters(leaf: LeafFigures) -> Finding:
+    """Whether as many servers fit as a hub is set up for."""
+    # For sure: YARN may be set to look at memory only.
+    number = min(leaf.am_limit[name] // least for name, least in leaf.am_least.items())
     words = (
-        f"at least {limit.number} fit into {site.question.queue}: each counts as "
-        f"{in_words(limit.one)} of the {in_words(limit.all)} that ApplicationMasters may have there"
+        f"at least {number} fit into {leaf.path}: each counts as {in_words(leaf.am_least)} of the "
+        f"{in_words(leaf.am_limit)} that ApplicationMasters may have there"
     )
-    if limit.number < FEW:
+    if number < FEW:
         return warning(
             words,
             "raise yarn.scheduler.capacity.maximum-am-resource-percent (or the queue's own), lower "
             "yarn.scheduler.minimum-allocation-mb, or take a larger queue",
         )
     return ok(words)
-
-
-def read_limit(told: Any, queue: str) -> MasterLimit | None:  # Any: JSON
-    """The limit, out of what a ResourceManager tells about its CapacityScheduler; None: not told.
-
-    Raises:
-        KeyError, TypeError, ValueError: It tells something else.
-    """
-    for leaf in _leaves(told["scheduler"]["schedulerInfo"]):
-        if queue not in (leaf["queueName"], leaf.get("queuePath")):
-            continue
-        usages = leaf["resources"]["resourceUsagesByPartition"]
-        capacities = leaf["capacities"]["queueCapacitiesByPartition"]
-        limit = next(each["amLimit"] for each in usages if not each["partitionName"])
-        share = next(each for each in capacities if not each["partitionName"])
-        types = share["configuredMinResource"]["resourceInformations"]["resourceInformation"]
-        least = {each["name"]: int(each["minimumAllocation"]) for each in types}
-        return MasterLimit(
-            all={MEMORY: int(limit["memory"]), VCORES: int(limit["vCores"])},
-            one={name: max(1, least[name]) for name in (MEMORY, VCORES)},
-        )
-    return None
-
-
-def _leaves(queue: Any) -> Iterator[Any]:  # Any: JSON
-    children = (queue.get("queues") or {}).get("queue") or []
-    if not children:
-        yield queue
-    for child in children:
-        yield from _leaves(child)
