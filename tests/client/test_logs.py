@@ -178,7 +178,8 @@ def forgotten(root: Path, user: str, app: ApplicationId) -> ApplicationLogs:
 async def test_logs_of_an_application_that_the_resource_manager_has_forgotten(
     tmp_path: Path, user: str, how: str
 ) -> None:
-    (tmp_path / "aaron").mkdir()  # has no logs of it
+    for number in range(70):
+        (tmp_path / f"a{number}").mkdir()  # those of others
     place(tmp_path, "tfile-none")
     logs = forgotten(tmp_path, user, application("tfile-none"))
     found = b""

@@ -12,6 +12,7 @@ from yarnhub.base.errors import (
     RemoteProtocolError,
     YarnhubError,
 )
+from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.yarn.logs.aggregated import read_content, read_index
 from yarnhub.yarn.logs.layout import (
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from yarnhub.yarn.logs.layout import Properties
     from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
+_AT_ONCE = 32
+"""Users whose directories are looked into at the same time."""
 _READ_ON = 1 << 20
 """A gap of so many bytes is read and dropped: cheaper than to open the file again."""
 
@@ -143,15 +146,20 @@ async def find_owner(
         application_id: Which application.
         likeliest: Who is looked at first.
     """
-    if await _has_logs(file_system, configuration, application_id, likeliest):
-        return likeliest
+    users: list[str] = []
     for root in log_roots(configuration):
-        try:
-            users = await file_system.list(root)
-        except (PathNotFoundError, AccessDeniedError):
-            continue
-        for user in (status.path.rpartition("/")[2] for status in users):
-            if await _has_logs(file_system, configuration, application_id, user):
+        with contextlib.suppress(PathNotFoundError, AccessDeniedError):
+            users += [each.path.rpartition("/")[2] for each in await file_system.list(root)]
+    others = [user for user in dict.fromkeys(users) if user != likeliest]
+    batches = (others[at : at + _AT_ONCE] for at in range(0, len(others), _AT_ONCE))
+    for asked in ([likeliest], *batches):
+        async with task_group() as group:
+            found = [
+                group.create_task(_has_logs(file_system, configuration, application_id, user))
+                for user in asked
+            ]
+        for user, has in zip(asked, found, strict=True):
+            if has.result():
                 return user
     return None
 
