@@ -6,6 +6,7 @@ The same for everybody: `./test` here and in CI, `just check` while working.
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -34,18 +35,23 @@ TESTS = {
         *("-m", "cluster and not versions", "--timeout", "300", "--ignore", "tests/faults"),
     ],
     "fault tests": ["tests/faults", "--log-cli-level", "WARNING"],
+    "fuzz tests": ["tests/fuzz", "-p", "xdist", "-n", "2", "--timeout", "600"],
     "every kind of cluster": [
         *("tests/versions", "-m", "cluster", "--timeout", "300", "--record-versions"),
     ],
 }
-MANY_ROUNDS = {"YARNHUB_FAULT_ROUNDS": "20"}
-"""For `./test faults`; in CI each fault strikes less often, at other moments each time."""
+MANY_ROUNDS = {
+    "YARNHUB_FAULT_ROUNDS": "20",
+    "YARNHUB_FUZZ_SEED": os.environ.get("YARNHUB_FUZZ_SEED") or str(secrets.randbits(32)),
+}
+"""For `./test faults`; in CI each fault strikes less often, at other moments each time, and parsers
+are tried with the same bytes each time."""
 
 DEMO = [PYTHON, "examples/hub_demo.py", "--check"]
 WANTED = {
     "check": (),
     "fast": ("fast tests",),
-    "faults": ("fault tests",),
+    "faults": ("fuzz tests", "fault tests"),
     "versions": ("every kind of cluster",),
     "all": ("fast tests", "cluster tests", "fault tests"),
 }

@@ -57,10 +57,9 @@ class TestWebHdfs(FileSystemContract):
         async with open_file_system("", configuration, user) as fs:
             assert (await fs.write(f"{base}/a", b"")).owner == "alice"
 
-    @pytest.mark.parametrize("name", ["o'brien", "user$", "admin+1", "a b", "caf\u00e9", "x@y/z"])
-    async def test_users_of_odd_names(
-        self, configuration: Configuration, base: str, name: str
-    ) -> None:
+    async def test_a_user_of_an_odd_name(self, configuration: Configuration, base: str) -> None:
+        # dfs.webhdfs.user.provider.user.pattern lets no odder ones in by default.
+        name = "user$"
         superuser = SimpleUser(native_user_name())
         async with open_file_system("", configuration, superuser) as fs:
             await fs.make_directory(f"{base}/all", 0o777)

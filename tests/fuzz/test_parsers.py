@@ -1,21 +1,379 @@
-"""What others wrote is read, or refused in words, in bounded time and memory.
-
-The seed is fixed here; `./test faults` does the same with a random one.
-"""
+"""Parsers of what comes from files and from the network, whoever wrote it."""
 
 from __future__ import annotations
 
-import random
+import dataclasses
+import inspect
+import json
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fuzz.parsers import parsers, strike
+from appmaster.shell.test_server import PAIR
+from e2e.walk import PROJECT
+from fuzz.mechanism import Parser, fuzz, json_values, try_on
+from hadoop import server
+from yarn.logs.recorded import FILES, content_of, index_of
+from yarnhub.appmaster.core.records import Change
+from yarnhub.appmaster.shell.recorder import _read as read_journal
+from yarnhub.base.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    RemoteProtocolError,
+    SpecError,
+)
+from yarnhub.base.units import parse_duration, parse_memory
+from yarnhub.client.spec_file import parse_document
+from yarnhub.client.truststore import _certificates
+from yarnhub.control import json as control_json
+from yarnhub.control.frames import Frame, Frames
+from yarnhub.control.messages import REQUESTS
+from yarnhub.hadoop import codec
+from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.security.auth_to_local import local_name
+from yarnhub.hadoop.wire import digest_md5
+from yarnhub.hadoop.wire.connection import Connection
+from yarnhub.hadoop.wire.framing import FrameReader, frame
+from yarnhub.hadoop.wire.headers import SaslState, UserInformation
+from yarnhub.hadoop.wire.identifiers import read_identifier
+from yarnhub.hadoop.wire.method import Protocol
+from yarnhub.hadoop.wire.sasl import Login
+from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.integrations.jupyterhub.choice import ChoiceError, choose
+from yarnhub.integrations.jupyterhub.choosing import OVERRIDABLE
+from yarnhub.integrations.jupyterhub.options_form import options_from_form
+from yarnhub.integrations.jupyterhub.profiles import ProfileError, parse_profiles
+from yarnhub.spec import ApplicationSpec
+from yarnhub.yarn.logs.java_objects import read_java_object
+from yarnhub.yarn.logs.node import parse_listing
+from yarnhub.yarn.records import applications, cluster, resource_manager, scheduler
+from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
-SEED = 20261128
-COUNT = 500
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What fails is shown, however long it is.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
+DEMO = (PROJECT / "examples" / "jupyter-demo.yaml").read_bytes()
+SPEC = ApplicationSpec.from_dict(
+    {
+        "name": "café",
+        "max_attempts": 2,
+        "master": {"script": "echo $X", "env": {"X": "1"}},
+        "services": {"a": {"resources": {"memory": "1 GiB", "vcores": 1}, "script": "sleep 1"}},
+    }
+)
+DOCUMENT = json.dumps(SPEC.to_dict()).encode()
+
+# --- specifications
 
 
-@pytest.mark.parametrize("name", parsers(Path()))
-def test_any_document(name: str, tmp_path: Path) -> None:
-    strike(name, parsers(tmp_path)[name], random.Random(f"{SEED} {name}"), COUNT)
+def read_yaml(content: bytes) -> object:
+    return ApplicationSpec.from_dict(parse_document(content, "yaml"))
+
+
+def read_json(content: bytes) -> object:
+    return ApplicationSpec.from_dict(parse_document(content, "json"))
+
+
+# --- Hadoop's files
+
+SITE = b"""<?xml version="1.0"?><!DOCTYPE configuration [<!ENTITY a "aaaaaaaa">]>
+<configuration xmlns:xi="http://www.w3.org/2001/XInclude">
+  <property><name>a</name><value>${b}</value><final>true</final></property>
+  <property><name>b</name><value>true</value></property>
+  <property><name>c</name><value>&a;</value></property>
+  <xi:include href="missing.xml"><xi:fallback/></xi:include>
+</configuration>
+"""
+
+
+def read_site(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "core-site.xml").write_bytes(content)
+        read = Configuration.load(Path(folder))
+    for key in ("a", "b", "fs.defaultFS"):
+        for get in (read.get, read.get_list):
+            get(key)
+        read.get_bool(key, default=False)
+
+
+TOKENS = Credentials(
+    {"a": Token(b"\0" * 8, b"password", "HDFS_DELEGATION_TOKEN", "1.2.3.4:8020")}, {"s": b"secret"}
+)
+
+
+def read_tokens(content: bytes) -> None:
+    for token in Credentials.read(content).tokens.values():
+        read_identifier(token)
+
+
+def read_log(content: bytes) -> None:
+    for entry in index_of(content)[:10]:
+        for _, _ in zip(content_of(content, entry), range(100), strict=False):
+            pass
+
+
+INDEX = FILES["ifile-none"][-36 - int.from_bytes(FILES["ifile-none"][-36:-32], "big") : -36]
+
+# --- Hadoop RPC
+
+PROTOCOL = Protocol("org.example.ServicePB")
+ANSWERS = (
+    server.answer(0, b"\x0a\x01x"),
+    server.failure(0, "java.io.IOException", "no"),
+    server.fatal(0, "java.lang.RuntimeException", "no"),
+    server.sasl(SaslState.NEGOTIATE, auths=(server.token_offer(), server.SIMPLE_OFFER)),
+    server.sasl(SaslState.CHALLENGE, b'realm="default",nonce="n",qop="auth",charset=utf-8'),
+    server.sasl(SaslState.SUCCESS, b"rspauth=0"),
+)
+
+
+def receive(content: bytes) -> None:
+    logins = (
+        Login(simple=UserInformation(effective_user="alice")),
+        Login(token=server.TOKEN, cnonce="c"),
+    )
+    for login in logins:
+        client = Connection(PROTOCOL, login, client_id=b"i" * 16, max_response=1 << 20)
+        if client.ready:
+            client.call(0, "x", b"")
+        for piece in (content[:7], content[7:]):
+            client.receive(piece)
+        client.take()
+
+
+def records() -> Iterator[type]:
+    for module in (applications, cluster, resource_manager, scheduler):
+        for _, kind in inspect.getmembers(module, inspect.isclass):
+            if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__:
+                yield kind
+
+
+RECORDS = list(records())
+
+
+def decode(content: bytes) -> None:
+    for kind in RECORDS[content[0] % 7 if content else 0 :: 7]:
+        codec.decode(kind, content)
+
+
+def cut_frames(content: bytes) -> None:
+    for _ in FrameReader(1 << 16).feed(content):
+        pass
+
+
+# --- between clients and ApplicationMasters
+
+REQUEST = (
+    b'{"on_success":[{"PutKey":{"key":"k","value":"dg=="}}],'
+    b'"conditions":[{"key":"k","field":"VALUE","operator":"==","value":"dg=="}]}'
+)
+CHANGE = (
+    b'{"records":[{"KeyRecord":{"key":"k","entry":{"key":"k","value":"dg==","owner":"a_0"}}},'
+    b'{"ServiceRecord":{"name":"a","failures":0,"restarts":1,"waits_for":["b"],"next_number":7,'
+    b'"begun":true,"ended":{"FAILED":3}}},'
+    b'{"Instance":{"service":"a","number":3,"state":"RUNNING","env":{"A":"b"},"start_time":1.5}}]}'
+)
+
+
+def load_requests(content: bytes) -> None:
+    refused = 0
+    for kind in REQUESTS.values():
+        try:
+            control_json.load(kind, content)
+        except RemoteProtocolError:
+            refused += 1
+    if refused == len(REQUESTS):
+        raise RemoteProtocolError("it is no request")
+
+
+def load_journal(content: bytes) -> None:
+    for _ in read_journal(content.split(b"\n")):
+        pass
+
+
+def text_of(content: bytes) -> str:
+    return content.decode(errors="replace")
+
+
+JSON_WORDS = (b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"1e999", b"\\ud800", b"9" * 5000)
+YAML_WORDS = (
+    *JSON_WORDS,
+    b"&a ",
+    b"*a",
+    b"- ",
+    b"? ",
+    b"<<: ",
+    b"!!int ",
+    b"!!binary ",
+    b"|\n",
+    b"\t",
+)
+XML_WORDS = (b"<", b">", b"</", b"&lt;", b"<!ENTITY b '&a;&a;&a;'>", b"&b;", b"${a}", b"]]>")
+JAVA_WORDS = (b"sr", b"q\0\x7e\0\0", b"q\0\x7e\0\x05", b"t\0\x01a", b"x", b"p", b"w\x04\0\0\0\0")
+
+PARSERS = [
+    Parser("specification in YAML", read_yaml, (SpecError,), (DEMO, DOCUMENT), YAML_WORDS),
+    Parser("specification in JSON", read_json, (SpecError,), (DOCUMENT,), JSON_WORDS),
+    Parser("site file", read_site, (ConfigurationError,), (SITE,), XML_WORDS),
+    Parser("token file", read_tokens, (ConfigurationError, RemoteProtocolError), (TOKENS.write(),)),
+    Parser(
+        "aggregated log",
+        read_log,
+        (ConfigurationError, RemoteProtocolError),
+        tuple(FILES.values()),
+        JAVA_WORDS,
+    ),
+    Parser("Java object", read_java_object, (RemoteProtocolError,), (INDEX,), JAVA_WORDS),
+    Parser("RPC connection", receive, (), tuple(map(frame, ANSWERS)) + ANSWERS),
+    Parser("RPC frames", cut_frames, (RemoteProtocolError,), (frame(b"ab"), frame(b"") * 3)),
+    Parser("records", decode, (RemoteProtocolError,), (), (b"\x0a", b"\x80", b"\x08\x01")),
+    Parser(
+        "SASL challenge",
+        digest_md5.parse_challenge,
+        (AuthenticationError, RemoteProtocolError),
+        (b'realm="default",nonce="n",qop="auth",charset=utf-8,algorithm=md5-sess',),
+        (b'"', b",", b"=", b"\\", b"nonce", b"realm"),
+    ),
+    Parser("control frames", Frames(1 << 16).feed, (), (bytes(Frame(1, "GetKey", b"{}")),)),
+    Parser(
+        "control request",
+        load_requests,
+        (RemoteProtocolError,),
+        (
+            b'{"key":"k","value":"dg==","owner":null}',
+            b'{"services":["a"],"states":["RUNNING"]}',
+            REQUEST,
+        ),
+        JSON_WORDS,
+    ),
+    Parser(
+        "journal",
+        load_journal,
+        (RemoteProtocolError,),
+        (CHANGE, CHANGE + b"\n" + CHANGE),
+        JSON_WORDS,
+    ),
+    Parser(
+        "record", lambda each: control_json.load(Change, each), (RemoteProtocolError,), (CHANGE,)
+    ),
+    Parser(
+        "list of logs",
+        parse_listing,
+        (RemoteProtocolError,),
+        (b'{"containerLogsInfo":{"containerLogInfo":[{"fileName":"a","fileSize":"1"}]}}',),
+        JSON_WORDS,
+    ),
+    Parser(
+        "truststore",
+        lambda each: _certificates(each, "changeit"),
+        (ValueError, ConfigurationError),
+        (PAIR.certificate,),
+        (b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1", b"\0\0\0\2", b"\x30\x82", b"-----BEGIN CERTIFICATE"),
+    ),
+    Parser(
+        "rules of auth_to_local",
+        lambda each: local_name(
+            "a/b@C", {"hadoop.security.auth_to_local": text_of(each)}, lambda: "C"
+        ),
+        (ConfigurationError,),
+        (b"RULE:[2:$1@$0](a@.*)s/@.*//\nDEFAULT",),
+        (b"RULE:[2:$1@$0]", b"(.*)", b"s/@.*//", b"DEFAULT", b"/L", b"$1", b"${x}", b"[", b"("),
+    ),
+    Parser("memory", lambda each: parse_memory(text_of(each)), (ValueError,), (b"1.5 GiB",)),
+    Parser("duration", lambda each: parse_duration(text_of(each)), (ValueError,), (b"1h 30m",)),
+    Parser(
+        "application id",
+        lambda each: ApplicationId.parse(text_of(each)),
+        (ValueError,),
+        (b"application_1700000000000_0001",),
+    ),
+    Parser(
+        "container id",
+        lambda each: ContainerId.parse(text_of(each)),
+        (ValueError,),
+        (b"container_e17_1700000000000_0001_01_000001",),
+    ),
+    Parser("address", lambda each: Address.parse(text_of(each)), (ValueError,), (b"[::1]:80",)),
+]
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=str)
+def test_a_sample_is_read(parser: Parser) -> None:
+    for sample in parser.samples:
+        parser.parse(sample)
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=str)
+def test_whatever_comes_is_read_or_refused(parser: Parser) -> None:
+    @fuzz
+    @given(parser.contents())
+    def tried(content: bytes) -> None:
+        try_on(parser, content)
+
+    tried()
+
+
+# --- what has been parsed once, of any shape
+
+
+@fuzz
+@given(json_values)
+def test_a_document_of_any_shape_is_a_specification_or_refused(document: object) -> None:
+    parser = Parser("", lambda _: ApplicationSpec.from_dict(document), (SpecError,))
+    try_on(parser, b"")
+
+
+@fuzz
+@given(st.data())
+def test_a_specification_with_something_else_in_it(data: st.DataObject) -> None:
+    document = at = json.loads(DOCUMENT)
+    key = data.draw(st.sampled_from(sorted(at)))
+    while isinstance(at[key], dict) and at[key] and data.draw(st.booleans()):
+        at = at[key]
+        key = data.draw(st.sampled_from(sorted(at)))
+    at[key] = data.draw(json_values)
+    try_on(Parser("", lambda _: ApplicationSpec.from_dict(document), (SpecError,)), b"")
+
+
+@fuzz
+@given(json_values)
+def test_profiles_of_any_shape(value: object) -> None:
+    parser = Parser("", lambda _: parse_profiles(value, allowed=OVERRIDABLE), (ProfileError,))
+    try_on(parser, b"")
+
+
+PROFILES = [
+    {
+        "display_name": "A",
+        "profile_options": {
+            "size": {"display_name": "Size", "choices": {"s": {"display_name": "S"}}}
+        },
+    }
+]
+
+
+@fuzz
+@given(st.data())
+def test_profiles_with_something_else_in_them_and_any_choice(data: st.DataObject) -> None:
+    document = json.loads(json.dumps(PROFILES))
+    key = data.draw(st.sampled_from(("display_name", "profile_options", "slug", "default", "x")))
+    document[0][key] = data.draw(json_values)
+    try_on(
+        Parser("", lambda _: parse_profiles(document, allowed=OVERRIDABLE), (ProfileError,)), b""
+    )
+    profiles = parse_profiles(PROFILES, allowed=OVERRIDABLE)
+    names = st.sampled_from(("profile", "size", "size--written", "a--size", "")) | st.text(
+        max_size=5
+    )
+    options = data.draw(st.dictionaries(names, json_values, max_size=3))
+    form = data.draw(st.dictionaries(names, st.lists(json_values, max_size=2), max_size=3))
+    try_on(Parser("", lambda _: choose(profiles, options), (ChoiceError,)), b"")
+    try_on(Parser("", lambda _: options_from_form(form), (ChoiceError,)), b"")

@@ -9,6 +9,8 @@ MAX_BYTES = 4096
 _LOOKED_AT = 4 * MAX_BYTES
 """Characters that are looked at: of the rest nothing would be left."""
 _CUT = "..."
+_QUOTED = 100
+"""Letters of a text in a message."""
 
 # ECMA-48: control sequences, strings (titles of windows, links) and other escapes. None of the
 # patterns reaches beyond the next escape, so time grows with the length alone.
@@ -42,3 +44,10 @@ def clean_and_cut(text: str, *, lines: bool = True) -> str:
     if len(encoded) <= MAX_BYTES and len(text) <= _LOOKED_AT:
         return cleaned
     return encoded[: MAX_BYTES - len(_CUT)].decode(errors="ignore") + _CUT
+
+
+def quoted(value: object) -> str:
+    """A value as Python writes it, for a message of one line; of long text the beginning."""
+    if isinstance(value, str) and len(value) > _QUOTED:
+        return f"{value[:_QUOTED]!r}{_CUT}"
+    return repr(value)

@@ -6,6 +6,8 @@ import math
 import re
 from typing import NewType
 
+from yarnhub.base.foreign_text import quoted
+
 MiB = NewType("MiB", int)
 """Memory as YARN counts it, in units of 2**20 bytes."""
 VCores = NewType("VCores", int)
@@ -51,13 +53,14 @@ def parse_memory(value: str | float) -> MiB:
     try:
         size = exact.multiply(Decimal(number.strip()), _BYTES[text[len(number) :]])
         if size < 0:
-            raise ValueError(f"memory cannot be negative, not {value!r}")
+            raise ValueError(f"memory cannot be negative, not {quoted(value)}")
         if size > MAX_MEMORY * 2**20:
-            raise ValueError(f"{value!r} is more memory than YARN can count")
+            raise ValueError(f"{quoted(value)} is more memory than YARN can count")
     except (DecimalException, KeyError) as error:
         raise ValueError(
-            f"{value!r} is not a quantity of memory: write a number of MiB, such as 1024, or a"
-            " number with a unit (b, kb, mb, gb, tb, pb, kib, mib, gib, tib, pib), such as '2 GiB'"
+            f"{quoted(value)} is not a quantity of memory: write a number of MiB, such as 1024,"
+            " or a number with a unit (b, kb, mb, gb, tb, pb, kib, mib, gib, tib, pib), such as"
+            " '2 GiB'"
         ) from error
     return MiB(int(exact.divide(size, Decimal(2**20)).to_integral_value(ROUND_CEILING)))
 
@@ -88,10 +91,10 @@ def parse_duration(value: str | float) -> Seconds:
         parts = _DURATION.findall(text)
         if not parts or _DURATION.sub("", text):
             raise ValueError(
-                f"{value!r} is not a duration: write a number of seconds, such as 90, or numbers"
-                " with units (ms, s, m or min, h, d), such as '90 s' or '1h 30m'"
+                f"{quoted(value)} is not a duration: write a number of seconds, such as 90, or"
+                " numbers with units (ms, s, m or min, h, d), such as '90 s' or '1h 30m'"
             ) from None
         seconds = math.fsum(float(number) * _UNITS[unit] for number, unit in parts)
     if not 0 <= seconds <= MAX_DURATION:
-        raise ValueError(f"a duration is from 0 to {MAX_DURATION} seconds, not {value!r}")
+        raise ValueError(f"a duration is from 0 to {MAX_DURATION} seconds, not {quoted(value)}")
     return Seconds(seconds)

@@ -18,6 +18,7 @@ import typing
 from typing import Any, TypeVar
 
 from yarnhub.base.errors import RemoteProtocolError
+from yarnhub.base.foreign_text import quoted
 
 T = TypeVar("T")
 
@@ -91,7 +92,8 @@ def _typed(hint: Any, value: Any, path: str) -> Any:
         item = typing.get_args(hint)[1]
         entries = _expect(dict, value, path).items()
         return {
-            _expect_text(key, path): _typed(item, each, f"{path}.{key}") for key, each in entries
+            _expect_text(key, path): _typed(item, each, f"{path}.{key[:100]}")
+            for key, each in entries
         }
     if dataclasses.is_dataclass(hint):
         return _typed_dataclass(hint, _expect(dict, value, path), path)
@@ -115,7 +117,7 @@ def _typed_dataclass(cls: Any, value: dict[str, Any], path: str) -> Any:
     hints = _hints(cls)
     unknown = sorted(value.keys() - hints.keys())
     if unknown:
-        raise RemoteProtocolError(f"{path or cls.__name__}: unknown key {unknown[0]!r}")
+        raise RemoteProtocolError(f"{path or cls.__name__}: unknown key {quoted(unknown[0])}")
     given = {key: _typed(hints[key], each, f"{path}.{key}") for key, each in value.items()}
     try:
         return cls(**given)

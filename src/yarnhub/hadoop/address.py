@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from yarnhub.base.foreign_text import quoted
+
 
 class Address(NamedTuple):
     """Where a daemon listens."""
@@ -31,5 +33,5 @@ class Address(NamedTuple):
             host, _, port = rest.partition(":")
         number = int(port) if port else default_port
         if not host or number is None or not 0 <= number < 65536:
-            raise ValueError(f"{text!r} is not host:port")
+            raise ValueError(f"{quoted(text)} is not host:port")
         return cls(host, number)

@@ -91,7 +91,7 @@ class TestOverWebHdfs(ContentsContract):
                 await contents.save(model, "hdfs/a:b")
         await contents.save(text("x"), "hdfs/a")
         with refused(400, "HDFS takes no such name"):
-            await contents.rename_file("hdfs/a", "hdfs/a:b")
+            await contents.rename("hdfs/a", "hdfs/a:b")
         with refused(400, "HDFS takes no such name"):
             await contents.save(text("x"), f"hdfs/{'y' * 256}")
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.kerberos import default_realm
 from yarnhub.hadoop.site_file import SPACE
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from yarnhub.hadoop.properties import Properties
 
+_SHOWN = 100
+"""Letters of a rule in a message."""
 RULES = "hadoop.security.auth_to_local"
 MECHANISM = "hadoop.security.auth_to_local.mechanism"
 
@@ -38,11 +41,11 @@ _WITHOUT_KERBEROS = "RULE:[1:$1] RULE:[2:$1]"
 """The rules where no site file has any: HadoopKerberosName.setConfiguration."""
 _PRINCIPAL = re.compile(r"([^/@]+)(?:/([^/@]+))?(?:@([^/@]+))?")
 _RULE = re.compile(
-    r"\s*(?:(DEFAULT)|RULE:\[(\d*):([^\]]*)\](?:\(([^)]*)\))?(?:s/([^/]*)/([^/]*)/(g)?)?)/?(L)?",
+    r"\s*(?:(DEFAULT)|RULE:\[(\d{0,9}):([^\]]*)\](?:\(([^)]*)\))?(?:s/([^/]*)/([^/]*)/(g)?)?)/?(L)?",
     re.ASCII,
 )
 _PARAMETER = re.compile(r"\$(\d*)", re.ASCII)
-_GROUP = re.compile(r"\\(.)|\$(?:(\d+)|\{(\w+)\})|([^\\$]+)", re.ASCII | re.DOTALL)
+_GROUP = re.compile(r"\\(.)|\$(?:(\d{1,9})|\{(\w+)\})|([^\\$]+)", re.ASCII | re.DOTALL)
 
 
 def local_name(
@@ -74,7 +77,8 @@ def local_name(
             continue
         if mechanism == "hadoop" and re.search("[/@]", found):
             raise ConfigurationError(
-                f"{RULES}: {rule.text} makes {found!r} of {principal}: a user's name has no / or @"
+                f"{RULES}: {rule.text} makes {quoted(found)} of {principal}: a user's name has"
+                " no / or @"
             )
         return found.lower() if rule.in_lower_case else found
     if mechanism == "mit":
@@ -129,7 +133,7 @@ class _Rule:
             return name.parameter(int(number))
         except (ValueError, IndexError) as error:
             raise ConfigurationError(
-                f"{RULES}: {self.text}: ${number} is none of $0 to ${len(name.components)}"
+                f"{RULES}: {self.text}: ${number[:_SHOWN]} is none of $0 to ${len(name.components)}"
             ) from error
 
     def _filled(self, found: re.Match[str]) -> str:
@@ -139,7 +143,7 @@ class _Rule:
             part = _GROUP.match(self.replacement, at)
             if part is None:
                 raise ConfigurationError(
-                    f"{RULES}: {self.text}: {self.replacement!r} ends too soon"
+                    f"{RULES}: {self.text}: {quoted(self.replacement)} ends too soon"
                 )
             at = part.end()
             escaped, digits, name, text = part.groups()
@@ -160,7 +164,9 @@ class _Rule:
         try:
             return found[group] or ""
         except IndexError as error:
-            raise ConfigurationError(f"{RULES}: {self.text}: no group {group}") from error
+            raise ConfigurationError(
+                f"{RULES}: {self.text}: no group {str(group)[:_SHOWN]}"
+            ) from error
 
 
 def _parse(text: str) -> list[_Rule]:
@@ -168,11 +174,11 @@ def _parse(text: str) -> list[_Rule]:
     while text:
         found = _RULE.match(text)
         if found is None or found[2] == "":
-            raise ConfigurationError(f"{RULES}: not a rule: {text}")
+            raise ConfigurationError(f"{RULES}: not a rule: {text[:_SHOWN]}")
         default, components, form, match, replaced, replacement, everywhere, lower = found.groups()
         rules.append(
             _Rule(
-                text=found[0].strip(),
+                text=found[0].strip()[:_SHOWN],
                 is_default=default is not None,
                 components=int(components or 0),
                 form=form or "",
@@ -194,4 +200,4 @@ def _compile(expression: str | None) -> re.Pattern[str] | None:
         # Java names a group (?<name>...), and \d means the ten digits.
         return re.compile(re.sub(r"\(\?<(?=[a-zA-Z])", "(?P<", expression), re.ASCII)
     except re.error as error:
-        raise ConfigurationError(f"{RULES}: {expression!r}: {error}") from error
+        raise ConfigurationError(f"{RULES}: {quoted(expression)}: {error}") from error

@@ -49,7 +49,10 @@ def parse_listing(body: bytes) -> dict[str, int]:
             if part.get("logAggregationType", "LOCAL") == "LOCAL":
                 for file in _listed(part.get("containerLogInfo") or []):
                     found[str(file["fileName"])] = int(file["fileSize"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        *(ValueError, TypeError, KeyError, AttributeError, RecursionError),
+        OverflowError,  # a size of 1e999
+    ) as error:
         raise RemoteProtocolError("a NodeManager's list of log files is not one") from error
     return found
 

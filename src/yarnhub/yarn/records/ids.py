@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from yarnhub.base.foreign_text import quoted
 from yarnhub.hadoop.codec import INT32, INT64, STRING, proto
 
 _CONTAINER_BITS = 40
@@ -34,7 +35,8 @@ class ApplicationId:
         timestamp, _, number = rest.partition("_")
         if kind != "application" or not (timestamp.isdecimal() and number.isdecimal()):
             raise ValueError(
-                f"Invalid application id {text!r}: one looks like application_1533143063639_0021"
+                f"Invalid application id {quoted(text)}: one looks like "
+                "application_1533143063639_0021"
             )
         return cls(id=int(number), cluster_timestamp=int(timestamp))
 
@@ -81,7 +83,7 @@ class ContainerId:
             epoch = int(parts.pop(1)[1:])
         if len(parts) != 5 or parts[0] != "container" or not all(p.isdecimal() for p in parts[1:]):
             raise ValueError(
-                f"{text!r} is not a container id; "
+                f"{quoted(text)} is not a container id; "
                 "one looks like container_1533143063639_0021_01_000002"
             )
         timestamp, app, attempt, number = map(int, parts[1:])
