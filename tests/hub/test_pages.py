@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from hub.hub import Hub
+from hub.hub import POLL, Hub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,15 +53,18 @@ async def page(hub: Hub, path: str) -> httpx.Response:
         return await alice.get(path)
 
 
-async def failure(hub: Hub) -> tuple[str, str]:
+async def events(hub: Hub) -> list[str]:
+    """What is said to who looks at the progress of a start, to its end."""
+    answer = await hub.api.get("/users/alice/server/progress")
+    found = re.findall(r"^data: (.*)$", answer.text, re.MULTILINE)
+    return [json.loads(each)["message"] for each in found]
+
+
+async def failure(hub: Hub) -> tuple[str, ...]:
     """What a program, and who looks at the progress, reads of a start that fails."""
     answer = await hub.api.post("/users/alice/server")
     said = answer.json()["message"] if answer.is_error else ""
-    progress = await hub.api.get("/users/alice/server/progress")
-    events = re.findall(r"^data: (.*)$", progress.text, re.MULTILINE)
-    last = json.loads(events[-1]) if events else {}
-    assert answer.is_error or last["failed"]
-    return said, str(last.get("message", ""))
+    return said, *(await events(hub))[-1:]
 
 
 async def test_a_link_fills_the_form_in_and_starts_nothing(tmp_path: Path) -> None:
@@ -110,3 +114,33 @@ async def test_a_cluster_that_does_not_answer_is_named_in_time(
             said = " ".join(await failure(hub))
             assert words in said
             assert "TimeoutError" not in hub.log.read_text()
+
+
+SLOW_HOOK = """
+import asyncio
+
+async def look_up(spawner):
+    await asyncio.sleep(1)
+
+c.YarnSpawner.pre_spawn_hook = look_up
+"""
+
+
+async def test_who_looks_while_hooks_run_sees_all_that_follows(tmp_path: Path) -> None:
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        (conf / "yarn-site.xml").write_text(SITE.format(port=silent.getsockname()[1]))
+        environment = {**os.environ, "HADOOP_CONF_DIR": str(conf)}  # noqa: TID251
+        config = f"{CONFIG}{SLOW_HOOK}c.YarnSpawner.start_timeout = 2\n"
+        async with (
+            Hub(tmp_path / "hub", environment, config) as hub,
+            asyncio.TaskGroup() as tasks,
+        ):
+            tasks.create_task(hub.api.post("/users/alice/server"))
+            while (said := await events(hub)) == []:
+                await asyncio.sleep(POLL)
+    before, asking, failed = said[-3:]
+    assert before == "The hub prepares your server."
+    assert asking == "Asking YARN for a container in queue default."
+    assert failed.startswith("Spawn failed: Your server is not ready after 2 s.")

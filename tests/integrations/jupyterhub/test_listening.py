@@ -39,6 +39,12 @@ def test_at_all_addresses_if_the_hub_knows_none_of_this_node(others: tuple[str, 
     held.close()
 
 
+@pytest.mark.parametrize("named", ["192.0.2.1", "nowhere.invalid"])
+def test_but_not_if_the_administrator_has_named_one(named: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"not have the address {named}: .*Spawner\.ip"):
+        listen(Place(addresses=(named,), strict=True))
+
+
 def test_addresses_of_others_are_left_out() -> None:
     held = listen(Place(addresses=("192.0.2.1", "127.0.0.1")))
     assert held.addresses == ["127.0.0.1"]

@@ -169,7 +169,7 @@ def test_a_hub_that_does_not_take_it(variables: dict[str, str], hub: Hub, tmp_pa
         report(1, variables)
 
 
-@pytest.mark.parametrize("said", ["anything", {"addresses": []}, None])
+@pytest.mark.parametrize("said", ["anything", {"first": 0}, {"addresses": [], "more": 1}, None])
 def test_a_hub_that_does_not_say_where_to_listen(
     said: object, variables: dict[str, str], hub: Hub, tmp_path: Path
 ) -> None:

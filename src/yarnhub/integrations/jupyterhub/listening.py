@@ -34,11 +34,14 @@ class Place:
 
     Attributes:
         addresses: Those of the node that the hub reaches it by; empty is all that it has.
+        strict: Whether it shall listen nowhere if the node has none of them: the administrator
+            has named them.
         first: The lowest port; 0 leaves the choice to the node.
         last: The highest port.
     """
 
     addresses: tuple[str, ...] = ()
+    strict: bool = False
     first: int = 0
     last: int = 0
 
@@ -79,9 +82,14 @@ def listen(place: Place) -> HeldPort:
     none of them, it listens at all of its own.
 
     Raises:
-        ConfigurationError: No port is free there.
+        ConfigurationError: No port is free there, or it may listen nowhere.
     """
     addresses = [each for each in place.addresses if _is_here(each)] or EVERYWHERE
+    if place.strict and addresses is EVERYWHERE:
+        raise ConfigurationError(
+            f"this node does not have the address {', '.join(place.addresses)}: see "
+            "c.YarnSpawner.ip"
+        )
     for port in _ports(place):
         if held := _hold(addresses, port):
             return held
@@ -106,10 +114,15 @@ def _is_here(address: str) -> bool:
     try:
         _bound(address, 0).close()
     except OSError as error:
-        if error.errno in _NOT_HERE:
+        if _is_missing(error):
             return False
         raise ConfigurationError(f"this node cannot listen at {address}: {error}") from error
     return True
+
+
+def _is_missing(error: OSError) -> bool:
+    """Whether the node does not have an address, rather than anything else being wrong."""
+    return isinstance(error, socket.gaierror) or error.errno in _NOT_HERE
 
 
 def _hold(addresses: Sequence[str], port: int) -> HeldPort | None:
@@ -120,7 +133,7 @@ def _hold(addresses: Sequence[str], port: int) -> HeldPort | None:
                 bound = opened.enter_context(_bound(address, port))
                 bound.listen(_BACKLOG)
             except OSError as error:
-                if error.errno in _NOT_HERE and sockets:
+                if _is_missing(error) and sockets:
                     continue  # a node without IPv6
                 if error.errno in _TAKEN:
                     return None

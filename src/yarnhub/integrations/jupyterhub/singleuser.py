@@ -168,7 +168,7 @@ def place(variables: Mapping[str, str]) -> Place:
     """
     said: Any = _ask(variables, "does not say where to listen")
     try:
-        return Place(addresses=tuple(said["addresses"]), first=said["first"], last=said["last"])
+        return Place(**{**said, "addresses": tuple(said["addresses"])})
     except (TypeError, LookupError) as error:
         raise ConfigurationError(
             "the hub does not say where to listen: are its yarnhub and this one of one version?"

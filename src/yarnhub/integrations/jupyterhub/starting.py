@@ -184,7 +184,7 @@ class Starting(Asking):
         """Where the server that is being started shall listen, for the server itself."""
         addresses = [self.ip] if self.ip else await self._addresses()
         first, last = self.ports
-        return {"addresses": addresses, "first": first, "last": last}
+        return {"addresses": addresses, "strict": bool(self.ip), "first": first, "last": last}
 
     async def _addresses(self) -> list[str]:
         """Those at which the hub reaches the server's node; none if it is not known."""
