@@ -82,7 +82,7 @@ def test_it_goes_forward() -> None:
 @pytest.mark.parametrize(
     ("known", "text"),
     [
-        ({}, "Asking YARN for a container in queue q."),
+        ({}, "YARN has not accepted it in queue q yet: its ResourceManager does not answer"),
         (
             {"sight": Sight(), "explanation": explained("The queue is full.")},
             f"{APP} waits for a container in queue q: The queue is full.",

@@ -83,6 +83,11 @@ class Start:
 
     @property
     def _held_up(self) -> str:
+        if self.asked and not self.application:
+            return (
+                f"YARN has not accepted it in queue {self.queue} yet: its ResourceManager does not "
+                "answer, or files are still being uploaded."
+            )
         if self.sight is None or not self.sight.node or self._is_fetching:
             return self.message.text
         if self.port:
