@@ -121,7 +121,8 @@ class _Entrance:
         self._accept = accept
         self._context = context
         self._most = most
-        self._lobby = Crowd(min(most, _LOBBY))
+        # What has proven nothing takes a small part of what there is.
+        self._lobby = Crowd(most if context is None else max(1, min(_LOBBY, most // 6)))
         self._handshakes = Crowd(_HANDSHAKES)
         self._beginning = asyncio.Lock()
         self._clients: set[_Client] = set()
