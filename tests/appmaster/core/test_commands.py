@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from appmaster.core.scenario import Scenario, application, service
-from yarnhub.appmaster.core.commands import RefusedError, answer
+from yarnhub.appmaster.core.commands import answer
+from yarnhub.appmaster.core.state import RefusedError
 from yarnhub.control.messages import (
     REQUESTS,
     AddContainer,

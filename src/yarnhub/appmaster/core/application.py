@@ -20,7 +20,7 @@ from yarnhub.appmaster.core.actions import (
     Signal,
     Stop,
 )
-from yarnhub.appmaster.core.commands import RefusedError, answer, check
+from yarnhub.appmaster.core.commands import answer
 from yarnhub.appmaster.core.events import (
     Asked,
     Ended,
@@ -35,7 +35,8 @@ from yarnhub.appmaster.core.events import (
     Tick,
     Withdrawn,
 )
-from yarnhub.appmaster.core.state import State
+from yarnhub.appmaster.core.key_commands import check
+from yarnhub.appmaster.core.state import RefusedError, State
 from yarnhub.control.messages import (
     ContainerState,
     Entries,

@@ -17,6 +17,7 @@ from yarnhub.appmaster.core.records import (
     ServiceRecord,
     snapshot,
 )
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.control.messages import (
     ContainerState,
     Entries,
@@ -42,8 +43,16 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ContainerId, NodeId
 
 
-_MESSAGE = 4096
-"""Characters of what is kept of how an instance ended."""
+DIGITS = 18
+"""Of an instance's number, at most: Python refuses to read very long ones."""
+
+
+class RefusedError(Exception):
+    """A request that is not carried out; `failure` tells the client why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(code, message)
 
 
 class State:
@@ -98,6 +107,38 @@ class State:
         """Decide how the application ends, unless that is decided."""
         if self.finish is None:
             self.finish = Finish(status, diagnostics, retriable)
+
+    # --- what clients name
+
+    def service(self, name: str) -> ServiceInstances:
+        """A service.
+
+        Raises:
+            RefusedError: There is none of this name.
+        """
+        try:
+            return self.services[name]
+        except KeyError:
+            raise RefusedError("invalid", f"Unknown service '{name}'") from None
+
+    def instance(self, container_id: str) -> Instance | None:
+        """The instance of an id like `worker_3`; None if it has ended and is kept no longer.
+
+        Raises:
+            RefusedError: There never was one.
+        """
+        name, _, number = container_id.rpartition("_")
+        if not name or not number.isdecimal():
+            raise RefusedError(
+                "invalid", f"'{container_id}' is not a container's id, like 'worker_0'"
+            )
+        # The id itself is looked up: int() also reads 01 and ٣, under which no key is ever owned.
+        service = self.service(name)
+        if len(number) <= DIGITS and str(int(number)) == number:
+            instance = service.get(int(number))
+            if instance is not None or service.forgotten(int(number)):
+                return instance
+        raise RefusedError("invalid", f"Service '{name}' has no container instance {number}")
 
     # --- what is kept
 
@@ -253,14 +294,9 @@ class State:
     def _end(self, instance: Instance, state: ContainerState, message: str) -> None:
         instance.state = state
         instance.finish_time = self._now
-        instance.exit_message = _cut(message)
+        instance.exit_message = clean_and_cut(message)
         instance.ready = instance.stopping = False
         instance.due = None
         self.file(instance)
         for key in self.keys.owned_by(instance.id):
             self.keys.delete(key)
-
-
-def _cut(message: str) -> str:
-    """As much of a message as is kept: YARN's diagnostics hold what a program wrote at its end."""
-    return message if len(message) <= _MESSAGE else f"{message[:_MESSAGE]} ..."
