@@ -261,10 +261,13 @@ def _content(content: bytes | None, file: File | None, key: str) -> bytes:
         return content
     assert file is not None  # Security takes exactly one of the two
     path = f"master.security.{key}.source"
-    if "://" in file.source and not file.source.startswith("file://"):
+    from yarnhub.client.spec_file import local_path
+
+    local = local_path(file, Path())
+    if local is None:
         raise SpecError(path, f"'{file.source}' must be a file on this machine")
     try:
-        return read_regular(Path(file.source.removeprefix("file://")), _LARGEST)
+        return read_regular(local, _LARGEST)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise SpecError(path, f"'{file.source}' cannot be read: {why}") from error
