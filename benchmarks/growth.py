@@ -10,6 +10,7 @@ Prints medians. Flat is good: before instances that have ended were folded into 
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 import time
@@ -32,6 +33,7 @@ REPETITIONS = 500
 
 def main() -> None:
     """Measure and print."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     print(f"{'ended':>8} {'put, us':>10} {'end, us':>10} {'list, us':>10} {'snapshot, kB':>14}")
     for ended in ENDED:
         play = aged(ended)
