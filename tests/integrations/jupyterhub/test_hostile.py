@@ -93,7 +93,7 @@ async def test_what_one_container_does_costs_the_others_nothing(
         before = resident()
         variables = alice.container(tmp_path, port)
         hostile = await asyncio.create_subprocess_exec(
-            sys.executable, str(HOSTILE), str(SECONDS), env={**ours(), **variables}
+            *("nice", sys.executable, str(HOSTILE), str(SECONDS)), env={**ours(), **variables}
         )
         late: list[float] = []
         answers: list[float] = []
