@@ -32,6 +32,7 @@ from yarnhub.client.logs import (
     find_owner,
     read_log,
 )
+from yarnhub.yarn.logs.layout import log_roots
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.applications import LogAggregationStatus as Aggregation
 
@@ -83,6 +84,7 @@ class ApplicationLogs:
         self._id = application_id
         self._choice = choice
         self._notice = notice
+        self._place = log_roots(settings.configuration)[0]
         self._positions: dict[tuple[ContainerId, str], int] = {}
         self._instances: dict[ContainerId, str] = {}
 
@@ -91,7 +93,7 @@ class ApplicationLogs:
         report = await self._report()
         if report.yarn_application_state.ended:
             await self._uploaded(report)
-            async with user_file_system(self._settings) as file_system:
+            async with user_file_system(self._settings, self._place) as file_system:
                 found = [log.file for log in await self._find(file_system, report, named=True)]
         else:
             async with self._live() as live:
@@ -151,7 +153,7 @@ class ApplicationLogs:
             return await self._client.application_report(self._id)
         except ApplicationNotFoundError:
             settings = self._settings
-            async with user_file_system(settings) as file_system:
+            async with user_file_system(settings, self._place) as file_system:
                 owner = await find_owner(
                     file_system, settings.configuration, self._id, settings.user_name
                 )
@@ -207,7 +209,7 @@ class ApplicationLogs:
         self, report: ApplicationReport, *, named: bool
     ) -> AsyncGenerator[LogChunk, None]:
         await self._uploaded(report)
-        async with user_file_system(self._settings) as file_system:
+        async with user_file_system(self._settings, self._place) as file_system:
             logs = await self._find(file_system, report, named=named)
             self._check_found(log.file for log in logs)
             for log in logs:

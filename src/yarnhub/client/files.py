@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def user_file_system(settings: Settings, url: str = "") -> AsyncIterator[FileSystem]:
-    """Open `fs.defaultFS`, or the file system of a URL, for a block.
+    """Open the file system of a URL for a block; for a path, or nothing, `fs.defaultFS`.
 
     Cancelling while it is opened may leave a token behind that expires unused.
 
@@ -33,14 +33,17 @@ async def user_file_system(settings: Settings, url: str = "") -> AsyncIterator[F
         ConfigurationError: No file system is known for the URL.
     """
     configuration, user = settings.configuration, settings.user
-    location = located(url or configuration.get("fs.defaultFS") or "", configuration)
+    if Location.parse(url) is None:
+        url = configuration.get("fs.defaultFS") or "file:///"
+    location = located(url, configuration)
+    scheme = location.scheme if location is not None else ""
     async with contextlib.AsyncExitStack() as stack:
-        if location is not None and location.scheme == SCHEME:
-            table = MountTable.read(location.root, configuration)
+        if scheme == SCHEME:
+            table = MountTable.read(url, configuration)
             view = ViewFileSystem(table, functools.partial(user_file_system, settings))
             yield await stack.enter_async_context(view)
             return
-        if isinstance(user, KerberosUser) and user.name is not None:
+        if scheme == "hdfs" and isinstance(user, KerberosUser) and user.name is not None:
             # With a ticket alone nobody acts for another user there; with the other's token, yes.
             source = NameNodeTokens(url, configuration)
             token = await source.fetch(user, renewer=user.credential.principal)

@@ -18,6 +18,7 @@ from yarnhub.hadoop.security.principals import server_principal
 from yarnhub.hadoop.token_service import token_service
 from yarnhub.hadoop.wire.identifiers import KEY_SERVER, RESOURCE_MANAGER
 from yarnhub.yarn.addresses import CLIENT, PRINCIPAL, resource_manager
+from yarnhub.yarn.logs.layout import log_roots
 from yarnhub.yarn.resource_manager import ResourceManager
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ async def token_sources(
         return ()
     configuration = settings.configuration
     default = configuration.get("fs.defaultFS") or "file:///"
-    wanted = [place.root for place in _distinct((default, *file_systems), configuration)]
+    urls = (default, *log_roots(configuration), *file_systems)
+    wanted = [place.root for place in _distinct(urls, configuration)]
     name_nodes = [NameNodeTokens(url, configuration) for url in wanted]
     async with task_group() as group:
         asked = [
