@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tornado.web import HTTPError
 
 from appmaster.shell.test_server import PAIR
 from e2e.walk import PROJECT
 from fuzz.mechanism import Parser, fuzz, json_values, try_on
 from hadoop import server
+from skein import ApplicationSpec as SkeinSpec
 from yarn.logs.recorded import FILES, content_of, index_of
 from yarnhub.appmaster.core.records import Change
 from yarnhub.appmaster.shell.recorder import _read as read_journal
@@ -39,11 +41,14 @@ from yarnhub.hadoop.security.auth_to_local import local_name
 from yarnhub.hadoop.wire import digest_md5
 from yarnhub.hadoop.wire.connection import Connection
 from yarnhub.hadoop.wire.framing import FrameReader, frame
+from yarnhub.hadoop.wire.guard import Guard
 from yarnhub.hadoop.wire.headers import SaslState, UserInformation
 from yarnhub.hadoop.wire.identifiers import read_identifier
 from yarnhub.hadoop.wire.method import Protocol
+from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.sasl import Login
 from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.integrations.jupyterhub.callback import read_report
 from yarnhub.integrations.jupyterhub.choice import ChoiceError, choose
 from yarnhub.integrations.jupyterhub.choosing import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.options_form import options_from_form
@@ -149,6 +154,13 @@ def receive(content: bytes) -> None:
         client.take()
 
 
+def guard(content: bytes) -> None:
+    for from_client in (False, True):
+        watch = Guard("nn/h@R", Protection.PRIVACY)
+        watch.from_client(b"hrpc\x09\x00\xdf")
+        (watch.from_client if from_client else watch.from_server)(content)
+
+
 def records() -> Iterator[type]:
     for module in (applications, cluster, resource_manager, scheduler):
         for _, kind in inspect.getmembers(module, inspect.isclass):
@@ -233,6 +245,33 @@ PARSERS = [
     ),
     Parser("Java object", read_java_object, (RemoteProtocolError,), (INDEX,), JAVA_WORDS),
     Parser("RPC connection", receive, (), tuple(map(frame, ANSWERS)) + ANSWERS),
+    Parser(
+        "guard of a connection",
+        guard,
+        (AuthenticationError, RemoteProtocolError),
+        words=(*map(frame, ANSWERS), *ANSWERS),
+    ),
+    Parser(
+        "token in a URL",
+        lambda each: Token.from_url(text_of(each)),
+        (ValueError, RemoteProtocolError),
+        (server.TOKEN.to_url().encode(),),
+        (b"A", b"_", b"-", b"="),
+    ),
+    Parser(
+        "skein's specification in YAML",
+        SkeinSpec.from_yaml,
+        (SpecError,),
+        (DEMO, DOCUMENT),
+        YAML_WORDS,
+    ),
+    Parser(
+        "report of a port",
+        read_report,
+        (HTTPError,),
+        (b'{"port":8888}', b'{"error":"x"}'),
+        JSON_WORDS,
+    ),
     Parser("RPC frames", cut_frames, (RemoteProtocolError,), (frame(b"ab"), frame(b"") * 3)),
     Parser("records", decode, (RemoteProtocolError,), (), (b"\x0a", b"\x80", b"\x08\x01")),
     Parser(
