@@ -1,4 +1,4 @@
-"""Whether the files of this package are ours alone: a warning says so, and what mends it.
+"""Whether the files of this package are ours alone; a warning says so, and how to repair it.
 
 Whatever asks for skein, such as `pip install dask-yarn`, lays skein 0.8.2 over ours. Its `__init__`
 imports `skein.kv`, where it has a module and we a package, so that ours is what it gets.
@@ -31,9 +31,9 @@ def warn_of_others(packages: Path = Path(__file__).parents[1]) -> None:
         if _lists_ours(folder / "RECORD") or _lists_ours(folder / "SOURCES.txt"):
             version = folder.name.removeprefix("skein-").rpartition(".")[0]
             warnings.warn(
-                f"skein {version} is installed over yarnhub's package skein: which one's files are "
-                "there is chance, and uninstalling either deletes the other's. Mend it: "
-                f"{MEND}. How to keep it away: the page 'Migrate from skein'",
+                f"skein {version} is installed over yarnhub's package skein: programs get a mix of "
+                "both, and uninstalling either deletes files of the other. To repair it: "
+                f"{MEND}. The page 'Migrate from skein' tells how to keep it away",
                 stacklevel=3,
             )
 
