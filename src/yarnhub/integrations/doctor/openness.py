@@ -24,17 +24,18 @@ async def check_acls(site: Site) -> Finding:
 
 
 async def check_open(site: Site) -> Finding:
-    """Whether whoever reaches the ResourceManager may run what he likes."""
+    """Whether anybody who reaches the ResourceManager can run programs, as any user."""
     if site.settings.secure:
         return ok("the ResourceManager asks for Kerberos")
     host = site.addresses[site.active].host
     if is_loopback(host):
-        return ok(f"nobody is asked who he is, and only this machine reaches {host}")
+        return ok(f"nobody is asked to prove who they are, and only this machine reaches {host}")
     ways = [f"by RPC at {site.addresses[site.active]}"]
     if site.rules.get_bool("yarn.webapp.enable-rest-app-submissions", default=True):
         ways.append(f"as dr.who or anybody by REST at {site.page}")
     return warning(
-        f"whoever reaches the ResourceManager may run what he likes {' and '.join(ways)}, since "
+        f"anybody who reaches the ResourceManager can run programs as any user, "
+        f"{' and '.join(ways)}, since "
         "hadoop.security.authentication is simple",
         "turn on Kerberos; until then let only trusted hosts through the firewall, and set "
         "yarn.webapp.enable-rest-app-submissions to false",
