@@ -55,7 +55,7 @@ def test_the_same_code_gives_the_same_bytes(code: bytes) -> None:
 def test_it_holds_what_an_application_master_imports_and_no_more(code: bytes) -> None:
     names = set(zipfile.ZipFile(io.BytesIO(modules(code))).namelist())
     assert {"yarnhub/appmaster/shell/main.py", "h11/__init__.py"} <= names
-    outside = ("client/", "cluster/", "skein/", "filesystem/hdfs", "yarn/logs/", "hadoop/conf.py")
+    outside = ("client/", "cluster/", "skein/", "filesystem/hdfs", "yarn/logs/", "defaults.txt")
     assert not any(name.startswith(tuple(f"yarnhub/{part}" for part in outside)) for name in names)
     assert not any("kerberos" in name or "tests" in name for name in names)
     assert all(name.endswith(".py") for name in names)
@@ -97,6 +97,31 @@ def test_every_module_in_it_can_be_imported(code: bytes, interpreter: str, tmp_p
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_nodes_configuration_is_read_from_it(code: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "program.zip"
+    path.write_bytes(modules(code))
+    (tmp_path / "yarn-site.xml").write_text(
+        "<configuration>"
+        "<property><name>yarn.nodemanager.amrmproxy.enabled</name><value>true</value></property>"
+        "<property><name>x</name><value>${hadoop.tmp.dir}</value></property>"
+        "</configuration>"
+    )
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from yarnhub.appmaster.shell.schedulers import schedulers\n"
+        "from yarnhub.hadoop.conf import Configuration\n"
+        "print(*schedulers(['rm:8030'], {'HADOOP_CONF_DIR': sys.argv[2], 'NM_HOST': 'here'}))\n"
+        "print(Configuration.load(sys.argv[2]).get('x'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-ISc", script, path, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("here:8049\n${hadoop.tmp.dir}\n", "")
 
 
 def test_the_token_agent_can_be_made_of_it(code: bytes, tmp_path: Path) -> None:

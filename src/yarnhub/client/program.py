@@ -41,7 +41,6 @@ _LEFT_OUT = (
     "filesystem/open.py",
     "filesystem/threads.py",
     "filesystem/viewfs.py",
-    "hadoop/conf.py",
     "hadoop/host_names.py",
     "hadoop/properties.py",
     "hadoop/security/auth_to_local.py",
@@ -49,7 +48,6 @@ _LEFT_OUT = (
     "hadoop/security/kerberos.py",
     "hadoop/security/negotiate.py",
     "hadoop/security/principals.py",
-    "hadoop/site_file.py",
     "hadoop/token_service.py",
     "hadoop/wire/guard.py",
 )
