@@ -57,6 +57,7 @@ class ClusterServers(Servers):
 
     def __init__(self, settings: Settings, hub: HubTags) -> None:
         super().__init__(settings, hub)
+        self._own = Client(settings)  # its connection closes when it is not used
         self._explaining = asyncio.Lock()
         self._reports: dict[str, ApplicationReport] = {}
         self._look: asyncio.Task[None] | None = None
@@ -69,18 +70,17 @@ class ClusterServers(Servers):
 
     async def all(self, tag: str = "") -> list[ClusterServer]:
         """See `Servers.all`."""
-        async with Client(self.settings) as client:
-            found = await self._running(client, tag)
+        found = await self._running(tag)
         return [self._server(name, each.user, each.application_tags) for name, each in found]
 
-    async def _running(self, client: Client, tag: str) -> list[tuple[str, ApplicationReport]]:
+    async def _running(self, tag: str) -> list[tuple[str, ApplicationReport]]:
         """What runs and bears a tag, by id; only what this hub started."""
         running = GetApplicationsRequest(
             application_tags=(tag or self.hub.all_servers,), application_states=_NOT_ENDED
         )
         return [
             (str(report.application_id), report)
-            for report in await client.applications(running)
+            for report in await self._own.applications(running)
             if self.hub.identity(report.application_tags, report.user)
         ]
 
@@ -140,8 +140,8 @@ class ClusterServers(Servers):
 
     async def _ask(self) -> None:
         try:
-            async with asyncio.timeout(_ASK), Client(self.settings) as client:
-                self._reports = dict(await self._running(client, ""))
+            async with asyncio.timeout(_ASK):
+                self._reports = dict(await self._running(""))
         except (YarnhubError, TimeoutError) as error:
             _log.warning("nobody says how the servers on YARN are: %s", error)
         finally:
