@@ -13,6 +13,7 @@ from yarnhub.base.errors import (
     AuthenticationError,
     ConfigurationError,
     ConnectError,
+    RemoteError,
     SpecError,
 )
 from yarnhub.base.units import MiB, VCores
@@ -246,7 +247,7 @@ async def test_what_is_done_in_hdfs_for_another_user_leaves_no_token(
                 )
             )
     assert len(found) >= 3
-    source = NameNodeTokens("", settings.configuration)
+    source, alice = NameNodeTokens("", settings.configuration), settings.acting_for("alice")
     for token in found:
-        with pytest.raises(AuthenticationError, match="unknown token"):
-            await source.renew(settings.user, token)
+        with pytest.raises((AuthenticationError, RemoteError), match="not found"):
+            await source.cancel(alice.user, token)

@@ -294,19 +294,19 @@ async def test_never_a_second_one_when_the_mode_changes(
 
 
 async def test_tags_of_somebody_else_stop_nobody(servers: Servers) -> None:
-    """Mallory has read the tags of alice's server, and starts applications that bear them."""
+    """Bob has read the tags of alice's server, and starts an application that bears them."""
     await servers.start()
     (report,) = await servers.reports()
     await servers.stop()
     resources = Resources(memory=MiB(32), vcores=VCores(1))
     forged = ApplicationSpec(
-        user="mallory",
+        user="bob",
         tags=set(report.application_tags),
         services={"jupyterhub": Service(resources=resources, script="sleep 600")},
     )
     async with (
         Client(servers.settings) as client,
-        client.acting_for("mallory") as mallory,
+        client.acting_for("bob") as bob,
     ):
         application = await client.submit(forged)
         try:
@@ -317,7 +317,7 @@ async def test_tags_of_somebody_else_stop_nobody(servers: Servers) -> None:
             api = servers.hub.api
             assert (await api.get("/yarnspawner/orphans")).json() == []
             assert (await api.delete("/yarnspawner/orphans")).json() == []
-            found = await mallory.application_report(application)
+            found = await bob.application_report(application)
             assert not found.yarn_application_state.ended
         finally:
-            await mallory.kill(application)
+            await bob.kill(application)
