@@ -8,6 +8,7 @@ import sys
 import traceback
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from yarnhub.client import program
 from yarnhub.client.program import build, cached, lean
 from yarnhub.control.bootstrap import PROGRAM
 from yarnhub.hadoop.wire.tokens import Credentials, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # This one, and what pyenv and uv keep of the versions that a node may have.
 INTERPRETERS = [
@@ -151,6 +155,43 @@ def test_the_token_agent_can_be_made_of_it(code: bytes, tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+OF_CLIENTS = {
+    ("yarnhub/hadoop/ipc/login.py", "yarnhub/hadoop/security/principals"),  # logins with Kerberos
+    ("yarnhub/yarn/resource_manager.py", "yarnhub/yarn/queues"),
+}
+"""What modules import for callers that an ApplicationMaster is not."""
+
+
+def test_it_has_all_that_it_ever_imports(code: bytes, tmp_path: Path) -> None:
+    """Also what is imported by some calls only, which fail on a cluster and nowhere else."""
+    path = tmp_path / "modules.zip"
+    path.write_bytes(modules(code))
+    with zipfile.ZipFile(path) as archive:
+        sources = {name: archive.read(name).decode() for name in archive.namelist()}
+    known = {name.removesuffix(".py").removesuffix("/__init__") for name in sources}
+    missing = {
+        (name, wanted)
+        for name, source in sources.items()
+        for wanted in imported(ast.parse(source))
+        if wanted.partition("/")[0] in {"yarnhub", "h11"} and wanted not in known
+    }
+    assert missing == OF_CLIENTS
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The modules that a module imports anywhere, but for types alone."""
+    for node in ast.iter_child_nodes(tree):
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                continue
+            case ast.ImportFrom(module=str(module), level=0):
+                yield module.replace(".", "/")
+            case ast.Import(names=names):
+                yield from (each.name.replace(".", "/") for each in names)
+            case _:
+                yield from imported(node)
 
 
 # --- the cache

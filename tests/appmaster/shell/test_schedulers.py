@@ -32,6 +32,8 @@ def site(folder: Path, **values: str) -> dict[str, str]:
         ({"enabled": "true"}, [Address("node-7", 8049)]),
         ({"enabled": "TRUE", "address": "0.0.0.0:9"}, [Address("node-7", 9)]),
         ({"enabled": "true", "address": "proxy:9"}, [Address("proxy", 9)]),
+        ({"enabled": "true", "address": "${yarn.nodemanager.hostname}:9"}, [Address("node-7", 9)]),
+        ({"enabled": "true", "address": "proxy:port"}, RESOURCE_MANAGERS),
     ],
 )
 def test_a_nodes_proxy_stands_for_the_scheduler(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.errors import YarnhubError
 from yarnhub.hadoop.address import Address
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_AMRM_PROXY = "yarn.nodemanager.amrmproxy"
 _PORT = 8049
 """Source: yarn-default.xml, yarn.nodemanager.amrmproxy.address."""
 _ANY = "0.0.0.0"  # noqa: S104  # an address to connect to
@@ -34,19 +35,27 @@ def schedulers(submitted: Iterable[str], env: Mapping[str, str]) -> list[Address
     if folder := env.get("HADOOP_CONF_DIR"):
         try:
             proxy = _proxy(folder, env)
-        except (ConfigurationError, OSError) as error:
+        except (YarnhubError, ValueError, OSError) as error:
             _log.warning("the node's own configuration cannot be read: %s", error)
     return [proxy] if proxy is not None else [Address.parse(text) for text in submitted]
 
 
 def _proxy(folder: str, env: Mapping[str, str]) -> Address | None:
-    from yarnhub.hadoop.conf import Configuration
+    from pathlib import Path
 
-    configuration = Configuration.load(folder, env)
-    if not configuration.get_bool("yarn.nodemanager.amrmproxy.enabled", default=False):
+    from yarnhub.hadoop.site_file import read_site_file
+
+    # All of a configuration takes Hadoop's defaults, which are most of the program's size.
+    file = Path(folder) / "yarn-site.xml"
+    if not file.exists():
         return None
-    found = configuration.get_address(
-        "yarn.nodemanager.amrmproxy.address", _PORT, Address(_ANY, _PORT)
-    )
+    values = {each.name: (each.value or "").strip() for each in read_site_file(file)}
+    if values.get(f"{_AMRM_PROXY}.enabled", "").lower() != "true":
+        return None
+    text = values.get(f"{_AMRM_PROXY}.address", "")
+    # A host that is named by a variable is the node itself.
+    host, _, port = text.rpartition(":") if ":" in text else (text, "", str(_PORT))
+    here = not host or host == _ANY or "${" in host
+    found = Address.parse(f"{env.get('NM_HOST', 'localhost') if here else host}:{port}")
     _log.info("the node's AMRMProxy at port %d stands for the scheduler", found.port)
-    return Address(env.get("NM_HOST", "localhost"), found.port) if found.host == _ANY else found
+    return found
