@@ -9,6 +9,7 @@ import pytest
 from hadoop.secure_server import https_server, server_context
 from yarnhub.appmaster.shell.staging import StagingFolder
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.client import trust
 from yarnhub.client.settings import Settings
 from yarnhub.client.trust import SiteTrust, travelling
 from yarnhub.cluster.certificates import TRUSTSTORE_PASSWORD, Authority
@@ -127,6 +128,17 @@ async def test_an_application_master_deletes_its_folder_behind_a_private_ca(
             await staging.delete()
             refused = "could not be deleted" in caplog.text
             assert refused == (not given), caplog.text
+
+
+def test_a_truststore_that_was_renewed_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = SiteTrust(file=tmp_path / "ca.pem")
+    (tmp_path / "ca.pem").write_text(OWN.pem)
+    assert site() == Trust(OWN.pem)
+    (tmp_path / "ca.pem").write_text(SITES.pem)
+    monkeypatch.setattr(trust, "_RELOAD", 1e-6)
+    assert site() == Trust(SITES.pem)
 
 
 def test_a_containers_trust_without_a_configuration(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.trust import TrustSource
 
 _ALLOW_ALL = "ALLOW_ALL"
+_RELOAD = 60.0
+"""Seconds; Java looks every 10 s whether a truststore has changed (`reload.interval`)."""
 _MOST = 1 << 20
 """Bytes of certificates that travel with an application: the ResourceManager keeps them."""
 
@@ -62,12 +65,12 @@ class SiteTrust:
         )
 
     def __call__(self) -> Trust:
-        """Whom to trust; read once.
+        """Whom to trust; read anew once a minute, since a hub outlives certificates.
 
         Raises:
             ConfigurationError: A file that is named cannot be read, or holds no certificate.
         """
-        return _read(self)
+        return _read(self, int(time.monotonic() / _RELOAD))
 
 
 def travelling(configuration: Configuration, trust: TrustSource) -> Trust | None:
@@ -93,7 +96,7 @@ def travelling(configuration: Configuration, trust: TrustSource) -> Trust | None
 
 
 @functools.lru_cache(maxsize=64)
-def _read(site: SiteTrust) -> Trust:
+def _read(site: SiteTrust, _period: int) -> Trust:
     if site.file is not None:
         return Trust(read_truststore(site.file, None), site.any_host)
     if site.token_file is not None and (brought := _brought(site.token_file)):
