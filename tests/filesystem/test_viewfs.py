@@ -135,7 +135,8 @@ async def test_each_target_is_opened_once_and_closed(tmp_path: Path) -> None:
 async def test_files_in_the_home_of_a_linked_hdfs(configuration: Configuration) -> None:
     default = configuration.get("fs.defaultFS")
     assert default is not None
-    view = {
+    view = {key: configuration.get(key) or "" for key in configuration.keys()}  # noqa: SIM118
+    view |= {
         "fs.defaultFS": "viewfs://cluster",
         f"{PREFIX}.cluster.link./homes": f"{default}/user",
         f"{PREFIX}.cluster.homedir": "/homes",
