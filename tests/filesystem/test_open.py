@@ -42,6 +42,8 @@ class Ticket:
         ("hdfs://nn", KerberosUser(Ticket()), HdfsFileSystem, "hdfs://nn:8020"),
         ("webhdfs://nn:9870", ME, WebHdfsFileSystem, "webhdfs://nn:9870"),
         ("swebhdfs://nn:9871", ME, WebHdfsFileSystem, "swebhdfs://nn:9871"),
+        ("webhdfs://nn/x", ME, WebHdfsFileSystem, "webhdfs://nn:9870"),
+        ("swebhdfs://nn/x", ME, WebHdfsFileSystem, "swebhdfs://nn:9871"),
         ("file:///x", ME, LocalFileSystem, "file://"),
     ],
 )
@@ -67,6 +69,7 @@ def test_a_name_without_a_proof_is_nobody_on_a_secure_cluster() -> None:
         ("s3://bucket", ME, "no file system for the scheme 's3'; supported are hdfs, viewfs"),
         ("hdfs:///x", ME, "names no NameNode, and fs.defaultFS is not set"),
         ("hdfs://nn:port", ME, "hdfs://nn:port"),
+        ("webhdfs:/x", ME, "webhdfs:/x: '' is not host:port"),
         (
             "hdfs://nn",
             KerberosUser(Ticket(), "bob"),

@@ -66,7 +66,7 @@ class GuardedNameNodes:
             self._servers.append(server)
             await server.start_serving()
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close ports and connections."""
         self._unserved.clear()
         for server in self._servers:

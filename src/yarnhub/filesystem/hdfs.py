@@ -164,6 +164,8 @@ class HdfsFileSystem:
                 kerberos_cache=login.cache,
             ).inner
         except (OSError, RuntimeError) as error:
+            if guarded is not None:
+                guarded.close()
             raise _translate(error, "open", service) from error
 
     @property
@@ -276,7 +278,7 @@ class HdfsFileSystem:
         """See `FileSystem.aclose`. hdfs-native ends its connections with the last reference."""
         await self._partials.retry()
         if self._guarded is not None:
-            await self._guarded.aclose()
+            self._guarded.close()
 
     async def __aenter__(self) -> Self:
         return self

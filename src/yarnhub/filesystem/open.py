@@ -17,9 +17,10 @@ from yarnhub.filesystem.hdfs import (
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.mount_table import MountTable
 from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
-from yarnhub.filesystem.paths import Location
+from yarnhub.filesystem.paths import DEFAULT_PORTS, Location
 from yarnhub.filesystem.viewfs import ViewFileSystem
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.auth_to_local import local_name
 from yarnhub.hadoop.security.authentication import is_secure
@@ -75,10 +76,13 @@ def open_file_system(
             return _open_hdfs(url, configuration, user, deadline, trust)
         case "webhdfs" | "swebhdfs":
             kind = "https" if scheme == "swebhdfs" else "http"
-            authority = urlsplit(url).netloc
+            try:
+                server = Address.parse(urlsplit(url).netloc, DEFAULT_PORTS[scheme])
+            except ValueError as error:
+                raise ConfigurationError(f"{url}: {error}") from error
             return WebHdfsFileSystem(
-                f"{scheme}://{authority}",
-                (f"{kind}://{authority}",),
+                f"{scheme}://{server}",
+                (f"{kind}://{server}",),
                 _web_identity(user, url),
                 deadline=deadline,
                 trust=trust() if kind == "https" else Trust(),
@@ -114,13 +118,14 @@ def _open_hdfs(
         case KerberosUser(credential=credential, name=None):
             check_no_proxy()
             short = local_name(credential.principal, configuration)
+            login = _login(credential)
             guarded = _guarded(service, configuration) if secure else None
             reached = service if guarded is None else guarded.of(service)
             return HdfsFileSystem(
                 service,
                 settings_of(configuration, reached),
                 short,
-                login=_login(credential),
+                login=login,
                 guarded=guarded,
                 deadline=deadline,
             )

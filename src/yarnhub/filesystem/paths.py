@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Not urlsplit: `?` and `#` may stand in a file's name.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/]*))?(.*)", re.DOTALL)
-_PORTS = {"hdfs": 8020, "webhdfs": 9870, "swebhdfs": 9871}
+DEFAULT_PORTS = {"hdfs": 8020, "webhdfs": 9870, "swebhdfs": 9871}
 
 
 class Location(NamedTuple):
@@ -51,7 +51,7 @@ class Location(NamedTuple):
         return self.scheme == other.scheme and self._server() == other._server()
 
     def _server(self) -> str:
-        port = _PORTS.get(self.scheme)
+        port = DEFAULT_PORTS.get(self.scheme)
         return self.authority.lower().removesuffix(f":{port}")
 
 
