@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import random
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from client.test_submission import spec, submission
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.events import Asked
 from yarnhub.appmaster.core.placement import Topology
+from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.settings import Settings
 from yarnhub.client.submission import credentials
 from yarnhub.control import bootstrap
@@ -182,6 +184,23 @@ async def test_what_all_share_may_be_damaged(
     async with UnmanagedApplications(settings, folder=folder, host="localhost") as applications:
         assert set(applications) == {GOOD}
         assert applications.port > 0
+
+
+async def test_a_port_that_somebody_has_taken_drops_nobody(
+    settings: Settings, folder: Path
+) -> None:
+    fill(folder, random.Random(1), 0)
+    with socket.create_server(("localhost", 0)) as taken:
+        port = taken.getsockname()[1]
+        (folder / "port").write_text(str(port))
+        async with UnmanagedApplications(settings, folder=folder, host="localhost") as other:
+            assert set(other) == {GOOD}
+            assert other.port != port
+        chosen = UnmanagedApplications(settings, folder=folder, host="localhost", port=port)
+        with pytest.raises(ConfigurationError, match=f"port {port} of localhost.* cannot be had"):
+            await chosen.__aenter__()
+    async with UnmanagedApplications(settings, folder=folder, host="localhost") as again:
+        assert again.port == port
 
 
 async def test_a_full_disk_at_the_start_drops_nobody(

@@ -125,16 +125,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(self._folder.held())
             await stack.enter_async_context(self._connections)
-            door = SharedDoor(self._find)
-            port = self.port or self._folder.port
-            try:
-                self.port = await stack.enter_async_context(serve(door, self.host, port))
-            except OSError as error:
-                raise ConfigurationError(
-                    f"port {port} of {self.host}, where containers look for this process, cannot "
-                    f"be had: {error.strerror}"
-                ) from error
-            self._folder.port = self.port
+            self.port = await stack.enter_async_context(self._served())
             await stack.enter_async_context(self._tokens)
             self._holder = Holder(
                 settings=self._settings,
@@ -153,6 +144,26 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             self._spawn("watch", watch.run)
             self._open = stack.pop_all()
         return self
+
+    @contextlib.asynccontextmanager
+    async def _served(self) -> AsyncIterator[int]:
+        """Serve at the port that containers know, or at any other if somebody has taken it."""
+        door, known = SharedDoor(self._find), self._folder.port
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                port = await stack.enter_async_context(serve(door, self.host, self.port or known))
+                self._folder.port = port
+            except OSError as error:
+                if self.port or not known:
+                    raise ConfigurationError(
+                        f"port {self.port or 'any'} of {self.host}, where containers look for "
+                        f"this process, cannot be had: {error.strerror}"
+                    ) from error
+                # Whoever has it must not be the end of all that runs. It stays the one to be had:
+                # containers find another one by the ResourceManager.
+                _log.error("port %d, which containers know, is taken: %s", known, error.strerror)
+                port = await stack.enter_async_context(serve(door, self.host, 0))
+            yield port
 
     async def __aexit__(
         self,
