@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from versions.kinds import Kind
-    from versions.page import Results
 
 RECORD = "--record-versions"
 SHARED = (
@@ -94,10 +93,10 @@ async def walk(
             yield walk
 
 
-@pytest.fixture(scope="session")
-def results(request: pytest.FixtureRequest) -> Iterator[Results]:
-    """What was found so far; kept in the tree if the option says so."""
-    found = read_results()
+@pytest.fixture(scope="module")
+def results(kind: Kind, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """What is found on a kind, by capability; kept in the tree if the option says so."""
+    found: dict[str, str] = {}
     yield found
     if request.config.getoption(RECORD, default=False):
-        write_results(found)
+        write_results({**read_results(), kind.name: found})

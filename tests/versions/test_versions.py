@@ -14,7 +14,6 @@ from yarnhub.cluster.program import run_program
 
 if TYPE_CHECKING:
     from versions.kinds import Kind
-    from versions.page import Results
     from versions.walk import Walk
     from yarnhub.cluster import HadoopCluster
 
@@ -25,17 +24,16 @@ PAIR_WITH_KERBEROS = KINDS["Hadoop 3.4.2, Kerberos, HA of NameNode and ResourceM
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
-async def test_capability(kind: Kind, walk: Walk, capability: str, results: Results) -> None:
-    found = results.setdefault(kind.name, {})
-    found[capability] = FAILED
+async def test_capability(kind: Kind, walk: Walk, capability: str, results: dict[str, str]) -> None:
+    results[capability] = FAILED
     limit = kind.limits.get(capability)
     if limit is None:
         await CAPABILITIES[capability](walk)
-        found[capability] = OK
+        results[capability] = OK
     else:
         with pytest.raises(Exception, match=limit.says):
             await CAPABILITIES[capability](walk)
-        found[capability] = LIMIT
+        results[capability] = LIMIT
 
 
 @pytest.mark.versions

@@ -7,13 +7,7 @@ import pytest
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.conf import Configuration
-from yarnhub.hadoop.ipc.client import Address
-from yarnhub.yarn.addresses import (
-    SCHEDULER,
-    resource_manager,
-    schedulers_of_containers,
-    web_proxies,
-)
+from yarnhub.yarn.addresses import web_proxies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,34 +69,3 @@ def test_an_address_that_is_none_is_said_to_be(tmp_path: Path) -> None:
     for wrong in ({"yarn.web-proxy.address": "a:b"}, HA):
         with pytest.raises(ConfigurationError, match=r"yarn\.(web-proxy|resourcemanager)"):
             web_proxies(configuration(tmp_path, wrong))
-
-
-@pytest.mark.parametrize(
-    ("properties", "schedulers"),
-    [
-        ({"yarn.resourcemanager.hostname": "rm"}, (Address("rm", 8030),)),
-        ({**HA, **HOSTS}, (Address("rm1", 8030), Address("rm2", 8030))),
-        ({"yarn.nodemanager.amrmproxy.enabled": "true"}, (Address("localhost", 8049),)),
-        (
-            {
-                "yarn.resourcemanager.hostname": "rm",
-                "yarn.nodemanager.amrmproxy.enabled": "true",
-                "yarn.nodemanager.amrmproxy.address": "0.0.0.0:81",
-            },
-            (Address("localhost", 81),),
-        ),
-    ],
-)
-def test_a_container_asks_the_proxy_of_its_node_if_there_is_one(
-    tmp_path: Path, properties: dict[str, str], schedulers: tuple[Address, ...]
-) -> None:
-    assert schedulers_of_containers(configuration(tmp_path, properties)) == schedulers
-
-
-def test_who_is_in_no_container_asks_the_resource_manager(tmp_path: Path) -> None:
-    properties = {
-        "yarn.resourcemanager.hostname": "rm",
-        "yarn.nodemanager.amrmproxy.enabled": "true",
-    }
-    found = resource_manager(configuration(tmp_path, properties), SCHEDULER)
-    assert found.addresses == (Address("rm", 8030),)

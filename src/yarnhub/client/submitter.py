@@ -26,7 +26,7 @@ from yarnhub.client.submission import (
 from yarnhub.client.tokens import SubmissionTokens, file_systems_of
 from yarnhub.client.trust import travelling
 from yarnhub.client.watch import LOOK, failed, watch
-from yarnhub.yarn.addresses import CLIENT, resource_manager, schedulers_of_containers, web_proxies
+from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager, web_proxies
 from yarnhub.yarn.records.applications import YarnApplicationState
 
 # What only some submissions need is imported by them: hdfs-native takes longer to import than a
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.control.bootstrap import Staging
-    from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, File
     from yarnhub.yarn.records.applications import ApplicationReport
@@ -105,8 +104,8 @@ class Submitter:
                     spec=staged,
                     staging=await self._place(folder, tokens.by_alias),
                     user=self._settings.user_name,
-                    schedulers=_texts(schedulers_of_containers(configuration)),
-                    resource_managers=_texts(resource_manager(configuration, CLIENT).addresses),
+                    schedulers=self._addresses(SCHEDULER),
+                    resource_managers=self._addresses(CLIENT),
                     web_proxies=web_proxies(configuration),
                     nodes=nodes.result(),
                     program=code,
@@ -122,6 +121,10 @@ class Submitter:
                     trust=travelling(configuration, self._settings.trust),
                     secrets=secrets or {},
                 )
+
+    def _addresses(self, service: tuple[str, int]) -> tuple[str, ...]:
+        endpoint = resource_manager(self._settings.configuration, service)
+        return tuple(map(str, endpoint.addresses))
 
     @contextlib.asynccontextmanager
     async def submitted(self, submission: Submission) -> AsyncIterator[None]:
@@ -242,7 +245,3 @@ class Submitter:
                 # The ResourceManager died before it had saved it, and another one answers now.
                 await self._resource_manager.submit_application(submission_context(submission))
                 await asyncio.sleep(LOOK)
-
-
-def _texts(addresses: tuple[Address, ...]) -> tuple[str, ...]:
-    return tuple(map(str, addresses))

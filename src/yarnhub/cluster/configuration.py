@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from yarnhub.cluster.daemon import NAME_NODE, node_managers
+from yarnhub.cluster.daemon import NAME_NODE
 from yarnhub.cluster.federation import client_site, federation_site
 from yarnhub.cluster.high_availability import pair_site
 from yarnhub.cluster.name_nodes import name_node_pair_site
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from yarnhub.cluster.layout import Layout
     from yarnhub.cluster.options import ClusterOptions
 
-(FIRST_NODE_MANAGER,) = node_managers(1)
 CONTAINER_VARIABLES = ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
 """What containers inherit from their NodeManager."""
 
@@ -189,9 +188,7 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
         "yarn.nodemanager.env-whitelist": ",".join(CONTAINER_VARIABLES),
     }
     if node_manager is None:
-        # Where an ApplicationMaster in a container of its own finds the proxy of its node.
-        proxy = "yarn.nodemanager.amrmproxy.address"
-        return shared | {proxy: f"{HOST}:{plan.ports[node_port(FIRST_NODE_MANAGER, proxy)]}"}
+        return shared
     folder = plan.layout.node(node_manager)
     addresses = {
         address_property(server, tls=plan.options.tls): (

@@ -22,8 +22,6 @@ PRINCIPAL = "yarn.resourcemanager.principal"
 _WEB = ("yarn.resourcemanager.webapp.address", 8088)
 _WEB_TLS = ("yarn.resourcemanager.webapp.https.address", 8090)
 _WEB_PROXY = "yarn.web-proxy.address"
-_AMRM_PROXY_ON = "yarn.nodemanager.amrmproxy.enabled"
-_AMRM_PROXY = "yarn.nodemanager.amrmproxy.address"
 _ANY = "0.0.0.0"  # noqa: S104  # an address to connect to
 
 
@@ -45,20 +43,6 @@ def resource_manager(configuration: Configuration, service: tuple[str, int]) -> 
     return Endpoint(
         tuple(_address(configuration, f".{name}", key, port) for name in ids), principal
     )
-
-
-def schedulers_of_containers(configuration: Configuration) -> tuple[Address, ...]:
-    """Where an ApplicationMaster in a container asks for containers.
-
-    Where nodes have an AMRMProxy, it is the node's own: YARN gives the container a token that only
-    this proxy accepts. An ApplicationMaster elsewhere asks the ResourceManager, `SCHEDULER`.
-
-    Source: org.apache.hadoop.yarn.server.nodemanager.amrmproxy.AMRMProxyService.
-    """
-    if configuration.get_bool(_AMRM_PROXY_ON, default=False):
-        proxy = configuration.get_address(_AMRM_PROXY, 8049, Address(_ANY, 8049))
-        return (Address("localhost", proxy.port),)
-    return resource_manager(configuration, SCHEDULER).addresses
 
 
 def _address(configuration: Configuration, suffix: str, key: str, port: int) -> Address:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_AMRM_PROXY = "yarn.nodemanager.amrmproxy"
+_ENABLED = "yarn.nodemanager.amrmproxy.enabled"
+_ADDRESS = "yarn.nodemanager.amrmproxy.address"
 _PORT = 8049
 """Source: yarn-default.xml, yarn.nodemanager.amrmproxy.address."""
 _ANY = "0.0.0.0"  # noqa: S104  # an address to connect to
@@ -50,9 +51,9 @@ def _proxy(folder: str, env: Mapping[str, str]) -> Address | None:
     if not file.exists():
         return None
     values = {each.name: (each.value or "").strip() for each in read_site_file(file)}
-    if values.get(f"{_AMRM_PROXY}.enabled", "").lower() != "true":
+    if values.get(_ENABLED, "").lower() != "true":
         return None
-    text = values.get(f"{_AMRM_PROXY}.address", "")
+    text = values.get(_ADDRESS, "")
     # A host that is named by a variable is the node itself.
     host, _, port = text.rpartition(":") if ":" in text else (text, "", str(_PORT))
     here = not host or host == _ANY or "${" in host
