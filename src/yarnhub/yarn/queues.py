@@ -6,6 +6,9 @@
 | CapacityScheduler of 3.3 | `apples` | `root.fruit.apples` |
 | CapacityScheduler since 3.4 | `apples`, with `root.fruit.apples` | `root.fruit.apples` |
 | FairScheduler | `root.fruit.apples` as its name | `root.fruit.apples` |
+
+An application is submitted by the name that `getQueueInfo` tells: the FairScheduler puts one for
+`apples` into another queue without a word.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ ROOT = "root"
 
 
 def with_paths(queue: QueueInfo, parent: str = "") -> QueueInfo:
-    """A queue and all below it, each with its own name and its path.
+    """A queue and all below it, each with its path, and with its name as it was told.
 
     Args:
         queue: As `getQueueInfo` tells it.
@@ -33,7 +36,6 @@ def with_paths(queue: QueueInfo, parent: str = "") -> QueueInfo:
     path = told if not parent or told.startswith(f"{parent}.") else f"{parent}.{told}"
     return replace(
         queue,
-        queue_name=path.rpartition(".")[2],
         queue_path=path,
         child_queues=tuple(with_paths(child, path) for child in queue.child_queues),
     )
@@ -53,7 +55,7 @@ def line_to(root: QueueInfo | None, name: str) -> tuple[QueueInfo, ...]:
         for line in lines:
             if line[-1].queue_path == wanted:
                 return line
-    return next((line for line in lines if line[-1].queue_name == name), ())
+    return next((line for line in lines if _own_name(line[-1]) == name), ())
 
 
 def _lines(queue: QueueInfo) -> Iterator[tuple[QueueInfo, ...]]:
@@ -74,7 +76,7 @@ def leaves(queue: QueueInfo) -> Iterator[QueueInfo]:
 def submission_names(root: QueueInfo) -> dict[str, str]:
     """The name by which an application is submitted to each leaf, by its path.
 
-    It is the queue's own name; before Hadoop 3.3 no other will do. The path only where several
+    It is the name as it was told; before Hadoop 3.3 no other will do. The path only where several
     have the same, which there cannot be before.
     """
     found = tuple(leaves(root))
@@ -87,4 +89,8 @@ def submission_names(root: QueueInfo) -> dict[str, str]:
 
 def is_named(queue: QueueInfo, names: Collection[str]) -> bool:
     """Whether a queue from `with_paths` is one of these names, be they paths or not."""
-    return queue.queue_path in names or queue.queue_name in names
+    return queue.queue_path in names or _own_name(queue) in names
+
+
+def _own_name(queue: QueueInfo) -> str:
+    return queue.queue_path.rpartition(".")[2]
