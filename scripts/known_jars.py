@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.cluster import jars
 from yarnhub.cluster.errors import DownloadError
-from yarnhub.cluster.jars import KNOWN, LOGGING, OTHER_LOGGING, ROOTS, ROUTER, Jar
+from yarnhub.cluster.jars import KNOWN, LOGGING, OTHER_LOGGING, ROUTER, Jar, roots_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ def resolve(version: str) -> list[Jar]:
 
 def ask_maven(version: str) -> list[Jar]:
     """The same from Maven, which reads POMs that are not well-formed."""
-    roots = [*(f"{root}:{version}" for root in ROOTS), LOGGING, *ALSO.get(version, ())]
+    roots = [*(f"{root}:{version}" for root in roots_of(version)), LOGGING, *ALSO.get(version, ())]
     dependencies = "".join(
         "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>"
         "</dependency>".format(*root.split(":"))

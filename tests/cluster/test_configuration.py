@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from yarnhub.client.trust import SiteTrust
 from yarnhub.cluster.configuration import Plan, site_files, site_xml
 from yarnhub.cluster.daemon import Roster
 from yarnhub.cluster.federation import own_address
 from yarnhub.cluster.high_availability import zookeeper_properties
+from yarnhub.cluster.key_server import key_server_sites
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.options import SITE_FILES, ClusterOptions, RpcProtection, Scheduler
 from yarnhub.cluster.ports import port_names
+from yarnhub.cluster.preparation import prepare_folders, write_configuration
 from yarnhub.cluster.scheduler import SHARES, fair_queues
 
 
@@ -204,3 +208,30 @@ def test_the_text_is_what_hadoop_reads() -> None:
     assert root.tag == "configuration"
     read = [(p.findtext("name"), p.findtext("value")) for p in root.findall("property")]
     assert read == [("a", "one\ntwo"), ("b", "<&>")]
+
+
+def test_a_key_server_is_named_where_there_is_one() -> None:
+    with_keys = plan(kerberos=True, encryption_zone=True)
+    provider = site_files(with_keys)["core-site.xml"]["hadoop.security.key.provider.path"]
+    assert provider == f"kms://https@localhost:{with_keys.ports['kms']}/kms"
+    assert "hadoop.security.key.provider.path" not in all_properties(kerberos=True)
+    sites = key_server_sites(with_keys)
+    assert sites["kms-site.xml"]["hadoop.kms.ssl.enabled"] == "true"
+    assert sites["kms-site.xml"]["hadoop.kms.authentication.type"] == "kerberos"
+    assert sites["kms-site.xml"]["hadoop.kms.proxyuser.jupyterhub.users"] == "alice,bob"
+    assert sites["kms-acls.xml"]["default.key.acl.GENERATE_EEK"] == "hdfs"
+
+
+def test_only_the_daemons_user_reads_what_proves_them(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    made = replace(plan(kerberos=True, nodes=2), layout=layout)
+    prepare_folders(layout)
+    write_configuration(made, Roster.of(made.options).node_managers, tmp_path)
+    private = {"ssl-server.xml", "keystore.p12"}
+    found = {path for path in tmp_path.rglob("*") if path.name in private}
+    assert len(found) == 4
+    assert all(path.stat().st_mode & 0o077 == 0 for path in found)
+    for path in (layout.ca, layout.truststore, layout.conf / "ssl-client.xml"):
+        assert path.stat().st_mode & 0o004
+    site = SiteTrust(folder=layout.conf)
+    assert site().certificates == layout.ca.read_text()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.cluster.key_server import check_key_server
 from yarnhub.cluster.options import ClusterOptions, site_file_of, site_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -45,3 +51,16 @@ def test_properties_are_grouped_by_file() -> None:
         "hdfs-site.xml": {"dfs.replication": "1", "dfs.x": "2"},
         "yarn-site.xml": {"yarn.acl.enable": "true"},
     }
+
+
+def test_an_encryption_zone_goes_with_kerberos_only() -> None:
+    assert ClusterOptions(kerberos=True, encryption_zone=True).encryption_zone
+    with pytest.raises(ConfigurationError, match="with Kerberos only"):
+        ClusterOptions(encryption_zone=True)
+
+
+def test_a_version_without_a_key_server_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"Hadoop 3\.3\.6 here, but for 3\.4\.2"):
+        check_key_server("3.3.6", tmp_path)
+    (tmp_path / "hadoop-kms-3.4.2.jar").touch()
+    check_key_server("3.4.2", tmp_path)

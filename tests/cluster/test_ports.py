@@ -13,13 +13,13 @@ def test_ports_differ_and_are_not_those_of_outgoing_connections() -> None:
     names = port_names(Roster.of(ClusterOptions(nodes=2)))
     ports = choose_ports(names, {})
     assert list(ports) == names
-    assert len(set(ports.values())) == len(names) == 19
+    assert len(set(ports.values())) == len(names) == 20
     assert all(FIRST <= port < LAST for port in ports.values())
 
 
 def test_a_pair_has_ports_of_its_own_under_hadoops_names() -> None:
     names = port_names(Roster.of(ClusterOptions(ha=True)))
-    assert len(set(names)) == len(names) == 21
+    assert len(set(names)) == len(names) == 22
     assert {"yarn.resourcemanager.address.rm1", "yarn.resourcemanager.address.rm2"} < set(names)
     assert "zookeeper" in names
 

@@ -64,6 +64,9 @@ def _add_start(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--scheduler", choices=("capacity", "fair"), default="capacity", help="default: capacity"
     )
     start.add_argument(
+        "--encryption-zone", action="store_true", help="with --kerberos: a key server (KMS)"
+    )
+    start.add_argument(
         "--federation", action="store_true", help="as a federation's only cluster, with its Router"
     )
     start.add_argument("--kerberos", action="store_true", help="with a KDC; needs root")
@@ -126,6 +129,7 @@ def _start(arguments: argparse.Namespace) -> int:
         name_node_ha=arguments.name_node_ha,
         scheduler=Scheduler(arguments.scheduler),
         federation=arguments.federation,
+        encryption_zone=arguments.encryption_zone,
         kerberos=arguments.kerberos,
         rpc_protection=RpcProtection(arguments.rpc_protection),
         java_home=arguments.java_home,

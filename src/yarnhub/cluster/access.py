@@ -14,7 +14,14 @@ from yarnhub.cluster.daemon import (
 )
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.kerberos import WITH_KEYTAB, Realm, kerberos_variables
-from yarnhub.cluster.ports import KDC, name_node_port, node_port, resource_manager_port
+from yarnhub.cluster.key_server import ZONE
+from yarnhub.cluster.ports import (
+    KDC,
+    KEY_SERVER,
+    name_node_port,
+    node_port,
+    resource_manager_port,
+)
 from yarnhub.cluster.process import is_alive
 from yarnhub.cluster.security import HOST, REALM
 
@@ -125,6 +132,15 @@ class ClusterAccess:
     def ca_file(self) -> Path | None:
         """The certificate of the CA of its HTTPS servers, in PEM; None if there are none."""
         return self._started_layout().ca if self.options.tls else None
+
+    @property
+    def encryption_zone(self) -> str | None:
+        """The folder in HDFS whose files are encrypted; None where there is none."""
+        return ZONE if self.options.encryption_zone else None
+
+    @property
+    def _key_server_port(self) -> int | None:
+        return self._started_record().ports[KEY_SERVER] if self.options.encryption_zone else None
 
     @property
     def _scheme(self) -> str:

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 from yarnhub.cluster.daemon import NAME_NODE
 from yarnhub.cluster.federation import client_site, federation_site
 from yarnhub.cluster.high_availability import pair_site
+from yarnhub.cluster.key_server import key_provider
 from yarnhub.cluster.name_nodes import name_node_pair_site
 from yarnhub.cluster.ports import (
     ADDRESS,
@@ -79,6 +80,8 @@ def site_files(plan: Plan, node_manager: str | None = None) -> dict[str, dict[st
             files[name] |= properties
         if node_manager is not None:
             files["core-site.xml"] |= node_web_site(plan)
+        if plan.options.encryption_zone:
+            files["core-site.xml"]["hadoop.security.key.provider.path"] = key_provider(plan)
     for name, chosen in plan.options.site.items():
         files[name] |= chosen
     return files

@@ -24,12 +24,14 @@ DATA_NODE = "datanode"
 KDC_DAEMON = "kdc"
 ZOOKEEPER_DAEMON = "zookeeper"
 ROUTER_DAEMON = "router"
+KEY_SERVER_DAEMON = "kms"
 _RESOURCE_MANAGER = "resourcemanager"
 _NODE_MANAGER = "nodemanager"
 
 MAIN_CLASSES = {
     NAME_NODE: "org.apache.hadoop.hdfs.server.namenode.NameNode",
     DATA_NODE: "org.apache.hadoop.hdfs.server.datanode.DataNode",
+    KEY_SERVER_DAEMON: "org.apache.hadoop.crypto.key.kms.server.KMSWebServer",
     ROUTER_DAEMON: "org.apache.hadoop.yarn.server.router.Router",
     ZOOKEEPER_DAEMON: "org.apache.zookeeper.server.ZooKeeperServerMain",
     _RESOURCE_MANAGER: "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager",
@@ -128,12 +130,18 @@ class JavaDaemons:
             *java_flags(self.layout, secure=self.secure),
             f"-Djava.io.tmpdir={self.layout.temporary}",
             f"-XX:ErrorFile={self.layout.logs / f'{daemon}-crash.log'}",
+            *self._own_flags(daemon, conf),
             "-cp",
             ":".join([str(conf), str(self.layout.resources), f"{self.jars}/*", *more]),
             MAIN_CLASSES[kind],
             *self._own_arguments(daemon),
             *arguments,
         ]
+
+    def _own_flags(self, daemon: str, conf: Path) -> list[str]:
+        if daemon == KEY_SERVER_DAEMON:
+            return [f"-Dkms.config.dir={conf}", "-Dlog4j.configuration=log4j.properties"]
+        return []
 
     def _own_arguments(self, daemon: str) -> list[str]:
         if daemon == ZOOKEEPER_DAEMON:

@@ -26,6 +26,7 @@ from yarnhub.cluster.kerberos import (
     check_host,
     check_reachable,
 )
+from yarnhub.cluster.key_server import check_key_server
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.lock import file_lock
 from yarnhub.cluster.options import ClusterOptions
@@ -131,6 +132,8 @@ class HadoopCluster(ClusterAccess):
             check_host(self.host)
         java = find_java(self.host, chosen=self.options.java_home, kerberos=self.options.kerberos)
         jars = await self.provide()
+        if self.options.encryption_zone:
+            check_key_server(self.options.hadoop, jars)
         layout = self._layout = self._make_layout()
         async with file_lock(layout.lock, deadline=LOCK_DEADLINE):
             earlier = read_record(layout)
@@ -322,6 +325,7 @@ class HadoopCluster(ClusterAccess):
                 processes=dict(record.processes),
                 superuser=HDFS_USER if secure else self.host.user,
                 realm=Realm(layout, self.host, record.ports[KDC]) if secure else None,
+                key_server_port=self._key_server_port,
             )
 
     def _save(self, services: Services) -> None:

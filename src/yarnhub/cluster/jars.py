@@ -53,6 +53,9 @@ ROOTS = (
     # Java clients that get delegation tokens for an application load a class of it.
     "org.apache.hadoop:hadoop-mapreduce-client-core",
 )
+KEY_SERVER = "org.apache.hadoop:hadoop-kms"
+WITH_KEY_SERVER = ("3.4.2",)
+"""Of Hadoop 2 it is a war, and that of 3.5.0 is not in Maven Central."""
 ROUTER = "-router"
 """Behind a version: what a federation's Router needs besides; known for tested versions only."""
 LOGGING = "org.slf4j:slf4j-reload4j:1.7.36"
@@ -119,6 +122,11 @@ def read_table(text: str) -> dict[Jar, set[str]]:
     """Jars with the Hadoop versions that each belongs to, from lines `SUM  PATH  VERSION,...`."""
     rows = (line.split("  ") for line in text.splitlines())
     return {Jar(path, sha256): set(versions.split(",")) for sha256, path, versions in rows}
+
+
+def roots_of(version: str) -> tuple[str, ...]:
+    """What all the jars of a version are dependencies of."""
+    return (*ROOTS, KEY_SERVER) if version in WITH_KEY_SERVER else ROOTS
 
 
 def write_table(known: Mapping[Jar, Iterable[str]]) -> str:
@@ -281,7 +289,7 @@ def resolve_jars(version: str, repository: str | None) -> list[Jar]:
         context = MavenContext(
             repo_cache=Path(poms), remote_repos={"central": repository or central()}
         )
-        roots = [context.create_dependency(f"{root}:{version}") for root in ROOTS]
+        roots = [context.create_dependency(f"{root}:{version}") for root in roots_of(version)]
         roots.append(context.create_dependency(LOGGING))
         try:
             inputs, others = context.resolver.resolve(roots)

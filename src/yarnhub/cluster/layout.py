@@ -74,6 +74,16 @@ class Layout:
         return self.hdfs / "data"
 
     @property
+    def keys(self) -> Path:
+        """The keys of encryption zones; with Kerberos only."""
+        return self.hdfs / "keys.jceks"
+
+    @property
+    def zone_made(self) -> Path:
+        """There once the encryption zone is."""
+        return self.hdfs / "zone-made"
+
+    @property
     def yarn(self) -> Path:
         """What YARN stores; emptied at each start."""
         return self.root / "yarn"

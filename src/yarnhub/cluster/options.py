@@ -55,6 +55,7 @@ class ClusterOptions:
         ha: Two ResourceManagers of which one is active, with the ZooKeeper that elects it.
         name_node_ha: Two NameNodes of which the first one is made active.
         scheduler: What shares the cluster among queues; they are the same with each.
+        encryption_zone: With Kerberos: a key server (KMS) and an encryption zone.
         federation: The cluster is the only one of a federation: clients ask its Router, and
             ApplicationMasters the AMRMProxy of their node.
         kerberos: A KDC of its own, security on, containers run as the user who submitted.
@@ -75,6 +76,7 @@ class ClusterOptions:
     name_node_ha: bool = False
     scheduler: Scheduler = Scheduler.CAPACITY
     federation: bool = False
+    encryption_zone: bool = False
     kerberos: bool = False
     rpc_protection: RpcProtection = RpcProtection.PRIVACY
     java_home: Path | None = None
@@ -94,6 +96,8 @@ class ClusterOptions:
             raise ConfigurationError("a node needs at least 1 MiB of memory and one vcore")
         if self.federation and (self.kerberos or self.ha):
             raise ConfigurationError("a federation goes with neither Kerberos nor a pair here")
+        if self.encryption_zone and not self.kerberos:
+            raise ConfigurationError("an encryption zone goes with Kerberos only here")
         unknown = set(self.site) - set(SITE_FILES)
         if unknown:
             raise ConfigurationError(

@@ -24,6 +24,7 @@ or while a killed server is down.
 ADDRESS = "127.0.0.1"
 KDC = "kdc"
 ZOOKEEPER = "zookeeper"
+KEY_SERVER = "kms"
 NAMESERVICE = "yarnhub"
 """What a pair of NameNodes is called together."""
 NAME_NODE_SERVERS = ("dfs.namenode.rpc-address", "dfs.namenode.http-address")
@@ -111,7 +112,7 @@ def port_names(roster: Roster) -> list[str]:
     ]
     election = [ZOOKEEPER] if len(roster.resource_managers) > 1 or roster.routers else []
     routers = ROUTER_SERVERS if roster.routers else ()
-    return [*names, *DATA_NODE_SERVERS, *managers, *routers, *nodes, KDC, *election]
+    return [*names, *DATA_NODE_SERVERS, *managers, *routers, *nodes, KDC, KEY_SERVER, *election]
 
 
 def choose_ports(names: Sequence[str], earlier: Mapping[str, int]) -> dict[str, int]:

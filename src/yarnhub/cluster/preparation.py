@@ -14,6 +14,7 @@ from yarnhub.cluster.certificates import write_certificates
 from yarnhub.cluster.configuration import LOG4J, site_files, site_xml
 from yarnhub.cluster.folders import Folder
 from yarnhub.cluster.high_availability import zookeeper_login, zookeeper_properties
+from yarnhub.cluster.key_server import ZONE, key_server_sites
 from yarnhub.cluster.options import Scheduler
 from yarnhub.cluster.ports import ADDRESS
 from yarnhub.cluster.programs import write_wrappers
@@ -22,7 +23,7 @@ from yarnhub.cluster.secure_io import write_patched_class
 from yarnhub.cluster.security import HOST, PROXIES, USERS, tls_sites
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from yarnhub.cluster.configuration import Plan
     from yarnhub.cluster.layout import Layout
@@ -66,6 +67,8 @@ def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Pat
         _write_zookeeper_login(plan.layout)
     if plan.options.tls:
         _write_tls(plan, node_managers)
+    if plan.options.encryption_zone:
+        _write_files(plan.layout.conf, key_server_sites(plan))
     write_wrappers(plan.layout, jars=plan.jars, java_home=java_home, secure=plan.options.kerberos)
 
 
@@ -125,19 +128,24 @@ def _link_or_copy(source: Path, target: Path) -> None:
     target.chmod(0o644)
 
 
-def hdfs_folders(user: str) -> list[Folder]:
+def hdfs_folders(user: str, *, zone: bool) -> list[Folder]:
     """The folders that users and YARN expect in HDFS, parents first."""
     homes = dict.fromkeys((user, *USERS, *PROXIES))
     return [
         Folder("/tmp", 0o1777, user),  # noqa: S108  # in HDFS
         Folder("/tmp/logs", 0o1777, user),  # noqa: S108  # in HDFS
         Folder("/user", 0o755, user),
+        *([Folder(ZONE, 0o1777, user)] if zone else []),
         *(Folder(f"/user/{name}", 0o755, name) for name in homes),
     ]
 
 
 def _write_sites(folder: Path, plan: Plan, node_manager: str | None) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, properties in site_files(plan, node_manager).items():
-        (folder / name).write_text(site_xml(properties), encoding="utf-8")
+    _write_files(folder, site_files(plan, node_manager))
     (folder / "log4j.properties").write_text(LOG4J, encoding="ascii")
+
+
+def _write_files(folder: Path, files: Mapping[str, Mapping[str, str]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, properties in files.items():
+        (folder / name).write_text(site_xml(properties), encoding="utf-8")

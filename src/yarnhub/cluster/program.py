@@ -76,14 +76,18 @@ async def run_until_it_works(
         hopeless: Whether it need not be tried again.
 
     Raises:
-        ClusterError: It did not succeed; says what the last run printed.
+        ClusterError: It did not succeed; says what the last run printed that was not cut off.
     """
     end = time.monotonic() + deadline
+    failure: ClusterError | None = None
     while True:
         left = end - time.monotonic()
         try:
             return await run_program(command, environment, stdin=stdin, deadline=left)
-        except ClusterError:
+        except ClusterError as error:
+            if time.monotonic() > end and failure is not None:
+                raise failure from error
             if time.monotonic() + AGAIN > end or hopeless():
                 raise
+            failure = error
         await asyncio.sleep(AGAIN)

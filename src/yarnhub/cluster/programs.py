@@ -39,11 +39,13 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "version": _VERSION,
         "conftest": "org.apache.hadoop.util.ConfTest",
         "dtutil": "org.apache.hadoop.security.token.DtUtilShell",
+        "key": "org.apache.hadoop.crypto.key.KeyShell",
         "kerbname": "org.apache.hadoop.security.HadoopKerberosName",
     },
     "hdfs": {
         "dfs": _FS,
         "haadmin": "org.apache.hadoop.hdfs.tools.DFSHAAdmin",
+        "crypto": "org.apache.hadoop.hdfs.tools.CryptoAdmin",
         "dfsadmin": "org.apache.hadoop.hdfs.tools.DFSAdmin",
         "fsck": "org.apache.hadoop.hdfs.tools.DFSck",
         "getconf": "org.apache.hadoop.hdfs.tools.GetConf",

@@ -80,18 +80,23 @@ def tls_sites(plan: Plan, password: str) -> dict[str, dict[str, str]]:
     }
 
 
-def _core(plan: Plan) -> dict[str, str]:
+def auth_to_local() -> str:
+    """The rules by which principals become users."""
     rules = [
         f"RULE:[2:$1/$2@$0]({principal(service)})s/.*/{user}/" for service, user in SERVICES.items()
     ]
     rules += [f"RULE:[1:$1@$0]({name}@{REALM})s/.*/{user}/" for name, user in ALIASES.items()]
     # Containers have no krb5.conf, and so no default realm that the rule DEFAULT needs.
     rules.append(f"RULE:[1:$1@$0](.*@{re.escape(REALM)})s/@.*//")
+    return "\n".join([*rules, "DEFAULT"])
+
+
+def _core(plan: Plan) -> dict[str, str]:
     properties = {
         "hadoop.security.authentication": "kerberos",
         "hadoop.security.authorization": "true",
         "hadoop.rpc.protection": plan.options.rpc_protection.value,
-        "hadoop.security.auth_to_local": "\n".join([*rules, "DEFAULT"]),
+        "hadoop.security.auth_to_local": auth_to_local(),
     }
     for service in PROXIES:
         properties[f"hadoop.proxyuser.{service}.hosts"] = f"{ADDRESS},{HOST}"

@@ -7,10 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from yarnhub.base.tasks import task_group
-from yarnhub.cluster import folders
+from yarnhub.cluster import encryption_zone, folders
 from yarnhub.cluster.daemon import (
     DATA_NODE,
     KDC_DAEMON,
+    KEY_SERVER_DAEMON,
     ZOOKEEPER_DAEMON,
     JavaDaemons,
     Roster,
@@ -20,6 +21,7 @@ from yarnhub.cluster.daemon import (
     name_node_id,
     wait_until_ready,
 )
+from yarnhub.cluster.key_server import KEY, ZONE
 from yarnhub.cluster.preparation import hdfs_folders
 from yarnhub.cluster.process import is_alive, start_process
 from yarnhub.cluster.program import run_program, run_until_it_works
@@ -47,6 +49,7 @@ class Services:
         processes: Those that were started, by name; added to by `start`.
         superuser: As whom HDFS knows the NameNode's user.
         realm: For Kerberos only.
+        key_server_port: Where the key server listens; None where there is none.
     """
 
     daemons: JavaDaemons
@@ -55,6 +58,7 @@ class Services:
     processes: dict[str, Process]
     superuser: str
     realm: Realm | None
+    key_server_port: int | None = None
 
     async def start_all(self, roster: Roster) -> None:
         """Start everything; HDFS and YARN do not wait for each other.
@@ -68,7 +72,7 @@ class Services:
             await self.realm.prepare()
             await self.start(KDC_DAEMON, {})
         async with task_group() as group:
-            group.create_task(self._start_hdfs(roster.name_nodes), name="start HDFS")
+            group.create_task(self._start_storage(roster.name_nodes), name="start HDFS")
             group.create_task(self._start_yarn(roster), name="start YARN")
 
     async def start(self, daemon: str, earlier: Mapping[str, int]) -> None:
@@ -92,6 +96,19 @@ class Services:
             if is_node_manager(name) and is_alive(process):
                 await self._wait(name, {})
 
+    async def _start_storage(self, name_nodes: Sequence[str]) -> None:
+        if self.key_server_port is None:
+            await self._start_hdfs(name_nodes)
+            return
+        async with task_group() as group:
+            group.create_task(self.start(KEY_SERVER_DAEMON, {}), name="start the key server")
+            group.create_task(self._start_hdfs(name_nodes), name="start HDFS")
+        made = self.daemons.layout.zone_made
+        if not made.is_file():
+            command = [sys.executable, "-m", encryption_zone.__name__, KEY, ZONE]
+            await self._ask(name_nodes[0], command)
+            made.touch()
+
     async def _start_hdfs(self, name_nodes: Sequence[str]) -> None:
         layout = self.daemons.layout
         first, *others = name_nodes
@@ -112,7 +129,9 @@ class Services:
         if others:
             await self._activate(first)
         command = [sys.executable, folders.__file__, str(layout.conf)]
-        wanted = folders.encode_folders(hdfs_folders(self.superuser))
+        wanted = folders.encode_folders(
+            hdfs_folders(self.superuser, zone=self.key_server_port is not None)
+        )
         await self._ask(first, command, wanted)
         await self._wait(DATA_NODE, {})
 
@@ -189,6 +208,9 @@ class Services:
             case "zookeeper" if self.zookeeper_port is not None:
                 port = self.zookeeper_port
                 return lambda: accepts_connections(port)
+            case "kms" if self.key_server_port is not None:
+                key_server = self.key_server_port
+                return lambda: accepts_connections(key_server)
             case _ if is_name_node(daemon):
                 return lambda: self.readiness.name_node(daemon)
             case "router":

@@ -1,0 +1,98 @@
+"""Makes an encryption zone, by one process without a JVM.
+
+Run as `python -m yarnhub.cluster.encryption_zone KEY PATH` with the environment of HDFS's
+superuser. A process of its own, because libkerberos reads its configuration from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from yarnhub.base.errors import RemoteError
+from yarnhub.client.settings import Settings
+from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
+from yarnhub.filesystem.key_provider import find_key_provider
+from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
+from yarnhub.hadoop.codec import STRING, proto
+from yarnhub.hadoop.http import exchange
+from yarnhub.hadoop.ipc.client import RpcClient
+from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.security.negotiate import Negotiation
+from yarnhub.hadoop.security.principals import expected_principal
+from yarnhub.hadoop.security.users import KerberosUser
+from yarnhub.hadoop.wire.method import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DEADLINE = 60.0
+_MOST = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateEncryptionZoneRequest:
+    """`CreateEncryptionZoneRequestProto`."""
+
+    src: str = proto(1, STRING)
+    key_name: str = proto(2, STRING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateEncryptionZoneResponse:
+    """`CreateEncryptionZoneResponseProto`."""
+
+
+CREATE_ENCRYPTION_ZONE = Method(
+    "createEncryptionZone", CreateEncryptionZoneRequest, CreateEncryptionZoneResponse
+)
+
+
+async def make_zone(settings: Settings, key: str, path: str) -> None:
+    """Make a key, and have an empty folder be a zone with it.
+
+    Raises:
+        YarnhubError: Key server or NameNode refuse, or do not answer.
+    """
+    provider = await find_key_provider("", settings.configuration, settings.user)
+    assert provider is not None, "core-site.xml names it"
+    assert isinstance(settings.user, KerberosUser)
+    await _make_key(settings, settings.user, provider.urls[0], key)
+    service = find_name_nodes("", settings.configuration)
+    principal = expected_principal(PRINCIPAL, settings.configuration)
+    options = RpcOptions.configured(settings.configuration, principal)
+    async with RpcClient(service.rpc, CLIENT_PROTOCOL, settings.user, options=options) as client:
+        request = CreateEncryptionZoneRequest(src=path, key_name=key)
+        await client.call(CREATE_ENCRYPTION_ZONE, request, deadline=_DEADLINE)
+
+
+async def _make_key(settings: Settings, user: KerberosUser, url: str, key: str) -> None:
+    proof = await Negotiation(user.credential, urlsplit(url).hostname or "").header()
+    headers = (proof, ("Content-Type", "application/json"))
+    body = json.dumps({"name": key, "cipher": "AES/CTR/NoPadding", "length": 128}).encode()
+    async with (
+        asyncio.timeout(_DEADLINE),
+        exchange(
+            "POST", f"{url}/v1/keys", headers=headers, body=body, trust=settings.trust()
+        ) as response,
+    ):
+        answer = (await response.read(_MOST)).decode(errors="replace")
+    # Made by a try before this one, which then did not get to the zone.
+    if response.status != HTTPStatus.CREATED and "already exists" not in answer:
+        raise RemoteError("", f"the key server made no key ({response.status}): {answer}")
+
+
+def main(arguments: list[str], environment: Mapping[str, str]) -> None:
+    """Make the zone that the command line names."""
+    key, path = arguments
+    asyncio.run(make_zone(Settings.from_environment(environment), key, path))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:], os.environ)
