@@ -16,14 +16,16 @@ from client.test_submission import spec, submission
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.events import Asked
 from yarnhub.appmaster.core.placement import Topology
-from yarnhub.base.errors import ConfigurationError
+from yarnhub.appmaster.shell.runner import Runner
+from yarnhub.base.errors import ConfigurationError, ConnectionLostError
+from yarnhub.base.retry import RetryPolicy
 from yarnhub.client.settings import Settings
 from yarnhub.client.submission import credentials
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.control.messages import PutKey
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials, Token
-from yarnhub.unmanaged import UnmanagedApplications
+from yarnhub.unmanaged import UnmanagedApplication, UnmanagedApplications, holding
 from yarnhub.unmanaged.folder import Folder
 from yarnhub.yarn.records.ids import ApplicationId
 
@@ -241,3 +243,36 @@ async def test_what_cannot_be_read_now_is_read_later(
         async with asyncio.timeout(20):
             while GOOD not in applications:
                 await asyncio.sleep(0.01)
+
+
+async def test_who_asks_while_a_run_ends_is_told_and_may_ask_again(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(folder, random.Random(1), 0)
+    asked = asyncio.Event()
+    run = Runner.run
+
+    async def fail(*_: Any) -> None:
+        monkeypatch.setattr(Runner, "run", run)
+        await asked.wait()
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Runner, "run", fail)
+    monkeypatch.setattr(holding, "_ANEW", RetryPolicy(first_delay=0.01))
+    async with UnmanagedApplications(settings, folder=folder, host="localhost") as applications:
+        application = applications[GOOD]
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            # Nothing is answered before it is recorded, and this run records nothing.
+            group.create_task(refused(application))
+            killing = group.create_task(application.kill())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            asked.set()
+            while not application.core.over:
+                await asyncio.sleep(0.01)
+            killing.cancel()  # nobody can tell YARN here
+
+
+async def refused(application: UnmanagedApplication) -> None:
+    with pytest.raises(ConnectionLostError, match="ended before it answered"):
+        await application.get("k0")

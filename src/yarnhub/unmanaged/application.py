@@ -19,6 +19,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
+from yarnhub.base.time_limit import time_limit
 from yarnhub.client.evidence import Evidence
 from yarnhub.client.requests import Requests
 from yarnhub.control import bootstrap
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.wire.tokens import Credentials, Token
 
 A = TypeVar("A")
+
+_REST = 0.2
+"""Seconds until an application is asked again that nobody runs at the moment."""
 
 
 class UnmanagedApplication(Requests):
@@ -198,6 +202,15 @@ class UnmanagedApplication(Requests):
         Raises:
             DeadlineExceededError: The ResourceManager cannot be told; it is tried on.
         """
-        if self.runner is not None:
-            await self.shutdown(FinalStatus.KILLED, "Killed by user request.")
-        await self.ended(deadline=deadline)
+        words = f"{self.id} has not ended within {deadline:g} s; it is tried on"
+        async with time_limit(deadline, lambda: words):
+            while not self.over:
+                try:
+                    await self.shutdown(FinalStatus.KILLED, "Killed by user request.")
+                    break
+                except ConnectionLostError:  # its run has ended, and either it or another begins
+                    await asyncio.sleep(_REST)
+                except ControlError:
+                    if not self.over:
+                        raise
+            await self.ended()

@@ -54,7 +54,10 @@ class Holding:
     async def run(self, host: str, port: int) -> Finish | None:
         """See `Runner.run`; YARN has been told of the end that it returns."""
         async with self.scheduler, self.nodes:
-            finish = await self.runner.run(host, port)
+            try:
+                finish = await self.runner.run(host, port)
+            finally:
+                self.runner.abandon()
             if finish is not None:
                 await self.runner.unregister(finish)
         return finish

@@ -35,9 +35,11 @@ from yarnhub.appmaster.shell.probe import answers
 from yarnhub.appmaster.shell.recorder import Recorder
 from yarnhub.base.errors import (
     AttemptNotFoundError,
+    ConnectionLostError,
     ControlError,
     InvalidRequestError,
     NotRegisteredError,
+    Outcome,
     RemoteError,
     YarnhubError,
 )
@@ -245,6 +247,13 @@ class Runner:
         if isinstance(answer, Failure):
             raise ControlError(answer.code, answer.message)
         return cast("A", answer)  # the core answers with the request's class of answer
+
+    def abandon(self) -> None:
+        """Tell all that wait for an answer that the run has ended, and none will come."""
+        for reply in self._replies.values():
+            if not reply.done():
+                text = "the run of the application has ended before it answered"
+                reply.set_exception(ConnectionLostError(text, Outcome.UNKNOWN))
 
     # --- heartbeats
 
