@@ -75,7 +75,7 @@ class Starting(Asking):
         return clean_and_cut(self._log_name, lines=False)
 
     async def start(self) -> str:
-        """Start a server; returns its URL once it has reported its port.
+        """Start a server; returns its URL once it has proven that it answers there.
 
         An error or cancelling leaves nothing behind on the cluster.
 
