@@ -32,7 +32,10 @@ from yarnhub.integrations.jupyterhub.singleuser import prepare, report
 folder = Path(sys.argv[1])
 held = prepare(os.environ, Path.cwd())
 held.close()
-(folder / "port").write_text(str(held.number))
+told = folder / "told"
+told.write_text(str(held.number))
+told.chmod(0o644)  # YARN's umask keeps others out
+told.rename(folder / "port")
 while not (folder / "taken").exists():
     time.sleep(0.01)
 report(held.number, os.environ)
