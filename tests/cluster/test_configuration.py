@@ -105,6 +105,8 @@ def test_clients_of_a_federation_ask_its_router_and_nodes_do_not() -> None:
     address = "yarn.resourcemanager.address"
     assert clients[address] == clients["yarn.router.clientrm.address"] != node[address]
     assert node[address] == own_address(options.ports)
+    proxy = "yarn.nodemanager.amrmproxy.address"
+    assert clients[proxy] == node[proxy]
 
 
 def test_hadoop_2_has_no_https_on_the_java_of_today() -> None:

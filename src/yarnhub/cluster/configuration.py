@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from yarnhub.cluster.daemon import NAME_NODE
+from yarnhub.cluster.daemon import NAME_NODE, node_managers
 from yarnhub.cluster.federation import client_site, federation_site
 from yarnhub.cluster.high_availability import pair_site
 from yarnhub.cluster.key_server import key_provider
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from yarnhub.cluster.layout import Layout
     from yarnhub.cluster.options import ClusterOptions
 
+(FIRST_NODE_MANAGER,) = node_managers(1)
 CONTAINER_VARIABLES = ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
 """What containers inherit from their NodeManager."""
 
@@ -191,7 +192,9 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
         "yarn.nodemanager.env-whitelist": ",".join(CONTAINER_VARIABLES),
     }
     if node_manager is None:
-        return shared
+        # Containers have this configuration, and find the proxy of their node by it.
+        proxy = "yarn.nodemanager.amrmproxy.address"
+        return shared | {proxy: f"{HOST}:{plan.ports[node_port(FIRST_NODE_MANAGER, proxy)]}"}
     folder = plan.layout.node(node_manager)
     addresses = {
         address_property(server, tls=plan.options.tls): (
