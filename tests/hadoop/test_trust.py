@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from hadoop.test_http import server
 from yarnhub.base.errors import ConnectError
 from yarnhub.cluster.certificates import Authority
 from yarnhub.hadoop.http import exchange
-from yarnhub.hadoop.trust import Trust, certificates_of
+from yarnhub.hadoop.trust import Trust, certificates_of, trust_for
 
 if TYPE_CHECKING:
     import asyncio
@@ -76,3 +77,16 @@ def test_what_stands_between_certificates_is_left_out() -> None:
     one, two = Authority.create().pem, Authority.create().pem
     assert certificates_of(f"# Zürich\n{one}subject=Größe\n{two}") == one + two
     assert certificates_of("-----BEGIN PRIVATE KEY-----") == ""
+
+
+async def test_a_truststore_is_read_in_a_thread_and_for_https_only() -> None:
+    threads: list[threading.Thread] = []
+
+    def read() -> Trust:
+        threads.append(threading.current_thread())
+        return Trust("a CA")
+
+    assert await trust_for("http://nn:9870/webhdfs/v1", read) == Trust()
+    assert threads == []
+    assert await trust_for("HTTPS://nn:9871/webhdfs/v1", read) == Trust("a CA")
+    assert threads != [threading.main_thread()]

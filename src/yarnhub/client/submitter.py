@@ -98,6 +98,7 @@ class Submitter:
             # The key goes into the token file, and nowhere else.
             spec = replace(spec, master=replace(spec.master, security=None))
             pair = await asyncio.to_thread(holder.for_application, str(application_id))
+            trust = await asyncio.to_thread(travelling, configuration, self._settings.trust)
             async with self._staged(spec, application_id, progress) as (staged, folder):
                 yield Submission(
                     application_id=application_id,
@@ -118,7 +119,7 @@ class Submitter:
                     simple_authentication=not self._settings.secure,
                     max_attempts=max_attempts(configuration),
                     viewer=self._settings.acting,
-                    trust=travelling(configuration, self._settings.trust),
+                    trust=trust,
                     secrets=secrets or {},
                 )
 

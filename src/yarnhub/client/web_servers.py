@@ -17,7 +17,7 @@ from yarnhub.base.errors import (
 from yarnhub.hadoop.http import Response, exchange
 from yarnhub.hadoop.security.negotiate import Negotiation
 from yarnhub.hadoop.security.users import KerberosUser
-from yarnhub.hadoop.trust import system
+from yarnhub.hadoop.trust import trust_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -112,8 +112,8 @@ class WebServers:
             headers.append(("Cookie", cookie))
         if proof is not None:
             headers.append(proof)
-        trust = self._settings.trust() if url.startswith("https:") else system()
         async with self._timer(address):
+            trust = await trust_for(url, self._settings.trust)
             response = await stack.enter_async_context(
                 exchange("GET", url, headers=headers, trust=trust)
             )

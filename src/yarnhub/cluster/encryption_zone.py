@@ -27,6 +27,7 @@ from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.negotiate import Negotiation
 from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.hadoop.security.users import KerberosUser
+from yarnhub.hadoop.trust import trust_for
 from yarnhub.hadoop.wire.method import Method
 
 if TYPE_CHECKING:
@@ -76,11 +77,10 @@ async def _make_key(settings: Settings, user: KerberosUser, url: str, key: str) 
     proof = await Negotiation(user.credential, urlsplit(url).hostname or "").header()
     headers = (proof, ("Content-Type", "application/json"))
     body = json.dumps({"name": key, "cipher": "AES/CTR/NoPadding", "length": 128}).encode()
+    trust = await trust_for(url, settings.trust)
     async with (
         asyncio.timeout(_DEADLINE),
-        exchange(
-            "POST", f"{url}/v1/keys", headers=headers, body=body, trust=settings.trust()
-        ) as response,
+        exchange("POST", f"{url}/v1/keys", headers=headers, body=body, trust=trust) as response,
     ):
         answer = (await response.read(_MOST)).decode(errors="replace")
     # Made by a try before this one, which then did not get to the zone.

@@ -35,7 +35,7 @@ from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.negotiate import Negotiation
 from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.hadoop.security.users import KerberosUser
-from yarnhub.hadoop.trust import Trust, system
+from yarnhub.hadoop.trust import system, trust_for
 from yarnhub.hadoop.wire.identifiers import KEY_SERVER
 from yarnhub.hadoop.wire.method import Method
 from yarnhub.hadoop.wire.tokens import Token
@@ -210,11 +210,11 @@ class KeyProviderTokens:
     ) -> object:
         place = urlsplit(url).netloc
         proof = Negotiation(user.credential, urlsplit(url).hostname or "")
-        trust = self._trust() if url.startswith("https:") else Trust()
         target = f"{url}/v1/?{urlencode(parameters)}"
         try:
             async with asyncio.timeout(self._deadline):
                 header = await proof.header()
+                trust = await trust_for(target, self._trust)
                 async with exchange(verb, target, headers=[header], trust=trust) as response:
                     body = await response.read(_MOST)
                     if response.status == HTTPStatus.OK:

@@ -38,11 +38,6 @@ class NameService:
     """The logical name; None for a single NameNode that is addressed by host and port."""
     home_prefix: str = "/user"
 
-    @property
-    def secure(self) -> bool:
-        """Whether WebHDFS is by HTTPS."""
-        return any(url.startswith("https:") for url in self.web)
-
     def __str__(self) -> str:
         return " or ".join(map(str, self.rpc))
 

@@ -27,7 +27,7 @@ from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
 from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
-from yarnhub.hadoop.trust import Trust, system
+from yarnhub.hadoop.trust import system
 
 if TYPE_CHECKING:
     from yarnhub.filesystem.name_node import NameService
@@ -85,7 +85,7 @@ def open_file_system(
                 (f"{kind}://{server}",),
                 _web_identity(user, url),
                 deadline=deadline,
-                trust=trust() if kind == "https" else Trust(),
+                trust=trust,
             )
         case "viewfs":
 
@@ -136,7 +136,7 @@ def _open_hdfs(
                 service.web,
                 identity,
                 deadline=deadline,
-                trust=trust() if service.secure else Trust(),
+                trust=trust,
             )
 
 

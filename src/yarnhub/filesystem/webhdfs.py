@@ -34,7 +34,7 @@ from yarnhub.filesystem.partials import Partials, partial_name
 from yarnhub.filesystem.paths import hdfs_part, new_hdfs_part
 from yarnhub.filesystem.port import FileStatus
 from yarnhub.hadoop.http import Response, exchange
-from yarnhub.hadoop.trust import Trust
+from yarnhub.hadoop.trust import system, trust_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from yarnhub.hadoop.trust import TrustSource
     from yarnhub.hadoop.wire.tokens import Token
 
 MAX_ANSWER = 64 << 20
 """Bytes of one JSON answer: a listing of some 200 000 files."""
 _PREFIX = "/webhdfs/v1"
 _BINARY = (("Content-Type", "application/octet-stream"),)
-_SYSTEM = Trust()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class WebHdfsFileSystem:
         web: Base URLs of the NameNodes' HTTP servers, of which one is active.
         identity: Who asks.
         deadline: Seconds that one answer may take.
-        trust: Whose certificates are accepted from HTTPS servers.
+        trust: Whose certificates are accepted; asked if a server speaks HTTPS.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class WebHdfsFileSystem:
         identity: UserName | DelegationToken,
         *,
         deadline: float = 60.0,
-        trust: Trust = _SYSTEM,
+        trust: TrustSource = system,
     ) -> None:
         self._uri = uri
         self._trust = trust
@@ -192,9 +192,10 @@ class WebHdfsFileSystem:
                     yield chunk
                 timer.reschedule(self._until())
 
+            trust = await trust_for(where, self._trust)
             async with (
                 self._errors("write", at),
-                exchange("PUT", where, headers=_BINARY, body=body(), trust=self._trust) as response,
+                exchange("PUT", where, headers=_BINARY, body=body(), trust=trust) as response,
             ):
                 await self._check(response, "write", at)
 
@@ -216,9 +217,8 @@ class WebHdfsFileSystem:
         # Its end is not in the stack's order: the generator may be left after any chunk.
         async with AsyncExitStack() as stack:
             async with self._timer("read", at), self._errors("read", at):
-                response = await stack.enter_async_context(
-                    exchange("GET", where, trust=self._trust)
-                )
+                trust = await trust_for(where, self._trust)
+                response = await stack.enter_async_context(exchange("GET", where, trust=trust))
                 await self._check(response, "read", at)
             while size > 0:
                 async with self._timer("read", at), self._errors("read", at):
@@ -344,7 +344,7 @@ class WebHdfsFileSystem:
                 async with (
                     self._timer(action, at),
                     self._errors(action, at),
-                    exchange(verb, url, trust=self._trust) as response,
+                    exchange(verb, url, trust=await trust_for(url, self._trust)) as response,
                 ):
                     body = await self._check(response, action, at)
             except (ConnectError, StandbyError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import re
 import ssl
@@ -52,6 +53,15 @@ TrustSource: TypeAlias = "Callable[[], Trust]"
 def system() -> Trust:
     """What the system trusts."""
     return Trust()
+
+
+async def trust_for(url: str, source: TrustSource) -> Trust:
+    """Whose certificates are accepted at a URL; the source is asked in a thread, if at all.
+
+    Raises:
+        ConfigurationError: As the source does.
+    """
+    return await asyncio.to_thread(source) if url.lower().startswith("https:") else Trust()
 
 
 @functools.lru_cache(maxsize=16)

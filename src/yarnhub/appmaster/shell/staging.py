@@ -48,7 +48,7 @@ class StagingFolder:
         packed = credentials.secrets.get(bootstrap.TRUST)
         trust = Trust() if packed is None else json.load(Trust, packed)
         file_system = WebHdfsFileSystem(
-            staging.uri, staging.web, identity, deadline=_ANSWER, trust=trust
+            staging.uri, staging.web, identity, deadline=_ANSWER, trust=lambda: trust
         )
         return cls(file_system, staging.folder, staging.token)
 

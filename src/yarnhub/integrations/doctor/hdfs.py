@@ -11,7 +11,6 @@ from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
 from yarnhub.hadoop.security.users import KerberosUser
-from yarnhub.hadoop.trust import system
 from yarnhub.integrations.doctor.finding import error, not_checked, ok
 
 if TYPE_CHECKING:
@@ -44,10 +43,9 @@ async def check_web(site: Site) -> Finding:
     if not (site.configuration.get("fs.defaultFS") or "").startswith("hdfs:"):
         return not_checked("fs.defaultFS is no hdfs:// URL")
     service = find_name_nodes("", site.configuration)
-    trust = site.trust() if service.secure else system()
     async with _web_identity(site) as identity:
         file_system = WebHdfsFileSystem(
-            service.uri, service.web, identity, deadline=site.patience, trust=trust
+            service.uri, service.web, identity, deadline=site.patience, trust=site.trust
         )
         await file_system.status(f"{service.uri}/")
     return ok(f"WebHDFS answers at {' or '.join(service.web)}")
