@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import (
     ApplicationNotFoundError,
     ConfigurationError,
-    DeadlineExceededError,
     RemoteError,
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
+from yarnhub.base.time_limit import time_limit
 from yarnhub.client import runtime
 from yarnhub.client.submission import (
     Submission,
@@ -213,8 +213,15 @@ class Submitter:
             last = report
             return report.am_rm_token is not None or report.yarn_application_state.ended
 
+        def words() -> str:
+            said = f": {last.diagnostics.strip()}" if last and last.diagnostics.strip() else ""
+            return (
+                f"YARN has given no token for {submission.application_id}, which it does not run "
+                f"itself, within {deadline:g} s{said}"
+            )
+
         try:
-            async with asyncio.timeout(deadline):
+            async with time_limit(deadline, words):
                 report = await self._once_submitted(submission, has_token)
         except RemoteError as error:
             if _NO_PAGE not in error.message:
@@ -223,14 +230,6 @@ class Submitter:
                 f"the federation's Router at {error.address} fails on every application whose "
                 "ApplicationMaster YARN does not run (a fault of Hadoop's Router): submit it to "
                 'YARN (managed); JupyterHub does with c.YarnSpawner.application_master = "cluster"'
-            ) from error
-        except TimeoutError as error:
-            if isinstance(error, YarnhubError):
-                raise
-            said = f": {last.diagnostics.strip()}" if last and last.diagnostics.strip() else ""
-            raise DeadlineExceededError(
-                f"YARN has given no token for {submission.application_id}, which it does not run "
-                f"itself, within {deadline:g} s{said}"
             ) from error
         if report.am_rm_token is None:
             raise failed(report)

@@ -14,9 +14,7 @@ from yarnhub.appmaster.shell.server import answer_in_time
 from yarnhub.base.errors import (
     ConnectionLostError,
     ControlError,
-    DeadlineExceededError,
     Outcome,
-    YarnhubError,
 )
 from yarnhub.base.tasks import task_group
 from yarnhub.base.time_limit import time_limit
@@ -169,15 +167,9 @@ class UnmanagedApplication(Requests):
             DeadlineExceededError: It runs on.
             ConnectionLostError: It runs on, and this process has left it.
         """
-        try:
-            async with asyncio.timeout(deadline):
-                return await asyncio.shield(self._end)
-        except TimeoutError as error:
-            if isinstance(error, YarnhubError):
-                raise
-            raise DeadlineExceededError(
-                f"{self.id} has not ended within {deadline:g} s; it runs on"
-            ) from error
+        words = f"{self.id} has not ended within {deadline or 0:g} s; it runs on"
+        async with time_limit(deadline, lambda: words):
+            return await asyncio.shield(self._end)
 
     async def keep_tokens(self, kept: KeptTokens) -> None:
         """Give it each new set of tokens; returns when it has ended."""
