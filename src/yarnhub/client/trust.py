@@ -14,6 +14,7 @@ from yarnhub.client.truststore import read_truststore
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.properties import is_https_only
 from yarnhub.hadoop.token_file import read_token_file
 from yarnhub.hadoop.trust import Trust
 
@@ -79,11 +80,9 @@ def travelling(configuration: Configuration, trust: TrustSource) -> Trust | None
     Raises:
         ConfigurationError: There are too many certificates.
     """
-    policies = (configuration.get(f"{part}.http.policy") or "" for part in ("dfs", "yarn"))
     default = configuration.get("fs.defaultFS") or ""
-    if not any(policy.upper() == "HTTPS_ONLY" for policy in policies) and not default.startswith(
-        "swebhdfs:"
-    ):
+    https = any(is_https_only(configuration, part) for part in ("dfs", "yarn"))
+    if not https and not default.startswith("swebhdfs:"):
         return None
     found = trust()
     if len(found.certificates) > _MOST:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.properties import is_https_only
 from yarnhub.hadoop.security.authentication import is_secure
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _web(properties: Properties, name_nodes: Mapping[str, Address]) -> tuple[str
     is asked after that of Hadoop 3. Not over HTTP on a cluster with Kerberos: any user of the
     NameNode's host may hold the second port there, and requests have tokens in them.
     """
-    tls = (properties.get("dfs.http.policy") or "").upper() == "HTTPS_ONLY"
+    tls = is_https_only(properties, "dfs")
     kind = "https" if tls else "http"
     newer, older = _WEB_PORTS[kind]
     first, second = [], []

@@ -18,3 +18,11 @@ class Properties(Protocol):
     def keys(self) -> Iterable[str]:
         """The keys that are set."""
         ...
+
+
+def is_https_only(properties: Properties, part: str) -> bool:
+    """Whether the web servers of `dfs` or of `yarn` speak HTTPS and nothing else.
+
+    Source: org.apache.hadoop.http.HttpConfig.Policy.fromString, which takes any case.
+    """
+    return (properties.get(f"{part}.http.policy") or "").upper() == "HTTPS_ONLY"

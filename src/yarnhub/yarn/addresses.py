@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.ipc.client import Address
+from yarnhub.hadoop.properties import is_https_only
 from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.yarn.resource_manager import Endpoint
 
@@ -94,8 +95,5 @@ def _urls(configuration: Configuration, addresses: tuple[Address, ...]) -> tuple
 
 
 def has_tls(configuration: Configuration) -> bool:
-    """Whether YARN's web servers speak HTTPS.
-
-    Source: org.apache.hadoop.http.HttpConfig.Policy.fromString, which takes any case.
-    """
-    return (configuration.get("yarn.http.policy") or "").upper() == "HTTPS_ONLY"
+    """Whether YARN's web servers speak HTTPS."""
+    return is_https_only(configuration, "yarn")
