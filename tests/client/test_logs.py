@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from yarnhub.client.logs import AggregatedLog
     from yarnhub.cluster import HadoopCluster
     from yarnhub.filesystem.port import FileSystem
-    from yarnhub.yarn.logs.layout import Properties
+    from yarnhub.hadoop.properties import Properties
     from yarnhub.yarn.records.applications import ApplicationReport
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
+    from yarnhub.hadoop.properties import Properties
     from yarnhub.yarn.logs.entry import LogEntry
-    from yarnhub.yarn.logs.layout import Properties
     from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
 _AT_ONCE = 32

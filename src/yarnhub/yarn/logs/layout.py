@@ -9,9 +9,10 @@ filecontroller.LogAggregationFileController; yarn-default.xml.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from yarnhub.hadoop.properties import Properties
     from yarnhub.yarn.records.ids import ApplicationId
 
 ENABLED = "yarn.log-aggregation-enable"
@@ -23,14 +24,6 @@ _DEFAULT_SUFFIX = "logs"
 _KNOWN_FORMATS = ("TFile", "IFile")
 """Looked for even where the client's configuration does not name them."""
 _NOT_LOGS = (".tmp", "-checksum")
-
-
-class Properties(Protocol):
-    """The part of `yarnhub.hadoop.conf.Configuration` that is read here."""
-
-    def get(self, key: str, /) -> str | None:
-        """The value of a key; None when no file sets it."""
-        ...
 
 
 def log_roots(properties: Properties) -> tuple[str, ...]:
