@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ async def gather(question: Question) -> Facts:
     configuration = site.configuration
     return Facts(
         conf_dir=str(configuration_folder(question.environment).absolute()),
-        host=socket.getfqdn(),
+        host=await asyncio.to_thread(socket.getfqdn),
         secure=is_secure(configuration),
         principal=question.principal,
         keytab=str(question.keytab.absolute()) if question.keytab else "",
