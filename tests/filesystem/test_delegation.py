@@ -16,7 +16,7 @@ from yarnhub.base.errors import (
     ConnectError,
 )
 from yarnhub.client.trust import SiteTrust
-from yarnhub.filesystem.delegation import NameNodeTokens, token_service
+from yarnhub.filesystem.delegation import NameNodeTokens, hdfs_token_service
 from yarnhub.filesystem.hdfs import HdfsFileSystem
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
@@ -131,15 +131,15 @@ async def test_nobody_answers() -> None:
 
 async def test_the_service_of_a_token() -> None:
     single = find_name_nodes("hdfs://localhost:9000", {})
-    assert await token_service(single, Address("localhost", 9000), {}) == "127.0.0.1:9000"
+    assert await hdfs_token_service(single, Address("localhost", 9000), {}) == "127.0.0.1:9000"
     by_name = {"hadoop.security.token.service.use_ip": "false"}
-    assert await token_service(single, Address("localhost", 9000), by_name) == "localhost:9000"
+    assert await hdfs_token_service(single, Address("localhost", 9000), by_name) == "localhost:9000"
     pair = find_name_nodes(
         "hdfs://pair", {"dfs.ha.namenodes.pair": "a", "dfs.namenode.rpc-address.pair.a": "one"}
     )
-    assert await token_service(pair, Address("one", 8020), {}) == "ha-hdfs:pair"
+    assert await hdfs_token_service(pair, Address("one", 8020), {}) == "ha-hdfs:pair"
     with pytest.raises(ConnectError, match=r"nowhere.invalid has no IPv4 address"):
-        await token_service(single, Address("nowhere.invalid", 9000), {})
+        await hdfs_token_service(single, Address("nowhere.invalid", 9000), {})
 
 
 @pytest.mark.cluster

@@ -137,13 +137,13 @@ class CurrentContainer:
                 `file_systems`.
         """
         from yarnhub.client.trust import SiteTrust
-        from yarnhub.filesystem.delegation import token_service
+        from yarnhub.filesystem.delegation import hdfs_token_service
         from yarnhub.filesystem.name_node import find_name_nodes
         from yarnhub.filesystem.open import open_file_system
 
         service = find_name_nodes(url, configuration)
         found = await asyncio.to_thread(_read, self.token_file)
-        token = found.tokens.get(await token_service(service, service.rpc[0], configuration))
+        token = found.tokens.get(await hdfs_token_service(service, service.rpc[0], configuration))
         user = self._user(token)
         return open_file_system(
             service.uri,

@@ -14,7 +14,7 @@ from yarnhub.base.regular_file import open_regular
 from yarnhub.base.tasks import task_group
 from yarnhub.client.spec_file import local_path, map_files
 from yarnhub.control.bootstrap import Staging
-from yarnhub.filesystem.delegation import token_service
+from yarnhub.filesystem.delegation import hdfs_token_service
 from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.paths import Location
@@ -72,7 +72,7 @@ async def place(
     if location is None or location.scheme != "hdfs":
         return None
     service = find_name_nodes(folder, configuration)
-    alias = await token_service(service, service.rpc[0], configuration) if tokens else None
+    alias = await hdfs_token_service(service, service.rpc[0], configuration) if tokens else None
     token = alias if alias in tokens else None
     return Staging(uri=service.uri, web=service.web, folder=folder, token=token)
 

@@ -16,7 +16,7 @@ from yarnhub.hadoop.codec import STRING, UINT64, proto
 from yarnhub.hadoop.ipc.client import RpcClient
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.principals import expected_principal
-from yarnhub.hadoop.token_service import token_service as service_of_daemon
+from yarnhub.hadoop.token_service import token_service
 from yarnhub.hadoop.wire.identifiers import HDFS
 from yarnhub.hadoop.wire.method import Method, Protocol
 from yarnhub.hadoop.wire.tokens import Token
@@ -136,7 +136,7 @@ class NameNodeTokens:
                 f"the NameNode at {address} gives no delegation tokens: it has no security, so"
                 " none are needed"
             )
-        service = await token_service(self._service, address, self._configuration)
+        service = await hdfs_token_service(self._service, address, self._configuration)
         return dataclasses.replace(answer.token, kind=HDFS, service=service)
 
     async def renew(self, user: User, token: Token) -> int:
@@ -156,7 +156,9 @@ class NameNodeTokens:
         return RpcClient(self._service.rpc, CLIENT_PROTOCOL, user, options=self._options)
 
 
-async def token_service(service: NameService, address: Address, configuration: Properties) -> str:
+async def hdfs_token_service(
+    service: NameService, address: Address, configuration: Properties
+) -> str:
     """The service under which Java's clients look for the token of an HDFS.
 
     Raises:
@@ -164,4 +166,4 @@ async def token_service(service: NameService, address: Address, configuration: P
     """
     if service.nameservice is not None:
         return f"ha-hdfs:{service.nameservice}"
-    return await service_of_daemon(address, configuration)
+    return await token_service(address, configuration)

@@ -74,7 +74,8 @@ class RpcConnection(asyncio.Protocol):
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._reason: Callable[[int, str], YarnhubError] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._flushing = self._retired = self._answered = self._heard_of = False
+        self._flushing = self._retired = self._answered = False
+        self._silent = True
         self._used = self._loop.time()
         self._pinged = self._used
         self.heard = self._used
@@ -202,7 +203,7 @@ class RpcConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand what came to the state machine."""
-        self.heard, self._heard_of = self._loop.time(), True
+        self.heard, self._silent = self._loop.time(), False
         for event in self._machine.receive(data):
             self._handle(event)
         self._flush()
@@ -222,7 +223,7 @@ class RpcConnection(asyncio.Protocol):
         if exc is not None and self._reason is None:
             self._drain()
         why = _plain(exc) if exc is not None else "the server closed it"
-        self._end(self._lost(f"{why}{'' if self._heard_of else _SILENT}"))
+        self._end(self._lost(f"{why}{_SILENT if self._silent else ''}"))
         self.resume_writing()
         if self._timer is not None:
             self._timer.cancel()

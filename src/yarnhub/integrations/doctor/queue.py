@@ -74,10 +74,10 @@ def judge(name: str, root: QueueInfo | None, usable: list[str], user: str) -> Fi
 async def check_masters(site: Site) -> Finding:
     """How many servers whose ApplicationMasters are in the hub fit at once."""
     try:
-        leaves = read_scheduler_page(await site.ask_page(PATH))
+        figures = read_scheduler_page(await site.ask_page(PATH))
     except (ConnectError, RemoteProtocolError) as failure:
         return not_checked(str(failure))
-    leaf = find_leaf(leaves, site.question.queue)
+    leaf = find_leaf(figures, site.question.queue)
     if leaf is None or not leaf.am_least or not leaf.am_limit:
         return not_checked(f"{site.page} does not say how much the queue's masters may have")
     return judge_masters(leaf)
