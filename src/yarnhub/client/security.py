@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.base.key_pairs import load_pair
+from yarnhub.base.private_file import write_private
 from yarnhub.base.regular_file import read_regular
 from yarnhub.control.bootstrap import SERVER_NAME, server_name
 
@@ -276,27 +277,6 @@ def _content(content: bytes | None, file: File | None, key: str) -> bytes:
 def _write(pair: Credentials, folder: Path) -> None:
     write_private(folder / KEY_FILE, pair.key)
     write_private(folder / CERTIFICATE_FILE, pair.certificate)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that nobody else can ever read, whole or not at all; it is on the disk then."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)  # of a process that had this id and was cut off
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)  # a full disk needs what it takes
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextlib.contextmanager

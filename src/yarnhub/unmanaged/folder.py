@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.shell.journal import FileJournal
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.client.security import write_private
+from yarnhub.base.private_file import write_private
 from yarnhub.hadoop.wire.tokens import Credentials
 
 if TYPE_CHECKING:

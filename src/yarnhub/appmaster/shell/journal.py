@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.private_file import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ class FileJournal:
         content = b"".join(change + b"\n" for change in changes)
         await asyncio.to_thread(self._write, self._path, content, self._size)
         if not self._size:
-            await asyncio.to_thread(self._sync_folder)
+            await asyncio.to_thread(sync_folder, self._path.parent)
         self._size += len(content)
 
     async def compact(self, snapshot: bytes) -> None:
@@ -108,7 +109,7 @@ class FileJournal:
         except BaseException:
             temporary.unlink(missing_ok=True)  # a full disk needs what it takes
             raise
-        self._sync_folder()
+        sync_folder(self._path.parent)
 
     @staticmethod
     def _write(path: Path, content: bytes, at: int) -> None:
@@ -122,14 +123,6 @@ class FileJournal:
             file.write(content)
             file.flush()
             os.fdatasync(descriptor)
-
-    def _sync_folder(self) -> None:
-        """Have the file's name on the disk, too."""
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     @property
     def overgrown(self) -> bool:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
+from yarnhub.base.private_file import write_private
 from yarnhub.client.container import CurrentContainer
-from yarnhub.client.security import write_private
 from yarnhub.integrations.jupyterhub.listening import HeldPort, Place, listen
 from yarnhub.integrations.jupyterhub.request import FILE, VARIABLE
 
