@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "control", "appmaster")
 _LEFT_OUT = (
+    "appmaster/shell/journal.py",
+    "base/private_file.py",
+    "base/time_limit.py",
     "yarn/addresses.py",
     "yarn/logs",
     "yarn/queues.py",
@@ -41,6 +44,7 @@ _LEFT_OUT = (
     "filesystem/open.py",
     "filesystem/threads.py",
     "filesystem/viewfs.py",
+    "hadoop/conf.py",
     "hadoop/host_names.py",
     "hadoop/properties.py",
     "hadoop/security/auth_to_local.py",

@@ -234,8 +234,6 @@ def _java(name: str) -> str | None:
 def _defaults() -> Mapping[str, str]:
     """The keys that are not empty in Hadoop's `*-default.xml`."""
     resource = importlib.resources.files(__package__) / "defaults.txt"
-    if not resource.is_file():
-        return {}  # an ApplicationMaster, for which they are too large: they stay as they are
     lines = resource.read_text(encoding="utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
