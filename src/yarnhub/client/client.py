@@ -119,13 +119,13 @@ class Client:
                 return await other.submit(
                     spec, progress=progress, secrets=secrets, deadline=deadline
                 )
-        holder = await asyncio.to_thread(self._credentials, spec.master.security)
+        holders_pair = await asyncio.to_thread(self._credentials, spec.master.security)
         code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
         async with (
             time_limit(
                 deadline, lambda: f"{spec.name} was not accepted by YARN within {deadline or 0:g} s"
             ),
-            self.submitter.prepared(spec, holder, code, progress, secrets) as submission,
+            self.submitter.prepared(spec, holders_pair, code, progress, secrets) as submission,
             self.submitter.submitted(submission),
         ):
             await self.submitter.accepted(submission)

@@ -71,7 +71,7 @@ class Submitter:
     async def prepared(
         self,
         spec: ApplicationSpec,
-        holder: Credentials,
+        holders_pair: Credentials,
         code: bytes | None,
         progress: Progress | None = None,
         secrets: Mapping[str, bytes] | None = None,
@@ -80,7 +80,7 @@ class Submitter:
 
         Args:
             spec: What to run, for these settings' user.
-            holder: Of whoever submits it: the application's own pair is derived from this one.
+            holders_pair: Of whoever submits it: the application's own pair is derived from it.
             code: The AM's; None for an AM that YARN does not start.
             progress: Is told how far each upload is.
             secrets: For the token files of its services' containers.
@@ -97,7 +97,7 @@ class Submitter:
             application_id = new.result().application_id
             # The key goes into the token file, and nowhere else.
             spec = replace(spec, master=replace(spec.master, security=None))
-            pair = await asyncio.to_thread(holder.for_application, str(application_id))
+            pair = await asyncio.to_thread(holders_pair.for_application, str(application_id))
             trust = await asyncio.to_thread(travelling, configuration, self._settings.trust)
             async with self._staged(spec, application_id, progress) as (staged, folder):
                 yield Submission(

@@ -227,13 +227,13 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         """
         _check(spec)
         _check_login(self._settings.acting_for(spec.user))
-        holder = await asyncio.to_thread(_holder, spec)
+        holders_pair = await asyncio.to_thread(_holders_pair, spec)
         # The only attempt is taken over instead of repeated.
         spec = replace(spec, max_attempts=1, tags={*spec.tags, await self._own_tag()})
         began: list[UnmanagedApplication] = []
         try:
             async with asyncio.timeout(deadline):
-                async with self._submitted(spec, holder, progress, secrets) as application:
+                async with self._submitted(spec, holders_pair, progress, secrets) as application:
                     runner = self._begin(application)
                     began.append(application)
                     await runner.begun.wait()
@@ -259,13 +259,15 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     async def _submitted(
         self,
         spec: ApplicationSpec,
-        holder: Credentials,
+        holders_pair: Credentials,
         progress: Progress | None,
         secrets: Mapping[str, bytes] | None,
     ) -> AsyncIterator[UnmanagedApplication]:
         """Submit an application that is to begin; all that it takes is kept by then."""
         client = self._client(spec.user)
-        async with client.submitter.prepared(spec, holder, None, progress, secrets) as submission:
+        async with client.submitter.prepared(
+            spec, holders_pair, None, progress, secrets
+        ) as submission:
             application_id = str(submission.application_id)
             kept = credentials(submission)
             try:
@@ -423,7 +425,7 @@ def _check_login(settings: Settings) -> None:
         )
 
 
-def _holder(spec: ApplicationSpec) -> Credentials:
+def _holders_pair(spec: ApplicationSpec) -> Credentials:
     """What the application's pair is derived from: nobody holds it unless it is named."""
     chosen = spec.master.security
     return Credentials.generate() if chosen is None else Credentials.named_by(chosen)
