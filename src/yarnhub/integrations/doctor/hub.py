@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from typing import TYPE_CHECKING
 
+from yarnhub.integrations.doctor import programs
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 
 if TYPE_CHECKING:
@@ -30,22 +30,11 @@ async def check(site: Site) -> Finding:
     file = site.question.hub_config
     if file is None:
         return not_checked("name the hub's configuration with --hub-config")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _READ, str(file)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        said, complaints = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        reason = complaints.decode(errors="replace").strip().rpartition("\n")[2]
+    ended = await programs.run(sys.executable, "-c", _READ, str(file))
+    if ended.code != 0:
+        reason = ended.errors.strip().rpartition("\n")[2]
         return error(f"{file} cannot be read: {reason}")
-    return judge(file, internal_ssl=json.loads(said.decode().rpartition("\n\n")[2]))
+    return judge(file, internal_ssl=json.loads(ended.output.rpartition("\n\n")[2]))
 
 
 def judge(file: Path, *, internal_ssl: bool) -> Finding:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yarnhub
+from yarnhub.integrations.doctor import programs
 from yarnhub.integrations.doctor.finding import Grade, error, ok, warning
 
 if TYPE_CHECKING:
@@ -112,18 +113,6 @@ async def check_proxy(site: Site) -> Finding:
 
 
 async def _ask_version(command: str, environment: dict[str, str]) -> tuple[str, bool]:
-    process = await asyncio.create_subprocess_exec(
-        command,
-        "--version",
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await process.communicate()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    lines = output.decode(errors="replace").strip().splitlines() or ["it says nothing"]
-    return lines[-1], process.returncode == 0
+    ended = await programs.run(command, "--version", environment=environment)
+    lines = (ended.output + ended.errors).strip().splitlines() or ["it says nothing"]
+    return lines[-1], ended.code == 0
