@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import yaml
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.base.regular_file import read_limited
 from yarnhub.client.yaml_document import parse_yaml
 from yarnhub.spec import ApplicationSpec, File
@@ -149,6 +150,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     unique: dict[str, object] = {}
     for key, value in pairs:
         if key in unique:
-            raise SpecError("", f"the key {key[:60]!r} is given twice")
+            raise SpecError("", f"the key {quoted(key)} is given twice")
         unique[key] = value
     return unique

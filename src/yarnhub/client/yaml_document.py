@@ -14,7 +14,7 @@ from yaml.events import (
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from yarnhub.base.errors import SpecError
-from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.base.foreign_text import quoted
 
 if TYPE_CHECKING:
     from yaml.events import Event
@@ -106,7 +106,7 @@ class _Measure:
     def repeat(self, event: AliasEvent) -> None:
         name = event.anchor or ""
         if name in self._names:
-            raise _refused(event, f"{_shown(name)} contains itself")
+            raise _refused(event, f"{quoted(name)} contains itself")
         self.add(self._anchors.get(name, 1))
 
 
@@ -114,10 +114,6 @@ def _refused(event: Event, what: str) -> SpecError:
     mark = event.start_mark
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     return SpecError("", f"{where}{what}")
-
-
-def _shown(name: str) -> str:
-    return repr(clean_and_cut(name)[:60])
 
 
 def _refuse_repeated_keys(node: Node, seen: set[int]) -> None:
@@ -140,7 +136,7 @@ def _refuse_repeated_keys(node: Node, seen: set[int]) -> None:
                     first = lines[key.value]
                     raise SpecError(
                         "",
-                        f"line {line}: the key {_shown(key.value)} is given twice, first on line "
+                        f"line {line}: the key {quoted(key.value)} is given twice, first on line "
                         f"{first}",
                     )
                 lines[key.value] = line

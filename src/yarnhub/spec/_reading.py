@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from yarnhub.base.errors import SpecError, SpecTypeError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.base.units import Seconds, parse_duration
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> SpecError:
     names = sorted(known)
     near = get_close_matches(name[:_SHOWN], names, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names)}"
-    return SpecError("", f"unknown {what} {name[:_SHOWN]!r}; {hint}")
+    return SpecError("", f"unknown {what} {quoted(name)}; {hint}")
 
 
 def text(value: object) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.base.foreign_text import clean_and_cut, quoted
 
 if TYPE_CHECKING:
     from yarnhub.control.messages import Page
@@ -32,7 +32,7 @@ def add(pages: dict[str, Page], page: Page) -> None:
         if not page.link_name.strip():
             raise ValueError("a link name has letters; None shows no link")
         if page.link_name != clean_and_cut(page.link_name, lines=False):
-            raise ValueError(f"a link name is one line of text, not {page.link_name[:100]!r}")
+            raise ValueError(f"a link name is one line of text, not {quoted(page.link_name)}")
         if any(other.link_name == page.link_name for other in pages.values()):
             raise ValueError(f"link name {page.link_name!r} is used by another page already")
     if not _is_target(page.target):

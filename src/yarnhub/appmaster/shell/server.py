@@ -17,6 +17,7 @@ from yarnhub.appmaster.shell import http
 from yarnhub.appmaster.shell.connections import listen
 from yarnhub.appmaster.shell.conversation import Conversation
 from yarnhub.base.errors import ControlError, RemoteProtocolError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.control import json
 from yarnhub.control.frames import PROTOCOL, Frame
 from yarnhub.control.messages import (
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.shell.callers import Answer, Callers
 
 _PREFIX = "/control/"
-_NAME = 100
-"""Characters of a request's name that an error repeats."""
 _MAX_WAIT = 60.0
 """Seconds that a request may wait; clients ask again. Well under what proxies cut off at."""
 _STATUS = {"unknown-request": 404, "invalid": 400, "ended": 410, "not-allowed": 403, "full": 507}
@@ -102,7 +101,7 @@ async def _reply(name: str, body: bytes | None, callers: Callers) -> object:
         return Failure("invalid", f"a request may have {limits.body} bytes at most")
     kind = REQUESTS.get(name)
     if kind is None:
-        return Failure("unknown-request", f"this application does not know {name[:_NAME]!r}")
+        return Failure("unknown-request", f"this application does not know {quoted(name)}")
     if limits.requests is not None and name not in limits.requests:
         return Failure(
             "not-allowed",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from yarnhub.base.foreign_text import quoted
 from yarnhub.integrations.jupyterhub.choice import ChoiceError, choose, default_profile
 from yarnhub.integrations.jupyterhub.profiles import PROFILE, UNLISTED, WRITTEN
 
@@ -85,7 +86,7 @@ def _prefix(slug: str) -> str:
 
 def _one(name: str, values: Sequence[object]) -> str:
     if len(values) != 1 or not isinstance(values[0], str):
-        raise ChoiceError(f"The field {name[:60]!r} has to be sent once, as text.")
+        raise ChoiceError(f"The field {quoted(name)} has to be sent once, as text.")
     return values[0]
 
 

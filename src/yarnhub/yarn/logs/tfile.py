@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from yarnhub.base.errors import RemoteProtocolError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.yarn.logs.entry import Extent, LogEntry, add
 from yarnhub.yarn.logs.source import CHUNK, NONE, Need, Source, Step
 from yarnhub.yarn.records.ids import ContainerId
@@ -135,7 +136,7 @@ def _read_block(block: _Region, compression: str, entries: list[LogEntry]) -> St
         try:
             container_id = ContainerId.parse(container)
         except ValueError as error:
-            raise RemoteProtocolError(f"a TFile has the key {container[:100]!r}") from error
+            raise RemoteProtocolError(f"a TFile has the key {quoted(container)}") from error
         yield from _read_value(block, compression, value, container_id, entries)
 
 
@@ -150,7 +151,7 @@ def _read_value(
         name = yield from value.utf()
         digits = yield from value.utf()
         if not digits.isdecimal() or len(digits) > 18:
-            raise RemoteProtocolError(f"the log {name[:100]!r} has the length {digits[:30]!r}")
+            raise RemoteProtocolError(f"the log {quoted(name)} has the length {quoted(digits)}")
         length = int(digits)
         extent = Extent(
             start=block.offset,
