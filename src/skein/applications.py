@@ -135,7 +135,7 @@ def parse_time(when: When, name: str) -> dt.datetime | None:
 
 
 async def find_application(client: Client, number: ApplicationId) -> ApplicationReport:
-    """One application, as its owner sees it where the caller may act for him.
+    """One application, as its owner sees it where the caller may act for them.
 
     Raises:
         ApplicationNotFoundError: YARN knows none of this id.
@@ -183,7 +183,7 @@ async def seen(
     """An application's report, and the client to ask more about it.
 
     With `yarn.acl.enable` YARN shows only the state of what belongs to somebody else: then it is
-    asked once more as the owner, if the cluster lets the caller act for him.
+    asked once more as the owner, if the cluster lets the caller act for them.
 
     Raises:
         ApplicationNotFoundError: YARN knows none of this id.
@@ -205,7 +205,7 @@ async def change(
     number: ApplicationId,
     function: Callable[[Client], Awaitable[object]],
 ) -> None:
-    """Change an application: as its owner where the caller may not, but may act for him.
+    """Change an application: as its owner where the caller may not, but may act for them.
 
     Args:
         client: The caller's.

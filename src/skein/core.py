@@ -335,8 +335,8 @@ class Client(Blocking):
     def kill_application(self, app_id: str, user: str = "") -> None:
         """End an application at once; returns when it has ended.
 
-        One that YARN lets its owner end only is ended as him, if the cluster lets the caller act
-        for him.
+        One that only its owner may end is ended as its owner, if the cluster lets the caller act
+        for them.
 
         Args:
             app_id: Its id.

@@ -259,7 +259,7 @@ class SubmissionTokens:
         configuration = self._settings.configuration
         principal = configuration.get(PRINCIPAL)
         if not principal:
-            raise ConfigurationError(f"{PRINCIPAL} is not set: nobody could renew the tokens")
+            raise ConfigurationError(f"{PRINCIPAL} is not set: the tokens could not be renewed")
         endpoint = resource_manager(configuration, CLIENT)
         renewer = await server_principal(principal, endpoint.addresses[0].host)
         self._tokens = await fetch_tokens(sources, self._settings.user, renewer)

@@ -131,8 +131,8 @@ def _truststore(site: SiteTrust) -> str:
         return read_truststore(path, client.get("ssl.client.truststore.password"))
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"{site.folder / site.ssl_client}, ssl.client.truststore.location: {error}; where it "
-            "cannot be mended, set YARNHUB_CA_FILE to a PEM file with the cluster's CA"
+            f"{site.folder / site.ssl_client}, ssl.client.truststore.location: {error}; if it "
+            "cannot be repaired, set YARNHUB_CA_FILE to a PEM file with the cluster's CA"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The web servers of Hadoop's daemons, as a user who proves who he is where they ask for it."""
+"""The web servers of Hadoop's daemons, with a Kerberos login where they ask for one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class WebServers:
         self._what = f"the {kind}'s web server"
         self._deadline = deadline
         self._cookies: dict[str, str] = {}
-        """By host and port: who has proven who he is need not do so for each request."""
+        """By host and port: a login is not repeated for each request."""
 
     @contextlib.asynccontextmanager
     async def get(self, url: str) -> AsyncIterator[Response]:

@@ -113,7 +113,7 @@ class Connection:
         writer: What it gets.
         handle: Answers a request.
         once: Whether it is for one request.
-        callers: Who it is of; None for somebody who has not shown who he is.
+        callers: Who it is of; None for an unknown client.
         idle: In place of `IDLE`.
     """
 

@@ -74,8 +74,8 @@ async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
     site.settings = Settings.from_environment(site.question.environment, credential)
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return warning(
-            f"{keytab} is readable by others (mode {stat.S_IMODE(status.st_mode):o}), and whoever "
-            f"reads it is {principal}",
+            f"{keytab} is readable by others (mode {stat.S_IMODE(status.st_mode):o}), and anybody "
+            f"who reads it can pass for {principal}",
             f"chmod 400 {keytab}",
         )
     if status.st_uid != os.getuid():

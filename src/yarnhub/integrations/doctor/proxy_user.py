@@ -22,14 +22,14 @@ async def check(site: Site) -> Finding:
         return not_checked("name a user of the hub with --user")
     if user == own:
         site.acting = True
-        return ok(f"{user} is who we are: there is nobody to act for")
+        return ok(f"{user} is the hub's own user: it acts for nobody else")
     try:
         async with site.resource_manager(site.settings.acting_for(user)) as manager:
             await manager.get_cluster_metrics()
     except AccessDeniedError as failure:
         return error(
             failure.message,
-            f"name this host in hadoop.proxyuser.{own}.hosts, and {user} or a group of his in "
+            f"name this host in hadoop.proxyuser.{own}.hosts, and {user} or one of their groups in "
             ".users or .groups, for the ResourceManager and for the NameNode, then `yarn rmadmin "
             "-refreshSuperUserGroupsConfiguration` and `hdfs dfsadmin "
             "-refreshSuperUserGroupsConfiguration`",
@@ -52,8 +52,8 @@ def judge(rules: Configuration, hub: str, whose: str) -> Finding:
     wide = [keys[kind] for kind, value in values.items() if (value or "").strip() == "*"]
     if wide:
         return warning(
-            f"{' and '.join(wide)}: * in {whose}; whoever steals the hub's key or place may be "
-            "anybody, from anywhere where hosts is *",
+            f"{' and '.join(wide)}: * in {whose}; anybody who gets the hub's key can pass for "
+            "any user, from any host where hosts is *",
             "name the hub's host, and the groups of its users",
         )
     said = ", ".join(f"{kind} {value}" for kind, value in values.items() if value)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 Version = tuple[int, int, int]
 
 HOLES: tuple[tuple[str, Version, Version, str], ...] = (
-    ("CVE-2023-26031", (3, 3, 1), (3, 3, 4), "whoever has an account on a node becomes root there"),
-    ("CVE-2021-33036", (3, 0, 0), (3, 1, 4), "who becomes the user yarn becomes root"),
-    ("CVE-2021-33036", (3, 2, 0), (3, 2, 2), "who becomes the user yarn becomes root"),
-    ("CVE-2021-33036", (3, 3, 0), (3, 3, 1), "who becomes the user yarn becomes root"),
+    ("CVE-2023-26031", (3, 3, 1), (3, 3, 4), "a user of a node can become root there"),
+    ("CVE-2021-33036", (3, 0, 0), (3, 1, 4), "the user yarn can become root"),
+    ("CVE-2021-33036", (3, 2, 0), (3, 2, 2), "the user yarn can become root"),
+    ("CVE-2021-33036", (3, 3, 0), (3, 3, 1), "the user yarn can become root"),
 )
 """Known ways to root through the container-executor: first and last version, and what happens."""
 
@@ -84,7 +84,7 @@ async def check_version(site: Site) -> Finding:
     if holes:
         return warning(
             f"Hadoop {version} at {site.page} has {'; '.join(holes)}",
-            "take a release with the mending, unless your vendor has put it into this one",
+            "take a release with the fix, unless your vendor has put it into this one",
         )
     return ok(f"Hadoop {version} at {site.page}: no known way to root")
 

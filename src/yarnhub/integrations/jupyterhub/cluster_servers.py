@@ -113,7 +113,7 @@ class ClusterServers(Servers):
 
         Args:
             application_id: Which.
-            user: Whose it is: with ACLs, YARN tells only him why it has ended.
+            user: Whose it is: with ACLs, YARN tells nobody else why it has ended.
         """
         await self._look_at_all()
         found = self._reports.get(application_id)
@@ -126,7 +126,7 @@ class ClusterServers(Servers):
         except ApplicationNotFoundError:
             return _FORGOTTEN
         except (YarnhubError, TimeoutError) as error:
-            _log.warning("nobody says how %s is: %s", application_id, error)
+            _log.warning("the state of %s is not known: %s", application_id, error)
             return None
         return _end_of(found) or found
 
@@ -143,7 +143,7 @@ class ClusterServers(Servers):
             async with asyncio.timeout(_ASK):
                 self._reports = dict(await self._running(""))
         except (YarnhubError, TimeoutError) as error:
-            _log.warning("nobody says how the servers on YARN are: %s", error)
+            _log.warning("the state of the servers on YARN is not known: %s", error)
         finally:
             self._look, self._looked = None, asyncio.get_running_loop().time()
 

@@ -94,8 +94,8 @@ os.environ["HADOOP_CONF_DIR"] = {_quoted(facts.conf_dir)}
 """
     if not facts.secure:
         return text + (
-            "# This cluster asks nobody for a proof of who he is: hadoop.security.authentication\n"
-            "# is simple. Whoever reaches it may be anybody.\n"
+            "# This cluster asks no proof of who users are (hadoop.security.authentication is\n"
+            "# simple): anybody who reaches it can pass for any user.\n"
         )
     login = (
         f"c.YarnSpawner.principal = {_quoted(facts.principal or 'jupyterhub')}\n"

@@ -65,7 +65,7 @@ async def tell_of_orphans(servers: Servers, app: Any) -> None:
     try:
         found = await orphans(servers, app)
     except YarnhubError as error:
-        _log.warning("nobody says which servers run on YARN: %s", error)
+        _log.warning("it is not known which servers run on YARN: %s", error)
         return
     for server in found:
         _log.warning(

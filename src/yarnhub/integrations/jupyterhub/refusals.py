@@ -130,7 +130,7 @@ def telling_why(log: Logger, who: str) -> Iterator[None]:
     """Have an error say to a user why there is no server.
 
     Raises:
-        SpawnException: With words for him, whatever the error was.
+        SpawnException: With words for the user, whatever the error was.
     """
     try:
         yield

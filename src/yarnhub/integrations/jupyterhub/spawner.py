@@ -117,7 +117,7 @@ class YarnSpawner(Starting, Spawner):
         except Exception as error:  # JupyterHub forgets a server whose poll fails
             ours = not isinstance(error, YarnhubError | TimeoutError)
             self.log.warning(
-                "it is not known how %s is: %s", self.application_id, error, exc_info=ours
+                "the state of %s is not known: %s", self.application_id, error, exc_info=ours
             )
             return None
 

@@ -163,7 +163,7 @@ class Starting(Asking):
             )
         except ImpostorError as error:
             raise Refusal(
-                f"Your server is not opened: another program answers at port {port} of {node}: "
+                f"Your server was not started: another program answers at port {port} of {node}: "
                 f"{error}. Start it again, and tell the hub's administrator if that does not "
                 "help: the server's environment may have another version of yarnhub.",
                 reason="impostor",
