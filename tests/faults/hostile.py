@@ -2,7 +2,8 @@
 
 Runs in a container, or with a container's variables, and does all of it at once: large keys, many
 keys, all keys, ten thousand containers, answers that are never read, documents a million brackets
-deep, more connections than it may have, handshakes without an end, and silence.
+deep and a million wide, bodies in pieces, questions that are withdrawn, more connections than it
+may have, handshakes without an end, and silence.
 """
 
 from __future__ import annotations
@@ -41,22 +42,28 @@ class Container:
         secrets = Credentials.read(
             Path(variables["HADOOP_TOKEN_FILE_LOCATION"]).read_bytes()
         ).secrets
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self.context.check_hostname = False
-        self.context.verify_mode = ssl.CERT_NONE
-        self.context.set_alpn_protocols([PROTOCOL])
-        with tempfile.NamedTemporaryFile() as pair:
-            pair.write(secrets[bootstrap.CERTIFICATE] + b"\n" + secrets[bootstrap.KEY])
-            pair.flush()
-            self.context.load_cert_chain(pair.name)
+        pair = secrets[bootstrap.CERTIFICATE] + b"\n" + secrets[bootstrap.KEY]
+        self.frames, self.http = self._context(pair), self._context(pair)
+        self.frames.set_alpn_protocols([PROTOCOL])
+
+    @staticmethod
+    def _context(pair: bytes) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(pair)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
 
     def raw(self) -> socket.socket:
         """A connection without a word."""
         return socket.create_connection(self.address, PATIENCE)
 
-    def connected(self) -> ssl.SSLSocket:
-        """A connection by frames."""
-        return self.context.wrap_socket(self.raw(), server_hostname=self.name)
+    def connected(self, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
+        """A connection, by frames unless another context is given."""
+        return (context or self.frames).wrap_socket(self.raw(), server_hostname=self.name)
 
 
 def frame(number: int, name: str, body: bytes) -> bytes:
@@ -107,6 +114,29 @@ def deep_documents(container: Container) -> None:
             link.sendall(frame(100 + number, "GetContainers", b'{"services":[' + b'"a",' * 200_000))
 
 
+def wide_documents(container: Container) -> None:
+    """As many names as a request may have bytes for."""
+    body = b"{%b}" % b",".join(b'"%d":{}' % number for number in range(80_000))
+    with container.connected() as link:
+        for number in range(10):
+            link.sendall(frame(number, "GetContainers", body))
+
+
+def withdrawals(container: Container) -> None:
+    """Each question withdraws another one, which was never asked."""
+    pairs = (frame(n, "GetContainers", b"{}") + frame(n + 90_000, "", b"") for n in range(12_000))
+    with container.connected() as link:
+        link.sendall(b"".join(pairs))
+        time.sleep(PATIENCE / 2)
+
+
+def bodies_in_pieces(container: Container) -> None:
+    """Over HTTP, a byte at a time."""
+    head = b"POST /control/GetContainers HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with container.connected(container.http) as link:
+        link.sendall(head + b"1\r\nx\r\n" * 50_000)
+
+
 def many_connections(container: Container) -> None:
     """More than there may be, each with a question."""
     with contextlib.ExitStack() as stack:
@@ -137,6 +167,9 @@ ALL = (
     many_containers,
     answers_that_nobody_reads,
     deep_documents,
+    wide_documents,
+    withdrawals,
+    bodies_in_pieces,
     many_connections,
     handshakes,
     half_handshakes,

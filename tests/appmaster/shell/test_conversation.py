@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.client.connection import Connection
 from yarnhub.control import json
 from yarnhub.control.bootstrap import SERVER_NAME
-from yarnhub.control.frames import PROTOCOL
+from yarnhub.control.frames import PROTOCOL, Frame
 from yarnhub.control.messages import Entries, Failure, GetKey, PutKey, Request, WaitKey
 
 if TYPE_CHECKING:
@@ -129,6 +130,33 @@ async def test_what_a_client_waits_for_is_withdrawn_when_it_goes() -> None:
         await answering.came.wait()
         await connection.close()
         await until(lambda: answering.cancelled)
+
+
+async def test_who_asks_and_withdraws_thousands_of_times_holds_nobody_up() -> None:
+    answering = Answering()
+    answering.go_on.clear()
+    context = PAIR.client_context()
+    context.set_alpn_protocols([PROTOCOL])
+    both = b"".join(bytes(Frame(n, "GetKey")) + bytes(Frame(n + 90_000, "")) for n in range(12_000))
+    door = own_door(answering, Limits(at_once=1))
+    async with asyncio.timeout(20), serve(door, "127.0.0.1") as port:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=context, server_hostname=SERVER_NAME
+        )
+        writer.write(bytes(Frame(80_000, "GetKey", b'{"key":"k"}')))
+        await answering.came.wait()  # from now on nothing is read
+        writer.write(both)
+        await until(lambda: not writer.transport.get_write_buffer_size())
+        answering.go_on.set()
+        late: list[float] = []
+        async with asyncio.TaskGroup() as group:
+            received = group.create_task(reader.readexactly(1 << 18))
+            while not received.done():
+                began = time.perf_counter()
+                await asyncio.sleep(0.001)
+                late.append(time.perf_counter() - began)
+        writer.transport.abort()
+    assert max(late) < 0.2
 
 
 async def test_no_more_are_taken_than_may_be_under_way() -> None:

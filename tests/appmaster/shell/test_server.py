@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import tempfile
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from yarnhub.appmaster.core.limits import Limits
-from yarnhub.appmaster.shell import http
+from yarnhub.appmaster.shell import connections, http
 from yarnhub.appmaster.shell import server as module
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.appmaster.shell.tls import OwnDoor
@@ -475,3 +477,64 @@ async def test_the_end_does_not_wait_for_idle_or_stubborn_connections() -> None:
         assert answering.cancelled == 1
         with contextlib.suppress(ConnectionError):
             assert await idle.closed() == b""
+
+
+# --- what a client may cost
+
+IN_PIECES = b"POST /control/GetKey HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+PIECE = b"1\r\nx\r\n"
+
+
+async def test_a_body_in_thousands_of_pieces_holds_nobody_up() -> None:
+    async with serving(Answering()) as port, connected(port) as client:
+        client.send(IN_PIECES + PIECE * 30_000 + b"0\r\n\r\n")
+        late: list[float] = []
+        async with asyncio.TaskGroup() as group:
+            answer = group.create_task(client.answer())
+            while not answer.done():
+                began = time.perf_counter()
+                await asyncio.sleep(0.001)
+                late.append(time.perf_counter() - began)
+        assert answer.result()[0] == 400
+        assert max(late) < 0.1
+
+
+async def test_pieces_are_paid_for_and_not_only_their_bytes() -> None:
+    door = own_door(Answering(), Limits(rate=1 << 20))
+    callers = door.callers(None)  # type: ignore[arg-type]  # it looks at nobody
+    async with asyncio.timeout(20), serve(door, "127.0.0.1") as port, connected(port) as client:
+        client.send(IN_PIECES + PIECE * 15_000)
+        while not callers.spend(0):  # 90 kB alone are within two seconds' rate
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("sent", [b"", IN_PIECES + PIECE], ids=["between requests", "in a body"])
+async def test_a_client_that_closes_leaves_no_word_in_the_log(
+    sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(Answering()) as port, connected(port) as client:
+        client.post("GetSpecification")
+        assert (await client.answer())[0] == 200
+        client.send(sent)
+        client.writer.close()
+        with contextlib.suppress(OSError):
+            await client.writer.wait_closed()
+    assert caplog.records == []
+
+
+async def test_a_client_that_goes_before_all_is_read_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "_LAST_PIECE", 0.2, raising=False)
+    answering = Answering()
+    answering.go_on.clear()
+    async with serving(answering) as port, connected(port) as client:
+        client.post("GetSpecification")
+        await answering.came.wait()
+        client.send(b"no HTTP\r\n\r\n" + b"x" * 300_000)  # more than is read ahead
+        while client.writer.transport.get_write_buffer_size():
+            await asyncio.sleep(0.01)
+        client.writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        await asyncio.sleep(0.1)  # until the server has seen it
+        answering.go_on.set()
+        await client.closed()

@@ -26,6 +26,8 @@ _LAST_ANSWERS = 1.0
 _HANDSHAKE = 3.0
 _GOODBYE = 0.5
 """Seconds for TLS's handshake, and for its end."""
+_LAST_PIECE = 5.0
+"""Seconds in which a client takes what is left for it, once its connection is closed."""
 _FIRST_WORD = 3.0
 """Seconds in which a client must begin its handshake."""
 _LOBBY = 1000
@@ -298,12 +300,15 @@ def _room_for_sockets() -> int:
 
 async def close(writer: asyncio.StreamWriter) -> None:
     """Close a connection, whatever its client does."""
-    writer.close()
-    closed = False
+    # TLS's transport loses what it stands for when it is closed twice, as by its client and by us;
+    # then it cannot be aborted.
+    if not writer.is_closing():
+        writer.close()
     try:
-        with contextlib.suppress(OSError):
+        # It would never be closed whose client has gone while more was to be read.
+        async with asyncio.timeout(_LAST_PIECE):
             await writer.wait_closed()
-        closed = True
+    except OSError:  # TimeoutError is one
+        pass
     finally:
-        if not closed:  # a client that does not read must not hold the connection
-            writer.transport.abort()
+        writer.transport.abort()  # a client that does not read must not hold the connection

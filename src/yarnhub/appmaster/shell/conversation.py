@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections import deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.limits import REQUEST
@@ -51,8 +51,8 @@ class Conversation(asyncio.Protocol):
         self._answer = answer
         self._callers = callers
         self._frames = Frames(callers.limits.body)
-        self._pending: deque[Frame] = deque()
-        """Read, and not begun to be answered."""
+        self._pending: OrderedDict[int, Frame] = OrderedDict()
+        """Read, and not begun to be answered, by their numbers."""
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._ready: list[bytes] = []
         self._ended = asyncio.Event()
@@ -150,7 +150,7 @@ class Conversation(asyncio.Protocol):
         at_once = self._callers.limits.at_once
         held = self._unread or self._throttle is not None
         while self._pending and not held and len(self._tasks) < at_once:
-            frame = self._pending.popleft()
+            _, frame = self._pending.popitem(last=False)
             if frame.number not in self._tasks:
                 self._tasks[frame.number] = self._group.create_task(self._reply(frame))
         paused = held or len(self._tasks) >= at_once
@@ -167,10 +167,9 @@ class Conversation(asyncio.Protocol):
             task.cancel()
         elif frame.name or frame.body is None:
             if not self.last:
-                self._pending.append(frame)
+                self._pending[frame.number] = frame
         else:
-            left = [each for each in self._pending if each.number != frame.number]
-            self._pending = deque(left)
+            self._pending.pop(frame.number, None)
 
     async def _reply(self, frame: Frame) -> None:
         try:
@@ -182,7 +181,7 @@ class Conversation(asyncio.Protocol):
         self._go_on()
         if not self._tasks:
             self._flush()
-            if self.last:
+            if self.last and not self._transport.is_closing():
                 self._transport.close()
         elif len(self._ready) == 1:  # others may be ready at the same time
             self._loop.call_soon(self._flush)
@@ -197,8 +196,9 @@ class Conversation(asyncio.Protocol):
 
     def _hung_up(self) -> bool:
         """Whether the client has gone, of which asyncio does not tell while reading is paused."""
-        sock: socket.socket = self._transport.get_extra_info("socket")
-        if sock.fileno() < 0:
+        # TLS's transport has none any more once it is closed.
+        sock: socket.socket | None = self._transport.get_extra_info("socket")
+        if sock is None or sock.fileno() < 0:
             return True
         poll = select.poll()
         poll.register(sock, select.POLLRDHUP)

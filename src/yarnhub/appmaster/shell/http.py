@@ -27,6 +27,10 @@ IDLE = 300.0
 """Seconds in which a connection's next request must begin, its next piece come, or a piece of the
 answer be read; then it is closed."""
 _READ = 1 << 16
+_EVENT = 256
+"""Bytes whose reading costs about as much as one of h11's events: a body may come byte by byte."""
+_IN_ONE_GO = 32
+"""Events of one client until others have their turn: reading waits for nothing that has come."""
 
 
 class Request:
@@ -137,6 +141,7 @@ class Connection:
         self.peer: str = (writer.get_extra_info("peername") or ("",))[0]
         self.busy = False
         self.last = False
+        self._events = 0
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
@@ -156,6 +161,9 @@ class Connection:
             _log.info("a client broke HTTP: %s", error)
         except (OSError, TimeoutError):
             pass  # the client went away, or what was sent on to it did
+        except asyncio.CancelledError:
+            self._writer.transport.abort()  # nobody waits any more, nor for what is left
+            raise
         finally:
             await close(self._writer)
 
@@ -175,6 +183,10 @@ class Connection:
                 data = await self._reader.read(_READ)
                 await self.pay(len(data))
                 self._http.receive_data(data)
+        self._events += 1
+        if self._events % _IN_ONE_GO == 0:
+            await asyncio.sleep(0)
+        await self.pay(_EVENT)
         return event  # type: ignore[return-value]  # NEED_DATA is excluded above
 
     async def send(self, event: h11.Event) -> None:

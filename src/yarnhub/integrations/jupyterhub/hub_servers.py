@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from yarnhub.appmaster.core.limits import MIB, Limits
+from yarnhub.appmaster.core.limits import KIB, MIB, Limits
 from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
 from yarnhub.control.messages import FinalStatus
 from yarnhub.integrations.jupyterhub.background import in_background
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 LIMITS = Limits(
     # A container's token agent asks the first, and `explain`, for the hub, the others.
     requests=frozenset({"WatchTokens", "GetContainers", "GetSpecification"}),
-    body=MIB,
+    body=16 * KIB,  # what is answered needs a hundred bytes; a MiB of JSON takes 0.2 s to read
     answer=MIB,
     connections=16,
     at_once=4,
