@@ -40,6 +40,8 @@ _WAIT = 50.0
 """Seconds that a question may wait: the ApplicationMaster allows 60."""
 _PATIENCE = 30.0
 """Seconds beyond that for an answer."""
+_LOCATE = 300.0
+"""Seconds to ask ResourceManagers, of which one may be starting, where an ApplicationMaster is."""
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0
 """Seconds between two attempts to reach an ApplicationMaster: they grow."""
 
@@ -92,7 +94,12 @@ class Agent:
         In a process of its own: that needs much more memory, and for a moment only.
         """
         command = [sys.executable, "-IS", str(self._file), "locate"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            found = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=_LOCATE
+            )
+        except subprocess.TimeoutExpired:
+            return
         if found.returncode == 0 and found.stdout.strip() not in ("", self._address):
             self._address = found.stdout.strip()
             self.say(f"the ApplicationMaster is at {self._address} now")
