@@ -35,7 +35,7 @@ async def test_what_is_kept_is_read_again_and_nobody_else_can(folder: Folder) ->
     folder.keep(B, Credentials())
     folder.keep(A, KEPT)
     await folder.journal(A).append([b"{}"])
-    folder.port = 8123
+    folder.keep_port(8123)
     assert folder.applications() == [A, B]
     assert folder.read(A) == KEPT
     assert await folder.journal(A).load() == [b"{}"]
@@ -171,6 +171,6 @@ def test_what_cannot_be_written_leaves_nothing_half_done(
         folder.keep(A, Credentials())
     with pytest.raises(ConfigurationError, match="No space left"):
         folder.made_tag()
-    folder.port = 8123  # only the next process misses it
+    folder.keep_port(8123)  # only the next process misses it
     assert names(folder) == [f"{A}.tokens", "lock"]
     assert folder.read(A) == KEPT

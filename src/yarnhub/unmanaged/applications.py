@@ -148,11 +148,12 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     @contextlib.asynccontextmanager
     async def _served(self) -> AsyncIterator[int]:
         """Serve at the port that containers know, or at any other if somebody has taken it."""
-        door, known = SharedDoor(self._find), self._folder.port
+        door = SharedDoor(self._find)
+        known = await asyncio.to_thread(lambda: self._folder.port)
         async with contextlib.AsyncExitStack() as stack:
             try:
                 port = await stack.enter_async_context(serve(door, self.host, self.port or known))
-                self._folder.port = port
+                await asyncio.to_thread(self._folder.keep_port, port)
             except OSError as error:
                 if self.port or not known:
                     raise ConfigurationError(

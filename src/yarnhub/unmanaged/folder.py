@@ -118,8 +118,8 @@ class Folder:
             return 0
         return port
 
-    @port.setter
-    def port(self, number: int) -> None:
+    def keep_port(self, number: int) -> None:
+        """Keep the port that containers are told, for the next process."""
         if number == self.port:
             return
         try:
