@@ -7,6 +7,7 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
+from yarnhub.cluster.daemon import name_node_id
 from yarnhub.cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def node_port(daemon: str, server: str) -> str:
 
 def name_node_port(daemon: str, server: str) -> str:
     """The key under which a NameNode's port is kept: Hadoop's own name of the property."""
-    number = daemon.partition("-")[2]
-    return f"{server}.{NAMESERVICE}.nn{number}" if number else server
+    name = name_node_id(daemon)
+    return f"{server}.{NAMESERVICE}.{name}" if name else server
 
 
 def resource_manager_port(daemon: str, server: str) -> str:
