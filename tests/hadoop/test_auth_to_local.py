@@ -151,12 +151,13 @@ def test_the_table_is_java_s(tmp_path: Path) -> None:
         folder = tmp_path / f"{number}"
         ended = subprocess.run(
             [java, f"-Djava.security.krb5.conf={krb5_conf}", "-XX:TieredStopAtLevel=1",
+             "-XX:+UseSerialGC", "-Xmx64m",
              "-cp", f"{folder}:{jars}/*", "org.apache.hadoop.security.HadoopKerberosName",
              principal],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         if ended.returncode:
-            assert "Exception in thread" in ended.stderr
+            assert "Exception in thread" in ended.stderr, ended.stderr + ended.stdout
             return REFUSED
         return ended.stdout.removeprefix(f"Name: {principal} to ").strip()
 
