@@ -58,6 +58,33 @@ def test_a_value_that_a_setting_does_not_take_is_named_and_leaves_nothing() -> N
     assert (spawner.mem_limit, spawner.cpu_limit) == (2**30, 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "template"),
+    [
+        ("prologue", "bash -c '{prologue}\n{singleuser_command}'"),
+        ("args", 'apptainer exec lab.sif bash -c "{prologue}; {singleuser_command}"'),
+        ("epilogue", "{singleuser_command}\nbash <<END\n{epilogue}\nEND"),
+    ],
+)
+def test_what_a_user_writes_stands_in_no_quotes_of_the_script(name: str, template: str) -> None:
+    written = {"enabled": True, "validation_regex": ".*", "yarn_override": {name: "use {value}"}}
+    if name == "args":
+        written["yarn_override"] = {name: ["--app={value}"]}
+    option = {"display_name": "Environment", "choices": {}, "unlisted_choice": written}
+    option["choices"] = {"own": {"display_name": "Own", "yarn_override": {}}}
+    profile = {"display_name": "Lab", "profile_options": {"environment": option}}
+    profiles = parse_profiles([profile], allowed=OVERRIDABLE)
+    spawner = YarnSpawner(script_template=template)
+    with spawner.overridden(choose(profiles, {})):
+        assert spawner.script_template == template, "of no harm while nobody writes anything"
+    hostile = choose(profiles, {"environment--unlisted-choice": "$(touch here)"})
+    with pytest.raises(Refusal, match="script_template: ") as refused, spawner.overridden(hostile):
+        pass
+    assert refused.value.status_code == 500
+    with YarnSpawner().overridden(hostile):
+        pass
+
+
 async def test_a_hub_that_offers_nothing_is_as_jupyterhub_makes_it() -> None:
     spawner = YarnSpawner()
     form: dict[str, object] = {"anything": ["1"]}

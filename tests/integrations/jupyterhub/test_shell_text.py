@@ -21,7 +21,17 @@ SAFE = [
 
 
 @pytest.mark.parametrize(
-    "text", [*SAFE, f"# don't\nshow {PLACE}", f"show $(echo {PLACE})", f'x={PLACE}; show "$x"']
+    "text",
+    [
+        *SAFE,
+        f"# don't\nshow {PLACE}",
+        f"show $(echo {PLACE})",
+        f'x={PLACE}; show "$x"',
+        f'export PATH="$(dirname "$x"):$PATH"; show {PLACE}',
+        f"show ${{x:-y}} ${{#x}} $# {PLACE}",
+        f"show $$'a' {PLACE}",
+        f"(cd a; case $x in y) show {PLACE};; esac)",
+    ],
 )
 def test_it_may_stand_by_itself(text: str) -> None:
     assert why_unsafe(text) == ""
@@ -46,8 +56,15 @@ def test_the_shell_takes_it_as_one_word(text: str, value: str) -> None:
         (f"echo 'a' \"b{PLACE}\"", 'without " around it'),
         (f"echo {PLACE} '{PLACE}'", "without ' around it"),
         (f"echo \\{PLACE}", "without \\ before it"),
+        (f'x="$(realpath "{PLACE}")"', 'without " around it'),
+        (f"x=${{y:-{PLACE}}}", "without { around it"),
+        (f"echo $'it\\'s {PLACE}'", "without $' around it"),
+        (f"echo $[ {PLACE} ]", "or $["),
+        (f"(true)# it's\necho '{PLACE}'", "a space before each #"),
+        (f"echo a\\\n# it's {PLACE}", "no \\ at the end of the line before it"),
+        (f"`# it's` echo '{PLACE}'", "without ` around it"),
         (f"cat <<EOF\n{PLACE}\nEOF", "behind <<"),
-        (f"echo $(( {PLACE} ))", "behind << or (("),
+        (f"echo $(( {PLACE} ))", "behind <<, (("),
     ],
 )
 def test_it_may_not_stand_where_quotes_do_not_hold(text: str, reason: str) -> None:

@@ -29,12 +29,14 @@ class Choice:
     Attributes:
         layers: Values of traits, each over those before.
         user_options: What chooses the same again.
+        written: The settings that the user has written something of.
     """
 
     display_name: str = ""
     slug: str = ""
     layers: Sequence[Overrides] = ()
     user_options: Mapping[str, str] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
 
     def over(self, spawner: object) -> dict[str, object]:
         """The traits that it sets: mappings are merged into the spawner's, where None removes.
@@ -72,12 +74,14 @@ def choose(profiles: Sequence[Profile], user_options: Mapping[str, object]) -> C
     profile = _profile(profiles, wanted.pop(PROFILE, None))
     layers = [profile.yarn_override]
     chosen = {PROFILE: profile.slug} if profile.slug else {}
+    taken: frozenset[str] = frozenset()
     for key, option in profile.profile_options.items():
         listed, written = wanted.pop(key, None), wanted.pop(key + WRITTEN, None)
         if written is not None:
             if listed is not None:
                 raise ChoiceError(f"{option.display_name}: choose one, or write one, not both.")
             layers.append(_written(option, written))
+            taken |= option.unlisted_choice.takes
             chosen[key + WRITTEN] = written
             continue
         picked = option.default if listed is None else listed
@@ -94,6 +98,7 @@ def choose(profiles: Sequence[Profile], user_options: Mapping[str, object]) -> C
         slug=profile.slug,
         layers=tuple(layers),
         user_options=chosen,
+        written=taken,
     )
 
 

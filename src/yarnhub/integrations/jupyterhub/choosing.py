@@ -16,6 +16,7 @@ from yarnhub.integrations.jupyterhub.options_form import options_from_form, rend
 from yarnhub.integrations.jupyterhub.profiles import ProfileError, parse_profiles, with_queues
 from yarnhub.integrations.jupyterhub.queues import Queues
 from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal, refusal
+from yarnhub.integrations.jupyterhub.shell_text import PLACE, why_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -60,6 +61,7 @@ class Choosing(Acting):
 
     user_options: dict[str, object]
     queue: str
+    script_template: str
     handler: object  # of the request that is answered
 
     @default("profile_list")
@@ -156,10 +158,21 @@ class Choosing(Acting):
                         raise ProfileError(
                             f"profile {choice.display_name!r} sets {name} to {value!r}: {error}"
                         ) from error
+                self._check_script(choice.written)
             yield
         finally:
             for name, value in before.items():
                 setattr(self, name, value)
+
+    def _check_script(self, written: frozenset[str]) -> None:
+        """Refuse to put what a user has written where the shell does not see it as one word."""
+        parts = ("prologue", "singleuser_command", "epilogue")
+        if written & {"cmd", "args"}:
+            written |= {"singleuser_command"}
+        for name in written & set(parts):
+            text = self.script_template.format(**dict.fromkeys(parts, "") | {name: PLACE})
+            if reason := why_unsafe(text, name):
+                raise ProfileError(f"script_template: {reason}, for users write a part of it")
 
 
 def _apply_at_start(_spawner: Spawner, _user_options: Mapping[str, object]) -> None:

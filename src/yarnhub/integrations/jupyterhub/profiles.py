@@ -123,6 +123,15 @@ class Unlisted(_Document):
                     with read.at(name):
                         self._check_use(name, " ".join(texts))
 
+    @property
+    def takes(self) -> frozenset[str]:
+        """The settings that what the user writes goes into."""
+        return frozenset(
+            name
+            for name, template in self.yarn_override.items()
+            if any(PLACE in each for each in _texts(_filled(template, PLACE)))
+        )
+
     def _check_use(self, name: str, text: str) -> None:
         """Refuse an override that gives a user more than its author can have meant."""
         danger = _DANGERS.get(name)

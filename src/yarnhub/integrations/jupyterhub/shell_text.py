@@ -2,40 +2,108 @@
 
 from __future__ import annotations
 
-import re
-
 PLACE = "\0"
 """Stands where the value shall: no text of shell holds it."""
 
-_WORD_BEGINS = re.compile(r"[\s;&|(]")
+_NO_WORDS = ("<<", "((", "$[")
+"""Behind these quotes mean something else, or nothing."""
+_COMMENT_BEGINS = " \t\n;&|()<>"
+"""What stands before a `#` that begins a comment."""
 
 
-def why_unsafe(text: str) -> str:
+def why_unsafe(text: str, name: str = "value") -> str:
     """Why a quoted value would not be one word there; empty if it would.
 
     Args:
         text: With `PLACE` where the value shall stand.
+        name: What the author writes between braces for it.
     """
     before = text[: text.rfind(PLACE) + 1]
-    if "<<" in before or "((" in before:
-        return "it cannot be quoted behind << or ((: put it into a variable before that"
-    quote = ""
+    if any(each in before for each in _NO_WORDS):
+        return "it cannot be quoted behind <<, (( or $[: put it into a variable before that"
+    inside = _Inside()
     at = 0
     while at < len(before):
-        letter = before[at]
-        if letter == PLACE and quote:
-            return f"write {{value}} without {quote} around it: it is quoted for the shell"
-        if letter == "\\" and quote != "'":
-            at += 1
-            if before[at : at + 1] == PLACE:
-                return "write {value} without \\ before it: it is quoted for the shell"
-        elif quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"`":
-            quote = letter
-        elif letter == "#" and (at == 0 or _WORD_BEGINS.match(before[at - 1])):
-            at = before.find("\n", at)
-            if at < 0:
-                break
-        at += 1
+        if before[at] == PLACE and inside.quotes:
+            around = inside.quotes[-1]
+            return f"write {{{name}}} without {around} around it: it is quoted for the shell"
+        if before.startswith(f"\\{PLACE}", at) and inside.escapes:
+            return f"write {{{name}}} without \\ before it: it is quoted for the shell"
+        if before[at] == "#" and inside.may_comment:
+            if before[:at].endswith((")", "\\\n")):
+                return "write a space before each #, and no \\ at the end of the line before it"
+            if at == 0 or before[at - 1] in _COMMENT_BEGINS:
+                at = before.find("\n", at)
+                if at < 0:
+                    break
+                continue
+        at += inside.pass_over(before, at)
     return ""
+
+
+class _Inside:
+    """What is open at a place of a text: quotes, and expansions that have quotes of their own."""
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+
+    @property
+    def quotes(self) -> list[str]:
+        """What is open and would change a quoted word: all but parentheses."""
+        return [each for each in self._open if each != "("]
+
+    @property
+    def _last(self) -> str:
+        return self._open[-1] if self._open else ""
+
+    @property
+    def escapes(self) -> bool:
+        """Whether a backslash takes the meaning from the next character."""
+        return self._last != "'"
+
+    @property
+    def may_comment(self) -> bool:
+        """Whether a word may begin here that is a comment."""
+        return not self.quotes
+
+    def pass_over(self, text: str, at: int) -> int:
+        """Note what the text opens or closes at a place; returns how long that is."""
+        two, letter = text[at : at + 2], text[at]
+        if letter == "\\" and self.escapes:
+            return 2
+        if self._last in ("'", "$'"):
+            if letter == "'":
+                self._open.pop()
+            return 1
+        if letter == '"':
+            self._toggle('"')
+        elif letter == "`":
+            self._toggle("`")
+        elif two == "$$":
+            return 2
+        elif two in ("$(", "${"):
+            self._open.append(two[1])
+            return 2
+        elif self._last != '"':
+            return self._pass_over_words(two)
+        return 1
+
+    def _pass_over_words(self, two: str) -> int:
+        letter = two[0]
+        if two == "$'":
+            self._open.append(two)
+            return 2
+        if letter in ("'", "("):
+            self._open.append(letter)
+        elif self._last + letter in ("()", "{}"):
+            self._open.pop()
+        return 1
+
+    def _toggle(self, quote: str) -> None:
+        """Open a quote, or close it: with backquotes, whatever is open in them ends, too."""
+        if self._last == quote:
+            self._open.pop()
+        elif quote == "`" and quote in self._open:
+            del self._open[self._open.index(quote) :]
+        else:
+            self._open.append(quote)
