@@ -71,9 +71,11 @@ def table(results: Results) -> str:
 
 def cell(found: Mapping[str, str], capabilities: tuple[str, ...], reasons: list[int]) -> str:
     """One cell: whether all of it works, and where it says why not."""
-    said = {found.get(each, FAILED) for each in capabilities}
+    said = {found.get(each) for each in capabilities}
     if FAILED in said:
         return "**fails**"
+    if None in said:
+        return "not walked through yet"
     if LIMIT not in said:
         return "yes"
     word = "no" if said == {LIMIT} else "in part"
