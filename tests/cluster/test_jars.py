@@ -16,6 +16,7 @@ from yarnhub.cluster.errors import DownloadError
 from yarnhub.cluster.jars import (
     MANIFEST,
     Jar,
+    cache_name,
     download_jars,
     is_complete,
     provide_jars,
@@ -172,7 +173,7 @@ def test_a_cache_of_other_jars_is_not_complete(tmp_path: Path) -> None:
 async def test_a_damaged_cache_is_repaired(repository: Repository, tmp_path: Path) -> None:
     """Of a tested version: its jars are known, so that only the repository is replaced."""
     version = TESTED_VERSIONS[0]
-    folder = tmp_path / f"hadoop-{version}"
+    folder = tmp_path / cache_name(version, read_known_jars(version))
     folder.mkdir()
     (folder / "left-over.jar").touch()
     with pytest.raises(DownloadError, match="404"):
@@ -180,6 +181,13 @@ async def test_a_damaged_cache_is_repaired(repository: Repository, tmp_path: Pat
     assert not folder.exists()
     known = {jar.path for jar in read_known_jars(version) or ()}
     assert set(repository.asked) <= known
+
+
+def test_who_knows_other_jars_leaves_ours_alone() -> None:
+    one, other = Jar("a/1/a-1.jar", "f" * 64), Jar("b/1/b-1.jar", "0" * 64)
+    assert cache_name("3.4.2", [one]) == cache_name("3.4.2", [one])
+    assert cache_name("3.4.2", [one]) != cache_name("3.4.2", [one, other])
+    assert cache_name("9.9.9", None) == "hadoop-9.9.9"
 
 
 @pytest.mark.parametrize("version", [*TESTED_VERSIONS, "2.10.2", "3.1.4", "3.2.4", "3.4.3"])

@@ -94,10 +94,11 @@ async def provide_jars(
         DownloadError: A jar could not be fetched.
         ConfigurationError: The package that resolves the version is missing.
     """
-    folder = cache / f"hadoop-{version}"
+    jars = read_known_jars(version)
+    name = cache_name(version, jars)
+    folder = cache / name
     await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
-    async with file_lock(cache / f"hadoop-{version}.lock", deadline=1800):
-        jars = read_known_jars(version)
+    async with file_lock(cache / f"{name}.lock", deadline=1800):
         if await asyncio.to_thread(is_complete, folder, jars):
             return folder
         if jars is None and version.endswith(ROUTER):
@@ -105,11 +106,22 @@ async def provide_jars(
         if jars is None:
             report(f"resolving the dependencies of Hadoop {version}", 0, 0)
             jars = await asyncio.to_thread(resolve_jars, version, repository)
-        partial = cache / f"hadoop-{version}.partial"
+        partial = cache / f"{name}.partial"
         await asyncio.to_thread(_prepare, partial, folder)
         sums = await download_jars(jars, partial, repository or central(), report)
         await asyncio.to_thread(_finish, partial, folder, sums)
     return folder
+
+
+def cache_name(version: str, known: Sequence[Jar] | None) -> str:
+    """The name of a version's folder in the cache, another one for each list of jars.
+
+    A yarnhub that knows other jars would else take them from under a cluster that runs.
+    """
+    if known is None:
+        return f"hadoop-{version}"
+    content = write_table(dict.fromkeys(known, (version,))).encode()
+    return f"hadoop-{version}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def read_known_jars(version: str) -> list[Jar] | None:
