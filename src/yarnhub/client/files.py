@@ -6,6 +6,7 @@ import contextlib
 import functools
 from typing import TYPE_CHECKING
 
+from yarnhub.base.closing import Closing
 from yarnhub.client.tokens import cancel_tokens
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.filesystem.mount_table import SCHEME, MountTable
@@ -16,8 +17,6 @@ from yarnhub.hadoop.security.users import KerberosUser, TokenUser
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.client.settings import Settings
     from yarnhub.filesystem.port import FileSystem
@@ -53,7 +52,7 @@ async def user_file_system(settings: Settings, url: str = "") -> AsyncIterator[F
         yield await stack.enter_async_context(opened)
 
 
-class UserFileSystems:
+class UserFileSystems(Closing):
     """The file systems of the URLs that a user names, each opened once; an async context manager.
 
     Args:
@@ -81,13 +80,6 @@ class UserFileSystems:
         self._opened.append(opened)
         return opened
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close all but the default."""
         await self._stack.aclose()

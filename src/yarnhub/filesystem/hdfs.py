@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import hdfs_native
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -38,8 +39,6 @@ from yarnhub.hadoop.security.authentication import is_secure
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.filesystem.guarded import GuardedNameNodes
     from yarnhub.filesystem.name_node import NameService
@@ -121,7 +120,7 @@ def settings_of(properties: Properties, service: NameService) -> dict[str, str]:
     return settings
 
 
-class HdfsFileSystem:
+class HdfsFileSystem(Closing):
     """One HDFS as the user that hdfs-native takes from this process, or from a Kerberos login.
 
     Args:
@@ -279,17 +278,6 @@ class HdfsFileSystem:
         await self._partials.retry()
         if self._guarded is not None:
             self._guarded.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def _convert(self, status: hdfs_native.FileStatus) -> FileStatus:
         return FileStatus(

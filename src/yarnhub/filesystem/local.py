@@ -13,6 +13,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.errors import DeadlineExceededError
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks, local_errors
 from yarnhub.filesystem.partials import partial_name
@@ -21,15 +22,14 @@ from yarnhub.filesystem.port import CHUNK, FileStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
-    from types import TracebackType
-    from typing import BinaryIO, Self
+    from typing import BinaryIO
 
 T = TypeVar("T")
 
 URI = "file://"
 
 
-class LocalFileSystem:
+class LocalFileSystem(Closing):
     """The file system of this host, as the user of this process.
 
     Args:
@@ -129,17 +129,6 @@ class LocalFileSystem:
 
     async def aclose(self) -> None:
         """See `FileSystem.aclose`."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def _run(self, action: str, path: str, do: Callable[[Path], T]) -> T:
         at = Path(local_part(URI, path))

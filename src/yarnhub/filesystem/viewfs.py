@@ -6,6 +6,7 @@ import posixpath
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING
 
+from yarnhub.base.closing import Closing
 from yarnhub.filesystem.errors import FileSystemError
 from yarnhub.filesystem.mount_table import SCHEME
 from yarnhub.filesystem.paths import Location, local_part
@@ -14,14 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.filesystem.mount_table import MountTable
     from yarnhub.filesystem.port import FileStatus, FileSystem
 
 
-class ViewFileSystem:
+class ViewFileSystem(Closing):
     """One ViewFS as a user sees it.
 
     Whatever it says of a path has the URL of the target, which needs no mount table to be read:
@@ -112,17 +111,6 @@ class ViewFileSystem:
         """See `FileSystem.aclose`."""
         self._opened.clear()
         await self._stack.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def _resolve(self, path: str) -> tuple[FileSystem, str]:
         location = Location.parse(path)

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.errors import (
     AuthenticationError,
     ConnectError,
@@ -39,8 +40,6 @@ from yarnhub.hadoop.trust import system, trust_for
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.hadoop.trust import TrustSource
     from yarnhub.hadoop.wire.tokens import Token
@@ -76,7 +75,7 @@ class DelegationToken:
         return {"delegation": self.token.to_url()}
 
 
-class WebHdfsFileSystem:
+class WebHdfsFileSystem(Closing):
     """One HDFS by WebHDFS.
 
     Args:
@@ -282,17 +281,6 @@ class WebHdfsFileSystem:
     async def aclose(self) -> None:
         """See `FileSystem.aclose`: each call has a connection of its own."""
         await self._partials.retry()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def _ask(
         self, action: str, verb: str, at: str, operation: str, **parameters: str

@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.errors import (
     ConnectError,
     ConnectionLostError,
@@ -28,8 +29,6 @@ from yarnhub.hadoop.wire.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.wire.method import Method, Protocol
@@ -59,7 +58,7 @@ class _Request:
     last_error: YarnhubError | None = None
 
 
-class RpcClient:
+class RpcClient(Closing):
     """Calls the methods of one protocol as one user; an async context manager.
 
     Any number of calls may be under way at once; they share one connection, which is opened by
@@ -94,17 +93,6 @@ class RpcClient:
         self._connections: set[RpcConnection] = set()  # this one, and those that are retired
         self._opening: asyncio.Future[None] | None = None
         self._closed = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     @property
     def address(self) -> Address:
