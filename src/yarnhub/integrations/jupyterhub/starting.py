@@ -159,7 +159,7 @@ class Starting(Asking):
         """Make sure that it is the user's server that answers; see `check_server`."""
         try:
             await check_server(
-                node, port, prefix=self.server.base_url, token=self.api_token, tls=self._tls()
+                node, port, prefix=self.server.base_url, token=self.api_token, tls=await self._tls()
             )
         except ImpostorError as error:
             raise Refusal(
@@ -170,10 +170,11 @@ class Starting(Asking):
                 status_code=500,
             ) from error
 
-    def _tls(self) -> ssl.SSLContext | None:
+    async def _tls(self) -> ssl.SSLContext | None:
         """What the hub and its servers prove themselves by, with `internal_ssl`."""
         kept = self.user.settings
-        made: ssl.SSLContext | None = make_ssl_context(
+        made: ssl.SSLContext | None = await asyncio.to_thread(
+            make_ssl_context,
             kept.get("internal_ssl_key"),
             kept.get("internal_ssl_cert"),
             cafile=kept.get("internal_ssl_ca"),
