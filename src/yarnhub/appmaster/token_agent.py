@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.key_pairs import load_pair
 from yarnhub.control import bootstrap, environment
-from yarnhub.hadoop.token_file import replace_tokens
+from yarnhub.hadoop.token_file import read_token_file, replace_tokens
 from yarnhub.hadoop.wire.tokens import Credentials
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Agent:
         self._newest = answer["number"]
 
     def _connect(self) -> http.client.HTTPSConnection:
-        secrets = Credentials.read(self._file.read_bytes()).secrets
+        secrets = read_token_file(self._file).secrets
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False  # it trusts this one certificate, whatever its name
         context.load_verify_locations(cadata=secrets[bootstrap.CERTIFICATE].decode())
@@ -188,7 +188,7 @@ def locate(env: Mapping[str, str]) -> str:
     from yarnhub.yarn.from_container import own_report
     from yarnhub.yarn.records.applications import YarnApplicationState
 
-    found = Credentials.read(Path(env["HADOOP_TOKEN_FILE_LOCATION"]).read_bytes())
+    found = read_token_file(Path(env["HADOOP_TOKEN_FILE_LOCATION"]))
     managers = found.secrets.get(bootstrap.RESOURCE_MANAGERS)
     report = asyncio.run(own_report(found, managers, env[environment.APPLICATION_ID], None))
     running = report.yarn_application_state is YarnApplicationState.RUNNING

@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING
 from yarnhub.appmaster.shell.journal import FileJournal
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.private_file import write_private
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.token_file import read_token_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from yarnhub.hadoop.wire.tokens import Credentials
 
 _log = logging.getLogger(__name__)
 
@@ -210,7 +212,7 @@ class Folder:
 
     def read(self, application_id: str) -> Credentials:
         """An application's token file."""
-        return Credentials.read((self.path / f"{application_id}{_TOKENS}").read_bytes())
+        return read_token_file(self.path / f"{application_id}{_TOKENS}")
 
     def keep(self, application_id: str, credentials: Credentials) -> None:
         """Write an application's token file, in place of an older one.

@@ -31,6 +31,7 @@ from yarnhub.base.errors import AuthenticationError, ConfigurationError, Control
 from yarnhub.base.tasks import task_group
 from yarnhub.control import bootstrap, environment
 from yarnhub.control import json as control_json
+from yarnhub.hadoop.token_file import read_token_file
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.node_manager import NodeManagers
@@ -226,7 +227,7 @@ def _read_credentials(env: Mapping[str, str]) -> Credentials:
         raise ConfigurationError(
             f"{_TOKEN_FILE} is not set: an ApplicationMaster runs in a YARN container"
         )
-    return Credentials.read(Path(path).read_bytes())
+    return read_token_file(Path(path))
 
 
 if __name__ == "__main__":
