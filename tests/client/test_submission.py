@@ -48,6 +48,7 @@ from yarnhub.yarn.records.launch import (
     LocalResourceVisibility,
 )
 from yarnhub.yarn.records.resources import Priority, Resource, ResourceInformation
+from yarnhub.yarn.records.scheduler import RegisterApplicationMasterResponse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -386,3 +387,15 @@ def test_the_master_may_run_in_an_image() -> None:
         "YARN_CONTAINER_RUNTIME_DOCKER_IMAGE": "am:1",
         "YARN_CONTAINER_RUNTIME_DOCKER_DELAYED_REMOVAL": "true",
     }
+
+
+def test_no_secret_is_shown() -> None:
+    made = submission(
+        ApplicationSpec(services={"a": SERVICE}), key=b"private", secrets={"a": b"private"}
+    )
+    shown = (
+        made,
+        submission_context(made),
+        RegisterApplicationMasterResponse(client_to_am_token_master_key=b"private"),
+    )
+    assert "private" not in repr(shown)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +13,12 @@ import pytest
 from filesystem.contract import closed_port
 from hadoop.server import KERBEROS_OFFER, SIMPLE_OFFER, Peer, answer, sasl, serving, token_offer
 from yarnhub.base.errors import AuthenticationError, ConfigurationError, ConnectError
+from yarnhub.filesystem.guarded import GuardedNameNodes
 from yarnhub.filesystem.hdfs import HdfsFileSystem
+from yarnhub.filesystem.name_node import NameService
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.wire.headers import SaslAuth, SaslMessage, SaslState
@@ -149,6 +155,31 @@ async def test_simple_is_taken_where_the_configuration_allows_it() -> None:
     ):
         assert await file_system.status("/user") is None
         assert [call.method for call in server.peers[-1].calls] == ["getFileInfo"]
+
+
+async def test_another_user_of_the_machine_takes_no_connection_and_is_not_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(make=lambda: FalseNameNode(offers=(NAME_NODE,))) as server:
+        service = NameService(uri="hdfs://x", rpc=(server.address,), web=())
+        guarded = GuardedNameNodes(service, "nn/_HOST@EXAMPLE.COM", RpcOptions())
+        await guarded.start()
+        (port,) = (each.port for each in guarded.of(service).rpc)
+        user = os.geteuid()
+        with monkeypatch.context() as other:
+            other.setattr(os, "geteuid", lambda: user + 1)
+            for _ in range(100):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET / HTTP/1.1\r\n\r\n")
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+                writer.close()
+        assert (server.peers, guarded.trouble) == ([], None)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        while not server.peers:
+            await asyncio.sleep(0.01)
+        writer.close()
+        guarded.close()
 
 
 async def test_a_closed_port_is_told_as_ever() -> None:

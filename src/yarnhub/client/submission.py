@@ -78,7 +78,7 @@ class Submission:
     nodes: tuple[NodeReport, ...]
     program: bytes | None
     certificate: bytes
-    key: bytes
+    key: bytes = field(repr=False)
     tokens: Mapping[str, Token]
     language: str
     simple_authentication: bool

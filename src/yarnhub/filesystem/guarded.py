@@ -1,7 +1,7 @@
 """Loopback ports that lead to NameNodes, each connection under a guard: for hdfs-native.
 
-See `yarnhub.hadoop.wire.guard` for what passes. Other processes of this machine that connect to
-such a port get what the NameNode's own port would give them, or less: the guard has no credentials.
+See `yarnhub.hadoop.wire.guard` for what passes. Other users of this machine are turned away: they
+could take all connections, and have their faults told in place of ours.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AuthenticationError, ConnectError, RemoteProtocolError, YarnhubError
 from yarnhub.base.tasks import task_group
+from yarnhub.filesystem.loopback import is_own
 from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.security.principals import server_principal
 from yarnhub.hadoop.wire.guard import Guard
@@ -80,7 +81,7 @@ class GuardedNameNodes:
         self, target: Address, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            if len(self._writers) < MAX_CONNECTIONS:
+            if await _is_ours(writer) and len(self._writers) < MAX_CONNECTIONS:
                 self._writers.add(writer)
                 await self._relay(target, reader, writer)
         except YarnhubError as error:
@@ -130,6 +131,11 @@ class GuardedNameNodes:
             if isinstance(error, YarnhubError):
                 raise
             raise ConnectError(f"nobody answers at {target}: {error}") from error
+
+
+async def _is_ours(writer: asyncio.StreamWriter) -> bool:
+    ends = writer.get_extra_info("peername"), writer.get_extra_info("sockname")
+    return all(ends) and await asyncio.to_thread(is_own, *ends)
 
 
 async def _copy(

@@ -191,10 +191,16 @@ class FieldInfo(NamedTuple):
     """Set for a map: the kind of field 1 of its entries; `kind` is then that of field 2."""
 
 
-def proto(number: int, kind: Kind, default: object = dataclasses.MISSING) -> Any:
-    """Declare a field: required without a default, else left out while it equals the default."""
+def proto(
+    number: int, kind: Kind, default: object = dataclasses.MISSING, *, secret: bool = False
+) -> Any:
+    """Declare a field: required without a default, else left out while it equals the default.
+
+    A secret one is left out of `repr`.
+    """
     # Any, as dataclasses.field is: what stands behind `=` is never the field's value.
-    return dataclasses.field(default=default, metadata={"proto": FieldInfo(number, kind)})
+    info = FieldInfo(number, kind)
+    return dataclasses.field(default=default, repr=not secret, metadata={"proto": info})
 
 
 def repeated(number: int, kind: Kind) -> Any:

@@ -44,7 +44,14 @@ def test_who_does_not_have_the_token(answer: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("addresses", "port"),
-    [(["10.0.0.1"], 40001), (["10.0.0.2"], 40000), (["0.0.0.0"], 40001), (["::"], 40000), ([], 1)],
+    [
+        (["10.0.0.1"], 40001),
+        (["10.0.0.2"], 40000),
+        (["0.0.0.0"], 40001),
+        (["::"], 40000),
+        ([], 1),
+        (["no address"], 40000),
+    ],
 )
 def test_who_has_asked_the_server(addresses: list[str], port: int) -> None:
     handed_on = prove("token", NONCE, addresses, port)

@@ -63,13 +63,19 @@ async def test_a_server_of_another_user_is_not() -> None:
             await check(port)
 
 
+WITHOUT_BODY = b"HTTP/1.1 100 \r\n\r\n" * 200_000
 LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 2**20
 
 
 @pytest.mark.parametrize(
     "answer",
-    [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"SSH-2.0-OpenSSH_9\r\n\r\n", LONG],
-    ids=["of its own", "no HTTP", "without end"],
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"SSH-2.0-OpenSSH_9\r\n\r\n",
+        LONG,
+        WITHOUT_BODY,
+    ],
+    ids=["of its own", "no HTTP", "without end", "only that more follows"],
 )
 async def test_another_program_is_not_and_learns_no_secret(answer: bytes) -> None:
     impostor = Impostor(answer)

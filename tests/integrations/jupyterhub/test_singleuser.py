@@ -23,6 +23,7 @@ from yarnhub.integrations.jupyterhub.singleuser import (
     contents_options,
     fail,
     home,
+    place,
     prepare,
     report,
     with_port,
@@ -37,6 +38,8 @@ class Hub(HTTPServer):
 
     told: list[tuple[str, str | None, Any]]
     answer = 204
+    asked = 0
+    elsewhere = ""
     place: object = MappingProxyType({"addresses": ["127.0.0.1"], "first": 0, "last": 0})
 
 
@@ -46,7 +49,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         authorized = self.headers["Authorization"] == "token mine"
         said = json.dumps(self.server.place, default=dict).encode() if authorized else b""
-        self.send_response(200 if authorized else 403)
+        self.server.asked += 1
+        if self.server.elsewhere:
+            self.send_response(self.server.answer)
+            self.send_header("Location", self.server.elsewhere)
+        else:
+            self.send_response(200 if authorized else 403)
         self.end_headers()
         self.wfile.write(said)
 
@@ -100,6 +108,30 @@ def test_secrets_in_and_a_port_out(variables: dict[str, str], hub: Hub, tmp_path
     url = f"http://127.0.0.1:{told['port']}/user/alice/"
     assert variables["JUPYTERHUB_SERVICE_URL"] == url
     assert variables["JUPYTER_RUNTIME_DIR"].startswith(str(tmp_path))
+
+
+def test_a_proxy_for_the_web_does_not_get_the_token(
+    variables: dict[str, str], hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables["JUPYTERHUB_API_TOKEN"] = "mine"
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{hub.server_port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    variables["JUPYTERHUB_API_URL"] = f"http://hub.invalid:{hub.server_port}/hub/api"
+    with pytest.raises(ConfigurationError, match="cannot be reached"):
+        report(1, variables)
+    assert hub.told == []
+
+
+@pytest.mark.parametrize("answer", [301, 302, 307, 308])
+def test_nobody_whom_the_hubs_address_leads_to_gets_the_token(
+    answer: int, variables: dict[str, str], hub: Hub
+) -> None:
+    variables["JUPYTERHUB_API_TOKEN"] = "mine"
+    hub.elsewhere, hub.answer = f"http://localhost:{hub.server_port}/hub/api/yarnspawner", answer
+    with pytest.raises(ConfigurationError, match="does not say where to listen"):
+        place(variables)
+    assert hub.asked == 1
 
 
 def test_nobody_else_can_have_its_port(variables: dict[str, str], tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class _Entry:
 
     alias: str = proto(1, STRING)
     token: Token | None = proto(2, Token, None)
-    secret: bytes | None = proto(3, BYTES, None)
+    secret: bytes | None = proto(3, BYTES, None, secret=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,5 +75,9 @@ def _proof(token: str, nonce: str, addresses: Sequence[str], port: int) -> str:
 
 
 def _covers(listening: str, peer: str) -> bool:
-    ours, theirs = ipaddress.ip_address(listening), ipaddress.ip_address(peer)
+    theirs = ipaddress.ip_address(peer)
+    try:
+        ours = ipaddress.ip_address(listening)
+    except ValueError:  # whoever has the token may write anything
+        return False
     return ours == theirs or (ours.is_unspecified and ours.version == theirs.version)

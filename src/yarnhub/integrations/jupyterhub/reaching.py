@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PATIENCE = 5.0
 """Seconds for an answer."""
 _LONGEST = 2**14
-"""Bytes of an answer: whoever listens there may send anything."""
+"""Bytes of an answer, head included: whoever listens there may send anything."""
 
 _STRANGE = "it does not answer as a server of this hub"
 
@@ -48,9 +48,11 @@ async def check_server(
         async with asyncio.timeout(_PATIENCE):
             reader, writer = await asyncio.open_connection(host, port, ssl=tls)
             try:
+                peer = writer.get_extra_info("peername")
+                if peer is None:
+                    raise EOFError("the connection was closed")
                 answer = await _ask(reader, writer, host, target)
             finally:
-                peer = writer.get_extra_info("peername")
                 writer.transport.abort()  # nothing is left to say, whoever it is
     except ssl.SSLCertVerificationError as error:
         raise ImpostorError(
@@ -69,16 +71,18 @@ async def _ask(reader: StreamReader, writer: StreamWriter, host: str, target: st
     writer.write(connection.send(request) or b"")
     writer.write(connection.send(h11.EndOfMessage()) or b"")
     await writer.drain()
-    body = b""
+    body, received = b"", 0
     try:
         while True:
             event = connection.next_event()
             if event is h11.NEED_DATA:
-                connection.receive_data(await reader.read(_LONGEST))
+                data = await reader.read(_LONGEST)
+                received += len(data)
+                if received > _LONGEST:
+                    raise ImpostorError(_STRANGE)
+                connection.receive_data(data)
             elif isinstance(event, h11.Data):
                 body += event.data
-                if len(body) > _LONGEST:
-                    raise ImpostorError(_STRANGE)
             elif isinstance(event, h11.EndOfMessage):
                 return body
             elif isinstance(event, h11.ConnectionClosed):

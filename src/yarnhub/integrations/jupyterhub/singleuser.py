@@ -196,9 +196,7 @@ def _ask(variables: Mapping[str, str], refused: str, body: object = None) -> obj
         },
     )
     try:
-        with urllib.request.urlopen(  # noqa: S310
-            request, timeout=_REPORT, context=_tls(variables)
-        ) as answer:
+        with _opener(variables).open(request, timeout=_REPORT) as answer:
             said = answer.read(_LONGEST)
             return json.loads(said) if said else None
     except urllib.error.HTTPError as error:
@@ -208,6 +206,18 @@ def _ask(variables: Mapping[str, str], refused: str, body: object = None) -> obj
         raise ConfigurationError(f"the hub at {url} cannot be reached: {error}") from error
     except ValueError as error:
         raise ConfigurationError(f"what the hub at {url} says is not JSON: {error}") from error
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Follow none: it would take the token along."""
+
+
+def _opener(variables: Mapping[str, str]) -> urllib.request.OpenerDirector:
+    """What asks the hub itself: neither a proxy nor another host gets the token."""
+    straight = urllib.request.ProxyHandler({})
+    tls = urllib.request.HTTPSHandler(context=_tls(variables))
+    return urllib.request.build_opener(straight, _NoRedirect, tls)
 
 
 def _tls(variables: Mapping[str, str]) -> ssl.SSLContext | None:

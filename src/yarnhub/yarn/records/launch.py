@@ -66,7 +66,7 @@ class ContainerLaunchContext:
     """
 
     local_resources: dict[str, LocalResource] = mapping(1, STRING, LocalResource)
-    tokens: bytes | None = proto(2, BYTES, None)
+    tokens: bytes | None = proto(2, BYTES, None, secret=True)
     service_data: dict[str, bytes] = mapping(3, STRING, BYTES)
     environment: dict[str, str] = mapping(4, STRING, STRING)
     command: tuple[str, ...] = repeated(5, STRING)

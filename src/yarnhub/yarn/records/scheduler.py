@@ -39,7 +39,7 @@ class RegisterApplicationMasterResponse:
     """What the AM may use, and what runs already from an earlier attempt."""
 
     maximum_capability: Resource = proto(1, Resource, Resource())
-    client_to_am_token_master_key: bytes | None = proto(2, BYTES, None)
+    client_to_am_token_master_key: bytes | None = proto(2, BYTES, None, secret=True)
     application_acls: dict[ApplicationAccessType, str] = mapping(3, ApplicationAccessType, STRING)
     containers_from_previous_attempts: tuple[Container, ...] = repeated(4, Container)
     queue: str = proto(5, STRING, "")
