@@ -19,13 +19,11 @@ from yarnhub.base.errors import RemoteError
 from yarnhub.client.settings import Settings
 from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
 from yarnhub.filesystem.key_provider import find_key_provider
-from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
+from yarnhub.filesystem.name_node import find_name_nodes, name_node_options
 from yarnhub.hadoop.codec import STRING, proto
 from yarnhub.hadoop.http import exchange
 from yarnhub.hadoop.ipc.client import RpcClient
-from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.negotiate import Negotiation
-from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.trust import trust_for
 from yarnhub.hadoop.wire.method import Method
@@ -66,8 +64,7 @@ async def make_zone(settings: Settings, key: str, path: str) -> None:
     assert isinstance(settings.user, KerberosUser)
     await _make_key(settings, settings.user, provider.urls[0], key)
     service = find_name_nodes("", settings.configuration)
-    principal = expected_principal(PRINCIPAL, settings.configuration)
-    options = RpcOptions.configured(settings.configuration, principal)
+    options = name_node_options(settings.configuration)
     async with RpcClient(service.rpc, CLIENT_PROTOCOL, settings.user, options=options) as client:
         request = CreateEncryptionZoneRequest(src=path, key_name=key)
         await client.call(CREATE_ENCRYPTION_ZONE, request, deadline=_DEADLINE)

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
+from yarnhub.filesystem.name_node import find_name_nodes, name_node_options
 from yarnhub.hadoop.codec import STRING, UINT64, proto
 from yarnhub.hadoop.ipc.client import RpcClient
-from yarnhub.hadoop.ipc.options import RpcOptions
-from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.hadoop.token_service import token_service
 from yarnhub.hadoop.wire.identifiers import HDFS
 from yarnhub.hadoop.wire.method import Method, Protocol
@@ -106,9 +104,7 @@ class NameNodeTokens:
     def __init__(self, url: str, configuration: Properties, *, deadline: float = 60.0) -> None:
         self._service = find_name_nodes(url, configuration)
         self._configuration = configuration
-        self._options = RpcOptions.configured(
-            configuration, expected_principal(PRINCIPAL, configuration)
-        )
+        self._options = name_node_options(configuration)
         self._deadline = deadline
 
     async def fetch(self, user: User, renewer: str) -> Token:

@@ -27,13 +27,11 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
-from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
+from yarnhub.filesystem.name_node import find_name_nodes, name_node_options
 from yarnhub.hadoop.codec import STRING, proto
 from yarnhub.hadoop.http import exchange
 from yarnhub.hadoop.ipc.client import RpcClient
-from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.negotiate import Negotiation
-from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.trust import system, trust_for
 from yarnhub.hadoop.wire.identifiers import KEY_SERVER
@@ -138,7 +136,7 @@ async def find_key_provider(
     Raises:
         YarnhubError: The NameNode does not answer, or names none of a kind that is known.
     """
-    options = RpcOptions.configured(configuration, expected_principal(PRINCIPAL, configuration))
+    options = name_node_options(configuration)
     service = find_name_nodes(url, configuration)
     async with RpcClient(service.rpc, CLIENT_PROTOCOL, user, options=options) as client:
         answer = await client.call(

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.properties import is_https_only
 from yarnhub.hadoop.security.authentication import is_secure
+from yarnhub.hadoop.security.principals import expected_principal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +94,15 @@ def _single_suffix(properties: Properties) -> str:
     """The key's ending where a single NameNode is configured under a nameservice."""
     services = _split(properties.get("dfs.nameservices"))
     return f".{services[0]}" if len(services) == 1 else ""
+
+
+def name_node_options(properties: Properties) -> RpcOptions:
+    """What connections to NameNodes must fulfil, and whom a NameNode must prove to be.
+
+    Raises:
+        ConfigurationError: `hadoop.rpc.protection` is none that is known.
+    """
+    return RpcOptions.configured(properties, expected_principal(PRINCIPAL, properties))
 
 
 def _rpc(properties: Properties, nameservice: str, node: str) -> Address:

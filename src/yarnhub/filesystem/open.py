@@ -16,16 +16,14 @@ from yarnhub.filesystem.hdfs import (
 )
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.mount_table import MountTable
-from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes
+from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes, name_node_options
 from yarnhub.filesystem.paths import DEFAULT_PORTS, Location
 from yarnhub.filesystem.viewfs import ViewFileSystem
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
 from yarnhub.hadoop.address import Address
-from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.auth_to_local import local_name
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
-from yarnhub.hadoop.security.principals import expected_principal
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
 from yarnhub.hadoop.trust import system
 
@@ -141,12 +139,12 @@ def _open_hdfs(
 
 
 def _guarded(service: NameService, configuration: Properties) -> GuardedNameNodes:
-    principal = expected_principal(PRINCIPAL, configuration)
-    if not principal:
+    options = name_node_options(configuration)
+    if not options.server_principal:
         raise ConfigurationError(
             f"{PRINCIPAL} is not set: no NameNode of {service.uri} could prove who it is"
         )
-    return GuardedNameNodes(service, principal, RpcOptions.configured(configuration, principal))
+    return GuardedNameNodes(service, options.server_principal, options)
 
 
 def _web_identity(user: User, url: str) -> UserName | DelegationToken:
