@@ -109,3 +109,21 @@ def test_no_message_leaves_the_name() -> None:
     assert str(translate("a.b.NullPointerException", "", method="m", address="rm:1")) == (
         "NullPointerException (m at rm:1)"
     )
+
+
+def test_what_yarn_wraps_is_what_it_wraps() -> None:
+    # As ResourceManagers answer who may see an application, but not change it.
+    error = translate(
+        "org.apache.hadoop.yarn.exceptions.YarnException",
+        "java.security.AccessControlException: User dask cannot perform operation MODIFY_APP on "
+        "application_1_0001\n\tat org.apache.hadoop.yarn.ipc.RPCUtil.getRemoteException",
+    )
+    assert isinstance(error, AccessDeniedError)
+    assert error.java_class == "java.security.AccessControlException"
+    assert str(error) == "User dask cannot perform operation MODIFY_APP on application_1_0001"
+
+
+def test_a_message_that_begins_with_a_class_stays_what_it_is() -> None:
+    text = "java.net.ConnectException: Call From a to b failed"
+    error = translate("java.io.IOException", text)
+    assert (type(error), str(error)) == (RemoteError, text)

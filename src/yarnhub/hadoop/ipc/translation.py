@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from yarnhub.base.errors import (
     AccessDeniedError,
     ApplicationNotFoundError,
@@ -37,6 +39,12 @@ _CLASSES: dict[str, type[RemoteError]] = {
 }
 """By simple name: the same class moved between packages from Hadoop 2 to 3."""
 
+_WRAPPER = "YarnException"
+"""What the ResourceManager wraps others in, AccessControlException among them: RPCUtil's
+getRemoteException."""
+_WRAPPED = re.compile(r"((?:\w+\.)+[\w$]*(?:Exception|Error)): ")
+"""How a wrapped exception prints itself: `class.Name: message`."""
+
 _ADVICE = {
     "is not allowed to impersonate": (
         "the cluster's core-site.xml must allow it with hadoop.proxyuser.*.hosts and "
@@ -61,9 +69,11 @@ def translate(java_class: str, text: str, *, method: str = "", address: str = ""
     """
     text = clean_and_cut(text)
     message = text.partition("\n")[0].strip()
-    name = java_class.rpartition(".")[2].rpartition("$")[2]
-    # "class.Name: message" is how a wrapped exception prints itself.
     message = message.removeprefix(f"{java_class}: ")
+    wrapped = _WRAPPED.match(message) if _simple_name(java_class) == _WRAPPER else None
+    if wrapped:
+        java_class, message = wrapped[1], message[wrapped.end() :]
+    name = _simple_name(java_class)
     for sign, advice in _ADVICE.items():
         if sign in message:
             message = f"{message}: {advice}"
@@ -78,6 +88,10 @@ def translate(java_class: str, text: str, *, method: str = "", address: str = ""
         return error
     found = _CLASSES.get(name, RemoteError)
     return found(java_class, message, method=method, address=address, details=text)
+
+
+def _simple_name(java_class: str) -> str:
+    return java_class.rpartition(".")[2].rpartition("$")[2]
 
 
 def _is_unknown_attempt(name: str, message: str) -> bool:
