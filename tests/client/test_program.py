@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import yarnhub
+from yarnhub.appmaster.shell.agent import token_agent
 from yarnhub.client import program
 from yarnhub.client.program import build, cached, lean
 from yarnhub.control.bootstrap import PROGRAM
@@ -63,6 +64,39 @@ def test_it_holds_what_an_application_master_imports_and_no_more(code: bytes) ->
     assert not any(name.startswith(tuple(f"yarnhub/{part}" for part in outside)) for name in names)
     assert not any("kerberos" in name or "tests" in name for name in names)
     assert all(name.endswith(".py") for name in names)
+
+
+def test_all_that_is_in_it_is_imported(code: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(modules(code))) as archive:
+        sources = {
+            name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): archive.read(name)
+            for name in archive.namelist()
+            if name.startswith("yarnhub/")
+        }
+    with zipfile.ZipFile(io.BytesIO(modules(token_agent()))) as archive:
+        agent = {name.removesuffix(".py").replace("/", ".") for name in archive.namelist()}
+    unseen, found = ["yarnhub.appmaster.shell.main"], set[str]()
+    while unseen:
+        name = unseen.pop()
+        if name in sources and name not in found:
+            found.add(name)
+            unseen += [name.rpartition(".")[0], *imports(sources[name])]
+    assert sources.keys() - found - agent == set()
+
+
+def imports(source: bytes) -> Iterator[str]:
+    """What a module imports as it runs, in functions too."""
+    nodes: list[ast.AST] = [ast.parse(source)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+        nodes += ast.iter_child_nodes(node)
 
 
 @pytest.mark.parametrize("interpreter", dict.fromkeys(INTERPRETERS))

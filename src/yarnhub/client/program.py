@@ -39,6 +39,7 @@ _LEFT_OUT = (
     "filesystem/hdfs.py",
     "filesystem/key_provider.py",
     "filesystem/local.py",
+    "filesystem/loopback.py",
     "filesystem/mount_table.py",
     "filesystem/name_node.py",
     "filesystem/open.py",
