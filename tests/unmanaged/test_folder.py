@@ -4,6 +4,8 @@ import errno
 import os
 import re
 import stat
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -174,3 +176,24 @@ def test_what_cannot_be_written_leaves_nothing_half_done(
     folder.keep_port(8123)  # only the next process misses it
     assert names(folder) == [f"{A}.tokens", "lock"]
     assert folder.read(A) == KEPT
+
+
+def test_one_process_at_a_time_knows_its_own_by_the_secret(tmp_path: Path) -> None:
+    folder = tmp_path / "applications"
+    claiming = "import sys, pathlib; from yarnhub.unmanaged.folder import Folder; "
+    claiming += "Folder(pathlib.Path(sys.argv[1])).claim(); print('claimed', flush=True); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", claiming, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "claimed\n"
+        with pytest.raises(ConfigurationError, match="used by another process already"):
+            Folder(folder).claim()
+        with Folder(folder).held():
+            pass  # whoever holds applications is another matter
+        other.kill()
+    Folder(folder).claim()

@@ -3,6 +3,7 @@
     <folder>/lock                   held by the process that runs them
     <folder>/port                   where their containers reach it
     <folder>/tag                    what YARN knows its applications by
+    <folder>/claim                  held by the process that knows its own by the secret
     <folder>/secret                 32 bytes that nobody else knows, for whatever holds the folder
     <folder>/<application>.tokens   what YARN would give an ApplicationMaster: its token file
     <folder>/<application>.journal  what has happened since
@@ -39,6 +40,7 @@ _JOURNAL = ".journal"
 _LOCK = "lock"
 _PORT = "port"
 _TAG = "tag"
+_CLAIM = "claim"
 _SECRET = "secret"  # noqa: S105  # a name
 _SECRET_SIZE = 32
 
@@ -73,12 +75,10 @@ class Folder:
         """
         lock = self._open()
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            if not _locked(lock):
                 raise ConfigurationError(
                     f"the applications in {self.path} are run by another process already"
-                ) from error
+                )
             yield
         finally:
             os.close(lock)
@@ -168,6 +168,25 @@ class Folder:
         except OSError as error:
             raise self._error(error) from error
 
+    def claim(self) -> None:
+        """Keep the secret from all other processes' use, for as long as this one runs.
+
+        Two that know their own by one secret would end each other's.
+
+        Raises:
+            ConfigurationError: Another one has it.
+        """
+        os.close(self._open())
+        try:
+            claim = os.open(self.path / _CLAIM, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise self._error(error) from error
+        if not _locked(claim):
+            os.close(claim)
+            raise ConfigurationError(
+                f"{self.path} is used by another process already; name a folder of its own"
+            )
+
     def secret(self) -> bytes:
         """What only those who can read this folder know; made on first use, with the folder.
 
@@ -231,3 +250,12 @@ class Folder:
         # In this order: a journal without its token file is nobody's.
         for suffix in (_TOKENS, _JOURNAL):
             (self.path / f"{application_id}{suffix}").unlink(missing_ok=True)
+
+
+def _locked(descriptor: int) -> bool:
+    """Lock a file until it is closed; says whether nobody else has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -153,7 +153,9 @@ class Asking(Choosing):
         """
         folder = Path(self.applications_folder).absolute()
         if folder not in self._tags:
-            self._tags[folder] = HubTags(Folder(folder).secret())
+            kept = Folder(folder)
+            kept.claim()
+            self._tags[folder] = HubTags(kept.secret())
         return self._tags[folder]
 
     async def chosen_request(self) -> ServerRequest:
