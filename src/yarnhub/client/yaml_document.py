@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import yaml
@@ -30,6 +31,11 @@ MAX_DEPTH = 50
 process where the stack does."""
 MAX_VALUES = 200_000
 """Values, with those of aliases counted each time they are named."""
+
+MAX_DIGITS = 4300
+"""Figures of a number, as Python itself has it for decimal ones: YAML's of base 60 (`1:59:59`) take
+a minute where there are 300 000 of them."""
+_NUMBER = re.compile(r"[-+0-9_:.]+")
 
 
 def parse_yaml(text: str) -> object:
@@ -65,6 +71,8 @@ def _measure(text: str) -> None:
             case CollectionEndEvent():
                 measure.close()
             case ScalarEvent():
+                if len(event.value) > MAX_DIGITS and _may_be_number(event):
+                    raise _refused(event, f"a number of more than {MAX_DIGITS} figures")
                 measure.add(1, event.anchor)
             case AliasEvent():
                 measure.repeat(event)
@@ -72,6 +80,12 @@ def _measure(text: str) -> None:
                 pass
         if measure.total > MAX_VALUES:
             raise _refused(event, f"more than {MAX_VALUES} values, with those that aliases repeat")
+
+
+def _may_be_number(event: ScalarEvent) -> bool:
+    """Whether a scalar is one, or a tag may make it one; what stands in quotes is none."""
+    quoted_only = event.implicit[1] and not event.implicit[0]
+    return not quoted_only and bool(_NUMBER.fullmatch(event.value))
 
 
 class _Measure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 import tempfile
@@ -273,7 +274,10 @@ async def test_http_1_0_is_answered_and_closed() -> None:
     ],
     ids=["bytes", "words", "no host", "length", "endless"],
 )
-async def test_garbage_closes_the_connection(data: bytes) -> None:
+async def test_garbage_closes_the_connection_and_fills_no_log(
+    data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     answering = Answering()
     async with serving(answering) as port:
         async with connected(port) as client:
@@ -284,6 +288,7 @@ async def test_garbage_closes_the_connection(data: bytes) -> None:
             client.post("GetSpecification")
             assert (await client.answer())[0] == 200
     assert len(answering.requests) == 1
+    assert caplog.records == []
 
 
 # --- waits

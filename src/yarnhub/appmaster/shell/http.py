@@ -158,7 +158,8 @@ class Connection:
                     return
                 self._http.start_next_cycle()
         except h11.RemoteProtocolError as error:
-            _log.info("a client broke HTTP: %s", error)
+            # Anybody may, as often as he likes: the log is not his to fill.
+            _log.debug("a client broke HTTP: %s", error)
         except (OSError, TimeoutError):
             pass  # the client went away, or what was sent on to it did
         except asyncio.CancelledError:
