@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,6 +141,32 @@ async def test_something_else_than_http() -> None:
         with pytest.raises(RemoteProtocolError, match="broke HTTP"):
             async with exchange("GET", url):
                 pass
+
+
+async def test_an_answer_that_is_only_announced() -> None:
+    async with answering(b"HTTP/1.1 100 C\r\n\r\n" * 100_000) as url:
+        with pytest.raises(RemoteProtocolError, match="announces an answer and gives none"):
+            async with exchange("GET", url):
+                pass
+
+
+async def test_a_body_in_thousands_of_pieces_holds_nobody_up() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n"
+
+    async def read(url: str) -> int:
+        async with exchange("GET", url) as response:
+            return sum([len(chunk) async for chunk in response.chunks])
+
+    late: list[float] = []
+    async with answering(head + body) as url, asyncio.TaskGroup() as group:
+        reading = group.create_task(read(url))
+        while not reading.done():
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            late.append(time.perf_counter() - began)
+    assert reading.result() == 100_000
+    assert max(late) < 0.1
 
 
 async def test_cancelling_closes_the_connection() -> None:

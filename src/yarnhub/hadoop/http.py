@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 _READ = 1 << 16
+_IN_ONE_GO = 32
+"""Events of one exchange until others have their turn: reading waits for nothing that has come."""
+_MOST_INTERIM = 20
+"""Interim answers, such as `100 Continue`, before the one that counts."""
 _SYSTEM = Trust()
 
 
@@ -118,6 +122,7 @@ class _Connection:
         self._writer = writer
         self._peer = peer
         self._http = h11.Connection(h11.CLIENT)
+        self._events = 0
 
     async def send(
         self,
@@ -149,8 +154,11 @@ class _Connection:
         await self._writer.drain()
 
     async def response(self) -> Response:
-        while isinstance(head := await self._next(), h11.InformationalResponse):
-            pass
+        for _ in range(_MOST_INTERIM):
+            if not isinstance(head := await self._next(), h11.InformationalResponse):
+                break
+        else:
+            raise RemoteProtocolError(f"{self._peer} announces an answer and gives none")
         if not isinstance(head, h11.Response):
             raise self._lost("without an answer")
         return Response(
@@ -176,6 +184,9 @@ class _Connection:
             raise self._lost("in the middle of an answer") from error
         except OSError as error:
             raise self._lost(f"with an error, {error}") from error
+        self._events += 1
+        if self._events % _IN_ONE_GO == 0:
+            await asyncio.sleep(0)
         return event  # type: ignore[return-value]  # NEED_DATA is excluded above
 
     def _lost(self, how: str) -> ConnectionLostError:
