@@ -65,7 +65,7 @@ def expected() -> dict[str, str]:
 @pytest.mark.cluster
 def test_a_cluster_without_security(hadoop_cluster: HadoopCluster) -> None:
     findings, code = examine(hadoop_cluster, "--user", "alice", "--run")
-    assert grades(findings) == expected()
+    assert grades(findings) == expected(), findings
     assert code == 0
     address = ":".join(map(str, hadoop_cluster.resource_manager_address))
     assert f"{address} is active" in findings["ResourceManager"]["what"]
@@ -76,7 +76,7 @@ def test_a_cluster_without_security(hadoop_cluster: HadoopCluster) -> None:
 @pytest.mark.cluster
 def test_a_cluster_with_kerberos(kerberos_cluster: HadoopCluster) -> None:
     findings, code = examine(kerberos_cluster, *hub(kerberos_cluster), "--user", "alice", "--run")
-    assert grades(findings) == expected() | {"access control": "ok"}
+    assert grades(findings) == expected() | {"access control": "ok"}, findings
     assert code == 0
     assert "act for hosts" in findings["proxy user's rules"]["what"]
 

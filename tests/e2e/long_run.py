@@ -43,17 +43,22 @@ import asyncio, json, os, sys, time
 from contextlib import aclosing
 from pathlib import Path
 sys.path.insert(0, "yarnhub.zip")
+from yarnhub.control import bootstrap
+from yarnhub.control.json import load
 from yarnhub.filesystem.webhdfs import DelegationToken, WebHdfsFileSystem
+from yarnhub.hadoop.trust import Trust
 from yarnhub.hadoop.wire.tokens import Credentials
 
 async def main(uri, web, kind, seconds):
     began, rounds, seen = time.monotonic(), 0, []
     while time.monotonic() < began + float(seconds):
         data = Path(os.environ["HADOOP_TOKEN_FILE_LOCATION"]).read_bytes()
-        token = Credentials.read(data).find(kind)
+        credentials = Credentials.read(data)
+        token, trust = credentials.find(kind), load(Trust, credentials.secrets[bootstrap.TRUST])
         if token.identifier not in seen:
             seen.append(token.identifier)
-        async with WebHdfsFileSystem(uri, [web], DelegationToken(token)) as files:
+        identity = DelegationToken(token)
+        async with WebHdfsFileSystem(uri, [web], identity, trust=lambda: trust) as files:
             path = f"/user/alice/long-run/{os.environ['CONTAINER_ID']}"
             content = f"round {rounds}".encode() * 1000
             status = await files.write(path, content)

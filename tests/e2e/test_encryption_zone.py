@@ -11,17 +11,17 @@ import pytest
 from client.token_source_contract import Contract, Server
 from e2e.walk import User, eventually, log_in
 from yarnhub.base.errors import AccessDeniedError
+from yarnhub.client.settings import Settings
 from yarnhub.client.tokens import SubmissionTokens
 from yarnhub.cluster import HadoopCluster
 from yarnhub.filesystem.key_provider import KeyProviderTokens, find_key_provider
+from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.wire.identifiers import KEY_SERVER, read_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from yarnhub.client.settings import Settings
 
 pytestmark = pytest.mark.cluster
 
@@ -35,6 +35,17 @@ def kerberos_cluster() -> Iterator[HadoopCluster]:
         yield cluster
     finally:
         asyncio.run(cluster.stop())
+
+
+@pytest.fixture
+def settings(
+    kerberos_cluster: HadoopCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Those of the hub's login, which may act for alice."""
+    monkeypatch.setenv("KRB5_CONFIG", kerberos_cluster.variables["KRB5_CONFIG"])
+    login = Keytab(kerberos_cluster.keytab("jupyterhub"), f"jupyterhub@{kerberos_cluster.realm}")
+    variables = {**kerberos_cluster.env, "SKEIN_CONFIG": str(tmp_path / "skein")}
+    return Settings.from_environment(variables, login)
 
 
 @pytest.fixture
@@ -114,7 +125,7 @@ async def test_the_localizer_and_java_in_a_container_read_it(
         logs = submitter.skein("application", "logs", application, "--user", "alice").stdout
         assert logs.count("the answer is 42\n") == 2, logs
         status = submitter.skein("application", "status", application).stdout
-        assert "FINISHED    SUCCEEDED" in status
+        assert "FINISHED    SUCCEEDED" in status, logs
         assert alice.run("hdfs", "dfs", "-cat", f"{place}.copy").stdout == "the answer is 42\n"
 
         # What the ApplicationMaster does by HTTPS: its journal and its files are gone with it.

@@ -39,9 +39,10 @@ services:
 
 
 async def test_a_service_reads_live_logs_of_what_it_runs_for_its_users(
-    kerberos_cluster: HadoopCluster, tmp_path: Path
+    kerberos_cluster: HadoopCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = kerberos_cluster
+    monkeypatch.setenv("KRB5_CONFIG", cluster.variables["KRB5_CONFIG"])
     credential = Keytab(cluster.keytab("jupyterhub"), f"jupyterhub@{cluster.realm}")
     environment = {**cluster.env, "SKEIN_CONFIG": str(tmp_path / "config")}
     settings = Settings.from_environment(environment, credential)
