@@ -262,6 +262,22 @@ async def test_cancelling_a_submission_leaves_nothing_behind(
     assert kept <= {"lock", "port", "tag"}
 
 
+async def test_cancelling_a_submission_that_has_begun_leaves_nothing_behind(
+    applications: UnmanagedApplications, settings: Settings, tmp_path: Path
+) -> None:
+    before = await alive(settings)
+    async with asyncio.TaskGroup() as group:
+        submission = group.create_task(applications.submit(spec()))
+        while not applications:
+            await asyncio.sleep(0)
+        submission.cancel()
+    assert submission.cancelled()
+    assert not applications
+    assert await alive(settings) <= before
+    kept = {each.name for each in (tmp_path / "held").iterdir()}
+    assert kept <= {"lock", "port", "tag"}
+
+
 async def test_a_deadline_that_passes_leaves_nothing_behind(
     applications: UnmanagedApplications, settings: Settings
 ) -> None:

@@ -242,7 +242,9 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                         raise await self._failure(application)
         except BaseException as error:
             for application in began:  # the end came between its beginning and our return
-                await self._holder.ended_by_yarn(application)
+                if await self._holder.ended_by_yarn(application) is not None:
+                    with contextlib.suppress(DeadlineExceededError):
+                        await application.ended(deadline=_CLEAN_UP)
             if isinstance(error, TimeoutError) and not isinstance(error, YarnhubError):
                 raise DeadlineExceededError(
                     f"{spec.name} was not accepted by YARN within {deadline:g} s, and taken back"
@@ -271,6 +273,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         ) as submission:
             application_id = str(submission.application_id)
             kept = credentials(submission)
+            application: UnmanagedApplication | None = None
             try:
                 # Before it is submitted: whoever comes after us must know of it.
                 await asyncio.to_thread(self._folder.keep, application_id, kept)
@@ -279,11 +282,14 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                     kept = replace(kept, tokens={**kept.tokens, AMRM_TOKEN: token})
                     # Before it is used: YARN gives it to nobody who has registered.
                     await asyncio.to_thread(self._folder.keep, application_id, kept)
-                    yield UnmanagedApplication(
+                    application = UnmanagedApplication(
                         kept, self._folder.journal(application_id), self._limits
                     )
+                    yield application
             except BaseException:
-                await asyncio.to_thread(self._folder.forget, application_id)
+                # What has begun is recorded until its end, and forgotten by what runs it.
+                if application is None or application.runner is None:
+                    await asyncio.to_thread(self._folder.forget, application_id)
                 raise
 
     async def explain(self, application: UnmanagedApplication) -> Explanation:

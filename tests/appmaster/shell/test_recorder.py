@@ -31,6 +31,7 @@ from yarnhub.control.messages import (
     Entry,
     GetContainers,
     GetKey,
+    ListKeys,
     PutKey,
     Scale,
     Shutdown,
@@ -174,6 +175,18 @@ async def test_a_journal_that_fails_is_tried_until_it_works() -> None:
         await runner.ask(PutKey(key="k", value=b"v"))
     async with cluster.process() as runner:
         assert len((await runner.ask(GetKey(key="k"))).entries) == 1
+
+
+@instant
+async def test_a_journal_that_somebody_has_deleted_is_written_anew_as_a_whole() -> None:
+    cluster = Cluster(application(a=service(instances=0)))
+    async with cluster.process() as runner:
+        await runner.ask(PutKey(key="before", value=b"v"))
+        cluster.journal.lines.clear()
+        cluster.journal.failures.append(OSError(errno.ESTALE, "another program has cut it"))
+        await runner.ask(PutKey(key="after", value=b"v"))
+    async with cluster.process() as runner:
+        assert (await runner.ask(ListKeys())).keys == ("after", "before")
 
 
 @instant

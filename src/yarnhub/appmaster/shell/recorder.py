@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import itertools
 import logging
@@ -153,6 +154,8 @@ class Recorder:
                 await write(self._journal)
             except (YarnhubError, OSError) as error:
                 _log.warning("the application's state cannot be written, trying again: %s", error)
+                if isinstance(error, OSError) and error.errno == errno.ESTALE:
+                    write = self._compact  # nothing that was written is there: all of it, again
             else:
                 return
             await asyncio.sleep(_RETRY.delay(repetition, random.random()))  # noqa: S311  # jitter
