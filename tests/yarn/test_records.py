@@ -62,7 +62,7 @@ _OTHER_NAMES = {
     "ContainerState": "ContainerStateProto",
 }
 # What Hadoop 3.4 added: an older Hadoop passes over it, and never sends it.
-_NEWER = {"3.3.6": {"QueueInfo.queue_path"}, "3.4.2": set()}
+_NEWER = {"3.3.6": {"QueueInfo.queue_path"}, "3.4.2": set(), "3.5.0": set()}
 # Required in the descriptor and not with us, since we only read it: a kind of timeout that a newer
 # Hadoop adds must not cost the whole report.
 _ONLY_READ = {"ApplicationTimeout.application_timeout_type"}
