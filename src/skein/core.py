@@ -384,7 +384,9 @@ class Client(Blocking):
         try:
             self.call(change, self._engine, number, move)
         except exceptions.DriverError as error:
-            if type(error.__cause__) is errors.RemoteError:  # none that says who may not
+            cause = error.__cause__
+            of_queue = isinstance(cause, errors.AccessDeniedError) and queue in cause.message
+            if of_queue or type(cause) is errors.RemoteError:  # none that says who may not
                 raise ValueError(str(error)) from error
             raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,7 +105,10 @@ async def test_the_localizer_and_java_in_a_container_read_it(
     alice = await log_in(kerberos_cluster, "alice", tmp_path / "alice")
     submitter = alice if who == "alice" else await log_in(kerberos_cluster, who, tmp_path / who)
     place = put(alice, zone, f"by-{who}.txt", "the answer is 42\n")
-    script = f"cat localized.txt\nhdfs dfs -cat {place}\nhdfs dfs -put localized.txt {place}.copy\n"
+    hdfs = shutil.which("hdfs", path=alice.env["PATH"])
+    script = (
+        f"cat localized.txt\n{hdfs} dfs -cat {place}\n{hdfs} dfs -put localized.txt {place}.copy\n"
+    )
     spec = {
         "name": "secrets",
         "user": "alice",
