@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _ACTIVE = ("SUBMITTED", "ACCEPTED", "RUNNING")
 _DAY_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
+_MAY_NOT_ACT = ".AuthorizationException"
+"""Of who may not act for somebody. Source: ProxyUsers.authorize (Hadoop 3.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +228,6 @@ async def change(
                 try:
                     await function(owner)
                 except AccessDeniedError as refused:
-                    if refused.method:  # the owner may not do it either
-                        raise
-                    raise error from refused  # the caller may not act for them
+                    if refused.java_class.endswith(_MAY_NOT_ACT):
+                        raise error from refused
+                    raise  # the owner may not do it either

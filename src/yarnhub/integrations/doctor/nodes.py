@@ -88,13 +88,13 @@ async def _ask_nodes(site: Site, nodes: list[str]) -> dict[str, str]:
             finally:
                 await application.kill()
     said = dict.fromkeys(nodes, b"")
-    async with (
-        Client(site.as_user) as client,
-        contextlib.aclosing(client.logs(application.application_id)) as chunks,
-    ):
-        async for chunk in chunks:
-            node = chunk.file.node.rpartition("_")[0]
-            said[node] = said.get(node, b"") + chunk.data
+    async with Client(site.as_user) as client:
+        # YARN shows the end a moment after it was told of it; until then the logs are live ones.
+        await client.wait(application.application_id, deadline=DEADLINE)
+        async with contextlib.aclosing(client.logs(application.application_id)) as chunks:
+            async for chunk in chunks:
+                node = chunk.file.node.rpartition("_")[0]
+                said[node] = said.get(node, b"") + chunk.data
     return {node: text.decode(errors="replace") for node, text in said.items()}
 
 
