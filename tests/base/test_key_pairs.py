@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import os
 import ssl
-import tempfile
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from yarnhub.base.key_pairs import load_pair
 from yarnhub.client.security import Credentials
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PAIR = Credentials.generate()
 
@@ -20,18 +17,25 @@ def context() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
-def test_no_file_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
-    load_pair(context(), PAIR.certificate, PAIR.key)
+FULL = """
+import resource, ssl, sys
+from yarnhub.base.key_pairs import load_pair
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), *(each.encode() for each in sys.argv[1:]))
+"""
 
 
-def test_where_there_must_be_one_it_does_not_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(os, "memfd_create")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_no_disk_is_needed() -> None:
+    pair = PAIR.certificate.decode(), PAIR.key.decode()
+    subprocess.run([sys.executable, "-c", FULL, *pair], check=True, timeout=30)
+
+
+def test_nothing_stays_open() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
     load_pair(context(), PAIR.certificate, PAIR.key)
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ssl.SSLError):
+        load_pair(context(), b"x" * 100_000, PAIR.key)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_what_is_no_pair_is_refused() -> None:

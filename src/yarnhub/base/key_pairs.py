@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import ssl
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import ssl
+    from collections.abc import Iterator
+
+_ROOM = 64 * 1024
+"""Bytes that a pipe holds until somebody reads them. Source: pipe(7)."""
 
 
 def load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     """Have a context prove a pair.
 
-    ssl reads keys from files only. On Linux this one is in memory, and no disk or other process
-    ever sees it; elsewhere it is one that only its user can read, and lives for this call.
+    ssl reads keys from files only. These are pipes, which no disk and no other process ever sees,
+    and which a full disk or a limit on the size of files leaves alone.
+
+    Raises:
+        ssl.SSLError: They are no certificate and its key.
     """
-    content = certificate + b"\n" + key
-    if not hasattr(os, "memfd_create"):
-        with tempfile.NamedTemporaryFile() as named:
-            named.write(content)
-            named.flush()
-            context.load_cert_chain(named.name)
-        return
-    descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    with _readable(certificate) as certificate_file, _readable(key) as key_file:
+        try:
+            context.load_cert_chain(certificate_file, key_file)
+        except OSError as error:  # of a pipe, OpenSSL says "Illegal seek" for whatever is wrong
+            raise _refused(
+                "OpenSSL finds no PEM in one of them, or they do not belong together"
+            ) from error
+
+
+@contextlib.contextmanager
+def _readable(content: bytes) -> Iterator[str]:
+    """The path of a file that can be read once, and holds this."""
+    if len(content) > _ROOM:
+        raise _refused(f"a certificate or key of {len(content)} bytes; {_ROOM} at most are read")
+    reader, writer = os.pipe()
+    try:
+        try:
+            os.set_blocking(writer, False)  # where a user's pipes have less room, it is an error
+            written = os.write(writer, content)
+        finally:
+            os.close(writer)
+        if written < len(content):
+            raise _refused(f"a pipe has room for {written} of {len(content)} bytes")
+        yield f"/dev/fd/{reader}"
+    finally:
+        os.close(reader)
+
+
+def _refused(reason: str) -> ssl.SSLError:
+    return ssl.SSLError(ssl.SSLErrorNumber.SSL_ERROR_SSL, reason)
