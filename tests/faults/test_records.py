@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,9 +93,8 @@ async def test_records_are_damaged_and_the_disk_is_full(
                 spoil(tmp_path / "held" / f"{application}.{kind}", moments)
                 well.remove(application)
             await held.start()
-            if moments.random() < 0.5:
-                no_more = (0, resource.RLIM_INFINITY)
-                resource.prlimit(held.pid, resource.RLIMIT_FSIZE, no_more)
+            if moments.random() < 0.5:  # it cannot record what it does: whoever asks has to wait
+                await held.fill_disk(moments, seconds=5)
             expected = {str(each): before[str(each)] for each in well}
             assert await same(well, reach, tmp_path / "notes") == expected
         for report in reports:

@@ -69,14 +69,18 @@ class Holder:
         await self.kill()
         await self.start()
 
-    async def fill_disk(self, chance: random.Random) -> None:
-        """Leave no room on its disk for a moment, in which it may be killed."""
+    async def fill_disk(self, chance: random.Random, *, seconds: float) -> None:
+        """Leave no room on its disk for a moment of so many seconds at most."""
         none = chance.randrange(4096), resource.RLIM_INFINITY
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, none)
-        await asyncio.sleep(chance.uniform(0.1, 2.0))
+        await asyncio.sleep(chance.uniform(0.1, seconds))
         resource.prlimit(
             self.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         )
+
+    async def fill_disk_or_die(self, chance: random.Random) -> None:
+        """Leave no room on its disk for a moment, in which it may be killed."""
+        await self.fill_disk(chance, seconds=2)
         if chance.random() < 0.5:
             await self.restart()
 
@@ -134,7 +138,7 @@ async def test_the_process_that_holds_fifty_is_killed(
             await witness.settle()
         before = await containers(quiet, reach)
         for number in range(ROUNDS):
-            full_disk = functools.partial(held.fill_disk, moments)
+            full_disk = functools.partial(held.fill_disk_or_die, moments)
             async with asyncio.TaskGroup() as group:
                 for witness in witnesses[1:]:
                     group.create_task(strike(witness, moments, nothing))
