@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from anyio.from_thread import BlockingPortal
 
 from skein.exceptions import ConnectionError  # noqa: A004  # skein's name
+from yarnhub.filesystem.threads import spare_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -69,6 +70,7 @@ class _Loop:
         thread = threading.Thread(target=asyncio.run, args=(serve(),), name="skein", daemon=True)
         try:
             thread.start()
+            spare_thread()
         except RuntimeError as error:
             raise ConnectionError(
                 f"{error}: make a client earlier, when the program begins"

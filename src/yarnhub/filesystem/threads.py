@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import os
+import queue
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,6 +14,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+
+@functools.cache
+def spare_thread() -> queue.SimpleQueue[Callable[[], None]]:
+    """What one thread works off that is there before it is needed, a daemon.
+
+    Python 3.12 starts no thread in a handler of atexit. Whoever may be called there asks for this
+    one before, and calls in the loop's own thread would wait for what the loop does meanwhile.
+    """
+    work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        while True:
+            work.get()()
+
+    threading.Thread(target=run, name="spare", daemon=True).start()
+    return work
+
+
+os.register_at_fork(after_in_child=spare_thread.cache_clear)  # which has no such thread
 
 
 class Calls:
@@ -54,7 +77,7 @@ class Calls:
         try:
             threading.Thread(target=work, name=self._name, daemon=True).start()
         except RuntimeError:  # Python 3.12 starts none in a handler of atexit
-            work()
+            spare_thread().put(work)
         return await ended
 
     async def settle(self, patience: float) -> None:
