@@ -44,7 +44,7 @@ class Witness:
         application: str,
         notes: Path,
         reach: Callable[[], Awaitable[ApplicationClient]],
-        seen: Callable[[], Awaitable[set[str]]] | None = None,
+        seen: Callable[[], set[str]] | None = None,
     ) -> None:
         self.application = application
         self.notes = notes
@@ -140,13 +140,13 @@ class Witness:
         counts = Counter(each.service_name for each in containers)
         if counts != {"a": 2, "b": 1}:
             return f"there are {dict(counts)}"
-        return self._stray(containers) or await self._unseen(containers)
+        return self._stray(containers) or self._unseen(containers)
 
-    async def _unseen(self, containers: tuple[Container, ...]) -> str | None:
+    def _unseen(self, containers: tuple[Container, ...]) -> str | None:
         """Whether YARN would not keep a container."""
         if self._seen is None:
             return None
-        unseen = {each.yarn_container_id for each in containers} - await self._seen()
+        unseen = {each.yarn_container_id for each in containers} - self._seen()
         return f"YARN does not know that {unseen} run" if unseen else None
 
     def _stray(self, containers: tuple[Container, ...]) -> str | None:
