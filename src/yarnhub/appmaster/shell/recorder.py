@@ -92,10 +92,15 @@ class Recorder:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopped = False
+        self._writing = False
+        """Whether changes are on their way that `_held` holds no more."""
         self._begun = journal is None
 
     def start(self) -> None:
-        """Begin with a snapshot: whatever is put waits for it."""
+        """Begin with a snapshot: changes wait for it, and what changes nothing is done meanwhile.
+
+        It says again what the journal says, so that nothing can be seen that is not recorded.
+        """
         if not self._begun:
             self._idle.clear()
             self._work.set()
@@ -105,7 +110,7 @@ class Recorder:
         change = None
         if self._journal is not None and not self._stopped:
             change = self._application.changes()
-        if self._stopped or (change is None and self._idle.is_set()):
+        if self._stopped or (change is None and not self._held and not self._writing):
             for action in actions:
                 self._act(action)
             return
@@ -124,8 +129,10 @@ class Recorder:
             while self._held:
                 held, self._held = self._held, []
                 changes = [change for change, _ in held if change is not None]
+                self._writing = True
                 if changes:
                     await self._persist(functools.partial(_append, changes))
+                self._writing = False
                 for _, actions in held:
                     for action in actions:
                         self._act(action)
