@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.yarn.queues import line_to
+from yarnhub.yarn.queues.tree import line_to
 from yarnhub.yarn.records.cluster import NodeState
 
 if TYPE_CHECKING:

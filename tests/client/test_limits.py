@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from client.test_explain import holding, node, queue, report
-from yarn.test_scheduler_page import leaf, recorded
+from yarn.queues.test_figures import leaf, recorded
 from yarnhub.client.evidence import Evidence
 from yarnhub.client.explain import explain, why_nothing_is_given
 from yarnhub.client.limits import limits_reached
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.spec import ApplicationSpec
+from yarnhub.yarn.queues.figures import LeafFigures, UserFigures, read_scheduler_page
 from yarnhub.yarn.records.resources import MEMORY, VCORES
-from yarnhub.yarn.scheduler_page import LeafFigures, UserFigures, read_scheduler_page
 
 
 def waiting(figures: LeafFigures | None, **changes: object) -> Evidence:

@@ -190,7 +190,7 @@ def test_the_token_agent_can_be_made_of_it(code: bytes, tmp_path: Path) -> None:
 
 OF_CLIENTS = {
     ("yarnhub/hadoop/ipc/login.py", "yarnhub/hadoop/security/principals"),  # logins with Kerberos
-    ("yarnhub/yarn/resource_manager.py", "yarnhub/yarn/queues"),
+    ("yarnhub/yarn/resource_manager.py", "yarnhub/yarn/queues/tree"),
 }
 """What modules import for callers that an ApplicationMaster is not."""
 

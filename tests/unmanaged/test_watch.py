@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from client.test_explain import node, queue
 from client.test_limits import waiting
 from integrations.doctor.pages import serve_pages
-from yarn.test_scheduler_page import recorded
+from yarn.queues.test_figures import recorded
 from yarnhub.client.settings import Settings
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.unmanaged.watch import Watch
-from yarnhub.yarn.queues import with_paths
+from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.records.applications import ApplicationReport
 
 if TYPE_CHECKING:

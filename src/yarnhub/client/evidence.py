@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from yarnhub.yarn.queues import line_to
+from yarnhub.yarn.queues.tree import line_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.control.messages import Container
     from yarnhub.spec import ApplicationSpec
+    from yarnhub.yarn.queues.figures import LeafFigures
     from yarnhub.yarn.records.applications import ApplicationAttemptReport, ApplicationReport
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
     from yarnhub.yarn.records.containers import ContainerReport
-    from yarnhub.yarn.scheduler_page import LeafFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

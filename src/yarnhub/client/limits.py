@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.client.evidence import Evidence
+    from yarnhub.yarn.queues.figures import LeafFigures
     from yarnhub.yarn.records.applications import ApplicationReport
-    from yarnhub.yarn.scheduler_page import LeafFigures
 
 
 def limits_reached(evidence: Evidence) -> list[str]:

@@ -10,13 +10,13 @@ from urllib.parse import quote
 from yarnhub.base.errors import YarnhubError
 from yarnhub.client.web_servers import WebServers
 from yarnhub.yarn.addresses import web_pages
-from yarnhub.yarn.scheduler_page import PATH, read_scheduler_page
+from yarnhub.yarn.queues.figures import PATH, read_scheduler_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.client.settings import Settings
-    from yarnhub.yarn.scheduler_page import LeafFigures
+    from yarnhub.yarn.queues.figures import LeafFigures
 
 _log = logging.getLogger(__name__)
 

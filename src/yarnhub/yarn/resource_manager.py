@@ -233,7 +233,7 @@ class ResourceManager:
     async def get_queues(self) -> QueueInfo | None:
         """The root queue with all below it, each with its own name and its path."""
         # No part of an ApplicationMaster's program, which is kept small.
-        from yarnhub.yarn.queues import ROOT, with_paths
+        from yarnhub.yarn.queues.tree import ROOT, with_paths
 
         root = await self.get_queue_info(ROOT, recursive=True)
         return None if root is None else with_paths(root)

@@ -10,7 +10,7 @@ import pytest
 
 from integrations.doctor.pages import serve_pages
 from integrations.doctor.sites import make_site
-from yarn.test_scheduler_page import recorded
+from yarn.queues.test_figures import recorded
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.queue import (
     check_masters,
@@ -18,10 +18,10 @@ from yarnhub.integrations.doctor.queue import (
     judge_masters,
     usable_queues,
 )
-from yarnhub.yarn.queues import with_paths
+from yarnhub.yarn.queues.figures import PATH, LeafFigures
+from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.records.cluster import QueueACL, QueueInfo, QueueState, QueueUserACLInfo
 from yarnhub.yarn.records.resources import MEMORY, VCORES
-from yarnhub.yarn.scheduler_page import PATH, LeafFigures
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from yarnhub.client.settings import Settings
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.integrations.jupyterhub.profiles import QueueChoice
 from yarnhub.integrations.jupyterhub.queues import NONE, UNKNOWN, Look, Queues, free_words, offered
-from yarnhub.yarn.queues import with_paths
+from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.records.cluster import QueueInfo, QueueState
 
 if TYPE_CHECKING:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConnectError, RemoteProtocolError
 from yarnhub.client.amounts import in_words
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
-from yarnhub.yarn.queues import is_named, leaves, line_to, submission_names
+from yarnhub.yarn.queues.figures import PATH, find_leaf, read_scheduler_page
+from yarnhub.yarn.queues.tree import is_named, leaves, line_to, submission_names
 from yarnhub.yarn.records.cluster import QueueACL, QueueState
-from yarnhub.yarn.scheduler_page import PATH, find_leaf, read_scheduler_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from yarnhub.integrations.doctor.finding import Finding
     from yarnhub.integrations.doctor.site import Site
+    from yarnhub.yarn.queues.figures import LeafFigures
     from yarnhub.yarn.records.cluster import QueueInfo, QueueUserACLInfo
-    from yarnhub.yarn.scheduler_page import LeafFigures
 
 FEW = 20
 """Servers at once that are fewer than a hub is set up for."""

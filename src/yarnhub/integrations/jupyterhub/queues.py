@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from yarnhub.base.errors import YarnhubError
 from yarnhub.client.client import Client
 from yarnhub.integrations.jupyterhub.profiles import QueueChoice
-from yarnhub.yarn.queues import is_named, leaves, submission_names
+from yarnhub.yarn.queues.tree import is_named, leaves, submission_names
 from yarnhub.yarn.records.cluster import QueueACL, QueueState
 
 if TYPE_CHECKING:

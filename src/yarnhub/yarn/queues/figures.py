@@ -6,7 +6,8 @@ RPC's `getQueueInfo` counts as pending what has no container yet, activated or n
 of what ApplicationMasters hold. This tells both, of each leaf queue.
 
 Source: org.apache.hadoop.yarn.server.resourcemanager.webapp.dao.CapacitySchedulerLeafQueueInfo and
-FairSchedulerLeafQueueInfo; recorded answers of Hadoop 3.3.6 and 3.4.2 in tests/yarn/recorded.
+FairSchedulerLeafQueueInfo; recorded answers of Hadoop 3.3.6 and 3.4.2 in
+tests/yarn/queues/recorded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.yarn.queues import ROOT
+from yarnhub.yarn.queues.tree import ROOT
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from yarnhub.base.errors import RemoteProtocolError
+from yarnhub.yarn.queues.figures import LeafFigures, read_scheduler_page
 from yarnhub.yarn.records.resources import MEMORY, VCORES
-from yarnhub.yarn.scheduler_page import LeafFigures, read_scheduler_page
 
 RECORDED = Path(__file__).with_name("recorded")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from yarnhub.yarn.queues import is_named, leaves, line_to, submission_names, with_paths
+from yarnhub.yarn.queues.tree import is_named, leaves, line_to, submission_names, with_paths
 from yarnhub.yarn.records.cluster import QueueInfo
 
 

@@ -1,0 +1,1 @@
+"""A scheduler's queues: their names, figures and limits, and what a user may use; no I/O."""
