@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from skein.applications import When
     from yarnhub.client.application import ApplicationClient as Application
-    from yarnhub.client.explain import Explanation
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.security import Credentials
     from yarnhub.client.settings import Settings
 

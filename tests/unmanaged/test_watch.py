@@ -7,8 +7,8 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from client.test_explain import node, queue
-from client.test_limits import waiting
+from client.explain.test_explanation import node, queue
+from client.explain.test_limits import waiting
 from integrations.doctor.pages import serve_pages
 from yarn.queues.test_figures import recorded
 from yarnhub.client.settings import Settings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from yarnhub.client.evidence import Evidence
+    from yarnhub.client.explain.facts import Evidence
     from yarnhub.yarn.records.cluster import QueueInfo
     from yarnhub.yarn.records.ids import ApplicationId
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import argparse
 
     from skein.cli.commands import Subparsers
-    from yarnhub.client.explain import Explanation
+    from yarnhub.client.explain.explanation import Explanation
 
 # The engine is imported by the handlers: it takes longer than `--help` may.
 

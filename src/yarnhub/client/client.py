@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.application import ApplicationClient
     from yarnhub.client.application_logs import ApplicationLogs
-    from yarnhub.client.explain import Explanation
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.log_choice import LogChoice
     from yarnhub.client.logs import LogChunk, LogFile
     from yarnhub.client.settings import Settings
@@ -187,8 +187,8 @@ class Client:
         Raises:
             ApplicationNotFoundError: The ResourceManager has none of this id.
         """
-        from yarnhub.client.explain import explain
-        from yarnhub.client.gathering import gather_evidence
+        from yarnhub.client.explain.explanation import explain
+        from yarnhub.client.explain.lookup import gather_evidence
 
         return explain(await gather_evidence(self, application_id, self._settings))
 

@@ -18,7 +18,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.tasks import task_group
 from yarnhub.base.time_limit import time_limit
-from yarnhub.client.evidence import Evidence
+from yarnhub.client.explain.facts import Evidence
 from yarnhub.client.requests import Requests
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.appmaster.shell.runner import Runner
-    from yarnhub.client.explain import Explanation
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.settings import Settings
     from yarnhub.client.staging import Progress
     from yarnhub.spec import ApplicationSpec

@@ -7,8 +7,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.client.explain import why_nothing_is_given
-from yarnhub.client.gathering import look_around
+from yarnhub.client.explain.explanation import why_nothing_is_given
+from yarnhub.client.explain.lookup import look_around
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:

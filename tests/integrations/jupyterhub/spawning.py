@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from yarnhub.base.errors import YarnhubError
-    from yarnhub.client.explain import Explanation
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.integrations.jupyterhub.running import End
     from yarnhub.spec import ApplicationSpec
 

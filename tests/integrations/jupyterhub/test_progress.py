@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from yarnhub.client.explain import Explanation
+from yarnhub.client.explain.explanation import Explanation
 from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.running import Sight
 

@@ -28,7 +28,7 @@ from yarnhub.base.errors import (
     SpecError,
     YarnhubError,
 )
-from yarnhub.client.explain import Explanation
+from yarnhub.client.explain.explanation import Explanation
 from yarnhub.integrations.jupyterhub.refusals import Refusal
 from yarnhub.integrations.jupyterhub.running import End, Sight
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from yarnhub.client.explain import Explanation
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.settings import Settings
     from yarnhub.spec import ApplicationSpec
     from yarnhub.unmanaged import UnmanagedApplication

@@ -10,7 +10,7 @@ from yarnhub.base.foreign_text import clean_and_cut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from yarnhub.client.explain import Explanation
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.integrations.jupyterhub.running import Sight
 
 _NAMED = 3

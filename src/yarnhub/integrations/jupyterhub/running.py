@@ -18,7 +18,7 @@ from yarnhub.yarn.records.cluster import NodeState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from yarnhub.client.explain import Explanation
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.settings import Settings
     from yarnhub.control.messages import Container
     from yarnhub.integrations.jupyterhub.request import HubTags

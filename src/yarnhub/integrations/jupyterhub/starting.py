@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
 
-    from yarnhub.client.explain import Explanation
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.integrations.jupyterhub.running import End, Server, Servers
     from yarnhub.spec import ApplicationSpec
 

@@ -1,6 +1,6 @@
 """Why an application is as it is, in plain words: what was gathered goes in, sentences come out.
 
-No I/O and no clock: `yarnhub.client.gathering` gathers.
+No I/O and no clock: `yarnhub.client.explain.lookup` gathers.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.client.amounts import amounts_in, counted, in_words
-from yarnhub.client.limits import limits_reached
-from yarnhub.client.obstacles import Ask, obstacles
+from yarnhub.client.explain.amounts import amounts_in, counted, in_words
+from yarnhub.client.explain.limits import limits_reached
+from yarnhub.client.explain.pending import Ask, obstacles
 from yarnhub.control.messages import ContainerState
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationAttemptState, YarnApplicationState
@@ -20,7 +20,7 @@ from yarnhub.yarn.records.resources import MEMORY, VCORES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.client.evidence import Evidence
+    from yarnhub.client.explain.facts import Evidence
     from yarnhub.control.messages import Container
     from yarnhub.spec import Service
     from yarnhub.yarn.records.applications import ApplicationReport

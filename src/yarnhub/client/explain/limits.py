@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.client.amounts import counted, in_words
+from yarnhub.client.explain.amounts import counted, in_words
 from yarnhub.yarn.records.resources import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.client.evidence import Evidence
+    from yarnhub.client.explain.facts import Evidence
     from yarnhub.yarn.queues.figures import LeafFigures
     from yarnhub.yarn.records.applications import ApplicationReport
 

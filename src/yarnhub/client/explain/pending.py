@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.client.amounts import in_words
-from yarnhub.client.limits import limits_reached
+from yarnhub.client.explain.amounts import in_words
+from yarnhub.client.explain.limits import limits_reached
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.cluster import NodeState, QueueStatistics
 from yarnhub.yarn.records.resources import MEMORY, VCORES
@@ -14,7 +14,7 @@ from yarnhub.yarn.records.resources import MEMORY, VCORES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.client.evidence import Evidence
+    from yarnhub.client.explain.facts import Evidence
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from client.test_explain import holding, node, queue, report
+from client.explain.test_explanation import holding, node, queue, report
 from yarn.queues.test_figures import leaf, recorded
-from yarnhub.client.evidence import Evidence
-from yarnhub.client.explain import explain, why_nothing_is_given
-from yarnhub.client.limits import limits_reached
+from yarnhub.client.explain.explanation import explain, why_nothing_is_given
+from yarnhub.client.explain.facts import Evidence
+from yarnhub.client.explain.limits import limits_reached
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.queues.figures import LeafFigures, UserFigures, read_scheduler_page

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from yarnhub.client.evidence import Evidence
-from yarnhub.client.explain import explain
+from yarnhub.client.explain.explanation import explain
+from yarnhub.client.explain.facts import Evidence
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import (

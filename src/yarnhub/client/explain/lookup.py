@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
-from yarnhub.client.evidence import Evidence, Surroundings
+from yarnhub.client.explain.facts import Evidence, Surroundings
 from yarnhub.client.node_logs import NodeLogs
 from yarnhub.client.queue_figures import queue_figures
 from yarnhub.client.visibility import check_shown

@@ -1,0 +1,1 @@
+"""Why an application waits, what it does or how it ended."""
