@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from skein.exceptions import SkeinError
 from yarnhub.base.errors import AccessDeniedError, ApplicationNotFoundError
 from yarnhub.client.submission import APPLICATION_TYPE
+from yarnhub.yarn.queues.tree import is_same_queue
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
@@ -84,15 +85,6 @@ def _passes(report: ApplicationReport, filters: Filters) -> bool:
         and (not filters.name or report.name == filters.name)
         and (report.finish_time > 0 or not finishes)
     )
-
-
-def is_same_queue(one: str, other: str) -> bool:
-    """Whether two names may be of one queue.
-
-    Hadoop 3.4 reports `root.fruit.apples` where older ones report `apples`; users say either, or
-    `fruit.apples`.
-    """
-    return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
 
 
 def _state(name: str) -> YarnApplicationState:

@@ -16,6 +16,7 @@ from skein.security import Security
 from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service, parse_memory
 from skein.states import ApplicationState, ContainerState, FinalStatus, NodeState, QueueState
 from yarnhub.spec import FileType, FileVisibility, LogLevel
+from yarnhub.yarn.queues.tree import own_name
 
 if TYPE_CHECKING:
     from typing import Self
@@ -128,7 +129,7 @@ class ApplicationReport:
             id=str(record.application_id),
             name=record.name,
             user=record.user,
-            queue=_own_name(record.queue),
+            queue=own_name(record.queue),
             tags=set(record.application_tags),
             host=record.host if known else None,
             port=record.rpc_port if known else None,
@@ -293,7 +294,7 @@ class Queue:
         """From YARN's record."""
         running = record.state is not None and record.state.name == "RUNNING"
         return cls(
-            name=_own_name(record.queue_name),
+            name=own_name(record.queue_name),
             state=QueueState.RUNNING if running else QueueState.STOPPED,
             capacity=_per_cent(record.capacity),
             max_capacity=_per_cent(record.maximum_capacity),
@@ -308,11 +309,6 @@ def _resources(record: resources.Resource) -> Resources:
     names = ("memory-mb", "vcores", "yarn.io/gpu", "yarn.io/fpga")
     memory, vcores, gpus, fpgas = (max(0, amounts.get(name, 0)) for name in names)
     return Resources(memory, vcores, gpus, fpgas)
-
-
-def _own_name(queue: str) -> str:
-    """Hadoop 3.4 says `root.fruit.apples` where older ones, and users, say `apples`."""
-    return queue.rpartition(".")[2]
 
 
 def _per_cent(fraction: float) -> float:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.yarn.queues.tree import line_to
+from yarnhub.yarn.queues.tree import descendants, line_to
 from yarnhub.yarn.records.cluster import NodeState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from yarnhub.client.client import Client
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
@@ -58,10 +58,4 @@ async def find_queue(client: Client, name: str) -> QueueInfo:
 async def find_all_queues(client: Client) -> tuple[QueueInfo, ...]:
     """All queues below the root, each before its children."""
     root = await client.resource_manager.get_queues()
-    return () if root is None else tuple(_below(root))
-
-
-def _below(queue: QueueInfo) -> Iterator[QueueInfo]:
-    for child in queue.child_queues:
-        yield child
-        yield from _below(child)
+    return () if root is None else tuple(descendants(root))

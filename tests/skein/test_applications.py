@@ -5,29 +5,7 @@ import datetime as dt
 
 import pytest
 
-from skein.applications import is_same_queue, parse_time
-
-
-@pytest.mark.parametrize(
-    ("reported", "asked"),
-    [
-        ("root.default", "default"),
-        ("root.default", "root.default"),
-        ("default", "root.default"),
-        ("root.fruit.apples", "apples"),
-        ("root.fruit.apples", "fruit.apples"),
-    ],
-)
-def test_a_queue_is_known_by_all_of_its_names(reported: str, asked: str) -> None:
-    assert is_same_queue(reported, asked)
-
-
-@pytest.mark.parametrize(
-    ("reported", "asked"),
-    [("root.default", "fault"), ("root.fruit.apples", "fruit"), ("root.apples", "fruit.apples")],
-)
-def test_other_queues_are_others(reported: str, asked: str) -> None:
-    assert not is_same_queue(reported, asked)
+from skein.applications import parse_time
 
 
 def test_times() -> None:

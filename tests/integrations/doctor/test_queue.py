@@ -12,15 +12,10 @@ from integrations.doctor.pages import serve_pages
 from integrations.doctor.sites import make_site
 from yarn.queues.test_figures import recorded
 from yarnhub.integrations.doctor.finding import Grade
-from yarnhub.integrations.doctor.queue import (
-    check_masters,
-    judge,
-    judge_masters,
-    usable_queues,
-)
+from yarnhub.integrations.doctor.queue import check_masters, judge, judge_masters
 from yarnhub.yarn.queues.figures import PATH, LeafFigures
 from yarnhub.yarn.queues.tree import with_paths
-from yarnhub.yarn.records.cluster import QueueACL, QueueInfo, QueueState, QueueUserACLInfo
+from yarnhub.yarn.records.cluster import QueueInfo, QueueState
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
@@ -28,6 +23,7 @@ if TYPE_CHECKING:
 
 LEAF = QueueInfo(queue_name="a", queue_path="root.x.a", state=QueueState.RUNNING)
 OLD = QueueInfo(queue_name="a", state=QueueState.RUNNING)
+DRAINING = QueueInfo(queue_name="a", queue_path="root.x.a", state=QueueState.DRAINING)
 STOPPED = QueueInfo(queue_name="a", queue_path="root.x.a", state=QueueState.STOPPED)
 
 
@@ -37,35 +33,21 @@ def root(*leaves: QueueInfo) -> QueueInfo:
 
 
 @pytest.mark.parametrize(
-    ("name", "leaf", "usable", "grade", "words"),
+    ("name", "leaf", "allowed", "grade", "words"),
     [
         ("a", LEAF, ["a"], Grade.OK, "root.x.a runs, and alice may submit to it"),
         ("root.x.a", OLD, ["a"], Grade.OK, "root.x.a runs, and alice may submit to it"),
         ("x", LEAF, ["a"], Grade.ERROR, "root.x only holds other queues"),
         ("a", STOPPED, ["a"], Grade.ERROR, "root.x.a is stopped"),
+        ("a", DRAINING, ["a"], Grade.ERROR, "root.x.a is draining"),
         ("a", LEAF, ["y"], Grade.ERROR, "alice may not submit to root.x.a"),
         ("b", LEAF, ["a"], Grade.ERROR, "there is no queue b"),
     ],
 )
-def test_a_queue(name: str, leaf: QueueInfo, usable: list[str], grade: Grade, words: str) -> None:
-    found = judge(name, root(leaf), usable, "alice")
+def test_a_queue(name: str, leaf: QueueInfo, allowed: list[str], grade: Grade, words: str) -> None:
+    found = judge(name, root(leaf), allowed, "alice")
     assert found.grade is grade
     assert found.what == words
-
-
-@pytest.mark.parametrize("parent", ["", "root.x."])
-def test_usable_ones(parent: str) -> None:
-    submit = (QueueACL.SUBMIT_APPLICATIONS,)
-    allowed = [
-        QueueUserACLInfo(queue_name="root", user_acls=submit),
-        QueueUserACLInfo(queue_name=f"{parent}a", user_acls=submit),
-        QueueUserACLInfo(queue_name=f"{parent}b"),
-        QueueUserACLInfo(queue_name=f"{parent}c", user_acls=(*submit, QueueACL.ADMINISTER_QUEUE)),
-    ]
-    # As Hadoop 3.3.6 tells it: names here, and paths in what a user may do.
-    tree = root(*(QueueInfo(queue_name=name) for name in "abc"))
-    assert usable_queues(tree, allowed) == ["a", "c"]
-    assert usable_queues(None, allowed) == []
 
 
 def leaf(memory: int, vcores: int) -> LeafFigures:
@@ -86,7 +68,8 @@ def leaf(memory: int, vcores: int) -> LeafFigures:
 def test_the_scarcer_resource_limits_the_masters(
     figures: LeafFigures, number: int, grade: Grade
 ) -> None:
-    found = judge_masters(figures)
+    assert figures.masters_that_fit == number
+    found = judge_masters(figures, number)
     assert found.grade is grade
     assert found.what.startswith(f"at least {number} fit into root.x.a: each counts as 1024 MiB")
 

@@ -11,7 +11,7 @@ import pytest
 from yarnhub.client.settings import Settings
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.integrations.jupyterhub.profiles import QueueChoice
-from yarnhub.integrations.jupyterhub.queues import NONE, UNKNOWN, Look, Queues, free_words, offered
+from yarnhub.integrations.jupyterhub.queues import NONE, UNKNOWN, Look, Queues, offered, room_words
 from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.records.cluster import QueueInfo, QueueState
 
@@ -102,11 +102,11 @@ def test_one_queue_is_offered_once_whatever_it_is_called(
     ],
 )
 def test_how_free_a_queue_is(used: float, most: float, words: str) -> None:
-    assert free_words(queue("root.q", used=used, most=most)) == words
+    assert room_words(queue("root.q", used=used, most=most)) == words
 
 
 def test_nothing_is_said_of_a_queue_without_a_share() -> None:
-    assert free_words(replace(queue("root.q"), capacity=0.0)) == ""
+    assert room_words(replace(queue("root.q"), capacity=0.0)) == ""
 
 
 async def test_without_an_answer_the_configured_queue_is_left(tmp_path: Path) -> None:

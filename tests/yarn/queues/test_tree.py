@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from yarnhub.yarn.queues.tree import is_named, leaves, line_to, submission_names, with_paths
+from yarnhub.yarn.queues.tree import (
+    descendants,
+    is_named,
+    is_same_queue,
+    leaves,
+    line_to,
+    submission_names,
+    with_paths,
+)
 from yarnhub.yarn.records.cluster import QueueInfo
 
 
@@ -89,3 +97,35 @@ def test_what_a_user_may_is_told_by_path_or_by_name(root: QueueInfo) -> None:
 def test_the_name_to_submit_by_is_a_path_only_where_it_must_be(told: str, names: list[str]) -> None:
     found = submission_names(with_paths(TOLD[told]))
     assert list(found.values()) == [*names, "root.fruit.rest", "root.rest"]
+
+
+@pytest.mark.parametrize(
+    ("reported", "asked"),
+    [
+        ("root.default", "default"),
+        ("root.default", "root.default"),
+        ("default", "root.default"),
+        ("root.fruit.apples", "apples"),
+        ("root.fruit.apples", "fruit.apples"),
+    ],
+)
+def test_a_queue_is_known_by_all_of_its_names(reported: str, asked: str) -> None:
+    assert is_same_queue(reported, asked)
+
+
+@pytest.mark.parametrize(
+    ("reported", "asked"),
+    [("root.default", "fault"), ("root.fruit.apples", "fruit"), ("root.apples", "fruit.apples")],
+)
+def test_other_queues_are_others(reported: str, asked: str) -> None:
+    assert not is_same_queue(reported, asked)
+
+
+def test_each_queue_stands_before_its_children(root: QueueInfo) -> None:
+    assert [each.queue_path for each in descendants(root)] == [
+        "root.default",
+        "root.fruit",
+        "root.fruit.apples",
+        "root.fruit.rest",
+        "root.rest",
+    ]

@@ -8,16 +8,16 @@ from yarnhub.base.errors import ConnectError, RemoteProtocolError
 from yarnhub.client.explain.amounts import in_words
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 from yarnhub.yarn.queues.figures import PATH, find_leaf, read_scheduler_page
-from yarnhub.yarn.queues.tree import is_named, leaves, line_to, submission_names
-from yarnhub.yarn.records.cluster import QueueACL, QueueState
+from yarnhub.yarn.queues.tree import is_named, line_to
+from yarnhub.yarn.queues.usable import submission_acls, takes_applications, usable_queues
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from yarnhub.integrations.doctor.finding import Finding
     from yarnhub.integrations.doctor.site import Site
     from yarnhub.yarn.queues.figures import LeafFigures
-    from yarnhub.yarn.records.cluster import QueueInfo, QueueUserACLInfo
+    from yarnhub.yarn.records.cluster import QueueInfo
 
 FEW = 20
 """Servers at once that are fewer than a hub is set up for."""
@@ -28,27 +28,13 @@ async def check(site: Site) -> Finding:
     name = site.question.queue
     async with site.resource_manager(site.as_user) as manager:
         root = await manager.get_queues()
-        usable = usable_queues(root, await manager.get_queue_user_acls())
-    return judge(name, root, usable, site.as_user.user_name)
+        allowed = submission_acls(await manager.get_queue_user_acls())
+    return judge(name, root, allowed, site.as_user.user_name)
 
 
-def usable_queues(root: QueueInfo | None, allowed: Iterable[QueueUserACLInfo]) -> list[str]:
-    """The names of the queues to which a user may submit, without those that only hold others.
-
-    Args:
-        root: The root queue with all below it, from `get_queues`.
-        allowed: What the user may do.
-    """
-    names = {each.queue_name for each in allowed if QueueACL.SUBMIT_APPLICATIONS in each.user_acls}
-    if root is None:
-        return []
-    by_path = submission_names(root)
-    return [by_path[each.queue_path] for each in leaves(root) if is_named(each, names)]
-
-
-def judge(name: str, root: QueueInfo | None, usable: list[str], user: str) -> Finding:
+def judge(name: str, root: QueueInfo | None, allowed: Collection[str], user: str) -> Finding:
     """Whether a user can run something in a queue."""
-    others = ", ".join(usable) or "none"
+    others = ", ".join(usable_queues(root, allowed)) or "none"
     line = line_to(root, name)
     if not line:
         return error(f"there is no queue {name}", f"take one of {others}")
@@ -57,9 +43,9 @@ def judge(name: str, root: QueueInfo | None, usable: list[str], user: str) -> Fi
     if queue.child_queues:
         children = ", ".join(each.queue_path for each in queue.child_queues)
         return error(f"{path} only holds other queues", f"take one of {children}")
-    if queue.state is QueueState.STOPPED:
-        return error(f"{path} is stopped", "start it, or take another one")
-    if not is_named(queue, usable):
+    if queue.state is not None and not takes_applications(queue):
+        return error(f"{path} is {queue.state.name.lower()}", "start it, or take another one")
+    if not is_named(queue, allowed):
         return error(
             f"{user} may not submit to {path}",
             f"allow it by yarn.scheduler.capacity.{path}.acl_submit_applications, or take one of "
@@ -78,15 +64,13 @@ async def check_masters(site: Site) -> Finding:
     except (ConnectError, RemoteProtocolError) as failure:
         return not_checked(str(failure))
     leaf = find_leaf(figures, site.question.queue)
-    if leaf is None or not leaf.am_least or not leaf.am_limit:
+    if leaf is None or (number := leaf.masters_that_fit) is None:
         return not_checked(f"{site.page} does not say how much the queue's masters may have")
-    return judge_masters(leaf)
+    return judge_masters(leaf, number)
 
 
-def judge_masters(leaf: LeafFigures) -> Finding:
+def judge_masters(leaf: LeafFigures, number: int) -> Finding:
     """Whether as many servers fit as a hub is set up for."""
-    # For sure: YARN may be set to look at memory only.
-    number = min(leaf.am_limit[name] // least for name, least in leaf.am_least.items())
     words = (
         f"at least {number} fit into {leaf.path}: each counts as {in_words(leaf.am_least)} of the "
         f"{in_words(leaf.am_limit)} that ApplicationMasters may have there"

@@ -11,9 +11,9 @@ from yarnhub.client.settings import configuration_folder
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.integrations.doctor.examination import CHECKS, Check, examine
 from yarnhub.integrations.doctor.finding import Grade, ok
-from yarnhub.integrations.doctor.queue import usable_queues
 from yarnhub.integrations.doctor.site import Site
 from yarnhub.integrations.jupyterhub.config_file import Facts
+from yarnhub.yarn.queues.usable import submission_acls, usable_queues
 
 if TYPE_CHECKING:
     from yarnhub.integrations.doctor.finding import Finding
@@ -64,9 +64,8 @@ class _Offers:
     async def ask(self, site: Site) -> Finding:
         """Ask it."""
         async with site.resource_manager() as manager:
-            self.queues = usable_queues(
-                await manager.get_queues(), await manager.get_queue_user_acls()
-            )
+            allowed = submission_acls(await manager.get_queue_user_acls())
+            self.queues = list(usable_queues(await manager.get_queues(), allowed))
             limit = (await manager.get_new_application()).maximum_capability
             nodes = [node.capability for node in await manager.get_cluster_nodes()]
         if nodes:

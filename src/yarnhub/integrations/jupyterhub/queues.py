@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from yarnhub.base.errors import YarnhubError
 from yarnhub.client.client import Client
 from yarnhub.integrations.jupyterhub.profiles import QueueChoice
-from yarnhub.yarn.queues.tree import is_named, leaves, submission_names
-from yarnhub.yarn.records.cluster import QueueACL, QueueState
+from yarnhub.yarn.queues.tree import is_named, leaves
+from yarnhub.yarn.queues.usable import Use, room_in, submission_acls, usable_queues
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -73,9 +73,7 @@ class Queues:
     async def _ask_allowed(self, user: str) -> frozenset[str]:
         async with Client(self._settings.acting_for(user)) as client:
             found = await client.resource_manager.get_queue_user_acls()
-        return frozenset(
-            each.queue_name for each in found if QueueACL.SUBMIT_APPLICATIONS in each.user_acls
-        )
+        return submission_acls(found)
 
 
 class Look(Generic[T]):
@@ -117,34 +115,30 @@ def offered(root: QueueInfo, allowed: Collection[str], configured: str) -> tuple
         configured: The default. If there is no such leaf it is offered too: YARN makes queues for
             users below some, and only its rules know where they place an application.
     """
-    found = list(leaves(root))
-    names = submission_names(root)
     choices = []
-    for each in found:
-        if not is_named(each, allowed) or each.state not in (None, QueueState.RUNNING):
-            continue
+    for name, each in usable_queues(root, allowed).items():
         default = is_named(each, (configured,))
         choices.append(
             QueueChoice(
-                name=configured if default else names[each.queue_path],
-                words=free_words(each),
-                default=default,
+                name=configured if default else name, words=room_words(each), default=default
             )
         )
-    if not any(is_named(each, (configured,)) for each in found):
+    if not any(is_named(each, (configured,)) for each in leaves(root)):
         choices.insert(0, QueueChoice(name=configured, default=True))
     return tuple(choices or [QueueChoice(name=configured, words=NONE, default=True)])
 
 
-def free_words(queue: QueueInfo) -> str:
+def room_words(queue: QueueInfo) -> str:
     """How much of a queue's own share is free; empty if the scheduler does not say."""
-    used, most = queue.current_capacity, queue.maximum_capacity
-    if not math.isfinite(used) or queue.capacity <= 0:
-        return ""
-    if used < 1:
-        return f"{round((1 - used) * 100)} % free"
-    if most <= 0:  # the FairScheduler does not say what a queue may have
-        return "its share is in use"
-    if used * queue.capacity < most:
-        return "its share is in use; it borrows what other queues leave"
-    return "full"
+    room = room_in(queue)
+    match room.use:
+        case Use.UNKNOWN:
+            return ""
+        case Use.FREE:
+            return f"{round(room.free * 100)} % free"
+        case Use.USED_UP:
+            return "its share is in use"
+        case Use.BORROWING:
+            return "its share is in use; it borrows what other queues leave"
+        case Use.FULL:
+            return "full"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.yarn.queues.tree import ROOT
+from yarnhub.yarn.queues.tree import find_path
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
@@ -76,6 +76,14 @@ class LeafFigures:
     am_least: Amounts = field(default_factory=dict)
     users: Mapping[str, UserFigures] = field(default_factory=dict)
 
+    @property
+    def masters_that_fit(self) -> int | None:
+        """How many smallest ApplicationMasters fit at once, for sure; None where it is not told."""
+        if not self.am_least or not self.am_limit:
+            return None
+        # YARN may be set to look at memory only.
+        return min(self.am_limit[name] // least for name, least in self.am_least.items())
+
 
 def read_scheduler_page(told: Any) -> dict[str, LeafFigures]:  # Any: JSON
     """The leaf queues by their paths; empty for a scheduler that is not known.
@@ -99,11 +107,9 @@ def read_scheduler_page(told: Any) -> dict[str, LeafFigures]:  # Any: JSON
 
 
 def find_leaf(leaves: Mapping[str, LeafFigures], name: str) -> LeafFigures | None:
-    """A leaf queue by its path, or by its own name; None if there is none."""
-    for path in (name, f"{ROOT}.{name}"):
-        if path in leaves:
-            return leaves[path]
-    return next((leaf for path, leaf in leaves.items() if path.rpartition(".")[2] == name), None)
+    """A leaf queue by any of its names; None if there is none."""
+    path = find_path(leaves, name)
+    return None if path is None else leaves[path]
 
 
 # --- CapacityScheduler

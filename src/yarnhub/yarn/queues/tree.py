@@ -50,12 +50,9 @@ def line_to(root: QueueInfo | None, name: str) -> tuple[QueueInfo, ...]:
     """
     if root is None:
         return ()
-    lines = list(_lines(root))
-    for wanted in (name, f"{ROOT}.{name}"):
-        for line in lines:
-            if line[-1].queue_path == wanted:
-                return line
-    return next((line for line in lines if _own_name(line[-1]) == name), ())
+    lines = {line[-1].queue_path: line for line in _lines(root)}
+    path = find_path(lines, name)
+    return () if path is None else lines[path]
 
 
 def _lines(queue: QueueInfo) -> Iterator[tuple[QueueInfo, ...]]:
@@ -65,12 +62,47 @@ def _lines(queue: QueueInfo) -> Iterator[tuple[QueueInfo, ...]]:
             yield (queue, *line)
 
 
+def find_path(paths: Collection[str], name: str) -> str | None:
+    """The path of the queue that a name stands for; None if there is none.
+
+    Args:
+        paths: Those of all queues, in the scheduler's order.
+        name: The queue's own, or with any or all of those above it.
+    """
+    for path in (name, f"{ROOT}.{name}"):
+        if path in paths:
+            return path
+    return next((path for path in paths if own_name(path) == name), None)
+
+
+def own_name(name: str) -> str:
+    """A queue's name without those of the queues above it."""
+    return name.rpartition(".")[2]
+
+
+def is_same_queue(one: str, other: str) -> bool:
+    """Whether two names may be of one queue, each with any or none of the queues above it.
+
+    A report may name one as `root.fruit.apples`, and users say that, `fruit.apples` or `apples`.
+    """
+    return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
+
+
+def is_named(queue: QueueInfo, names: Collection[str]) -> bool:
+    """Whether a queue from `with_paths` is one of these names, be they paths or not."""
+    return queue.queue_path in names or own_name(queue.queue_path) in names
+
+
+def descendants(queue: QueueInfo) -> Iterator[QueueInfo]:
+    """All queues below one, each before its children."""
+    for child in queue.child_queues:
+        yield child
+        yield from descendants(child)
+
+
 def leaves(queue: QueueInfo) -> Iterator[QueueInfo]:
     """The queues that applications run in, in the scheduler's order."""
-    if not queue.child_queues:
-        yield queue
-    for child in queue.child_queues:
-        yield from leaves(child)
+    return (each for each in (queue, *descendants(queue)) if not each.child_queues)
 
 
 def submission_names(root: QueueInfo) -> dict[str, str]:
@@ -85,12 +117,3 @@ def submission_names(root: QueueInfo) -> dict[str, str]:
         each.queue_path: each.queue_name if count[each.queue_name] == 1 else each.queue_path
         for each in found
     }
-
-
-def is_named(queue: QueueInfo, names: Collection[str]) -> bool:
-    """Whether a queue from `with_paths` is one of these names, be they paths or not."""
-    return queue.queue_path in names or _own_name(queue) in names
-
-
-def _own_name(queue: QueueInfo) -> str:
-    return queue.queue_path.rpartition(".")[2]
