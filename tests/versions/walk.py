@@ -18,9 +18,10 @@ from yarnhub.base.errors import ApplicationFailedError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
 from yarnhub.client.log_choice import LogChoice
+from yarnhub.client.queues import ClusterQueues
 from yarnhub.cluster.program import run_program
 from yarnhub.control.messages import ContainerState, FinalStatus
-from yarnhub.integrations.jupyterhub.queues import Queues
+from yarnhub.integrations.jupyterhub.queues import queue_choices
 from yarnhub.spec import ApplicationSpec, File, Resources, Service
 from yarnhub.unmanaged import UnmanagedApplications
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
@@ -318,7 +319,8 @@ async def spawn(walk: Walk, profile: str) -> None:
 
 async def offered_queues(walk: Walk) -> list[str]:
     """The queues that the user may choose, as they are named there."""
-    offered = await Queues(walk.service, deadline=PATIENCE).of(walk.user, "default")
+    queues = ClusterQueues(walk.service, deadline=PATIENCE)
+    offered = await queue_choices(queues, walk.user, "default")
     return [choice.name for choice in offered]
 
 

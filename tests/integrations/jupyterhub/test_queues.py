@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from yarnhub.client.queues import ClusterQueues
 from yarnhub.client.settings import Settings
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.integrations.jupyterhub.profiles import QueueChoice
-from yarnhub.integrations.jupyterhub.queues import NONE, UNKNOWN, Look, Queues, offered, room_words
+from yarnhub.integrations.jupyterhub.queues import NONE, UNKNOWN, offered, queue_choices, room_words
 from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.records.cluster import QueueInfo, QueueState
 
@@ -115,57 +116,14 @@ async def test_without_an_answer_the_configured_queue_is_left(tmp_path: Path) ->
         "<value>127.0.0.1:1</value></property></configuration>"
     )
     settings = Settings.from_environment({"HADOOP_CONF_DIR": str(tmp_path), "HOME": str(tmp_path)})
-    (one,) = await Queues(settings, deadline=0.1).of("alice", "research")
+    (one,) = await queue_choices(ClusterQueues(settings, deadline=0.1), "alice", "research")
     assert one == QueueChoice(name="research", words=UNKNOWN, default=True)
-
-
-class Asked:
-    """Answers with how often it was asked, once it is let."""
-
-    def __init__(self) -> None:
-        self.times = 0
-        self.may = asyncio.Event()
-
-    async def __call__(self) -> int:
-        self.times += 1
-        await self.may.wait()
-        return self.times
-
-
-async def test_all_who_ask_at_a_time_share_one_look() -> None:
-    ask = Asked()
-    look = Look(ask, deadline=60)
-    async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(look.get()) for _ in range(100)]
-        await asyncio.sleep(0)
-        ask.may.set()
-    assert {each.result() for each in asked} == {1}
-    assert await look.get() == 1
-
-
-async def test_somebody_else_asks_for_whom_was_cancelled() -> None:
-    ask = Asked()
-    look = Look(ask, deadline=60)
-    async with asyncio.TaskGroup() as group:
-        first, second = (group.create_task(look.get()) for _ in range(2))
-        await asyncio.sleep(0)
-        first.cancel()
-        ask.may.set()
-    assert first.cancelled()
-    assert second.result() == 2
-
-
-async def test_no_answer_is_shared_too() -> None:
-    ask = Asked()
-    look = Look(ask, deadline=0)
-    assert await look.get() is None
-    assert await look.get() is None
-    assert ask.times == 1
 
 
 @pytest.mark.cluster
 async def test_the_queues_of_a_cluster(hadoop_cluster: HadoopCluster) -> None:
-    found = await Queues(Settings.from_environment(hadoop_cluster.env)).of("alice", "default")
+    queues = ClusterQueues(Settings.from_environment(hadoop_cluster.env))
+    found = await queue_choices(queues, "alice", "default")
     assert {each.name: each.default for each in found} == {
         "default": True,
         "apples": False,
@@ -182,10 +140,13 @@ async def test_the_queues_of_a_cluster_with_kerberos(
 ) -> None:
     monkeypatch.setenv("KRB5_CONFIG", kerberos_cluster.env["KRB5_CONFIG"])
     keytab = Keytab(kerberos_cluster.keytab("jupyterhub"), "jupyterhub")
-    queues = Queues(Settings.from_environment(kerberos_cluster.env, keytab))
+    queues = ClusterQueues(Settings.from_environment(kerberos_cluster.env, keytab))
     async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(queues.of(user, "default")) for user in ("alice", "bob") * 5]
+        asked = [
+            group.create_task(queue_choices(queues, user, "default"))
+            for user in ("alice", "bob") * 5
+        ]
     assert {len(each.result()) for each in asked} == {5}
     # The cluster lets the hub act for its users, and nobody else.
-    (alone,) = await queues.of("mallory", "default")
+    (alone,) = await queue_choices(queues, "mallory", "default")
     assert alone.words == UNKNOWN

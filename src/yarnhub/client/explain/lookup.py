@@ -8,7 +8,7 @@ from yarnhub.base.errors import RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.explain.facts import Evidence, Surroundings
 from yarnhub.client.node_logs import NodeLogs
-from yarnhub.client.queue_figures import queue_figures
+from yarnhub.client.queues import queue_figures
 from yarnhub.client.visibility import check_shown
 from yarnhub.control.messages import ContainerState
 from yarnhub.spec import ApplicationSpec

@@ -10,11 +10,12 @@ from traitlets import Bool, Dict, List, TraitError, Union, default
 from traitlets import Callable as CallableTrait
 
 from yarnhub.base.errors import YarnhubError
+from yarnhub.client.queues import ClusterQueues
 from yarnhub.integrations.jupyterhub.acting import Acting
 from yarnhub.integrations.jupyterhub.choice import Choice, ChoiceError, choose
 from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
 from yarnhub.integrations.jupyterhub.profiles import ProfileError, parse_profiles, with_queues
-from yarnhub.integrations.jupyterhub.queues import Queues
+from yarnhub.integrations.jupyterhub.queues import queue_choices
 from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal, refusal
 from yarnhub.integrations.jupyterhub.shell_text import PLACE, why_unsafe
 
@@ -56,7 +57,7 @@ class Choosing(Acting):
 
     _linked: tuple[object, Mapping[str, object]] = (None, {})
     """What a link has said, and the request that it came with."""
-    _queues: ClassVar[dict[tuple[object, ...], Queues]] = {}
+    _queues: ClassVar[dict[tuple[object, ...], ClusterQueues]] = {}
     """By who asks: one for all spawners of a hub."""
 
     user_options: dict[str, object]
@@ -136,8 +137,8 @@ class Choosing(Acting):
             return with_queues(profiles, ())
         key = (self.principal, self.keytab)
         if key not in self._queues:
-            self._queues[key] = Queues(self.settings())
-        return with_queues(profiles, await self._queues[key].of(user, self.queue))
+            self._queues[key] = ClusterQueues(self.settings())
+        return with_queues(profiles, await queue_choices(self._queues[key], user, self.queue))
 
     @contextlib.contextmanager
     def overridden(self, choice: Choice) -> Iterator[None]:

@@ -1,0 +1,110 @@
+"""What a cluster tells of its queues: by RPC, and by the ResourceManager's REST interface."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from yarnhub.base.errors import YarnhubError
+from yarnhub.base.single_flight import SingleFlight
+from yarnhub.client.web_servers import WebServers
+from yarnhub.yarn.addresses import CLIENT, resource_manager, web_pages
+from yarnhub.yarn.queues.figures import PATH, read_scheduler_page
+from yarnhub.yarn.queues.usable import submission_acls
+from yarnhub.yarn.resource_manager import ResourceManager
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from yarnhub.client.settings import Settings
+    from yarnhub.yarn.queues.figures import LeafFigures
+    from yarnhub.yarn.records.cluster import QueueInfo
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_FRESH = 5.0
+"""Seconds for which an answer is given to later callers, too."""
+_PATIENCE = 5.0
+"""Seconds for one of a pair: what it tells makes an explanation better, and is not all of it."""
+
+
+class ClusterQueues:
+    """Looks at the queues once for all callers, and once for each user at what that one may.
+
+    That YARN does not answer is remembered as an answer would be.
+
+    Args:
+        settings: Who asks; it acts for the users.
+        deadline: Seconds for an answer.
+    """
+
+    def __init__(self, settings: Settings, *, deadline: float = 5.0) -> None:
+        self._settings = settings
+        self._deadline = deadline
+        self._tree = SingleFlight(lambda: self._answer(self._ask_tree()), fresh=_FRESH)
+        self._allowed: dict[str, SingleFlight[frozenset[str] | None]] = {}
+
+    async def tree(self) -> QueueInfo | None:
+        """The root queue with all below it; None if YARN does not answer."""
+        return await self._tree.get()
+
+    async def allowed(self, user: str) -> frozenset[str] | None:
+        """The queues whose ACLs let a user submit; None if YARN does not answer.
+
+        Args:
+            user: The cluster's name of the user.
+        """
+        self._allowed = {name: each for name, each in self._allowed.items() if each.in_use}
+        if user not in self._allowed:
+            self._allowed[user] = SingleFlight(
+                lambda: self._answer(self._ask_allowed(user)), fresh=_FRESH
+            )
+        return await self._allowed[user].get()
+
+    async def _ask_tree(self) -> QueueInfo | None:
+        async with _resource_manager(self._settings) as manager:
+            return await manager.get_queues()
+
+    async def _ask_allowed(self, user: str) -> frozenset[str]:
+        async with _resource_manager(self._settings.acting_for(user)) as manager:
+            return submission_acls(await manager.get_queue_user_acls())
+
+    async def _answer(self, asked: Awaitable[T]) -> T | None:
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await asked
+        except (YarnhubError, TimeoutError) as error:
+            _log.warning("the queues are not known: %s", error)
+            return None
+
+
+def _resource_manager(settings: Settings) -> ResourceManager:
+    endpoint = resource_manager(settings.configuration, CLIENT)
+    return ResourceManager(endpoint, settings.user, settings.options)
+
+
+async def queue_figures(settings: Settings) -> Mapping[str, LeafFigures]:
+    """What is known of leaf queues, by their paths; empty where no ResourceManager tells.
+
+    Many clusters let nobody but browsers behind a gateway read those pages. Cancelling leaves
+    nothing behind.
+    """
+    servers = WebServers(settings, "ResourceManager", _PATIENCE)
+    try:
+        pages = web_pages(settings.configuration)
+    except YarnhubError as error:
+        _log.debug("where the ResourceManager's pages are is not known: %s", error)
+        return {}
+    for page in pages:
+        url = f"{page}{PATH}?user.name={quote(settings.user_name, safe='')}"
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return read_scheduler_page(await servers.json(url))
+        except (YarnhubError, TimeoutError) as error:
+            # One that stands by answers with the address of the other.
+            _log.debug("the figures of queues cannot be read: %s", error)
+    return {}
