@@ -13,7 +13,7 @@ import threading
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal
 
@@ -119,8 +119,12 @@ class Held:
         """Whether it has not been closed."""
         return self._finalizer.alive
 
-    def call(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
-        """Run a coroutine function on the loop; Ctrl-C cancels it.
+    @overload
+    def call(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T: ...
+    @overload
+    def call(self, function: Callable[..., T], *arguments: object) -> T: ...
+    def call(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Run a function, or a coroutine function, on the loop; Ctrl-C cancels it.
 
         Raises:
             ConnectionError: It has been closed, or its loop has ended: with the interpreter, or in

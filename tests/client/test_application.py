@@ -23,27 +23,19 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.client import application as module
-from yarnhub.client import requests
+from yarnhub.client import keys
 from yarnhub.client.application import ApplicationClient
+from yarnhub.client.keys import store
 from yarnhub.control.messages import (
-    Condition,
     ContainerState,
-    DeleteKey,
-    Entries,
     Entry,
     FinalStatus,
-    GetKey,
     GetSpecification,
     KeyEvent,
     KeyEvents,
-    KeyField,
     KeyRange,
-    Keys,
     Nothing,
-    Operator,
-    PutKey,
     Request,
-    Transacted,
 )
 
 if TYPE_CHECKING:
@@ -84,16 +76,16 @@ async def test_every_method_reaches_the_application() -> None:
         assert [each.state for each in found] == [ContainerState.KILLED]
         await app.set_progress(0.5)
         assert world.application.progress == 0.5
-        await app.put("k", b"\0\xff")
-        await app.put("l", b"", owner="a_1")
-        assert await app.get("k") == Entry(key="k", value=b"\0\xff")
-        assert await app.get("none") is None
-        assert await app.wait("l") == Entry(key="l", value=b"", owner="a_1")
-        assert await app.list_keys(start="l") == ("l",)
-        assert [each.key for each in await app.get_range(prefix="")] == ["k", "l"]
-        assert await app.delete("k") is True
-        assert await app.delete("k") is False
-        assert await app.delete_range() == ("l",)
+        await app.keys.put("k", b"\0\xff")
+        await app.keys.put("l", b"", owner="a_1")
+        assert await app.keys.get("k") == Entry(key="k", value=b"\0\xff")
+        assert await app.keys.get("none") is None
+        assert await app.keys.wait("l") == Entry(key="l", value=b"", owner="a_1")
+        assert await app.keys.list_keys(start="l") == ("l",)
+        assert [each.key for each in await app.keys.get_range(prefix="")] == ["k", "l"]
+        assert await app.keys.delete("k") is True
+        assert await app.keys.delete("k") is False
+        assert await app.keys.delete_range() == ("l",)
         await app.shutdown(FinalStatus.KILLED, "enough")
         assert world.application.finish is not None
         assert world.application.finish.diagnostics == "enough"
@@ -113,13 +105,13 @@ async def test_what_is_refused_raises_with_its_code() -> None:
 
 
 async def test_a_wait_asks_again_until_the_key_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "WAIT", 0.05)
+    monkeypatch.setattr(store, "WAIT", 0.05)
     async with living() as (world, app), asyncio.TaskGroup() as group:
-        waiting = group.create_task(app.wait("k"))
+        waiting = group.create_task(app.keys.wait("k"))
         first = world.runner._next_request
         while world.runner._next_request < first + 3:
             await asyncio.sleep(0.01)
-        await app.put("k", b"v")
+        await app.keys.put("k", b"v")
         assert (await waiting).value == b"v"
         assert world.application._waiting == {}
 
@@ -129,7 +121,7 @@ async def test_a_wait_ends_with_the_application() -> None:
 
         async def wait() -> None:
             with pytest.raises(ControlError, match="ending") as caught:
-                await app.wait("k")
+                await app.keys.wait("k")
             assert caught.value.code == "ended"
 
         async with asyncio.TaskGroup() as group:
@@ -143,46 +135,42 @@ async def test_cancelling_a_wait_leaves_the_client_usable() -> None:
     async with living() as (_, app):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
-                await app.wait("k")
-        assert await app.list_keys() == ()
+                await app.keys.wait("k")
+        assert await app.keys.list_keys() == ()
 
 
 async def test_a_transaction_is_carried_out_at_once() -> None:
     async with living() as (_, app):
-        await app.put("k", b"\xff")
-        mine = Condition(key="k", field=KeyField.VALUE, operator=Operator.GREATER, value=b"\x7f")
-        pop = (GetKey(key="k"), DeleteKey(key="k"))
-        entries = Entries(entries=(Entry(key="k", value=b"\xff"),))
-        expected = Transacted(succeeded=True, results=(entries, Keys(keys=("k",))))
-        assert await app.transact(pop, [mine]) == expected
-        again = await app.transact(pop, [mine], [PutKey(key="l", value=b"")])
-        assert again == Transacted(succeeded=False, results=(Nothing(),))
-        assert await app.list_keys() == ("l",)
+        await app.keys.put("k", b"\xff")
+        mine, pop = keys.value("k") > b"\x7f", keys.pop("k")
+        assert await app.keys.transaction(mine, pop) == (True, [b"\xff"])
+        assert await app.keys.transaction(mine, pop, keys.put("l", b"")) == (False, [None])
+        assert await app.keys.list_keys() == ("l",)
 
 
 async def test_nothing_happens_unseen_between_two_looks() -> None:
     async with living() as (_, app):
-        last = (await app.watch(())).last
+        last = (await app.keys.watch(())).last
         everything = (KeyRange(),)
         async with asyncio.TaskGroup() as group:
-            waiting = group.create_task(app.watch(everything, last))
-            await app.put("k", b"1", owner="a_0")
+            waiting = group.create_task(app.keys.watch(everything, last))
+            await app.keys.put("k", b"1", owner="a_0")
         put = KeyEvent(number=last + 1, key="k", value=b"1", owner="a_0")
         assert waiting.result() == KeyEvents(events=(put,), last=last + 1)
-        await app.put("l", b"2")
+        await app.keys.put("l", b"2")
         await app.kill_container("a_0")
-        found = await app.watch(everything, last + 1)
+        found = await app.keys.watch(everything, last + 1)
         assert [(each.key, each.value) for each in found.events] == [("l", b"2"), ("k", None)]
-        again = await app.watch(everything, last + 1)
+        again = await app.keys.watch(everything, last + 1)
         assert again == found, "an answer that was lost can be asked for again"
 
 
 async def test_a_look_in_vain_tells_how_far_it_went() -> None:
     async with living() as (world, app):
-        await app.put("other", b"")
-        found = await app.watch((KeyRange(prefix="k"),), 0, 0.05)
+        await app.keys.put("other", b"")
+        found = await app.keys.watch((KeyRange(prefix="k"),), 0, 0.05)
         assert found == KeyEvents(events=(), last=1)
-        assert await app.watch((KeyRange(prefix="k"),), 0, 0) == found
+        assert await app.keys.watch((KeyRange(prefix="k"),), 0, 0) == found
         assert world.application._waiting == {}
 
 

@@ -72,7 +72,7 @@ async def check(
 ) -> None:
     """An ApplicationMaster knows its own pair, and that of another application not."""
     async with ApplicationClient(application_id, address, pair) as own:
-        await own.put("k", b"v")
+        await own.keys.put("k", b"v")
     async with ApplicationClient(application_id, address, stranger) as other:
         with pytest.raises(AccessDeniedError, match="another one"):
             await other.add_container("s")

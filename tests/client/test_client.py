@@ -56,7 +56,7 @@ async def test_an_application_of_another_user_answers_to_the_same_credentials(
         try:
             assert (await client.application_report(application)).user == "alice"
             async with await client.connect(application) as reached:
-                await reached.put("key", b"value")
+                await reached.keys.put("key", b"value")
         finally:
             async with client.acting_for("alice") as alice:
                 await alice.kill(application)

@@ -83,7 +83,7 @@ async def test_what_may_have_been_done_is_asked_again_only_if_that_does_no_harm(
         places = Places(f"127.0.0.1:{new}")
         async with ApplicationClient(ID, f"127.0.0.1:{old}", PAIR, places) as app:
             with pytest.raises(ConnectionLostError):
-                await app.put("k", b"v")
+                await app.keys.put("k", b"v")
             with pytest.raises(ConnectionLostError):
                 await app.scale("a", delta=1)
             assert (places.asked, len(seen)) == (0, 2)

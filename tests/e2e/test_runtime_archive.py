@@ -112,7 +112,7 @@ async def test_the_clients_python_runs_the_application_master(
             assert bool(uploads) is upload
             try:
                 async with await client.connect(application, deadline=60) as reached:
-                    await reached.put("k", b"v")
+                    await reached.keys.put("k", b"v")
                     code = await asyncio.to_thread(loaded, application)
                 assert code
                 assert all("/filecache/" in path for path in code), code

@@ -57,7 +57,7 @@ async def test_an_application_master_outlives_them(
     async with Client(settings) as client:
         application = await client.submit(spec)
         async with await client.connect(application, deadline=60) as master:
-            await master.put("before", b"")
+            await master.keys.put("before", b"")
         report = await client.application_report(application)
         web = urlsplit(report.original_tracking_url or "")
         assert web.hostname
@@ -72,7 +72,7 @@ async def test_an_application_master_outlives_them(
             while loop.time() < until:
                 began = loop.time()
                 async with await client.connect(application, deadline=30) as master:
-                    assert (await master.get("before")) is not None
+                    assert (await master.keys.get("before")) is not None
                 assert loop.time() - began < 5
                 await asyncio.sleep(0.2)
         report = await client.application_report(application)

@@ -89,7 +89,7 @@ class Witness:
             self._number += 1
             key, value = f"k{self._number:06d}", b"v%d" % self._number
             try:
-                await client.put(key, value, chance.choice((None, "a_0")))
+                await client.keys.put(key, value, chance.choice((None, "a_0")))
                 self.promised[key] = value
                 if self._number % 10 == 0:
                     await client.scale("b", count=chance.randrange(3))
@@ -111,7 +111,7 @@ class Witness:
             while (problem := await self._problem(client)) is not None:
                 assert clock() < until, f"{self.application} is not well again: {problem}"
                 await asyncio.sleep(0.2)
-            found = {entry.key: entry.value for entry in await client.get_range()}
+            found = {entry.key: entry.value for entry in await client.keys.get_range()}
             running = await client.get_containers(states=[ContainerState.RUNNING])
         assert all(self.refusals), "a failure without words"
         lost = self.promised.keys() - found.keys()

@@ -14,7 +14,8 @@ import pytest
 import skein as api
 from skein import kv
 from skein.exceptions import ConnectionError as Unreachable
-from skein.kv import EventFilter, EventType, ValueOwnerPair, feed
+from skein.kv import EventFilter, EventType, ValueOwnerPair
+from yarnhub.client.keys import event_queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -341,7 +342,7 @@ def test_whoever_reads_too_slowly_is_told(
     eventually: Callable[[Callable[[], bool]], None],
 ) -> None:
     living.world.application.history._count = 2
-    monkeypatch.setattr(feed, "_ROOM", 1)
+    monkeypatch.setattr(event_queue, "_CAPACITY", 1)
     events = store.events()
     store["a"] = b""
     eventually(lambda: events.qsize() == 1)

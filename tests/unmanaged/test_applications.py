@@ -105,7 +105,7 @@ async def test_from_the_submission_to_the_end(
     assert applications[application.id] is application
     assert list(applications) == [application.id]
     async with asyncio.timeout(60):
-        entry = await application.wait("s_0")
+        entry = await application.keys.wait("s_0")
     assert entry.value == b"here"
     assert [each.id for each in await application.get_containers()] == ["s_0"]
     assert await staged(settings, application.id)
@@ -113,7 +113,7 @@ async def test_from_the_submission_to_the_end(
         report = await client.application_report(application.application_id)
         assert report.unmanaged_application
         assert report.app_resource_usage.num_used_containers == 1, "its own, and no more"
-    await application.put("go", b"")
+    await application.keys.put("go", b"")
     end = Finish(FinalStatus.SUCCEEDED, "All services have completed successfully.")
     assert await application.ended(deadline=60) == end
     assert not applications
@@ -139,14 +139,14 @@ async def test_many_at_once_each_with_its_own_key(
     address = f"{applications.host}:{applications.port}"
     async with AsyncExitStack() as stack:
         own = ApplicationClient(a.id, address, Credentials(*a.pair))
-        await (await stack.enter_async_context(own)).put("k", b"v")
+        await (await stack.enter_async_context(own)).keys.put("k", b"v")
         stolen = await stack.enter_async_context(
             ApplicationClient(b.id, address, Credentials(*a.pair))
         )
         with pytest.raises(Exception, match="another one"):
-            await stolen.put("k", b"v")
-    assert await a.get_range() == (Entry(key="k", value=b"v"),)
-    assert await b.get_range() == ()
+            await stolen.keys.put("k", b"v")
+    assert await a.keys.get_range() == (Entry(key="k", value=b"v"),)
+    assert await b.keys.get_range() == ()
 
 
 async def test_a_pair_that_the_specification_names(
@@ -158,8 +158,8 @@ async def test_a_pair_that_the_specification_names(
     async with Client(settings) as client:
         connected = await client.connect(application.application_id, credentials=own)
         async with connected:
-            await connected.put("k", b"v")
-    assert await application.get("k") is not None
+            await connected.keys.put("k", b"v")
+    assert await application.keys.get("k") is not None
 
 
 async def test_an_application_that_somebody_kills_by_yarn(
@@ -172,14 +172,14 @@ async def test_an_application_that_somebody_kills_by_yarn(
     assert end.status is FinalStatus.KILLED
     assert "killed by user" in end.diagnostics
     assert list(applications) == [other.id]
-    await other.put("k", b"v")
+    await other.keys.put("k", b"v")
 
 
 async def test_a_fault_of_ours_ends_no_container(
     applications: UnmanagedApplications, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     application, other = [await applications.submit(spec()) for _ in range(2)]
-    await application.put("k", b"v")
+    await application.keys.put("k", b"v")
     async with asyncio.timeout(60):
         while not await application.get_containers(states=[ContainerState.RUNNING]):
             await asyncio.sleep(0.05)
@@ -196,7 +196,7 @@ async def test_a_fault_of_ours_ends_no_container(
         while application.core is faulty or application.runner is None:
             await asyncio.sleep(0.05)
         await application.runner.begun.wait()
-    assert await application.get("k") == Entry(key="k", value=b"v")
+    assert await application.keys.get("k") == Entry(key="k", value=b"v")
     (same,) = await application.get_containers()
     assert same.yarn_container_id == container.yarn_container_id
     assert same.state is ContainerState.RUNNING

@@ -275,4 +275,4 @@ async def test_who_asks_while_a_run_ends_is_told_and_may_ask_again(
 
 async def refused(application: UnmanagedApplication) -> None:
     with pytest.raises(ConnectionLostError, match="ended before it answered"):
-        await application.get("k0")
+        await application.keys.get("k0")

@@ -115,8 +115,8 @@ async def test_all_go_on_where_they_were(
         assert list(applications) == sorted(holder.ids)
         first = applications[holder.ids[0]]
         before = {each.id: seen(await each.get_containers()) for each in applications.values()}
-        await first.put("owned", b"v", owner="s_1")
-        await first.put("free", b"\0\xff")
+        await first.keys.put("owned", b"v", owner="s_1")
+        await first.keys.put("free", b"\0\xff")
         await first.kill_container("s_2")
         await first.add_container("s", {"X": "1"})
         # Of a container that has failed the next one takes the place; that is counted.
@@ -135,7 +135,7 @@ async def test_all_go_on_where_they_were(
         for each in applications.values():
             if each is not first:
                 assert seen(await each.get_containers()) == before[each.id]
-        assert {entry.key: entry.owner for entry in await first.get_range()} == {
+        assert {entry.key: entry.owner for entry in await first.keys.get_range()} == {
             "owned": "s_1",
             "free": None,
         }
@@ -149,7 +149,7 @@ async def test_all_go_on_where_they_were(
         async with asyncio.timeout(60):
             for each in applications.values():
                 for container in await each.get_containers():
-                    await each.wait(f"report.{container.id}")
+                    await each.keys.wait(f"report.{container.id}")
         (tmp_path / "end").touch()
         async with asyncio.TaskGroup() as group:
             ends = [

@@ -146,11 +146,11 @@ async def submit(walk: Walk) -> None:
 async def keys(walk: Walk) -> None:
     """Key-value store."""
     reached = await walk.connected()
-    await reached.put("greeting", b"hello")
+    await reached.keys.put("greeting", b"hello")
     async with asyncio.timeout(PATIENCE):
-        assert (await reached.wait("greeting")).value == b"hello"
-    assert await reached.delete("greeting")
-    assert await reached.get("greeting") is None
+        assert (await reached.keys.wait("greeting")).value == b"hello"
+    assert await reached.keys.delete("greeting")
+    assert await reached.keys.get("greeting") is None
 
 
 async def live_logs(walk: Walk) -> None:
@@ -291,8 +291,8 @@ async def hold(walk: Walk, settings: Settings, user: str) -> None:
         application = await applications.submit(walk.spec(user=user), deadline=PATIENCE)
         try:
             await has_running(application, 1)
-            await application.put("k", b"v")
-            assert (await application.get_range())[0].value == b"v"
+            await application.keys.put("k", b"v")
+            assert (await application.keys.get_range())[0].value == b"v"
         finally:
             await application.kill()
 

@@ -222,7 +222,7 @@ async def wait_for_key(name: str, key: str) -> bytes:
     """
     if name == CURRENT:
         async with current() as reached:
-            return (await reached.wait(key)).value
+            return (await reached.keys.wait(key)).value
     number, notices = application_id(name), Notices()
     answered: bool = False
     failing_since: float | None = None

@@ -49,7 +49,7 @@ def _get(arguments: argparse.Namespace) -> None:
             value = await connections.wait_for_key(arguments.id, arguments.key)
         else:
             async with connections.application(arguments.id) as application:
-                entry = await application.get(arguments.key)
+                entry = await application.keys.get(arguments.key)
             if entry is None:
                 raise _not_set(arguments.key)
             value = entry.value
@@ -68,7 +68,7 @@ def _put(arguments: argparse.Namespace) -> None:
 
     async def put() -> None:
         async with connections.application(arguments.id) as application:
-            await application.put(arguments.key, value)
+            await application.keys.put(arguments.key, value)
 
     connections.run(put())
 
@@ -78,7 +78,7 @@ def _delete(arguments: argparse.Namespace) -> None:
 
     async def delete() -> None:
         async with connections.application(arguments.id) as application:
-            if not await application.delete(arguments.key):
+            if not await application.keys.delete(arguments.key):
                 raise _not_set(arguments.key)
 
     connections.run(delete())
@@ -89,7 +89,7 @@ def _list(arguments: argparse.Namespace) -> None:
 
     async def list_keys() -> None:
         async with connections.application(arguments.id) as application:
-            keys = await application.list_keys()
+            keys = await application.keys.list_keys()
         if arguments.output == "json":
             from skein.cli.output import to_json
 

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from skein import installation
-from skein.kv.conditions import Condition, comparison, is_condition, owner, value
-from skein.kv.events import EventQueue
-from skein.kv.feed import EventsMissedError
-from skein.kv.filters import Event, EventFilter, EventType
-from skein.kv.operations import (
+from skein.kv.events import EventQueue, EventsMissedError
+from skein.kv.store import KeyValueStore
+from yarnhub.client.keys import (
+    Condition,
+    Event,
+    EventFilter,
+    EventType,
     Operation,
+    TransactionResult,
     ValueOwnerPair,
-    discard,
-    exists,
-    get,
-    is_operation,
-    missing,
-    pop,
-    put,
-    swap,
-)
-from skein.kv.ranges import (
+    comparison,
     count,
+    discard,
     discard_prefix,
     discard_range,
+    exists,
+    get,
     get_prefix,
     get_range,
+    is_condition,
+    is_operation,
     list_keys,
+    missing,
+    owner,
+    pop,
     pop_prefix,
     pop_range,
+    put,
+    swap,
+    value,
 )
-from skein.kv.store import KeyValueStore, TransactionResult
 
 installation.warn_of_others()  # `skein/__init__.py` may be another's
 

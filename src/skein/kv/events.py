@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import queue
 from typing import TYPE_CHECKING
 
 from skein.blocking import skeins_errors
-from skein.exceptions import ApplicationError
-from skein.kv.feed import Feed
-from skein.kv.filters import EventFilter
+from skein.exceptions import ApplicationError, SkeinError
 from skein.portal import Held
+from yarnhub.client import keys
+from yarnhub.client.keys import EventFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +21,14 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from skein.application_client import ApplicationClient
-    from skein.kv.filters import Event, EventType
+    from yarnhub.client.keys import Event, EventType
+
+
+class EventsMissedError(SkeinError):
+    """Events came faster than this queue was read, and the application keeps only the latest.
+
+    The next `get` goes on with what is still known.
+    """
 
 
 class EventQueue:
@@ -34,8 +43,8 @@ class EventQueue:
 
     def __init__(self, client: ApplicationClient) -> None:
         self._client = client
-        self._feed = Feed(client.engine)
-        self._held = Held(self, functools.partial(Feed.running, self._feed))
+        self._events = events = keys.EventQueue(client.engine.keys.watch)
+        self._held = Held(self, events.fetching)
 
     def __repr__(self) -> str:
         return f"EventQueue<{len(self.filters)} filters>"
@@ -58,7 +67,7 @@ class EventQueue:
     @property
     def filters(self) -> frozenset[EventFilter]:
         """What it is subscribed to."""
-        return frozenset(self._feed.since.copy())
+        return self._events.filters
 
     def subscribe(
         self,
@@ -80,7 +89,7 @@ class EventQueue:
             event_type: `PUT` or `DELETE`; None takes both.
         """
         wanted = _filter(event_filter, key, prefix, start, end, event_type)
-        self._client.call(self._feed.subscribe, wanted)
+        self._client.call(self._events.subscribe, wanted)
         return wanted
 
     def unsubscribe(
@@ -100,12 +109,12 @@ class EventQueue:
         wanted = _filter(event_filter, key, prefix, start, end, event_type)
         if wanted not in self.filters:
             raise ValueError(f"not subscribed to {wanted!r}")
-        self._held.call(self._feed.unsubscribe, (wanted,))
+        self._held.call(self._events.unsubscribe, (wanted,))
         return wanted
 
     def unsubscribe_all(self) -> None:
         """Take no more events."""
-        self._held.call(self._feed.unsubscribe, tuple(self.filters))
+        self._held.call(self._events.unsubscribe, self.filters)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # or what was put in
         """The next event.
@@ -121,8 +130,14 @@ class EventQueue:
         """
         if block and timeout is not None and timeout < 0:
             raise ValueError("'timeout' must be a non-negative number")
+        get = functools.partial(self._events.get, deadline=timeout if block else 0.0)
         with skeins_errors(ApplicationError):
-            return self._held.call(self._feed.get, timeout if block else 0.0)
+            try:
+                return self._held.call(get)
+            except asyncio.QueueEmpty as error:
+                raise queue.Empty from error
+            except keys.EventsMissedError as error:
+                raise EventsMissedError(str(error)) from error
 
     def get_nowait(self) -> Any:
         """The next event, if there is one now."""
@@ -130,7 +145,7 @@ class EventQueue:
 
     def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002  # as in queue.Queue
         """Have `get` return something of your own, or raise an error; never has to wait."""
-        self._held.call(self._feed.put, item)
+        self._held.call(self._events.put, item)
 
     def put_nowait(self, item: object) -> None:
         """The same as `put`."""
@@ -138,7 +153,7 @@ class EventQueue:
 
     def qsize(self) -> int:
         """How many events are here already; there may be more in the application."""
-        return len(self._feed.ready)
+        return len(self._events)
 
 
 def _filter(

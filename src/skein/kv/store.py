@@ -5,33 +5,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from skein.kv import operations, ranges
-from skein.kv.conditions import is_condition, text_of
 from skein.kv.events import EventQueue
-from skein.kv.operations import NO_CHANGE, Unchanged, ValueOwnerPair, is_operation
-from yarnhub.control.messages import Transaction
+from yarnhub.client import keys
+from yarnhub.client.keys import NO_CHANGE, Transaction, Unchanged, ValueOwnerPair
 
 if TYPE_CHECKING:
     from collections import OrderedDict
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import TypeGuard
+    from collections.abc import Iterable, Iterator
 
     from skein.application_client import ApplicationClient
-    from skein.kv.conditions import Condition
-    from skein.kv.filters import EventFilter, EventType
-    from skein.kv.operations import Operation
-    from yarnhub.control.messages import Request
+    from yarnhub.client.keys import (
+        Condition,
+        EventFilter,
+        EventType,
+        Operation,
+        TransactionResult,
+    )
 
 T = TypeVar("T")
-
-
-class TransactionResult(NamedTuple):
-    """Whether all conditions of a transaction held, and the results of its operations."""
-
-    succeeded: bool
-    results: list[Any]  # each operation's own
 
 
 class KeyValueStore(MutableMapping[str, bytes]):
@@ -74,11 +67,11 @@ class KeyValueStore(MutableMapping[str, bytes]):
 
     def exists(self, key: str) -> bool:
         """See `skein.kv.exists`."""
-        return self._apply(operations.exists(key))
+        return self._apply(keys.exists(key))
 
     def missing(self, key: str) -> bool:
         """See `skein.kv.missing`."""
-        return self._apply(operations.missing(key))
+        return self._apply(keys.missing(key))
 
     @overload  # type: ignore[override]  # a default is bytes, as in skein
     def get(
@@ -92,7 +85,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     ) -> ValueOwnerPair: ...
     def get(self, key: str, default: bytes | None = None, return_owner: bool = False) -> object:
         """See `skein.kv.get`."""
-        return self._apply(operations.get(key, default, return_owner))
+        return self._apply(keys.get(key, default, return_owner))
 
     @overload  # type: ignore[override]  # a missing key is None here, as in skein
     def pop(
@@ -106,11 +99,11 @@ class KeyValueStore(MutableMapping[str, bytes]):
     ) -> ValueOwnerPair: ...
     def pop(self, key: str, default: bytes | None = None, return_owner: bool = False) -> object:
         """See `skein.kv.pop`; a key that is not set is no error."""
-        return self._apply(operations.pop(key, default, return_owner))
+        return self._apply(keys.pop(key, default, return_owner))
 
     def discard(self, key: str) -> bool:
         """See `skein.kv.discard`."""
-        return self._apply(operations.discard(key))
+        return self._apply(keys.discard(key))
 
     def put(
         self,
@@ -124,7 +117,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
             TypeError: The value is not bytes.
             ValueError: There is no such container, or it has ended; or there is no value.
         """
-        self._apply(operations.put(key, value, owner))
+        self._apply(keys.put(key, value, owner))
 
     @overload
     def swap(
@@ -151,7 +144,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         return_owner: bool = False,
     ) -> object:
         """See `skein.kv.swap`; errors as those of `put`."""
-        return self._apply(operations.swap(key, value, owner, return_owner))
+        return self._apply(keys.swap(key, value, owner, return_owner))
 
     @overload
     def setdefault(self, key: str, default: bytes) -> bytes: ...
@@ -161,9 +154,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         """The value of a key, which is set to `default` if it is not set; at once."""
         if not isinstance(default, bytes):
             raise TypeError(f"default must be bytes, not {type(default).__name__}")
-        result = self.transaction(
-            operations.exists(key), operations.get(key), operations.put(key, default)
-        )
+        result = self.transaction(keys.exists(key), keys.get(key), keys.put(key, default))
         return result.results[0] if result.succeeded else default
 
     @overload
@@ -180,7 +171,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         Raises:
             ConnectionError: The application has ended.
         """
-        entry = self._client.call(self._client.engine.wait, text_of(key))
+        entry = self._client.call(self._client.engine.keys.wait, key)
         return ValueOwnerPair(entry.value, entry.owner) if return_owner else entry.value
 
     # --- many keys
@@ -189,13 +180,13 @@ class KeyValueStore(MutableMapping[str, bytes]):
         self, start: str | None = None, end: str | None = None, prefix: str | None = None
     ) -> int:
         """See `skein.kv.count`."""
-        return self._apply(ranges.count(start, end, prefix))
+        return self._apply(keys.count(start, end, prefix))
 
     def list_keys(
         self, start: str | None = None, end: str | None = None, prefix: str | None = None
     ) -> list[str]:
         """See `skein.kv.list_keys`."""
-        return self._apply(ranges.list_keys(start, end, prefix))
+        return self._apply(keys.list_keys(start, end, prefix))
 
     @overload
     def get_prefix(
@@ -207,7 +198,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     ) -> OrderedDict[str, ValueOwnerPair]: ...
     def get_prefix(self, prefix: str, return_owner: bool = False) -> object:
         """See `skein.kv.get_prefix`."""
-        return self._apply(ranges.get_prefix(prefix, return_owner))
+        return self._apply(keys.get_prefix(prefix, return_owner))
 
     @overload
     def get_range(
@@ -221,7 +212,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         self, start: str | None = None, end: str | None = None, return_owner: bool = False
     ) -> object:
         """See `skein.kv.get_range`."""
-        return self._apply(ranges.get_range(start, end, return_owner))
+        return self._apply(keys.get_range(start, end, return_owner))
 
     @overload
     def pop_prefix(
@@ -233,7 +224,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     ) -> OrderedDict[str, ValueOwnerPair]: ...
     def pop_prefix(self, prefix: str, return_owner: bool = False) -> object:
         """See `skein.kv.pop_prefix`."""
-        return self._apply(ranges.pop_prefix(prefix, return_owner))
+        return self._apply(keys.pop_prefix(prefix, return_owner))
 
     @overload
     def pop_range(
@@ -247,7 +238,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         self, start: str | None = None, end: str | None = None, return_owner: bool = False
     ) -> object:
         """See `skein.kv.pop_range`."""
-        return self._apply(ranges.pop_range(start, end, return_owner))
+        return self._apply(keys.pop_range(start, end, return_owner))
 
     @overload
     def discard_prefix(self, prefix: str, return_keys: Literal[False] = False) -> int: ...
@@ -255,7 +246,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     def discard_prefix(self, prefix: str, return_keys: Literal[True]) -> list[str]: ...
     def discard_prefix(self, prefix: str, return_keys: bool = False) -> object:
         """See `skein.kv.discard_prefix`."""
-        return self._apply(ranges.discard_prefix(prefix, return_keys))
+        return self._apply(keys.discard_prefix(prefix, return_keys))
 
     @overload
     def discard_range(
@@ -269,7 +260,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         self, start: str | None = None, end: str | None = None, return_keys: bool = False
     ) -> object:
         """See `skein.kv.discard_range`."""
-        return self._apply(ranges.discard_range(start, end, return_keys))
+        return self._apply(keys.discard_range(start, end, return_keys))
 
     def clear(self) -> None:
         """Delete all keys at once."""
@@ -278,7 +269,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     def update(self, *args: Any, **kwargs: bytes) -> None:  # a mapping's signatures are many
         """Set many keys at once, from a mapping or pairs of key and value."""
         merged: dict[str, bytes] = dict(*args, **kwargs)
-        self.transaction(on_success=[operations.put(key, value) for key, value in merged.items()])
+        self.transaction(on_success=[keys.put(key, value) for key, value in merged.items()])
 
     def to_dict(self) -> Mapping[str, bytes]:
         """All keys and values, read at once."""
@@ -302,22 +293,8 @@ class KeyValueStore(MutableMapping[str, bytes]):
         Raises:
             ValueError: One of the operations cannot be carried out; nothing was changed.
         """
-        wanted = _all("conditions must be Conditions", conditions, is_condition)
-        branches = [
-            _all("on_success must be Operations", on_success, is_operation),
-            _all("on_failure must be Operations", on_failure, is_operation),
-        ]
-        flat = [[request for each in branch for request in each.requests] for branch in branches]
-        messages = tuple(each.message for each in wanted)
-        found = self._client.ask(
-            Transaction(conditions=messages, on_success=tuple(flat[0]), on_failure=tuple(flat[1]))
-        )
-        results = iter(found.results)
-        taken: list[Any] = []
-        for operation in branches[0] if found.succeeded else branches[1]:
-            answers = [next(results) for _ in operation.requests]
-            taken.append(operation.result(answers[0]))
-        return TransactionResult(found.succeeded, taken)
+        transaction = Transaction.of(conditions, on_success, on_failure)
+        return transaction.read(self._client.ask(transaction.request))
 
     def event_queue(self) -> EventQueue:
         """A queue that is subscribed to nothing yet."""
@@ -338,15 +315,4 @@ class KeyValueStore(MutableMapping[str, bytes]):
         return queue
 
     def _apply(self, operation: Operation[T]) -> T:
-        if len(operation.requests) == 1:
-            request: Request[Any] = operation.requests[0]
-            return operation.result(self._client.ask(request))
-        result: T = self.transaction(on_success=operation).results[0]
-        return result
-
-
-def _all(rule: str, given: T | Iterable[T], fits: Callable[[object], TypeGuard[T]]) -> Sequence[T]:
-    found = [given] if fits(given) else list(given or ())  # type: ignore[arg-type]  # nothing that fits is iterable
-    if not all(map(fits, found)):
-        raise TypeError(f"{rule}, not {found!r}")
-    return found
+        return operation.read(self._client.ask(operation.request))

@@ -18,8 +18,8 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.client.connection import Connection
-from yarnhub.client.requests import WAIT, Requests
+from yarnhub.client.connection import WAIT, Connection
+from yarnhub.client.requests import Requests
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.frames import PROTOCOL
@@ -47,8 +47,8 @@ _REST = 0.25
 class ApplicationClient(Requests):
     """Asks an application's ApplicationMaster; an async context manager.
 
-    Every method but `wait` and `watch` ends within 30 s. They raise `ControlError` where the AM
-    refuses, `ConnectError` or `ConnectionLostError` where it cannot be reached,
+    Every method but `keys.wait` and `keys.watch` ends within 30 s. They raise `ControlError` where
+    the AM refuses, `ConnectError` or `ConnectionLostError` where it cannot be reached,
     `DeadlineExceededError` where it does not answer, and `AccessDeniedError` where these are not
     the application's credentials. Cancelling withdraws that one request; the AM may have carried it
     out.

@@ -1,5 +1,7 @@
 """Conditions of transactions."""
 
+# ruff: noqa: N801  # read as words: `value("k") == b"x"`
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
@@ -14,27 +16,27 @@ if TYPE_CHECKING:
 
 
 class Condition(ABC):
-    """What may be among a transaction's conditions."""
+    """A condition of a transaction."""
 
     @property
     @abstractmethod
     def message(self) -> messages.Condition:
-        """It, as the application takes it."""
+        """The condition in the ApplicationMaster's protocol."""
 
 
 def is_condition(obj: object) -> TypeGuard[Condition]:
-    """Whether this may be among a transaction's conditions."""
+    """Whether an object is a condition of a transaction."""
     return isinstance(obj, Condition)
 
 
 @dataclass(frozen=True, repr=False)
-class comparison(Condition):  # noqa: N801  # skein's name
+class comparison(Condition):
     """Compare a key's value or owner.
 
     A key that is not set equals no value, and an order with it does not hold.
 
     Args:
-        key: Which.
+        key: The key.
         field: `value` or `owner`.
         operator: One of `==`, `!=`, `<`, `<=`, `>`, `>=`.
         rhs: Bytes for a value; for an owner a container's id, or None for no owner, which is
@@ -47,7 +49,7 @@ class comparison(Condition):  # noqa: N801  # skein's name
     rhs: bytes | str | None
 
     def __post_init__(self) -> None:
-        text_of(self.key)
+        check_key(self.key)
         if self.field not in ("value", "owner"):
             raise ValueError("field must be either 'value' or 'owner'")
         if self.operator not in [each.value for each in Operator]:
@@ -56,7 +58,7 @@ class comparison(Condition):  # noqa: N801  # skein's name
             if not isinstance(self.rhs, bytes):
                 raise TypeError(f"rhs must be bytes, not {type(self.rhs).__name__}")
         elif self.rhs is not None:
-            container_of(self.rhs, "rhs")
+            check_container(self.rhs, "rhs")
         elif self.operator not in ("==", "!="):
             raise TypeError(f"{self!r}: only == and != are possible")
 
@@ -65,7 +67,7 @@ class comparison(Condition):  # noqa: N801  # skein's name
 
     @property
     def message(self) -> messages.Condition:
-        """It, as the application takes it."""
+        """The condition in the ApplicationMaster's protocol."""
         return messages.Condition(
             key=self.key,
             field=KeyField(self.field.upper()),
@@ -75,13 +77,13 @@ class comparison(Condition):  # noqa: N801  # skein's name
         )
 
 
-class _Side:
+class _Field:
     """The left side of a comparison."""
 
     __hash__: ClassVar[None]  # type: ignore[assignment]  # what compares into a condition has no hash
 
     def __init__(self, key: str) -> None:
-        self.key: str = text_of(key)
+        self.key: str = check_key(key)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key!r})"
@@ -108,35 +110,35 @@ class _Side:
         return self._compare(">=", rhs)
 
 
-class value(_Side):  # noqa: N801  # skein's name
+class value(_Field):
     """A key's value, to be compared with bytes: `value("k") == b"x"`."""
 
 
-class owner(_Side):  # noqa: N801  # skein's name
+class owner(_Field):
     """A key's owner, to be compared with a container's id or None: `owner("k") == "worker_0"`."""
 
 
-def text_of(key: object) -> str:
-    """A key, if it is one.
+def check_key(key: object) -> str:
+    """Return a key as it is.
 
     Raises:
-        TypeError: It is no str.
+        TypeError: It is not a str.
     """
     if not isinstance(key, str):
         raise TypeError(f"key must be a str, not {type(key).__name__}")
     return key
 
 
-def container_of(name: object, where: str) -> str:
-    """A container's id, if it looks like one.
+def check_container(name: object, where: str) -> str:
+    """Return a container's id as it is.
 
     Args:
-        name: What may be one.
-        where: What the caller calls it.
+        name: The id.
+        where: The argument's name, for the message.
 
     Raises:
-        TypeError: It is no str.
-        ValueError: It is not like `worker_0`.
+        TypeError: It is not a str.
+        ValueError: It does not look like `worker_0`.
     """
     if not isinstance(name, str):
         raise TypeError(f"{where} must be a str or None, not {type(name).__name__}")

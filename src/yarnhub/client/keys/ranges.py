@@ -1,6 +1,6 @@
 """Operations on many keys."""
 
-# ruff: noqa: N801  # skein's signatures and names
+# ruff: noqa: N801  # read as calls: `count(prefix="a")`
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from skein.kv.conditions import text_of
-from skein.kv.operations import Operation, T_co, ValueOwnerPair, check_flag
+from yarnhub.client.keys.conditions import check_key
+from yarnhub.client.keys.operations import Operation, T_co, ValueOwnerPair, check_flag
 from yarnhub.control.messages import DeleteKeys, Entries, GetKeys, KeyRange, Keys, ListKeys
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class _Listing(Operation[T_co]):
 
     def __post_init__(self) -> None:
         for name in ("start", "end", "prefix"):
-            _check_key(name, getattr(self, name))
+            _check_bound(name, getattr(self, name))
         if self.prefix is not None and (self.start is not None or self.end is not None):
             raise ValueError("give either a prefix or a start and an end")
 
@@ -63,7 +63,7 @@ class _Prefix(Operation[Any]):
     return_owner: bool = False
 
     def __post_init__(self) -> None:
-        text_of(self.prefix)
+        check_key(self.prefix)
         check_flag("return_owner", self.return_owner)
 
     def result(self, found: Entries) -> OrderedDict[str, Any]:
@@ -76,7 +76,7 @@ class get_prefix(_Prefix):
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         return (GetKeys(range=KeyRange(prefix=self.prefix)),)
 
 
@@ -86,7 +86,7 @@ class pop_prefix(_Prefix):
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         wanted = KeyRange(prefix=self.prefix)
         return GetKeys(range=wanted), DeleteKeys(range=wanted)
 
@@ -100,8 +100,8 @@ class _Range(Operation[Any]):
     _first = False
 
     def __post_init__(self) -> None:
-        _check_key("start", self.start)
-        _check_key("end", self.end)
+        _check_bound("start", self.start)
+        _check_bound("end", self.end)
         check_flag("return_owner", self.return_owner)
 
     def result(self, found: Entries) -> OrderedDict[str, Any]:
@@ -114,7 +114,7 @@ class get_range(_Range):
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         return (GetKeys(range=KeyRange(start=self.start, end=self.end)),)
 
 
@@ -124,7 +124,7 @@ class pop_range(_Range):
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         wanted = KeyRange(start=self.start, end=self.end)
         return GetKeys(range=wanted), DeleteKeys(range=wanted)
 
@@ -137,12 +137,12 @@ class discard_prefix(Operation[Any]):
     return_keys: bool = False
 
     def __post_init__(self) -> None:
-        text_of(self.prefix)
+        check_key(self.prefix)
         check_flag("return_keys", self.return_keys)
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         return (DeleteKeys(range=KeyRange(prefix=self.prefix)),)
 
     def result(self, found: Keys) -> int | list[str]:
@@ -161,13 +161,13 @@ class discard_range(Operation[Any]):
     _first = False
 
     def __post_init__(self) -> None:
-        _check_key("start", self.start)
-        _check_key("end", self.end)
+        _check_bound("start", self.start)
+        _check_bound("end", self.end)
         check_flag("return_keys", self.return_keys)
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         return (DeleteKeys(range=KeyRange(start=self.start, end=self.end)),)
 
     def result(self, found: Keys) -> int | list[str]:
@@ -175,7 +175,7 @@ class discard_range(Operation[Any]):
         return list(found.keys) if self.return_keys else len(found.keys)
 
 
-def _check_key(name: str, key: object) -> None:
+def _check_bound(name: str, key: object) -> None:
     if not isinstance(key, str | None):
         raise TypeError(f"{name} must be a str, not {type(key).__name__}")
 

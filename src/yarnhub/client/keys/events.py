@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from skein.kv.operations import ValueOwnerPair  # noqa: TC001  # a field's type
 from yarnhub.base.names import Name
+from yarnhub.client.keys.operations import ValueOwnerPair  # noqa: TC001  # a field's type
 from yarnhub.control.messages import KeyRange
 
 _SURROGATES = range(0xD800, 0xE000)

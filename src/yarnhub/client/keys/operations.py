@@ -1,6 +1,6 @@
-"""Operations on keys: alone they are methods of the store, together a transaction."""
+"""Operations on one key, to be applied alone or in a transaction."""
 
-# ruff: noqa: N801  # skein's signatures and names
+# ruff: noqa: N801  # read as calls: `put("k", b"v")`
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
-from skein.kv.conditions import Condition, container_of, text_of
+from yarnhub.client.keys.conditions import Condition, check_container, check_key
 from yarnhub.control import messages
 from yarnhub.control.messages import (
     DeleteKey,
@@ -25,6 +25,8 @@ from yarnhub.control.messages import (
 
 if TYPE_CHECKING:
     from typing import TypeGuard
+
+    from yarnhub.control.messages import Request
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -50,7 +52,7 @@ class ValueOwnerPair(NamedTuple):
 
 
 class Operation(ABC, Generic[T_co]):
-    """What may be part of a transaction; `T_co` is what it results in."""
+    """An operation on keys; `T_co` is the type of its result."""
 
     _first: ClassVar[bool] = True
     """Whether the first argument is written without its name."""
@@ -64,15 +66,26 @@ class Operation(ABC, Generic[T_co]):
     @property
     @abstractmethod
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it; one after the other, at once."""
+        """The operation in the ApplicationMaster's protocol: one or more, carried out at once."""
 
     @abstractmethod
     def result(self, found: Any) -> T_co:  # the class of the answer depends on the request
-        """What it results in, of the first request's answer."""
+        """The result, from the answer to the first of `requests`."""
+
+    @property
+    def request(self) -> Request[Any]:
+        """The request that applies this operation alone."""
+        if len(self.requests) == 1:
+            return self.requests[0]
+        return messages.Transaction(on_success=self.requests)
+
+    def read(self, answer: Any) -> T_co:  # of `request`, which is one of several classes
+        """The result, from the answer to `request`."""
+        return self.result(answer.results[0] if len(self.requests) > 1 else answer)
 
 
 def is_operation(obj: object) -> TypeGuard[Operation[Any]]:
-    """Whether this may be part of a transaction."""
+    """Whether an object is an operation on keys."""
     return isinstance(obj, Operation)
 
 
@@ -83,7 +96,7 @@ class _Presence(Operation[bool], Condition):
     _wanted: ClassVar[bool]
 
     def __post_init__(self) -> None:
-        text_of(self.key)
+        check_key(self.key)
 
     @property
     def message(self) -> messages.Condition:
@@ -120,7 +133,7 @@ class _Get(Operation[Any]):
     return_owner: bool = False
 
     def __post_init__(self) -> None:
-        text_of(self.key)
+        check_key(self.key)
         check_flag("return_owner", self.return_owner)
         if not isinstance(self.default, bytes | None):
             raise TypeError(f"default must be bytes or None, not {type(self.default).__name__}")
@@ -135,7 +148,7 @@ class get(_Get):
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         return (GetKey(key=self.key),)
 
 
@@ -145,7 +158,7 @@ class pop(_Get):
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         return GetKey(key=self.key), DeleteKey(key=self.key)
 
 
@@ -156,11 +169,11 @@ class discard(Operation[bool]):
     key: str
 
     def __post_init__(self) -> None:
-        text_of(self.key)
+        check_key(self.key)
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         return (DeleteKey(key=self.key),)
 
     def result(self, found: Keys) -> bool:
@@ -173,8 +186,8 @@ class put(Operation[None]):
     """Set a key.
 
     Args:
-        key: Which.
-        value: To what; left out, the value stays, and the key has to be set.
+        key: The key.
+        value: The value; left out, the value stays, and the key has to be set.
         owner: A container, such as `worker_3`, at whose end the key is deleted; None for none.
             Left out, the owner stays; a new key has none.
     """
@@ -188,7 +201,7 @@ class put(Operation[None]):
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         return (_put(self.key, self.value, self.owner),)
 
     def result(self, found: object) -> None:
@@ -210,7 +223,7 @@ class swap(Operation[Any]):
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
-        """It, as the application takes it."""
+        """See `Operation.requests`."""
         return GetKey(key=self.key), _put(self.key, self.value, self.owner)
 
     def result(self, found: Entries) -> bytes | ValueOwnerPair | None:
@@ -219,13 +232,13 @@ class swap(Operation[Any]):
 
 
 def _check_put(key: str, value: object, owner: object) -> None:
-    text_of(key)
+    check_key(key)
     if value is NO_CHANGE and owner is NO_CHANGE:
         raise ValueError("give a value, an owner, or both")
     if value is not NO_CHANGE and not isinstance(value, bytes):
         raise TypeError(f"value must be bytes, not {type(value).__name__}")
     if owner is not NO_CHANGE and owner is not None:
-        container_of(owner, "owner")
+        check_container(owner, "owner")
 
 
 def _put(key: str, value: bytes | Unchanged, owner: str | Unchanged | None) -> PutKey:

@@ -1,0 +1,195 @@
+"""Queues of events: keys that were set or deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from yarnhub.base.errors import ConnectError, YarnhubError
+from yarnhub.base.tasks import task_group
+from yarnhub.client.keys.events import Event, EventFilter, EventType
+from yarnhub.client.keys.operations import ValueOwnerPair
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from typing import Self
+
+    from yarnhub.control.messages import KeyEvents, KeyRange
+
+_CAPACITY = 10_000
+"""Unread events at which no more are fetched: the application keeps as many."""
+
+
+class EventsMissedError(YarnhubError):
+    """Events came faster than the queue was read, and the application keeps only the latest.
+
+    The next `get` goes on with what is still known.
+    """
+
+
+class Watch(Protocol):
+    """Asks for what happened to some keys: `Keys.watch`."""
+
+    async def __call__(  # noqa: D102  # see the class
+        self, ranges: Iterable[KeyRange], after: int | None = None
+    ) -> KeyEvents: ...
+
+
+class EventQueue:
+    """The events that some filters take, in order, once for each filter; an async iterator.
+
+    Made by `Keys.events`. Events are fetched as they happen, until the application ends: what came
+    before can be read then, too. With 10000 of them unread no more are fetched; the application
+    keeps the latest 10000 of all keys (16 MiB at most), and who comes too late for one gets an
+    `EventsMissedError`. Tasks may share a queue: each event goes to one of them.
+
+    Args:
+        watch: Asks the application.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._since: dict[EventFilter, int] = {}
+        """The filters, with the number of the last event before each."""
+        self._items: deque[Any] = deque()  # events, errors, and what users put in
+        self._after = 0
+        self._end: Exception | None = None
+        self._changed = asyncio.Event()
+        """Set, and replaced by another, at each change."""
+        self._poll: asyncio.Timeout | None = None
+
+    @contextlib.asynccontextmanager
+    async def fetching(self) -> AsyncIterator[Self]:
+        """Fetch events as long as the context is open."""
+        async with task_group() as group:
+            task = group.create_task(self._run(), name="events")
+            yield self
+            task.cancel()
+
+    @property
+    def filters(self) -> frozenset[EventFilter]:
+        """The filters that the queue is subscribed to."""
+        return frozenset(self._since.copy())
+
+    def __len__(self) -> int:
+        """The number of items that are fetched and unread."""
+        return len(self._items)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await self.get()
+
+    async def subscribe(self, wanted: EventFilter) -> None:
+        """Take the events of a filter from now on."""
+        if wanted in self._since:
+            return
+        last = (await self._watch(())).last
+        if not self._since:
+            self._after = last
+        self._since[wanted] = last
+        self._interrupt()
+
+    def unsubscribe(self, filters: Iterable[EventFilter]) -> None:
+        """Take the events of some filters no longer; unknown ones are no error."""
+        for each in filters:
+            self._since.pop(each, None)
+        self._interrupt()
+
+    def put(self, item: object) -> None:
+        """Have `get` return an item of the caller's own, or raise it if it is an error."""
+        self._items.append(item)
+        self._notify()
+
+    async def get(self, *, deadline: float | None = None) -> Any:
+        """The next item: an event, or what was put in. Cancelling loses none.
+
+        An error that was put in, or that ended the fetching, is raised by all later calls, too.
+
+        Args:
+            deadline: Seconds from now; None waits as long as the application runs.
+
+        Raises:
+            asyncio.QueueEmpty: None came in time.
+            EventsMissedError: Events before the next one are lost.
+            YarnhubError: The fetching has ended: with the application, say.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline):
+                while not (self._items or self._end):
+                    await self._changed.wait()
+        if not self._items:
+            raise asyncio.QueueEmpty if self._end is None else self._end
+        item = self._items.popleft()
+        self._notify()
+        if isinstance(item, EventsMissedError):
+            raise item
+        if isinstance(item, Exception):
+            self._end = self._end or item
+            raise item
+        return item
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _interrupt(self) -> None:
+        """Have the fetching begin anew, with the present filters."""
+        poll, self._poll = self._poll, None  # a timeout is rescheduled once
+        if poll is not None:
+            poll.reschedule(asyncio.get_running_loop().time())
+        self._notify()
+
+    # --- fetching
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                while not self._may_fetch():
+                    await self._changed.wait()
+                await self._fetch()
+        except Exception as error:  # noqa: BLE001  # raised in `get`
+            self._end = self._end or error
+            self._notify()
+
+    def _may_fetch(self) -> bool:
+        return bool(self._since) and len(self._items) < _CAPACITY
+
+    async def _fetch(self) -> None:
+        after, ranges = self._after, self._ranges()
+        found: KeyEvents | None = None
+        poll = asyncio.timeout(None)
+        try:
+            async with poll:
+                self._poll = poll
+                found = await self._watch(ranges, after)
+        except TimeoutError:
+            if not poll.expired():  # it is the request's own
+                raise
+        except RuntimeError as error:  # of a closed client
+            raise ConnectError("the client is closed") from error
+        finally:
+            self._poll = None
+        # Otherwise the filters have changed meanwhile: the next request asks for the present ones.
+        if found is not None and ranges == self._ranges():
+            self._take(found)
+            self._notify()
+
+    def _ranges(self) -> tuple[KeyRange, ...]:
+        return tuple(each.range for each in self._since)
+
+    def _take(self, found: KeyEvents) -> None:
+        self._after = found.last
+        if found.missed:
+            self._items.append(
+                EventsMissedError("events are lost: they came faster than they were read")
+            )
+        for event in found.events:
+            result = None if event.value is None else ValueOwnerPair(event.value, event.owner)
+            kind = EventType.DELETE if event.value is None else EventType.PUT
+            for each, since in self._since.items():
+                if event.number > since and each.takes(event.key, kind):
+                    self._items.append(Event(event.key, result, kind, each))
