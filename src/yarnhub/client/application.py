@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AccessDeniedError,
     ApplicationFailedError,
@@ -97,20 +98,19 @@ class ApplicationClient(Requests):
         waits = isinstance(request, messages.WaitKey | messages.WatchKeys | messages.WatchTokens)
         extra = WAIT if waits else 0.0
         lost: ConnectError | ConnectionLostError | None = None
-        try:
-            async with asyncio.timeout(TIMEOUT + extra):
-                while True:
-                    try:
-                        return await self._send(request)
-                    except (ConnectError, ConnectionLostError) as error:
-                        if not (error.retriable or request.idempotent):
-                            raise
-                        lost = error
-                        await self._find_again(error)
-        except TimeoutError as error:
-            if lost is not None:
-                raise lost from error
-            raise self.unanswered() from error
+
+        def late() -> ConnectError | ConnectionLostError | DeadlineExceededError:
+            return lost or self.unanswered()
+
+        async with Deadline(TIMEOUT + extra, late):
+            while True:
+                try:
+                    return await self._send(request)
+                except (ConnectError, ConnectionLostError) as error:
+                    if not (error.retriable or request.idempotent):
+                        raise
+                    lost = error
+                    await self._find_again(error)
 
     def unanswered(self) -> DeadlineExceededError:
         """What is raised where no answer came in time."""

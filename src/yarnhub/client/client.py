@@ -8,7 +8,7 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from yarnhub.base.time_limit import time_limit
+from yarnhub.base.deadline import Deadline
 from yarnhub.client import program
 from yarnhub.client.security import Credentials
 from yarnhub.client.submission import (
@@ -122,7 +122,7 @@ class Client:
         holders_pair = await asyncio.to_thread(self._credentials, spec.master.security)
         code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
         async with (
-            time_limit(
+            Deadline(
                 deadline, lambda: f"{spec.name} was not accepted by YARN within {deadline or 0:g} s"
             ),
             self.submitter.prepared(spec, holders_pair, code, progress, secrets) as submission,
@@ -172,7 +172,7 @@ class Client:
             DeadlineExceededError: It runs on.
         """
         words = f"{application_id} has not ended within {deadline or 0:g} s; it runs on"
-        async with time_limit(deadline, lambda: words):
+        async with Deadline(deadline, lambda: words):
             return await watch(
                 self.resource_manager,
                 application_id,
@@ -252,7 +252,7 @@ class Client:
             AccessDeniedError: It belongs to somebody else.
         """
         words = f"{application_id} has been asked to end but has not within {deadline:g} s"
-        async with time_limit(deadline, lambda: words):
+        async with Deadline(deadline, lambda: words):
             while not await self.resource_manager.force_kill_application(application_id):
                 # The ResourceManager tells of an end only when it is asked.
                 await asyncio.sleep(_ASK_AGAIN)
@@ -269,7 +269,7 @@ class Client:
 
         words = f"what {application_id} uploaded was not deleted within {deadline:g} s"
         async with (
-            time_limit(deadline, lambda: words),
+            Deadline(deadline, lambda: words),
             user_file_system(self._settings) as file_system,
         ):
             folder = await staging_folder(file_system, application_id)
@@ -290,7 +290,7 @@ class Client:
 
         words = f"not all that applications have left was deleted within {deadline:g} s"
         async with (
-            time_limit(deadline, lambda: words),
+            Deadline(deadline, lambda: words),
             user_file_system(self._settings) as file_system,
         ):
             return await sweep(self.resource_manager, file_system, now)
@@ -327,7 +327,7 @@ class Client:
             said = f": {report.diagnostics.strip()}" if report and report.diagnostics else ""
             return f"{application_id} does not run within {deadline or 0:g} s{said}"
 
-        async with time_limit(deadline, words):
+        async with Deadline(deadline, words):
             while True:
                 report = await self.application_report(application_id)
                 if report.yarn_application_state is YarnApplicationState.RUNNING:

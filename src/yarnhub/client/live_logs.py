@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import AccessDeniedError, RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.log_choice import (
@@ -161,14 +162,14 @@ class LiveLogs:
         if self._refused:
             return ()
         try:
-            async with asyncio.timeout(_MASTER):
+            async with Deadline(_MASTER, f"no answer within {_MASTER:g} s"):
                 if self._master is None:
                     reached = await self._client.connect(number, wait=False)
                     self._master = await self._masters.enter_async_context(reached)
                 known = await self._master.get_containers(states=None)
         except AccessDeniedError:
             self._refused = True  # it is somebody else's
-        except (YarnhubError, TimeoutError):
+        except YarnhubError:
             self._master = None  # it has just ended, or is being started anew
         else:
             return [each for each in known if each.yarn_container_id]

@@ -28,7 +28,6 @@ _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "contro
 _LEFT_OUT = (
     "appmaster/shell/journal.py",
     "base/private_file.py",
-    "base/time_limit.py",
     "yarn/addresses.py",
     "yarn/logs",
     "yarn/queues",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.single_flight import SingleFlight
 from yarnhub.client.web_servers import WebServers
@@ -75,9 +75,9 @@ class ClusterQueues:
 
     async def _answer(self, asked: Awaitable[T]) -> T | None:
         try:
-            async with asyncio.timeout(self._deadline):
+            async with Deadline(self._deadline, f"no answer within {self._deadline:g} s"):
                 return await asked
-        except (YarnhubError, TimeoutError) as error:
+        except YarnhubError as error:
             _log.warning("the queues are not known: %s", error)
             return None
 
@@ -102,9 +102,9 @@ async def queue_figures(settings: Settings) -> Mapping[str, LeafFigures]:
     for page in pages:
         url = f"{page}{PATH}?user.name={quote(settings.user_name, safe='')}"
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with Deadline(_PATIENCE, f"no answer within {_PATIENCE:g} s"):
                 return read_scheduler_page(await servers.json(url))
-        except (YarnhubError, TimeoutError) as error:
+        except YarnhubError as error:
             # One that stands by answers with the address of the other.
             _log.debug("the figures of queues cannot be read: %s", error)
     return {}

@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ApplicationNotFoundError,
     ConfigurationError,
@@ -14,7 +15,6 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
-from yarnhub.base.time_limit import time_limit
 from yarnhub.client import runtime
 from yarnhub.client.submission import (
     Submission,
@@ -221,7 +221,7 @@ class Submitter:
             )
 
         try:
-            async with time_limit(deadline, words):
+            async with Deadline(deadline, words):
                 report = await self._once_submitted(submission, has_token)
         except RemoteError as error:
             if _NO_PAGE not in error.message:

@@ -8,10 +8,10 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AuthenticationError,
     ConnectError,
-    DeadlineExceededError,
     RemoteProtocolError,
 )
 from yarnhub.hadoop.http import Response, exchange
@@ -147,12 +147,9 @@ class WebServers:
     @contextlib.asynccontextmanager
     async def _timer(self, address: str) -> AsyncIterator[None]:
         seconds = DEADLINE if self._deadline is None else self._deadline
+        words = f"no answer from {self._what} at {address} within {seconds:g} s"
         try:
-            async with asyncio.timeout(seconds):
+            async with Deadline(seconds, words):
                 yield
         except ConnectError as error:
             raise ConnectError(f"{self._what} cannot be reached: {error}") from error
-        except TimeoutError as error:
-            raise DeadlineExceededError(
-                f"no answer from {self._what} at {address} within {seconds:g} s"
-            ) from error

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import RemoteError
 from yarnhub.client.settings import Settings
 from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
@@ -76,7 +77,7 @@ async def _make_key(settings: Settings, user: KerberosUser, url: str, key: str) 
     body = json.dumps({"name": key, "cipher": "AES/CTR/NoPadding", "length": 128}).encode()
     trust = await trust_for(url, settings.trust)
     async with (
-        asyncio.timeout(_DEADLINE),
+        Deadline(_DEADLINE, f"no answer from the key server within {_DEADLINE:g} s"),
         exchange("POST", f"{url}/v1/keys", headers=headers, body=body, trust=trust) as response,
     ):
         answer = (await response.read(_MOST)).decode(errors="replace")

@@ -8,6 +8,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -41,10 +42,8 @@ async def run_program(
     )
     name = shlex.join(command[:3])
     try:
-        async with asyncio.timeout(deadline):
+        async with Deadline(deadline, ClusterError(f"{name} has not ended after {deadline:g} s")):
             output, _ = await process.communicate(stdin)
-    except TimeoutError as exc:
-        raise ClusterError(f"{name} has not ended after {deadline:g} s") from exc
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

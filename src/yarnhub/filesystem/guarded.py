@@ -12,6 +12,7 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import AuthenticationError, ConnectError, RemoteProtocolError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.loopback import is_own
@@ -117,16 +118,15 @@ class GuardedNameNodes:
         self, target: Address
     ) -> tuple[Guard, asyncio.StreamReader, asyncio.StreamWriter]:
         seconds = self._options.connect_timeout
+        late = ConnectError(f"could not connect to {target} within {seconds:g} s")
         try:
-            async with asyncio.timeout(seconds):
+            async with Deadline(seconds, late):
                 guard = Guard(
                     await server_principal(self._principal, target.host),
                     self._options.minimum_protection,
                     allow_simple=self._options.fallback_to_simple,
                 )
                 return guard, *await asyncio.open_connection(target.host, target.port)
-        except TimeoutError as error:
-            raise ConnectError(f"could not connect to {target} within {seconds:g} s") from error
         except OSError as error:
             if isinstance(error, YarnhubError):
                 raise

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, TypeVar
 import hdfs_native
 
 from yarnhub.base.closing import Closing
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AuthenticationError,
     ConfigurationError,
     ConnectError,
     ConnectionLostError,
-    DeadlineExceededError,
     Outcome,
     YarnhubError,
 )
@@ -294,22 +294,20 @@ class HdfsFileSystem(Closing):
     ) -> T:
         """Bound one answer in time and make its error one of ours."""
         url = self.uri + at
-        try:
-            async with asyncio.timeout(self._deadline):
+        words = f"cannot {action} {url}: {self._service} gave no answer within {self._deadline:g} s"
+        async with Deadline(self._deadline, words):
+            try:
                 if self._guarded is not None:
                     await self._guarded.start()
                 return await (calls or self._calls).run(call)
-        except TimeoutError as error:
-            raise DeadlineExceededError(
-                f"cannot {action} {url}: {self._service} gave no answer within {self._deadline:g} s"
-            ) from error
-        except (OSError, RuntimeError) as error:
-            translated = _translate(error, action, self._service, url)
-            trouble = self._guarded.trouble if self._guarded is not None else None
-            # hdfs-native only sees that the connection has ended.
-            if trouble is not None and isinstance(translated, ConnectError | ConnectionLostError):
-                raise type(trouble)(f"cannot {action} {url}: {trouble}") from trouble
-            raise translated from error
+            except (OSError, RuntimeError) as error:
+                translated = _translate(error, action, self._service, url)
+                trouble = self._guarded.trouble if self._guarded is not None else None
+                # hdfs-native only sees that the connection has ended.
+                cut_off = isinstance(translated, ConnectError | ConnectionLostError)
+                if trouble is not None and cut_off:
+                    raise type(trouble)(f"cannot {action} {url}: {trouble}") from trouble
+                raise translated from error
 
 
 def _take(pieces: Iterator[bytes]) -> bytes:

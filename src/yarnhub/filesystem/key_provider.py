@@ -7,7 +7,6 @@ org.apache.hadoop.hdfs.HdfsKMSUtil; hdfs.proto (Hadoop 3.4).
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -209,18 +209,15 @@ class KeyProviderTokens:
         place = urlsplit(url).netloc
         proof = Negotiation(user.credential, urlsplit(url).hostname or "")
         target = f"{url}/v1/?{urlencode(parameters)}"
+        words = f"no answer from the key server at {place} within {self._deadline:g} s"
         try:
-            async with asyncio.timeout(self._deadline):
+            async with Deadline(self._deadline, words):
                 header = await proof.header()
                 trust = await trust_for(target, self._trust)
                 async with exchange(verb, target, headers=[header], trust=trust) as response:
                     body = await response.read(_MOST)
                     if response.status == HTTPStatus.OK:
                         await proof.check(response)
-        except TimeoutError as error:
-            raise DeadlineExceededError(
-                f"no answer from the key server at {place} within {self._deadline:g} s"
-            ) from error
         except ConnectError as error:
             raise ConnectError(f"no token of the key server: {error}") from error
         return _parsed(response, body, place, user)

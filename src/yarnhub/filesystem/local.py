@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.closing import Closing
-from yarnhub.base.errors import DeadlineExceededError
+from yarnhub.base.deadline import Deadline
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks, local_errors
 from yarnhub.filesystem.partials import partial_name
 from yarnhub.filesystem.paths import local_part
@@ -132,14 +132,10 @@ class LocalFileSystem(Closing):
 
     async def _run(self, action: str, path: str, do: Callable[[Path], T]) -> T:
         at = Path(local_part(URI, path))
-        try:
-            async with asyncio.timeout(self._deadline):
-                with local_errors(action, URI + str(at)):
-                    return await asyncio.to_thread(do, at)
-        except TimeoutError as error:
-            raise DeadlineExceededError(
-                f"cannot {action} {URI}{at}: no answer within {self._deadline:g} s"
-            ) from error
+        words = f"cannot {action} {URI}{at}: no answer within {self._deadline:g} s"
+        async with Deadline(self._deadline, words):
+            with local_errors(action, URI + str(at)):
+                return await asyncio.to_thread(do, at)
 
 
 def _status(at: Path) -> FileStatus:

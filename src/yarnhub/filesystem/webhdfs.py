@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from yarnhub.base.closing import Closing
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AuthenticationError,
     ConnectError,
     ConnectionLostError,
-    DeadlineExceededError,
     Outcome,
     RemoteProtocolError,
     StandbyError,
@@ -370,15 +370,9 @@ class WebHdfsFileSystem(Closing):
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self._deadline
 
-    @asynccontextmanager
-    async def _timer(self, action: str, at: str) -> AsyncIterator[asyncio.Timeout]:
-        try:
-            async with asyncio.timeout(self._deadline) as timer:
-                yield timer
-        except TimeoutError as error:
-            raise DeadlineExceededError(
-                f"cannot {action} {self.uri}{at}: no answer within {self._deadline:g} s"
-            ) from error
+    def _timer(self, action: str, at: str) -> Deadline:
+        words = f"cannot {action} {self.uri}{at}: no answer within {self._deadline:g} s"
+        return Deadline(self._deadline, words)
 
     @asynccontextmanager
     async def _errors(self, action: str, at: str) -> AsyncIterator[None]:

@@ -11,13 +11,13 @@ from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.callers import Callers
 from yarnhub.appmaster.shell.recorder import restore
 from yarnhub.appmaster.shell.server import answer_in_time
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ConnectionLostError,
     ControlError,
     Outcome,
 )
 from yarnhub.base.tasks import task_group
-from yarnhub.base.time_limit import time_limit
 from yarnhub.client.explain.facts import Evidence
 from yarnhub.client.requests import Requests
 from yarnhub.control import bootstrap
@@ -168,7 +168,7 @@ class UnmanagedApplication(Requests):
             ConnectionLostError: It runs on, and this process has left it.
         """
         words = f"{self.id} has not ended within {deadline or 0:g} s; it runs on"
-        async with time_limit(deadline, lambda: words):
+        async with Deadline(deadline, lambda: words):
             return await asyncio.shield(self._end)
 
     async def keep_tokens(self, kept: KeptTokens) -> None:
@@ -195,7 +195,7 @@ class UnmanagedApplication(Requests):
             DeadlineExceededError: The ResourceManager cannot be told; it is tried on.
         """
         words = f"{self.id} has not ended within {deadline:g} s; it is tried on"
-        async with time_limit(deadline, lambda: words):
+        async with Deadline(deadline, lambda: words):
             while not self.over:
                 try:
                     await self.shutdown(FinalStatus.KILLED, "Killed by user request.")

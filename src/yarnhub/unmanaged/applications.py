@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.server import serve
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ApplicationFailedError,
     ConfigurationError,
@@ -232,23 +233,22 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         # The only attempt is taken over instead of repeated.
         spec = replace(spec, max_attempts=1, tags={*spec.tags, await self._own_tag()})
         began: list[UnmanagedApplication] = []
+        words = f"{spec.name} was not accepted by YARN within {deadline:g} s, and taken back"
         try:
-            async with asyncio.timeout(deadline):
-                async with self._submitted(spec, holders_pair, progress, secrets) as application:
-                    runner = self._begin(application)
-                    began.append(application)
-                    await runner.begun.wait()
-                    if not application.core.started:
-                        raise await self._failure(application)
-        except BaseException as error:
+            async with (
+                Deadline(deadline, words),
+                self._submitted(spec, holders_pair, progress, secrets) as application,
+            ):
+                runner = self._begin(application)
+                began.append(application)
+                await runner.begun.wait()
+                if not application.core.started:
+                    raise await self._failure(application)
+        except BaseException:
             for application in began:  # the end came between its beginning and our return
                 if await self._holder.ended_by_yarn(application) is not None:
                     with contextlib.suppress(DeadlineExceededError):
                         await application.ended(deadline=_CLEAN_UP)
-            if isinstance(error, TimeoutError) and not isinstance(error, YarnhubError):
-                raise DeadlineExceededError(
-                    f"{spec.name} was not accepted by YARN within {deadline:g} s, and taken back"
-                ) from error
             raise
         return began[0]
 
@@ -376,9 +376,9 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             application_tags=(self._tag,), application_states=_NOT_ENDED
         )
         try:
-            async with asyncio.timeout(_CLEAN_UP):
+            async with Deadline(_CLEAN_UP, f"no answer within {_CLEAN_UP:g} s"):
                 found = await self._client("").applications(request)
-        except (YarnhubError, TimeoutError) as error:
+        except YarnhubError as error:
             _log.warning("YARN cannot be asked for applications that nobody runs: %s", error)
             return
         for report in found:

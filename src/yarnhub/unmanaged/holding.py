@@ -14,6 +14,7 @@ from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.shell.agent import token_agent
 from yarnhub.appmaster.shell.pace import Pace
 from yarnhub.appmaster.shell.runner import Runner
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ApplicationNotFoundError, YarnhubError
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.client.staging import has_files
@@ -146,13 +147,13 @@ class Holder:
     async def _is_over(self, application: UnmanagedApplication) -> bool:
         """Whether YARN has ended an application; False if it cannot be asked."""
         try:
-            async with asyncio.timeout(_CLEAN_UP):
+            async with _in_time():
                 report = await self.client(application.user).application_report(
                     application.application_id
                 )
         except ApplicationNotFoundError:
             return True
-        except (YarnhubError, TimeoutError):
+        except YarnhubError:
             return False
         return report.yarn_application_state.ended
 
@@ -175,12 +176,12 @@ class Holder:
         """How an application ended that is not ours any more; None if YARN cannot be asked."""
         client = self.client(application.user)
         try:
-            async with asyncio.timeout(_CLEAN_UP):
+            async with _in_time():
                 await client.resource_manager.force_kill_application(application.application_id)
                 report = await client.wait(application.application_id)
         except ApplicationNotFoundError:
             return Finish(FinalStatus.UNDEFINED, "YARN does not know it any more.")
-        except (YarnhubError, TimeoutError) as error:
+        except YarnhubError as error:
             _log.warning("%s may run on: %s", application.id, error)
             return None
         status = FinalStatus[report.final_application_status.name]
@@ -189,9 +190,13 @@ class Holder:
     async def clean_up(self, application: UnmanagedApplication) -> None:
         """Forget an application that has ended, unless its uploads cannot be deleted now."""
         try:
-            async with asyncio.timeout(_CLEAN_UP):
+            async with _in_time():
                 if has_files(application.spec):
                     await self.client(application.user).clean_up(application.application_id)
                 await asyncio.to_thread(self.folder.forget, application.id)
-        except (YarnhubError, OSError) as error:  # TimeoutError is an OSError
+        except (YarnhubError, OSError) as error:
             _log.warning("what %s uploaded is still there: %s", application.id, error)
+
+
+def _in_time() -> Deadline:
+    return Deadline(_CLEAN_UP, f"no answer within {_CLEAN_UP:g} s")

@@ -27,6 +27,7 @@ from yarnhub.appmaster.shell.server import serve
 from yarnhub.appmaster.shell.staging import StagingFolder
 from yarnhub.appmaster.shell.tls import OwnDoor
 from yarnhub.appmaster.shell.web.site import Site
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import AuthenticationError, ConfigurationError, ControlError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.control import bootstrap, environment
@@ -160,11 +161,8 @@ async def _late_tokens(
     reception: Reception, folder: StagingFolder | None, expired: AuthenticationError
 ) -> UpdateTokens:
     """Wait for tokens, and enter the application's folder with them; see `late_tokens`."""
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            given = await reception.tokens()
-    except TimeoutError:
-        raise expired from None
+    async with Deadline(_PATIENCE, expired):
+        given = await reception.tokens()
     if folder is not None:
         folder.use_tokens(Credentials.read(given.tokens).tokens)
     return given

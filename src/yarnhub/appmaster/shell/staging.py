@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.shell.hdfs_journal import HdfsJournal
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
 from yarnhub.control import bootstrap, json
 from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
@@ -64,7 +64,7 @@ class StagingFolder:
     async def delete(self) -> None:
         """Delete all that was uploaded and recorded: the application has ended."""
         try:
-            async with asyncio.timeout(_CLEAN_UP):
+            async with Deadline(_CLEAN_UP, f"no answer within {_CLEAN_UP:g} s"):
                 await self.file_system.delete(self.folder, recursive=True)
-        except (YarnhubError, TimeoutError) as error:
+        except YarnhubError as error:
             _log.warning("%s could not be deleted: %s", self.folder, error)

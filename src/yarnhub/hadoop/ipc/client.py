@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.closing import Closing
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ConnectError,
     ConnectionLostError,
@@ -130,14 +131,8 @@ class RpcClient(Closing):
         self._next_id = (self._next_id + 1) % _CALL_IDS
         state = _Request(self._next_id, method.name, method.idempotent, encode(request))
         seconds = self._options.call_timeout if deadline is None else deadline
-        scope = asyncio.timeout(seconds)
-        try:
-            async with scope:
-                body = await self._call(state)
-        except TimeoutError as error:
-            if not scope.expired() or isinstance(error, YarnhubError):
-                raise
-            raise self._expired(state, seconds) from error
+        async with Deadline(seconds, lambda: self._expired(state, seconds)):
+            body = await self._call(state)
         try:
             return decode(method.response, body)
         except RemoteProtocolError as error:
@@ -228,13 +223,9 @@ class RpcClient(Closing):
 
     async def _login(self, address: Address) -> Login:
         seconds = self._options.connect_timeout
-        try:
-            async with asyncio.timeout(seconds):
-                return await make_login(self._user, address, self._options)
-        except TimeoutError as error:
-            raise ConnectError(
-                f"the canonical name of {address.host} was not found within {seconds:g} s"
-            ) from error
+        late = f"the canonical name of {address.host} was not found within {seconds:g} s"
+        async with Deadline(seconds, ConnectError(late)):
+            return await make_login(self._user, address, self._options)
 
     def _turn_from(self, connection: RpcConnection) -> None:
         """Ask the next address from now on, unless somebody has turned already."""

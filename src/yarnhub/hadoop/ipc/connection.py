@@ -13,6 +13,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AuthenticationError,
     ConnectError,
@@ -94,17 +95,17 @@ class RpcConnection(asyncio.Protocol):
         """
         loop = asyncio.get_running_loop()
         connection: RpcConnection | None = None
+
+        def late() -> ConnectError:
+            stage = "connect to" if connection is None else "authenticate at"
+            return ConnectError(f"could not {stage} {address} within {options.connect_timeout:g} s")
+
         try:
-            async with asyncio.timeout(options.connect_timeout):
+            async with Deadline(options.connect_timeout, late):
                 _, connection = await loop.create_connection(
                     lambda: cls(machine, address, options), address.host, address.port
                 )
                 await connection.authenticate()
-        except TimeoutError as error:
-            stage = "connect to" if connection is None else "authenticate at"
-            raise ConnectError(
-                f"could not {stage} {address} within {options.connect_timeout:g} s"
-            ) from error
         except OSError as error:
             if isinstance(error, ConnectError | ConnectionLostError):
                 raise

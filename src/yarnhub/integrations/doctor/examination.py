@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.doctor import (
     configuration,
@@ -88,13 +88,8 @@ async def examine(site: Site, checks: Sequence[Check] = CHECKS) -> AsyncGenerato
 
 
 async def _run(check: Check, site: Site) -> Finding:
-    scope = asyncio.timeout(check.deadline)
     try:
-        async with scope:
+        async with Deadline(check.deadline, f"no answer within {check.deadline:g} s"):
             return await check.run(site)
     except YarnhubError as caught:
         return error(str(caught))
-    except TimeoutError:
-        if not scope.expired():
-            raise
-        return error(f"no answer within {check.deadline:g} s")

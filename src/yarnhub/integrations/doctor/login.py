@@ -7,6 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, TypeVar
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import AuthenticationError, ConfigurationError
 from yarnhub.client.settings import Settings
 from yarnhub.filesystem.threads import Calls
@@ -88,11 +89,9 @@ async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
 
 async def _in_time(call: Callable[[], T]) -> T:
     """Let Kerberos ask; it waits for the KDC in C, and longer than anybody here would."""
-    try:
-        async with asyncio.timeout(_KDC):
-            return await Calls("kerberos").run(call)
-    except TimeoutError as failure:
-        raise AuthenticationError(
-            f"no KDC has answered within {_KDC:g} s: is krb5.conf right, and does a firewall let "
-            "this host through?"
-        ) from failure
+    late = AuthenticationError(
+        f"no KDC has answered within {_KDC:g} s: is krb5.conf right, and does a firewall let "
+        "this host through?"
+    )
+    async with Deadline(_KDC, late):
+        return await Calls("kerberos").run(call)

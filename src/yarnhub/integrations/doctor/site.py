@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.base.errors import AuthenticationError, ConnectError, RemoteProtocolError
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import (
+    AuthenticationError,
+    ConnectError,
+    DeadlineExceededError,
+    RemoteProtocolError,
+)
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.client.web_servers import WebServers
 from yarnhub.hadoop.conf import Configuration
@@ -141,13 +146,9 @@ class Site:
         index = self.active if index is None else index
         url = web_pages(self.configuration)[index] + path
         try:
-            async with asyncio.timeout(self.patience):
+            async with Deadline(self.patience, f"no answer within {self.patience:g} s"):
                 return await WebServers(self.settings, "ResourceManager").json(url)
-        except TimeoutError as error:
-            raise ConnectError(
-                f"{url} cannot be read: no answer within {self.patience:g} s"
-            ) from error
-        except ConnectionError as error:
+        except (ConnectionError, DeadlineExceededError) as error:
             raise ConnectError(f"{url} cannot be read: {error}") from error
         except AuthenticationError as error:
             raise RemoteProtocolError(f"{url} cannot be read: {error}") from error

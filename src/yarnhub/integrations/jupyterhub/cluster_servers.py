@@ -10,14 +10,14 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ApplicationNotFoundError,
     ConnectError,
-    DeadlineExceededError,
     YarnhubError,
 )
+from yarnhub.base.single_flight import SingleFlight
 from yarnhub.client.client import Client
-from yarnhub.integrations.jupyterhub.background import in_background
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
 from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
@@ -60,8 +60,7 @@ class ClusterServers(Servers):
         self._own = Client(settings)  # its connection closes when it is not used
         self._explaining = asyncio.Lock()
         self._reports: dict[str, ApplicationReport] = {}
-        self._look: asyncio.Task[None] | None = None
-        self._looked = float("-inf")
+        self._looks = SingleFlight(self._look_at_all, fresh=_LOOK)
 
     async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> ClusterServer:
         async with Client(self.settings) as client:
@@ -98,9 +97,9 @@ class ClusterServers(Servers):
         """See `Servers.explain`."""
         assert isinstance(server, ClusterServer)
         try:
-            async with self._explaining, asyncio.timeout(_ASK), self.client(server.user) as client:
+            async with self._explaining, _in_time(), self.client(server.user) as client:
                 return await client.explain(ApplicationId.parse(server.id))
-        except (YarnhubError, TimeoutError) as error:
+        except YarnhubError as error:
             _log.debug("%s cannot be explained: %s", server.id, error)
             return None
 
@@ -115,37 +114,32 @@ class ClusterServers(Servers):
             application_id: Which.
             user: Whose it is: with ACLs, YARN tells nobody else why it has ended.
         """
-        await self._look_at_all()
+        await self._looks.get()
         found = self._reports.get(application_id)
         if found is not None:
             return _end_of(found) or found
         # It has ended, is new, or YARN cannot be asked.
         try:
-            async with asyncio.timeout(_ASK), self.client(user) as client:
+            async with _in_time(), self.client(user) as client:
                 found = await client.application_report(ApplicationId.parse(application_id))
         except ApplicationNotFoundError:
             return _FORGOTTEN
-        except (YarnhubError, TimeoutError) as error:
+        except YarnhubError as error:
             _log.warning("the state of %s is not known: %s", application_id, error)
             return None
         return _end_of(found) or found
 
     async def _look_at_all(self) -> None:
-        """Ask for all servers at once, unless that was just done or is being done."""
-        loop = asyncio.get_running_loop()
-        if self._look is None and loop.time() >= self._looked + _LOOK:
-            self._look = in_background(self._ask(), "look at servers on YARN")
-        if self._look is not None:
-            await asyncio.shield(self._look)
-
-    async def _ask(self) -> None:
+        """Ask for all servers at once."""
         try:
-            async with asyncio.timeout(_ASK):
+            async with _in_time():
                 self._reports = dict(await self._running(""))
-        except (YarnhubError, TimeoutError) as error:
+        except YarnhubError as error:
             _log.warning("the state of the servers on YARN is not known: %s", error)
-        finally:
-            self._look, self._looked = None, asyncio.get_running_loop().time()
+
+
+def _in_time() -> Deadline:
+    return Deadline(_ASK, f"no answer within {_ASK:g} s")
 
 
 class ClusterServer(Server):
@@ -173,11 +167,11 @@ class ClusterServer(Server):
     async def sight(self) -> Sight:
         """See `Server.sight`."""
         if not self._sight.node and await self._runs():
-            try:
-                async with asyncio.timeout(_ASK), self._servers.client(self.user) as client:
-                    self._sight = await self._found(client)
-            except TimeoutError as error:
-                raise DeadlineExceededError(f"YARN does not say how {self.id} is") from error
+            async with (
+                Deadline(_ASK, f"YARN does not say how {self.id} is"),
+                self._servers.client(self.user) as client,
+            ):
+                self._sight = await self._found(client)
         return self._sight
 
     async def _runs(self) -> bool:

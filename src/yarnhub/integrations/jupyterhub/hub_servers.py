@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.limits import KIB, MIB, Limits
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
 from yarnhub.control.messages import FinalStatus
 from yarnhub.integrations.jupyterhub.background import in_background
@@ -109,9 +110,9 @@ class HubServers(Servers):
         applications = await self._applications()
         try:
             # One at a time: two hundred who start at once do not ask YARN two hundred times.
-            async with self._explaining, asyncio.timeout(_ASK):
+            async with self._explaining, Deadline(_ASK, f"no answer within {_ASK:g} s"):
                 return await applications.explain(server.application)
-        except (YarnhubError, TimeoutError) as error:
+        except YarnhubError as error:
             _log.debug("%s cannot be explained: %s", server.id, error)
             return None
 

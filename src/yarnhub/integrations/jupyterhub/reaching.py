@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ConnectError
 from yarnhub.integrations.jupyterhub import proof
 from yarnhub.integrations.jupyterhub.proof import ImpostorError
@@ -45,7 +46,7 @@ async def check_server(
     nonce = secrets.token_hex(32)
     target = f"{prefix.rstrip('/')}/{proof.PATH}?nonce={nonce}"
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with Deadline(_PATIENCE, f"no answer within {_PATIENCE:g} s"):
             reader, writer = await asyncio.open_connection(host, port, ssl=tls)
             try:
                 peer = writer.get_extra_info("peername")
@@ -58,7 +59,7 @@ async def check_server(
         raise ImpostorError(
             f"it has no certificate of this hub for {host}: {error.verify_message}"
         ) from error
-    except (OSError, TimeoutError, EOFError) as error:
+    except (OSError, EOFError) as error:
         said = str(error) or "no answer"
         raise ConnectError(f"nobody answers at {host}:{port}: {said}") from error
     proof.check(answer, token, nonce, (peer[0].partition("%")[0], peer[1]))

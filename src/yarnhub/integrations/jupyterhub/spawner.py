@@ -12,6 +12,7 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
 from traitlets import Unicode, default
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ConnectError, YarnhubError
 from yarnhub.integrations.jupyterhub import callback, orphans
 from yarnhub.integrations.jupyterhub.background import in_background
@@ -106,7 +107,7 @@ class YarnSpawner(Starting, Spawner):
 
     async def _look(self) -> End | None:
         try:
-            async with asyncio.timeout(_TAKE_OVER):
+            async with Deadline(_TAKE_OVER, f"no answer within {_TAKE_OVER:g} s"):
                 if self._running is None:
                     found = await self.servers().find(self.application_id)
                     if found is None or isinstance(found, End):
@@ -115,7 +116,7 @@ class YarnSpawner(Starting, Spawner):
                     self.watch(found)
                 return await self._running.end()
         except Exception as error:  # JupyterHub forgets a server whose poll fails
-            ours = not isinstance(error, YarnhubError | TimeoutError)
+            ours = not isinstance(error, YarnhubError)
             self.log.warning(
                 "the state of %s is not known: %s", self.application_id, error, exc_info=ours
             )

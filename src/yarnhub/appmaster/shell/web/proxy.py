@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ConnectError, YarnhubError
 from yarnhub.hadoop import http
 
@@ -46,11 +47,8 @@ async def pass_on(request: Request, page: Page, rest: str, query: str) -> None:
     """
     url = page.target.rstrip("/") + rest if rest else page.target
     async with contextlib.AsyncExitStack() as stack:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                response = await stack.enter_async_context(_sent(request, url, query))
-        except TimeoutError as error:
-            raise ConnectError(f"no answer within {_PATIENCE:g} s") from error
+        async with Deadline(_PATIENCE, ConnectError(f"no answer within {_PATIENCE:g} s")):
+            response = await stack.enter_async_context(_sent(request, url, query))
         headers = _headers(response.headers, "set-cookie", "location")
         if location := response.header("location"):
             headers.append(("location", relocate(location, page, rest)))
