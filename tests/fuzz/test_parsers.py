@@ -49,10 +49,10 @@ from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.sasl import Login
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.integrations.jupyterhub.callback import read_report
-from yarnhub.integrations.jupyterhub.choice import ChoiceError, choose
 from yarnhub.integrations.jupyterhub.choosing import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.options_form import options_from_form
-from yarnhub.integrations.jupyterhub.profiles import ProfileError, parse_profiles
+from yarnhub.sessions.choice import ChoiceError, choose
+from yarnhub.sessions.profiles import ProfileError, parse_profiles
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.logs.java_objects import read_java_object
 from yarnhub.yarn.logs.node import parse_listing

@@ -21,7 +21,7 @@ from yarnhub.client.log_choice import LogChoice
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.cluster.program import run_program
 from yarnhub.control.messages import ContainerState, FinalStatus
-from yarnhub.integrations.jupyterhub.queues import queue_choices
+from yarnhub.sessions.queues import queue_choices
 from yarnhub.spec import ApplicationSpec, File, Resources, Service
 from yarnhub.unmanaged import UnmanagedApplications
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState

@@ -11,11 +11,11 @@ from jupyterhub.utils import format_exception
 from traitlets.config import Config
 
 from docs.blocks import PROJECT, blocks
-from yarnhub.integrations.jupyterhub.choice import Choice, choose
 from yarnhub.integrations.jupyterhub.choosing import OVERRIDABLE
-from yarnhub.integrations.jupyterhub.profiles import parse_profiles
 from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+from yarnhub.sessions.choice import Choice, choose
+from yarnhub.sessions.profiles import parse_profiles
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import pytest
 from markupsafe import Markup
 
-from yarnhub.integrations.jupyterhub.choice import ChoiceError, choose
 from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
-from yarnhub.integrations.jupyterhub.profiles import (
+from yarnhub.sessions.choice import ChoiceError, choose
+from yarnhub.sessions.profiles import (
     Profile,
     QueueChoice,
     parse_profiles,

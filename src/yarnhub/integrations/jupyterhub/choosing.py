@@ -12,19 +12,19 @@ from traitlets import Callable as CallableTrait
 from yarnhub.base.errors import YarnhubError
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.integrations.jupyterhub.acting import Acting
-from yarnhub.integrations.jupyterhub.choice import Choice, ChoiceError, choose
 from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
-from yarnhub.integrations.jupyterhub.profiles import ProfileError, parse_profiles, with_queues
-from yarnhub.integrations.jupyterhub.queues import queue_choices
 from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal, refusal
-from yarnhub.integrations.jupyterhub.shell_text import PLACE, why_unsafe
+from yarnhub.sessions.choice import Choice, ChoiceError, choose
+from yarnhub.sessions.profiles import ProfileError, parse_profiles, with_queues
+from yarnhub.sessions.queues import queue_choices
+from yarnhub.sessions.shell_quoting import PLACE, why_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from jupyterhub.spawner import Spawner
 
-    from yarnhub.integrations.jupyterhub.profiles import Profile
+    from yarnhub.sessions.profiles import Profile
 
 OVERRIDABLE = frozenset(
     {

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, StrictUndefined, Template
 
 from yarnhub.base.foreign_text import quoted
-from yarnhub.integrations.jupyterhub.choice import ChoiceError, choose, default_profile
-from yarnhub.integrations.jupyterhub.profiles import PROFILE, UNLISTED, WRITTEN
+from yarnhub.sessions.choice import ChoiceError, choose, default_profile
+from yarnhub.sessions.profiles import PROFILE, UNLISTED, WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yarnhub.integrations.jupyterhub.profiles import Option, Profile
+    from yarnhub.sessions.profiles import Option, Profile
 
 _PREFIX = "profile-option-"
 _OTHERS = frozenset({"_xsrf"})

@@ -11,8 +11,8 @@ import pytest
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.client.settings import Settings
 from yarnhub.hadoop.security.kerberos import Keytab
-from yarnhub.integrations.jupyterhub.profiles import QueueChoice
-from yarnhub.integrations.jupyterhub.queues import NONE, UNKNOWN, offered, queue_choices, room_words
+from yarnhub.sessions.profiles import QueueChoice
+from yarnhub.sessions.queues import NONE, UNKNOWN, offered, queue_choices, room_words
 from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.records.cluster import QueueInfo, QueueState
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.integrations.jupyterhub.profiles import QueueChoice
+from yarnhub.sessions.profiles import QueueChoice
 from yarnhub.yarn.queues.tree import is_named, leaves
 from yarnhub.yarn.queues.usable import Use, room_in, usable_queues
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yarnhub.integrations.jupyterhub.shell_text import PLACE, why_unsafe
+from yarnhub.sessions.shell_quoting import PLACE, why_unsafe
 
 SAFE = [
     f"show {PLACE}",

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.integrations.jupyterhub.choice import Choice, ChoiceError, choose
-from yarnhub.integrations.jupyterhub.profiles import (
+from yarnhub.sessions.choice import Choice, ChoiceError, choose
+from yarnhub.sessions.profiles import (
     Profile,
     QueueChoice,
     parse_profiles,

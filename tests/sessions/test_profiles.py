@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.integrations.jupyterhub.profiles import (
+from yarnhub.sessions.profiles import (
     Listed,
     Option,
     Profile,

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.integrations.jupyterhub.profiles import PROFILE, WRITTEN
+from yarnhub.sessions.profiles import PROFILE, WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from yarnhub.integrations.jupyterhub.profiles import Option, Overrides, Profile
+    from yarnhub.sessions.profiles import Option, Overrides, Profile
 
 
 class ChoiceError(YarnhubError):

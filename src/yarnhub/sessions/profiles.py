@@ -13,7 +13,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import ConfigurationError, SpecError
-from yarnhub.integrations.jupyterhub.shell_text import PLACE, why_unsafe
+from yarnhub.sessions.shell_quoting import PLACE, why_unsafe
 from yarnhub.spec import _reading as read
 
 if TYPE_CHECKING:
