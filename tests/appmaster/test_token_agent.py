@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appmaster.bootstrap import APPLICATION, HDFS
 from appmaster.core.scenario import application, service
-from appmaster.core.test_contexts import APPLICATION, HDFS
-from appmaster.shell.test_runner import World
-from appmaster.shell.test_server import PAIR, own_door
+from appmaster.shell.serving import PAIR, own_door
+from appmaster.shell.world import World
 from full_disk import files_end_at
 from yarn.launcher import write_script
 from yarnhub.appmaster.core.contexts import ContextBuilder

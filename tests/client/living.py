@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 from appmaster.core.scenario import application, service
-from appmaster.shell.test_runner import World
+from appmaster.shell.world import World
 from client.test_application import served
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appmaster.core.scenario import application, service
-from appmaster.shell.test_runner import World
-from appmaster.shell.test_server import ID, OTHER, PAIR, Answering, own_door
+from appmaster.shell.serving import ID, OTHER, PAIR, Answering, own_door
+from appmaster.shell.world import World
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.base.errors import (
     AccessDeniedError,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from appmaster.shell.test_server import ID, PAIR, Answering
+from appmaster.shell.serving import ID, PAIR, Answering
 from client.test_application import served
 from yarnhub.base.errors import (
     ApplicationFailedError,

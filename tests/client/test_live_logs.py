@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hadoop.test_http import server
+from hadoop.http_server import server
 from yarn.logs.test_node import answer as framed
 from yarnhub.base.errors import AccessDeniedError, ConnectError
 from yarnhub.client import live_logs

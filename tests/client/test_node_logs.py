@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hadoop.test_http import server
+from hadoop.http_server import response, server
+from hadoop.tickets import SpnegoTicket
 from yarn.logs.test_node import answer as framed
 from yarnhub.base.errors import (
     AccessDeniedError,
@@ -53,11 +53,6 @@ def reader(user: User | None = None) -> NodeLogs:
     return NodeLogs(settings)
 
 
-def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
-
-
 class Node:
     """Gives one answer after the other, and keeps the heads of the requests."""
 
@@ -83,7 +78,7 @@ async def test_a_file_from_a_byte_on_though_it_grows_while_it_is_asked_for(
     monkeypatch.setattr(node_logs, "_SLACK", 4)
     whole = b"0123456789" * 10
     # Twice as long as it was said to be: the tail begins too late. The second is long enough.
-    node = Node(http(framed(whole[-9:], 100)), http(framed(whole, 100)))
+    node = Node(response(framed(whole[-9:], 100)), response(framed(whole, 100)))
     async with server(node) as url:
         found = await content(reader(), url.partition("//")[2], start=15, known=20, name="a b")
     assert found == whole[15:]
@@ -105,10 +100,10 @@ async def test_what_is_not_there_yet_or_any_more_is_nothing() -> None:
     }
     since = before | {"message": "HTTP 404 Not Found"}
     for answer in (
-        http(b"HTTP 404 Not Found", "404 Not Found"),
-        http(b"", "307 Temporary Redirect", "Location: http://history/x"),
-        http(json.dumps({"RemoteException": before}).encode(), "503 Service Unavailable"),
-        http(json.dumps({"RemoteException": since}).encode(), "503 Service Unavailable"),
+        response(b"HTTP 404 Not Found", "404 Not Found"),
+        response(b"", "307 Temporary Redirect", "Location: http://history/x"),
+        response(json.dumps({"RemoteException": before}).encode(), "503 Service Unavailable"),
+        response(json.dumps({"RemoteException": since}).encode(), "503 Service Unavailable"),
     ):
         async with server(Node(answer)) as url:
             address = url.partition("//")[2]
@@ -120,18 +115,18 @@ async def test_what_is_not_there_yet_or_any_more_is_nothing() -> None:
     ("answer", "error", "message"),
     [
         (
-            http(
+            response(
                 b"java.lang.Exception: User [bob] is not authorized to view the logs for app",
                 "500 E",
             ),
             AccessDeniedError,
             r"^User \[bob\] is not authorized to view the logs for app \(the NodeManager's web",
         ),
-        (http(b"no", "403 Forbidden"), AccessDeniedError, "no"),
-        (http(b"a.b.C: disk\n\tat x", "500 E"), RemoteError, r"127.0.0.1.*status 500: "),
-        (http(b"", "401 Unauthorized"), AuthenticationError, "wants Kerberos"),
-        (http(CUT_OFF), ConnectionLostError, r"worker.log of container_1.* ended early"),
-        (http(b"x" * 100_000), RemoteProtocolError, "no head"),
+        (response(b"no", "403 Forbidden"), AccessDeniedError, "no"),
+        (response(b"a.b.C: disk\n\tat x", "500 E"), RemoteError, r"127.0.0.1.*status 500: "),
+        (response(b"", "401 Unauthorized"), AuthenticationError, "wants Kerberos"),
+        (response(CUT_OFF), ConnectionLostError, r"worker.log of container_1.* ended early"),
+        (response(b"x" * 100_000), RemoteProtocolError, "no head"),
     ],
 )
 async def test_errors_say_what_is_wrong_and_where(
@@ -167,7 +162,7 @@ async def test_leaving_early_closes_the_connection() -> None:
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(http(CUT_OFF).replace(b"Content-Length: ", b"Content-Length: 9"))
+        writer.write(response(CUT_OFF).replace(b"Content-Length: ", b"Content-Length: 9"))
         await reader.read()
         closed.set()
 
@@ -181,43 +176,14 @@ async def test_leaving_early_closes_the_connection() -> None:
             await closed.wait()
 
 
-@dataclass
-class Ticket:
-    """A credential whose tokens say for whom they are."""
-
-    principal: str = "alice@REALM"
-
-    def open(self, server: str) -> Proof:
-        return Proof(server)
-
-
-@dataclass
-class Proof:
-    server: str
-    answered: bytes | None = None
-    complete: bool = False
-
-    def step(self, token: bytes | None) -> bytes:
-        self.answered = token
-        return b"" if token else f"ticket for {self.server}".encode()
-
-    # HTTP takes a ticket to log in with; nothing that it carries is sealed with it.
-
-    def wrap(self, data: bytes, *, encrypt: bool) -> bytes:
-        raise AssertionError("sealed a message over HTTP")
-
-    def unwrap(self, data: bytes) -> tuple[bytes, bool]:
-        raise AssertionError("opened a message over HTTP")
-
-
 async def test_a_server_that_wants_a_ticket_gets_it_and_then_its_own_cookie() -> None:
     cookie = 'Set-Cookie: hadoop.auth="u=alice&s=x"; Path=/; HttpOnly'
     node = Node(
-        http(b"", "401 Unauthorized", "WWW-Authenticate: Negotiate"),
-        http(framed(b"abc", 3), "200 OK", "WWW-Authenticate: Negotiate eHl6", cookie),
-        http(framed(b"abc", 3)),
+        response(b"", "401 Unauthorized", "WWW-Authenticate: Negotiate"),
+        response(framed(b"abc", 3), "200 OK", "WWW-Authenticate: Negotiate eHl6", cookie),
+        response(framed(b"abc", 3)),
     )
-    logs = reader(KerberosUser(Ticket()))
+    logs = reader(KerberosUser(SpnegoTicket()))
     async with server(node) as url:
         address = url.partition("//")[2]
         assert await content(logs, address) == await content(logs, address) == b"abc"
@@ -230,8 +196,8 @@ async def test_a_server_that_wants_a_ticket_gets_it_and_then_its_own_cookie() ->
 
 
 async def test_a_ticket_that_is_not_accepted() -> None:
-    async with server(Node(http(b"", "401 Unauthorized"))) as url:
+    async with server(Node(response(b"", "401 Unauthorized"))) as url:
         with pytest.raises(
             AuthenticationError, match="does not accept the Kerberos ticket of alice"
         ):
-            await content(reader(KerberosUser(Ticket())), url.partition("//")[2])
+            await content(reader(KerberosUser(SpnegoTicket())), url.partition("//")[2])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hadoop.tickets import Ticket
 from yarnhub.base.errors import AuthenticationError, ConfigurationError, YarnhubError
 from yarnhub.client.settings import Settings, config_folder
 from yarnhub.cluster.configuration import site_xml
@@ -15,13 +16,6 @@ from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
 from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.tokens import Token
-
-
-class Ticket:
-    principal = "asmith/host@REALM"
-
-    def open(self, server: str) -> Any:
-        raise AssertionError("nobody is logged in here")
 
 
 def site(folder: Path, **properties: str) -> Path:
@@ -151,7 +145,7 @@ def test_a_given_credential_is_the_user(tmp_path: Path) -> None:
     rules = "RULE:[2:$1/$2@$0](asmith/.*@REALM)s/.*/alice/"
     (conf / "yarn-site.xml").write_text(site_xml({"hadoop.security.auth_to_local": rules}))
     variables = {"HADOOP_CONF_DIR": str(conf), "HOME": str(tmp_path)}
-    ticket = Ticket()
+    ticket = Ticket("asmith/host@REALM")
     found = Settings.from_environment(variables, ticket)
     assert found.user == KerberosUser(ticket)
     assert (found.user_name, found.secure) == ("alice", True)
@@ -178,13 +172,15 @@ def test_acting_for_somebody_else(tmp_path: Path) -> None:
     again = simple.acting_for("bob")
     assert again.user == SimpleUser("bob", "hub"), "the real user stays"
     assert (settings(tmp_path).acting, simple.acting, again.acting) == ("", "hub", "hub")
-    kerberos = other(settings(tmp_path), KerberosUser(Ticket())).acting_for("alice")
+    kerberos = other(settings(tmp_path), KerberosUser(Ticket("asmith/host@REALM"))).acting_for(
+        "alice"
+    )
     assert isinstance(kerberos.user, KerberosUser)
     assert (kerberos.user.name, kerberos.user_name, kerberos.secure) == ("alice", "alice", True)
     mapped = {"hadoop.security.auth_to_local": "RULE:[2:$1@$0](.*)s/.*/jupyterhub/"}
     ruled = replace(kerberos, configuration=Configuration(mapped))
     assert ruled.acting == "jupyterhub", "as nodes know it"
-    assert replace(ruled, user=KerberosUser(Ticket())).acting == ""
+    assert replace(ruled, user=KerberosUser(Ticket("asmith/host@REALM"))).acting == ""
 
 
 def test_a_tokens_owner_cannot_act_for_others(tmp_path: Path) -> None:

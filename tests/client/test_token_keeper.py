@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appmaster.clock import instant
-from client.test_tokens import Ticket
 from client.token_source_contract import FakeSource
+from hadoop.tickets import Ticket
 from yarnhub.base.errors import AccessDeniedError, AuthenticationError, ConnectError
 from yarnhub.client.settings import Settings
 from yarnhub.client.token_keeper import KeptTokens, TokenKeeper

@@ -9,6 +9,7 @@ import pytest
 
 from appmaster.clock import instant
 from client.token_source_contract import Contract, FakeSource, Server
+from hadoop.tickets import Ticket
 from yarnhub.base.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -43,21 +44,16 @@ if TYPE_CHECKING:
 
     from yarnhub.cluster import HadoopCluster
     from yarnhub.hadoop.security.users import User
-    from yarnhub.hadoop.wire.gssapi import GssContext
     from yarnhub.hadoop.wire.tokens import Token
 
 
-class Ticket:
-    principal = "jupyterhub@YARNHUB.TEST"
-
-    def open(self, server: str) -> GssContext:
-        raise AssertionError("nobody logs in here")
+HUB = Ticket("jupyterhub@YARNHUB.TEST")
 
 
 class TestFake(Contract):
     @pytest.fixture
     def server(self) -> Server:
-        return Server(FakeSource(), KerberosUser(Ticket(), "alice"), KerberosUser(Ticket()))
+        return Server(FakeSource(), KerberosUser(HUB, "alice"), KerberosUser(HUB))
 
 
 @pytest.fixture
@@ -187,7 +183,7 @@ def test_a_view_is_its_targets(tmp_path: Path) -> None:
 
 # --- tokens that nobody needs any more
 
-ALICE, LOGIN = KerberosUser(Ticket(), "alice"), KerberosUser(Ticket())
+ALICE, LOGIN = KerberosUser(HUB, "alice"), KerberosUser(HUB)
 
 
 class Unreachable(FakeSource):

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from cluster.plans import plan
 from yarnhub.client.trust import SiteTrust
-from yarnhub.cluster.configuration import Plan, site_files, site_xml
+from yarnhub.cluster.configuration import site_files, site_xml
 from yarnhub.cluster.daemon import Roster
 from yarnhub.cluster.federation import own_address
 from yarnhub.cluster.high_availability import zookeeper_properties
 from yarnhub.cluster.key_server import key_server_sites
 from yarnhub.cluster.layout import Layout
-from yarnhub.cluster.options import SITE_FILES, ClusterOptions, RpcProtection, Scheduler
-from yarnhub.cluster.ports import port_names
+from yarnhub.cluster.options import SITE_FILES, RpcProtection, Scheduler
 from yarnhub.cluster.preparation import prepare_folders, write_configuration
 from yarnhub.cluster.scheduler import SHARES, fair_queues
 
-
-def plan(**changes: object) -> Plan:
-    options = ClusterOptions(**changes)  # type: ignore[arg-type]  # each test names its own
-    names = port_names(Roster.of(options))
-    ports = {name: 20000 + number for number, name in enumerate(names)}
-    return Plan(options, Layout(Path("/state")), Path("/jars"), "carol", ports)
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def all_properties(**changes: object) -> dict[str, str]:

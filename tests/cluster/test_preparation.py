@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster.test_configuration import plan
+from cluster.plans import plan
 from yarnhub.cluster.configuration import site_files
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.preparation import prepare_folders, write_configuration

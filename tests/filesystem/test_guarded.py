@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from filesystem.contract import closed_port
 from hadoop.server import KERBEROS_OFFER, SIMPLE_OFFER, Peer, answer, sasl, serving, token_offer
+from hadoop.tickets import Ticket
 from yarnhub.base.errors import AuthenticationError, ConfigurationError, ConnectError
 from yarnhub.filesystem.guarded import GuardedNameNodes
 from yarnhub.filesystem.hdfs import HdfsFileSystem
@@ -31,13 +32,6 @@ if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileSystem
 
 NAME_NODE = replace(KERBEROS_OFFER, protocol="nn")
-
-
-class Ticket:
-    principal = "alice@EXAMPLE.COM"
-
-    def open(self, server: str) -> Any:  # hdfs-native logs in by itself
-        raise AssertionError
 
 
 @dataclass

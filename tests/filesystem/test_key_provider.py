@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from client.test_node_logs import Ticket, http
-from hadoop.test_http import server
+from hadoop.http_server import response, server
+from hadoop.tickets import SpnegoTicket
 from yarnhub.base.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GIVEN = Token(b"id", b"secret", "kms-dt", "")
-ALICE = KerberosUser(Ticket())
+ALICE = KerberosUser(SpnegoTicket())
 
 
 def answer(document: Any, status: str = "200 OK") -> bytes:
-    return http(json.dumps(document).encode(), status, "Content-Type: application/json")
+    return response(json.dumps(document).encode(), status, "Content-Type: application/json")
 
 
 NEW = answer({"Token": {"urlString": GIVEN.to_url()}})
@@ -115,7 +115,7 @@ async def test_a_token_is_fetched_for_the_user_and_named_by_its_provider() -> No
     async with server(kms) as url:
         source = tokens_of(url)
         token = await source.fetch(ALICE, "rm/host@REALM")
-        await source.fetch(KerberosUser(Ticket("hub@REALM"), "alice"), "hub@REALM")
+        await source.fetch(KerberosUser(SpnegoTicket("hub@REALM"), "alice"), "hub@REALM")
     assert token == Token(b"id", b"secret", KEY_SERVER, "kms://http@a;b:1/kms")
     own, acting = kms.asked
     assert own["ticket"].startswith("Authorization: Negotiate ")
@@ -149,12 +149,12 @@ REFUSED = {
     ("given", "error", "words"),
     [
         (answer(REFUSED, "403 Forbidden"), AccessDeniedError, "not allowed to impersonate alice"),
-        (http(b"", "401 Unauthorized"), AuthenticationError, "does not accept .* alice@REALM"),
-        (http(b"<html>", "500 Server Error"), RemoteError, "HTTP status 500"),
+        (response(b"", "401 Unauthorized"), AuthenticationError, "does not accept .* alice@REALM"),
+        (response(b"<html>", "500 Server Error"), RemoteError, "HTTP status 500"),
         (answer({"Token": {}}), RemoteProtocolError, "urlString"),
         (answer({"Token": {"urlString": "!"}}), RemoteProtocolError, "."),
-        (http(b"[" * 100_000), RemoteProtocolError, "Token"),
-        (http(b"x" * (2 << 20)), RemoteProtocolError, "longer than"),
+        (response(b"[" * 100_000), RemoteProtocolError, "Token"),
+        (response(b"x" * (2 << 20)), RemoteProtocolError, "longer than"),
     ],
 )
 async def test_refusals_and_nonsense(given: bytes, error: type[Exception], words: str) -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from hadoop.tickets import Ticket
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.filesystem.hdfs import HdfsFileSystem, native_user_name
 from yarnhub.filesystem.local import LocalFileSystem
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
 
 ME = SimpleUser(native_user_name())
 TOKEN = TokenUser(Token(b"", b"", "HDFS_DELEGATION_TOKEN", ""))
-
-
-class Ticket:
-    principal = "alice@EXAMPLE.COM"
-
-    def open(self, server: str) -> Any:  # never called
-        raise AssertionError
 
 
 @pytest.mark.parametrize(

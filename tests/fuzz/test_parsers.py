@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.web import HTTPError
 
-from appmaster.shell.test_server import PAIR
+from appmaster.shell.serving import PAIR
 from e2e.walk import PROJECT
 from fuzz.mechanism import Parser, fuzz, json_values, try_on
 from hadoop import server

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hadoop.http_server import server
 from hadoop.secure_server import https_server, pem, server_context
-from hadoop.test_http import server
 from yarnhub.base.errors import ConnectError
 from yarnhub.cluster.certificates import Authority
 from yarnhub.hadoop.http import exchange

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import skein
+from hadoop.tickets import Ticket
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.client.container import CurrentContainer
 from yarnhub.client.security import Credentials
@@ -67,13 +68,6 @@ def settings(user: User, name: str) -> Settings:
         language="C",
         options=RpcOptions(),
     )
-
-
-class Ticket:
-    principal = "alice@EXAMPLE.COM"
-
-    def open(self, server: str) -> object:
-        raise AssertionError("nobody is logged in here")
 
 
 def test_acting_for_somebody_else() -> None:

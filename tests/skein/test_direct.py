@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import skein
-from appmaster.shell.test_server import ID, PAIR
+from appmaster.shell.serving import ID, PAIR
 from client.living import Living
 from skein.application_client import ApplicationClient
 from skein.security import Security

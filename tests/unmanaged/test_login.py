@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from client.test_settings import Ticket, other, settings
+from client.test_settings import other, settings
 from client.test_submission import SERVICE, submission
+from hadoop.tickets import Ticket
 from yarnhub.base.errors import ConfigurationError, DeadlineExceededError, RemoteError
 from yarnhub.client.submitter import Submitter
 from yarnhub.hadoop.security.users import KerberosUser

@@ -9,17 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from appmaster.bootstrap import AMRM, APPLICATION, CREDENTIALS, HANDED_ON, HDFS
 from appmaster.core.scenario import RESOURCES
 from yarn.launcher import launch
 from yarnhub.appmaster.core.contexts import RUN_SCRIPT, ContextBuilder
 from yarnhub.client.log_choice import instance_by_files
 from yarnhub.control.bootstrap import (
-    CERTIFICATE,
     KEY,
-    PROGRAM,
-    RESOURCE_MANAGERS,
-    SECRET,
-    TRUST,
     Application,
 )
 from yarnhub.hadoop.wire.tokens import Credentials, Token
@@ -36,30 +32,6 @@ from yarnhub.yarn.records.launch import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-AMRM = Token(b"am", b"secret", "YARN_AM_RM_TOKEN", "")
-HDFS = Token(b"hdfs", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
-HANDED_ON = {
-    CERTIFICATE: b"certificate",
-    KEY: b"key",
-    RESOURCE_MANAGERS: b"rm-1:8032,rm-2:8032",
-    f"{SECRET}password": b"of the submitter's",
-    TRUST: b"the cluster's CA",
-}
-CREDENTIALS = Credentials(
-    {"": AMRM, "10.0.0.1:8020": HDFS},
-    {PROGRAM: b"zip", "other": b"x", **HANDED_ON},
-)
-APPLICATION = Application(
-    specification="{}",
-    application_id="application_1_0001",
-    user="alice",
-    schedulers=("rm:8030",),
-    web_proxies=(),
-    racks={},
-    language="de_DE.UTF-8",
-    simple_authentication=True,
-)
 
 
 def builder(application: Application = APPLICATION) -> ContextBuilder:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appmaster.shell.test_server import Answering, connected, own_door
+from appmaster.shell.serving import Answering, connected, own_door
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell import connections
 from yarnhub.appmaster.shell.server import serve

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appmaster.shell.test_server import OTHER, PAIR, Answering, own_door
+from appmaster.shell.serving import OTHER, PAIR, Answering, own_door
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell import conversation
 from yarnhub.appmaster.shell.server import serve

@@ -7,7 +7,7 @@ import pytest
 from appmaster.clock import instant
 from appmaster.core.scenario import application, service
 from appmaster.fakes import FakeScheduler
-from appmaster.shell.test_runner import NEWER, World, running
+from appmaster.shell.world import NEWER, World, running
 from yarnhub.appmaster.shell.late_tokens import Reception, Registered
 from yarnhub.control.messages import (
     GetContainers,

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from appmaster.bootstrap import APPLICATION, CREDENTIALS
 from appmaster.clock import instant
-from appmaster.core.scenario import application
-from appmaster.core.test_contexts import APPLICATION, CREDENTIALS
+from appmaster.core.scenario import application, service
 from appmaster.fakes import FakeNodeManagers, FakeScheduler
-from appmaster.shell.test_runner import service
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.placement import Topology

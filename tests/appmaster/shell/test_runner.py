@@ -1,24 +1,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from appmaster.bootstrap import CREDENTIALS
 from appmaster.clock import instant
-from appmaster.core.scenario import RESOURCES, application
-from appmaster.core.test_contexts import APPLICATION, CREDENTIALS
-from appmaster.fakes import FakeNodeManagers, FakeScheduler, lost
+from appmaster.core.scenario import application, service
+from appmaster.fakes import lost
+from appmaster.shell.world import NEWER, World, running
 from yarnhub.appmaster.core.actions import Finish
-from yarnhub.appmaster.core.application import Application
-from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.events import MasterScriptEnded
-from yarnhub.appmaster.core.placement import Topology
-from yarnhub.appmaster.shell.own_tokens import OwnTokens
-from yarnhub.appmaster.shell.probe import answers
-from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.base.errors import (
     AttemptNotFoundError,
     ConnectError,
@@ -48,16 +42,13 @@ from yarnhub.control.messages import (
     UpdateTokens,
     WaitKey,
 )
-from yarnhub.hadoop.wire.tokens import Credentials, Token
-from yarnhub.spec import Service
+from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 from yarnhub.yarn.records.containers import SignalContainerCommand
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from yarnhub.spec import ApplicationSpec
 
 UNREACHABLE: list[YarnhubError] = [
     lost(),
@@ -68,55 +59,6 @@ UNREACHABLE: list[YarnhubError] = [
     ServerBusyError("RetriableException", "later"),
 ]
 NOT_REGISTERED = NotRegisteredError("ApplicationMasterNotRegisteredException", "who?")
-
-
-def service(**changes: Any) -> Service:
-    return Service(**{"resources": RESOURCES, "script": "run", **changes})
-
-
-class World:
-    """A runner between a fake scheduler, fake nodes and clients."""
-
-    def __init__(
-        self,
-        spec: ApplicationSpec,
-        token_file: Path | None = None,
-        answers: Callable[[str, int], Awaitable[bool]] = answers,
-    ) -> None:
-        self.scheduler = FakeScheduler()
-        self.nodes = FakeNodeManagers(self.scheduler)
-        self.application = Application(spec, "{}", Topology(racks={}))
-        self.runner = Runner(
-            self.application,
-            self.scheduler,
-            self.nodes,
-            ContextBuilder(APPLICATION, "am:1", CREDENTIALS),
-            lambda: asyncio.get_running_loop().time(),
-            own_tokens=OwnTokens(token_file) if token_file else None,
-            answers=answers,
-        )
-        self.result: Finish | None = None
-
-    async def run(self) -> Finish | None:
-        self.result = await self.runner.run("am", 1, "http://am")
-        if self.result is not None:
-            await self.runner.unregister(self.result)
-        return self.result
-
-    async def states(self) -> list[str]:
-        found = await self.runner.ask(GetContainers(states=None))
-        return [each.state.value for each in found.containers]
-
-    async def until_running(self, count: int) -> None:
-        await self.scheduler.until(lambda: len(self.nodes.running) == count)
-
-
-@contextlib.asynccontextmanager
-async def running(world: World) -> AsyncIterator[asyncio.Task[Finish | None]]:
-    """The world goes round within the block, and has ended by itself behind it."""
-    async with asyncio.timeout(300), asyncio.TaskGroup() as group:
-        task = group.create_task(world.run())
-        yield task
 
 
 @instant
@@ -587,8 +529,6 @@ async def test_an_unreachable_resource_manager_is_not_asked_without_pause() -> N
 
 
 # --- tokens
-
-NEWER = Token(b"newer", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
 
 
 @instant

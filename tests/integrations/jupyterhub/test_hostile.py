@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appmaster.bootstrap import APPLICATION, CREDENTIALS
 from appmaster.core.scenario import RESOURCES, application
-from appmaster.core.test_contexts import APPLICATION, CREDENTIALS
 from appmaster.fakes import FakeNodeManagers, FakeScheduler
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.contexts import ContextBuilder

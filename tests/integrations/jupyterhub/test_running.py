@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from client.test_tokens import Ticket
+from hadoop.tickets import Ticket
 from integrations.jupyterhub.spawning import SETTINGS, TAGS
 from yarnhub.base.errors import SpecError
 from yarnhub.control.messages import Container, ContainerState
