@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+from typing import TYPE_CHECKING, Any
 
 from appmaster.core.scenario import application, service
+from appmaster.shell.serving import ID, PAIR, own_door
 from appmaster.shell.world import World
-from client.test_application import served
+from yarnhub.appmaster.shell.server import serve
+from yarnhub.client.application import ApplicationClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from yarnhub.control.messages import Request
+
+
+@contextlib.asynccontextmanager
+async def served(answer: Callable[[Request[Any]], Awaitable[object]]) -> AsyncIterator[int]:
+    async with asyncio.timeout(30), serve(own_door(answer), "127.0.0.1") as port:
+        yield port
+
+
+def client_of(port: int) -> ApplicationClient:
+    return ApplicationClient(ID, f"127.0.0.1:{port}", PAIR)
 
 
 class Living(threading.Thread):
@@ -34,3 +53,15 @@ class Living(threading.Thread):
     def end(self) -> None:
         self.loop.call_soon_threadsafe(self.over.set)
         self.join()
+
+
+@contextlib.asynccontextmanager
+async def living() -> AsyncIterator[tuple[World, ApplicationClient]]:
+    """A whole application in this process, but for YARN."""
+    world = World(application("run", a=service(instances=2), b=service(instances=0)))
+    async with served(world.runner.ask) as port, asyncio.TaskGroup() as group:
+        run = group.create_task(world.run())
+        async with client_of(port) as client:
+            await world.until_running(2)
+            yield world, client
+        run.cancel()

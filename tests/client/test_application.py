@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appmaster.core.scenario import application, service
 from appmaster.shell.serving import ID, OTHER, PAIR, Answering, own_door
-from appmaster.shell.world import World
-from yarnhub.appmaster.shell.server import serve
+from client.living import client_of, living, served
 from yarnhub.base.errors import (
     AccessDeniedError,
     ConnectError,
@@ -39,29 +37,7 @@ from yarnhub.control.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
-
-@contextlib.asynccontextmanager
-async def served(answer: Callable[[Request[Any]], Awaitable[object]]) -> AsyncIterator[int]:
-    async with asyncio.timeout(30), serve(own_door(answer), "127.0.0.1") as port:
-        yield port
-
-
-def client_of(port: int) -> ApplicationClient:
-    return ApplicationClient(ID, f"127.0.0.1:{port}", PAIR)
-
-
-@contextlib.asynccontextmanager
-async def living() -> AsyncIterator[tuple[World, ApplicationClient]]:
-    """A whole application in this process, but for YARN."""
-    world = World(application("run", a=service(instances=2), b=service(instances=0)))
-    async with served(world.runner.ask) as port, asyncio.TaskGroup() as group:
-        run = group.create_task(world.run())
-        async with client_of(port) as client:
-            await world.until_running(2)
-            yield world, client
-        run.cancel()
+    from collections.abc import AsyncIterator
 
 
 async def test_every_method_reaches_the_application() -> None:

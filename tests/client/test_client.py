@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from client.submissions import sleeper
 from yarnhub.base.errors import AccessDeniedError, ApplicationFailedError
-from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
 from yarnhub.client.security import Credentials
 from yarnhub.client.settings import Settings
-from yarnhub.spec import ApplicationSpec, Resources, Service
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
 
 pytestmark = pytest.mark.cluster
-
-
-def sleeper(user: str = "") -> ApplicationSpec:
-    resources = Resources(memory=MiB(64), vcores=VCores(1))
-    service = Service(resources=resources, script="sleep 100")
-    return ApplicationSpec(user=user, services={"s": service})
 
 
 @pytest.fixture

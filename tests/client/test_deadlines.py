@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.test_submission import spec
+from client.submissions import spec
 from yarnhub.base.errors import DeadlineExceededError
 from yarnhub.client.client import Client
 from yarnhub.client.settings import Settings

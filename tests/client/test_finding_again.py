@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from appmaster.shell.serving import ID, PAIR, Answering
-from client.test_application import served
+from client.living import served
 from yarnhub.base.errors import (
     ApplicationFailedError,
     ConfigurationError,

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from client.test_application import living
+from client.living import living
 from yarnhub.base.errors import ControlError
 from yarnhub.client import keys
 from yarnhub.client.keys import Event, EventFilter, EventsMissedError, EventType, event_queue

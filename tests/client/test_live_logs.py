@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hadoop.http_server import server
-from yarn.logs.test_node import answer as framed
+from yarn.logs.node_answers import framed
 from yarnhub.base.errors import AccessDeniedError, ConnectError
 from yarnhub.client import live_logs
 from yarnhub.client.live_logs import LiveLogs

@@ -3,10 +3,10 @@ from __future__ import annotations
 import getpass
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from client.sites import other, settings, site
 from hadoop.tickets import Ticket
 from yarnhub.base.errors import AuthenticationError, ConfigurationError, YarnhubError
 from yarnhub.client.settings import Settings, config_folder
@@ -16,22 +16,6 @@ from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
 from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.tokens import Token
-
-
-def site(folder: Path, **properties: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    body = "".join(
-        f"<property><name>{name.replace('__', '-').replace('_', '.')}</name>"
-        f"<value>{value}</value></property>"
-        for name, value in properties.items()
-    )
-    (folder / "core-site.xml").write_text(f"<configuration>{body}</configuration>")
-    return folder
-
-
-def settings(tmp_path: Path, **changes: str) -> Settings:
-    variables = {"HADOOP_CONF_DIR": str(site(tmp_path / "conf")), "HOME": str(tmp_path)}
-    return Settings.from_environment(variables | changes)
 
 
 def test_what_the_environment_says_and_its_defaults(tmp_path: Path) -> None:
@@ -152,12 +136,6 @@ def test_a_given_credential_is_the_user(tmp_path: Path) -> None:
 
 
 # --- acting for others
-
-
-def other(found: Settings, user: Any) -> Settings:
-    import dataclasses
-
-    return dataclasses.replace(found, user=user, user_name="hub")
 
 
 @pytest.mark.parametrize("name", ["", "hub"])

@@ -4,17 +4,17 @@ import dataclasses
 import json
 import stat
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from client.submissions import RESOURCES, SERVICE, TOKEN, spec, submission
 from yarn.launcher import launch as run
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.base.errors import SpecError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.submission import (
     APPLICATION_TYPE,
-    Submission,
     check_resources,
     check_scripts,
     credentials,
@@ -32,7 +32,7 @@ from yarnhub.control.bootstrap import (
     Application,
 )
 from yarnhub.hadoop.trust import Trust
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.spec import ACLs, ApplicationSpec, Docker, File, FileType, Master, Resources, Service
 from yarnhub.spec.records import application_acls
 from yarnhub.yarn.launch import MAX_SCRIPT
@@ -52,35 +52,6 @@ from yarnhub.yarn.records.scheduler import RegisterApplicationMasterResponse
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-TOKEN = Token(b"id", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
-RESOURCES = Resources(memory=MiB(64), vcores=VCores(1))
-SERVICE = Service(resources=RESOURCES, script="run")
-
-
-def submission(spec: ApplicationSpec, **changes: Any) -> Submission:
-    return dataclasses.replace(
-        Submission(
-            application_id=ApplicationId(id=4, cluster_timestamp=1700000000000),
-            spec=spec,
-            user="alice",
-            schedulers=("rm1:8030", "rm2:8030"),
-            resource_managers=("rm1:8032", "rm2:8032"),
-            web_proxies=("http://rm1:8088", "http://rm2:8088"),
-            nodes=(NodeReport(node_id=NodeId(host="h1", port=1), rack_name="/r"),),
-            program=b"zip",
-            certificate=b"certificate",
-            key=b"key",
-            tokens={"10.0.0.1:8020": TOKEN},
-            language="C.UTF-8",
-            simple_authentication=True,
-        ),
-        **changes,
-    )
-
-
-def spec(**changes: Any) -> ApplicationSpec:
-    return ApplicationSpec(**{"services": {"a": SERVICE}, **changes})
 
 
 def test_a_whole_submission() -> None:

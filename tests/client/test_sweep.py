@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.test_client import sleeper
+from client.submissions import sleeper
 from yarnhub.client.client import Client
 from yarnhub.client.files import user_file_system
 from yarnhub.client.settings import Settings

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.test_tokens import settings
 from yarnhub.base.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
     from yarnhub.yarn.records.ids import ApplicationId
 
-__all__ = ["settings"]
-
 pytestmark = pytest.mark.cluster
 
 RESOURCES = Resources(memory=MiB(128), vcores=VCores(1))
@@ -59,8 +56,8 @@ def pair() -> Credentials:
 
 
 @pytest.fixture
-async def application(settings: Settings, pair: Credentials) -> AsyncIterator[ApplicationId]:
-    async with Client(settings.acting_for("alice"), pair) as client:
+async def application(hub_settings: Settings, pair: Credentials) -> AsyncIterator[ApplicationId]:
+    async with Client(hub_settings.acting_for("alice"), pair) as client:
         number = await client.submit(SPEC)
         try:
             async with await client.connect(number):
@@ -71,13 +68,15 @@ async def application(settings: Settings, pair: Credentials) -> AsyncIterator[Ap
 
 
 async def container(
-    settings: Settings, pair: Credentials, number: ApplicationId, folder: Path
+    hub_settings: Settings, pair: Credentials, number: ApplicationId, folder: Path
 ) -> CurrentContainer:
     """As one of the application's containers would find itself."""
-    alice = settings.acting_for("alice")
+    alice = hub_settings.acting_for("alice")
     async with Client(alice, pair) as client, await client.connect(number) as reached:
         address = reached.address
-        managers = ",".join(map(str, resource_manager(settings.configuration, CLIENT).addresses))
+        managers = ",".join(
+            map(str, resource_manager(hub_settings.configuration, CLIENT).addresses)
+        )
     own = pair.for_application(str(number))
     secrets = {
         CERTIFICATE: own.certificate,
@@ -108,31 +107,31 @@ def hdfs_token(inside: CurrentContainer) -> tokens.Token:
 
 
 async def test_an_application_has_fresh_tokens_until_it_ends(
-    settings: Settings,
+    hub_settings: Settings,
     pair: Credentials,
     application: ApplicationId,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(token_delivery, "_LOOK", 0.2)
-    inside = await container(settings, pair, application, tmp_path)
+    inside = await container(hub_settings, pair, application, tmp_path)
     assert await inside.refresh_tokens() == ()
     old = hdfs_token(inside)
     async with asyncio.timeout(90), asyncio.TaskGroup() as group:
-        keeping = group.create_task(keep_all_tokens(settings, [application], pair))
+        keeping = group.create_task(keep_all_tokens(hub_settings, [application], pair))
         while not await inside.refresh_tokens():
             await asyncio.sleep(0.05)
         new = hdfs_token(inside)
         assert new != old
         assert read_identifier(new).owner == "alice"
         assert read_identifier(new).renewer == "jupyterhub"
-        async with await inside.file_system("", settings.configuration) as files:
+        async with await inside.file_system("", hub_settings.configuration) as files:
             written = await files.write("/user/alice/token-delivery", b"x")
             assert written.owner == "alice"
             await files.delete("/user/alice/token-delivery")
 
         assert await inside.locate() == inside.address
-        async with Client(settings.acting_for("alice"), pair) as client:
+        async with Client(hub_settings.acting_for("alice"), pair) as client:
             report = await client.application_report(application)
             assert report.current_application_attempt_id is not None
             manager = client.resource_manager
@@ -144,20 +143,20 @@ async def test_an_application_has_fresh_tokens_until_it_ends(
             await asyncio.sleep(0.05)
         assert not keeping.done()
 
-        async with Client(settings.acting_for("alice"), pair) as client:
+        async with Client(hub_settings.acting_for("alice"), pair) as client:
             await client.kill(application)
         await keeping
     with pytest.raises((AuthenticationError, RemoteError), match="unknown token"):
-        await NameNodeTokens("", settings.configuration).renew(settings.user, new)
+        await NameNodeTokens("", hub_settings.configuration).renew(hub_settings.user, new)
     with pytest.raises(AuthenticationError):
         await inside.locate()
 
 
 async def test_who_has_other_credentials_is_told(
-    settings: Settings, application: ApplicationId
+    hub_settings: Settings, application: ApplicationId
 ) -> None:
     with pytest.raises(AccessDeniedError, match="certificate that it was submitted with"):
-        await keep_all_tokens(settings, [application], Credentials.generate())
+        await keep_all_tokens(hub_settings, [application], Credentials.generate())
 
 
 async def test_without_security_there_is_nothing_to_keep(

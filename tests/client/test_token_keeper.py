@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def settings(tmp_path: Path) -> Settings:
     return Settings(
         configuration=Configuration({}),
-        user=KerberosUser(Ticket()),
+        user=KerberosUser(Ticket("jupyterhub@YARNHUB.TEST")),
         user_name="jupyterhub",
         config_folder=tmp_path,
         cache_folder=tmp_path,

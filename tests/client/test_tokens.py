@@ -33,7 +33,6 @@ from yarnhub.client.tokens import (
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
-from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser
 from yarnhub.hadoop.wire.identifiers import HDFS, RESOURCE_MANAGER, read_identifier
 from yarnhub.spec import ApplicationSpec, File, Resources, Service
@@ -56,28 +55,18 @@ class TestFake(Contract):
         return Server(FakeSource(), KerberosUser(HUB, "alice"), KerberosUser(HUB))
 
 
-@pytest.fixture
-def settings(
-    kerberos_cluster: HadoopCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Settings:
-    monkeypatch.setenv("KRB5_CONFIG", kerberos_cluster.variables["KRB5_CONFIG"])
-    keytab = Keytab(kerberos_cluster.keytab("jupyterhub"), f"jupyterhub@{kerberos_cluster.realm}")
-    env = {**kerberos_cluster.env, "SKEIN_CONFIG": str(tmp_path)}
-    return Settings.from_environment(env, keytab)
-
-
 @pytest.mark.cluster
 class TestNameNode(Contract):
     @pytest.fixture
-    def server(self, settings: Settings) -> Server:
-        return real(NameNodeTokens("", settings.configuration), settings)
+    def server(self, hub_settings: Settings) -> Server:
+        return real(NameNodeTokens("", hub_settings.configuration), hub_settings)
 
 
 @pytest.mark.cluster
 class TestResourceManager(Contract):
     @pytest.fixture
-    def server(self, settings: Settings) -> Server:
-        return real(ResourceManagerTokens(settings), settings)
+    def server(self, hub_settings: Settings) -> Server:
+        return real(ResourceManagerTokens(hub_settings), hub_settings)
 
 
 def real(source: NameNodeTokens | ResourceManagerTokens, settings: Settings) -> Server:
@@ -89,13 +78,13 @@ def real(source: NameNodeTokens | ResourceManagerTokens, settings: Settings) -> 
 
 @pytest.mark.cluster
 async def test_a_submission_has_tokens_that_the_resource_manager_may_renew(
-    settings: Settings, kerberos_cluster: HadoopCluster
+    hub_settings: Settings, kerberos_cluster: HadoopCluster
 ) -> None:
     _, name_node = kerberos_cluster.name_node_address
     _, manager = kerberos_cluster.resource_manager_address
     # The default file system once more, and one that is not HDFS, are nothing to ask for.
-    named = [settings.configuration.get("fs.defaultFS") or "", "s3a://bucket"]
-    async with SubmissionTokens(settings.acting_for("alice"), named) as fetched:
+    named = [hub_settings.configuration.get("fs.defaultFS") or "", "s3a://bucket"]
+    async with SubmissionTokens(hub_settings.acting_for("alice"), named) as fetched:
         await fetched.fetch()
         found = fetched.by_alias
     assert {alias: token.kind for alias, token in found.items()} == {
@@ -143,19 +132,20 @@ def test_the_file_systems_of_an_application(tmp_path: Path) -> None:
 
 @pytest.mark.cluster
 async def test_a_view_of_several_file_systems_has_the_tokens_of_all(
-    settings: Settings, kerberos_cluster: HadoopCluster
+    hub_settings: Settings, kerberos_cluster: HadoopCluster
 ) -> None:
-    default = settings.configuration.get("fs.defaultFS")
+    default = hub_settings.configuration.get("fs.defaultFS")
     table = "fs.viewfs.mounttable.cluster"
-    view = {key: settings.configuration.get(key) or "" for key in settings.configuration.keys()}  # noqa: SIM118
+    site = hub_settings.configuration
+    view = {key: site.get(key) or "" for key in site.keys()}  # noqa: SIM118
     view |= {
         "fs.defaultFS": "viewfs://cluster",
         f"{table}.link./user": f"{default}/user",
         f"{table}.link./tmp": f"{default}/tmp",
     }
-    viewing = replace(settings, configuration=Configuration(view))
+    viewing = replace(hub_settings, configuration=Configuration(view))
     found = []
-    for each in (settings, viewing):
+    for each in (hub_settings, viewing):
         async with SubmissionTokens(each.acting_for("alice")) as fetched:
             await fetched.fetch()
             found.append(set(fetched.by_alias))
@@ -217,7 +207,7 @@ async def test_one_that_cannot_be_cancelled_keeps_no_other_alive() -> None:
 
 @pytest.mark.cluster
 async def test_what_is_done_in_hdfs_for_another_user_leaves_no_token(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    hub_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[Token] = []
     fetch = NameNodeTokens.fetch
@@ -227,7 +217,7 @@ async def test_what_is_done_in_hdfs_for_another_user_leaves_no_token(
         return found[-1]
 
     monkeypatch.setattr(NameNodeTokens, "fetch", remember)
-    async with Client(settings.acting_for("alice")) as client:
+    async with Client(hub_settings.acting_for("alice")) as client:
         await client.clean_up(ApplicationId(id=1, cluster_timestamp=1))
         await client.sweep(0)
         with pytest.raises(SpecError, match="does not exist"):
@@ -243,7 +233,7 @@ async def test_what_is_done_in_hdfs_for_another_user_leaves_no_token(
                 )
             )
     assert len(found) >= 3
-    source, alice = NameNodeTokens("", settings.configuration), settings.acting_for("alice")
+    source, alice = NameNodeTokens("", hub_settings.configuration), hub_settings.acting_for("alice")
     for token in found:
         with pytest.raises((AuthenticationError, RemoteError), match="not found"):
             await source.cancel(alice.user, token)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import skein
-from e2e.test_takeover import kill_master
+from e2e.walk import kill_master
 from skein import model
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.walk import SKEIN, User, eventually, log_in, masters, of_application
+from e2e.walk import SKEIN, User, eventually, kill_master, log_in, masters, of_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,12 +66,6 @@ def application(user: User, notes: Path) -> Iterator[str]:
 
 def started(notes: Path) -> list[str]:
     return sorted(notes.read_text().split()) if notes.exists() else []
-
-
-def kill_master(application: str) -> None:
-    (master,) = masters(application)
-    os.kill(master, signal.SIGKILL)
-    eventually(lambda: masters(application) not in ([], [master]), "the next attempt", deadline=60)
 
 
 def answers(user: User, application: str) -> bool:

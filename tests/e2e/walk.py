@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -117,3 +118,9 @@ def masters(application: str) -> list[int]:
         for number, (_, command, variables) in of_application(application).items()
         if " -IS " in command and first.search(variables)
     ]
+
+
+def kill_master(application: str) -> None:
+    (master,) = masters(application)
+    os.kill(master, signal.SIGKILL)
+    eventually(lambda: masters(application) not in ([], [master]), "the next attempt", deadline=60)

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from faults.fifty import Holder
 from faults.witness import SCRIPT, Witness
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
+from yarnhub.client.security import Credentials
 from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster
 from yarnhub.spec import ApplicationSpec, Resources, Service
@@ -105,3 +107,13 @@ async def witness(
         await witness.settle()
         yield witness
         await witness.end()
+
+
+@pytest.fixture
+async def held(fault_cluster: HadoopCluster, tmp_path: Path) -> AsyncIterator[Holder]:
+    (tmp_path / "notes").touch()
+    (tmp_path / "held").mkdir(mode=0o700)
+    Credentials.read_or_create(tmp_path / "skein")
+    process = Holder(fault_cluster, tmp_path)
+    yield process
+    await process.kill()

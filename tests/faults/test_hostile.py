@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from faults.test_hub import CONFIG, Guests
+from faults.guests import CONFIG, Guests
 from hub.hub import Hub
 
 if TYPE_CHECKING:

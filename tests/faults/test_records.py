@@ -10,10 +10,9 @@ import pytest
 
 from faults import holder
 from faults.conftest import ROUNDS
-from faults.test_unmanaged import Holder, held, running
+from faults.fifty import Holder, running
 from faults.witness import Witness
-from unmanaged.test_damage import check, folder
-from unmanaged.test_damage import settings as offline
+from unmanaged.damage import check, empty_folder, offline
 from yarnhub.client.client import Client
 from yarnhub.control.messages import ContainerState
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     Reach = Callable[[ApplicationId], Awaitable[ApplicationClient]]
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240 + 90 * ROUNDS)]
-
-__all__ = ["folder", "held", "offline"]
 
 SPOILT = 2
 """So many of the fifty are damaged at a time; whatever becomes of them, the others go on."""
@@ -54,9 +51,9 @@ def spoil(path: Path, chance: random.Random) -> None:
 
 
 async def test_records_of_a_folder_are_damaged_in_any_way(
-    offline: Settings, folder: Path, moments: random.Random
+    tmp_path: Path, moments: random.Random
 ) -> None:
-    await check(offline, folder, moments, 100 * ROUNDS)
+    await check(offline(tmp_path), empty_folder(tmp_path), moments, 100 * ROUNDS)
 
 
 async def same(applications: Iterable[ApplicationId], reach: Reach, notes: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from yarnhub.hadoop.wire.sasl import GssContext
+    from yarnhub.hadoop.wire.gssapi import GssContext
 
 
 @dataclass(frozen=True)

@@ -77,9 +77,9 @@ def test_acting_for_somebody_else() -> None:
     other = simple.acting_for("bob")
     assert (other.user, other.user_name) == (SimpleUser("bob", real="hub"), "bob")
     ticket = Ticket()
-    secure = settings(KerberosUser(ticket), "alice").acting_for("bob")  # type: ignore[arg-type]  # never opened
+    secure = settings(KerberosUser(ticket), "alice").acting_for("bob")
     assert isinstance(secure.user, KerberosUser)
-    assert secure.user.credential is ticket  # type: ignore[comparison-overlap]  # the same
+    assert secure.user.credential is ticket
     assert secure.user.name == "bob"
 
 

@@ -8,11 +8,12 @@ import stat
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from e2e.walk import SKEIN
+from unmanaged.held import alive, hold, kill_all, spec
 from yarnhub.appmaster.core.actions import Action, Finish
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.events import Event, Heartbeat
@@ -25,7 +26,6 @@ from yarnhub.base.errors import (
     DeadlineExceededError,
     SpecError,
 )
-from yarnhub.base.units import MiB, VCores
 from yarnhub.client.application import ApplicationClient
 from yarnhub.client.client import Client
 from yarnhub.client.files import user_file_system
@@ -35,10 +35,9 @@ from yarnhub.control.messages import ContainerState, Entry, FinalStatus
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.hadoop.wire import tokens as wire
 from yarnhub.hadoop.wire.identifiers import HDFS, read_identifier
-from yarnhub.spec import ApplicationSpec, File, Master, Resources, Security, Service
+from yarnhub.spec import File, Master, Security
 from yarnhub.unmanaged import UnmanagedApplication, UnmanagedApplications
-from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
-from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
+from yarnhub.yarn.records.applications import FinalApplicationStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -47,13 +46,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
-RESOURCES = Resources(memory=MiB(64), vcores=VCores(1))
 REPORT = f"{SKEIN} kv put current --key $SKEIN_CONTAINER_ID --value here || exit 9"
-
-
-def spec(script: str = "sleep 100", **changes: Any) -> ApplicationSpec:
-    service = Service(resources=RESOURCES, script=script, files=changes.pop("files", {}))
-    return ApplicationSpec(**{"name": "unmanaged", "services": {"s": service}, **changes})
 
 
 @pytest.fixture
@@ -67,24 +60,6 @@ async def applications(settings: Settings, tmp_path: Path) -> AsyncIterator[Unma
     async with hold(settings, tmp_path) as applications:
         yield applications
         await kill_all(applications)
-
-
-def hold(settings: Settings, tmp_path: Path) -> UnmanagedApplications:
-    return UnmanagedApplications(settings, folder=tmp_path / "held", host="localhost")
-
-
-async def kill_all(applications: UnmanagedApplications) -> None:
-    async with asyncio.TaskGroup() as group:
-        for application in list(applications.values()):
-            group.create_task(application.kill())
-
-
-async def alive(settings: Settings, user: str = "") -> set[str]:
-    """The ids of the applications that YARN runs or will run."""
-    states = [state for state in YarnApplicationState if not state.ended]
-    async with Client(settings.acting_for(user)) as client:
-        found = await client.applications(GetApplicationsRequest(application_states=tuple(states)))
-    return {str(report.application_id) for report in found}
 
 
 async def staged(settings: Settings, application_id: str) -> bool:

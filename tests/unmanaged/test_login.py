@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from client.test_settings import other, settings
-from client.test_submission import SERVICE, submission
+from client.sites import other, settings
+from client.submissions import SERVICE, submission
 from hadoop.tickets import Ticket
 from yarnhub.base.errors import ConfigurationError, DeadlineExceededError, RemoteError
 from yarnhub.client.submitter import Submitter

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2e.walk import eventually
-from unmanaged.test_applications import RESOURCES, hold, kill_all, spec
-from unmanaged.test_takeover import Holder, seen
+from unmanaged.held import RESOURCES, Holder, hold, kill_all, seen, spec
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.walk import SKEIN, User, eventually, log_in
-from unmanaged.test_applications import alive
+from unmanaged.held import alive
 from yarnhub.client.settings import Settings
 
 if TYPE_CHECKING:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from e2e.walk import SKEIN, eventually, of_application
-from unmanaged.test_applications import RESOURCES, alive, hold, kill_all
+from unmanaged.held import RESOURCES, Holder, alive, hold, kill_all, seen
 from yarnhub.client.client import Client
 from yarnhub.client.settings import Settings
 from yarnhub.control.messages import ContainerState, FinalStatus
@@ -21,14 +17,13 @@ from yarnhub.spec import ApplicationSpec, Service
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from yarnhub.cluster import HadoopCluster
-    from yarnhub.control.messages import Container
 
 pytestmark = pytest.mark.cluster
 
-HOLDER = Path(__file__).with_name("holder.py")
 COUNT = 2
 RUNNING = [ContainerState.RUNNING]
 LATER = ["s_1", "s_3", "s_4"]
@@ -43,27 +38,6 @@ def env(hadoop_cluster: HadoopCluster, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def settings(env: dict[str, str]) -> Settings:
     return Settings.from_environment(env)
-
-
-class Holder:
-    """The process, and what it holds."""
-
-    def __init__(self, folder: Path, env: dict[str, str], specs: Sequence[ApplicationSpec]) -> None:
-        documents = [json.dumps(spec.to_dict()) for spec in specs]
-        self.process = subprocess.Popen(
-            [sys.executable, HOLDER, folder, *documents],
-            env=env,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.lines = iter(self.process.stdout)
-        self.ids = [next(self.lines).strip() for _ in specs]
-        assert next(self.lines) == "holding\n"
-
-    def kill(self) -> None:
-        with self.process:
-            self.process.kill()
 
 
 @pytest.fixture
@@ -97,10 +71,6 @@ def holder(tmp_path: Path, env: dict[str, str], started: Path) -> Iterator[Holde
         yield holder
     finally:
         holder.kill()
-
-
-def seen(containers: Sequence[Container]) -> list[tuple[str, ContainerState, str]]:
-    return [(each.id, each.state, each.yarn_container_id) for each in containers]
 
 
 async def test_all_go_on_where_they_were(

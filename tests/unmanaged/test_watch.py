@@ -7,10 +7,9 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from client.explain.test_explanation import node, queue
-from client.explain.test_limits import waiting
+from client.explain.reports import node, queue, waiting
 from integrations.doctor.pages import serve_pages
-from yarn.queues.test_figures import recorded
+from yarn.queues.pages import recorded
 from yarnhub.client.settings import Settings
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions

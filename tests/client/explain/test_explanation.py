@@ -6,32 +6,24 @@ from dataclasses import replace
 
 import pytest
 
+from client.explain.reports import ATTEMPT, MASTER, holding, node, queue, report
 from yarnhub.client.explain.explanation import explain
 from yarnhub.client.explain.facts import Evidence
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import (
     ApplicationAttemptReport,
-    ApplicationReport,
     ApplicationResourceUsageReport,
     FinalApplicationStatus,
     YarnApplicationAttemptState,
-    YarnApplicationState,
 )
 from yarnhub.yarn.records.cluster import (
-    NodeReport,
     NodeState,
-    QueueInfo,
     QueueState,
-    QueueStatistics,
 )
 from yarnhub.yarn.records.containers import ContainerReport
-from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId, ContainerId, NodeId
+from yarnhub.yarn.records.ids import NodeId
 from yarnhub.yarn.records.resources import Resource
-
-NUMBER = ApplicationId(id=7, cluster_timestamp=1)
-ATTEMPT = ApplicationAttemptId(application_id=NUMBER, attempt_id=1)
-MASTER = ContainerId(app_attempt_id=ATTEMPT, id=1)
 
 # As Hadoop 3.4.2 writes it.
 AM_LIMIT = (
@@ -41,58 +33,6 @@ AM_LIMIT = (
     "Resource Limit of the queue = <memory:768, vCores:1>; Queue AM Resource Usage = "
     "<memory:1024, vCores:2>; "
 )
-ACTIVATED = (
-    "[Wed Nov 25 10:15:09 +0000 2026] Application is Activated, waiting for resources to be "
-    "assigned for AM.  Details : AM Partition = <DEFAULT_PARTITION> ; AM Resource Request = "
-    "<memory:512, vCores:1> ; Queue's Absolute capacity = 40.0 % ; "
-)
-
-
-def report(state: str = "ACCEPTED", **changes: object) -> ApplicationReport:
-    known = ApplicationReport(
-        application_id=NUMBER,
-        user="alice",
-        queue="default",
-        yarn_application_state=YarnApplicationState[state],
-        am_node_label_expression="<DEFAULT_PARTITION>",
-        diagnostics=ACTIVATED if state == "ACCEPTED" else "",
-    )
-    return replace(known, **changes)  # type: ignore[arg-type]  # fields of the report
-
-
-def holding(user: str, memory: int, number: int = 9) -> ApplicationReport:
-    usage = ApplicationResourceUsageReport(used_resources=Resource(memory=memory))
-    return report(
-        "RUNNING",
-        application_id=ApplicationId(id=number, cluster_timestamp=1),
-        user=user,
-        app_resource_usage=usage,
-    )
-
-
-def node(
-    host: str = "w1", *, used: int = 0, labels: tuple[str, ...] = (), **changes: object
-) -> NodeReport:
-    known = NodeReport(
-        node_id=NodeId(host=host, port=1),
-        rack_name="/r1",
-        used=Resource(memory=used, virtual_cores=used and 1),
-        capability=Resource(memory=8192, virtual_cores=8),
-        node_state=NodeState.RUNNING,
-        node_labels=labels,
-    )
-    return replace(known, **changes)  # type: ignore[arg-type]  # fields of the report
-
-
-def queue(used: int = 0, *, most: float = 1.0, **changes: object) -> QueueInfo:
-    known = QueueInfo(
-        queue_name="default",
-        queue_path="root.default",
-        maximum_capacity=most,
-        state=QueueState.RUNNING,
-        queue_statistics=QueueStatistics(allocated_memory_mb=used, allocated_vcores=1),
-    )
-    return replace(known, **changes)  # type: ignore[arg-type]  # fields of the record
 
 
 def attempt(state: str, diagnostics: str = "") -> ApplicationAttemptReport:

@@ -6,35 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from client.explain.test_explanation import holding, node, queue, report
-from yarn.queues.test_figures import leaf, recorded
+from client.explain.reports import holding, node, queue, report, waiting
+from yarn.queues.pages import leaf, recorded
 from yarnhub.client.explain.explanation import explain, why_nothing_is_given
 from yarnhub.client.explain.facts import Evidence
 from yarnhub.client.explain.limits import limits_reached
-from yarnhub.control.messages import Container, ContainerState
-from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.queues.figures import LeafFigures, UserFigures, read_scheduler_page
 from yarnhub.yarn.records.resources import MEMORY, VCORES
-
-
-def waiting(figures: LeafFigures | None, **changes: object) -> Evidence:
-    """An unmanaged application of alice that waits for its first container."""
-    spec = ApplicationSpec.from_dict(
-        {
-            "services": {
-                "lab": {"script": "x", "resources": {"memory": 1024, "vcores": 1}},
-            }
-        }
-    )
-    known = Evidence(
-        report=report("RUNNING", unmanaged_application=True),
-        nodes=(node(),),
-        queues=(queue(),),
-        instances=(Container(service_name="lab", instance=0, state=ContainerState.REQUESTED),),
-        spec=spec,
-        figures=figures,
-    )
-    return replace(known, **changes)  # type: ignore[arg-type]  # fields of the evidence
 
 
 def test_a_full_queue_is_called_full() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from integrations.doctor.pages import serve_pages
 from integrations.doctor.sites import make_site
-from yarn.queues.test_figures import recorded
+from yarn.queues.pages import recorded
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.queue import check_masters, judge, judge_masters
 from yarnhub.yarn.queues.figures import PATH, LeafFigures

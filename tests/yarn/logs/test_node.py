@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yarn.logs.node_answers import framed
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.yarn.logs.node import LogAnswer, parse_listing
 
@@ -15,22 +16,6 @@ LISTING = (
     b'{"fileName":"talker.log","fileSize":"28","lastModifiedTime":"Wed Nov 25 02:47:27"}],'
     b'"logAggregationType":"LOCAL","containerId":"container_1_0003_01_000002","nodeId":"w:1"}}'
 )
-FRAME = (
-    b"Container: container_1795573626322_0003_01_000002 on localhost:18937\n"
-    b"LogAggregationType: LOCAL\n"
-    b"====================================================================\n"
-    b"LogType:talker.log\n"
-    b"LogLastModifiedTime:Wed Nov 25 02:47:27 +0000 2026\n"
-    b"LogLength:%d\n"
-    b"LogContents:\n"
-    b"%s"
-    b"End of LogType:talker.log.This log file belongs to a running container (container_1) and so"
-    b" may not be complete.\n***************\n\n"
-)
-
-
-def answer(content: bytes, length: int) -> bytes:
-    return FRAME % (length, content)
 
 
 def read(taker: LogAnswer, data: bytes, cuts: list[int]) -> bytes:
@@ -62,7 +47,7 @@ def test_what_is_no_listing(body: bytes) -> None:
 CONTENT = st.one_of(
     st.binary(max_size=200),
     # What looks like the frame is content all the same.
-    st.sampled_from([answer(b"within", 6), b"End of LogType:talker.log.\n", b"\nLogContents:\n"]),
+    st.sampled_from([framed(b"within", 6), b"End of LogType:talker.log.\n", b"\nLogContents:\n"]),
 )
 
 
@@ -70,7 +55,7 @@ CONTENT = st.one_of(
 def test_content_comes_out_as_it_was_written_however_it_is_cut(
     data: st.DataObject, content: bytes
 ) -> None:
-    whole = answer(content, len(content)) if content else b"End of LogType:talker.log.\n***\n\n"
+    whole = framed(content, len(content)) if content else b"End of LogType:talker.log.\n***\n\n"
     cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=6))
     taker = LogAnswer()
     assert read(taker, whole, cuts) == content
@@ -81,7 +66,7 @@ def test_content_comes_out_as_it_was_written_however_it_is_cut(
 @given(st.binary(min_size=1, max_size=100), st.integers(1, 150))
 def test_a_tail_says_where_it_begins(content: bytes, tail: int) -> None:
     taker = LogAnswer(tail)
-    head, rest = answer(content[-tail:], len(content)).split(b"LogContents:\n", 1)
+    head, rest = framed(content[-tail:], len(content)).split(b"LogContents:\n", 1)
     taker.feed(head + b"LogContents:\n")
     assert taker.position == max(0, len(content) - tail)
     assert content[: taker.position] + taker.feed(rest) == content
@@ -90,7 +75,7 @@ def test_a_tail_says_where_it_begins(content: bytes, tail: int) -> None:
 
 def test_an_answer_that_was_cut_off_is_not_complete() -> None:
     taker = LogAnswer()
-    taker.feed(answer(b"content", 7).partition(b"tent")[0])
+    taker.feed(framed(b"content", 7).partition(b"tent")[0])
     assert not taker.complete
     assert not LogAnswer().complete
 

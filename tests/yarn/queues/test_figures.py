@@ -6,20 +6,10 @@ from typing import Any
 
 import pytest
 
+from yarn.queues.pages import leaf, recorded
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.yarn.queues.figures import LeafFigures, read_scheduler_page
+from yarnhub.yarn.queues.figures import read_scheduler_page
 from yarnhub.yarn.records.resources import MEMORY, VCORES
-
-RECORDED = Path(__file__).with_name("recorded")
-
-
-def recorded(name: str) -> Any:
-    return json.loads((RECORDED / f"scheduler-{name}.json").read_text("utf-8"))
-
-
-def leaf(name: str) -> LeafFigures:
-    (found,) = read_scheduler_page(recorded(name)).values()
-    return found
 
 
 def test_a_full_queue_is_not_one_at_its_limit_of_masters() -> None:
