@@ -45,17 +45,17 @@ class Kind:
 
 
 OWN_LOGIN = Limit(
-    "With Kerberos, YARN gives a login no token for an unmanaged application of its own: it "
-    "compares the user's short name with the whole principal. Submit it to YARN (managed), or let "
-    "a service act for its users, as the hub does.",
+    "With Kerberos, YARN does not issue a token for a login's own unmanaged application, because "
+    "it compares the user's short name with the whole principal. Submit the application to YARN "
+    "(managed), or let a service act for its users, as the hub does.",
     r"submit it to YARN \(managed\)",
 )
 WITH_KERBEROS = {"unmanaged_own": OWN_LOGIN}
 
 ROUTER = Limit(
-    "Hadoop 3.4.2's Router fails on every application whose ApplicationMaster YARN does not run. "
-    "Submit it to YARN (managed); for servers of JupyterHub, "
-    '`c.YarnSpawner.application_master = "cluster"` does.',
+    "Hadoop 3.4.2's Router fails on every application whose ApplicationMaster is not run by YARN. "
+    "Submit the application to YARN (managed); for servers of JupyterHub, set "
+    '`c.YarnSpawner.application_master = "cluster"`.',
     r"Router at .* fails on every application",
 )
 OPPORTUNISTIC = {

@@ -1,8 +1,9 @@
-"""The compatibility page of the documentation, from what the walks have found."""
+"""The page on compatibility, from what the walks have found and from what is locked."""
 
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RESULTS = Path(__file__).parent / "results.json"
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "compatibility.md"
+PROJECT = Path(__file__).parents[2]
+PAGE = PROJECT / "docs" / "reference" / "compatibility.md"
 BEGIN, END = "<!-- made by ./test versions: begin -->\n", "<!-- end -->\n"
+SOFTWARE = "<!-- made of pyproject.toml and uv.lock: begin -->\n"
 OK, LIMIT, FAILED = "ok", "limit", "failed"
 
 COLUMNS = {
@@ -46,15 +49,39 @@ def write_results(results: Results) -> None:
 
 
 def with_table(page: str, results: Results) -> str:
-    """The page with the table of these results."""
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table(results)}\n{END}{rest.partition(END)[2]}"
+    """The page with the table of these results, and that of the software."""
+    return replaced(replaced(page, BEGIN, table(results)), SOFTWARE, software())
+
+
+def replaced(page: str, begin: str, text: str) -> str:
+    """The page with this text between its marks; as it is without them, but for the text."""
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{text}\n{END}{rest.partition(END)[2]}"
+
+
+def software() -> str:
+    """What versions of Python and of its packages are required, and which the tests use."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+    lock = tomllib.loads((PROJECT / "uv.lock").read_text("utf-8"))
+    locked = {each["name"]: each.get("version", "") for each in lock["package"]}
+    rows = [f"| Python | {project['requires-python']} | the version that runs `./test` | |"]
+    required = {"": project["dependencies"], **project["optional-dependencies"]}
+    for extra, requirements in required.items():
+        for each in requirements:
+            name, comparison, version = each.partition(">=")
+            package = name.partition("[")[0]
+            needs = f"`yarnhub[{extra}]`" if extra else "every installation"
+            tested = locked[package.lower()]
+            rows.append(f"| {package} | {comparison}{version} | {tested} | {needs} |")
+    return "\n".join(
+        ["| Software | Required | Tested | Needed by |", "|---|---|---|---|", *rows, ""]
+    )
 
 
 def table(results: Results) -> str:
     """All kinds and columns, and below it why something is not possible."""
     reasons: list[str] = []
-    lines = [f"| cluster | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
+    lines = [f"| Cluster | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
     for kind in KINDS.values():
         found = results.get(kind.name, {})
         cells = []
