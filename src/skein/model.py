@@ -15,6 +15,7 @@ from skein.logs import ApplicationLogs
 from skein.security import Security
 from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service, parse_memory
 from skein.states import ApplicationState, ContainerState, FinalStatus, NodeState, QueueState
+from yarnhub.control.diagnostics import without_record
 from yarnhub.spec import FileType, FileVisibility, LogLevel
 from yarnhub.yarn.queues.tree import own_name
 
@@ -140,7 +141,7 @@ class ApplicationReport:
             usage=ResourceUsageReport.of(
                 record.app_resource_usage, ended=record.yarn_application_state.ended
             ),
-            diagnostics=record.diagnostics,
+            diagnostics=without_record(record.diagnostics),
             start_time=_local_time(record.start_time / 1000),
             finish_time=_local_time(record.finish_time / 1000),
         )

@@ -19,7 +19,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.client import Client
-from yarnhub.yarn.exits import explain_application
+from yarnhub.control import diagnostics
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
 
@@ -137,7 +137,7 @@ def not_running(report: ApplicationReport, purpose: str = "") -> ApplicationNotR
     """
     state, status = report.yarn_application_state, report.final_application_status
     how = state.name if state.name == status.name else f"{state.name}, {status.name}"
-    said = explain_application(report.diagnostics)
+    said = diagnostics.explain(report.diagnostics)
     return ApplicationNotRunningError(
         f"{report.application_id} has ended{purpose} ({how}){said and f': {said}'}\n"
         f"See its logs: skein application logs {report.application_id}"

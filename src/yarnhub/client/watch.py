@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ApplicationFailedError
-from yarnhub.yarn.exits import explain_application
+from yarnhub.control import diagnostics
 from yarnhub.yarn.records.applications import YarnApplicationState
 
 if TYPE_CHECKING:
@@ -59,5 +59,5 @@ def failed(report: ApplicationReport) -> ApplicationFailedError:
     return ApplicationFailedError(
         str(report.application_id),
         report.yarn_application_state.name,
-        explain_application(report.diagnostics),
+        diagnostics.explain(report.diagnostics),
     )

@@ -15,12 +15,16 @@ import json
 import math
 import types
 import typing
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.base.foreign_text import quoted
 
 T = TypeVar("T")
+
+SPARE: Final = {"spare": True}
+"""Metadata of a dataclass's field that is left out of the JSON form where it has its default."""
+_NEVER = object()
 
 
 def dump(message: object) -> bytes:
@@ -51,7 +55,11 @@ def _plain(value: Any, hint: Any) -> Any:
     if dataclasses.is_dataclass(value):
         cls: Any = type(value)
         hints = _hints(cls)
-        plain = {name: _plain(getattr(value, name), hints[name]) for name in _fields(cls)}
+        plain = {
+            name: _plain(given, hints[name])
+            for name, default in _fields(cls)
+            if (given := getattr(value, name)) != default
+        }
         return {cls.__name__: plain} if len(arms) > 1 else plain
     if isinstance(value, (tuple, list)):
         item = typing.get_args(hint)[0]
@@ -63,8 +71,12 @@ def _plain(value: Any, hint: Any) -> Any:
 
 
 @functools.cache
-def _fields(cls: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
+def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
+    """The names of its fields, and the values with which they are left out."""
+    return tuple(
+        (field.name, field.default if field.metadata == SPARE else _NEVER)
+        for field in dataclasses.fields(cls)
+    )
 
 
 @functools.cache

@@ -19,9 +19,9 @@ from yarnhub.base.errors import ApplicationNotFoundError, YarnhubError
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.client.staging import has_files
 from yarnhub.client.tokens import file_systems_of
+from yarnhub.control import diagnostics
 from yarnhub.control.messages import FinalStatus
 from yarnhub.yarn.addresses import SCHEDULER, resource_manager
-from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.node_manager import NodeManagers, patient
 from yarnhub.yarn.scheduler import Scheduler
 
@@ -185,7 +185,7 @@ class Holder:
             _log.warning("%s may run on: %s", application.id, error)
             return None
         status = FinalStatus[report.final_application_status.name]
-        return Finish(status, explain_application(report.diagnostics))
+        return Finish(status, diagnostics.explain(report.diagnostics))
 
     async def clean_up(self, application: UnmanagedApplication) -> None:
         """Forget an application that has ended, unless its uploads cannot be deleted now."""

@@ -49,7 +49,8 @@ from yarnhub.control.messages import (
     WatchKeys,
     WatchTokens,
 )
-from yarnhub.yarn.exits import NOT_ITS_FAULT, explain
+from yarnhub.control.outcomes import Outcome
+from yarnhub.control.words import describe
 from yarnhub.yarn.records.containers import Container, ContainerExitStatus, ContainerStatus
 
 if TYPE_CHECKING:
@@ -205,9 +206,10 @@ class Application(State):
             return
         succeeded = status.exit_status == ContainerExitStatus.SUCCESS
         state = ContainerState.SUCCEEDED if succeeded else ContainerState.FAILED
-        self._end(instance, state, explain(status))
+        outcome = Outcome.of_container(status)
+        self._end(instance, state, describe(outcome))
         if not succeeded:
-            self._replace(instance, counted=status.exit_status not in NOT_ITS_FAULT)
+            self._replace(instance, counted=not outcome.cause.blameless)
 
     def _heard_of_container(self, event: LaunchFailed | PortAnswered) -> None:
         if isinstance(event, LaunchFailed):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from yarnhub.client.explain.amounts import amounts_in, counted, in_words
 from yarnhub.client.explain.limits import limits_reached
 from yarnhub.client.explain.pending import Ask, obstacles
+from yarnhub.control import diagnostics
 from yarnhub.control.messages import ContainerState
-from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import YarnApplicationAttemptState, YarnApplicationState
 from yarnhub.yarn.records.cluster import QueueState
 from yarnhub.yarn.records.resources import MEMORY, VCORES
@@ -96,11 +96,11 @@ def _ended(evidence: Evidence) -> tuple[str, list[str]]:
     report = evidence.report
     state, status = report.yarn_application_state.name, report.final_application_status.name
     how = state if state == status else f"{state}, {status}"
-    said = explain_application(report.diagnostics)
+    said = diagnostics.explain(report.diagnostics)
     reasons = []
     for attempt in evidence.attempts:
         failed = attempt.yarn_application_attempt_state is YarnApplicationAttemptState.FAILED
-        if failed and (why := explain_application(attempt.diagnostics)) and why != said:
+        if failed and (why := diagnostics.explain(attempt.diagnostics)) and why != said:
             number = attempt.application_attempt_id.attempt_id
             reasons.append(f"Run {number} of its ApplicationMaster failed: {why}")
     if report.app_resource_usage.preempted_memory_seconds > 0:
@@ -164,7 +164,7 @@ def _master_limit(report: ApplicationReport, asked: Mapping[str, int]) -> list[s
 
 def _said(report: ApplicationReport) -> list[str]:
     """What YARN says of an application that waits, where that is more than that it waits."""
-    said = explain_application(report.diagnostics.partition(" Details :")[0])
+    said = diagnostics.explain(report.diagnostics.partition(" Details :")[0])
     return [f"YARN says: {said}"] if said and _ACTIVATED not in said else []
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.client.explain.amounts import in_words
 from yarnhub.client.explain.limits import limits_reached
-from yarnhub.yarn.exits import explain_application
+from yarnhub.control import diagnostics
 from yarnhub.yarn.records.cluster import NodeState, QueueStatistics
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
@@ -194,7 +194,7 @@ def _nothing_in_the_way(ask: Ask, evidence: Evidence) -> list[str]:
             "Its ApplicationMaster runs outside of YARN and counts against the queue's limit for "
             "ApplicationMasters all the same: over that, YARN grants nothing and does not say so."
         )
-    if said := explain_application(report.diagnostics.partition(" Details :")[0]):
+    if said := diagnostics.explain(report.diagnostics.partition(" Details :")[0]):
         reasons.append(f"YARN says: {said}")
     return reasons
 

@@ -18,8 +18,8 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.single_flight import SingleFlight
 from yarnhub.client.client import Client
+from yarnhub.control import diagnostics
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
-from yarnhub.yarn.exits import explain_application
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 from yarnhub.yarn.records.containers import ContainerState
 from yarnhub.yarn.records.ids import ApplicationId
@@ -214,4 +214,4 @@ def _end_of(report: ApplicationReport) -> End | None:
     if not report.yarn_application_state.ended:
         return None
     good = report.final_application_status in _GOOD
-    return End(0 if good else 1, explain_application(report.diagnostics))
+    return End(0 if good else 1, diagnostics.explain(report.diagnostics))

@@ -1,0 +1,167 @@
+"""How a container, an ApplicationMaster or an application ended, as data; `words` has sentences.
+
+Source: org.apache.hadoop.yarn.api.records.ContainerExitStatus; bash(1) for 126, 127 and 128 + n.
+"""
+
+from __future__ import annotations
+
+import enum
+import signal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.control.json import SPARE
+from yarnhub.yarn.records.containers import ContainerExitStatus as Exit
+
+if TYPE_CHECKING:
+    from yarnhub.yarn.records.containers import ContainerStatus
+
+_RAW = 500
+"""Characters of YARN's diagnostics that are kept."""
+
+
+class Cause(enum.Enum):
+    """Why something ended."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    """Its program did."""
+    NOT_FOUND = "command-not-found"
+    NOT_EXECUTABLE = "command-not-executable"
+    SIGNAL = "signal"
+    MEMORY = "memory"
+    VIRTUAL_MEMORY = "virtual-memory"
+    EXCESS_LOGS = "excess-logs"
+    PREEMPTED = "preempted"
+    NODE_LOST = "node-lost"
+    """Or its container was released: YARN has one status for both."""
+    DISKS_FAILED = "disks-failed"
+    CONTAINER_SCHEDULER = "container-scheduler"
+    """A NodeManager made room for guaranteed containers."""
+    NOT_LOCALIZED = "not-localized"
+    NOT_STARTED = "not-started"
+    """`raw` says what prevented it."""
+    LOST_TRACK = "lost-track"
+    """Its NodeManager does not know how it ended."""
+    STOPPING = "stopping"
+    """It has not ended yet: a user has asked it to, within its grace period."""
+    KILLED_BY_USER = "killed-by-user"
+    KILLED_BY_MASTER = "killed-by-master"
+    KILLED_BY_RESOURCE_MANAGER = "killed-by-resource-manager"
+    KILLED_AFTER_APPLICATION = "killed-after-application"
+    REFUSED = "refused"
+    """YARN refused what was asked for; `raw` says why."""
+    FORGOTTEN = "forgotten"
+    """YARN does not know the application any more."""
+    REQUESTED = "requested"
+    """A client ended the application; `raw` is what it wants to be said of that."""
+    UNKNOWN = "unknown"
+    """`raw` is all that is known, as of what an older version recorded, or a newer one sends."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Cause | None:
+        return cls.UNKNOWN if isinstance(value, str) else None
+
+    @property
+    def blameless(self) -> bool:
+        """Whether it says nothing of the program: YARN took the container back, or lost it."""
+        return self in _BLAMELESS
+
+
+class Subject(enum.Enum):
+    """What ended."""
+
+    CONTAINER = "container"
+    MASTER = "master"
+    SCRIPT = "script"
+    """The specification's `master.script`."""
+    APPLICATION = "application"
+
+
+_BLAMELESS = frozenset(
+    {
+        Cause.NODE_LOST,
+        Cause.DISKS_FAILED,
+        Cause.PREEMPTED,
+        Cause.KILLED_BY_RESOURCE_MANAGER,
+        Cause.CONTAINER_SCHEDULER,
+    }
+)
+
+_CAUSES = {
+    Exit.SUCCESS: Cause.FINISHED,
+    Exit.INVALID: Cause.NOT_LOCALIZED,
+    Exit.ABORTED: Cause.NODE_LOST,
+    Exit.DISKS_FAILED: Cause.DISKS_FAILED,
+    Exit.PREEMPTED: Cause.PREEMPTED,
+    Exit.KILLED_EXCEEDED_VMEM: Cause.VIRTUAL_MEMORY,
+    Exit.KILLED_EXCEEDED_PMEM: Cause.MEMORY,
+    Exit.KILLED_BY_APPMASTER: Cause.KILLED_BY_MASTER,
+    Exit.KILLED_BY_RESOURCEMANAGER: Cause.KILLED_BY_RESOURCE_MANAGER,
+    Exit.KILLED_AFTER_APP_COMPLETION: Cause.KILLED_AFTER_APPLICATION,
+    Exit.KILLED_BY_CONTAINER_SCHEDULER: Cause.CONTAINER_SCHEDULER,
+    Exit.KILLED_FOR_EXCESS_LOGS: Cause.EXCESS_LOGS,
+    126: Cause.NOT_EXECUTABLE,
+    127: Cause.NOT_FOUND,
+    # ContainerExecutor.ExitCode.LOST; a program that says so itself is rare.
+    154: Cause.LOST_TRACK,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How something ended.
+
+    Attributes:
+        cause: Why.
+        subject: What ended.
+        exit_code: Of its process, or YARN's in its place; None where there is none.
+        container: `<service>_<instance>` of the one whose end was an application's.
+        grace: Seconds that it was given to end in: those that it has, or has not kept to.
+        raw: What others say of it: YARN, a node, a user.
+    """
+
+    cause: Cause
+    subject: Subject = field(default=Subject.CONTAINER, metadata=SPARE)
+    exit_code: int | None = field(default=None, metadata=SPARE)
+    container: str = field(default="", metadata=SPARE)
+    grace: float | None = field(default=None, metadata=SPARE)
+    raw: str = field(default="", metadata=SPARE)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "raw", clean_and_cut(self.raw))
+
+    @property
+    def signal(self) -> int | None:
+        """The signal that ended its process, if one did."""
+        return self.exit_code - 128 if self.cause is Cause.SIGNAL and self.exit_code else None
+
+    @classmethod
+    def of_code(cls, code: int, raw: str = "", subject: Subject = Subject.CONTAINER) -> Outcome:
+        """What an exit code tells, of a container or of the ApplicationMaster's."""
+        cause = _CAUSES.get(code)
+        if cause is None:
+            signalled = code > 128 and code - 128 in signal.valid_signals()
+            cause = Cause.SIGNAL if signalled else Cause.FAILED
+        elif cause is Cause.FINISHED and subject is Subject.MASTER:
+            cause = Cause.FAILED  # without telling YARN
+        kept = "" if cause is Cause.FINISHED else first_words(raw)
+        return cls(cause=cause, subject=subject, exit_code=code, raw=kept)
+
+    @classmethod
+    def of_container(cls, status: ContainerStatus) -> Outcome:
+        """What YARN tells of a container that has ended."""
+        return cls.of_code(status.exit_status, status.diagnostics)
+
+    def of_application(self, container: str) -> Outcome:
+        """The end of an application that failed because this container ended so."""
+        return replace(self, subject=Subject.APPLICATION, container=container)
+
+
+def first_words(diagnostics: str) -> str:
+    """The part of YARN's diagnostics that is not boilerplate, on one line."""
+    lines = [line.strip() for line in diagnostics.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("at ", "Stack trace"))]
+    text = " ".join(kept)
+    return text if len(text) <= _RAW else f"{text[: _RAW - 3]}..."

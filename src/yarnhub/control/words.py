@@ -1,0 +1,117 @@
+"""Outcomes in plain words; each face adds its own advice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.control.outcomes import Cause, Subject
+
+if TYPE_CHECKING:
+    from yarnhub.control.outcomes import Outcome
+
+MORE_MEMORY = "ask for more memory in the specification"
+"""What to do where memory was short, for who writes specifications."""
+
+_MEANINGS = {
+    Cause.FAILED: "its program failed, see its log",
+    Cause.NOT_FOUND: "its command was not found",
+    Cause.NOT_EXECUTABLE: "its command could not be executed",
+    Cause.MEMORY: "it used more memory than it asked for",
+    Cause.VIRTUAL_MEMORY: "it used more virtual memory than YARN allows",
+    Cause.EXCESS_LOGS: "it wrote more logs than YARN allows",
+    Cause.PREEMPTED: "YARN took the container back for another queue (preempted)",
+    Cause.NODE_LOST: "YARN took the container back: its node was lost or it was released",
+    Cause.DISKS_FAILED: "the node's disks failed or are full",
+    Cause.CONTAINER_SCHEDULER: "the node needed the room for guaranteed containers",
+    Cause.NOT_LOCALIZED: "it was never started, as when a file of it cannot be localized",
+    Cause.LOST_TRACK: "its NodeManager was started again and does not know how it ended",
+    Cause.KILLED_BY_MASTER: "its ApplicationMaster ended it",
+    Cause.KILLED_BY_RESOURCE_MANAGER: "the ResourceManager ended it",
+    Cause.KILLED_AFTER_APPLICATION: "its application had ended",
+}
+_SIGNALS = {
+    9: "it was killed (signal 9), perhaps by the node for want of memory",
+    15: "it was asked to end (signal 15)",
+}
+_FINISHED = {
+    Subject.CONTAINER: "Completed successfully.",
+    Subject.MASTER: "Completed successfully.",
+    Subject.SCRIPT: "The master's script completed successfully.",
+    Subject.APPLICATION: "All services have completed successfully.",
+}
+_NO_PYTHON = (
+    "its node has no Python 3.11 or newer on its PATH: name one in the specification as "
+    "master.env.YARNHUB_PYTHON, or say 'archive' there, and the client brings its own"
+)
+
+
+def describe(outcome: Outcome) -> str:
+    """All that is known of an end, with YARN's own diagnostics behind it."""
+    said = brief(outcome)
+    if outcome.subject is Subject.APPLICATION and outcome.container:
+        service = outcome.container.rpartition("_")[0]
+        said = f"Failure in service {service}: {outcome.container} ended. {said}"
+    return f"{said} YARN says: {outcome.raw}" if says_more(outcome) else said
+
+
+def says_more(outcome: Outcome) -> bool:
+    """Whether `raw` has what the words for the cause have not."""
+    return bool(outcome.raw) and outcome.exit_code is not None
+
+
+def brief(outcome: Outcome, more_memory: str = MORE_MEMORY) -> str:
+    """Why something ended, without what YARN says where we have words of our own.
+
+    Args:
+        outcome: How it ended.
+        more_memory: What to do where memory was short.
+    """
+    match outcome.cause:
+        case Cause.UNKNOWN | Cause.REQUESTED:
+            return outcome.raw
+        case Cause.FINISHED:
+            return _FINISHED[outcome.subject]
+        case Cause.NOT_STARTED:
+            return f"Could not be started: {outcome.raw}"
+        case Cause.STOPPING:
+            return f"Asked to end by user request, within {outcome.grace:g} s."
+        case Cause.KILLED_BY_USER:
+            late = " It did not end within its grace period." if outcome.grace is not None else ""
+            return f"Killed by user request.{late}"
+        case Cause.REFUSED:
+            return f"YARN refused what was asked for: {outcome.raw}"
+        case Cause.FORGOTTEN:
+            return "YARN does not know it any more."
+        case _:
+            return _by_code(outcome, more_memory)
+
+
+def _by_code(outcome: Outcome, more_memory: str) -> str:
+    if outcome.subject is Subject.SCRIPT:
+        return _of_script(outcome)
+    code = f"xit code {outcome.exit_code}: {_meaning(outcome, more_memory)}."
+    if outcome.subject is Subject.MASTER:
+        return f"its ApplicationMaster ended, e{code}"
+    return f"E{code}"
+
+
+def _of_script(outcome: Outcome) -> str:
+    if outcome.signal == 15:
+        return (
+            "The master's script was asked to end (signal 15): it was killed from outside, or the "
+            "container went over its memory limit (master.resources.memory)."
+        )
+    code = outcome.exit_code
+    return f"The master's script failed with exit code {code}, see its log application.driver.log."
+
+
+def _meaning(outcome: Outcome, more_memory: str) -> str:
+    cause, number = outcome.cause, outcome.signal
+    if cause is Cause.NOT_FOUND and outcome.subject is Subject.MASTER:
+        return _NO_PYTHON
+    if number is not None:
+        said = _SIGNALS.get(number, f"it was ended by signal {number}")
+    else:
+        said = _MEANINGS[cause]
+    wants = number == 9 or cause in {Cause.MEMORY, Cause.VIRTUAL_MEMORY}
+    return f"{said}: {more_memory}" if wants else said
