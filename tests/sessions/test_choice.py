@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.sessions.choice import Choice, ChoiceError, choose
-from yarnhub.sessions.profiles import (
-    Profile,
-    QueueChoice,
-    parse_profiles,
-    with_queues,
-)
+from yarnhub.sessions.profiles import Profile, parse_profiles
+from yarnhub.sessions.queues import QueueChoice, with_queues
 
 ALLOWED = {"queue", "mem_limit", "cpu_limit", "resource_types", "environment", "localize_files"}
 LIST = [
@@ -73,7 +69,7 @@ def test_who_says_nothing_gets_the_defaults() -> None:
 
 
 def test_without_profiles_there_is_nothing_to_choose() -> None:
-    offered = with_queues((), ())
+    offered = with_queues((), (), label)
     assert choose(offered, {}) == Choice(layers=({},))
     with pytest.raises(ChoiceError, match="no option 'x'; this profile has no options"):
         choose(offered, {"x": "1"})
@@ -171,16 +167,20 @@ def test_nothing_is_given_that_no_profile_holds(options: dict[str, object]) -> N
 
 # --- queues
 
-QUEUES = (QueueChoice(name="default", words="40 % free"), QueueChoice(name="fruit", default=True))
+QUEUES = (QueueChoice(name="default"), QueueChoice(name="fruit", default=True))
+
+
+def label(queue: QueueChoice) -> str:
+    return f"queue {queue.name}"
 
 
 def test_queues_are_an_option_of_profiles_that_do_not_say_theirs() -> None:
-    small, gpu = with_queues(parse(), QUEUES)
+    small, gpu = with_queues(parse(), QUEUES, label)
     assert list(gpu.profile_options) == ["count", "memory"]
     queue = small.profile_options["queue"]
     assert [each.display_name for each in queue.choices.values()] == [
-        "default (40 % free)",
-        "fruit",
+        "queue default",
+        "queue fruit",
     ]
     assert queue.default == "fruit"
     (_, layer) = choose((small, gpu), {"profile": "small", "queue": "default"}).layers
@@ -190,7 +190,7 @@ def test_queues_are_an_option_of_profiles_that_do_not_say_theirs() -> None:
 
 
 def test_without_profiles_there_are_the_queues_alone() -> None:
-    offered = with_queues((), QUEUES)
+    offered = with_queues((), QUEUES, label)
     choice = choose(offered, {})
     assert choice.user_options == {"queue": "fruit"}
     with pytest.raises(ChoiceError, match="no profile"):
@@ -198,4 +198,4 @@ def test_without_profiles_there_are_the_queues_alone() -> None:
 
 
 def test_without_queues_nothing_is_added() -> None:
-    assert with_queues(parse(), ()) == parse()
+    assert with_queues(parse(), (), label) == parse()

@@ -11,9 +11,9 @@ import pytest
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.client.settings import Settings
 from yarnhub.hadoop.security.kerberos import Keytab
-from yarnhub.sessions.profiles import QueueChoice
-from yarnhub.sessions.queues import NONE, UNKNOWN, offered, queue_choices, room_words
+from yarnhub.sessions.queues import Alone, QueueChoice, offered, queue_choices
 from yarnhub.yarn.queues.tree import with_paths
+from yarnhub.yarn.queues.usable import Room, Use
 from yarnhub.yarn.records.cluster import QueueInfo, QueueState
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_queues_of_yarns_own_making_are_offered_too() -> None:
 
 def test_whoever_may_submit_to_none_is_told() -> None:
     (one,) = offered(ROOT, frozenset(), "default")
-    assert one == QueueChoice(name="default", words=NONE, default=True)
+    assert one == QueueChoice(name="default", default=True, alone=Alone.NONE_USABLE)
 
 
 @pytest.mark.parametrize("configured", ["default", "root.default"])
@@ -90,24 +90,13 @@ def test_one_queue_is_offered_once_whatever_it_is_called(
     assert (one.name, one.default) == (configured, True)
 
 
-@pytest.mark.parametrize(
-    ("used", "most", "words"),
-    [
-        (0.0, 1.0, "100 % free"),
-        (0.6, 1.0, "40 % free"),
-        (1.0, 1.0, "its share is in use; it borrows what other queues leave"),
-        (2.0, 1.0, "full"),
-        (1.0, 0.5, "full"),
-        (1.0, 0.0, "its share is in use"),
-        (float("nan"), 1.0, ""),
-    ],
-)
-def test_how_free_a_queue_is(used: float, most: float, words: str) -> None:
-    assert room_words(queue("root.q", used=used, most=most)) == words
-
-
-def test_nothing_is_said_of_a_queue_without_a_share() -> None:
-    assert room_words(replace(queue("root.q"), capacity=0.0)) == ""
+def test_room_is_told_of_each_where_the_scheduler_tells_it() -> None:
+    default, *_, last = offered(ROOT, ALL, "default")
+    assert default.room == Room(Use.FREE, 0.4)
+    assert last.room == Room(Use.FREE, 1.0)
+    unknown = with_paths(QueueInfo(queue_name="root", child_queues=(QueueInfo(queue_name="a"),)))
+    (one,) = offered(unknown, {"a"}, "a")
+    assert one.room == Room(Use.UNKNOWN)
 
 
 async def test_without_an_answer_the_configured_queue_is_left(tmp_path: Path) -> None:
@@ -117,7 +106,7 @@ async def test_without_an_answer_the_configured_queue_is_left(tmp_path: Path) ->
     )
     settings = Settings.from_environment({"HADOOP_CONF_DIR": str(tmp_path), "HOME": str(tmp_path)})
     (one,) = await queue_choices(ClusterQueues(settings, deadline=0.1), "alice", "research")
-    assert one == QueueChoice(name="research", words=UNKNOWN, default=True)
+    assert one == QueueChoice(name="research", default=True, alone=Alone.NO_ANSWER)
 
 
 @pytest.mark.cluster
@@ -131,7 +120,7 @@ async def test_the_queues_of_a_cluster(hadoop_cluster: HadoopCluster) -> None:
         "oranges": False,
         "jupyterhub": False,
     }
-    assert all(each.words for each in found)
+    assert all(each.room.use is not Use.UNKNOWN for each in found)
 
 
 @pytest.mark.cluster
@@ -149,4 +138,4 @@ async def test_the_queues_of_a_cluster_with_kerberos(
     assert {len(each.result()) for each in asked} == {5}
     # The cluster lets the hub act for its users, and nobody else.
     (alone,) = await queue_choices(queues, "mallory", "default")
-    assert alone.words == UNKNOWN
+    assert alone.alone is Alone.NO_ANSWER

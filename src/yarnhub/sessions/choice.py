@@ -27,7 +27,7 @@ class Choice:
     """What a user has chosen.
 
     Attributes:
-        layers: Values of traits, each over those before.
+        layers: Values of settings, each over those before.
         user_options: What chooses the same again.
         written: The settings that the user has written something of.
     """
@@ -38,16 +38,18 @@ class Choice:
     user_options: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
 
-    def over(self, spawner: object) -> dict[str, object]:
-        """The traits that it sets: mappings are merged into the spawner's, where None removes.
+    def over(self, settings: object) -> dict[str, object]:
+        """The settings that it sets: mappings are merged into those before, where None removes.
 
-        A value that can be called is given by calling it with the spawner.
+        Args:
+            settings: Has those before as attributes; a value that can be called is given by
+                calling it with this.
         """
         values: dict[str, object] = {}
         for layer in self.layers:
             for name, given in layer.items():
-                value = given(spawner) if callable(given) else given
-                before = values[name] if name in values else getattr(spawner, name)
+                value = given(settings) if callable(given) else given
+                before = values[name] if name in values else getattr(settings, name)
                 values[name] = _merged(before, value)
         return values
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from string import Formatter
 from typing import TYPE_CHECKING, ClassVar
 
@@ -24,7 +24,6 @@ UNLISTED = "unlisted-choice"
 WRITTEN = f"--{UNLISTED}"
 """What the name of an option ends with where its value is the user's own."""
 PROFILE = "profile"
-QUEUE = "queue"
 
 _LONGEST = 1000
 """Characters that a user may write: an administrator's pattern may take long over many."""
@@ -43,7 +42,7 @@ Overrides = Mapping[str, object]
 
 
 class ProfileError(ConfigurationError):
-    """`c.YarnSpawner.profile_list` is wrong; says where."""
+    """A list of profiles is wrong; says where."""
 
 
 def _overrides(value: object) -> Overrides:
@@ -196,7 +195,7 @@ class Option(_Document):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile(_Document):
-    """One of the things that a user's server may be.
+    """One of the things that a user's container may be.
 
     Attributes:
         slug: What it is called in URLs and requests; made of the display name by default.
@@ -237,37 +236,27 @@ class Profile(_Document):
 
 
 NAMELESS = Profile(display_name="")
-"""That of a hub without profiles."""
+"""Stands for profiles where there are none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueChoice:
-    """A queue that a user may submit to.
-
-    Attributes:
-        words: How free it is.
-    """
-
-    name: str
-    words: str = ""
-    default: bool = False
-
-
-def parse_profiles(value: object, *, allowed: Collection[str]) -> tuple[Profile, ...]:
-    """Read a `profile_list`: a list, or a mapping whose values are taken in their keys' order.
+def parse_profiles(
+    value: object, *, allowed: Collection[str], setting: str = "profile_list"
+) -> tuple[Profile, ...]:
+    """Read a list of profiles, or a mapping whose values are taken in their keys' order.
 
     Args:
         value: The list.
-        allowed: Names of the traits that may be overridden.
+        allowed: Names of the settings that may be overridden.
+        setting: What the administrator calls the list; errors begin with it.
 
     Raises:
         ProfileError: Something in it is wrong.
     """
     try:
-        with read.at("profile_list"):
+        with read.at(setting):
             return _parse(value, allowed)
     except SpecError as error:
-        raise ProfileError(f"c.YarnSpawner.{error}") from error
+        raise ProfileError(str(error)) from error
 
 
 def _parse(value: object, allowed: Collection[str]) -> tuple[Profile, ...]:
@@ -299,33 +288,6 @@ def _one_default(named: Mapping[str, Listed] | Mapping[str, Profile]) -> None:
     defaults = [name for name, each in named.items() if each.default]
     if len(defaults) > 1:
         raise SpecError("", f"only one can be the default, not {' and '.join(defaults)}")
-
-
-def with_queues(profiles: Sequence[Profile], queues: Sequence[QueueChoice]) -> tuple[Profile, ...]:
-    """Offer the queues too, in each profile that does not say which one it takes.
-
-    Without profiles there is one of no name, which has no other option.
-    """
-    profiles = profiles or [NAMELESS]
-    if not queues:
-        return tuple(profiles)
-    option = Option(
-        display_name="Queue",
-        choices={
-            each.name: Listed(
-                display_name=f"{each.name} ({each.words})" if each.words else each.name,
-                default=each.default,
-                yarn_override={QUEUE: each.name},
-            )
-            for each in queues
-        },
-    )
-    return tuple(
-        profile
-        if QUEUE in profile.profile_options or any(QUEUE in each for _, each in profile.overrides)
-        else replace(profile, profile_options={**profile.profile_options, QUEUE: option})
-        for profile in profiles
-    )
 
 
 def _filled(template: object, value: str) -> object:
@@ -360,5 +322,5 @@ def _texts(value: object) -> Iterator[str]:
         case list() | tuple():
             for each in value:
                 yield from _texts(each)
-        case _:  # numbers, and what is called with the spawner
+        case _:  # numbers, and what is called at the start
             pass

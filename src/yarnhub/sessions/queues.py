@@ -1,21 +1,50 @@
-"""The queues that users of the hub may choose, and how free they are."""
+"""The queues that a user may choose, and how much room is in them."""
 
 from __future__ import annotations
 
+import enum
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from yarnhub.sessions.profiles import QueueChoice
+from yarnhub.sessions.profiles import NAMELESS, Listed, Option
 from yarnhub.yarn.queues.tree import is_named, leaves
-from yarnhub.yarn.queues.usable import Use, room_in, usable_queues
+from yarnhub.yarn.queues.usable import Room, Use, room_in, usable_queues
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from yarnhub.client.queues import ClusterQueues
+    from yarnhub.sessions.profiles import Profile
     from yarnhub.yarn.records.cluster import QueueInfo
 
-NONE = "YARN lets you submit to none"
-UNKNOWN = "YARN does not say now which others there are"
+QUEUE = "queue"
+"""The option, and the setting that it overrides."""
+
+
+class Alone(enum.Enum):
+    """Why the configured queue is offered alone."""
+
+    NONE_USABLE = enum.auto()
+    """The user may submit to no queue."""
+    NO_ANSWER = enum.auto()
+    """YARN does not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueChoice:
+    """A queue that a user may choose.
+
+    Attributes:
+        name: By which an application is submitted to it.
+        default: Whether it is the configured one.
+        room: How much room is in it.
+        alone: Why no other one is offered; None where YARN has told which there are.
+    """
+
+    name: str
+    default: bool = False
+    room: Room = field(default=Room(Use.UNKNOWN))
+    alone: Alone | None = None
 
 
 async def queue_choices(
@@ -26,21 +55,21 @@ async def queue_choices(
     Args:
         queues: The cluster's.
         user: The cluster's name of the user.
-        configured: The default; alone if YARN cannot be asked, with words that say so.
+        configured: The default; alone if YARN does not answer.
     """
     tree = await queues.tree()
     allowed = None if tree is None else await queues.allowed(user)
     if tree is None or allowed is None:
-        return (QueueChoice(name=configured, words=UNKNOWN, default=True),)
+        return (QueueChoice(name=configured, default=True, alone=Alone.NO_ANSWER),)
     return offered(tree, allowed, configured)
 
 
 def offered(root: QueueInfo, allowed: Collection[str], configured: str) -> tuple[QueueChoice, ...]:
-    """The leaf queues that run and that somebody may submit to, in the scheduler's order.
+    """The leaf queues that run and that a user may submit to, in the scheduler's order.
 
     Args:
         root: The root queue with all below it, from `get_queues`.
-        allowed: The names of queues that one may submit to, be they paths or not.
+        allowed: The names of queues that the user may submit to, be they paths or not.
         configured: The default. If there is no such leaf it is offered too: YARN makes queues for
             users below some, and only its rules know where they place an application.
     """
@@ -48,26 +77,41 @@ def offered(root: QueueInfo, allowed: Collection[str], configured: str) -> tuple
     for name, each in usable_queues(root, allowed).items():
         default = is_named(each, (configured,))
         choices.append(
-            QueueChoice(
-                name=configured if default else name, words=room_words(each), default=default
-            )
+            QueueChoice(name=configured if default else name, default=default, room=room_in(each))
         )
     if not any(is_named(each, (configured,)) for each in leaves(root)):
         choices.insert(0, QueueChoice(name=configured, default=True))
-    return tuple(choices or [QueueChoice(name=configured, words=NONE, default=True)])
+    alone = QueueChoice(name=configured, default=True, alone=Alone.NONE_USABLE)
+    return tuple(choices or [alone])
 
 
-def room_words(queue: QueueInfo) -> str:
-    """How much of a queue's own share is free; empty if the scheduler does not say."""
-    room = room_in(queue)
-    match room.use:
-        case Use.UNKNOWN:
-            return ""
-        case Use.FREE:
-            return f"{round(room.free * 100)} % free"
-        case Use.USED_UP:
-            return "its share is in use"
-        case Use.BORROWING:
-            return "its share is in use; it borrows what other queues leave"
-        case Use.FULL:
-            return "full"
+def with_queues(
+    profiles: Sequence[Profile],
+    queues: Sequence[QueueChoice],
+    label: Callable[[QueueChoice], str],
+) -> tuple[Profile, ...]:
+    """Offer the queues too, in each profile that does not set its own.
+
+    Args:
+        profiles: Without any there is one of no name, which has no other option.
+        queues: What to offer.
+        label: What users read of each.
+    """
+    profiles = profiles or [NAMELESS]
+    if not queues:
+        return tuple(profiles)
+    option = Option(
+        display_name="Queue",
+        choices={
+            each.name: Listed(
+                display_name=label(each), default=each.default, yarn_override={QUEUE: each.name}
+            )
+            for each in queues
+        },
+    )
+    return tuple(
+        profile
+        if QUEUE in profile.profile_options or any(QUEUE in each for _, each in profile.overrides)
+        else replace(profile, profile_options={**profile.profile_options, QUEUE: option})
+        for profile in profiles
+    )

@@ -187,3 +187,11 @@ async def test_a_form_that_cannot_be_made_says_why(
     spawner.user_options = {}
     with pytest.raises(Refusal, match=r"no Hadoop configuration folder .*/nowhere"):
         await spawner.get_options_form()
+
+
+async def test_what_is_wrong_in_the_configuration_is_named_as_it_stands_there() -> None:
+    spawner = offering()
+    spawner.profile_list = [{}]
+    with pytest.raises(Refusal, match=r"c\.YarnSpawner\.profile_list\[0\]\.display_name") as said:
+        await spawner.get_options_form()
+    assert said.value.status_code == 500

@@ -7,14 +7,11 @@ from html.parser import HTMLParser
 import pytest
 from markupsafe import Markup
 
-from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
+from yarnhub.integrations.jupyterhub.options_form import options_from_form, queue_label, render_form
 from yarnhub.sessions.choice import ChoiceError, choose
-from yarnhub.sessions.profiles import (
-    Profile,
-    QueueChoice,
-    parse_profiles,
-    with_queues,
-)
+from yarnhub.sessions.profiles import Profile, parse_profiles
+from yarnhub.sessions.queues import Alone, QueueChoice, with_queues
+from yarnhub.yarn.queues.usable import Room, Use
 
 HOSTILE = "\"'><script>alert(1)</script>&{{ 7 * 7 }}"
 QUEUES = (QueueChoice(name="default", default=True), QueueChoice(name="fruit"))
@@ -78,7 +75,7 @@ class Page(HTMLParser):
 
 
 def test_every_field_has_a_label_and_groups_have_legends() -> None:
-    page = Page(render_form(with_queues(two_profiles(), QUEUES), {}))
+    page = Page(render_form(with_queues(two_profiles(), QUEUES, queue_label), {}))
     assert len(page.fields) == 7
     assert page.fields == page.labels
     assert page.tags.count("fieldset") == page.tags.count("legend") == 3
@@ -111,7 +108,7 @@ def test_markup_is_the_administrators_word() -> None:
     ],
 )
 def test_what_was_chosen_comes_back_from_an_untouched_form(chosen: dict[str, str]) -> None:
-    offered = with_queues(two_profiles(), QUEUES)
+    offered = with_queues(two_profiles(), QUEUES, queue_label)
     assert choose(offered, chosen).user_options == chosen
     page = Page(render_form(offered, chosen))
     assert options_from_form({**page.sent, "_xsrf": ["token"]}) == chosen
@@ -151,19 +148,19 @@ def test_choices_of_one_profile_are_not_those_of_another() -> None:
 
 
 def test_without_profiles_only_the_queue_is_asked_for() -> None:
-    page = Page(render_form(with_queues((), QUEUES), {"queue": "fruit"}))
+    page = Page(render_form(with_queues((), QUEUES, queue_label), {"queue": "fruit"}))
     assert page.sent == {"queue": ["fruit"]}
     assert options_from_form(page.sent) == {"queue": "fruit"}
     assert "fieldset" not in page.tags
 
 
 def test_nothing_is_asked_for_where_nothing_is_to_choose() -> None:
-    one = with_queues((), QUEUES[:1])
+    one = with_queues((), QUEUES[:1], queue_label)
     assert render_form(one, {}) == ""
     assert render_form(one, {"queue": "default"}) == ""
     # Saved once, and refused now: without the page its user could not choose anew.
     assert Page(render_form(one, {"queue": "gone"})).sent == {"queue": ["default"]}
-    none = with_queues((), ())
+    none = with_queues((), (), queue_label)
     assert render_form(none, {}) == ""
     assert Page(render_form(none, {"profile": "gone"})).sent == {}
 
@@ -189,3 +186,29 @@ def test_fields_that_count(form: dict[str, list[object]], options: dict[str, str
 def test_files_and_repeated_fields_are_refused(values: list[object]) -> None:
     with pytest.raises(ChoiceError, match="'x' has to be sent once, as text"):
         options_from_form({"x": values})
+
+
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [
+        (Room(Use.FREE, 1.0), "root.q (100 % free)"),
+        (Room(Use.FREE, 0.4), "root.q (40 % free)"),
+        (Room(Use.BORROWING), "root.q (its share is in use; it borrows what other queues leave)"),
+        (Room(Use.FULL), "root.q (full)"),
+        (Room(Use.USED_UP), "root.q (its share is in use)"),
+        (Room(Use.UNKNOWN), "root.q"),
+    ],
+)
+def test_how_free_a_queue_is(room: Room, words: str) -> None:
+    assert queue_label(QueueChoice(name="root.q", room=room)) == words
+
+
+@pytest.mark.parametrize(
+    ("alone", "words"),
+    [
+        (Alone.NONE_USABLE, "default (YARN lets you submit to none)"),
+        (Alone.NO_ANSWER, "default (YARN does not say now which others there are)"),
+    ],
+)
+def test_why_no_other_queue_is_offered(alone: Alone, words: str) -> None:
+    assert queue_label(QueueChoice(name="default", alone=alone)) == words

@@ -12,11 +12,15 @@ from traitlets import Callable as CallableTrait
 from yarnhub.base.errors import YarnhubError
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.integrations.jupyterhub.acting import Acting
-from yarnhub.integrations.jupyterhub.options_form import options_from_form, render_form
+from yarnhub.integrations.jupyterhub.options_form import (
+    options_from_form,
+    queue_label,
+    render_form,
+)
 from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal, refusal
 from yarnhub.sessions.choice import Choice, ChoiceError, choose
-from yarnhub.sessions.profiles import ProfileError, parse_profiles, with_queues
-from yarnhub.sessions.queues import queue_choices
+from yarnhub.sessions.profiles import ProfileError, parse_profiles
+from yarnhub.sessions.queues import queue_choices, with_queues
 from yarnhub.sessions.shell_quoting import PLACE, why_unsafe
 
 if TYPE_CHECKING:
@@ -132,13 +136,16 @@ class Choosing(Acting):
             profile_list = profile_list(self)
             if isawaitable(profile_list):
                 profile_list = await profile_list
-        profiles = parse_profiles(profile_list, allowed=OVERRIDABLE)
+        profiles = parse_profiles(
+            profile_list, allowed=OVERRIDABLE, setting="c.YarnSpawner.profile_list"
+        )
         if not self.choose_queue:
-            return with_queues(profiles, ())
+            return with_queues(profiles, (), queue_label)
         key = (self.principal, self.keytab)
         if key not in self._queues:
             self._queues[key] = ClusterQueues(self.settings())
-        return with_queues(profiles, await queue_choices(self._queues[key], user, self.queue))
+        queues = await queue_choices(self._queues[key], user, self.queue)
+        return with_queues(profiles, queues, queue_label)
 
     @contextlib.contextmanager
     def overridden(self, choice: Choice) -> Iterator[None]:

@@ -15,15 +15,23 @@ from jinja2 import Environment, StrictUndefined, Template
 from yarnhub.base.foreign_text import quoted
 from yarnhub.sessions.choice import ChoiceError, choose, default_profile
 from yarnhub.sessions.profiles import PROFILE, UNLISTED, WRITTEN
+from yarnhub.sessions.queues import Alone
+from yarnhub.yarn.queues.usable import Use
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from yarnhub.sessions.profiles import Option, Profile
+    from yarnhub.sessions.queues import QueueChoice
+    from yarnhub.yarn.queues.usable import Room
 
 _PREFIX = "profile-option-"
 _OTHERS = frozenset({"_xsrf"})
 """Fields of the hub's own."""
+_ALONE = {
+    Alone.NONE_USABLE: "YARN lets you submit to none",
+    Alone.NO_ANSWER: "YARN does not say now which others there are",
+}
 
 
 def render_form(
@@ -78,6 +86,26 @@ def options_from_form(form: Mapping[str, Sequence[object]]) -> dict[str, str]:
         elif key in options or not options[written]:
             del options[written]
     return options
+
+
+def queue_label(queue: QueueChoice) -> str:
+    """What users read of a queue: its name, and how free it is if the scheduler says so."""
+    words = _ALONE[queue.alone] if queue.alone else _room(queue.room)
+    return f"{queue.name} ({words})" if words else queue.name
+
+
+def _room(room: Room) -> str:
+    match room.use:
+        case Use.UNKNOWN:
+            return ""
+        case Use.FREE:
+            return f"{round(room.free * 100)} % free"
+        case Use.USED_UP:
+            return "its share is in use"
+        case Use.BORROWING:
+            return "its share is in use; it borrows what other queues leave"
+        case Use.FULL:
+            return "full"
 
 
 def _prefix(slug: str) -> str:
