@@ -8,14 +8,14 @@ import warnings
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
-from skein.blocking import Blocking, itself, translate
+from skein.blocking import Blocking, itself, skeins_errors, translate
 from skein.kv import KeyValueStore
-from skein.portal import Held
 from skein.process import properties
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
 from skein.ui import WebUI
 from yarnhub.base import errors
+from yarnhub.client.blocking.loop import KeptOpen
 from yarnhub.control import json
 from yarnhub.control.messages import ACTIVE_STATES, ContainerState, FinalStatus, Shutdown
 
@@ -68,13 +68,14 @@ class ApplicationClient(Blocking):
         return found
 
     def _open(self, address: str, locate: Locate | None) -> None:
-        from skein.direct import Direct
         from yarnhub.client.application import ApplicationClient as Engine
+        from yarnhub.client.blocking.thread_requests import ThreadRequests
 
         pair = credentials_of(self.security).for_application(self.id)
         self.engine = Engine(self.id, address, pair, locate)
-        self._held = Held(self, functools.partial(itself, self.engine))
-        self._direct = Direct(self.engine)
+        with skeins_errors(self._otherwise):
+            self._held = KeptOpen(self, functools.partial(itself, self.engine))
+        self._requests = ThreadRequests(self.engine)
 
     @property
     def address(self) -> str:
@@ -94,7 +95,7 @@ class ApplicationClient(Blocking):
     def ask(self, request: Request[T]) -> T:
         """Send a request that does not wait, from this thread if that is possible."""
         try:
-            return self._direct.ask(request)
+            return self._requests.ask(request)
         except errors.YarnhubError as error:
             raise translate(error, self._otherwise) from error
         except ConnectionAbortedError:
@@ -103,7 +104,7 @@ class ApplicationClient(Blocking):
 
     def close(self) -> None:
         """Close all connections; a second time does nothing."""
-        self._direct.close()
+        self._requests.close()
         super().close()
 
     def __repr__(self) -> str:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import exceptions
 from yarnhub.base import errors
+from yarnhub.client.errors import ApplicationTypeError, QueueRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
     from typing import Any, Self
 
-    from skein.portal import Held
+    from yarnhub.client.blocking.loop import KeptOpen
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,8 +35,10 @@ def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]
             return exceptions.ConnectionError(str(error))
         case errors.DeadlineExceededError():
             return exceptions.TimeoutError(str(error))
-        case errors.ApplicationNotFoundError():
+        case errors.ApplicationNotFoundError() | QueueRefusedError():
             return ValueError(str(error))
+        case ApplicationTypeError():
+            return exceptions.SkeinError(str(error))
         case errors.ControlError(code="invalid"):
             return ValueError(str(error))
         case errors.ControlError(code="ended"):
@@ -59,7 +62,7 @@ class Blocking:
     """What a client is made of: an engine that is kept open on the loop."""
 
     _otherwise: type[exceptions.SkeinError]
-    _held: Held
+    _held: KeptOpen
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the engine, and raise skein's errors for its own."""

@@ -10,31 +10,30 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
 from skein.application_client import ApplicationClient
-from skein.applications import (
-    Filters,
-    change,
-    find_application,
-    find_applications,
-    parse_time,
-    reading_logs,
-    seen,
-)
 from skein.blocking import Blocking, itself, skeins_errors, translate
+from skein.filters import application_filters, node_states, parse_time
 from skein.logs import ApplicationLogs
-from skein.portal import Held
 from skein.process import Properties, properties
-from skein.queues import find_all_queues, find_nodes, find_queue
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
 from yarnhub.base import errors
 from yarnhub.client import client as engine_client
+from yarnhub.client import lifecycle
+from yarnhub.client.applications import (
+    as_owner,
+    find_application,
+    find_applications,
+    log_reader,
+)
+from yarnhub.client.blocking.loop import KeptOpen
+from yarnhub.client.cluster import find_all_queues, find_nodes, find_queue
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Any, Self
 
-    from skein.applications import When
+    from skein.filters import When
     from yarnhub.client.application import ApplicationClient as Application
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.security import Credentials
@@ -44,9 +43,6 @@ __all__ = ["ApplicationClient", "Client", "Properties", "properties"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_KILLED_AFTER = 60.0
-"""Seconds that an application may take to end after it was killed."""
 
 
 class Client(Blocking):
@@ -103,7 +99,7 @@ class Client(Blocking):
                 self._settings = _settings(*self._login)
                 own = None if self._security is None else credentials_of(self._security)
                 engine = engine_client.Client(self._settings, own)
-                self._held = Held(self, functools.partial(itself, engine))
+                self._held = KeptOpen(self, functools.partial(itself, engine))
                 self._opened = engine
             return self._opened
 
@@ -221,7 +217,7 @@ class Client(Blocking):
         return ApplicationClient._located(engine.address, engine.id, security, engine.locate)  # noqa: SLF001  # ours
 
     async def _reach(self, number: ApplicationId, own: Credentials, *, wait: bool) -> Application:
-        async with seen(self._engine, number) as (client, _):
+        async with as_owner(self._engine, number) as (client, _):
             return await client.connect(number, wait=wait, deadline=None, credentials=own)
 
     # --- reports
@@ -247,15 +243,15 @@ class Client(Blocking):
         finished_end: When = None,
     ) -> list[model.ApplicationReport]:
         """The applications that pass all filters, by id; those that have not ended by default."""
-        filters = Filters(
-            states=None if states is None else tuple(map(str, states)),
-            name=name,
-            user=user,
-            queue=queue,
-            started_begin=started_begin,
-            started_end=started_end,
-            finished_begin=finished_begin,
-            finished_end=finished_end,
+        filters = application_filters(
+            states,
+            name,
+            user,
+            queue,
+            started_begin,
+            started_end,
+            finished_begin,
+            finished_end,
         )
         found = self.call(find_applications, self._engine, filters)
         return [model.ApplicationReport.of(record) for record in found]
@@ -278,7 +274,7 @@ class Client(Blocking):
         found: dict[str, bytearray] = {}
         async with (
             engine_client.Client(self._settings.acting_for(user)) as engine,
-            reading_logs(engine, number) as client,
+            log_reader(engine, number) as client,
             contextlib.aclosing(client.logs(number)) as chunks,
         ):
             async for chunk in chunks:
@@ -297,7 +293,7 @@ class Client(Blocking):
         return self.call(self._explain, ApplicationId.parse(app_id))
 
     async def _explain(self, number: ApplicationId) -> Explanation:
-        async with seen(self._engine, number) as (client, _):
+        async with as_owner(self._engine, number) as (client, _):
             return await client.explain(number)
 
     # --- the cluster
@@ -306,8 +302,8 @@ class Client(Blocking):
         self, states: Iterable[str | model.NodeState] | None = None
     ) -> list[model.NodeReport]:
         """The cluster's nodes in these states, by id; in any state by default."""
-        names = None if states is None else tuple(map(str, states))
-        return [model.NodeReport.of(one) for one in self.call(find_nodes, self._engine, names)]
+        found = self.call(find_nodes, self._engine, node_states(states))
+        return [model.NodeReport.of(one) for one in found]
 
     def get_queue(self, name: str) -> model.Queue:
         """One queue, by its name with or without the queues above it.
@@ -346,12 +342,7 @@ class Client(Blocking):
 
     async def _kill(self, number: ApplicationId, user: str) -> None:
         async with engine_client.Client(self._settings.acting_for(user)) as engine:
-
-            async def kill(client: engine_client.Client) -> None:
-                await client.kill(number, deadline=_KILLED_AFTER)
-
-            await find_application(engine, number)
-            await change(engine, number, kill)
+            await lifecycle.kill(engine, number)
 
     def keep_tokens(self, *app_ids: str) -> None:
         """Keep the delegation tokens of applications fresh; returns when all of them have ended.
@@ -376,19 +367,7 @@ class Client(Blocking):
         Raises:
             ValueError: There is no such application or queue, or the queue takes none.
         """
-        number = ApplicationId.parse(app_id)
-
-        async def move(client: engine_client.Client) -> None:
-            await client.resource_manager.move_application_across_queues(number, queue)
-
-        try:
-            self.call(change, self._engine, number, move)
-        except exceptions.DriverError as error:
-            cause = error.__cause__
-            of_queue = isinstance(cause, errors.AccessDeniedError) and queue in cause.message
-            if of_queue or type(cause) is errors.RemoteError:  # none that says who may not
-                raise ValueError(str(error)) from error
-            raise
+        self.call(lifecycle.move, self._engine, ApplicationId.parse(app_id), queue)
 
 
 def _settings(keytab: str | Path | None, principal: str | None) -> Settings:

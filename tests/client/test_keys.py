@@ -9,7 +9,8 @@ import pytest
 from client.living import living
 from yarnhub.base.errors import ControlError
 from yarnhub.client import keys
-from yarnhub.client.keys import Event, EventFilter, EventsMissedError, EventType, event_queue
+from yarnhub.client.errors import EventsMissedError
+from yarnhub.client.keys import Event, EventFilter, EventType, event_queue
 
 
 async def test_operations_are_applied_alone_and_together() -> None:

@@ -144,15 +144,16 @@ def _sweep(arguments: argparse.Namespace) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from skein.applications import Filters, find_applications
     from skein.cli import connections
+    from skein.filters import application_filters
+    from yarnhub.client.applications import find_applications
 
     states: tuple[str, ...] | None = None
     if arguments.state:
         states = tuple(arguments.state)
     elif arguments.all:
         states = _STATES
-    filters = Filters(
+    filters = application_filters(
         states=states,
         name=arguments.name,
         queue=arguments.queue,
@@ -172,8 +173,8 @@ def _list(arguments: argparse.Namespace) -> None:
 
 
 def _status(arguments: argparse.Namespace) -> None:
-    from skein.applications import find_application
     from skein.cli import connections
+    from yarnhub.client.applications import find_application
 
     number = connections.application_id(arguments.id)
 
@@ -198,15 +199,15 @@ def _show(reports: Iterable[ApplicationReport], output: str) -> None:
 
 
 def _wait(arguments: argparse.Namespace) -> None:
-    from skein.applications import of_skein, seen
     from skein.cli import connections
+    from yarnhub.client.applications import as_owner, check_type
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
     number = connections.application_id(arguments.id)
 
     async def wait() -> None:
-        async with connections.cluster() as caller, seen(caller, number) as (client, report):
-            of_skein(report)
+        async with connections.cluster() as caller, as_owner(caller, number) as (client, report):
+            check_type(report)
             ended = await client.wait(number, deadline=arguments.timeout)
         if ended.final_application_status is not FinalApplicationStatus.SUCCEEDED:
             raise connections.not_running(ended)
@@ -215,34 +216,27 @@ def _wait(arguments: argparse.Namespace) -> None:
 
 
 def _move(arguments: argparse.Namespace) -> None:
-    from skein.applications import change
     from skein.cli import connections
+    from yarnhub.client import lifecycle
 
     number = connections.application_id(arguments.id)
 
     async def move() -> None:
         async with connections.cluster() as client:
-            await change(
-                client,
-                number,
-                lambda asked: asked.resource_manager.move_application_across_queues(
-                    number, arguments.queue
-                ),
-            )
+            await lifecycle.move(client, number, arguments.queue)
 
     connections.run(move())
 
 
 def _kill(arguments: argparse.Namespace) -> None:
-    from skein.applications import change, find_application
     from skein.cli import connections
+    from yarnhub.client import lifecycle
 
     number = connections.application_id(arguments.id)
 
     async def kill() -> None:
         async with connections.cluster(arguments.user) as client:
-            await find_application(client, number)
-            await change(client, number, lambda asked: asked.kill(number))
+            await lifecycle.kill(client, number)
 
     connections.run(kill())
 

@@ -43,8 +43,6 @@ _START = 60.0
 _SILENT_MASTER = 60.0
 """Seconds that nobody may answer after somebody has: as long as YARN may take to notice that an
 ApplicationMaster has gone and to start another, or a ResourceManager to be restarted."""
-_END = 60.0
-"""Seconds that an application may take to end once its ApplicationMaster has agreed to."""
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -177,12 +175,12 @@ async def application(name: str) -> AsyncIterator[ApplicationClient]:
         async with current() as reached:
             yield reached
         return
-    from skein.applications import seen
+    from yarnhub.client.applications import as_owner
 
     number = application_id(name)
     async with (
         cluster() as caller,
-        seen(caller, number) as (client, _),
+        as_owner(caller, number) as (client, _),
         await connect(client, number, Notices()) as reached,
     ):
         yield reached
@@ -272,7 +270,8 @@ async def shut_down(name: str, status: str, diagnostics: str) -> None:
 
     `current` is not waited for: this process ends with it.
     """
-    from skein.applications import seen
+    from yarnhub.client import lifecycle
+    from yarnhub.client.applications import as_owner
     from yarnhub.control.messages import FinalStatus
 
     final = FinalStatus(status)
@@ -281,8 +280,9 @@ async def shut_down(name: str, status: str, diagnostics: str) -> None:
             await reached.shutdown(final, diagnostics)
         return
     number = application_id(name)
-    async with cluster() as caller, seen(caller, number) as (client, _):
-        async with await connect(client, number, Notices()) as reached:
-            await reached.shutdown(final, diagnostics)
-        await client.wait(number, deadline=_END)
-        await client.clean_up(number)
+    async with (
+        cluster() as caller,
+        as_owner(caller, number) as (client, _),
+        await connect(client, number, Notices()) as reached,
+    ):
+        await lifecycle.shut_down(client, reached, number, final, diagnostics)

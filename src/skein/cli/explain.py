@@ -25,13 +25,13 @@ def add_parser(commands: Subparsers) -> None:
 
 
 def _explain(arguments: argparse.Namespace) -> None:
-    from skein.applications import seen
     from skein.cli import connections
+    from yarnhub.client.applications import as_owner
 
     number = connections.application_id(arguments.id)
 
     async def explain() -> None:
-        async with connections.cluster() as caller, seen(caller, number) as (client, _):
+        async with connections.cluster() as caller, as_owner(caller, number) as (client, _):
             found = await client.explain(number)
         if arguments.output == "json":
             from skein.cli.output import to_json

@@ -59,8 +59,8 @@ def _lines(text: str) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> None:
-    from skein.applications import reading_logs
     from skein.cli import connections
+    from yarnhub.client.applications import log_reader
     from yarnhub.client.log_choice import LogChoice
 
     if arguments.output == "json" and not arguments.list:
@@ -78,7 +78,7 @@ def _logs(arguments: argparse.Namespace) -> None:
     async def logs() -> None:
         async with (
             connections.cluster(arguments.user) as caller,
-            reading_logs(caller, number) as client,
+            log_reader(caller, number) as client,
         ):
             if arguments.list:
                 _show(await client.log_files(number, choice, notice=_say), arguments.output)

@@ -40,11 +40,12 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     from skein.cli import connections, tables
-    from skein.queues import find_nodes
+    from skein.filters import node_states
+    from yarnhub.client.cluster import find_nodes
 
     async def list_nodes() -> None:
         async with connections.cluster() as client:
-            found = await find_nodes(client, arguments.state)
+            found = await find_nodes(client, node_states(arguments.state))
         if arguments.output == "json":
             from skein import model
             from skein.cli.output import to_json

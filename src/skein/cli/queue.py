@@ -20,7 +20,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     from skein.cli import connections, tables
-    from skein.queues import find_all_queues
+    from yarnhub.client.cluster import find_all_queues
 
     async def list_queues() -> None:
         async with connections.cluster() as client:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from skein.blocking import skeins_errors
 from skein.exceptions import ApplicationError, SkeinError
-from skein.portal import Held
-from yarnhub.client import keys
+from yarnhub.client import errors, keys
+from yarnhub.client.blocking.loop import KeptOpen
 from yarnhub.client.keys import EventFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Any, Self
 
@@ -44,7 +44,8 @@ class EventQueue:
     def __init__(self, client: ApplicationClient) -> None:
         self._client = client
         self._events = events = keys.EventQueue(client.engine.keys.watch)
-        self._held = Held(self, events.fetching)
+        with skeins_errors(ApplicationError):
+            self._held = KeptOpen(self, events.fetching)
 
     def __repr__(self) -> str:
         return f"EventQueue<{len(self.filters)} filters>"
@@ -109,12 +110,12 @@ class EventQueue:
         wanted = _filter(event_filter, key, prefix, start, end, event_type)
         if wanted not in self.filters:
             raise ValueError(f"not subscribed to {wanted!r}")
-        self._held.call(self._events.unsubscribe, (wanted,))
+        self._call(self._events.unsubscribe, (wanted,))
         return wanted
 
     def unsubscribe_all(self) -> None:
         """Take no more events."""
-        self._held.call(self._events.unsubscribe, self.filters)
+        self._call(self._events.unsubscribe, self.filters)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # or what was put in
         """The next event.
@@ -131,13 +132,10 @@ class EventQueue:
         if block and timeout is not None and timeout < 0:
             raise ValueError("'timeout' must be a non-negative number")
         get = functools.partial(self._events.get, deadline=timeout if block else 0.0)
-        with skeins_errors(ApplicationError):
-            try:
-                return self._held.call(get)
-            except asyncio.QueueEmpty as error:
-                raise queue.Empty from error
-            except keys.EventsMissedError as error:
-                raise EventsMissedError(str(error)) from error
+        try:
+            return self._call(get)
+        except asyncio.QueueEmpty as error:
+            raise queue.Empty from error
 
     def get_nowait(self) -> Any:
         """The next event, if there is one now."""
@@ -145,11 +143,18 @@ class EventQueue:
 
     def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002  # as in queue.Queue
         """Have `get` return something of your own, or raise an error; never has to wait."""
-        self._held.call(self._events.put, item)
+        self._call(self._events.put, item)
 
     def put_nowait(self, item: object) -> None:
         """The same as `put`."""
         self.put(item)
+
+    def _call(self, function: Callable[..., Any], *arguments: object) -> Any:
+        with skeins_errors(ApplicationError):
+            try:
+                return self._held.call(function, *arguments)
+            except errors.EventsMissedError as error:
+                raise EventsMissedError(str(error)) from error
 
     def qsize(self) -> int:
         """How many events are here already; there may be more in the application."""

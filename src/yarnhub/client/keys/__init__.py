@@ -10,7 +10,7 @@
 """
 
 from yarnhub.client.keys.conditions import Condition, comparison, is_condition, owner, value
-from yarnhub.client.keys.event_queue import EventQueue, EventsMissedError
+from yarnhub.client.keys.event_queue import EventQueue
 from yarnhub.client.keys.events import Event, EventFilter, EventType
 from yarnhub.client.keys.operations import (
     NO_CHANGE,
@@ -46,7 +46,6 @@ __all__ = [
     "EventFilter",
     "EventQueue",
     "EventType",
-    "EventsMissedError",
     "Keys",
     "Operation",
     "Transaction",

@@ -7,8 +7,9 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
-from yarnhub.base.errors import ConnectError, YarnhubError
+from yarnhub.base.errors import ConnectError
 from yarnhub.base.tasks import task_group
+from yarnhub.client.errors import EventsMissedError
 from yarnhub.client.keys.events import Event, EventFilter, EventType
 from yarnhub.client.keys.operations import ValueOwnerPair
 
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
 
 _CAPACITY = 10_000
 """Unread events at which no more are fetched: the application keeps as many."""
-
-
-class EventsMissedError(YarnhubError):
-    """Events came faster than the queue was read, and the application keeps only the latest.
-
-    The next `get` goes on with what is still known.
-    """
 
 
 class Watch(Protocol):

@@ -1,6 +1,6 @@
-"""The event loop behind the blocking classes: one thread per process, started on first use.
+"""The event loop behind blocking classes: one thread per process, started on first use.
 
-It runs until the process ends, and is not stopped before: what a program calls at the end, such as
+It runs until the process ends and is not stopped before: what a program calls at the end, such as
 `atexit.register(app.shutdown)`, needs it, and nothing that is registered runs after all that.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal
 
-from skein.exceptions import ConnectionError  # noqa: A004  # skein's name
+from yarnhub.base.errors import ConnectError
 from yarnhub.filesystem.threads import spare_thread
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class _Threads(ThreadPoolExecutor):
     """Where the loop resolves names and reads files.
 
     Python ends all pools of threads before it calls what is registered with `atexit`, and from 3.12
-    on starts no thread any more: the loop's own then does the work, which nobody else needs now.
+    on starts no more threads: the loop's own then does the work, which nothing else needs by then.
     """
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -62,17 +62,17 @@ class _Loop:
         started: Future[BlockingPortal] = Future()
 
         async def serve() -> None:
-            asyncio.get_running_loop().set_default_executor(_Threads(thread_name_prefix="skein"))
+            asyncio.get_running_loop().set_default_executor(_Threads(thread_name_prefix="yarnhub"))
             async with BlockingPortal() as portal:
                 started.set_result(portal)
                 await portal.sleep_until_stopped()
 
-        thread = threading.Thread(target=asyncio.run, args=(serve(),), name="skein", daemon=True)
+        thread = threading.Thread(target=asyncio.run, args=(serve(),), name="yarnhub", daemon=True)
         try:
             thread.start()
             spare_thread()
         except RuntimeError as error:
-            raise ConnectionError(
+            raise ConnectError(
                 f"{error}: make a client earlier, when the program begins"
             ) from error
         return cls(started.result(), thread)
@@ -95,7 +95,7 @@ def _loop() -> _Loop:
         return _loops[-1]
 
 
-class Held:
+class KeptOpen:
     """An asynchronous context manager that is kept open for a blocking object.
 
     It is left by `close`, or when `owner` is collected.
@@ -127,17 +127,17 @@ class Held:
         """Run a function, or a coroutine function, on the loop; Ctrl-C cancels it.
 
         Raises:
-            ConnectionError: It has been closed, or its loop has ended: with the interpreter, or in
+            ConnectError: It has been closed, or its loop has ended: with the interpreter, or in
                 the process that this one was forked from.
         """
         if not self._loop.runs:
-            raise ConnectionError(
+            raise ConnectError(
                 "the interpreter has ended: use atexit or weakref.finalize, not __del__"
                 if sys.is_finalizing()
                 else "it belongs to the process that this one was forked from: make another"
             )
         if not self.open:
-            raise ConnectionError("it is closed")
+            raise ConnectError("it is closed")
         future = self._loop.portal.start_task_soon(function, *arguments)
         try:
             return future.result()

@@ -1,4 +1,4 @@
-"""Finding nodes and queues, as `skein` lets its users ask for them."""
+"""What a cluster is made of: its nodes and queues."""
 
 from __future__ import annotations
 
@@ -14,29 +14,15 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
 
 
-async def find_nodes(client: Client, states: Iterable[str] | None = None) -> tuple[NodeReport, ...]:
-    """The nodes in these states, by id.
-
-    Args:
-        client: The cluster.
-        states: Names of states, in any case; None is all of them.
-
-    Raises:
-        ValueError: A state is none.
-    """
-    wanted = tuple(NodeState if states is None else map(_state, states))
+async def find_nodes(
+    client: Client, states: Iterable[NodeState] = NodeState
+) -> tuple[NodeReport, ...]:
+    """The nodes in these states, by id."""
+    wanted = tuple(states)
     if not wanted:
-        return ()  # YARN takes none named for the running ones
+        return ()  # for YARN, none named are the running ones
     found = await client.resource_manager.get_cluster_nodes(wanted)
     return tuple(sorted(found, key=lambda node: (node.node_id.host, node.node_id.port)))
-
-
-def _state(name: str) -> NodeState:
-    try:
-        return NodeState[name.upper()]
-    except KeyError as error:
-        known = ", ".join(NodeState.__members__)
-        raise ValueError(f"{name!r} is not a node's state; known are {known}") from error
 
 
 async def find_queue(client: Client, name: str) -> QueueInfo:

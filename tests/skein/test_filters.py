@@ -5,7 +5,7 @@ import datetime as dt
 
 import pytest
 
-from skein.applications import parse_time
+from skein.filters import parse_time
 
 
 def test_times() -> None:

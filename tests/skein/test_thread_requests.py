@@ -53,19 +53,19 @@ def test_a_connection_that_was_closed_for_idleness_costs_no_error(
 ) -> None:
     monkeypatch.setattr(conversation, "IDLE", 0.05)
     app.kv.put("k", b"1")
-    line = app._direct._local.line
-    assert line._poll.poll(10_000), "the application closes it"
+    connection = app._requests._local.connection
+    assert connection._poll.poll(10_000), "the application closes it"
     app.kv.put("k", b"2")
     assert app.kv.get("k") == b"2"
 
 
 def test_what_is_refused_leaves_the_connection_in_use(app: ApplicationClient) -> None:
     app.kv.put("k", b"1")
-    line = app._direct._local.line
+    connection = app._requests._local.connection
     with pytest.raises(ValueError, match="nobody"):
         app.kv.put("k", b"2", owner="nobody_7")
     assert app.kv.get("k") == b"1"
-    assert app._direct._local.line is line
+    assert app._requests._local.connection is connection
 
 
 def test_an_application_that_is_gone_is_no_connection() -> None:

@@ -1,4 +1,4 @@
-"""Asking an application from the caller's own thread, over a connection of that thread's.
+"""Requests to an application from the caller's own thread, over a connection of that thread.
 
 The way through the event loop costs a request two changes of thread, more than all the rest of it.
 """
@@ -22,7 +22,7 @@ from yarnhub.hadoop.address import Address
 if TYPE_CHECKING:
     import ssl
 
-    from yarnhub.client.application import ApplicationClient as Engine
+    from yarnhub.client.application import ApplicationClient
     from yarnhub.control.messages import Request
 
 T = TypeVar("T")
@@ -30,79 +30,81 @@ T = TypeVar("T")
 _READ = 1 << 18
 _LIMIT = (1 << 32) - 1
 _CONNECT = 5.0
-"""Seconds; then the engine tries, which also looks for the application elsewhere."""
+"""Seconds; then the client tries, which also looks for the application elsewhere."""
 
 
-class Direct:
-    """The connections of all threads to one application.
+class ThreadRequests:
+    """Sends requests to one application, over a connection for each thread.
 
     Args:
-        engine: What knows where the application is.
+        client: The application's client, which knows its address.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, client: ApplicationClient) -> None:
+        self._client = client
         self._local = threading.local()
-        self._all: weakref.WeakSet[_Line] = weakref.WeakSet()
+        self._all: weakref.WeakSet[_ThreadConnection] = weakref.WeakSet()
         self._closed = False
 
     def ask(self, request: Request[T]) -> T:
         """Send a request that does not wait, and return its answer.
 
         Raises:
-            ConnectionAbortedError: The engine has to ask: there is no connection, or it ended and a
-                repetition does no harm, or these have been closed.
-            YarnhubError: As the engine's.
+            ConnectionAbortedError: The client has to send it: there is no connection, or it ended
+                and a repetition does no harm, or all have been closed.
+            YarnhubError: As the client's.
         """
         if self._closed:
             raise ConnectionAbortedError
-        line = self._line()
+        connection = self._connection()
         try:
-            answer = line.exchange(request.name(), json.dump(request))
+            answer = connection.exchange(request.name(), json.dump(request))
         except TimeoutError as error:
-            raise self._engine.unanswered() from error
+            raise self._client.unanswered() from error
         except OSError as error:
             if request.idempotent:
                 raise ConnectionAbortedError from error
-            raise self._engine.cut_off(error) from error
+            raise self._client.cut_off(error) from error
         return application.read_answer(request, answer)
 
     def close(self) -> None:
         """End all connections, and ask nothing more."""
         self._closed = True
-        for line in list(self._all):
-            line.close()
+        for connection in list(self._all):
+            connection.close()
 
-    def _line(self) -> _Line:
-        line: _Line | None = getattr(self._local, "line", None)
-        where = self._engine.address, os.getpid()  # a forked process must not use its parent's
-        if line is None or line.where != where or line.ended:
-            if line is not None:
-                line.close()
+    def _connection(self) -> _ThreadConnection:
+        connection: _ThreadConnection | None = getattr(self._local, "connection", None)
+        where = self._client.address, os.getpid()  # a forked process must not use its parent's
+        if connection is None or connection.where != where or connection.ended:
+            if connection is not None:
+                connection.close()
             try:
-                line = self._local.line = _Line(_connect(self._engine, where[0]), where)
+                connection = self._local.connection = _ThreadConnection(
+                    _connect(self._client, where[0]), where
+                )
             except OSError as error:
                 raise ConnectionAbortedError from error
-            self._all.add(line)
-        return line
+            self._all.add(connection)
+        return connection
 
 
-def _connect(engine: Engine, address: str) -> ssl.SSLSocket:
+def _connect(client: ApplicationClient, address: str) -> ssl.SSLSocket:
     plain = socket.create_connection(Address.parse(address), _CONNECT)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return engine.context.wrap_socket(plain, server_hostname=server_name(engine.id))
+        return client.context.wrap_socket(plain, server_hostname=server_name(client.id))
     except BaseException:
         plain.close()
         raise
 
 
-class _Line:
-    """One thread's connection.
+class _ThreadConnection:
+    """The connection of one thread.
 
     Args:
-        connected: It.
-        where: Its address, and the process that asks.
+        connected: Its socket.
+        where: Its address, and the process that opened it.
     """
 
     def __init__(self, connected: ssl.SSLSocket, where: tuple[str, int]) -> None:
@@ -115,7 +117,7 @@ class _Line:
 
     @property
     def ended(self) -> bool:
-        """Whether it is closed. Between two requests the peer has nothing to say but goodbye."""
+        """Whether it is closed. Between two requests the peer sends nothing but the end."""
         return self._socket.fileno() < 0 or bool(self._poll.poll(0))
 
     def close(self) -> None:

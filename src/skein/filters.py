@@ -1,0 +1,95 @@
+"""What applications and nodes are filtered by, as skein takes it: names of states, and times."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, TypeVar
+
+from yarnhub.client.applications import ACTIVE_STATES, ApplicationFilters
+from yarnhub.yarn.records.applications import YarnApplicationState
+from yarnhub.yarn.records.cluster import NodeState
+
+if TYPE_CHECKING:
+    import enum
+    from collections.abc import Iterable
+
+    When = dt.datetime | str | None
+    State = TypeVar("State", bound=enum.Enum)
+
+_DAY_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
+
+
+def application_filters(
+    states: Iterable[object] | None = None,
+    name: str | None = None,
+    user: str | None = None,
+    queue: str | None = None,
+    started_begin: When = None,
+    started_end: When = None,
+    finished_begin: When = None,
+    finished_end: When = None,
+) -> ApplicationFilters:
+    """The filters of these arguments; None filters nothing, and for states is the active ones.
+
+    Raises:
+        TypeError: A time is neither a time nor text.
+        ValueError: A state or a time cannot be read.
+    """
+    wanted = None if states is None else _named(YarnApplicationState, states, "an application's")
+    return ApplicationFilters(
+        states=ACTIVE_STATES if wanted is None else wanted,
+        name=name,
+        user=user,
+        queue=queue,
+        started_begin=parse_time(started_begin, "started_begin"),
+        started_end=parse_time(started_end, "started_end"),
+        finished_begin=parse_time(finished_begin, "finished_begin"),
+        finished_end=parse_time(finished_end, "finished_end"),
+    )
+
+
+def node_states(names: Iterable[object] | None) -> tuple[NodeState, ...]:
+    """The states of these names, in any case; None is all of them.
+
+    Raises:
+        ValueError: There is none of a name.
+    """
+    return tuple(NodeState) if names is None else _named(NodeState, names, "a node's")
+
+
+def _named(kind: type[State], names: Iterable[object], whose: str) -> tuple[State, ...]:
+    found = []
+    for name in map(str, names):
+        if name.upper() not in kind.__members__:
+            known = ", ".join(kind.__members__)
+            raise ValueError(f"{name!r} is not {whose} state; known are {known}")
+        found.append(kind[name.upper()])
+    return tuple(found)
+
+
+def parse_time(when: When, name: str) -> dt.datetime | None:
+    """A time as skein takes it: local without a zone, with one, or text; None stays None.
+
+    Args:
+        when: A time; or its text, such as `2026-01-31 12:00`, or `12:00` for today.
+        name: The argument's name, for the message.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: The text cannot be read as a time.
+    """
+    if when is None or isinstance(when, dt.datetime):
+        return when
+    if not isinstance(when, str):
+        raise TypeError(f"{name} must be a datetime or a str, not {type(when).__name__}")
+    today = dt.datetime.now().strftime("%Y-%m-%d")  # noqa: DTZ005  # the user's own day
+    for text, forms in (when.strip(), _DAY_FORMATS), (f"{today} {when.strip()}", _DAY_FORMATS[1:]):
+        for form in forms:
+            try:
+                return dt.datetime.strptime(text, form)  # noqa: DTZ007  # local, as in skein
+            except ValueError:
+                continue
+    raise ValueError(
+        f"{name}: {when!r} is not a time: write it like '2026-01-31', '2026-01-31 12:00[:30]', or "
+        "'12:00[:30]' for today"
+    )

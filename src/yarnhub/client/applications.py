@@ -1,0 +1,153 @@
+"""Finding applications, as their owners see them where the caller may act for these."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import AccessDeniedError, ApplicationNotFoundError
+from yarnhub.client.errors import ApplicationTypeError
+from yarnhub.client.submission import APPLICATION_TYPE
+from yarnhub.yarn.queues.tree import is_same_queue
+from yarnhub.yarn.records.applications import YarnApplicationState
+from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import AsyncIterator
+
+    from yarnhub.client.client import Client
+    from yarnhub.yarn.records.applications import ApplicationReport
+    from yarnhub.yarn.records.ids import ApplicationId
+
+ACTIVE_STATES = (
+    YarnApplicationState.SUBMITTED,
+    YarnApplicationState.ACCEPTED,
+    YarnApplicationState.RUNNING,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationFilters:
+    """Which applications are asked for; None filters nothing.
+
+    Attributes:
+        states: Those of applications that have not ended, by default.
+        name: The application's.
+        user: Its owner.
+        queue: The queue's name, with or without the queues above it.
+        started_begin: Not started before, inclusive; local time if it has no zone.
+        started_end: Not started after.
+        finished_begin: Not finished before.
+        finished_end: Not finished after.
+    """
+
+    states: tuple[YarnApplicationState, ...] = ACTIVE_STATES
+    name: str | None = None
+    user: str | None = None
+    queue: str | None = None
+    started_begin: dt.datetime | None = None
+    started_end: dt.datetime | None = None
+    finished_begin: dt.datetime | None = None
+    finished_end: dt.datetime | None = None
+
+
+async def find_applications(
+    client: Client, filters: ApplicationFilters
+) -> tuple[ApplicationReport, ...]:
+    """The applications of our type that pass, by id."""
+    if not filters.states:
+        return ()  # for YARN, none named are all of them
+    found = await client.applications(
+        GetApplicationsRequest(
+            application_states=filters.states,
+            users=(filters.user,) if filters.user else (),
+            name=filters.name or None,
+            start_begin=_milliseconds(filters.started_begin),
+            start_end=_milliseconds(filters.started_end),
+            finish_begin=_milliseconds(filters.finished_begin),
+            finish_end=_milliseconds(filters.finished_end),
+        )
+    )
+    return tuple(report for report in found if _passes(report, filters))
+
+
+def _milliseconds(when: dt.datetime | None) -> int | None:
+    return None if when is None else int(when.timestamp() * 1000)
+
+
+def _passes(report: ApplicationReport, filters: ApplicationFilters) -> bool:
+    # YARN knows these filters too, but not all versions of it: what it passes is looked at again.
+    finishes = filters.finished_begin is not None or filters.finished_end is not None
+    return (
+        (not filters.queue or is_same_queue(report.queue, filters.queue))
+        and (not filters.name or report.name == filters.name)
+        and (report.finish_time > 0 or not finishes)
+    )
+
+
+async def find_application(client: Client, number: ApplicationId) -> ApplicationReport:
+    """One application, as its owner sees it where the caller may act for them.
+
+    Raises:
+        ApplicationNotFoundError: YARN has none of this id.
+        ApplicationTypeError: It was not submitted by yarnhub.
+    """
+    async with as_owner(client, number) as (_, report):
+        check_type(report)
+        return report
+
+
+def check_type(report: ApplicationReport) -> None:
+    """Refuse an application that was not submitted by yarnhub.
+
+    Raises:
+        ApplicationTypeError: It is of another type.
+    """
+    if report.application_type != APPLICATION_TYPE:
+        raise ApplicationTypeError(
+            f"{report.application_id} is not a {APPLICATION_TYPE} application: its type is "
+            f"{report.application_type}"
+        )
+
+
+@contextlib.asynccontextmanager
+async def as_owner(
+    client: Client, number: ApplicationId
+) -> AsyncIterator[tuple[Client, ApplicationReport]]:
+    """An application's report, and the client to ask more about it.
+
+    With `yarn.acl.enable` YARN shows only the state of what belongs to somebody else: then it is
+    asked once more as the owner, if the cluster lets the caller act for them.
+
+    Raises:
+        ApplicationNotFoundError: YARN has none of this id.
+    """
+    report = await client.application_report(number)
+    if report.rpc_port > 0 or report.user == client.user_name:
+        yield client, report
+        return
+    async with client.acting_for(report.user) as owner:
+        asked = client
+        with contextlib.suppress(AccessDeniedError):
+            report = await owner.application_report(number)
+            asked = owner
+        yield asked, report
+
+
+@contextlib.asynccontextmanager
+async def log_reader(client: Client, number: ApplicationId) -> AsyncIterator[Client]:
+    """The client that reads an application's logs: the owner's, as `as_owner`.
+
+    Of an application that the ResourceManager has forgotten there may be logs all the same.
+
+    Raises:
+        ApplicationTypeError: It was not submitted by yarnhub.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        found = client
+        with contextlib.suppress(ApplicationNotFoundError):
+            found, report = await stack.enter_async_context(as_owner(client, number))
+            check_type(report)
+        yield found
