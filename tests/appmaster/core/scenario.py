@@ -64,7 +64,7 @@ class Scenario:
         """Per service, what the scheduler has been asked for and not yet given."""
         self._containers = 1  # the AM's own
         self._requests = 0
-        self._recorded = [json.dump(self.application.snapshot())]
+        self.recorded = [json.dump(self.application.snapshot())]
 
     def do(self, event: Event) -> list[Action]:
         self.now += 1
@@ -72,7 +72,7 @@ class Scenario:
         self.history += actions
         change = self.application.changes()
         if change is not None:
-            self._recorded.append(json.dump(change))
+            self.recorded.append(json.dump(change))
         for action in actions:
             if isinstance(action, Ask):
                 for request in action.requests:
@@ -101,9 +101,9 @@ class Scenario:
         """Another process goes on from what was recorded; the scheduler keeps these for it."""
         old = self.application
         self.application = Application(old.spec, "the document", Topology(racks={}), old.limits)
-        self.application.restore(json.load(Change, change) for change in self._recorded)
+        self.application.restore(json.load(Change, change) for change in self.recorded)
         assert self.application.snapshot() == old.snapshot()
-        self._recorded = [json.dump(self.application.snapshot())]
+        self.recorded = [json.dump(self.application.snapshot())]
         self.asked.clear()
         self.now -= 1  # in the same moment: nothing more is due
         return self.do(Started(previous))

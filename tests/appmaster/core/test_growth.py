@@ -141,7 +141,7 @@ def test_a_line_that_was_written_twice_counts_once() -> None:
     for _ in range(3):
         (given,) = play.allocate("a")
         play.complete(given, 1)
-    recorded += [json.load(Change, each) for each in play._recorded]  # our own
+    recorded += [json.load(Change, each) for each in play.recorded]
     restored = Application(play.application.spec, "", Topology(racks={}), LIMITS)
     restored.restore([*recorded, *recorded[-3:], *recorded[-4:]])
     assert restored.snapshot() == play.application.snapshot()
