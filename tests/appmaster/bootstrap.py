@@ -9,7 +9,7 @@ from yarnhub.control.bootstrap import (
     RESOURCE_MANAGERS,
     SECRET,
     TRUST,
-    Application,
+    SubmittedApplication,
 )
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 
@@ -26,7 +26,7 @@ CREDENTIALS = Credentials(
     {"": AMRM, "10.0.0.1:8020": HDFS},
     {PROGRAM: b"zip", "other": b"x", **HANDED_ON},
 )
-APPLICATION = Application(
+APPLICATION = SubmittedApplication(
     specification="{}",
     application_id="application_1_0001",
     user="alice",

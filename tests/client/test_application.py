@@ -89,7 +89,7 @@ async def test_a_wait_asks_again_until_the_key_is_set(monkeypatch: pytest.Monkey
             await asyncio.sleep(0.01)
         await app.keys.put("k", b"v")
         assert (await waiting).value == b"v"
-        assert world.application._waiting == {}
+        assert world.application.requests.waiting == 0
 
 
 async def test_a_wait_ends_with_the_application() -> None:
@@ -102,7 +102,7 @@ async def test_a_wait_ends_with_the_application() -> None:
 
         async with asyncio.TaskGroup() as group:
             group.create_task(wait())
-            while not world.application._waiting:
+            while not world.application.requests.waiting:
                 await asyncio.sleep(0.01)
             await app.shutdown()
 
@@ -147,7 +147,7 @@ async def test_a_look_in_vain_tells_how_far_it_went() -> None:
         found = await app.keys.watch((KeyRange(prefix="k"),), 0, 0.05)
         assert found == KeyEvents(events=(), last=1)
         assert await app.keys.watch((KeyRange(prefix="k"),), 0, 0) == found
-        assert world.application._waiting == {}
+        assert world.application.requests.waiting == 0
 
 
 # --- errors

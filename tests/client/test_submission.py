@@ -29,7 +29,7 @@ from yarnhub.control.bootstrap import (
     PROGRAM,
     RESOURCE_MANAGERS,
     TRUST,
-    Application,
+    SubmittedApplication,
 )
 from yarnhub.hadoop.trust import Trust
 from yarnhub.hadoop.wire.tokens import Credentials
@@ -108,7 +108,7 @@ def test_a_whole_submission() -> None:
     )
     credentials = Credentials.read(container.tokens or b"")
     assert credentials.tokens == {"10.0.0.1:8020": TOKEN}
-    bootstrap = control_json.load(Application, credentials.secrets[APPLICATION])
+    bootstrap = control_json.load(SubmittedApplication, credentials.secrets[APPLICATION])
     assert credentials.secrets == {
         PROGRAM: b"zip",
         APPLICATION: credentials.secrets[APPLICATION],
@@ -116,7 +116,7 @@ def test_a_whole_submission() -> None:
         KEY: b"key",
         RESOURCE_MANAGERS: b"rm1:8032,rm2:8032",
     }
-    assert bootstrap == Application(
+    assert bootstrap == SubmittedApplication(
         specification=json.dumps(chosen.to_dict()),
         application_id="application_1700000000000_0004",
         user="alice",
@@ -172,7 +172,7 @@ def test_the_racks_of_large_clusters_do_not_travel(count: int, known: int) -> No
     found = submission_context(submission(spec(), nodes=nodes)).am_container_spec
     assert found is not None
     secret = Credentials.read(found.tokens or b"").secrets[APPLICATION]
-    assert len(control_json.load(Application, secret).racks) == known
+    assert len(control_json.load(SubmittedApplication, secret).racks) == known
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_who_submits_for_somebody_else_may_see_it_on_every_node(
     assert {key.name: value for key, value in context.application_acls.items()} == expected
     # Nodes go by what the first container of the application brings.
     found = credentials(made)
-    application = control_json.load(Application, found.secrets[APPLICATION])
+    application = control_json.load(SubmittedApplication, found.secrets[APPLICATION])
     builder = ContextBuilder(application, "am:1", found)
     service = Service(resources=Resources(memory=MiB(64), vcores=VCores(1)), script="x")
     of_service = builder.build("s", service, 0, {})

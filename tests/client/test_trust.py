@@ -105,7 +105,7 @@ async def test_an_application_master_deletes_its_folder_behind_a_private_ca(
     context, _ = server_context(OWN, "localhost")
     secrets = {bootstrap.TRUST: json.dump(Trust(OWN.pem))}
     async with https_server(context, b'{"boolean": true}') as place:
-        submitted = bootstrap.Application(
+        submitted = bootstrap.SubmittedApplication(
             specification="{}",
             application_id="application_1_0001",
             user="alice",

@@ -367,7 +367,7 @@ def test_the_end_of_the_application_reaches_every_queue(
             raised.put(error)
 
     taker = later(take)
-    eventually(lambda: bool(living.world.application._waiting))
+    eventually(lambda: bool(living.world.application.requests.waiting))
     app.shutdown()
     raised.get(timeout=30)
     taker.join()

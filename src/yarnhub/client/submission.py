@@ -151,7 +151,7 @@ def _master_context(submission: Submission) -> ContainerLaunchContext:
 def credentials(submission: Submission) -> Credentials:
     """What the AM finds in its token file."""
     racks = {report.node_id.host: report.rack_name for report in submission.nodes}
-    application = bootstrap.Application(
+    application = bootstrap.SubmittedApplication(
         specification=json.dumps(submission.spec.to_dict()),
         application_id=str(submission.application_id),
         user=submission.user,

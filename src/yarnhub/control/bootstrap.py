@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PROGRAM = "yarnhub.program"
 """The AM's code, a zip. Python runs the token file itself: a zip may stand inside another file."""
 APPLICATION = "yarnhub.application"
-"""An `Application`, as JSON."""
+"""A `SubmittedApplication`, as JSON."""
 CERTIFICATE = "yarnhub.certificate"
 KEY = "yarnhub.key"
 """The pair, in PEM, by which an application and its clients know each other."""
@@ -70,7 +70,7 @@ class Staging:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
+class SubmittedApplication:
     """What the AM has to run, and what it has to know of the cluster."""
 
     specification: str

@@ -60,7 +60,9 @@ class UnmanagedApplication(Requests):
     def __init__(self, credentials: Credentials, journal: Journal, limits: Limits) -> None:
         secrets = credentials.secrets
         self.credentials = credentials
-        self.submitted = control_json.load(bootstrap.Application, secrets[bootstrap.APPLICATION])
+        self.submitted = control_json.load(
+            bootstrap.SubmittedApplication, secrets[bootstrap.APPLICATION]
+        )
         self.id = self.submitted.application_id
         self.application_id = ApplicationId.parse(self.id)
         self.user = self.submitted.user
@@ -111,7 +113,7 @@ class UnmanagedApplication(Requests):
     @property
     def am_rm_token(self) -> Token | None:
         """The newest; None if YARN gave none, since its submission was cut off."""
-        return self.core.am_rm_token or self.credentials.find(AMRM_TOKEN)
+        return self.core.yarn_tokens.am_rm or self.credentials.find(AMRM_TOKEN)
 
     @property
     def waits(self) -> bool:

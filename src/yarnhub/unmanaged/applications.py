@@ -242,7 +242,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                 runner = self._begin(application)
                 began.append(application)
                 await runner.begun.wait()
-                if not application.core.started:
+                if not application.core.services.started:
                     raise await self._failure(application)
         except BaseException:
             for application in began:  # the end came between its beginning and our return

@@ -16,7 +16,7 @@ from yarnhub.appmaster.core.contexts import RUN_SCRIPT, ContextBuilder
 from yarnhub.client.log_choice import instance_by_files
 from yarnhub.control.bootstrap import (
     KEY,
-    Application,
+    SubmittedApplication,
 )
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.spec import Docker, File, FileType, FileVisibility, Service
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def builder(application: Application = APPLICATION) -> ContextBuilder:
+def builder(application: SubmittedApplication = APPLICATION) -> ContextBuilder:
     return ContextBuilder(application, "node-1:4711", CREDENTIALS)
 
 

@@ -124,7 +124,7 @@ def test_no_more_tokens_than_fit(play: Scenario) -> None:
     token = Token(identifier=bytes(300), password=b"", kind="k", service="s")
     given = Credentials(tokens={"one": token}).write()
     assert play.refusal(UpdateTokens(tokens=given)).code == "full"
-    assert play.application.tokens.tokens == b""
+    assert play.application.tokens.latest.tokens == b""
 
 
 def test_what_a_program_wrote_at_its_end_is_cut(play: Scenario) -> None:

@@ -104,7 +104,7 @@ def test_only_a_page_that_is_there_can_be_removed(play: Scenario) -> None:
 
 def test_where_the_web_pages_are_is_told_by_the_shell(play: Scenario) -> None:
     assert play.ask(GetUi()) == Ui(addresses=(), proxy_prefix="/pages")
-    play.application.ui = Ui(addresses=("http://rm:8088/proxy/application_1_0001/",))
+    play.application.pages.ui = Ui(addresses=("http://rm:8088/proxy/application_1_0001/",))
     assert play.ask(GetUi()).addresses == ("http://rm:8088/proxy/application_1_0001/",)
 
 

@@ -22,7 +22,7 @@ WRITTEN = """\
 def test_a_journal_of_the_first_version_is_read() -> None:
     restored = Application(application(a=service()), "the document", Topology(racks={}))
     restored.restore([json.load(Change, WRITTEN.encode())])
-    assert restored.started
+    assert restored.services.started
     again = json.dump(restored.snapshot()).decode()
     assert '"failures":2,"restarts":1' in again
     assert '"number":3,"state":"REQUESTED"' in again

@@ -426,7 +426,7 @@ async def test_cancelling_a_wait_leaves_nothing_behind() -> None:
             async with asyncio.timeout(1):
                 await world.runner.ask(WaitKey(key="k"))
         assert world.runner._replies == {}
-        assert world.application._waiting == {}
+        assert world.application.requests.waiting == 0
         await world.runner.ask(Shutdown())
 
 

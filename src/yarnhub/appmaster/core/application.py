@@ -3,24 +3,20 @@
 `Application.handle` takes an event and the time and returns the actions that follow. It does no
 I/O and knows no clock, so every rule here is tested without either. One task of the shell feeds
 it; between two calls the state is consistent.
+
+Each part has a module of its own: the services' instances (`services`) and what becomes of them
+(`lifecycle`), what the scheduler has been asked for (`placement`), keys (`keys`), pages, tokens,
+the end (`end`), and the requests of clients (`requests`), whose functions stand in one table here.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, assert_never
 
-from yarnhub.appmaster.core import placement
-from yarnhub.appmaster.core.actions import (
-    Action,
-    Ask,
-    Launch,
-    Probe,
-    Release,
-    Resume,
-    Signal,
-    Stop,
-)
-from yarnhub.appmaster.core.commands import answer
+from yarnhub.appmaster.core.actions import Finish, Release
+from yarnhub.appmaster.core.container_requests import ContainerRequests
+from yarnhub.appmaster.core.end import End
 from yarnhub.appmaster.core.events import (
     Asked,
     Ended,
@@ -35,42 +31,85 @@ from yarnhub.appmaster.core.events import (
     Tick,
     Withdrawn,
 )
-from yarnhub.appmaster.core.key_commands import check
-from yarnhub.appmaster.core.state import RefusedError, State
+from yarnhub.appmaster.core.instances import Instance
+from yarnhub.appmaster.core.key_requests import KeyRequests
+from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore
+from yarnhub.appmaster.core.lifecycle import Lifecycle
+from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.pages import WebPages
+from yarnhub.appmaster.core.placement import OutstandingRequests
+from yarnhub.appmaster.core.records import (
+    ApplicationRecord,
+    Change,
+    KeyRecord,
+    Ledger,
+    Record,
+    ServiceRecord,
+)
+from yarnhub.appmaster.core.requests import ENDING, RefusedError, Requests
+from yarnhub.appmaster.core.services import Services
+from yarnhub.appmaster.core.tokens import DelegationTokens, YarnTokens
+from yarnhub.appmaster.core.transactions import Transactions
 from yarnhub.control.messages import (
-    ContainerState,
+    AddContainer,
+    AddPage,
+    DeleteKey,
+    DeleteKeys,
     Entries,
-    Failure,
     FinalStatus,
+    GetContainers,
+    GetKey,
+    GetKeys,
+    GetPages,
+    GetSpecification,
+    GetUi,
+    Keys,
     KillContainer,
+    ListKeys,
     Nothing,
+    PutKey,
+    RemovePage,
+    Request,
+    Scale,
+    SetProgress,
     Shutdown,
+    Specification,
+    Transaction,
+    UpdateTokens,
     WaitKey,
     WatchKeys,
     WatchTokens,
 )
-from yarnhub.control.outcomes import Outcome
-from yarnhub.control.words import describe
-from yarnhub.yarn.records.containers import Container, ContainerExitStatus, ContainerStatus
+from yarnhub.yarn.records.containers import NMToken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from yarnhub.appmaster.core.instances import Instance
-    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.appmaster.core.actions import Action
     from yarnhub.appmaster.core.placement import Topology
-    from yarnhub.control.messages import Request
     from yarnhub.spec import ApplicationSpec
-    from yarnhub.yarn.records.containers import NMToken
+    from yarnhub.yarn.records.containers import Container
     from yarnhub.yarn.records.scheduler import AllocateResponse
 
-_SIGTERM_EXIT = 143
-_OFTEN, _SELDOM = 0.25, 5.0
-"""Seconds between two looks at a port, at least and at most."""
 
+class Application:
+    """The parts of one application, and what an event does to them.
 
-class Application(State):
-    """The rules by which an application's state changes."""
+    Args:
+        spec: What was submitted.
+        document: The same, as it was sent.
+        topology: The cluster's hosts.
+        limits: What the application may have us keep.
+
+    Attributes:
+        services: The instances of each service.
+        keys: The key-value store.
+        history: What happened to it.
+        pages: The web pages of services.
+        tokens: The delegation tokens that were handed in.
+        yarn_tokens: The tokens that YARN gave.
+        progress: 0 to 1, as the application itself says; None until it does.
+    """
 
     def __init__(
         self,
@@ -79,10 +118,38 @@ class Application(State):
         topology: Topology,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__(spec, document, limits)
-        self._topology = topology
-        self._asked: dict[str, int | None] = {}
-        """What the scheduler owes by service; None if that has to be said again."""
+        self.spec = spec
+        self.document = document
+        self.limits = limits = limits or Limits()
+        self._now = 0.0
+        self._actions: list[Action] = []
+        self._ledger = Ledger()
+        self._end = End()
+        self.progress: float | None = None
+        self.services = Services(spec.services, limits.ended, self._ledger)
+        self.keys = KeyValueStore()
+        self.history = KeyHistory(limits.events, limits.event_bytes)
+        self.pages = WebPages(limits.pages)
+        self.tokens = DelegationTokens(limits.token_bytes, self._actions, self._time)
+        self.yarn_tokens = YarnTokens(self._ledger)
+        self._lifecycle = Lifecycle(self.services, self.keys, self._end, self._actions, self._time)
+        self._outstanding = OutstandingRequests(spec, topology)
+        self.requests = Requests(self._answers(), limits.waiting, self._actions)
+
+    @property
+    def finish(self) -> Finish | None:
+        """How it ends, once that is decided."""
+        return self._end.finish
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended: nothing happens any more."""
+        return self._end.over
+
+    @property
+    def due(self) -> float | None:
+        """When a `Tick` is wanted next."""
+        return None if self.over else self._lifecycle.due
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Apply one event; returns what has to be done, in order.
@@ -96,16 +163,13 @@ class Application(State):
             self._apply(event)
             self._settle()
         elif isinstance(event, Asked):
-            self._reply(event.request_id, self._last_answer(event.request))
-        actions, self._actions = self._actions, []
+            self.requests.reply(event.request_id, self._last_answer(event.request))
+        actions = self._actions.copy()
+        self._actions.clear()
         return actions
 
-    @property
-    def due(self) -> float | None:
-        """When a `Tick` is wanted next."""
-        services = () if self.over else self.services.values()
-        times = [each.due for service in services for each in service.timed]
-        return min((due for due in times if due is not None), default=None)
+    def _time(self) -> float:
+        return self._now
 
     def _apply(self, event: Event) -> None:
         match event:
@@ -114,154 +178,138 @@ class Application(State):
                 self._start()
             case Resynced():
                 self._known(event.previous, event.tokens)
-                self._asked = dict.fromkeys(self._asked)
-            case Ended():
-                self._actions.append(Release(event.status.container_id))
-                self._completed(event.status)
+                self._outstanding.repeat(())
             case Heartbeat():
                 self._heartbeat(event.response)
+            case Ended():
+                self._actions.append(Release(event.status.container_id))
+                self._lifecycle.completed(event.status)
+            case LaunchFailed():
+                self._lifecycle.launch_failed(
+                    event.container_id, event.reason, counted=event.counted
+                )
+            case PortAnswered():
+                self._lifecycle.port_answered(event.container_id)
+            case Asked():
+                self.requests.ask(event.request_id, event.request)
+            case Withdrawn():
+                self.requests.withdraw(event.request_id)
+            case _:
+                self._apply_to_end(event)
+
+    def _apply_to_end(self, event: Refused | MasterScriptEnded | Tick) -> None:
+        match event:
             case Refused():
-                self.end(FinalStatus.FAILED, f"YARN refused what was asked for: {event.reason}")
-            case LaunchFailed() | PortAnswered():
-                self._heard_of_container(event)
+                text = f"YARN refused what was asked for: {event.reason}"
+                self._end.decide(FinalStatus.FAILED, text)
+            case MasterScriptEnded():
+                self._end.follow_script(event.exit_code)
             case Tick():
                 pass  # the time is looked at after every event
-            case Asked() | Withdrawn():
-                self._heard_of_client(event)
-            case MasterScriptEnded():
-                self._master_script_ended(event.exit_code)
             case _:
                 assert_never(event)
 
-    def _start(self) -> None:
-        if self.started:
-            self._go_on()
-            return
-        self.started = True
-        for service in self.services.values():
-            service.begin()
+    # --- the scheduler
 
-    def _go_on(self) -> None:
-        """Take over what another process began."""
-        # The scheduler may still owe it containers, or may have forgotten that it does.
-        self._asked = dict.fromkeys(self.services)
-        for instance in self._by_container.values():
-            if instance.stopping and instance.container:
-                # Perhaps once more: whether it was asked nobody knows.
-                self._actions.append(Signal(instance.container))
-            elif self.finish is None:
-                self._actions.append(Resume(_launch(instance)))
+    def _start(self) -> None:
+        if self.services.started:
+            # The scheduler may still owe it containers, or may have forgotten that it does.
+            self._outstanding.repeat(self.services)
+            self._lifecycle.go_on()
+        else:
+            self.services.start()
 
     def _known(self, previous: Iterable[Container], tokens: Iterable[NMToken]) -> None:
-        """Give back what the scheduler keeps for us and nobody here knows of.
-
-        It was given with an answer that was lost, or its instance was replaced or scaled away.
-        """
-        self.keep_node_tokens(tokens)
-        for container in previous:
-            if container.id not in self._by_container:
-                self._actions += [Stop(container), Release(container.id)]
-
-    # --- containers
+        self.yarn_tokens.keep(tokens)
+        self._lifecycle.give_back_unknown(previous)
 
     def _heartbeat(self, response: AllocateResponse) -> None:
         self._known(response.containers_from_previous_attempts, response.nm_tokens)
         if response.am_rm_token is not None:
-            self.am_rm_token = response.am_rm_token
+            self.yarn_tokens.am_rm = response.am_rm_token
         for container in response.allocated_containers:
             self._allocated(container)
         for status in response.completed_container_statuses:
-            self._completed(status)
+            self._lifecycle.completed(status)
 
     def _allocated(self, container: Container) -> None:
         priority = container.priority.priority if container.priority else None
         for service in self.services.values():
             owed = service.next_requested
             if service.priority == priority and owed is not None:
-                self._run(owed, container)
-                # YARN has counted it off by itself.
-                self._asked[service.name] = (self._asked.get(service.name) or 1) - 1
+                self._lifecycle.run(owed, container)
+                self._outstanding.given(service.name)
                 return
         # Scaled down while the scheduler was about to give it.
         self._actions.append(Release(container.id))
 
-    def _run(self, instance: Instance, container: Container) -> None:
-        instance.state = ContainerState.RUNNING
-        instance.container = container
-        instance.start_time = self._now
-        readiness = self.services[instance.service].service.ready
-        instance.ready = readiness is None
-        if readiness and readiness.port:
-            instance.due = self._now
-        self.file(instance)
-        self._by_container[container.id] = instance
-        self._actions.append(_launch(instance))
+    def _settle(self) -> None:
+        """What follows from the state and the time, whatever event led to it."""
+        end, lifecycle = self._end, self._lifecycle
+        lifecycle.do_what_is_due()
+        lifecycle.see_what_is_ready()
+        end.follow_services(self.services, script=bool(self.spec.master.script))
+        if end.finish is not None:
+            lifecycle.kill_all_in_time()
+        lifecycle.release_dependents()
+        self._actions += self._outstanding.update(self.services)
+        self._commit_keys()
+        if end.finish is not None and not lifecycle.stopping:
+            self.requests.end()
+            self._actions.append(end.finish)
+            end.over = True
 
-    def _completed(self, status: ContainerStatus) -> None:
-        instance = self._by_container.pop(status.container_id, None)
-        if instance is None or instance.state.ended:
-            return
-        if instance.stopping:
-            self._end(instance, ContainerState.KILLED, "Killed by user request.")
-            return
-        succeeded = status.exit_status == ContainerExitStatus.SUCCESS
-        state = ContainerState.SUCCEEDED if succeeded else ContainerState.FAILED
-        outcome = Outcome.of_container(status)
-        self._end(instance, state, describe(outcome))
-        if not succeeded:
-            self._replace(instance, counted=not outcome.cause.blameless)
-
-    def _heard_of_container(self, event: LaunchFailed | PortAnswered) -> None:
-        if isinstance(event, LaunchFailed):
-            self._launch_failed(event)
-            return
-        instance = self._by_container.get(event.container_id)
-        if instance is not None and not instance.stopping:
-            instance.ready, instance.due = True, None
-            self.file(instance)
-
-    def _launch_failed(self, event: LaunchFailed) -> None:
-        instance = self._by_container.pop(event.container_id, None)
-        if instance is None or instance.state.ended:
-            return
-        self._actions.append(Release(event.container_id))
-        if instance.stopping:
-            self._end(instance, ContainerState.KILLED, "Killed by user request.")
-            return
-        self._end(instance, ContainerState.FAILED, f"Could not be started: {event.reason}")
-        self._replace(instance, counted=event.counted)
-
-    def _replace(self, instance: Instance, *, counted: bool) -> None:
-        if self.finish is not None:
-            return
-        service = self.services[instance.service]
-        if counted:
-            service.failures += 1
-            service.last_failure = instance
-            if not service.may_restart():
-                return
-            service.restarts += 1
-        service.replace(instance, self._now, delayed=counted)
+    def _commit_keys(self) -> None:
+        events = [self.history.add(*change) for change in self.keys.commit()]
+        for event in events:
+            self._ledger.note(KeyRecord(key=event.key, entry=self.keys.get(event.key)))
+        self.requests.tell_of_keys(events, self.keys, self.history)
 
     # --- clients
 
-    def _heard_of_client(self, event: Asked | Withdrawn) -> None:
-        if isinstance(event, Withdrawn):
-            self._waiting.pop(event.request_id, None)
-        else:
-            self._ask(event)
+    def _answers(self) -> dict[type[Request[Any]], Callable[[Any], object]]:
+        """The function that carries out each request."""
+        containers = ContainerRequests(self.services, self._lifecycle, self._end, self.limits)
+        keys = KeyRequests(self.keys, self.history, self.services, self.limits)
+        operations: dict[type[Request[Any]], Callable[[Any], Nothing | Entries | Keys]] = {
+            PutKey: keys.put,
+            GetKey: keys.get,
+            GetKeys: keys.get_range,
+            ListKeys: keys.list_range,
+            DeleteKey: keys.delete,
+            DeleteKeys: keys.delete_range,
+        }
+        return {
+            GetSpecification: lambda _: Specification(document=self.document),
+            Shutdown: self._end.shut_down,
+            SetProgress: self._set_progress,
+            GetContainers: containers.get,
+            AddContainer: containers.add,
+            Scale: containers.scale,
+            KillContainer: containers.kill,
+            **operations,
+            Transaction: Transactions(self.keys, operations, self.limits).carry_out,
+            WaitKey: keys.wait,
+            WatchKeys: keys.watch,
+            UpdateTokens: self._update_tokens,
+            WatchTokens: self.tokens.watch,
+            GetUi: self.pages.get_ui,
+            GetPages: self.pages.list,
+            AddPage: self.pages.add,
+            RemovePage: self.pages.remove,
+        }
 
-    def _ask(self, event: Asked) -> None:
-        try:
-            if isinstance(event.request, WaitKey | WatchKeys | WatchTokens):
-                check(self, event.request)
-                self._wait(event.request_id, event.request)
-                return
-            self._reply(event.request_id, answer(self, event.request))
-        except RefusedError as refused:
-            self._reply(event.request_id, refused.failure)
+    def _set_progress(self, request: SetProgress) -> Nothing:
+        if not (math.isfinite(request.progress) and 0 <= request.progress <= 1):
+            text = f"progress must be between 0 and 1, got {request.progress}"
+            raise RefusedError("invalid", text)
+        self.progress = request.progress
+        return Nothing()
 
-    # --- ends
+    def _update_tokens(self, request: UpdateTokens) -> Nothing:
+        answer = self.tokens.update(request)
+        self.requests.tell_of_tokens(self.tokens.latest)
+        return answer
 
     def _last_answer(self, request: Request[Any]) -> object:
         """What a client is told that asks once the end is decided and YARN is being told.
@@ -271,142 +319,82 @@ class Application(State):
         match request:
             case WatchKeys():
                 found = self.history.since(request)
-                if found.events or found.missed:
-                    return found
-            case WaitKey() if (entry := self.keys.get(request.key)) is not None:
-                return Entries(entries=(entry,))
+                return found if found.events or found.missed else ENDING
+            case WaitKey():
+                return self.requests.answer(request) or ENDING
             case Shutdown() | KillContainer():
                 return Nothing()
-            case _ if request.reads:
-                try:
-                    return answer(self, request)
-                except RefusedError as refused:
-                    return refused.failure
             case _:
-                pass
-        return Failure("ended", "the application is ending")
+                return self.requests.answer(request) if request.reads else ENDING
 
-    def _master_script_ended(self, exit_code: int) -> None:
-        if exit_code == 0:
-            self.end(FinalStatus.SUCCEEDED, "The master's script completed successfully.")
-        elif exit_code == _SIGTERM_EXIT:
-            self.end(
-                FinalStatus.FAILED,
-                "The master's script was asked to end (signal 15): it was killed from outside, "
-                "or the container went over its memory limit (master.resources.memory).",
-                retriable=True,
-            )
-        else:
-            self.end(
-                FinalStatus.FAILED,
-                f"The master's script failed with exit code {exit_code}, see its log "
-                "application.driver.log.",
-                retriable=True,
-            )
+    # --- what is recorded
 
-    def _settle(self) -> None:
-        """What follows from the state and the time, whatever event led to it."""
-        self._do_what_is_due()
-        self._see_what_is_ready()
-        self._end_if_over()
-        self._wind_up()
-        self._release_dependents()
-        self._ask_yarn()
-        self._tell()
-        self._finish()
+    def restore(self, changes: Iterable[Change]) -> None:
+        """Become what these changes made of an application of the same specification.
 
-    def _do_what_is_due(self) -> None:
-        for service in self.services.values():
-            port = service.service.ready.port if service.service.ready else None
-            for instance in service.timed:
-                if instance.due is None or instance.due > self._now:
-                    continue
-                if instance.stopping:
-                    self._kill(instance)
-                elif instance.state is ContainerState.WAITING:
-                    instance.due = None
-                    self.file(instance)
-                elif port is not None:
-                    self._probe(instance, port)
+        What it had asked the scheduler for and whoever waited for an answer are not part of that.
+        """
+        for change in changes:
+            for record in change.records:
+                self._restore(record)
+        self.keys.commit()
 
-    def _probe(self, instance: Instance, port: int) -> None:
-        assert instance.container is not None
-        assert instance.start_time is not None
-        self._actions.append(Probe(instance.container, port))
-        # The longer it has taken, the less it matters.
-        pause = (self._now - instance.start_time) / 2
-        instance.due = self._now + min(max(pause, _OFTEN), _SELDOM)
-        self.file(instance)
+    def _restore(self, record: Record) -> None:
+        match record:
+            case ApplicationRecord():
+                self.services.started, self.progress = record.started, record.progress
+                self.history.last = record.last_event
+                self.pages.by_route = {page.route: page for page in record.pages}
+                self.yarn_tokens.am_rm = record.am_rm_token
+                self._end.restore(record)
+            case ServiceRecord():
+                self.services[record.name].restore(record)
+            case Instance():
+                self.services.file(record)
+            case KeyRecord(entry=entry):
+                if entry is None:
+                    self.keys.delete(record.key)
+                else:
+                    self.keys.put(entry)
+            case NMToken():
+                self.yarn_tokens.keep((record,))
+            case _:
+                assert_never(record)
 
-    def _see_what_is_ready(self) -> None:
-        for service in self.services.values():
-            readiness = service.service.ready
-            if readiness is None or readiness.key is None:
-                continue
-            for instance in service.unready:
-                if self.keys.get(readiness.key_of(instance.id)) is not None:
-                    instance.ready = True
-                    self.file(instance)
-
-    def _release_dependents(self) -> None:
-        ready = {name for name, service in self.services.items() if service.ready}
-        for service in self.services.values():
-            service.waits_for -= ready
-            if not service.waits_for:
-                for instance in service.find(ContainerState.WAITING):
-                    if instance.due is None:
-                        instance.state = ContainerState.REQUESTED
-                        self.file(instance)
-
-    def _ask_yarn(self) -> None:
-        for name, service in self.services.items():
-            owed = service.requested
-            if owed != self._asked.get(name, 0):
-                self._asked[name] = owed
-                label = service.service.node_label or self.spec.node_label
-                asks = placement.requests(
-                    service.service, label, service.priority, owed, self._topology
-                )
-                self._actions.append(Ask(asks))
-
-    def _end_if_over(self) -> None:
-        for service in self.services.values():
-            last = service.last_failure
-            if service.failed and last is not None:
-                self.end(
-                    FinalStatus.FAILED,
-                    f"Failure in service {service.name}: {last.id} ended. {last.exit_message}",
-                    retriable=True,
-                )
+    def snapshot(self) -> Change:
+        """All that `restore` needs; from now on `changes` tells what is new."""
+        self._ledger.begin()
+        self.changes()
         services = self.services.values()
-        # Services that begin with no instance wait to be scaled up.
-        begun = self.started and any(service.next_number for service in services)
-        over = all(service.over for service in services)
-        if begun and over and not self.spec.master.script:
-            self.end(FinalStatus.SUCCEEDED, "All services have completed successfully.")
+        return Change(
+            (
+                self._record(),
+                *(each for one in services for each in (*one.ended, *one.alive)),
+                *(service.record() for service in services),  # behind the instances they count
+                *(KeyRecord(key=entry.key, entry=entry) for entry in self.keys.entries()),
+                *self.yarn_tokens.nodes.values(),
+            )
+        )
 
-    def _wind_up(self) -> None:
-        """Once it is decided that the application ends, ask what has a grace period to end."""
-        services = self.services.values()
-        if self.finish is not None and any(
-            each.service.grace_period and each.find(ContainerState.RUNNING) for each in services
-        ):
-            # YARN would end all the others with the application, but that is later now.
-            for service in services:
-                for instance in service.active:
-                    self.kill(instance)
+    def changes(self) -> Change | None:
+        """What has changed since this was last asked, or `snapshot` was; None if nothing has."""
+        if not self._ledger.begun:
+            return self.snapshot()
+        for service in self.services.values():
+            self._ledger.note(service.record())
+        self._ledger.note(self._record())
+        return self._ledger.take()
 
-    def _finish(self) -> None:
-        stopping = any(one.stopping for each in self.services.values() for one in each.timed)
-        if self.finish is None or stopping:
-            return
-        for request_id in self._waiting:
-            self._reply(request_id, Failure("ended", "the application is ending"))
-        self._waiting.clear()
-        self._actions.append(self.finish)
-        self.over = True
-
-
-def _launch(instance: Instance) -> Launch:
-    assert instance.container is not None
-    return Launch(instance.container, instance.service, instance.number, instance.env)
+    def _record(self) -> ApplicationRecord:
+        finish = self.finish
+        return ApplicationRecord(
+            started=self.services.started,
+            progress=self.progress,
+            last_event=self.history.last,
+            pages=tuple(self.pages.by_route.values()),
+            am_rm_token=self.yarn_tokens.am_rm,
+            final_status=finish.status if finish else None,
+            diagnostics=finish.diagnostics if finish else "",
+            retriable=finish.retriable if finish else False,
+            over=self.over,
+        )

@@ -23,7 +23,7 @@ from yarnhub.yarn.records.launch import ApplicationAccessType, ContainerLaunchCo
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.control.bootstrap import Application
+    from yarnhub.control.bootstrap import SubmittedApplication
     from yarnhub.spec import Service
 
 # The script goes from the environment into a file before it runs: what stands in a command line
@@ -56,7 +56,7 @@ class ContextBuilder:
         agent: The program that keeps a container's tokens fresh; empty where none is needed.
     """
 
-    application: Application
+    application: SubmittedApplication
     address: str
     credentials: Credentials
     agent: bytes = b""

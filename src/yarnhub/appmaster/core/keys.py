@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from yarnhub.control.messages import KeyEvent, KeyEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from yarnhub.control.messages import Entry, KeyRange, WatchKeys
 
@@ -150,6 +150,13 @@ class KeyHistory:
         later = islice(self._events, 0 if missed else watch.after - self.start, None)
         found = tuple(event for event in later if concerns(watch, event))
         return KeyEvents(events=found, last=self.last, missed=missed)
+
+    def news(self, watch: WatchKeys, events: Sequence[KeyEvent]) -> KeyEvents | None:
+        """What of the newest events answers a client that waits; None if it waits on."""
+        found = tuple(event for event in events if concerns(watch, event))
+        # Nothing before these concerned it, but when it asks again that could not be told.
+        outdated = watch.after is not None and watch.after < self.start
+        return KeyEvents(events=found, last=self.last) if found or outdated else None
 
 
 def concerns(watch: WatchKeys, event: KeyEvent) -> bool:

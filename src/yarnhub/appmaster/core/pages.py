@@ -6,48 +6,86 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from yarnhub.appmaster.core.requests import RefusedError
 from yarnhub.base.foreign_text import clean_and_cut, quoted
+from yarnhub.control.messages import Nothing, Pages, Ui
 
 if TYPE_CHECKING:
-    from yarnhub.control.messages import Page
+    from yarnhub.control.messages import AddPage, GetPages, GetUi, Page, RemovePage
 
 # One segment of a path (RFC 3986, pchar without percent-encoding); a dot alone is none.
 _ROUTE = re.compile(r"(?!\.{1,2}$)[\w.~!$&'()*+,;=:@-]+", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]+")
 
 
-def add(pages: dict[str, Page], page: Page) -> None:
-    """Add a page.
+class WebPages:
+    """The pages of services by route, and where the application's own are.
 
-    Raises:
-        ValueError: It cannot be passed on, or is in the way of another.
+    Args:
+        most: How many pages of services are passed on.
+
+    Attributes:
+        ui: Where the application's own are; the shell knows.
     """
-    if not _ROUTE.fullmatch(page.route):
-        raise ValueError(
-            f"a route is one segment of a path, such as 'dashboard', not {page.route!r}"
-        )
-    if page.route in pages:
-        raise ValueError(f"route {page.route!r} leads to {pages[page.route].target} already")
-    if page.link_name is not None:
-        if not page.link_name.strip():
-            raise ValueError("a link name has letters; None shows no link")
-        if page.link_name != clean_and_cut(page.link_name, lines=False):
-            raise ValueError(f"a link name is one line of text, not {quoted(page.link_name)}")
-        if any(other.link_name == page.link_name for other in pages.values()):
-            raise ValueError(f"link name {page.link_name!r} is used by another page already")
-    if not _is_target(page.target):
-        raise ValueError(f"a target is a URL such as 'http://host:8080/path', not {page.target!r}")
-    pages[page.route] = page
 
+    def __init__(self, most: int) -> None:
+        self.ui = Ui()
+        self.by_route: dict[str, Page] = {}
+        self._most = most
 
-def remove(pages: dict[str, Page], route: str) -> None:
-    """Remove a page.
+    def get_ui(self, _: GetUi) -> Ui:
+        """Where the application's own pages are."""
+        return self.ui
 
-    Raises:
-        ValueError: There is none.
-    """
-    if pages.pop(route, None) is None:
-        raise ValueError(f"there is no page with route {route!r}")
+    def list(self, _: GetPages) -> Pages:
+        """The pages of services."""
+        return Pages(pages=tuple(self.by_route.values()))
+
+    def add(self, request: AddPage) -> Nothing:
+        """Add a page.
+
+        Raises:
+            RefusedError: It cannot be passed on, or is in the way of another.
+        """
+        if len(self.by_route) >= self._most:
+            raise RefusedError("full", f"an application has {self._most} pages at most: remove one")
+        self._check(request.page)
+        self.by_route[request.page.route] = request.page
+        return Nothing()
+
+    def _check(self, page: Page) -> None:
+        if not _ROUTE.fullmatch(page.route):
+            raise RefusedError(
+                "invalid",
+                f"a route is one segment of a path, such as 'dashboard', not {page.route!r}",
+            )
+        if page.route in self.by_route:
+            target = self.by_route[page.route].target
+            raise RefusedError("invalid", f"route {page.route!r} leads to {target} already")
+        if page.link_name is not None:
+            self._check_link_name(page.link_name)
+        if not _is_target(page.target):
+            raise RefusedError(
+                "invalid", f"a target is a URL such as 'http://host:8080/path', not {page.target!r}"
+            )
+
+    def _check_link_name(self, name: str) -> None:
+        if not name.strip():
+            raise RefusedError("invalid", "a link name has letters; None shows no link")
+        if name != clean_and_cut(name, lines=False):
+            raise RefusedError("invalid", f"a link name is one line of text, not {quoted(name)}")
+        if any(other.link_name == name for other in self.by_route.values()):
+            raise RefusedError("invalid", f"link name {name!r} is used by another page already")
+
+    def remove(self, request: RemovePage) -> Nothing:
+        """Remove a page.
+
+        Raises:
+            RefusedError: There is none.
+        """
+        if self.by_route.pop(request.route, None) is None:
+            raise RefusedError("invalid", f"there is no page with route {request.route!r}")
+        return Nothing()
 
 
 def _is_target(target: str) -> bool:

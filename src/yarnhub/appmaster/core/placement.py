@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.appmaster.core.actions import Ask
 from yarnhub.control.bootstrap import MAX_HOSTS
 from yarnhub.spec.records import capability
 from yarnhub.yarn.records.resources import (
@@ -20,9 +21,10 @@ from yarnhub.yarn.records.resources import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from yarnhub.spec import Service
+    from yarnhub.appmaster.core.services import Services
+    from yarnhub.spec import ApplicationSpec, Service
 
 _ANY = "*"
 _GUARANTEED = ExecutionTypeRequest(execution_type=ExecutionType.GUARANTEED)
@@ -73,3 +75,35 @@ def _places(
     if label or len(known) > MAX_HOSTS:
         return (), ()
     return sorted(known), sorted(set(known.values()))
+
+
+class OutstandingRequests:
+    """What the scheduler has been asked for and has not given yet.
+
+    Args:
+        spec: The application's.
+        topology: The cluster's hosts.
+    """
+
+    def __init__(self, spec: ApplicationSpec, topology: Topology) -> None:
+        self._label = spec.node_label
+        self._topology = topology
+        self._counts: dict[str, int | None] = {}
+        """Containers by service; None if that has to be said again."""
+
+    def repeat(self, services: Iterable[str]) -> None:
+        """The scheduler may have forgotten what was asked for these services: ask again."""
+        self._counts = dict.fromkeys((*self._counts, *services))
+
+    def given(self, service: str) -> None:
+        """A container was given: YARN has counted it off by itself."""
+        self._counts[service] = (self._counts.get(service) or 1) - 1
+
+    def update(self, services: Services) -> Iterator[Ask]:
+        """Ask for what the services want now."""
+        for name, instances in services.items():
+            count, service = instances.requested, instances.service
+            if count != self._counts.get(name, 0):
+                self._counts[name] = count
+                label = service.node_label or self._label
+                yield Ask(requests(service, label, instances.priority, count, self._topology))

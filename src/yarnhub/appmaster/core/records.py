@@ -9,28 +9,16 @@ default.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.instances import Instance
-from yarnhub.control.messages import (
-    ContainerState,
-    Entry,
-    FinalStatus,
-    Page,
-)
+from yarnhub.control.messages import Entry, FinalStatus, Page  # noqa: TC001  # read from records
 from yarnhub.hadoop.wire.tokens import Token  # noqa: TC001  # as above
 from yarnhub.yarn.records.containers import NMToken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Self
-
-    from yarnhub.appmaster.core.actions import Finish
-    from yarnhub.appmaster.core.instances import ServiceInstances
-    from yarnhub.appmaster.core.state import State
-    from yarnhub.yarn.records.ids import NodeId
+    from collections.abc import Hashable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,28 +54,6 @@ class ServiceRecord:
     ended: dict[str, int] | None = None
     """How many instances have ended in each state; None where all of them are recorded."""
 
-    @classmethod
-    def of(cls, service: ServiceInstances) -> Self:
-        """What is recorded of a service beside its instances."""
-        return cls(
-            name=service.name,
-            failures=service.failures,
-            restarts=service.restarts,
-            waits_for=tuple(sorted(service.waits_for)),
-            next_number=service.next_number,
-            begun=service.begun,
-            ended={state.value: count for state, count in service.counts.items()},
-        )
-
-    def apply(self, service: ServiceInstances) -> None:
-        """Make a service what was recorded."""
-        service.failures, service.restarts = self.failures, self.restarts
-        service.waits_for = set(self.waits_for)
-        service.next_number = max(service.next_number, self.next_number)
-        service.begun = service.begun or self.begun
-        if self.ended is not None:
-            service.counts = {ContainerState(each): count for each, count in self.ended.items()}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
@@ -107,73 +73,61 @@ class Change:
     records: tuple[Record, ...]
 
 
+_ORDER: tuple[type[Record], ...] = (
+    Instance,
+    ServiceRecord,  # behind the instances, which it counts
+    KeyRecord,
+    NMToken,
+    ApplicationRecord,
+)
+
+
 class Ledger:
-    """Knows what of an application has been recorded."""
+    """Notes the latest record of each thing that was changed since the last call of `take`.
+
+    Until `begin` nothing is noted: an application that is not recorded pays nothing.
+    """
 
     def __init__(self) -> None:
-        self._application: ApplicationRecord | None = None
-        self._services: dict[str, ServiceRecord] = {}
+        self.begun = False
+        self._noted: dict[type[Record], dict[Hashable, Record]] = {kind: {} for kind in _ORDER}
+        self._counts: dict[Hashable, Record] = {}
+        """The latest records of what is compared, because it may have changed with any event."""
 
-    def changes(
-        self, state: State, keys: Iterable[str], tokens: Mapping[NodeId, NMToken]
-    ) -> Change | None:
-        """What has changed since the last call; None if nothing has.
+    def begin(self) -> None:
+        """Note changes from now on."""
+        self.begun = True
 
-        Args:
-            state: The application's.
-            keys: Those that were set or deleted since then.
-            tokens: Those that were given since then.
-        """
-        records: list[Record] = []
-        for service in state.services.values():
-            records += _changed_instances(service)
-        for service in state.services.values():
-            record = ServiceRecord.of(service)
-            if self._services.get(record.name) != record:
-                self._services[record.name] = record
-                records.append(record)
-        records += [KeyRecord(key=key, entry=state.keys.get(key)) for key in keys]
-        records += tokens.values()
-        application = _application_record(state)
-        if application != self._application:
-            self._application = application
-            records.append(application)
-        return Change(tuple(records)) if records else None
+    def note(self, record: Record) -> None:
+        """Something was changed, or may have been."""
+        if not self.begun:
+            return
+        identity = _identity(record)
+        if isinstance(record, ApplicationRecord | ServiceRecord):
+            if self._counts.get(identity) == record:
+                return
+            self._counts[identity] = record
+        noted = self._noted[type(record)]
+        noted.pop(identity, None)  # in the order of the last change
+        noted[identity] = record
 
-
-def _changed_instances(service: ServiceInstances) -> list[Instance]:
-    changed = service.changed
-    service.changed = {}
-    found = service.instances if changed is None else changed.values()
-    return [dataclasses.replace(each) for each in found]
+    def take(self) -> Change | None:
+        """What was noted; None if that is nothing."""
+        records = tuple(record for noted in self._noted.values() for record in noted.values())
+        for noted in self._noted.values():
+            noted.clear()
+        return Change(records) if records else None
 
 
-def snapshot(state: State) -> Change:
-    """All of it."""
-    services = state.services.values()
-    instances = (each for one in services for each in (*one.ended, *one.alive))
-    keys = (KeyRecord(key=entry.key, entry=entry) for entry in state.keys.entries())
-    return Change(
-        (
-            _application_record(state),
-            *map(dataclasses.replace, instances),
-            *map(ServiceRecord.of, services),  # behind the instances, which they count
-            *keys,
-            *state.node_tokens.values(),
-        )
-    )
-
-
-def _application_record(state: State) -> ApplicationRecord:
-    finish: Finish | None = state.finish
-    return ApplicationRecord(
-        started=state.started,
-        progress=state.progress,
-        last_event=state.history.last,
-        pages=tuple(state.pages.values()),
-        am_rm_token=state.am_rm_token,
-        final_status=finish.status if finish else None,
-        diagnostics=finish.diagnostics if finish else "",
-        retriable=finish.retriable if finish else False,
-        over=state.over,
-    )
+def _identity(record: Record) -> Hashable:
+    match record:
+        case ApplicationRecord():
+            return None
+        case ServiceRecord():
+            return record.name
+        case Instance():
+            return record.service, record.number
+        case KeyRecord():
+            return record.key
+        case NMToken():
+            return record.node_id

@@ -66,7 +66,9 @@ def main() -> int:
 
 async def _main(env: Mapping[str, str]) -> int:
     credentials = _read_credentials(env)
-    submitted = control_json.load(bootstrap.Application, credentials.secrets[bootstrap.APPLICATION])
+    submitted = control_json.load(
+        bootstrap.SubmittedApplication, credentials.secrets[bootstrap.APPLICATION]
+    )
     spec = ApplicationSpec.from_json(submitted.specification)
     logging.basicConfig(
         stream=sys.stderr,

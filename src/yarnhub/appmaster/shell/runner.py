@@ -174,7 +174,7 @@ class Runner:
             attempt itself.
         """
         self._endpoint = host, port, tracking_url
-        self._node_managers.keep(self._application.node_tokens.values())
+        self._node_managers.keep(self._application.yarn_tokens.nodes.values())
         self._recorder.start()
         async with task_group() as group:
             self._group = group

@@ -16,7 +16,7 @@ from yarnhub.hadoop.trust import Trust
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.control.bootstrap import Application
+    from yarnhub.control.bootstrap import SubmittedApplication
     from yarnhub.hadoop.wire.tokens import Credentials, Token
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,9 @@ class StagingFolder:
     """The alias of the token that opens it; None without security."""
 
     @classmethod
-    def of(cls, application: Application, credentials: Credentials) -> StagingFolder | None:
+    def of(
+        cls, application: SubmittedApplication, credentials: Credentials
+    ) -> StagingFolder | None:
         """That of a submitted application; None if it has none."""
         staging = application.staging
         if staging is None:

@@ -40,7 +40,7 @@ async def pages(
     play = Scenario(application("run", worker=service()))
     play.start()
     play.ask(PutKey(key="the-key", value=b"the-value"))
-    play.application.ui = Ui(addresses=(f"http://rm:8088/proxy/{ID}/", "http://other/"))
+    play.application.pages.ui = Ui(addresses=(f"http://rm:8088/proxy/{ID}/", "http://other/"))
     origin = Origin(
         id=ID, name="app", user="alice", scheme="http", node="n:1", container="c", start_time=START
     )
@@ -165,7 +165,7 @@ async def test_a_target_that_names_a_host_is_not_where_a_stranger_is_sent() -> N
 
 async def test_where_no_proxy_is_known_nobody_is_let_in() -> None:
     async with pages() as (play, asking):
-        play.application.ui = Ui()
+        play.application.pages.ui = Ui()
         async with client(asking.base_url.port, "127.0.0.2") as stranger:
             assert (await stranger.get("/overview", headers=ALICE)).status_code == 403
 
@@ -371,7 +371,7 @@ async def test_a_page_that_is_removed_or_was_never_added_is_not_there() -> None:
     async with pages() as (play, asking), target(b"HTTP/1.1 200 OK\r\n\r\n") as (url, _):
         add(play, url)
         assert (await asking.get("/pages/page/")).status_code == 200
-        del play.application.pages["page"]
+        del play.application.pages.by_route["page"]
         assert (await asking.get("/pages/page/")).status_code == 404
 
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from typing import Self
 
-    from yarnhub.appmaster.core.state import State
+    from yarnhub.appmaster.core.application import Application
     from yarnhub.appmaster.shell.http import Request
     from yarnhub.appmaster.shell.web.views import KeysView, Overview
-    from yarnhub.control.bootstrap import Application
+    from yarnhub.control.bootstrap import SubmittedApplication
 
 _log = logging.getLogger(__name__)
 
@@ -54,16 +54,16 @@ class Site:
     """The web pages of one application.
 
     Args:
-        state: The application's; it is only read.
+        application: The application's; it is only read.
         origin: What else the pages tell.
         access: Who may read them.
         clock: Seconds since 1970.
     """
 
     def __init__(
-        self, state: State, origin: Origin, access: Access, clock: Callable[[], float]
+        self, application: Application, origin: Origin, access: Access, clock: Callable[[], float]
     ) -> None:
-        self._state = state
+        self._application = application
         self._origin = origin
         self._access = access
         self._clock = clock
@@ -71,18 +71,18 @@ class Site:
     @classmethod
     def of(
         cls,
-        state: State,
-        submitted: Application,
+        application: Application,
+        submitted: SubmittedApplication,
         env: Mapping[str, str],
         clock: Callable[[], float],
     ) -> Self:
         """The pages of an application whose AM YARN has started with this environment."""
         proxies, user = submitted.web_proxies, submitted.user
         addresses = tuple(f"{proxy}/proxy/{submitted.application_id}/" for proxy in proxies)
-        state.ui = Ui(addresses=addresses)
+        application.pages.ui = Ui(addresses=addresses)
         origin = Origin(
             id=submitted.application_id,
-            name=state.spec.name,
+            name=application.spec.name,
             user=user,
             scheme="https" if any(each.startswith("https:") for each in proxies) else "http",
             node=f"{env.get('NM_HOST')}:{env.get('NM_HTTP_PORT')}",
@@ -90,8 +90,8 @@ class Site:
             start_time=clock(),
         )
         anybody = submitted.simple_authentication
-        access = Access(proxies, user, state.spec.acls, anybody=anybody)
-        return cls(state, origin, access, clock)
+        access = Access(proxies, user, application.spec.acls, anybody=anybody)
+        return cls(application, origin, access, clock)
 
     def serve(self, host: str) -> AbstractAsyncContextManager[int]:
         """Serve the pages on a free port of `host` for a block, which is given the port."""
@@ -143,7 +143,7 @@ class Site:
                 await self._refuse(request, 404, "Not found", f"There is no page {path}.")
 
     def _overview(self) -> Overview:
-        return overview(self._state, self._origin, self._clock())
+        return overview(self._application, self._origin, self._clock())
 
     def _keys(self, query: str, user: str | None) -> KeysView:
         prefix = parse_qs(query).get("prefix", [""])[0]
@@ -154,13 +154,13 @@ class Site:
                 f"Values may be secrets: {self._access.owner} sees them here, and those whom the "
                 f"specification lists in acls.ui_users, with acls.enable. The web proxy {known}."
             )
-        return keys(self._state, self._origin, prefix, secret)
+        return keys(self._application, self._origin, prefix, secret)
 
     async def _pass_on(self, request: Request, path: str, query: str) -> None:
         from yarnhub.appmaster.shell.web.proxy import pass_on
 
         segment, slash, rest = path.removeprefix("/pages/").partition("/")
-        page = self._state.pages.get(unquote(segment))
+        page = self._application.pages.by_route.get(unquote(segment))
         if page is None or not {".", ".."}.isdisjoint(unquote(rest).split("/")):
             await self._refuse(request, 404, "Not found", f"There is no page {path}.")
             return
@@ -173,7 +173,7 @@ class Site:
             )
 
     async def _send_to_proxy(self, request: Request) -> None:
-        addresses = self._state.ui.addresses
+        addresses = self._application.pages.ui.addresses
         if not addresses:
             await request.respond(403, [], b"No web proxy of YARN is known.\n")
             return

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from yarnhub.control.messages import ACTIVE_STATES, ContainerState, KeyRange
 
 if TYPE_CHECKING:
-    from yarnhub.appmaster.core.instances import Instance, ServiceInstances
-    from yarnhub.appmaster.core.state import State
+    from yarnhub.appmaster.core.application import Application
+    from yarnhub.appmaster.core.instances import Instance
+    from yarnhub.appmaster.core.services import ServiceInstances
     from yarnhub.control.messages import Entry
 
 MAX_SHOWN = 200
@@ -102,44 +103,44 @@ class KeysView:
     secret: str
 
 
-def overview(state: State, origin: Origin, now: float) -> Overview:
+def overview(application: Application, origin: Origin, now: float) -> Overview:
     """What an application is at."""
     running = [
         instance.container.resource
-        for service in state.services.values()
+        for service in application.services.values()
         for instance in service.find(ContainerState.RUNNING)
         if instance.container
     ]
-    master, finish = state.spec.master, state.finish
+    master, finish = application.spec.master, application.finish
     return Overview(
         id=origin.id,
         name=origin.name,
         user=origin.user,
-        queue=state.spec.queue,
+        queue=application.spec.queue,
         state="RUNNING" if finish is None else finish.status.value,
         diagnostics="" if finish is None else finish.diagnostics,
         start_time=origin.start_time,
         runtime=now - origin.start_time,
-        progress=state.progress,
+        progress=application.progress,
         memory=master.resources.memory + sum(each.memory or 0 for each in running),
         vcores=master.resources.vcores + sum(each.virtual_cores or 0 for each in running),
         logs=tuple(
             _log(origin, origin.node, origin.container, f"application.{name}.log")
             for name in ("master", *(["driver"] if master.script else []))
         ),
-        pages=links(state),
-        services=tuple(_service(each, origin, now) for each in state.services.values()),
+        pages=links(application),
+        services=tuple(_service(each, origin, now) for each in application.services.values()),
     )
 
 
-def keys(state: State, origin: Origin, prefix: str, secret: str) -> KeysView:
+def keys(application: Application, origin: Origin, prefix: str, secret: str) -> KeysView:
     """What an application keeps."""
-    found = state.keys.keys(KeyRange(prefix=prefix))
-    entries = (state.keys.get(key) for key in found[:MAX_KEYS])
+    found = application.keys.keys(KeyRange(prefix=prefix))
+    entries = (application.keys.get(key) for key in found[:MAX_KEYS])
     return KeysView(
         id=origin.id,
         name=origin.name,
-        pages=links(state),
+        pages=links(application),
         prefix=prefix,
         count=len(found),
         entries=tuple(entry for entry in entries if entry is not None),
@@ -147,11 +148,11 @@ def keys(state: State, origin: Origin, prefix: str, secret: str) -> KeysView:
     )
 
 
-def links(state: State) -> tuple[Link, ...]:
+def links(application: Application) -> tuple[Link, ...]:
     """The pages of services that have a link, with their addresses below the application's."""
     return tuple(
         Link(name=page.link_name, address=f"pages/{page.route}{_slash(page.target)}")
-        for page in state.pages.values()
+        for page in application.pages.by_route.values()
         if page.link_name is not None
     )
 

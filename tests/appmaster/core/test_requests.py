@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 
 from appmaster.core.scenario import Scenario, application, service
-from yarnhub.appmaster.core.commands import answer
-from yarnhub.appmaster.core.state import RefusedError
 from yarnhub.control.messages import (
     REQUESTS,
     AddContainer,
@@ -33,7 +31,6 @@ from yarnhub.control.messages import (
     SetProgress,
     Shutdown,
     Specification,
-    WaitKey,
 )
 from yarnhub.control.messages import ContainerState as S
 from yarnhub.hadoop.wire.tokens import Credentials
@@ -74,8 +71,12 @@ def test_an_unknown_request_is_refused(play: Scenario) -> None:
         answer = Nothing
 
     assert play.refusal(Other()) == Failure("unknown-request", "unknown request Other")
-    with pytest.raises(RefusedError):
-        answer(play.application, WaitKey(key="k"))
+
+
+def test_every_request_has_a_function_of_its_own(play: Scenario) -> None:
+    answers = play.application.requests.answers
+    assert set(answers) == set(REQUESTS.values())
+    assert len(set(answers.values())) == len(answers)
 
 
 def test_the_specification_is_what_was_submitted(play: Scenario) -> None:

@@ -1,0 +1,103 @@
+"""What clients ask about containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.appmaster.core.instances import reports
+from yarnhub.appmaster.core.requests import ENDING, RefusedError
+from yarnhub.base.errors import SpecError
+from yarnhub.control.messages import (
+    ENDED_STATES,
+    AddContainer,
+    Container,
+    Containers,
+    GetContainers,
+    KillContainer,
+    Nothing,
+    Scale,
+)
+from yarnhub.spec import Service
+
+if TYPE_CHECKING:
+    from yarnhub.appmaster.core.end import End
+    from yarnhub.appmaster.core.lifecycle import Lifecycle
+    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.appmaster.core.services import Services
+
+
+class ContainerRequests:
+    """Carries out requests about containers.
+
+    Args:
+        services: Whose instances they are.
+        lifecycle: What ends them.
+        end: The application's; once it is decided nothing more is started.
+        limits: What the application may have.
+    """
+
+    def __init__(self, services: Services, lifecycle: Lifecycle, end: End, limits: Limits) -> None:
+        self._services = services
+        self._lifecycle = lifecycle
+        self._end = end
+        self._limits = limits
+
+    def get(self, request: GetContainers) -> Containers:
+        """The containers of some services, in some states."""
+        wanted = self._services if request.services is None else request.services
+        all_ended = request.states is not None and set(request.states).isdisjoint(ENDED_STATES)
+        found = [
+            instance
+            for service in (self._services.named(name) for name in sorted(set(wanted)))
+            for instance in (service.alive if all_ended else service.instances)
+        ]
+        return Containers(containers=reports(found, request.states))
+
+    def add(self, request: AddContainer) -> Container:
+        """Start one more instance."""
+        self._check_running()
+        try:
+            Service.checks["env"](request.env)
+        except SpecError as error:
+            raise RefusedError("invalid", f"env.{error}") from error
+        size = sum(len(key) + len(value) for key, value in request.env.items())
+        if size > self._limits.env:
+            raise RefusedError(
+                "invalid",
+                f"env has {size} bytes, an instance's may have {self._limits.env} at most",
+            )
+        service = self._services.named(request.service)
+        self._check_count(len(service.active) + 1)
+        return service.add(request.env).report()
+
+    def scale(self, request: Scale) -> Containers:
+        """Have more or fewer active instances."""
+        self._check_running()
+        service = self._services.named(request.service)
+        active = len(service.active)
+        if (request.count is None) == (request.delta is None):
+            raise RefusedError("invalid", "give either a count or a delta")
+        if request.count is not None and request.count < 0:
+            raise RefusedError("invalid", f"a count cannot be negative, got {request.count}")
+        wanted = request.count if request.count is not None else active + (request.delta or 0)
+        if wanted > active:
+            self._check_count(wanted)
+        touched = [self._lifecycle.kill(each) for each in service.surplus(max(0, wanted))]
+        touched += [service.add({}) for _ in range(wanted - active)]
+        return Containers(containers=reports(touched, None))
+
+    def kill(self, request: KillContainer) -> Nothing:
+        """End one container."""
+        instance = self._services.instance(request.id)
+        if instance is not None and not instance.state.ended:
+            self._lifecycle.kill(instance)
+        return Nothing()
+
+    def _check_running(self) -> None:
+        if self._end.finish is not None:
+            raise RefusedError(ENDING.code, ENDING.message)
+
+    def _check_count(self, wanted: int) -> None:
+        most = self._limits.instances
+        if wanted > most:
+            raise RefusedError("invalid", f"a service has {most} active instances at most")

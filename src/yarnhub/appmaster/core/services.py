@@ -1,0 +1,325 @@
+"""The instances of an application's services: counted, never numbered twice."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from yarnhub.appmaster.core.instances import MAX_DIGITS, Instance
+from yarnhub.appmaster.core.records import ServiceRecord
+from yarnhub.appmaster.core.requests import RefusedError
+from yarnhub.control.messages import ACTIVE_STATES, ENDED_STATES, ContainerState
+from yarnhub.spec.service import LONG_RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from yarnhub.appmaster.core.records import Ledger
+    from yarnhub.spec import Service
+    from yarnhub.yarn.records.ids import ContainerId
+
+_STOP_ORDER = (ContainerState.WAITING, ContainerState.REQUESTED, ContainerState.RUNNING)
+"""What is stopped first when a service is scaled down: what costs its user least."""
+
+
+class ServiceInstances:
+    """A service's instances and its count of failures.
+
+    What one event costs does not depend on how many instances there have been: those that have
+    not ended are filed by what is asked about them, of those that have ended only the latest are
+    kept, and all are counted. An instance that was changed takes the place of the one before with
+    `file`.
+
+    Args:
+        name: The service's.
+        service: What was specified.
+        priority: YARN's, one for each service: what comes back is told apart by it.
+        kept: How many instances that have ended are kept.
+        ledger: Where changes are noted.
+    """
+
+    def __init__(
+        self, name: str, service: Service, priority: int, kept: int, ledger: Ledger
+    ) -> None:
+        self.name = name
+        self.service = service
+        self.priority = priority
+        self.next_number = 0
+        self.counts = dict.fromkeys(ENDED_STATES, 0)
+        """How many instances have ended in each way, those that are not kept included."""
+        self.begun = False
+        """Whether an instance has ever been started."""
+        self.waits_for = set(service.depends)
+        """Services that are not ready yet."""
+        self.failures = 0
+        self.restarts = 0
+        self.last_failure: Instance | None = None
+        self._kept = kept
+        self._ledger = ledger
+        self._alive: dict[int, Instance] = {}
+        self._ended: dict[int, Instance] = {}
+        self._states: dict[ContainerState, dict[int, Instance]] = {
+            state: {} for state in ACTIVE_STATES
+        }
+        self._timed: dict[int, Instance] = {}
+        self._ready: dict[int, Instance] = {}
+        self._unready: dict[int, Instance] = {}
+        self._first: dict[int, Instance] = {}
+        """Of those that it began with, or their replacements, the ones that others wait for."""
+        self._by_container: dict[ContainerId, int] = {}
+
+    # --- what is recorded
+
+    def record(self) -> ServiceRecord:
+        """What is recorded of it beside its instances."""
+        return ServiceRecord(
+            name=self.name,
+            failures=self.failures,
+            restarts=self.restarts,
+            waits_for=tuple(sorted(self.waits_for)),
+            next_number=self.next_number,
+            begun=self.begun,
+            ended={state.value: count for state, count in self.counts.items()},
+        )
+
+    def restore(self, record: ServiceRecord) -> None:
+        """Become what was recorded."""
+        self.failures, self.restarts = record.failures, record.restarts
+        self.waits_for = set(record.waits_for)
+        self.next_number = max(self.next_number, record.next_number)
+        self.begun = self.begun or record.begun
+        if record.ended is not None:
+            self.counts = {ContainerState(each): count for each, count in record.ended.items()}
+
+    # --- changes
+
+    def file(self, instance: Instance) -> None:
+        """File an instance that is new or was changed."""
+        number, state = instance.number, instance.state
+        before = self._ended.pop(number, None)  # a record that was written twice
+        if before is not None:
+            self.counts[before.state] -= 1
+        self.next_number = max(self.next_number, number + 1)
+        self.begun = self.begun or instance.start_time is not None
+        waited_for = not (state.ended or instance.ready)
+        for index, belongs in (
+            (self._alive, not state.ended),
+            *((self._states[each], each is state) for each in ACTIVE_STATES),
+            (self._timed, instance.due is not None),
+            (self._ready, instance.ready),
+            (self._unready, state is ContainerState.RUNNING and not instance.ready),
+            (self._first, instance.initial and waited_for),
+        ):
+            if belongs:
+                index[number] = instance
+            else:
+                index.pop(number, None)
+        if state.ended:
+            self.counts[state] += 1
+            self._ended[number] = instance
+            if len(self._ended) > self._kept:
+                del self._ended[next(iter(self._ended))]
+        if instance.container is not None:
+            if state is ContainerState.RUNNING:
+                self._by_container[instance.container.id] = number
+            else:
+                self._by_container.pop(instance.container.id, None)
+        self._ledger.note(instance)
+
+    def add(self, env: Mapping[str, str], *, initial: bool = False) -> Instance:
+        """Want one more instance."""
+        instance = Instance(
+            self.name, self.next_number, self._first_state, dict(env), initial=initial
+        )
+        self.file(instance)
+        return instance
+
+    def replace(self, failed: Instance, now: float, *, delayed: bool) -> None:
+        """Want one more instance in the place of a failed one."""
+        state, delay, due = self._first_state, failed.delay, None
+        if delayed:
+            ran = now - failed.start_time if failed.start_time is not None else 0.0
+            longer = failed.delay * 2 if ran < LONG_RUN else 0.0
+            delay = min(max(longer, self.service.restart_delay), self.service.max_restart_delay)
+            if delay:
+                state, due = ContainerState.WAITING, now + delay
+        self.file(
+            Instance(
+                self.name,
+                self.next_number,
+                state,
+                dict(failed.env),
+                initial=failed.initial,
+                delay=delay,
+                due=due,
+            )
+        )
+
+    @property
+    def _first_state(self) -> ContainerState:
+        return ContainerState.WAITING if self.waits_for else ContainerState.REQUESTED
+
+    # --- what there is
+
+    def get(self, number: int) -> Instance | None:
+        """The instance of a number, if it is kept."""
+        return self._alive.get(number) or self._ended.get(number)
+
+    def forgotten(self, number: int) -> bool:
+        """Whether an instance has ended and is kept no longer."""
+        return number < self.next_number and self.get(number) is None
+
+    def running_in(self, container_id: ContainerId) -> Instance | None:
+        """The instance that runs in a container."""
+        number = self._by_container.get(container_id)
+        return None if number is None else self._alive[number]
+
+    def find(self, state: ContainerState) -> list[Instance]:
+        """The instances in a state, oldest first; of those that have ended, the ones kept."""
+        if state.ended:
+            return _in_order(each for each in self._ended.values() if each.state is state)
+        return _in_order(self._states[state].values())
+
+    @property
+    def next_requested(self) -> Instance | None:
+        """What the next container is for."""
+        return next(iter(self._states[ContainerState.REQUESTED].values()), None)
+
+    @property
+    def instances(self) -> list[Instance]:
+        """All that have not ended, and of those that have the latest, oldest first."""
+        return _in_order((*self._ended.values(), *self._alive.values()))
+
+    @property
+    def ended(self) -> tuple[Instance, ...]:
+        """The latest that have ended, in that order."""
+        return tuple(self._ended.values())
+
+    @property
+    def alive(self) -> list[Instance]:
+        """Those that have not ended, oldest first."""
+        return _in_order(self._alive.values())
+
+    @property
+    def requested(self) -> int:
+        """How many containers YARN still owes."""
+        return len(self._states[ContainerState.REQUESTED])
+
+    @property
+    def active(self) -> list[Instance]:
+        """The instances that have not ended, nor were asked to."""
+        return [instance for instance in self.alive if not instance.stopping]
+
+    @property
+    def over(self) -> bool:
+        """Whether all instances have ended."""
+        return not self._alive
+
+    @property
+    def timed(self) -> list[Instance]:
+        """The instances about which something is to be done at some time."""
+        return list(self._timed.values())
+
+    @property
+    def unready(self) -> list[Instance]:
+        """The instances that run and are not what the service's `ready` says."""
+        return list(self._unready.values())
+
+    def surplus(self, count: int) -> list[Instance]:
+        """The instances to stop for `count` to be left."""
+        active = self.active
+        ordered = [each for state in _STOP_ORDER for each in active if each.state is state]
+        return ordered[: max(0, len(ordered) - count)]
+
+    @property
+    def ready(self) -> bool:
+        """Whether those that depend on this service may start.
+
+        One that ended before it was ready, and is not replaced, is not waited for: its dependents
+        would wait for ever.
+        """
+        if not self.service.instances:  # it begins with none, and is scaled up
+            return bool(self._ready)
+        return self.begun and not self._first
+
+    def may_restart(self) -> bool:
+        """Whether one more failed instance is replaced."""
+        limit = self.service.max_restarts
+        return limit == -1 or self.restarts < limit
+
+    @property
+    def failed(self) -> bool:
+        """Whether more instances failed than the specification forgives."""
+        return not self.service.allow_failures and self.failures > self.restarts
+
+
+class Services(dict[str, ServiceInstances]):
+    """An application's services by name.
+
+    Args:
+        services: What was specified.
+        kept: How many instances of each that have ended are kept.
+        ledger: Where changes are noted.
+    """
+
+    def __init__(self, services: Mapping[str, Service], kept: int, ledger: Ledger) -> None:
+        super().__init__()
+        self.started = False
+        """Whether their first instances have been made."""
+        for priority, (name, service) in enumerate(services.items(), start=1):
+            self[name] = ServiceInstances(name, service, priority, kept, ledger)
+
+    def start(self) -> None:
+        """Want the instances that the application begins with."""
+        self.started = True
+        for service in self.values():
+            for _ in range(service.service.instances):
+                service.add({}, initial=True)
+
+    def file(self, instance: Instance) -> None:
+        """File an instance that was changed."""
+        self[instance.service].file(instance)
+
+    def named(self, name: str) -> ServiceInstances:
+        """The service that a client names.
+
+        Raises:
+            RefusedError: There is none of this name.
+        """
+        try:
+            return self[name]
+        except KeyError:
+            raise RefusedError("invalid", f"Unknown service '{name}'") from None
+
+    def instance(self, container_id: str) -> Instance | None:
+        """The instance of an id like `worker_3`; None if it has ended and is kept no longer.
+
+        Raises:
+            RefusedError: There never was one.
+        """
+        name, _, number = container_id.rpartition("_")
+        if not name or not number.isdecimal():
+            raise RefusedError(
+                "invalid", f"'{container_id}' is not a container's id, like 'worker_0'"
+            )
+        # The id itself is looked up: int() also reads 01 and ٣, under which no key is ever owned.
+        service = self.named(name)
+        if len(number) <= MAX_DIGITS and str(int(number)) == number:
+            instance = service.get(int(number))
+            if instance is not None or service.forgotten(int(number)):
+                return instance
+        raise RefusedError("invalid", f"Service '{name}' has no container instance {number}")
+
+    def running_in(self, container_id: ContainerId) -> Instance | None:
+        """The instance that runs in a container."""
+        found = (service.running_in(container_id) for service in self.values())
+        return next((instance for instance in found if instance is not None), None)
+
+    @property
+    def running(self) -> list[Instance]:
+        """The instances that run."""
+        return [each for service in self.values() for each in service.find(ContainerState.RUNNING)]
+
+
+def _in_order(instances: Iterable[Instance]) -> list[Instance]:
+    return sorted(instances, key=attrgetter("number"))
