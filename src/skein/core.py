@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Any, Self
 
+    from skein.explanation import Explanation
     from skein.filters import When
     from yarnhub.client.application import ApplicationClient as Application
-    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.security import Credentials
     from yarnhub.client.settings import Settings
 
@@ -293,8 +293,11 @@ class Client(Blocking):
         return self.call(self._explain, ApplicationId.parse(app_id))
 
     async def _explain(self, number: ApplicationId) -> Explanation:
+        from skein.explanation import Explanation
+
         async with as_owner(self._engine, number) as (client, _):
-            return await client.explain(number)
+            found = await client.explain(number)
+        return Explanation.of(found, logs=f"Client.application_logs({str(number)!r})")
 
     # --- the cluster
 

@@ -11,9 +11,9 @@ import skein.cli
 from skein.cli.explain import in_lines
 from skein.cli.logs import print_files, print_lines
 from skein.cli.tables import application_table, format_table
+from skein.explanation import Explanation
 from skein.logs import ApplicationLogs
 from yarnhub.base.errors import ControlError
-from yarnhub.client.explain.explanation import Explanation
 from yarnhub.client.log_choice import instance_in
 from yarnhub.client.logs import LogChunk, LogFile
 from yarnhub.hadoop.codec import decode, encode

@@ -11,16 +11,20 @@ import pytest
 from e2e.walk import eventually
 from unmanaged.held import RESOURCES, Holder, hold, kill_all, seen, spec
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.explain.reasons import NoRoomOnNodes
+from yarnhub.client.explain.words import sentence
 from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.control.messages import ContainerState
 from yarnhub.spec import ApplicationSpec, Resources, Service
+from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from yarnhub.client.explain.reasons import Reason
     from yarnhub.unmanaged import UnmanagedApplication
 
 pytestmark = pytest.mark.cluster
@@ -69,16 +73,16 @@ async def test_who_is_above_the_limit_of_its_queue_is_told(
             first, second = [await applications.submit(spec(queue="apples")) for _ in range(2)]
             await running(first, 1)
             async with asyncio.timeout(10):
-                while not second.waits_for:
+                while second.waits_for is None:
                     await asyncio.sleep(0.05)
-            assert LIMITED in second.waits_for
-            assert first.waits_for == ""
+            assert LIMITED in sentence(second.waits_for)
+            assert first.waits_for is None
             explained = await applications.explain(second)
             assert explained.reasons == (second.waits_for,)
             await first.kill()
             await running(second, 1)
             async with asyncio.timeout(10):
-                while second.waits_for:
+                while second.waits_for is not None:
                     await asyncio.sleep(0.05)
         finally:
             await kill_all(applications)
@@ -91,9 +95,9 @@ def of_size(memory: int, **changes: Any) -> ApplicationSpec:
     )
 
 
-async def reason(application: UnmanagedApplication) -> str:
+async def reason(application: UnmanagedApplication) -> Reason:
     async with asyncio.timeout(20):
-        while not application.waits_for:
+        while application.waits_for is None:
             await asyncio.sleep(0.05)
     return application.waits_for
 
@@ -104,12 +108,12 @@ async def test_a_full_node_is_not_taken_for_a_limit(settings: Settings, tmp_path
             bob = await applications.submit(of_size(8192, user="bob"))
             await running(bob, 1)
             alice = await applications.submit(of_size(1024, user="alice"))
-            assert "asks for 1024 MiB and 1 vcore on one node, and none has room" in await reason(
-                alice
-            )
-            explained = await applications.explain(alice)
-            assert not any("ApplicationMaster" in each for each in explained.reasons)
-            full = next(each for each in explained.reasons if "is full" in each)
+            on_nodes = await reason(alice)
+            assert isinstance(on_nodes, NoRoomOnNodes)
+            assert on_nodes.request.amounts == {MEMORY: 1024, VCORES: 1}
+            said = [sentence(each) for each in (await applications.explain(alice)).reasons]
+            assert not any("ApplicationMaster" in each for each in said)
+            full = next(each for each in said if "is full" in each)
             assert "it holds 8192 MiB and 1 vcore of 8192 MiB" in full
             assert f"{bob.id} of bob (8192 MiB)" in full
         finally:
@@ -123,7 +127,7 @@ async def test_the_limit_of_parallel_applications_is_told(
         try:
             first, second = [await applications.submit(spec(queue="bananas")) for _ in range(2)]
             await running(first, 1)
-            assert PARALLEL in await reason(second)
+            assert PARALLEL in sentence(await reason(second))
             explained = await applications.explain(second)
             assert explained.reasons == (second.waits_for,)
         finally:

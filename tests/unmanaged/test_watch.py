@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from client.explain.reports import node, queue, waiting
 from integrations.doctor.pages import serve_pages
 from yarn.queues.pages import recorded
+from yarnhub.client.explain.reasons import UnmanagedMasterLimit
 from yarnhub.client.settings import Settings
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from yarnhub.client.explain.facts import Evidence
+    from yarnhub.client.explain.facts import ApplicationFacts
+    from yarnhub.client.explain.reasons import Reason
     from yarnhub.yarn.records.cluster import QueueInfo
     from yarnhub.yarn.records.ids import ApplicationId
 
@@ -36,9 +38,9 @@ class Held:
     def __init__(self, number: int) -> None:
         self.id = f"application_1_{number:04d}"
         self.waits = True
-        self.waits_for = ""
+        self.waits_for: Reason | None = None
 
-    def evidence(self, name: str) -> Evidence:
+    def facts(self, name: str) -> ApplicationFacts:
         found = waiting(None)
         return replace(found, report=replace(found.report, queue=name))
 
@@ -85,16 +87,18 @@ async def test_who_waits_at_two_looks_is_told_once(
         )
         watch = Watch(applications, manager, settings)
         await watch.look()
-        assert (first.waits_for, manager.looks) == ("", 0), "it may just have begun"
+        assert (first.waits_for, manager.looks) == (None, 0), "it may just have begun"
         with caplog.at_level(logging.WARNING):
             await watch.look()
             await watch.look()
+        for each in (first, second):
+            assert isinstance(each.waits_for, UnmanagedMasterLimit)
+            assert each.waits_for.queue == "root.fruit.apples"
         limit = "yarn.scheduler.capacity.root.fruit.apples.maximum-am-resource-percent"
-        assert limit in first.waits_for
-        assert first.waits_for == second.waits_for
-        assert [each.getMessage().split()[0] for each in caplog.records] == [first.id, second.id]
+        assert all(limit in message for message in caplog.messages)
+        assert [message.split()[0] for message in caplog.messages] == [first.id, second.id]
         assert (manager.looks, manager.reports) == (2, 2), "once for all, and where each one is"
         first.waits = second.waits = False
         await watch.look()
-    assert (first.waits_for, second.waits_for) == ("", "")
+    assert [each.waits_for for each in (first, second)] == [None, None]
     assert manager.looks == 2, "nobody waits"

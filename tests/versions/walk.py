@@ -175,7 +175,7 @@ async def explain(walk: Walk) -> None:
     await has_running(await walk.connected(), 1)
     assert walk.application is not None
     said = await walk.client.explain(walk.application)
-    assert said.state == "RUNNING", said
+    assert said.state is YarnApplicationState.RUNNING, said
     assert {"s_0", "master"} <= {place.container for place in said.places}, said
 
 

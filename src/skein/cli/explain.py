@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import argparse
 
     from skein.cli.commands import Subparsers
-    from yarnhub.client.explain.explanation import Explanation
+    from skein.explanation import Explanation
 
 # The engine is imported by the handlers: it takes longer than `--help` may.
 
@@ -26,13 +26,16 @@ def add_parser(commands: Subparsers) -> None:
 
 def _explain(arguments: argparse.Namespace) -> None:
     from skein.cli import connections
+    from skein.explanation import Explanation
     from yarnhub.client.applications import as_owner
 
     number = connections.application_id(arguments.id)
 
     async def explain() -> None:
         async with connections.cluster() as caller, as_owner(caller, number) as (client, _):
-            found = await client.explain(number)
+            found = Explanation.of(
+                await client.explain(number), logs=f"skein application logs {number}"
+            )
         if arguments.output == "json":
             from skein.cli.output import to_json
 

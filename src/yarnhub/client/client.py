@@ -180,7 +180,7 @@ class Client:
             )
 
     async def explain(self, application_id: ApplicationId) -> Explanation:
-        """Why an application waits, what it does and where, or how it ended: in plain words.
+        """Why an application waits, what it does and where, or how it ended.
 
         Cancelling leaves nothing behind.
 
@@ -188,9 +188,17 @@ class Client:
             ApplicationNotFoundError: The ResourceManager has none of this id.
         """
         from yarnhub.client.explain.explanation import explain
-        from yarnhub.client.explain.lookup import gather_evidence
+        from yarnhub.client.explain.lookup import look_up
 
-        return explain(await gather_evidence(self, application_id, self._settings))
+        report = await self.application_report(application_id)
+        return explain(
+            await look_up(
+                report,
+                self.resource_manager,
+                self._settings,
+                lambda: self.connect(application_id, wait=False),
+            )
+        )
 
     # --- logs
 

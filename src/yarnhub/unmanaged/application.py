@@ -18,7 +18,7 @@ from yarnhub.base.errors import (
     Outcome,
 )
 from yarnhub.base.tasks import task_group
-from yarnhub.client.explain.facts import Evidence
+from yarnhub.client.explain.facts import ApplicationFacts
 from yarnhub.client.requests import Requests
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.limits import Limits
     from yarnhub.appmaster.shell.journal import Journal
     from yarnhub.appmaster.shell.runner import Runner
+    from yarnhub.client.explain.reasons import Reason
     from yarnhub.client.token_keeper import KeptTokens
     from yarnhub.control.messages import Request
     from yarnhub.hadoop.wire.tokens import Credentials, Token
@@ -53,8 +54,8 @@ class UnmanagedApplication(Requests):
         id: Such as `application_1700000000000_0001`.
         spec: What was submitted, with its files staged.
         user: Whose it is.
-        waits_for: Why YARN gives it no container, in words, some seconds after it has begun to
-            wait; empty if it does not wait or no reason is known.
+        waits_for: Why YARN gives it no container, some seconds after it has begun to wait; None if
+            it does not wait or no reason is known.
     """
 
     def __init__(self, credentials: Credentials, journal: Journal, limits: Limits) -> None:
@@ -73,7 +74,7 @@ class UnmanagedApplication(Requests):
         self.journal = journal
         self.pair = secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY]
         self.runner: Runner | None = None
-        self.waits_for = ""
+        self.waits_for: Reason | None = None
         self._end: asyncio.Future[Finish] = asyncio.get_running_loop().create_future()
 
     def _new_core(self) -> Application:
@@ -125,7 +126,7 @@ class UnmanagedApplication(Requests):
             and not any(service.find(ContainerState.RUNNING) for service in services)
         )
 
-    def evidence(self, queue: str) -> Evidence:
+    def facts(self, queue: str) -> ApplicationFacts:
         """What is known of it here, while it runs.
 
         Args:
@@ -143,7 +144,7 @@ class UnmanagedApplication(Requests):
             for service in self.core.services.values()
             for each in service.find(ContainerState.REQUESTED)
         )
-        return Evidence(report=report, instances=reports(requested, None), spec=self.spec)
+        return ApplicationFacts(report=report, instances=reports(requested, None), spec=self.spec)
 
     def end(self, finish: Finish) -> None:
         """It has ended; whoever holds it says so."""

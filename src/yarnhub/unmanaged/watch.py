@@ -7,8 +7,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.client.explain.explanation import why_nothing_is_given
-from yarnhub.client.explain.lookup import look_around
+from yarnhub.client.explain.explanation import why_no_container
+from yarnhub.client.explain.lookup import look_up_cluster
+from yarnhub.client.explain.words import sentence
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
@@ -61,16 +62,18 @@ class Watch:
         """Look once."""
         waiting = {each.id for each in self._applications.values() if each.waits}
         long, self._waited = waiting & self._waited, waiting
-        around = await look_around(self._manager, self._settings, figures=True) if long else None
+        cluster = (
+            await look_up_cluster(self._manager, self._settings, figures=True) if long else None
+        )
         queues = {each: await self._queue(each) for each in sorted(long)}
         self._queues = queues
         for application in tuple(self._applications.values()):
-            reason = ""
-            if around is not None and application.id in long and application.waits:
-                evidence = application.evidence(queues[application.id])
-                reason = why_nothing_is_given(around.of(evidence))
-            if reason and not application.waits_for:
-                _log.warning("%s waits: %s", application.id, reason)
+            reason = None
+            if cluster is not None and application.id in long and application.waits:
+                facts = application.facts(queues[application.id])
+                reason = why_no_container(cluster.of(facts))
+            if reason is not None and application.waits_for is None:
+                _log.warning("%s waits: %s", application.id, sentence(reason))
             application.waits_for = reason
 
     async def _queue(self, application_id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from yarnhub.client.explain.facts import Evidence
+from yarnhub.client.explain.facts import ApplicationFacts
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import (
@@ -83,7 +83,7 @@ def queue(used: int = 0, *, most: float = 1.0, **changes: object) -> QueueInfo:
     return replace(known, **changes)  # type: ignore[arg-type]  # fields of the record
 
 
-def waiting(figures: LeafFigures | None, **changes: object) -> Evidence:
+def waiting(figures: LeafFigures | None, **changes: object) -> ApplicationFacts:
     """An unmanaged application of alice that waits for its first container."""
     spec = ApplicationSpec.from_dict(
         {
@@ -92,7 +92,7 @@ def waiting(figures: LeafFigures | None, **changes: object) -> Evidence:
             }
         }
     )
-    known = Evidence(
+    known = ApplicationFacts(
         report=report("RUNNING", unmanaged_application=True),
         nodes=(node(),),
         queues=(queue(),),
@@ -100,4 +100,4 @@ def waiting(figures: LeafFigures | None, **changes: object) -> Evidence:
         spec=spec,
         figures=figures,
     )
-    return replace(known, **changes)  # type: ignore[arg-type]  # fields of the evidence
+    return replace(known, **changes)  # type: ignore[arg-type]  # fields of the facts

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.client.explain.explanation import Explanation, Phase
 from yarnhub.client.settings import Settings
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
@@ -14,12 +15,13 @@ from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.integrations.jupyterhub.request import HubTags
 from yarnhub.integrations.jupyterhub.running import Server, Servers, Sight
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from yarnhub.base.errors import YarnhubError
-    from yarnhub.client.explain.explanation import Explanation
+    from yarnhub.client.explain.reasons import Reason
     from yarnhub.integrations.jupyterhub.running import End
     from yarnhub.spec import ApplicationSpec
 
@@ -35,6 +37,18 @@ SETTINGS = Settings(
     options=RpcOptions(),
 )
 """Of a cluster without security."""
+
+
+def explained(*reasons: Reason, starting: tuple[str, ...] = ()) -> Explanation:
+    """Why a server's application waits."""
+    return Explanation(
+        id=APPLICATION,
+        state=YarnApplicationState.RUNNING,
+        final_status=FinalApplicationStatus.UNDEFINED,
+        phase=Phase.RUNNING,
+        reasons=reasons,
+        starting=starting,
+    )
 
 
 class InMemory(Server):

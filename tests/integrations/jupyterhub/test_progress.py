@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from yarnhub.client.explain.explanation import Explanation
+from integrations.jupyterhub.spawning import explained
+from yarnhub.client.explain.reasons import ContainersPreempted, QueueNotRunning
 from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.running import Sight
+from yarnhub.yarn.records.cluster import QueueState
 
 APP = "application_1_0001"
+DRAINING = QueueNotRunning("q", QueueState.DRAINING)
+STOPPED = QueueNotRunning("q", QueueState.STOPPED)
+PREEMPTED = ContainersPreempted()
 ON_NODE = Sight(node="node-7", container="container_1")
-
-
-def explained(*reasons: str, starting: tuple[str, ...] = ()) -> Explanation:
-    return Explanation(id=APP, state="RUNNING", summary="", reasons=reasons, starting=starting)
 
 
 @pytest.mark.parametrize(
@@ -29,17 +30,17 @@ def explained(*reasons: str, starting: tuple[str, ...] = ()) -> Explanation:
             {
                 "application": APP,
                 "sight": Sight(),
-                "explanation": explained("The queue is full.", "2 are before it.", "And more."),
+                "explanation": explained(DRAINING, STOPPED, PREEMPTED),
             },
-            f"{APP} waits for a container in queue q: The queue is full. 2 are before it.",
+            f"{APP} waits for a container in queue q: Queue q is DRAINING. Queue q is STOPPED.",
         ),
         (
             {
                 "application": APP,
-                "sight": Sight(waits_for="Its limit."),
-                "explanation": explained("x"),
+                "sight": Sight(waits_for=STOPPED),
+                "explanation": explained(DRAINING),
             },
-            f"{APP} waits for a container in queue q: Its limit.",
+            f"{APP} waits for a container in queue q: Queue q is STOPPED.",
         ),
         ({"application": APP, "sight": ON_NODE}, "Starting on node-7 (container_1)."),
         (
@@ -84,8 +85,8 @@ def test_it_goes_forward() -> None:
     [
         ({}, "YARN has not accepted it in queue q yet: its ResourceManager does not answer"),
         (
-            {"sight": Sight(), "explanation": explained("The queue is full.")},
-            f"{APP} waits for a container in queue q: The queue is full.",
+            {"sight": Sight(), "explanation": explained(STOPPED)},
+            f"{APP} waits for a container in queue q: Queue q is STOPPED.",
         ),
         (
             {"sight": ON_NODE, "files": ["env"], "explanation": explained(starting=("it",))},

@@ -10,6 +10,7 @@ import pytest
 from hadoop.tickets import Ticket
 from integrations.jupyterhub.spawning import SETTINGS, TAGS
 from yarnhub.base.errors import SpecError
+from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.integrations.jupyterhub.request import ServerRequest
@@ -32,12 +33,12 @@ def container(instance: int, state: ContainerState, **changes: Any) -> Container
 
 
 def test_a_sight_of_containers() -> None:
-    waiting = container(0, ContainerState.REQUESTED)
-    assert Sight.of([waiting], "full") == Sight(waits_for="full")
+    waiting, why = container(0, ContainerState.REQUESTED), Diagnostics("full")
+    assert Sight.of([waiting], why) == Sight(waits_for=why)
     runs = container(
         0, ContainerState.RUNNING, yarn_container_id="c", yarn_node_http_address="node:8042"
     )
-    assert Sight.of([runs], "full") == Sight(node="node", container="c")
+    assert Sight.of([runs], why) == Sight(node="node", container="c")
 
 
 def test_another_container_is_not_the_same_server() -> None:

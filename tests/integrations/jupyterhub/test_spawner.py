@@ -13,7 +13,7 @@ import pytest
 from traitlets import TraitError
 
 from integrations.jupyterhub.impostor import Impostor
-from integrations.jupyterhub.spawning import APPLICATION, OneServer, make_spawner
+from integrations.jupyterhub.spawning import APPLICATION, OneServer, explained, make_spawner
 from yarnhub.base.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -28,7 +28,7 @@ from yarnhub.base.errors import (
     SpecError,
     YarnhubError,
 )
-from yarnhub.client.explain.explanation import Explanation
+from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.integrations.jupyterhub.refusals import Refusal
 from yarnhub.integrations.jupyterhub.running import End, Sight
 
@@ -199,7 +199,7 @@ async def test_certificates_that_cannot_be_made_say_why(where: OneServer) -> Non
 @pytest.mark.parametrize(
     ("sight", "reason"),
     [
-        (Sight(), "waits for a container in queue default: The queue is full."),
+        (Sight(), "waits for a container in queue default: YARN says: The queue is full."),
         (ON_THIS_NODE, "c.YarnSpawner.cmd has to end in `python -m yarnspawner.singleuser`"),
     ],
 )
@@ -207,9 +207,7 @@ async def test_what_takes_too_long_ends_with_the_last_reason(
     sight: Sight, reason: str, where: OneServer
 ) -> None:
     where.server.seen = sight
-    where.explanation = Explanation(
-        id=APPLICATION, state="ACCEPTED", summary="", reasons=("The queue is full.",)
-    )
+    where.explanation = explained(Diagnostics("The queue is full."))
     async with asyncio.timeout(1):  # JupyterHub's own limit
         refusal = await failure(make_spawner(where, start_timeout=1))
     assert reason in refusal.jupyterhub_message
@@ -236,7 +234,7 @@ async def test_words_of_others_are_cut_and_cleaned_where_they_are_shown(where: O
 
 
 async def test_and_where_they_are_said_meanwhile(where: OneServer) -> None:
-    where.server.seen = Sight(waits_for=HOSTILE)
+    where.server.seen = Sight(waits_for=Diagnostics(HOSTILE))
     spawner = make_spawner(where)
     async with started(spawner):
         said = await anext(spawner.progress())

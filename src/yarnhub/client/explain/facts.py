@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class ClusterFacts:
     """What is known of the cluster, for any of its applications.
 
     Attributes:
@@ -34,11 +34,11 @@ class Surroundings:
     shared_labels: frozenset[str]
     figures: Mapping[str, LeafFigures]
 
-    def of(self, evidence: Evidence) -> Evidence:
-        """What is known of one application, together with what surrounds it."""
-        queues = line_to(self.root, evidence.report.queue)
+    def of(self, facts: ApplicationFacts) -> ApplicationFacts:
+        """What is known of one application, together with what is known of its cluster."""
+        queues = line_to(self.root, facts.report.queue)
         return replace(
-            evidence,
+            facts,
             queues=queues,
             figures=self.figures.get(queues[-1].queue_path) if queues else None,
             nodes=self.nodes,
@@ -47,7 +47,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class ApplicationFacts:
     """What is known now; of an application that has ended, its reports alone.
 
     Attributes:

@@ -7,94 +7,112 @@ that is full looks the same from the application's side.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from yarnhub.client.explain.amounts import counted, in_words
-from yarnhub.yarn.records.resources import MEMORY
+from yarnhub.client.explain.reasons import (
+    MasterLimit,
+    ParallelLimit,
+    UnmanagedMasterLimit,
+    UserLimit,
+)
+from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.client.explain.facts import Evidence
+    from yarnhub.client.explain.facts import ApplicationFacts
+    from yarnhub.client.explain.reasons import Reason
     from yarnhub.yarn.queues.figures import LeafFigures
     from yarnhub.yarn.records.applications import ApplicationReport
 
 
-def limits_reached(evidence: Evidence) -> list[str]:
-    """The limits that its queue's figures show as reached, each a sentence or two.
+# --- in YARN's own words
+
+
+def requested_master(diagnostics: str) -> dict[str, int]:
+    """What an ApplicationMaster asks for, by YARN's diagnostics; empty where they do not say."""
+    return _amounts_in(diagnostics, "AM Resource Request")
+
+
+def master_limit(report: ApplicationReport) -> MasterLimit | None:
+    """The limit on ApplicationMasters, if YARN names it in its diagnostics."""
+    said = report.diagnostics
+    if "AM resource limit exceeded" not in said:
+        return None
+    of_user = "User's AM resource limit" in said
+    limit = "User AM Resource Limit of the queue" if of_user else "Queue Resource Limit for AM"
+    return MasterLimit(
+        queue=report.queue,
+        user=report.user if of_user else "",
+        limit=_amounts_in(said, limit),
+        used=_amounts_in(said, "Queue AM Resource Usage"),
+        asked=requested_master(said),
+    )
+
+
+def _amounts_in(diagnostics: str, what: str) -> dict[str, int]:
+    """An amount that YARN's diagnostics name, such as `<memory:512, vCores:1>`."""
+    found = re.search(rf"{re.escape(what)} = <memory:(\d+), vCores:(\d+)", diagnostics)
+    return {MEMORY: int(found[1]), VCORES: int(found[2])} if found else {}
+
+
+# --- in the queue's figures
+
+
+def limits_reached(facts: ApplicationFacts) -> list[Reason]:
+    """The limits that its queue's figures show as reached.
 
     None of an application that has a container: it is over them.
     """
-    report, figures = evidence.report, evidence.figures
+    report, figures = facts.report, facts.figures
     if figures is None or report.app_resource_usage.num_used_containers > 0:
         return []
-    found = [_parallel(figures, report), _of_user(figures, report)]
+    found: list[Reason | None] = [_parallel(figures, report), _of_user(figures, report)]
     if report.unmanaged_application:  # of a managed one YARN says it
         found.append(_masters(figures, report))
-    return [reason for reason in found if reason]
+    return [reason for reason in found if reason is not None]
 
 
-def _parallel(figures: LeafFigures, report: ApplicationReport) -> str:
+def _parallel(figures: LeafFigures, report: ApplicationReport) -> ParallelLimit | None:
     considered = report.diagnostics and not report.unmanaged_application
     if not figures.held_back or considered:
-        return ""  # YARN has words for a managed one that it considers, and none for these
-    waiting = f"{counted(figures.held_back, 'application')} of queue {figures.path}"
-    verb = "is" if figures.held_back == 1 else "are"
-    if figures.parallel is None:
-        return (
-            f"{waiting} {verb} held back: as many run at a time as may, in the queue or of one "
-            f"user (yarn.scheduler.capacity.{figures.path}.max-parallel-apps, or "
-            f"yarn.scheduler.capacity.user.{report.user}.max-parallel-apps). It starts when "
-            "another one ends; or use another queue."
-        )
-    path, limit = figures.parallel
-    setting = (
-        "maxRunningApps in the FairScheduler's file of allocations"
-        if figures.fair
-        else f"setting yarn.scheduler.capacity.{path}.max-parallel-apps"
-    )
-    return (
-        f"{waiting} {verb} held back: queue {path} runs {counted(limit, 'application')} at a time "
-        f"({setting}). It starts when another one there ends; or use another queue."
+        return None  # YARN has words for a managed one that it considers, and none for these
+    return ParallelLimit(
+        queue=figures.path,
+        user=report.user,
+        held_back=figures.held_back,
+        limited=figures.parallel,
+        fair=figures.fair,
     )
 
 
-def _of_user(figures: LeafFigures, report: ApplicationReport) -> str:
+def _of_user(figures: LeafFigures, report: ApplicationReport) -> UserLimit | None:
     user = figures.users.get(report.user)
     if user is None or not user.limit.get(MEMORY) or user.used[MEMORY] <= user.limit[MEMORY]:
-        return ""
-    return (
-        f"{report.user} holds {in_words(user.used)} in queue {figures.path}, where one user may "
-        f"hold {in_words(user.limit)} now (user-limit-factor, minimum-user-limit-percent). It goes "
-        "on when some of that ends."
-    )
+        return None
+    return UserLimit(user=report.user, queue=figures.path, used=user.used, limit=user.limit)
 
 
-def _masters(figures: LeafFigures, report: ApplicationReport) -> str:
-    """The limit of ApplicationMasters, in which an unmanaged one counts as a smallest container."""
+def _masters(figures: LeafFigures, report: ApplicationReport) -> UnmanagedMasterLimit | None:
+    """The limit on ApplicationMasters, in which an unmanaged one counts as a smallest container."""
     if not figures.pending:
-        return ""
-    setting = (
-        f"An unmanaged one counts as a smallest container, {in_words(figures.am_least)}. It starts "
-        "when another application there ends; or use another queue, or have "
-        f"yarn.scheduler.capacity.{figures.path}.maximum-am-resource-percent or "
-        f"yarn.scheduler.capacity.maximum-am-resource-percent raised."
-    )
-    verb = "waits" if figures.pending == 1 else "wait"
-    waiting = f"{counted(figures.pending, 'application')} of queue {figures.path} {verb} to be "
-    if _exceeds(figures.am_used, figures.am_least, figures.am_limit):
-        return (
-            f"{waiting}activated: ApplicationMasters hold {in_words(figures.am_used)} of the "
-            f"{in_words(figures.am_limit)} that they may have there. {setting}"
-        )
+        return None
     user = figures.users.get(report.user)
-    if user is not None and _exceeds(user.am_used, figures.am_least, figures.user_am_limit):
-        return (
-            f"{waiting}activated: ApplicationMasters of {report.user} hold "
-            f"{in_words(user.am_used)} of the {in_words(figures.user_am_limit)} that those of one "
-            f"user may have there. {setting}"
-        )
-    return ""
+    if _exceeds(figures.am_used, figures.am_least, figures.am_limit):
+        whose, used, limit = "", figures.am_used, figures.am_limit
+    elif user is not None and _exceeds(user.am_used, figures.am_least, figures.user_am_limit):
+        whose, used, limit = report.user, user.am_used, figures.user_am_limit
+    else:
+        return None
+    return UnmanagedMasterLimit(
+        queue=figures.path,
+        user=whose,
+        limit=limit,
+        used=used,
+        counted=figures.am_least,
+        waiting=figures.pending,
+    )
 
 
 def _exceeds(used: Mapping[str, int], more: Mapping[str, int], limit: Mapping[str, int]) -> bool:

@@ -1,12 +1,13 @@
-"""Gathers what `yarnhub.client.explain` needs to know of an application and its cluster."""
+"""Looks up what is known of an application and of the cluster that it runs on."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
-from yarnhub.client.explain.facts import Evidence, Surroundings
+from yarnhub.client.explain.facts import ApplicationFacts, ClusterFacts
 from yarnhub.client.node_logs import NodeLogs
 from yarnhub.client.queues import queue_figures
 from yarnhub.client.visibility import check_shown
@@ -18,51 +19,50 @@ from yarnhub.yarn.records.ids import ContainerId
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
-    from yarnhub.client.client import Client
+    from yarnhub.client.application import ApplicationClient
     from yarnhub.client.settings import Settings
     from yarnhub.control.messages import Container
     from yarnhub.yarn.records.applications import ApplicationAttemptReport, ApplicationReport
     from yarnhub.yarn.records.containers import ContainerReport
-    from yarnhub.yarn.records.ids import ApplicationId
     from yarnhub.yarn.resource_manager import ResourceManager
+
+Connect = Callable[[], Awaitable["ApplicationClient"]]
 
 _LOOKED_AT = 16
 """How many containers' nodes are asked."""
 _HOLDING = (YarnApplicationState.ACCEPTED, YarnApplicationState.RUNNING)
 
 
-async def gather_evidence(
-    client: Client, application_id: ApplicationId, settings: Settings
-) -> Evidence:
+async def look_up(
+    report: ApplicationReport, manager: ResourceManager, settings: Settings, connect: Connect
+) -> ApplicationFacts:
     """What is known of an application now; of one that has ended, its reports alone.
 
     Cancelling leaves nothing behind.
 
     Args:
-        client: The cluster.
-        application_id: Which.
+        report: The application's.
+        manager: The ResourceManager.
         settings: Who asks.
+        connect: Reaches its ApplicationMaster.
 
     Raises:
-        ApplicationNotFoundError: YARN knows none of this id.
         AccessDeniedError: It belongs to somebody else who does not show it.
     """
-    manager = client.resource_manager
-    report = await client.application_report(application_id)
     check_shown(report, settings.user_name)
-    attempts = await manager.get_application_attempts(application_id)
+    attempts = await manager.get_application_attempts(report.application_id)
     if report.yarn_application_state.ended:
-        return Evidence(report=report, attempts=attempts)
+        return ApplicationFacts(report=report, attempts=attempts)
     holding = GetApplicationsRequest(application_states=_HOLDING, queues=(report.queue,))
     waits = report.app_resource_usage.num_used_containers <= 0
     async with task_group() as group:
-        around = group.create_task(look_around(manager, settings, figures=waits))
+        cluster = group.create_task(look_up_cluster(manager, settings, figures=waits))
         neighbours = group.create_task(manager.get_applications(holding))
-        containers = group.create_task(_containers(client, attempts))
-        told = group.create_task(_ask_master(client, report))
+        containers = group.create_task(_containers(manager, attempts))
+        told = group.create_task(_ask_master(report, connect))
     instances, spec = told.result()
     starting = await _starting(NodeLogs(settings), instances or ())
-    found = Evidence(
+    found = ApplicationFacts(
         report=report,
         attempts=attempts,
         containers=containers.result(),
@@ -71,12 +71,12 @@ async def gather_evidence(
         starting=starting,
         spec=spec,
     )
-    return around.result().of(found)
+    return cluster.result().of(found)
 
 
-async def look_around(
+async def look_up_cluster(
     manager: ResourceManager, settings: Settings, *, figures: bool
-) -> Surroundings:
+) -> ClusterFacts:
     """What is known of the cluster now. Cancelling leaves nothing behind.
 
     Args:
@@ -89,7 +89,7 @@ async def look_around(
         nodes = group.create_task(manager.get_cluster_nodes(NodeState))
         labels = group.create_task(manager.get_cluster_node_labels())
         told = group.create_task(queue_figures(settings)) if figures else None
-    return Surroundings(
+    return ClusterFacts(
         root=root.result(),
         nodes=nodes.result(),
         shared_labels=frozenset(each.name for each in labels.result() if not each.is_exclusive),
@@ -98,23 +98,23 @@ async def look_around(
 
 
 async def _containers(
-    client: Client, attempts: tuple[ApplicationAttemptReport, ...]
+    manager: ResourceManager, attempts: tuple[ApplicationAttemptReport, ...]
 ) -> tuple[ContainerReport, ...]:
     if not attempts:
         return ()
     try:
-        return await client.resource_manager.get_containers(attempts[-1].application_attempt_id)
+        return await manager.get_containers(attempts[-1].application_attempt_id)
     except RemoteError:
         return ()  # the attempt has just ended
 
 
 async def _ask_master(
-    client: Client, report: ApplicationReport
+    report: ApplicationReport, connect: Connect
 ) -> tuple[tuple[Container, ...] | None, ApplicationSpec | None]:
     if report.yarn_application_state is not YarnApplicationState.RUNNING:
         return None, None
     try:
-        async with await client.connect(report.application_id, wait=False) as master:
+        async with await connect() as master:
             instances = await master.get_containers(states=None)
             spec = ApplicationSpec.from_json(await master.get_specification())
     except YarnhubError:

@@ -1,155 +1,151 @@
-"""What stands in the way of a container that is asked for, in plain words: pure, no I/O."""
+"""Why a request for containers is pending: pure, no I/O."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.client.explain.amounts import in_words
 from yarnhub.client.explain.limits import limits_reached
-from yarnhub.control import diagnostics
+from yarnhub.client.explain.reasons import (
+    Diagnostics,
+    Holder,
+    LabelNotAccessible,
+    LargerThanAnyNode,
+    NoMatchingNode,
+    NoNode,
+    NoRoomOnNodes,
+    NothingInTheWay,
+    PossibleMasterLimit,
+    QueueFull,
+    UnavailableNode,
+)
 from yarnhub.yarn.records.cluster import NodeState, QueueStatistics
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.client.explain.facts import Evidence
+    from yarnhub.client.explain.facts import ApplicationFacts
+    from yarnhub.client.explain.reasons import PendingRequest, Reason
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
 
-_AWAY = (NodeState.UNHEALTHY, NodeState.LOST, NodeState.DECOMMISSIONING)
-_MOST = 3
-"""How many of a kind are named."""
+_UNAVAILABLE = (NodeState.UNHEALTHY, NodeState.LOST, NodeState.DECOMMISSIONING)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A container that somebody waits for, and where it may run; empty is anywhere."""
-
-    who: str
-    amounts: Mapping[str, int]
-    label: str = ""
-    hosts: tuple[str, ...] = ()
-    racks: tuple[str, ...] = ()
-
-    def may_run_on(self, node: NodeReport, shared: frozenset[str]) -> bool:
-        """Whether a node is one that will do."""
-        labels = {label for label in node.node_labels if label}
-        fits = self.label in labels if self.label else labels <= shared
-        chosen = node.node_id.host in self.hosts or node.rack_name in self.racks
-        return fits and (chosen or not (self.hosts or self.racks))
-
-
-def obstacles(ask: Ask, evidence: Evidence, *, sure: bool = False) -> list[str]:
-    """Why a request is not granted, as far as it can be seen; at least one sentence.
+def why_pending(
+    request: PendingRequest, facts: ApplicationFacts, *, sure: bool = False
+) -> list[Reason]:
+    """Why a request is not granted, as far as it can be seen; at least one reason.
 
     Args:
-        ask: What is waited for.
-        evidence: All that is known.
+        request: What is waited for.
+        facts: All that is known.
         sure: Whether a reason is known already; then it may be none.
     """
-    found = [*_nodes_for(ask, evidence), *_queue_for(ask, evidence), *limits_reached(evidence)]
-    return found or ([] if sure else _nothing_in_the_way(ask, evidence))
+    queue = _queue_for(request, facts)
+    found = [*_nodes_for(request, facts), *([queue] if queue else []), *limits_reached(facts)]
+    return found or ([] if sure else _nothing_in_the_way(request, facts))
 
 
-def _nodes_for(ask: Ask, evidence: Evidence) -> list[str]:
-    running = [node for node in evidence.nodes if node.node_state is NodeState.RUNNING]
-    away = _away(evidence)
+def diagnostics(report: ApplicationReport) -> str:
+    """What YARN says of an application that waits, without the figures behind it."""
+    return report.diagnostics.partition(" Details :")[0].strip()
+
+
+# --- nodes
+
+
+def _nodes_for(request: PendingRequest, facts: ApplicationFacts) -> list[Reason]:
+    running = [node for node in facts.nodes if node.node_state is NodeState.RUNNING]
+    unavailable = tuple(
+        UnavailableNode(str(node.node_id), node.node_state, node.health_report)
+        for node in facts.nodes
+        if node.node_state in _UNAVAILABLE
+    )
     if not running:
-        return [f"{ask.who} waits for a node: none runs{away}."]
-    allowed = [node for node in running if ask.may_run_on(node, evidence.shared_labels)]
+        return [NoNode(request, unavailable)]
+    allowed = [node for node in running if _may_run_on(request, node, facts.shared_labels)]
     if not allowed:
-        return [
-            f"{ask.who} waits for a node {_wanted(ask)}: none runs{away}.{_labels(ask, evidence)}"
-        ]
+        labels = {label for node in facts.nodes for label in node.node_labels if label}
+        return [NoMatchingNode(request, unavailable, tuple(sorted(labels)))]
     largest = {
         name: max(node.capability.amounts().get(name, 0) for node in allowed)
-        for name in ask.amounts
+        for name in request.amounts
     }
-    too_much = {name: amount for name, amount in ask.amounts.items() if amount > largest[name]}
-    if too_much:
-        has = in_words({name: largest[name] for name in too_much})
-        reason = (
-            f"{ask.who} asks for {in_words(too_much)}, and no node has more than {has}{away}: that "
-            "can never be granted."
-        )
-        return [reason]
+    exceeding = {name: amount for name, amount in request.amounts.items() if amount > largest[name]}
+    if exceeding:
+        most = {name: largest[name] for name in exceeding}
+        return [LargerThanAnyNode(request, unavailable, exceeding, most)]
     free = {node.node_id: _free(node) for node in allowed}
-    if any(_fits(ask.amounts, each) for each in free.values()):
+    if any(_fits(request.amounts, each) for each in free.values()):
         return []
     best = max(free, key=lambda each: free[each].get(MEMORY, 0))
-    reason = (
-        f"{ask.who} asks for {in_words(ask.amounts)} on one node, and none has room now: most "
-        f"memory is free on {best}, {in_words(free[best])}{away}."
-    )
-    return [reason]
+    return [NoRoomOnNodes(request, unavailable, str(best), free[best])]
 
 
-def _wanted(ask: Ask) -> str:
-    places = [*ask.hosts, *(f"rack {rack}" for rack in ask.racks)]
-    label = [f"with the label {ask.label!r}"] if ask.label else []
-    among = [f"among {', '.join(places)}"] if places else []
-    return " ".join(label + among) or "without a label"
+def _may_run_on(request: PendingRequest, node: NodeReport, shared: frozenset[str]) -> bool:
+    """Whether a node is one that will do.
+
+    Args:
+        request: What waits.
+        node: The node.
+        shared: Labels whose nodes also take what asks for none.
+    """
+    labels = {label for label in node.node_labels if label}
+    fits = request.label in labels if request.label else labels <= shared
+    chosen = node.node_id.host in request.hosts or node.rack_name in request.racks
+    return fits and (chosen or not (request.hosts or request.racks))
 
 
-def _labels(ask: Ask, evidence: Evidence) -> str:
-    labels = sorted({label for node in evidence.nodes for label in node.node_labels if label})
-    if labels:
-        return f" Nodes have the labels {', '.join(labels)}."
-    return " No node has any label." if ask.label else ""
+def _free(node: NodeReport) -> dict[str, int]:
+    used = node.used.amounts()
+    return {name: has - used.get(name, 0) for name, has in node.capability.amounts().items()}
 
 
-def _away(evidence: Evidence) -> str:
-    """The nodes that do not run, as a clause."""
-    gone = [_state(node) for node in evidence.nodes if node.node_state in _AWAY]
-    more = [f"{len(gone) - _MOST} more do not run"] if len(gone) > _MOST else []
-    return f" ({', '.join(gone[:_MOST] + more)})" if gone else ""
+def _fits(amounts: Mapping[str, int], free: Mapping[str, int]) -> bool:
+    return all(amount <= free.get(name, 0) for name, amount in amounts.items())
 
 
-def _state(node: NodeReport) -> str:
-    health = " ".join(node.health_report.split())[:200]
-    return f"{node.node_id} is {node.node_state.name}{f': {health}' if health else ''}"
+# --- queues
 
 
-def _queue_for(ask: Ask, evidence: Evidence) -> list[str]:
-    if not evidence.queues:
-        return []
-    labels = {label.strip() for label in evidence.queues[-1].accessible_node_labels}
-    if ask.label:
-        if labels & {ask.label, "*"}:
-            return []  # it has other limits under a label, which are not reported
-        return [f"{ask.who} asks for the label {ask.label!r}, which its queue may not use."]
+def _queue_for(request: PendingRequest, facts: ApplicationFacts) -> Reason | None:
+    if not facts.queues:
+        return None
+    labels = {label.strip() for label in facts.queues[-1].accessible_node_labels}
+    if request.label:
+        if labels & {request.label, "*"}:
+            return None  # it has other limits under a label, which are not reported
+        return LabelNotAccessible(request)
     share = 1.0
-    for queue in evidence.queues:
+    for queue in facts.queues:
         share *= queue.maximum_capacity
         path = queue.queue_path or queue.queue_name
-        full = _full(ask, path, _used(queue), _limit(share, evidence), evidence)
+        full = _full(request, path, _used(queue), _limit(share, facts), facts)
         if full:
             return full
-    if not share and (figures := evidence.figures) is not None:
+    if not share and (figures := facts.figures) is not None:
         # The FairScheduler tells RPC no maximum.
-        return _full(ask, figures.path, figures.used, figures.limit, evidence)
-    return []
+        return _full(request, figures.path, figures.used, figures.limit, facts)
+    return None
 
 
 def _full(
-    ask: Ask, queue: str, used: Mapping[str, int], limit: Mapping[str, int], evidence: Evidence
-) -> list[str]:
-    """The sentence on a queue that has no room for what is asked for; no limit is never reached."""
-    if not any(used[name] + ask.amounts.get(name, 0) > most for name, most in limit.items()):
-        return []
-    reason = (
-        f"{ask.who} asks for {in_words(ask.amounts)}, and queue {queue} is full: it holds "
-        f"{in_words(used)} of {in_words(limit)}{_holders(evidence)}. It goes on when some of that "
-        "ends; or use another queue."
-    )
-    return [reason]
+    request: PendingRequest,
+    queue: str,
+    used: Mapping[str, int],
+    limit: Mapping[str, int],
+    facts: ApplicationFacts,
+) -> QueueFull | None:
+    """Whether a queue has no room for what is asked for; no limit is never reached."""
+    if not any(used[name] + request.amounts.get(name, 0) > most for name, most in limit.items()):
+        return None
+    return QueueFull(request, queue, used, limit, _holders(facts))
 
 
-def _limit(share: float, evidence: Evidence) -> dict[str, int]:
+def _limit(share: float, facts: ApplicationFacts) -> dict[str, int]:
     """What a queue with this share of the cluster may hold; empty where that is not known."""
-    running = [node.capability for node in evidence.nodes if node.node_state is NodeState.RUNNING]
+    running = [node.capability for node in facts.nodes if node.node_state is NodeState.RUNNING]
     if not share or not running:
         return {}
     return {
@@ -163,46 +159,28 @@ def _used(queue: QueueInfo) -> dict[str, int]:
     return {MEMORY: numbers.allocated_memory_mb, VCORES: numbers.allocated_vcores}
 
 
-def _holders(evidence: Evidence) -> str:
-    def memory(report: ApplicationReport) -> int:
-        return report.app_resource_usage.used_resources.memory or 0
-
-    holders = [each for each in evidence.neighbours if memory(each) > 0]
-    holders.sort(key=memory, reverse=True)
-    named = [
-        f"{each.application_id} of {each.user} ({memory(each)} MiB)" for each in holders[:_MOST]
+def _holders(facts: ApplicationFacts) -> tuple[Holder, ...]:
+    holders = [
+        Holder(str(each.application_id), each.user, memory)
+        for each in facts.neighbours
+        if (memory := _memory(each)) > 0
     ]
-    return f", most of it {', '.join(named)}" if named else ""
+    return tuple(sorted(holders, key=lambda each: each.memory, reverse=True))
 
 
-def _nothing_in_the_way(ask: Ask, evidence: Evidence) -> list[str]:
-    report = evidence.report
-    own = sum(
-        each.app_resource_usage.used_resources.memory or 0
-        for each in evidence.neighbours
-        if each.user == report.user
-    )
-    room = (
-        f"{ask.who} asks for {in_words(ask.amounts)}, and there is room: YARN grants it within "
-        f"seconds. If it does not, {report.user} has reached a user's limit in queue "
-        f"{report.queue} (holding {own} MiB there now; user-limit-factor, "
-        "minimum-user-limit-percent), or others come first."
-    )
-    reasons = [room]
-    if report.unmanaged_application and evidence.figures is None:
-        reasons.append(
-            "Its ApplicationMaster runs outside of YARN and counts against the queue's limit for "
-            "ApplicationMasters all the same: over that, YARN grants nothing and does not say so."
-        )
-    if said := diagnostics.explain(report.diagnostics.partition(" Details :")[0]):
-        reasons.append(f"YARN says: {said}")
+def _memory(report: ApplicationReport) -> int:
+    return report.app_resource_usage.used_resources.memory or 0
+
+
+# --- no reason found
+
+
+def _nothing_in_the_way(request: PendingRequest, facts: ApplicationFacts) -> list[Reason]:
+    report = facts.report
+    held = sum(_memory(each) for each in facts.neighbours if each.user == report.user)
+    reasons: list[Reason] = [NothingInTheWay(request, report.user, report.queue, held)]
+    if report.unmanaged_application and facts.figures is None:
+        reasons.append(PossibleMasterLimit())
+    if said := diagnostics(report):
+        reasons.append(Diagnostics(said))
     return reasons
-
-
-def _free(node: NodeReport) -> dict[str, int]:
-    used = node.used.amounts()
-    return {name: has - used.get(name, 0) for name, has in node.capability.amounts().items()}
-
-
-def _fits(amounts: Mapping[str, int], free: Mapping[str, int]) -> bool:
-    return all(amount <= free.get(name, 0) for name, amount in amounts.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConnectError, RemoteProtocolError
-from yarnhub.client.explain.amounts import in_words
+from yarnhub.client.explain.words import in_words
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 from yarnhub.yarn.queues.figures import PATH, find_leaf, read_scheduler_page
 from yarnhub.yarn.queues.tree import is_named, line_to

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.client.explain.words import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from yarnhub.client.explain.explanation import Explanation
+    from yarnhub.client.explain.reasons import Reason
     from yarnhub.integrations.jupyterhub.running import Sight
 
 _NAMED = 3
@@ -108,11 +110,11 @@ class Start:
         return f"{self.sight.node} ({self.sight.container})"
 
     def _waiting(self, sight: Sight) -> str:
-        reasons: Sequence[str] = (sight.waits_for,) if sight.waits_for else ()
+        reasons: Sequence[Reason] = (sight.waits_for,) if sight.waits_for else ()
         if not reasons and self.explanation is not None:
             reasons = self.explanation.reasons[:_REASONS]
         said = f"{self.application} waits for a container in queue {self.queue}"
-        return f"{said}: {' '.join(reasons)}" if reasons else f"{said}."
+        return f"{said}: {' '.join(map(sentence, reasons))}" if reasons else f"{said}."
 
     def _fetched(self) -> str:
         named = ", ".join(self.files[:_NAMED])

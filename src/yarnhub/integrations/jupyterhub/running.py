@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from yarnhub.client.explain.explanation import Explanation
+    from yarnhub.client.explain.reasons import Reason
     from yarnhub.client.settings import Settings
     from yarnhub.control.messages import Container
     from yarnhub.integrations.jupyterhub.request import HubTags
@@ -56,17 +57,17 @@ class Sight:
     """What is known of a server that has not ended.
 
     Attributes:
-        waits_for: Why YARN gives it no container, in words; empty if it is not known.
+        waits_for: Why YARN gives it no container; None if it is not known.
         node: The host that its container is on; empty while there is none.
         container: YARN's id of that.
     """
 
-    waits_for: str = ""
+    waits_for: Reason | None = None
     node: str = ""
     container: str = ""
 
     @classmethod
-    def of(cls, containers: Iterable[Container], waits_for: str = "") -> Sight:
+    def of(cls, containers: Iterable[Container], waits_for: Reason | None = None) -> Sight:
         """What an application's containers say."""
         for each in containers:
             if each.state is ContainerState.RUNNING:
