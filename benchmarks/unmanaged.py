@@ -26,7 +26,7 @@ from pathlib import Path
 from submit import Contender, ask, install_peer, report, wait_ended, wait_for
 from submit_worker import resident
 
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 from yarnhub.cluster import ClusterOptions, HadoopCluster
 from yarnhub.spec import ApplicationSpec
 from yarnhub.unmanaged import UnmanagedApplications

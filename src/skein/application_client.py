@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Self
 
-    from yarnhub.client.application import ApplicationClient as Engine
-    from yarnhub.client.application import Locate
+    from yarnhub.client.application.client import ApplicationClient as Engine
+    from yarnhub.client.application.client import Locate
     from yarnhub.control.messages import Request
 
 P = ParamSpec("P")
@@ -68,7 +68,7 @@ class ApplicationClient(Blocking):
         return found
 
     def _open(self, address: str, locate: Locate | None) -> None:
-        from yarnhub.client.application import ApplicationClient as Engine
+        from yarnhub.client.application.client import ApplicationClient as Engine
         from yarnhub.client.blocking.thread_requests import ThreadRequests
 
         pair = credentials_of(self.security).for_application(self.id)

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from skein.explanation import Explanation
     from skein.filters import When
-    from yarnhub.client.application import ApplicationClient as Application
-    from yarnhub.client.security import Credentials
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.credentials import Credentials
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.application.client import ApplicationClient as Application
 
 __all__ = ["ApplicationClient", "Client", "Properties", "properties"]
 
@@ -169,7 +169,7 @@ class Client(Blocking):
             DriverError: The cluster refuses it; also a `ValueError` where it asks for what the
                 cluster never has, or names a file that does not exist.
         """
-        from yarnhub.client.spec_file import resolve_sources
+        from yarnhub.client.submit.spec_file import resolve_sources
 
         whole = ApplicationSpec._from_any(spec).checked()  # noqa: SLF001  # ours
         with skeins_errors(self._otherwise):
@@ -357,7 +357,7 @@ class Client(Blocking):
             app_ids: Of applications that were submitted with this client's credentials; whose
                 owners this client's principal may act for.
         """
-        from yarnhub.client.token_delivery import keep_all_tokens
+        from yarnhub.client.application.token_delivery import keep_all_tokens
 
         numbers = [ApplicationId.parse(each) for each in app_ids]
         own = None if self._security is None else credentials_of(self._security)

@@ -108,7 +108,7 @@ class Document(read.Element):
         Raises:
             SpecError: Something in it is wrong.
         """
-        from yarnhub.client.spec_file import MAX_BYTES
+        from yarnhub.client.submit.spec_file import MAX_BYTES
 
         path = Path(path)
         form = _format(path, format)
@@ -164,7 +164,7 @@ class Document(read.Element):
 
 
 def _parse(text: str | bytes, form: str) -> object:
-    from yarnhub.client.spec_file import parse_document
+    from yarnhub.client.submit.spec_file import parse_document
 
     # What is not Unicode is told of with its place, as in bytes.
     content = text.encode(errors="surrogatepass") if isinstance(text, str) else text

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.client.container import CurrentContainer
-from yarnhub.client.settings import Settings, config_folder
+from yarnhub.client.access.settings import Settings, config_folder
+from yarnhub.client.application.container import CurrentContainer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from skein.files import File
 from skein.process import properties
 from yarnhub import spec
 from yarnhub.base.errors import ConfigurationError, SpecError
-from yarnhub.client.security import CERTIFICATE_FILE, KEY_FILE, Credentials
+from yarnhub.client.access.credentials import CERTIFICATE_FILE, KEY_FILE, Credentials
 
 if TYPE_CHECKING:
     from typing import Self

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from yarnhub.base.key_pairs import load_pair
-from yarnhub.client.security import Credentials
+from yarnhub.client.access.credentials import Credentials
 
 PAIR = Credentials.generate()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 from yarnhub.hadoop.security.kerberos import Keytab
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from appmaster.core.scenario import application, service
 from appmaster.shell.serving import ID, PAIR, own_door
 from appmaster.shell.world import World
 from yarnhub.appmaster.shell.server import serve
-from yarnhub.client.application import ApplicationClient
+from yarnhub.client.application.client import ApplicationClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

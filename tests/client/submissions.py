@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from yarnhub.base.units import MiB, VCores
-from yarnhub.client.submission import (
+from yarnhub.client.submit.submission import (
     Submission,
 )
 from yarnhub.hadoop.wire.tokens import Token

@@ -14,10 +14,10 @@ import pytest
 from e2e.walk import log_in
 from yarnhub.base.errors import AccessDeniedError, YarnhubError
 from yarnhub.base.units import MiB, VCores
-from yarnhub.client.application import ApplicationClient
+from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.access.settings import Settings
+from yarnhub.client.application.client import ApplicationClient
 from yarnhub.client.client import Client
-from yarnhub.client.security import Credentials
-from yarnhub.client.settings import Settings
 from yarnhub.control import bootstrap
 from yarnhub.hadoop.wire import tokens
 from yarnhub.spec import ApplicationSpec, Resources, Service

@@ -8,9 +8,9 @@ import pytest
 
 from client.submissions import sleeper
 from yarnhub.base.errors import AccessDeniedError, ApplicationFailedError
+from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.security import Credentials
-from yarnhub.client.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

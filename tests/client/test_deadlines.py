@@ -9,8 +9,8 @@ import pytest
 
 from client.submissions import spec
 from yarnhub.base.errors import DeadlineExceededError
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.settings import Settings
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from hadoop.server import CLOSE, Call, Server, answer, failure, serving
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.security import Credentials
-from yarnhub.client.settings import Settings
 from yarnhub.hadoop.codec import decode, encode
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.yarn.records import resource_manager as rm

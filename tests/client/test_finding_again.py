@@ -17,8 +17,8 @@ from yarnhub.base.errors import (
     DeadlineExceededError,
     YarnhubError,
 )
-from yarnhub.client import application as module
-from yarnhub.client.application import ApplicationClient
+from yarnhub.client.application import client as module
+from yarnhub.client.application.client import ApplicationClient
 from yarnhub.control.messages import (
     REQUESTS,
     Entries,

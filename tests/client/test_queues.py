@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from hadoop.server import Call, answer, serving
 from yarnhub.base.tasks import task_group
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.queues import ClusterQueues
-from yarnhub.client.settings import Settings
 from yarnhub.hadoop.codec import encode
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from cluster.plans import plan
-from yarnhub.client.trust import SiteTrust
+from yarnhub.client.access.trust import SiteTrust
 from yarnhub.cluster.configuration import site_files, site_xml
 from yarnhub.cluster.daemon import Roster
 from yarnhub.cluster.federation import own_address

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.units import MiB, VCores
-from yarnhub.client import program
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.settings import Settings
+from yarnhub.client.submit import program
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.filesystem.name_node import find_name_nodes

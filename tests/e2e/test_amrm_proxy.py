@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.ports import choose_ports
 from yarnhub.spec import ApplicationSpec, Resources, Service

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.token_source_contract import Contract, Server
+from client.tokens.source_contract import Contract, Server
 from e2e.walk import User, eventually, log_in
 from yarnhub.base.errors import AccessDeniedError
-from yarnhub.client.settings import Settings
-from yarnhub.client.tokens import SubmissionTokens
+from yarnhub.client.access.settings import Settings
+from yarnhub.client.tokens.submission import SubmissionTokens
 from yarnhub.cluster import HadoopCluster
 from yarnhub.filesystem.key_provider import KeyProviderTokens, find_key_provider
 from yarnhub.hadoop.security.kerberos import Keytab

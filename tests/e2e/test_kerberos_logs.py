@@ -13,9 +13,9 @@ import pytest
 
 from e2e.walk import eventually, log_in
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.log_choice import LogChoice
-from yarnhub.client.settings import Settings
+from yarnhub.client.logs.choice import LogChoice
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.unmanaged import UnmanagedApplications

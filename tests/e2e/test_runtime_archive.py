@@ -12,10 +12,10 @@ import pytest
 from e2e.walk import of_application
 from yarnhub.base.errors import ApplicationFailedError
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.files import user_file_system
-from yarnhub.client.runtime import FOLDER
-from yarnhub.client.settings import Settings
+from yarnhub.client.files.file_systems import user_file_system
+from yarnhub.client.submit.runtime import FOLDER
 from yarnhub.cluster import HadoopCluster
 from yarnhub.spec import ApplicationSpec, Master, Resources, Service
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.settings import Settings
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.unmanaged import UnmanagedApplications
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.cluster
 SECRETS = {"password": b"open sesame"}
 TELL = """\
 import os, pathlib, sys
-from yarnhub.client.container import CurrentContainer
+from yarnhub.client.application.container import CurrentContainer
 secrets = CurrentContainer.from_environment(os.environ).secrets()
 launched = pathlib.Path("launch_container.sh").read_text()
 seen = secrets["password"].decode() in launched + repr(dict(os.environ))

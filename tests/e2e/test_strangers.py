@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.settings import Settings
 from yarnhub.control.messages import ContainerState
 from yarnhub.spec import ApplicationSpec, Master, Resources, Service
 

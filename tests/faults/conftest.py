@@ -19,9 +19,9 @@ import pytest
 from faults.fifty import Holder
 from faults.witness import SCRIPT, Witness
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.security import Credentials
-from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster
 from yarnhub.spec import ApplicationSpec, Resources, Service
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from yarnhub.client.application import ApplicationClient
+    from yarnhub.client.application.client import ApplicationClient
 
 _log = logging.getLogger(__name__)
 

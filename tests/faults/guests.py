@@ -21,7 +21,7 @@ from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
 
 
 STAND_IN = PROJECT / "tests" / "hub" / "stand_in.py"

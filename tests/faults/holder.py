@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from yarnhub.base.units import MiB, VCores
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 from yarnhub.spec import ApplicationSpec, File, Master, Resources, Security, Service
 from yarnhub.unmanaged import UnmanagedApplications
 

@@ -11,7 +11,7 @@ import pytest
 from faults.conftest import ROUNDS
 from faults.cutter import Cutter
 from faults.witness import Witness, strike
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 
 if TYPE_CHECKING:
     import random

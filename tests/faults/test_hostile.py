@@ -17,7 +17,7 @@ from faults.guests import CONFIG, Guests
 from hub.hub import Hub
 
 if TYPE_CHECKING:
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
     from yarnhub.cluster import HadoopCluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]

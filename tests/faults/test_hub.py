@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
     from pathlib import Path
 
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
     from yarnhub.cluster import HadoopCluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120 + 90 * ROUNDS)]

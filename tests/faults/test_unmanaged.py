@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from yarnhub.client.application import ApplicationClient
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.application.client import ApplicationClient
     from yarnhub.yarn.records.ids import ApplicationId
 
     Reach = Callable[[ApplicationId], Awaitable[ApplicationClient]]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from yarnhub.client.application import ApplicationClient
+    from yarnhub.client.application.client import ApplicationClient
     from yarnhub.control.messages import Container
 
 RECOVERY = 60.0

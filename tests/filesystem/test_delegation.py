@@ -15,7 +15,7 @@ from yarnhub.base.errors import (
     ConfigurationError,
     ConnectError,
 )
-from yarnhub.client.trust import SiteTrust
+from yarnhub.client.access.trust import SiteTrust
 from yarnhub.filesystem.delegation import NameNodeTokens, hdfs_token_service
 from yarnhub.filesystem.hdfs import HdfsFileSystem
 from yarnhub.filesystem.name_node import find_name_nodes

@@ -21,7 +21,7 @@ from yarnhub.base.errors import (
     RemoteError,
     RemoteProtocolError,
 )
-from yarnhub.client.tokens import by_alias
+from yarnhub.client.tokens.submission import by_alias
 from yarnhub.filesystem.key_provider import KeyProvider, KeyProviderTokens
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser
 from yarnhub.hadoop.wire.identifiers import HDFS, KEY_SERVER

@@ -29,8 +29,8 @@ from yarnhub.base.errors import (
     SpecError,
 )
 from yarnhub.base.units import parse_duration, parse_memory
-from yarnhub.client.spec_file import parse_document
-from yarnhub.client.truststore import _certificates
+from yarnhub.client.access.truststore import _certificates
+from yarnhub.client.submit.spec_file import parse_document
 from yarnhub.control import json as control_json
 from yarnhub.control.frames import Frame, Frames
 from yarnhub.control.messages import REQUESTS

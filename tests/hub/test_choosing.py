@@ -13,8 +13,8 @@ from visitor import Visitor, browser
 
 from hub.hub import Hub
 from hub.on_yarn import yarn_config
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.settings import Settings
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import pytest_asyncio
 
 from hub.hub import PROJECT, Hub
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.settings import Settings
 from yarnhub.integrations.jupyterhub.request import HubTags
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.unmanaged.folder import Folder

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.queues import ClusterQueues
-from yarnhub.client.settings import Settings
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.sessions.queues import Alone, QueueChoice, offered, queue_choices
 from yarnhub.yarn.queues.tree import with_paths

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import skein as api
-from yarnhub.client.settings import Settings
-from yarnhub.client.staging import staging_folder
+from yarnhub.client.access.settings import Settings
+from yarnhub.client.files.staging import staging_folder
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.yarn.records.ids import ApplicationId
 

@@ -9,9 +9,9 @@ import pytest
 import skein
 from hadoop.tickets import Ticket
 from yarnhub.base.errors import ConfigurationError, SpecError
-from yarnhub.client.container import CurrentContainer
-from yarnhub.client.security import Credentials
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.access.settings import Settings
+from yarnhub.client.application.container import CurrentContainer
 from yarnhub.control import bootstrap
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions

@@ -14,8 +14,8 @@ from skein.cli.tables import application_table, format_table
 from skein.explanation import Explanation
 from skein.logs import ApplicationLogs
 from yarnhub.base.errors import ControlError
-from yarnhub.client.log_choice import instance_in
-from yarnhub.client.logs import LogChunk, LogFile
+from yarnhub.client.logs.aggregated import LogChunk, LogFile
+from yarnhub.client.logs.choice import instance_in
 from yarnhub.hadoop.codec import decode, encode
 from yarnhub.hadoop.ipc.translation import translate
 from yarnhub.yarn.records.applications import ApplicationReport

@@ -10,7 +10,7 @@ import pytest
 
 from spec.strategies import application_document, service_document
 from yarnhub.base.errors import SpecError
-from yarnhub.client.spec_file import (
+from yarnhub.client.submit.spec_file import (
     local_path,
     map_files,
     parse_document,

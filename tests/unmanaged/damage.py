@@ -10,8 +10,8 @@ from client.submissions import spec, submission
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.events import Asked
 from yarnhub.appmaster.core.placement import Topology
-from yarnhub.client.settings import Settings
-from yarnhub.client.submission import credentials
+from yarnhub.client.access.settings import Settings
+from yarnhub.client.submit.submission import credentials
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.control.messages import PutKey

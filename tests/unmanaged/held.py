@@ -19,7 +19,7 @@ from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
     from yarnhub.control.messages import Container, ContainerState
 
 RESOURCES = Resources(memory=MiB(64), vcores=VCores(1))

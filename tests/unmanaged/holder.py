@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 from yarnhub.spec import ApplicationSpec
 from yarnhub.unmanaged import UnmanagedApplications
 

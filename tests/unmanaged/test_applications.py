@@ -26,11 +26,11 @@ from yarnhub.base.errors import (
     DeadlineExceededError,
     SpecError,
 )
-from yarnhub.client.application import ApplicationClient
+from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.access.settings import Settings
+from yarnhub.client.application.client import ApplicationClient
 from yarnhub.client.client import Client
-from yarnhub.client.files import user_file_system
-from yarnhub.client.security import Credentials
-from yarnhub.client.settings import Settings
+from yarnhub.client.files.file_systems import user_file_system
 from yarnhub.control.messages import ContainerState, Entry, FinalStatus
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.hadoop.wire import tokens as wire

@@ -22,7 +22,7 @@ from yarnhub.unmanaged.folder import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
 
 ROUNDS = 60
 """Of each kind of damage; `./test faults` has more, and others each time."""

@@ -17,8 +17,8 @@ from yarnhub.appmaster.shell.callers import Callers
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.appmaster.shell.tls import admit
 from yarnhub.base.errors import AccessDeniedError, ConnectError, ConnectionLostError, YarnhubError
-from yarnhub.client.application import ApplicationClient
-from yarnhub.client.security import Credentials
+from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.application.client import ApplicationClient
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.messages import GetSpecification, Request, Specification
 from yarnhub.unmanaged import door as door_module

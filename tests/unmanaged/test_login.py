@@ -10,7 +10,7 @@ from client.sites import other, settings
 from client.submissions import SERVICE, submission
 from hadoop.tickets import Ticket
 from yarnhub.base.errors import ConfigurationError, DeadlineExceededError, RemoteError
-from yarnhub.client.submitter import Submitter
+from yarnhub.client.submit.submitter import Submitter
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.spec import ApplicationSpec
 from yarnhub.unmanaged import UnmanagedApplications

@@ -11,9 +11,9 @@ import pytest
 from e2e.walk import eventually
 from unmanaged.held import RESOURCES, Holder, hold, kill_all, seen, spec
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.explain.reasons import NoRoomOnNodes
 from yarnhub.client.explain.words import sentence
-from yarnhub.client.settings import Settings
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.control.messages import ContainerState

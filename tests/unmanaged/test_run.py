@@ -12,7 +12,7 @@ import pytest
 
 from e2e.walk import SKEIN, User, eventually, log_in
 from unmanaged.held import alive
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

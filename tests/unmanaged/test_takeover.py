@@ -10,8 +10,8 @@ import pytest
 
 from e2e.walk import SKEIN, eventually, of_application
 from unmanaged.held import RESOURCES, Holder, alive, hold, kill_all, seen
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.settings import Settings
 from yarnhub.control.messages import ContainerState, FinalStatus
 from yarnhub.spec import ApplicationSpec, Service
 from yarnhub.yarn.records.ids import ApplicationId

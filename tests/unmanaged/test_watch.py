@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from client.explain.reports import node, queue, waiting
 from integrations.doctor.pages import serve_pages
 from yarn.queues.pages import recorded
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.explain.reasons import UnmanagedMasterLimit
-from yarnhub.client.settings import Settings
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser

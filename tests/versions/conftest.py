@@ -13,7 +13,7 @@ import pytest_asyncio
 from versions.kinds import EVERY_TIME, KINDS
 from versions.page import read_results, write_results
 from versions.walk import Walk
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.options import ClusterOptions
 

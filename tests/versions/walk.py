@@ -17,7 +17,7 @@ from hub.hub import Hub
 from yarnhub.base.errors import ApplicationFailedError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
-from yarnhub.client.log_choice import LogChoice
+from yarnhub.client.logs.choice import LogChoice
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.cluster.program import run_program
 from yarnhub.control.messages import ContainerState, FinalStatus
@@ -30,9 +30,9 @@ from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from yarnhub.client.application import ApplicationClient
-    from yarnhub.client.requests import Requests
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.application.client import ApplicationClient
+    from yarnhub.client.application.requests import Requests
     from yarnhub.cluster import HadoopCluster
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId

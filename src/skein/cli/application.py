@@ -109,7 +109,7 @@ def _submit(arguments: argparse.Namespace) -> None:
     from skein.cli import connections
     from skein.cli.progress import progress_on
     from skein.cli.specification_file import named_in_errors
-    from yarnhub.client.spec_file import read_spec_file
+    from yarnhub.client.submit.spec_file import read_spec_file
 
     async def submit() -> None:
         spec = read_spec_file(arguments.spec)

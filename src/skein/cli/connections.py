@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from typing import Any
 
-    from yarnhub.client.application import ApplicationClient
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.application.client import ApplicationClient
     from yarnhub.yarn.records.applications import ApplicationReport
 
 CURRENT = "current"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from skein.cli.commands import Subparsers
-    from yarnhub.client.logs import LogChunk, LogFile
+    from yarnhub.client.logs.aggregated import LogChunk, LogFile
 
 # The engine is imported by the handlers: it takes longer than `--help` may.
 
@@ -61,7 +61,7 @@ def _lines(text: str) -> int:
 def _logs(arguments: argparse.Namespace) -> None:
     from skein.cli import connections
     from yarnhub.client.applications import log_reader
-    from yarnhub.client.log_choice import LogChoice
+    from yarnhub.client.logs.choice import LogChoice
 
     if arguments.output == "json" and not arguments.list:
         from skein.exceptions import SkeinError

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from yarnhub.client.staging import Progress
+    from yarnhub.client.files.staging import Progress
 
 _WIDTH = 30
 """Characters of the bar."""

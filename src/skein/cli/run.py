@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
 
     from skein.cli.commands import Subparsers
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
     from yarnhub.spec import ApplicationSpec
 
 # The engine is imported by the handler: it takes longer than `--help` may.
@@ -52,7 +52,7 @@ async def _run_here(path: str, host: str | None) -> None:
     import signal
 
     from skein.cli import connections
-    from yarnhub.client.spec_file import read_spec_file
+    from yarnhub.client.submit.spec_file import read_spec_file
 
     own_task = asyncio.current_task()
     assert own_task is not None
@@ -92,8 +92,8 @@ async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> 
 async def _follow(spec: ApplicationSpec, settings: Settings) -> None:
     """Leave the ApplicationMaster to the cluster, and wait until the application has ended."""
     from skein.cli.progress import progress_on
+    from yarnhub.client.application.watch import failed
     from yarnhub.client.client import Client
-    from yarnhub.client.watch import failed
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
     async with Client(settings) as client:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError, ApplicationNotFoundError
 from yarnhub.client.errors import ApplicationTypeError
-from yarnhub.client.submission import APPLICATION_TYPE
+from yarnhub.client.submit.submission import APPLICATION_TYPE
 from yarnhub.yarn.queues.tree import is_same_queue
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yarnhub.base.deadline import Deadline
-from yarnhub.client import program
-from yarnhub.client.security import Credentials
-from yarnhub.client.submission import (
+from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.access.visibility import not_shown
+from yarnhub.client.application.watch import LOOK, current_address, failed, watch
+from yarnhub.client.submit import program
+from yarnhub.client.submit.submission import (
     APPLICATION_TYPE,
 )
-from yarnhub.client.submitter import Submitter
-from yarnhub.client.visibility import not_shown
-from yarnhub.client.watch import LOOK, current_address, failed, watch
+from yarnhub.client.submit.submitter import Submitter
 from yarnhub.yarn.addresses import CLIENT, resource_manager
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from yarnhub.client.application import ApplicationClient
-    from yarnhub.client.application_logs import ApplicationLogs
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.application.client import ApplicationClient
     from yarnhub.client.explain.explanation import Explanation
-    from yarnhub.client.log_choice import LogChoice
-    from yarnhub.client.logs import LogChunk, LogFile
-    from yarnhub.client.settings import Settings
-    from yarnhub.client.staging import Progress
+    from yarnhub.client.files.staging import Progress
+    from yarnhub.client.logs.aggregated import LogChunk, LogFile
+    from yarnhub.client.logs.application import ApplicationLogs
+    from yarnhub.client.logs.choice import LogChoice
     from yarnhub.spec import ApplicationSpec, Security
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
@@ -246,8 +246,8 @@ class Client:
     def _application_logs(
         self, number: ApplicationId, choice: LogChoice | None, notice: Callable[[str], None]
     ) -> ApplicationLogs:
-        from yarnhub.client.application_logs import ApplicationLogs
-        from yarnhub.client.log_choice import LogChoice
+        from yarnhub.client.logs.application import ApplicationLogs
+        from yarnhub.client.logs.choice import LogChoice
 
         return ApplicationLogs(self, self._settings, number, choice or LogChoice(), notice)
 
@@ -272,8 +272,8 @@ class Client:
         Raises:
             DeadlineExceededError: It may be there still.
         """
-        from yarnhub.client.files import user_file_system
-        from yarnhub.client.staging import staging_folder
+        from yarnhub.client.files.file_systems import user_file_system
+        from yarnhub.client.files.staging import staging_folder
 
         words = f"what {application_id} uploaded was not deleted within {deadline:g} s"
         async with (
@@ -293,8 +293,8 @@ class Client:
         Raises:
             DeadlineExceededError: Some are left, for the next time.
         """
-        from yarnhub.client.files import user_file_system
-        from yarnhub.client.sweep import sweep
+        from yarnhub.client.files.file_systems import user_file_system
+        from yarnhub.client.files.sweep import sweep
 
         words = f"not all that applications have left was deleted within {deadline:g} s"
         async with (
@@ -324,7 +324,7 @@ class Client:
             DeadlineExceededError: It still waits for the cluster; the message says for what.
             AccessDeniedError: It belongs to somebody else who does not show it.
         """
-        from yarnhub.client.application import ApplicationClient
+        from yarnhub.client.application.client import ApplicationClient
 
         if credentials is None:
             credentials = await asyncio.to_thread(self._credentials)

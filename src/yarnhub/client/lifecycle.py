@@ -12,7 +12,7 @@ from yarnhub.control.messages import FinalStatus
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from yarnhub.client.application import ApplicationClient
+    from yarnhub.client.application.client import ApplicationClient
     from yarnhub.client.client import Client
     from yarnhub.yarn.records.ids import ApplicationId
 

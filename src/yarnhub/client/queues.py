@@ -9,7 +9,7 @@ from urllib.parse import quote
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.single_flight import SingleFlight
-from yarnhub.client.web_servers import WebServers
+from yarnhub.client.access.web_servers import WebServers
 from yarnhub.yarn.addresses import CLIENT, resource_manager, web_pages
 from yarnhub.yarn.queues.figures import PATH, read_scheduler_page
 from yarnhub.yarn.queues.usable import submission_acls
@@ -18,7 +18,7 @@ from yarnhub.yarn.resource_manager import ResourceManager
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
     from yarnhub.yarn.queues.figures import LeafFigures
     from yarnhub.yarn.records.cluster import QueueInfo
 

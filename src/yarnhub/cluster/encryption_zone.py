@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import RemoteError
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
 from yarnhub.filesystem.key_provider import find_key_provider
 from yarnhub.filesystem.name_node import find_name_nodes, name_node_options

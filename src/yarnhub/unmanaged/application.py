@@ -18,8 +18,8 @@ from yarnhub.base.errors import (
     Outcome,
 )
 from yarnhub.base.tasks import task_group
+from yarnhub.client.application.requests import Requests
 from yarnhub.client.explain.facts import ApplicationFacts
-from yarnhub.client.requests import Requests
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.control.messages import ContainerState, FinalStatus
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.shell.journal import Journal
     from yarnhub.appmaster.shell.runner import Runner
     from yarnhub.client.explain.reasons import Reason
-    from yarnhub.client.token_keeper import KeptTokens
+    from yarnhub.client.tokens.keeper import KeptTokens
     from yarnhub.control.messages import Request
     from yarnhub.hadoop.wire.tokens import Credentials, Token
 

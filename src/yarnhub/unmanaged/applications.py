@@ -21,10 +21,10 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
+from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.client import Client
-from yarnhub.client.security import Credentials
-from yarnhub.client.submission import credentials
-from yarnhub.client.token_keeper import TokenKeeper
+from yarnhub.client.submit.submission import credentials
+from yarnhub.client.tokens.keeper import TokenKeeper
 from yarnhub.control.bootstrap import server_name
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
 from yarnhub.unmanaged.application import UnmanagedApplication
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.appmaster.shell.runner import Runner
+    from yarnhub.client.access.settings import Settings
     from yarnhub.client.explain.explanation import Explanation
-    from yarnhub.client.settings import Settings
-    from yarnhub.client.staging import Progress
+    from yarnhub.client.files.staging import Progress
     from yarnhub.spec import ApplicationSpec
     from yarnhub.unmanaged.holding import Holding
     from yarnhub.yarn.records.applications import ApplicationReport

@@ -17,8 +17,8 @@ from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ApplicationNotFoundError, YarnhubError
 from yarnhub.base.retry import RetryPolicy
-from yarnhub.client.staging import has_files
-from yarnhub.client.tokens import file_systems_of
+from yarnhub.client.files.staging import has_files
+from yarnhub.client.tokens.submission import file_systems_of
 from yarnhub.control import diagnostics
 from yarnhub.control.messages import FinalStatus
 from yarnhub.yarn.addresses import SCHEDULER, resource_manager
@@ -28,9 +28,9 @@ from yarnhub.yarn.scheduler import Scheduler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from yarnhub.client.access.settings import Settings
     from yarnhub.client.client import Client
-    from yarnhub.client.settings import Settings
-    from yarnhub.client.token_keeper import TokenKeeper
+    from yarnhub.client.tokens.keeper import TokenKeeper
     from yarnhub.unmanaged.application import UnmanagedApplication
     from yarnhub.unmanaged.folder import Folder
 

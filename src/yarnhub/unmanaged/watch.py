@@ -15,7 +15,7 @@ from yarnhub.yarn.records.ids import ApplicationId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
     from yarnhub.unmanaged.application import UnmanagedApplication
     from yarnhub.yarn.resource_manager import ResourceManager
 

@@ -11,7 +11,7 @@ import pytest
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.appmaster.shell.tls import OwnDoor
-from yarnhub.client.security import Credentials
+from yarnhub.client.access.credentials import Credentials
 from yarnhub.control.bootstrap import SERVER_NAME
 from yarnhub.control.messages import (
     Entries,

@@ -14,7 +14,7 @@ from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell import conversation
 from yarnhub.appmaster.shell.server import serve
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.client.connection import Connection
+from yarnhub.client.application.connection import Connection
 from yarnhub.control import json
 from yarnhub.control.bootstrap import SERVER_NAME
 from yarnhub.control.frames import PROTOCOL, Frame
@@ -23,7 +23,7 @@ from yarnhub.control.messages import Entries, Failure, GetKey, PutKey, Request, 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from yarnhub.client.security import Credentials
+    from yarnhub.client.access.credentials import Credentials
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.integrations.doctor.site import Question, Site
 

@@ -9,7 +9,7 @@ import pytest
 
 from hadoop.server import answer, serving
 from integrations.doctor.sites import make_site
-from yarnhub.client.logs import LogAggregationOffError
+from yarnhub.client.logs.aggregated import LogAggregationOffError
 from yarnhub.hadoop.codec import encode
 from yarnhub.integrations.doctor import nodes
 from yarnhub.integrations.doctor.finding import Grade

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.client.access.settings import Settings
 from yarnhub.client.explain.explanation import Explanation, Phase
-from yarnhub.client.settings import Settings
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser

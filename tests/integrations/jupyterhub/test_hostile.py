@@ -21,8 +21,8 @@ from yarnhub.appmaster.shell.callers import Callers
 from yarnhub.appmaster.shell.journal import FileJournal
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.appmaster.shell.server import serve
-from yarnhub.client.application import ApplicationClient
-from yarnhub.client.security import Credentials
+from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.application.client import ApplicationClient
 from yarnhub.control import bootstrap, environment
 from yarnhub.control.bootstrap import server_name
 from yarnhub.hadoop.wire.tokens import Credentials as TokenFile

@@ -19,7 +19,7 @@ from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight,
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
     from yarnhub.spec import ApplicationSpec
 
 MEMORY = (

@@ -13,7 +13,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, TypeVar
 
-from yarnhub.client import application
+from yarnhub.client.application import client as application
 from yarnhub.control import json
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.frames import Frame, Frames
@@ -22,7 +22,7 @@ from yarnhub.hadoop.address import Address
 if TYPE_CHECKING:
     import ssl
 
-    from yarnhub.client.application import ApplicationClient
+    from yarnhub.client.application.client import ApplicationClient
     from yarnhub.control.messages import Request
 
 T = TypeVar("T")

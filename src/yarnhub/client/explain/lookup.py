@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
+from yarnhub.client.access.visibility import check_shown
 from yarnhub.client.explain.facts import ApplicationFacts, ClusterFacts
-from yarnhub.client.node_logs import NodeLogs
+from yarnhub.client.logs.node import NodeLogs
 from yarnhub.client.queues import queue_figures
-from yarnhub.client.visibility import check_shown
 from yarnhub.control.messages import ContainerState
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import YarnApplicationState
@@ -19,8 +19,8 @@ from yarnhub.yarn.records.ids import ContainerId
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
-    from yarnhub.client.application import ApplicationClient
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.application.client import ApplicationClient
     from yarnhub.control.messages import Container
     from yarnhub.yarn.records.applications import ApplicationAttemptReport, ApplicationReport
     from yarnhub.yarn.records.containers import ContainerReport

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from yarnhub.client.connection import WAIT
+from yarnhub.client.application.connection import WAIT
 from yarnhub.client.keys.conditions import check_key
 from yarnhub.client.keys.event_queue import EventQueue
 from yarnhub.client.keys.operations import exists, get, put

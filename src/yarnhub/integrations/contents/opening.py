@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from yarnhub.client.container import CurrentContainer
-from yarnhub.client.settings import Settings, configuration_folder
-from yarnhub.client.trust import SiteTrust
+from yarnhub.client.access.settings import Settings, configuration_folder
+from yarnhub.client.access.trust import SiteTrust
+from yarnhub.client.application.container import CurrentContainer
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.conf import Configuration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.client.settings import configuration_folder
+from yarnhub.client.access.settings import configuration_folder
 from yarnhub.hadoop.conf import FILES, Configuration
 from yarnhub.integrations.doctor.finding import ok, warning
 from yarnhub.yarn.addresses import CLIENT, resource_manager

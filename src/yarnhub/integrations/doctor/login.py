@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import AuthenticationError, ConfigurationError
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 from yarnhub.filesystem.threads import Calls
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.integrations.doctor.finding import error, ok, warning

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
-from yarnhub.client.logs import LogAggregationOffError
+from yarnhub.client.logs.aggregated import LogAggregationOffError
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.unmanaged import UnmanagedApplications

@@ -14,7 +14,7 @@ from yarnhub.base.errors import (
     RemoteProtocolError,
 )
 from yarnhub.base.retry import RetryPolicy
-from yarnhub.client.web_servers import WebServers
+from yarnhub.client.access.web_servers import WebServers
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.yarn.addresses import CLIENT, resource_manager, web_pages
 from yarnhub.yarn.resource_manager import ResourceManager
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from yarnhub.client.settings import Settings
+    from yarnhub.client.access.settings import Settings
     from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.trust import TrustSource
 

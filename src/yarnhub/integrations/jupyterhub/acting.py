@@ -9,7 +9,7 @@ from traitlets import Callable as CallableTrait
 from traitlets import HasTraits, Set, Unicode
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.client.settings import Settings
+from yarnhub.client.access.settings import Settings
 from yarnhub.integrations.jupyterhub.refusals import SYSTEM_USERS, refuse_user
 
 

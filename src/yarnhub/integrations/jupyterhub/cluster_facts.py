@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.client.settings import configuration_folder
+from yarnhub.client.access.settings import configuration_folder
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.integrations.doctor.examination import CHECKS, Check, examine
 from yarnhub.integrations.doctor.finding import Grade, ok

@@ -28,8 +28,8 @@ from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from yarnhub.client.access.settings import Settings
     from yarnhub.client.explain.explanation import Explanation
-    from yarnhub.client.settings import Settings
     from yarnhub.integrations.jupyterhub.request import HubTags
     from yarnhub.spec import ApplicationSpec
     from yarnhub.yarn.records.applications import ApplicationReport

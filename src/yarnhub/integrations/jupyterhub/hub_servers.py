@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from yarnhub.client.access.settings import Settings
     from yarnhub.client.explain.explanation import Explanation
-    from yarnhub.client.settings import Settings
     from yarnhub.spec import ApplicationSpec
     from yarnhub.unmanaged import UnmanagedApplication
 

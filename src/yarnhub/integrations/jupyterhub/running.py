@@ -18,9 +18,9 @@ from yarnhub.yarn.records.cluster import NodeState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from yarnhub.client.access.settings import Settings
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.explain.reasons import Reason
-    from yarnhub.client.settings import Settings
     from yarnhub.control.messages import Container
     from yarnhub.integrations.jupyterhub.request import HubTags
     from yarnhub.spec import ApplicationSpec

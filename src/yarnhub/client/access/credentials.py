@@ -1,0 +1,306 @@
+"""The certificates and keys by which clients and applications know each other.
+
+A user, or a service that acts for its users, holds one pair. It never leaves its holder: each
+application gets a pair of its own, derived from the holder's key and the application's id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import os
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.base.key_pairs import load_pair
+from yarnhub.base.private_file import write_private
+from yarnhub.base.regular_file import read_regular
+from yarnhub.control.bootstrap import SERVER_NAME, server_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+    from yarnhub.spec import File, Security
+
+CERTIFICATE_FILE = "skein.crt"
+KEY_FILE = "skein.pem"
+_LOCK_FILE = "skein.lock"
+_LARGEST = 1 << 20
+"""Bytes of a PEM file; a certificate with its chain has some 10 kB."""
+_LIFETIME = dt.timedelta(days=3650)
+"""No application asks for it: what they show and see is their own pair, which has no end."""
+_BEGINNING = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+_NO_END = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+"""How certificates say that they have none. Source: RFC 5280, 4.1.2.5."""
+_END = b"-----END CERTIFICATE-----"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """A self-signed certificate and its key, both PEM; each side trusts this one alone."""
+
+    certificate: bytes
+    key: bytes
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"
+
+    @classmethod
+    def generate(cls) -> Credentials:
+        """Make a new pair: ECDSA on P-256, self-signed."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, SERVER_NAME)])
+        now = dt.datetime.now(dt.UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            # Clocks of a cluster's nodes differ.
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + _LIFETIME)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        return cls._of_key(certificate, key)
+
+    def for_application(self, application_id: str) -> Credentials:
+        """The pair of one application, for which this is its holder's; of its own pair, itself.
+
+        Always the same, byte for byte: whoever holds this pair reaches all applications that it
+        submitted, and keeps nothing of them. No application's pair leads back to this one, nor
+        to that of another application.
+
+        Raises:
+            ConfigurationError: The key is not a private key in PEM.
+        """
+        if self._is_of(application_id):
+            return self
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        # Ed25519: any 32 bytes are a key, and its signatures are deterministic.
+        key = Ed25519PrivateKey.from_private_bytes(self._derived(application_id))
+        host = server_name(application_id)
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(_BEGINNING)
+            .not_valid_after(_NO_END)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .sign(key, None)
+        )
+        return self._of_key(certificate, key)
+
+    def _is_of(self, application_id: str) -> bool:
+        # The name in a certificate is ASCII there. This spares those who run in a container, and
+        # have the application's pair from it, the time to load a library.
+        first, end, _ = self.certificate.partition(_END)
+        try:
+            certificate = ssl.PEM_cert_to_DER_cert((first + end).decode().strip())
+        except ValueError:
+            return False
+        return server_name(application_id).encode() in certificate
+
+    def _derived(self, application_id: str) -> bytes:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        try:
+            key = serialization.load_pem_private_key(self.key, None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise ConfigurationError(f"not a private key in PEM: {error}") from error
+        secret = key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        purpose = f"yarnhub application {application_id}".encode()
+        return HKDF(hashes.SHA256(), 32, salt=None, info=purpose).derive(secret)
+
+    @classmethod
+    def _of_key(cls, certificate: Certificate, key: PrivateKeyTypes) -> Credentials:
+        from cryptography.hazmat.primitives import serialization
+
+        return cls(
+            certificate.public_bytes(serialization.Encoding.PEM),
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> Credentials | None:
+        """The pair in a folder; None if there is none.
+
+        Raises:
+            ConfigurationError: There is only half of it, or it cannot be read.
+        """
+        with _shared(folder) as held:
+            try:
+                return cls._read(folder)
+            except ConfigurationError:
+                if held or not (folder / _LOCK_FILE).exists():
+                    raise
+        return cls.read(folder)  # somebody has begun to write just now
+
+    @classmethod
+    def _read(cls, folder: Path) -> Credentials | None:
+        certificate, key = folder / CERTIFICATE_FILE, folder / KEY_FILE
+        if not certificate.exists() and not key.exists():
+            return None
+        try:
+            return cls(read_regular(certificate, _LARGEST), read_regular(key, _LARGEST))
+        except OSError as error:
+            raise ConfigurationError(
+                f"the credentials in {folder} cannot be read: {error.strerror} "
+                f"({error.filename}); `skein config gencerts --force` makes new ones"
+            ) from error
+
+    @classmethod
+    def of(cls, security: Security) -> Credentials:
+        """The pair that a specification names, read from its files where it names files.
+
+        Raises:
+            SpecError: A file is not on this machine, or cannot be read.
+        """
+        return cls(
+            _content(security.cert_bytes, security.cert_file, "cert_file"),
+            _content(security.key_bytes, security.key_file, "key_file"),
+        )
+
+    @classmethod
+    def named_by(cls, security: Security) -> Credentials:
+        """The pair that a specification names, as `of`, but one that works.
+
+        Raises:
+            SpecError: See `of`; or they are no certificate and its key.
+        """
+        pair = cls.of(security)
+        try:
+            pair.client_context()
+        except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
+            raise SpecError("master.security", f"not a certificate and its key: {error}") from error
+        return pair
+
+    @classmethod
+    def write_new(cls, folder: Path, *, force: bool = False) -> Credentials:
+        """Make a pair and keep it in a folder, with files that only the user can read.
+
+        Raises:
+            ConfigurationError: There is one, and `force` is not given.
+        """
+        with _locked(folder):
+            if not force and cls._read(folder) is not None:
+                raise ConfigurationError(
+                    f"a pair already exists in {folder}; with --force it is replaced, and running "
+                    "applications can then no longer be reached"
+                )
+            pair = cls.generate()
+            _write(pair, folder)
+            return pair
+
+    @classmethod
+    def read_or_create(cls, folder: Path) -> Credentials:
+        """The pair in a folder, made on first use."""
+        found = cls.read(folder)
+        if found is not None:
+            return found
+        with _locked(folder):
+            found = cls._read(folder)
+            if found is None:
+                found = cls.generate()
+                _write(found, folder)
+            return found
+
+    def write(self, folder: Path, *, force: bool) -> None:
+        """Keep the pair in a folder, with files that only the user can read.
+
+        Raises:
+            FileExistsError: There is one, or half of one, and `force` is False.
+        """
+        with _locked(folder):
+            for name in (CERTIFICATE_FILE, KEY_FILE):
+                if not force and (folder / name).exists():
+                    raise FileExistsError(f"'{folder / name}' already exists; force replaces it")
+            _write(self, folder)
+
+    def client_context(self) -> ssl.SSLContext:
+        """A context that talks to this pair's holders and to nobody else."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # The name in the handshake says which application is meant. Whoever answers must hold the
+        # key of this one certificate, so the name in it proves nothing more.
+        context.check_hostname = False
+        context.load_verify_locations(cadata=self.certificate.decode())
+        load_pair(context, self.certificate, self.key)
+        return context
+
+
+def _content(content: bytes | None, file: File | None, key: str) -> bytes:
+    if content is not None:
+        return content
+    assert file is not None  # Security takes exactly one of the two
+    path = f"master.security.{key}.source"
+    from yarnhub.client.submit.spec_file import local_path
+
+    local = local_path(file, Path())
+    if local is None:
+        raise SpecError(path, f"'{file.source}' must be a file on this machine")
+    try:
+        return read_regular(local, _LARGEST)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SpecError(path, f"'{file.source}' cannot be read: {why}") from error
+
+
+def _write(pair: Credentials, folder: Path) -> None:
+    write_private(folder / KEY_FILE, pair.key)
+    write_private(folder / CERTIFICATE_FILE, pair.certificate)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock: two processes may begin at once."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _shared(folder: Path) -> Iterator[bool]:
+    """Keep those who write away; False where nobody ever wrote: then there is no lock to hold."""
+    try:
+        descriptor = os.open(folder / _LOCK_FILE, os.O_RDONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield True
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,173 @@
+"""Where the cluster is and who the user is."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.client.access.trust import SiteTrust
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.security.authentication import is_secure
+from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, User
+from yarnhub.hadoop.trust import system
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.hadoop.security.users import KerberosCredential
+    from yarnhub.hadoop.trust import TrustSource
+
+_USUAL_CONF_DIR = Path("/etc/hadoop/conf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a client has to know before it can ask anything.
+
+    Attributes:
+        configuration: The cluster's.
+        user: Who calls, and how that is proven.
+        user_name: The short name that YARN and HDFS know the user by.
+        config_folder: Where the user's credentials for applications are kept.
+        cache_folder: Where what can be made anew is kept.
+        language: `LANG` for the containers.
+        options: Limits and demands on all connections.
+        python: What runs an ApplicationMaster whose specification does not say: a path that all
+            nodes have, `archive` for the runtime archive, or empty for what nodes have on PATH.
+        trust: Whose certificates the cluster's HTTPS servers have.
+    """
+
+    configuration: Configuration
+    user: User
+    user_name: str
+    config_folder: Path
+    cache_folder: Path
+    language: str
+    options: RpcOptions
+    python: str = ""
+    trust: TrustSource = system
+
+    @property
+    def secure(self) -> bool:
+        """Whether the cluster asks for proof of who somebody is."""
+        return isinstance(self.user, KerberosUser)
+
+    @property
+    def by_principal(self) -> bool:
+        """Whether YARN knows the caller by the whole principal instead of by the short name.
+
+        So it does every Kerberos login that acts for nobody else.
+        """
+        return isinstance(self.user, KerberosUser) and self.user.name is None
+
+    @property
+    def acting(self) -> str:
+        """The short name of who acts for the user; empty where the user is the caller."""
+        match self.user:
+            case SimpleUser(real=str(real)):
+                return real
+            case KerberosUser(credential=credential, name=str()):
+                from yarnhub.hadoop.security.auth_to_local import local_name
+
+                return local_name(credential.principal, self.configuration)
+            case _:
+                return ""
+
+    def acting_for(self, name: str) -> Settings:
+        """Settings of somebody else for whom this user acts; the cluster must allow that.
+
+        Args:
+            name: Whom; the user's own name or an empty one changes nothing.
+        """
+        if name in ("", self.user_name):
+            return self
+        match self.user:
+            case SimpleUser(name=own, real=real):
+                user: User = SimpleUser(name, real or own)
+            case KerberosUser(credential=credential):
+                user = KerberosUser(credential, name)
+            case _:
+                raise ConfigurationError("the owner of a token cannot act for somebody else")
+        return replace(self, user=user, user_name=name)
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str], credential: KerberosCredential | None = None
+    ) -> Settings:
+        """Settings as the environment says.
+
+        Read are `HADOOP_CONF_DIR`, `HADOOP_USER_NAME`, `KRB5CCNAME`, `SKEIN_CONFIG`,
+        `XDG_CACHE_HOME`, `LANG`, `YARNHUB_PYTHON` and `YARNHUB_CA_FILE`; for the last two the
+        administrator may set defaults by the Hadoop properties `yarnhub.python` and
+        `yarnhub.ca-file`.
+
+        Args:
+            environment: The variables.
+            credential: Whom to log in as on a cluster with Kerberos; None takes the ticket cache.
+
+        Raises:
+            ConfigurationError: There is no Hadoop configuration, or it is not as it should be.
+            AuthenticationError: The cluster wants Kerberos and there is no ticket.
+        """
+        folder = configuration_folder(environment)
+        configuration = Configuration.load(folder, environment)
+        home = _home(environment)
+        user, name = _user(configuration, environment, credential)
+        return cls(
+            configuration=configuration,
+            user=user,
+            user_name=name,
+            config_folder=config_folder(environment),
+            cache_folder=Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "yarnhub",
+            language=environment.get("LANG") or "C.UTF-8",
+            trust=SiteTrust.of(environment, configuration, folder),
+            python=environment.get("YARNHUB_PYTHON") or configuration.get("yarnhub.python") or "",
+            options=RpcOptions.configured(configuration),
+        )
+
+
+def configuration_folder(environment: Mapping[str, str]) -> Path:
+    """Where the cluster's configuration lies: `HADOOP_CONF_DIR`, or one of the usual folders.
+
+    Raises:
+        ConfigurationError: None is named and none is where it usually is.
+    """
+    named = environment.get("HADOOP_CONF_DIR") or environment.get("YARN_CONF_DIR")
+    if named:
+        return Path(named)
+    home = environment.get("HADOOP_HOME")
+    for folder in (_USUAL_CONF_DIR, *([Path(home) / "etc" / "hadoop"] if home else [])):
+        if folder.is_dir():
+            return folder
+    raise ConfigurationError(
+        "no Hadoop configuration: set HADOOP_CONF_DIR to the folder with core-site.xml and "
+        'yarn-site.xml; `eval "$(yarnhub cluster env)"` sets it for a cluster of your own'
+    )
+
+
+def config_folder(environment: Mapping[str, str]) -> Path:
+    """Where the user's credentials are kept: `SKEIN_CONFIG`, else `~/.skein`."""
+    return Path(environment.get("SKEIN_CONFIG") or _home(environment) / ".skein")
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("HOME") or Path.home())
+
+
+def _user(
+    configuration: Configuration,
+    environment: Mapping[str, str],
+    credential: KerberosCredential | None,
+) -> tuple[User, str]:
+    if not is_secure(configuration):
+        name = environment.get("HADOOP_USER_NAME") or getpass.getuser()
+        return SimpleUser(name), name
+    from yarnhub.hadoop.security.auth_to_local import local_name
+    from yarnhub.hadoop.security.kerberos import TicketCache
+
+    credential = credential or TicketCache(environment.get("KRB5CCNAME"))
+    return KerberosUser(credential), local_name(credential.principal, configuration)

@@ -1,0 +1,187 @@
+"""A running application, as its owner's client reaches it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    ApplicationFailedError,
+    ConnectError,
+    ConnectionLostError,
+    ControlError,
+    DeadlineExceededError,
+    Outcome,
+    YarnhubError,
+)
+from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.client.application.connection import WAIT, Connection
+from yarnhub.client.application.requests import Requests
+from yarnhub.control import json, messages
+from yarnhub.control.bootstrap import server_name
+from yarnhub.control.frames import PROTOCOL
+from yarnhub.control.messages import Failure
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.client.access.credentials import Credentials
+    from yarnhub.control.frames import Frame
+    from yarnhub.control.messages import Request
+
+A = TypeVar("A")
+Locate = Callable[[], Awaitable[str | None]]
+"""Finds `host:port` of an application's ApplicationMaster; None while there is none. Raises
+`ApplicationFailedError` when the application has ended, and `YarnhubError` when it cannot tell."""
+
+TIMEOUT = 30.0
+"""Seconds for one request: an AM answers out of memory."""
+_REST = 0.25
+"""Seconds between two looks for an ApplicationMaster that does not answer."""
+
+
+class ApplicationClient(Requests):
+    """Asks an application's ApplicationMaster; an async context manager.
+
+    Every method but `keys.wait` and `keys.watch` ends within 30 s. They raise `ControlError` where
+    the AM refuses, `ConnectError` or `ConnectionLostError` where it cannot be reached,
+    `DeadlineExceededError` where it does not answer, and `AccessDeniedError` where these are not
+    the application's credentials. Cancelling withdraws that one request; the AM may have carried it
+    out.
+
+    An AM that YARN has started anew has another address: with `locate` it is looked for within the
+    request's time. What was not sent is then sent again; what may have been carried out, only if
+    that does no harm (`Request.idempotent`).
+
+    Args:
+        application_id: Which application.
+        address: `host:port` of its AM.
+        credentials: Those that it was submitted with.
+        locate: Finds its AM again; None does not look.
+    """
+
+    def __init__(
+        self,
+        application_id: str,
+        address: str,
+        credentials: Credentials,
+        locate: Locate | None = None,
+    ) -> None:
+        self.id = application_id
+        self.address = address
+        self.locate = locate
+        self.context = credentials.client_context()
+        self.context.set_alpn_protocols([PROTOCOL])
+        self._connection: Connection | None = None
+        self._connected_to = ""
+        self._connecting = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def ask(self, request: Request[A]) -> A:
+        """Send any request of `control.messages`; returns its class of answer."""
+        waits = isinstance(request, messages.WaitKey | messages.WatchKeys | messages.WatchTokens)
+        extra = WAIT if waits else 0.0
+        lost: ConnectError | ConnectionLostError | None = None
+
+        def late() -> ConnectError | ConnectionLostError | DeadlineExceededError:
+            return lost or self.unanswered()
+
+        async with Deadline(TIMEOUT + extra, late):
+            while True:
+                try:
+                    return await self._send(request)
+                except (ConnectError, ConnectionLostError) as error:
+                    if not (error.retriable or request.idempotent):
+                        raise
+                    lost = error
+                    await self._find_again(error)
+
+    def unanswered(self) -> DeadlineExceededError:
+        """What is raised where no answer came in time."""
+        where = f"its ApplicationMaster at {self.address}"
+        return DeadlineExceededError(f"{self.id}: no answer from {where}")
+
+    def cut_off(self, how: OSError) -> ConnectionLostError:
+        """What is raised where the connection ended before the answer came."""
+        where = f"its ApplicationMaster at {self.address}"
+        return ConnectionLostError(
+            f"{self.id}: {where} ended the connection: {how}", Outcome.UNKNOWN
+        )
+
+    async def _find_again(self, lost: ConnectError | ConnectionLostError) -> None:
+        """Take the AM's present address, if there is one; raises `lost` where that is no use."""
+        if self.locate is None:
+            raise lost
+        await asyncio.sleep(_REST)
+        try:
+            self.address = await self.locate() or self.address
+        except ApplicationFailedError as ended:
+            raise ConnectError(str(ended)) from ended
+        except (ConnectError, ConnectionLostError, DeadlineExceededError):
+            return  # the ResourceManager may be on its way back, too
+        except YarnhubError as error:
+            raise lost from error
+
+    async def _send(self, request: Request[A]) -> A:
+        body = json.dump(request)
+        connection = self._connection
+        if connection is None or connection.lost or self._connected_to != self.address:
+            connection = await self._connect()
+        try:
+            return read_answer(request, await connection.ask(request.name(), body))
+        except OSError as error:
+            raise self.cut_off(error) from error
+
+    async def _connect(self) -> Connection:
+        """The connection to the present address, which many may ask for at the same time."""
+        async with self._connecting:
+            if self._connection is not None:
+                if not self._connection.lost and self._connected_to == self.address:
+                    return self._connection
+                await self._connection.close()
+            address = self.address
+            try:
+                opened = await Connection.open(address, self.context, server_name(self.id))
+            except ssl.SSLCertVerificationError as error:
+                # Any other fault of TLS is no answer: the port may be another program's by now.
+                raise AccessDeniedError(
+                    "",
+                    f"{self.id} answers only to the holder of the certificate that it was "
+                    "submitted with, which is another one than that in your configuration folder "
+                    f"({error.verify_message})",
+                ) from error
+            except OSError as error:
+                raise ConnectError(
+                    f"{self.id}: its ApplicationMaster at {address} cannot be reached: {error}; "
+                    "it may have ended"
+                ) from error
+            self._connection, self._connected_to = opened, address
+            return opened
+
+
+def read_answer(request: Request[A], answer: Frame) -> A:
+    """What an ApplicationMaster answered.
+
+    Raises:
+        ControlError: It refused.
+    """
+    if answer.name != Failure.__name__:
+        return cast("A", json.load(request.answer, answer.body or b""))
+    failure = json.load(Failure, answer.body or b"")
+    raise ControlError(failure.code, clean_and_cut(failure.message))

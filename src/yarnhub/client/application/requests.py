@@ -1,0 +1,99 @@
+"""What can be asked of a running application, wherever its ApplicationMaster runs."""
+
+from __future__ import annotations
+
+import abc
+import functools
+from typing import TYPE_CHECKING, TypeVar
+
+from yarnhub.client.application.connection import WAIT
+from yarnhub.control import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from yarnhub.client.keys import Keys
+    from yarnhub.control.messages import Container, ContainerState, FinalStatus, Request
+
+A = TypeVar("A")
+
+
+class Requests(abc.ABC):
+    """The requests of `control.messages` as methods; whoever has `ask` has them all."""
+
+    @abc.abstractmethod
+    async def ask(self, request: Request[A]) -> A:
+        """Send any request of `control.messages`; returns its class of answer.
+
+        Raises:
+            ControlError: It was refused; nothing was changed.
+        """
+
+    @functools.cached_property
+    def keys(self) -> Keys:
+        """The application's key-value store."""
+        from yarnhub.client.keys import Keys  # many programs need none
+
+        return Keys(self.ask)
+
+    # --- the application
+
+    async def get_specification(self) -> str:
+        """The effective specification as a JSON document."""
+        return (await self.ask(messages.GetSpecification())).document
+
+    async def shutdown(
+        self,
+        status: FinalStatus = messages.FinalStatus.SUCCEEDED,
+        diagnostics: str = "",
+    ) -> None:
+        """Have the application end with this status."""
+        await self.ask(messages.Shutdown(status=status, diagnostics=diagnostics))
+
+    async def set_progress(self, progress: float) -> None:
+        """Show progress, 0 to 1, in YARN's reports."""
+        await self.ask(messages.SetProgress(progress=progress))
+
+    # --- tokens
+
+    async def update_tokens(self, tokens: bytes) -> None:
+        """Have the application use other delegation tokens, from a token file (HDTS)."""
+        await self.ask(messages.UpdateTokens(tokens=tokens))
+
+    async def get_tokens(self, after: int = -1, patience: float = 0.0) -> messages.Tokens:
+        """The delegation tokens that the application was given since it began.
+
+        Args:
+            after: Only newer ones than those of this number.
+            patience: Seconds to wait for them, 25 at most; after them the answer has none.
+        """
+        return await self.ask(messages.WatchTokens(after=after, timeout=min(patience, WAIT)))
+
+    # --- containers
+
+    async def get_containers(
+        self,
+        services: Iterable[str] | None = None,
+        states: Iterable[ContainerState] | None = messages.ACTIVE_STATES,
+    ) -> tuple[Container, ...]:
+        """Containers, sorted by service and instance; None filters nothing."""
+        request = messages.GetContainers(
+            services=None if services is None else tuple(services),
+            states=None if states is None else tuple(states),
+        )
+        return (await self.ask(request)).containers
+
+    async def scale(
+        self, service: str, *, count: int | None = None, delta: int | None = None
+    ) -> tuple[Container, ...]:
+        """Have `count` active instances, or `delta` more; returns the containers touched."""
+        request = messages.Scale(service=service, count=count, delta=delta)
+        return (await self.ask(request)).containers
+
+    async def add_container(self, service: str, env: dict[str, str] | None = None) -> Container:
+        """Start one more instance, with `env` over the service's own variables."""
+        return await self.ask(messages.AddContainer(service=service, env=env or {}))
+
+    async def kill_container(self, container_id: str) -> None:
+        """End a container, such as `worker_3`; one that has ended is no error."""
+        await self.ask(messages.KillContainer(id=container_id))

@@ -1,0 +1,1 @@
+"""The logs of an application, while it runs and afterwards."""

@@ -1,0 +1,289 @@
+"""The logs of an application, whether it runs or has ended, without a gap between the two."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import (
+    ApplicationNotFoundError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceededError,
+)
+from yarnhub.client.files.file_systems import user_file_system
+from yarnhub.client.logs.aggregated import (
+    LogsNotReadyError,
+    NoSuchLogError,
+    find_logs,
+    find_owner,
+    read_log,
+)
+from yarnhub.client.logs.choice import (
+    MAX_SCRIPT,
+    SCRIPT,
+    LogChoice,
+    instance_by_files,
+    instance_in,
+    last_lines,
+)
+from yarnhub.client.logs.live import LiveLogs
+from yarnhub.yarn.logs.layout import log_roots
+from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
+from yarnhub.yarn.records.applications import LogAggregationStatus as Aggregation
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.client import Client
+    from yarnhub.client.logs.aggregated import AggregatedLog, LogChunk, LogFile
+    from yarnhub.filesystem.port import FileSystem
+    from yarnhub.yarn.records.ids import ApplicationId, ContainerId
+
+_LOOK, _SELDOM = 0.25, 1.0
+"""Seconds between two looks at the nodes; more while nothing is written."""
+_EACH = 0.01
+"""Seconds between two looks for each container: a large application is looked at less often."""
+_PATIENCE = 5.0
+"""Seconds that a container is waited for in silence."""
+_SILENT = 60.0
+"""Seconds that the ResourceManager may not answer: it may be being started anew."""
+_BEGIN, _UPLOAD = 30.0, 600.0
+"""Seconds that the upload is waited for: to begin, and in all. YARN forgets how far it is when it
+is restarted, and gives up by itself after the latter (yarn.log-aggregation-status.time-out.ms)."""
+_LATER = frozenset({Aggregation.RUNNING, Aggregation.RUNNING_WITH_FAILURE})
+_MISSED = frozenset({Aggregation.FAILED, Aggregation.TIME_OUT, *_LATER})
+
+
+class ApplicationLogs:
+    """The logs of one application.
+
+    Args:
+        client: The cluster.
+        settings: The same, as a user who may read the logs.
+        application_id: Which application.
+        choice: Which logs are wanted.
+        notice: Is told what is waited for, and what cannot be read now.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        application_id: ApplicationId,
+        choice: LogChoice,
+        notice: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._id = application_id
+        self._choice = choice
+        self._notice = notice
+        self._place = log_roots(settings.configuration)[0]
+        self._positions: dict[tuple[ContainerId, str], int] = {}
+        self._instances: dict[ContainerId, str] = {}
+
+    async def files(self) -> Sequence[LogFile]:
+        """Which files there are, sorted by container and name; those that are wanted."""
+        report = await self._report()
+        if report.yarn_application_state.ended:
+            await self._uploaded(report)
+            async with user_file_system(self._settings, self._place) as file_system:
+                found = [log.file for log in await self._find(file_system, report, named=True)]
+        else:
+            async with self._live() as live:
+                await live.discover(report)
+                await live.look()
+                found = live.files
+                if live.failure:
+                    raise live.failure
+        self._check_found(found)
+        return [file for file in found if self._choice.has(file)]
+
+    async def read(self) -> AsyncGenerator[LogChunk, None]:
+        """What has been written so far, container by container, file by file."""
+        report = await self._report()
+        if not report.yarn_application_state.ended:
+            async with self._live() as live:
+                await live.discover(report)
+                await live.look()
+                self._check_found(live.files)
+                if not live.files and not live.failure:
+                    raise LogsNotReadyError(self._nothing_yet(report))
+                async with contextlib.aclosing(live.read(whole=True)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+                if live.failure:
+                    raise live.failure
+            return
+        named = bool(self._choice.containers)
+        async with contextlib.aclosing(self._aggregated(report, named=named)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def follow(self) -> AsyncGenerator[LogChunk, None]:
+        """What is written, as it is written, until the application has ended: each byte once.
+
+        What was not read by then comes from the aggregated logs.
+        """
+        report = await self._report()
+        if not report.yarn_application_state.ended:
+            async with self._live() as live:
+                async with contextlib.aclosing(self._while_it_runs(live, report)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+                self._positions, self._instances = live.positions, live.instances
+            report = await self._report()
+        async with contextlib.aclosing(self._aggregated(report, named=True)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _report(self) -> ApplicationReport:
+        """The ResourceManager's; of an application that it has forgotten, what its logs tell.
+
+        It keeps 1000 that have ended by default, and none over a restart without recovery; logs are
+        kept as long as the cluster says.
+        """
+        try:
+            return await self._client.application_report(self._id)
+        except ApplicationNotFoundError:
+            settings = self._settings
+            async with user_file_system(settings, self._place) as file_system:
+                owner = await find_owner(
+                    file_system, settings.configuration, self._id, settings.user_name
+                )
+            if owner is None:
+                raise
+            return ApplicationReport(
+                application_id=self._id,
+                user=owner,
+                yarn_application_state=YarnApplicationState.FINISHED,
+                log_aggregation_status=Aggregation.SUCCEEDED,
+            )
+
+    def _live(self) -> LiveLogs:
+        return LiveLogs(self._client, self._settings, self._choice, self._notice)
+
+    async def _while_it_runs(
+        self, live: LiveLogs, report: ApplicationReport
+    ) -> AsyncGenerator[LogChunk, None]:
+        clock = asyncio.get_running_loop().time
+        pause, began, heard = _LOOK, clock(), clock()
+        while True:
+            ended = report.yarn_application_state.ended
+            try:
+                if not ended:
+                    await live.discover(report)
+                report = await self._report()
+                heard = clock()
+            except (ConnectError, ConnectionLostError, DeadlineExceededError) as error:
+                self._notice(f"the ResourceManager does not answer; trying again: {error}")
+                if clock() - heard > _SILENT:
+                    raise
+            await live.look()
+            moved = False
+            async with contextlib.aclosing(live.read(whole=ended)) as chunks:
+                async for chunk in chunks:
+                    moved = True
+                    yield chunk
+            if ended:
+                return
+            if not live.files and clock() - began > _PATIENCE:
+                self._notice(self._nothing_yet(report))
+                began = math.inf
+            pause = _LOOK if moved else min(_SELDOM, pause * 1.25)
+            if not live.behind:
+                await asyncio.sleep(max(pause, _EACH * len(live)))
+
+    def _nothing_yet(self, report: ApplicationReport) -> str:
+        state = report.yarn_application_state.name
+        why = f"`skein application explain {self._id}` says why"
+        return f"{self._id} is {state}, and none of its containers has begun: {why}"
+
+    async def _aggregated(
+        self, report: ApplicationReport, *, named: bool
+    ) -> AsyncGenerator[LogChunk, None]:
+        await self._uploaded(report)
+        async with user_file_system(self._settings, self._place) as file_system:
+            logs = await self._find(file_system, report, named=named)
+            self._check_found(log.file for log in logs)
+            for log in logs:
+                if self._choice.has(log.file):
+                    start = await self._start(file_system, log)
+                    if start is not None:
+                        async with contextlib.aclosing(read_log(file_system, log, start)) as chunks:
+                            async for chunk in chunks:
+                                yield chunk
+
+    async def _uploaded(self, report: ApplicationReport) -> None:
+        """Wait until the nodes have uploaded the logs, which they do when an application ends."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while True:
+            status = report.log_aggregation_status
+            limit = _UPLOAD if status in _LATER else _BEGIN
+            waits = status in _LATER or (status is Aggregation.NOT_START and report.launch_time)
+            if not waits or clock() - began > limit:
+                break
+            await asyncio.sleep(_LOOK)
+            report = await self._report()
+        if status in _MISSED:
+            self._notice(
+                f"not all logs of {self._id} were uploaded: YARN says {status and status.name}; a "
+                "node may have been lost"
+            )
+
+    async def _find(
+        self, file_system: FileSystem, report: ApplicationReport, *, named: bool
+    ) -> Sequence[AggregatedLog]:
+        """All logs; with the containers' names, if they are wanted."""
+        logs = await find_logs(file_system, self._settings.configuration, self._id, report.user)
+        if not named:
+            return logs
+        names: dict[ContainerId, str] = {}
+        for number, of_container in groupby(logs, key=lambda log: log.file.container_id):
+            files = {log.file.name: log for log in of_container}
+            names[number] = self._instances.get(number) or instance_by_files(files)
+            if not names[number] and SCRIPT in files:
+                names[number] = await _instance(file_system, files[SCRIPT])
+        return [
+            replace(log, file=replace(log.file, instance=names[log.file.container_id]))
+            for log in logs
+        ]
+
+    async def _start(self, file_system: FileSystem, log: AggregatedLog) -> int | None:
+        """From where on a log is read; None where nothing of it is left."""
+        done = self._positions.get((log.file.container_id, log.file.name))
+        if done is not None:
+            return done if done < log.file.length else None
+        if self._choice.tail is None or self._positions:
+            return 0
+
+        async def read(start: int) -> AsyncGenerator[bytes, None]:
+            async with contextlib.aclosing(read_log(file_system, log, start)) as chunks:
+                async for chunk in chunks:
+                    yield chunk.data
+
+        return await last_lines(read, log.file.length, self._choice.tail)
+
+    def _check_found(self, files: Iterable[LogFile]) -> None:
+        """Refuse a choice of containers that are not there."""
+        known = {name for file in files for name in (str(file.container_id), file.instance)}
+        if missing := self._choice.containers - known:
+            names = sorted(name for name in known if name and not name.startswith("container_"))
+            raise NoSuchLogError(
+                f"{self._id} has no container {', '.join(sorted(missing))} with logs; there are "
+                f"{', '.join(names) or 'none'}"
+            )
+
+
+async def _instance(file_system: FileSystem, script: AggregatedLog) -> str:
+    if script.file.length > MAX_SCRIPT:
+        return ""
+    async with contextlib.aclosing(read_log(file_system, script)) as chunks:
+        return instance_in(b"".join([chunk.data async for chunk in chunks]))

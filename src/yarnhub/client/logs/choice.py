@@ -1,0 +1,116 @@
+"""Which logs of an application are wanted, and how much of each."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.control.environment import CONTAINER_ID, NAME_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterable
+
+    from yarnhub.client.logs.aggregated import LogFile
+    from yarnhub.yarn.records.ids import ContainerId
+
+MASTER = "master"
+"""The name that the ApplicationMaster's container has beside `worker_3` and the like."""
+SCRIPT = "launch_container.sh"
+"""What YARN wrote to launch the container, with all its environment."""
+MAX_SCRIPT = 1 << 20
+"""Bytes of such a script that are looked at."""
+
+_OF_YARN = frozenset({"directory.info", SCRIPT, "prelaunch.out"})
+"""Files that YARN adds to the logs of every container: long, and the same each time.
+Source: yarn.nodemanager.log-container-debug-info.enabled."""
+_OF_LAUNCH = frozenset({"prelaunch.err"})
+"""Of interest when there is something in it."""
+_EXPORT = re.compile(rf'^export {CONTAINER_ID}="([^"]+)"$'.encode(), re.MULTILINE)
+_WINDOW = 1 << 16
+"""Bytes at a log's end in which its last lines are looked for first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogChoice:
+    """Which logs are wanted.
+
+    Attributes:
+        containers: Names such as `worker_3` or `master`, or YARN's container ids; empty is all.
+        files: Names of files; empty is all but what YARN itself writes about the launch.
+        tail: So many lines at the end of each; None is all. Of what begins while an application
+            is followed, all is wanted.
+    """
+
+    containers: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
+    tail: int | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one file of one container."""
+        return len(self.containers) == 1 and len(self.files) == 1
+
+    def has_container(self, container_id: ContainerId, instance: str) -> bool:
+        """Whether a container's logs are wanted."""
+        return not self.containers or bool(self.containers & {str(container_id), instance})
+
+    def has_file(self, name: str, length: int) -> bool:
+        """Whether a file is wanted, of a container that is."""
+        if self.files:
+            return name in self.files
+        silent = name in _OF_LAUNCH or name.endswith(NAME_FILE)
+        return name not in _OF_YARN and (length > 0 or not silent)
+
+    def has(self, file: LogFile) -> bool:
+        """Whether a file is wanted."""
+        return self.has_container(file.container_id, file.instance) and self.has_file(
+            file.name, file.length
+        )
+
+
+def instance_in(script: bytes) -> str:
+    """The name of the container that a launch script is of; empty if it has none."""
+    found = _EXPORT.search(script)
+    # A container may write anything there, and its name is shown.
+    return clean_and_cut(found[1].decode(errors="replace"), lines=False) if found else ""
+
+
+def instance_by_files(names: Iterable[str]) -> str:
+    """The name of a container by the files in its log folder; empty if they do not tell."""
+    for name in names:
+        if name == "application.master.log":
+            return MASTER
+        if name.endswith(NAME_FILE):
+            return clean_and_cut(name.removesuffix(NAME_FILE), lines=False)
+    return ""
+
+
+async def last_lines(
+    read: Callable[[int], AsyncGenerator[bytes, None]], length: int, lines: int
+) -> int:
+    """Where the last lines of a log begin; looks back as far as it must.
+
+    Args:
+        read: Gives the content from a byte on.
+        length: Bytes of the log.
+        lines: How many; a last one without a line break counts.
+    """
+    window = _WINDOW
+    while lines:
+        at = begin = max(0, length - window)
+        starts: deque[int] = deque([0] if not begin else [], maxlen=lines)
+        async with aclosing(read(begin)) as parts:
+            async for part in parts:
+                ends = (at + found.end() for found in re.finditer(b"\n", part))
+                starts.extend(start for start in ends if start < length)
+                at += len(part)
+                if at >= length:
+                    break
+        if len(starts) == lines or not begin:
+            return starts[0]
+        window *= 8
+    return length

@@ -1,0 +1,302 @@
+"""The logs of an application that runs, from the nodes that its containers run on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import AccessDeniedError, RemoteError, YarnhubError
+from yarnhub.base.tasks import task_group
+from yarnhub.client.access.visibility import check_shown
+from yarnhub.client.logs.aggregated import LogChunk, LogFile
+from yarnhub.client.logs.choice import (
+    MAX_SCRIPT,
+    SCRIPT,
+    instance_by_files,
+    instance_in,
+    last_lines,
+)
+from yarnhub.client.logs.node import NodeLogs
+from yarnhub.yarn.records.applications import YarnApplicationState
+from yarnhub.yarn.records.ids import ContainerId
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.application.client import ApplicationClient
+    from yarnhub.client.client import Client
+    from yarnhub.client.logs.choice import LogChoice
+    from yarnhub.control.messages import Container
+    from yarnhub.yarn.records.applications import ApplicationReport
+    from yarnhub.yarn.records.ids import ApplicationId
+
+_AT_ONCE = 16
+"""How many nodes are asked at the same time."""
+_MASTER = 5.0
+"""Seconds that an ApplicationMaster may take to answer before the nodes are asked without it."""
+_TURN = 4 << 20
+"""Bytes of one file before it is another's turn."""
+_BACK_OFF = 30.0
+"""Seconds at most before a node that does not answer is asked again; doubled from 1."""
+
+
+@dataclass(slots=True)
+class _Live:
+    """A container and what is known of its logs."""
+
+    id: ContainerId
+    address: str
+    """Of its node's web server."""
+    instance: str = ""
+    running: bool = True
+    settled: bool = False
+    """Whether it has ended and its files were looked at since."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    failures: int = 0
+    failure: YarnhubError | None = None
+    ask_at: float = 0.0
+
+
+class LiveLogs:
+    """Reads what containers have written since the last time, until their application ends.
+
+    Args:
+        client: The cluster.
+        settings: The same, as a user who may read the logs.
+        choice: Which logs are wanted.
+        notice: Is told what cannot be read now, once for each container.
+    """
+
+    def __init__(
+        self, client: Client, settings: Settings, choice: LogChoice, notice: Callable[[str], None]
+    ) -> None:
+        self._client = client
+        self._choice = choice
+        self._notice = notice
+        self._user = settings.user_name
+        self._nodes = NodeLogs(settings)
+        self._containers: dict[ContainerId, _Live] = {}
+        self._masters = contextlib.AsyncExitStack()
+        self._master: ApplicationClient | None = None
+        self._refused = False
+        self._first = True
+        self.positions: dict[tuple[ContainerId, str], int] = {}
+        """How much of each file was read."""
+        self.behind = False
+        """Whether `read` left some for another turn."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._masters.aclose()
+
+    def __len__(self) -> int:
+        """How many containers' files are looked at."""
+        return sum(not each.settled for each in self._containers.values())
+
+    @property
+    def failure(self) -> YarnhubError | None:
+        """Why a container's logs could not be read the last time; None where all could."""
+        failures = (each.failure for each in self._containers.values())
+        return next((each for each in failures if each), None)
+
+    @property
+    def instances(self) -> dict[ContainerId, str]:
+        """The containers' names; empty where one is not known."""
+        return {each.id: each.instance for each in self._containers.values()}
+
+    @property
+    def files(self) -> list[LogFile]:
+        """All files, sorted by container and name, with the sizes that the nodes told."""
+        return [
+            _file(container, name)
+            for container in sorted(self._containers.values(), key=_order)
+            for name in sorted(container.sizes)
+        ]
+
+    async def discover(self, report: ApplicationReport) -> None:
+        """Find the application's containers.
+
+        The ResourceManager knows those that run; the ApplicationMaster, which answers its owner
+        alone, their names and those that have ended too.
+
+        Raises:
+            AccessDeniedError: It belongs to somebody else who does not show it.
+        """
+        check_shown(report, self._user)
+        attempt = report.current_application_attempt_id
+        if attempt is None:
+            return
+        try:
+            reports = await self._client.resource_manager.get_containers(attempt)
+        except AccessDeniedError:
+            raise
+        except RemoteError:
+            return  # the attempt has just ended
+        running = {each.container_id for each in reports}
+        for each in reports:
+            if each.node_http_address:
+                self._add(each.container_id, each.node_http_address.partition("://")[2])
+        if report.yarn_application_state is YarnApplicationState.RUNNING:
+            for known in await self._ask_master(report.application_id):
+                number = ContainerId.parse(known.yarn_container_id)
+                self._add(number, known.yarn_node_http_address, known.id)
+                if not known.state.ended:
+                    running.add(number)  # it may have begun since the ResourceManager was asked
+        for container in self._containers.values():
+            container.running = container.id in running
+
+    async def _ask_master(self, number: ApplicationId) -> Iterable[Container]:
+        if self._refused:
+            return ()
+        try:
+            async with Deadline(_MASTER, f"no answer within {_MASTER:g} s"):
+                if self._master is None:
+                    reached = await self._client.connect(number, wait=False)
+                    self._master = await self._masters.enter_async_context(reached)
+                known = await self._master.get_containers(states=None)
+        except AccessDeniedError:
+            self._refused = True  # it is somebody else's
+        except YarnhubError:
+            self._master = None  # it has just ended, or is being started anew
+        else:
+            return [each for each in known if each.yarn_container_id]
+        return ()
+
+    def _add(self, number: ContainerId, address: str, instance: str = "") -> None:
+        known = self._containers.setdefault(number, _Live(number, address))
+        known.instance = instance or known.instance
+
+    async def look(self) -> None:
+        """Ask the nodes how long the files are."""
+        limit = asyncio.Semaphore(_AT_ONCE)
+        now = asyncio.get_running_loop().time()
+        async with task_group() as group:
+            for container in self._containers.values():
+                if not container.settled and container.ask_at <= now:
+                    group.create_task(self._look_at(container, limit))
+
+    async def _look_at(self, container: _Live, limit: asyncio.Semaphore) -> None:
+        running = container.running
+        async with limit:
+            with self._failures(container):
+                sizes = await self._nodes.list(container.address, container.id)
+                if sizes is not None:
+                    container.sizes = sizes
+                    if not container.instance:
+                        container.instance = await self._name(container)
+                container.settled = not running
+
+    async def _name(self, container: _Live) -> str:
+        """The container's name where the ApplicationMaster did not tell it."""
+        if name := instance_by_files(container.sizes):
+            return name
+        if container.sizes.get(SCRIPT, MAX_SCRIPT + 1) > MAX_SCRIPT:
+            return ""
+        async with contextlib.aclosing(self._read(container, SCRIPT)(0)) as parts:
+            return instance_in(b"".join([part async for part in parts]))
+
+    def _read(self, container: _Live, name: str) -> Callable[[int], AsyncGenerator[bytes, None]]:
+        return lambda start: self._nodes.read(
+            container.address, container.id, name, start, container.sizes[name]
+        )
+
+    async def read(self, *, whole: bool) -> AsyncGenerator[LogChunk, None]:
+        """What is new since the last time, container by container, file by file.
+
+        Close the generator (`contextlib.aclosing`) when it is left early.
+
+        Args:
+            whole: Whether each file is read to its end; otherwise a part, so that all have a turn.
+        """
+        self.behind = False
+        now = asyncio.get_running_loop().time()
+        for container in sorted(self._containers.values(), key=_order):
+            wanted = self._choice.has_container(container.id, container.instance)
+            if not wanted or container.ask_at > now:
+                continue
+            for name in sorted(container.sizes):
+                if self._choice.has_file(name, container.sizes[name]):
+                    limit = None if whole else _TURN
+                    async with contextlib.aclosing(self._new(container, name, limit)) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+        self._first = False
+
+    async def _new(
+        self, container: _Live, name: str, limit: int | None
+    ) -> AsyncGenerator[LogChunk, None]:
+        size = container.sizes[name]
+        key = (container.id, name)
+        file = _file(container, name)
+        with self._failures(container):
+            if key not in self.positions:
+                self.positions[key] = await self._beginning(container, name)
+                if not size:
+                    yield LogChunk(file, 0, b"")
+            at = self.positions[key]
+            if at > size:
+                at = self.positions[key] = 0  # it was written anew, as by a rotation
+            if at == size:
+                return
+            until = None if limit is None else at + limit
+            async with contextlib.aclosing(self._read(container, name)(at)) as parts:
+                async for part in parts:
+                    new = part[: size - at]  # what came since is for another time
+                    self.positions[key] = at + len(new)
+                    yield LogChunk(file, at, new)
+                    at += len(new)
+                    if at == size:
+                        break
+                    if until is not None and at >= until:
+                        self.behind = True
+                        break
+
+    async def _beginning(self, container: _Live, name: str) -> int:
+        """Where to begin with a file: at its last lines if it was there at first."""
+        if self._choice.tail is None or not self._first:
+            return 0
+        return await last_lines(
+            self._read(container, name), container.sizes[name], self._choice.tail
+        )
+
+    @contextlib.contextmanager
+    def _failures(self, container: _Live) -> Iterator[None]:
+        try:
+            yield
+            container.failures, container.failure, container.ask_at = 0, None, 0.0
+        except YarnhubError as error:
+            container.failures += 1
+            container.failure = error
+            now = asyncio.get_running_loop().time()
+            container.ask_at = now + min(_BACK_OFF, 2.0 ** (container.failures - 1))
+            if container.failures == 1:
+                self._notice(
+                    f"cannot read the logs of {container.instance or container.id}: {error}"
+                )
+
+
+def _order(container: _Live) -> tuple[int, int]:
+    return container.id.app_attempt_id.attempt_id, container.id.id
+
+
+def _file(container: _Live, name: str) -> LogFile:
+    return LogFile(
+        container_id=container.id,
+        node=container.address,
+        name=name,
+        length=container.sizes[name],
+        instance=container.instance,
+    )

@@ -1,0 +1,155 @@
+"""Logs on a NodeManager's disk, read through its web server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from yarnhub.base.errors import AccessDeniedError, ConnectionLostError, Outcome, RemoteError
+from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.client.access.web_servers import WebServers
+from yarnhub.yarn.addresses import has_tls
+from yarnhub.yarn.logs.node import LogAnswer, parse_listing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.hadoop.http import Response
+    from yarnhub.yarn.records.ids import ContainerId
+
+_SLACK = 1 << 16
+"""Bytes that a file may have grown since its size was asked for, for one request to do."""
+_OK, _REDIRECTED, _FORBIDDEN, _NOT_FOUND = 200, 307, 403, 404
+_REFUSED = re.compile(r"User \[.*\] is not authorized to view the logs")
+
+
+class NodeLogs:
+    """The logs of containers whose application runs, as one user reads them from the nodes.
+
+    Every method raises `ConnectError`, `ConnectionLostError` or `DeadlineExceededError` where a
+    node's web server does not answer, `AuthenticationError` and `AccessDeniedError` where it
+    refuses the user, `RemoteError` where it fails. Cancelling leaves nothing behind.
+
+    Args:
+        settings: Who the user is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._scheme = "https" if has_tls(settings.configuration) else "http"
+        self._servers = WebServers(settings, "NodeManager")
+
+    async def list(self, address: str, container_id: ContainerId) -> dict[str, int] | None:
+        """A container's log files with their sizes in bytes.
+
+        None: the node has none yet or any more. It keeps them while the application runs, and
+        uploads them when that has ended.
+
+        Args:
+            address: Host and port of the node's web server.
+            container_id: Which container.
+        """
+        async with self._get(address, f"{container_id}/logs") as response:
+            if response is None:
+                return None
+            return parse_listing(await self._servers.text(response, address))
+
+    async def read(
+        self, address: str, container_id: ContainerId, name: str, start: int, known: int
+    ) -> AsyncGenerator[bytes, None]:
+        """A log file from a byte on to its end, which is where it is when the reading begins.
+
+        Nothing comes of a file that is shorter, or not there. Close the generator
+        (`contextlib.aclosing`) when it is left early.
+
+        Args:
+            address: Host and port of the node's web server.
+            container_id: Which container.
+            name: Which file.
+            start: How many bytes to pass over.
+            known: The file's size when it was asked for.
+        """
+        slack = _SLACK
+        while True:
+            tail = max(0, known - start) + slack if start else None
+            size = "" if tail is None else f"size=-{tail}"
+            path = f"{container_id}/logs/{quote(name, safe='')}"
+            async with self._get(address, path, size) as response:
+                if response is None:
+                    return
+                answer, gap = LogAnswer(tail), False
+                async with contextlib.aclosing(self._servers.parts(response, address)) as parts:
+                    async for part in parts:
+                        content = answer.feed(part)
+                        begin = answer.position - len(content)
+                        if gap := begin > start:
+                            break
+                        if content := content[start - begin :]:
+                            start += len(content)
+                            yield content
+                        if answer.complete:
+                            return
+            if not gap:
+                raise ConnectionLostError(
+                    f"the log {name} of {container_id} ended early at {address}", Outcome.UNKNOWN
+                )
+            # It grew faster than that.
+            known, slack = answer.length or known, slack * 8
+
+    @contextlib.asynccontextmanager
+    async def _get(
+        self, address: str, path: str, query: str = ""
+    ) -> AsyncIterator[Response | None]:
+        """An answer of status 200, or None where there is nothing."""
+        user = f"user.name={quote(self._settings.user_name, safe='')}"
+        url = (
+            f"{self._scheme}://{address}/ws/v1/node/containers/{path}"
+            f"?{user}{f'&{query}' if query else ''}"
+        )
+        async with self._servers.get(url) as response:
+            if response.status == _OK:
+                yield response
+            elif response.status in {_NOT_FOUND, _REDIRECTED}:
+                # Redirected to a log server: that has what was aggregated.
+                yield None
+            else:
+                await self._refuse(response, address)
+                yield None
+
+    async def _refuse(self, response: Response, address: str) -> None:
+        """Raise what the answer says, unless it is that there is nothing."""
+        body = await self._servers.text(response, address)
+        text = clean_and_cut(body.decode(errors="replace"))
+        said = _message(text)
+        if _says_not_found(text, said):
+            return
+        if response.status == _FORBIDDEN or _REFUSED.search(said):
+            raise AccessDeniedError("", f"{said} (the NodeManager's web server at {address})")
+        raise RemoteError(
+            "",
+            f"the NodeManager's web server at {address} answered with status {response.status}: "
+            f"{said[:500] or response.reason}",
+        )
+
+
+def _says_not_found(text: str, said: str) -> bool:
+    """Whether an answer of any status means that there is nothing.
+
+    Of a container that a node does not know the list of logs has status 503 with the error that
+    was meant inside: Java's name of it until Hadoop 3.4, its status line in 3.5.
+    """
+    return "NotFoundException" in text or said.startswith(f"HTTP {_NOT_FOUND} ")
+
+
+def _message(text: str) -> str:
+    """What an answer says that is an error, without Java's names."""
+    try:
+        # Any: what JSON holds is looked at part by part.
+        said = str(json.loads(text)["RemoteException"]["message"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        said = text.strip().partition("\n")[0]
+    return re.sub(r"^(?:[\w.$]+(?:Exception|Error): )+", "", said)

@@ -1,0 +1,1 @@
+"""From a specification to an application that YARN has accepted."""

@@ -1,0 +1,155 @@
+"""Application specifications in YAML and JSON files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import yaml
+
+from yarnhub.base.errors import SpecError
+from yarnhub.base.foreign_text import quoted
+from yarnhub.base.regular_file import read_limited
+from yarnhub.client.submit.yaml_document import parse_yaml
+from yarnhub.spec import ApplicationSpec, File
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+MAX_BYTES = 8 << 20
+"""Of a document: scripts are in it, data is not."""
+
+
+def read_spec_file(path: str | Path) -> ApplicationSpec:
+    """Read a specification; its format is told by the suffix: .yaml, .yml or .json.
+
+    Relative sources of files are taken to be relative to the specification's folder.
+
+    Raises:
+        SpecError: It is not a valid specification, or names a local file that does not exist.
+        OSError: It cannot be read.
+    """
+    path = Path(path)
+    return resolve_sources(ApplicationSpec.from_dict(_read(path)), path.absolute().parent)
+
+
+def resolve_sources(part: T, folder: Path) -> T:
+    """Turn sources without a scheme into file:// URLs, those that are relative against `folder`.
+
+    Args:
+        part: A specification or a part of one.
+        folder: Where relative sources begin.
+
+    Raises:
+        SpecError: A local file does not exist.
+    """
+
+    def resolved(key: str, file: File) -> File:
+        path = local_path(file, folder)
+        if path is None:
+            return file
+        if not path.exists():
+            raise SpecError(f"{key}.source".lstrip("."), f"file '{path}' does not exist")
+        return replace(file, source=f"file://{path}")
+
+    return map_files(part, resolved)
+
+
+def local_path(file: File, folder: Path) -> Path | None:
+    """Find a file on this machine; None if its source names another file system.
+
+    What follows `file://` is the path as it is, without %-escapes.
+    """
+    url = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*):(?://[^/]*)?(/.*)", file.source, re.DOTALL)
+    if url is None:
+        return folder / file.source
+    return Path(url[2]) if url[1].lower() == "file" else None
+
+
+def map_files(part: T, change: Callable[[str, File], File], key: str = "") -> T:
+    """Replace every file in a specification or a part of one.
+
+    Args:
+        part: The specification, or what it holds under `key`.
+        change: Makes the new file from the key path and the old one.
+        key: The key path of `part`.
+    """
+
+    def inside(name: str, item: object) -> object:
+        return map_files(item, change, f"{key}.{name}" if key else name)
+
+    changed: object = part
+    if isinstance(part, File):
+        changed = change(key, part)
+    elif isinstance(part, Mapping):
+        changed = {name: inside(name, item) for name, item in part.items()}
+    elif is_dataclass(part) and not isinstance(part, type):
+        names = [field.name for field in fields(part)]
+        changed = replace(part, **{name: inside(name, getattr(part, name)) for name in names})
+    return changed  # type: ignore[return-value]  # each branch keeps the type
+
+
+def _read(path: Path) -> object:
+    match path.suffix.lower():
+        case ".yaml" | ".yml":
+            form = "yaml"
+        case ".json":
+            form = "json"
+        case other:
+            raise SpecError("", f"the suffix {other!r} names no format: use .yaml, .yml or .json")
+    return parse_document(read_limited(path, MAX_BYTES), form)
+
+
+def parse_document(content: bytes, form: str) -> object:
+    """Parse a document.
+
+    Args:
+        content: In UTF-8.
+        form: `json`, or else it is YAML.
+
+    Raises:
+        SpecError: It is none; says where.
+    """
+    if len(content) > MAX_BYTES:
+        raise SpecError("", f"has more than {MAX_BYTES} bytes")
+    parse = _parse_json if form == "json" else parse_yaml
+    try:
+        return parse(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except SpecError:
+        raise
+    except UnicodeDecodeError as error:
+        raise SpecError("", f"is not UTF-8: {error.reason} at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise SpecError("", f"{_place(error.lineno, error.colno)}: {error.msg}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{_place(mark.line + 1, mark.column + 1)}: " if mark else ""
+        raise SpecError("", f"{where}{error.problem or error.context}") from error
+    except RecursionError as error:
+        raise SpecError("", "has too many lists or objects in each other") from error
+    except (yaml.YAMLError, ValueError) as error:
+        # A character that YAML forbids; something like a date that is none.
+        raise SpecError("", " ".join(str(error).split())[:500]) from error
+
+
+def _place(line: int, column: int) -> str:
+    return f"line {line}, column {column}"
+
+
+def _parse_json(text: str) -> object:
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    unique: dict[str, object] = {}
+    for key, value in pairs:
+        if key in unique:
+            raise SpecError("", f"the key {quoted(key)} is given twice")
+        unique[key] = value
+    return unique

@@ -1,0 +1,247 @@
+"""Submitting applications: all that goes before the ResourceManager's word, and waiting for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import (
+    ApplicationNotFoundError,
+    ConfigurationError,
+    RemoteError,
+    YarnhubError,
+)
+from yarnhub.base.tasks import task_group
+from yarnhub.client.access.trust import travelling
+from yarnhub.client.application.watch import LOOK, failed, watch
+from yarnhub.client.submit import runtime
+from yarnhub.client.submit.submission import (
+    Submission,
+    check_resources,
+    check_scripts,
+    max_attempts,
+    submission_context,
+)
+from yarnhub.client.tokens.submission import SubmissionTokens, file_systems_of
+from yarnhub.yarn.addresses import CLIENT, SCHEDULER, resource_manager, web_proxies
+from yarnhub.yarn.records.applications import YarnApplicationState
+
+# What only some submissions need is imported by them: hdfs-native takes longer to import than a
+# submission without files takes in all.
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from yarnhub.client.access.credentials import Credentials
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.files.staging import Progress
+    from yarnhub.control.bootstrap import Staging
+    from yarnhub.hadoop.wire.tokens import Token
+    from yarnhub.spec import ApplicationSpec, File
+    from yarnhub.yarn.records.applications import ApplicationReport
+    from yarnhub.yarn.records.ids import ApplicationId
+    from yarnhub.yarn.resource_manager import ResourceManager
+
+_SAVING = frozenset(
+    {YarnApplicationState.NEW, YarnApplicationState.NEW_SAVING, YarnApplicationState.SUBMITTED}
+)
+
+_NO_PAGE = "no protocol: N/A"
+"""What a Router of Hadoop 3.4 says of an unmanaged application: it takes the address of its page,
+which it has not, for a URL.
+Source: org.apache.hadoop.yarn.server.router.clientrm.FederationClientInterceptor."""
+
+
+class Submitter:
+    """Submits applications of one user, managed and unmanaged ones.
+
+    Args:
+        settings: Where the cluster is and who the user is.
+        resource_manager: A connection of that user's.
+    """
+
+    def __init__(self, settings: Settings, resource_manager: ResourceManager) -> None:
+        self._settings = settings
+        self._resource_manager = resource_manager
+
+    @contextlib.asynccontextmanager
+    async def prepared(
+        self,
+        spec: ApplicationSpec,
+        holders_pair: Credentials,
+        code: bytes | None,
+        progress: Progress | None = None,
+        secrets: Mapping[str, bytes] | None = None,
+    ) -> AsyncIterator[Submission]:
+        """All that a submission is made of, its files staged; on an error that is undone.
+
+        Args:
+            spec: What to run, for these settings' user.
+            holders_pair: Of whoever submits it: the application's own pair is derived from it.
+            code: The AM's; None for an AM that YARN does not start.
+            progress: Is told how far each upload is.
+            secrets: For the token files of its services' containers.
+        """
+        check_scripts(spec)
+        manager, configuration = self._resource_manager, self._settings.configuration
+        async with SubmissionTokens(self._settings, file_systems_of(spec)) as tokens:
+            async with task_group() as group:
+                new = group.create_task(manager.get_new_application())
+                nodes = group.create_task(manager.get_cluster_nodes())
+                group.create_task(tokens.fetch())
+                python = None if code is None else group.create_task(self._runtime(spec, progress))
+            check_resources(spec, new.result().maximum_capability)
+            application_id = new.result().application_id
+            # The key goes into the token file, and nowhere else.
+            spec = replace(spec, master=replace(spec.master, security=None))
+            pair = await asyncio.to_thread(holders_pair.for_application, str(application_id))
+            trust = await asyncio.to_thread(travelling, configuration, self._settings.trust)
+            async with self._staged(spec, application_id, progress) as (staged, folder):
+                yield Submission(
+                    application_id=application_id,
+                    spec=staged,
+                    staging=await self._place(folder, tokens.by_alias),
+                    user=self._settings.user_name,
+                    schedulers=self._addresses(SCHEDULER),
+                    resource_managers=self._addresses(CLIENT),
+                    web_proxies=web_proxies(configuration),
+                    nodes=nodes.result(),
+                    program=code,
+                    certificate=pair.certificate,
+                    key=pair.key,
+                    tokens=tokens.by_alias,
+                    language=self._settings.language,
+                    python=self._settings.python,
+                    runtime=None if python is None else python.result(),
+                    simple_authentication=not self._settings.secure,
+                    max_attempts=max_attempts(configuration),
+                    viewer=self._settings.acting,
+                    trust=trust,
+                    secrets=secrets or {},
+                )
+
+    def _addresses(self, service: tuple[str, int]) -> tuple[str, ...]:
+        endpoint = resource_manager(self._settings.configuration, service)
+        return tuple(map(str, endpoint.addresses))
+
+    @contextlib.asynccontextmanager
+    async def submitted(self, submission: Submission) -> AsyncIterator[None]:
+        """Submit an application; on an error, or when it is cancelled, it is killed again."""
+        manager = self._resource_manager
+        try:
+            await manager.submit_application(submission_context(submission))
+            yield
+        except BaseException:
+            with contextlib.suppress(YarnhubError):
+                await manager.force_kill_application(submission.application_id)
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _staged(
+        self, spec: ApplicationSpec, application_id: ApplicationId, progress: Progress | None
+    ) -> AsyncIterator[tuple[ApplicationSpec, str | None]]:
+        """The specification with its files staged, and their folder; deleted on an error."""
+        from yarnhub.client.files.file_systems import UserFileSystems, user_file_system
+        from yarnhub.client.files.staging import is_needed, stage, staging_folder
+
+        if not is_needed(spec):
+            yield spec, None
+            return
+        async with user_file_system(self._settings) as file_system:
+            folder = await staging_folder(file_system, application_id)
+            try:
+                async with UserFileSystems(self._settings, file_system) as others:
+                    staged = await stage(spec, application_id, file_system, progress, others.of)
+                yield staged, folder
+            except BaseException:
+                with contextlib.suppress(YarnhubError):
+                    await file_system.delete(folder, recursive=True)
+                raise
+
+    async def _runtime(self, spec: ApplicationSpec, progress: Progress | None) -> File | None:
+        """The runtime archive, where it is what runs the AM."""
+        if spec.master.env.get(runtime.VARIABLE, self._settings.python) != runtime.ARCHIVE:
+            return None
+        from yarnhub.client.files.file_systems import user_file_system
+        from yarnhub.client.submit import interpreter
+
+        archive = await asyncio.to_thread(interpreter.cached, self._settings.cache_folder)
+        async with user_file_system(self._settings) as file_system:
+            return await runtime.published(file_system, archive, progress)
+
+    async def _place(self, folder: str | None, tokens: Mapping[str, Token]) -> Staging | None:
+        from yarnhub.client.files.staging import place
+
+        return await place(folder, self._settings.configuration, tokens) if folder else None
+
+    async def accepted(self, submission: Submission) -> None:
+        """Wait until YARN has accepted an application.
+
+        Raises:
+            ApplicationFailedError: YARN refused it, with its reason.
+        """
+        report = await self._once_submitted(
+            submission, lambda each: each.yarn_application_state not in _SAVING
+        )
+        if report.yarn_application_state in (
+            YarnApplicationState.FAILED,
+            YarnApplicationState.KILLED,
+        ):
+            raise failed(report)
+
+    async def am_rm_token(self, submission: Submission, *, deadline: float = 120.0) -> Token:
+        """The AMRMToken of an unmanaged application, once YARN waits for its AM to register.
+
+        YARN gives it to the application's user alone, and to nobody after the registration.
+
+        Args:
+            submission: The application's; YARN has accepted it.
+            deadline: Seconds from now; a ResourceManager may have died meanwhile.
+
+        Raises:
+            ApplicationFailedError: YARN refused the application, with its reason.
+            DeadlineExceededError: YARN runs it and gives no token.
+            ConfigurationError: The Router of a federation cannot tell of it.
+        """
+        last: ApplicationReport | None = None
+
+        def has_token(report: ApplicationReport) -> bool:
+            nonlocal last
+            last = report
+            return report.am_rm_token is not None or report.yarn_application_state.ended
+
+        def words() -> str:
+            said = f": {last.diagnostics.strip()}" if last and last.diagnostics.strip() else ""
+            return (
+                f"YARN has given no token for {submission.application_id}, which it does not run "
+                f"itself, within {deadline:g} s{said}"
+            )
+
+        try:
+            async with Deadline(deadline, words):
+                report = await self._once_submitted(submission, has_token)
+        except RemoteError as error:
+            if _NO_PAGE not in error.message:
+                raise
+            raise ConfigurationError(
+                f"the federation's Router at {error.address} fails on every application whose "
+                "ApplicationMaster YARN does not run (a fault of Hadoop's Router): submit it to "
+                'YARN (managed); JupyterHub does with c.YarnSpawner.application_master = "cluster"'
+            ) from error
+        if report.am_rm_token is None:
+            raise failed(report)
+        return report.am_rm_token
+
+    async def _once_submitted(
+        self, submission: Submission, wanted: Callable[[ApplicationReport], bool]
+    ) -> ApplicationReport:
+        while True:
+            try:
+                return await watch(self._resource_manager, submission.application_id, wanted)
+            except ApplicationNotFoundError:
+                # The ResourceManager died before it had saved it, and another one answers now.
+                await self._resource_manager.submit_application(submission_context(submission))
+                await asyncio.sleep(LOOK)

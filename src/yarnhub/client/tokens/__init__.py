@@ -1,0 +1,1 @@
+"""The delegation tokens of an application: obtained, renewed, replaced."""

@@ -1,0 +1,265 @@
+"""Keeps delegation tokens fresh in a long-lived process that can log in with Kerberos."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError, LocalProtocolError, YarnhubError
+from yarnhub.base.tasks import task_group
+from yarnhub.client.tokens.lifetime import Step, TokenLife
+from yarnhub.client.tokens.submission import beside_default, by_alias, cancel_tokens, token_sources
+from yarnhub.hadoop.security.users import KerberosUser
+from yarnhub.hadoop.wire.identifiers import read_identifier
+from yarnhub.hadoop.wire.tokens import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.tokens.submission import TokenSource
+    from yarnhub.hadoop.security.users import User
+    from yarnhub.hadoop.wire.tokens import Token
+
+_log = logging.getLogger(__name__)
+
+_GOODBYE = 10.0
+"""Seconds for the end of tokens that nobody needs any more: they end by themselves otherwise."""
+
+
+class KeptTokens:
+    """The tokens of one user for one set of file systems, as one holder sees them.
+
+    Attributes:
+        ended: Whether all that used the tokens has ended. Who leaves without setting it leaves
+            something behind that goes on with them.
+    """
+
+    def __init__(self, share: _Share) -> None:
+        self._share = share
+        self.ended = False
+
+    @property
+    def number(self) -> int:
+        """How many sets of tokens there have been."""
+        return self._share.number
+
+    @property
+    def tokens(self) -> Mapping[str, Token]:
+        """The tokens by alias; none on a cluster without security."""
+        return by_alias(self._share.tokens.values())
+
+    @property
+    def content(self) -> bytes:
+        """The same as a token file: what `UpdateTokens` takes."""
+        return Credentials(self.tokens).write()
+
+    async def newer(self, number: int) -> int:
+        """Wait for a set with a greater number than this; returns it. Cancelling loses none."""
+        while self.number <= number:
+            await self._share.news.wait()
+        return self.number
+
+
+class TokenKeeper:
+    """Fetches tokens as users through its own login, and keeps them fresh; a context manager.
+
+    They are renewed by the login, and well before their maximum lifetime new ones take their
+    place. All who ask for the same user and file systems share them. When the last one has left,
+    and whatever used them has ended, they are cancelled; else they end by themselves. A server that
+    does not answer is asked again and again, and logged.
+
+    Args:
+        settings: Where the cluster is, and the login: a keytab, or a ticket that somebody keeps
+            fresh; for others it acts as their proxy user.
+        sources: Who gives the tokens.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Callable[[Settings, Iterable[str]], Awaitable[Sequence[TokenSource]]] = (
+            token_sources
+        ),
+    ) -> None:
+        self._settings = settings
+        self._sources = sources
+        self._shares: dict[tuple[str, frozenset[str]], _Share] = {}
+        self._stack = contextlib.AsyncExitStack()
+        self._group: asyncio.TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        self._group = await self._stack.enter_async_context(task_group())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for share in self._shares.values():
+            share.in_use = True
+            self._end(share)
+        # What went wrong in the block is not the tasks' to wrap.
+        await self._stack.__aexit__(None, None, None)
+
+    @contextlib.asynccontextmanager
+    async def kept(self, user: str, file_systems: Iterable[str] = ()) -> AsyncIterator[KeptTokens]:
+        """A user's tokens, fresh within the block; it begins when there are any.
+
+        Args:
+            user: Whose; empty is the login's own.
+            file_systems: URLs of those beside `fs.defaultFS`.
+
+        Raises:
+            AccessDeniedError: The login may not act for the user.
+            AuthenticationError: The login is not accepted, or has ended.
+            ConnectError: A server cannot be reached now; later they are waited for.
+        """
+        further = frozenset(beside_default(self._settings, file_systems))
+        key = (user or self._settings.user_name, further)
+        share = self._shares.get(key)
+        if share is None:
+            share = self._shares[key] = self._begin(*key)
+        share.holders += 1
+        kept = KeptTokens(share)
+        try:
+            await share.ready()
+            yield kept
+        finally:
+            share.in_use |= share.number > 0 and not kept.ended
+            share.holders -= 1
+            if not share.holders:
+                del self._shares[key]
+                self._end(share)
+
+    def _begin(self, name: str, file_systems: frozenset[str]) -> _Share:
+        acting = self._settings.acting_for(name)
+        sources = functools.partial(self._sources, self._settings, sorted(file_systems))
+        share = _Share(sources, acting.user, self._settings.user)
+        share.task = self._tasks.create_task(share.run(), name=f"keep tokens of {name}")
+        return share
+
+    def _end(self, share: _Share) -> None:
+        if share.task is not None:
+            share.task.cancel()
+        if not share.in_use:
+            self._tasks.create_task(share.cancel_tokens(), name="cancel tokens")
+
+    @property
+    def _tasks(self) -> asyncio.TaskGroup:
+        if self._group is None:
+            raise LocalProtocolError("tokens are kept within `async with TokenKeeper(...)` only")
+        return self._group
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A token with where it came from."""
+
+    source: TokenSource
+    token: Token
+    life: TokenLife
+
+
+class _Share:
+    """Tokens that several hold, and how they are kept fresh."""
+
+    def __init__(
+        self, sources: Callable[[], Awaitable[Sequence[TokenSource]]], user: User, login: User
+    ) -> None:
+        self.tokens: dict[TokenSource, Token] = {}
+        self.number = 0
+        self.news = asyncio.Event()
+        self.holders = 0
+        self.in_use = False
+        """Whether something goes on with the tokens that holds them no longer."""
+        self.task: asyncio.Task[None] | None = None
+        self._sources = sources
+        self._user, self._login = user, login
+        self._fetched: list[_Held] = []
+        """All that may be in use: those that were replaced may be, until they end."""
+        self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._now = asyncio.get_running_loop().time
+
+    async def ready(self) -> None:
+        """Wait for the first tokens; raises what they failed with."""
+        await asyncio.shield(self._first)
+
+    async def run(self) -> None:
+        """Keep the tokens fresh for ever; ends when there are none at first."""
+        try:
+            sources = await self._sources()
+            if sources and not isinstance(self._login, KerberosUser):
+                raise ConfigurationError("only a login with Kerberos gets delegation tokens")
+            async with task_group() as group:
+                tasks = [group.create_task(self._fetch(source)) for source in sources]
+        except YarnhubError as error:
+            self._first.set_exception(error)
+            self._first.exception()  # retrieved: the one who waits may have left
+            return
+        held = [task.result() for task in tasks]
+        self._put({each.source: each.token for each in held})
+        self._first.set_result(None)
+        async with task_group() as group:
+            for each in held:
+                group.create_task(self._keep_fresh(each), name=f"keep {each.token}")
+
+    def _put(self, tokens: Mapping[TokenSource, Token]) -> None:
+        """Take tokens in the place of older ones of the same sources."""
+        self.tokens |= tokens
+        self.number += 1
+        self.news.set()
+        self.news = asyncio.Event()
+
+    async def _keep_fresh(self, held: _Held) -> None:
+        failed = False
+        chance = random.random()  # noqa: S311  # jitter
+        while True:
+            at, step = held.life.next(chance)
+            if failed:
+                # What cannot be renewed may be unknown to its server: only a new one is sure.
+                at, step = self._now() + held.life.pause(self._now()), Step.FETCH
+            await asyncio.sleep(at - self._now())
+            try:
+                if step is Step.FETCH:
+                    held = await self._fetch(held.source)
+                    self._put({held.source: held.token})
+                else:
+                    held = await self._renewed(held)
+            except YarnhubError as error:
+                failed = True
+                left = held.life.expires - self._now()
+                _log.warning(
+                    "cannot %s %s, which ends in %.0f s: %s", step.value, held.token, left, error
+                )
+            else:
+                failed = False
+                _log.info("%s is fresh: %s", held.token, step.value)
+
+    async def _fetch(self, source: TokenSource) -> _Held:
+        token = await source.fetch(self._user, _renewer(self._login))
+        held = _Held(source, token, TokenLife.begin(read_identifier(token), self._now()))
+        self._fetched = [each for each in self._fetched if each.life.ends > self._now()]
+        self._fetched.append(held)
+        return await self._renewed(held)
+
+    async def _renewed(self, held: _Held) -> _Held:
+        expiry = await held.source.renew(self._login, held.token)
+        return replace(held, life=held.life.renewal(expiry, self._now()))
+
+    async def cancel_tokens(self) -> None:
+        """End all tokens; what cannot be reached ends them by itself, later."""
+        await cancel_tokens([(held.source, held.token) for held in self._fetched], self._login)
+
+
+def _renewer(login: User) -> str:
+    return login.credential.principal if isinstance(login, KerberosUser) else ""

@@ -1,0 +1,275 @@
+"""The delegation tokens that an application's containers need on a secure cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from yarnhub.base.errors import ConfigurationError, YarnhubError
+from yarnhub.base.tasks import task_group
+from yarnhub.filesystem.delegation import NameNodeTokens
+from yarnhub.filesystem.key_provider import KeyProvider, KeyProviderTokens, find_key_provider
+from yarnhub.filesystem.mount_table import SCHEME, MountTable
+from yarnhub.filesystem.paths import Location, located
+from yarnhub.hadoop.security.principals import server_principal
+from yarnhub.hadoop.token_service import token_service
+from yarnhub.hadoop.wire.identifiers import KEY_SERVER, RESOURCE_MANAGER
+from yarnhub.yarn.addresses import CLIENT, PRINCIPAL, resource_manager
+from yarnhub.yarn.logs.layout import log_roots
+from yarnhub.yarn.resource_manager import ResourceManager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.security.users import User
+    from yarnhub.hadoop.wire.tokens import Token
+    from yarnhub.spec import ApplicationSpec, File
+
+
+_log = logging.getLogger(__name__)
+
+_GOODBYE = 10.0
+"""Seconds for the end of tokens that nobody needs any more: they end by themselves otherwise."""
+
+
+class TokenSource(Protocol):
+    """A server that gives delegation tokens; `NameNodeTokens` is one, which see."""
+
+    async def fetch(self, user: User, renewer: str) -> Token:
+        """Get a new token of a user's, with the service by which Java's clients look it up."""
+        ...
+
+    async def renew(self, user: User, token: Token) -> int:
+        """Have a token live on, as its renewer; returns until when, in ms since 1970."""
+        ...
+
+    async def cancel(self, user: User, token: Token) -> None:
+        """End a token, as its owner or its renewer."""
+        ...
+
+
+class ResourceManagerTokens:
+    """The ResourceManager's delegation tokens; raises what `ResourceManager` raises.
+
+    Args:
+        settings: Where it is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._configuration = settings.configuration
+        self._endpoint = resource_manager(settings.configuration, CLIENT)
+        self._options = settings.options
+
+    async def fetch(self, user: User, renewer: str) -> Token:
+        """See `TokenSource.fetch`."""
+        async with self._client(user) as client:
+            token = await client.get_delegation_token(renewer)
+        if token is None:
+            raise ConfigurationError(
+                "the ResourceManager gives no delegation tokens: it has no security"
+            )
+        # Java's clients know the token of a pair by both addresses (ClientRMProxy).
+        services = [
+            await token_service(address, self._configuration)
+            for address in self._endpoint.addresses
+        ]
+        return replace(token, kind=RESOURCE_MANAGER, service=",".join(services))
+
+    async def renew(self, user: User, token: Token) -> int:
+        """See `TokenSource.renew`."""
+        async with self._client(user) as client:
+            return await client.renew_delegation_token(token)
+
+    async def cancel(self, user: User, token: Token) -> None:
+        """See `TokenSource.cancel`."""
+        async with self._client(user) as client:
+            await client.cancel_delegation_token(token)
+
+    def _client(self, user: User) -> ResourceManager:
+        return ResourceManager(self._endpoint, user, self._options)
+
+
+async def token_sources(
+    settings: Settings, file_systems: Iterable[str] = ()
+) -> Sequence[TokenSource]:
+    """Who gives the tokens that an application's containers need; nobody without security.
+
+    They are those of `fs.defaultFS` and further file systems, without which a NodeManager can
+    neither localize an application's files nor gather its logs, the ResourceManager's, and those of
+    the key servers without which nobody reads a file system's encryption zones.
+
+    Args:
+        settings: Where the cluster is and who the user is.
+        file_systems: URLs.
+
+    Raises:
+        YarnhubError: A NameNode does not say who has the keys of its encryption zones.
+    """
+    if not settings.secure:
+        return ()
+    configuration = settings.configuration
+    default = configuration.get("fs.defaultFS") or "file:///"
+    urls = (default, *log_roots(configuration), *file_systems)
+    wanted = [place.root for place in _distinct(urls, configuration)]
+    name_nodes = [NameNodeTokens(url, configuration) for url in wanted]
+    async with task_group() as group:
+        asked = [
+            group.create_task(find_key_provider(url, configuration, settings.user))
+            for url in wanted
+        ]
+    providers = dict.fromkeys(provider for task in asked if (provider := task.result()))
+    key_servers = [KeyProviderTokens(provider, settings.trust) for provider in providers]
+    return (*name_nodes, ResourceManagerTokens(settings), *key_servers)
+
+
+def file_systems_of(spec: ApplicationSpec) -> tuple[str, ...]:
+    """The URLs that an application needs tokens for: those it names and its files'."""
+    # Reading a specification takes PyYAML, which a holder of applications may do without.
+    from yarnhub.client.submit.spec_file import map_files
+
+    sources: list[str] = []
+
+    def note(_: str, file: File) -> File:
+        sources.append(file.source)
+        return file
+
+    map_files(spec, note)
+    return (*spec.file_systems, *sources)
+
+
+def beside_default(settings: Settings, urls: Iterable[str]) -> tuple[str, ...]:
+    """The HDFSs of URLs, each once, without the one that is `fs.defaultFS`."""
+    configuration = settings.configuration
+    default = Location.parse(configuration.get("fs.defaultFS") or "")
+    found = _distinct(urls, configuration)
+    return tuple(place.root for place in found if default is None or not place.is_on(default))
+
+
+def _linked(urls: Iterable[str], configuration: Properties) -> Iterator[str]:
+    """The URLs, with the targets of a ViewFS in its place."""
+    for url in urls:
+        place = located(url, configuration)
+        if place is not None and place.scheme == SCHEME:
+            yield from MountTable.read(place.root, configuration).targets
+        else:
+            yield url
+
+
+def _distinct(urls: Iterable[str], configuration: Properties) -> list[Location]:
+    wanted: list[Location] = []
+    for url in _linked(urls, configuration):
+        place = located(url, configuration)
+        if place is not None and place.scheme == "hdfs" and not any(map(place.is_on, wanted)):
+            wanted.append(place)
+    return wanted
+
+
+async def fetch_tokens(
+    sources: Iterable[TokenSource], user: User, renewer: str
+) -> dict[TokenSource, Token]:
+    """A new token from each source, in their order; on an error, those that came are cancelled.
+
+    Cancelling leaves it unknown whether a source that has not answered made a token; it expires.
+    """
+    found: dict[TokenSource, Token] = {}
+
+    async def fetch(source: TokenSource) -> None:
+        found[source] = await source.fetch(user, renewer)
+
+    try:
+        async with task_group() as group:
+            for source in (sources := tuple(sources)):
+                group.create_task(fetch(source), name="fetch a token")
+    except BaseException:
+        await cancel_tokens(found.items(), user)
+        raise
+    return {source: found[source] for source in sources}
+
+
+async def cancel_tokens(tokens: Iterable[tuple[TokenSource, Token]], user: User) -> None:
+    """End tokens that nobody needs any more; what cannot be reached ends them by itself, later.
+
+    Args:
+        tokens: Each with where it came from.
+        user: Whose they are, or who renews them.
+    """
+
+    async def cancel(source: TokenSource, token: Token) -> None:
+        try:
+            await source.cancel(user, token)
+        except YarnhubError as error:
+            _log.info("%s ends by itself, it could not be cancelled: %s", token, error)
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE), task_group() as group:
+            for source, token in tokens:
+                group.create_task(cancel(source, token), name=f"cancel {token}")
+
+
+class SubmissionTokens:
+    """Delegation tokens for a submission, which the ResourceManager renews; none without security.
+
+    A context manager of the submission: on an error they are cancelled; else the ResourceManager
+    does that when the application has ended.
+
+    Args:
+        settings: Where the cluster is and who the user is.
+        file_systems: URLs of file systems beside `fs.defaultFS`.
+    """
+
+    def __init__(self, settings: Settings, file_systems: Iterable[str] = ()) -> None:
+        self._settings = settings
+        self._file_systems = tuple(file_systems)
+        self._tokens: Mapping[TokenSource, Token] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            await cancel_tokens(self._tokens.items(), self._settings.user)
+
+    @property
+    def by_alias(self) -> Mapping[str, Token]:
+        """Those that were fetched."""
+        return by_alias(self._tokens.values())
+
+    async def fetch(self) -> None:
+        """Get them.
+
+        Raises:
+            ConfigurationError: The ResourceManager's principal, who is to renew them, is not known.
+            YarnhubError: A NameNode does not say who has the keys of its encryption zones.
+        """
+        sources = await token_sources(self._settings, self._file_systems)
+        if not sources:
+            return
+        configuration = self._settings.configuration
+        principal = configuration.get(PRINCIPAL)
+        if not principal:
+            raise ConfigurationError(f"{PRINCIPAL} is not set: the tokens could not be renewed")
+        endpoint = resource_manager(configuration, CLIENT)
+        renewer = await server_principal(principal, endpoint.addresses[0].host)
+        self._tokens = await fetch_tokens(sources, self._settings.user, renewer)
+
+
+def by_alias(tokens: Iterable[Token]) -> dict[str, Token]:
+    """Tokens as they stand in a token file: Java's clients look one up by its service."""
+    return {alias: token for token in tokens for alias in _aliases(token)}
+
+
+def _aliases(token: Token) -> tuple[str, ...]:
+    provider = KeyProvider.parse(token.service) if token.kind == KEY_SERVER else None
+    return (token.service,) if provider is None else provider.aliases
