@@ -34,6 +34,7 @@ from yarnhub.client.explain.reasons import (
     UnavailableNode,
     WaitsForServices,
 )
+from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 from yarnhub.yarn.records.cluster import NodeState, QueueState
 from yarnhub.yarn.records.containers import ContainerReport
@@ -159,7 +160,17 @@ REASONS: dict[str, tuple[Phase, list[Reason]]] = {
     "killed": (Phase.ENDED, [ContainersPreempted()]),
     "its ApplicationMaster failed": (
         Phase.ENDED,
-        [MasterFailed(1, "AM Container for appattempt_1 exited with  exitCode: -104")],
+        [
+            MasterFailed(
+                1,
+                Outcome(
+                    cause=Cause.MEMORY,
+                    subject=Subject.MASTER,
+                    exit_code=-104,
+                    raw="AM Container for appattempt_1 exited with  exitCode: -104",
+                ),
+            )
+        ],
     ),
 }
 
@@ -186,10 +197,12 @@ def test_how_many_run_and_are_waited_for() -> None:
     assert (unknown.running, unknown.pending) == (0, None)
 
 
-def test_yarns_own_words_of_an_end_are_kept() -> None:
+def test_how_it_ended() -> None:
     found = explain(ENDED["killed"])
     assert found.final_status is FinalApplicationStatus.KILLED
-    assert found.raw == "Application application_1_0007 was killed by user bob at 127.0.0.1"
+    assert found.outcome is not None
+    assert found.outcome.raw == "Application application_1_0007 was killed by user bob at 127.0.0.1"
+    assert explain(PENDING["no node"]).outcome is None
 
 
 def test_what_failed_is_not_told_twice() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.client.explain.limits import limits_reached, master_limit, requested_master
-from yarnhub.client.explain.pending import diagnostics, why_pending
+from yarnhub.client.explain.pending import said_of_waiting, why_pending
 from yarnhub.client.explain.reasons import (
     ContainersFailed,
     ContainersPreempted,
@@ -23,6 +23,7 @@ from yarnhub.client.explain.reasons import (
     ToldToOwnerOnly,
     WaitsForServices,
 )
+from yarnhub.control import diagnostics
 from yarnhub.control.messages import ContainerState
 from yarnhub.yarn.records.applications import YarnApplicationAttemptState, YarnApplicationState
 from yarnhub.yarn.records.cluster import QueueState
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from yarnhub.client.explain.facts import ApplicationFacts
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.control.messages import Container
+    from yarnhub.control.outcomes import Outcome
     from yarnhub.spec import Service
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
@@ -93,7 +95,7 @@ class Explanation:
         phase: How far it is.
         running: How many containers it has: of its services where those are known.
         pending: How many more its services wait for; None where that is not known.
-        raw: What YARN says of its end.
+        outcome: How it ended; None if it has not.
         reasons: Why, the weightiest first.
         places: What runs where.
         starting: Containers whose nodes still fetch their files.
@@ -105,7 +107,7 @@ class Explanation:
     phase: Phase
     running: int = 0
     pending: int | None = None
-    raw: str = ""
+    outcome: Outcome | None = None
     reasons: tuple[Reason, ...] = ()
     places: tuple[Place, ...] = ()
     starting: tuple[str, ...] = ()
@@ -123,7 +125,7 @@ def explain(facts: ApplicationFacts) -> Explanation:
         phase=phase,
         running=running,
         pending=pending,
-        raw=report.diagnostics if phase is Phase.ENDED else "",
+        outcome=diagnostics.read(report.diagnostics) if phase is Phase.ENDED else None,
         reasons=_each_once(_reasons(phase, facts)),
         places=_places(facts),
         starting=tuple(sorted(facts.starting)),
@@ -180,12 +182,13 @@ def _each_once(reasons: list[Reason]) -> tuple[Reason, ...]:
 
 def _ended(facts: ApplicationFacts) -> list[Reason]:
     report = facts.report
+    own = diagnostics.read(report.diagnostics)
     reasons: list[Reason] = []
     for attempt in facts.attempts:
-        raw = attempt.diagnostics.strip()
         failed = attempt.yarn_application_attempt_state is YarnApplicationAttemptState.FAILED
-        if failed and raw and raw != report.diagnostics.strip():
-            reasons.append(MasterFailed(attempt.application_attempt_id.attempt_id, raw))
+        outcome = diagnostics.read(attempt.diagnostics)
+        if failed and outcome.raw and outcome != own:
+            reasons.append(MasterFailed(attempt.application_attempt_id.attempt_id, outcome))
     if report.app_resource_usage.preempted_memory_seconds > 0:
         reasons.append(ContainersPreempted())
     return reasons
@@ -204,7 +207,7 @@ def _why_master_is_pending(facts: ApplicationFacts) -> list[Reason]:
     known: list[Reason] = []
     if limit := master_limit(report):
         known.append(limit)
-    elif (said := diagnostics(report)) and _ACTIVATED not in said:
+    elif (said := said_of_waiting(report)) and _ACTIVATED not in said:
         known.append(Diagnostics(said))
     return [*_stopped_queues(facts), *known, *why_pending(request, facts, sure=bool(known))]
 

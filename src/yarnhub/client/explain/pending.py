@@ -47,7 +47,7 @@ def why_pending(
     return found or ([] if sure else _nothing_in_the_way(request, facts))
 
 
-def diagnostics(report: ApplicationReport) -> str:
+def said_of_waiting(report: ApplicationReport) -> str:
     """What YARN says of an application that waits, without the figures behind it."""
     return report.diagnostics.partition(" Details :")[0].strip()
 
@@ -181,6 +181,6 @@ def _nothing_in_the_way(request: PendingRequest, facts: ApplicationFacts) -> lis
     reasons: list[Reason] = [NothingInTheWay(request, report.user, report.queue, held)]
     if report.unmanaged_application and facts.figures is None:
         reasons.append(PossibleMasterLimit())
-    if said := diagnostics(report):
+    if said := said_of_waiting(report):
         reasons.append(Diagnostics(said))
     return reasons

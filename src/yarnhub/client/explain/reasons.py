@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from yarnhub.control.outcomes import Outcome
     from yarnhub.yarn.records.cluster import NodeState, QueueState
 
     Amounts = Mapping[str, int]
@@ -335,11 +336,11 @@ class MasterFailed:
 
     Attributes:
         attempt: Its number.
-        raw: YARN's diagnostics.
+        outcome: How it ended.
     """
 
     attempt: int
-    raw: str
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from yarnhub.client.explain.reasons import (
     WaitsForServices,
 )
 from yarnhub.control import diagnostics
+from yarnhub.control.words import describe
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         Reason,
         UnavailableNode,
     )
+    from yarnhub.control.outcomes import Outcome
 
 _NAMED = 3
 """How many of a kind are named."""
@@ -69,7 +71,7 @@ def summary(explanation: Explanation) -> str:
         case Phase.ENDED:
             state, status = explanation.state.name, explanation.final_status.name
             how = state if state == status else f"{state}, {status}"
-            said = diagnostics.explain(explanation.raw)
+            said = _on_one_line(explanation.outcome)
             return f"It has ended ({how}){f': {said}' if said else '.'}"
 
 
@@ -97,12 +99,16 @@ def sentence(reason: Reason) -> str:
         case WaitsForServices() | ContainersStarting() | ContainersFailed() | ToldToOwnerOnly():
             return _on_services(reason)
         case MasterFailed():
-            said = diagnostics.explain(reason.raw)
+            said = _on_one_line(reason.outcome)
             return f"Run {reason.attempt} of its ApplicationMaster failed: {said}"
         case ContainersPreempted():
             return "YARN took containers of it back for other queues (preemption)."
         case _:
             assert_never(reason)
+
+
+def _on_one_line(outcome: Outcome | None) -> str:
+    return " ".join(describe(outcome).splitlines()) if outcome is not None else ""
 
 
 # --- nodes
