@@ -46,9 +46,9 @@ def test_what_is_too_long_is_cut_between_characters() -> None:
 
 @pytest.mark.parametrize("part", ["\x1b]", "\x1b[", "\x9d", "\x1b[0", "\x1b]0;", "\x1b(", "\r"])
 def test_nothing_makes_it_slow(part: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     clean_and_cut(part * 2_000_000)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 @given(st.text(st.characters(codec=None)))

@@ -41,15 +41,15 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 
 async def test_a_submission(settings: Settings) -> None:
     async with Client(settings) as client:
-        with pytest.raises(DeadlineExceededError, match=r"was not accepted by YARN within 0.2 s"):
-            await client.submit(spec(), deadline=0.2)
-        with pytest.raises(DeadlineExceededError, match=r"was not accepted by YARN within 0.2 s"):
-            await client.submit(spec(user="bob"), deadline=0.2)
+        with pytest.raises(DeadlineExceededError, match=r"was not accepted by YARN within 0.05 s"):
+            await client.submit(spec(), deadline=0.05)
+        with pytest.raises(DeadlineExceededError, match=r"was not accepted by YARN within 0.05 s"):
+            await client.submit(spec(user="bob"), deadline=0.05)
 
 
 async def test_cleaning_up(settings: Settings) -> None:
     async with Client(settings) as client:
-        with pytest.raises(DeadlineExceededError, match=r"was not deleted within 0.2 s"):
-            await client.clean_up(APPLICATION, deadline=0.2)
-        with pytest.raises(DeadlineExceededError, match=r"deleted within 0.2 s"):
-            await client.sweep(0, deadline=0.2)
+        with pytest.raises(DeadlineExceededError, match=r"was not deleted within 0.05 s"):
+            await client.clean_up(APPLICATION, deadline=0.05)
+        with pytest.raises(DeadlineExceededError, match=r"deleted within 0.05 s"):
+            await client.sweep(0, deadline=0.05)

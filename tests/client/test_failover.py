@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hadoop.server import CLOSE, Call, Server, answer, failure, serving
+from yarnhub.base.retry import RetryPolicy
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.settings import Settings
@@ -83,7 +85,9 @@ def settings(folder: Path, *servers: Server) -> Settings:
         for n in (1, 2)
     )
     (conf / "yarn-site.xml").write_text(f"<configuration>{lines}</configuration>")
-    return Settings.from_environment({"HADOOP_CONF_DIR": str(conf), "HOME": str(folder)})
+    found = Settings.from_environment({"HADOOP_CONF_DIR": str(conf), "HOME": str(folder)})
+    quick = RetryPolicy(first_delay=0.001, max_delay=0.002)
+    return replace(found, options=replace(found.options, retry=quick))
 
 
 async def submit_to_a_pair(folder: Path, first: Manager, second: Manager) -> ApplicationId:

@@ -15,7 +15,9 @@ from yarnhub.base.errors import (
     ConfigurationError,
     ConnectError,
 )
+from yarnhub.base.retry import RetryPolicy
 from yarnhub.client.access.trust import SiteTrust
+from yarnhub.filesystem import delegation
 from yarnhub.filesystem.delegation import NameNodeTokens, hdfs_token_service
 from yarnhub.filesystem.hdfs import HdfsFileSystem
 from yarnhub.filesystem.name_node import find_name_nodes
@@ -23,6 +25,7 @@ from yarnhub.filesystem.open import open_file_system
 from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
 from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.kerberos import Keytab, TicketCache
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser, User
 from yarnhub.hadoop.trust import system
@@ -123,7 +126,9 @@ async def test_no_token_without_security(hadoop_cluster: HadoopCluster) -> None:
         await NameNodeTokens("", configuration).fetch(SimpleUser("alice"), "yarn")
 
 
-async def test_nobody_answers() -> None:
+async def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    once = RpcOptions(retry=RetryPolicy(attempts=1))
+    monkeypatch.setattr(delegation, "name_node_options", lambda _: once)
     url = f"hdfs://127.0.0.1:{closed_port()}"
     with pytest.raises(ConnectError, match=r"127.0.0.1"):
         await NameNodeTokens(url, {}).fetch(SimpleUser("a"), "yarn")

@@ -9,6 +9,7 @@ import pytest
 
 from filesystem.contract import FileSystemContract, closed_port, silent_server
 from yarnhub.base.errors import ConfigurationError, ConnectError, DeadlineExceededError
+from yarnhub.filesystem import hdfs
 from yarnhub.filesystem.hdfs import (
     HdfsFileSystem,
     _translate,
@@ -96,7 +97,10 @@ async def test_a_host_that_does_not_exist() -> None:
             await fs.status("/")
 
 
-async def test_a_name_node_that_hangs_ends_at_the_deadline() -> None:
+async def test_a_name_node_that_hangs_ends_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hdfs, "CLEAN_UP", 0.05)
     async with silent_server() as port, open_at(port, deadline=0.1) as fs:
         with pytest.raises(DeadlineExceededError, match=f"localhost:{port}.* within 0.1 s"):
             await fs.status("/a")

@@ -6,6 +6,7 @@ yarn-site.xml are loaded, or that it refuses. `@CASES@` stands for the folder it
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pwd
@@ -162,7 +163,7 @@ def web() -> Iterator[str]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=functools.partial(server.serve_forever, 0.01))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

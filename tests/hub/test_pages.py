@@ -105,12 +105,12 @@ async def test_a_cluster_that_does_not_answer_is_named_in_time(
             silent.close()
         (conf / "yarn-site.xml").write_text(SITE.format(port=port))
         environment = {**os.environ, "HADOOP_CONF_DIR": str(conf)}  # noqa: TID251
-        config = f"{CONFIG}c.YarnSpawner.start_timeout = 3\n"
+        config = f"{CONFIG}c.YarnSpawner.start_timeout = 1\n"
         async with Hub(tmp_path / "hub", environment, config) as hub:
             said = " ".join(await failure(hub))
             # Whether connecting is tried again for so long depends on the machine.
             assert "since the cluster does not answer" in said or re.search(
-                "is not ready after 3 s. YARN has not accepted it .* ResourceManager", said
+                "is not ready after 1 s. YARN has not accepted it .* ResourceManager", said
             )
             assert "TimeoutError" not in hub.log.read_text()
 

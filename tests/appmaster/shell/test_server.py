@@ -264,7 +264,10 @@ async def test_a_client_that_falls_silent_is_closed(
 
 
 async def test_a_client_that_does_not_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "IDLE", 0.2)
+    monkeypatch.setattr(http, "IDLE", 0.1)
+    monkeypatch.setattr(connections, "_LAST_ANSWERS", 0.01)
+    monkeypatch.setattr(connections, "_LAST_PIECE", 0.01)
+    monkeypatch.setattr(connections, "_GOODBYE", 0.01)
     large = b"x" * 20_000_000
     before: set[asyncio.Task[Any]] = set()
 
@@ -373,7 +376,10 @@ async def test_an_answer_under_way_is_given_before_the_end() -> None:
         assert await client.closed() == b""
 
 
-async def test_the_end_does_not_wait_for_idle_or_stubborn_connections() -> None:
+async def test_the_end_does_not_wait_for_idle_or_stubborn_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "_LAST_ANSWERS", 0.05)
     answering = Answering()
     answering.go_on.clear()
     loop = asyncio.get_running_loop()
@@ -403,14 +409,17 @@ async def test_a_body_in_thousands_of_pieces_holds_nobody_up() -> None:
         async with asyncio.TaskGroup() as group:
             answer = group.create_task(client.answer())
             while not answer.done():
-                began = time.perf_counter()
+                began = time.thread_time()
                 await asyncio.sleep(0.001)
-                late.append(time.perf_counter() - began)
+                late.append(time.thread_time() - began)
         assert answer.result()[0] == 400
         assert max(late) < 0.1
 
 
-async def test_pieces_are_paid_for_and_not_only_their_bytes() -> None:
+async def test_pieces_are_paid_for_and_not_only_their_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "_LAST_ANSWERS", 0.01)  # for the rest of the body
     door = own_door(Answering(), Limits(rate=1 << 20))
     callers = door.callers(None)  # type: ignore[arg-type]  # it looks at nobody
     async with asyncio.timeout(20), serve(door, "127.0.0.1") as port, connected(port) as client:

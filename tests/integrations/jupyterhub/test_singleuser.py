@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pwd
@@ -72,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
 def hub() -> Iterator[Hub]:
     with Hub(("127.0.0.1", 0), _Handler) as server:
         server.told = []
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=functools.partial(server.serve_forever, 0.01))
         thread.start()
         yield server
         server.shutdown()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from traitlets import TraitError
 
+from appmaster.clock import instant
 from integrations.jupyterhub.impostor import Impostor
 from integrations.jupyterhub.spawning import APPLICATION, OneServer, explained, make_spawner
 from yarnhub.base.errors import (
@@ -121,6 +122,7 @@ def test_a_range_that_is_none_is_named(ports: str, where: OneServer) -> None:
 # --- what the user reads meanwhile
 
 
+@instant
 async def test_who_asks_before_it_starts_hears_all_of_it(where: OneServer) -> None:
     spawner = make_spawner(where)
     said = spawner.progress()
@@ -196,6 +198,7 @@ async def test_certificates_that_cannot_be_made_say_why(where: OneServer) -> Non
         await make_spawner(where).create_certs()
 
 
+@instant
 @pytest.mark.parametrize(
     ("sight", "reason"),
     [
