@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yarnhub.cluster.configuration import Plan
 from yarnhub.cluster.daemon import Roster
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.options import ClusterOptions
+from yarnhub.cluster.plan import Plan
 from yarnhub.cluster.ports import port_names
 
 

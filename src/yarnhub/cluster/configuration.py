@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -24,33 +23,12 @@ from yarnhub.cluster.security import HOST, PROXIES, USERS, node_web_site, secure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    from yarnhub.cluster.layout import Layout
-    from yarnhub.cluster.options import ClusterOptions
+    from yarnhub.cluster.plan import Plan
 
 (FIRST_NODE_MANAGER,) = node_managers(1)
 CONTAINER_VARIABLES = ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
 """What containers inherit from their NodeManager."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
-    """All that the site files depend on.
-
-    Attributes:
-        options: What the caller chose.
-        layout: The state folder.
-        jars: The folder of Hadoop's jars.
-        user: The OS user who runs the daemons.
-        ports: By name, see `yarnhub.cluster.ports`.
-    """
-
-    options: ClusterOptions
-    layout: Layout
-    jars: Path
-    user: str
-    ports: Mapping[str, int]
 
 
 def site_files(plan: Plan, node_manager: str | None = None) -> dict[str, dict[str, str]]:

@@ -13,7 +13,7 @@ from yarnhub.cluster.security import HOST
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.cluster.configuration import Plan
+    from yarnhub.cluster.plan import Plan
 
 _SERVER = "org.apache.hadoop.yarn.server"
 OWN_CLIENT_ADDRESS = "yarn.resourcemanager.address"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.access import ClusterAccess
-from yarnhub.cluster.configuration import Plan
 from yarnhub.cluster.daemon import JavaDaemons, Roster, name_nodes, resource_managers
 from yarnhub.cluster.ending import end_cluster
 from yarnhub.cluster.errors import ClusterError
@@ -30,6 +29,7 @@ from yarnhub.cluster.key_server import check_key_server
 from yarnhub.cluster.layout import Layout
 from yarnhub.cluster.lock import file_lock
 from yarnhub.cluster.options import ClusterOptions
+from yarnhub.cluster.plan import Plan
 from yarnhub.cluster.ports import KDC, ZOOKEEPER, choose_ports, port_names
 from yarnhub.cluster.preparation import (
     link_jars,

@@ -14,7 +14,7 @@ from yarnhub.cluster.ports import ADDRESS, ZOOKEEPER
 from yarnhub.cluster.security import HOST, YARN_USER
 
 if TYPE_CHECKING:
-    from yarnhub.cluster.configuration import Plan
+    from yarnhub.cluster.plan import Plan
 
 SESSION = 4000
 """Milliseconds without a word after which ZooKeeper takes a ResourceManager for dead.

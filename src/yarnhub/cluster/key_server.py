@@ -21,7 +21,7 @@ from yarnhub.cluster.security import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from yarnhub.cluster.configuration import Plan
+    from yarnhub.cluster.plan import Plan
 
 ZONE = "/encrypted"
 """What is in this folder is encrypted; everybody may make files and folders in it."""

@@ -12,7 +12,7 @@ from yarnhub.cluster.daemon import name_node_id, name_nodes
 from yarnhub.cluster.ports import NAMESERVICE
 
 if TYPE_CHECKING:
-    from yarnhub.cluster.configuration import Plan
+    from yarnhub.cluster.plan import Plan
 
 _HA = "org.apache.hadoop.hdfs.server.namenode.ha"
 

@@ -25,8 +25,8 @@ from yarnhub.cluster.security import HOST, PROXIES, USERS, tls_sites
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yarnhub.cluster.configuration import Plan
     from yarnhub.cluster.layout import Layout
+    from yarnhub.cluster.plan import Plan
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 WEB_APPLICATIONS = ("datanode", "hdfs", "static")

@@ -9,7 +9,7 @@ from yarnhub.cluster.options import Scheduler
 from yarnhub.cluster.security import YARN_USER
 
 if TYPE_CHECKING:
-    from yarnhub.cluster.configuration import Plan
+    from yarnhub.cluster.plan import Plan
 
 SHARES = {
     "root": ({"default": 40, "fruit": 50, "jupyterhub": 10}),

@@ -10,7 +10,7 @@ from yarnhub.cluster.ports import ADDRESS
 from yarnhub.cluster.programs import java_flags
 
 if TYPE_CHECKING:
-    from yarnhub.cluster.configuration import Plan
+    from yarnhub.cluster.plan import Plan
 
 HOST = "localhost"
 """One name for every server: principals, node ids and tokens must agree on it."""

@@ -19,8 +19,9 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.client.application.connection import WAIT, Connection
-from yarnhub.client.application.requests import Requests
+from yarnhub.base.single_flight import SingleFlight
+from yarnhub.client.connection import WAIT, Connection
+from yarnhub.client.requests import Requests
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.frames import PROTOCOL
@@ -79,7 +80,7 @@ class ApplicationClient(Requests):
         self.context.set_alpn_protocols([PROTOCOL])
         self._connection: Connection | None = None
         self._connected_to = ""
-        self._connecting = asyncio.Lock()
+        self._connecting = SingleFlight(self._connect)
 
     async def __aenter__(self) -> Self:
         return self
@@ -142,37 +143,34 @@ class ApplicationClient(Requests):
         body = json.dump(request)
         connection = self._connection
         if connection is None or connection.lost or self._connected_to != self.address:
-            connection = await self._connect()
+            connection = await self._connecting.get()
         try:
             return read_answer(request, await connection.ask(request.name(), body))
         except OSError as error:
             raise self.cut_off(error) from error
 
     async def _connect(self) -> Connection:
-        """The connection to the present address, which many may ask for at the same time."""
-        async with self._connecting:
-            if self._connection is not None:
-                if not self._connection.lost and self._connected_to == self.address:
-                    return self._connection
-                await self._connection.close()
-            address = self.address
-            try:
-                opened = await Connection.open(address, self.context, server_name(self.id))
-            except ssl.SSLCertVerificationError as error:
-                # Any other fault of TLS is no answer: the port may be another program's by now.
-                raise AccessDeniedError(
-                    "",
-                    f"{self.id} answers only to the holder of the certificate that it was "
-                    "submitted with, which is another one than that in your configuration folder "
-                    f"({error.verify_message})",
-                ) from error
-            except OSError as error:
-                raise ConnectError(
-                    f"{self.id}: its ApplicationMaster at {address} cannot be reached: {error}; "
-                    "it may have ended"
-                ) from error
-            self._connection, self._connected_to = opened, address
-            return opened
+        """A connection to the present address, in the place of the one before."""
+        if self._connection is not None:
+            await self._connection.close()
+        address = self.address
+        try:
+            opened = await Connection.open(address, self.context, server_name(self.id))
+        except ssl.SSLCertVerificationError as error:
+            # Any other fault of TLS is no answer: the port may be another program's by now.
+            raise AccessDeniedError(
+                "",
+                f"{self.id} answers only to the holder of the certificate that it was "
+                "submitted with, which is another one than that in your configuration folder "
+                f"({error.verify_message})",
+            ) from error
+        except OSError as error:
+            raise ConnectError(
+                f"{self.id}: its ApplicationMaster at {address} cannot be reached: {error}; "
+                "it may have ended"
+            ) from error
+        self._connection, self._connected_to = opened, address
+        return opened
 
 
 def read_answer(request: Request[A], answer: Frame) -> A:

@@ -28,6 +28,7 @@ _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "contro
 _LEFT_OUT = (
     "appmaster/shell/journal.py",
     "base/private_file.py",
+    "base/single_flight.py",
     "control/diagnostics.py",
     "yarn/addresses.py",
     "yarn/logs",
