@@ -2,14 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from skein.cli.tables import (
-    application_table,
-    container_table,
-    format_runtime,
-    format_table,
-    node_table,
-    queue_table,
-)
+from skein.cli.tables import application_table, container_table, node_table, queue_table
+from skein.utils import format_runtime, format_table
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.yarn.records.applications import (
     ApplicationReport,

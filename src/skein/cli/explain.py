@@ -48,7 +48,7 @@ def _explain(arguments: argparse.Namespace) -> None:
 
 def in_lines(explanation: Explanation) -> str:
     """An explanation for people."""
-    from skein.cli.tables import format_table
+    from skein.utils import format_table
 
     lines = [f"{explanation.id} is {explanation.state}. {explanation.summary}"]
     lines += [f"- {reason}" for reason in explanation.reasons]

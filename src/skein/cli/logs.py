@@ -118,7 +118,7 @@ def _show(files: Sequence[LogFile], output: str) -> None:
             )
         )
     else:
-        from skein.cli.tables import format_table
+        from skein.utils import format_table
 
         columns = ("container", "yarn_container_id", "file", "size")
         rows = ((_name(each), each.container_id, each.name, each.length) for each in files)

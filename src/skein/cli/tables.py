@@ -4,37 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.base.foreign_text import clean_and_cut
+from skein.utils import format_runtime, format_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from yarnhub.control.messages import Container
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
-
-_GAP = 4
-"""Blanks between columns."""
-
-
-def format_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table with its heading, without a line break at its end."""
-    heading = [column.upper() for column in columns]
-    lines = [heading, *([clean_and_cut(str(cell), lines=False) for cell in row] for row in rows)]
-    widths = [max(len(cell) for cell in column) + _GAP for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
-def format_runtime(seconds: float) -> str:
-    """A duration such as `1h 40m`, `10m` or `6s`; what is smaller is left out."""
-    minutes, rest = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h {minutes}m"
-    return f"{minutes}m" if minutes else f"{rest}s"
 
 
 def application_table(reports: Iterable[ApplicationReport], now: float) -> str:

@@ -30,7 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _write(arguments: argparse.Namespace) -> int:
-    from yarnhub.integrations.jupyterhub.cluster_facts import gather
+    from yarnhub.cli.cluster_facts import gather
     from yarnhub.integrations.jupyterhub.config_file import render
 
     output: Path = arguments.output

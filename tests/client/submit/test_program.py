@@ -84,6 +84,18 @@ def test_all_that_is_in_it_is_imported(code: bytes) -> None:
     assert sources.keys() - found - agent == set()
 
 
+def test_it_needs_the_standard_library_and_what_is_in_it(code: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(modules(code))) as archive:
+        names = [name for name in archive.namelist() if name.startswith("yarnhub/")]
+        wanted = {each for name in names for each in imports(archive.read(name))}
+    packages = {name.split("/")[1] for name in names}
+    assert packages == {
+        *("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "control", "appmaster")
+    }
+    tops = {each.partition(".")[0] for each in wanted}
+    assert tops - sys.stdlib_module_names == {"h11", "yarnhub"}
+
+
 def imports(source: bytes) -> Iterator[str]:
     """What a module imports as it runs, in functions too."""
     nodes: list[ast.AST] = [ast.parse(source)]

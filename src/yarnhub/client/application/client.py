@@ -20,8 +20,8 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.base.single_flight import SingleFlight
-from yarnhub.client.connection import WAIT, Connection
-from yarnhub.client.requests import Requests
+from yarnhub.client.application.connection import WAIT, Connection
+from yarnhub.client.application.requests import Requests
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.frames import PROTOCOL
