@@ -16,13 +16,13 @@ from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from yarnhub.integrations.jupyterhub import proof
 from yarnhub.integrations.jupyterhub.singleuser import prepare, report
+from yarnhub.sessions.ports import proof
 
 if TYPE_CHECKING:
     import socket
 
-    from yarnhub.integrations.jupyterhub.listening import HeldPort
+    from yarnhub.sessions.ports.held import HeldPort
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -1,1 +1,1 @@
-"""A container held for a user: what may be chosen for it. No web framework is known here."""
+"""A container held for a user: what may be chosen for it, and its port; no web framework."""

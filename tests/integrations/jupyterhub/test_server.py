@@ -17,9 +17,9 @@ from tornado.web import Application, RequestHandler
 
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
 from yarnhub.hadoop.wire.tokens import Credentials
-from yarnhub.integrations.jupyterhub.listening import Place, listen
-from yarnhub.integrations.jupyterhub.proof import ImpostorError
-from yarnhub.integrations.jupyterhub.reaching import check_server
+from yarnhub.sessions.ports.challenge import check_server
+from yarnhub.sessions.ports.held import Place, listen
+from yarnhub.sessions.ports.proof import ImpostorError
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process

@@ -11,13 +11,13 @@ from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, RequestHandler
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.integrations.jupyterhub import proof
 from yarnhub.integrations.jupyterhub.singleuser import report
+from yarnhub.sessions.ports import proof
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.integrations.jupyterhub.listening import HeldPort
+    from yarnhub.sessions.ports.held import HeldPort
 
 
 class ProofHandler(RequestHandler):

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit, urlunsplit
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.private_file import write_private
 from yarnhub.client.application.container import CurrentContainer
-from yarnhub.integrations.jupyterhub.listening import HeldPort, Place, listen
 from yarnhub.integrations.jupyterhub.request import FILE, VARIABLE
+from yarnhub.sessions.ports.held import HeldPort, Place, listen
 
 if TYPE_CHECKING:
     import ssl

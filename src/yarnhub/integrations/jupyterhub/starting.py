@@ -14,10 +14,10 @@ from yarnhub.base.errors import ConnectError, YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.integrations.jupyterhub.asking import Asking
 from yarnhub.integrations.jupyterhub.progress import Start
-from yarnhub.integrations.jupyterhub.proof import ImpostorError
-from yarnhub.integrations.jupyterhub.reaching import check_server
 from yarnhub.integrations.jupyterhub.refusals import Refusal, telling_why
 from yarnhub.integrations.jupyterhub.request import SERVICE
+from yarnhub.sessions.ports.challenge import check_server
+from yarnhub.sessions.ports.proof import ImpostorError
 
 if TYPE_CHECKING:
     import ssl

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.integrations.jupyterhub.listening import EVERYWHERE, HeldPort, Place, listen
+from yarnhub.sessions.ports.held import EVERYWHERE, HeldPort, Place, listen
 
 HERE = ("127.0.0.1",)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yarnhub.integrations.jupyterhub.proof import ImpostorError, check, prove
+from yarnhub.sessions.ports.proof import ImpostorError, check, prove
 
 NONCE, OTHER = "0" * 64, "1" * 64
 NODE = ("10.0.0.1", 40000)

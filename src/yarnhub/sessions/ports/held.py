@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.integrations.jupyterhub import proof
+from yarnhub.sessions.ports import proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,8 +11,8 @@ import h11
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ConnectError
-from yarnhub.integrations.jupyterhub import proof
-from yarnhub.integrations.jupyterhub.proof import ImpostorError
+from yarnhub.sessions.ports import proof
+from yarnhub.sessions.ports.proof import ImpostorError
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
