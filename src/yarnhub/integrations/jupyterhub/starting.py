@@ -12,6 +12,7 @@ from jupyterhub.utils import make_ssl_context
 
 from yarnhub.base.errors import ConnectError, YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.integrations.jupyterhub import words
 from yarnhub.integrations.jupyterhub.asking import Asking
 from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.refusals import Refusal, telling_why
@@ -128,7 +129,7 @@ class Starting(Asking):
                 known = await self._known()
         except TimeoutError:
             known = replace(self._last, sight=None)
-        return known.overdue(self.start_timeout)
+        return words.overdue(known, self.start_timeout)
 
     async def _reported(self, server: Server, port: asyncio.Future[int]) -> tuple[str, int]:
         """Where a server listens, once it does: until then it may still fail."""
@@ -212,10 +213,14 @@ class Starting(Asking):
         """What happens to a server that is being started, one message for each change."""
         said = None
         while self._spawn_pending:  # before `start`, too, and until the hub has had an answer
-            message = (await self._known()).message
+            known = await self._known()
+            message: dict[str, object] = {
+                "progress": known.stage.value,
+                "message": words.progress(known),
+            }
             if message != said:
                 said = message
-                yield {"progress": message.percent, "message": message.text}
+                yield message
             await asyncio.sleep(_LOOK)
 
     @property

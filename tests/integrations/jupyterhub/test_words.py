@@ -8,6 +8,7 @@ import pytest
 
 from integrations.jupyterhub.spawning import explained
 from yarnhub.client.explain.reasons import ContainersPreempted, QueueNotRunning
+from yarnhub.integrations.jupyterhub import words
 from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.running import Sight
 from yarnhub.yarn.records.cluster import QueueState
@@ -54,12 +55,12 @@ ON_NODE = Sight(node="node-7", container="container_1")
         ),
         (
             {"application": APP, "sight": ON_NODE, "port": 8888},
-            "It is there: waiting for its first answer from node-7 (container_1).",
+            "Running on node-7 (container_1): waiting for its first response.",
         ),
     ],
 )
 def test_each_step_has_its_words(known: dict[str, Any], text: str) -> None:
-    assert Start(queue="q", **known).message.text == text
+    assert words.progress(Start(queue="q", **known)) == text
 
 
 def test_it_goes_forward() -> None:
@@ -76,7 +77,7 @@ def test_it_goes_forward() -> None:
         Start(queue="q", application=APP, sight=ON_NODE),
         Start(queue="q", application=APP, sight=ON_NODE, port=8888),
     ]
-    percents = [step.message.percent for step in steps]
+    percents = [step.stage.value for step in steps]
     assert percents == sorted(set(percents))
 
 
@@ -93,11 +94,11 @@ def test_it_goes_forward() -> None:
             "node-7 (container_1) fetches env.",
         ),
         ({"sight": ON_NODE}, "has to end in `python -m yarnspawner.singleuser`"),
-        ({"sight": ON_NODE}, f"`skein application logs {APP}`"),
+        ({"sight": ON_NODE}, f"is in the logs of {APP}."),
         ({"sight": ON_NODE, "port": 8888}, "nobody answers at port 8888 of that node"),
     ],
 )
 def test_what_takes_too_long_has_a_reason(known: dict[str, Any], text: str) -> None:
-    said = Start(queue="q", application=APP if known else "", **known).overdue(300)
+    said = words.overdue(Start(queue="q", application=APP if known else "", **known), 300)
     assert said.startswith("Your server is not ready after 300 s. ")
     assert text in said

@@ -1,0 +1,87 @@
+"""What a user of the hub reads of a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.client.explain.words import sentence
+from yarnhub.integrations.jupyterhub.progress import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from yarnhub.integrations.jupyterhub.progress import Start
+
+_FILES = 3
+"""How many files are named."""
+_REASONS = 2
+"""How many reasons are given, the weightiest first."""
+
+
+# --- while it starts
+
+
+def progress(start: Start) -> str:
+    """How far a server is that is being started, in a line."""
+    # Words of YARN, of nodes and of a user's own ApplicationMaster may be in it.
+    return clean_and_cut(_progress(start), lines=False)
+
+
+def overdue(start: Start, seconds: float) -> str:
+    """Why a server is not ready after so many seconds."""
+    return f"Your server is not ready after {seconds:g} s. {_held_up(start)}"
+
+
+def _progress(start: Start) -> str:
+    match start.stage:
+        case Stage.PREPARING:
+            return "The hub prepares your server."
+        case Stage.SUBMITTING:
+            return f"Asking YARN for a container in queue {start.queue}."
+        case Stage.UNKNOWN:
+            return f"YARN does not say how {start.application} is; asking again."
+        case Stage.WAITING:
+            said = f"{start.application} waits for a container in queue {start.queue}"
+            reasons = " ".join(map(sentence, start.reasons[:_REASONS]))
+            return f"{said}: {reasons}" if reasons else f"{said}."
+        case Stage.LOCALIZING:
+            return f"{_place(start)} fetches {_files(start.files)}."
+        case Stage.STARTING:
+            return f"Starting on {_place(start)}."
+        case Stage.CONNECTING:
+            return f"Running on {_place(start)}: waiting for its first response."
+
+
+def _held_up(start: Start) -> str:
+    match start.stage:
+        case Stage.SUBMITTING:
+            return (
+                f"YARN has not accepted it in queue {start.queue} yet: its ResourceManager does "
+                "not answer, or files are still being uploaded."
+            )
+        case Stage.STARTING:
+            return (
+                f"Its command runs on {_place(start)}, but has not told the hub its port: "
+                "c.YarnSpawner.cmd has to end in `python -m yarnspawner.singleuser`. What it "
+                f"wrote is in the logs of {start.application}."
+            )
+        case Stage.CONNECTING:
+            return (
+                f"It runs on {_place(start)}, but nobody answers at port {start.port} of that node."
+            )
+        case _:
+            return progress(start)
+
+
+def _place(start: Start) -> str:
+    assert start.sight is not None
+    return f"{start.sight.node} ({start.sight.container})"
+
+
+def _files(files: Sequence[str]) -> str:
+    named = ", ".join(files[:_FILES])
+    more = len(files) - _FILES
+    if not named:
+        return "what the server needs"
+    return f"{named} and {more} more" if more > 0 else named
