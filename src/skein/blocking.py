@@ -31,6 +31,11 @@ def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]
     match error:
         case errors.SpecError():
             return exceptions.RefusedError(str(error))
+        case errors.CredentialsError():
+            new = "`Security.new_credentials().to_directory(folder, force=True)`"
+            return otherwise(f"{error}; {new} makes new ones")
+        case errors.NotBegunError():
+            return otherwise(f"{error}: `Client.explain({error.application_id!r})` says why")
         case errors.ConnectError() | errors.ConnectionLostError():
             return exceptions.ConnectionError(str(error))
         case errors.DeadlineExceededError():

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from skein import __version__
+from skein.blocking import skeins_errors
 from skein.cli import main
 from skein.cli.connections import Notices, describe
 from skein.cli.progress import format_progress
+from skein.exceptions import SkeinError
+from yarnhub.client.access.credentials import Credentials
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
 
@@ -184,6 +187,16 @@ def test_credentials_are_made_once_and_only_for_the_user(alone: Any) -> None:
     assert (folder / "skein.pem").read_bytes() == first
     assert alone.out("config", "gencerts", "--force") == ""
     assert (folder / "skein.pem").read_bytes() != first
+
+
+def test_half_a_pair_of_credentials_is_an_error_with_the_command_that_helps(alone: Any) -> None:
+    alone.out("config", "gencerts")
+    (alone.folder / "skein" / "skein.crt").unlink()
+    error = alone.error("config", "gencerts")
+    assert "skein.crt" in error
+    assert error.endswith("; `skein config gencerts --force` makes new ones\n")
+    with pytest.raises(SkeinError, match=r"force=True.* makes new ones"), skeins_errors():
+        Credentials.read(alone.folder / "skein")
 
 
 @pytest.mark.parametrize("command", ["start", "restart", "stop"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from skein import __version__
 from skein.cli import completion
+from skein.cli.advice import in_words
 from skein.exceptions import SkeinError, context
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
@@ -53,7 +54,7 @@ def _run(arguments: list[str]) -> int:
         finally:
             sys.stdout.flush()
     except (YarnhubError, SkeinError) as error:
-        print(f"Error: {clean_and_cut(str(error))}", file=sys.stderr)
+        print(f"Error: {clean_and_cut(in_words(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

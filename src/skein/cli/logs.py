@@ -6,6 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
+from skein.cli.advice import in_words
 from skein.cli.commands import add_application, add_command, add_output
 from yarnhub.base.foreign_text import clean_and_cut
 
@@ -96,7 +97,10 @@ def _logs(arguments: argparse.Namespace) -> None:
 
 
 def _say(notice: str) -> None:
-    print(clean_and_cut(notice), file=sys.stderr, flush=True)
+    from yarnhub.client.logs.application import NothingYet
+
+    words = in_words(notice.error) if isinstance(notice, NothingYet) else notice
+    print(clean_and_cut(words), file=sys.stderr, flush=True)
 
 
 def _show(files: Sequence[LogFile], output: str) -> None:

@@ -4,6 +4,7 @@
 
     YarnhubError
     |-- ConfigurationError           a Hadoop file, flag or variable is missing or wrong
+    |   `-- CredentialsError         a user's certificate or key: a new pair takes its place
     |-- SpecError                    a specification is wrong; says where (also ValueError)
     |   `-- SpecTypeError            a value in it is of the wrong type (also TypeError)
     |-- ConnectError                 nobody answered at an address; nothing was sent
@@ -21,6 +22,7 @@
     |   |-- ServerBusyError          the peer asks for the same again, later
     |   |-- StaleContainerError      the container is one of a ResourceManager before this one
     |   `-- StandbyError             this one of the pair is not active: ask the other
+    |-- NotBegunError                no container of the application has begun to run
     |-- ApplicationFailedError       the application ended before it got where it was awaited
     `-- ControlError                 an ApplicationMaster refused a request
 
@@ -51,6 +53,10 @@ class YarnhubError(Exception):
 
 class ConfigurationError(YarnhubError):
     """A Hadoop file, a flag or a variable is missing or wrong."""
+
+
+class CredentialsError(ConfigurationError):
+    """A user's certificate or key is missing or cannot be read: a new pair takes its place."""
 
 
 class SpecError(YarnhubError, ValueError):
@@ -171,6 +177,18 @@ class StandbyError(RemoteError):
     """This ResourceManager or NameNode is not the active one of its pair."""
 
     retriable = True
+
+
+class NotBegunError(YarnhubError):
+    """No container of the application has begun to run: an explanation of it says why.
+
+    Attributes:
+        application_id: Which one.
+    """
+
+    def __init__(self, application_id: str, state: str) -> None:
+        super().__init__(f"{application_id} is {state}, and none of its containers has begun")
+        self.application_id = application_id
 
 
 class ApplicationFailedError(YarnhubError):

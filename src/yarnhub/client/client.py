@@ -225,6 +225,7 @@ class Client:
 
         Raises:
             NoSuchLogError: There is no container of a name in `choice`.
+            NotBegunError: It has not ended, and there are no logs of it.
             LogsNotReadyError: It has ended, and there are no logs of it.
             ConfigurationError: The cluster does not gather logs.
         """
@@ -244,7 +245,10 @@ class Client:
         return await self._application_logs(application_id, choice, notice).files()
 
     def _application_logs(
-        self, number: ApplicationId, choice: LogChoice | None, notice: Callable[[str], None]
+        self,
+        number: ApplicationId,
+        choice: LogChoice | None,
+        notice: Callable[[str], None],
     ) -> ApplicationLogs:
         from yarnhub.client.logs.application import ApplicationLogs
         from yarnhub.client.logs.choice import LogChoice

@@ -40,7 +40,7 @@ RUN_AGENT = (
     f"( ( {launch.run_token_file('$$')}; echo "
     '"No Python 3.11 or newer on this node: the tokens in $HADOOP_TOKEN_FILE_LOCATION stay as '
     "they are, and end after their maximum lifetime. Name one as YARNHUB_PYTHON in the service's "
-    'env, or run: skein token refresh" > "${LOG_DIRS%%,*}/tokens.log" '
+    'env, or get new ones in the container yourself." > "${LOG_DIRS%%,*}/tokens.log" '
     ") < /dev/null > /dev/null 2>&1 & ); "
 )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.base.errors import ConfigurationError, CredentialsError, SpecError
 from yarnhub.base.key_pairs import load_pair
 from yarnhub.base.private_file import write_private
 from yarnhub.base.regular_file import read_regular
@@ -155,7 +155,7 @@ class Credentials:
         """The pair in a folder; None if there is none.
 
         Raises:
-            ConfigurationError: There is only half of it, or it cannot be read.
+            CredentialsError: There is only half of it, or it cannot be read.
         """
         with _shared(folder) as held:
             try:
@@ -173,9 +173,8 @@ class Credentials:
         try:
             return cls(read_regular(certificate, _LARGEST), read_regular(key, _LARGEST))
         except OSError as error:
-            raise ConfigurationError(
-                f"the credentials in {folder} cannot be read: {error.strerror} "
-                f"({error.filename}); `skein config gencerts --force` makes new ones"
+            raise CredentialsError(
+                f"the credentials in {folder} cannot be read: {error.strerror} ({error.filename})"
             ) from error
 
     @classmethod

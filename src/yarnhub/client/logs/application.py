@@ -14,10 +14,10 @@ from yarnhub.base.errors import (
     ConnectError,
     ConnectionLostError,
     DeadlineExceededError,
+    NotBegunError,
 )
 from yarnhub.client.files.file_systems import user_file_system
 from yarnhub.client.logs.aggregated import (
-    LogsNotReadyError,
     NoSuchLogError,
     find_logs,
     find_owner,
@@ -58,6 +58,15 @@ _BEGIN, _UPLOAD = 30.0, 600.0
 is restarted, and gives up by itself after the latter (yarn.log-aggregation-status.time-out.ms)."""
 _LATER = frozenset({Aggregation.RUNNING, Aggregation.RUNNING_WITH_FAILURE})
 _MISSED = frozenset({Aggregation.FAILED, Aggregation.TIME_OUT, *_LATER})
+
+
+class NothingYet(str):
+    """The notice of an application that no container of it has begun; `error` has the details."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: NotBegunError) -> None:
+        self.error = error
 
 
 class ApplicationLogs:
@@ -114,7 +123,7 @@ class ApplicationLogs:
                 await live.look()
                 self._check_found(live.files)
                 if not live.files and not live.failure:
-                    raise LogsNotReadyError(self._nothing_yet(report))
+                    raise self._not_begun(report)
                 async with contextlib.aclosing(live.read(whole=True)) as chunks:
                     async for chunk in chunks:
                         yield chunk
@@ -194,16 +203,14 @@ class ApplicationLogs:
             if ended:
                 return
             if not live.files and clock() - began > _PATIENCE:
-                self._notice(self._nothing_yet(report))
+                self._notice(NothingYet(self._not_begun(report)))
                 began = math.inf
             pause = _LOOK if moved else min(_SELDOM, pause * 1.25)
             if not live.behind:
                 await asyncio.sleep(max(pause, _EACH * len(live)))
 
-    def _nothing_yet(self, report: ApplicationReport) -> str:
-        state = report.yarn_application_state.name
-        why = f"`skein application explain {self._id}` says why"
-        return f"{self._id} is {state}, and none of its containers has begun: {why}"
+    def _not_begun(self, report: ApplicationReport) -> NotBegunError:
+        return NotBegunError(str(self._id), report.yarn_application_state.name)
 
     async def _aggregated(
         self, report: ApplicationReport, *, named: bool

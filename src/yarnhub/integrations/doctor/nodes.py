@@ -105,7 +105,7 @@ def judge_python(said: Mapping[str, str]) -> Finding:
     if silent:
         return error(
             f"nothing ran on {', '.join(silent)}",
-            "is the user known to the operating system of the nodes? `skein application explain`",
+            "is the user known to the operating system of the nodes, and does the queue have room?",
         )
     versions = {
         node: (int(match[1]), int(match[2])) if match[1] else (0, 0)
