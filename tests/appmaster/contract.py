@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from yarnhub.appmaster.shell.containers import NodeManagersPort
-    from yarnhub.appmaster.shell.runner import SchedulerPort
+    from yarnhub.appmaster.shell.scheduler import SchedulerPort
     from yarnhub.yarn.records.containers import Container, ContainerStatus
     from yarnhub.yarn.records.ids import ContainerId
 

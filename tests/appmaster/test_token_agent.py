@@ -16,14 +16,14 @@ import pytest
 
 from appmaster.bootstrap import APPLICATION, HDFS
 from appmaster.core.scenario import application, service
-from appmaster.shell.serving import PAIR, own_door
+from appmaster.shell.server.serving import PAIR, own_admission
 from appmaster.shell.world import World
 from full_disk import files_end_at
 from yarn.launcher import write_script
 from yarnhub.appmaster.core.contexts import ContextBuilder
-from yarnhub.appmaster.shell import connections
-from yarnhub.appmaster.shell.agent import token_agent
-from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.agent_program import token_agent
+from yarnhub.appmaster.shell.server import listener
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.appmaster.token_agent import LOG, Agent
 from yarnhub.control import environment
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, RESOURCE_MANAGERS
@@ -113,11 +113,11 @@ class Node:
 
 @pytest.fixture
 async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
-    monkeypatch.setattr(connections, "_LAST_ANSWERS", 0.01)  # an agent that was killed still asks
+    monkeypatch.setattr(listener, "_LAST_ANSWERS", 0.01)  # an agent that was killed still asks
     world = World(application("run", a=service()))
     made = Node(tmp_path, world)
     async with (
-        serve(own_door(made.answer), "127.0.0.1") as port,
+        serve(own_admission(made.answer), "127.0.0.1") as port,
         asyncio.TaskGroup() as group,
     ):
         run = group.create_task(world.run())

@@ -8,9 +8,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from appmaster.core.scenario import application, service
-from appmaster.shell.serving import ID, PAIR, own_door
+from appmaster.shell.server.serving import ID, PAIR, own_admission
 from appmaster.shell.world import World
-from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.client.application.client import ApplicationClient
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def served(answer: Callable[[Request[Any]], Awaitable[object]]) -> AsyncIterator[int]:
-    async with asyncio.timeout(30), serve(own_door(answer), "127.0.0.1") as port:
+    async with asyncio.timeout(30), serve(own_admission(answer), "127.0.0.1") as port:
         yield port
 
 

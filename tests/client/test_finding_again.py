@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from appmaster.shell.serving import ID, PAIR, Answering
+from appmaster.shell.server.serving import ID, PAIR, Answering
 from client.living import served
 from yarnhub.base.errors import (
     ApplicationFailedError,

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.web import HTTPError
 
-from appmaster.shell.serving import PAIR
+from appmaster.shell.server.serving import PAIR
 from e2e.walk import PROJECT
 from fuzz.mechanism import Parser, fuzz, json_values, try_on
 from hadoop import server
 from skein import ApplicationSpec as SkeinSpec
 from yarn.logs.recorded import FILES, content_of, index_of
 from yarnhub.appmaster.core.records import Change
-from yarnhub.appmaster.shell.recorder import _read as read_journal
+from yarnhub.appmaster.shell.journal.recorder import _read as read_journal
 from yarnhub.base.errors import (
     AuthenticationError,
     ConfigurationError,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appmaster.shell.serving import ID, PAIR
+from appmaster.shell.server.serving import ID, PAIR
 from client.living import Living
 from skein.application_client import ApplicationClient
 from skein.security import Security

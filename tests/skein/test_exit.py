@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appmaster.shell.serving import ID, PAIR
+from appmaster.shell.server.serving import ID, PAIR
 from e2e.walk import PROJECT
 from interpreters import PYTHONS
 from yarnhub.control.messages import FinalStatus

@@ -8,11 +8,11 @@ import threading
 import pytest
 
 import skein
-from appmaster.shell.serving import ID, PAIR
+from appmaster.shell.server.serving import ID, PAIR
 from client.living import Living
 from skein.application_client import ApplicationClient
 from skein.security import Security
-from yarnhub.appmaster.shell import conversation
+from yarnhub.appmaster.shell.server import frame_connection
 
 
 def test_threads_share_a_client(app: ApplicationClient) -> None:
@@ -51,7 +51,7 @@ def test_a_forked_process_has_a_connection_of_its_own(app: ApplicationClient) ->
 def test_a_connection_that_was_closed_for_idleness_costs_no_error(
     app: ApplicationClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversation, "IDLE", 0.05)
+    monkeypatch.setattr(frame_connection, "IDLE", 0.05)
     app.kv.put("k", b"1")
     connection = app._requests._local.connection
     assert connection._poll.poll(10_000), "the application closes it"

@@ -1,6 +1,6 @@
 """Keeps a container's token file fresh, as a process of its own beside the container's script.
 
-Runs on the node's Python from within the token file itself (see `appmaster.shell.agent`), and so
+Runs on the node's Python from within the token file itself (see `shell.agent_program`), and so
 imports little: its memory counts against the container's. It asks the ApplicationMaster for newer
 tokens, which answers when there are some, and ends when the script does.
 """

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.instances import reports
 from yarnhub.appmaster.core.placement import Topology
-from yarnhub.appmaster.shell.callers import Callers
-from yarnhub.appmaster.shell.recorder import restore
-from yarnhub.appmaster.shell.server import answer_in_time
+from yarnhub.appmaster.shell.journal.recorder import restore
+from yarnhub.appmaster.shell.server.clients import ApplicationClients
+from yarnhub.appmaster.shell.server.control import answer_in_time
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ConnectionLostError,
@@ -31,7 +31,7 @@ from yarnhub.yarn.records.ids import ApplicationId
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.actions import Finish
     from yarnhub.appmaster.core.limits import Limits
-    from yarnhub.appmaster.shell.journal import Journal
+    from yarnhub.appmaster.shell.journal.recorder import Journal
     from yarnhub.appmaster.shell.runner import Runner
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.client.tokens.keeper import KeptTokens
@@ -70,7 +70,7 @@ class UnmanagedApplication(Requests):
         self.spec = ApplicationSpec.from_json(self.submitted.specification)
         self._limits = limits
         self.core = self._new_core()
-        self.callers = Callers(self.ask, limits)
+        self.clients = ApplicationClients(self.ask, limits)
         self.journal = journal
         self.pair = secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY]
         self.runner: Runner | None = None

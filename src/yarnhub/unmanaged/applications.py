@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ParamSpec
 
 from yarnhub.appmaster.core.limits import Limits
-from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ApplicationFailedError,
@@ -27,8 +27,8 @@ from yarnhub.client.submit.submission import credentials
 from yarnhub.client.tokens.keeper import TokenKeeper
 from yarnhub.control.bootstrap import server_name
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
+from yarnhub.unmanaged.admission import SharedAdmission
 from yarnhub.unmanaged.application import UnmanagedApplication
-from yarnhub.unmanaged.door import SharedDoor
 from yarnhub.unmanaged.folder import Folder
 from yarnhub.unmanaged.holding import Holder
 from yarnhub.unmanaged.watch import Watch
@@ -149,11 +149,13 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     @contextlib.asynccontextmanager
     async def _served(self) -> AsyncIterator[int]:
         """Serve at the port that containers know, or at any other if somebody has taken it."""
-        door = SharedDoor(self._find)
+        admission = SharedAdmission(self._find)
         known = await asyncio.to_thread(lambda: self._folder.port)
         async with contextlib.AsyncExitStack() as stack:
             try:
-                port = await stack.enter_async_context(serve(door, self.host, self.port or known))
+                port = await stack.enter_async_context(
+                    serve(admission, self.host, self.port or known)
+                )
                 await asyncio.to_thread(self._folder.keep_port, port)
             except OSError as error:
                 if self.port or not known:
@@ -164,7 +166,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                 # Whoever has it must not be the end of all that runs. It stays the one to be had:
                 # containers find another one by the ResourceManager.
                 _log.error("port %d, which containers know, is taken: %s", known, error.strerror)
-                port = await stack.enter_async_context(serve(door, self.host, 0))
+                port = await stack.enter_async_context(serve(admission, self.host, 0))
             yield port
 
     async def __aexit__(

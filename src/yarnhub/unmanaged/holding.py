@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.actions import Finish
 from yarnhub.appmaster.core.contexts import ContextBuilder
-from yarnhub.appmaster.shell.agent import token_agent
-from yarnhub.appmaster.shell.pace import Pace
+from yarnhub.appmaster.shell.agent_program import token_agent
+from yarnhub.appmaster.shell.heartbeat import HeartbeatTimer
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ApplicationNotFoundError, YarnhubError
@@ -103,7 +103,7 @@ class Holder:
             ContextBuilder(submitted, address, application.credentials, agent),
             time.time,  # noqa: TID251  # whoever holds applications owns the clock
             application.journal,
-            pace=Pace(self.idle),
+            pace=HeartbeatTimer(self.idle),
         )
         return Holding(runner, scheduler, nodes)
 

@@ -11,9 +11,9 @@ from appmaster.fakes import FakeNodeManagers, FakeScheduler
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.placement import Topology
-from yarnhub.appmaster.shell.own_tokens import OwnTokens
-from yarnhub.appmaster.shell.probe import answers
+from yarnhub.appmaster.shell.containers import answers
 from yarnhub.appmaster.shell.runner import Runner
+from yarnhub.appmaster.shell.tokens import OwnTokens
 from yarnhub.control.messages import (
     GetContainers,
 )

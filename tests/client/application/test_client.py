@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appmaster.shell.serving import ID, OTHER, PAIR, Answering, own_door
+from appmaster.shell.server.serving import ID, OTHER, PAIR, Answering, own_admission
 from client.living import client_of, living, served
 from yarnhub.base.errors import (
     AccessDeniedError,
@@ -252,7 +252,7 @@ async def test_an_answer_that_trickles_is_not_waited_for_for_ever(
 
     async with asyncio.timeout(10):
         listener = await asyncio.start_server(
-            serve_one, "127.0.0.1", 0, ssl=own_door(Answering()).context
+            serve_one, "127.0.0.1", 0, ssl=own_admission(Answering()).context
         )
         async with listener:
             error = await failure(listener.sockets[0].getsockname()[1])

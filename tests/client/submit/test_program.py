@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import yarnhub
-from yarnhub.appmaster.shell.agent import token_agent
+from yarnhub.appmaster.shell.agent_program import token_agent
 from yarnhub.client.submit import program
 from yarnhub.client.submit.program import build, cached, lean
 from yarnhub.control.bootstrap import PROGRAM
@@ -159,8 +159,9 @@ def test_a_nodes_configuration_is_read_from_it(code: bytes, tmp_path: Path) -> N
     )
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from yarnhub.appmaster.shell.schedulers import schedulers\n"
-        "print(*schedulers(['rm:8030'], {'HADOOP_CONF_DIR': sys.argv[2], 'NM_HOST': 'here'}))\n"
+        "from yarnhub.appmaster.shell.scheduler import scheduler_addresses\n"
+        "env = {'HADOOP_CONF_DIR': sys.argv[2], 'NM_HOST': 'here'}\n"
+        "print(*scheduler_addresses(['rm:8030'], env))\n"
     )
     done = subprocess.run(
         [sys.executable, "-ISc", script, path, tmp_path],
@@ -176,7 +177,7 @@ def test_the_token_agent_can_be_made_of_it(code: bytes, tmp_path: Path) -> None:
     path.write_bytes(modules(code))
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from yarnhub.appmaster.shell.agent import token_agent\n"
+        "from yarnhub.appmaster.shell.agent_program import token_agent\n"
         "open(sys.argv[2], 'wb').write(token_agent())\n"
     )
     agent = tmp_path / "agent.zip"

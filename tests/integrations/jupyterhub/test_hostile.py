@@ -17,10 +17,10 @@ from appmaster.fakes import FakeNodeManagers, FakeScheduler
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.placement import Topology
-from yarnhub.appmaster.shell.callers import Callers
-from yarnhub.appmaster.shell.journal import FileJournal
+from yarnhub.appmaster.shell.journal.file import FileJournal
 from yarnhub.appmaster.shell.runner import Runner
-from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.server.clients import ApplicationClients
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.application.client import ApplicationClient
 from yarnhub.control import bootstrap, environment
@@ -28,7 +28,7 @@ from yarnhub.control.bootstrap import server_name
 from yarnhub.hadoop.wire.tokens import Credentials as TokenFile
 from yarnhub.integrations.jupyterhub.hub_servers import LIMITS
 from yarnhub.spec import Service
-from yarnhub.unmanaged.door import SharedDoor
+from yarnhub.unmanaged.admission import SharedAdmission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,7 +59,7 @@ class Held:
             lambda: asyncio.get_running_loop().time(),
             FileJournal(self.journal),
         )
-        self.callers = Callers(self.runner.ask, LIMITS)
+        self.clients = ApplicationClients(self.runner.ask, LIMITS)
 
     def container(self, folder: Path, port: int) -> dict[str, str]:
         """The variables of a container of it."""
@@ -76,7 +76,7 @@ class Held:
 @contextlib.asynccontextmanager
 async def held(*applications: Held) -> AsyncIterator[int]:
     found = {server_name(each.id): each for each in applications}
-    async with serve(SharedDoor(found.get), "127.0.0.1") as port, asyncio.TaskGroup() as group:
+    async with serve(SharedAdmission(found.get), "127.0.0.1") as port, asyncio.TaskGroup() as group:
         running = [group.create_task(each.runner.run("hub", port)) for each in applications]
         for each in applications:
             await each.runner.begun.wait()

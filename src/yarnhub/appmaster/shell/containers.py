@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 from yarnhub.appmaster.core.actions import Launch, Probe, Resume, Signal, Stop
 from yarnhub.appmaster.core.events import Ended, LaunchFailed, PortAnswered
-from yarnhub.appmaster.shell.probe import answers
 from yarnhub.base.errors import (
     ConnectError,
     ConnectionLostError,
@@ -51,12 +50,25 @@ UNREACHABLE = (
     StandbyError,
 )
 """The node, or the ResourceManager, may be there again at the next call."""
+CONNECT_TIMEOUT = 2.0
+"""Seconds in which a container's port accepts a connection, within one network."""
 _UNTIL_BEGUN = 0.5
 """Seconds between two looks whether a program runs that is to be asked to end."""
 _LOOK = RetryPolicy(first_delay=1.0, max_delay=30.0)
 _LOST = 900.0
 """Seconds after which a node that never answered is taken for lost: YARN gives one up after 600
 (`yarn.nm.liveness-monitor.expiry-interval-ms`), and may have told that to another process."""
+
+
+async def answers(host: str, port: int) -> bool:
+    """Whether something accepts a connection at a port; it is closed at once."""
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError:  # a TimeoutError is one
+        return False
+    writer.close()
+    return True
 
 
 class NodeManagersPort(Protocol):

@@ -16,16 +16,15 @@ from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.events import MasterScriptEnded
 from yarnhub.appmaster.core.placement import Topology
-from yarnhub.appmaster.shell.agent import token_agent
-from yarnhub.appmaster.shell.late_tokens import Reception, Registered
-from yarnhub.appmaster.shell.own_tokens import OwnTokens
-from yarnhub.appmaster.shell.recorder import restore
+from yarnhub.appmaster.shell.agent_program import token_agent
+from yarnhub.appmaster.shell.journal.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
-from yarnhub.appmaster.shell.schedulers import schedulers
+from yarnhub.appmaster.shell.scheduler import RegisteredScheduler, scheduler_addresses
 from yarnhub.appmaster.shell.script import run_script
-from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.server.admission import OwnAdmission
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.appmaster.shell.staging import StagingFolder
-from yarnhub.appmaster.shell.tls import OwnDoor
+from yarnhub.appmaster.shell.tokens import EarlyRequests, OwnTokens
 from yarnhub.appmaster.shell.web.site import Site
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import AuthenticationError, ConfigurationError, ControlError, YarnhubError
@@ -43,14 +42,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.appmaster.core.actions import Finish
-    from yarnhub.appmaster.shell.journal import Journal
-    from yarnhub.appmaster.shell.runner import SchedulerPort
+    from yarnhub.appmaster.shell.journal.recorder import Journal
+    from yarnhub.appmaster.shell.scheduler import SchedulerPort
     from yarnhub.control.messages import UpdateTokens
 
 _log = logging.getLogger("yarnhub.appmaster")
 
 _TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name
-_PATIENCE = 300.0
+_TOKEN_WAIT = 300.0
 """Seconds that fresh tokens are waited for: an AM that sends no heartbeat for 900 s is given up."""
 _LEVELS = {"ALL": 1, "TRACE": 5, "WARN": logging.WARNING, "FATAL": logging.CRITICAL, "OFF": 100}
 
@@ -82,22 +81,22 @@ async def _main(env: Mapping[str, str]) -> int:
     application = Application(spec, submitted.specification, Topology(racks=submitted.racks))
     attempt = Attempt.of(env, submitted.attempts)
     folder = StagingFolder.of(submitted, credentials)
-    reception = Reception()
+    early = EarlyRequests()
 
     async with contextlib.AsyncExitStack() as stack:
-        door = OwnDoor(
+        admission = OwnAdmission(
             credentials.secrets[bootstrap.CERTIFICATE],
             credentials.secrets[bootstrap.KEY],
-            reception.ask,
+            early.ask,
             application.limits,
         )
-        port = await stack.enter_async_context(serve(door, host))
+        port = await stack.enter_async_context(serve(admission, host))
         site = Site.of(application, submitted, env, time.time)
         web_port = await stack.enter_async_context(site.serve(host))
         agent = b"" if submitted.simple_authentication else token_agent()
         contexts = ContextBuilder(submitted, f"{host}:{port}", credentials, agent)
         endpoint = (host, port, f"http://{host}:{web_port}")
-        addresses = await asyncio.to_thread(schedulers, submitted.schedulers, env)
+        addresses = await asyncio.to_thread(scheduler_addresses, submitted.schedulers, env)
         scheduler: SchedulerPort = await stack.enter_async_context(Scheduler(addresses, token))
         journal, late = None, None
         if spec.max_attempts > 1:
@@ -105,8 +104,8 @@ async def _main(env: Mapping[str, str]) -> int:
                 journal = await _restore(application, attempt, folder)
             except AuthenticationError as error:
                 _log.warning("waiting for fresh tokens: %s", error)
-                scheduler = Registered(scheduler, await scheduler.register(*endpoint))
-                late = await _late_tokens(reception, folder, error)
+                scheduler = RegisteredScheduler(scheduler, await scheduler.register(*endpoint))
+                late = await _late_tokens(early, folder, error)
                 contexts = contexts.with_tokens(late.tokens)
                 journal = await _restore(application, attempt, folder)
         runner = Runner(
@@ -118,7 +117,7 @@ async def _main(env: Mapping[str, str]) -> int:
             journal,
             OwnTokens(Path(env[_TOKEN_FILE]), folder),
         )
-        reception.open(runner)
+        early.pass_on(runner.ask)
         finish = await _run(runner, spec, endpoint, contexts, env, late)
         if finish is None:
             return 1
@@ -160,11 +159,11 @@ async def _restore(
 
 
 async def _late_tokens(
-    reception: Reception, folder: StagingFolder | None, expired: AuthenticationError
+    early: EarlyRequests, folder: StagingFolder | None, expired: AuthenticationError
 ) -> UpdateTokens:
-    """Wait for tokens, and enter the application's folder with them; see `late_tokens`."""
-    async with Deadline(_PATIENCE, expired):
-        given = await reception.tokens()
+    """Wait for tokens, and enter the application's folder with them; see `EarlyRequests`."""
+    async with Deadline(_TOKEN_WAIT, expired):
+        given = await early.tokens()
     if folder is not None:
         folder.use_tokens(Credentials.read(given.tokens).tokens)
     return given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never, cast
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never, cast
 
 from yarnhub.appmaster.core.actions import (
     Action,
@@ -29,10 +29,9 @@ from yarnhub.appmaster.core.events import (
     Tick,
     Withdrawn,
 )
-from yarnhub.appmaster.shell.containers import UNREACHABLE, ContainerWork
-from yarnhub.appmaster.shell.pace import Pace
-from yarnhub.appmaster.shell.probe import answers
-from yarnhub.appmaster.shell.recorder import Recorder
+from yarnhub.appmaster.shell.containers import UNREACHABLE, ContainerWork, answers
+from yarnhub.appmaster.shell.heartbeat import HeartbeatTimer
+from yarnhub.appmaster.shell.journal.recorder import Recorder
 from yarnhub.base.errors import (
     AttemptNotFoundError,
     ConnectionLostError,
@@ -49,20 +48,17 @@ from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from yarnhub.appmaster.core.application import Application
     from yarnhub.appmaster.core.contexts import ContextBuilder
     from yarnhub.appmaster.shell.containers import NodeManagersPort
-    from yarnhub.appmaster.shell.journal import Journal
-    from yarnhub.appmaster.shell.own_tokens import OwnTokens
+    from yarnhub.appmaster.shell.journal.recorder import Journal
+    from yarnhub.appmaster.shell.scheduler import SchedulerPort
+    from yarnhub.appmaster.shell.tokens import OwnTokens
     from yarnhub.control.messages import Request
     from yarnhub.yarn.records.ids import ContainerId
     from yarnhub.yarn.records.resources import Resource, ResourceRequest
-    from yarnhub.yarn.records.scheduler import (
-        AllocateResponse,
-        RegisterApplicationMasterResponse,
-    )
 
 _log = logging.getLogger(__name__)
 
@@ -73,28 +69,6 @@ _PROGRESS_UNSET = 0.1
 _STRANGE = 5
 """How many heartbeats in a row may be answered with an exception that is no refusal. A
 ResourceManager that is about to stop, or to stand by, answers with whatever breaks first."""
-
-
-class SchedulerPort(Protocol):
-    """What the runner needs of the scheduler; `yarn.scheduler.Scheduler` is one."""
-
-    async def register(
-        self, host: str, rpc_port: int, tracking_url: str
-    ) -> RegisterApplicationMasterResponse:
-        """See `Scheduler.register`."""
-        ...
-
-    async def allocate(
-        self, asks: Sequence[ResourceRequest], releases: Sequence[ContainerId], progress: float
-    ) -> AllocateResponse:
-        """See `Scheduler.allocate`."""
-        ...
-
-    async def finish(
-        self, status: FinalApplicationStatus, diagnostics: str, tracking_url: str = ""
-    ) -> None:
-        """See `Scheduler.finish`."""
-        ...
 
 
 class Runner:
@@ -122,7 +96,7 @@ class Runner:
         clock: Callable[[], float],
         journal: Journal | None = None,
         own_tokens: OwnTokens | None = None,
-        pace: Pace | None = None,
+        pace: HeartbeatTimer | None = None,
         answers: Callable[[str, int], Awaitable[bool]] = answers,
     ) -> None:
         self._application = application
@@ -144,7 +118,7 @@ class Runner:
         self._releases: list[ContainerId] = []
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._next_request = 0
-        self._pace = pace or Pace()
+        self._pace = pace or HeartbeatTimer()
         self._answer_lost = False
         self._strange = 0
         self._endpoint = ("", 0, "")

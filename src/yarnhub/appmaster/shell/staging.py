@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.appmaster.shell.hdfs_journal import HdfsJournal
+from yarnhub.appmaster.shell.journal.hdfs import HdfsJournal
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
 from yarnhub.control import bootstrap, json

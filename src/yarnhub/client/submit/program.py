@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "control", "appmaster")
 _LEFT_OUT = (
-    "appmaster/shell/journal.py",
+    "appmaster/shell/journal/file.py",
     "base/private_file.py",
     "base/single_flight.py",
     "control/diagnostics.py",

@@ -10,7 +10,7 @@ from yarnhub.appmaster.shell.web.access import Access
 from yarnhub.spec import ACLs
 
 if TYPE_CHECKING:
-    from yarnhub.appmaster.shell.http import Request
+    from yarnhub.appmaster.shell.server.http import Request
 
 
 class Head:

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from appmaster.core.scenario import START, Scenario, application, service
-from yarnhub.appmaster.shell.connections import listen
-from yarnhub.appmaster.shell.http import Connection
+from yarnhub.appmaster.shell.server.http import HttpConnection
+from yarnhub.appmaster.shell.server.listener import listen
 from yarnhub.appmaster.shell.web import proxy as module
 from yarnhub.appmaster.shell.web.access import Access
 from yarnhub.appmaster.shell.web.proxy import relocate
@@ -23,7 +23,7 @@ from yarnhub.spec import ACLs
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from yarnhub.appmaster.shell.http import Request
+    from yarnhub.appmaster.shell.server.http import Request
 
     Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -207,7 +207,9 @@ async def test_so_many_may_connect_and_no_more() -> None:
             await go_on.wait()
         await request.respond(200, [], b"here")
 
-    serving = listen(lambda reader, writer: Connection(reader, writer, handle), "127.0.0.1", most=2)
+    serving = listen(
+        lambda reader, writer: HttpConnection(reader, writer, handle), "127.0.0.1", most=2
+    )
     async with (
         asyncio.timeout(20),
         serving as port,
@@ -243,7 +245,9 @@ async def test_ends_of_connections_make_room() -> None:
     async def handle(request: Request) -> None:
         await request.respond(200, [], b"here")
 
-    serving = listen(lambda reader, writer: Connection(reader, writer, handle), "127.0.0.1", most=2)
+    serving = listen(
+        lambda reader, writer: HttpConnection(reader, writer, handle), "127.0.0.1", most=2
+    )
     async with asyncio.timeout(20), serving as port:
         async with client(port) as first, client(port) as second:
             assert (await first.get("/")).text == (await second.get("/")).text == "here"

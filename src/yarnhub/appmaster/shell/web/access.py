@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from yarnhub.appmaster.shell.http import Request
+    from yarnhub.appmaster.shell.server.http import Request
     from yarnhub.spec import ACLs
 
 _REMEMBERED = 300.0

@@ -14,7 +14,7 @@ from yarnhub.hadoop import http
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
-    from yarnhub.appmaster.shell.http import Request
+    from yarnhub.appmaster.shell.server.http import Request
     from yarnhub.control.messages import Page
 
 _PATIENCE = 60.0

@@ -10,8 +10,8 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
-from yarnhub.appmaster.shell.connections import listen
-from yarnhub.appmaster.shell.http import Connection
+from yarnhub.appmaster.shell.server.http import HttpConnection
+from yarnhub.appmaster.shell.server.listener import listen
 from yarnhub.appmaster.shell.web.access import Access
 from yarnhub.appmaster.shell.web.views import Origin, keys, overview
 from yarnhub.base.errors import YarnhubError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.appmaster.core.application import Application
-    from yarnhub.appmaster.shell.http import Request
+    from yarnhub.appmaster.shell.server.http import Request
     from yarnhub.appmaster.shell.web.views import KeysView, Overview
     from yarnhub.control.bootstrap import SubmittedApplication
 
@@ -97,7 +97,9 @@ class Site:
         """Serve the pages on a free port of `host` for a block, which is given the port."""
         # YARN's proxy never uses a connection again, and leaves it open (WebAppProxyServlet).
         return listen(
-            lambda reader, writer: Connection(reader, writer, self.handle, once=True, idle=_IDLE),
+            lambda reader, writer: HttpConnection(
+                reader, writer, self.handle, once=True, idle=_IDLE
+            ),
             host,
             most=_MAX_CONNECTIONS,
         )

@@ -9,7 +9,7 @@ import functools
 import itertools
 import logging
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from yarnhub.appmaster.core.records import Change
 from yarnhub.base.errors import RemoteProtocolError, YarnhubError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from yarnhub.appmaster.core.actions import Action
     from yarnhub.appmaster.core.application import Application
-    from yarnhub.appmaster.shell.journal import Journal
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +30,36 @@ _RETRY = RetryPolicy(first_delay=0.5, max_delay=30.0)
 _HOLD = 60.0
 """Seconds that a heartbeat is held back for the journal. An application that is not heard of for
 `yarn.am.liveness-monitor.expiry-interval-ms` (15 minutes) is ended by YARN."""
+
+
+class Journal(Protocol):
+    """The changes of one application, in order. One process writes at a time.
+
+    What `append` has returned for is there after a kill at any moment; what it has not may be.
+    Cancelling leaves that unknown. All raise `YarnhubError` or `OSError` where it cannot be
+    reached.
+    """
+
+    async def load(self) -> list[bytes]:
+        """All changes; from now on this process is the one that writes."""
+        ...
+
+    async def append(self, changes: Sequence[bytes]) -> None:
+        """Add changes, none of which holds a line feed."""
+        ...
+
+    async def compact(self, snapshot: bytes) -> None:
+        """Put one change in the place of all."""
+        ...
+
+    @property
+    def overgrown(self) -> bool:
+        """Whether `compact` is worth it."""
+        ...
+
+    async def delete(self) -> None:
+        """Forget it all: the application has ended."""
+        ...
 
 
 async def restore(application: Application, journal: Journal) -> bool:

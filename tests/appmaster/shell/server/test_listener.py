@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appmaster.shell.serving import Answering, connected, own_door
+from appmaster.shell.server.serving import Answering, connected, own_admission
 from yarnhub.appmaster.core.limits import Limits
-from yarnhub.appmaster.shell import connections
-from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.server import listener
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.control import json
 from yarnhub.control.messages import Failure
 
@@ -49,7 +49,7 @@ async def answered(port: int) -> bool:
 
 async def test_who_says_nothing_keeps_nobody_out_and_costs_next_to_nothing() -> None:
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(60), serve(own_door(Answering()), "127.0.0.1") as port:
+    async with asyncio.timeout(60), serve(own_admission(Answering()), "127.0.0.1") as port:
         before = resident()
         async with strangers(port, 1200):
             began = loop.time()
@@ -60,7 +60,7 @@ async def test_who_says_nothing_keeps_nobody_out_and_costs_next_to_nothing() -> 
 
 
 async def test_who_begins_a_handshake_and_stops_keeps_nobody_out() -> None:
-    async with asyncio.timeout(60), serve(own_door(Answering()), "127.0.0.1") as port:
+    async with asyncio.timeout(60), serve(own_admission(Answering()), "127.0.0.1") as port:
         before = resident()
         async with strangers(port, 300, HELLO):
             assert await answered(port)
@@ -68,9 +68,9 @@ async def test_who_begins_a_handshake_and_stops_keeps_nobody_out() -> None:
 
 
 async def test_who_says_nothing_has_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_FIRST_WORD", 0.05)
-    monkeypatch.setattr(connections, "_HANDSHAKE", 0.05)
-    async with asyncio.timeout(20), serve(own_door(Answering()), "127.0.0.1") as port:
+    monkeypatch.setattr(listener, "_FIRST_WORD", 0.05)
+    monkeypatch.setattr(listener, "_HANDSHAKE", 0.05)
+    async with asyncio.timeout(20), serve(own_admission(Answering()), "127.0.0.1") as port:
         for says in (b"", HELLO):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(says)
@@ -93,9 +93,9 @@ async def test_no_more_files_are_a_moments_trouble(
         return await accept(sock)
 
     monkeypatch.setattr(loop, "sock_accept", exhausted)
-    monkeypatch.setattr(connections, "_RELIEF", 0.001)
+    monkeypatch.setattr(listener, "_RELIEF", 0.001)
     with caplog.at_level(logging.WARNING):
-        async with asyncio.timeout(20), serve(own_door(Answering()), "127.0.0.1") as port:
+        async with asyncio.timeout(20), serve(own_admission(Answering()), "127.0.0.1") as port:
             assert await answered(port)
     (said,) = caplog.records
     assert "Too many open files: the limit is LimitNOFILE" in said.getMessage()
@@ -105,11 +105,13 @@ async def test_no_more_files_are_a_moments_trouble(
 async def test_a_fault_with_one_client_is_not_the_end_of_the_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    door = own_door(Answering())
+    admission = own_admission(Answering())
     faults = [RuntimeError("ours")]
-    callers = door.callers
-    monkeypatch.setattr(door, "callers", lambda _: raise_(faults.pop()) if faults else callers(_))
-    async with asyncio.timeout(20), serve(door, "127.0.0.1") as port:
+    clients = admission.clients
+    monkeypatch.setattr(
+        admission, "clients", lambda _: raise_(faults.pop()) if faults else clients(_)
+    )
+    async with asyncio.timeout(20), serve(admission, "127.0.0.1") as port:
         async with connected(port) as client:
             assert await client.closed() == b""
         assert await answered(port)
@@ -121,8 +123,8 @@ def raise_(error: Exception) -> None:
 
 
 async def test_an_application_has_so_many_connections() -> None:
-    door = own_door(Answering(), Limits(connections=2))
-    async with asyncio.timeout(20), serve(door, "127.0.0.1") as port:
+    admission = own_admission(Answering(), Limits(connections=2))
+    async with asyncio.timeout(20), serve(admission, "127.0.0.1") as port:
         async with connected(port), connected(port):
             assert await answered_or_turned_away(port) is False
         while not await answered_or_turned_away(port):
@@ -141,7 +143,7 @@ async def test_only_what_is_allowed_is_answered_and_nothing_else_is_read() -> No
     limits = Limits(requests=frozenset({"GetKey"}), body=1000)
     async with (
         asyncio.timeout(20),
-        serve(own_door(answering, limits), "127.0.0.1") as port,
+        serve(own_admission(answering, limits), "127.0.0.1") as port,
         connected(port) as client,
     ):
         client.post("PutKey", b"[" * 900)
@@ -163,7 +165,7 @@ async def test_keys_are_not_written_to_a_disk(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
     descriptors = Path("/proc/self/fd")
     before = len(list(descriptors.iterdir()))
-    context = own_door(Answering()).context
+    context = own_admission(Answering()).context
     assert context.cert_store_stats()["x509"] == 1
     assert len(list(descriptors.iterdir())) == before
 

@@ -14,7 +14,7 @@ memory, and a node reports each second at the default."""
 _SLOWER = 1.25
 
 
-class Pace:
+class HeartbeatTimer:
     """Eager while containers are awaited, ever less so; at once when there is something to say.
 
     Args:

@@ -18,7 +18,7 @@ _BURST = 2.0
 """Seconds of the rate that may be spent at once."""
 
 
-class Callers:
+class ApplicationClients:
     """The holders of one application's key.
 
     Args:

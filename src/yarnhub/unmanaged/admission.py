@@ -1,4 +1,4 @@
-"""The door of a port that serves many applications, each with its own key."""
+"""Admission at a port that serves many applications, each with its own key."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import ssl
 import weakref
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from yarnhub.appmaster.shell.tls import admit, bare_context
+from yarnhub.appmaster.shell.server.admission import admit, bare_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yarnhub.appmaster.shell.callers import Callers
+    from yarnhub.appmaster.shell.server.clients import ApplicationClients
 
 A = TypeVar("A")
 
 _END = b"-----END CERTIFICATE-----"
 
 
-class Resident(Protocol):
-    """An application behind the door."""
+class ServedApplication(Protocol):
+    """An application that clients reach at the port."""
 
     @property
     def pair(self) -> tuple[bytes, bytes]:
@@ -27,12 +27,12 @@ class Resident(Protocol):
         ...
 
     @property
-    def callers(self) -> Callers:
+    def clients(self) -> ApplicationClients:
         """Those who may reach it, what they are answered and what they may take."""
         ...
 
 
-class SharedDoor:
+class SharedAdmission:
     """Lets the holders of an application's key in to that application, and to no other.
 
     A context is made for an application's first handshake, and kept as long as the application: a
@@ -42,9 +42,9 @@ class SharedDoor:
         find: The application of a server name, as `control.bootstrap.server_name` makes it.
     """
 
-    def __init__(self, find: Callable[[str], Resident | None]) -> None:
+    def __init__(self, find: Callable[[str], ServedApplication | None]) -> None:
         self._find = find
-        self._contexts: weakref.WeakKeyDictionary[Resident, _ResidentContext] = (
+        self._contexts: weakref.WeakKeyDictionary[ServedApplication, _ApplicationContext] = (
             weakref.WeakKeyDictionary()
         )
         self.context = bare_context()
@@ -56,44 +56,44 @@ class SharedDoor:
         name: str | None,
         _: ssl.SSLContext,
     ) -> int | None:
-        resident = self._find(name or "")
-        if resident is None:
+        application = self._find(name or "")
+        if application is None:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        context = self._contexts.get(resident)
+        context = self._contexts.get(application)
         if context is None:
-            context = self._contexts[resident] = _ResidentContext.of(resident)
+            context = self._contexts[application] = _ApplicationContext.of(application)
         # OpenSSL takes certificate and trusted certificates from the new context, but whether
         # there is any question of trust from the old one: that asks, see `bare_context`.
         connection.context = context
         return None
 
-    def callers(self, client: ssl.SSLObject) -> Callers | None:
+    def clients(self, client: ssl.SSLObject) -> ApplicationClients | None:
         """Those of the application that a client named, if it has shown that very one's key."""
         context = client.context
-        if not isinstance(context, _ResidentContext):
+        if not isinstance(context, _ApplicationContext):
             return None
         # The handshake has verified it unless a session was resumed, which is verified for
         # whatever application it began with.
-        resident = context.resident()
-        if resident is None or client.getpeercert(binary_form=True) != context.leaf:
+        application = context.application()
+        if application is None or client.getpeercert(binary_form=True) != context.leaf:
             return None
-        return resident.callers
+        return application.clients
 
 
-class _ResidentContext(ssl.SSLContext):
+class _ApplicationContext(ssl.SSLContext):
     """A context that knows whose it is, and keeps nothing that has ended."""
 
-    resident: weakref.ReferenceType[Resident]
+    application: weakref.ReferenceType[ServedApplication]
     leaf: bytes
     """The certificate, as it is sent."""
 
     @classmethod
-    def of(cls, resident: Resident) -> _ResidentContext:
+    def of(cls, application: ServedApplication) -> _ApplicationContext:
         """That of an application."""
         context = cls(ssl.PROTOCOL_TLS_SERVER)
-        context.resident = weakref.ref(resident)
-        context.leaf = _leaf(resident.pair[0])
-        admit(context, *resident.pair)
+        context.application = weakref.ref(application)
+        context.leaf = _leaf(application.pair[0])
+        admit(context, *application.pair)
         return context
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appmaster.shell.journal_contract import LARGE, JournalContract, Opened
-from yarnhub.appmaster.shell.hdfs_journal import HdfsJournal
+from appmaster.shell.journal.contract import LARGE, JournalContract, Opened
+from yarnhub.appmaster.shell.journal.hdfs import HdfsJournal
 from yarnhub.base.errors import YarnhubError
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.filesystem.webhdfs import WebHdfsFileSystem

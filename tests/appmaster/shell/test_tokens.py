@@ -8,7 +8,8 @@ from appmaster.clock import instant
 from appmaster.core.scenario import application, service
 from appmaster.fakes import FakeScheduler
 from appmaster.shell.world import NEWER, World, running
-from yarnhub.appmaster.shell.late_tokens import Reception, Registered
+from yarnhub.appmaster.shell.scheduler import RegisteredScheduler
+from yarnhub.appmaster.shell.tokens import EarlyRequests
 from yarnhub.control.messages import (
     GetContainers,
     Nothing,
@@ -26,39 +27,39 @@ GIVEN = UpdateTokens(tokens=Credentials({NEWER.service: NEWER}).write())
 
 @instant
 async def test_tokens_are_taken_before_the_application_begins() -> None:
-    reception = Reception()
+    early = EarlyRequests()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(5):
-            await reception.tokens()
-    assert await reception.ask(GIVEN) == Nothing()
-    assert await reception.ask(UpdateTokens(tokens=b"later")) == Nothing()
-    assert await reception.tokens() == GIVEN
+            await early.tokens()
+    assert await early.ask(GIVEN) == Nothing()
+    assert await early.ask(UpdateTokens(tokens=b"later")) == Nothing()
+    assert await early.tokens() == GIVEN
 
 
 @instant
 async def test_all_other_requests_wait_for_it() -> None:
-    reception = Reception()
+    early = EarlyRequests()
     world = World(application("run", a=service()))
     async with running(world), asyncio.TaskGroup() as group:
-        progress = group.create_task(reception.ask(SetProgress(progress=0.5)))
+        progress = group.create_task(early.ask(SetProgress(progress=0.5)))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(5):
-                await reception.ask(GetContainers())
+                await early.ask(GetContainers())
         assert not progress.done()
-        reception.open(world.runner)
+        early.pass_on(world.runner.ask)
         assert await progress == Nothing()
         assert world.application.progress == 0.5
-        await reception.ask(GIVEN)
-        found = await reception.ask(WatchTokens())
+        await early.ask(GIVEN)
+        found = await early.ask(WatchTokens())
         assert Credentials.read(found.tokens).tokens == {NEWER.service: NEWER}
-        await reception.ask(Shutdown())
+        await early.ask(Shutdown())
 
 
 @instant
 async def test_who_has_registered_does_not_do_it_again_until_it_must() -> None:
     scheduler = FakeScheduler()
     first = await scheduler.register("am", 1, "http://am")
-    registered = Registered(scheduler, first)
+    registered = RegisteredScheduler(scheduler, first)
     assert await registered.register("am", 1, "http://am") is first
     assert len(scheduler.registrations) == 1
     await registered.allocate((), (), 0.1)

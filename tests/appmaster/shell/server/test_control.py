@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appmaster.shell.serving import OTHER, PAIR, Answering, connected, own_door, serving
+from appmaster.shell.server.serving import OTHER, PAIR, Answering, connected, own_admission, serving
 from yarnhub.appmaster.core.limits import Limits
-from yarnhub.appmaster.shell import connections, http
-from yarnhub.appmaster.shell import server as module
-from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.server import control as module
+from yarnhub.appmaster.shell.server import http, listener
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.errors import ControlError
 from yarnhub.control import json
 from yarnhub.control.messages import (
@@ -265,9 +265,9 @@ async def test_a_client_that_falls_silent_is_closed(
 
 async def test_a_client_that_does_not_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "IDLE", 0.1)
-    monkeypatch.setattr(connections, "_LAST_ANSWERS", 0.01)
-    monkeypatch.setattr(connections, "_LAST_PIECE", 0.01)
-    monkeypatch.setattr(connections, "_GOODBYE", 0.01)
+    monkeypatch.setattr(listener, "_LAST_ANSWERS", 0.01)
+    monkeypatch.setattr(listener, "_LAST_PIECE", 0.01)
+    monkeypatch.setattr(listener, "_GOODBYE", 0.01)
     large = b"x" * 20_000_000
     before: set[asyncio.Task[Any]] = set()
 
@@ -365,7 +365,7 @@ async def test_an_answer_under_way_is_given_before_the_end() -> None:
     answering.go_on.clear()
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
-        async with serve(own_door(answering), "127.0.0.1") as port:
+        async with serve(own_admission(answering), "127.0.0.1") as port:
             client = await stack.enter_async_context(connected(port))
             client.post("GetKey", b'{"key":"k"}')
             await answering.came.wait()
@@ -379,12 +379,12 @@ async def test_an_answer_under_way_is_given_before_the_end() -> None:
 async def test_the_end_does_not_wait_for_idle_or_stubborn_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connections, "_LAST_ANSWERS", 0.05)
+    monkeypatch.setattr(listener, "_LAST_ANSWERS", 0.05)
     answering = Answering()
     answering.go_on.clear()
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
-        async with serve(own_door(answering), "127.0.0.1") as port:
+        async with serve(own_admission(answering), "127.0.0.1") as port:
             idle = await stack.enter_async_context(connected(port))
             stubborn = await stack.enter_async_context(connected(port))
             stubborn.post("WaitKey", b'{"key":"k","timeout":50}')
@@ -416,15 +416,16 @@ async def test_a_body_in_thousands_of_pieces_holds_nobody_up() -> None:
         assert max(late) < 0.1
 
 
-async def test_pieces_are_paid_for_and_not_only_their_bytes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(connections, "_LAST_ANSWERS", 0.01)  # for the rest of the body
-    door = own_door(Answering(), Limits(rate=1 << 20))
-    callers = door.callers(None)  # type: ignore[arg-type]  # it looks at nobody
-    async with asyncio.timeout(20), serve(door, "127.0.0.1") as port, connected(port) as client:
+async def test_pieces_are_paid_for_and_not_only_their_bytes() -> None:
+    admission = own_admission(Answering(), Limits(rate=1 << 20))
+    clients = admission.clients(None)  # type: ignore[arg-type]  # it looks at nobody
+    async with (
+        asyncio.timeout(20),
+        serve(admission, "127.0.0.1") as port,
+        connected(port) as client,
+    ):
         client.send(IN_PIECES + PIECE * 15_000)
-        while not callers.spend(0):  # 90 kB alone are within two seconds' rate
+        while not clients.spend(0):  # 90 kB alone are within two seconds' rate
             await asyncio.sleep(0.01)
 
 
@@ -445,7 +446,7 @@ async def test_a_client_that_closes_leaves_no_word_in_the_log(
 async def test_a_client_that_goes_before_all_is_read_is_let_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connections, "_LAST_PIECE", 0.2, raising=False)
+    monkeypatch.setattr(listener, "_LAST_PIECE", 0.2, raising=False)
     answering = Answering()
     answering.go_on.clear()
     async with serving(answering) as port, connected(port) as client:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appmaster.shell.serving import OTHER, PAIR, Answering, own_door
+from appmaster.shell.server.serving import OTHER, PAIR, Answering, own_admission
 from yarnhub.appmaster.core.limits import Limits
-from yarnhub.appmaster.shell import conversation
-from yarnhub.appmaster.shell.server import serve
+from yarnhub.appmaster.shell.server import frame_connection
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.client.application.connection import Connection
 from yarnhub.control import json
@@ -32,7 +32,7 @@ async def connected(
     pair: Credentials = PAIR,
     limits: Limits | None = None,
 ) -> AsyncIterator[Connection]:
-    async with asyncio.timeout(20), serve(own_door(answer, limits), "127.0.0.1") as port:
+    async with asyncio.timeout(20), serve(own_admission(answer, limits), "127.0.0.1") as port:
         connection = await opened(port, pair)
         try:
             yield connection
@@ -70,7 +70,7 @@ async def test_each_of_many_requests_gets_its_own_answer() -> None:
 
 
 async def test_a_server_that_does_not_speak_in_frames_is_named() -> None:
-    context = own_door(Answering()).context
+    context = own_admission(Answering()).context
     context.set_alpn_protocols(["yarnhub.older"])
     ended = asyncio.Event()
 
@@ -138,8 +138,8 @@ async def test_who_asks_and_withdraws_thousands_of_times_holds_nobody_up() -> No
     context = PAIR.client_context()
     context.set_alpn_protocols([PROTOCOL])
     both = b"".join(bytes(Frame(n, "GetKey")) + bytes(Frame(n + 90_000, "")) for n in range(12_000))
-    door = own_door(answering, Limits(at_once=1))
-    async with asyncio.timeout(20), serve(door, "127.0.0.1") as port:
+    admission = own_admission(answering, Limits(at_once=1))
+    async with asyncio.timeout(20), serve(admission, "127.0.0.1") as port:
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port, ssl=context, server_hostname=SERVER_NAME
         )
@@ -204,7 +204,7 @@ async def test_what_is_not_known_or_not_json_is_refused() -> None:
 
 
 async def test_a_client_that_asks_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "IDLE", 0.1)
+    monkeypatch.setattr(frame_connection, "IDLE", 0.1)
     async with connected(Answering()) as connection:
         await until(lambda: connection.lost)
         with pytest.raises(ConnectionError):
@@ -212,7 +212,7 @@ async def test_a_client_that_asks_for_nothing_is_closed(monkeypatch: pytest.Monk
 
 
 async def test_a_client_that_waits_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "IDLE", 0.05)
+    monkeypatch.setattr(frame_connection, "IDLE", 0.05)
     answering = Answering()
     answering.go_on.clear()
     async with connected(answering) as connection, asyncio.TaskGroup() as group:
@@ -229,7 +229,7 @@ async def test_answers_under_way_are_given_at_the_end() -> None:
     answering = Answering()
     answering.go_on.clear()
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
-        async with serve(own_door(answering), "127.0.0.1") as port:
+        async with serve(own_admission(answering), "127.0.0.1") as port:
             connection = await opened(port)
             wait = group.create_task(value(connection, "k"))
             await answering.came.wait()
@@ -249,7 +249,7 @@ async def test_who_goes_while_many_answers_come_is_no_matter_for_the_log(
 ) -> None:
     answering = Answering()
     answering.go_on.clear()
-    async with asyncio.timeout(20), serve(own_door(answering), "127.0.0.1") as port:
+    async with asyncio.timeout(20), serve(own_admission(answering), "127.0.0.1") as port:
         for _ in range(10):
             connection = await opened(port)
             async with asyncio.TaskGroup() as group:

@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from yarnhub.appmaster.shell.journal import Journal
+    from yarnhub.appmaster.shell.journal.recorder import Journal
 
 
 class Opened(Protocol):

@@ -1,4 +1,4 @@
-"""Where an application's changes are kept, and the journal of a process that keeps a folder."""
+"""The journal of a process that keeps a folder on its own disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.private_file import sync_folder
@@ -17,36 +17,6 @@ if TYPE_CHECKING:
 
 OVERGROWN = 256 * 1024
 """Bytes of changes after which a snapshot takes their place, unless it is larger itself."""
-
-
-class Journal(Protocol):
-    """The changes of one application, in order. One process writes at a time.
-
-    What `append` has returned for is there after a kill at any moment; what it has not may be.
-    Cancelling leaves that unknown. All raise `YarnhubError` or `OSError` where it cannot be
-    reached.
-    """
-
-    async def load(self) -> list[bytes]:
-        """All changes; from now on this process is the one that writes."""
-        ...
-
-    async def append(self, changes: Sequence[bytes]) -> None:
-        """Add changes, none of which holds a line feed."""
-        ...
-
-    async def compact(self, snapshot: bytes) -> None:
-        """Put one change in the place of all."""
-        ...
-
-    @property
-    def overgrown(self) -> bool:
-        """Whether `compact` is worth it."""
-        ...
-
-    async def delete(self) -> None:
-        """Forget it all: the application has ended."""
-        ...
 
 
 class FileJournal:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from yarnhub.appmaster.shell.connections import close
+from yarnhub.appmaster.shell.server.listener import close
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
-    from yarnhub.appmaster.shell.callers import Callers
+    from yarnhub.appmaster.shell.server.clients import ApplicationClients
 
     Handle = Callable[["Request"], Awaitable[None]]
 
@@ -44,7 +44,7 @@ class Request:
         answered: Whether an answer has begun.
     """
 
-    def __init__(self, connection: Connection, head: h11.Request) -> None:
+    def __init__(self, connection: HttpConnection, head: h11.Request) -> None:
         self._connection = connection
         self.method = head.method.decode()
         self.target = head.target.decode()
@@ -105,11 +105,11 @@ class Request:
         await send(h11.EndOfMessage())
 
     async def pay(self, cost: int) -> None:
-        """See `Connection.pay`."""
+        """See `HttpConnection.pay`."""
         await self._connection.pay(cost)
 
 
-class Connection:
+class HttpConnection:
     """One client's connection: one request after the other.
 
     Args:
@@ -117,7 +117,7 @@ class Connection:
         writer: What it gets.
         handle: Answers a request.
         once: Whether it is for one request.
-        callers: Who it is of; None for an unknown client.
+        clients: Who it is of; None for an unknown client.
         idle: In place of `IDLE`.
     """
 
@@ -128,10 +128,10 @@ class Connection:
         handle: Handle,
         *,
         once: bool = False,
-        callers: Callers | None = None,
+        clients: ApplicationClients | None = None,
         idle: float | None = None,
     ) -> None:
-        self._callers = callers
+        self._clients = clients
         self.idle = IDLE if idle is None else idle
         self._reader = reader
         self._writer = writer
@@ -145,7 +145,7 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
-        with self._callers.connected() if self._callers else contextlib.nullcontext():
+        with self._clients.connected() if self._clients else contextlib.nullcontext():
             await self._run()
 
     async def _run(self) -> None:
@@ -197,7 +197,7 @@ class Connection:
             await self._writer.drain()
 
     async def pay(self, cost: int) -> None:
-        """Wait until what was read or done is within what its callers may take."""
-        pause = self._callers.spend(cost) if self._callers else 0.0
+        """Wait until what was read or done is within what its clients may take."""
+        pause = self._clients.spend(cost) if self._clients else 0.0
         if pause > 0:
             await asyncio.sleep(pause)

@@ -2,7 +2,7 @@
 
 Who may call: whoever holds the application's key, that is its owner and its containers. The TLS
 handshake ends for all others before a byte of theirs is read. One port serves one application or
-many: `Door` says whose a connection is.
+many: `Admission` says whose a connection is.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from yarnhub.appmaster.core.limits import REQUEST
-from yarnhub.appmaster.shell import http
-from yarnhub.appmaster.shell.connections import listen
-from yarnhub.appmaster.shell.conversation import Conversation
+from yarnhub.appmaster.shell.server import http
+from yarnhub.appmaster.shell.server.frame_connection import FrameConnection
+from yarnhub.appmaster.shell.server.listener import listen
 from yarnhub.base.errors import ControlError, RemoteProtocolError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.control import json
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-    from yarnhub.appmaster.shell.callers import Answer, Callers
+    from yarnhub.appmaster.shell.server.admission import Admission
+    from yarnhub.appmaster.shell.server.clients import Answer, ApplicationClients
 
 _PREFIX = "/control/"
 _MAX_WAIT = 60.0
@@ -43,21 +44,8 @@ _MAX_WAIT = 60.0
 _STATUS = {"unknown-request": 404, "invalid": 400, "ended": 410, "not-allowed": 403, "full": 507}
 
 
-class Door(Protocol):
-    """Who is let in, and to what."""
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        """Decides the handshake."""
-        ...
-
-    def callers(self, client: ssl.SSLObject) -> Callers | None:
-        """Who a client is of, whose handshake is done; None turns it away."""
-        ...
-
-
 @contextlib.asynccontextmanager
-async def serve(door: Door, host: str, port: int = 0) -> AsyncIterator[int]:
+async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator[int]:
     """Serve on a port of `host`, a free one for 0; yields the port.
 
     Leaving closes the port at once and gives answers under way up to a second.
@@ -65,21 +53,21 @@ async def serve(door: Door, host: str, port: int = 0) -> AsyncIterator[int]:
 
     def accept(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> Conversation | http.Connection | None:
+    ) -> FrameConnection | http.HttpConnection | None:
         client: ssl.SSLObject = writer.get_extra_info("ssl_object")
-        callers = door.callers(client)
-        if callers is None or callers.full:
+        clients = admission.clients(client)
+        if clients is None or clients.full:
             return None
 
         async def in_frames(frame: Frame) -> Frame:
-            reply = await _reply(frame.name, frame.body, callers)
+            reply = await _reply(frame.name, frame.body, clients)
             return Frame(frame.number, type(reply).__name__, json.dump(reply))
 
         async def over_http(request: http.Request) -> None:
-            body = await request.body(callers.limits.body)
+            body = await request.body(clients.limits.body)
             known = request.method == "POST" and request.target.startswith(_PREFIX)
             name = request.target.removeprefix(_PREFIX) if known else request.target
-            reply = await _reply(name, body, callers)
+            reply = await _reply(name, body, clients)
             status = _STATUS.get(reply.code, 400) if isinstance(reply, Failure) else 200
             status = 413 if body is None else status
             headers = [("Content-Type", "application/json")]
@@ -88,15 +76,15 @@ async def serve(door: Door, host: str, port: int = 0) -> AsyncIterator[int]:
             await request.pay(REQUEST + len(content))
 
         if client.selected_alpn_protocol() == PROTOCOL:
-            return Conversation(reader, writer, in_frames, callers)
-        return http.Connection(reader, writer, over_http, callers=callers)
+            return FrameConnection(reader, writer, in_frames, clients)
+        return http.HttpConnection(reader, writer, over_http, clients=clients)
 
-    async with listen(accept, host, port, context=door.context) as bound:
+    async with listen(accept, host, port, context=admission.context) as bound:
         yield bound
 
 
-async def _reply(name: str, body: bytes | None, callers: Callers) -> object:
-    limits = callers.limits
+async def _reply(name: str, body: bytes | None, clients: ApplicationClients) -> object:
+    limits = clients.limits
     if body is None:
         return Failure("invalid", f"a request may have {limits.body} bytes at most")
     kind = REQUESTS.get(name)
@@ -110,7 +98,7 @@ async def _reply(name: str, body: bytes | None, callers: Callers) -> object:
             f"{', '.join(sorted(limits.requests))} only",
         )
     try:
-        return await answer_in_time(json.load(kind, body), callers.answer)
+        return await answer_in_time(json.load(kind, body), clients.answer)
     except RemoteProtocolError as error:
         return Failure("invalid", str(error))
     except ControlError as error:

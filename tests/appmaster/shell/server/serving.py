@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yarnhub.appmaster.core.limits import Limits
-from yarnhub.appmaster.shell.server import serve
-from yarnhub.appmaster.shell.tls import OwnDoor
+from yarnhub.appmaster.shell.server.admission import OwnAdmission
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.control.bootstrap import SERVER_NAME
 from yarnhub.control.messages import (
@@ -85,10 +85,10 @@ class Client:
         return await self.reader.read()
 
 
-def own_door(
+def own_admission(
     answer: Callable[[Request[Any]], Awaitable[object]], limits: Limits | None = None
-) -> OwnDoor:
-    return OwnDoor(PAIR.certificate, PAIR.key, answer, limits or Limits())
+) -> OwnAdmission:
+    return OwnAdmission(PAIR.certificate, PAIR.key, answer, limits or Limits())
 
 
 @contextlib.asynccontextmanager
@@ -98,7 +98,7 @@ async def serving(
     """A server for the block; afterwards nothing of it runs on."""
     before = asyncio.all_tasks()
     async with asyncio.timeout(20):
-        async with serve(own_door(answer, limits), "127.0.0.1") as port:
+        async with serve(own_admission(answer, limits), "127.0.0.1") as port:
             yield port
         while not asyncio.all_tasks() <= before:  # asyncio's own, of a handshake that failed
             await asyncio.sleep(0.01)

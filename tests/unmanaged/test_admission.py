@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yarnhub.appmaster.core.limits import Limits
-from yarnhub.appmaster.shell.callers import Callers
-from yarnhub.appmaster.shell.server import serve
-from yarnhub.appmaster.shell.tls import admit
+from yarnhub.appmaster.shell.server.admission import admit
+from yarnhub.appmaster.shell.server.clients import ApplicationClients
+from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.errors import AccessDeniedError, ConnectError, ConnectionLostError, YarnhubError
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.application.client import ApplicationClient
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.messages import GetSpecification, Request, Specification
-from yarnhub.unmanaged import door as door_module
-from yarnhub.unmanaged.door import SharedDoor
+from yarnhub.unmanaged import admission as door_module
+from yarnhub.unmanaged.admission import SharedAdmission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 A, B, NOBODY = "application_1_0001", "application_1_0002", "application_1_0003"
 
 
-class Resident:
+class ServedApplication:
     def __init__(self, name: str) -> None:
         self.name = name
         self.credentials = Credentials.generate()
         self.pair = self.credentials.certificate, self.credentials.key
         self.requests: list[Request[Any]] = []
-        self.callers = Callers(self.ask, Limits(connections=2))
+        self.clients = ApplicationClients(self.ask, Limits(connections=2))
 
     async def ask(self, request: Request[Any]) -> Any:
         self.requests.append(request)
@@ -47,9 +47,9 @@ class House:
     """Two applications behind one port."""
 
     def __init__(self) -> None:
-        self.a, self.b = Resident(A), Resident(B)
+        self.a, self.b = ServedApplication(A), ServedApplication(B)
         self.residents = {server_name(A): self.a, server_name(B): self.b}
-        self.door = SharedDoor(self.residents.get)  # all others get None
+        self.admission = SharedAdmission(self.residents.get)  # all others get None
         self.port = 0
 
     def client(self, application_id: str, credentials: Credentials) -> ApplicationClient:
@@ -65,7 +65,7 @@ class House:
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     house = House()
-    async with asyncio.timeout(20), serve(house.door, "127.0.0.1") as house.port:
+    async with asyncio.timeout(20), serve(house.admission, "127.0.0.1") as house.port:
         yield house
 
 
@@ -156,9 +156,9 @@ async def test_the_key_of_one_opens_no_other(house: House, version: ssl.TLSVersi
 async def test_a_session_with_one_is_not_resumed_with_another(
     house: House, version: ssl.TLSVersion
 ) -> None:
-    # A door that does hand out sessions: OpenSSL resumes them for whatever name is asked for.
-    house.door.context.options &= ~ssl.OP_NO_TICKET
-    house.door.context.num_tickets = 2
+    # A admission that does hand out sessions: OpenSSL resumes them for whatever name is asked for.
+    house.admission.context.options &= ~ssl.OP_NO_TICKET
+    house.admission.context.num_tickets = 2
     context = thief(house, version)
     answer, session = await exchange(house, context, server_name(A))
     assert A.encode() in answer

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from yarnhub.appmaster.shell.schedulers import schedulers
+from yarnhub.appmaster.shell.scheduler import scheduler_addresses
 from yarnhub.hadoop.address import Address
 
 if TYPE_CHECKING:
@@ -39,11 +39,14 @@ def site(folder: Path, **values: str) -> dict[str, str]:
 def test_a_nodes_proxy_stands_for_the_scheduler(
     values: dict[str, str], expected: list[Address], tmp_path: Path
 ) -> None:
-    assert schedulers(SUBMITTED, site(tmp_path, **values)) == expected
+    assert scheduler_addresses(SUBMITTED, site(tmp_path, **values)) == expected
 
 
 def test_a_node_that_tells_nothing_has_none(tmp_path: Path) -> None:
-    assert schedulers(SUBMITTED, {}) == RESOURCE_MANAGERS
-    assert schedulers(SUBMITTED, {"HADOOP_CONF_DIR": str(tmp_path / "none")}) == RESOURCE_MANAGERS
+    assert scheduler_addresses(SUBMITTED, {}) == RESOURCE_MANAGERS
+    assert (
+        scheduler_addresses(SUBMITTED, {"HADOOP_CONF_DIR": str(tmp_path / "none")})
+        == RESOURCE_MANAGERS
+    )
     (tmp_path / "yarn-site.xml").write_text("<configuration")
-    assert schedulers(SUBMITTED, {"HADOOP_CONF_DIR": str(tmp_path)}) == RESOURCE_MANAGERS
+    assert scheduler_addresses(SUBMITTED, {"HADOOP_CONF_DIR": str(tmp_path)}) == RESOURCE_MANAGERS

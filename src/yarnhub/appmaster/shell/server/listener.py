@@ -10,14 +10,14 @@ import resource
 import socket
 from typing import TYPE_CHECKING, Protocol
 
-from yarnhub.appmaster.shell.crowd import Crowd
+from yarnhub.appmaster.shell.server.client_limit import ClientLimit
 from yarnhub.base.tasks import task_group
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
 
-    Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "Connection | None"]
+    Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "ClientConnection | None"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ _SAID_AGAIN = 60.0
 _MOST = 65536
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """One client's connection."""
 
     last: bool
@@ -102,16 +102,16 @@ class _Client:
         self.socket: socket.socket | None = sock
         """None once a connection is made of it, which closes it."""
         self.peer = peer
-        self.connection: Connection | None = None
+        self.connection: ClientConnection | None = None
         self.task: asyncio.Task[None] | None = None
 
     @property
     def idle(self) -> bool:
-        """See `Guest.idle`."""
+        """See `LimitedClient.idle`."""
         return self.connection is None or not self.connection.busy
 
     def expel(self) -> None:
-        """See `Guest.expel`."""
+        """See `LimitedClient.expel`."""
         assert self.task is not None
         self.task.cancel()
 
@@ -124,8 +124,8 @@ class _Entrance:
         self._context = context
         self._most = most
         # What has proven nothing takes a small part of what there is.
-        self._lobby = Crowd(most if context is None else max(1, min(_LOBBY, most // 6)))
-        self._handshakes = Crowd(_HANDSHAKES)
+        self._lobby = ClientLimit(most if context is None else max(1, min(_LOBBY, most // 6)))
+        self._handshakes = ClientLimit(_HANDSHAKES)
         self._beginning = asyncio.Lock()
         self._clients: set[_Client] = set()
         self._said = float("-inf")

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appmaster.shell.journal_contract import JournalContract, Opened
+from appmaster.shell.journal.contract import JournalContract, Opened
 from full_disk import files_end_at
-from yarnhub.appmaster.shell.journal import FileJournal
+from yarnhub.appmaster.shell.journal.file import FileJournal
 from yarnhub.base.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from appmaster.fakes import FakeNodeManagers, FakeScheduler
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.placement import Topology
-from yarnhub.appmaster.shell.recorder import restore
+from yarnhub.appmaster.shell.journal.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.base.errors import (
     ConnectError,

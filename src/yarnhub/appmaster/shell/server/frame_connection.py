@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable
 
-    from yarnhub.appmaster.shell.callers import Callers
+    from yarnhub.appmaster.shell.server.clients import ApplicationClients
 
 IDLE = 300.0
 """Seconds in which a client that waits for nothing must ask for something, or a piece of an answer
@@ -23,7 +23,7 @@ be read; then it is closed."""
 _READ = 1 << 18
 
 
-class Conversation(asyncio.Protocol):
+class FrameConnection(asyncio.Protocol):
     """One client's connection.
 
     What has come first is read from the stream; then this takes the transport over, which saves
@@ -33,7 +33,7 @@ class Conversation(asyncio.Protocol):
         reader: What the client says.
         writer: What it is told.
         answer: The answer to a frame.
-        callers: Who the client is of. What is more than they may ask and take is read later.
+        clients: Who the client is of. What is more than they may ask and take is read later.
     """
 
     _group: asyncio.TaskGroup
@@ -43,14 +43,14 @@ class Conversation(asyncio.Protocol):
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         answer: Callable[[Frame], Awaitable[Frame]],
-        callers: Callers,
+        clients: ApplicationClients,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._reader = reader
         self._transport: asyncio.Transport = writer.transport  # type: ignore[assignment]  # TCP's
         self._answer = answer
-        self._callers = callers
-        self._frames = Frames(callers.limits.body)
+        self._clients = clients
+        self._frames = Frames(clients.limits.body)
         self._pending: OrderedDict[int, Frame] = OrderedDict()
         """Read, and not begun to be answered, by their numbers."""
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -60,7 +60,7 @@ class Conversation(asyncio.Protocol):
         self._heard = self._loop.time()
         self._unread = False
         self._throttle: asyncio.TimerHandle | None = None
-        """Runs while its callers have taken all that they may."""
+        """Runs while its clients have taken all that they may."""
         self._paused = False
         self.last = False
 
@@ -71,7 +71,7 @@ class Conversation(asyncio.Protocol):
 
     async def run(self) -> None:
         """Serve until the client goes or is idle. What it still waits for is then withdrawn."""
-        with self._callers.connected():
+        with self._clients.connected():
             await self._run()
 
     async def _run(self) -> None:
@@ -136,7 +136,7 @@ class Conversation(asyncio.Protocol):
 
     def _spend(self, cost: int) -> None:
         """Account for what was read or answered; go on once that is within what may be taken."""
-        pause = self._callers.spend(cost)
+        pause = self._clients.spend(cost)
         if pause > 0 and self._throttle is None:
             self._throttle = self._loop.call_later(pause, self._relieve)
 
@@ -147,7 +147,7 @@ class Conversation(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Begin what may be begun, and read on only where nothing is left to be begun."""
-        at_once = self._callers.limits.at_once
+        at_once = self._clients.limits.at_once
         held = self._unread or self._throttle is not None
         while self._pending and not held and len(self._tasks) < at_once:
             _, frame = self._pending.popitem(last=False)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from yarnhub.appmaster.shell.callers import Callers
+from yarnhub.appmaster.shell.server.clients import ApplicationClients
 from yarnhub.base.key_pairs import load_pair
 from yarnhub.control.frames import PROTOCOL
 
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.limits import Limits
-    from yarnhub.appmaster.shell.callers import Answer
+    from yarnhub.appmaster.shell.server.clients import Answer
 
 
 def bare_context() -> ssl.SSLContext:
@@ -32,14 +32,27 @@ def admit(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     load_pair(context, certificate, key)
 
 
-class OwnDoor:
-    """The door of a port that serves one application."""
+class Admission(Protocol):
+    """Who is let in, and to what."""
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """Decides the handshake."""
+        ...
+
+    def clients(self, client: ssl.SSLObject) -> ApplicationClients | None:
+        """Who a client is of, whose handshake is done; None turns it away."""
+        ...
+
+
+class OwnAdmission:
+    """The admission of a port that serves one application."""
 
     def __init__(self, certificate: bytes, key: bytes, answer: Answer, limits: Limits) -> None:
         self.context = bare_context()
         admit(self.context, certificate, key)
-        self._callers = Callers(answer, limits)
+        self._clients = ApplicationClients(answer, limits)
 
-    def callers(self, client: ssl.SSLObject) -> Callers:  # noqa: ARG002  # the handshake said who
+    def clients(self, client: ssl.SSLObject) -> ApplicationClients:  # noqa: ARG002  # the handshake said who
         """The application's: whoever came through the handshake holds its key."""
-        return self._callers
+        return self._clients

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from appmaster.clock import instant
-from yarnhub.appmaster.shell.probe import PATIENCE, answers
+from yarnhub.appmaster.shell.containers import CONNECT_TIMEOUT, answers
 
 
 async def test_a_port_answers_while_somebody_listens() -> None:
@@ -37,4 +37,4 @@ async def test_a_host_that_is_silent_does_not_answer(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(asyncio, "open_connection", silent)
     began = asyncio.get_running_loop().time()
     assert not await answers("host", 1)
-    assert asyncio.get_running_loop().time() - began == pytest.approx(PATIENCE)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(CONNECT_TIMEOUT)

@@ -1,11 +1,11 @@
-"""Clients of a port that have proven nothing yet, and who of them may stay."""
+"""A limit on the clients of a port that have proven nothing yet, and which of them may stay."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 
-class Guest(Protocol):
+class LimitedClient(Protocol):
     """A client that may have to make room for another one."""
 
     peer: str
@@ -21,8 +21,8 @@ class Guest(Protocol):
         ...
 
 
-class Crowd:
-    """Those who are here. Where there is no room for another one, an idle one goes.
+class ClientLimit:
+    """The clients that are connected. Where there is no room for another one, an idle one goes.
 
     It is the one of the host with the most that has been here longest. So whoever opens many
     connections and goes no further keeps nobody out, neither from other hosts nor from its own: who
@@ -35,31 +35,31 @@ class Crowd:
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
-        self._peers: dict[str, dict[Guest, None]] = {}
+        self._peers: dict[str, dict[LimitedClient, None]] = {}
 
-    def enter(self, guest: Guest) -> bool:
+    def enter(self, client: LimitedClient) -> bool:
         """Let one in; says whether there was room, or one who made room."""
         if self._count >= self._most and not self.expel_one():
             return False
-        self._peers.setdefault(guest.peer, {})[guest] = None
+        self._peers.setdefault(client.peer, {})[client] = None
         self._count += 1
         return True
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, client: LimitedClient) -> None:
         """One is gone, or is no longer of those who may have to go."""
-        theirs = self._peers.get(guest.peer, {})
-        if guest in theirs:
-            del theirs[guest]
+        theirs = self._peers.get(client.peer, {})
+        if client in theirs:
+            del theirs[client]
             self._count -= 1
             if not theirs:
-                del self._peers[guest.peer]
+                del self._peers[client.peer]
 
     def expel_one(self) -> bool:
         """Have an idle one go; says whether there was one."""
         for theirs in sorted(self._peers.values(), key=len, reverse=True):
-            for guest in theirs:
-                if guest.idle:
-                    self.leave(guest)
-                    guest.expel()
+            for client in theirs:
+                if client.idle:
+                    self.leave(client)
+                    client.expel()
                     return True
         return False

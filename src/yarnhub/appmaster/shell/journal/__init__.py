@@ -1,0 +1,1 @@
+"""What an application does is recorded before it is done."""

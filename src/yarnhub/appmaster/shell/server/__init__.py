@@ -1,0 +1,1 @@
+"""The ApplicationMaster's ports: connections, TLS, HTTP and frames."""
