@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from skein import fsspec_names, installation
+from skein import installation
 from yarnhub import __version__ as _ours
+from yarnhub.filesystem import fsspec_names
 
 if TYPE_CHECKING:
     from skein import core, exceptions, kv, model, ui, utils

@@ -108,6 +108,19 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
     return until
 
 
+@pytest.fixture(scope="session")
+def command_lines() -> Callable[[], bytes]:
+    """What the arguments of all processes of the machine show."""
+
+    def read(path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError:  # it has ended meanwhile
+            return b""
+
+    return lambda: b"".join(map(read, Path("/proc").glob("[0-9]*/cmdline")))
+
+
 @pytest.fixture
 def alone(tmp_path: Path) -> Skein:
     """The command on a machine where nobody answers."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-import sys
 import tarfile
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from docs.blocks import PROJECT, blocks
-from skein.recipes.ipython_kernel import kernel_info, main
+from yarnhub.integrations.recipes.ipython_kernel import kernel_info
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 SPEC = """\
 name: ipython-kernel
@@ -30,21 +32,6 @@ services:
       source {environment}/bin/activate
       python -m skein.recipes.ipython_kernel {arguments}
 """
-
-
-def test_it_runs_in_a_container_only(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SKEIN_APPMASTER_ADDRESS", raising=False)
-    assert main([]) == 1
-    assert capsys.readouterr().err == "Error: Not running inside a container\n"
-
-
-def test_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
-    assert ended.value.code == 0
-    assert "--kernel-info-key KEY" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -88,7 +75,9 @@ def test_the_page_on_kernels(skein: Any, environment: Path, tmp_path: Path) -> N
 
 @pytest.mark.cluster
 @pytest.mark.timeout(400)
-def test_a_kernel_with_arguments_of_its_own(skein: Any, environment: Path) -> None:
+def test_a_kernel_with_arguments_of_its_own(
+    skein: Any, environment: Path, command_lines: Callable[[], bytes]
+) -> None:
     arguments = "--kernel-info-key other.key --ip 0.0.0.0 --IPKernelApp.shell_port=19437"
     app_id = skein.submit(SPEC.format(environment=environment, arguments=arguments))
     found = json.loads(skein("kv", "get", app_id, "--key", "other.key", "--wait").stdout)
@@ -97,7 +86,7 @@ def test_a_kernel_with_arguments_of_its_own(skein: Any, environment: Path) -> No
     assert found["signature_scheme"] == "hmac-sha256"
     key = found["key"]
     assert len(key) >= 32
-    commands = b"".join(_read(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
+    commands = command_lines()
     assert b"skein.recipes.ipython_kernel" in commands
     assert key.encode() not in commands
     skein.out("application", "shutdown", app_id)
@@ -105,24 +94,3 @@ def test_a_kernel_with_arguments_of_its_own(skein: Any, environment: Path) -> No
     logs = skein.out("application", "logs", app_id)
     assert "ipykernel.log" in logs
     assert key not in logs
-
-
-@pytest.mark.cluster
-def test_an_environment_without_a_kernel_is_said_to_be_so(skein: Any, tmp_path: Path) -> None:
-    # The tests' own, as if it had this project and nothing of IPython.
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "activate").write_text(
-        f"PATH={Path(sys.executable).parent}:$PATH\nexport PYTHONPATH={tmp_path}\n"
-    )
-    (tmp_path / "ipykernel.py").write_text("raise ImportError('not installed')\n")
-    app_id = skein.submit(SPEC.format(environment=tmp_path, arguments=""))
-    error = skein.error("kv", "get", app_id, "--key", "ipython.kernel.info", "--wait")
-    assert "Failure in service ipykernel: ipykernel_0 ended. Exit code 1" in error
-    assert "the package `ipykernel` cannot" in skein.out("application", "logs", app_id)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:  # it has ended meanwhile
-        return b""

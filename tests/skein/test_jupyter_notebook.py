@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from skein.recipes.jupyter_notebook import main, prepare_folders
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 SPEC = """\
 name: jupyter-demo
@@ -32,29 +29,6 @@ services:
 """
 
 
-def test_it_runs_in_a_container_only(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SKEIN_APPMASTER_ADDRESS", raising=False)
-    assert main([]) == 1
-    assert capsys.readouterr().err == "Error: Not running inside a container\n"
-
-
-def test_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
-    assert ended.value.code == 0
-    assert "--notebook-info-key KEY" in capsys.readouterr().out
-
-
-def test_jupyter_keeps_its_files_in_the_container(tmp_path: Path) -> None:
-    variables = {"JUPYTER_CONFIG_DIR": "/mine"}
-    prepare_folders(variables, tmp_path)
-    assert variables.pop("JUPYTER_CONFIG_DIR") == "/mine"
-    assert set(variables) == {"JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"}
-    assert all(value.startswith(str(tmp_path)) for value in variables.values())
-
-
 def ask(found: dict[str, Any], path: str, method: str = "GET", token: str | None = None) -> Any:
     url = f"{found['protocol']}://{found['host']}:{found['port']}{found['base_url']}{path}"
     headers = {"Authorization": f"token {found['token'] if token is None else token}"}
@@ -66,7 +40,10 @@ def ask(found: dict[str, Any], path: str, method: str = "GET", token: str | None
 @pytest.mark.cluster
 @pytest.mark.timeout(400)
 def test_a_notebook_server_from_submission_to_its_quit_button(
-    skein: Any, environment: Path, eventually: Callable[[Callable[[], bool]], None]
+    skein: Any,
+    environment: Path,
+    eventually: Callable[[Callable[[], bool]], None],
+    command_lines: Callable[[], bytes],
 ) -> None:
     app_id = skein.submit(SPEC.format(environment=environment, arguments=""))
     done = skein("kv", "get", app_id, "--key", "jupyter.notebook.info", "--wait")
@@ -85,9 +62,7 @@ def test_a_notebook_server_from_submission_to_its_quit_button(
     assert kernel["name"] == "python3"
 
     # The token is in no command line, and in no log.
-    commands = b""
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        commands += _read(process)
+    commands = command_lines()
     assert b"skein.recipes.jupyter_notebook" in commands
     assert found["token"].encode() not in commands
 
@@ -113,22 +88,3 @@ def test_a_notebook_server_with_arguments_of_its_own(skein: Any, environment: Pa
     skein.out("application", "shutdown", app_id)
     cells = [cell.strip() for cell in skein.status(app_id) if cell]
     assert cells[2:7] == ["FINISHED", "SUCCEEDED", "0", "0", "0"]
-
-
-@pytest.mark.cluster
-def test_an_environment_without_notebook_is_said_to_be_so(skein: Any, tmp_path: Path) -> None:
-    # One that has this project and nothing else of Jupyter: the tests' own.
-    spec = SPEC.format(environment=tmp_path, arguments="")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "activate").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
-    app_id = skein.submit(spec)
-    error = skein.error("kv", "get", app_id, "--key", "jupyter.notebook.info", "--wait")
-    assert "Failure in service jupyter: jupyter_0 ended. Exit code 1" in error
-    assert "the package `notebook`, version 7 or newer" in skein.out("application", "logs", app_id)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:  # it has ended meanwhile
-        return b""

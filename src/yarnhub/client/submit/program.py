@@ -35,6 +35,7 @@ _LEFT_OUT = (
     "yarn/queues",
     "filesystem/delegation.py",
     "filesystem/fsspec_hdfs.py",
+    "filesystem/fsspec_names.py",
     "filesystem/guarded.py",
     "filesystem/hdfs.py",
     "filesystem/key_provider.py",

@@ -30,7 +30,7 @@ def take_over() -> None:
 
 
 class _Watch(MetaPathFinder):
-    """Waits for the import of fsspec, which would take longer than all of skein's own."""
+    """Waits for the import of fsspec, which takes longer than all that wait for it."""
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder`."""

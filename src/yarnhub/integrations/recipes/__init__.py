@@ -1,0 +1,1 @@
+"""Programs to run in a service, which publish under a key how clients reach them."""
