@@ -13,13 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from yarnhub.client.keys import Keys
+    from yarnhub.client.pages import WebPages
     from yarnhub.control.messages import Container, ContainerState, FinalStatus, Request
 
 A = TypeVar("A")
 
 
 class Requests(abc.ABC):
-    """The requests of `control.messages` as methods; whoever has `ask` has them all."""
+    """The requests of `control.messages` as methods; whoever has `ask` has them all.
+
+    Attributes:
+        id: The application's.
+    """
+
+    id: str
 
     @abc.abstractmethod
     async def ask(self, request: Request[A]) -> A:
@@ -35,6 +42,13 @@ class Requests(abc.ABC):
         from yarnhub.client.keys import Keys  # many programs need none
 
         return Keys(self.ask)
+
+    @functools.cached_property
+    def pages(self) -> WebPages:
+        """The application's web pages."""
+        from yarnhub.client.pages import WebPages  # many programs need none
+
+        return WebPages(self)
 
     # --- the application
 
