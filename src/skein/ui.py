@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from yarnhub.client.pages import ProxiedPage
+from yarnhub.client.application.pages import ProxiedPage
 
 if TYPE_CHECKING:
     from skein.application_client import ApplicationClient

@@ -12,8 +12,8 @@ from yarnhub.control import messages
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from yarnhub.client.application.pages import WebPages
     from yarnhub.client.keys import Keys
-    from yarnhub.client.pages import WebPages
     from yarnhub.control.messages import Container, ContainerState, FinalStatus, Request
 
 A = TypeVar("A")
@@ -46,7 +46,7 @@ class Requests(abc.ABC):
     @functools.cached_property
     def pages(self) -> WebPages:
         """The application's web pages."""
-        from yarnhub.client.pages import WebPages  # many programs need none
+        from yarnhub.client.application.pages import WebPages  # many programs need none
 
         return WebPages(self)
 

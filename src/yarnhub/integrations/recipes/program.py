@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.client.container import CurrentContainer
+from yarnhub.client.application.container import CurrentContainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping, Sequence

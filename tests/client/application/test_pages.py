@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.client.pages import ProxiedPage, WebPages
+from yarnhub.client.application.pages import ProxiedPage, WebPages
 from yarnhub.control import messages
 
 
