@@ -25,8 +25,8 @@ from yarnhub.client.explain.reasons import (
 )
 from yarnhub.control import diagnostics
 from yarnhub.control.messages import ContainerState
+from yarnhub.yarn.queues.usable import takes_applications
 from yarnhub.yarn.records.applications import YarnApplicationAttemptState, YarnApplicationState
-from yarnhub.yarn.records.cluster import QueueState
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
@@ -214,9 +214,9 @@ def _why_master_is_pending(facts: ApplicationFacts) -> list[Reason]:
 
 def _stopped_queues(facts: ApplicationFacts) -> list[Reason]:
     return [
-        QueueNotRunning(queue.queue_path or queue.queue_name, queue.state)
+        QueueNotRunning(queue.queue_path, queue.state)
         for queue in facts.queues
-        if queue.state not in (None, QueueState.RUNNING)
+        if queue.state is not None and not takes_applications(queue)
     ]
 
 

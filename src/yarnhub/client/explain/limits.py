@@ -16,11 +16,10 @@ from yarnhub.client.explain.reasons import (
     UnmanagedMasterLimit,
     UserLimit,
 )
+from yarnhub.yarn.queues import limits
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from yarnhub.client.explain.facts import ApplicationFacts
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.yarn.queues.figures import LeafFigures
@@ -88,32 +87,22 @@ def _parallel(figures: LeafFigures, report: ApplicationReport) -> ParallelLimit 
 
 
 def _of_user(figures: LeafFigures, report: ApplicationReport) -> UserLimit | None:
-    user = figures.users.get(report.user)
-    if user is None or not user.limit.get(MEMORY) or user.used[MEMORY] <= user.limit[MEMORY]:
+    reached = limits.user_limit(figures, report.user)
+    if reached is None:
         return None
-    return UserLimit(user=report.user, queue=figures.path, used=user.used, limit=user.limit)
+    return UserLimit(user=reached.user, queue=reached.queue, used=reached.used, limit=reached.limit)
 
 
 def _masters(figures: LeafFigures, report: ApplicationReport) -> UnmanagedMasterLimit | None:
     """The limit on ApplicationMasters, in which an unmanaged one counts as a smallest container."""
-    if not figures.pending:
-        return None
-    user = figures.users.get(report.user)
-    if _exceeds(figures.am_used, figures.am_least, figures.am_limit):
-        whose, used, limit = "", figures.am_used, figures.am_limit
-    elif user is not None and _exceeds(user.am_used, figures.am_least, figures.user_am_limit):
-        whose, used, limit = report.user, user.am_used, figures.user_am_limit
-    else:
+    reached = limits.master_limit(figures, report.user) if figures.pending else None
+    if reached is None:
         return None
     return UnmanagedMasterLimit(
-        queue=figures.path,
-        user=whose,
-        limit=limit,
-        used=used,
+        queue=reached.queue,
+        user=reached.user,
+        limit=reached.limit,
+        used=reached.used,
         counted=figures.am_least,
         waiting=figures.pending,
     )
-
-
-def _exceeds(used: Mapping[str, int], more: Mapping[str, int], limit: Mapping[str, int]) -> bool:
-    return any(used.get(name, 0) + more.get(name, 0) > most for name, most in limit.items())

@@ -18,8 +18,9 @@ from yarnhub.client.explain.reasons import (
     QueueFull,
     UnavailableNode,
 )
-from yarnhub.yarn.records.cluster import NodeState, QueueStatistics
-from yarnhub.yarn.records.resources import MEMORY, VCORES
+from yarnhub.yarn.queues.limits import full_queue, may_use_label
+from yarnhub.yarn.records.cluster import NodeState
+from yarnhub.yarn.records.resources import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from yarnhub.client.explain.facts import ApplicationFacts
     from yarnhub.client.explain.reasons import PendingRequest, Reason
     from yarnhub.yarn.records.applications import ApplicationReport
-    from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
+    from yarnhub.yarn.records.cluster import NodeReport
 
 _UNAVAILABLE = (NodeState.UNHEALTHY, NodeState.LOST, NodeState.DECOMMISSIONING)
 
@@ -112,51 +113,14 @@ def _fits(amounts: Mapping[str, int], free: Mapping[str, int]) -> bool:
 def _queue_for(request: PendingRequest, facts: ApplicationFacts) -> Reason | None:
     if not facts.queues:
         return None
-    labels = {label.strip() for label in facts.queues[-1].accessible_node_labels}
     if request.label:
-        if labels & {request.label, "*"}:
+        if may_use_label(facts.queues[-1], request.label):
             return None  # it has other limits under a label, which are not reported
         return LabelNotAccessible(request)
-    share = 1.0
-    for queue in facts.queues:
-        share *= queue.maximum_capacity
-        path = queue.queue_path or queue.queue_name
-        full = _full(request, path, _used(queue), _limit(share, facts), facts)
-        if full:
-            return full
-    if not share and (figures := facts.figures) is not None:
-        # The FairScheduler tells RPC no maximum.
-        return _full(request, figures.path, figures.used, figures.limit, facts)
-    return None
-
-
-def _full(
-    request: PendingRequest,
-    queue: str,
-    used: Mapping[str, int],
-    limit: Mapping[str, int],
-    facts: ApplicationFacts,
-) -> QueueFull | None:
-    """Whether a queue has no room for what is asked for; no limit is never reached."""
-    if not any(used[name] + request.amounts.get(name, 0) > most for name, most in limit.items()):
+    full = full_queue(facts.queues, facts.figures, facts.nodes, request.amounts)
+    if full is None:
         return None
-    return QueueFull(request, queue, used, limit, _holders(facts))
-
-
-def _limit(share: float, facts: ApplicationFacts) -> dict[str, int]:
-    """What a queue with this share of the cluster may hold; empty where that is not known."""
-    running = [node.capability for node in facts.nodes if node.node_state is NodeState.RUNNING]
-    if not share or not running:
-        return {}
-    return {
-        MEMORY: int(share * sum(each.memory or 0 for each in running)),
-        VCORES: int(share * sum(each.virtual_cores or 0 for each in running)),
-    }
-
-
-def _used(queue: QueueInfo) -> dict[str, int]:
-    numbers = queue.queue_statistics or QueueStatistics()
-    return {MEMORY: numbers.allocated_memory_mb, VCORES: numbers.allocated_vcores}
+    return QueueFull(request, full.queue, full.used, full.limit, _holders(facts))
 
 
 def _holders(facts: ApplicationFacts) -> tuple[Holder, ...]:
