@@ -76,8 +76,8 @@ WORDS = {
             (
                 "It asks for 512 MiB and 1 vcore, and queue root.default is full: it holds 4000 "
                 "MiB and 1 vcore of 4096 MiB and 4 vcores, most of it application_1_0009 of bob "
-                "(3000 MiB), application_1_0008 of eve (1000 MiB). It goes on when some of that "
-                "ends; or use another queue."
+                "(3000 MiB), application_1_0008 of eve (1000 MiB). It continues when enough "
+                "of that is released; or use another queue."
             )
         ],
     ),
@@ -110,7 +110,7 @@ WORDS = {
     ),
     "somebody else's": (
         "It runs, with 0 containers.",
-        ["Its ApplicationMaster tells only its owner what it waits for."],
+        ["Only its owner can see what it waits for."],
     ),
     "all is well": ("It runs, with 1 container of its services.", []),
     "fetching files": (
@@ -145,7 +145,7 @@ WORDS = {
         "It runs, with 0 containers of its services and waits for 1 more.",
         [
             "A container of a asks for 1024 MiB and 1 vcore, and there is room: ",
-            "Its ApplicationMaster runs outside of YARN and counts against the queue's limit",
+            "Its ApplicationMaster runs outside of YARN, but counts against the queue's limit",
         ],
     ),
     "failures": (
@@ -158,7 +158,7 @@ WORDS = {
     "well": ("It has ended (FINISHED, SUCCEEDED): All services have completed successfully.", []),
     "killed": (
         "It has ended (KILLED): Application application_1_0007 was killed by user bob at 127.0.0.1",
-        ["YARN took containers of it back for other queues (preemption)."],
+        ["YARN preempted containers of it for other queues."],
     ),
     "its ApplicationMaster failed": (
         "It has ended (FAILED): Application failed 2 times",
@@ -234,8 +234,8 @@ LIMITS: dict[str, tuple[Reason, str]] = {
     "applications, of a queue or a user": (
         replace(PARALLEL, held_back=1, limited=None),
         (
-            "1 application of queue root.fruit.bananas is held back: as many run at a time as "
-            "may, in the queue or of one user "
+            "1 application of queue root.fruit.bananas is held back: the limit on running "
+            "applications of the queue or of the user is reached "
             "(yarn.scheduler.capacity.root.fruit.bananas.max-parallel-apps, or "
             "yarn.scheduler.capacity.user.alice.max-parallel-apps). It starts when another one "
             "ends; or use another queue."
@@ -245,7 +245,7 @@ LIMITS: dict[str, tuple[Reason, str]] = {
         replace(PARALLEL, limited=("root.bob", 2), fair=True),
         (
             "2 applications of queue root.fruit.bananas are held back: queue root.bob runs 2 "
-            "applications at a time (maxRunningApps in the FairScheduler's file of allocations). "
+            "applications at a time (maxRunningApps in the FairScheduler's allocation file). "
         ),
     ),
 }

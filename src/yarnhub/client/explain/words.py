@@ -102,7 +102,7 @@ def sentence(reason: Reason) -> str:
             said = _on_one_line(reason.outcome)
             return f"Run {reason.attempt} of its ApplicationMaster failed: {said}"
         case ContainersPreempted():
-            return "YARN took containers of it back for other queues (preemption)."
+            return "YARN preempted containers of it for other queues."
         case _:
             assert_never(reason)
 
@@ -177,8 +177,8 @@ def _on_queue(reason: QueueNotRunning | LabelNotAccessible | QueueFull) -> str:
             return (
                 f"{_subject(request)} asks for {in_words(request.amounts)}, and queue "
                 f"{reason.queue} is full: it holds {in_words(reason.used)} of "
-                f"{in_words(reason.limit)}{_holders(reason.holders)}. It goes on when some of that "
-                "ends; or use another queue."
+                f"{in_words(reason.limit)}{_holders(reason.holders)}. It continues when enough "
+                "of that is released; or use another queue."
             )
 
 
@@ -220,14 +220,14 @@ def _on_limit(reason: ParallelLimit | UserLimit | PossibleMasterLimit) -> str:
         case UserLimit(user, queue, used, limit):
             return (
                 f"{user} holds {in_words(used)} in queue {queue}, where one user may hold "
-                f"{in_words(limit)} now (user-limit-factor, minimum-user-limit-percent). It goes "
-                "on when some of that ends."
+                f"{in_words(limit)} now (user-limit-factor, minimum-user-limit-percent). It "
+                "continues when enough of that is released."
             )
         case PossibleMasterLimit():
             return (
-                "Its ApplicationMaster runs outside of YARN and counts against the queue's limit "
-                "for ApplicationMasters all the same: over that, YARN grants nothing and does not "
-                "say so."
+                "Its ApplicationMaster runs outside of YARN, but counts against the queue's limit "
+                "on ApplicationMasters: beyond that limit, YARN allocates no containers, and does "
+                "not report why."
             )
 
 
@@ -236,14 +236,14 @@ def _parallel(reason: ParallelLimit) -> str:
     verb = "is" if reason.held_back == 1 else "are"
     if reason.limited is None:
         return (
-            f"{waiting} {verb} held back: as many run at a time as may, in the queue or of one "
-            f"user (yarn.scheduler.capacity.{reason.queue}.max-parallel-apps, or "
+            f"{waiting} {verb} held back: the limit on running applications of the queue or of the "
+            f"user is reached (yarn.scheduler.capacity.{reason.queue}.max-parallel-apps, or "
             f"yarn.scheduler.capacity.user.{reason.user}.max-parallel-apps). It starts when "
             "another one ends; or use another queue."
         )
     queue, limit = reason.limited
     setting = (
-        "maxRunningApps in the FairScheduler's file of allocations"
+        "maxRunningApps in the FairScheduler's allocation file"
         if reason.fair
         else f"setting yarn.scheduler.capacity.{queue}.max-parallel-apps"
     )
@@ -273,7 +273,7 @@ def _on_services(
         case ContainersFailed(service, count, last, raw):
             return f"{counted(count, 'container')} of {service} failed; the last, {last}: {raw}"
         case ToldToOwnerOnly():
-            return "Its ApplicationMaster tells only its owner what it waits for."
+            return "Only its owner can see what it waits for."
 
 
 def _missing(missing: MissingService) -> str:
