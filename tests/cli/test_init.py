@@ -32,7 +32,7 @@ def test_a_cluster_that_does_not_answer(
 ) -> None:
     output = tmp_path / "jupyterhub_config.py"
     assert main(["init", "--conf-dir", str(conf), "--output", str(output)]) == 0
-    assert "Not known: ResourceManager: " in capsys.readouterr().out
+    assert "Unknown: ResourceManager: " in capsys.readouterr().out
     text = output.read_text()
     assert f'os.environ["HADOOP_CONF_DIR"] = "{conf}"' in text
     assert "# - ResourceManager: " in text
@@ -46,7 +46,7 @@ def test_nothing_is_replaced_unasked(
     output.write_text("mine")
     command = ["init", "--conf-dir", str(conf), "--output", str(output)]
     assert main(command) == 1
-    assert "mine.py is there already" in capsys.readouterr().err
+    assert "mine.py already exists" in capsys.readouterr().err
     assert output.read_text() == "mine"
     assert main([*command, "--force"]) == 0
     assert "YarnSpawner" in output.read_text()

@@ -143,7 +143,7 @@ async def test_the_form_shows_what_can_be_chosen(hub: Hub, screenshots: Path) ->
         await page.get_by_text("Memory: 'much' is not offered").wait_for()
         # It fills the form in, and starts nothing: somebody else may have written it.
         await page.goto(f"{hub.url}/hub/spawn?opt-profile=fruit&opt-memory--unlisted-choice=512")
-        await page.get_by_text("Start it only if it is what you want").wait_for()
+        await page.get_by_text("Check them before you start the server").wait_for()
         assert await fruit.is_checked()
         assert await written.input_value() == "512"
         assert (await hub.api.get("/users/alice")).json()["servers"] == {}

@@ -52,7 +52,7 @@ async def test_it_starts_servers(
 ) -> None:
     written = tmp_path / "written.py"
     text = write(kerberos_cluster, written)
-    assert "Could not be found out" not in text
+    assert "Could not be determined" not in text
     assert '"default"' in text
     written.write_text(text.replace("/var/lib/jupyterhub", str(tmp_path)))
     config = CHANGED.format(

@@ -72,7 +72,7 @@ async def test_a_link_fills_the_form_in_and_starts_nothing(tmp_path: Path) -> No
         link = "/hub/spawn?opt-profile=large&opt-memory--unlisted-choice=512"
         answer = await page(hub, link)
         assert answer.status_code == httpx.codes.OK
-        assert "Start it only if it is what you want" in answer.text
+        assert "Check them before you start the server" in answer.text
         assert "spawn-error-msg" not in answer.text
         assert 'value="512"' in answer.text
         answer = await page(hub, "/hub/spawn?opt-profile=huge")

@@ -1,4 +1,4 @@
-"""`skein application`: submit, look at and end applications."""
+"""`skein application`: submit, inspect and stop applications."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STATUSES = ("SUCCEEDED", "FAILED", "KILLED", "UNDEFINED")
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `application` and its commands."""
-    commands = add_group(subparsers, "application", "submit, look at and end applications")
+    commands = add_group(subparsers, "application", "submit, inspect and stop applications")
     submit = add_command(commands, "submit", "submit an application and print its id", _submit)
     submit.add_argument("spec", help="the specification, a .yaml, .yml or .json file")
     add_output(submit, "text")
@@ -47,32 +47,35 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_application(wait, current=False)
     wait.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="how long at most; as it takes by default"
+        "--timeout", type=float, metavar="SECONDS", help="give up after this time; default: never"
     )
     logs.add_parser(commands)
     explain.add_parser(commands)
     move = add_command(commands, "mv", "move an application to another queue", _move)
     add_application(move, current=False)
     move.add_argument("queue", help="the queue's name")
-    kill = add_command(commands, "kill", "end an application at once", _kill)
+    kill = add_command(commands, "kill", "kill an application", _kill)
     add_application(kill, current=False)
-    kill.add_argument("--user", default="", help="whom to act for; yourself by default")
-    shutdown = add_command(commands, "shutdown", "have an application end in order", _shut_down)
+    kill.add_argument("--user", default="", help="the user to act for; default: you")
+    shutdown = add_command(
+        commands, "shutdown", "shut an application down in an orderly way", _shut_down
+    )
     add_application(shutdown)
     shutdown.add_argument(
         "--status",
         default="SUCCEEDED",
         type=str.upper,
         choices=_STATUSES,
-        help="how it is to have ended; default: SUCCEEDED",
+        help="the final status; default: SUCCEEDED",
     )
-    shutdown.add_argument("--diagnostics", default="", help="what YARN is to say about its end")
-    sweep = add_command(
-        commands, "sweep", "delete the uploads of your applications that have ended", _sweep
-    )
+    shutdown.add_argument("--diagnostics", default="", help="the application's diagnostics")
+    sweep = add_command(commands, "sweep", "delete the uploads of your ended applications", _sweep)
     add_output(sweep, "text")
     specification = add_command(
-        commands, "specification", "print a running application's specification", _specification
+        commands,
+        "specification",
+        "print the specification of a running application",
+        _specification,
     )
     add_application(specification)
     add_output(specification, "yaml")
@@ -80,20 +83,20 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _add_list(commands: Subparsers) -> None:
     listing = add_command(
-        commands, "ls", "list applications; those that have not ended by default", _list
+        commands, "ls", "list applications; by default those that have not ended", _list
     )
-    listing.add_argument("-a", "--all", action="store_true", help="in any state")
+    listing.add_argument("-a", "--all", action="store_true", help="include all states")
     listing.add_argument(
         "-s",
         "--state",
         action="append",
         type=str.upper,
         choices=_STATES,
-        help="in this state; may be repeated",
+        help="only in this state; can be repeated",
     )
-    listing.add_argument("--name", help="of this name")
-    listing.add_argument("--queue", help="in this queue")
-    listing.add_argument("--user", help="of this user")
+    listing.add_argument("--name", help="only with this name")
+    listing.add_argument("--queue", help="only in this queue")
+    listing.add_argument("--user", help="only of this user")
     for event in "started", "finished":
         for end, summary in ("begin", "not before"), ("end", "not after"):
             listing.add_argument(

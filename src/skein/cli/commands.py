@@ -30,7 +30,7 @@ def add_command(
 
 def add_application(parser: argparse.ArgumentParser, *, current: bool = True) -> None:
     """Add the argument that names an application."""
-    also = "; `current` is the one whose container this runs in" if current else ""
+    also = "; in a container, `current` for its own application" if current else ""
     parser.add_argument("id", metavar="APP_ID", help=f"the application's id{also}")
 
 

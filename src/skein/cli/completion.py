@@ -22,9 +22,7 @@ _ASKING = "_ARGCOMPLETE"
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `completion`."""
-    completion = add_command(
-        subparsers, "completion", "print what a shell needs to complete this command", _print
-    )
+    completion = add_command(subparsers, "completion", "print a shell completion script", _print)
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
 
 

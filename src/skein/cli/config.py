@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `config` and its commands."""
-    commands = add_group(subparsers, "config", "keep the credentials for your applications")
+    commands = add_group(subparsers, "config", "manage the credentials of your applications")
     gencerts = add_command(
-        commands, "gencerts", "make the certificate that your applications know you by", _gencerts
+        commands,
+        "gencerts",
+        "create the certificate with which you authenticate to your applications",
+        _gencerts,
     )
     gencerts.add_argument(
         "-f",
         "--force",
         action="store_true",
-        help="replace those that are there: running applications can then not be reached any more",
+        help="replace existing ones: running applications become unreachable",
     )
 
 

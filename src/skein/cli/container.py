@@ -19,42 +19,48 @@ _STATES = ("WAITING", "REQUESTED", "RUNNING", "SUCCEEDED", "FAILED", "KILLED")
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `container` and its commands."""
-    commands = add_group(subparsers, "container", "list, end and add an application's containers")
-    listing = add_command(commands, "ls", "list containers; the active ones by default", _list)
+    commands = add_group(
+        subparsers, "container", "list, add, scale and kill an application's containers"
+    )
+    listing = add_command(commands, "ls", "list containers; by default the active ones", _list)
     add_application(listing)
-    listing.add_argument("-a", "--all", action="store_true", help="those that have ended too")
     listing.add_argument(
-        "--service", action="append", metavar="NAME", help="of this service; may be repeated"
+        "-a", "--all", action="store_true", help="include containers that have ended"
+    )
+    listing.add_argument(
+        "--service", action="append", metavar="NAME", help="only of this service; can be repeated"
     )
     listing.add_argument(
         "--state",
         action="append",
         type=str.upper,
         choices=_STATES,
-        help="in this state; may be repeated",
+        help="only in this state; can be repeated",
     )
     add_output(listing)
     add = add_command(
         commands, "add", "start one more container of a service, and print its name", _add
     )
     add_application(add)
-    add.add_argument("-s", "--service", required=True, help="its name")
+    add.add_argument("-s", "--service", required=True, help="the service's name")
     add.add_argument(
         "--env",
         action="append",
         default=[],
         type=variable,
         metavar="NAME=VALUE",
-        help="a variable over the service's own; may be repeated",
+        help="an environment variable, in addition to those of the service; can be repeated",
     )
     add_output(add)
-    kill = add_command(commands, "kill", "end a container", _kill)
+    kill = add_command(commands, "kill", "kill a container", _kill)
     add_application(kill)
-    kill.add_argument("--id", required=True, dest="container", help="such as worker_3")
-    scale = add_command(commands, "scale", "have a service run a number of containers", _scale)
+    kill.add_argument(
+        "--id", required=True, dest="container", help="the container's name, such as worker_3"
+    )
+    scale = add_command(commands, "scale", "set the number of a service's containers", _scale)
     add_application(scale)
-    scale.add_argument("-s", "--service", required=True, help="its name")
-    scale.add_argument("-n", "--number", required=True, type=int, help="how many")
+    scale.add_argument("-s", "--service", required=True, help="the service's name")
+    scale.add_argument("-n", "--number", required=True, type=int, help="the number of containers")
 
 
 def variable(text: str) -> tuple[str, str]:

@@ -19,18 +19,18 @@ _NOT_NEEDED = "No driver is needed any more: every command talks to the cluster 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `driver` and its commands."""
-    commands = add_group(subparsers, "driver", "does nothing: no driver is needed any more")
+    commands = add_group(subparsers, "driver", "does nothing: there is no driver anymore")
     for name in ("start", "restart"):
-        start = add_command(commands, name, "does nothing, successfully", _succeed)
+        start = add_command(commands, name, "succeeds without doing anything", _succeed)
         start.add_argument("--keytab", type=Path, help="ignored")
         start.add_argument("--principal", help="ignored")
         start.add_argument("--log", help="ignored")
         start.add_argument("--log-level", help="ignored")
         start.add_argument("--java-option", action="append", help="ignored")
-    stop = add_command(commands, "stop", "does nothing, successfully", lambda _: None)
+    stop = add_command(commands, "stop", "succeeds without doing anything", lambda _: None)
     stop.add_argument("-f", "--force", action="store_true", help="ignored")
-    add_command(commands, "address", "fails: there is no driver", _fail)
-    add_command(commands, "pid", "fails: there is no driver", _fail)
+    add_command(commands, "address", "fails, because there is no driver", _fail)
+    add_command(commands, "pid", "fails, because there is no driver", _fail)
 
 
 def _succeed(_: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Subparsers) -> None:
     """Add `explain` to the commands of `application`."""
-    summary = "say why an application waits, what runs where, or how it ended"
+    summary = "explain why an application waits, where it runs, or how it ended"
     explain = add_command(commands, "explain", summary, _explain)
     add_application(explain, current=False)
     add_output(explain)

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `kv` and its commands."""
-    commands = add_group(subparsers, "kv", "read and set an application's keys")
+    commands = add_group(subparsers, "kv", "read and write an application's key-value store")
     get = _add_command(commands, "get", "print the value of a key", _get)
     _add_key(get)
     get.add_argument("--wait", action="store_true", help="wait until the key is set")
     put = _add_command(commands, "put", "set a key", _put)
     _add_key(put)
-    put.add_argument("--value", help="the value; without it, standard input is read")
+    put.add_argument("--value", help="the value; default: read from standard input")
     _add_key(_add_command(commands, "del", "delete a key", _delete))
     add_output(_add_command(commands, "ls", "list the keys", _list))
 

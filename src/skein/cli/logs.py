@@ -26,29 +26,33 @@ _LONGEST = 1 << 16
 
 def add_parser(commands: Subparsers) -> None:
     """Add `logs` to the commands of `application`."""
-    logs = add_command(commands, "logs", "print what an application's containers wrote", _logs)
+    logs = add_command(commands, "logs", "print the output of an application's containers", _logs)
     add_application(logs, current=False)
     logs.add_argument(
         "-f",
         "--follow",
         action="store_true",
-        help="go on until the application has ended; each line begins with its container's name",
+        help="continue until the application has ended; each line starts with its container's name",
     )
     logs.add_argument(
         "--container",
         action="append",
         default=[],
         metavar="NAME",
-        help="of this container: worker_3, master, or YARN's id; may be repeated",
+        help="only this container: worker_3, master, or YARN's container id; can be repeated",
     )
     logs.add_argument(
-        "--file", action="append", default=[], metavar="NAME", help="of this name; may be repeated"
+        "--file",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only files with this name; can be repeated",
     )
     logs.add_argument(
-        "--tail", type=_lines, metavar="N", help="of each file the last N lines; all by default"
+        "--tail", type=_lines, metavar="N", help="only the last N lines of each file; default: all"
     )
     logs.add_argument("--list", action="store_true", help="list the files and their sizes instead")
-    logs.add_argument("--user", default="", help="whose application it is; yours by default")
+    logs.add_argument("--user", default="", help="the application's owner; default: you")
     add_output(logs)
 
 

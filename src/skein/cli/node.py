@@ -26,14 +26,14 @@ _STATES = (
 def add_parser(subparsers: Subparsers) -> None:
     """Add `node` and its commands."""
     commands = add_group(subparsers, "node", "list the cluster's nodes")
-    listing = add_command(commands, "ls", "list nodes; those in any state by default", _list)
+    listing = add_command(commands, "ls", "list nodes; by default in any state", _list)
     listing.add_argument(
         "-s",
         "--state",
         action="append",
         type=str.upper,
         choices=_STATES,
-        help="in this state; may be repeated",
+        help="only in this state; can be repeated",
     )
     add_output(listing)
 

@@ -26,12 +26,15 @@ def add_parser(commands: Subparsers) -> None:
     run = add_command(
         commands,
         "run",
-        "run an application until it has ended, with its ApplicationMaster in this process "
-        "(with Kerberos on the cluster); fails unless it succeeds, and Ctrl-C ends it",
+        "run an application until it has ended, with its ApplicationMaster in this process (with "
+        "Kerberos: on the cluster); fails unless the application succeeds; Ctrl-C stops it",
         _run,
     )
     run.add_argument("spec", help="the specification, a .yaml, .yml or .json file")
-    run.add_argument("--host", help="where containers reach this machine; its own name by default")
+    run.add_argument(
+        "--host",
+        help="the name under which containers can reach this machine; default: its own name",
+    )
 
 
 def _run(arguments: argparse.Namespace) -> None:

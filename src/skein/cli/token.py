@@ -1,4 +1,4 @@
-"""`skein token`: delegation tokens of applications that run for long."""
+"""`skein token`: manage delegation tokens of long-running applications."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `token` and its commands."""
-    commands = add_group(subparsers, "token", "delegation tokens of applications that run for long")
+    commands = add_group(
+        subparsers, "token", "manage delegation tokens of long-running applications"
+    )
     keep = add_command(
-        commands, "keep", "keep applications' tokens fresh until they have ended", _keep
+        commands,
+        "keep",
+        "replace applications' tokens before they expire, until the applications have ended",
+        _keep,
     )
     keep.add_argument("ids", metavar="APP_ID", nargs="+", help="the applications' ids")
-    keep.add_argument("--keytab", help="a file with the key of --principal; kinit's ticket else")
-    keep.add_argument("--principal", help="who to log in as; needs --keytab")
-    add_command(commands, "refresh", "fetch newer tokens into this container", _refresh)
+    keep.add_argument("--keytab", help="a keytab for --principal; default: the ticket from kinit")
+    keep.add_argument("--principal", help="the principal to log in as; requires --keytab")
+    add_command(
+        commands, "refresh", "write the newest tokens into this container's token file", _refresh
+    )
 
 
 def _keep(arguments: argparse.Namespace) -> None:

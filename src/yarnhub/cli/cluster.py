@@ -25,12 +25,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     cluster = subparsers.add_parser("cluster", help=summary, description=summary)
     commands = cluster.add_subparsers(dest="cluster_command", metavar="COMMAND", required=True)
     _add_start(commands)
-    stop = _add_command(commands, "stop", "end all daemons and containers", _stop)
-    stop.add_argument("--delete", action="store_true", help="delete the state folder, HDFS too")
-    _add_command(commands, "status", "show the daemons; exit code 1 unless all run", _status)
+    stop = _add_command(commands, "stop", "stop all daemons and containers", _stop)
+    stop.add_argument(
+        "--delete", action="store_true", help="also delete the state folder, including HDFS"
+    )
+    _add_command(
+        commands, "status", "show the daemons; the exit code is 1 unless all are running", _status
+    )
     _add_command(commands, "env", 'print shell exports, for `eval "$(yarnhub cluster env)"`', _env)
     logs = _add_command(commands, "logs", "print a daemon's log", _logs)
-    logs.add_argument("daemon", nargs="?", help="e.g. nodemanager-1; without it, list the logs")
+    logs.add_argument("daemon", nargs="?", help="such as nodemanager-1; default: list all logs")
     _add_command(commands, "shell", "start $SHELL with the cluster's environment", _shell)
 
 
@@ -42,7 +46,9 @@ def _add_command(
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=summary, description=summary)
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--name", default="default", help="names the default state folder")
+    place.add_argument(
+        "--name", default="default", help="the name of the cluster, for its default state folder"
+    )
     place.add_argument("--state", type=Path, metavar="DIR", help="the state folder")
     parser.set_defaults(handler=handler)
     return parser
@@ -51,7 +57,7 @@ def _add_command(
 def _add_start(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     start = _add_command(commands, "start", "start a cluster and return when it is ready", _start)
     start.add_argument("--hadoop", default="3.4.2", metavar="VERSION", help="default: 3.4.2")
-    start.add_argument("--nodes", type=int, default=1, metavar="N", help="NodeManagers")
+    start.add_argument("--nodes", type=int, default=1, metavar="N", help="number of NodeManagers")
     start.add_argument(
         "--node-memory", type=int, default=8192, metavar="MIB", help="of each node; default: 8192"
     )
@@ -67,16 +73,20 @@ def _add_start(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--encryption-zone", action="store_true", help="with --kerberos: a key server (KMS)"
     )
     start.add_argument(
-        "--federation", action="store_true", help="as a federation's only cluster, with its Router"
+        "--federation",
+        action="store_true",
+        help="a federation with this cluster as its only member",
     )
-    start.add_argument("--kerberos", action="store_true", help="with a KDC; needs root")
+    start.add_argument(
+        "--kerberos", action="store_true", help="security on, with a KDC; requires root"
+    )
     start.add_argument(
         "--rpc-protection",
         choices=("authentication", "integrity", "privacy"),
         default="privacy",
         help="with --kerberos; default: privacy",
     )
-    start.add_argument("--java-home", type=Path, metavar="DIR", help="the Java to use")
+    start.add_argument("--java-home", type=Path, metavar="DIR", help="the Java installation to use")
     start.add_argument("--maven-repository", metavar="URL", help="instead of Maven Central")
     start.add_argument(
         "-D",
@@ -84,7 +94,7 @@ def _add_start(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a Hadoop property; may be given several times",
+        help="a Hadoop property; can be repeated",
     )
 
 

@@ -23,15 +23,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `doctor`."""
     parser = subparsers.add_parser(
         "doctor",
-        help="say what is wrong with a set-up and how to mend it",
-        description="Looks at the cluster and at this host as a JupyterHub on it would need them: "
-        "a line for each check. Exit code 1 if there is an error; run it as the hub's user.",
+        help="check a cluster and a hub, and say how to fix problems",
+        description="Checks whether JupyterHub can run on this host and on the cluster, with one "
+        "line for each check. Run it as the hub's user. The exit code is 1 if there is an error.",
     )
     add_place(parser)
     parser.add_argument(
-        "--queue", default="default", help="where servers shall run; default: default"
+        "--queue", default="default", help="the queue for servers; default: default"
     )
-    parser.add_argument("--user", default="", help="a user of the hub, to act for")
+    parser.add_argument(
+        "--user", default="", help="a user of the hub to check, for whom the hub acts"
+    )
     parser.add_argument(
         "--run", action="store_true", help="run a small application as the user on each node"
     )
@@ -39,10 +41,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--hub-config",
         type=Path,
         metavar="FILE",
-        help=f"the hub's configuration, which is run to read it; default: {HUB_CONFIG} in this "
-        "folder, if only you or root can have written it",
+        help=f"the hub's configuration, which is executed to read it; default: {HUB_CONFIG} "
+        "in this folder, if only you or root can have written it",
     )
-    parser.add_argument("--json", action="store_true", help="print a list of objects instead")
+    parser.add_argument("--json", action="store_true", help="print a JSON list of objects instead")
     parser.set_defaults(handler=_examine)
 
 

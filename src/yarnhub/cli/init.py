@@ -18,14 +18,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "init",
         help="write a jupyterhub_config.py for a cluster",
-        description="Writes a commented jupyterhub_config.py for the cluster of a Hadoop "
-        "configuration. What could not be found out stands in it as a comment.",
+        description="Writes a commented jupyterhub_config.py for the cluster in a Hadoop "
+        "configuration. Comments mark what could not be determined.",
     )
     add_place(parser)
     parser.add_argument(
-        "--output", type=Path, default=Path("jupyterhub_config.py"), metavar="FILE", help="its name"
+        "--output", type=Path, default=Path("jupyterhub_config.py"), metavar="FILE", help="the file"
     )
-    parser.add_argument("--force", action="store_true", help="replace the file if there is one")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.set_defaults(handler=_write)
 
 
@@ -34,7 +34,7 @@ def _write(arguments: argparse.Namespace) -> int:
     from yarnhub.integrations.jupyterhub.config_file import render
 
     output: Path = arguments.output
-    there = f"{output} is there already: name another one with --output, or replace it by --force"
+    there = f"{output} already exists: use another name with --output, or replace it with --force"
     if output.exists() and not arguments.force:
         raise ConfigurationError(there)
     facts = asyncio.run(gather(read_place(arguments)))
@@ -45,7 +45,7 @@ def _write(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(there) from error
     except OSError as error:
         raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from error
-    print(f"Written: {output}. Read it, say in it who may log in, then run `yarnhub doctor`.")
+    print(f"Written: {output}. Review it, set the users who can log in, then run `yarnhub doctor`.")
     for note in facts.unknown:
-        print(f"Not known: {note}")
+        print(f"Unknown: {note}")
     return 0

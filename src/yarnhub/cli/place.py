@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
-        "--conf-dir", type=Path, metavar="DIR", help="instead of the folder HADOOP_CONF_DIR"
+        "--conf-dir",
+        type=Path,
+        metavar="DIR",
+        help="the Hadoop configuration folder; default: HADOOP_CONF_DIR",
     )
-    parser.add_argument("--principal", default="", help="the hub's, in Kerberos")
-    parser.add_argument("--keytab", type=Path, metavar="FILE", help="with the principal's key")
+    parser.add_argument("--principal", default="", help="the hub's Kerberos principal")
+    parser.add_argument("--keytab", type=Path, metavar="FILE", help="the keytab of the principal")
 
 
 def read_place(arguments: argparse.Namespace) -> Question:

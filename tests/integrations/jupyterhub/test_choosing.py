@@ -151,7 +151,7 @@ async def test_a_link_fills_the_form_in_and_starts_nothing() -> None:
     assert format_exception(shown.value) == ("", None)  # JupyterHub shows it as no error
     assert spawner.user_options == {}
     form = await spawner.get_options_form()
-    assert "Start it only if it is what you want" in form
+    assert "Check them before you start the server" in form
     assert re.search(r'value="fruit"[^>]*checked', form)
     assert 'value="512"' in form
     again = await spawner.get_options_form()

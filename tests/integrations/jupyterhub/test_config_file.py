@@ -76,9 +76,9 @@ def test_what_is_not_known_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert config.YarnSpawner.queue == "default"
     text = render(SECURE)
     assert "# - ResourceManager: nobody answers at rm:8032" in text
-    assert "# Not known: the hub's principal" in text
-    assert "# Not known: to which queues" in text
-    assert "# Not known: the largest container" in text
+    assert "# Unknown: the hub's principal" in text
+    assert "# Unknown: the queues" in text
+    assert "# Unknown: the largest container" in text
 
 
 def test_nobody_may_log_in_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

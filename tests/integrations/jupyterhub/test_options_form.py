@@ -193,9 +193,12 @@ def test_files_and_repeated_fields_are_refused(values: list[object]) -> None:
     [
         (Room(Use.FREE, 1.0), "root.q (100 % free)"),
         (Room(Use.FREE, 0.4), "root.q (40 % free)"),
-        (Room(Use.BORROWING), "root.q (its share is in use; it borrows what other queues leave)"),
+        (
+            Room(Use.BORROWING),
+            "root.q (its capacity is in use; it borrows free capacity of other queues)",
+        ),
         (Room(Use.FULL), "root.q (full)"),
-        (Room(Use.USED_UP), "root.q (its share is in use)"),
+        (Room(Use.USED_UP), "root.q (its capacity is in use)"),
         (Room(Use.UNKNOWN), "root.q"),
     ],
 )
@@ -206,8 +209,8 @@ def test_how_free_a_queue_is(room: Room, words: str) -> None:
 @pytest.mark.parametrize(
     ("alone", "words"),
     [
-        (Alone.NONE_USABLE, "default (YARN lets you submit to none)"),
-        (Alone.NO_ANSWER, "default (YARN does not say now which others there are)"),
+        (Alone.NONE_USABLE, "default (you may not submit to any queue)"),
+        (Alone.NO_ANSWER, "default (YARN does not respond, so other queues are not shown)"),
     ],
 )
 def test_why_no_other_queue_is_offered(alone: Alone, words: str) -> None:

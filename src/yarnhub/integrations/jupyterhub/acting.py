@@ -17,22 +17,22 @@ class Acting(HasTraits):
     """A spawner that acts for its user; it stands before JupyterHub's own class."""
 
     principal = Unicode(
-        None, allow_none=True, help="The Kerberos principal of the hub; goes with `keytab`."
+        None, allow_none=True, help="The Kerberos principal of the hub; requires `keytab`."
     ).tag(config=True)
     keytab = Unicode(
-        None, allow_none=True, help="The file with the key of `principal`; the hub's user reads it."
+        None, allow_none=True, help="The keytab of `principal`, readable by the hub's user."
     ).tag(config=True)
     cluster_user: Any = CallableTrait(  # Any: of a callable or None traitlets knows no type
         None,
         allow_none=True,
-        help="""Called with the spawner; returns the cluster's name of its user. By default it is
-        the hub's name.""",
+        help="""A function that is called with the spawner and returns the user's name on the
+        cluster. By default, this is the name in the hub.""",
     ).tag(config=True)
     denied_users = Set(
         Unicode(),
         default_value=SYSTEM_USERS,
-        help="""Users of the cluster that no server is started for, in any case of letters. On a
-        cluster with Kerberos none is started for the hub's own account either.""",
+        help="""Users of the cluster for whom no server is started; the names are
+        case-insensitive. On a cluster with Kerberos, the hub's own account is always denied.""",
     ).tag(config=True)
     user: Any  # JupyterHub's own
 

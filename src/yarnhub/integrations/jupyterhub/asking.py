@@ -31,88 +31,98 @@ class Asking(Choosing):
     """A spawner that knows what to ask for; it stands before JupyterHub's own class."""
 
     start_timeout = Integer(
-        300, help="Seconds that a server may take to start, waiting in its queue included."
+        300, help="Seconds that a server may take to start, including the wait in its queue."
     ).tag(config=True)
     ip = Unicode(
         "",
-        help="""The address at which servers listen on their nodes. By default, those that the hub
-        finds for the node's name; with `0.0.0.0` all that the node has, for proxies that reach it
-        by another one.""",
+        help="""The address on which servers listen on their nodes. By default, the addresses to
+        which the node's name resolves on the hub's machine. Use `0.0.0.0` for all addresses of
+        the node, if the proxy reaches nodes at other addresses.""",
     ).tag(config=True)
     port = Integer(
-        0, min=0, max=_LAST_PORT, help="The port of every server; 0 is a free one of the node's."
+        0, min=0, max=_LAST_PORT, help="The port of every server; 0 means any free port."
     ).tag(config=True)
     port_range = Unicode(
         "",
-        help="""The ports of servers, such as `40000-41000`, where a firewall lets only those
-        through. Each server of a node takes another one. Empty leaves it to the node.""",
+        help="""The range of servers' ports, such as `40000-41000`, if a firewall only allows
+        these. Each server on a node uses a different port. If empty, any free port is used.""",
     ).tag(config=True)
     application_master = Enum(
         ["hub", "cluster"],
         default_value="hub",
-        help="""Where the ApplicationMasters of servers run. In the hub a server is one container
-        and starts faster; it is ended if no hub runs for as long as YARN waits for an
-        ApplicationMaster (`yarn.am.liveness-monitor.expiry-interval-ms`, 15 minutes). On the
-        cluster it is two containers, and needs no hub.""",
+        help="""Where the ApplicationMasters of servers run. With `hub`, a server is one
+        container and starts faster, but YARN ends it when no hub has been running for 15
+        minutes (`yarn.am.liveness-monitor.expiry-interval-ms`). With `cluster`, a server is two
+        containers, and does not need a running hub.""",
     ).tag(config=True)
-    queue = Unicode("default", help="The YARN queue that pays.").tag(config=True)
+    queue = Unicode("default", help="The YARN queue for servers.").tag(config=True)
     localize_files = Dict(
-        help="""What YARN puts into a server's folder: names, each with a path, a URL or the
-        document of a file of an application's specification."""
+        help="""Files to place in a server's folder: a mapping of names to paths, URLs, or files
+        as in an application's specification."""
     ).tag(config=True)
-    prologue = Unicode("", help="Lines of shell before the server's command.").tag(config=True)
-    epilogue = Unicode("", help="Lines of shell behind it.").tag(config=True)
+    prologue = Unicode(
+        "",
+        help="Shell commands to run before the server's command, such as activating an "
+        "environment.",
+    ).tag(config=True)
+    epilogue = Unicode("", help="Shell commands to run after the server's command.").tag(
+        config=True
+    )
     cmd = Command(
         ["python -m yarnspawner.singleuser"],
         allow_none=True,
-        help="""The command that runs a server, in words of shell. It has to end in
-        `python -m yarnspawner.singleuser`, which stands for `jupyterhub-singleuser` and
-        `jupyter-labhub` where these are named.""",
+        help="""The command that runs a server, as shell words. It must end with
+        `python -m yarnspawner.singleuser`, which also replaces `jupyterhub-singleuser` and
+        `jupyter-labhub`.""",
     ).tag(config=True)
     mem_limit = ByteSpecification(
-        "2 G", help="Memory of a server's container, in bytes, or with K, M, G or T."
+        "2 G", help="The memory of a server's container, in bytes, or with a suffix K, M, G or T."
     ).tag(config=True)
-    cpu_limit = WholeNumber(1, min=1, help="Virtual cores of a server's container.").tag(
+    cpu_limit = WholeNumber(1, min=1, help="The virtual cores of a server's container.").tag(
         config=True
     )
     script_template = Unicode(
         "{prologue}\n{singleuser_command}\n{epilogue}",
-        help="The script of a container, out of `prologue`, `singleuser_command`, `epilogue`.",
+        help="The template of the container's script, with `{prologue}`, `{singleuser_command}` "
+        "and `{epilogue}`.",
     ).tag(config=True)
 
     # --- beyond yarnspawner 0.4
 
     resource_types = Dict(
         value_trait=WholeNumber(min=0),
-        help="More of what the cluster has, such as `{'yarn.io/gpu': 1}`.",
+        help="Amounts of other resource types, such as `{'yarn.io/gpu': 1}`.",
     ).tag(config=True)
-    node_label = Unicode("", help="Where servers run; empty is the queue's default.").tag(
-        config=True
-    )
+    node_label = Unicode(
+        "",
+        help="The label of the nodes that servers run on. If empty, the queue's default applies.",
+    ).tag(config=True)
     priority = WholeNumber(
-        0, min=0, help="Among the applications of the queue, higher ones first."
+        0,
+        min=0,
+        help="The priority among the applications of the queue; higher numbers are served first.",
     ).tag(config=True)
     application_tags = List(
-        Unicode(), help="Words to find the servers' applications by, beside the hub's own."
+        Unicode(), help="Tags of the servers' applications on YARN, in addition to the hub's own."
     ).tag(config=True)
     acls = Dict(
-        help="""Who besides the user may see the application and its logs, and end it, as in a
-        specification: `{'enable': True, 'view_groups': ['support']}`, say."""
+        help="""Who, besides the user, can view the application and its logs, and kill it, as in
+        a specification. For example `{'enable': True, 'view_groups': ['support']}`."""
     ).tag(config=True)
     grace_period = WholeNumber(
-        5, min=0, help="Seconds between asking a server to end and killing it."
+        5, min=0, help="Seconds between asking a server to stop and killing it."
     ).tag(config=True)
     modify_application_hook: Any = CallableTrait(
         None,
         allow_none=True,
-        help="""Called with the spawner and the `ApplicationSpec` before it is submitted; returns
-        the one to submit; may be async.""",
+        help="""A function that is called with the spawner and the `ApplicationSpec` before the
+        submission, and returns the specification to submit; can be async.""",
     ).tag(config=True)
     applications_folder = Unicode(
         "yarn-applications",
-        help="""Where the hub keeps what it needs to go on with running servers after a restart,
-        and the secret by which it knows its own: a folder of its own, secret, on a local disk,
-        for one hub at a time.""",
+        help="""The folder with the state of running servers, which the hub needs after a
+        restart, and with the secret by which it recognizes them. It must be on a local disk,
+        private, and used by nothing but one hub.""",
     ).tag(config=True)
 
     certificates: dict[str, bytes]

@@ -49,14 +49,14 @@ class Choosing(Acting):
 
     profile_list: Any = Union(  # Any: of this traitlets knows no type
         [List(), Dict(), CallableTrait()],
-        help="""What users may choose among: a list of profiles, or a callable that is given the
-        spawner and returns one; it may be async. The grammar is KubeSpawner's, with
-        `yarn_override` in place of `kubespawner_override`. Empty offers nothing.""",
+        help="""The profiles that users can choose from: a list, or a function that is called
+        with the spawner and returns a list; can be async. The format is KubeSpawner's, with
+        `yarn_override` instead of `kubespawner_override`. If empty, there is no choice.""",
     ).tag(config=True)
     choose_queue = Bool(
         False,  # noqa: FBT003  # traitlets' own
-        help="""Whether users choose among the queues that YARN lets them submit to, in profiles
-        that do not set theirs.""",
+        help="""Whether users can choose one of the queues that they may submit to, in profiles
+        that do not set a queue.""",
     ).tag(config=True)
 
     _linked: tuple[object, Mapping[str, object]] = (None, {})

@@ -58,12 +58,12 @@ def _head(facts: Facts) -> str:
     lines = [
         '"""JupyterHub on Hadoop YARN; written by `yarnhub init`.',
         "",
-        "`yarnhub doctor` says what is wrong with what is set here and on the cluster.",
+        "`yarnhub doctor` checks these settings and the cluster.",
         '"""',
         "",
     ]
     if facts.unknown:
-        lines += ["# Could not be found out when this was written:"]
+        lines += ["# Could not be determined when this file was written:"]
         lines += [line for each in facts.unknown for line in _comment(each, bullet="- ")]
         lines += [""]
     imports = ["import os", "import sys", "", "import yarnspawner", ""]
@@ -85,38 +85,38 @@ def _cluster(facts: Facts) -> str:
     text = f"""\
 # --- The cluster
 
-# Containers run as the user who is logged in: the cluster has to let the hub's user act for
-# its users, by hadoop.proxyuser.<hub's user>.hosts and .groups in core-site.xml.
+# Containers run as the user who is logged in: the cluster must allow the hub's user to act for
+# its users, with hadoop.proxyuser.<hub's user>.hosts and .groups in core-site.xml.
 c.JupyterHub.spawner_class = "yarnspawner.YarnSpawner"
-# The page that says why a server ended.
+# The page that shows why a server stopped.
 c.JupyterHub.template_paths = yarnspawner.template_paths
 os.environ["HADOOP_CONF_DIR"] = {_quoted(facts.conf_dir)}
 """
     if not facts.secure:
         return text + (
-            "# This cluster asks no proof of who users are (hadoop.security.authentication is\n"
-            "# simple): anybody who reaches it can pass for any user.\n"
+            "# This cluster does not authenticate users (hadoop.security.authentication is\n"
+            "# simple): anyone who can reach it can act as any user.\n"
         )
     login = (
         f"c.YarnSpawner.principal = {_quoted(facts.principal or 'jupyterhub')}\n"
         f"c.YarnSpawner.keytab = {_quoted(facts.keytab or '/etc/jupyterhub/hub.keytab')}\n"
     )
     if facts.principal and facts.keytab:
-        return f"{text}# The keytab: chmod 400, and of the user whom the hub runs as.\n{login}"
-    return f"{text}# Not known: the hub's principal, and the file with its key (chmod 400).\n" + (
+        return f"{text}# The keytab: chmod 400, owned by the user that the hub runs as.\n{login}"
+    return f"{text}# Unknown: the hub's principal, and its keytab (chmod 400).\n" + (
         textwrap.indent(login, "# ")
     )
 
 
 _USERS = """\
-# --- Who may log in
+# --- Users
 
-# Nobody may, until you name somebody. A name here is the user's name on the cluster, too;
-# c.YarnSpawner.cluster_user is called with the spawner and returns another one.
+# Nobody can log in until you allow users. By default, users have the same name on the cluster;
+# c.YarnSpawner.cluster_user is called with the spawner and can return a different one.
 c.JupyterHub.authenticator_class = "pam"
 c.Authenticator.allowed_users = set()  # such as {"alice", "bob"}
 c.Authenticator.admin_users = set()
-# For accounts of services, such as hdfs, no server is started: c.YarnSpawner.denied_users.
+# No servers are started for service accounts such as hdfs: c.YarnSpawner.denied_users.
 """
 
 
@@ -130,18 +130,18 @@ def _size(facts: Facts) -> str:
     largest = (
         f"The largest container here: {facts.memory} MiB and {facts.vcores} vcores."
         if facts.memory
-        else "Not known: the largest container of the cluster."
+        else "Unknown: the largest container of the cluster."
     )
     return "\n".join(
         [
-            "# --- What a server gets",
+            "# --- Size of servers",
             "",
-            *_comment(known or "Not known: to which queues the hub may submit."),
+            *_comment(known or "Unknown: the queues that the hub may submit to."),
             f"c.YarnSpawner.queue = {_quoted(queue)}",
             f"# {largest}",
             f'c.YarnSpawner.mem_limit = "{memory} M"',
             "c.YarnSpawner.cpu_limit = 1",
-            "# Seconds, waiting in the queue included.",
+            "# In seconds, including the wait in the queue.",
             "c.YarnSpawner.start_timeout = 300",
             'c.YarnSpawner.default_url = "/lab"',
             "",
@@ -150,10 +150,10 @@ def _size(facts: Facts) -> str:
 
 
 _ENVIRONMENT = """\
-# --- What is in a server
+# --- Software of servers
 
-# Servers need Python 3.11 with yarnhub[lab]. Not known: where that is on your cluster. The best
-# way is an archive in HDFS that all may read: each node fetches it once.
+# Servers need Python 3.11 with yarnhub[lab]. Unknown: where it is on your cluster. The best way
+# is an archive in HDFS that everyone can read: each node downloads it once.
 # c.YarnSpawner.localize_files = {
 #     "environment": {
 #         "source": "hdfs:///environments/jupyter.tar.gz",
@@ -161,7 +161,7 @@ _ENVIRONMENT = """\
 #     },
 # }
 # c.YarnSpawner.prologue = "source environment/bin/activate"
-# Or all nodes have it installed in the same place:
+# Or, if it is installed at the same path on all nodes:
 # c.YarnSpawner.cmd = "/opt/jupyter/bin/python -m yarnspawner.singleuser"
 """
 
@@ -170,18 +170,18 @@ def _network(facts: Facts) -> str:
     return f"""\
 # --- Network
 
-# Browsers. Without TLS passwords can be read on their way: put a web server with TLS before
-# this, or set c.JupyterHub.ssl_cert and c.JupyterHub.ssl_key and another address.
+# For browsers. Without TLS, passwords can be read on the network: put a web server with TLS in
+# front, or set c.JupyterHub.ssl_cert and c.JupyterHub.ssl_key and a different address.
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
-# Containers reach the hub at this name and port, from all nodes. Is it the right one?
+# Containers on all nodes connect to the hub at this name and port. Check that it is right.
 c.JupyterHub.hub_ip = "0.0.0.0"
 c.JupyterHub.hub_port = 8081
 c.JupyterHub.hub_connect_ip = {_quoted(facts.host)}
-# Hub, proxy and servers prove themselves to each other. Without it, what users do can be read on
-# the network, and other users of a node can pass for a server that has just ended.
+# Hub, proxy and servers authenticate each other. Without it, traffic can be read on the network,
+# and other users of a node can impersonate a server that has just stopped.
 c.JupyterHub.internal_ssl = True
 c.JupyterHub.trusted_alt_names = {_names(facts.host)}
-# Where a firewall lets only some ports of the nodes through:
+# If a firewall only allows some ports of the nodes:
 # c.YarnSpawner.port_range = "40000-41000"
 """
 
@@ -191,27 +191,27 @@ def _names(host: str) -> str:
 
 
 _STATE = """\
-# --- What survives a restart
+# --- State
 
-# Of the hub's user, chmod 700: who reads it can be any user of the hub.
+# Owned by the hub's user, chmod 700: anyone who can read it can act as any user of the hub.
 STATE = "/var/lib/jupyterhub"
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
 c.JupyterHub.internal_certs_location = f"{STATE}/internal-ssl"
 c.ConfigurableHTTPProxy.pid_file = f"{STATE}/proxy.pid"
 c.YarnSpawner.applications_folder = f"{STATE}/yarn-applications"
-# Servers run on the cluster, not here: they go on while the hub is restarted or upgraded, and
-# it takes them over. With True it would end them all each time that it stops.
+# Servers keep running on the cluster while the hub is restarted or upgraded, and the next hub
+# takes them over. With True, the hub would stop all servers whenever it stops.
 c.JupyterHub.cleanup_servers = False
-# They are ended after 15 minutes without a hub (yarn.am.liveness-monitor.expiry-interval-ms).
-# For a hub that may be away for longer, at the price of a second container for each server:
+# Servers end after 15 minutes without a hub (yarn.am.liveness-monitor.expiry-interval-ms). If the
+# hub may be down for longer, use a second container for each server:
 # c.YarnSpawner.application_master = "cluster"
 """
 
 _CULLER = """\
-# --- Servers that nobody uses
+# --- Idle servers
 
-# They hold memory of the cluster; this ends those that were idle for 2 hours.
+# They hold memory of the cluster; this stops servers that have been idle for 2 hours.
 c.JupyterHub.services = [
     {
         "name": "idle-culler",

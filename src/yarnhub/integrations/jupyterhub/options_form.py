@@ -29,8 +29,8 @@ _PREFIX = "profile-option-"
 _OTHERS = frozenset({"_xsrf"})
 """Fields of the hub's own."""
 _ALONE = {
-    Alone.NONE_USABLE: "YARN lets you submit to none",
-    Alone.NO_ANSWER: "YARN does not say now which others there are",
+    Alone.NONE_USABLE: "you may not submit to any queue",
+    Alone.NO_ANSWER: "YARN does not respond, so other queues are not shown",
 }
 
 
@@ -101,9 +101,9 @@ def _room(room: Room) -> str:
         case Use.FREE:
             return f"{round(room.free * 100)} % free"
         case Use.USED_UP:
-            return "its share is in use"
+            return "its capacity is in use"
         case Use.BORROWING:
-            return "its share is in use; it borrows what other queues leave"
+            return "its capacity is in use; it borrows free capacity of other queues"
         case Use.FULL:
             return "full"
 

@@ -42,8 +42,8 @@ class YarnSpawner(Starting, Spawner):
     """
 
     application_master_host = Unicode(
-        help="""Where containers reach this process. By default the host of the hub's API, as
-        servers are told it.""",
+        help="""The host name at which containers can reach this process. By default the host in
+        the URL of the hub's API.""",
     ).tag(config=True)
 
     ssl_alt_names: Any  # JupyterHub's own
