@@ -357,7 +357,7 @@ class Client(Blocking):
             app_ids: Of applications that were submitted with this client's credentials; whose
                 owners this client's principal may act for.
         """
-        from yarnhub.client.application.token_delivery import keep_all_tokens
+        from yarnhub.client.token_delivery import keep_all_tokens
 
         numbers = [ApplicationId.parse(each) for each in app_ids]
         own = None if self._security is None else credentials_of(self._security)

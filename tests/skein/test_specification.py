@@ -17,7 +17,7 @@ from spec.strategies import applications
 from yarnhub import spec as engine
 from yarnhub.base.errors import SpecError
 from yarnhub.base.units import Seconds
-from yarnhub.client.submit.spec_file import map_files
+from yarnhub.spec.sources import map_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

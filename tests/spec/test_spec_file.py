@@ -11,13 +11,12 @@ import pytest
 from spec.strategies import application_document, service_document
 from yarnhub.base.errors import SpecError
 from yarnhub.client.submit.spec_file import (
-    local_path,
-    map_files,
     parse_document,
     read_spec_file,
     resolve_sources,
 )
 from yarnhub.spec import ApplicationSpec, File, Master, Security
+from yarnhub.spec.sources import local_path, map_files
 
 if TYPE_CHECKING:
     from pathlib import Path

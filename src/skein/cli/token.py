@@ -38,7 +38,7 @@ def _keep(arguments: argparse.Namespace) -> None:
     from skein import environment
     from skein.cli import connections
     from skein.exceptions import SkeinError
-    from yarnhub.client.application.token_delivery import keep_all_tokens
+    from yarnhub.client.token_delivery import keep_all_tokens
     from yarnhub.hadoop.security.kerberos import Keytab
 
     if (arguments.keytab is None) != (arguments.principal is None):

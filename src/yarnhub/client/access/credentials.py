@@ -261,7 +261,7 @@ def _content(content: bytes | None, file: File | None, key: str) -> bytes:
         return content
     assert file is not None  # Security takes exactly one of the two
     path = f"master.security.{key}.source"
-    from yarnhub.client.submit.spec_file import local_path
+    from yarnhub.spec.sources import local_path
 
     local = local_path(file, Path())
     if local is None:

@@ -20,12 +20,13 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.base.single_flight import SingleFlight
-from yarnhub.client.application.connection import WAIT, Connection
+from yarnhub.client.application.connection import Connection
 from yarnhub.client.application.requests import Requests
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.frames import PROTOCOL
 from yarnhub.control.messages import Failure
+from yarnhub.control.messages.request import WAIT
 
 if TYPE_CHECKING:
     from types import TracebackType

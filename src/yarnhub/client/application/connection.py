@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import ssl
     from typing import Self
 
-WAIT = 25.0
-"""Seconds that one request waits in the ApplicationMaster before it is sent again."""
 _LIMIT = (1 << 32) - 1
 """Bytes in an answer: all that a frame can hold, for a range of keys has all of them."""
 

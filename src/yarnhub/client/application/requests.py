@@ -6,8 +6,8 @@ import abc
 import functools
 from typing import TYPE_CHECKING, TypeVar
 
-from yarnhub.client.application.connection import WAIT
 from yarnhub.control import messages
+from yarnhub.control.messages.request import WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

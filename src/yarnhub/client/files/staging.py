@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.base.regular_file import open_regular
 from yarnhub.base.tasks import task_group
-from yarnhub.client.submit.spec_file import local_path, map_files
 from yarnhub.control.bootstrap import Staging
 from yarnhub.filesystem.delegation import hdfs_token_service
 from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.paths import Location
+from yarnhub.spec.sources import local_path, map_files
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from yarnhub.client.application.connection import WAIT
 from yarnhub.client.keys.conditions import check_key
 from yarnhub.client.keys.event_queue import EventQueue
 from yarnhub.client.keys.operations import exists, get, put
 from yarnhub.client.keys.transactions import Transaction, TransactionResult
 from yarnhub.control import messages
+from yarnhub.control.messages.request import WAIT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
     from yarnhub.client.access.settings import Settings
-    from yarnhub.client.client import Client
+    from yarnhub.client.application.port import Applications
     from yarnhub.client.logs.aggregated import AggregatedLog, LogChunk, LogFile
     from yarnhub.filesystem.port import FileSystem
     from yarnhub.yarn.records.ids import ApplicationId, ContainerId
@@ -73,8 +73,8 @@ class ApplicationLogs:
     """The logs of one application.
 
     Args:
-        client: The cluster.
-        settings: The same, as a user who may read the logs.
+        applications: How they are reached.
+        settings: Where the cluster is, and who reads the logs.
         application_id: Which application.
         choice: Which logs are wanted.
         notice: Is told what is waited for, and what cannot be read now.
@@ -82,13 +82,13 @@ class ApplicationLogs:
 
     def __init__(
         self,
-        client: Client,
+        applications: Applications,
         settings: Settings,
         application_id: ApplicationId,
         choice: LogChoice,
         notice: Callable[[str], None],
     ) -> None:
-        self._client = client
+        self._applications = applications
         self._settings = settings
         self._id = application_id
         self._choice = choice
@@ -159,7 +159,7 @@ class ApplicationLogs:
         kept as long as the cluster says.
         """
         try:
-            return await self._client.application_report(self._id)
+            return await self._applications.application_report(self._id)
         except ApplicationNotFoundError:
             settings = self._settings
             async with user_file_system(settings, self._place) as file_system:
@@ -176,7 +176,7 @@ class ApplicationLogs:
             )
 
     def _live(self) -> LiveLogs:
-        return LiveLogs(self._client, self._settings, self._choice, self._notice)
+        return LiveLogs(self._applications, self._settings, self._choice, self._notice)
 
     async def _while_it_runs(
         self, live: LiveLogs, report: ApplicationReport

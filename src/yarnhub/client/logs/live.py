@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient
-    from yarnhub.client.client import Client
+    from yarnhub.client.application.port import Applications
     from yarnhub.client.logs.choice import LogChoice
     from yarnhub.control.messages import Container
     from yarnhub.yarn.records.applications import ApplicationReport
@@ -67,16 +67,20 @@ class LiveLogs:
     """Reads what containers have written since the last time, until their application ends.
 
     Args:
-        client: The cluster.
-        settings: The same, as a user who may read the logs.
+        applications: How they are reached.
+        settings: Where the cluster is, and who reads the logs.
         choice: Which logs are wanted.
         notice: Is told what cannot be read now, once for each container.
     """
 
     def __init__(
-        self, client: Client, settings: Settings, choice: LogChoice, notice: Callable[[str], None]
+        self,
+        applications: Applications,
+        settings: Settings,
+        choice: LogChoice,
+        notice: Callable[[str], None],
     ) -> None:
-        self._client = client
+        self._applications = applications
         self._choice = choice
         self._notice = notice
         self._user = settings.user_name
@@ -140,7 +144,7 @@ class LiveLogs:
         if attempt is None:
             return
         try:
-            reports = await self._client.resource_manager.get_containers(attempt)
+            reports = await self._applications.resource_manager.get_containers(attempt)
         except AccessDeniedError:
             raise
         except RemoteError:
@@ -164,7 +168,7 @@ class LiveLogs:
         try:
             async with Deadline(_MASTER, f"no answer within {_MASTER:g} s"):
                 if self._master is None:
-                    reached = await self._client.connect(number, wait=False)
+                    reached = await self._applications.connect(number, wait=False)
                     self._master = await self._masters.enter_async_context(reached)
                 known = await self._master.get_containers(states=None)
         except AccessDeniedError:

@@ -56,6 +56,7 @@ _LEFT_OUT = (
     "hadoop/security/principals.py",
     "hadoop/token_service.py",
     "hadoop/wire/guard.py",
+    "spec/sources.py",
 )
 _MODULES = "modules.zip"
 _MAIN = f"""\

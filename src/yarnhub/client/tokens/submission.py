@@ -132,7 +132,7 @@ async def token_sources(
 def file_systems_of(spec: ApplicationSpec) -> tuple[str, ...]:
     """The URLs that an application needs tokens for: those it names and its files'."""
     # Reading a specification takes PyYAML, which a holder of applications may do without.
-    from yarnhub.client.submit.spec_file import map_files
+    from yarnhub.spec.sources import map_files
 
     sources: list[str] = []
 

@@ -11,6 +11,9 @@ FailureCode = Literal["ended", "full", "invalid", "not-allowed", "unknown-reques
 """Why a request is refused: the application ends, it has no room for more, the request is wrong,
 not one that is answered here, or of another version."""
 
+WAIT = 25.0
+"""Seconds that a client lets a request wait in the ApplicationMaster before it sends it again."""
+
 
 class Request(Generic[A]):
     """The root of all requests; `A` is the answer's class."""

@@ -16,11 +16,11 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client import token_delivery
 from yarnhub.client.access.credentials import Credentials
-from yarnhub.client.application import token_delivery
 from yarnhub.client.application.container import CurrentContainer
-from yarnhub.client.application.token_delivery import keep_all_tokens
 from yarnhub.client.client import Client
+from yarnhub.client.token_delivery import keep_all_tokens
 from yarnhub.client.tokens.submission import SubmissionTokens
 from yarnhub.control import json
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, RESOURCE_MANAGERS, TRUST
