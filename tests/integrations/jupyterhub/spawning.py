@@ -60,10 +60,12 @@ class InMemory(Server):
     def __init__(self) -> None:
         self.seen = Sight()
         self.how: End | None = None
-        self.stopped = False
+        self.over = asyncio.Event()
+        self.stops: list[bool] = []
+        """Of each time that it was stopped, whether that was at once."""
 
     async def ended(self) -> None:
-        await asyncio.get_running_loop().create_future()
+        await self.over.wait()
 
     async def end(self) -> End | None:
         return self.how
@@ -72,7 +74,7 @@ class InMemory(Server):
         return self.seen
 
     async def stop(self, *, now: bool) -> None:
-        self.stopped = True
+        self.stops.append(now)
 
 
 class OneServer(Servers):
@@ -88,6 +90,9 @@ class OneServer(Servers):
         self.refusing = refusing
         self.explanation: Explanation | None = None
         self.asked: list[ApplicationSpec] = []
+        self.found: Server | End | None = self.server
+        """What is found of a server of an earlier hub."""
+        self.sought: list[str] = []
 
     async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Server:
         if self.refusing is not None:
@@ -107,7 +112,8 @@ class OneServer(Servers):
         return ["localhost"]
 
     async def find(self, application_id: str) -> Server | End | None:
-        return self.server
+        self.sought.append(application_id)
+        return self.found
 
 
 class Spawner(YarnSpawner):
