@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import traceback
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,52 @@ async def test_cancelling_stays_a_cancellation() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def fail_later() -> None:
+    await asyncio.sleep(0)
+    raise ConnectError("nobody there")
+
+
+async def test_a_task_whose_group_failed_is_not_marked_as_cancelled() -> None:
+    """Else each later timeout in it would be a cancellation: before 3.13 it stays marked."""
+    for _ in range(2):
+        with pytest.raises(ConnectError):
+            async with task_group() as group:
+                group.create_task(fail_later())
+        with pytest.raises(ConnectError):
+            async with task_group() as group:
+                group.create_task(fail_later())
+                await asyncio.Event().wait()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+
+
+async def test_cancelling_while_a_group_fails_stays_a_cancellation() -> None:
+    async def clean_up_badly() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectError("nobody there")
+
+    async def work() -> None:
+        with pytest.raises(ConnectError):
+            async with task_group() as group:
+                group.create_task(clean_up_badly())
+        marks.append(task.cancelling())
+
+    marks: list[int] = []
+    task = asyncio.get_running_loop().create_task(work())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):  # Python 3.13 raises it after the error
+        await task
+    assert marks == [1]
 
 
 async def connect() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import YarnhubError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from types import TracebackType
 
 
 @contextlib.asynccontextmanager
@@ -21,7 +23,7 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
     beside it is in its notes.
     """
     try:
-        async with asyncio.TaskGroup() as group:
+        async with _Group() as group:
             yield group
     except BaseExceptionGroup as failures:
         error, *others = _weightiest_first(failures)
@@ -32,6 +34,30 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
             raise error
         finally:
             error.__context__ = context  # `raise` has put the group in its place
+
+
+class _Group(asyncio.TaskGroup):
+    """Leaves a task as it was when a child fails.
+
+    Before Python 3.13 a task that waits at the end of the block then stays marked as cancelled, and
+    a timeout that passes in it later is a `CancelledError` (python/cpython#116720).
+    """
+
+    _parent_cancel_requested: bool  # asyncio's own, as the next one
+    _parent_task: asyncio.Task[Any]
+
+    async def __aexit__(
+        self,
+        et: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        undone = self._parent_cancel_requested
+        try:
+            await super().__aexit__(et, exc, tb)
+        finally:
+            if sys.version_info < (3, 13) and self._parent_cancel_requested and not undone:
+                self._parent_task.uncancel()
 
 
 def _weightiest_first(failures: BaseExceptionGroup[BaseException]) -> list[BaseException]:
