@@ -7,6 +7,7 @@ import pytest
 from appmaster.clock import instant
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ConnectError, DeadlineExceededError
+from yarnhub.base.tasks import task_group
 
 
 @instant
@@ -30,6 +31,41 @@ async def test_deadlines_within_the_block_are_its_own() -> None:
     with pytest.raises(DeadlineExceededError, match="theirs"):
         async with Deadline(5, lambda: "ours"), Deadline(1, lambda: "theirs"):
             await asyncio.sleep(2)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+@instant
+async def test_the_cause_of_an_error_survives_deadlines_and_groups(*, wrapped: bool) -> None:
+    refused = ConnectionRefusedError("Connection refused")
+
+    async def connect() -> None:
+        async with Deadline(1, "ours"):
+            try:
+                raise refused
+            except OSError as error:
+                raise ConnectError("nobody answers") from error
+
+    async def look_up() -> None:
+        async with task_group() as group, Deadline(3, "theirs"):
+            group.create_task(asyncio.sleep(2))
+            await connect() if wrapped else group.create_task(connect())
+
+    with pytest.raises(ConnectError) as caught:
+        async with Deadline(5, "of all"), task_group() as group:
+            group.create_task(look_up())
+    assert caught.value.__cause__ is refused
+    assert caught.value.__suppress_context__
+    assert not isinstance(caught.value.__context__, BaseExceptionGroup)
+
+
+@instant
+async def test_a_deadline_that_passes_in_a_group_keeps_its_cause() -> None:
+    with pytest.raises(DeadlineExceededError, match="ours") as caught:
+        async with task_group() as outer, task_group() as inner:
+            outer.create_task(asyncio.sleep(100))
+            async with Deadline(1, "ours"):
+                await inner.create_task(asyncio.sleep(100))
+    assert isinstance(caught.value.__cause__, TimeoutError)
 
 
 @instant

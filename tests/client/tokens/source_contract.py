@@ -82,17 +82,18 @@ class FakeSource:
     """Until when each token lives, by its identifier."""
     calls: list[str] = field(default_factory=list)
     delay: float = 0.0
-    _issued: int = 0
+    issued: int = 0
+    cancelled: int = 0
 
     async def fetch(self, user: User, renewer: str) -> Token:
         now = await self._call("fetch")
-        self._issued += 1
+        self.issued += 1
         identifier = YARNDelegationTokenIdentifier(
             owner=getattr(user, "name", None),
             renewer=renewer.partition("@")[0],
             issue_date=int(now * 1000),
             max_date=int((now + self.lifetime) * 1000),
-            sequence_number=self._issued,
+            sequence_number=self.issued,
         )
         token = Token(encode(identifier), b"secret", RESOURCE_MANAGER, self.service)
         self.alive[token.identifier] = now + self.renewal
@@ -109,6 +110,7 @@ class FakeSource:
         await self._call("cancel")
         self.check(token)
         del self.alive[token.identifier]
+        self.cancelled += 1
 
     def check(self, token: Token) -> None:
         """What a server does with a token that somebody shows."""

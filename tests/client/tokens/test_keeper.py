@@ -126,6 +126,41 @@ async def test_when_the_last_one_has_ended_all_are_cancelled(cluster: Cluster) -
             cluster.check(again)
 
 
+@pytest.mark.parametrize("seconds", [0.5, 1.5, 2.5, 30.0, 50.0, 100.0])
+@instant
+async def test_each_token_that_was_fetched_is_cancelled_after_starts_and_stops(
+    cluster: Cluster, seconds: float
+) -> None:
+    """Whether a holder leaves by itself, fails, or is cancelled, and in whatever it waits for."""
+    sources = cluster.name_node, cluster.manager
+    for source in sources:
+        source.lifetime, source.renewal = 1e5, 60.0  # none that has ended by itself is counted
+        source.delay = 1.0
+
+    async def hold(keeper: TokenKeeper, *, fail: bool) -> None:
+        async with keeper.kept("alice") as kept:
+            kept.ended = True
+            await asyncio.sleep(seconds)
+            if fail:
+                raise KeyError("the application")
+
+    async with cluster.keeper() as keeper:
+        for _ in range(5):
+            await hold(keeper, fail=False)
+            with pytest.raises(KeyError):
+                await hold(keeper, fail=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await hold(keeper, fail=False)
+            await asyncio.sleep(2.0)  # the refusal is not that of an end
+            cluster.manager.refusals.append(ConnectError("nobody there"))
+            with pytest.raises(ConnectError):
+                await hold(keeper, fail=False)
+    for source in sources:
+        assert source.issued >= 10
+        assert (source.cancelled, source.alive) == (source.issued, {})
+
+
 @instant
 async def test_what_goes_on_without_the_keeper_has_its_tokens(cluster: Cluster) -> None:
     async with cluster.keeper() as keeper, keeper.kept("bob"):

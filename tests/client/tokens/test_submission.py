@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from yarnhub.base.units import MiB, VCores
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
 from yarnhub.client.files.file_systems import user_file_system
+from yarnhub.client.tokens import submission
 from yarnhub.client.tokens.submission import (
     ResourceManagerTokens,
     SubmissionTokens,
@@ -39,6 +41,7 @@ from yarnhub.spec import ApplicationSpec, File, Resources, Service
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from yarnhub.cluster import HadoopCluster
@@ -203,6 +206,47 @@ async def test_one_that_cannot_be_cancelled_keeps_no_other_alive() -> None:
     await cancel_tokens(tokens.items(), ALICE)
     with pytest.raises(AuthenticationError, match="unknown token"):
         await good.renew(LOGIN, tokens[good])
+
+
+@instant
+async def test_submissions_that_fail_leave_no_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = FakeSource(delay=1.0), FakeSource("10.0.0.9:8032", delay=2.0)
+
+    async def both(*_: object) -> Sequence[FakeSource]:
+        return sources
+
+    async def principal(*_: object) -> str:
+        return "yarn"
+
+    monkeypatch.setattr(submission, "token_sources", both)
+    monkeypatch.setattr(submission, "server_principal", principal)
+    named = {"yarn.resourcemanager.principal": "yarn/_HOST@EXAMPLE.COM"}
+    settings = replace(of(tmp_path, named), user=ALICE)
+
+    async def submit(seconds: float = 0.0, error: Exception | None = None) -> None:
+        async with SubmissionTokens(settings) as tokens:
+            await tokens.fetch()
+            await asyncio.sleep(seconds)
+            if error is not None:
+                raise error
+
+    for _ in range(5):
+        with pytest.raises(SpecError):
+            await submit(error=SpecError("x", "YARN refuses it"))
+        sources[1].refusals.append(ConnectError("nobody answers"))
+        with pytest.raises(ConnectError):
+            await submit()
+        for seconds in (0.5, 1.5, 3.0):  # before the first token came, the second one, and later
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await submit(10.0)
+    for source in sources:
+        assert source.issued >= 10
+        assert (source.cancelled, source.alive) == (source.issued, {})
+    await submit()
+    assert all(len(source.alive) == 1 for source in sources), "the ResourceManager ends these"
 
 
 @pytest.mark.cluster
