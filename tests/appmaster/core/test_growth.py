@@ -2,26 +2,63 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from appmaster.core.scenario import Scenario, application, service
+from appmaster.core.scenario import Scenario, application, ended, service
 from yarnhub.appmaster.core.application import Application
+from yarnhub.appmaster.core.events import (
+    Asked,
+    Ended,
+    Event,
+    LaunchFailed,
+    MasterScriptEnded,
+    PortAnswered,
+    Refused,
+    Resynced,
+    Started,
+    Withdrawn,
+)
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.core.records import Change
 from yarnhub.control import json
 from yarnhub.control.messages import (
+    REQUESTS,
     AddContainer,
+    AddPage,
+    Condition,
     ContainerState,
+    DeleteKey,
+    DeleteKeys,
     GetContainers,
     GetKey,
+    GetKeys,
+    GetPages,
+    GetSpecification,
+    GetUi,
+    KeyField,
+    KeyRange,
     KillContainer,
+    ListKeys,
     Nothing,
+    Operator,
+    Page,
     PutKey,
+    RemovePage,
+    Scale,
+    SetProgress,
+    Shutdown,
+    Transaction,
+    UpdateTokens,
+    WaitKey,
+    WatchKeys,
+    WatchTokens,
 )
+from yarnhub.hadoop.wire.tokens import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,23 +98,90 @@ def lines(work: Callable[[], object]) -> int:
     return count
 
 
-@pytest.mark.parametrize(
-    "work",
-    [
-        lambda play: play.ask(PutKey(key="k", value=b"v", owner="b_0")),
-        lambda play: play.ask(GetContainers()),
-        lambda play: play.ask(GetContainers(states=None)),
-        lambda play: play.ask(KillContainer(id="a_0")),
-        lambda play: play.allocate("a"),
-        lambda play: play.application.snapshot(),
-    ],
-)
-def test_no_event_costs_more_after_many_ends(work: Callable[[Scenario], object]) -> None:
+CONDITION = Condition(key="k", field=KeyField.OWNER, operator=Operator.EQUAL, owner="b_0")
+WORK: dict[str, Callable[[Scenario], object]] = {
+    "AddContainer": lambda play: play.ask(AddContainer(service="b")),
+    "AddPage": lambda play: play.request(AddPage(page=Page(route="r", target="http://h"))),
+    "DeleteKey": lambda play: play.ask(DeleteKey(key="l")),
+    "DeleteKeys": lambda play: play.ask(DeleteKeys(range=KeyRange(prefix="l"))),
+    "GetContainers": lambda play: play.ask(GetContainers()),
+    "GetContainers, ended": lambda play: play.ask(GetContainers(states=None)),
+    "GetKey": lambda play: play.ask(GetKey(key="k")),
+    "GetKeys": lambda play: play.ask(GetKeys()),
+    "GetPages": lambda play: play.ask(GetPages()),
+    "GetSpecification": lambda play: play.ask(GetSpecification()),
+    "GetUi": lambda play: play.ask(GetUi()),
+    "KillContainer": lambda play: play.ask(KillContainer(id="b_1")),
+    "KillContainer, ended": lambda play: play.ask(KillContainer(id="a_0")),
+    "ListKeys": lambda play: play.ask(ListKeys()),
+    "PutKey": lambda play: play.ask(PutKey(key="k", value=b"v", owner="b_0")),
+    "RemovePage": lambda play: play.request(RemovePage(route="r")),
+    "Scale": lambda play: play.ask(Scale(service="a", delta=1)),
+    "SetProgress": lambda play: play.ask(SetProgress(progress=0.5)),
+    "Transaction": lambda play: play.ask(
+        Transaction(conditions=(CONDITION,), on_success=(PutKey(key="l", value=b""),))
+    ),
+    "UpdateTokens": lambda play: play.ask(UpdateTokens(tokens=Credentials().write())),
+    "WaitKey": lambda play: play.ask(WaitKey(key="k")),
+    "WatchKeys": lambda play: play.ask(WatchKeys(ranges=(KeyRange(),), timeout=0)),
+    "WatchTokens": lambda play: play.ask(WatchTokens()),
+    "Asked": lambda play: play.do(Asked(-1, WaitKey(key="never"))),
+    "Withdrawn": lambda play: play.do(Withdrawn(-1)),
+    "Heartbeat": lambda play: play.heartbeat(),
+    "Heartbeat, given": lambda play: play.allocate("a"),
+    "Heartbeat, ended": lambda play: play.complete(play.allocate("a")[0], 1),
+    "Ended": lambda play: play.do(Ended(ended(play.allocate("a")[0]))),
+    "LaunchFailed": lambda play: play.do(LaunchFailed(play.allocate("a")[0].id, "no")),
+    "PortAnswered": lambda play: play.do(PortAnswered(play.allocate("a")[0].id)),
+    "Tick": lambda play: play.wait(1),
+    "Resynced": lambda play: play.do(Resynced()),
+    "Started": lambda play: play.do(Started()),
+    "snapshot": lambda play: play.application.snapshot(),
+}
+"""What costs the same, however much has ended."""
+ENDS: dict[str, Callable[[Scenario], object]] = {
+    "Shutdown": lambda play: play.ask(Shutdown()),
+    "Refused": lambda play: play.do(Refused("no")),
+    "MasterScriptEnded": lambda play: play.do(MasterScriptEnded(0)),
+}
+
+
+def test_nothing_is_left_out() -> None:
+    measured = {name.partition(",")[0] for name in WORK | ENDS}
+    assert measured == {*REQUESTS, *(each.__name__ for each in get_args(Event)), "snapshot"}
+
+
+def test_no_event_costs_more_after_many_ends() -> None:
     young, old = aged(8), aged(300)
-    for play in (young, old):
-        work(play)  # what is done once is done
-        play.history.clear()  # the test's own
-    costs = [lines(lambda play=play: work(play)) for play in (young, old)]  # type: ignore[misc]  # bound early
+    grown = {}
+    for name, work in WORK.items():
+        costs = []
+        for play in (young, old):
+            work(play)  # what is done once is done
+            play.history.clear()  # the test's own
+            costs.append(lines(functools.partial(work, play)))
+        if costs[1] > costs[0] * 1.1:
+            grown[name] = costs
+    assert not grown
+
+
+@pytest.mark.parametrize("work", ENDS.values(), ids=ENDS)
+def test_no_end_costs_more_after_many_ends(work: Callable[[Scenario], object]) -> None:
+    costs = []
+    for play in (aged(8), aged(300)):
+        play.history.clear()
+        costs.append(lines(functools.partial(work, play)))
+    assert costs[1] <= costs[0] * 1.1
+
+
+def test_a_restart_costs_no_more_after_many_ends() -> None:
+    costs = []
+    for play in (aged(8), aged(300)):
+        snapshot = json.dump(play.application.snapshot())
+        restored = Application(play.application.spec, "", Topology(racks={}), LIMITS)
+        costs.append(
+            lines(lambda into=restored, of=snapshot: into.restore([json.load(Change, of)]))  # type: ignore[misc]  # bound early
+        )
     assert costs[1] <= costs[0] * 1.1
 
 
@@ -106,10 +210,10 @@ def test_an_instance_that_is_no_longer_kept_owns_nothing() -> None:
 def test_what_is_counted_outlives_its_process() -> None:
     play = aged(20)
     play.restart()
-    ended = play.application.services["a"]
-    assert ended.counts[ContainerState.FAILED] == 20
+    service = play.application.services["a"]
+    assert service.counts[ContainerState.FAILED] == 20
     assert play.ask(AddContainer(service="a")).instance == 21
-    assert [each.number for each in ended.ended] == [15, 16, 17, 18, 19]
+    assert [each.number for each in service.ended] == [15, 16, 17, 18, 19]
 
 
 def test_a_journal_with_all_instances_is_read() -> None:

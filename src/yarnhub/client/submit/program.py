@@ -1,9 +1,9 @@
 """The ApplicationMaster's code as a zip that Python runs.
 
 It travels inside the submission, so its size counts: only what an AM imports is in it, without
-comments and docstrings but with every line at its place, so that a traceback fits the source.
-The modules are a zip within the zip, not compressed by itself: compressed as one piece they take
-two thirds of what they take file by file.
+comments, docstrings and imports for types, but with every line at its place, so that a traceback
+fits the source. The modules are a zip within the zip, not compressed by itself: compressed as one
+piece they take two thirds of what they take file by file.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ sys.path.insert(0, path)
 from yarnhub.appmaster.shell.main import main
 sys.exit(main())
 """
+_TYPES = ast.dump(ast.parse("TYPE_CHECKING", mode="eval").body)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same code gives the same bytes."""
 
@@ -127,7 +128,7 @@ def _sources(path: Path) -> list[Path]:
 
 
 def lean(source: str) -> str:
-    """Source without its comments and docstrings; all that is left stays in its line."""
+    """Source without comments, docstrings and imports for types; the rest stays in its line."""
     lines = source.split("\n")  # not splitlines(): a form feed ends no line of Python's
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
@@ -136,6 +137,12 @@ def lean(source: str) -> str:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             _blank_strings(node.body, lines)
+        elif isinstance(node, ast.If) and ast.dump(node.test) == _TYPES:
+            first, last = node.body[0].lineno - 1, node.body[-1].end_lineno or 0
+            lines[first:last] = [
+                " " * node.body[0].col_offset + "...",
+                *[""] * (last - first - 1),
+            ]
     return "\n".join(lines)
 
 
