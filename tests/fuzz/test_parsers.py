@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tornado.web import HTTPError
 
 from appmaster.shell.server.serving import PAIR
 from e2e.walk import PROJECT
@@ -48,10 +47,10 @@ from yarnhub.hadoop.wire.method import Protocol
 from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.sasl import Login
 from yarnhub.hadoop.wire.tokens import Credentials, Token
-from yarnhub.integrations.jupyterhub.callback import read_report
 from yarnhub.integrations.jupyterhub.choosing import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.options_form import options_from_form
 from yarnhub.sessions.choice import ChoiceError, choose
+from yarnhub.sessions.ports.report import ReportError, read_report
 from yarnhub.sessions.profiles import ProfileError, parse_profiles
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.logs.java_objects import read_java_object
@@ -268,7 +267,7 @@ PARSERS = [
     Parser(
         "report of a port",
         read_report,
-        (HTTPError,),
+        (ReportError,),
         (b'{"port":8888}', b'{"error":"x"}'),
         JSON_WORDS,
     ),

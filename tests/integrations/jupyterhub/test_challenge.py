@@ -18,14 +18,14 @@ from yarnhub.base.errors import ConnectError
 from yarnhub.integrations.jupyterhub.server import ProofHandler
 from yarnhub.sessions.ports import challenge, proof
 from yarnhub.sessions.ports.challenge import check_server
-from yarnhub.sessions.ports.held import Place, listen
+from yarnhub.sessions.ports.held import ListenOptions, listen
 from yarnhub.sessions.ports.proof import ImpostorError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-HERE = Place(addresses=("127.0.0.1",))
+HERE = ListenOptions(addresses=("127.0.0.1",))
 PATH = f"/user/alice/{proof.PATH}"
 
 

@@ -18,7 +18,7 @@ from tornado.web import Application, RequestHandler
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
 from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.sessions.ports.challenge import check_server
-from yarnhub.sessions.ports.held import Place, listen
+from yarnhub.sessions.ports.held import ListenOptions, listen
 from yarnhub.sessions.ports.proof import ImpostorError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Hub(RequestHandler):
 
 @asynccontextmanager
 async def hub(told: asyncio.Future[Report]) -> AsyncIterator[str]:
-    held = listen(Place(addresses=("127.0.0.1",)))
+    held = listen(ListenOptions(addresses=("127.0.0.1",)))
     arguments: Any = {"told": told}
     server = HTTPServer(Application([("/hub/api/?(.*)", Hub, arguments)]))
     server.add_sockets(held.sockets)

@@ -24,9 +24,9 @@ from yarnhub.integrations.jupyterhub.singleuser import (
     contents_options,
     fail,
     home,
-    place,
     prepare,
     report,
+    reporter,
     with_port,
 )
 
@@ -131,7 +131,7 @@ def test_nobody_whom_the_hubs_address_leads_to_gets_the_token(
     variables["JUPYTERHUB_API_TOKEN"] = "mine"
     hub.elsewhere, hub.answer = f"http://localhost:{hub.server_port}/hub/api/yarnspawner", answer
     with pytest.raises(ConfigurationError, match="does not say where to listen"):
-        place(variables)
+        reporter(variables).where_to_listen()
     assert hub.asked == 1
 
 
@@ -230,3 +230,21 @@ def test_outside_of_a_container(tmp_path: Path) -> None:
 )
 def test_a_url_with_a_port(host: str, expected: str) -> None:
     assert with_port("http://:0/user/a/", host, 7) == expected
+
+
+def test_an_address_that_the_node_does_not_have_is_named_with_its_setting(
+    variables: dict[str, str], hub: Hub, tmp_path: Path
+) -> None:
+    hub.place = {"addresses": ["192.0.2.1"], "strict": True, "first": 0, "last": 0}
+    with pytest.raises(ConfigurationError, match=r"the address 192.0.2.1: see c\.YarnSpawner\.ip"):
+        prepare(variables, tmp_path)
+
+
+def test_ports_that_are_all_taken_are_named_with_their_settings(
+    variables: dict[str, str], hub: Hub, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        hub.place = {"addresses": ["127.0.0.1"], "first": port, "last": port}
+        with pytest.raises(ConfigurationError, match=rf"no port {port} .*: see .*\.port_range"):
+            prepare(variables, tmp_path)

@@ -8,19 +8,18 @@ started with it, and nothing else of that can be set.
 from __future__ import annotations
 
 import hmac
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
+from yarnhub.sessions.ports.report import LONGEST_REPORT, ReportError, read_report
+
 if TYPE_CHECKING:
     from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
 PATH = r"/api/yarnspawner"
-_MAX_BODY = 4096
-"""Bytes of a report."""
 
 
 @web.stream_request_body
@@ -32,7 +31,7 @@ class PortHandler(APIHandler):
 
     async def prepare(self) -> None:
         """Refuse whoever has no server that is being started."""
-        self.request.connection.set_max_body_size(_MAX_BODY)
+        self.request.connection.set_max_body_size(LONGEST_REPORT)
         await super().prepare()
         self._body = bytearray()
         self._spawner()
@@ -48,7 +47,11 @@ class PortHandler(APIHandler):
     async def post(self) -> None:
         """Take the port, or why there is none."""
         spawner = self._spawner()
-        match read_report(bytes(self._body)):
+        try:
+            report = read_report(bytes(self._body))
+        except ReportError as refused:
+            raise web.HTTPError(400, str(refused)) from refused
+        match report:
             case int() as port:
                 spawner.report_port(port)
             case str() as error:
@@ -68,29 +71,6 @@ class PortHandler(APIHandler):
                     return found
                 break
         raise web.HTTPError(403, "this token is not that of a server that is being started")
-
-
-def read_report(body: bytes) -> int | str:
-    """The port in a report, or the error.
-
-    Raises:
-        web.HTTPError: There is none, or something beside it.
-    """
-    try:
-        document: Any = json.loads(body)  # Any: whatever was sent
-    except (ValueError, RecursionError):
-        raise web.HTTPError(400, "the body is no JSON document") from None
-    if not isinstance(document, dict) or set(document) not in ({"port"}, {"error"}):
-        raise web.HTTPError(400, 'the body must be {"port": N} or {"error": "..."}, nothing else')
-    if "error" in document:
-        error = document["error"]
-        if not isinstance(error, str) or not error:
-            raise web.HTTPError(400, "the error must be a text")
-        return error
-    port = document["port"]
-    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 2**16:
-        raise web.HTTPError(400, "the port must be a number from 1 to 65535")
-    return port
 
 
 def install() -> None:

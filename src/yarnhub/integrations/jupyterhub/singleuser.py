@@ -6,23 +6,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pwd
 import socket
 import sys
-import urllib.error
-import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.private_file import write_private
 from yarnhub.client.application.container import CurrentContainer
 from yarnhub.integrations.jupyterhub.request import FILE, VARIABLE
-from yarnhub.sessions.ports.held import HeldPort, Place, listen
+from yarnhub.sessions.ports.held import AddressError, HeldPort, NoFreePortError, listen
+from yarnhub.sessions.ports.report import Reporter
 
 if TYPE_CHECKING:
     import ssl
@@ -35,13 +33,6 @@ ROOT = "JUPYTERHUB_ROOT_DIR"
 """The variable that names the folder that users see: `c.YarnSpawner.notebook_dir`."""
 WORK = "work"
 """The folder that they see by default, in the container's."""
-
-_REPORT = 30.0
-"""Seconds that the hub may take to answer."""
-_LONGEST_ERROR = 600
-"""Characters: the hub takes no more than four thousand bytes, escapes included."""
-_LONGEST = 2**16
-"""Bytes of an answer."""
 
 
 def main() -> None:
@@ -62,7 +53,7 @@ def fail(why: str, variables: Mapping[str, str]) -> NoReturn:
     """Tell the hub why there will be no server, and end."""
     with contextlib.suppress(ConfigurationError):  # it may be the hub that cannot be reached
         if "JUPYTERHUB_API_TOKEN" in variables:
-            _ask(variables, "does not take the error", {"error": why[:_LONGEST_ERROR]})
+            reporter(variables).report_error(why)
     sys.exit(f"Error: {why}")
 
 
@@ -99,10 +90,19 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> HeldPort:
     variables["JUPYTER_DATA_DIR"] = str(folder / ".jupyter")
     variables["HOME"] = str(home(variables.get("USER", ""), folder))
     variables[ROOT] = str(root(variables, folder))
-    held = listen(place(variables))
+    held = _listen(variables)
     url = variables["JUPYTERHUB_SERVICE_URL"]
     variables["JUPYTERHUB_SERVICE_URL"] = with_port(url, held.addresses[0], held.number)
     return held
+
+
+def _listen(variables: Mapping[str, str]) -> HeldPort:
+    try:
+        return listen(reporter(variables).where_to_listen())
+    except AddressError as error:
+        raise ConfigurationError(f"{error}: see c.YarnSpawner.ip") from error
+    except NoFreePortError as error:
+        raise ConfigurationError(f"{error}: see c.YarnSpawner.port_range, port and ip") from error
 
 
 def contents_options(variables: Mapping[str, str], given: Sequence[str]) -> list[str]:
@@ -160,64 +160,19 @@ def with_port(url: str, host: str, port: int) -> str:
     return urlunsplit(urlsplit(url)._replace(netloc=netloc))
 
 
-def place(variables: Mapping[str, str]) -> Place:
-    """Where the hub wants the server to listen, on this node.
-
-    Raises:
-        ConfigurationError: It does not say; says why.
-    """
-    said: Any = _ask(variables, "does not say where to listen")
-    try:
-        return Place(**{**said, "addresses": tuple(said["addresses"])})
-    except (TypeError, LookupError) as error:
-        raise ConfigurationError(
-            "the hub does not say where to listen: are its yarnhub and this one of one version?"
-        ) from error
+def reporter(variables: Mapping[str, str]) -> Reporter:
+    """What speaks to the hub, with the server's own token."""
+    url = variables["JUPYTERHUB_API_URL"].rstrip("/") + "/yarnspawner"
+    return Reporter(url, variables["JUPYTERHUB_API_TOKEN"], _tls(variables))
 
 
 def report(port: int, variables: Mapping[str, str]) -> None:
-    """Tell the hub the port, with the server's own token.
+    """Tell the hub the port.
 
     Raises:
         ConfigurationError: It does not take it; says why.
     """
-    _ask(variables, "does not take the port", {"port": port})
-
-
-def _ask(variables: Mapping[str, str], refused: str, body: object = None) -> object:
-    """What the hub answers to its server: a document, or nothing."""
-    url = variables["JUPYTERHUB_API_URL"].rstrip("/") + "/yarnspawner"
-    request = urllib.request.Request(  # noqa: S310  # the hub's own address
-        url,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={
-            "Authorization": f"token {variables['JUPYTERHUB_API_TOKEN']}",
-            "Content-Type": "application/json",
-        },
-    )
-    try:
-        with _opener(variables).open(request, timeout=_REPORT) as answer:
-            said = answer.read(_LONGEST)
-            return json.loads(said) if said else None
-    except urllib.error.HTTPError as error:
-        said = error.read(1000).decode(errors="replace")
-        raise ConfigurationError(f"the hub at {url} {refused}: {said}") from error
-    except OSError as error:
-        raise ConfigurationError(f"the hub at {url} cannot be reached: {error}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"what the hub at {url} says is not JSON: {error}") from error
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        """Follow none: it would take the token along."""
-
-
-def _opener(variables: Mapping[str, str]) -> urllib.request.OpenerDirector:
-    """What asks the hub itself: neither a proxy nor another host gets the token."""
-    straight = urllib.request.ProxyHandler({})
-    tls = urllib.request.HTTPSHandler(context=_tls(variables))
-    return urllib.request.build_opener(straight, _NoRedirect, tls)
+    reporter(variables).report_port(port)
 
 
 def _tls(variables: Mapping[str, str]) -> ssl.SSLContext | None:

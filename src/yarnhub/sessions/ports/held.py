@@ -29,8 +29,8 @@ _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a server shall listen.
+class ListenOptions:
+    """Where a program shall listen.
 
     Attributes:
         addresses: Those of the node that the hub reaches it by; empty is all that it has.
@@ -75,37 +75,43 @@ class HeldPort:
             each.close()
 
 
-def listen(place: Place) -> HeldPort:
-    """Listen at one port of a place, at all its addresses.
+class AddressError(ConfigurationError):
+    """The node does not have the address at which a program has to listen."""
+
+
+class NoFreePortError(ConfigurationError):
+    """All ports at which a program may listen are taken."""
+
+
+def listen(options: ListenOptions) -> HeldPort:
+    """Listen at one port, at all addresses.
 
     Addresses that this node does not have are left out, for a hub may know it by others; if it has
     none of them, it listens at all of its own.
 
     Raises:
-        ConfigurationError: No port is free there, or it may listen nowhere.
+        AddressError: It may listen nowhere.
+        NoFreePortError: No port is free there.
+        ConfigurationError: Something else is wrong.
     """
-    addresses = [each for each in place.addresses if _is_here(each)] or EVERYWHERE
-    if place.strict and addresses is EVERYWHERE:
-        raise ConfigurationError(
-            f"this node does not have the address {', '.join(place.addresses)}: see "
-            "c.YarnSpawner.ip"
-        )
-    for port in _ports(place):
+    addresses = [each for each in options.addresses if _is_here(each)] or EVERYWHERE
+    if options.strict and addresses is EVERYWHERE:
+        raise AddressError(f"this node does not have the address {', '.join(options.addresses)}")
+    for port in _ports(options):
         if held := _hold(addresses, port):
             return held
-    ports = "port" if place.first == place.last else f"port from {place.first} to"
-    raise ConfigurationError(
-        f"no {ports} {place.last or 'at all'} is free on this node at {', '.join(addresses)}: "
-        "see c.YarnSpawner.port_range, port and ip"
+    ports = "port" if options.first == options.last else f"port from {options.first} to"
+    raise NoFreePortError(
+        f"no {ports} {options.last or 'at all'} is free on this node at {', '.join(addresses)}"
     )
 
 
-def _ports(place: Place) -> Iterator[int]:
-    if not place.first:
+def _ports(options: ListenOptions) -> Iterator[int]:
+    if not options.first:
         yield from [0] * _TRIES
         return
     # Not all servers of a node begin with the same one.
-    ports = list(range(place.first, place.last + 1))
+    ports = list(range(options.first, options.last + 1))
     random.shuffle(ports)
     yield from ports
 

@@ -1,0 +1,129 @@
+"""How a container's program hears where to listen, and reports the port that it has got there.
+
+It asks the hub by `GET`, and reports by `POST` with `{"port": 12345}`, or with `{"error": "..."}`
+if there will be no port. Its own token says whose it is.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.base.errors import ConfigurationError, YarnhubError
+from yarnhub.sessions.ports.held import ListenOptions
+
+if TYPE_CHECKING:
+    import ssl
+
+_PATIENCE = 30.0
+"""Seconds that the hub may take to answer."""
+_LONGEST_ANSWER = 2**16
+"""Bytes."""
+_LONGEST_ERROR = 600
+"""Characters: escaped, they are less than `LONGEST_REPORT`."""
+LONGEST_REPORT = 4096
+"""Bytes of a report."""
+
+
+# --- in the container
+
+
+class Reporter:
+    """Speaks to the hub for the program in a container.
+
+    All methods raise `ConfigurationError` if the hub does not answer, or refuses.
+
+    Args:
+        url: Of the hub's handler.
+        token: The program's own.
+        tls: What the two prove themselves by; None without.
+    """
+
+    def __init__(self, url: str, token: str, tls: ssl.SSLContext | None = None) -> None:
+        self._url = url
+        self._token = token
+        self._tls = tls
+
+    def where_to_listen(self) -> ListenOptions:
+        """Where the hub wants the program to listen, on this node."""
+        said: Any = self._ask("does not say where to listen")
+        try:
+            return ListenOptions(**{**said, "addresses": tuple(said["addresses"])})
+        except (TypeError, LookupError) as error:
+            raise ConfigurationError(
+                "the hub does not say where to listen: are its yarnhub and this one of one version?"
+            ) from error
+
+    def report_port(self, port: int) -> None:
+        """Tell the hub the port."""
+        self._ask("does not take the port", {"port": port})
+
+    def report_error(self, error: str) -> None:
+        """Tell the hub why there will be no port."""
+        self._ask("does not take the error", {"error": error[:_LONGEST_ERROR]})
+
+    def _ask(self, refused: str, body: object = None) -> object:
+        """What the hub answers: a document, or nothing."""
+        request = urllib.request.Request(  # noqa: S310  # the hub's own address
+            self._url,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"token {self._token}",
+                "Content-Type": "application/json",
+            },
+        )
+        url = self._url
+        try:
+            with self._opener().open(request, timeout=_PATIENCE) as answer:
+                said = answer.read(_LONGEST_ANSWER)
+                return json.loads(said) if said else None
+        except urllib.error.HTTPError as error:
+            said = error.read(1000).decode(errors="replace")
+            raise ConfigurationError(f"the hub at {url} {refused}: {said}") from error
+        except OSError as error:
+            raise ConfigurationError(f"the hub at {url} cannot be reached: {error}") from error
+        except ValueError as error:
+            raise ConfigurationError(f"what the hub at {url} says is not JSON: {error}") from error
+
+    def _opener(self) -> urllib.request.OpenerDirector:
+        """What asks the hub itself: neither a proxy nor another host gets the token."""
+        straight = urllib.request.ProxyHandler({})
+        tls = urllib.request.HTTPSHandler(context=self._tls)
+        return urllib.request.build_opener(straight, _NoRedirect, tls)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Follow none: it would take the token along."""
+
+
+# --- in the hub
+
+
+class ReportError(YarnhubError):
+    """What was sent is no report."""
+
+
+def read_report(body: bytes) -> int | str:
+    """The port in a report, or the error.
+
+    Raises:
+        ReportError: There is none, or something beside it.
+    """
+    try:
+        document: Any = json.loads(body)  # Any: whatever was sent
+    except (ValueError, RecursionError):
+        raise ReportError("the body is no JSON document") from None
+    if not isinstance(document, dict) or set(document) not in ({"port"}, {"error"}):
+        raise ReportError('the body must be {"port": N} or {"error": "..."}, nothing else')
+    if "error" in document:
+        error = document["error"]
+        if not isinstance(error, str) or not error:
+            raise ReportError("the error must be a text")
+        return error
+    port = document["port"]
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 2**16:
+        raise ReportError("the port must be a number from 1 to 65535")
+    return port
