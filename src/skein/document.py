@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import fields
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.private_file import write_private
 from yarnhub.base.regular_file import read_limited
 from yarnhub.spec import _reading as read
 
@@ -156,11 +156,9 @@ class Document(read.Element):
         text = written(skip_nulls)
         private = self.to_dict() != self.to_dict(secrets=False)
         if private:
-            path.unlink(missing_ok=True)  # its mode would stay, and whoever has it open
-        mode = 0o600 if private else 0o666
-        flags = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if private else os.O_TRUNC)
-        with os.fdopen(os.open(path, flags, mode), "w", encoding="utf-8") as file:
-            file.write(text)
+            write_private(path, text.encode())
+        else:
+            path.write_text(text, encoding="utf-8")
 
 
 def _parse(text: str | bytes, form: str) -> object:

@@ -128,7 +128,7 @@ def test_a_file_beside_it_is_included(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         ("<configuration>", "is not XML"),
-        (f"<configuration>{'x' * site_file.MAX_BYTES}</configuration>", "is too large"),
+        (f"<configuration>{'x' * site_file.MAX_BYTES}</configuration>", "it has more than"),
     ],
 )
 def test_a_file_that_is_not_as_it_should_be(tmp_path: Path, content: str, reason: str) -> None:

@@ -60,6 +60,7 @@ async def test_what_a_kill_left_half_done_is_swept(folder: Folder) -> None:
     await folder.journal(A).append([b"{}"])
     await folder.journal(B).append([b"{}"])  # was being forgotten
     (folder.path / f".{B}.tokens.123").write_bytes(b"half")  # was being written
+    (folder.path / f".{B}.journal.123").write_bytes(b"half")
     assert folder.applications() == [A]
     assert names(folder) == [f"{A}.journal", f"{A}.tokens", "lock"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.private_file import write_private
 from yarnhub.cluster.options import ClusterOptions, RpcProtection, Scheduler
 from yarnhub.cluster.process import Process
 
@@ -54,9 +55,8 @@ def write_record(layout: Layout, record: Record) -> None:
         "ports": dict(record.ports),
         "processes": {n: dataclasses.asdict(p) for n, p in record.processes.items()},
     }
-    part = layout.record.with_suffix(".part")
-    part.write_text(json.dumps(document, indent=2, default=str) + "\n", encoding="utf-8")
-    part.rename(layout.record)
+    text = json.dumps(document, indent=2, default=str) + "\n"
+    write_private(layout.record, text.encode())
 
 
 def read_record(layout: Layout) -> Record | None:

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from xml.parsers import expat
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.regular_file import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,11 +89,8 @@ class _Sources:
         Raises:
             ConfigurationError: It cannot be read, or is too large.
         """
-        if not path.is_file():
-            raise ConfigurationError(f"{self.file}: {path} is not a regular file")
         try:
-            with path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
+            content = read_regular(path, MAX_BYTES)
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
         self.count(len(content))

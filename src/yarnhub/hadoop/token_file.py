@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yarnhub.base.private_file import write_private
 from yarnhub.base.regular_file import read_regular
 from yarnhub.hadoop.wire.tokens import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from yarnhub.hadoop.wire.tokens import Token
 
@@ -40,11 +40,4 @@ def replace_tokens(path: Path, tokens: Mapping[str, Token]) -> None:
         ConfigurationError: It is not a token file.
     """
     content = read_token_file(path).merge(Credentials(tokens)).write()
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
-        try:
-            new.write(content)
-            new.close()
-            Path(new.name).replace(path)
-        except BaseException:
-            Path(new.name).unlink(missing_ok=True)
-            raise
+    write_private(path, content)

@@ -48,7 +48,8 @@ _ID = r"application_\d+_\d+"
 _KEPT = re.compile(rf"({_ID})\{_TOKENS}")
 _OF_APPLICATION = re.compile(rf"({_ID})\{_JOURNAL}")
 _HALF_WRITTEN = re.compile(
-    rf"\.(?:{_PORT}|{_TAG}|{_SECRET}|{_ID}\{_TOKENS})\.\d+|{_ID}\{_JOURNAL}\.new"
+    rf"\.(?:{_PORT}|{_TAG}|{_SECRET}|{_ID}(?:\{_TOKENS}|\{_JOURNAL}))\.\d+"
+    rf"|{_ID}\{_JOURNAL}\.new"  # its name in earlier versions
 )
 """What is left behind when a process is killed while it writes."""
 _TAG_OF_OURS = re.compile(r"held-by-[0-9a-f]{16}")

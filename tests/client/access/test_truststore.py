@@ -81,7 +81,7 @@ def test_what_is_none_is_named(tmp_path: Path) -> None:
         read_truststore(path, None)
     with path.open("wb") as file:
         file.truncate(MAX_SIZE + 1)
-    with pytest.raises(ConfigurationError, match="larger than"):
+    with pytest.raises(ConfigurationError, match="it has more than"):
         read_truststore(path, None)
 
 

@@ -14,6 +14,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.regular_file import read_regular
 from yarnhub.hadoop.trust import certificates_of
 
 if TYPE_CHECKING:
@@ -39,11 +40,7 @@ def read_truststore(path: Path, password: str | None) -> str:
         ConfigurationError: It cannot be read, holds no certificate, or the password is wrong.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_SIZE + 1)
-        if len(content) > MAX_SIZE:
-            raise ConfigurationError(f"the truststore {path} is larger than {MAX_SIZE} bytes")
-        found = _certificates(content, password)
+        found = _certificates(read_regular(path, MAX_SIZE), password)
     except OSError as error:
         raise ConfigurationError(
             f"the truststore {path} cannot be read: {error.strerror}"

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "control", "appmaster")
 _LEFT_OUT = (
     "appmaster/shell/journal/file.py",
-    "base/private_file.py",
     "base/single_flight.py",
     "control/diagnostics.py",
     "yarn/addresses.py",

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.base.private_file import sync_folder
+from yarnhub.base.private_file import sync_folder, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,18 +68,8 @@ class FileJournal:
     async def compact(self, snapshot: bytes) -> None:
         """See `Journal.compact`."""
         content = snapshot + b"\n"
-        await asyncio.to_thread(self._replace, content)
+        await asyncio.to_thread(write_private, self._path, content)
         self._size = self._snapshot = len(content)
-
-    def _replace(self, content: bytes) -> None:
-        temporary = self._path.with_name(f"{self._path.name}.new")
-        try:
-            self._write(temporary, content, 0)
-            temporary.replace(self._path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)  # a full disk needs what it takes
-            raise
-        sync_folder(self._path.parent)
 
     @staticmethod
     def _write(path: Path, content: bytes, at: int) -> None:
