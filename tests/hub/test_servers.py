@@ -20,7 +20,7 @@ from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
 from yarnhub.integrations.jupyterhub.request import HubTags
 from yarnhub.spec import ApplicationSpec, Resources, Service
-from yarnhub.unmanaged.folder import Folder
+from yarnhub.unmanaged.state_folder import StateFolder
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
@@ -90,7 +90,7 @@ class Servers:
     @property
     def tags(self) -> HubTags:
         """Those of what the hub runs."""
-        return HubTags(Folder(self._folder).secret())
+        return HubTags(StateFolder(self._folder).secret())
 
     async def start(self, name: str = "", profile: str = "good") -> dict[str, object]:
         """Start one; returns the last that its progress says."""

@@ -17,7 +17,7 @@ from yarnhub.control import json as control_json
 from yarnhub.control.messages import PutKey
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials, Token
 from yarnhub.unmanaged import UnmanagedApplications
-from yarnhub.unmanaged.folder import Folder
+from yarnhub.unmanaged.state_folder import StateFolder
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def fill(folder: Path, chance: random.Random, rounds: int) -> list[str]:
 def empty_folder(tmp_path: Path) -> Path:
     """A folder of a process that held nothing yet."""
     path = tmp_path / "held"
-    with Folder(path).held():
+    with StateFolder(path).held():
         (path / "tag").write_text("held-by-0123456789abcdef")
     return path
 

@@ -16,8 +16,8 @@ from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.base.errors import ConfigurationError, ConnectionLostError
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.wire.tokens import Credentials
-from yarnhub.unmanaged import UnmanagedApplication, UnmanagedApplications, holding
-from yarnhub.unmanaged.folder import Folder
+from yarnhub.unmanaged import UnmanagedApplication, UnmanagedApplications, runs
+from yarnhub.unmanaged.state_folder import StateFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +110,7 @@ async def test_a_full_disk_at_the_start_drops_nobody(
     async with UnmanagedApplications(settings, folder=folder, host="localhost") as applications:
         assert set(applications) == {GOOD}
         with pytest.raises(Exception, match=r"cannot be kept in .*: No space left on device"):
-            Folder(folder).keep("application_1700000000000_0002", Credentials())
+            StateFolder(folder).keep("application_1700000000000_0002", Credentials())
     assert {each.name: each.read_bytes() for each in folder.glob("*.tokens")} == {
         name: content for name, content in kept.items() if name.endswith(".tokens")
     }
@@ -119,10 +119,10 @@ async def test_a_full_disk_at_the_start_drops_nobody(
 async def test_what_cannot_be_read_now_is_read_later(
     settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from yarnhub.unmanaged import applications as module
+    from yarnhub.unmanaged import takeover
 
     fill(folder, random.Random(1), 0)
-    monkeypatch.setattr(module, "_AGAIN", 0.01)
+    monkeypatch.setattr(takeover, "_RETRY_PAUSE", 0.01)
     tokens = folder / f"{GOOD}.tokens"
     content = tokens.read_bytes()
     tokens.unlink()
@@ -149,7 +149,7 @@ async def test_who_asks_while_a_run_ends_is_told_and_may_ask_again(
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(Runner, "run", fail)
-    monkeypatch.setattr(holding, "_ANEW", RetryPolicy(first_delay=0.01))
+    monkeypatch.setattr(runs, "_RERUN", RetryPolicy(first_delay=0.01))
     async with UnmanagedApplications(settings, folder=folder, host="localhost") as applications:
         application = applications[GOOD]
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:

@@ -9,7 +9,7 @@ import pytest
 from client.sites import other, settings
 from client.submissions import SERVICE, submission
 from hadoop.tickets import Ticket
-from yarnhub.base.errors import ConfigurationError, DeadlineExceededError, RemoteError
+from yarnhub.base.errors import ConfigurationError, ConnectError, DeadlineExceededError, RemoteError
 from yarnhub.client.submit.submitter import Submitter
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.spec import ApplicationSpec
@@ -80,3 +80,10 @@ async def test_what_a_federations_router_cannot_do_is_told(tmp_path: Path) -> No
     submitter = Submitter(settings(tmp_path), manager)
     with pytest.raises(ConfigurationError, match=r"Router at router:8050 .*application_master ="):
         await submitter.am_rm_token(submission(ApplicationSpec(services=SERVICES)))
+
+
+async def test_a_submission_may_take_as_long_as_it_takes(tmp_path: Path) -> None:
+    (tmp_path / "held").mkdir(mode=0o700)
+    held = UnmanagedApplications(settings(tmp_path), folder=tmp_path / "held", host="localhost")
+    with pytest.raises(ConnectError):
+        await held.submit(ApplicationSpec(services=SERVICES), deadline=None)

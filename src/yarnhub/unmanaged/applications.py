@@ -7,8 +7,8 @@ import contextlib
 import logging
 import socket
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, ParamSpec
+from functools import partial
+from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.server.control import serve
@@ -17,23 +17,19 @@ from yarnhub.base.errors import (
     ApplicationFailedError,
     ConfigurationError,
     DeadlineExceededError,
-    SpecError,
-    YarnhubError,
 )
 from yarnhub.base.tasks import task_group
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.client import Client
-from yarnhub.client.submit.submission import credentials
 from yarnhub.client.tokens.keeper import TokenKeeper
 from yarnhub.control.bootstrap import server_name
-from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
 from yarnhub.unmanaged.admission import SharedAdmission
 from yarnhub.unmanaged.application import UnmanagedApplication
-from yarnhub.unmanaged.folder import Folder
-from yarnhub.unmanaged.holding import Holder
-from yarnhub.unmanaged.watch import Watch
-from yarnhub.yarn.records.applications import YarnApplicationState
-from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
+from yarnhub.unmanaged.runs import Runs
+from yarnhub.unmanaged.state_folder import StateFolder
+from yarnhub.unmanaged.submitter import UnmanagedSubmitter
+from yarnhub.unmanaged.takeover import Takeover
+from yarnhub.unmanaged.waiting_reasons import WaitingReasons
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -46,21 +42,15 @@ if TYPE_CHECKING:
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.files.staging import Progress
     from yarnhub.spec import ApplicationSpec
-    from yarnhub.unmanaged.holding import Holding
-    from yarnhub.yarn.records.applications import ApplicationReport
-
-P = ParamSpec("P")
+    from yarnhub.unmanaged.runs import Run
 
 _log = logging.getLogger(__name__)
 
-_IDLE = 5.0
+_IDLE_HEARTBEAT = 5.0
 """Seconds between the heartbeats of an application in which nothing happens: five hundred of them
 then cost a few per cent of a core, and a container's end is heard of within this."""
-_AGAIN = 60.0
-"""Seconds until what could not be read is read again."""
-_NOT_ENDED = tuple(state for state in YarnApplicationState if not state.ended)
-_CLEAN_UP = 30.0
-"""Seconds for the end of what nobody can run."""
+_KILL_TIMEOUT = 30.0
+"""Seconds for the end of an application whose submission was called off."""
 
 
 class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
@@ -90,18 +80,17 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         folder: Path,
         host: str | None = None,
         port: int = 0,
-        idle: float = _IDLE,
+        idle: float = _IDLE_HEARTBEAT,
         limits: Limits | None = None,
     ) -> None:
         self._settings = settings
-        self._folder = Folder(folder)
+        self._folder = StateFolder(folder)
         self.host = host or socket.gethostname()
         self.port = port
         self._idle = idle
         self._limits = limits or Limits()
-        self._tag = ""
-        self._tagging = asyncio.Lock()
         self._tokens = TokenKeeper(settings)
+        self._submitter = UnmanagedSubmitter(settings, self._folder, self._limits, self._client)
         self._clients: dict[str, Client] = {}
         self._applications: dict[str, UnmanagedApplication] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -128,7 +117,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             await stack.enter_async_context(self._connections)
             self.port = await stack.enter_async_context(self._served())
             await stack.enter_async_context(self._tokens)
-            self._holder = Holder(
+            self._runs = Runs(
                 settings=self._settings,
                 folder=self._folder,
                 tokens=self._tokens,
@@ -139,10 +128,13 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             )
             self._group = await stack.enter_async_context(task_group())
             stack.callback(self._leave)
-            self._tag = await asyncio.to_thread(lambda: self._folder.tag)
-            await self._take_over()
-            watch = Watch(self._applications, self._client("").resource_manager, self._settings)
-            self._spawn("watch", watch.run)
+            takeover = Takeover(
+                self._folder, self._limits, self._runs, self._client, self._begin, self._spawn
+            )
+            await takeover.begin(await asyncio.to_thread(lambda: self._folder.tag))
+            manager = self._client("").resource_manager
+            reasons = WaitingReasons(self._applications, manager, self._settings)
+            self._spawn("waiting reasons", reasons.run)
             self._open = stack.pop_all()
         return self
 
@@ -229,17 +221,13 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             ApplicationFailedError: YARN refused it, with its reason: an unknown queue, say.
             DeadlineExceededError: YARN has not accepted it in time.
         """
-        _check(spec)
-        _check_login(self._settings.acting_for(spec.user))
-        holders_pair = await asyncio.to_thread(_holders_pair, spec)
-        # The only attempt is taken over instead of repeated.
-        spec = replace(spec, max_attempts=1, tags={*spec.tags, await self._own_tag()})
+        self._submitter.check(spec)
         began: list[UnmanagedApplication] = []
-        words = f"{spec.name} was not accepted by YARN within {deadline:g} s, and taken back"
+        words = f"{spec.name} was not accepted by YARN within {deadline or 0:g} s, and taken back"
         try:
             async with (
                 Deadline(deadline, words),
-                self._submitted(spec, holders_pair, progress, secrets) as application,
+                self._submitter.submitted(spec, progress, secrets) as application,
             ):
                 runner = self._begin(application)
                 began.append(application)
@@ -248,51 +236,11 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                     raise await self._failure(application)
         except BaseException:
             for application in began:  # the end came between its beginning and our return
-                if await self._holder.ended_by_yarn(application) is not None:
+                if await self._runs.ended_by_yarn(application) is not None:
                     with contextlib.suppress(DeadlineExceededError):
-                        await application.ended(deadline=_CLEAN_UP)
+                        await application.ended(deadline=_KILL_TIMEOUT)
             raise
         return began[0]
-
-    async def _own_tag(self) -> str:
-        if not self._tag:
-            async with self._tagging:
-                self._tag = await asyncio.to_thread(self._folder.made_tag)
-        return self._tag
-
-    @contextlib.asynccontextmanager
-    async def _submitted(
-        self,
-        spec: ApplicationSpec,
-        holders_pair: Credentials,
-        progress: Progress | None,
-        secrets: Mapping[str, bytes] | None,
-    ) -> AsyncIterator[UnmanagedApplication]:
-        """Submit an application that is to begin; all that it takes is kept by then."""
-        client = self._client(spec.user)
-        async with client.submitter.prepared(
-            spec, holders_pair, None, progress, secrets
-        ) as submission:
-            application_id = str(submission.application_id)
-            kept = credentials(submission)
-            application: UnmanagedApplication | None = None
-            try:
-                # Before it is submitted: whoever comes after us must know of it.
-                await asyncio.to_thread(self._folder.keep, application_id, kept)
-                async with client.submitter.submitted(submission):
-                    token = await client.submitter.am_rm_token(submission)
-                    kept = replace(kept, tokens={**kept.tokens, AMRM_TOKEN: token})
-                    # Before it is used: YARN gives it to nobody who has registered.
-                    await asyncio.to_thread(self._folder.keep, application_id, kept)
-                    application = UnmanagedApplication(
-                        kept, self._folder.journal(application_id), self._limits
-                    )
-                    yield application
-            except BaseException:
-                # What has begun is recorded until its end, and forgotten by what runs it.
-                if application is None or application.runner is None:
-                    await asyncio.to_thread(self._folder.forget, application_id)
-                raise
 
     async def explain(self, application: UnmanagedApplication) -> Explanation:
         """Why an application waits, what it does and where: see `Client.explain`."""
@@ -308,133 +256,27 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         return ApplicationFailedError(application.id, finish.status.value, finish.diagnostics)
 
     def _begin(self, application: UnmanagedApplication) -> Runner:
-        holding = self._holder.begin(application)
+        run = self._runs.begin(application)
         self._applications[application.id] = application
-        self._spawn(f"tokens of {application.id}", self._holder.keep_tokens, application)
-        self._spawn(application.id, self._hold, application, holding)
-        return holding.runner
+        self._spawn(f"tokens of {application.id}", partial(self._runs.keep_tokens, application))
+        self._spawn(application.id, partial(self._hold, application, run))
+        return run.runner
 
-    def _spawn(
-        self, name: str, work: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
+    def _spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         assert self._group is not None
-        task = self._group.create_task(_alone(name, work, *args, **kwargs), name=name)
+        task = self._group.create_task(_alone(name, work), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _hold(self, application: UnmanagedApplication, holding: Holding) -> None:
-        finish = await self._holder.run(application, holding)
+    async def _hold(self, application: UnmanagedApplication, run: Run) -> None:
+        finish = await self._runs.run(application, run)
         del self._applications[application.id]
         application.end(finish)
 
-    # --- what the process before held
 
-    async def _take_over(self) -> None:
-        for application_id in await asyncio.to_thread(self._folder.applications):
-            if not await self._taken_over(application_id):
-                self._spawn(application_id, self._take_over_later, application_id)
-        self._spawn("sweep", self._sweep)
-
-    async def _taken_over(self, application_id: str) -> bool:
-        """Hold what is kept of an application; says whether it may help to try that again."""
-        try:
-            kept = await asyncio.to_thread(self._folder.read, application_id)
-            application = UnmanagedApplication(
-                kept, self._folder.journal(application_id), self._limits
-            )
-            if application.id != application_id:
-                raise ConfigurationError(f"what is kept is of {application.id}")
-            await application.restore()
-            if application.am_rm_token is None:
-                # Its submission was cut off, and whoever wanted it was not told of it.
-                self._spawn(application_id, self._take_back, application)
-            else:
-                self._begin(application)
-        except OSError as error:
-            _log.error("%s cannot be taken over yet: %s", application_id, error)
-            return False
-        except Exception as error:  # noqa: BLE001  # what is damaged is so in any way
-            _log.error(
-                "%s cannot be taken over, what is kept of it is damaged: %s: %s",
-                *(application_id, type(error).__name__, error),
-            )
-        return True
-
-    async def _take_over_later(self, application_id: str) -> None:
-        """Try again and again: a disk's or the system's fault may pass."""
-        while True:
-            await asyncio.sleep(_AGAIN)
-            if await self._taken_over(application_id):
-                return
-
-    async def _sweep(self) -> None:
-        """End what bears our tag and is not kept, as where the folder is of an older back-up.
-
-        Nobody else can run such an application: its token and keys are lost.
-        """
-        if not self._tag:
-            return
-        request = GetApplicationsRequest(
-            application_tags=(self._tag,), application_states=_NOT_ENDED
-        )
-        try:
-            async with Deadline(_CLEAN_UP, f"no answer within {_CLEAN_UP:g} s"):
-                found = await self._client("").applications(request)
-        except YarnhubError as error:
-            _log.warning("YARN cannot be asked for applications that nobody runs: %s", error)
-            return
-        for report in found:
-            application_id = str(report.application_id)
-            # What is submitted meanwhile was kept before YARN knew of it.
-            if not await asyncio.to_thread(self._folder.keeps, application_id):
-                _log.warning("%s is ended: its keys are not in this folder", application_id)
-                await self._end_lost(report)
-
-    async def _end_lost(self, report: ApplicationReport) -> None:
-        client = self._client(report.user)
-        try:
-            await client.kill(report.application_id, deadline=_CLEAN_UP)
-        except YarnhubError as error:
-            _log.warning("%s may run on: %s", report.application_id, error)
-
-    async def _take_back(self, application: UnmanagedApplication) -> None:
-        if await self._holder.ended_by_yarn(application) is not None:
-            await self._holder.clean_up(application)
-
-
-async def _alone(
-    name: str, work: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs
-) -> None:
+async def _alone(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Do work whose fault reaches nobody else."""
     try:
-        await work(*args, **kwargs)
+        await work()
     except Exception:  # noqa: BLE001  # see above
         _log.exception("a fault in the task %r", name)
-
-
-def _check(spec: ApplicationSpec) -> None:
-    if spec.master.script:
-        raise SpecError(
-            "master.script",
-            "an unmanaged application has no container for its ApplicationMaster, in which this "
-            "would run: make it a service, or submit the application to YARN (managed)",
-        )
-
-
-def _check_login(settings: Settings) -> None:
-    """Refuse what would wait for ever for its AMRMToken.
-
-    Source: RMAppImpl.createAndGetApplicationReport (Hadoop 2.10 to 3.5) gives it to a caller whose
-    name is equal to that of the application's user, and a login's name is the whole principal.
-    """
-    if settings.by_principal:
-        raise ConfigurationError(
-            f"with Kerberos YARN gives {settings.user_name} no token for an unmanaged application "
-            "of one's own: submit it to YARN (managed), or act for another user"
-        )
-
-
-def _holders_pair(spec: ApplicationSpec) -> Credentials:
-    """What the application's pair is derived from: nobody holds it unless it is named."""
-    chosen = spec.master.security
-    return Credentials.generate() if chosen is None else Credentials.named_by(chosen)

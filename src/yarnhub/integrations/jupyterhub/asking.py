@@ -18,7 +18,7 @@ from yarnhub.integrations.jupyterhub.command import with_our_program
 from yarnhub.integrations.jupyterhub.request import SERVICE, HubTags, ServerRequest
 from yarnhub.integrations.jupyterhub.whole_numbers import WholeNumber
 from yarnhub.spec import ACLs, ApplicationSpec, File
-from yarnhub.unmanaged.folder import Folder
+from yarnhub.unmanaged.state_folder import StateFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -163,7 +163,7 @@ class Asking(Choosing):
         """
         folder = Path(self.applications_folder).absolute()
         if folder not in self._tags:
-            kept = Folder(folder)
+            kept = StateFolder(folder)
             kept.claim()
             self._tags[folder] = HubTags(kept.secret())
         return self._tags[folder]

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LOOK = 2.0
+_LOOK_PAUSE = 2.0
 """Seconds between two looks; who waits at two of them in a row is asked about."""
 
 
-class Watch:
+class WaitingReasons:
     """Notices applications that get no container, and tells them why.
 
     YARN tells an unmanaged application nothing: neither that it is above a limit nor that its
@@ -52,7 +52,7 @@ class Watch:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_LOOK_PAUSE)
             try:
                 await self.look()
             except YarnhubError as error:

@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     from yarnhub.client.client import Client
     from yarnhub.client.tokens.keeper import TokenKeeper
     from yarnhub.unmanaged.application import UnmanagedApplication
-    from yarnhub.unmanaged.folder import Folder
+    from yarnhub.unmanaged.state_folder import StateFolder
 
 _log = logging.getLogger(__name__)
 
-_ANEW = RetryPolicy(first_delay=1.0, max_delay=60.0)
+_RERUN = RetryPolicy(first_delay=1.0, max_delay=60.0)
 """When an application is taken over that a fault has dropped. YARN waits ten times as long."""
-_AGAIN = 60.0
+_RETRY_PAUSE = 60.0
 """Seconds until tokens that were not had are asked for again; the submission's serve as long."""
-_CLEAN_UP = 30.0
+_CLEAN_UP_TIMEOUT = 30.0
 """Seconds for what is done for an application that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class Run:
     """One application's run, from its registration or where the run before it was cut off."""
 
     runner: Runner
@@ -65,7 +65,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Runs:
     """Runs applications to their ends, each by itself.
 
     Attributes:
@@ -79,14 +79,14 @@ class Holder:
     """
 
     settings: Settings
-    folder: Folder
+    folder: StateFolder
     tokens: TokenKeeper
     client: Callable[[str], Client]
     host: str
     port: int
     idle: float
 
-    def begin(self, application: UnmanagedApplication) -> Holding:
+    def begin(self, application: UnmanagedApplication) -> Run:
         """Make what runs an application, which has its AMRMToken."""
         token = application.am_rm_token
         assert token is not None
@@ -105,29 +105,29 @@ class Holder:
             application.journal,
             pace=HeartbeatTimer(self.idle),
         )
-        return Holding(runner, scheduler, nodes)
+        return Run(runner, scheduler, nodes)
 
-    async def run(self, application: UnmanagedApplication, first: Holding) -> Finish:
+    async def run(self, application: UnmanagedApplication, first: Run) -> Finish:
         """Run an application to its end; returns how it ended, with nothing of it left."""
         finish: Finish | None = None
-        holding: Holding | None = first
+        run: Run | None = first
         repetitions = itertools.count()
-        while holding is not None:
+        while run is not None:
             try:
-                finish = await holding.run(self.host, self.port)
-                holding = None
+                finish = await run.run(self.host, self.port)
+                run = None
             except Exception as error:  # noqa: BLE001  # whatever it is, its containers run on
                 ours = not isinstance(error, YarnhubError)
                 _log.warning("%s is taken over anew: %s", application.id, error, exc_info=ours)
-                holding = await self._held_anew(application, _ANEW.delay(next(repetitions), 1.0))
+                run = await self._run_anew(application, _RERUN.delay(next(repetitions), 1.0))
         while finish is None:
             finish = await self.ended_by_yarn(application)
             if finish is None:
-                await asyncio.sleep(_AGAIN)
+                await asyncio.sleep(_RETRY_PAUSE)
         await self.clean_up(application)
         return finish
 
-    async def _held_anew(self, application: UnmanagedApplication, pause: float) -> Holding | None:
+    async def _run_anew(self, application: UnmanagedApplication, pause: float) -> Run | None:
         """What runs an application from what is recorded of it; None if YARN has ended it."""
         application.runner = None
         while True:
@@ -142,7 +142,7 @@ class Holder:
                 _log.warning(
                     "%s cannot be taken over yet: %s", application.id, error, exc_info=ours
                 )
-                pause = max(pause, _AGAIN)
+                pause = max(pause, _RETRY_PAUSE)
 
     async def _is_over(self, application: UnmanagedApplication) -> bool:
         """Whether YARN has ended an application; False if it cannot be asked."""
@@ -170,7 +170,7 @@ class Holder:
             except Exception as error:  # noqa: BLE001  # a fault of ours leaves it without tokens
                 ours = not isinstance(error, YarnhubError)
                 _log.warning("%s has no fresh tokens yet: %s", application.id, error, exc_info=ours)
-                await asyncio.sleep(_AGAIN)
+                await asyncio.sleep(_RETRY_PAUSE)
 
     async def ended_by_yarn(self, application: UnmanagedApplication) -> Finish | None:
         """How an application ended that is not ours any more; None if YARN cannot be asked."""
@@ -199,4 +199,4 @@ class Holder:
 
 
 def _in_time() -> Deadline:
-    return Deadline(_CLEAN_UP, f"no answer within {_CLEAN_UP:g} s")
+    return Deadline(_CLEAN_UP_TIMEOUT, f"no answer within {_CLEAN_UP_TIMEOUT:g} s")

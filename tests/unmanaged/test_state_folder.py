@@ -13,7 +13,7 @@ import pytest
 from full_disk import files_end_at
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.wire.tokens import Credentials, Token
-from yarnhub.unmanaged.folder import Folder
+from yarnhub.unmanaged.state_folder import StateFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,17 +23,17 @@ KEPT = Credentials({"t": Token(b"id", b"secret", "kind", "t")}, {"key": b"pem"})
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    folder = Folder(tmp_path / "a" / "b")
+def folder(tmp_path: Path) -> StateFolder:
+    folder = StateFolder(tmp_path / "a" / "b")
     with folder.held():
         return folder
 
 
-def names(folder: Folder) -> list[str]:
+def names(folder: StateFolder) -> list[str]:
     return sorted(each.name for each in folder.path.iterdir())
 
 
-async def test_what_is_kept_is_read_again_and_nobody_else_can(folder: Folder) -> None:
+async def test_what_is_kept_is_read_again_and_nobody_else_can(folder: StateFolder) -> None:
     folder.keep(B, Credentials())
     folder.keep(A, KEPT)
     await folder.journal(A).append([b"{}"])
@@ -47,7 +47,7 @@ async def test_what_is_kept_is_read_again_and_nobody_else_can(folder: Folder) ->
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
 
 
-async def test_of_what_is_forgotten_nothing_is_left(folder: Folder) -> None:
+async def test_of_what_is_forgotten_nothing_is_left(folder: StateFolder) -> None:
     folder.keep(A, KEPT)
     await folder.journal(A).append([b"{}"])
     folder.forget(A)
@@ -55,7 +55,7 @@ async def test_of_what_is_forgotten_nothing_is_left(folder: Folder) -> None:
     assert names(folder) == ["lock"]
 
 
-async def test_what_a_kill_left_half_done_is_swept(folder: Folder) -> None:
+async def test_what_a_kill_left_half_done_is_swept(folder: StateFolder) -> None:
     folder.keep(A, KEPT)
     await folder.journal(A).append([b"{}"])
     await folder.journal(B).append([b"{}"])  # was being forgotten
@@ -65,8 +65,8 @@ async def test_what_a_kill_left_half_done_is_swept(folder: Folder) -> None:
     assert names(folder) == [f"{A}.journal", f"{A}.tokens", "lock"]
 
 
-def test_one_process_at_a_time(folder: Folder) -> None:
-    other = Folder(folder.path)
+def test_one_process_at_a_time(folder: StateFolder) -> None:
+    other = StateFolder(folder.path)
     refused = pytest.raises(ConfigurationError, match="run by another process already")
     with folder.held(), refused, other.held():
         pass
@@ -74,7 +74,7 @@ def test_one_process_at_a_time(folder: Folder) -> None:
         pass
 
 
-def test_a_folder_that_others_can_enter_is_refused(folder: Folder) -> None:
+def test_a_folder_that_others_can_enter_is_refused(folder: StateFolder) -> None:
     folder.path.chmod(0o750)
     with pytest.raises(ConfigurationError, match="chmod 700"), folder.held():
         pass
@@ -82,17 +82,17 @@ def test_a_folder_that_others_can_enter_is_refused(folder: Folder) -> None:
 
 def test_a_place_that_cannot_be_a_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    folder = Folder(tmp_path / "file" / "folder")
+    folder = StateFolder(tmp_path / "file" / "folder")
     refused = pytest.raises(ConfigurationError, match=r"cannot be kept in .*: Not a directory")
     with refused, folder.held():
         pass
 
 
-def test_there_is_no_port_before_the_first(folder: Folder) -> None:
+def test_there_is_no_port_before_the_first(folder: StateFolder) -> None:
     assert folder.port == 0
 
 
-async def test_a_full_disk_takes_nothing_of_what_was_kept(folder: Folder) -> None:
+async def test_a_full_disk_takes_nothing_of_what_was_kept(folder: StateFolder) -> None:
     folder.keep(A, KEPT)
     before = names(folder)
     with files_end_at(5), pytest.raises(ConfigurationError, match="too large"):
@@ -106,7 +106,7 @@ async def test_a_full_disk_takes_nothing_of_what_was_kept(folder: Folder) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 24, b"\xff", b"held-by-", b"x" * 24])
-def test_a_damaged_tag_is_replaced(folder: Folder, content: bytes) -> None:
+def test_a_damaged_tag_is_replaced(folder: StateFolder, content: bytes) -> None:
     before = folder.made_tag()
     assert folder.made_tag() == before
     (folder.path / "tag").write_bytes(content)
@@ -115,7 +115,7 @@ def test_a_damaged_tag_is_replaced(folder: Folder, content: bytes) -> None:
     assert tag == folder.made_tag() != before
 
 
-def test_what_is_somebody_elses_is_never_deleted(folder: Folder) -> None:
+def test_what_is_somebody_elses_is_never_deleted(folder: StateFolder) -> None:
     theirs = ["hub.keytab", "jupyterhub.sqlite", "jupyterhub_config.py", ".tokens", "a.tokens"]
     for name in theirs:
         (folder.path / name).write_text("of great value")
@@ -129,7 +129,10 @@ def test_a_folder_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path)
     """The hub's own folder, say, named as that of its applications by mistake."""
     (tmp_path / "hub.keytab").write_text("of great value")
     tmp_path.chmod(0o700)
-    for call in (lambda: Folder(tmp_path).held().__enter__(), lambda: Folder(tmp_path).secret()):
+    for call in (
+        lambda: StateFolder(tmp_path).held().__enter__(),
+        lambda: StateFolder(tmp_path).secret(),
+    ):
         with pytest.raises(ConfigurationError, match=r"not empty .* it contains 'hub.keytab'"):
             call()
     assert [each.name for each in tmp_path.iterdir()] == ["hub.keytab"]
@@ -138,23 +141,25 @@ def test_a_folder_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path)
 def test_an_empty_disk_is_taken(tmp_path: Path) -> None:
     (tmp_path / "lost+found").mkdir()
     tmp_path.chmod(0o700)
-    with Folder(tmp_path).held():
+    with StateFolder(tmp_path).held():
         pass
     assert sorted(each.name for each in tmp_path.iterdir()) == ["lock", "lost+found"]
 
 
 def test_a_secret_is_made_once_and_kept(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "new")
+    folder = StateFolder(tmp_path / "new")
     secret = folder.secret()
     assert len(secret) == 32
     with folder.held():
         folder.applications()
-        assert Folder(folder.path).secret() == secret != Folder(tmp_path / "other").secret()
+        assert (
+            StateFolder(folder.path).secret() == secret != StateFolder(tmp_path / "other").secret()
+        )
     assert stat.S_IMODE((folder.path / "secret").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("content", [b"", b"short"])
-def test_a_damaged_secret_is_told_and_kept(folder: Folder, content: bytes) -> None:
+def test_a_damaged_secret_is_told_and_kept(folder: StateFolder, content: bytes) -> None:
     (folder.path / "secret").write_bytes(content)
     with pytest.raises(ConfigurationError, match="is damaged; put it back"):
         folder.secret()
@@ -162,7 +167,7 @@ def test_a_damaged_secret_is_told_and_kept(folder: Folder, content: bytes) -> No
 
 
 def test_what_cannot_be_written_leaves_nothing_half_done(
-    folder: Folder, monkeypatch: pytest.MonkeyPatch
+    folder: StateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.keep(A, KEPT)
 
@@ -181,8 +186,10 @@ def test_what_cannot_be_written_leaves_nothing_half_done(
 
 def test_one_process_at_a_time_knows_its_own_by_the_secret(tmp_path: Path) -> None:
     folder = tmp_path / "applications"
-    claiming = "import sys, pathlib; from yarnhub.unmanaged.folder import Folder; "
-    claiming += "Folder(pathlib.Path(sys.argv[1])).claim(); print('claimed', flush=True); input()"
+    claiming = "import sys, pathlib; from yarnhub.unmanaged.state_folder import StateFolder; "
+    claiming += (
+        "StateFolder(pathlib.Path(sys.argv[1])).claim(); print('claimed', flush=True); input()"
+    )
     other = subprocess.Popen(
         [sys.executable, "-c", claiming, str(folder)],
         stdin=subprocess.PIPE,
@@ -193,8 +200,8 @@ def test_one_process_at_a_time_knows_its_own_by_the_secret(tmp_path: Path) -> No
         assert other.stdout is not None
         assert other.stdout.readline() == "claimed\n"
         with pytest.raises(ConfigurationError, match="used by another process already"):
-            Folder(folder).claim()
-        with Folder(folder).held():
+            StateFolder(folder).claim()
+        with StateFolder(folder).held():
             pass  # whoever holds applications is another matter
         other.kill()
-    Folder(folder).claim()
+    StateFolder(folder).claim()

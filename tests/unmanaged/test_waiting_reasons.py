@@ -15,7 +15,7 @@ from yarnhub.client.explain.reasons import UnmanagedMasterLimit
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
-from yarnhub.unmanaged.watch import Watch
+from yarnhub.unmanaged.waiting_reasons import WaitingReasons
 from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.records.applications import ApplicationReport
 
@@ -85,7 +85,7 @@ async def test_who_waits_at_two_looks_is_told_once(
             language="C",
             options=RpcOptions(),
         )
-        watch = Watch(applications, manager, settings)
+        watch = WaitingReasons(applications, manager, settings)
         await watch.look()
         assert (first.waits_for, manager.looks) == (None, 0), "it may just have begun"
         with caplog.at_level(logging.WARNING):

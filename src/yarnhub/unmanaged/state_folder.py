@@ -57,7 +57,7 @@ _OF_THE_DISK = frozenset({"lost+found", ".snapshot"})
 """What is in a folder that is a file system of its own, and empty."""
 
 
-class Folder:
+class StateFolder:
     """A folder of applications. All methods block for a moment: the disk is local.
 
     Args:

@@ -1,0 +1,134 @@
+"""Takes over the applications that the process before ran, from what is kept of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import ConfigurationError, YarnhubError
+from yarnhub.unmanaged.application import UnmanagedApplication
+from yarnhub.yarn.records.applications import YarnApplicationState
+from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.client.client import Client
+    from yarnhub.unmanaged.runs import Runs
+    from yarnhub.unmanaged.state_folder import StateFolder
+    from yarnhub.yarn.records.applications import ApplicationReport
+
+_log = logging.getLogger(__name__)
+
+_RETRY_PAUSE = 60.0
+"""Seconds until what could not be read is read again."""
+_NOT_ENDED = tuple(state for state in YarnApplicationState if not state.ended)
+_SWEEP_TIMEOUT = 30.0
+"""Seconds for each answer of YARN about what nobody can run."""
+
+
+class Takeover:
+    """Takes over each application that the folder keeps, and ends those that are lost.
+
+    Args:
+        folder: Where applications are kept.
+        limits: What each may ask for.
+        runs: Ends those whose submission was cut off.
+        client: A client that acts for a user.
+        begin: Runs an application.
+        spawn: Begins a task of a name.
+    """
+
+    def __init__(
+        self,
+        folder: StateFolder,
+        limits: Limits,
+        runs: Runs,
+        client: Callable[[str], Client],
+        begin: Callable[[UnmanagedApplication], object],
+        spawn: Callable[[str, Callable[[], Awaitable[None]]], None],
+    ) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._runs = runs
+        self._client = client
+        self._begin = begin
+        self._spawn = spawn
+
+    async def begin(self, tag: str) -> None:
+        """Begin to run all that is kept; what cannot be read yet is tried again.
+
+        Args:
+            tag: What YARN knows the folder's applications by; empty if there is none.
+        """
+        for application_id in await asyncio.to_thread(self._folder.applications):
+            if not await self._taken_over(application_id):
+                self._spawn(application_id, partial(self._take_over_later, application_id))
+        if tag:
+            self._spawn("sweep", partial(self._sweep, tag))
+
+    async def _taken_over(self, application_id: str) -> bool:
+        """Hold what is kept of an application; says whether it may help to try that again."""
+        try:
+            kept = await asyncio.to_thread(self._folder.read, application_id)
+            application = UnmanagedApplication(
+                kept, self._folder.journal(application_id), self._limits
+            )
+            if application.id != application_id:
+                raise ConfigurationError(f"what is kept is of {application.id}")
+            await application.restore()
+            if application.am_rm_token is None:
+                # Its submission was cut off, and whoever wanted it was not told of it.
+                self._spawn(application_id, partial(self._take_back, application))
+            else:
+                self._begin(application)
+        except OSError as error:
+            _log.error("%s cannot be taken over yet: %s", application_id, error)
+            return False
+        except Exception as error:  # noqa: BLE001  # what is damaged is so in any way
+            _log.error(
+                "%s cannot be taken over, what is kept of it is damaged: %s: %s",
+                *(application_id, type(error).__name__, error),
+            )
+        return True
+
+    async def _take_over_later(self, application_id: str) -> None:
+        """Try again and again: a disk's or the system's fault may pass."""
+        while True:
+            await asyncio.sleep(_RETRY_PAUSE)
+            if await self._taken_over(application_id):
+                return
+
+    async def _sweep(self, tag: str) -> None:
+        """End what bears our tag and is not kept, as where the folder is of an older back-up.
+
+        Nobody else can run such an application: its token and keys are lost.
+        """
+        request = GetApplicationsRequest(application_tags=(tag,), application_states=_NOT_ENDED)
+        try:
+            async with Deadline(_SWEEP_TIMEOUT, f"no answer within {_SWEEP_TIMEOUT:g} s"):
+                found = await self._client("").applications(request)
+        except YarnhubError as error:
+            _log.warning("YARN cannot be asked for applications that nobody runs: %s", error)
+            return
+        for report in found:
+            application_id = str(report.application_id)
+            # What is submitted meanwhile was kept before YARN knew of it.
+            if not await asyncio.to_thread(self._folder.keeps, application_id):
+                _log.warning("%s is ended: its keys are not in this folder", application_id)
+                await self._end_lost(report)
+
+    async def _end_lost(self, report: ApplicationReport) -> None:
+        client = self._client(report.user)
+        try:
+            await client.kill(report.application_id, deadline=_SWEEP_TIMEOUT)
+        except YarnhubError as error:
+            _log.warning("%s may run on: %s", report.application_id, error)
+
+    async def _take_back(self, application: UnmanagedApplication) -> None:
+        if await self._runs.ended_by_yarn(application) is not None:
+            await self._runs.clean_up(application)
