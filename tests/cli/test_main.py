@@ -21,7 +21,7 @@ def test_a_doctor_without_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert first.startswith(
         f"error        configuration: there is no Hadoop configuration folder {nowhere}"
     )
-    assert second == "not checked  login: it needs what configuration could not give"
+    assert second == "not checked  login: it depends on configuration"
 
 
 @pytest.mark.parametrize(("mode", "grade"), [(0o600, "warning"), (0o622, "not checked")])

@@ -87,7 +87,7 @@ def test_the_doctor_sees_what_an_uninstalled_skein_has_taken_along(site: Path) -
     assert python(site, DOCTOR, alone).startswith("OK ")
     (site / "skein" / "__init__.py").unlink()
     said = python(site, DOCTOR, alone)
-    assert said.startswith("ERROR files of yarnhub's skein are gone")
+    assert said.startswith("ERROR files of yarnhub's skein are missing")
     assert "pip install --force-reinstall --no-deps yarnhub" in said
 
 

@@ -50,11 +50,11 @@ async def test_what_rests_on_a_failure_is_not_checked() -> None:
     assert await told(*checks) == [
         "error        a: nobody answers at h:1",
         "warning      b: poor -> try",
-        "not checked  c: it needs what a could not give",
-        "not checked  d: it needs what c could not give",
+        "not checked  c: it depends on a",
+        "not checked  d: it depends on c",
         "ok           e: well",
         "not checked  f: not asked",
-        "not checked  g: it needs what f and a could not give",
+        "not checked  g: it depends on f and a",
     ]
 
 

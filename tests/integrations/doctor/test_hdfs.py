@@ -31,10 +31,10 @@ def status(owner: str, *, is_directory: bool = True) -> FileStatus:
 @pytest.mark.parametrize(
     ("found", "grade", "words"),
     [
-        (status("alice"), Grade.OK, "is there and is alice's"),
+        (status("alice"), Grade.OK, "exists and belongs to alice"),
         (None, Grade.ERROR, "alice has no home"),
         (status("hdfs"), Grade.ERROR, "belongs to hdfs, not to alice"),
-        (status("alice", is_directory=False), Grade.ERROR, "is no folder"),
+        (status("alice", is_directory=False), Grade.ERROR, "is not a folder"),
     ],
 )
 def test_a_home(found: FileStatus | None, grade: Grade, words: str) -> None:

@@ -30,7 +30,7 @@ def test_two_owners() -> None:
     }
     found = judge_owners(owners)
     assert found.grade is Grade.ERROR
-    assert "skein is of skein, too" in found.what
+    assert "skein also belongs to skein" in found.what
     assert "pip uninstall jupyterhub-yarnspawner skein" in found.mend
 
 

@@ -18,7 +18,7 @@ KERBEROS = {"hadoop.security.authentication": "kerberos"}
 async def test_simple(tmp_path: Path) -> None:
     found = await check(make_site(tmp_path, {}))
     assert found.grade is Grade.OK
-    assert "this is hub" in found.what
+    assert "user name hub" in found.what
 
 
 async def test_half_of_a_login(tmp_path: Path) -> None:

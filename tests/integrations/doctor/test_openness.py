@@ -33,7 +33,7 @@ async def test_an_open_cluster(tmp_path: Path) -> None:
     site.active = 0
     found = await check_open(site)
     assert found.grade is Grade.WARNING
-    assert "rm.example.com:8032 and as dr.who or anybody by REST" in found.what
+    assert "rm.example.com:8032 and as dr.who or any user with REST" in found.what
 
     values["yarn.webapp.enable-rest-app-submissions"] = "false"
     site = make_site(tmp_path, values)

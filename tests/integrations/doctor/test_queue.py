@@ -35,13 +35,13 @@ def root(*leaves: QueueInfo) -> QueueInfo:
 @pytest.mark.parametrize(
     ("name", "leaf", "allowed", "grade", "words"),
     [
-        ("a", LEAF, ["a"], Grade.OK, "root.x.a runs, and alice may submit to it"),
-        ("root.x.a", OLD, ["a"], Grade.OK, "root.x.a runs, and alice may submit to it"),
-        ("x", LEAF, ["a"], Grade.ERROR, "root.x only holds other queues"),
+        ("a", LEAF, ["a"], Grade.OK, "root.x.a is running, and alice may submit to it"),
+        ("root.x.a", OLD, ["a"], Grade.OK, "root.x.a is running, and alice may submit to it"),
+        ("x", LEAF, ["a"], Grade.ERROR, "root.x is a parent queue"),
         ("a", STOPPED, ["a"], Grade.ERROR, "root.x.a is stopped"),
         ("a", DRAINING, ["a"], Grade.ERROR, "root.x.a is draining"),
         ("a", LEAF, ["y"], Grade.ERROR, "alice may not submit to root.x.a"),
-        ("b", LEAF, ["a"], Grade.ERROR, "there is no queue b"),
+        ("b", LEAF, ["a"], Grade.ERROR, "queue b does not exist"),
     ],
 )
 def test_a_queue(name: str, leaf: QueueInfo, allowed: list[str], grade: Grade, words: str) -> None:
@@ -84,8 +84,8 @@ async def test_masters_by_any_name_of_the_queue(tmp_path: Path, hadoop: str, nam
         found = await check_masters(site)
     assert found.grade is Grade.WARNING
     assert found.what == (
-        "at least 1 fit into root.fruit.apples: each counts as 32 MiB and 1 vcore of the 96 MiB "
-        "and 1 vcore that ApplicationMasters may have there"
+        "at least 1 fit into root.fruit.apples: each counts as 32 MiB and 1 vcore of the queue's "
+        "limit for ApplicationMasters, 96 MiB and 1 vcore"
     )
 
 

@@ -71,7 +71,7 @@ async def test_a_pair(tmp_path: Path) -> None:
         found = await check(site)
     assert found.grade is Grade.OK
     assert found.what == (
-        f"{first.address} stands by; {second.address} is active, with 2 of 3 nodes"
+        f"{first.address} is on standby; {second.address} is active, with 2 of 3 nodes"
     )
     assert site.active == 1
 
@@ -104,7 +104,7 @@ async def test_one_that_stands_by_opens_no_port_for_clients(
         values["yarn.resourcemanager.webapp.address.rm2"] = page
         found = await check(make_site(tmp_path, values))
     assert found.grade is grade
-    assert (f"{closed} stands by" in found.what) is (grade is Grade.OK)
+    assert (f"{closed} is on standby" in found.what) is (grade is Grade.OK)
 
 
 async def test_a_cluster_without_nodes(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_none_of_a_pair_is_active(tmp_path: Path) -> None:
     async with serving(standby) as first, serving(standby) as second:
         found = await check(make_site(tmp_path, pair(first.address, second.address)))
     assert found.grade is Grade.ERROR
-    assert "stands by" in found.what
+    assert "is on standby" in found.what
 
 
 async def test_one_that_hangs(tmp_path: Path) -> None:

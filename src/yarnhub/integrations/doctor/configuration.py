@@ -26,11 +26,11 @@ async def check(site: Site) -> Finding:
     if missing:
         return warning(
             f"{folder} has no {' and no '.join(missing)}; ResourceManager at {managers}",
-            "copy the cluster's own files there, or point HADOOP_CONF_DIR to where they are",
+            "copy the cluster's files there, or set HADOOP_CONF_DIR to their folder",
         )
     if managers.startswith("0.0.0.0:"):
         return warning(
-            f"no file in {folder} says where the ResourceManager is",
+            f"no file in {folder} names the ResourceManager's host",
             "set yarn.resourcemanager.hostname in yarn-site.xml, unless it runs on this host",
         )
     return ok(f"{folder} with {', '.join(there)}; ResourceManager at {managers}")

@@ -79,7 +79,7 @@ async def examine(site: Site, checks: Sequence[Check] = CHECKS) -> AsyncGenerato
     for check in checks:
         lacking = [name for name in check.needs if name in failed]
         if lacking:
-            found = not_checked(f"it needs what {' and '.join(lacking)} could not give")
+            found = not_checked(f"it depends on {' and '.join(lacking)}")
         else:
             found = await _run(check, site)
         if found.grade in (Grade.ERROR, Grade.NOT_CHECKED):

@@ -26,7 +26,7 @@ async def check(site: Site) -> Finding:
     settings = site.settings
     default = site.configuration.get("fs.defaultFS") or "file:///"
     if not default.startswith(("hdfs:", "viewfs:", "webhdfs:", "swebhdfs:")):
-        return not_checked(f"fs.defaultFS is {default}, which is no HDFS")
+        return not_checked(f"fs.defaultFS is {default}, which is not HDFS")
     user = site.question.user or settings.user_name
     async with open_file_system(
         "", settings.configuration, settings.user, deadline=site.patience, trust=site.trust
@@ -41,7 +41,7 @@ async def check_web(site: Site) -> Finding:
     An ApplicationMaster keeps by it what the next one has to know, and JupyterLab shows HDFS by it.
     """
     if not (site.configuration.get("fs.defaultFS") or "").startswith("hdfs:"):
-        return not_checked("fs.defaultFS is no hdfs:// URL")
+        return not_checked("fs.defaultFS is not an hdfs:// URL")
     service = find_name_nodes("", site.configuration)
     async with _web_identity(site) as identity:
         file_system = WebHdfsFileSystem(
@@ -71,9 +71,9 @@ def judge(path: str, status: FileStatus | None, user: str) -> Finding:
     """Whether a folder is a user's home."""
     mend = f"as HDFS's superuser: `hdfs dfs -mkdir -p {path}` and `hdfs dfs -chown {user} {path}`"
     if status is None:
-        return error(f"{user} has no home: there is no {path}", mend)
+        return error(f"{user} has no home directory: {path} does not exist", mend)
     if not status.is_directory:
-        return error(f"{path} is no folder", mend)
+        return error(f"{path} is not a folder", mend)
     if status.owner != user:
         return error(f"{path} belongs to {status.owner}, not to {user}", mend)
-    return ok(f"{path} is there and is {user}'s")
+    return ok(f"{path} exists and belongs to {user}")

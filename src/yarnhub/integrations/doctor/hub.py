@@ -42,7 +42,7 @@ def judge(file: Path, *, internal_ssl: bool) -> Finding:
     if internal_ssl:
         return ok(f"c.JupyterHub.internal_ssl is on in {file}")
     return warning(
-        f"c.JupyterHub.internal_ssl is off in {file}: what users do can be read on the network, "
-        "and other users of a node can pass for a server that has just ended",
+        f"c.JupyterHub.internal_ssl is off in {file}: traffic can be read on the network, and "
+        "other users of a node can impersonate a server that has just stopped",
         "set c.JupyterHub.internal_ssl = True, as `yarnhub init` does",
     )

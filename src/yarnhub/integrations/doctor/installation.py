@@ -40,10 +40,10 @@ def _find_packages(good: Finding) -> Finding:
         spec = importlib.util.find_spec(package)
         origin = spec.origin if spec else None
         if origin is None:
-            said = f"files of {OURS}'s {package} are gone: another package of this name has taken "
-            return error(f"{said}them along when it was uninstalled", _REINSTALL)
+            said = f"files of {OURS}'s {package} are missing: another package of this name deleted "
+            return error(f"{said}them when it was uninstalled", _REINSTALL)
         if Path(origin).parent != home / package:
-            mend = f"uninstall what that belongs to, then {_REINSTALL}"
+            mend = f"uninstall the package that it belongs to, then {_REINSTALL}"
             return error(f"`import {package}` finds {origin}, which is not {OURS}'s", mend)
     return good
 
@@ -59,10 +59,10 @@ def judge_owners(owners: Mapping[str, Sequence[str]]) -> Finding:
         return ok(f"{' and '.join(_SHARED)} are {OURS}'s alone")
     names = sorted({name for each in strangers.values() for name in each})
     said = "; ".join(
-        f"{package} is of {' and '.join(of)}, too" for package, of in strangers.items()
+        f"{package} also belongs to {' and '.join(of)}" for package, of in strangers.items()
     )
     return error(
-        f"{said}: which one's files are there is chance",
+        f"{said}: the installed files may be of either package",
         f"`pip uninstall {' '.join(names)}`, then {_REINSTALL}",
     )
 
@@ -90,7 +90,7 @@ def judge_versions(versions: Mapping[str, str]) -> Finding:
         return error(f"{said}: yarnspawner needs JupyterHub 6", "`pip install 'jupyterhub>=6'`")
     if not versions["jupyterhub-idle-culler"]:
         return warning(
-            f"{said}, and no jupyterhub-idle-culler: forgotten servers keep their containers",
+            f"{said}, and no jupyterhub-idle-culler: idle servers keep their containers",
             "`pip install 'yarnhub[hub]'`",
         )
     return ok(said)
@@ -114,5 +114,5 @@ async def check_proxy(site: Site) -> Finding:
 
 async def _ask_version(command: str, environment: dict[str, str]) -> tuple[str, bool]:
     ended = await programs.run(command, "--version", environment=environment)
-    lines = (ended.output + ended.errors).strip().splitlines() or ["it says nothing"]
+    lines = (ended.output + ended.errors).strip().splitlines() or ["no output"]
     return lines[-1], ended.code == 0

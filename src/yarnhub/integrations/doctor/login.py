@@ -32,12 +32,14 @@ async def check(site: Site) -> Finding:
     question = site.question
     if not is_secure(site.configuration):
         site.settings = Settings.from_environment(question.environment)
-        return ok(f"simple: YARN believes that this is {site.settings.user_name}")
+        return ok(
+            f"simple: YARN accepts the user name {site.settings.user_name} without authentication"
+        )
     if question.keytab is None and not question.principal:
         return await _with_ticket(site)
     if question.keytab is None or not question.principal:
         return error(
-            "--principal and --keytab go together, and one of them is missing",
+            "--principal and --keytab must be given together",
             "give both, as in c.YarnSpawner.principal and c.YarnSpawner.keytab",
         )
     return await _with_keytab(site, question.keytab, question.principal)
@@ -48,9 +50,9 @@ async def _with_ticket(site: Site) -> Finding:
     try:
         site.settings = await _in_time(lambda: Settings.from_environment(environment))
     except AuthenticationError as failure:
-        return error(str(failure), "or give --principal and --keytab, as a hub needs them")
+        return error(str(failure), "or give --principal and --keytab, which a hub needs")
     return warning(
-        f"{site.settings.user_name} has a ticket of kinit, which ends within a day or so",
+        f"{site.settings.user_name} has a ticket from kinit, which expires within about a day",
         "a hub needs a keytab: give --principal and --keytab",
     )
 
@@ -63,26 +65,26 @@ async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
     except OSError as failure:
         return error(
             f"the keytab {keytab} cannot be read: {failure.strerror}",
-            "it has to belong to the user whom the hub runs as",
+            "it must belong to the user that the hub runs as",
         )
     credential = Keytab(keytab, principal)
     try:
         await _in_time(credential.acquire)
     except ConfigurationError as failure:
-        return error(str(failure), "it has to belong to the user whom the hub runs as")
+        return error(str(failure), "it must belong to the user that the hub runs as")
     except AuthenticationError as failure:
-        return error(str(failure), f"`klist -kt {keytab}` lists whose keys it has")
+        return error(str(failure), f"`klist -kt {keytab}` lists its principals")
     site.settings = Settings.from_environment(site.question.environment, credential)
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return warning(
-            f"{keytab} is readable by others (mode {stat.S_IMODE(status.st_mode):o}), and anybody "
-            f"who reads it can pass for {principal}",
+            f"{keytab} is readable by others (mode {stat.S_IMODE(status.st_mode):o}), and anyone "
+            f"who can read it can act as {principal}",
             f"chmod 400 {keytab}",
         )
     if status.st_uid != os.getuid():
         return warning(
             f"{keytab} belongs to the user {status.st_uid}, and this is {os.getuid()}",
-            "chown it to the user whom the hub runs as, and run this as that user",
+            "chown it to the user that the hub runs as, and run this command as that user",
         )
     return ok(f"Kerberos gives {principal} a ticket for the key in {keytab}")
 
@@ -90,8 +92,7 @@ async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
 async def _in_time(call: Callable[[], T]) -> T:
     """Let Kerberos ask; it waits for the KDC in C, and longer than anybody here would."""
     late = AuthenticationError(
-        f"no KDC has answered within {_KDC:g} s: is krb5.conf right, and does a firewall let "
-        "this host through?"
+        f"no KDC responded within {_KDC:g} s: check krb5.conf and the firewall"
     )
     async with Deadline(_KDC, late):
         return await Calls("kerberos").run(call)

@@ -61,13 +61,13 @@ def judge_largest(limit: Resource, nodes: list[Resource]) -> Finding:
 async def check_python(site: Site) -> Finding:
     """Run something on each node, as the user, as the hub would."""
     if not site.question.run:
-        return not_checked("with --run a small application of the user's looks on each node")
+        return not_checked("with --run, a small application of the user checks each node")
     async with site.resource_manager() as manager:
         nodes = sorted({node.node_id.host for node in await manager.get_cluster_nodes()})[:_MOST]
     try:
         said = await _ask_nodes(site, nodes)
     except LogAggregationOffError as failure:
-        return not_checked(f"what was said on the nodes cannot be read: {failure}")
+        return not_checked(f"the logs from the nodes cannot be read: {failure}")
     return judge_python(said)
 
 
@@ -105,7 +105,7 @@ def judge_python(said: Mapping[str, str]) -> Finding:
     if silent:
         return error(
             f"nothing ran on {', '.join(silent)}",
-            "is the user known to the operating system of the nodes, and does the queue have room?",
+            "check that the user exists on the nodes, and that the queue is not full",
         )
     versions = {
         node: (int(match[1]), int(match[2])) if match[1] else (0, 0)
@@ -119,7 +119,7 @@ def judge_python(said: Mapping[str, str]) -> Finding:
     if min(versions.values()) < _OLDEST:
         return warning(
             f"python3 in PATH is {words}; servers need Python 3.11",
-            "bring one along: c.YarnSpawner.localize_files with a packed environment, and "
-            "c.YarnSpawner.prologue to enter it",
+            "ship one: c.YarnSpawner.localize_files with a packed environment, and "
+            "c.YarnSpawner.prologue to activate it",
         )
     return ok(f"python3 in PATH is {words}")

@@ -22,7 +22,7 @@ async def check(site: Site) -> Finding:
         return not_checked("name a user of the hub with --user")
     if user == own:
         site.acting = True
-        return ok(f"{user} is the hub's own user: it acts for nobody else")
+        return ok(f"{user} is the hub's own user, so the hub does not act for another user")
     try:
         async with site.resource_manager(site.settings.acting_for(user)) as manager:
             await manager.get_cluster_metrics()
@@ -52,9 +52,9 @@ def judge(rules: Configuration, hub: str, whose: str) -> Finding:
     wide = [keys[kind] for kind, value in values.items() if (value or "").strip() == "*"]
     if wide:
         return warning(
-            f"{' and '.join(wide)}: * in {whose}; anybody who gets the hub's key can pass for "
-            "any user, from any host where hosts is *",
-            "name the hub's host, and the groups of its users",
+            f"{' and '.join(wide)}: * in {whose}; anyone who gets the hub's key can act as any "
+            "user, from any host if hosts is *",
+            "set the hub's host, and the groups of its users",
         )
     said = ", ".join(f"{kind} {value}" for kind, value in values.items() if value)
     return ok(f"{hub} may act for {said} (in {whose})")

@@ -37,12 +37,12 @@ def judge(name: str, root: QueueInfo | None, allowed: Collection[str], user: str
     others = ", ".join(usable_queues(root, allowed)) or "none"
     line = line_to(root, name)
     if not line:
-        return error(f"there is no queue {name}", f"take one of {others}")
+        return error(f"queue {name} does not exist", f"take one of {others}")
     queue = line[-1]
     path = queue.queue_path
     if queue.child_queues:
         children = ", ".join(each.queue_path for each in queue.child_queues)
-        return error(f"{path} only holds other queues", f"take one of {children}")
+        return error(f"{path} is a parent queue", f"take one of {children}")
     if queue.state is not None and not takes_applications(queue):
         return error(f"{path} is {queue.state.name.lower()}", "start it, or take another one")
     if not is_named(queue, allowed):
@@ -51,7 +51,7 @@ def judge(name: str, root: QueueInfo | None, allowed: Collection[str], user: str
             f"allow it by yarn.scheduler.capacity.{path}.acl_submit_applications, or take one of "
             f"{others}",
         )
-    return ok(f"{path} runs, and {user} may submit to it")
+    return ok(f"{path} is running, and {user} may submit to it")
 
 
 # --- how many
@@ -65,15 +65,15 @@ async def check_masters(site: Site) -> Finding:
         return not_checked(str(failure))
     leaf = find_leaf(figures, site.question.queue)
     if leaf is None or (number := leaf.masters_that_fit) is None:
-        return not_checked(f"{site.page} does not say how much the queue's masters may have")
+        return not_checked(f"{site.page} does not show the queue's limit for ApplicationMasters")
     return judge_masters(leaf, number)
 
 
 def judge_masters(leaf: LeafFigures, number: int) -> Finding:
     """Whether as many servers fit as a hub is set up for."""
     words = (
-        f"at least {number} fit into {leaf.path}: each counts as {in_words(leaf.am_least)} of the "
-        f"{in_words(leaf.am_limit)} that ApplicationMasters may have there"
+        f"at least {number} fit into {leaf.path}: each counts as {in_words(leaf.am_least)} of "
+        f"the queue's limit for ApplicationMasters, {in_words(leaf.am_limit)}"
     )
     if number < FEW:
         return warning(

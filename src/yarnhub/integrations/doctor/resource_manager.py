@@ -33,11 +33,11 @@ async def check(site: Site) -> Finding:
             async with site.resource_manager(index=index) as manager:
                 metrics = await manager.get_cluster_metrics()
         except StandbyError:
-            said.append(f"{address} stands by")
+            said.append(f"{address} is on standby")
         except YarnhubError as failure:
             # Hadoop's opens no port for clients before it is active; its pages are there.
             standby = await _stands_by(site, index)
-            said.append(f"{address} stands by" if standby else str(failure))
+            said.append(f"{address} is on standby" if standby else str(failure))
             failed += not standby
         else:
             active = index if active is None else active
@@ -47,8 +47,8 @@ async def check(site: Site) -> Finding:
     if active is None:
         return error(
             words,
-            "is the ResourceManager started, is the address in yarn-site.xml right, and does a "
-            "firewall let this host through?",
+            "check that the ResourceManager is running, its address in yarn-site.xml, and the "
+            "firewall",
         )
     site.active = active
     if not nodes:
@@ -84,9 +84,9 @@ async def check_version(site: Site) -> Finding:
     if holes:
         return warning(
             f"Hadoop {version} at {site.page} has {'; '.join(holes)}",
-            "take a release with the fix, unless your vendor has put it into this one",
+            "install a release with the fix, unless your vendor has backported it",
         )
-    return ok(f"Hadoop {version} at {site.page}: no known way to root")
+    return ok(f"Hadoop {version} at {site.page}: no known privilege escalation")
 
 
 def known_holes(version: str) -> list[str]:
