@@ -8,7 +8,7 @@ started with it, and nothing else of that can be set.
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.base import APIHandler
@@ -16,10 +16,20 @@ from tornado import web
 
 from yarnhub.sessions.ports.report import LONGEST_REPORT, ReportError, read_report
 
-if TYPE_CHECKING:
-    from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
-
 PATH = r"/api/yarnspawner"
+
+
+class StartingSpawner(Protocol):
+    """The spawner of a server that is being started."""
+
+    async def place(self) -> dict[str, object]:
+        """Where the server shall listen."""
+
+    def report_port(self, port: int) -> None:
+        """The server has told its port."""
+
+    def report_error(self, error: str) -> None:
+        """The server has told that it will have no port, and why."""
 
 
 @web.stream_request_body
@@ -58,7 +68,7 @@ class PortHandler(APIHandler):
                 spawner.report_error(error)
         self.set_status(204)
 
-    def _spawner(self) -> YarnSpawner:
+    def _spawner(self) -> StartingSpawner:
         token = self.get_auth_token()
         user = self.current_user
         if not token or user is None or not hasattr(user, "spawners"):
@@ -67,7 +77,7 @@ class PortHandler(APIHandler):
             theirs = spawner.api_token
             if theirs and hmac.compare_digest(theirs.encode(), token.encode()):
                 if hasattr(spawner, "report_port"):
-                    found: YarnSpawner = spawner
+                    found: StartingSpawner = spawner
                     return found
                 break
         raise web.HTTPError(403, "this token is not that of a server that is being started")

@@ -11,13 +11,13 @@ from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, RequestHandler
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.integrations.jupyterhub.singleuser import report
 from yarnhub.sessions.ports import proof
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.sessions.ports.held import HeldPort
+    from yarnhub.sessions.ports.report import Reporter
 
 
 class ProofHandler(RequestHandler):
@@ -37,12 +37,13 @@ class ProofHandler(RequestHandler):
         self.write(answer)
 
 
-def server_on(held: HeldPort, variables: Mapping[str, str]) -> type[ServerApp]:
+def server_on(held: HeldPort, reporter: Reporter, token: str) -> type[ServerApp]:
     """A class of Jupyter's server that answers at a held port, and then tells the hub of it.
 
     Args:
         held: The port.
-        variables: Of this process, as `singleuser.prepare` has left them.
+        reporter: Tells the hub.
+        token: The server's API token.
     """
 
     class Server(ServerApp):
@@ -53,7 +54,7 @@ def server_on(held: HeldPort, variables: Mapping[str, str]) -> type[ServerApp]:
 
         def _bind_http_server_tcp(self) -> bool:
             path = url_path_join(self.base_url, proof.PATH)
-            arguments = {"held": held, "token": variables["JUPYTERHUB_API_TOKEN"]}
+            arguments = {"held": held, "token": token}
             self.web_app.add_handlers(".*$", [(path, ProofHandler, arguments)])
             self.http_server.add_sockets(held.sockets)
             self.io_loop.add_callback(self._report)
@@ -61,7 +62,7 @@ def server_on(held: HeldPort, variables: Mapping[str, str]) -> type[ServerApp]:
 
         async def _report(self) -> None:
             try:
-                await asyncio.to_thread(report, held.number, variables)
+                await asyncio.to_thread(reporter.report_port, held.number)
             except ConfigurationError as error:
                 self.log.critical("%s", error)
                 self.exit(1)
@@ -69,9 +70,15 @@ def server_on(held: HeldPort, variables: Mapping[str, str]) -> type[ServerApp]:
     return Server
 
 
-def run(held: HeldPort, variables: Mapping[str, str]) -> None:
-    """Run JupyterHub's single-user server; ends with it."""
-    server = server_on(held, variables)
+def run(held: HeldPort, reporter: Reporter, variables: Mapping[str, str]) -> None:
+    """Run JupyterHub's single-user server; ends with it.
+
+    Args:
+        held: The port at which it answers.
+        reporter: Tells the hub.
+        variables: Of this process, as `singleuser.prepare` has left them.
+    """
+    server = server_on(held, reporter, variables["JUPYTERHUB_API_TOKEN"])
     if variables.get("JUPYTERHUB_SINGLEUSER_EXTENSION") == "0":
         from jupyterhub.singleuser.mixins import make_singleuser_app
 

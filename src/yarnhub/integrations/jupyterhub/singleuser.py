@@ -46,7 +46,7 @@ def main() -> None:
         fail(f"{error}: the environment of {sys.executable} needs yarnhub[lab]", variables)
     except (YarnhubError, OSError) as error:
         fail(str(error), variables)
-    run(held, variables)
+    run(held, reporter(variables), variables)
 
 
 def fail(why: str, variables: Mapping[str, str]) -> NoReturn:
