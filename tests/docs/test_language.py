@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,21 @@ def test_the_pages_of_the_hub_are_in_plain_english() -> None:
     pages = [*(PROJECT / "src" / "yarnhub" / "integrations").rglob("*.html")]
     assert pages
     assert [match for each in pages for match in found(each.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("words", ["client/explain/words.py", "integrations/jupyterhub/words.py"])
+def test_sentences_are_in_plain_english(words: str) -> None:
+    module = ast.parse((PROJECT / "src" / "yarnhub" / words).read_text("utf-8"))
+    docstrings = {id(each.value) for each in ast.walk(module) if isinstance(each, ast.Expr)}
+    texts = [
+        each.value
+        for each in ast.walk(module)
+        if isinstance(each, ast.Constant)
+        and isinstance(each.value, str)
+        and id(each) not in docstrings
+    ]
+    assert len(texts) > 10
+    assert [match for text in texts for match in found(text)] == []
 
 
 def test_a_phrase_is_found() -> None:

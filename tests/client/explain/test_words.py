@@ -90,7 +90,7 @@ WORDS = {
                 "(holding 200 MiB there now; user-limit-factor, minimum-user-limit-percent), or "
                 "others come first."
             ),
-            "YARN says: [Wed Nov 25 10:15:09 +0000 2026] Application is Activated",
+            "YARN's diagnostics: [Wed Nov 25 10:15:09 +0000 2026] Application is Activated",
         ],
     ),
     "what it asks for is in the report alone": (

@@ -202,7 +202,7 @@ async def test_certificates_that_cannot_be_made_say_why(where: OneServer) -> Non
 @pytest.mark.parametrize(
     ("sight", "reason"),
     [
-        (Sight(), "waits for a container in queue default: YARN says: The queue is full."),
+        (Sight(), "waits for a container in queue default: YARN's diagnostics: The queue is full."),
         (ON_THIS_NODE, "c.YarnSpawner.cmd has to end in `python -m yarnspawner.singleuser`"),
     ],
 )

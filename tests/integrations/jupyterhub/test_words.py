@@ -25,7 +25,7 @@ ON_NODE = Sight(node="node-7", container="container_1")
     [
         ({"asked": False}, "The hub prepares your server."),
         ({}, "Asking YARN for a container in queue q."),
-        ({"application": APP}, f"YARN does not say how {APP} is; asking again."),
+        ({"application": APP}, f"YARN does not report the state of {APP}; retrying."),
         ({"application": APP, "sight": Sight()}, f"{APP} waits for a container in queue q."),
         (
             {
@@ -95,7 +95,7 @@ def test_it_goes_forward() -> None:
         ),
         ({"sight": ON_NODE}, "has to end in `python -m yarnspawner.singleuser`"),
         ({"sight": ON_NODE}, f"is in the logs of {APP}."),
-        ({"sight": ON_NODE, "port": 8888}, "nobody answers at port 8888 of that node"),
+        ({"sight": ON_NODE, "port": 8888}, "port 8888 of that node does not respond"),
     ],
 )
 def test_what_takes_too_long_has_a_reason(known: dict[str, Any], text: str) -> None:

@@ -95,7 +95,7 @@ def sentence(reason: Reason) -> str:
                 "others come first."
             )
         case Diagnostics():
-            return f"YARN says: {diagnostics.explain(reason.raw)}"
+            return f"YARN's diagnostics: {diagnostics.explain(reason.raw)}"
         case WaitsForServices() | ContainersStarting() | ContainersFailed() | ToldToOwnerOnly():
             return _on_services(reason)
         case MasterFailed():

@@ -40,7 +40,7 @@ def _progress(start: Start) -> str:
         case Stage.SUBMITTING:
             return f"Asking YARN for a container in queue {start.queue}."
         case Stage.UNKNOWN:
-            return f"YARN does not say how {start.application} is; asking again."
+            return f"YARN does not report the state of {start.application}; retrying."
         case Stage.WAITING:
             said = f"{start.application} waits for a container in queue {start.queue}"
             reasons = " ".join(map(sentence, start.reasons[:_REASONS]))
@@ -68,7 +68,7 @@ def _held_up(start: Start) -> str:
             )
         case Stage.CONNECTING:
             return (
-                f"It runs on {_place(start)}, but nobody answers at port {start.port} of that node."
+                f"It runs on {_place(start)}, but port {start.port} of that node does not respond."
             )
         case _:
             return progress(start)
