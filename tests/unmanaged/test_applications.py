@@ -32,6 +32,7 @@ from yarnhub.client.application.client import ApplicationClient
 from yarnhub.client.client import Client
 from yarnhub.client.files.file_systems import user_file_system
 from yarnhub.control.messages import ContainerState, Entry, FinalStatus
+from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.hadoop.wire import tokens as wire
 from yarnhub.hadoop.wire.identifiers import HDFS, read_identifier
@@ -89,7 +90,7 @@ async def test_from_the_submission_to_the_end(
         assert report.unmanaged_application
         assert report.app_resource_usage.num_used_containers == 1, "its own, and no more"
     await application.keys.put("go", b"")
-    end = Finish(FinalStatus.SUCCEEDED, "All services have completed successfully.")
+    end = Finish(FinalStatus.SUCCEEDED, Outcome(cause=Cause.FINISHED, subject=Subject.APPLICATION))
     assert await application.ended(deadline=60) == end
     assert not applications
     assert not await staged(settings, application.id)

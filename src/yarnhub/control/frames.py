@@ -1,6 +1,6 @@
 r"""Many requests at a time on one connection: frames.
 
-A client that offers `PROTOCOL` in TLS's handshake (ALPN) speaks in frames; any other HTTP.
+A client that offers one of `PROTOCOLS` in TLS's handshake (ALPN) speaks in frames; any other HTTP.
 
     +----------------+----------------+------------------+------+---------------+
     | length: uint32 | number: uint32 | name, in ASCII   | "\n" | body, as JSON |
@@ -16,7 +16,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-PROTOCOL = "yarnhub.control"
+PROTOCOL = "yarnhub.control.2"
+EARLIER = "yarnhub.control"
+"""Its answers have no outcomes: versions that speak it alone refuse what they do not know."""
+PROTOCOLS = (PROTOCOL, EARLIER)
 _HEAD = struct.Struct(">II")
 
 

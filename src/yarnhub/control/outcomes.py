@@ -154,6 +154,11 @@ class Outcome:
         """What YARN tells of a container that has ended."""
         return cls.of_code(status.exit_status, status.diagnostics)
 
+    @classmethod
+    def of_words(cls, words: str, subject: Subject = Subject.CONTAINER) -> Outcome:
+        """What a version of yarnhub tells that knew no causes."""
+        return cls(cause=Cause.UNKNOWN, subject=subject, raw=words)
+
     def of_application(self, container: str) -> Outcome:
         """The end of an application that failed because this container ended so."""
         return replace(self, subject=Subject.APPLICATION, container=container)

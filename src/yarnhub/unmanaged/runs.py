@@ -21,6 +21,7 @@ from yarnhub.client.files.staging import has_files
 from yarnhub.client.tokens.submission import file_systems_of
 from yarnhub.control import diagnostics
 from yarnhub.control.messages import FinalStatus
+from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.yarn.addresses import SCHEDULER, resource_manager
 from yarnhub.yarn.node_manager import NodeManagers, patient
 from yarnhub.yarn.scheduler import Scheduler
@@ -42,6 +43,7 @@ _RETRY_PAUSE = 60.0
 """Seconds until tokens that were not had are asked for again; the submission's serve as long."""
 _CLEAN_UP_TIMEOUT = 30.0
 """Seconds for what is done for an application that has ended."""
+_FORGOTTEN = Outcome(cause=Cause.FORGOTTEN, subject=Subject.APPLICATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +182,12 @@ class Runs:
                 await client.resource_manager.force_kill_application(application.application_id)
                 report = await client.wait(application.application_id)
         except ApplicationNotFoundError:
-            return Finish(FinalStatus.UNDEFINED, "YARN does not know it any more.")
+            return Finish(FinalStatus.UNDEFINED, _FORGOTTEN)
         except YarnhubError as error:
             _log.warning("%s may run on: %s", application.id, error)
             return None
         status = FinalStatus[report.final_application_status.name]
-        return Finish(status, diagnostics.explain(report.diagnostics))
+        return Finish(status, diagnostics.read(report.diagnostics))
 
     async def clean_up(self, application: UnmanagedApplication) -> None:
         """Forget an application that has ended, unless its uploads cannot be deleted now."""

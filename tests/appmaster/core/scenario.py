@@ -12,6 +12,7 @@ from yarnhub.appmaster.core.records import Change
 from yarnhub.base.units import MiB, VCores
 from yarnhub.control import json
 from yarnhub.control.messages import ContainerState, Failure, GetContainers
+from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.spec import ApplicationSpec, Master, Resources, Service
 from yarnhub.yarn.records.containers import Container, ContainerStatus
 from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId, ContainerId, NodeId
@@ -21,6 +22,15 @@ from yarnhub.yarn.records.scheduler import AllocateResponse
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.limits import Limits
     from yarnhub.control.messages import Request
+
+OVER = Outcome(cause=Cause.FINISHED, subject=Subject.APPLICATION)
+"""The end of an application whose services have completed."""
+
+
+def requested(words: str) -> Outcome:
+    """The end of an application that a client ended, with these words."""
+    return Outcome(cause=Cause.REQUESTED, subject=Subject.APPLICATION, raw=words)
+
 
 A = TypeVar("A")
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import pytest
 
 from appmaster.core.scenario import (
+    OVER,
     START,
     Scenario,
     application,
     container,
     container_id,
     ended,
+    requested,
     service,
 )
 from yarnhub.appmaster.core.actions import Ask, Finish, Launch, Release, Reply, Stop
@@ -41,10 +43,10 @@ from yarnhub.control.messages import (
     WaitKey,
 )
 from yarnhub.control.messages import ContainerState as S
+from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.yarn.records.containers import ContainerExitStatus as Exit
 from yarnhub.yarn.records.containers import ContainerStatus
 
-OVER = "All services have completed successfully."
 LOST = (
     Exit.ABORTED,
     Exit.DISKS_FAILED,
@@ -98,6 +100,7 @@ def test_a_report_has_all_that_is_known_of_an_instance() -> None:
         start_time=START + 2,
         finish_time=START + 3,
         exit_message="Exit code 3: its program failed, see its log.",
+        outcome=Outcome(cause=Cause.FAILED, exit_code=3),
     )
 
 
@@ -115,7 +118,7 @@ def test_a_script_beside_the_services_is_waited_for() -> None:
     (given,) = play.allocate("a")
     assert play.complete(given) == []
     assert play.do(MasterScriptEnded(0))[-1] == Finish(
-        FinalStatus.SUCCEEDED, "The master's script completed successfully."
+        FinalStatus.SUCCEEDED, Outcome.of_code(0, subject=Subject.SCRIPT)
     )
 
 
@@ -220,9 +223,10 @@ def test_failed_instances_are_replaced_up_to_the_limit(limit: int, restarted: in
     (given,) = play.allocate("a")
     play.complete(given, 1)
     assert play.finish == Finish(
-        FinalStatus.FAILED,
-        f"Failure in service a: a_{restarted} ended. Exit code 1: its program failed, see its log.",
-        retriable=True,
+        FinalStatus.FAILED, Outcome.of_code(1).of_application(f"a_{restarted}"), retriable=True
+    )
+    assert play.finish.diagnostics == (
+        f"Failure in service a: a_{restarted} ended. Exit code 1: its program failed, see its log."
     )
     assert play.launched == [f"a_{number}" for number in range(restarted + 1)]
 
@@ -294,7 +298,7 @@ def test_what_yarn_took_back_is_replaced_and_not_counted(code: Exit) -> None:
     assert play.finish is None
     assert play.states("a") == ["FAILED"] * 3 + ["REQUESTED"]
     (instance, *_) = play.application.services["a"].instances
-    assert instance.exit_message.startswith(f"Exit code {code.value}: ")
+    assert instance.report().exit_message.startswith(f"Exit code {code.value}: ")
 
 
 @pytest.mark.parametrize("code", [each for each in Exit if each not in LOST and each.value])
@@ -359,14 +363,16 @@ def test_a_launch_that_fails_counts_as_a_failure() -> None:
     actions = play.do(LaunchFailed(given.id, "no route"))
     assert actions[0] == Release(given.id)
     (first, second) = play.application.services["a"].instances
-    assert (first.state, first.exit_message) == (S.FAILED, "Could not be started: no route")
+    assert first.state is S.FAILED
+    assert first.report().exit_message == "Could not be started: no route"
     assert second.state is S.REQUESTED
     (given,) = play.allocate("a")
     play.do(LaunchFailed(given.id, "no route"))
-    assert play.finish == Finish(
-        FinalStatus.FAILED,
-        "Failure in service a: a_1 ended. Could not be started: no route",
-        retriable=True,
+    assert play.finish is not None
+    assert play.finish.status is FinalStatus.FAILED
+    assert play.finish.retriable
+    assert play.finish.diagnostics == (
+        "Failure in service a: a_1 ended. Could not be started: no route"
     )
 
 
@@ -542,6 +548,7 @@ def test_a_killed_instance_tells_when_and_why_it_ended() -> None:
         state=S.KILLED,
         finish_time=START + 2,
         exit_message="Killed by user request.",
+        outcome=Outcome(cause=Cause.KILLED_BY_USER),
     )
 
 
@@ -598,7 +605,10 @@ def test_shutdown_is_answered_and_ends_the_application() -> None:
     play = Scenario(application(a=service()))
     play.start()
     number = play.request(Shutdown(status=FinalStatus.KILLED, diagnostics="enough"))
-    assert play.history[-2:] == [Reply(number, Nothing()), Finish(FinalStatus.KILLED, "enough")]
+    assert play.history[-2:] == [
+        Reply(number, Nothing()),
+        Finish(FinalStatus.KILLED, requested("enough")),
+    ]
 
 
 def test_the_first_end_stands() -> None:
@@ -607,7 +617,7 @@ def test_the_first_end_stands() -> None:
     play.ask(Shutdown(diagnostics="first"))
     play.do(MasterScriptEnded(1))
     assert play.ask(Shutdown(diagnostics="second")) == Nothing()
-    assert play.finish == Finish(FinalStatus.SUCCEEDED, "first")
+    assert play.finish == Finish(FinalStatus.SUCCEEDED, requested("first"))
 
 
 def test_while_the_end_is_told_reads_are_answered_and_it_is_taken_as_done() -> None:
@@ -648,7 +658,10 @@ def test_what_yarn_refuses_ends_the_application_with_its_words() -> None:
     play = Scenario(application(a=service()))
     play.start()
     assert play.do(Refused("no such label")) == [
-        Finish(FinalStatus.FAILED, "YARN refused what was asked for: no such label")
+        Finish(
+            FinalStatus.FAILED,
+            Outcome(cause=Cause.REFUSED, subject=Subject.APPLICATION, raw="no such label"),
+        )
     ]
 
 

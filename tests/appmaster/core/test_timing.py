@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appmaster.core.scenario import Scenario, application, ended, service
+from appmaster.core.scenario import Scenario, application, ended, requested, service
 from yarnhub.appmaster.core.actions import Ask, Finish, Probe, Release, Resume, Signal, Stop
 from yarnhub.appmaster.core.events import LaunchFailed, MasterScriptEnded, PortAnswered
 from yarnhub.control.messages import (
@@ -237,7 +237,7 @@ def test_a_shutdown_waits_for_those_with_a_grace_period() -> None:
         assert play.refusal(request).code == "ended"
     play.complete(one, 0)
     assert play.finish is None
-    assert play.complete(two, 1) == [Finish(FinalStatus.SUCCEEDED, "enough")]
+    assert play.complete(two, 1) == [Finish(FinalStatus.SUCCEEDED, requested("enough"))]
     assert play.refusal(PutKey(key="state", value=b"late")).code == "ended"
     assert play.ask(GetKey(key="state")).entries[0].value == b"saved"
 
@@ -253,7 +253,7 @@ def test_a_shutdown_is_over_when_the_time_is() -> None:
     assert play.wait(30) == [
         Stop(given),
         Release(given.id),
-        Finish(FinalStatus.SUCCEEDED, ""),
+        Finish(FinalStatus.SUCCEEDED, requested("")),
     ]
     assert states(play) == [S.KILLED]
 
@@ -458,7 +458,7 @@ def test_an_end_that_waits_for_a_grace_period_goes_on() -> None:
     play.restart(given)
     assert not play.of(Resume)
     assert play.refusal(AddContainer(service="b")).code == "ended"
-    assert play.complete(given, 0) == [Finish(FinalStatus.SUCCEEDED, "enough")]
+    assert play.complete(given, 0) == [Finish(FinalStatus.SUCCEEDED, requested("enough"))]
     assert play.application.over
     play.restart()
     assert play.application.over

@@ -8,7 +8,7 @@ import pytest
 
 from appmaster.bootstrap import CREDENTIALS
 from appmaster.clock import instant
-from appmaster.core.scenario import application, service
+from appmaster.core.scenario import OVER, application, service
 from appmaster.fakes import lost
 from appmaster.shell.world import NEWER, World, running
 from yarnhub.appmaster.core.actions import Finish
@@ -70,9 +70,7 @@ async def test_from_the_registration_to_the_end() -> None:
         assert await world.states() == ["RUNNING", "RUNNING"]
         for container_id in world.nodes.running:
             world.scheduler.end(container_id)
-    assert world.result == Finish(
-        FinalStatus.SUCCEEDED, "All services have completed successfully."
-    )
+    assert world.result == Finish(FinalStatus.SUCCEEDED, OVER)
     assert world.scheduler.finished == [
         (FinalApplicationStatus.SUCCEEDED, "All services have completed successfully.")
     ]

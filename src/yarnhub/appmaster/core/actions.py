@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.control.words import describe
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.control.messages import FinalStatus
+    from yarnhub.control.outcomes import Outcome
     from yarnhub.yarn.records.containers import Container
     from yarnhub.yarn.records.ids import ContainerId
     from yarnhub.yarn.records.resources import ResourceRequest
@@ -87,9 +90,14 @@ class Finish:
     """Unregister and end. Nothing follows it."""
 
     status: FinalStatus
-    diagnostics: str
+    outcome: Outcome
     retriable: bool = False
     """Whether it failed by itself: another attempt, begun anew, might not."""
+
+    @property
+    def diagnostics(self) -> str:
+        """How it ended, in words."""
+        return describe(self.outcome)
 
 
 Action = Ask | Release | Launch | Resume | Stop | Signal | Probe | Reply | UseTokens | Finish

@@ -80,6 +80,7 @@ from yarnhub.control.messages import (
     WatchKeys,
     WatchTokens,
 )
+from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.yarn.records.containers import NMToken
 
 if TYPE_CHECKING:
@@ -200,8 +201,9 @@ class Application:
     def _apply_to_end(self, event: Refused | MasterScriptEnded | Tick) -> None:
         match event:
             case Refused():
-                text = f"YARN refused what was asked for: {event.reason}"
-                self._end.decide(FinalStatus.FAILED, text)
+                cause, why = Cause.REFUSED, event.reason
+                outcome = Outcome(cause=cause, subject=Subject.APPLICATION, raw=why)
+                self._end.decide(FinalStatus.FAILED, outcome)
             case MasterScriptEnded():
                 self._end.follow_script(event.exit_code)
             case Tick():
@@ -394,7 +396,7 @@ class Application:
             pages=tuple(self.pages.by_route.values()),
             am_rm_token=self.yarn_tokens.am_rm,
             final_status=finish.status if finish else None,
-            diagnostics=finish.diagnostics if finish else "",
+            outcome=finish.outcome if finish else None,
             retriable=finish.retriable if finish else False,
             over=self.over,
         )

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.control import messages
+from yarnhub.control.json import SPARE
 from yarnhub.control.messages import ContainerState  # noqa: TC001  # read when it is recorded
+from yarnhub.control.outcomes import Outcome
+from yarnhub.control.words import describe
 from yarnhub.yarn.records.containers import Container  # noqa: TC001  # as above
 
 if TYPE_CHECKING:
@@ -27,7 +30,10 @@ class Instance:
     container: Container | None = None
     start_time: float | None = None
     finish_time: float | None = None
-    exit_message: str = ""
+    outcome: Outcome | None = field(default=None, metadata=SPARE)
+    """How it ended; of one that was asked to end, how it is to."""
+    exit_message: str = field(default="", metadata=SPARE)
+    """What earlier versions recorded in place of `outcome`."""
     initial: bool = False
     """Whether the application began with it, or it replaces one with which it did."""
     ready: bool = False
@@ -39,6 +45,11 @@ class Instance:
     due: float | None = None
     """When something is to be done: the start of one that waits, the kill of one that was asked
     to end, a look at the port of one that runs."""
+
+    def __post_init__(self) -> None:
+        if self.exit_message:
+            object.__setattr__(self, "outcome", Outcome.of_words(self.exit_message))
+            object.__setattr__(self, "exit_message", "")
 
     @property
     def id(self) -> str:
@@ -55,7 +66,8 @@ class Instance:
             yarn_node_http_address=self.container.node_http_address if self.container else "",
             start_time=self.start_time,
             finish_time=self.finish_time,
-            exit_message=self.exit_message,
+            exit_message=describe(self.outcome) if self.outcome else "",
+            outcome=self.outcome,
             ready=self.ready,
         )
 

@@ -6,10 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.actions import Launch, Probe, Release, Resume, Signal, Stop
-from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.control.messages import ContainerState
-from yarnhub.control.outcomes import Outcome
-from yarnhub.control.words import describe
+from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.yarn.records.containers import Container, ContainerExitStatus, ContainerStatus
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
 _MIN_PROBE_PAUSE, _MAX_PROBE_PAUSE = 0.25, 5.0
 """Seconds between two looks at a port."""
-_KILLED = "Killed by user request."
+_KILLED = Outcome(cause=Cause.KILLED_BY_USER)
 
 
 class Lifecycle:
@@ -99,7 +97,7 @@ class Lifecycle:
         succeeded = status.exit_status == ContainerExitStatus.SUCCESS
         state = ContainerState.SUCCEEDED if succeeded else ContainerState.FAILED
         outcome = Outcome.of_container(status)
-        ended = self._ended(instance, state, describe(outcome))
+        ended = self._ended(instance, state, outcome)
         if not succeeded:
             self._replace(ended, counted=not outcome.cause.blameless)
 
@@ -112,7 +110,8 @@ class Lifecycle:
         if instance.stopping:
             self._ended(instance, ContainerState.KILLED, _KILLED)
             return
-        ended = self._ended(instance, ContainerState.FAILED, f"Could not be started: {reason}")
+        outcome = Outcome(cause=Cause.NOT_STARTED, raw=reason)
+        ended = self._ended(instance, ContainerState.FAILED, outcome)
         self._replace(ended, counted=counted)
 
     def port_answered(self, container_id: ContainerId) -> None:
@@ -134,7 +133,7 @@ class Lifecycle:
             instance,
             stopping=True,
             due=self._now() + grace,
-            exit_message=f"Asked to end by user request, within {grace:g} s.",
+            outcome=Outcome(cause=Cause.STOPPING, grace=grace),
         )
         self._services.file(stopping)
         self._actions.append(Signal(instance.container))
@@ -152,15 +151,17 @@ class Lifecycle:
     def _kill_now(self, instance: Instance) -> Instance:
         if instance.container is not None:
             self._actions += [Stop(instance.container), Release(instance.container.id)]
-        late = " It did not end within its grace period." if instance.stopping else ""
-        return self._ended(instance, ContainerState.KILLED, _KILLED + late)
+        grace = self._services[instance.service].service.grace_period
+        late = Outcome(cause=Cause.KILLED_BY_USER, grace=grace)
+        outcome = late if instance.stopping else _KILLED
+        return self._ended(instance, ContainerState.KILLED, outcome)
 
-    def _ended(self, instance: Instance, state: ContainerState, message: str) -> Instance:
+    def _ended(self, instance: Instance, state: ContainerState, outcome: Outcome) -> Instance:
         ended = replace(
             instance,
             state=state,
             finish_time=self._now(),
-            exit_message=clean_and_cut(message),
+            outcome=outcome,
             ready=False,
             stopping=False,
             due=None,

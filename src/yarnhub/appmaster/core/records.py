@@ -9,11 +9,13 @@ default.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.instances import Instance
+from yarnhub.control.json import SPARE
 from yarnhub.control.messages import Entry, FinalStatus, Page  # noqa: TC001  # read from records
+from yarnhub.control.outcomes import Outcome, Subject
 from yarnhub.hadoop.wire.tokens import Token  # noqa: TC001  # as above
 from yarnhub.yarn.records.containers import NMToken
 
@@ -35,10 +37,18 @@ class ApplicationRecord:
     """The newest that the scheduler gave; None if it gave none but the first."""
     final_status: FinalStatus | None
     """How it ends, once that is decided."""
-    diagnostics: str
     retriable: bool
     over: bool
     """Whether it has ended."""
+    outcome: Outcome | None = None
+    diagnostics: str = field(default="", metadata=SPARE)
+    """What earlier versions recorded in place of `outcome`."""
+
+    def __post_init__(self) -> None:
+        if self.final_status is not None and self.outcome is None:
+            found = Outcome.of_words(self.diagnostics, Subject.APPLICATION)
+            object.__setattr__(self, "outcome", found)
+            object.__setattr__(self, "diagnostics", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

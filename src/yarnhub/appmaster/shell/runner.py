@@ -43,6 +43,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.tasks import task_group
+from yarnhub.control import diagnostics
 from yarnhub.control.messages import Failure
 from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.yarn.records.applications import FinalApplicationStatus
@@ -297,7 +298,7 @@ class Runner:
         """Tell how the application ended; says whether that is known now."""
         status = FinalApplicationStatus[finish.status.value]
         try:
-            await self._scheduler.finish(status, finish.diagnostics)
+            await self._scheduler.finish(status, diagnostics.write(finish.outcome))
         except (NotRegisteredError, *UNREACHABLE) as error:
             await self._recover(error)
             return False

@@ -24,7 +24,7 @@ from yarnhub.client.application.connection import Connection
 from yarnhub.client.application.requests import Requests
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
-from yarnhub.control.frames import PROTOCOL
+from yarnhub.control.frames import PROTOCOLS
 from yarnhub.control.messages import Failure
 from yarnhub.control.messages.request import WAIT
 
@@ -78,7 +78,7 @@ class ApplicationClient(Requests):
         self.address = address
         self.locate = locate
         self.context = credentials.client_context()
-        self.context.set_alpn_protocols([PROTOCOL])
+        self.context.set_alpn_protocols(PROTOCOLS)
         self._connection: Connection | None = None
         self._connected_to = ""
         self._connecting = SingleFlight(self._connect)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.control.frames import PROTOCOL, Frame, Frames
+from yarnhub.control.frames import EARLIER, PROTOCOLS, Frame, Frames
 from yarnhub.hadoop.address import Address
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class Connection(asyncio.Protocol):
         transport, connection = await loop.create_connection(
             cls, at.host, at.port, ssl=context, server_hostname=server_name
         )
-        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != PROTOCOL:
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() not in PROTOCOLS:
             await connection.close()
             raise RemoteProtocolError(
-                f"the ApplicationMaster at {address} does not speak {PROTOCOL}: another version of "
+                f"the ApplicationMaster at {address} does not speak {EARLIER}: another version of "
                 "yarnhub submitted it; use that version for this application, or submit it anew"
             )
         return connection

@@ -28,7 +28,6 @@ _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "contro
 _LEFT_OUT = (
     "appmaster/shell/journal/file.py",
     "base/single_flight.py",
-    "control/diagnostics.py",
     "yarn/addresses.py",
     "yarn/logs",
     "yarn/queues",

@@ -24,6 +24,7 @@ from yarnhub.control.messages.containers import (
     GetContainers,
     KillContainer,
     Scale,
+    without_outcomes,
 )
 from yarnhub.control.messages.key_events import KeyEvent, KeyEvents, WatchKeys
 from yarnhub.control.messages.keys import (
@@ -129,4 +130,5 @@ __all__ = [
     "WaitKey",
     "WatchKeys",
     "WatchTokens",
+    "without_outcomes",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.control.json import SPARE
 from yarnhub.control.messages.request import Nothing, Request
+from yarnhub.control.outcomes import Outcome  # noqa: TC001  # read by control.json
 
 
 class ContainerState(enum.Enum):
@@ -46,6 +48,8 @@ class Container:
     exit_message: str = ""
     ready: bool = False
     """Whether it runs and is what its service's `ready` says."""
+    outcome: Outcome | None = field(default=None, metadata=SPARE)
+    """What `exit_message` says, as data; None where an earlier version answered."""
 
     def __post_init__(self) -> None:
         # YARN's words are in it, and of an ApplicationMaster in a container perhaps a user's own.
@@ -62,6 +66,19 @@ class Containers:
     """Containers, in the order that the request describes."""
 
     containers: tuple[Container, ...]
+
+
+def without_outcomes(answer: object) -> object:
+    """An answer as clients of versions read it that refuse what they do not know."""
+    match answer:
+        case Container():
+            return replace(answer, outcome=None)
+        case Containers():
+            return Containers(
+                containers=tuple(replace(each, outcome=None) for each in answer.containers)
+            )
+        case _:
+            return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

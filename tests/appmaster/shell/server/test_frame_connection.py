@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,13 +18,34 @@ from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.client.application.connection import Connection
 from yarnhub.control import json
 from yarnhub.control.bootstrap import SERVER_NAME
-from yarnhub.control.frames import PROTOCOL, Frame
-from yarnhub.control.messages import Entries, Failure, GetKey, PutKey, Request, WaitKey
+from yarnhub.control.frames import EARLIER, PROTOCOL, PROTOCOLS, Frame
+from yarnhub.control.messages import (
+    AddContainer,
+    Container,
+    Containers,
+    ContainerState,
+    Entries,
+    Failure,
+    GetContainers,
+    GetKey,
+    PutKey,
+    Request,
+    WaitKey,
+)
+from yarnhub.control.outcomes import Cause, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from yarnhub.client.access.credentials import Credentials
+
+ENDED = Container(
+    service_name="a",
+    instance=0,
+    state=ContainerState.FAILED,
+    exit_message="Exit code 3: its program failed, see its log.",
+    outcome=Outcome(cause=Cause.FAILED, exit_code=3),
+)
 
 
 @contextlib.asynccontextmanager
@@ -40,9 +62,11 @@ async def connected(
             await connection.close()
 
 
-async def opened(port: int, pair: Credentials = PAIR) -> Connection:
+async def opened(
+    port: int, pair: Credentials = PAIR, protocols: Sequence[str] = PROTOCOLS
+) -> Connection:
     context = pair.client_context()
-    context.set_alpn_protocols([PROTOCOL])
+    context.set_alpn_protocols(list(protocols))
     return await Connection.open(f"127.0.0.1:{port}", context, SERVER_NAME)
 
 
@@ -67,6 +91,36 @@ async def test_each_of_many_requests_gets_its_own_answer() -> None:
     async with connected(Answering()) as connection, asyncio.TaskGroup() as group:
         tasks = {str(n): group.create_task(value(connection, str(n))) for n in range(500)}
     assert all(task.result() == key for key, task in tasks.items())
+
+
+@pytest.mark.parametrize(
+    ("protocols", "outcome"),
+    [(PROTOCOLS, ENDED.outcome), ([PROTOCOL], ENDED.outcome), ([EARLIER], None)],
+)
+async def test_outcomes_are_told_to_who_can_read_them(
+    protocols: Sequence[str], outcome: Outcome | None
+) -> None:
+    async def answer(request: Request[Any]) -> object:
+        return ENDED if isinstance(request, AddContainer) else Containers(containers=(ENDED,))
+
+    told = replace(ENDED, outcome=outcome)
+    async with asyncio.timeout(20), serve(own_admission(answer, None), "127.0.0.1") as port:
+        connection = await opened(port, protocols=protocols)
+        assert await ask(connection, GetContainers()) == Containers(containers=(told,))
+        frame = await connection.ask("AddContainer", json.dump(AddContainer(service="a")))
+        await connection.close()
+    assert json.load(Container, frame.body or b"") == told
+    assert (b'"outcome":' in (frame.body or b"")) is bool(outcome)
+
+
+async def test_an_older_server_speaks_what_both_know() -> None:
+    context = own_admission(Answering()).context
+    context.set_alpn_protocols([EARLIER])
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    async with asyncio.timeout(20), server:
+        connection = await opened(server.sockets[0].getsockname()[1])
+        assert not connection.lost
+        await connection.close()
 
 
 async def test_a_server_that_does_not_speak_in_frames_is_named() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from yarnhub.appmaster.shell.server.clients import ApplicationClients
 from yarnhub.base.key_pairs import load_pair
-from yarnhub.control.frames import PROTOCOL
+from yarnhub.control.frames import PROTOCOLS
 
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.limits import Limits
@@ -27,7 +27,7 @@ def bare_context() -> ssl.SSLContext:
 
 def admit(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     """Have a context prove this pair, in PEM, and trust its holders."""
-    context.set_alpn_protocols([PROTOCOL])
+    context.set_alpn_protocols(PROTOCOLS)
     context.load_verify_locations(cadata=certificate.decode())
     load_pair(context, certificate, key)
 

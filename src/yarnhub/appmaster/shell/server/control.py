@@ -19,7 +19,7 @@ from yarnhub.appmaster.shell.server.listener import listen
 from yarnhub.base.errors import ControlError, RemoteProtocolError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.control import json
-from yarnhub.control.frames import PROTOCOL, Frame
+from yarnhub.control.frames import EARLIER, PROTOCOLS, Frame
 from yarnhub.control.messages import (
     REQUESTS,
     Entries,
@@ -29,6 +29,7 @@ from yarnhub.control.messages import (
     WaitKey,
     WatchKeys,
     WatchTokens,
+    without_outcomes,
 )
 
 if TYPE_CHECKING:
@@ -58,9 +59,12 @@ async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator
         clients = admission.clients(client)
         if clients is None or clients.full:
             return None
+        protocol = client.selected_alpn_protocol()
 
         async def in_frames(frame: Frame) -> Frame:
             reply = await _reply(frame.name, frame.body, clients)
+            if protocol == EARLIER:
+                reply = without_outcomes(reply)
             return Frame(frame.number, type(reply).__name__, json.dump(reply))
 
         async def over_http(request: http.Request) -> None:
@@ -71,11 +75,11 @@ async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator
             status = _STATUS.get(reply.code, 400) if isinstance(reply, Failure) else 200
             status = 413 if body is None else status
             headers = [("Content-Type", "application/json")]
-            content = json.dump(reply)
+            content = json.dump(without_outcomes(reply))
             await request.respond(status, headers, content)
             await request.pay(REQUEST + len(content))
 
-        if client.selected_alpn_protocol() == PROTOCOL:
+        if protocol in PROTOCOLS:
             return FrameConnection(reader, writer, in_frames, clients)
         return http.HttpConnection(reader, writer, over_http, clients=clients)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from yarnhub.appmaster.shell.web.html import Html, join, tag
+from yarnhub.control.words import brief, describe, says_more
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         Overview,
         ServiceView,
     )
+    from yarnhub.control.outcomes import Outcome
 
 _REFRESH = 15
 """Seconds after which an overview is looked at again."""
@@ -200,17 +202,17 @@ def _container(view: ContainerView) -> Html:
         "" if view.runtime is None else duration(view.runtime),
         view.node,
         _link(view.log) if view.log else "",
-        _end(view.exit_message),
+        _end(view.outcome) if view.outcome else "",
     )
     return tag("tr", *(tag("td", each) for each in cells))
 
 
-def _end(message: str) -> object:
+def _end(outcome: Outcome) -> object:
     """Plain words; what YARN says itself is seen by who wants to."""
-    plain, says, words = message.partition(" YARN says: ")
-    if not says:
-        return message
-    return tag("details", tag("summary", plain), tag("p", f"YARN says: {words}", class_="dim"))
+    if not says_more(outcome):
+        return describe(outcome)
+    said = tag("p", f"YARN says: {outcome.raw}", class_="dim")
+    return tag("details", tag("summary", brief(outcome)), said)
 
 
 def _state(name: str, text: str = "") -> Html:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.control.messages import ACTIVE_STATES, ContainerState, KeyRange
+from yarnhub.control.outcomes import Outcome  # noqa: TC001  # read by control.json
+from yarnhub.control.words import describe
 
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.application import Application
@@ -54,6 +56,7 @@ class ContainerView:
     node: str
     runtime: float | None
     exit_message: str
+    outcome: Outcome | None
     log: Link | None
 
 
@@ -188,7 +191,8 @@ def _container(instance: Instance, origin: Origin, now: float) -> ContainerView:
         state=instance.state,
         node="" if container is None else container.node_id.host,
         runtime=None if start is None else (instance.finish_time or now) - start,
-        exit_message=instance.exit_message,
+        exit_message=describe(instance.outcome) if instance.outcome else "",
+        outcome=instance.outcome,
         log=log,
     )
 
