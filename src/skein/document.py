@@ -9,15 +9,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from yarnhub.base.errors import SpecError
 from yarnhub.base.private_file import write_private
-from yarnhub.base.regular_file import read_limited
 from yarnhub.spec import _reading as read
 
 if TYPE_CHECKING:
     from typing import Self
-
-_FORMATS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
 folder: ContextVar[str | Path | None] = ContextVar("folder", default=None)
 """Where relative sources begin while a document is read; None is the current folder."""
@@ -33,9 +29,9 @@ class Document(read.Element):
     __slots__ = ()
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # it can be changed
 
-    def _fill(self, **values: object) -> None:
-        """What constructors do; a None counts as if it were not given."""
-        given = {name: value for name, value in values.items() if value is not None}
+    def _fill(self, arguments: Mapping[str, object]) -> None:
+        """What constructors do with their arguments; a None counts as if it were not given."""
+        given = {name: arguments[name] for name in self.checks if arguments[name] is not None}
         super().__init__(**given)
 
     def __post_init__(self) -> None:
@@ -108,12 +104,10 @@ class Document(read.Element):
         Raises:
             SpecError: Something in it is wrong.
         """
-        from yarnhub.client.submit.spec_file import MAX_BYTES
+        from yarnhub.client.submit.spec_file import read_document
 
         path = Path(path)
-        form = _format(path, format)
-        content = read_limited(path, MAX_BYTES)
-        return cls.from_dict(_parse(content, form), _origin=path.absolute().parent)
+        return cls.from_dict(read_document(path, format), _origin=path.absolute().parent)
 
     def to_dict(self, skip_nulls: bool = True, *, secrets: bool = True) -> dict[str, object]:  # noqa: FBT001, FBT002  # skein's signature
         """Write the document that `from_dict` reads, defaults included.
@@ -151,8 +145,10 @@ class Document(read.Element):
             format: `json` or `yaml`; `infer` takes it from the suffix.
             skip_nulls: Whether to leave out what is None.
         """
+        from yarnhub.client.submit.spec_file import document_format
+
         path = Path(path)
-        written = self.to_json if _format(path, format) == "json" else self.to_yaml
+        written = self.to_json if document_format(path, format) == "json" else self.to_yaml
         text = written(skip_nulls)
         private = self.to_dict() != self.to_dict(secrets=False)
         if private:
@@ -183,16 +179,3 @@ def _thawed(value: object) -> object:
             return list(value)
         case _:
             return value
-
-
-def _format(path: Path, given: str) -> str:
-    form = given.lower()
-    if form == "infer":
-        form = _FORMATS.get(path.suffix.lower(), "")
-        if not form:
-            raise SpecError(
-                "", f"the suffix {path.suffix!r} names no format: use .yaml, .yml or .json"
-            )
-    if form not in _FORMATS.values():
-        raise SpecError("", f"{given!r} is no format: use 'json', 'yaml' or 'infer'")
-    return form

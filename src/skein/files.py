@@ -50,7 +50,7 @@ class File(Document, spec.File):
         size: int = 0,
         timestamp: int = 0,
     ) -> None:
-        self._fill(source=source, type=type, visibility=visibility, size=size, timestamp=timestamp)
+        self._fill(locals())
 
     def __setattr__(self, name: str, value: object) -> None:
         inferred = name == "source" and self.type is inferred_type(self.source)

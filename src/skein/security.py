@@ -48,9 +48,7 @@ class Security(Document, spec.Security):
         cert_bytes: bytes | str | None = None,
         key_bytes: bytes | str | None = None,
     ) -> None:
-        self._fill(
-            cert_file=cert_file, key_file=key_file, cert_bytes=cert_bytes, key_bytes=key_bytes
-        )
+        self._fill(locals())
 
     def __repr__(self) -> str:
         return "Security<...>"

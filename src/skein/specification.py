@@ -84,7 +84,7 @@ class Resources(Document, spec.Resources):
         fpgas: int = 0,
         custom: Mapping[str, int] | None = None,
     ) -> None:
-        self._fill(memory=memory, vcores=vcores, gpus=gpus, fpgas=fpgas, custom=custom)
+        self._fill(locals())
 
     def __repr__(self) -> str:
         devices = {"gpus": self.gpus, "fpgas": self.fpgas, **self.custom}
@@ -113,14 +113,7 @@ class ACLs(Document, spec.ACLs):
         modify_groups: Iterable[str] | None = None,
         ui_users: Iterable[str] | None = None,
     ) -> None:
-        self._fill(
-            enable=enable,
-            view_users=view_users,
-            view_groups=view_groups,
-            modify_users=modify_users,
-            modify_groups=modify_groups,
-            ui_users=ui_users,
-        )
+        self._fill(locals())
 
     def __repr__(self) -> str:
         return f"ACLs<enable={self.enable}, ...>"
@@ -176,25 +169,7 @@ class Service(Document, spec.Service):
         grace_period: float | str = 0,
         ready: Readiness | Mapping[str, object] | None = None,
     ) -> None:
-        self._fill(
-            resources=resources,
-            script=script,
-            instances=instances,
-            files=files,
-            env=env,
-            depends=depends,
-            max_restarts=max_restarts,
-            allow_failures=allow_failures,
-            node_label=node_label,
-            nodes=nodes,
-            racks=racks,
-            relax_locality=relax_locality,
-            docker=docker,
-            restart_delay=restart_delay,
-            max_restart_delay=max_restart_delay,
-            grace_period=grace_period,
-            ready=ready,
-        )
+        self._fill(locals())
 
     def __repr__(self) -> str:
         return f"Service<instances={self.instances}, ...>"
@@ -234,16 +209,7 @@ class Master(Document, spec.Master):
         *,
         docker: Docker | Mapping[str, object] | None = None,
     ) -> None:
-        self._fill(
-            resources=resources,
-            script=script,
-            files=files,
-            env=env,
-            log_level=log_level,
-            log_config=log_config,
-            security=security,
-            docker=docker,
-        )
+        self._fill(locals())
 
     def __repr__(self) -> str:
         return "Master<...>"
@@ -290,20 +256,7 @@ class ApplicationSpec(Document, spec.ApplicationSpec):
         priority: int = 0,
         timeout: float | str | None = None,
     ) -> None:
-        self._fill(
-            services=services,
-            master=master,
-            name=name,
-            queue=queue,
-            user=user,
-            node_label=node_label,
-            tags=tags,
-            file_systems=file_systems,
-            acls=acls,
-            max_attempts=max_attempts,
-            priority=priority,
-            timeout=timeout,
-        )
+        self._fill(locals())
 
     def __repr__(self) -> str:
         return f"ApplicationSpec<name={self.name!r}, queue={self.queue!r}, services=...>"

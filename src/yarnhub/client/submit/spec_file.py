@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 MAX_BYTES = 8 << 20
 """Of a document: scripts are in it, data is not."""
+_FORMATS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
 
 def read_spec_file(path: str | Path) -> ApplicationSpec:
@@ -32,7 +33,8 @@ def read_spec_file(path: str | Path) -> ApplicationSpec:
         OSError: It cannot be read.
     """
     path = Path(path)
-    return resolve_sources(ApplicationSpec.from_dict(_read(path)), path.absolute().parent)
+    spec = ApplicationSpec.from_dict(read_document(path))
+    return resolve_sources(spec, path.absolute().parent)
 
 
 def resolve_sources(part: T, folder: Path) -> T:
@@ -57,15 +59,37 @@ def resolve_sources(part: T, folder: Path) -> T:
     return map_files(part, resolved)
 
 
-def _read(path: Path) -> object:
-    match path.suffix.lower():
-        case ".yaml" | ".yml":
-            form = "yaml"
-        case ".json":
-            form = "json"
-        case other:
-            raise SpecError("", f"the suffix {other!r} names no format: use .yaml, .yml or .json")
+def read_document(path: Path, form: str = "infer") -> object:
+    """Read a file and parse the document in it; arguments as for `document_format`.
+
+    Raises:
+        SpecError: It is not a document of this format.
+        OSError: It cannot be read.
+    """
+    form = document_format(path, form)
     return parse_document(read_limited(path, MAX_BYTES), form)
+
+
+def document_format(path: Path, form: str = "infer") -> str:
+    """The format of a document's file.
+
+    Args:
+        path: The file.
+        form: `json` or `yaml`; `infer` takes it from the suffix.
+
+    Raises:
+        SpecError: It is another one, or the suffix names none.
+    """
+    chosen = form.lower()
+    if chosen == "infer":
+        chosen = _FORMATS.get(path.suffix.lower(), "")
+        if not chosen:
+            raise SpecError(
+                "", f"the suffix {path.suffix!r} names no format: use .yaml, .yml or .json"
+            )
+    if chosen not in _FORMATS.values():
+        raise SpecError("", f"{form!r} is no format: use 'json', 'yaml' or 'infer'")
+    return chosen
 
 
 def parse_document(content: bytes, form: str) -> object:
