@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
-from skein.blocking import Blocking, itself, skeins_errors, translate
+from skein.blocking import Blocking, skeins_errors, translate
 from skein.kv import KeyValueStore
 from skein.process import properties
 from skein.security import Security, credentials_of
@@ -72,9 +72,9 @@ class ApplicationClient(Blocking):
         from yarnhub.client.blocking.thread_requests import ThreadRequests
 
         pair = credentials_of(self.security).for_application(self.id)
-        self.engine = Engine(self.id, address, pair, locate)
+        self.engine = engine = Engine(self.id, address, pair, locate)
         with skeins_errors(self._otherwise):
-            self._held = KeptOpen(self, functools.partial(itself, self.engine))
+            self._held = KeptOpen(self, lambda: engine)
         self._requests = ThreadRequests(self.engine)
 
     @property

@@ -13,7 +13,7 @@ from yarnhub.client.errors import ApplicationTypeError, QueueRefusedError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Self
 
     from yarnhub.client.blocking.loop import KeptOpen
 
@@ -90,10 +90,3 @@ class Blocking:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-@contextlib.asynccontextmanager
-async def itself(engine: Any) -> Any:  # an asynchronous context manager of the engine
-    """Keep an engine open."""
-    async with engine:
-        yield engine

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
 from skein.application_client import ApplicationClient
-from skein.blocking import Blocking, itself, skeins_errors, translate
-from skein.filters import application_filters, node_states, parse_time
-from skein.logs import ApplicationLogs
+from skein.blocking import Blocking, skeins_errors, translate
 from skein.process import Properties, properties
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
@@ -27,6 +25,8 @@ from yarnhub.client.applications import (
 )
 from yarnhub.client.blocking.loop import KeptOpen
 from yarnhub.client.cluster import find_all_queues, find_nodes, find_queue
+from yarnhub.client.filters import ApplicationFilters, node_states, parse_time
+from yarnhub.client.logs.texts import read_texts
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from skein.explanation import Explanation
-    from skein.filters import When
     from yarnhub.client.access.credentials import Credentials
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient as Application
+    from yarnhub.client.filters import When
 
 __all__ = ["ApplicationClient", "Client", "Properties", "properties"]
 
@@ -99,7 +99,7 @@ class Client(Blocking):
                 self._settings = _settings(*self._login)
                 own = None if self._security is None else credentials_of(self._security)
                 engine = engine_client.Client(self._settings, own)
-                self._held = KeptOpen(self, functools.partial(itself, engine))
+                self._held = KeptOpen(self, lambda: engine)
                 self._opened = engine
             return self._opened
 
@@ -243,7 +243,7 @@ class Client(Blocking):
         finished_end: When = None,
     ) -> list[model.ApplicationReport]:
         """The applications that pass all filters, by id; those that have not ended by default."""
-        filters = application_filters(
+        filters = ApplicationFilters.parse(
             states,
             name,
             user,
@@ -258,7 +258,7 @@ class Client(Blocking):
 
     _parse_datetime = staticmethod(parse_time)  # skein's own tests look here
 
-    def application_logs(self, app_id: str, user: str = "") -> ApplicationLogs:
+    def application_logs(self, app_id: str, user: str = "") -> model.ApplicationLogs:
         """The logs of an application so far, by YARN's container id.
 
         All of it is kept in memory: `skein application logs` and `yarnhub.client` do without.
@@ -268,21 +268,14 @@ class Client(Blocking):
             user: Whom to act for; empty is the user who calls.
         """
         logs = self.call(self._read_logs, ApplicationId.parse(app_id), user)
-        return ApplicationLogs(app_id, logs)
+        return model.ApplicationLogs(app_id, logs)
 
     async def _read_logs(self, number: ApplicationId, user: str) -> dict[str, str]:
-        found: dict[str, bytearray] = {}
         async with (
             engine_client.Client(self._settings.acting_for(user)) as engine,
             log_reader(engine, number) as client,
-            contextlib.aclosing(client.logs(number)) as chunks,
         ):
-            async for chunk in chunks:
-                content = found.setdefault(str(chunk.file.container_id), bytearray())
-                if chunk.offset == 0:
-                    content += f"{chunk.file.name}\n{'-' * len(chunk.file.name)}\n".encode()
-                content += chunk.data
-        return {key: content.decode(errors="replace") for key, content in found.items()}
+            return await read_texts(client.logs(number))
 
     def explain_application(self, app_id: str) -> Explanation:
         """Why an application waits, what it does and where, or how it ended: in plain words.

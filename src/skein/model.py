@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from skein.files import File
-from skein.logs import ApplicationLogs
 from skein.security import Security
 from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service, parse_memory
 from skein.states import ApplicationState, ContainerState, FinalStatus, NodeState, QueueState
+from yarnhub.client.logs.texts import LogTexts
 from yarnhub.control.diagnostics import without_record
 from yarnhub.spec import FileType, FileVisibility, LogLevel
 from yarnhub.yarn.queues.tree import own_name
@@ -49,6 +49,15 @@ __all__ = [
     "Service",
     "parse_memory",
 ]
+
+
+class ApplicationLogs(LogTexts):
+    """Logs by YARN's container id; notebooks show them folded.
+
+    Args:
+        app_id: Whose they are.
+        logs: The text of each container.
+    """
 
 
 @dataclass(slots=True)

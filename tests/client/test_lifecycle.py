@@ -11,12 +11,12 @@ import pytest
 from yarnhub.base.errors import AccessDeniedError, InvalidRequestError, RemoteError
 from yarnhub.client import lifecycle
 from yarnhub.client.applications import (
-    ApplicationFilters,
     as_owner,
     find_application,
     find_applications,
 )
 from yarnhub.client.errors import ApplicationTypeError, QueueRefusedError
+from yarnhub.client.filters import ApplicationFilters
 from yarnhub.control.messages import FinalStatus
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId

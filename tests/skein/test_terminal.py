@@ -12,7 +12,7 @@ from skein.cli.explain import in_lines
 from skein.cli.logs import print_files, print_lines
 from skein.cli.tables import application_table
 from skein.explanation import Explanation
-from skein.logs import ApplicationLogs
+from skein.model import ApplicationLogs
 from skein.utils import format_table
 from yarnhub.base.errors import ControlError
 from yarnhub.client.logs.aggregated import LogChunk, LogFile

@@ -148,15 +148,15 @@ def _sweep(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     from skein.cli import connections
-    from skein.filters import application_filters
     from yarnhub.client.applications import find_applications
+    from yarnhub.client.filters import ApplicationFilters
 
     states: tuple[str, ...] | None = None
     if arguments.state:
         states = tuple(arguments.state)
     elif arguments.all:
         states = _STATES
-    filters = application_filters(
+    filters = ApplicationFilters.parse(
         states=states,
         name=arguments.name,
         queue=arguments.queue,

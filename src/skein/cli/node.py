@@ -40,8 +40,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     from skein.cli import connections, tables
-    from skein.filters import node_states
     from yarnhub.client.cluster import find_nodes
+    from yarnhub.client.filters import node_states
 
     async def list_nodes() -> None:
         async with connections.cluster() as client:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError, ApplicationNotFoundError
 from yarnhub.client.errors import ApplicationTypeError
 from yarnhub.client.submit.submission import APPLICATION_TYPE
 from yarnhub.yarn.queues.tree import is_same_queue
-from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
@@ -18,39 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from yarnhub.client.client import Client
+    from yarnhub.client.filters import ApplicationFilters
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
-
-ACTIVE_STATES = (
-    YarnApplicationState.SUBMITTED,
-    YarnApplicationState.ACCEPTED,
-    YarnApplicationState.RUNNING,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplicationFilters:
-    """Which applications are asked for; None filters nothing.
-
-    Attributes:
-        states: Those of applications that have not ended, by default.
-        name: The application's.
-        user: Its owner.
-        queue: The queue's name, with or without the queues above it.
-        started_begin: Not started before, inclusive; local time if it has no zone.
-        started_end: Not started after.
-        finished_begin: Not finished before.
-        finished_end: Not finished after.
-    """
-
-    states: tuple[YarnApplicationState, ...] = ACTIVE_STATES
-    name: str | None = None
-    user: str | None = None
-    queue: str | None = None
-    started_begin: dt.datetime | None = None
-    started_end: dt.datetime | None = None
-    finished_begin: dt.datetime | None = None
-    finished_end: dt.datetime | None = None
 
 
 async def find_applications(

@@ -1,7 +1,8 @@
-"""The logs of an application, by container."""
+"""All logs of an application as texts, for small ones: the rest of this package keeps none."""
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 from collections.abc import Mapping
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Iterator
     from typing import TextIO
 
+    from yarnhub.client.logs.aggregated import LogChunk
 
-class ApplicationLogs(Mapping[str, str]):
+
+class LogTexts(Mapping[str, str]):
     """Logs by YARN's container id; notebooks show them folded.
 
     Args:
@@ -36,7 +39,7 @@ class ApplicationLogs(Mapping[str, str]):
         return len(self.logs)
 
     def __repr__(self) -> str:
-        return f"ApplicationLogs<{self.app_id}>"
+        return f"{type(self).__name__}<{self.app_id}>"
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
@@ -65,3 +68,19 @@ class ApplicationLogs(Mapping[str, str]):
             container = clean_and_cut(name, lines=False)
             out.write(f"\n{container}\n{'=' * len(container)}\n{text}\n")
         return out.getvalue()
+
+
+async def read_texts(logs: AsyncGenerator[LogChunk, None]) -> dict[str, str]:
+    """The texts of logs by YARN's container id; all of it is kept in memory.
+
+    Args:
+        logs: From `Client.logs`; closed in the end.
+    """
+    found: dict[str, bytearray] = {}
+    async with contextlib.aclosing(logs) as chunks:
+        async for chunk in chunks:
+            content = found.setdefault(str(chunk.file.container_id), bytearray())
+            if chunk.offset == 0:
+                content += f"{chunk.file.name}\n{'-' * len(chunk.file.name)}\n".encode()
+            content += chunk.data
+    return {key: content.decode(errors="replace") for key, content in found.items()}

@@ -1,11 +1,11 @@
-# ruff: noqa: DTZ001, DTZ005  # skein's times are local, without a zone
+# ruff: noqa: DTZ001, DTZ005  # users' times are local, without a zone
 from __future__ import annotations
 
 import datetime as dt
 
 import pytest
 
-from skein.filters import parse_time
+from yarnhub.client.filters import parse_time
 
 
 def test_times() -> None:
