@@ -155,7 +155,7 @@ async def test_a_link_fills_the_form_in_and_starts_nothing() -> None:
     assert re.search(r'value="fruit"[^>]*checked', form)
     assert 'value="512"' in form
     again = await spawner.get_options_form()
-    assert "if it is what you want" not in again
+    assert "before you start the server" not in again
     assert re.search(r'value="small"[^>]*checked', again)
 
 
