@@ -6,9 +6,8 @@ import dataclasses
 from typing import Any
 
 from yarnhub.base.units import MiB, VCores
-from yarnhub.client.submit.submission import (
-    Submission,
-)
+from yarnhub.client.submit.masters import ManagedMaster
+from yarnhub.client.submit.submission import Submission
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.yarn.records.cluster import NodeReport
@@ -29,7 +28,7 @@ def submission(spec: ApplicationSpec, **changes: Any) -> Submission:
             resource_managers=("rm1:8032", "rm2:8032"),
             web_proxies=("http://rm1:8088", "http://rm2:8088"),
             nodes=(NodeReport(node_id=NodeId(host="h1", port=1), rack_name="/r"),),
-            program=b"zip",
+            master=ManagedMaster(b"zip"),
             certificate=b"certificate",
             key=b"key",
             tokens={"10.0.0.1:8020": TOKEN},

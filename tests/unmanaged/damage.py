@@ -11,6 +11,7 @@ from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.events import Asked
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.client.access.settings import Settings
+from yarnhub.client.submit.masters import UnmanagedMaster
 from yarnhub.client.submit.submission import credentials
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
@@ -46,7 +47,9 @@ def offline(tmp_path: Path) -> Settings:
 def record(application_id: str) -> Credentials:
     """What is kept of an application."""
     kept = credentials(
-        submission(spec(), application_id=ApplicationId.parse(application_id), program=None)
+        submission(
+            spec(), application_id=ApplicationId.parse(application_id), master=UnmanagedMaster()
+        )
     )
     token = Token(b"id", b"password", AMRM_TOKEN, "127.0.0.1:1")
     return Credentials({**kept.tokens, AMRM_TOKEN: token}, kept.secrets)

@@ -13,6 +13,7 @@ from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.visibility import not_shown
 from yarnhub.client.application.watch import LOOK, current_address, failed, watch
 from yarnhub.client.submit import program
+from yarnhub.client.submit.masters import ManagedMaster
 from yarnhub.client.submit.submission import (
     APPLICATION_TYPE,
 )
@@ -121,11 +122,12 @@ class Client:
                 )
         holders_pair = await asyncio.to_thread(self._credentials, spec.master.security)
         code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
+        master = ManagedMaster(code, self._settings.python)
         async with (
             Deadline(
                 deadline, lambda: f"{spec.name} was not accepted by YARN within {deadline or 0:g} s"
             ),
-            self.submitter.prepared(spec, holders_pair, code, progress, secrets) as submission,
+            self.submitter.prepared(spec, holders_pair, master, progress, secrets) as submission,
             self.submitter.submitted(submission),
         ):
             await self.submitter.accepted(submission)

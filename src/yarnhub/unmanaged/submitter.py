@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.client.access.credentials import Credentials
+from yarnhub.client.submit.masters import UnmanagedMaster
 from yarnhub.client.submit.submission import credentials
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
 from yarnhub.unmanaged.application import UnmanagedApplication
@@ -64,7 +65,7 @@ class UnmanagedSubmitter:
         spec = replace(spec, max_attempts=1, tags={*spec.tags, await self._own_tag()})
         client = self._client(spec.user)
         async with client.submitter.prepared(
-            spec, holders_pair, None, progress, secrets
+            spec, holders_pair, UnmanagedMaster(), progress, secrets
         ) as submission:
             application_id = str(submission.application_id)
             kept = credentials(submission)

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.submissions import RESOURCES, SERVICE, TOKEN, spec, submission
+from client.submissions import SERVICE, TOKEN, spec, submission
 from yarn.launcher import launch as run
 from yarnhub.appmaster.core.contexts import ContextBuilder
-from yarnhub.base.errors import SpecError
 from yarnhub.base.units import MiB, VCores
+from yarnhub.client.submit.masters import ManagedMaster, UnmanagedMaster
 from yarnhub.client.submit.submission import (
     APPLICATION_TYPE,
-    check_resources,
-    check_scripts,
     credentials,
     submission_context,
 )
@@ -35,7 +33,6 @@ from yarnhub.hadoop.trust import Trust
 from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.spec import ACLs, ApplicationSpec, Docker, File, FileType, Master, Resources, Service
 from yarnhub.spec.records import application_acls
-from yarnhub.yarn.launch import MAX_SCRIPT
 from yarnhub.yarn.records.applications import ApplicationSubmissionContext, ApplicationTimeoutType
 from yarnhub.yarn.records.cluster import NodeReport
 from yarnhub.yarn.records.ids import ApplicationId, NodeId
@@ -144,7 +141,7 @@ def test_an_unmanaged_application_is_not_launched_and_outlives_who_holds_it() ->
         master=Master(files={"x": File(source="hdfs://nn/x", size=1, timestamp=2)}),
         acls=ACLs(enable=True, view_users=["bob"]),
     )
-    found = submission_context(submission(chosen, program=None))
+    found = submission_context(submission(chosen, master=UnmanagedMaster()))
     assert found.unmanaged_am
     assert found.keep_containers_across_application_attempts
     assert found.max_app_attempts == 1
@@ -263,7 +260,7 @@ def test_the_runtime_archive_runs_the_master_where_it_is_chosen() -> None:
     archive = File(source="hdfs://nn/user/alice/python.tar.gz", type=FileType.ARCHIVE, size=7)
     chosen = spec(master=Master(env={"YARNHUB_PYTHON": "archive"}))
     for each, python in ((chosen, ""), (spec(), "archive")):
-        made = submission_context(submission(each, python=python, runtime=archive))
+        made = submission_context(submission(each, master=ManagedMaster(b"zip", python, archive)))
         context = made.am_container_spec
         assert context is not None
         assert context.environment["YARNHUB_PYTHON"] == ".yarnhub-runtime/bin/python3"
@@ -273,7 +270,9 @@ def test_the_runtime_archive_runs_the_master_where_it_is_chosen() -> None:
 def test_the_clients_python_is_taken_where_the_specification_names_none() -> None:
     named = spec(master=Master(env={"YARNHUB_PYTHON": "/mine"}))
     for each, path in ((spec(), "/theirs"), (named, "/mine")):
-        made = submission_context(submission(each, python="/theirs")).am_container_spec
+        made = submission_context(
+            submission(each, master=ManagedMaster(b"zip", "/theirs"))
+        ).am_container_spec
         assert made is not None
         assert made.environment["YARNHUB_PYTHON"] == path
 
@@ -284,58 +283,6 @@ def test_a_node_without_python_says_so_in_the_masters_log(tmp_path: Path) -> Non
     assert "no Python 3.11 or newer" in log
     assert "master.env.YARNHUB_PYTHON" in log
     assert "say 'archive' there" in log
-
-
-# --- what is refused before anything is sent
-
-
-def test_a_script_that_is_too_long_is_refused_with_what_to_do() -> None:
-    long = spec(services={"a": SERVICE, "b": Service(resources=RESOURCES, script="x" * 98305)})
-    with pytest.raises(SpecError, match="98305 bytes are too long") as caught:
-        submission_context(submission(long))
-    assert caught.value.path == "services.b.script"
-    check_scripts(spec(services={"b": Service(resources=RESOURCES, script="x" * MAX_SCRIPT)}))
-
-
-def test_the_length_of_a_script_is_that_of_its_escaped_bytes() -> None:
-    with pytest.raises(SpecError):
-        check_scripts(spec(services={"b": Service(resources=RESOURCES, script="$" * 60_000)}))
-
-
-LARGEST = Resource(
-    memory=1024,
-    virtual_cores=4,
-    resource_value_map=(ResourceInformation(key="yarn.io/gpu", value=2),),
-)
-
-
-@pytest.mark.parametrize(
-    ("resources", "path", "reason"),
-    [
-        ({"memory": 1025}, "services.a.resources.memory", "1025 MiB are more than this cluster's"),
-        ({"vcores": 5}, "services.a.resources.vcores", "5 are more than this cluster's"),
-        ({"gpus": 3}, "services.a.resources", "3 of yarn.io/gpu are more"),
-        ({"fpgas": 1}, "services.a.resources", "no resource type yarn.io/fpga; it has memory-mb"),
-    ],
-)
-def test_what_can_never_be_given_is_refused(
-    resources: dict[str, int], path: str, reason: str
-) -> None:
-    wanted = Resources.from_dict({"memory": 1, "vcores": 1, **resources})
-    with pytest.raises(SpecError, match=reason) as caught:
-        check_resources(spec(services={"a": Service(resources=wanted, script="x")}), LARGEST)
-    assert caught.value.path == path
-
-
-def test_the_master_is_checked_too() -> None:
-    wanted = Resources(memory=MiB(9999), vcores=VCores(1))
-    with pytest.raises(SpecError, match=r"^master\.resources\.memory: "):
-        check_resources(spec(master=Master(resources=wanted)), LARGEST)
-
-
-def test_what_just_fits_is_not_refused() -> None:
-    wanted = Resources(memory=MiB(1024), vcores=VCores(4), gpus=2, custom={"example.com/x": 0})
-    check_resources(spec(services={"a": Service(resources=wanted, script="x")}), LARGEST)
 
 
 def test_a_priority_and_a_timeout_are_yarns() -> None:

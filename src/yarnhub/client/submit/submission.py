@@ -4,41 +4,56 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from yarnhub.base.errors import SpecError
-from yarnhub.client.submit import runtime
+from yarnhub.client.submit.checks import check_scripts
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.hadoop.wire.tokens import Credentials
-from yarnhub.spec.records import application_acls, capability, local_resources
-from yarnhub.yarn import launch
+from yarnhub.spec.records import application_acls, capability
 from yarnhub.yarn.records.applications import (
     ApplicationSubmissionContext,
     ApplicationTimeoutType,
 )
-from yarnhub.yarn.records.launch import ContainerLaunchContext
-from yarnhub.yarn.records.resources import Priority, Resource
+from yarnhub.yarn.records.resources import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.files.staging import Progress
     from yarnhub.hadoop.conf import Configuration
     from yarnhub.hadoop.trust import Trust
     from yarnhub.hadoop.wire.tokens import Token
-    from yarnhub.spec import ApplicationSpec, File, Resources
+    from yarnhub.spec import ApplicationSpec
     from yarnhub.yarn.records.cluster import NodeReport
     from yarnhub.yarn.records.ids import ApplicationId
+    from yarnhub.yarn.records.launch import ContainerLaunchContext
 
 APPLICATION_TYPE = "skein"
-MASTER_LOG = "application.master.log"
 
-_RUN_MASTER = f"""\
-{launch.run_token_file()}
-echo "This node has no Python 3.11 or newer on its PATH ($PATH): name one in the specification as \
-master.env.YARNHUB_PYTHON, an absolute path that all nodes have, or say 'archive' there: then the \
-client brings its own." >&2
-exit 127"""
+
+class Master(Protocol):
+    """What runs an application's ApplicationMaster; see `yarnhub.client.submit.masters`."""
+
+    @property
+    def unmanaged(self) -> bool:
+        """Whether it runs outside of YARN, which then starts nothing."""
+        ...
+
+    async def provided(
+        self, spec: ApplicationSpec, settings: Settings, progress: Progress | None, /
+    ) -> Self:
+        """The same, once the nodes can read all that it needs.
+
+        Cancelling leaves behind only what other applications use as well.
+        """
+        ...
+
+    def launch_context(self, submission: Submission) -> ContainerLaunchContext:
+        """What YARN starts, with what the containers of the application inherit from it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +68,7 @@ class Submission:
         resource_managers: The same for clients.
         web_proxies: URLs of YARN's web proxies.
         nodes: The cluster's running nodes.
-        program: The AM's code; None for an unmanaged AM, which YARN does not start.
+        master: What runs its ApplicationMaster.
         certificate: In PEM.
         key: In PEM.
         tokens: Delegation tokens for the containers.
@@ -62,8 +77,6 @@ class Submission:
         trust: Whose certificates the cluster's HTTPS servers have, where they do.
         secrets: What the containers of services find in their token files.
         language: `LANG` for them.
-        python: What runs the AM, where its environment does not say: see `Settings.python`.
-        runtime: The runtime archive, where that is what runs the AM.
         max_attempts: How many attempts the ResourceManager allows.
         staging: The application's folder.
         simple_authentication: Whether the cluster takes names unproven.
@@ -76,14 +89,12 @@ class Submission:
     resource_managers: tuple[str, ...]
     web_proxies: tuple[str, ...]
     nodes: tuple[NodeReport, ...]
-    program: bytes | None
+    master: Master
     certificate: bytes
     key: bytes = field(repr=False)
     tokens: Mapping[str, Token]
     language: str
     simple_authentication: bool
-    python: str = ""
-    runtime: File | None = None
     max_attempts: int = 2
     staging: bootstrap.Staging | None = None
     trust: Trust | None = None
@@ -99,13 +110,13 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
     """
     spec = submission.spec
     check_scripts(spec)
-    unmanaged = submission.program is None
+    unmanaged = submission.master.unmanaged
     return ApplicationSubmissionContext(
         application_id=submission.application_id,
         application_name=spec.name,
         queue=spec.queue,
         priority=Priority(priority=spec.priority),
-        am_container_spec=_master_context(submission),
+        am_container_spec=submission.master.launch_context(submission),
         unmanaged_am=unmanaged,
         # The next attempt takes over what runs; the only one of an unmanaged AM goes on when
         # whoever holds it was killed and is started again.
@@ -121,35 +132,8 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
     )
 
 
-def _master_context(submission: Submission) -> ContainerLaunchContext:
-    acls = application_acls(submission.spec.acls, submission.viewer)
-    if submission.program is None:
-        # Nothing is launched; the ResourceManager renews these tokens and holds to the ACLs.
-        return ContainerLaunchContext(
-            tokens=Credentials(submission.tokens).write(), application_acls=acls
-        )
-    master = submission.spec.master
-    docker = master.docker.environment if master.docker else {}
-    variables = {"LANG": submission.language, **docker, **master.env}
-    files = dict(master.files)
-    if submission.python:
-        variables.setdefault(runtime.VARIABLE, submission.python)
-    if submission.runtime is not None:
-        variables[runtime.VARIABLE] = runtime.PYTHON
-        files[runtime.FOLDER] = submission.runtime
-    if submission.simple_authentication:
-        variables["HADOOP_USER_NAME"] = submission.user
-    return ContainerLaunchContext(
-        local_resources=local_resources(files),
-        tokens=credentials(submission).write(),
-        environment=launch.environment(variables),
-        command=(launch.command(_RUN_MASTER, MASTER_LOG),),
-        application_acls=acls,
-    )
-
-
 def credentials(submission: Submission) -> Credentials:
-    """What the AM finds in its token file."""
+    """What any ApplicationMaster is told: a managed one finds it in its token file."""
     racks = {report.node_id.host: report.rack_name for report in submission.nodes}
     application = bootstrap.SubmittedApplication(
         specification=json.dumps(submission.spec.to_dict()),
@@ -176,8 +160,6 @@ def credentials(submission: Submission) -> Credentials:
     }
     if submission.trust is not None:
         secrets[bootstrap.TRUST] = control_json.dump(submission.trust)
-    if submission.program is not None:
-        secrets[bootstrap.PROGRAM] = submission.program
     return Credentials(submission.tokens, secrets)
 
 
@@ -185,58 +167,3 @@ def max_attempts(configuration: Configuration) -> int:
     """How many attempts the ResourceManager allows. Source: yarn-default.xml, RMAppImpl."""
     default = configuration.get_int("yarn.resourcemanager.am.max-attempts", 2)
     return configuration.get_int("yarn.resourcemanager.am.global.max-attempts", default)
-
-
-def check_scripts(spec: ApplicationSpec) -> None:
-    """Refuse scripts that cannot travel.
-
-    Raises:
-        SpecError: Says which and what to do.
-    """
-    for name, service in spec.services.items():
-        size = len(launch.escape(service.script).encode())
-        if size > launch.MAX_SCRIPT:
-            raise SpecError(
-                f"services.{name}.script",
-                f"{size} bytes are too long for a script, {launch.MAX_SCRIPT} is the most: "
-                "put it into a file, name that under `files`, and run it from here",
-            )
-
-
-def check_resources(spec: ApplicationSpec, largest: Resource) -> None:
-    """Refuse what the cluster can never give.
-
-    Raises:
-        SpecError: Says which resource of which service is too large.
-    """
-    limits = largest.amounts()
-    _check_against(limits, spec.master.resources, "master")
-    for name, service in spec.services.items():
-        _check_against(limits, service.resources, f"services.{name}")
-
-
-def _check_against(limits: dict[str, int], wanted: Resources, path: str) -> None:
-    if wanted.memory > limits["memory-mb"]:
-        raise SpecError(
-            f"{path}.resources.memory",
-            f"{wanted.memory} MiB are more than this cluster's largest container, "
-            f"{limits['memory-mb']} MiB",
-        )
-    if wanted.vcores > limits["vcores"]:
-        raise SpecError(
-            f"{path}.resources.vcores",
-            f"{wanted.vcores} are more than this cluster's largest container has, "
-            f"{limits['vcores']}",
-        )
-    for name, amount in wanted.resource_types.items():
-        if amount and name not in limits:
-            raise SpecError(
-                f"{path}.resources",
-                f"this cluster has no resource type {name}; it has {', '.join(sorted(limits))}",
-            )
-        if amount > limits.get(name, 0):
-            raise SpecError(
-                f"{path}.resources",
-                f"{amount} of {name} are more than this cluster's largest container has, "
-                f"{limits[name]}",
-            )

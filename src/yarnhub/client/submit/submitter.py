@@ -17,11 +17,9 @@ from yarnhub.base.errors import (
 from yarnhub.base.tasks import task_group
 from yarnhub.client.access.trust import travelling
 from yarnhub.client.application.watch import LOOK, failed, watch
-from yarnhub.client.submit import runtime
+from yarnhub.client.submit.checks import check_resources, check_scripts
 from yarnhub.client.submit.submission import (
     Submission,
-    check_resources,
-    check_scripts,
     max_attempts,
     submission_context,
 )
@@ -38,9 +36,10 @@ if TYPE_CHECKING:
     from yarnhub.client.access.credentials import Credentials
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.files.staging import Progress
+    from yarnhub.client.submit.submission import Master
     from yarnhub.control.bootstrap import Staging
     from yarnhub.hadoop.wire.tokens import Token
-    from yarnhub.spec import ApplicationSpec, File
+    from yarnhub.spec import ApplicationSpec
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
     from yarnhub.yarn.resource_manager import ResourceManager
@@ -72,7 +71,7 @@ class Submitter:
         self,
         spec: ApplicationSpec,
         holders_pair: Credentials,
-        code: bytes | None,
+        master: Master,
         progress: Progress | None = None,
         secrets: Mapping[str, bytes] | None = None,
     ) -> AsyncIterator[Submission]:
@@ -81,7 +80,7 @@ class Submitter:
         Args:
             spec: What to run, for these settings' user.
             holders_pair: Of whoever submits it: the application's own pair is derived from it.
-            code: The AM's; None for an AM that YARN does not start.
+            master: What runs its ApplicationMaster.
             progress: Is told how far each upload is.
             secrets: For the token files of its services' containers.
         """
@@ -92,7 +91,7 @@ class Submitter:
                 new = group.create_task(manager.get_new_application())
                 nodes = group.create_task(manager.get_cluster_nodes())
                 group.create_task(tokens.fetch())
-                python = None if code is None else group.create_task(self._runtime(spec, progress))
+                ready = group.create_task(master.provided(spec, self._settings, progress))
             check_resources(spec, new.result().maximum_capability)
             application_id = new.result().application_id
             # The key goes into the token file, and nowhere else.
@@ -109,13 +108,11 @@ class Submitter:
                     resource_managers=self._addresses(CLIENT),
                     web_proxies=web_proxies(configuration),
                     nodes=nodes.result(),
-                    program=code,
+                    master=ready.result(),
                     certificate=pair.certificate,
                     key=pair.key,
                     tokens=tokens.by_alias,
                     language=self._settings.language,
-                    python=self._settings.python,
-                    runtime=None if python is None else python.result(),
                     simple_authentication=not self._settings.secure,
                     max_attempts=max_attempts(configuration),
                     viewer=self._settings.acting,
@@ -160,17 +157,6 @@ class Submitter:
                 with contextlib.suppress(YarnhubError):
                     await file_system.delete(folder, recursive=True)
                 raise
-
-    async def _runtime(self, spec: ApplicationSpec, progress: Progress | None) -> File | None:
-        """The runtime archive, where it is what runs the AM."""
-        if spec.master.env.get(runtime.VARIABLE, self._settings.python) != runtime.ARCHIVE:
-            return None
-        from yarnhub.client.files.file_systems import user_file_system
-        from yarnhub.client.submit import interpreter
-
-        archive = await asyncio.to_thread(interpreter.cached, self._settings.cache_folder)
-        async with user_file_system(self._settings) as file_system:
-            return await runtime.published(file_system, archive, progress)
 
     async def _place(self, folder: str | None, tokens: Mapping[str, Token]) -> Staging | None:
         from yarnhub.client.files.staging import place

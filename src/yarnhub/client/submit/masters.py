@@ -1,0 +1,108 @@
+"""What runs an application's ApplicationMaster: one that YARN starts, or one that it does not."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from yarnhub.client.submit import runtime
+from yarnhub.client.submit.submission import credentials
+from yarnhub.control import bootstrap
+from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.spec.records import application_acls, local_resources
+from yarnhub.yarn import launch
+from yarnhub.yarn.records.launch import ContainerLaunchContext
+
+if TYPE_CHECKING:
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.files.staging import Progress
+    from yarnhub.client.submit.submission import Submission
+    from yarnhub.spec import ApplicationSpec, File
+
+MASTER_LOG = "application.master.log"
+
+_RUN_MASTER = f"""\
+{launch.run_token_file()}
+echo "This node has no Python 3.11 or newer on its PATH ($PATH): name one in the specification as \
+master.env.YARNHUB_PYTHON, an absolute path that all nodes have, or say 'archive' there: then the \
+client brings its own." >&2
+exit 127"""
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedMaster:
+    """Ours, in a container that YARN starts.
+
+    Attributes:
+        program: Its code: see `yarnhub.client.submit.program`.
+        python: What runs it, where its environment does not say: see `Settings.python`.
+        archive: The runtime archive, where that is what runs it.
+    """
+
+    program: bytes = field(repr=False)
+    python: str = ""
+    archive: File | None = None
+
+    @property
+    def unmanaged(self) -> bool:
+        """See `Master.unmanaged`."""
+        return False
+
+    async def provided(
+        self, spec: ApplicationSpec, settings: Settings, progress: Progress | None
+    ) -> ManagedMaster:
+        """See `Master.provided`: uploads the runtime archive if it is needed and not there yet."""
+        if spec.master.env.get(runtime.VARIABLE, self.python) != runtime.ARCHIVE:
+            return self
+        # hdfs-native takes longer to import than a submission without files takes in all.
+        from yarnhub.client.files.file_systems import user_file_system
+        from yarnhub.client.submit import interpreter
+
+        archive = await asyncio.to_thread(interpreter.cached, settings.cache_folder)
+        async with user_file_system(settings) as file_system:
+            return replace(self, archive=await runtime.published(file_system, archive, progress))
+
+    def launch_context(self, submission: Submission) -> ContainerLaunchContext:
+        """See `Master.launch_context`."""
+        master = submission.spec.master
+        docker = master.docker.environment if master.docker else {}
+        variables = {"LANG": submission.language, **docker, **master.env}
+        files = dict(master.files)
+        if self.python:
+            variables.setdefault(runtime.VARIABLE, self.python)
+        if self.archive is not None:
+            variables[runtime.VARIABLE] = runtime.PYTHON
+            files[runtime.FOLDER] = self.archive
+        if submission.simple_authentication:
+            variables["HADOOP_USER_NAME"] = submission.user
+        told = credentials(submission)
+        secrets = {**told.secrets, bootstrap.PROGRAM: self.program}
+        return ContainerLaunchContext(
+            local_resources=local_resources(files),
+            tokens=Credentials(told.tokens, secrets).write(),
+            environment=launch.environment(variables),
+            command=(launch.command(_RUN_MASTER, MASTER_LOG),),
+            application_acls=application_acls(submission.spec.acls, submission.viewer),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnmanagedMaster:
+    """One that a process outside of YARN runs."""
+
+    @property
+    def unmanaged(self) -> bool:
+        """See `Master.unmanaged`."""
+        return True
+
+    async def provided(self, *_: object) -> UnmanagedMaster:
+        """See `Master.provided`: it needs nothing of the nodes."""
+        return self
+
+    def launch_context(self, submission: Submission) -> ContainerLaunchContext:
+        """See `Master.launch_context`: the ResourceManager renews tokens and checks ACLs."""
+        return ContainerLaunchContext(
+            tokens=Credentials(submission.tokens).write(),
+            application_acls=application_acls(submission.spec.acls, submission.viewer),
+        )
