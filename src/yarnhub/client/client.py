@@ -292,6 +292,8 @@ class Client:
     async def sweep(self, now: float, *, deadline: float = 600.0) -> tuple[ApplicationId, ...]:
         """Delete what ended applications have left in HDFS; returns their ids.
 
+        Runtime archives that have not been used for 90 days are deleted, too.
+
         Args:
             now: Seconds since 1970: what is less than a day old may be on its way still.
             deadline: Seconds for all of them.
@@ -301,12 +303,14 @@ class Client:
         """
         from yarnhub.client.files.file_systems import user_file_system
         from yarnhub.client.files.sweep import sweep
+        from yarnhub.client.submit.runtime import runtime_archives
 
         words = f"not all that applications have left was deleted within {deadline:g} s"
         async with (
             Deadline(deadline, lambda: words),
             user_file_system(self._settings) as file_system,
         ):
+            await (await runtime_archives(file_system)).sweep(now)
             return await sweep(self.resource_manager, file_system, now)
 
     async def connect(

@@ -1,0 +1,151 @@
+"""Files that many applications use: uploaded once, found by the hash of their content, swept.
+
+    <folder>/<name>/<random><suffix>    one upload
+    <folder>/<name>/.used               when it was last asked for, to the day
+
+An upload is never replaced, since YARN refuses a file that has changed since an application that
+uses it was submitted (FSDownload.verifyAndCopy).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import YarnhubError
+from yarnhub.filesystem.errors import PathNotFoundError
+from yarnhub.filesystem.partials import sweep_partials
+from yarnhub.spec.file import File, FileVisibility, inferred_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from yarnhub.filesystem.port import FileStatus, FileSystem
+
+_DAY = 24 * 3600.0
+UNUSED_FOR = 90 * _DAY
+"""Seconds after which an artifact that no submission has asked for is deleted. An application that
+still runs by then has it on its nodes, except where a new node has to fetch it."""
+_USED = ".used"
+_OTHERS_ENTER = 0o001
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file on this machine.
+
+    Attributes:
+        path: Where.
+        name: Names its content, so holds a hash of it; one path segment.
+        suffix: By which YARN knows how to unpack it: `.tar.gz`, say.
+    """
+
+    path: Path
+    name: str
+    suffix: str
+
+
+class Artifacts:
+    """The artifacts in one folder.
+
+    Args:
+        file_system: The cluster's, as the folder's owner.
+        folder: Its URL or path; it is made when it is needed.
+        shared: Whether other users may read them. Nodes then keep one copy for all (PUBLIC), if
+            all folders above can be entered by others too; else one for each user (PRIVATE).
+    """
+
+    def __init__(self, file_system: FileSystem, folder: str, *, shared: bool = True) -> None:
+        self._file_system = file_system
+        self._folder = folder
+        self._shared = shared
+
+    async def publish(
+        self, artifact: Artifact, progress: Callable[[Path, int, int], None] | None = None
+    ) -> File:
+        """An artifact as a file of a specification, uploaded unless it is there.
+
+        Cancelling leaves nothing behind that would be taken for an artifact.
+
+        Args:
+            artifact: What; it is read only if it has to be uploaded.
+            progress: Is told which file, the bytes sent, and all bytes.
+        """
+        size = (await asyncio.to_thread(artifact.path.stat)).st_size
+        folder = f"{self._folder}/{artifact.name}"
+        found = await self._list(folder)
+        status = next(
+            (each for each in found if each.path.endswith(artifact.suffix) and each.length == size),
+            None,
+        )
+        if status is None:
+            for made in (self._folder, folder):
+                await self._file_system.make_directory(made, 0o755 if self._shared else 0o700)
+            # Two clients at once upload two: neither may take the other's away.
+            status = await self._file_system.upload(
+                artifact.path,
+                f"{folder}/{secrets.token_hex(8)}{artifact.suffix}",
+                0o644 if self._shared else 0o600,
+                None if progress is None else lambda sent: progress(artifact.path, sent, size),
+            )
+        await self._mark_used(folder, found)
+        return File(
+            source=status.path,
+            type=inferred_type(artifact.suffix),
+            visibility=await self._visibility(folder),
+            size=status.length,
+            timestamp=status.modification_time,
+        )
+
+    async def sweep(self, now: float, *, unused_for: float = UNUSED_FOR) -> tuple[str, ...]:
+        """Delete what no submission has asked for in a long time; returns the names.
+
+        Cancelling leaves the rest for the next time.
+
+        Args:
+            now: Seconds since 1970.
+            unused_for: Seconds.
+        """
+        swept = []
+        for status in await self._list(self._folder):
+            found = await self._list(status.path) if status.is_directory else ()
+            times = [each.modification_time / 1000 for each in (status, *found)]
+            if status.is_directory and now - max(times) > unused_for:
+                await self._file_system.delete(status.path, recursive=True)
+                swept.append(status.path.rpartition("/")[2])
+        return tuple(swept)
+
+    async def _list(self, folder: str) -> Sequence[FileStatus]:
+        try:
+            found = await self._file_system.list(folder)
+        except PathNotFoundError:
+            return ()
+        return await sweep_partials(self._file_system, found, datetime.now(UTC).timestamp())
+
+    async def _mark_used(self, folder: str, found: Sequence[FileStatus]) -> None:
+        """Note the use, once a day; one that cannot be noted is no reason not to go on."""
+        now = datetime.now(UTC).timestamp()
+        marks = [each.modification_time / 1000 for each in found if each.path.endswith(_USED)]
+        if not marks or now - max(marks) > _DAY:
+            with contextlib.suppress(YarnhubError):
+                await self._file_system.write(f"{folder}/{_USED}", b"")
+
+    async def _visibility(self, folder: str) -> FileVisibility:
+        """PUBLIC, unless a folder keeps others out: then a node refuses it as PUBLIC.
+
+        Source: org.apache.hadoop.yarn.util.FSDownload.isPublic.
+        """
+        if not self._shared:
+            return FileVisibility.PRIVATE
+        at = folder
+        while at.removeprefix(self._file_system.uri).strip("/"):
+            status = await self._file_system.status(at)
+            if status is None or not status.permission & _OTHERS_ENTER:
+                return FileVisibility.PRIVATE
+            at = at.rpartition("/")[0]
+        return FileVisibility.PUBLIC

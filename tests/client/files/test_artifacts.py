@@ -1,0 +1,106 @@
+"""Artifacts: uploaded once, found by their names, deleted when they have long been unused."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from yarnhub.client.files.artifacts import Artifact, Artifacts
+from yarnhub.filesystem.errors import FileSystemError
+from yarnhub.filesystem.local import LocalFileSystem
+from yarnhub.spec import FileType, FileVisibility
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yarnhub.spec import File
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Artifact:
+    path = tmp_path / "local.zip"
+    path.write_bytes(b"content")
+    return Artifact(path, "jars-0123", ".zip")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "artifacts"
+
+
+async def publish(artifact: Artifact, folder: Path, *, shared: bool = False) -> File:
+    async with LocalFileSystem() as file_system:
+        return await Artifacts(file_system, str(folder), shared=shared).publish(artifact)
+
+
+async def sweep(folder: Path, *, days: float) -> tuple[str, ...]:
+    """Sweep after some days."""
+    async with LocalFileSystem() as file_system:
+        then = datetime.now(UTC).timestamp() + days * DAY
+        return await Artifacts(file_system, str(folder)).sweep(then)
+
+
+def age(folder: Path, *, days: float) -> None:
+    """Make all in it, and itself, older."""
+    for path in (*folder.rglob("*"), folder):
+        when = path.stat().st_mtime - days * DAY
+        os.utime(path, (when, when))
+
+
+async def test_what_is_not_shared_is_kept_from_others(artifact: Artifact, folder: Path) -> None:
+    file = await publish(artifact, folder)
+    assert (file.type, file.visibility) == (FileType.ARCHIVE, FileVisibility.PRIVATE)
+    assert {path.stat().st_mode & 0o077 for path in folder.rglob("*")} == {0}
+
+
+async def test_another_content_is_another_upload(artifact: Artifact, folder: Path) -> None:
+    first = await publish(artifact, folder)
+    artifact.path.write_bytes(b"other content")
+    other = await publish(Artifact(artifact.path, "jars-4567", ".zip"), folder)
+    assert first.source != other.source
+    assert (await publish(artifact, folder)).size == len(b"other content")
+
+
+async def test_a_use_does_not_touch_what_yarn_compares(artifact: Artifact, folder: Path) -> None:
+    first = await publish(artifact, folder)
+    age(folder, days=5)
+    again = await publish(artifact, folder)
+    assert again.source == first.source
+    assert again.timestamp == pytest.approx(first.timestamp - 5 * DAY * 1000, abs=1)
+
+
+async def test_what_has_long_been_unused_is_deleted(artifact: Artifact, folder: Path) -> None:
+    await publish(artifact, folder)
+    assert await sweep(folder, days=89) == ()
+    assert await sweep(folder, days=91) == ("jars-0123",)
+    assert await sweep(folder, days=91) == ()
+    assert not list(folder.iterdir())
+
+
+async def test_what_is_used_stays(artifact: Artifact, folder: Path) -> None:
+    await publish(artifact, folder)
+    age(folder, days=80)
+    await publish(artifact, folder)
+    assert await sweep(folder, days=20) == ()
+
+
+async def test_a_use_that_cannot_be_noted_is_no_failure(
+    artifact: Artifact, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await publish(artifact, folder)
+    age(folder, days=5)
+
+    async def full(_: object, path: str, *__: object) -> None:
+        raise FileSystemError("write", path, "No space left on device")
+
+    monkeypatch.setattr(LocalFileSystem, "write", full)
+    assert (await publish(artifact, folder)).source == first.source
+
+
+async def test_without_any_there_is_nothing_to_sweep(folder: Path) -> None:
+    assert await sweep(folder, days=1000) == ()
