@@ -45,8 +45,8 @@ def quick_agent() -> bytes:
     with zipfile.ZipFile(io.BytesIO(outer["modules.zip"])) as shipped:
         inner = {name: shipped.read(name) for name in shipped.namelist()}
     name = "yarnhub/appmaster/token_agent.py"
-    assert inner[name].count(b"\n_LOOK = 1.0\n") == 1
-    inner[name] = inner[name].replace(b"\n_LOOK = 1.0\n", b"\n_LOOK = 0.02\n")
+    assert inner[name].count(b"\n_POLL_PAUSE = 1.0\n") == 1
+    inner[name] = inner[name].replace(b"\n_POLL_PAUSE = 1.0\n", b"\n_POLL_PAUSE = 0.02\n")
     return zipped({**outer, "modules.zip": zipped(inner)})
 
 
@@ -113,7 +113,7 @@ class Node:
 
 @pytest.fixture
 async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
-    monkeypatch.setattr(listener, "_LAST_ANSWERS", 0.01)  # an agent that was killed still asks
+    monkeypatch.setattr(listener, "_DRAIN_TIMEOUT", 0.01)  # an agent that was killed still asks
     world = World(application("run", a=service()))
     made = Node(tmp_path, world)
     async with (

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 LOG = "tokens.log"
 """The agent's own file in the container's log folder; written only when there is something."""
 
-_LOOK = 1.0
+_POLL_PAUSE = 1.0
 """Seconds between two looks whether the script still runs."""
-_WAIT = 50.0
+_WATCH_TIMEOUT = 50.0
 """Seconds that a question may wait: the ApplicationMaster allows 60."""
-_PATIENCE = 30.0
+_ANSWER_TIMEOUT = 30.0
 """Seconds beyond that for an answer."""
-_LOCATE = 300.0
+_LOCATE_TIMEOUT = 300.0
 """Seconds to ask ResourceManagers, of which one may be starting, where an ApplicationMaster is."""
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0
 """Seconds between two attempts to reach an ApplicationMaster: they grow."""
@@ -96,7 +96,7 @@ class Agent:
         command = [sys.executable, "-IS", str(self._file), "locate"]
         try:
             found = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=_LOCATE
+                command, capture_output=True, text=True, check=False, timeout=_LOCATE_TIMEOUT
             )
         except subprocess.TimeoutExpired:
             return
@@ -107,7 +107,7 @@ class Agent:
     def _ask(self) -> None:
         if self._connection is None:
             self._connection = self._connect()
-        question = json.dumps({"after": self._newest, "timeout": _WAIT})
+        question = json.dumps({"after": self._newest, "timeout": _WATCH_TIMEOUT})
         self._connection.request("POST", "/control/WatchTokens", question)
         response = self._connection.getresponse()
         body = response.read()
@@ -146,7 +146,7 @@ class _Connection(http.client.HTTPSConnection):
     """Asks for a name that is not the host's: one port may serve many applications."""
 
     def __init__(self, address: str, name: str, context: ssl.SSLContext) -> None:
-        super().__init__(address, timeout=_WAIT + _PATIENCE, context=context)
+        super().__init__(address, timeout=_WATCH_TIMEOUT + _ANSWER_TIMEOUT, context=context)
         self._name = name
         self._own_context = context
 
@@ -178,7 +178,7 @@ def end_with(script: int) -> None:
             os._exit(0)
 
     signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
+    signal.setitimer(signal.ITIMER_REAL, _POLL_PAUSE, _POLL_PAUSE)
 
 
 def locate(env: Mapping[str, str]) -> str:

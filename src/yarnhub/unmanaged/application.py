@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 
-_REST = 0.2
+_RETRY_PAUSE = 0.2
 """Seconds until an application is asked again that nobody runs at the moment."""
 
 
@@ -204,7 +204,7 @@ class UnmanagedApplication(Requests):
                     await self.shutdown(FinalStatus.KILLED, "Killed by user request.")
                     break
                 except ConnectionLostError:  # its run has ended, and either it or another begins
-                    await asyncio.sleep(_REST)
+                    await asyncio.sleep(_RETRY_PAUSE)
                 except ControlError:
                     if not self.over:
                         raise

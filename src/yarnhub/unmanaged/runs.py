@@ -105,7 +105,7 @@ class Runs:
             ContextBuilder(submitted, address, application.credentials, agent),
             time.time,  # noqa: TID251  # whoever holds applications owns the clock
             application.journal,
-            pace=HeartbeatTimer(self.idle),
+            heartbeat=HeartbeatTimer(self.idle),
         )
         return Run(runner, scheduler, nodes)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from yarnhub.appmaster.shell import script as module
 
 async def main():
-    module._GRACE = float(sys.argv[2])
+    module._KILL_DELAY = float(sys.argv[2])
     task = asyncio.get_running_loop().create_task(
         module.run_script(sys.argv[1], Path("."), Path("log"), {"PATH": "/usr/bin:/bin", "A": "ä"})
     )

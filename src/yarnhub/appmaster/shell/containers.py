@@ -52,10 +52,10 @@ UNREACHABLE = (
 """The node, or the ResourceManager, may be there again at the next call."""
 CONNECT_TIMEOUT = 2.0
 """Seconds in which a container's port accepts a connection, within one network."""
-_UNTIL_BEGUN = 0.5
+_STATUS_PAUSE = 0.5
 """Seconds between two looks whether a program runs that is to be asked to end."""
-_LOOK = RetryPolicy(first_delay=1.0, max_delay=30.0)
-_LOST = 900.0
+_STATUS_RETRY = RetryPolicy(first_delay=1.0, max_delay=30.0)
+_NODE_LOST_AFTER = 900.0
 """Seconds after which a node that never answered is taken for lost: YARN gives one up after 600
 (`yarn.nm.liveness-monitor.expiry-interval-ms`), and may have told that to another process."""
 
@@ -176,10 +176,10 @@ class ContainerWork:
                 if status.state is ContainerState.COMPLETE:
                     self._feed(Ended(status))
                 return
-            if self._clock() - began > _LOST:
+            if self._clock() - began > _NODE_LOST_AFTER:
                 self._feed(Ended(_aborted(container.id, "its node does not answer any more")))
                 return
-            await asyncio.sleep(_LOOK.delay(repetition, random.random()))  # noqa: S311  # jitter
+            await asyncio.sleep(_STATUS_RETRY.delay(repetition, random.random()))  # noqa: S311  # jitter
 
     async def _launch(self, action: Launch, *, resumed: bool = False) -> None:
         container = action.container
@@ -220,7 +220,7 @@ class ContainerWork:
             while (await self._node_managers.get_container_status(*place)).container_sub_state is (
                 ContainerSubState.SCHEDULED
             ):
-                await asyncio.sleep(_UNTIL_BEGUN)
+                await asyncio.sleep(_STATUS_PAUSE)
             await self._node_managers.signal_container(
                 *place, SignalContainerCommand.GRACEFUL_SHUTDOWN
             )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-IDLE = 1.0
+IDLE_INTERVAL = 1.0
 """Seconds between heartbeats when nothing is awaited: the end of a container is heard of within
 this, and the scheduler hears of us long before it gives us up
 (`yarn.am.liveness-monitor.expiry-interval-ms`)."""
-EAGER = 0.1
+EAGER_INTERVAL = 0.1
 """Seconds between heartbeats at first while containers are awaited: the scheduler answers out of
 memory, and a node reports each second at the default."""
-_SLOWER = 1.25
+_SLOWDOWN = 1.25
 
 
 class HeartbeatTimer:
@@ -21,7 +21,7 @@ class HeartbeatTimer:
         idle: Seconds between heartbeats when nothing is awaited.
     """
 
-    def __init__(self, idle: float = IDLE) -> None:
+    def __init__(self, idle: float = IDLE_INTERVAL) -> None:
         self._idle = idle
         self._interval = idle
         self._now = asyncio.Event()
@@ -29,7 +29,7 @@ class HeartbeatTimer:
     def hasten(self, *, waiting: bool) -> None:
         """Send the next heartbeat at once; with `waiting` the following ones soon."""
         if waiting:
-            self._interval = EAGER
+            self._interval = EAGER_INTERVAL
         self._now.set()
 
     async def wait(self) -> None:
@@ -38,5 +38,5 @@ class HeartbeatTimer:
             async with asyncio.timeout(self._interval):
                 await self._now.wait()
         except TimeoutError:
-            self._interval = min(self._idle, self._interval * _SLOWER)
+            self._interval = min(self._idle, self._interval * _SLOWDOWN)
         self._now.clear()

@@ -67,7 +67,7 @@ A = TypeVar("A")
 
 _PROGRESS_UNSET = 0.1
 """What YARN shows until the application sets its progress, as skein had it."""
-_STRANGE = 5
+_MAX_UNEXPECTED = 5
 """How many heartbeats in a row may be answered with an exception that is no refusal. A
 ResourceManager that is about to stop, or to stand by, answers with whatever breaks first."""
 
@@ -84,7 +84,7 @@ class Runner:
         journal: Where its changes are recorded, from which `recorder.restore` has restored it;
             None for an application that ends with this process.
         own_tokens: What this process itself does with newer tokens; None does nothing.
-        pace: When heartbeats are due.
+        heartbeat: When heartbeats are due.
         answers: Whether a host's port answers.
     """
 
@@ -97,7 +97,7 @@ class Runner:
         clock: Callable[[], float],
         journal: Journal | None = None,
         own_tokens: OwnTokens | None = None,
-        pace: HeartbeatTimer | None = None,
+        heartbeat: HeartbeatTimer | None = None,
         answers: Callable[[str, int], Awaitable[bool]] = answers,
     ) -> None:
         self._application = application
@@ -119,9 +119,9 @@ class Runner:
         self._releases: list[ContainerId] = []
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._next_request = 0
-        self._pace = pace or HeartbeatTimer()
+        self._heartbeat = heartbeat or HeartbeatTimer()
         self._answer_lost = False
-        self._strange = 0
+        self._unexpected = 0
         self._endpoint = ("", 0, "")
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -164,7 +164,7 @@ class Runner:
                 while self._finish is None:
                     if not await self._beat():
                         break
-                    await self._pace.wait()
+                    await self._heartbeat.wait()
             finally:
                 # YARN ends all containers with the application: there is nothing left to do.
                 self._group = None
@@ -179,7 +179,7 @@ class Runner:
         """Tell YARN how the application ended, as often as it takes."""
         _log.info("the application ends: %s %s", finish.status.value, finish.diagnostics)
         while not await self._unregister(finish):
-            await self._pace.wait()
+            await self._heartbeat.wait()
 
     def feed(self, event: Event) -> None:
         """Give the core an event and see to the actions that follow, once they are recorded."""
@@ -254,14 +254,14 @@ class Runner:
             await self._recover(error)
             return True
         except RemoteError as error:
-            self._strange += 1
-            if isinstance(error, InvalidRequestError) or self._strange > _STRANGE:
+            self._unexpected += 1
+            if isinstance(error, InvalidRequestError) or self._unexpected > _MAX_UNEXPECTED:
                 self.feed(Refused(str(error)))
             else:
                 self._releases = releases + self._releases
                 await self._recover(error)
             return True
-        self._strange = 0
+        self._unexpected = 0
         self._node_managers.keep(response.nm_tokens)
         self.headroom = response.limit
         self.feed(Heartbeat(response))
@@ -312,10 +312,10 @@ class Runner:
                 for request in action.requests:
                     priority = request.priority.priority if request.priority else None
                     self._asks[priority, request.resource_name] = request
-                self._pace.hasten(waiting=any(ask.num_containers for ask in action.requests))
+                self._heartbeat.hasten(waiting=any(ask.num_containers for ask in action.requests))
             case Release():
                 self._releases.append(action.container_id)
-                self._pace.hasten(waiting=False)
+                self._heartbeat.hasten(waiting=False)
             case Launch() | Resume() | Stop() | Signal() | Probe():
                 self._containers.begin(action)
             case Reply():
@@ -324,7 +324,7 @@ class Runner:
                 self._use_tokens(action)
             case Finish():
                 self._finish = action
-                self._pace.hasten(waiting=False)
+                self._heartbeat.hasten(waiting=False)
             case _:
                 assert_never(action)
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_GRACE = 5.0
+_KILL_DELAY = 5.0
 """Seconds between SIGTERM and SIGKILL."""
-_LOOK = 0.05
+_POLL_PAUSE = 0.05
 
 
 async def run_script(script: str, folder: Path, log: Path, environment: Mapping[str, str]) -> int:
@@ -62,11 +62,11 @@ async def _end(group: int) -> None:
                 os.kill(pid, number)
         # Not asyncio.timeout: before Python 3.11.3 it does not end a wait in a task that is being
         # cancelled by TimeoutError (python/cpython#102780).
-        until = clock() + _GRACE
+        until = clock() + _KILL_DELAY
         while clock() < until:
             if not _members(group):
                 return
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL_PAUSE)
 
 
 def _members(group: int) -> list[int]:

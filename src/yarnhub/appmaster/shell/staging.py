@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ANSWER = 20.0
+_ANSWER_TIMEOUT = 20.0
 """Seconds for one answer of HDFS."""
-_CLEAN_UP = 10.0
+_CLEAN_UP_TIMEOUT = 10.0
 """Seconds: YARN waits for an AM that has unregistered, but its user's container is in use."""
 
 
@@ -50,7 +50,7 @@ class StagingFolder:
         packed = credentials.secrets.get(bootstrap.TRUST)
         trust = Trust() if packed is None else json.load(Trust, packed)
         file_system = WebHdfsFileSystem(
-            staging.uri, staging.web, identity, deadline=_ANSWER, trust=lambda: trust
+            staging.uri, staging.web, identity, deadline=_ANSWER_TIMEOUT, trust=lambda: trust
         )
         return cls(file_system, staging.folder, staging.token)
 
@@ -66,7 +66,7 @@ class StagingFolder:
     async def delete(self) -> None:
         """Delete all that was uploaded and recorded: the application has ended."""
         try:
-            async with Deadline(_CLEAN_UP, f"no answer within {_CLEAN_UP:g} s"):
+            async with Deadline(_CLEAN_UP_TIMEOUT, f"no answer within {_CLEAN_UP_TIMEOUT:g} s"):
                 await self.file_system.delete(self.folder, recursive=True)
         except YarnhubError as error:
             _log.warning("%s could not be deleted: %s", self.folder, error)

@@ -255,7 +255,7 @@ async def test_a_wait_of_no_number_is_refused(seconds: str) -> None:
 async def test_a_client_that_falls_silent_is_closed(
     sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "IDLE", 0.1)
+    monkeypatch.setattr(http, "IDLE_TIMEOUT", 0.1)
     answering = Answering()
     async with serving(answering) as port, connected(port) as client:
         client.send(sent)
@@ -264,10 +264,10 @@ async def test_a_client_that_falls_silent_is_closed(
 
 
 async def test_a_client_that_does_not_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "IDLE", 0.1)
-    monkeypatch.setattr(listener, "_LAST_ANSWERS", 0.01)
-    monkeypatch.setattr(listener, "_LAST_PIECE", 0.01)
-    monkeypatch.setattr(listener, "_GOODBYE", 0.01)
+    monkeypatch.setattr(http, "IDLE_TIMEOUT", 0.1)
+    monkeypatch.setattr(listener, "_DRAIN_TIMEOUT", 0.01)
+    monkeypatch.setattr(listener, "_CLOSE_TIMEOUT", 0.01)
+    monkeypatch.setattr(listener, "_SHUTDOWN_TIMEOUT", 0.01)
     large = b"x" * 20_000_000
     before: set[asyncio.Task[Any]] = set()
 
@@ -379,7 +379,7 @@ async def test_an_answer_under_way_is_given_before_the_end() -> None:
 async def test_the_end_does_not_wait_for_idle_or_stubborn_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listener, "_LAST_ANSWERS", 0.05)
+    monkeypatch.setattr(listener, "_DRAIN_TIMEOUT", 0.05)
     answering = Answering()
     answering.go_on.clear()
     loop = asyncio.get_running_loop()
@@ -446,7 +446,7 @@ async def test_a_client_that_closes_leaves_no_word_in_the_log(
 async def test_a_client_that_goes_before_all_is_read_is_let_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listener, "_LAST_PIECE", 0.2, raising=False)
+    monkeypatch.setattr(listener, "_CLOSE_TIMEOUT", 0.2, raising=False)
     answering = Answering()
     answering.go_on.clear()
     async with serving(answering) as port, connected(port) as client:

@@ -258,7 +258,7 @@ async def test_what_is_not_known_or_not_json_is_refused() -> None:
 
 
 async def test_a_client_that_asks_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_connection, "IDLE", 0.1)
+    monkeypatch.setattr(frame_connection, "IDLE_TIMEOUT", 0.1)
     async with connected(Answering()) as connection:
         await until(lambda: connection.lost)
         with pytest.raises(ConnectionError):
@@ -266,7 +266,7 @@ async def test_a_client_that_asks_for_nothing_is_closed(monkeypatch: pytest.Monk
 
 
 async def test_a_client_that_waits_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_connection, "IDLE", 0.05)
+    monkeypatch.setattr(frame_connection, "IDLE_TIMEOUT", 0.05)
     answering = Answering()
     answering.go_on.clear()
     async with connected(answering) as connection, asyncio.TaskGroup() as group:

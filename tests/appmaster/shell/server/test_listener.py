@@ -68,8 +68,8 @@ async def test_who_begins_a_handshake_and_stops_keeps_nobody_out() -> None:
 
 
 async def test_who_says_nothing_has_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "_FIRST_WORD", 0.05)
-    monkeypatch.setattr(listener, "_HANDSHAKE", 0.05)
+    monkeypatch.setattr(listener, "_FIRST_BYTE_TIMEOUT", 0.05)
+    monkeypatch.setattr(listener, "_HANDSHAKE_TIMEOUT", 0.05)
     async with asyncio.timeout(20), serve(own_admission(Answering()), "127.0.0.1") as port:
         for says in (b"", HELLO):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -93,7 +93,7 @@ async def test_no_more_files_are_a_moments_trouble(
         return await accept(sock)
 
     monkeypatch.setattr(loop, "sock_accept", exhausted)
-    monkeypatch.setattr(listener, "_RELIEF", 0.001)
+    monkeypatch.setattr(listener, "_ACCEPT_PAUSE", 0.001)
     with caplog.at_level(logging.WARNING):
         async with asyncio.timeout(20), serve(own_admission(Answering()), "127.0.0.1") as port:
             assert await answered(port)

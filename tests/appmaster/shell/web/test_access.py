@@ -126,7 +126,7 @@ async def test_a_hosts_addresses_are_looked_up_anew(monkeypatch: pytest.MonkeyPa
     assert await rules.is_proxy("10.0.0.1")
     assert await rules.is_proxy("10.0.0.1")
     assert asked == ["localhost"], "what is known is good for a while"
-    monkeypatch.setattr(module, "_REMEMBERED", 0.0)
+    monkeypatch.setattr(module, "_CACHE_SECONDS", 0.0)
     rules._until = 0.0
     assert await rules.is_proxy("10.0.0.2")
     assert await rules.is_proxy("10.0.0.2"), "while names cannot be resolved the old are good"

@@ -401,7 +401,7 @@ async def test_a_page_that_nobody_serves_or_that_is_silent_is_said_to(
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    monkeypatch.setattr(module, "_PATIENCE", 0.1)
+    monkeypatch.setattr(module, "_ANSWER_TIMEOUT", 0.1)
     async with pages() as (play, asking), target(silent) as (url, _):
         add(play, url)
         found = await asking.get("/pages/page/")
@@ -420,7 +420,7 @@ async def test_an_answer_that_ends_early_is_seen_to(
         if end == "silence":
             await reader.read()
 
-    monkeypatch.setattr(module, "_PATIENCE", 0.1)
+    monkeypatch.setattr(module, "_ANSWER_TIMEOUT", 0.1)
     async with pages() as (play, asking), target(handler) as (url, _):
         add(play, url)
         with pytest.raises(httpx.RemoteProtocolError):

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 _BEGIN = b'{"records":['
 """What the line of a change begins with, and what no text in JSON holds."""
 _RETRY = RetryPolicy(first_delay=0.5, max_delay=30.0)
-_HOLD = 60.0
+_MAX_HOLD = 60.0
 """Seconds that a heartbeat is held back for the journal. An application that is not heard of for
 `yarn.am.liveness-monitor.expiry-interval-ms` (15 minutes) is ended by YARN."""
 
@@ -176,7 +176,7 @@ class Recorder:
     async def written(self) -> None:
         """Return when all is recorded and done, or after a minute."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_HOLD):
+            async with asyncio.timeout(_MAX_HOLD):
                 await self._idle.wait()
 
     async def _compact(self, journal: Journal) -> None:

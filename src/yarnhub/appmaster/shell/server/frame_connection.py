@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from yarnhub.appmaster.shell.server.clients import ApplicationClients
 
-IDLE = 300.0
+IDLE_TIMEOUT = 300.0
 """Seconds in which a client that waits for nothing must ask for something, or a piece of an answer
 be read; then it is closed."""
-_READ = 1 << 18
+_READ_SIZE = 1 << 18
 
 
 class FrameConnection(asyncio.Protocol):
@@ -78,7 +78,7 @@ class FrameConnection(asyncio.Protocol):
         try:
             async with task_group() as self._group:
                 self._watch()
-                first = await self._reader.read(_READ)
+                first = await self._reader.read(_READ_SIZE)
                 if first:
                     self._transport.set_protocol(self)
                     self.data_received(first)
@@ -97,10 +97,10 @@ class FrameConnection(asyncio.Protocol):
     def _watch(self) -> None:
         """Look after the client each time that it may have been silent for too long."""
         silent = self._loop.time() - self._heard
-        if silent >= IDLE and (self._unread or not self._tasks):
+        if silent >= IDLE_TIMEOUT and (self._unread or not self._tasks):
             self._transport.abort()
             return
-        pause = IDLE if silent >= IDLE else IDLE - silent
+        pause = IDLE_TIMEOUT if silent >= IDLE_TIMEOUT else IDLE_TIMEOUT - silent
         self._alarm = self._loop.call_later(pause, self._watch)
 
     # --- asyncio.Protocol

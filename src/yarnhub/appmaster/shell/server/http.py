@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-IDLE = 300.0
+IDLE_TIMEOUT = 300.0
 """Seconds in which a connection's next request must begin, its next piece come, or a piece of the
 answer be read; then it is closed."""
-_READ = 1 << 16
-_EVENT = 256
+_READ_SIZE = 1 << 16
+_EVENT_COST = 256
 """Bytes whose reading costs about as much as one of h11's events: a body may come byte by byte."""
-_IN_ONE_GO = 32
+_EVENTS_PER_TURN = 32
 """Events of one client until others have their turn: reading waits for nothing that has come."""
 
 
@@ -118,7 +118,7 @@ class HttpConnection:
         handle: Answers a request.
         once: Whether it is for one request.
         clients: Who it is of; None for an unknown client.
-        idle: In place of `IDLE`.
+        idle: In place of `IDLE_TIMEOUT`.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class HttpConnection:
         idle: float | None = None,
     ) -> None:
         self._clients = clients
-        self.idle = IDLE if idle is None else idle
+        self.idle = IDLE_TIMEOUT if idle is None else idle
         self._reader = reader
         self._writer = writer
         self._handle = handle
@@ -181,13 +181,13 @@ class HttpConnection:
                 if self._http.they_are_waiting_for_100_continue:
                     go_on = h11.InformationalResponse(status_code=100, headers=[])
                     self._writer.write(self._http.send(go_on) or b"")
-                data = await self._reader.read(_READ)
+                data = await self._reader.read(_READ_SIZE)
                 await self.pay(len(data))
                 self._http.receive_data(data)
         self._events += 1
-        if self._events % _IN_ONE_GO == 0:
+        if self._events % _EVENTS_PER_TURN == 0:
             await asyncio.sleep(0)
-        await self.pay(_EVENT)
+        await self.pay(_EVENT_COST)
         return event  # type: ignore[return-value]  # NEED_DATA is excluded above
 
     async def send(self, event: h11.Event) -> None:

@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LAST_ANSWERS = 1.0
+_DRAIN_TIMEOUT = 1.0
 """Seconds for answers that are under way when the server ends."""
-_HANDSHAKE = 3.0
-_GOODBYE = 0.5
+_HANDSHAKE_TIMEOUT = 3.0
+_SHUTDOWN_TIMEOUT = 0.5
 """Seconds for TLS's handshake, and for its end."""
-_LAST_PIECE = 5.0
+_CLOSE_TIMEOUT = 5.0
 """Seconds in which a client takes what is left for it, once its connection is closed."""
-_FIRST_WORD = 3.0
+_FIRST_BYTE_TIMEOUT = 3.0
 """Seconds in which a client must begin its handshake."""
-_LOBBY = 1000
+_MAX_SILENT = 1000
 """Clients that have not begun theirs, at most: each costs a socket."""
-_HANDSHAKES = 128
+_MAX_HANDSHAKES = 128
 """At once: from its first bytes on TLS costs a quarter of a MiB (`asyncio.sslproto`)."""
 _BACKLOG = 1024
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_RELIEF = 0.2
+_ACCEPT_PAUSE = 0.2
 """Seconds until it is tried again to accept a client, where there are no more files."""
-_SAID_AGAIN = 60.0
+_LOG_INTERVAL = 60.0
 """Seconds until the log says that once more."""
-_MOST = 65536
+_MAX_CLIENTS = 65536
 
 
 class ClientConnection(Protocol):
@@ -124,8 +124,8 @@ class _Entrance:
         self._context = context
         self._most = most
         # What has proven nothing takes a small part of what there is.
-        self._lobby = ClientLimit(most if context is None else max(1, min(_LOBBY, most // 6)))
-        self._handshakes = ClientLimit(_HANDSHAKES)
+        self._lobby = ClientLimit(most if context is None else max(1, min(_MAX_SILENT, most // 6)))
+        self._handshakes = ClientLimit(_MAX_HANDSHAKES)
         self._beginning = asyncio.Lock()
         self._clients: set[_Client] = set()
         self._said = float("-inf")
@@ -140,14 +140,14 @@ class _Entrance:
                 if error.errno in _EXHAUSTED:
                     self._say(f"{error.strerror}: the limit is LimitNOFILE of the unit, or ulimit")
                     self._lobby.expel_one()
-                    await asyncio.sleep(_RELIEF)
+                    await asyncio.sleep(_ACCEPT_PAUSE)
                 continue  # else the client went before it was accepted
             self._take(_Client(sock, address[0]), group)
             await asyncio.sleep(0)  # sock_accept waits for nothing where clients queue up
 
     def _say(self, why: str) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._said >= _SAID_AGAIN:
+        if now - self._said >= _LOG_INTERVAL:
             self._said = now
             _log.warning("clients are turned away: %s", why)
 
@@ -189,7 +189,7 @@ class _Entrance:
         """Make streams of a client's socket, once it has shown that it may come in."""
         if self._context is None:
             return await self._streams(client)
-        async with asyncio.timeout(_FIRST_WORD):
+        async with asyncio.timeout(_FIRST_BYTE_TIMEOUT):
             await _readable(client)
         # One after the other: whoever has to go for one is gone when the next begins.
         async with self._beginning:
@@ -211,8 +211,8 @@ class _Entrance:
                 lambda: protocol,
                 sock,
                 ssl=self._context,
-                ssl_handshake_timeout=_HANDSHAKE if self._context else None,
-                ssl_shutdown_timeout=_GOODBYE if self._context else None,
+                ssl_handshake_timeout=_HANDSHAKE_TIMEOUT if self._context else None,
+                ssl_shutdown_timeout=_SHUTDOWN_TIMEOUT if self._context else None,
             )
         except BaseException as error:
             # It holds the frame that holds it, and that a quarter of a MiB, until garbage is
@@ -229,12 +229,12 @@ class _Entrance:
             client.connection.last = True
         busy = {each.task for each in connected if each.connection and each.connection.busy}
         if answering := {task for task in busy if task is not None}:
-            await asyncio.wait(answering, timeout=_LAST_ANSWERS)
+            await asyncio.wait(answering, timeout=_DRAIN_TIMEOUT)
         left = {each.task for each in self._clients if each.task is not None}
         for task in left:
             task.cancel()
         if left:
-            await asyncio.wait(left, timeout=_LAST_ANSWERS)
+            await asyncio.wait(left, timeout=_DRAIN_TIMEOUT)
 
 
 async def _readable(client: _Client) -> None:
@@ -295,7 +295,7 @@ def _listening(family: int, kind: int, protocol: int, address: tuple[object, ...
 def _room_for_sockets() -> int:
     """How many clients there may be: other files have to be opened, too."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST if soft == resource.RLIM_INFINITY else max(1, soft * 3 // 4)
+    return _MAX_CLIENTS if soft == resource.RLIM_INFINITY else max(1, soft * 3 // 4)
 
 
 async def close(writer: asyncio.StreamWriter) -> None:
@@ -306,7 +306,7 @@ async def close(writer: asyncio.StreamWriter) -> None:
         writer.close()
     try:
         # It would never be closed whose client has gone while more was to be read.
-        async with asyncio.timeout(_LAST_PIECE):
+        async with asyncio.timeout(_CLOSE_TIMEOUT):
             await writer.wait_closed()
     except OSError:  # TimeoutError is one
         pass

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.shell.server.http import Request
     from yarnhub.spec import ACLs
 
-_REMEMBERED = 300.0
+_CACHE_SECONDS = 300.0
 """Seconds that the addresses of a proxy's host are good for, as in Hadoop's own filter."""
-_RESOLVED = 5.0
+_RESOLVE_TIMEOUT = 5.0
 """Seconds in which a host's addresses are found, or it counts for nothing."""
 _USER = re.compile(r"(?:^|;)\s*proxy-user=([^;]*)")
 
@@ -56,7 +56,7 @@ class Access:
                 # (WebAppUtils.getResolvedAddress, WebAppProxyServlet.proxyLink).
                 found |= await _resolve(socket.gethostname())
             if found:  # else those that were known serve on
-                self._addresses, self._until = found, clock() + _REMEMBERED
+                self._addresses, self._until = found, clock() + _CACHE_SECONDS
         return peer.removeprefix("::ffff:") in self._addresses
 
     def user(self, request: Request) -> str | None:
@@ -76,7 +76,7 @@ class Access:
 
 async def _resolve(host: str) -> set[str]:
     with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_RESOLVED):
+        async with asyncio.timeout(_RESOLVE_TIMEOUT):
             found = await asyncio.get_running_loop().getaddrinfo(host, None)
             return {str(entry[4][0]) for entry in found}
     return set()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.shell.server.http import Request
     from yarnhub.control.messages import Page
 
-_PATIENCE = 60.0
+_ANSWER_TIMEOUT = 60.0
 """Seconds for the head of an answer, and for each piece of it: YARN's own proxy waits as long
 (`yarn.resourcemanager.proxy.connection.timeout` in yarn-default.xml)."""
 
@@ -47,7 +47,9 @@ async def pass_on(request: Request, page: Page, rest: str, query: str) -> None:
     """
     url = page.target.rstrip("/") + rest if rest else page.target
     async with contextlib.AsyncExitStack() as stack:
-        async with Deadline(_PATIENCE, ConnectError(f"no answer within {_PATIENCE:g} s")):
+        async with Deadline(
+            _ANSWER_TIMEOUT, ConnectError(f"no answer within {_ANSWER_TIMEOUT:g} s")
+        ):
             response = await stack.enter_async_context(_sent(request, url, query))
         headers = _headers(response.headers, "set-cookie", "location")
         if location := response.header("location"):
@@ -78,7 +80,7 @@ async def _sent(request: Request, url: str, query: str) -> AsyncIterator[http.Re
 
 async def _bounded(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     while True:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_ANSWER_TIMEOUT):
             chunk = await anext(chunks, None)
         if chunk is None:
             return

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 100
 """At once: everybody in the cluster may open one, and the AM's memory is small. Further ones take
 the place of those who ask for nothing."""
-_IDLE = 30.0
+_IDLE_TIMEOUT = 30.0
 """Seconds for a request to come, or a piece of the answer to be read."""
 _HTML = "text/html; charset=utf-8"
 _POLICY = (
@@ -98,7 +98,7 @@ class Site:
         # YARN's proxy never uses a connection again, and leaves it open (WebAppProxyServlet).
         return listen(
             lambda reader, writer: HttpConnection(
-                reader, writer, self.handle, once=True, idle=_IDLE
+                reader, writer, self.handle, once=True, idle=_IDLE_TIMEOUT
             ),
             host,
             most=_MAX_CONNECTIONS,
