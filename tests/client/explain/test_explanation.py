@@ -25,12 +25,12 @@ from yarnhub.client.explain.reasons import (
     NoNode,
     NoRoomOnNodes,
     NothingInTheWay,
+    OwnerOnly,
     PendingRequest,
     PossibleMasterLimit,
     QueueFull,
     QueueNotRunning,
     Reason,
-    ToldToOwnerOnly,
     UnavailableNode,
     WaitsForServices,
 )
@@ -122,7 +122,7 @@ REASONS: dict[str, tuple[Phase, list[Reason]]] = {
     ),
     "starting": (Phase.MASTER_STARTING, []),
     "unmanaged": (Phase.MASTER_UNREGISTERED, []),
-    "somebody else's": (Phase.RUNNING, [ToldToOwnerOnly()]),
+    "somebody else's": (Phase.RUNNING, [OwnerOnly()]),
     "all is well": (Phase.RUNNING, []),
     "fetching files": (Phase.RUNNING, [ContainersStarting("a", 1)]),
     "more than any node has, and who waits for it": (

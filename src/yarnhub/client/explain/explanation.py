@@ -18,9 +18,9 @@ from yarnhub.client.explain.reasons import (
     Diagnostics,
     MasterFailed,
     MissingService,
+    OwnerOnly,
     PendingRequest,
     QueueNotRunning,
-    ToldToOwnerOnly,
     WaitsForServices,
 )
 from yarnhub.control import diagnostics
@@ -225,7 +225,7 @@ def _stopped_queues(facts: ApplicationFacts) -> list[Reason]:
 
 def _running(facts: ApplicationFacts) -> list[Reason]:
     if facts.instances is None or facts.spec is None:
-        return [*limits_reached(facts), ToldToOwnerOnly()]
+        return [*limits_reached(facts), OwnerOnly()]
     reasons: list[Reason] = []
     for name, service in facts.spec.services.items():
         own = _instances(name, facts)

@@ -167,7 +167,7 @@ class QueueFull:
 
 @dataclass(frozen=True, slots=True)
 class MasterLimit:
-    """A queue's ApplicationMasters, or a user's, hold all that they may, as YARN says itself.
+    """YARN reports that the limit on ApplicationMasters of a queue, or of a user in it, is reached.
 
     Attributes:
         queue: The queue.
@@ -186,7 +186,7 @@ class MasterLimit:
 
 @dataclass(frozen=True, slots=True)
 class UnmanagedMasterLimit:
-    """A queue's ApplicationMasters, or a user's, hold all that they may, by the queue's figures.
+    """The figures of a queue show that its limit on ApplicationMasters, or a user's, is reached.
 
     Attributes:
         queue: The queue.
@@ -207,7 +207,7 @@ class UnmanagedMasterLimit:
 
 @dataclass(frozen=True, slots=True)
 class ParallelLimit:
-    """As many applications run at a time as may.
+    """The limit on running applications is reached.
 
     Attributes:
         queue: The application's.
@@ -227,7 +227,7 @@ class ParallelLimit:
 
 @dataclass(frozen=True, slots=True)
 class UserLimit:
-    """A user holds all that one user may hold in a queue."""
+    """A user's limit in a queue is reached."""
 
     user: str
     queue: str
@@ -237,12 +237,12 @@ class UserLimit:
 
 @dataclass(frozen=True, slots=True)
 class PossibleMasterLimit:
-    """It may be the limit on ApplicationMasters: of an unmanaged one YARN does not report it."""
+    """The limit on ApplicationMasters may be reached: YARN reports it for managed ones only."""
 
 
 @dataclass(frozen=True, slots=True)
 class NothingInTheWay:
-    """There is room for a request: YARN grants it soon, or for a reason that it does not report.
+    """There is room for a request: YARN grants it soon, or does not report why it does not.
 
     Attributes:
         request: What waits.
@@ -259,7 +259,7 @@ class NothingInTheWay:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """YARN's own words of an application that waits."""
+    """YARN's diagnostics of an application that waits."""
 
     raw: str
 
@@ -313,7 +313,7 @@ class ContainersFailed:
         service: Whose.
         count: How many.
         last: The one that failed last, such as `worker_3`.
-        raw: The ApplicationMaster's words of it.
+        raw: The exit message of that one.
     """
 
     service: str
@@ -323,8 +323,8 @@ class ContainersFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldToOwnerOnly:
-    """Only its owner is told what it waits for."""
+class OwnerOnly:
+    """Only its owner can see what it waits for."""
 
 
 # --- ends
@@ -345,7 +345,7 @@ class MasterFailed:
 
 @dataclass(frozen=True, slots=True)
 class ContainersPreempted:
-    """YARN took containers back for other queues."""
+    """YARN preempted containers for other queues."""
 
 
 Reason = (
@@ -366,7 +366,7 @@ Reason = (
     | WaitsForServices
     | ContainersStarting
     | ContainersFailed
-    | ToldToOwnerOnly
+    | OwnerOnly
     | MasterFailed
     | ContainersPreempted
 )

@@ -18,11 +18,11 @@ from yarnhub.client.explain.reasons import (
     NoNode,
     NoRoomOnNodes,
     NothingInTheWay,
+    OwnerOnly,
     ParallelLimit,
     PossibleMasterLimit,
     QueueFull,
     QueueNotRunning,
-    ToldToOwnerOnly,
     UnmanagedMasterLimit,
     UserLimit,
     WaitsForServices,
@@ -96,7 +96,7 @@ def sentence(reason: Reason) -> str:
             )
         case Diagnostics():
             return f"YARN's diagnostics: {diagnostics.explain(reason.raw)}"
-        case WaitsForServices() | ContainersStarting() | ContainersFailed() | ToldToOwnerOnly():
+        case WaitsForServices() | ContainersStarting() | ContainersFailed() | OwnerOnly():
             return _on_services(reason)
         case MasterFailed():
             said = _on_one_line(reason.outcome)
@@ -257,7 +257,7 @@ def _parallel(reason: ParallelLimit) -> str:
 
 
 def _on_services(
-    reason: WaitsForServices | ContainersStarting | ContainersFailed | ToldToOwnerOnly,
+    reason: WaitsForServices | ContainersStarting | ContainersFailed | OwnerOnly,
 ) -> str:
     match reason:
         case WaitsForServices(service, count, missing):
@@ -272,7 +272,7 @@ def _on_services(
             )
         case ContainersFailed(service, count, last, raw):
             return f"{counted(count, 'container')} of {service} failed; the last, {last}: {raw}"
-        case ToldToOwnerOnly():
+        case OwnerOnly():
             return "Only its owner can see what it waits for."
 
 
