@@ -8,6 +8,7 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.visibility import not_shown
@@ -28,8 +29,6 @@ from yarnhub.yarn.resource_manager import ResourceManager
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient
@@ -46,7 +45,7 @@ _ASK_AGAIN = 0.05
 """Seconds between two questions whether a killed application has ended."""
 
 
-class Client:
+class Client(Closing):
     """Asks the ResourceManager as one user; an async context manager.
 
     Every method raises the errors of `yarnhub.base.errors`: `ConnectError` where nobody answers,
@@ -67,17 +66,9 @@ class Client:
         self.resource_manager = ResourceManager(endpoint, settings.user, settings.options)
         self.submitter = Submitter(settings, self.resource_manager)
 
-    async def __aenter__(self) -> Self:
-        await self.resource_manager.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.resource_manager.__aexit__(kind, error, trace)
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.resource_manager.aclose()
 
     @property
     def user_name(self) -> str:

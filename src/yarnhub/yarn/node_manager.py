@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.errors import LocalProtocolError
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.ipc.client import Address, RpcClient, RpcOptions
@@ -21,8 +22,6 @@ from yarnhub.yarn.records.containers import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.yarn.records.containers import Container, ContainerStatus, NMToken
@@ -67,7 +66,7 @@ def patient(options: RpcOptions) -> RpcOptions:
     return dataclasses.replace(options, call_timeout=_PATIENCE, retry=policy)
 
 
-class NodeManagers:
+class NodeManagers(Closing):
     """All NodeManagers that an application attempt has containers on.
 
     Connections come up when they are used and go when they idle; tokens are kept, since the
@@ -80,17 +79,9 @@ class NodeManagers:
         self._clients: dict[NodeId, RpcClient] = {}
         self._open = contextlib.AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        await self._open.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
+    async def aclose(self) -> None:
+        """Close the connections to all nodes."""
+        await self._open.aclose()
 
     def keep(self, tokens: Iterable[NMToken]) -> None:
         """Remember tokens; a newer one takes the place of an older one at the next connect."""

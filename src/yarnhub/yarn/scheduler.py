@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.errors import AttemptNotFoundError
 from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
 from yarnhub.hadoop.security.users import TokenUser
@@ -14,8 +15,6 @@ from yarnhub.yarn.records import scheduler as records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.hadoop.ipc.client import Address
     from yarnhub.hadoop.wire.tokens import Token
@@ -47,7 +46,7 @@ _SAVING = 0.05
 """Seconds between two questions whether the end is saved: a state store's write takes few ms."""
 
 
-class Scheduler:
+class Scheduler(Closing):
     """One application attempt's connection to the scheduler.
 
     Args:
@@ -67,17 +66,9 @@ class Scheduler:
     def _client(self, token: Token) -> RpcClient:
         return RpcClient(self._addresses, PROTOCOL, TokenUser(token), options=self._options)
 
-    async def __aenter__(self) -> Self:
-        await self._rpc.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._rpc.__aexit__(kind, error, trace)
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._rpc.aclose()
 
     async def register(
         self, host: str, rpc_port: int, tracking_url: str
@@ -123,8 +114,7 @@ class Scheduler:
         """Go on with a new token now: the old one would fail only at the next reconnect."""
         _log.info("the AMRMToken was rolled")
         old, self._rpc = self._rpc, self._client(token)
-        await self._rpc.__aenter__()
-        await old.__aexit__(None, None, None)
+        await old.aclose()
 
     async def finish(
         self, status: FinalApplicationStatus, diagnostics: str, tracking_url: str = ""

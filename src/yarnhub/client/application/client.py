@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AccessDeniedError,
@@ -29,9 +30,6 @@ from yarnhub.control.messages import Failure
 from yarnhub.control.messages.request import WAIT
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from yarnhub.client.access.credentials import Credentials
     from yarnhub.control.frames import Frame
     from yarnhub.control.messages import Request
@@ -47,7 +45,7 @@ _REST = 0.25
 """Seconds between two looks for an ApplicationMaster that does not answer."""
 
 
-class ApplicationClient(Requests):
+class ApplicationClient(Requests, Closing):
     """Asks an application's ApplicationMaster; an async context manager.
 
     Every method but `keys.wait` and `keys.watch` ends within 30 s. They raise `ControlError` where
@@ -83,15 +81,8 @@ class ApplicationClient(Requests):
         self._connected_to = ""
         self._connecting = SingleFlight(self._connect)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the connection."""
         if self._connection is not None:
             await self._connection.close()
 

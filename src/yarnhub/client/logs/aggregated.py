@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -27,8 +28,6 @@ from yarnhub.yarn.logs.source import Need
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
     from yarnhub.hadoop.properties import Properties
@@ -271,7 +270,7 @@ async def read_log(
         yield LogChunk(log.file, start, b"")
 
 
-class _Reader:
+class _Reader(Closing):
     """Answers what a parser needs from one file, which stays open while the parser goes on."""
 
     def __init__(self, file_system: FileSystem, status: FileStatus) -> None:
@@ -281,18 +280,8 @@ class _Reader:
         self._buffer = b""
         self._at = 0
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._close()
-
-    async def _close(self) -> None:
+    async def aclose(self) -> None:
+        """Close the file."""
         if self._chunks is not None:
             await self._chunks.aclose()
         self._chunks = None
@@ -305,7 +294,7 @@ class _Reader:
             RemoteProtocolError: The file is shorter than it was.
         """
         if self._chunks is None or not 0 <= need.offset - self._at <= _READ_ON:
-            await self._close()
+            await self.aclose()
             self._chunks = self._file_system.read(self._status.path, need.offset)
             self._at = need.offset
         gap = need.offset - self._at

@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import AccessDeniedError, RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
@@ -25,8 +26,6 @@ from yarnhub.yarn.records.ids import ContainerId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient
@@ -63,7 +62,7 @@ class _Live:
     ask_at: float = 0.0
 
 
-class LiveLogs:
+class LiveLogs(Closing):
     """Reads what containers have written since the last time, until their application ends.
 
     Args:
@@ -95,15 +94,8 @@ class LiveLogs:
         self.behind = False
         """Whether `read` left some for another turn."""
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the connections."""
         await self._masters.aclose()
 
     def __len__(self) -> int:
