@@ -23,6 +23,7 @@ from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.client import Address, RpcClient, RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser, User
 from yarnhub.hadoop.wire.connection import State
+from yarnhub.hadoop.wire.delegation import GetDelegationTokenRequest
 from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.yarn.records import resource_manager as rm
@@ -61,7 +62,7 @@ async def new_application(client: RpcClient) -> ApplicationId:
 
 
 async def delegation_token(client: RpcClient, renewer: str = "yarn") -> Token:
-    request = rm.GetDelegationTokenRequest(renewer=renewer)
+    request = GetDelegationTokenRequest(renewer=renewer)
     answer = await client.call(GET_DELEGATION_TOKEN, request)
     assert answer.token is not None
     return answer.token

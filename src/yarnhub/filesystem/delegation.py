@@ -1,72 +1,38 @@
 """Delegation tokens of the NameNode: what lets YARN read HDFS as a user without a ticket.
 
-Source: ClientNamenodeProtocol.proto, Security.proto;
+Source: ClientNamenodeProtocol.proto;
 org.apache.hadoop.hdfs.security.token.delegation.DelegationTokenIdentifier (Hadoop 3.4).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.filesystem.name_node import find_name_nodes, name_node_options
-from yarnhub.hadoop.codec import STRING, UINT64, proto
 from yarnhub.hadoop.ipc.client import RpcClient
 from yarnhub.hadoop.token_service import token_service
+from yarnhub.hadoop.wire.delegation import (
+    CancelDelegationTokenRequest,
+    CancelDelegationTokenResponse,
+    GetDelegationTokenRequest,
+    GetDelegationTokenResponse,
+    RenewDelegationTokenRequest,
+    RenewDelegationTokenResponse,
+)
 from yarnhub.hadoop.wire.identifiers import HDFS
 from yarnhub.hadoop.wire.method import Method, Protocol
-from yarnhub.hadoop.wire.tokens import Token
 
 if TYPE_CHECKING:
     from yarnhub.filesystem.name_node import NameService
     from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import User
+    from yarnhub.hadoop.wire.tokens import Token
 
 
 CLIENT_PROTOCOL = Protocol("org.apache.hadoop.hdfs.protocol.ClientProtocol")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetDelegationTokenRequest:
-    """`GetDelegationTokenRequestProto`."""
-
-    renewer: str = proto(1, STRING)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetDelegationTokenResponse:
-    """`GetDelegationTokenResponseProto`."""
-
-    token: Token | None = proto(1, Token, None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewDelegationTokenRequest:
-    """`RenewDelegationTokenRequestProto`."""
-
-    token: Token = proto(1, Token)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewDelegationTokenResponse:
-    """`RenewDelegationTokenResponseProto`."""
-
-    new_expiry_time: int = proto(1, UINT64)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelDelegationTokenRequest:
-    """`CancelDelegationTokenRequestProto`."""
-
-    token: Token = proto(1, Token)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelDelegationTokenResponse:
-    """`CancelDelegationTokenResponseProto`."""
 
 
 # Not idempotent: each call makes a token.

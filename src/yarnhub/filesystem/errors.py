@@ -21,6 +21,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.hadoop.ipc.translation import translate
 
 
 class FileSystemError(YarnhubError):
@@ -80,19 +81,13 @@ def translate_java(java_class: str, text: str, *, action: str, path: str) -> Yar
     name = java_class.rpartition(".")[2].rpartition("$")[2]
     reason = clean_and_cut(text).partition("\n")[0].strip() or name
     message = f"cannot {action} {path}: {reason}"
-    # The same class stands for "who are you" and for "you may not".
-    unproven = "SIMPLE authentication is not enabled" in reason or "authenticate via" in reason
+    refused = translate(java_class, text)
+    if isinstance(refused, AuthenticationError):
+        advice = ": this cluster wants Kerberos" if name == "AccessControlException" else ""
+        return AuthenticationError(f"{message}{advice}")
+    if isinstance(refused, AccessDeniedError | StandbyError):
+        return type(refused)(java_class, message)
     match name:
-        case _ if "SecretManager$InvalidToken" in reason:
-            return AuthenticationError(message)
-        case "AccessControlException" if unproven:
-            return AuthenticationError(f"{message}: this cluster wants Kerberos")
-        case "AccessControlException" | "AuthorizationException" | "SecurityException":
-            return AccessDeniedError(java_class, message)
-        case "InvalidToken" | "SaslException" | "GSSException":
-            return AuthenticationError(message)
-        case "StandbyException":
-            return StandbyError(java_class, message)
         # A pair of NameNodes wraps it in a RetriableException.
         case _ if name == "SafeModeException" or "Name node is in safe mode" in reason:
             return SafeModeError(action, path, reason)

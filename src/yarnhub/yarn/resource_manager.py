@@ -10,7 +10,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from yarnhub.base.closing import Closing
 from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
+from yarnhub.hadoop.wire import delegation
 from yarnhub.hadoop.wire.method import Method, Protocol
 from yarnhub.yarn.records import resource_manager as rm
 from yarnhub.yarn.records.containers import SignalContainerRequest, SignalContainerResponse
@@ -18,8 +20,6 @@ from yarnhub.yarn.records.resources import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
-    from typing import Self
 
     from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.security.users import User
@@ -107,13 +107,19 @@ GET_RESOURCE_TYPE_INFO = _method(
     "getResourceTypeInfo", rm.GetAllResourceTypeInfoRequest, rm.GetAllResourceTypeInfoResponse
 )
 GET_DELEGATION_TOKEN = _method(
-    "getDelegationToken", rm.GetDelegationTokenRequest, rm.GetDelegationTokenResponse
+    "getDelegationToken",
+    delegation.GetDelegationTokenRequest,
+    delegation.GetDelegationTokenResponse,
 )
 RENEW_DELEGATION_TOKEN = _method(
-    "renewDelegationToken", rm.RenewDelegationTokenRequest, rm.RenewDelegationTokenResponse
+    "renewDelegationToken",
+    delegation.RenewDelegationTokenRequest,
+    delegation.RenewDelegationTokenResponse,
 )
 CANCEL_DELEGATION_TOKEN = _method(
-    "cancelDelegationToken", rm.CancelDelegationTokenRequest, rm.CancelDelegationTokenResponse
+    "cancelDelegationToken",
+    delegation.CancelDelegationTokenRequest,
+    delegation.CancelDelegationTokenResponse,
 )
 
 
@@ -125,7 +131,7 @@ class Endpoint:
     server_principal: str | None
 
 
-class ResourceManager:
+class ResourceManager(Closing):
     """A connection to the ResourceManager, or to the active one of a pair.
 
     Args:
@@ -142,17 +148,9 @@ class ResourceManager:
             options=_expecting(options or RpcOptions(), endpoint),
         )
 
-    async def __aenter__(self) -> Self:
-        await self._rpc.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._rpc.__aexit__(kind, error, trace)
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._rpc.aclose()
 
     async def get_new_application(self) -> rm.GetNewApplicationResponse:
         """A fresh application id, and the largest container that is ever given."""
@@ -286,17 +284,19 @@ class ResourceManager:
 
     async def get_delegation_token(self, renewer: str) -> Token | None:
         """A delegation token that `renewer` may renew; None from a cluster without security."""
-        request = rm.GetDelegationTokenRequest(renewer=renewer)
+        request = delegation.GetDelegationTokenRequest(renewer=renewer)
         return (await self._rpc.call(GET_DELEGATION_TOKEN, request)).token
 
     async def renew_delegation_token(self, token: Token) -> int:
         """Renew a delegation token; returns until when it is valid, ms since 1970."""
-        request = rm.RenewDelegationTokenRequest(token=token)
+        request = delegation.RenewDelegationTokenRequest(token=token)
         return (await self._rpc.call(RENEW_DELEGATION_TOKEN, request)).new_expiry_time
 
     async def cancel_delegation_token(self, token: Token) -> None:
         """End a delegation token."""
-        await self._rpc.call(CANCEL_DELEGATION_TOKEN, rm.CancelDelegationTokenRequest(token=token))
+        await self._rpc.call(
+            CANCEL_DELEGATION_TOKEN, delegation.CancelDelegationTokenRequest(token=token)
+        )
 
 
 def _expecting(options: RpcOptions, endpoint: Endpoint) -> RpcOptions:

@@ -22,6 +22,7 @@ from yarnhub.base.foreign_text import clean_and_cut
 _CLASSES: dict[str, type[RemoteError]] = {
     "AccessControlException": AccessDeniedError,
     "AuthorizationException": AccessDeniedError,
+    "SecurityException": AccessDeniedError,
     "ApplicationNotFoundException": ApplicationNotFoundError,
     "ApplicationAttemptNotFoundException": AttemptNotFoundError,
     "ApplicationMasterNotRegisteredException": NotRegisteredError,
@@ -101,7 +102,9 @@ def _is_unknown_attempt(name: str, message: str) -> bool:
 
 
 def _is_authentication(name: str, message: str) -> bool:
-    if name in {"InvalidToken", "SaslException", "SASLException"}:
+    if name in {"InvalidToken", "SaslException", "SASLException", "GSSException"}:
+        return True
+    if "SecretManager$InvalidToken" in message:
         return True
     signs = ("SIMPLE authentication is not enabled", "Client cannot authenticate", "GSS initiate")
     return name == "AccessControlException" and any(sign in message for sign in signs)

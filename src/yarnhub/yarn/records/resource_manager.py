@@ -1,6 +1,6 @@
 """Requests and answers of ApplicationClientProtocol, the ResourceManager's side for clients.
 
-Source: yarn_service_protos.proto; Security.proto for the delegation tokens.
+Source: yarn_service_protos.proto.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BOOL, INT64, STRING, UINT64, WORDS, mapping, proto, repeated
-from yarnhub.hadoop.wire.tokens import Token
+from yarnhub.hadoop.codec import BOOL, INT64, STRING, WORDS, mapping, proto, repeated
 from yarnhub.yarn.records.applications import (
     ApplicationAttemptReport,
     ApplicationReport,
@@ -273,46 +272,6 @@ class GetAllResourceTypeInfoResponse:
     """The resource types that the cluster counts."""
 
     resource_type_info: tuple[ResourceTypeInfo, ...] = repeated(1, ResourceTypeInfo)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetDelegationTokenRequest:
-    """Ask for a delegation token that `renewer` (a principal or user) may renew."""
-
-    renewer: str = proto(1, STRING)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetDelegationTokenResponse:
-    """A delegation token; its service is empty: the client sets it."""
-
-    token: Token | None = proto(1, Token, None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewDelegationTokenRequest:
-    """Renew a delegation token."""
-
-    token: Token = proto(1, Token)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewDelegationTokenResponse:
-    """Until when it is valid now, ms since 1970."""
-
-    new_expiry_time: int = proto(1, UINT64)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelDelegationTokenRequest:
-    """End a delegation token."""
-
-    token: Token = proto(1, Token)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelDelegationTokenResponse:
-    """Ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
