@@ -12,9 +12,10 @@ from integrations.jupyterhub.spawning import SETTINGS, TAGS
 from yarnhub.base.errors import SpecError
 from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.messages import Container, ContainerState
+from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.integrations.jupyterhub.request import ServerRequest
-from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight, lost
+from yarnhub.integrations.jupyterhub.running import Server, Servers, Sight, lost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
     from yarnhub.client.access.settings import Settings
     from yarnhub.spec import ApplicationSpec
 
-MEMORY = (
-    "Exit code -104: it used more memory than it asked for: "
-    "ask for more memory in the specification."
-)
+PREEMPTED = Outcome(cause=Cause.PREEMPTED, exit_code=-102)
 
 
 def container(instance: int, state: ContainerState, **changes: Any) -> Container:
@@ -42,25 +40,12 @@ def test_a_sight_of_containers() -> None:
 
 
 def test_another_container_is_not_the_same_server() -> None:
-    first = container(0, ContainerState.FAILED, exit_message="preempted")
-    assert lost([container(1, ContainerState.RUNNING), first]) == "preempted"
+    first = container(0, ContainerState.FAILED, outcome=PREEMPTED)
+    assert lost([container(1, ContainerState.RUNNING), first]) == PREEMPTED
+    unknown = lost([container(1, ContainerState.RUNNING)])
+    assert unknown == Outcome(cause=Cause.UNKNOWN, raw="its container ended")
     assert not lost([container(0, ContainerState.RUNNING)])
     assert not lost([container(0, ContainerState.REQUESTED)])
-
-
-@pytest.mark.parametrize(
-    ("said", "reason"),
-    [
-        (
-            f"Failure in service jupyterhub: jupyterhub_0 ended. {MEMORY} YARN says: [2026] pid 7",
-            "Exit code -104: it used more memory than it asked for: start it with more memory.",
-        ),
-        ("", "YARN does not say why"),
-        ("Killed by user request.", "Killed by user request."),
-    ],
-)
-def test_an_end_in_words(said: str, reason: str) -> None:
-    assert End(1, said).reason == reason
 
 
 # --- starting

@@ -8,6 +8,8 @@ import pytest
 
 from integrations.jupyterhub.spawning import explained
 from yarnhub.client.explain.reasons import ContainersPreempted, QueueNotRunning
+from yarnhub.control import diagnostics
+from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.integrations.jupyterhub import words
 from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.running import Sight
@@ -102,3 +104,41 @@ def test_what_takes_too_long_has_a_reason(known: dict[str, Any], text: str) -> N
     said = words.overdue(Start(queue="q", application=APP if known else "", **known), 300)
     assert said.startswith("Your server is not ready after 300 s. ")
     assert text in said
+
+
+# --- why it has ended
+
+MEMORY = Outcome(cause=Cause.MEMORY, exit_code=-104, raw="[2026] pid 7")
+OF_SERVER = MEMORY.of_application("jupyterhub_0")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        *(
+            (
+                outcome,
+                "Exit code -104: it used more memory than it asked for: start it with more memory.",
+            )
+            for outcome in (MEMORY, OF_SERVER, diagnostics.read(diagnostics.write(OF_SERVER)))
+        ),
+        (
+            Outcome.of_code(137),
+            (
+                "Exit code 137: it was killed (signal 9), perhaps by the node for want of memory: "
+                "start it with more memory."
+            ),
+        ),
+        (
+            Outcome.of_code(-102, "Container preempted by scheduler"),
+            "Exit code -102: YARN took the container back for another queue (preempted).",
+        ),
+        (Outcome(cause=Cause.KILLED_BY_USER), "Killed by user request."),
+        (Outcome(cause=Cause.NOT_STARTED, raw="no route"), "Could not be started: no route"),
+        (Outcome(cause=Cause.FORGOTTEN), "YARN does not know its application any more."),
+        (Outcome.of_words(""), "YARN does not say why"),
+        (Outcome.of_words("what an older version said"), "what an older version said"),
+    ],
+)
+def test_an_end_in_words(outcome: Outcome, text: str) -> None:
+    assert words.ended(outcome) == text

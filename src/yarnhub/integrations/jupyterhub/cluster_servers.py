@@ -19,6 +19,7 @@ from yarnhub.base.errors import (
 from yarnhub.base.single_flight import SingleFlight
 from yarnhub.client.client import Client
 from yarnhub.control import diagnostics
+from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 from yarnhub.yarn.records.containers import ContainerState
@@ -42,7 +43,7 @@ _LOOK = 1.0
 """Seconds between two looks at all servers at once."""
 _LEAVE = 60.0
 """Seconds for YARN to end an application."""
-_FORGOTTEN = End(0, "YARN does not know its application any more.")
+_FORGOTTEN = End(0, Outcome(cause=Cause.FORGOTTEN, subject=Subject.APPLICATION))
 _NOT_ENDED = tuple(each for each in YarnApplicationState if not each.ended)
 _GOOD = (FinalApplicationStatus.SUCCEEDED, FinalApplicationStatus.KILLED)
 
@@ -214,4 +215,4 @@ def _end_of(report: ApplicationReport) -> End | None:
     if not report.yarn_application_state.ended:
         return None
     good = report.final_application_status in _GOOD
-    return End(0 if good else 1, diagnostics.explain(report.diagnostics))
+    return End(0 if good else 1, diagnostics.read(report.diagnostics))

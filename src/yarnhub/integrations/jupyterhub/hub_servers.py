@@ -154,17 +154,17 @@ class HubServer(Server):
         except YarnhubError:  # held by nobody now
             return None
         good = finish.status in {FinalStatus.SUCCEEDED, FinalStatus.KILLED}
-        return End(0 if good else 1, finish.diagnostics)
+        return End(0 if good else 1, finish.outcome)
 
     async def _lost(self) -> End | None:
         try:
-            reason = lost(await self.application.get_containers(states=None))
-            if not reason:
+            outcome = lost(await self.application.get_containers(states=None))
+            if outcome is None:
                 return None
             await self.application.kill()
         except YarnhubError:  # it has ended just now, or YARN cannot be told: look again later
             return None
-        return End(1, reason)
+        return End(1, outcome)
 
     async def sight(self) -> Sight:
         """See `Server.sight`."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import SpecError
-from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.client import Client
 from yarnhub.control.messages import ContainerState
+from yarnhub.control.outcomes import Outcome
 from yarnhub.integrations.jupyterhub.refusals import comparable
-from yarnhub.integrations.jupyterhub.request import CONTAINER, SERVICE
 from yarnhub.yarn.records.cluster import NodeState
 
 if TYPE_CHECKING:
@@ -25,8 +23,7 @@ if TYPE_CHECKING:
     from yarnhub.integrations.jupyterhub.request import HubTags
     from yarnhub.spec import ApplicationSpec
 
-_OF_SERVICE = re.compile(rf"Failure in service {SERVICE}: {CONTAINER} ended\.")
-_ADVICE = ("ask for more memory in the specification", "start it with more memory")
+_REPLACED = Outcome.of_words("its container ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +32,11 @@ class End:
 
     Attributes:
         code: 0 if nothing went wrong.
-        diagnostics: All that YARN and the ApplicationMaster say.
+        outcome: What ended it.
     """
 
     code: int
-    diagnostics: str
-
-    def __post_init__(self) -> None:
-        # The hub logs it, keeps it in its database, and shows it.
-        object.__setattr__(self, "diagnostics", clean_and_cut(self.diagnostics))
-
-    @property
-    def reason(self) -> str:
-        """Why, for its user: in plain words, without what is of use to administrators alone."""
-        said = _OF_SERVICE.sub("", self.diagnostics).partition(" YARN says:")[0].strip()
-        return said.replace(*_ADVICE) or "YARN does not say why"
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +63,15 @@ class Sight:
         return cls(waits_for=waits_for)
 
 
-def lost(containers: Iterable[Container]) -> str:
-    """Why a server's container ended though its application runs on; empty if it did not.
+def lost(containers: Iterable[Container]) -> Outcome | None:
+    """Why a server's container ended though its application runs on; None if it did not.
 
     YARN took it back, or its node is lost, and another one is to be started: but what the user
     did is gone with the first.
     """
     first = min(containers, key=lambda each: each.instance)
     ended = first.state.ended or first.instance > 0
-    return (first.exit_message or "its container ended") if ended else ""
+    return (first.outcome or _REPLACED) if ended else None
 
 
 class Server(ABC):

@@ -14,7 +14,9 @@ from traitlets import Unicode, default
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ConnectError, YarnhubError
-from yarnhub.integrations.jupyterhub import callback, orphans
+from yarnhub.control.outcomes import Cause, Outcome, Subject
+from yarnhub.control.words import describe
+from yarnhub.integrations.jupyterhub import callback, orphans, words
 from yarnhub.integrations.jupyterhub.background import in_background
 from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
 from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _TAKE_OVER = 5.0
 """Seconds that a poll waits for the servers of the hub before this one."""
 _STATE_VERSION = 1
+_STOPPED = End(0, Outcome(cause=Cause.REQUESTED, subject=Subject.APPLICATION, raw="it was stopped"))
 
 callback.install()
 orphans.install()
@@ -86,7 +89,7 @@ class YarnSpawner(Starting, Spawner):
         super().clear_state()
         self.watch(None)
         # Pages say it, of a spawner that is made anew out of this state.
-        self.ended_because = self._ended.reason if self._ended else ""
+        self.ended_because = words.ended(self._ended.outcome) if self._ended else ""
         self.application_id = self._master = ""
         self._running = self._spec = None
 
@@ -101,7 +104,7 @@ class YarnSpawner(Starting, Spawner):
         if self._ended is None:
             self._ended = await self._look()
             if self._ended is not None:
-                said = self._ended.diagnostics
+                said = describe(self._ended.outcome)
                 self.log.info("%s's server has ended: %s", self.who, said)
         return None if self._ended is None else self._ended.code
 
@@ -139,7 +142,7 @@ class YarnSpawner(Starting, Spawner):
         self.watch(None)
         if self._running is not None:
             await self._running.stop(now=now)
-            self._ended = End(0, "it was stopped")
+            self._ended = _STOPPED
 
     def watch(self, server: Server | None) -> None:
         """Have the hub know at once when this server ends, and of no other one."""

@@ -140,7 +140,7 @@ class Starting(Asking):
                 said = f"The server's program cannot run: {self._told_error}"
                 raise Refusal(said, reason="ended", status_code=500)
             if end:
-                said = f"The server ended before it was ready: {end.reason}"
+                said = f"The server ended before it was ready: {words.ended(end.outcome)}"
                 raise Refusal(said, reason="ended", status_code=500)
             node = await self._node(server)
             if node and port.done():

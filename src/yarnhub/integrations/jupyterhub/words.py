@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.explain.words import sentence
+from yarnhub.control.outcomes import Cause
+from yarnhub.control.words import brief
 from yarnhub.integrations.jupyterhub.progress import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from yarnhub.control.outcomes import Outcome
     from yarnhub.integrations.jupyterhub.progress import Start
 
 _FILES = 3
@@ -85,3 +88,14 @@ def _files(files: Sequence[str]) -> str:
     if not named:
         return "what the server needs"
     return f"{named} and {more} more" if more > 0 else named
+
+
+# --- when it has ended
+
+
+def ended(outcome: Outcome) -> str:
+    """Why a server ended, without what is of use to administrators alone."""
+    if outcome.cause is Cause.FORGOTTEN:
+        return "YARN does not know its application any more."
+    said = brief(outcome, more_memory="start it with more memory")
+    return clean_and_cut(said).strip() or "YARN does not say why"
