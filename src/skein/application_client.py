@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from skein import environment, exceptions, model
-from skein.blocking import Blocking, skeins_errors, translate
+from skein.blocking import Blocking, skeins_errors
 from skein.kv import KeyValueStore
 from skein.process import properties
 from skein.security import Security, credentials_of
@@ -20,14 +20,13 @@ from yarnhub.control import json
 from yarnhub.control.messages import ACTIVE_STATES, ContainerState, FinalStatus, Shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Self
 
     from yarnhub.client.application.client import ApplicationClient as Engine
     from yarnhub.client.application.client import Locate
     from yarnhub.control.messages import Request
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 # Looks its types up, once, while their module is there: `__del__` of a program that ends may send
@@ -82,22 +81,17 @@ class ApplicationClient(Blocking):
         """`host:port` of its ApplicationMaster, as far as is known."""
         return self.engine.address
 
-    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a method of the engine, and raise skein's errors for its own."""
-        try:
-            return super().call(function, *args, **kwargs)
-        except exceptions.ApplicationError as error:
-            # Whoever has other credentials cannot connect at all.
-            if isinstance(error.__cause__, errors.AccessDeniedError):
-                raise exceptions.ConnectionError(str(error)) from error.__cause__
-            raise
+    def _translated(self, error: errors.YarnhubError) -> Exception:
+        if isinstance(error, errors.AccessDeniedError):  # other credentials cannot connect at all
+            return exceptions.ConnectionError(str(error))
+        return super()._translated(error)
 
     def ask(self, request: Request[T]) -> T:
         """Send a request that does not wait, from this thread if that is possible."""
         try:
             return self._requests.ask(request)
         except errors.YarnhubError as error:
-            raise translate(error, self._otherwise) from error
+            raise self._translated(error) from error
         except ConnectionAbortedError:
             pass
         return self.call(self.engine.ask, request)

@@ -1,24 +1,17 @@
-"""What blocking clients are made of: an engine on the event loop, and skein's errors."""
+"""skein's errors for those of yarnhub."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 from skein import exceptions
 from yarnhub.base import errors
+from yarnhub.client.blocking.client import BlockingClient
 from yarnhub.client.errors import ApplicationTypeError, QueueRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-    from types import TracebackType
-    from typing import Self
-
-    from yarnhub.client.blocking.loop import KeptOpen
-
-P = ParamSpec("P")
-T = TypeVar("T")
+    from collections.abc import Iterator
 
 
 def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]) -> Exception:
@@ -63,30 +56,10 @@ def skeins_errors(
         raise translate(error, otherwise) from error
 
 
-class Blocking:
-    """What a client is made of: an engine that is kept open on the loop."""
+class Blocking(BlockingClient):
+    """A client that raises skein's errors."""
 
     _otherwise: type[exceptions.SkeinError]
-    _held: KeptOpen
 
-    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a method of the engine, and raise skein's errors for its own."""
-        try:
-            return self._held.call(functools.partial(function, *args, **kwargs))
-        except errors.YarnhubError as error:
-            raise translate(error, self._otherwise) from error
-
-    def close(self) -> None:
-        """Close all connections; a second time does nothing."""
-        self._held.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _translated(self, error: errors.YarnhubError) -> Exception:
+        return translate(error, self._otherwise)

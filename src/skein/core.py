@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from skein import environment, exceptions, model
 from skein.application_client import ApplicationClient
-from skein.blocking import Blocking, skeins_errors, translate
+from skein.blocking import Blocking, skeins_errors
 from skein.process import Properties, properties
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
@@ -89,9 +89,9 @@ class Client(Blocking):
             self._open()
         except errors.AuthenticationError as error:
             if keytab is not None:  # otherwise a ticket may still come
-                raise translate(error, self._otherwise) from error
+                raise self._translated(error) from error
         except errors.YarnhubError as error:
-            raise translate(error, self._otherwise) from error
+            raise self._translated(error) from error
 
     def _open(self) -> engine_client.Client:
         with self._lock:
@@ -243,16 +243,8 @@ class Client(Blocking):
         finished_end: When = None,
     ) -> list[model.ApplicationReport]:
         """The applications that pass all filters, by id; those that have not ended by default."""
-        filters = ApplicationFilters.parse(
-            states,
-            name,
-            user,
-            queue,
-            started_begin,
-            started_end,
-            finished_begin,
-            finished_end,
-        )
+        started, finished = (started_begin, started_end), (finished_begin, finished_end)
+        filters = ApplicationFilters.parse(states, name, user, queue, *started, *finished)
         found = self.call(find_applications, self._engine, filters)
         return [model.ApplicationReport.of(record) for record in found]
 
