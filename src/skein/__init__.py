@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from skein import core, exceptions, kv, model, ui, utils
     from skein.application_client import ApplicationClient
     from skein.core import Client
+    from skein.environment import properties
     from skein.exceptions import (
         ApplicationError,
         ApplicationNotRunningError,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
         TimeoutError,  # noqa: A004  # skein's name
     )
     from skein.files import File
-    from skein.process import properties
     from skein.security import Security
     from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service
     from yarnhub.spec import FileType, FileVisibility, LogLevel
@@ -67,7 +67,7 @@ _MODULES = ("core", "exceptions", "kv", "model", "ui", "utils")
 _HOMES = {
     "skein.application_client": ("ApplicationClient",),
     "skein.core": ("Client",),
-    "skein.process": ("properties",),
+    "skein.environment": ("properties",),
     "skein.exceptions": (
         "ApplicationError",
         "ApplicationNotRunningError",

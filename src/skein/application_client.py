@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from skein import environment, exceptions, model
 from skein.blocking import Blocking, skeins_errors
+from skein.environment import properties
 from skein.kv import KeyValueStore
-from skein.process import properties
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
 from skein.ui import WebUI

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from skein import environment, exceptions, model
 from skein.application_client import ApplicationClient
 from skein.blocking import Blocking, skeins_errors
-from skein.process import Properties, properties
+from skein.environment import Properties, properties
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
 from yarnhub.base import errors
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from skein.explanation import Explanation
     from yarnhub.client.access.credentials import Credentials
-    from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient as Application
     from yarnhub.client.filters import When
 
@@ -96,7 +95,7 @@ class Client(Blocking):
     def _open(self) -> engine_client.Client:
         with self._lock:
             if self._opened is None:
-                self._settings = _settings(*self._login)
+                self._settings = environment.settings(*self._login)
                 own = None if self._security is None else credentials_of(self._security)
                 engine = engine_client.Client(self._settings, own)
                 self._held = KeptOpen(self, lambda: engine)
@@ -356,19 +355,3 @@ class Client(Blocking):
             ValueError: There is no such application or queue, or the queue takes none.
         """
         self.call(lifecycle.move, self._engine, ApplicationId.parse(app_id), queue)
-
-
-def _settings(keytab: str | Path | None, principal: str | None) -> Settings:
-    if (keytab is None) != (principal is None):
-        raise ValueError("give both a keytab and a principal, or neither")
-    credential = None
-    if keytab is not None and principal is not None:
-        from yarnhub.hadoop.security.kerberos import Keytab
-
-        if not Path(keytab).exists():
-            raise FileNotFoundError(f"keytab doesn't exist at '{Path(keytab).absolute()}'")
-        credential = Keytab(keytab, principal)
-    found = environment.settings(credential)
-    if credential is not None and found.secure:
-        credential.acquire()
-    return found

@@ -82,7 +82,9 @@ class Document(read.Element):
         Raises:
             SpecError: Something in it is wrong.
         """
-        return cls.from_dict(_parse(text, "json"))
+        from yarnhub.client.submit.spec_file import parse_document
+
+        return cls.from_dict(parse_document(text, "json"))
 
     @classmethod
     def from_yaml(cls, text: str | bytes) -> Self:
@@ -91,7 +93,9 @@ class Document(read.Element):
         Raises:
             SpecError: Something in it is wrong.
         """
-        return cls.from_dict(_parse(text, "yaml"))
+        from yarnhub.client.submit.spec_file import parse_document
+
+        return cls.from_dict(parse_document(text, "yaml"))
 
     @classmethod
     def from_file(cls, path: str | Path, format: str = "infer") -> Self:  # noqa: A002  # skein's
@@ -155,14 +159,6 @@ class Document(read.Element):
             write_private(path, text.encode())
         else:
             path.write_text(text, encoding="utf-8")
-
-
-def _parse(text: str | bytes, form: str) -> object:
-    from yarnhub.client.submit.spec_file import parse_document
-
-    # What is not Unicode is told of with its place, as in bytes.
-    content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
-    return parse_document(content, form)
 
 
 def _rebuild(kind: type[Document], values: dict[str, object]) -> Document:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from skein import environment
 from skein.blocking import skeins_errors
 from skein.document import Document
+from skein.environment import properties
 from skein.exceptions import context
 from skein.files import File
-from skein.process import properties
 from yarnhub import spec
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.client.access.credentials import CERTIFICATE_FILE, KEY_FILE, Credentials

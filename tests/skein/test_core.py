@@ -8,8 +8,8 @@ import pytest
 import skein
 from skein import exceptions
 from skein.blocking import translate
+from skein.environment import Properties
 from skein.model import ApplicationState, ContainerState
-from skein.process import Properties
 from yarnhub.base import errors
 
 

@@ -31,7 +31,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _gencerts(arguments: argparse.Namespace) -> None:
-    from skein.process import properties
+    from skein.environment import properties
     from yarnhub.client.access.credentials import Credentials
 
     Credentials.write_new(Path(properties.config_dir), force=arguments.force)

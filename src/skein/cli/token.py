@@ -39,15 +39,14 @@ def _keep(arguments: argparse.Namespace) -> None:
     from skein.cli import connections
     from skein.exceptions import SkeinError
     from yarnhub.client.token_delivery import keep_all_tokens
-    from yarnhub.hadoop.security.kerberos import Keytab
 
     if (arguments.keytab is None) != (arguments.principal is None):
         raise SkeinError("give both --keytab and --principal, or neither")
-    credential = Keytab(arguments.keytab, arguments.principal) if arguments.keytab else None
     numbers = [connections.application_id(each) for each in arguments.ids]
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    connections.run(keep_all_tokens(environment.settings(credential), numbers))
+    settings = environment.settings(arguments.keytab, arguments.principal)
+    connections.run(keep_all_tokens(settings, numbers))
 
 
 def _refresh(arguments: argparse.Namespace) -> None:  # noqa: ARG001  # it has no options

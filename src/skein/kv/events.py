@@ -89,7 +89,7 @@ class EventQueue:
             end: The first key that is not in the range any more.
             event_type: `PUT` or `DELETE`; None takes both.
         """
-        wanted = _filter(event_filter, key, prefix, start, end, event_type)
+        wanted = EventFilter.of(event_filter, key, prefix, start, end, event_type)
         self._client.call(self._events.subscribe, wanted)
         return wanted
 
@@ -107,7 +107,7 @@ class EventQueue:
         Raises:
             ValueError: It was not subscribed to.
         """
-        wanted = _filter(event_filter, key, prefix, start, end, event_type)
+        wanted = EventFilter.of(event_filter, key, prefix, start, end, event_type)
         if wanted not in self.filters:
             raise ValueError(f"not subscribed to {wanted!r}")
         self._call(self._events.unsubscribe, (wanted,))
@@ -159,20 +159,3 @@ class EventQueue:
     def qsize(self) -> int:
         """How many events are here already; there may be more in the application."""
         return len(self._events)
-
-
-def _filter(
-    event_filter: EventFilter | None,
-    key: str | None,
-    prefix: str | None,
-    start: str | None,
-    end: str | None,
-    event_type: EventType | str | None,
-) -> EventFilter:
-    if event_filter is None:
-        return EventFilter(key, prefix, start, end, event_type)
-    if not isinstance(event_filter, EventFilter):
-        raise TypeError("event_filter must be an EventFilter")
-    if any(each is not None for each in (key, prefix, start, end, event_type)):
-        raise ValueError("give either an event_filter or what it is made of")
-    return event_filter

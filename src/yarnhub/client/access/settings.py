@@ -129,6 +129,30 @@ class Settings:
             options=RpcOptions.configured(configuration),
         )
 
+    @classmethod
+    def of_keytab(cls, environment: Mapping[str, str], keytab: Path, principal: str) -> Settings:
+        """Settings as the environment says, logged in with a keytab: at once, if there is Kerberos.
+
+        Args:
+            environment: The variables.
+            keytab: The file with the principal's key.
+            principal: Who to log in as.
+
+        Raises:
+            FileNotFoundError: There is no such keytab.
+            ConfigurationError: As `from_environment`.
+            AuthenticationError: The keytab does not log the principal in.
+        """
+        from yarnhub.hadoop.security.kerberos import Keytab
+
+        if not keytab.exists():
+            raise FileNotFoundError(f"keytab doesn't exist at '{keytab.absolute()}'")
+        credential = Keytab(keytab, principal)
+        found = cls.from_environment(environment, credential)
+        if found.secure:
+            credential.acquire()
+        return found
+
 
 def configuration_folder(environment: Mapping[str, str]) -> Path:
     """Where the cluster's configuration lies: `HADOOP_CONF_DIR`, or one of the usual folders.

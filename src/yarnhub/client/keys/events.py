@@ -59,6 +59,30 @@ class EventFilter:
         self._end = end
         self._event_type = EventType.ALL if event_type is None else EventType(event_type)
 
+    @classmethod
+    def of(
+        cls,
+        event_filter: EventFilter | None = None,
+        key: str | None = None,
+        prefix: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        event_type: EventType | str | None = None,
+    ) -> EventFilter:
+        """The filter that is given, or else one of the other arguments.
+
+        Raises:
+            TypeError: What is given as a filter is none.
+            ValueError: Both are given.
+        """
+        if event_filter is None:
+            return cls(key, prefix, start, end, event_type)
+        if not isinstance(event_filter, EventFilter):
+            raise TypeError("event_filter must be an EventFilter")
+        if any(each is not None for each in (key, prefix, start, end, event_type)):
+            raise ValueError("give either an event_filter or what it is made of")
+        return event_filter
+
     @property
     def start(self) -> str | None:
         """The first key; None is the first of all."""

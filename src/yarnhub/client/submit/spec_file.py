@@ -92,16 +92,19 @@ def document_format(path: Path, form: str = "infer") -> str:
     return chosen
 
 
-def parse_document(content: bytes, form: str) -> object:
+def parse_document(content: bytes | str, form: str) -> object:
     """Parse a document.
 
     Args:
-        content: In UTF-8.
+        content: Text, or bytes in UTF-8.
         form: `json`, or else it is YAML.
 
     Raises:
         SpecError: It is none; says where.
     """
+    if isinstance(content, str):
+        # What is not Unicode is reported with its place, as in bytes.
+        content = content.encode(errors="surrogatepass")
     if len(content) > MAX_BYTES:
         raise SpecError("", f"has more than {MAX_BYTES} bytes")
     parse = _parse_json if form == "json" else parse_yaml
