@@ -152,7 +152,12 @@ REASONS: dict[str, tuple[Phase, list[Reason]]] = {
     "failures": (
         Phase.RUNNING,
         [
-            ContainersFailed("a", 2, "a_1", "Exit code -104: it used more memory."),
+            ContainersFailed(
+                "a",
+                2,
+                "a_1",
+                Outcome(cause=Cause.UNKNOWN, raw="Exit code -104: it used more memory."),
+            ),
             WaitsForServices("b", 1, ()),
         ],
     ),
@@ -195,6 +200,15 @@ def test_how_many_run_and_are_waited_for() -> None:
     assert (found.running, found.pending) == (1, 1)
     unknown = explain(RUNNING["somebody else's"])
     assert (unknown.running, unknown.pending) == (0, None)
+
+
+def test_how_a_container_ended() -> None:
+    outcome = Outcome.of_code(-104, "[2026] Container is running beyond physical memory limits")
+    facts = RUNNING["failures"]
+    failed = replace(instance("a", 0, "FAILED", "what it says"), outcome=outcome)
+    assert explain(replace(facts, instances=(failed,))).reasons == (
+        ContainersFailed("a", 1, "a_0", outcome),
+    )
 
 
 def test_how_it_ended() -> None:

@@ -25,6 +25,7 @@ from yarnhub.client.explain.reasons import (
 )
 from yarnhub.control import diagnostics
 from yarnhub.control.messages import ContainerState
+from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.yarn.queues.usable import takes_applications
 from yarnhub.yarn.records.applications import YarnApplicationAttemptState, YarnApplicationState
 from yarnhub.yarn.records.resources import MEMORY, VCORES
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from yarnhub.client.explain.facts import ApplicationFacts
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.control.messages import Container
-    from yarnhub.control.outcomes import Outcome
     from yarnhub.spec import Service
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
@@ -238,7 +238,9 @@ def _running(facts: ApplicationFacts) -> list[Reason]:
             reasons.append(ContainersStarting(name, len(starting)))
         if failed := _of(own, ContainerState.FAILED):
             last = max(failed, key=lambda each: each.finish_time or 0.0)
-            reasons.append(ContainersFailed(name, len(failed), last.id, last.exit_message))
+            # An earlier version's ApplicationMaster has only words for it.
+            outcome = last.outcome or Outcome(cause=Cause.UNKNOWN, raw=last.exit_message)
+            reasons.append(ContainersFailed(name, len(failed), last.id, outcome))
     return reasons
 
 

@@ -313,13 +313,13 @@ class ContainersFailed:
         service: Whose.
         count: How many.
         last: The one that failed last, such as `worker_3`.
-        raw: The exit message of that one.
+        outcome: How that one ended.
     """
 
     service: str
     count: int
     last: str
-    raw: str
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,8 +270,9 @@ def _on_services(
                 f"{counted(count, 'container')} of {service} {verb} starting: the node fetches "
                 "files first."
             )
-        case ContainersFailed(service, count, last, raw):
-            return f"{counted(count, 'container')} of {service} failed; the last, {last}: {raw}"
+        case ContainersFailed(service, count, last, outcome):
+            said = describe(outcome)
+            return f"{counted(count, 'container')} of {service} failed; the last, {last}: {said}"
         case OwnerOnly():
             return "Only its owner can see what it waits for."
 
