@@ -98,4 +98,4 @@ def ended(outcome: Outcome) -> str:
     if outcome.cause is Cause.FORGOTTEN:
         return "YARN does not know its application any more."
     said = brief(outcome, more_memory="start it with more memory")
-    return clean_and_cut(said).strip() or "YARN does not say why"
+    return clean_and_cut(said).strip() or "YARN reports no reason"
