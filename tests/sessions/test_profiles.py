@@ -112,6 +112,8 @@ def test_mistakes_are_named_with_their_place(value: object, message: str) -> Non
 
 def test_files_of_the_users_choice_need_a_pattern() -> None:
     override = {"localize_files": {"environment": "hdfs:///envs/{value}.tar.gz"}}
+    with pytest.raises(ProfileError, match="localize_files: a user could name any file"):
+        parse(unlisted(yarn_override=override))
     parse(unlisted(yarn_override=override, validation_regex="[a-z]+"))
 
 

@@ -135,7 +135,7 @@ async def test_a_pair_that_the_specification_names(
         connected = await client.connect(application.application_id, credentials=own)
         async with connected:
             await connected.keys.put("k", b"v")
-    assert await application.keys.get("k") is not None
+    assert await application.keys.get("k") == Entry(key="k", value=b"v")
 
 
 async def test_an_application_that_somebody_kills_by_yarn(

@@ -10,6 +10,7 @@ from yarnhub.appmaster.core.events import LaunchFailed, MasterScriptEnded, PortA
 from yarnhub.control.messages import (
     AddContainer,
     Container,
+    ContainerState,
     DeleteKey,
     FinalStatus,
     GetKey,
@@ -260,8 +261,11 @@ def test_a_shutdown_is_over_when_the_time_is() -> None:
 
 def test_what_is_not_there_yet_is_not_waited_for() -> None:
     play = begun(a={"grace_period": 30}, b={"depends": {"a"}, "grace_period": 30})
+    assert report(play).state is ContainerState.REQUESTED
+    assert report(play, name="b").state is ContainerState.WAITING
     play.ask(Shutdown())
-    assert play.finish is not None
+    assert play.finish == Finish(FinalStatus.SUCCEEDED, "")
+    assert play.launched == []
 
 
 def test_every_end_is_graceful_and_the_first_one_stands() -> None:

@@ -186,7 +186,10 @@ async def test_a_stop_that_fails_is_left_to_the_scheduler() -> None:
         world.nodes.refusals.append(lost())
         await world.runner.ask(KillContainer(id="a_0"))
         await world.scheduler.until(lambda: container_id not in world.scheduler.given)
+        assert container_id in world.nodes.running, "the node was not told"
+        assert await world.states() == ["KILLED"]
         world.runner.feed(MasterScriptEnded(0))
+    assert container_id in [each for sent in world.scheduler.heartbeats for each in sent.releases]
 
 
 @instant
@@ -302,6 +305,7 @@ async def test_a_resource_manager_that_is_away_at_the_start_is_waited_for() -> N
     world.scheduler.refusals += [ConnectError("nobody there")] * 5
     async with running(world):
         await world.until_running(1)
+        assert (len(world.scheduler.registrations), world.scheduler.refusals) == (1, [])
         await world.runner.ask(Shutdown())
 
 
@@ -376,6 +380,8 @@ async def test_what_a_resource_manager_says_that_is_about_to_stop_is_no_refusal(
         world.scheduler.refusals += [broken] * 5
         await world.runner.ask(Scale(service="a", count=3))
         await world.until_running(3)
+        assert (len(world.scheduler.registrations), world.scheduler.refusals) == (1, [])
+        assert await world.states() == ["RUNNING"] * 3
         world.runner.feed(MasterScriptEnded(0))
 
 
@@ -571,8 +577,9 @@ async def test_an_application_goes_on_without_its_token_file(
         await world.runner.ask(UpdateTokens(tokens=Credentials().write()))
         while "the master's script does not get new tokens" not in caplog.text:
             await asyncio.sleep(0.01)
-        await world.runner.ask(Shutdown())
-    assert world.result is not None
+        assert await world.states() == ["RUNNING"]
+        await world.runner.ask(Shutdown(diagnostics="enough"))
+    assert world.result == Finish(FinalStatus.SUCCEEDED, "enough")
 
 
 # --- time

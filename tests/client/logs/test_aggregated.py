@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from contextlib import aclosing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -28,7 +30,6 @@ from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from yarnhub.client.logs.aggregated import AggregatedLog
     from yarnhub.cluster import HadoopCluster
@@ -125,10 +126,22 @@ async def test_several_nodes_are_merged(tmp_path: Path) -> None:
 async def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
     place(tmp_path, "tfile-none")
     fs = LocalFileSystem()
-    (log, *_) = await find_logs(fs, properties(tmp_path), application("tfile-none"), "alice")
+    found = await find_logs(fs, properties(tmp_path), application("tfile-none"), "alice")
+    log = next(each for each in found if each.file.name == "numbers.log")
     async with aclosing(read_log(fs, log)) as chunks:
         async for _ in chunks:
+            assert open_below(tmp_path)
             break
+    assert open_below(tmp_path) == []
+
+
+def open_below(folder: Path) -> list[Path]:
+    """The files of a folder that this process has open."""
+    opened = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # that of the folder that is being listed
+            opened.append(link.readlink())
+    return [path for path in opened if path.is_relative_to(folder)]
 
 
 async def test_nothing_there_yet(tmp_path: Path) -> None:

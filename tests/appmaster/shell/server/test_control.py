@@ -446,7 +446,7 @@ async def test_a_client_that_closes_leaves_no_word_in_the_log(
 async def test_a_client_that_goes_before_all_is_read_is_let_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listener, "_CLOSE_TIMEOUT", 0.2, raising=False)
+    monkeypatch.setattr(listener, "_CLOSE_TIMEOUT", 0.2)
     answering = Answering()
     answering.go_on.clear()
     async with serving(answering) as port, connected(port) as client:
