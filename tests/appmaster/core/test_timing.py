@@ -264,7 +264,7 @@ def test_what_is_not_there_yet_is_not_waited_for() -> None:
     assert report(play).state is ContainerState.REQUESTED
     assert report(play, name="b").state is ContainerState.WAITING
     play.ask(Shutdown())
-    assert play.finish == Finish(FinalStatus.SUCCEEDED, "")
+    assert play.finish == Finish(FinalStatus.SUCCEEDED, requested(""))
     assert play.launched == []
 
 
