@@ -8,17 +8,17 @@ import logging
 import socket
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.server.control import serve
+from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ApplicationFailedError,
     ConfigurationError,
     DeadlineExceededError,
 )
-from yarnhub.base.tasks import task_group
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.client import Client
 from yarnhub.client.tokens.keeper import TokenKeeper
@@ -32,7 +32,7 @@ from yarnhub.unmanaged.takeover import Takeover
 from yarnhub.unmanaged.waiting_reasons import WaitingReasons
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -93,8 +93,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         self._submitter = UnmanagedSubmitter(settings, self._folder, self._limits, self._client)
         self._clients: dict[str, Client] = {}
         self._applications: dict[str, UnmanagedApplication] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._group: asyncio.TaskGroup | None = None
+        self._tasks = BackgroundTasks()
         self._connections = contextlib.AsyncExitStack()
         self._open = contextlib.AsyncExitStack()
 
@@ -126,7 +125,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                 port=self.port,
                 idle=self._idle,
             )
-            self._group = await stack.enter_async_context(task_group())
+            await stack.enter_async_context(self._tasks)
             stack.callback(self._leave)
             takeover = Takeover(
                 self._folder, self._limits, self._runs, self._client, self._begin, self._spawn
@@ -170,9 +169,6 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         await self._open.__aexit__(kind, error, trace)
 
     def _leave(self) -> None:
-        self._group = None
-        for task in self._tasks:
-            task.cancel()
         for application in self._applications.values():
             application.let_go()
 
@@ -262,21 +258,10 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         self._spawn(application.id, partial(self._hold, application, run))
         return run.runner
 
-    def _spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        assert self._group is not None
-        task = self._group.create_task(_alone(name, work), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _spawn(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        _ = self._tasks.start(work(), name)
 
     async def _hold(self, application: UnmanagedApplication, run: Run) -> None:
         finish = await self._runs.run(application, run)
         del self._applications[application.id]
         application.end(finish)
-
-
-async def _alone(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Do work whose fault reaches nobody else."""
-    try:
-        await work()
-    except Exception:  # noqa: BLE001  # see above
-        _log.exception("a fault in the task %r", name)

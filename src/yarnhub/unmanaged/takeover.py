@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ConfigurationError, YarnhubError
@@ -14,7 +14,7 @@ from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from yarnhub.appmaster.core.limits import Limits
     from yarnhub.client.client import Client
@@ -50,7 +50,7 @@ class Takeover:
         runs: Runs,
         client: Callable[[str], Client],
         begin: Callable[[UnmanagedApplication], object],
-        spawn: Callable[[str, Callable[[], Awaitable[None]]], None],
+        spawn: Callable[[str, Callable[[], Coroutine[Any, Any, None]]], None],
     ) -> None:
         self._folder = folder
         self._limits = limits

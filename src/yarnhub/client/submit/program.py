@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "control", "appmaster")
 _LEFT_OUT = (
     "appmaster/shell/journal/file.py",
+    "base/background.py",
     "base/single_flight.py",
     "yarn/addresses.py",
     "yarn/logs",
