@@ -47,7 +47,7 @@ T = TypeVar("T")
 class Client(Blocking):
     """The cluster, as one user sees it. Threads may share a client.
 
-    Every method raises `skein.ConnectionError` where nobody answers, `skein.TimeoutError` where no
+    Every method raises `skein.ConnectionError` where nothing answers, `skein.TimeoutError` where no
     answer comes, and `skein.DriverError` where the cluster refuses, or where there is no Kerberos
     ticket: the client itself can be made before `kinit`.
 
@@ -117,7 +117,7 @@ class Client(Blocking):
         return self._security or self._default
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a method of the engine, and raise skein's errors for its own."""
+        """Run a method of the asynchronous client; raises skein's errors for its own."""
         _ = self._engine  # logs in, if there was no ticket before
         return super().call(function, *args, **kwargs)
 

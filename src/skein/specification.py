@@ -276,7 +276,7 @@ class ApplicationSpec(Document, spec.ApplicationSpec):
                 )
 
     def checked(self) -> spec.ApplicationSpec:
-        """It as the engine takes it: what may have been changed inside is checked as a whole.
+        """The specification that is submitted: what was changed inside is checked as a whole.
 
         Raises:
             SpecError: Something in it is wrong.

@@ -168,6 +168,12 @@ def test_without_a_hadoop_configuration_it_says_what_to_set(alone: Any) -> None:
     assert "HADOOP_CONF_DIR" in alone.error("application", "ls")
 
 
+def test_a_keytab_that_is_not_there(alone: Any) -> None:
+    arguments = "--keytab", "/nosuch.keytab", "--principal", "alice@TEST"
+    said = alone.error("token", "keep", "application_1_1", *arguments)
+    assert said == "Error: keytab doesn't exist at '/nosuch.keytab'\n"
+
+
 def test_what_is_no_application_id(alone: Any) -> None:
     error = alone.error("application", "status", "application_x_y")
     assert error.startswith("Error: Invalid application id 'application_x_y': one looks like")

@@ -45,7 +45,10 @@ def _keep(arguments: argparse.Namespace) -> None:
     numbers = [connections.application_id(each) for each in arguments.ids]
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    settings = environment.settings(arguments.keytab, arguments.principal)
+    try:
+        settings = environment.settings(arguments.keytab, arguments.principal)
+    except FileNotFoundError as error:
+        raise SkeinError(str(error)) from error
     connections.run(keep_all_tokens(settings, numbers))
 
 

@@ -34,10 +34,10 @@ class EventsMissedError(SkeinError):
 class EventQueue:
     """The events that some filters take, in order; once for each filter.
 
-    Made by `KeyValueStore.event_queue`. Events are fetched as they happen, also while nobody looks,
+    Made by `KeyValueStore.event_queue`. Events are fetched as they happen, read or not,
     until the queue is left or collected, or the application ends: what came before can be read
     then, too. With 10000 of them unread no more are fetched; the application keeps the latest
-    10000 of all keys (16 MiB at most), and whoever comes too late for one gets an
+    10000 of all keys (16 MiB at most), and a reader that comes too late for one gets an
     `EventsMissedError`. Threads may share a queue: each event goes to one of them.
     """
 

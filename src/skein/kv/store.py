@@ -283,7 +283,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         on_success: Operation[Any] | Iterable[Operation[Any]] = (),
         on_failure: Operation[Any] | Iterable[Operation[Any]] = (),
     ) -> TransactionResult:
-        """Carry out operations, all or none, with nobody else's in between.
+        """Carry out operations, all or none, with no other requests in between.
 
         Args:
             conditions: What has to hold.

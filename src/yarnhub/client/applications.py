@@ -86,7 +86,7 @@ async def as_owner(
 ) -> AsyncIterator[tuple[Client, ApplicationReport]]:
     """An application's report, and the client to ask more about it.
 
-    With `yarn.acl.enable` YARN shows only the state of what belongs to somebody else: then it is
+    With `yarn.acl.enable` YARN shows only the state of another user's application: then it is
     asked once more as the owner, if the cluster lets the caller act for them.
 
     Raises:

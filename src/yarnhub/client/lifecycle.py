@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId
 
 _MAY_NOT_ACT = ".AuthorizationException"
-"""Of who may not act for somebody. Source: ProxyUsers.authorize (Hadoop 3.4)."""
+"""Of a user who may not act for another. Source: ProxyUsers.authorize (Hadoop 3.4)."""
 
 
 async def shut_down(

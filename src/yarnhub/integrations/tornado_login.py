@@ -78,7 +78,7 @@ def init_kerberos(keytab: str, service: str = "HTTP", hostname: str | None = Non
 
 
 def _require(handler: _Handler, scheme: str) -> NoReturn:
-    """Answer that somebody has to say who he is."""
+    """Answer that the request needs authentication."""
     from tornado import web
 
     handler.set_status(401)
@@ -125,7 +125,7 @@ class KerberosAuthMixin:
 
 
 def _accept(service: _Service, token: str) -> tuple[str, str] | None:
-    """The principal whom a token proves, and the answer to it; None if it proves nobody."""
+    """The principal that a token proves, and the answer to it; None if it proves none."""
     import gssapi
 
     try:
@@ -158,5 +158,5 @@ class SimpleAuthMixin:
         return self.get_current_user_simple()
 
     def get_current_user_simple(self: _Handler) -> str:
-        """The user whom the request names; one that names nobody gets status 401."""
+        """The user whom the request names; one that names none gets status 401."""
         return self.get_argument("user.name", "") or _require(self, "PseudoAuth")

@@ -36,8 +36,8 @@ class EventQueue:
 
     Made by `Keys.events`. Events are fetched as they happen, until the application ends: what came
     before can be read then, too. With 10000 of them unread no more are fetched; the application
-    keeps the latest 10000 of all keys (16 MiB at most), and who comes too late for one gets an
-    `EventsMissedError`. Tasks may share a queue: each event goes to one of them.
+    keeps the latest 10000 of all keys (16 MiB at most), and a reader that comes too late for one
+    gets an `EventsMissedError`. Tasks may share a queue: each event goes to one of them.
 
     Args:
         watch: Asks the application.
