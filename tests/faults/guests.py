@@ -14,7 +14,7 @@ import pytest
 from e2e.walk import processes
 from hub.hub import PROJECT, Hub
 from yarnhub.client.client import Client
-from yarnhub.integrations.jupyterhub.request import TAG
+from yarnhub.integrations.jupyterhub.names import SERVICE
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
@@ -112,7 +112,7 @@ class Guests:
 
     async def applications(self) -> list[str]:
         """What runs on YARN for the hub, as ids."""
-        request = GetApplicationsRequest(application_tags=(TAG,), application_states=NOT_ENDED)
+        request = GetApplicationsRequest(application_tags=(SERVICE,), application_states=NOT_ENDED)
         async with Client(self._settings) as client:
             return [str(report.application_id) for report in await client.applications(request)]
 

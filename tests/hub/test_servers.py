@@ -18,7 +18,8 @@ from hub.hub import PROJECT, Hub
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.integrations.jupyterhub.request import HubTags
+from yarnhub.integrations.jupyterhub.names import SERVICE
+from yarnhub.sessions.tags import HubTags
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.unmanaged.state_folder import StateFolder
 from yarnhub.yarn.records.applications import YarnApplicationState
@@ -90,7 +91,7 @@ class Servers:
     @property
     def tags(self) -> HubTags:
         """Those of what the hub runs."""
-        return HubTags(StateFolder(self._folder).secret())
+        return HubTags(StateFolder(self._folder).secret(), SERVICE)
 
     async def start(self, name: str = "", profile: str = "good") -> dict[str, object]:
         """Start one; returns the last that its progress says."""
@@ -129,7 +130,7 @@ class Servers:
     async def reports(self) -> Sequence[ApplicationReport]:
         """What runs on YARN for the hub."""
         request = GetApplicationsRequest(
-            application_tags=(self.tags.all_servers,), application_states=NOT_ENDED
+            application_tags=(self.tags.all_sessions,), application_states=NOT_ENDED
         )
         async with Client(self.settings) as client:
             return list(await client.applications(request))

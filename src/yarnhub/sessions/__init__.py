@@ -1,1 +1,4 @@
-"""A container held for a user: what may be chosen for it, and its port; no web framework."""
+"""A container held for a user: what may be chosen for it, its request and its port.
+
+No web framework is known here.
+"""

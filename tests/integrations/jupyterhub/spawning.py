@@ -12,9 +12,9 @@ from yarnhub.client.explain.explanation import Explanation, Phase
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
-from yarnhub.integrations.jupyterhub.request import HubTags
 from yarnhub.integrations.jupyterhub.running import Server, Servers, Sight
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+from yarnhub.sessions.tags import HubTags
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from yarnhub.spec import ApplicationSpec
 
 APPLICATION = "application_1_0001"
-TAGS = HubTags(b"secret")
+TAGS = HubTags(b"secret", "jupyterhub")
 SETTINGS = Settings(
     configuration=Configuration({}),
     user=SimpleUser("hub"),

@@ -14,8 +14,8 @@ from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.hadoop.security.users import KerberosUser
-from yarnhub.integrations.jupyterhub.request import ServerRequest
 from yarnhub.integrations.jupyterhub.running import Server, Servers, Sight, lost
+from yarnhub.sessions.request import SessionRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,8 +99,8 @@ class Former(Server):
 SECURE = replace(SETTINGS, user=KerberosUser(Ticket()))
 
 
-def request(user: str) -> ServerRequest:
-    return ServerRequest(user=user, owner="alice", hub=TAGS, memory=2**30, command=["run"])
+def request(user: str) -> SessionRequest:
+    return SessionRequest(user=user, owner="alice", hub=TAGS, memory=2**30, command=["run"])
 
 
 async def test_a_former_one_of_the_same_name_is_ended_first() -> None:

@@ -15,8 +15,10 @@ from traitlets import Dict, Enum, Integer, List, TraitError, Unicode, validate
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.integrations.jupyterhub.choosing import Choosing
 from yarnhub.integrations.jupyterhub.command import with_our_program
-from yarnhub.integrations.jupyterhub.request import SERVICE, HubTags, ServerRequest
+from yarnhub.integrations.jupyterhub.names import SECRET_VARIABLES, SERVICE
 from yarnhub.integrations.jupyterhub.whole_numbers import WholeNumber
+from yarnhub.sessions.request import SessionRequest
+from yarnhub.sessions.tags import HubTags
 from yarnhub.spec import ACLs, ApplicationSpec, File
 from yarnhub.unmanaged.state_folder import StateFolder
 
@@ -165,10 +167,10 @@ class Asking(Choosing):
         if folder not in self._tags:
             kept = StateFolder(folder)
             kept.claim()
-            self._tags[folder] = HubTags(kept.secret())
+            self._tags[folder] = HubTags(kept.secret(), SERVICE)
         return self._tags[folder]
 
-    async def chosen_request(self) -> ServerRequest:
+    async def chosen_request(self) -> SessionRequest:
         """What the user has chosen, and the administrator for all the rest.
 
         Raises:
@@ -180,12 +182,12 @@ class Asking(Choosing):
         self.identity = request.identity
         return request
 
-    def _request_of(self, user: str) -> ServerRequest:
-        return ServerRequest(
+    def _request_of(self, user: str) -> SessionRequest:
+        return SessionRequest(
             user=user,
             owner=self.user.name,
             hub=self.hub_tags,
-            server=self.name,
+            name=self.name,
             queue=self.queue,
             memory=self.mem_limit,
             vcores=self.cpu_limit,
@@ -199,7 +201,8 @@ class Asking(Choosing):
             epilogue=self.epilogue,
             files=self._files(),
             environment=self._variables(),
-            certificates=self.certificates,
+            secret_variables=SECRET_VARIABLES,
+            secret_files=self.certificates,
             tags=self.application_tags,
             acls=ACLs.read(self.acls),
             grace_period=self.grace_period,

@@ -21,7 +21,7 @@ from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal, refusal
 from yarnhub.sessions.choice import Choice, ChoiceError, choose
 from yarnhub.sessions.profiles import ProfileError, parse_profiles
 from yarnhub.sessions.queues import queue_choices, with_queues
-from yarnhub.sessions.shell_quoting import PLACE, why_unsafe
+from yarnhub.sessions.request import why_unsafe_script
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -166,21 +166,12 @@ class Choosing(Acting):
                         raise ProfileError(
                             f"profile {choice.display_name!r} sets {name} to {value!r}: {error}"
                         ) from error
-                self._check_script(choice.written)
+                if reason := why_unsafe_script(self.script_template, choice.written):
+                    raise ProfileError(f"script_template: {reason}, for users write a part of it")
             yield
         finally:
             for name, value in before.items():
                 setattr(self, name, value)
-
-    def _check_script(self, written: frozenset[str]) -> None:
-        """Refuse to put what a user has written where the shell does not see it as one word."""
-        parts = ("prologue", "singleuser_command", "epilogue")
-        if written & {"cmd", "args"}:
-            written |= {"singleuser_command"}
-        for name in written & set(parts):
-            text = self.script_template.format(**dict.fromkeys(parts, "") | {name: PLACE})
-            if reason := why_unsafe(text, name):
-                raise ProfileError(f"script_template: {reason}, for users write a part of it")
 
 
 def _apply_at_start(_spawner: Spawner, _user_options: Mapping[str, object]) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.explain.explanation import Explanation
-    from yarnhub.integrations.jupyterhub.request import HubTags
+    from yarnhub.sessions.tags import HubTags
     from yarnhub.spec import ApplicationSpec
     from yarnhub.yarn.records.applications import ApplicationReport
 
@@ -76,7 +76,7 @@ class ClusterServers(Servers):
     async def _running(self, tag: str) -> list[tuple[str, ApplicationReport]]:
         """What runs and bears a tag, by id; only what this hub started."""
         running = GetApplicationsRequest(
-            application_tags=(tag or self.hub.all_servers,), application_states=_NOT_ENDED
+            application_tags=(tag or self.hub.all_sessions,), application_states=_NOT_ENDED
         )
         return [
             (str(report.application_id), report)

@@ -13,7 +13,7 @@ from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubErro
 from yarnhub.control.messages import FinalStatus
 from yarnhub.integrations.jupyterhub.background import in_background
 from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
-from yarnhub.integrations.jupyterhub.request import CONTAINER, HubTags
+from yarnhub.integrations.jupyterhub.names import CONTAINER, SERVICE
 from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight, lost
 from yarnhub.unmanaged import UnmanagedApplications
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.explain.explanation import Explanation
+    from yarnhub.sessions.tags import HubTags
     from yarnhub.spec import ApplicationSpec
     from yarnhub.unmanaged import UnmanagedApplication
 
@@ -173,7 +174,7 @@ class HubServer(Server):
     async def stop(self, *, now: bool) -> None:
         """See `Server.stop`."""
         if not now:
-            grace = self.application.spec.services[CONTAINER.rpartition("_")[0]].grace_period
+            grace = self.application.spec.services[SERVICE].grace_period
             with contextlib.suppress(ControlError, DeadlineExceededError):
                 await self.application.kill_container(CONTAINER)
                 await self.application.ended(deadline=grace + _LEAVE)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.control.messages import Container
-    from yarnhub.integrations.jupyterhub.request import HubTags
+    from yarnhub.sessions.tags import HubTags
     from yarnhub.spec import ApplicationSpec
 
 _REPLACED = Outcome.of_words("its container ended")

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit, urlunsplit
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.private_file import write_private
 from yarnhub.client.application.container import CurrentContainer
-from yarnhub.integrations.jupyterhub.request import FILE, VARIABLE
 from yarnhub.sessions.ports.held import AddressError, HeldPort, NoFreePortError, listen
 from yarnhub.sessions.ports.report import Reporter
+from yarnhub.sessions.request import FILE, VARIABLE
 
 if TYPE_CHECKING:
     import ssl

@@ -14,9 +14,9 @@ from yarnhub.base.errors import ConnectError, YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.integrations.jupyterhub import words
 from yarnhub.integrations.jupyterhub.asking import Asking
+from yarnhub.integrations.jupyterhub.names import SERVICE
 from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.refusals import Refusal, telling_why
-from yarnhub.integrations.jupyterhub.request import SERVICE
 from yarnhub.sessions.ports.challenge import check_server
 from yarnhub.sessions.ports.proof import ImpostorError
 

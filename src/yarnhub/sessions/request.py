@@ -1,89 +1,38 @@
-"""What a server's application is: from what was chosen to a specification; no I/O."""
+"""What is asked of YARN for a session: from what was chosen to a specification; no I/O."""
 
 from __future__ import annotations
 
-import hmac
-import json
-import re
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.base.units import MiB, Seconds, VCores
+from yarnhub.sessions.shell_quoting import PLACE, why_unsafe
+from yarnhub.sessions.tags import words_for
 from yarnhub.spec import ACLs, ApplicationSpec, File, Resources, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-SERVICE = "jupyterhub"
-"""The one service of a server's application, with one instance."""
-CONTAINER = f"{SERVICE}_0"
-NAME = "jupyterhub"
-"""What YARN shows, as yarnspawner 0.4 named it."""
-TAG = "jupyterhub"
+    from yarnhub.sessions.tags import HubTags
 
-SECRET_VARIABLES = frozenset({"JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"})
-"""YARN writes a container's variables into a file and shows them to administrators."""
 VARIABLE = "variable:"
 FILE = "file:"
-"""What the names of secrets begin with: variables of the server's process, files of its folder."""
+"""What the names of secrets begin with: variables of the program, files of its folder."""
 
-_IDENTITY = re.compile(r"server-([0-9a-f]{32})-([0-9a-f]{32})")
-_NOT_IN_TAGS = re.compile(r"[^a-z0-9._-]")
-
-
-class HubTags:
-    """The tags by which one hub knows its own applications on YARN.
-
-    YARN takes any tag from anybody and shows it to others: what somebody copies, or makes up, must
-    not pass for the hub's. So they are made with a secret, and hold for one user of the cluster.
-
-    Args:
-        secret: Of this hub alone, and always the same.
-    """
-
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-        self.all_servers = f"{TAG}-{self._code('hub')}"
-        """Of all of the hub's applications, to ask for them; it proves nothing."""
-
-    def server(self, user: str, owner: str, name: str) -> str:
-        """The identity of a server.
-
-        Args:
-            user: The cluster's name of the user that it runs as.
-            owner: The hub's name of the user.
-            name: The server's; empty for the default one.
-        """
-        which = self._code("server", owner, name)
-        return f"server-{which}-{self._code('user', user, which)}"
-
-    def identity(self, tags: Iterable[str], user: str) -> str:
-        """The identity among an application's tags; empty if this hub did not start it.
-
-        Args:
-            tags: The application's.
-            user: Whose it is, as YARN says.
-        """
-        for tag in tags:
-            match = _IDENTITY.fullmatch(tag)
-            if match and hmac.compare_digest(match[2], self._code("user", user, match[1])):
-                return tag
-        return ""
-
-    def _code(self, *parts: str) -> str:
-        return hmac.digest(self._secret, json.dumps(parts).encode(), "sha256").hex()[:32]
+_PARTS = ("prologue", "singleuser_command", "epilogue")
+"""Of a script, as its template names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerRequest:
-    """What one server is started with.
+class SessionRequest:
+    """What one session is started with.
 
     Attributes:
         user: The cluster's name of the user that it runs as.
         owner: The hub's name of the user.
         hub: Whose tags it gets.
-        server: Its name; empty for a user's default server.
+        name: Its own; empty for a user's default one.
         queue: That pays.
         memory: Bytes.
         vcores: Virtual cores.
@@ -97,7 +46,9 @@ class ServerRequest:
         epilogue: Lines behind it.
         files: By the name that they have in the container's folder.
         environment: Variables, secret ones included.
-        certificates: Contents of files that only the server may read, by name.
+        secret_variables: Names of those that are. YARN writes the others into a file, and shows
+            them to administrators.
+        secret_files: Contents of files that only the program may read, by name.
         tags: Words to find the application by.
         acls: Who besides the user may see and end it.
         grace_period: Seconds between being asked to end and being killed.
@@ -107,7 +58,7 @@ class ServerRequest:
     user: str
     owner: str
     hub: HubTags
-    server: str = ""
+    name: str = ""
     queue: str = "default"
     memory: int
     vcores: int = 1
@@ -121,7 +72,8 @@ class ServerRequest:
     epilogue: str = ""
     files: Mapping[str, File] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    certificates: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    secret_variables: frozenset[str] = frozenset()
+    secret_files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     tags: Sequence[str] = ()
     acls: ACLs = field(default=ACLs())
     grace_period: float = 0
@@ -140,7 +92,9 @@ class ServerRequest:
             custom=self.resource_types,
         )
         variables = {
-            name: value for name, value in self.environment.items() if name not in SECRET_VARIABLES
+            name: value
+            for name, value in self.environment.items()
+            if name not in self.secret_variables
         }
         service = Service(
             resources=resources,
@@ -150,7 +104,7 @@ class ServerRequest:
             grace_period=Seconds(self.grace_period),
         )
         return ApplicationSpec(
-            name=NAME,
+            name=self.hub.kind,
             queue=self.queue,
             user=self.user,
             node_label=self.node_label,
@@ -158,20 +112,20 @@ class ServerRequest:
             # YARN may start a second ApplicationMaster, where it starts one.
             max_attempts=1 if self.application_master == "hub" else 2,
             tags={
-                TAG,
-                self.hub.all_servers,
+                self.hub.kind,
+                self.hub.all_sessions,
                 self.identity,
-                *tags_of(self.owner, self.server),
+                *words_for(self.owner, self.name),
                 *self.tags,
             },
             acls=self.acls,
-            services={SERVICE: service},
+            services={self.hub.kind: service},
         )
 
     @property
     def identity(self) -> str:
-        """The tag of this one server: there is never more than one of it."""
-        return self.hub.server(self.user, self.owner, self.server)
+        """The tag of this one session: there is never more than one of it."""
+        return self.hub.session(self.user, self.owner, self.name)
 
     @property
     def script(self) -> str:
@@ -187,16 +141,24 @@ class ServerRequest:
         variables = {
             f"{VARIABLE}{name}": value.encode()
             for name, value in self.environment.items()
-            if name in SECRET_VARIABLES
+            if name in self.secret_variables
         }
-        files = {f"{FILE}{name}": content for name, content in self.certificates.items()}
+        files = {f"{FILE}{name}": content for name, content in self.secret_files.items()}
         return variables | files
 
 
-def tags_of(owner: str, server: str) -> tuple[str, ...]:
-    """Words by which an administrator finds a user's servers; YARN takes lower-case ones.
+def why_unsafe_script(template: str, written: Collection[str]) -> str:
+    """Why a script would not have what a user writes as one word; empty if it has.
 
-    Names are written in what tags may hold, so two users may have the same.
+    Args:
+        template: The script's.
+        written: The settings that the user has written something of.
     """
-    user = f"user-{_NOT_IN_TAGS.sub('_', owner.lower())}"[:100]
-    return (user, f"named-{_NOT_IN_TAGS.sub('_', server.lower())}"[:100]) if server else (user,)
+    parts = {part for part in _PARTS if part in written}
+    if not {"cmd", "args"}.isdisjoint(written):
+        parts.add("singleuser_command")
+    for name in sorted(parts):
+        text = template.format(**dict.fromkeys(_PARTS, "") | {name: PLACE})
+        if reason := why_unsafe(text, name):
+            return reason
+    return ""
