@@ -21,12 +21,10 @@ from typing import TYPE_CHECKING
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser, User
+from yarnhub.hadoop.wire.delegation import GetDelegationTokenRequest
 from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.yarn.addresses import CLIENT, resource_manager
-from yarnhub.yarn.records.resource_manager import (
-    GetDelegationTokenRequest,
-    GetNewApplicationRequest,
-)
+from yarnhub.yarn.records.resource_manager import GetNewApplicationRequest
 from yarnhub.yarn.resource_manager import GET_DELEGATION_TOKEN, GET_NEW_APPLICATION, PROTOCOL
 
 if TYPE_CHECKING:
