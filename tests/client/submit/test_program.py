@@ -283,7 +283,7 @@ def stripped(tree: ast.AST) -> str:
             ]
             node.body = kept
     for node in ast.walk(tree):
-        for name in ("end_col_offset", "end_lineno"):
+        for name in ("col_offset", "end_col_offset", "end_lineno"):
             if hasattr(node, name):
                 delattr(node, name)
     return ast.dump(tree, include_attributes=True)
@@ -305,18 +305,20 @@ def test_all_that_is_left_stays_in_its_place(path: Path) -> None:
         ("# only\nx = '# no comment'\n", "\nx = '# no comment'\n"),
         ('"""Doc."""\nx = 1\n', "\nx = 1\n"),
         ('"""Doc.\n\nMore."""\n', "...\n\n\n"),
-        ('def f():\n    """Doc."""\n    return 1\n', "def f():\n\n    return 1\n"),
-        ('def f():\n    """Doc.\n    """\n', "def f():\n    ...\n\n"),
-        ('class A:\n    x = 1\n    """Of x."""\n', "class A:\n    x = 1\n\n"),
+        ('def f():\n    """Doc."""\n    return 1\n', "def f():\n\n return 1\n"),
+        ('def f():\n    """Doc.\n    """\n', "def f():\n ...\n\n"),
+        ('class A:\n    x = 1\n    """Of x."""\n', "class A:\n x = 1\n\n"),
         ('def f(): "doc"; return 1\n', 'def f(): "doc"; return 1\n'),
         ('class A: "doc"\n', 'class A: "doc"\n'),
-        ('def f():\n    "doc"; x = 1\n', 'def f():\n    "doc"; x = 1\n'),
+        ('def f():\n    "doc"; x = 1\n', 'def f():\n "doc"; x = 1\n'),
+        ('def f():\n    return """a\n    b"""\n', 'def f():\n return """a\n    b"""\n'),
+        ('def f():\n    return f"""a{1}\n    b"""\n', 'def f():\n return f"""a{1}\n    b"""\n'),
         ('x = """a # b\n c"""\n', 'x = """a # b\n c"""\n'),
         ("x = '\x0c'\ny = 2  # c\n", "x = '\x0c'\ny = 2\n"),
         ("x = '\u2028'  # c\n", "x = '\u2028'\n"),
         (
             "if TYPE_CHECKING:\n    import a\n\n    B = a.B\nx = 1\n",
-            "if TYPE_CHECKING:\n    ...\n\n\nx = 1\n",
+            "if TYPE_CHECKING:\n ...\n\n\nx = 1\n",
         ),
         ("", ""),
     ],

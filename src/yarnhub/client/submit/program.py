@@ -69,6 +69,7 @@ from yarnhub.appmaster.shell.main import main
 sys.exit(main())
 """
 _TYPES = ast.dump(ast.parse("TYPE_CHECKING", mode="eval").body)
+_TEXT = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same code gives the same bytes."""
 
@@ -127,12 +128,18 @@ def _sources(path: Path) -> list[Path]:
 
 
 def lean(source: str) -> str:
-    """Source without comments, docstrings and imports for types; the rest stays in its line."""
+    """Source without comments, docstrings and imports for types, indented by one space.
+
+    What is left stays in its line. The source is indented by four spaces.
+    """
     lines = source.split("\n")  # not splitlines(): a form feed ends no line of Python's
+    in_text: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        row, column = token.start
         if token.type == tokenize.COMMENT:
-            row, column = token.start
             lines[row - 1] = lines[row - 1][:column].rstrip()
+        elif token.type in _TEXT:
+            in_text.update(range(row, token.end[0]))
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             _blank_strings(node.body, lines)
@@ -142,7 +149,12 @@ def lean(source: str) -> str:
                 " " * node.body[0].col_offset + "...",
                 *[""] * (last - first - 1),
             ]
-    return "\n".join(lines)
+    return "\n".join(line if at in in_text else _narrow(line) for at, line in enumerate(lines))
+
+
+def _narrow(line: str) -> str:
+    code = line.lstrip(" ")
+    return " " * ((len(line) - len(code)) // 4) + code
 
 
 def _blank_strings(body: list[ast.stmt], lines: list[str]) -> None:
