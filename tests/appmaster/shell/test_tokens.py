@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
+from appmaster.bootstrap import CREDENTIALS
 from appmaster.clock import instant
-from appmaster.core.scenario import application, service
+from appmaster.core.scenario import application, requested, service
 from appmaster.fakes import FakeScheduler
 from appmaster.shell.world import NEWER, World, running
+from yarnhub.appmaster.core.actions import Finish
 from yarnhub.appmaster.shell.scheduler import RegisteredScheduler
 from yarnhub.appmaster.shell.tokens import EarlyRequests
 from yarnhub.control.messages import (
+    AddContainer,
+    FinalStatus,
     GetContainers,
     Nothing,
     SetProgress,
@@ -21,6 +26,9 @@ from yarnhub.control.messages import (
 from yarnhub.hadoop.wire.tokens import Credentials
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 from yarnhub.yarn.records.scheduler import RegisterApplicationMasterResponse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GIVEN = UpdateTokens(tokens=Credentials({NEWER.service: NEWER}).write())
 
@@ -69,3 +77,52 @@ async def test_who_has_registered_does_not_do_it_again_until_it_must() -> None:
     assert len(scheduler.registrations) == 2
     await registered.finish(FinalApplicationStatus.SUCCEEDED, "done")
     assert scheduler.over
+
+
+@instant
+async def test_containers_started_later_get_the_newer_tokens() -> None:
+    world = World(application(a=service()))
+    async with running(world):
+        await world.until_running(1)
+        given = Credentials({NEWER.service: NEWER}).write()
+        assert await world.runner.ask(UpdateTokens(tokens=given)) == Nothing()
+        await world.runner.ask(AddContainer(service="a"))
+        await world.until_running(2)
+        first, second = (
+            Credentials.read(context.tokens or b"") for context in world.nodes.running.values()
+        )
+        assert first.tokens[NEWER.service].identifier == b"hdfs"
+        assert second.tokens[NEWER.service] == NEWER
+        await world.runner.ask(Shutdown())
+
+
+async def test_the_masters_script_finds_newer_tokens_in_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "container_tokens"
+    path.write_bytes(CREDENTIALS.write())
+    world = World(application("run", a=service()), path)
+    async with running(world):
+        await world.until_running(1)
+        for _ in range(3):
+            given = Credentials({NEWER.service: NEWER}).write()
+            await world.runner.ask(UpdateTokens(tokens=given))
+        while Credentials.read(path.read_bytes()).tokens[NEWER.service] != NEWER:
+            await asyncio.sleep(0.01)
+        await world.runner.ask(Shutdown())
+    assert Credentials.read(path.read_bytes()).secrets == CREDENTIALS.secrets
+    async with asyncio.timeout(20):  # a thread that was writing when all ended goes on
+        while list(tmp_path.iterdir()) != [path]:
+            await asyncio.sleep(0.01)
+
+
+async def test_an_application_goes_on_without_its_token_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(application("run", a=service()), tmp_path / "none")
+    async with running(world):
+        await world.until_running(1)
+        await world.runner.ask(UpdateTokens(tokens=Credentials().write()))
+        while "the master's script does not get new tokens" not in caplog.text:
+            await asyncio.sleep(0.01)
+        assert await world.states() == ["RUNNING"]
+        await world.runner.ask(Shutdown(diagnostics="enough"))
+    assert world.result == Finish(FinalStatus.SUCCEEDED, requested("enough"))
