@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.base.single_flight import SingleFlight
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.submit.masters import UnmanagedMaster
 from yarnhub.client.submit.submission import credentials
@@ -46,8 +48,7 @@ class UnmanagedSubmitter:
         self._folder = folder
         self._limits = limits
         self._client = client
-        self._tag = ""
-        self._tagging = asyncio.Lock()
+        self._tag = SingleFlight(lambda: asyncio.to_thread(folder.made_tag), fresh=math.inf)
 
     @contextlib.asynccontextmanager
     async def submitted(
@@ -62,7 +63,7 @@ class UnmanagedSubmitter:
         """
         holders_pair = await asyncio.to_thread(_holders_pair, spec)
         # The only attempt is taken over instead of repeated.
-        spec = replace(spec, max_attempts=1, tags={*spec.tags, await self._own_tag()})
+        spec = replace(spec, max_attempts=1, tags={*spec.tags, await self._tag.get()})
         client = self._client(spec.user)
         async with client.submitter.prepared(
             spec, holders_pair, UnmanagedMaster(), progress, secrets
@@ -87,11 +88,6 @@ class UnmanagedSubmitter:
                 if application is None or application.runner is None:
                     await asyncio.to_thread(self._folder.forget, application_id)
                 raise
-
-    async def _own_tag(self) -> str:
-        async with self._tagging:
-            self._tag = self._tag or await asyncio.to_thread(self._folder.made_tag)
-        return self._tag
 
     def check(self, spec: ApplicationSpec) -> None:
         """See whether an application can be unmanaged.
