@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appmaster.shell.server.serving import ID, PAIR
+from yarnhub.control import bootstrap, environment
+from yarnhub.hadoop.wire import tokens
 from yarnhub.integrations.recipes.program import prepare_folders
+
+if TYPE_CHECKING:
+    from client.living import Living
+    from skein.application_client import ApplicationClient
 
 OPTIONS = {"ipython_kernel": "--kernel-info-key", "jupyter_notebook": "--notebook-info-key"}
 
@@ -50,6 +60,99 @@ def test_it_explains_itself(recipe: str, option: str, capsys: pytest.CaptureFixt
     shown = capsys.readouterr().out
     assert f"usage: python -m skein.recipes.{recipe} " in shown
     assert f"{option} KEY" in shown
+
+
+@pytest.fixture
+def container(living: Living, tmp_path: Path) -> dict[str, str]:
+    """The variables of a container of an application in this process."""
+    file = tmp_path / "container_tokens"
+    secrets = {bootstrap.CERTIFICATE: PAIR.certificate, bootstrap.KEY: PAIR.key}
+    file.write_bytes(tokens.Credentials({}, secrets).write())
+    return {
+        environment.APPLICATION_ID: ID,
+        environment.APPMASTER_ADDRESS: f"localhost:{living.port}",
+        environment.CONTAINER_ID: "worker_0",
+        "HADOOP_TOKEN_FILE_LOCATION": str(file),
+        "NM_HOST": "localhost",
+        "HOME": "/nosuch",
+    }
+
+
+def test_a_kernel_publishes_its_connection_file(
+    container: dict[str, str], app: ApplicationClient, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "skein.recipes.ipython_kernel", "--kernel-info-key", "k"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, **container},  # noqa: TID251
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as kernel:
+        try:
+            found = json.loads(app.kv.wait("k"))
+        finally:
+            kernel.kill()
+    assert found["ip"] == "127.0.0.1"
+    assert len(found["key"]) >= 32
+
+
+# Serves until the application has its address, and then ends as by its Quit button.
+NOTEBOOK = """\
+import asyncio, types
+from skein import ApplicationClient
+
+class Server:
+    ip, port, certfile, base_url = "0.0.0.0", 8888, "", "/"
+    identity_provider = types.SimpleNamespace(token="secret")
+
+    @classmethod
+    def initialize_server(cls, argv, ip, allow_root):
+        assert argv == ["--no-browser", "--port", "1"] and ip == "localhost"
+        server = cls()
+        server.io_loop = server
+        return server
+
+    def add_callback(self, function):
+        self.callback = function
+
+    def start(self):
+        async def serve():
+            self.callback()
+            with ApplicationClient.from_current() as app:
+                print(await asyncio.to_thread(app.kv.wait, "jupyter.notebook.info"))
+        asyncio.run(serve())
+
+    def stop(self):
+        raise AssertionError
+
+JupyterNotebookApp = Server
+"""
+
+
+def test_a_notebook_server_publishes_its_address(
+    container: dict[str, str], app: ApplicationClient, tmp_path: Path
+) -> None:
+    (tmp_path / "notebook").mkdir()
+    (tmp_path / "notebook" / "app.py").write_text(NOTEBOOK)
+    command = [sys.executable, "-m", "skein.recipes.jupyter_notebook", "--port", "1"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, **container, "PYTHONPATH": str(tmp_path)},  # noqa: TID251
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(app.kv["jupyter.notebook.info"]) == {
+        "protocol": "http",
+        "host": "localhost",
+        "port": 8888,
+        "base_url": "/",
+        "token": "secret",
+    }
 
 
 def test_jupyter_keeps_its_files_in_the_container(tmp_path: Path) -> None:
