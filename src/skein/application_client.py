@@ -37,12 +37,12 @@ json.dump(Shutdown())
 class ApplicationClient(Blocking):
     """A running application. Threads may share a client.
 
-    Every method raises `skein.ConnectionError` where the application cannot be reached.
+    Every method raises `skein.ConnectionError` if the application cannot be reached.
 
     Args:
         address: `host:port` of its ApplicationMaster.
         app_id: Its id.
-        security: The credentials that it was submitted with, or its own; None takes those of the
+        security: The credentials that it was submitted with, or its own; None uses those of the
             container that this process runs in, or the user's own.
     """
 
@@ -78,7 +78,7 @@ class ApplicationClient(Blocking):
 
     @property
     def address(self) -> str:
-        """`host:port` of its ApplicationMaster, as far as is known."""
+        """`host:port` of its ApplicationMaster, as last known."""
         return self.engine.address
 
     def _translated(self, error: errors.YarnhubError) -> Exception:
@@ -112,8 +112,8 @@ class ApplicationClient(Blocking):
         """The application whose container this process runs in.
 
         Raises:
-            ValueError: This is no container.
-            FileNotFoundError: Its credentials are not where they should be.
+            ValueError: This process does not run in a container.
+            FileNotFoundError: The container has no credentials.
         """
         app_id, address = properties.application_id, properties.appmaster_address
         if app_id is None or address is None:
@@ -137,11 +137,11 @@ class ApplicationClient(Blocking):
     def shutdown(
         self, status: str | model.FinalStatus = "SUCCEEDED", diagnostics: str | None = None
     ) -> None:
-        """Have the application end; returns when its ApplicationMaster has agreed.
+        """Shut the application down; returns when its ApplicationMaster has accepted.
 
         Args:
-            status: How it is to have ended.
-            diagnostics: What YARN is to say about it.
+            status: The final status.
+            diagnostics: The application's diagnostics.
         """
         final = FinalStatus(model.FinalStatus(status).value)
         # Not by the loop: it is the last call of many programs, and may come after the loop's end.
@@ -171,12 +171,12 @@ class ApplicationClient(Blocking):
         *,
         instances: int | None = None,
     ) -> list[model.Container]:
-        """Have `count` instances of a service, or `delta` more; returns those touched.
+        """Set the number of a service's instances, or change it; returns those affected.
 
         Args:
             service: Its name.
-            count: How many to have.
-            delta: How many more; fewer, if it is negative, down to none.
+            count: The new number.
+            delta: The change; negative for fewer, down to none.
             instances: The old name of `count`.
 
         Raises:
@@ -189,15 +189,15 @@ class ApplicationClient(Blocking):
         return [model.Container.of(message) for message in found]
 
     def add_container(self, service: str, env: Mapping[str, str] | None = None) -> model.Container:
-        """Start one more instance, with `env` over the service's own variables."""
+        """Start one more instance, with `env` in addition to the service's variables."""
         variables = dict(env or {})
         return model.Container.of(self.call(self.engine.add_container, service, variables))
 
     def kill_container(self, id: str) -> None:  # noqa: A002  # skein's name
-        """End a container, such as `worker_3`; one that has ended is no error.
+        """Kill a container, such as `worker_3`; no error if it has already ended.
 
         Raises:
-            ValueError: There is none of this id.
+            ValueError: There is no container with this id.
         """
         self.call(self.engine.kill_container, id)
 

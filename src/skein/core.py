@@ -47,23 +47,23 @@ T = TypeVar("T")
 class Client(Blocking):
     """The cluster, as one user sees it. Threads may share a client.
 
-    Every method raises `skein.ConnectionError` where nothing answers, `skein.TimeoutError` where no
-    answer comes, and `skein.DriverError` where the cluster refuses, or where there is no Kerberos
-    ticket: the client itself can be made before `kinit`.
+    Every method raises `skein.ConnectionError` if the cluster cannot be reached,
+    `skein.TimeoutError` if it does not respond in time, and `skein.DriverError` if it refuses the
+    request or there is no Kerberos ticket: the client itself can be created before `kinit`.
 
     Args:
         address: Ignored: there is no driver.
-        security: The credentials that applications are submitted and reached with; None takes
-            those in the configuration folder, which are made on first use.
-        keytab: A file with the key of `principal`; without it, the ticket of `kinit` is used.
-        principal: Who to log in as, on a cluster with Kerberos.
+        security: The credentials for submitting and connecting to applications; None uses those
+            in the configuration folder, which are created on first use.
+        keytab: The keytab of `principal`; without it, the ticket from `kinit` is used.
+        principal: The principal to log in as, on a cluster with Kerberos.
         log: Ignored.
         log_level: Ignored.
         java_options: Ignored.
 
     Raises:
-        FileNotFoundError: There is no such keytab.
-        DriverError: There is no Hadoop configuration, or the keytab does not log `principal` in.
+        FileNotFoundError: The keytab does not exist.
+        DriverError: There is no Hadoop configuration, or the keytab is not valid for `principal`.
     """
 
     _otherwise = exceptions.DriverError
@@ -113,7 +113,7 @@ class Client(Blocking):
 
     @property
     def security(self) -> Security:
-        """The credentials that applications are submitted and reached with."""
+        """The credentials for submitting and connecting to applications."""
         return self._security or self._default
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -136,7 +136,7 @@ class Client(Blocking):
 
     @classmethod
     def from_global_driver(cls) -> Self:
-        """A client; there is no driver, global or other."""
+        """Return a new client: there is no driver."""
         return cls()
 
     @staticmethod
@@ -147,7 +147,7 @@ class Client(Blocking):
         log_level: object = None,  # noqa: ARG004
         java_options: object = None,  # noqa: ARG004
     ) -> str:
-        """Does nothing but look at the login; there is no driver, and so its address is empty."""
+        """Check the login only; there is no driver, so the returned address is empty."""
         Client(keytab=keytab, principal=principal).close()
         return ""
 
@@ -158,15 +158,15 @@ class Client(Blocking):
     # --- submission
 
     def submit(self, spec: ApplicationSpec | Mapping[str, Any] | str | Path) -> str:
-        """Submit an application; returns its id when all is uploaded and YARN has accepted it.
+        """Submit an application; returns its id when YARN has accepted it.
 
         Args:
-            spec: What to run: a specification, its document, or the path of its file.
+            spec: A specification, its document, or the path of its file.
 
         Raises:
-            ValueError: The specification is wrong.
-            DriverError: The cluster refuses it; also a `ValueError` where it asks for what the
-                cluster never has, or names a file that does not exist.
+            ValueError: The specification is invalid.
+            DriverError: The cluster refuses it; also a `ValueError` if it requests more than the
+                cluster has, or names a file that does not exist.
         """
         from yarnhub.client.submit.spec_file import resolve_sources
 
@@ -178,7 +178,7 @@ class Client(Blocking):
     def submit_and_connect(
         self, spec: ApplicationSpec | Mapping[str, Any] | str | Path
     ) -> ApplicationClient:
-        """Submit an application and wait until it runs; it is killed if that fails."""
+        """Submit an application and wait until it runs; kills it if that fails."""
         specification = ApplicationSpec._from_any(spec)  # noqa: SLF001  # ours
         app_id = self.submit(specification)
         try:
@@ -194,16 +194,16 @@ class Client(Blocking):
         wait: bool = True,  # noqa: FBT001, FBT002  # skein's signature
         security: Security | None = None,
     ) -> ApplicationClient:
-        """Reach an application.
+        """Connect to an application.
 
         Args:
             app_id: Its id.
-            wait: Whether to wait until it runs, as long as it takes.
-            security: The credentials that it was submitted with, or its own; None takes the
-                client's, and in a container those of the container's application for that.
+            wait: Whether to wait until it runs, without a time limit.
+            security: The credentials that it was submitted with, or its own; None uses the
+                client's, and in a container, for its own application, those of the container.
 
         Raises:
-            ApplicationNotRunningError: It has ended, or does not run yet and `wait` is False.
+            ApplicationNotRunningError: It has ended, or is not running yet and `wait` is False.
         """
         security = security or self._security or Security._default_for(app_id)  # noqa: SLF001  # ours
         number = ApplicationId.parse(app_id)
@@ -225,7 +225,7 @@ class Client(Blocking):
         """One application.
 
         Raises:
-            ValueError: YARN knows none of this id.
+            ValueError: YARN knows no application with this id.
         """
         record = self.call(find_application, self._engine, ApplicationId.parse(app_id))
         return model.ApplicationReport.of(record)
@@ -252,11 +252,11 @@ class Client(Blocking):
     def application_logs(self, app_id: str, user: str = "") -> model.ApplicationLogs:
         """The logs of an application so far, by YARN's container id.
 
-        All of it is kept in memory: `skein application logs` and `yarnhub.client` do without.
+        All logs are kept in memory; `skein application logs` and `yarnhub.client` avoid this.
 
         Args:
             app_id: Its id.
-            user: Whom to act for; empty is the user who calls.
+            user: The user to act for; empty for the caller.
         """
         logs = self.call(self._read_logs, ApplicationId.parse(app_id), user)
         return model.ApplicationLogs(app_id, logs)
@@ -272,7 +272,7 @@ class Client(Blocking):
         """Why an application waits, what it does and where, or how it ended: in plain words.
 
         Raises:
-            ValueError: YARN knows none of this id.
+            ValueError: YARN knows no application with this id.
         """
         return self.call(self._explain, ApplicationId.parse(app_id))
 
@@ -296,7 +296,7 @@ class Client(Blocking):
         """One queue, by its name with or without the queues above it.
 
         Raises:
-            ValueError: There is none of this name.
+            ValueError: There is no queue with this name.
         """
         return model.Queue.of(self.call(find_queue, self._engine, name))
 
@@ -304,7 +304,7 @@ class Client(Blocking):
         """The queues directly below one.
 
         Raises:
-            ValueError: There is none of this name.
+            ValueError: There is no queue with this name.
         """
         found = self.call(find_queue, self._engine, name)
         return [model.Queue.of(child) for child in found.child_queues]
@@ -316,14 +316,14 @@ class Client(Blocking):
     # --- control
 
     def kill_application(self, app_id: str, user: str = "") -> None:
-        """End an application at once; returns when it has ended.
+        """Kill an application; returns when it has ended.
 
-        One that only its owner may end is ended as its owner, if the cluster lets the caller act
-        for them.
+        An application that only its owner may kill is killed as its owner, if the cluster allows
+        the caller to act for the owner.
 
         Args:
             app_id: Its id.
-            user: Whom to act for; empty is the user who calls.
+            user: The user to act for; empty for the caller.
         """
         self.call(self._kill, ApplicationId.parse(app_id), user)
 
@@ -332,10 +332,10 @@ class Client(Blocking):
             await lifecycle.kill(engine, number)
 
     def keep_tokens(self, *app_ids: str) -> None:
-        """Keep the delegation tokens of applications fresh; returns when all of them have ended.
+        """Keep applications' delegation tokens valid; returns when all applications have ended.
 
-        For those that run longer than the cluster's tokens live, 7 days by default. The login has
-        to last as long: one of a keytab does.
+        For applications that run longer than the lifetime of the cluster's tokens, 7 days by
+        default. The login must last as long, as with a keytab.
 
         Args:
             app_ids: Of applications that were submitted with this client's credentials; whose
@@ -352,6 +352,6 @@ class Client(Blocking):
         """Move an application to another queue.
 
         Raises:
-            ValueError: There is no such application or queue, or the queue takes none.
+            ValueError: There is no such application or queue, or the queue accepts no applications.
         """
         self.call(lifecycle.move, self._engine, ApplicationId.parse(app_id), queue)

@@ -7,12 +7,12 @@
     |   |-- ApplicationNotRunningError
     |   `-- DriverNotRunningError    never raised: there is no driver
     |-- TimeoutError                 also the builtin TimeoutError
-    |-- DriverError                  the cluster, or what leads to it, said no
-    |   `-- RefusedError             this can never be submitted as it is (also ValueError)
-    `-- ApplicationError             the application said no
+    |-- DriverError                  the cluster refused, or the client is not configured correctly
+    |   `-- RefusedError             the submission can never succeed (also ValueError)
+    `-- ApplicationError             the application refused the request
 
-What has a builtin's meaning is raised as that: `KeyError` for a key that is not set, `ValueError`
-for an argument that cannot be.
+Builtin errors are raised where they fit: `KeyError` for a key that is not set, `ValueError`
+for an invalid argument.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class SkeinError(Exception):
 
 
 class ConnectionError(SkeinError, builtins.ConnectionError):  # noqa: A001  # skein's name
-    """Nobody answers: the cluster, or the application, cannot be reached."""
+    """The cluster, or the application, cannot be reached."""
 
 
 class TimeoutError(SkeinError, builtins.TimeoutError):  # noqa: A001  # skein's name
-    """No answer came in time."""
+    """There was no response in time."""
 
 
 class DriverNotRunningError(ConnectionError):
@@ -59,19 +59,19 @@ class DriverNotRunningError(ConnectionError):
 
 
 class ApplicationNotRunningError(ConnectionError):
-    """The application has ended, or does not run yet."""
+    """The application has ended, or is not running yet."""
 
 
 class DriverError(SkeinError):
-    """The cluster refused, or the way to it is not as it should be."""
+    """The cluster refused the request, or the client is not configured correctly."""
 
 
 class RefusedError(DriverError, ValueError):
-    """What is to be submitted asks for what the cluster never has, or for a file that is not."""
+    """The submission requests more than the cluster has, or a file that does not exist."""
 
 
 class ApplicationError(SkeinError):
-    """The application refused."""
+    """The application refused the request."""
 
 
 class Context:

@@ -52,17 +52,17 @@ __all__ = [
 
 
 class ApplicationLogs(LogTexts):
-    """Logs by YARN's container id; notebooks show them folded.
+    """Logs by YARN's container id; collapsible in notebooks.
 
     Args:
-        app_id: Whose they are.
+        app_id: The application's id.
         logs: The text of each container.
     """
 
 
 @dataclass(slots=True)
 class ResourceUsageReport:
-    """What an application holds and has used.
+    """The resources that an application holds and has used.
 
     Attributes:
         resource_seconds: Amount times seconds of each resource type, by YARN's names, such as
@@ -101,8 +101,8 @@ class ApplicationReport:
 
     Attributes:
         queue: Its queue's own name, without the queues above it.
-        host: Where its ApplicationMaster answers; None until it runs.
-        port: And at which port.
+        host: The host of its ApplicationMaster; None until it runs.
+        port: The port of its ApplicationMaster.
         progress: 0 to 1.
         finish_time: None until it has ended.
     """
@@ -166,7 +166,7 @@ class Container:
     """One container of a service; times are local, without a time zone.
 
     Attributes:
-        ready: Whether it runs and is what its service's `ready` says.
+        ready: Whether it runs and meets its service's `ready` condition.
     """
 
     service_name: str
@@ -278,11 +278,11 @@ class Queue:
 
     Attributes:
         name: Its own, without the queues above it.
-        capacity: Per cent of the queue above it that it is sure to get.
-        max_capacity: Per cent of the queue above it that it gets at most.
-        percent_used: Per cent of its capacity in use; more than 100 where it has borrowed.
-        node_labels: Labels of the nodes that it may use; `*` is all.
-        default_node_label: The label for applications that name none.
+        capacity: Guaranteed percentage of the parent queue.
+        max_capacity: Maximum percentage of the parent queue.
+        percent_used: Percentage of its capacity in use; above 100 if it has borrowed.
+        node_labels: The node labels that it may use; `*` for all.
+        default_node_label: The label for applications that set none.
     """
 
     name: str

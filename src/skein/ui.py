@@ -16,7 +16,7 @@ __all__ = ["ProxiedPage", "WebUI"]
 class WebUI:
     """An application's web pages.
 
-    Every method raises `skein.ConnectionError` where the application cannot be reached.
+    Every method raises `skein.ConnectionError` if the application cannot be reached.
 
     Args:
         client: The application.
@@ -31,7 +31,7 @@ class WebUI:
 
     @functools.cached_property
     def address(self) -> str:
-        """Where a browser finds them; one of `addresses`, the same each time.
+        """Their address for browsers; always the same one of `addresses`.
 
         Raises:
             ApplicationError: YARN had no web proxy when the application was submitted.
@@ -40,7 +40,7 @@ class WebUI:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """All their addresses: more than one where there is more than one ResourceManager."""
+        """All their addresses: one for each ResourceManager."""
         return self._call(self._pages.ui).addresses
 
     @property
@@ -49,27 +49,26 @@ class WebUI:
         return self._call(self._pages.ui).proxy_prefix
 
     def add_page(self, route: str, target: str, link_name: str | None = None) -> ProxiedPage:
-        """Pass a page on.
+        """Publish a page of a service.
 
         Args:
-            route: One segment of a path, which no other page has.
-            target: The URL that it is at.
-            link_name: What it is called on the application's pages, where no other page is
-                called that; None shows no link.
+            route: One path segment, unique among the pages.
+            target: The URL of the page.
+            link_name: Its unique name on the application's pages; None for no link.
 
         Raises:
-            ValueError: An argument is not as it has to be.
+            ValueError: An argument is invalid.
         """
         return self._call(self._pages.add, route, target, link_name)
 
     def remove_page(self, route: str) -> None:
-        """Pass a page on no longer.
+        """Stop publishing a page.
 
         Raises:
-            ValueError: There is none with this route.
+            ValueError: There is no page with this route.
         """
         self._call(self._pages.remove, route)
 
     def get_pages(self) -> dict[str, ProxiedPage]:
-        """The pages that are passed on, by route."""
+        """The published pages, by route."""
         return self._call(self._pages.all)

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 
 class EventsMissedError(SkeinError):
-    """Events came faster than this queue was read, and the application keeps only the latest.
+    """The queue was read too slowly, and the application keeps only the latest events.
 
-    The next `get` goes on with what is still known.
+    The next `get` continues with the oldest event that is still available.
     """
 
 
 class EventQueue:
-    """The events that some filters take, in order; once for each filter.
+    """The events that match some filters, in order; once for each filter.
 
-    Made by `KeyValueStore.event_queue`. Events are fetched as they happen, read or not,
-    until the queue is left or collected, or the application ends: what came before can be read
-    then, too. With 10000 of them unread no more are fetched; the application keeps the latest
-    10000 of all keys (16 MiB at most), and a reader that comes too late for one gets an
-    `EventsMissedError`. Threads may share a queue: each event goes to one of them.
+    Created by `KeyValueStore.event_queue`. Events are fetched in the background until the queue is
+    closed or garbage-collected, or the application ends; earlier events can still be read after
+    that. At most 10000 unread events are fetched. The application keeps the latest 10000 events of
+    all keys (at most 16 MiB); a queue that misses events raises an `EventsMissedError`. Threads may
+    share a queue: each event is delivered to one of them.
     """
 
     def __init__(self, client: ApplicationClient) -> None:
@@ -67,7 +67,7 @@ class EventQueue:
 
     @property
     def filters(self) -> frozenset[EventFilter]:
-        """What it is subscribed to."""
+        """The filters that it is subscribed to."""
         return self._events.filters
 
     def subscribe(
@@ -79,15 +79,15 @@ class EventQueue:
         end: str | None = None,
         event_type: EventType | str | None = None,
     ) -> EventFilter:
-        """Take the events of a filter from now on; returns the filter.
+        """Subscribe to the events of a filter; returns the filter.
 
         Args:
-            event_filter: The filter; with it, nothing else may be given.
+            event_filter: The filter, instead of the other arguments.
             key: The only key.
-            prefix: What the keys begin with.
+            prefix: The prefix of the keys.
             start: The first key.
-            end: The first key that is not in the range any more.
-            event_type: `PUT` or `DELETE`; None takes both.
+            end: The first key after the range.
+            event_type: `PUT` or `DELETE`; None for both.
         """
         wanted = EventFilter.of(event_filter, key, prefix, start, end, event_type)
         self._client.call(self._events.subscribe, wanted)
@@ -102,7 +102,7 @@ class EventQueue:
         end: str | None = None,
         event_type: EventType | str | None = None,
     ) -> EventFilter:
-        """Take the events of a filter no longer; arguments and result as of `subscribe`.
+        """Unsubscribe from a filter; arguments and result as of `subscribe`.
 
         Raises:
             ValueError: It was not subscribed to.
@@ -114,7 +114,7 @@ class EventQueue:
         return wanted
 
     def unsubscribe_all(self) -> None:
-        """Take no more events."""
+        """Unsubscribe from all filters."""
         self._call(self._events.unsubscribe, self.filters)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # or what was put in
@@ -126,7 +126,7 @@ class EventQueue:
 
         Raises:
             queue.Empty: There is none.
-            EventsMissedError: There were some before it that are lost.
+            EventsMissedError: Earlier events were lost.
             ConnectionError: The application has ended.
         """
         if block and timeout is not None and timeout < 0:
@@ -142,7 +142,7 @@ class EventQueue:
         return self.get(block=False)
 
     def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002  # as in queue.Queue
-        """Have `get` return something of your own, or raise an error; never has to wait."""
+        """Add an item for `get` to return, or an error for it to raise; never blocks."""
         self._call(self._events.put, item)
 
     def put_nowait(self, item: object) -> None:
@@ -157,5 +157,5 @@ class EventQueue:
                 raise EventsMissedError(str(error)) from error
 
     def qsize(self) -> int:
-        """How many events are here already; there may be more in the application."""
+        """The number of fetched events; there may be more in the application."""
         return len(self._events)

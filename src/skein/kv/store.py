@@ -30,9 +30,9 @@ T = TypeVar("T")
 class KeyValueStore(MutableMapping[str, bytes]):
     """Keys and their values, in the order of the keys; shared by all of an application.
 
-    Made by `ApplicationClient.kv`. Every method asks the application, so every one may raise
-    `skein.ConnectionError`. Methods do what the operation of the same name in `skein.kv` says,
-    and return its result.
+    Available as `ApplicationClient.kv`. Every method sends a request to the application, so it may
+    raise `skein.ConnectionError`. Methods execute the operation of the same name in `skein.kv` and
+    return its result.
     """
 
     def __init__(self, client: ApplicationClient) -> None:
@@ -98,7 +98,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         self, key: str, default: bytes | None = None, *, return_owner: Literal[True]
     ) -> ValueOwnerPair: ...
     def pop(self, key: str, default: bytes | None = None, return_owner: bool = False) -> object:
-        """See `skein.kv.pop`; a key that is not set is no error."""
+        """See `skein.kv.pop`; no error if the key is not set."""
         return self._apply(keys.pop(key, default, return_owner))
 
     def discard(self, key: str) -> bool:
@@ -151,7 +151,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     @overload
     def setdefault(self, key: str, default: None = None) -> bytes: ...
     def setdefault(self, key: str, default: bytes | None = None) -> bytes:
-        """The value of a key, which is set to `default` if it is not set; at once."""
+        """The value of a key, atomically set to `default` if it is not set."""
         if not isinstance(default, bytes):
             raise TypeError(f"default must be bytes, not {type(default).__name__}")
         result = self.transaction(keys.exists(key), keys.get(key), keys.put(key, default))
@@ -162,7 +162,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     @overload
     def wait(self, key: str, return_owner: Literal[True]) -> ValueOwnerPair: ...
     def wait(self, key: str, return_owner: bool = False) -> bytes | ValueOwnerPair:
-        """The value of a key, as soon as it is set: as long as the application runs.
+        """Wait for a key to be set, as long as the application runs; returns its value.
 
         Args:
             key: Which.
@@ -263,16 +263,16 @@ class KeyValueStore(MutableMapping[str, bytes]):
         return self._apply(keys.discard_range(start, end, return_keys))
 
     def clear(self) -> None:
-        """Delete all keys at once."""
+        """Delete all keys atomically."""
         self.discard_range()
 
     def update(self, *args: Any, **kwargs: bytes) -> None:  # a mapping's signatures are many
-        """Set many keys at once, from a mapping or pairs of key and value."""
+        """Set several keys atomically, from a mapping or pairs of key and value."""
         merged: dict[str, bytes] = dict(*args, **kwargs)
         self.transaction(on_success=[keys.put(key, value) for key, value in merged.items()])
 
     def to_dict(self) -> Mapping[str, bytes]:
-        """All keys and values, read at once."""
+        """All keys and values, read atomically."""
         return dict(self.get_range())
 
     # --- transactions and events
@@ -286,18 +286,18 @@ class KeyValueStore(MutableMapping[str, bytes]):
         """Carry out operations, all or none, with no other requests in between.
 
         Args:
-            conditions: What has to hold.
-            on_success: What is done if all conditions hold, or there is none.
-            on_failure: What is done otherwise.
+            conditions: The conditions to check.
+            on_success: The operations if all conditions hold, or there are none.
+            on_failure: The operations otherwise.
 
         Raises:
-            ValueError: One of the operations cannot be carried out; nothing was changed.
+            ValueError: One of the operations is refused; nothing was changed.
         """
         transaction = Transaction.of(conditions, on_success, on_failure)
         return transaction.read(self._client.ask(transaction.request))
 
     def event_queue(self) -> EventQueue:
-        """A queue that is subscribed to nothing yet."""
+        """A queue without subscriptions."""
         return EventQueue(self._client)
 
     def events(

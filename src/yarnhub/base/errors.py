@@ -4,29 +4,29 @@
 
     YarnhubError
     |-- ConfigurationError           a Hadoop file, flag or variable is missing or wrong
-    |   `-- CredentialsError         a user's certificate or key: a new pair takes its place
-    |-- SpecError                    a specification is wrong; says where (also ValueError)
+    |   `-- CredentialsError         a user's certificate or key is missing or unreadable
+    |-- SpecError                    a specification is invalid; names the key (also ValueError)
     |   `-- SpecTypeError            a value in it is of the wrong type (also TypeError)
-    |-- ConnectError                 nobody answered at an address; nothing was sent
-    |-- ConnectionLostError          the connection ended during a call; says what is known of it
-    |-- DeadlineExceededError        no answer in time (also TimeoutError)
-    |-- AuthenticationError          who we are was not accepted, or who they are was not proven
-    |-- LocalProtocolError           we broke a protocol: a fault of yarnhub
-    |-- RemoteProtocolError          the peer broke a protocol
-    |-- RemoteError                  the peer answered with an exception
+    |-- ConnectError                 connecting to an address failed; nothing was sent
+    |-- ConnectionLostError          the connection was lost during a call; has its outcome
+    |-- DeadlineExceededError        no response in time (also TimeoutError)
+    |-- AuthenticationError          the client or the server could not be authenticated
+    |-- LocalProtocolError           yarnhub violated a protocol: a bug
+    |-- RemoteProtocolError          the peer violated a protocol
+    |-- RemoteError                  the peer responded with an exception
     |   |-- AccessDeniedError
     |   |-- ApplicationNotFoundError
-    |   |-- AttemptNotFoundError     YARN does not know this attempt any more: its AM must stop
-    |   |-- InvalidRequestError      the request can never be granted as it is
+    |   |-- AttemptNotFoundError     YARN no longer knows this attempt: its AM must stop
+    |   |-- InvalidRequestError      the request can never be granted
     |   |-- NotRegisteredError       the ResourceManager was restarted: register again
-    |   |-- ServerBusyError          the peer asks for the same again, later
-    |   |-- StaleContainerError      the container is one of a ResourceManager before this one
-    |   `-- StandbyError             this one of the pair is not active: ask the other
-    |-- NotBegunError                no container of the application has begun to run
-    |-- ApplicationFailedError       the application ended before it got where it was awaited
+    |   |-- ServerBusyError          the peer asks for a retry later
+    |   |-- StaleContainerError      the container was allocated by an earlier ResourceManager
+    |   `-- StandbyError             this one of the pair is not active: try the other
+    |-- NotBegunError                no container of the application has started
+    |-- ApplicationFailedError       the application ended before it reached the expected state
     `-- ControlError                 an ApplicationMaster refused a request
 
-Each class says by `retriable` whether the same request may be sent again by itself.
+`retriable` of each class tells whether the same request may be retried automatically.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ import enum
 
 
 class Outcome(enum.Enum):
-    """What is known of a remote call that did not end with an answer."""
+    """What is known about a remote call that failed."""
 
     NOT_SENT = "not sent"
     """No byte of the request left this process: sending it again is always safe."""
     REFUSED = "refused"
-    """The peer answered that it did not and will not carry the call out."""
+    """The peer refused the call and did not execute it."""
     UNKNOWN = "unknown"
-    """The request may have been carried out: only an idempotent method may be repeated."""
+    """The request may have been executed: only an idempotent method may be retried."""
 
 
 class YarnhubError(Exception):
@@ -56,16 +56,16 @@ class ConfigurationError(YarnhubError):
 
 
 class CredentialsError(ConfigurationError):
-    """A user's certificate or key is missing or cannot be read: a new pair takes its place."""
+    """A user's certificate or key is missing or unreadable: create a new pair."""
 
 
 class SpecError(YarnhubError, ValueError):
-    """An application specification is wrong.
+    """An application specification is invalid.
 
     Attributes:
         path: The key path in the document, e.g. `services.jupyter.resources.memory`;
             empty for the document itself.
-        reason: What is wrong there and what to do.
+        reason: The problem and what to do.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -75,17 +75,17 @@ class SpecError(YarnhubError, ValueError):
 
 
 class SpecTypeError(SpecError, TypeError):
-    """A value in a specification is of the wrong type: a number where there has to be a text."""
+    """A value in a specification is of the wrong type: for example a number instead of a text."""
 
 
 class ConnectError(YarnhubError, ConnectionError):
-    """Nobody answered at an address. Nothing was sent."""
+    """Connecting to an address failed. Nothing was sent."""
 
     retriable = True
 
 
 class ConnectionLostError(YarnhubError, ConnectionError):
-    """The connection ended while a call was under way; `outcome` says what is known of it."""
+    """The connection was lost during a call; `outcome` tells what is known about it."""
 
     def __init__(self, message: str, outcome: Outcome) -> None:
         super().__init__(message)
@@ -94,7 +94,7 @@ class ConnectionLostError(YarnhubError, ConnectionError):
 
 
 class DeadlineExceededError(YarnhubError, TimeoutError):
-    """No answer came in time; `outcome` says what is known of the request."""
+    """There was no response in time; `outcome` tells what is known about the request."""
 
     def __init__(self, message: str, outcome: Outcome = Outcome.UNKNOWN) -> None:
         super().__init__(message)
@@ -102,11 +102,11 @@ class DeadlineExceededError(YarnhubError, TimeoutError):
 
 
 class AuthenticationError(YarnhubError):
-    """Who we are was not accepted, or who the peer is was not proven."""
+    """The client or the peer could not be authenticated."""
 
 
 class LocalProtocolError(YarnhubError):
-    """yarnhub used a protocol wrongly: a fault of ours, to be reported."""
+    """yarnhub violated a protocol: a bug that you should report."""
 
 
 class RemoteProtocolError(YarnhubError):
@@ -114,14 +114,14 @@ class RemoteProtocolError(YarnhubError):
 
 
 class RemoteError(YarnhubError):
-    """The peer answered a call with an exception.
+    """The peer responded to a call with an exception.
 
     Attributes:
         java_class: The full name of the Java exception.
         message: Its message, without the Java stack.
-        method: The RPC that was answered; empty while connecting.
+        method: The RPC; empty while connecting.
         address: `host:port` of the peer.
-        details: What the peer said, the beginning of the Java stack included.
+        details: The peer's full message, including the beginning of the Java stack.
     """
 
     def __init__(
@@ -144,11 +144,11 @@ class RemoteError(YarnhubError):
 
 
 class AccessDeniedError(RemoteError):
-    """The peer knows who we are and does not allow the call."""
+    """The peer does not allow the user to make the call."""
 
 
 class ApplicationNotFoundError(RemoteError):
-    """The ResourceManager has no application of this id."""
+    """The ResourceManager has no application with this id."""
 
 
 class AttemptNotFoundError(RemoteError):
@@ -156,7 +156,7 @@ class AttemptNotFoundError(RemoteError):
 
 
 class InvalidRequestError(RemoteError):
-    """The request can never be granted as it is: unknown queue, more than the largest container."""
+    """The request can never be granted: unknown queue, more than the largest container."""
 
 
 class NotRegisteredError(RemoteError):
@@ -164,13 +164,13 @@ class NotRegisteredError(RemoteError):
 
 
 class ServerBusyError(RemoteError):
-    """The peer cannot serve the call now and asks to be called again."""
+    """The peer cannot handle the call now and asks for a retry."""
 
     retriable = True
 
 
 class StaleContainerError(RemoteError):
-    """The container was given by a ResourceManager before this one, and was not started in time."""
+    """The container was allocated by an earlier ResourceManager, and not started in time."""
 
 
 class StandbyError(RemoteError):
@@ -180,7 +180,7 @@ class StandbyError(RemoteError):
 
 
 class NotBegunError(YarnhubError):
-    """No container of the application has begun to run: an explanation of it says why.
+    """No container of the application has started: `explain` tells why.
 
     Attributes:
         application_id: Which one.
