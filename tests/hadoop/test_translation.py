@@ -36,6 +36,8 @@ SECURITY = "org.apache.hadoop.security."
         (SECURITY + "authorize.AuthorizationException", AccessDeniedError),
         (SECURITY + "token.SecretManager$InvalidToken", AuthenticationError),
         ("javax.security.sasl.SaslException", AuthenticationError),
+        ("org.ietf.jgss.GSSException", AuthenticationError),
+        ("java.lang.SecurityException", AccessDeniedError),
         ("org.apache.hadoop.ipc.StandbyException", StandbyError),
         ("org.apache.hadoop.ipc.RetriableException", ServerBusyError),
         ("java.io.IOException", RemoteError),
