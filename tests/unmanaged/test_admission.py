@@ -21,7 +21,7 @@ from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.application.client import ApplicationClient
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.messages import GetSpecification, Request, Specification
-from yarnhub.unmanaged import admission as door_module
+from yarnhub.unmanaged import admission as module
 from yarnhub.unmanaged.admission import SharedAdmission
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def thief(house: House, version: ssl.TLSVersion) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.maximum_version = version
-    for resident in (house.a, house.b):
-        context.load_verify_locations(cadata=resident.credentials.certificate.decode())
+    for application in (house.a, house.b):
+        context.load_verify_locations(cadata=application.credentials.certificate.decode())
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"\n".join(house.a.pair))
         file.flush()
@@ -190,7 +190,7 @@ async def test_a_context_is_made_once_for_an_application_and_ends_with_it(
         made.append(certificate)
         admit(context, certificate, key)
 
-    monkeypatch.setattr(door_module, "admit", counted)
+    monkeypatch.setattr(module, "admit", counted)
     for _ in range(3):
         async with house.client(A, house.a.credentials) as client:
             assert await client.get_specification() == A
