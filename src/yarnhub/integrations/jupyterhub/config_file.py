@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass
 
 from yarnhub.integrations.jupyterhub.certificates import alternative_names
+from yarnhub.yarn.queues.tree import own_name
 
 _WIDTH = 88
 _USUAL = 2048
@@ -122,7 +123,7 @@ c.Authenticator.admin_users = set()
 
 def _size(facts: Facts) -> str:
     queue = next(
-        (name for name in facts.queues if name.rpartition(".")[2] == "default"),
+        (name for name in facts.queues if own_name(name) == "default"),
         facts.queues[0] if facts.queues else "default",
     )
     known = f"The hub may submit to {', '.join(facts.queues)}." if facts.queues else ""
