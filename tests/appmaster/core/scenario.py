@@ -10,7 +10,7 @@ from yarnhub.appmaster.core.events import Asked, Event, Heartbeat, Started, Tick
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.core.records import Change
 from yarnhub.base.units import MiB, VCores
-from yarnhub.control import json
+from yarnhub.control import json, messages
 from yarnhub.control.messages import ContainerState, Failure, GetContainers
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.spec import ApplicationSpec, Master, Resources, Service
@@ -205,3 +205,14 @@ class Scenario:
 
 def ended(given: Container, code: int = 0, diagnostics: str = "") -> ContainerStatus:
     return ContainerStatus(container_id=given.id, exit_status=code, diagnostics=diagnostics)
+
+
+def begun(**services: object) -> Scenario:
+    play = Scenario(application("run", **{n: service(**f) for n, f in services.items()}))  # type: ignore[arg-type]  # fields of services
+    play.start()
+    return play
+
+
+def report(play: Scenario, number: int = -1, name: str = "a") -> messages.Container:
+    """As clients are told, but without the time that asking takes."""
+    return play.application.services[name].instances[number].report()
