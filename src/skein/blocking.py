@@ -37,9 +37,9 @@ def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]
             return ValueError(str(error))
         case ApplicationTypeError():
             return exceptions.SkeinError(str(error))
-        case errors.ControlError(code="invalid"):
+        case errors.ControlError(code=errors.FailureCode.INVALID):
             return ValueError(str(error))
-        case errors.ControlError(code="ended"):
+        case errors.ControlError(code=errors.FailureCode.ENDED):
             return exceptions.ConnectionError(str(error))
         case _:
             return otherwise(str(error))

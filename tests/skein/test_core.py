@@ -11,6 +11,7 @@ from skein.blocking import translate
 from skein.environment import Properties
 from skein.model import ApplicationState, ContainerState
 from yarnhub.base import errors
+from yarnhub.base.errors import FailureCode
 
 
 @pytest.mark.parametrize(
@@ -21,9 +22,9 @@ from yarnhub.base import errors
         (errors.DeadlineExceededError("x"), skein.TimeoutError),
         (errors.SpecError("a.b", "x"), exceptions.RefusedError),
         (errors.ApplicationNotFoundError("java.X", "x"), ValueError),
-        (errors.ControlError("invalid", "x"), ValueError),
-        (errors.ControlError("ended", "x"), skein.ConnectionError),
-        (errors.ControlError("unknown-request", "x"), skein.DriverError),
+        (errors.ControlError(FailureCode.INVALID, "x"), ValueError),
+        (errors.ControlError(FailureCode.ENDED, "x"), skein.ConnectionError),
+        (errors.ControlError(FailureCode.UNKNOWN_REQUEST, "x"), skein.DriverError),
         (errors.ConfigurationError("x"), skein.DriverError),
         (errors.AuthenticationError("x"), skein.DriverError),
         (errors.AccessDeniedError("java.X", "x"), skein.DriverError),

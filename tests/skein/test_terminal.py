@@ -14,7 +14,7 @@ from skein.cli.tables import application_table
 from skein.explanation import Explanation
 from skein.model import ApplicationLogs
 from skein.utils import format_table
-from yarnhub.base.errors import ControlError
+from yarnhub.base.errors import ControlError, FailureCode
 from yarnhub.client.logs.aggregated import LogChunk, LogFile
 from yarnhub.client.logs.choice import instance_in
 from yarnhub.hadoop.codec import decode, encode
@@ -65,7 +65,7 @@ def test_the_error_of_a_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: object) -> None:
-        raise ControlError("invalid", HUGE)
+        raise ControlError(FailureCode.INVALID, HUGE)
 
     monkeypatch.setattr("skein.cli.driver._succeed", fail)
     with pytest.raises(SystemExit):

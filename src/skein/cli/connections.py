@@ -16,6 +16,7 @@ from yarnhub.base.errors import (
     ConnectionLostError,
     ControlError,
     DeadlineExceededError,
+    FailureCode,
 )
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.client import Client
@@ -241,7 +242,7 @@ async def wait_for_key(name: str, key: str) -> bytes:
                 if not answered or notices.waited - failing_since > _SILENT_MASTER:
                     raise
             except ControlError as error:
-                if error.code != "ended":
+                if error.code is not FailureCode.ENDED:
                     raise
             await asyncio.sleep(_LOOK)
 

@@ -208,15 +208,37 @@ class ApplicationFailedError(YarnhubError):
         self.diagnostics = diagnostics
 
 
+class FailureCode(enum.StrEnum):
+    """Why an ApplicationMaster refuses a request."""
+
+    INVALID = "invalid"
+    """The request is wrong."""
+    ENDED = "ended"
+    """The application ends, or has ended."""
+    FULL = "full"
+    """There is no room for more."""
+    NOT_ALLOWED = "not-allowed"
+    """No such requests are answered here."""
+    UNKNOWN_REQUEST = "unknown-request"
+    """It is of another version."""
+    OTHER = "other"
+    """What only another version refuses for; the message says it."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> FailureCode | None:
+        return cls.OTHER if isinstance(value, str) else None
+
+
 class ControlError(YarnhubError):
     """An ApplicationMaster refused a request.
 
     Attributes:
         code: `invalid` where the request is wrong, `ended` where the application ends or has ended,
             `full` where it has no room for more, `not-allowed` where it answers no such requests,
-            `unknown-request` where it is of another version.
+            `unknown-request` where it is of another version, `other` for what only another version
+            refuses for.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: FailureCode, message: str) -> None:
         super().__init__(message)
         self.code = code

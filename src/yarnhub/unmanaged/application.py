@@ -15,6 +15,7 @@ from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ConnectionLostError,
     ControlError,
+    FailureCode,
     Outcome,
 )
 from yarnhub.base.tasks import task_group
@@ -102,7 +103,7 @@ class UnmanagedApplication(Requests):
                 text = f"{self.id} is being taken over anew: ask again"
                 raise ConnectionLostError(text, Outcome.NOT_SENT)
             self._end.result()  # raises if it has not ended, but is held no longer
-            raise ControlError("ended", f"{self.id} has ended")
+            raise ControlError(FailureCode.ENDED, f"{self.id} has ended")
         answer = await answer_in_time(request, self.runner.ask)
         return cast("A", answer)  # the core answers with the request's class of answer
 

@@ -22,6 +22,7 @@ from yarnhub.appmaster.core.events import (
     Started,
     Withdrawn,
 )
+from yarnhub.base.errors import FailureCode
 from yarnhub.control.messages import (
     AddContainer,
     Container,
@@ -280,7 +281,7 @@ def test_while_the_end_is_told_reads_are_answered_and_it_is_taken_as_done() -> N
     assert play.ask(Shutdown()) == play.ask(KillContainer(id="a_0")) == Nothing()
     assert play.refusal(GetContainers(services=("b",))).code == "invalid"
     for late in (PutKey(key="k", value=b""), Scale(service="a", count=2), WaitKey(key="other")):
-        assert play.refusal(late) == Failure("ended", "the application is ending")
+        assert play.refusal(late) == Failure(FailureCode.ENDED, "the application is ending")
     assert len(play.of(Finish)) == 1
 
 
@@ -294,7 +295,7 @@ def test_after_the_end_only_replies_follow() -> None:
     assert play.do(Resynced()) == []
     assert play.do(Started()) == []
     assert play.do(Asked(77, WaitKey(key="k"))) == [
-        Reply(77, Failure("ended", "the application is ending"))
+        Reply(77, Failure(FailureCode.ENDED, "the application is ending"))
     ]
 
 
@@ -367,7 +368,7 @@ def test_who_waits_when_the_application_ends_is_told() -> None:
     play = Scenario(application(a=service()))
     number = play.request(WaitKey(key="k"))
     play.ask(Shutdown())
-    assert play.replies(number) == [Failure("ended", "the application is ending")]
+    assert play.replies(number) == [Failure(FailureCode.ENDED, "the application is ending")]
     assert isinstance(play.history[-1], Finish)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from appmaster.core.scenario import Scenario, application, service
+from yarnhub.base.errors import FailureCode
 from yarnhub.control.messages import (
     REQUESTS,
     AddContainer,
@@ -70,7 +71,7 @@ def test_an_unknown_request_is_refused(play: Scenario) -> None:
     class Other(Request[Nothing]):
         answer = Nothing
 
-    assert play.refusal(Other()) == Failure("unknown-request", "unknown request Other")
+    assert play.refusal(Other()) == Failure(FailureCode.UNKNOWN_REQUEST, "unknown request Other")
 
 
 def test_every_request_has_a_function_of_its_own(play: Scenario) -> None:
@@ -93,7 +94,7 @@ def test_progress_is_kept(play: Scenario, progress: float) -> None:
 @pytest.mark.parametrize("progress", [-0.1, 1.1, math.nan, math.inf, -math.inf])
 def test_progress_is_a_share(play: Scenario, progress: float) -> None:
     assert play.refusal(SetProgress(progress=progress)) == Failure(
-        "invalid", f"progress must be between 0 and 1, got {progress}"
+        FailureCode.INVALID, f"progress must be between 0 and 1, got {progress}"
     )
     assert play.application.progress is None
 
@@ -155,7 +156,7 @@ def test_progress_is_a_share(play: Scenario, progress: float) -> None:
 )
 def test_refused(play: Scenario, request_: Request[Any], code: str, message: str) -> None:
     states, asked = play.states(), dict(play.asked)
-    assert play.refusal(request_) == Failure(code, message)
+    assert play.refusal(request_) == Failure(FailureCode(code), message)
     assert (play.states(), play.asked) == (states, asked), "nothing was changed"
     assert play.ask(ListKeys()).keys == ("k",)
 
@@ -174,7 +175,7 @@ def test_variables_that_a_shell_cannot_export_are_refused(
 def test_a_key_cannot_belong_to_what_has_ended(play: Scenario) -> None:
     play.ask(KillContainer(id="a_0"))
     assert play.refusal(PutKey(key="n", value=b"", owner="a_0")) == Failure(
-        "invalid", "Container 'a_0' has already completed"
+        FailureCode.INVALID, "Container 'a_0' has already completed"
     )
 
 

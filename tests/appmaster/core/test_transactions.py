@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from appmaster.core.scenario import Scenario, application, service
 from yarnhub.appmaster.core.events import Asked, Withdrawn
+from yarnhub.base.errors import FailureCode
 from yarnhub.control.messages import (
     Condition,
     DeleteKey,
@@ -307,7 +308,7 @@ def test_a_refused_operation_takes_back_those_before_it(play: Scenario) -> None:
         PutKey(key="k", keep_owner=True),
     )
     assert play.refusal(Transaction(on_success=operations)) == Failure(
-        "invalid", "ignore_value=True & key isn't already set"
+        FailureCode.INVALID, "ignore_value=True & key isn't already set"
     )
     assert play.ask(ListKeys()).keys == ("k",)
     assert play.ask(GetKey(key="k")).entries[0].owner == "a_10"
@@ -365,7 +366,7 @@ def test_a_watch_of_a_wrong_range_is_refused(play: Scenario) -> None:
 def test_a_watch_ends_with_the_application(play: Scenario) -> None:
     number = play.request(WatchKeys(ranges=(KeyRange(),), after=1))
     play.request(Shutdown())
-    assert play.replies(number) == [Failure("ended", "the application is ending")]
+    assert play.replies(number) == [Failure(FailureCode.ENDED, "the application is ending")]
 
 
 def test_whoever_waited_all_the_time_has_missed_nothing(play: Scenario) -> None:

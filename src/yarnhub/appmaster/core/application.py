@@ -50,6 +50,7 @@ from yarnhub.appmaster.core.requests import ENDING, RefusedError, Requests
 from yarnhub.appmaster.core.services import Services
 from yarnhub.appmaster.core.tokens import DelegationTokens, YarnTokens
 from yarnhub.appmaster.core.transactions import Transactions
+from yarnhub.base.errors import FailureCode
 from yarnhub.control.messages import (
     AddContainer,
     AddPage,
@@ -304,7 +305,7 @@ class Application:
     def _set_progress(self, request: SetProgress) -> Nothing:
         if not (math.isfinite(request.progress) and 0 <= request.progress <= 1):
             text = f"progress must be between 0 and 1, got {request.progress}"
-            raise RefusedError("invalid", text)
+            raise RefusedError(FailureCode.INVALID, text)
         self.progress = request.progress
         return Nothing()
 

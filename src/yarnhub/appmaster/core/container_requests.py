@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.instances import reports
 from yarnhub.appmaster.core.requests import ENDING, RefusedError
-from yarnhub.base.errors import SpecError
+from yarnhub.base.errors import FailureCode, SpecError
 from yarnhub.control.messages import (
     ENDED_STATES,
     AddContainer,
@@ -59,11 +59,11 @@ class ContainerRequests:
         try:
             Service.checks["env"](request.env)
         except SpecError as error:
-            raise RefusedError("invalid", f"env.{error}") from error
+            raise RefusedError(FailureCode.INVALID, f"env.{error}") from error
         size = sum(len(key) + len(value) for key, value in request.env.items())
         if size > self._limits.env:
             raise RefusedError(
-                "invalid",
+                FailureCode.INVALID,
                 f"env has {size} bytes, an instance's may have {self._limits.env} at most",
             )
         service = self._services.named(request.service)
@@ -76,9 +76,11 @@ class ContainerRequests:
         service = self._services.named(request.service)
         active = len(service.active)
         if (request.count is None) == (request.delta is None):
-            raise RefusedError("invalid", "give either a count or a delta")
+            raise RefusedError(FailureCode.INVALID, "give either a count or a delta")
         if request.count is not None and request.count < 0:
-            raise RefusedError("invalid", f"a count cannot be negative, got {request.count}")
+            raise RefusedError(
+                FailureCode.INVALID, f"a count cannot be negative, got {request.count}"
+            )
         wanted = request.count if request.count is not None else active + (request.delta or 0)
         if wanted > active:
             self._check_count(wanted)
@@ -100,4 +102,6 @@ class ContainerRequests:
     def _check_count(self, wanted: int) -> None:
         most = self._limits.instances
         if wanted > most:
-            raise RefusedError("invalid", f"a service has {most} active instances at most")
+            raise RefusedError(
+                FailureCode.INVALID, f"a service has {most} active instances at most"
+            )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.keys import weight
 from yarnhub.appmaster.core.requests import RefusedError
+from yarnhub.base.errors import FailureCode
 from yarnhub.control.messages import (
     DeleteKey,
     DeleteKeys,
@@ -53,12 +54,14 @@ class KeyRequests:
         value, owner = request.value, request.owner
         if value is None:
             if entry is None:
-                raise RefusedError("invalid", "ignore_value=True & key isn't already set")
+                raise RefusedError(FailureCode.INVALID, "ignore_value=True & key isn't already set")
             value = entry.value
         if owner is not None:
             instance = self._services.instance(owner)
             if instance is None or instance.state.ended:
-                raise RefusedError("invalid", f"Container '{owner}' has already completed")
+                raise RefusedError(
+                    FailureCode.INVALID, f"Container '{owner}' has already completed"
+                )
         if request.keep_owner:
             owner = entry.owner if entry else None
         new = Entry(key=request.key, value=value, owner=owner)
@@ -118,7 +121,7 @@ class KeyRequests:
         most = self._limits.answer
         if size > most:
             raise RefusedError(
-                "full",
+                FailureCode.FULL,
                 f"the answer has {size} bytes, {most} fit: ask for a narrower range of keys",
             )
 
@@ -127,13 +130,14 @@ class KeyRequests:
         keys, limits = self._keys, self._limits
         if old is None and len(keys) >= limits.keys:
             raise RefusedError(
-                "full", f"the key-value store holds {limits.keys} keys, no more fit: delete some"
+                FailureCode.FULL,
+                f"the key-value store holds {limits.keys} keys, no more fit: delete some",
             )
         size = weight(new.key, new.value)
         more = size - (weight(old.key, old.value) if old else 0)
         if more > 0 and keys.size + more > limits.key_bytes:
             raise RefusedError(
-                "full",
+                FailureCode.FULL,
                 f"the key-value store holds {keys.size} bytes of the {limits.key_bytes} that fit, "
                 f"{size} more do not: delete some",
             )
@@ -158,9 +162,11 @@ def check_length(length: int, limits: Limits) -> None:
     """
     most = limits.operations
     if length > most:
-        raise RefusedError("invalid", f"the request has {length} parts, {most} are allowed at most")
+        raise RefusedError(
+            FailureCode.INVALID, f"the request has {length} parts, {most} are allowed at most"
+        )
 
 
 def _check_range(wanted: KeyRange) -> None:
     if wanted.prefix is not None and (wanted.start is not None or wanted.end is not None):
-        raise RefusedError("invalid", "give either a prefix or a start and an end")
+        raise RefusedError(FailureCode.INVALID, "give either a prefix or a start and an end")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from yarnhub.appmaster.core.requests import RefusedError
+from yarnhub.base.errors import FailureCode
 from yarnhub.base.foreign_text import clean_and_cut, quoted
 from yarnhub.control.messages import Nothing, Pages, Ui
 
@@ -48,7 +49,9 @@ class WebPages:
             RefusedError: It cannot be passed on, or is in the way of another.
         """
         if len(self.by_route) >= self._most:
-            raise RefusedError("full", f"an application has {self._most} pages at most: remove one")
+            raise RefusedError(
+                FailureCode.FULL, f"an application has {self._most} pages at most: remove one"
+            )
         self._check(request.page)
         self.by_route[request.page.route] = request.page
         return Nothing()
@@ -56,26 +59,33 @@ class WebPages:
     def _check(self, page: Page) -> None:
         if not _ROUTE.fullmatch(page.route):
             raise RefusedError(
-                "invalid",
+                FailureCode.INVALID,
                 f"a route is one segment of a path, such as 'dashboard', not {page.route!r}",
             )
         if page.route in self.by_route:
             target = self.by_route[page.route].target
-            raise RefusedError("invalid", f"route {page.route!r} leads to {target} already")
+            raise RefusedError(
+                FailureCode.INVALID, f"route {page.route!r} leads to {target} already"
+            )
         if page.link_name is not None:
             self._check_link_name(page.link_name)
         if not _is_target(page.target):
             raise RefusedError(
-                "invalid", f"a target is a URL such as 'http://host:8080/path', not {page.target!r}"
+                FailureCode.INVALID,
+                f"a target is a URL such as 'http://host:8080/path', not {page.target!r}",
             )
 
     def _check_link_name(self, name: str) -> None:
         if not name.strip():
-            raise RefusedError("invalid", "a link name has letters; None shows no link")
+            raise RefusedError(FailureCode.INVALID, "a link name has letters; None shows no link")
         if name != clean_and_cut(name, lines=False):
-            raise RefusedError("invalid", f"a link name is one line of text, not {quoted(name)}")
+            raise RefusedError(
+                FailureCode.INVALID, f"a link name is one line of text, not {quoted(name)}"
+            )
         if any(other.link_name == name for other in self.by_route.values()):
-            raise RefusedError("invalid", f"link name {name!r} is used by another page already")
+            raise RefusedError(
+                FailureCode.INVALID, f"link name {name!r} is used by another page already"
+            )
 
     def remove(self, request: RemovePage) -> Nothing:
         """Remove a page.
@@ -84,7 +94,9 @@ class WebPages:
             RefusedError: There is none.
         """
         if self.by_route.pop(request.route, None) is None:
-            raise RefusedError("invalid", f"there is no page with route {request.route!r}")
+            raise RefusedError(
+                FailureCode.INVALID, f"there is no page with route {request.route!r}"
+            )
         return Nothing()
 
 

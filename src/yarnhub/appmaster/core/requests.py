@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.appmaster.core.actions import Reply
+from yarnhub.base.errors import FailureCode
 from yarnhub.control.messages import (
     Entries,
     Failure,
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore
     from yarnhub.control.messages import KeyEvent
 
-ENDING = Failure("ended", "the application is ending")
+ENDING = Failure(FailureCode.ENDED, "the application is ending")
 
 
 class RefusedError(Exception):
     """A request that is not carried out; `failure` tells the client why."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: FailureCode, message: str) -> None:
         super().__init__(message)
         self.failure = Failure(code, message)
 
@@ -65,7 +66,7 @@ class Requests:
         """Carry out a request; None if its answer has to be waited for."""
         answer = self.answers.get(type(request))
         if answer is None:
-            return Failure("unknown-request", f"unknown request {request.name()}")
+            return Failure(FailureCode.UNKNOWN_REQUEST, f"unknown request {request.name()}")
         try:
             return answer(request)
         except RefusedError as refused:
@@ -75,7 +76,7 @@ class Requests:
         """Carry out a request and reply, now or when there is an answer."""
         answer = self.answer(request)
         if answer is None and self.waiting >= self._most:
-            answer = Failure("full", f"{self._most} requests wait already, ask later")
+            answer = Failure(FailureCode.FULL, f"{self._most} requests wait already, ask later")
         if answer is not None:
             self.reply(request_id, answer)
             return

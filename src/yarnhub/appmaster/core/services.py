@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from yarnhub.appmaster.core.instances import MAX_DIGITS, Instance
 from yarnhub.appmaster.core.records import ServiceRecord
 from yarnhub.appmaster.core.requests import RefusedError
+from yarnhub.base.errors import FailureCode
 from yarnhub.control.messages import ACTIVE_STATES, ENDED_STATES, ContainerState
 from yarnhub.spec.service import LONG_RUN
 
@@ -289,7 +290,7 @@ class Services(dict[str, ServiceInstances]):
         try:
             return self[name]
         except KeyError:
-            raise RefusedError("invalid", f"Unknown service '{name}'") from None
+            raise RefusedError(FailureCode.INVALID, f"Unknown service '{name}'") from None
 
     def instance(self, container_id: str) -> Instance | None:
         """The instance of an id like `worker_3`; None if it has ended and is kept no longer.
@@ -300,7 +301,7 @@ class Services(dict[str, ServiceInstances]):
         name, _, number = container_id.rpartition("_")
         if not name or not number.isdecimal():
             raise RefusedError(
-                "invalid", f"'{container_id}' is not a container's id, like 'worker_0'"
+                FailureCode.INVALID, f"'{container_id}' is not a container's id, like 'worker_0'"
             )
         # The id itself is looked up: int() also reads 01 and ٣, under which no key is ever owned.
         service = self.named(name)
@@ -308,7 +309,9 @@ class Services(dict[str, ServiceInstances]):
             instance = service.get(int(number))
             if instance is not None or service.forgotten(int(number)):
                 return instance
-        raise RefusedError("invalid", f"Service '{name}' has no container instance {number}")
+        raise RefusedError(
+            FailureCode.INVALID, f"Service '{name}' has no container instance {number}"
+        )
 
     def running_in(self, container_id: ContainerId) -> Instance | None:
         """The instance that runs in a container."""

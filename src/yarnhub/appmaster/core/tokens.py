@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.actions import UseTokens
 from yarnhub.appmaster.core.requests import RefusedError
-from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.errors import ConfigurationError, FailureCode
 from yarnhub.control.messages import Nothing, Tokens, UpdateTokens, WatchTokens
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
 
@@ -46,12 +46,14 @@ class DelegationTokens:
         try:
             given = Credentials.read(request.tokens)
         except ConfigurationError as error:
-            raise RefusedError("invalid", str(error)) from error
+            raise RefusedError(FailureCode.INVALID, str(error)) from error
         before = Credentials.read(self.latest.tokens) if self.latest.tokens else Credentials()
         # The AMRMToken opens the ResourceManager to the ApplicationMaster: only YARN gives it.
         content = before.merge(Credentials(given.without(AMRM_TOKEN).tokens)).write()
         if len(content) > self._most:
-            raise RefusedError("full", f"an application's tokens have {self._most} bytes at most")
+            raise RefusedError(
+                FailureCode.FULL, f"an application's tokens have {self._most} bytes at most"
+            )
         # The time goes on from attempt to attempt, and two updates may come in one millisecond.
         number = max(self.latest.number + 1, int(self._now() * 1000))
         self.latest = Tokens(number=number, tokens=content)

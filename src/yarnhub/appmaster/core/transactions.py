@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from yarnhub.appmaster.core.instances import MAX_DIGITS
 from yarnhub.appmaster.core.key_requests import answer_weight, check_length
 from yarnhub.appmaster.core.requests import RefusedError
+from yarnhub.base.errors import FailureCode
 from yarnhub.control.messages import (
     Condition,
     Entries,
@@ -72,7 +73,7 @@ class Transactions:
                 size += answer_weight(results[-1])
                 if size > most:
                     raise RefusedError(
-                        "full",
+                        FailureCode.FULL,
                         f"the answer has more than the {most} bytes that fit: ask for "
                         "fewer keys at once",
                     )
@@ -92,14 +93,14 @@ class Transactions:
             left, right = _by_number(entry.owner if entry else None), _by_number(condition.owner)
             misplaced = condition.value is not None
         if misplaced:
-            raise RefusedError("invalid", "a condition has either a value or an owner")
+            raise RefusedError(FailureCode.INVALID, "a condition has either a value or an owner")
         match condition.operator:
             case Operator.EQUAL:
                 return bool(left == right)
             case Operator.NOT_EQUAL:
                 return bool(left != right)
             case _ if right is None:
-                raise RefusedError("invalid", "None is only equal or not")
+                raise RefusedError(FailureCode.INVALID, "None is only equal or not")
             case _:
                 return left is not None and bool(_COMPARE[condition.operator](left, right))
 
@@ -110,5 +111,7 @@ def _by_number(container_id: str | None) -> tuple[str, int, str] | None:
         return None
     name, _, number = container_id.rpartition("_")
     if not name or not (number.isascii() and number.isdecimal()) or len(number) > MAX_DIGITS:
-        raise RefusedError("invalid", f"'{container_id}' is not a container's id, like 'worker_0'")
+        raise RefusedError(
+            FailureCode.INVALID, f"'{container_id}' is not a container's id, like 'worker_0'"
+        )
     return name, int(number), number

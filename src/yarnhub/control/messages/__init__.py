@@ -42,7 +42,7 @@ from yarnhub.control.messages.keys import (
     WaitKey,
 )
 from yarnhub.control.messages.pages import AddPage, GetPages, GetUi, Page, Pages, RemovePage, Ui
-from yarnhub.control.messages.request import Failure, FailureCode, Nothing, Request
+from yarnhub.control.messages.request import Failure, Nothing, Request
 from yarnhub.control.messages.tokens import Tokens, UpdateTokens, WatchTokens
 from yarnhub.control.messages.transactions import (
     Condition,
@@ -95,7 +95,6 @@ __all__ = [
     "Entries",
     "Entry",
     "Failure",
-    "FailureCode",
     "FinalStatus",
     "GetContainers",
     "GetKey",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+from yarnhub.base.errors import FailureCode  # noqa: TC001  # read by control.json
 
 A = TypeVar("A")
-
-FailureCode = Literal["ended", "full", "invalid", "not-allowed", "unknown-request"]
-"""Why a request is refused: the application ends, it has no room for more, the request is wrong,
-not one that is answered here, or of another version."""
 
 WAIT = 25.0
 """Seconds that a client lets a request wait in the ApplicationMaster before it sends it again."""
@@ -38,10 +36,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The answer to a request that was refused.
+    """The answer to a request that was refused."""
 
-    `code` is a `FailureCode`; of an ApplicationMaster of another version, possibly another.
-    """
-
-    code: str
+    code: FailureCode
     message: str

@@ -18,7 +18,7 @@ from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.server import control as module
 from yarnhub.appmaster.shell.server import http, listener
 from yarnhub.appmaster.shell.server.control import serve
-from yarnhub.base.errors import ControlError
+from yarnhub.base.errors import ControlError, FailureCode
 from yarnhub.control import json
 from yarnhub.control.messages import (
     Entries,
@@ -76,9 +76,14 @@ async def test_a_request_may_come_in_pieces() -> None:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("invalid", 400), ("unknown-request", 404), ("ended", 410), ("new", 400)],
+    [
+        (FailureCode.INVALID, 400),
+        (FailureCode.UNKNOWN_REQUEST, 404),
+        (FailureCode.ENDED, 410),
+        (FailureCode.OTHER, 400),
+    ],
 )
-async def test_a_refusal_is_told(code: str, status: int) -> None:
+async def test_a_refusal_is_told(code: FailureCode, status: int) -> None:
     answering = Answering()
     answering.failure = ControlError(code, "no")
     async with serving(answering) as port, connected(port) as client:
@@ -131,7 +136,7 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
         status, body = await client.answer()
         assert (status, json.load(Failure, body)) == (
             413,
-            Failure("invalid", "a request may have 100000 bytes at most"),
+            Failure(FailureCode.INVALID, "a request may have 100000 bytes at most"),
         )
         client.post("GetKey", b'{"key":"k"' + b" " * (100_000 - 11) + b"}")
         assert (await client.answer())[0] == 200

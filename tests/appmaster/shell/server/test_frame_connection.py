@@ -14,7 +14,7 @@ from appmaster.shell.server.serving import OTHER, PAIR, Answering, own_admission
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.server import frame_connection
 from yarnhub.appmaster.shell.server.control import serve
-from yarnhub.base.errors import RemoteProtocolError
+from yarnhub.base.errors import FailureCode, RemoteProtocolError
 from yarnhub.client.application.connection import Connection
 from yarnhub.control import json
 from yarnhub.control.bootstrap import SERVER_NAME
@@ -245,7 +245,7 @@ async def test_who_takes_more_than_his_share_waits() -> None:
 async def test_a_request_that_is_too_large_is_refused_and_the_next_is_not() -> None:
     async with connected(Answering(), limits=Limits(body=100_000)) as connection:
         found = await ask(connection, PutKey(key="k", value=b"x" * 1_000_000))
-        assert found == Failure("invalid", "a request may have 100000 bytes at most")
+        assert found == Failure(FailureCode.INVALID, "a request may have 100000 bytes at most")
         assert await value(connection, "k") == "k"
 
 

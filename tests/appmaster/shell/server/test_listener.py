@@ -15,6 +15,7 @@ from appmaster.shell.server.serving import Answering, connected, own_admission
 from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.server import listener
 from yarnhub.appmaster.shell.server.control import serve
+from yarnhub.base.errors import FailureCode
 from yarnhub.control import json
 from yarnhub.control.messages import Failure
 
@@ -150,7 +151,7 @@ async def test_only_what_is_allowed_is_answered_and_nothing_else_is_read() -> No
         status, body = await client.answer()
         assert status == 403
         assert json.load(Failure, body) == Failure(
-            "not-allowed",
+            FailureCode.NOT_ALLOWED,
             "PutKey is not answered here: the process that runs this application's "
             "ApplicationMaster runs those of others, too, and answers GetKey only",
         )

@@ -16,7 +16,7 @@ from yarnhub.appmaster.core.limits import REQUEST
 from yarnhub.appmaster.shell.server import http
 from yarnhub.appmaster.shell.server.frame_connection import FrameConnection
 from yarnhub.appmaster.shell.server.listener import listen
-from yarnhub.base.errors import ControlError, RemoteProtocolError
+from yarnhub.base.errors import ControlError, FailureCode, RemoteProtocolError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.control import json
 from yarnhub.control.frames import EARLIER, PROTOCOLS, Frame
@@ -42,7 +42,12 @@ if TYPE_CHECKING:
 _PREFIX = "/control/"
 _MAX_WAIT = 60.0
 """Seconds that a request may wait; clients ask again. Well under what proxies cut off at."""
-_STATUS = {"unknown-request": 404, "invalid": 400, "ended": 410, "not-allowed": 403, "full": 507}
+_STATUS = {
+    FailureCode.UNKNOWN_REQUEST: 404,
+    FailureCode.ENDED: 410,
+    FailureCode.NOT_ALLOWED: 403,
+    FailureCode.FULL: 507,
+}
 
 
 @contextlib.asynccontextmanager
@@ -90,13 +95,15 @@ async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator
 async def _reply(name: str, body: bytes | None, clients: ApplicationClients) -> object:
     limits = clients.limits
     if body is None:
-        return Failure("invalid", f"a request may have {limits.body} bytes at most")
+        return Failure(FailureCode.INVALID, f"a request may have {limits.body} bytes at most")
     kind = REQUESTS.get(name)
     if kind is None:
-        return Failure("unknown-request", f"this application does not know {quoted(name)}")
+        return Failure(
+            FailureCode.UNKNOWN_REQUEST, f"this application does not know {quoted(name)}"
+        )
     if limits.requests is not None and name not in limits.requests:
         return Failure(
-            "not-allowed",
+            FailureCode.NOT_ALLOWED,
             f"{name} is not answered here: the process that runs this application's "
             f"ApplicationMaster runs those of others, too, and answers "
             f"{', '.join(sorted(limits.requests))} only",
@@ -104,7 +111,7 @@ async def _reply(name: str, body: bytes | None, clients: ApplicationClients) -> 
     try:
         return await answer_in_time(json.load(kind, body), clients.answer)
     except RemoteProtocolError as error:
-        return Failure("invalid", str(error))
+        return Failure(FailureCode.INVALID, str(error))
     except ControlError as error:
         return Failure(error.code, str(error))
 
