@@ -1,0 +1,44 @@
+"""The files and names on the page for developers exist."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from docs.blocks import PROJECT
+
+PAGE = (PROJECT / "docs" / "howto" / "extend.md").read_text("utf-8")
+FILES = sorted(set(re.findall(r"`((?:src|tests)/[\w/]+\.py)`", PAGE)))
+NAMES = (
+    ("src/yarnhub/control/messages/application.py", "class SetProgress("),
+    ("src/yarnhub/control/messages/__init__.py", "        SetProgress,"),
+    ("src/yarnhub/appmaster/core/application.py", "            SetProgress: "),
+    ("src/yarnhub/appmaster/core/application.py", "def _answers("),
+    ("src/yarnhub/client/application/requests.py", "messages.SetProgress("),
+    ("tests/appmaster/core/test_requests.py", '    "SetProgress": '),
+    ("src/yarnhub/integrations/jupyterhub/hub_servers.py", "LIMITS = Limits("),
+    (
+        "src/yarnhub/yarn/records/resource_manager.py",
+        "class MoveApplicationAcrossQueuesRequest:",
+    ),
+    ("src/yarnhub/yarn/resource_manager.py", '"moveApplicationAcrossQueues"'),
+    ("src/yarnhub/integrations/jupyterhub/asking.py", "    grace_period = "),
+    ("src/yarnhub/integrations/jupyterhub/choosing.py", "OVERRIDABLE = "),
+    ("src/yarnhub/sessions/request.py", "    grace_period: "),
+)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_that_is_named_exists(file: str) -> None:
+    assert (PROJECT / file).is_file()
+
+
+@pytest.mark.parametrize(("file", "text"), NAMES)
+def test_a_step_is_where_the_page_has_it(file: str, text: str) -> None:
+    assert file in FILES
+    assert text in (PROJECT / file).read_text("utf-8")
+
+
+def test_there_are_files() -> None:
+    assert len(FILES) > 15
