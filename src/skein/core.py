@@ -252,7 +252,7 @@ class Client(Blocking):
     def application_logs(self, app_id: str, user: str = "") -> model.ApplicationLogs:
         """The logs of an application so far, by YARN's container id.
 
-        All logs are kept in memory; `skein application logs` and `yarnhub.client` avoid this.
+        All logs are kept in memory; `yarnhub.client.Client.logs` yields them in parts.
 
         Args:
             app_id: Its id.

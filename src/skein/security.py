@@ -111,7 +111,7 @@ class Security(Document, spec.Security):
 
     @classmethod
     def from_directory(cls, directory: str | Path) -> Self:
-        """The pair that `to_directory` or `skein config gencerts` left in a folder.
+        """The pair that `to_directory` left in a folder.
 
         Raises:
             FileNotFoundError: There is none, or half of one.

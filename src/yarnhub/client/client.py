@@ -25,7 +25,7 @@ from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 from yarnhub.yarn.resource_manager import ResourceManager
 
 # What only some calls need is imported by them: httpx, hdfs-native and PyYAML take longer to
-# import than a command such as `skein application status` takes in all.
+# import than a program that asks for one report takes in all.
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
