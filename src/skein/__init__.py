@@ -12,8 +12,8 @@ from yarnhub.filesystem import fsspec_names
 if TYPE_CHECKING:
     from skein import core, exceptions, kv, model, ui, utils
     from skein.application_client import ApplicationClient
+    from skein.container_properties import properties
     from skein.core import Client
-    from skein.environment import properties
     from skein.exceptions import (
         ApplicationError,
         ApplicationNotRunningError,
@@ -67,7 +67,7 @@ _MODULES = ("core", "exceptions", "kv", "model", "ui", "utils")
 _HOMES = {
     "skein.application_client": ("ApplicationClient",),
     "skein.core": ("Client",),
-    "skein.environment": ("properties",),
+    "skein.container_properties": ("properties",),
     "skein.exceptions": (
         "ApplicationError",
         "ApplicationNotRunningError",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from skein import environment, exceptions, model
 from skein.blocking import Blocking, skeins_errors
-from skein.environment import properties
+from skein.container_properties import properties
 from skein.kv import KeyValueStore
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec

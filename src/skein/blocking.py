@@ -1,9 +1,9 @@
-"""skein's errors for those of yarnhub."""
+"""Blocking clients that raise skein's errors for those of yarnhub."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from skein import exceptions
 from yarnhub.base import errors
@@ -11,7 +11,13 @@ from yarnhub.client.blocking.client import BlockingClient
 from yarnhub.client.errors import ApplicationTypeError, QueueRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from yarnhub.client.application.client import ApplicationClient as Engine
+    from yarnhub.control.messages import Request
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]) -> Exception:
@@ -63,3 +69,18 @@ class Blocking(BlockingClient):
 
     def _translated(self, error: errors.YarnhubError) -> Exception:
         return translate(error, self._otherwise)
+
+
+class BlockingApplication(Protocol):
+    """What an application's keys and pages need of `skein.ApplicationClient`."""
+
+    id: str
+    engine: Engine
+
+    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """See `BlockingClient.call`."""
+        ...
+
+    def ask(self, request: Request[T]) -> T:
+        """See `ApplicationClient.ask`."""
+        ...

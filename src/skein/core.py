@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from skein import environment, exceptions, model
 from skein.application_client import ApplicationClient
 from skein.blocking import Blocking, skeins_errors
-from skein.environment import Properties, properties
+from skein.container_properties import Properties, properties
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
 from yarnhub.base import errors

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from skein import environment
 from skein.blocking import skeins_errors
 from skein.document import Document
-from skein.environment import properties
+from skein.environment import container_folder, credentials_folder
 from skein.exceptions import context
 from skein.files import File
 from yarnhub import spec
@@ -87,8 +87,8 @@ class Security(Document, spec.Security):
     @classmethod
     def _beside(cls, missing: ConfigurationError) -> Self:
         """The pair in the container's folder, where skein 0.8 put it."""
-        if (found := properties.container_dir) is not None:
-            pair = [Path(found) / name for name in (f".{CERTIFICATE_FILE}", f".{KEY_FILE}")]
+        if (found := container_folder()) is not None:
+            pair = [found / name for name in (f".{CERTIFICATE_FILE}", f".{KEY_FILE}")]
             if all(path.exists() for path in pair):
                 return cls(*map(str, pair))
         raise FileNotFoundError("Failed to resolve .skein.{crt,pem} in 'LOCAL_DIRS'") from missing
@@ -99,7 +99,7 @@ class Security(Document, spec.Security):
 
         Whoever finds it just made by another process is not warned.
         """
-        folder = Path(properties.config_dir)
+        folder = credentials_folder()
         with skeins_errors():
             if Credentials.read(folder) is None:
                 with contextlib.suppress(FileExistsError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from yarnhub.client.application.pages import ProxiedPage
 
 if TYPE_CHECKING:
-    from skein.application_client import ApplicationClient
+    from skein.blocking import BlockingApplication
 
 __all__ = ["ProxiedPage", "WebUI"]
 
@@ -22,7 +22,7 @@ class WebUI:
         client: The application.
     """
 
-    def __init__(self, client: ApplicationClient) -> None:
+    def __init__(self, client: BlockingApplication) -> None:
         self._call = client.call
         self._pages = client.engine.pages
 

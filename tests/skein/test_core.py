@@ -8,7 +8,7 @@ import pytest
 import skein
 from skein import exceptions
 from skein.blocking import translate
-from skein.environment import Properties
+from skein.container_properties import Properties
 from skein.model import ApplicationState, ContainerState
 from yarnhub.base import errors
 from yarnhub.base.errors import FailureCode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skein.cli.commands import add_command, add_group
@@ -31,7 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _gencerts(arguments: argparse.Namespace) -> None:
-    from skein.environment import properties
+    from skein.environment import credentials_folder
     from yarnhub.client.access.credentials import Credentials
 
-    Credentials.write_new(Path(properties.config_dir), force=arguments.force)
+    Credentials.write_new(credentials_folder(), force=arguments.force)

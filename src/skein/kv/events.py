@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from skein.application_client import ApplicationClient
+    from skein.blocking import BlockingApplication
     from yarnhub.client.keys import Event, EventType
 
 
@@ -41,7 +41,7 @@ class EventQueue:
     share a queue: each event is delivered to one of them.
     """
 
-    def __init__(self, client: ApplicationClient) -> None:
+    def __init__(self, client: BlockingApplication) -> None:
         self._client = client
         self._events = events = keys.EventQueue(client.engine.keys.watch)
         with skeins_errors(ApplicationError):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections import OrderedDict
     from collections.abc import Iterable, Iterator
 
-    from skein.application_client import ApplicationClient
+    from skein.blocking import BlockingApplication
     from yarnhub.client.keys import (
         Condition,
         EventFilter,
@@ -35,7 +35,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
     return its result.
     """
 
-    def __init__(self, client: ApplicationClient) -> None:
+    def __init__(self, client: BlockingApplication) -> None:
         self._client = client
 
     def __repr__(self) -> str:
