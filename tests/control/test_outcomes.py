@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.control import json
+from yarnhub.control.messages import Containers, without_outcomes
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.control.words import brief, describe
 from yarnhub.yarn.records.containers import ContainerExitStatus as Exit
@@ -186,3 +189,26 @@ def test_a_cause_of_a_newer_version_is_unknown() -> None:
     assert json.load(Outcome, b'{"cause":"eclipse"}') == Outcome(cause=Cause.UNKNOWN)
     with pytest.raises(RemoteProtocolError):
         json.load(Outcome, b'{"cause":7}')
+
+
+# --- peers of the version before, which has sentences alone
+
+BEFORE = (
+    b'{"containers":[{"service_name":"a","instance":0,"state":"FAILED","yarn_container_id":"c",'
+    b'"yarn_node_http_address":"n:8042","start_time":1.5,"finish_time":2.5,'
+    b'"exit_message":"Exit code 3: its program failed, see its log.","ready":false}]}'
+)
+
+
+def test_what_an_application_master_of_the_version_before_answers_is_read() -> None:
+    (container,) = json.load(Containers, BEFORE).containers
+    assert container.exit_message == "Exit code 3: its program failed, see its log."
+    assert container.outcome is None
+
+
+def test_a_client_of_the_version_before_is_answered_as_it_was() -> None:
+    (before,) = json.load(Containers, BEFORE).containers
+    now = Containers(containers=(replace(before, outcome=of(3)),))
+    assert b'"outcome":{"cause":"failed","exit_code":3}' in json.dump(now)
+    assert json.dump(without_outcomes(now)) == BEFORE
+    assert json.dump(without_outcomes(now.containers[0])) == json.dump(before)

@@ -202,5 +202,6 @@ def test_what_was_recorded_is_taken_over() -> None:
 def test_what_was_taken_over_is_recorded_the_same_way() -> None:
     changes, snapshots = _play()
     assert len(changes) == len(CHANGES)
+    assert sum(map(len, changes)) < sum(map(len, CHANGES)), "it takes no more room"
     assert all(_holds(loads(new), loads(old)) for new, old in zip(changes, CHANGES, strict=True))
     assert [_makes_up(changes, DONE), _makes_up(snapshots[:1], OPEN)] == [True, True]

@@ -40,7 +40,7 @@ class ApplicationRecord:
     retriable: bool
     over: bool
     """Whether it has ended."""
-    outcome: Outcome | None = None
+    outcome: Outcome | None = field(default=None, metadata=SPARE)
     diagnostics: str = field(default="", metadata=SPARE)
     """What earlier versions recorded in place of `outcome`."""
 
