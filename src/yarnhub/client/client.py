@@ -46,17 +46,17 @@ _ASK_AGAIN = 0.05
 
 
 class Client(Closing):
-    """Asks the ResourceManager as one user; an async context manager.
+    """The cluster as one user sees it; an async context manager.
 
-    Every method raises the errors of `yarnhub.base.errors`: `ConnectError` where nobody answers,
-    `AuthenticationError` where the user is not accepted, `AccessDeniedError` where the user may
-    not, `DeadlineExceededError` where no answer comes.
+    Every method raises the errors of `yarnhub.base.errors`: `ConnectError` if the cluster cannot be
+    reached, `AuthenticationError` if the user cannot be authenticated, `AccessDeniedError` if the
+    user does not have permission, and `DeadlineExceededError` if there is no response in time.
 
     Args:
-        settings: Where the cluster is and who the user is.
-        credentials: The holder's, from which each application's own pair is derived, and by
-            which it is reached; None takes the pair in the user's configuration folder, which is
-            made on first use.
+        settings: The cluster's configuration and the user.
+        credentials: The user's certificate and key, from which each application's own pair is
+            derived; None uses the pair in the user's configuration folder, which is created on
+            first use.
     """
 
     def __init__(self, settings: Settings, credentials: Credentials | None = None) -> None:
@@ -91,20 +91,20 @@ class Client(Closing):
     ) -> ApplicationId:
         """Submit an application; returns when YARN has accepted it.
 
-        All files are uploaded by then. An error or cancelling before YARN was asked leaves
-        nothing behind; after that the application is killed.
+        All files have been uploaded by then. An error or a cancellation before the submission
+        leaves nothing behind; after it, the application is killed.
 
         Args:
-            spec: What to run; sources of local files are absolute.
-            progress: Is told how far each upload is.
-            secrets: What the containers of its services find in their token files, and nobody
-                else anywhere: see `CurrentContainer.secrets`.
-            deadline: Seconds for all of it, uploads included; None waits as long as it takes.
+            spec: What to run; local files must have absolute paths.
+            progress: Called with the progress of each upload.
+            secrets: Secrets for the containers of its services, in their token files: see
+                `CurrentContainer.secrets`.
+            deadline: Seconds in total, including uploads; None for no limit.
 
         Raises:
-            SpecError: A file does not exist, or the cluster can never give what is asked for.
-            ApplicationFailedError: YARN refused it, with its reason: an unknown queue, say.
-            DeadlineExceededError: YARN has not accepted it in time; it is taken back.
+            SpecError: A file does not exist, or the request exceeds what the cluster has.
+            ApplicationFailedError: YARN refused it, for example because of an unknown queue.
+            DeadlineExceededError: YARN has not accepted it in time; the submission is undone.
         """
         if spec.user not in ("", self._settings.user_name):
             async with self.acting_for(spec.user) as other:
@@ -159,7 +159,7 @@ class Client(Closing):
 
         Args:
             application_id: Which.
-            deadline: Seconds from now; None waits as long as it takes.
+            deadline: Seconds from now; None for no limit.
 
         Raises:
             DeadlineExceededError: It runs on.
@@ -173,7 +173,7 @@ class Client(Closing):
             )
 
     async def explain(self, application_id: ApplicationId) -> Explanation:
-        """Why an application waits, what it does and where, or how it ended.
+        """Why an application waits, where its containers run, or how it ended.
 
         Cancelling leaves nothing behind.
 

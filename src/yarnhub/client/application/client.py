@@ -46,23 +46,22 @@ _REST = 0.25
 
 
 class ApplicationClient(Requests, Closing):
-    """Asks an application's ApplicationMaster; an async context manager.
+    """A client of an application's ApplicationMaster; an async context manager.
 
-    Every method but `keys.wait` and `keys.watch` ends within 30 s. They raise `ControlError` where
-    the AM refuses, `ConnectError` or `ConnectionLostError` where it cannot be reached,
-    `DeadlineExceededError` where it does not answer, and `AccessDeniedError` where these are not
-    the application's credentials. Cancelling withdraws that one request; the AM may have carried it
-    out.
+    Every method but `keys.wait` and `keys.watch` ends within 30 s. They raise `ControlError` if
+    the AM refuses, `ConnectError` or `ConnectionLostError` if it cannot be reached,
+    `DeadlineExceededError` if it does not respond, and `AccessDeniedError` if the credentials are
+    not those of the application. Cancelling withdraws the request; the AM may have executed it.
 
-    An AM that YARN has started anew has another address: with `locate` it is looked for within the
-    request's time. What was not sent is then sent again; what may have been carried out, only if
-    that does no harm (`Request.idempotent`).
+    If YARN has restarted the AM, it has a new address: with `locate`, it is looked up within the
+    request's deadline. A request that was not sent is then sent again; one that may have been
+    executed only if that is safe (`Request.idempotent`).
 
     Args:
         application_id: Which application.
         address: `host:port` of its AM.
         credentials: Those that it was submitted with.
-        locate: Finds its AM again; None does not look.
+        locate: Looks up the address of a restarted AM; None disables this.
     """
 
     def __init__(

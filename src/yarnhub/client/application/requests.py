@@ -61,7 +61,7 @@ class Requests(abc.ABC):
         status: FinalStatus = messages.FinalStatus.SUCCEEDED,
         diagnostics: str = "",
     ) -> None:
-        """Have the application end with this status."""
+        """Shut the application down with this status."""
         await self.ask(messages.Shutdown(status=status, diagnostics=diagnostics))
 
     async def set_progress(self, progress: float) -> None:
@@ -71,15 +71,15 @@ class Requests(abc.ABC):
     # --- tokens
 
     async def update_tokens(self, tokens: bytes) -> None:
-        """Have the application use other delegation tokens, from a token file (HDTS)."""
+        """Replace the application's delegation tokens, from a token file (HDTS)."""
         await self.ask(messages.UpdateTokens(tokens=tokens))
 
     async def get_tokens(self, after: int = -1, patience: float = 0.0) -> messages.Tokens:
-        """The delegation tokens that the application was given since it began.
+        """The delegation tokens that the application has received since it started.
 
         Args:
-            after: Only newer ones than those of this number.
-            patience: Seconds to wait for them, 25 at most; after them the answer has none.
+            after: Only tokens that are newer than those with this number.
+            patience: Seconds to wait for them, at most 25; then the result has none.
         """
         return await self.ask(messages.WatchTokens(after=after, timeout=min(patience, WAIT)))
 
@@ -100,14 +100,14 @@ class Requests(abc.ABC):
     async def scale(
         self, service: str, *, count: int | None = None, delta: int | None = None
     ) -> tuple[Container, ...]:
-        """Have `count` active instances, or `delta` more; returns the containers touched."""
+        """Set or change the number of active instances; returns the affected containers."""
         request = messages.Scale(service=service, count=count, delta=delta)
         return (await self.ask(request)).containers
 
     async def add_container(self, service: str, env: dict[str, str] | None = None) -> Container:
-        """Start one more instance, with `env` over the service's own variables."""
+        """Start one more instance, with `env` in addition to the service's variables."""
         return await self.ask(messages.AddContainer(service=service, env=env or {}))
 
     async def kill_container(self, container_id: str) -> None:
-        """End a container, such as `worker_3`; one that has ended is no error."""
+        """Kill a container, such as `worker_3`; no error if it has already ended."""
         await self.ask(messages.KillContainer(id=container_id))

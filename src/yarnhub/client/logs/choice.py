@@ -36,13 +36,13 @@ _WINDOW = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogChoice:
-    """Which logs are wanted.
+    """A selection of logs.
 
     Attributes:
-        containers: Names such as `worker_3` or `master`, or YARN's container ids; empty is all.
-        files: Names of files; empty is all but what YARN itself writes about the launch.
-        tail: So many lines at the end of each; None is all. Of what begins while an application
-            is followed, all is wanted.
+        containers: Names such as `worker_3` or `master`, or YARN's container ids; empty for all.
+        files: Names of files; empty for all except YARN's own about the launch.
+        tail: Number of lines at the end of each file; None for all. Files that appear while an
+            application is followed are always complete.
     """
 
     containers: frozenset[str] = frozenset()
