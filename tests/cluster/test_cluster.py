@@ -18,7 +18,7 @@ import pytest
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.errors import ClusterError, DaemonError
-from yarnhub.cluster.process import marked_processes
+from yarnhub.cluster.processes.process import marked_processes
 
 pytestmark = pytest.mark.cluster
 

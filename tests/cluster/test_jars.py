@@ -25,8 +25,8 @@ from yarnhub.cluster.jars import (
     write_sums,
     write_table,
 )
-from yarnhub.cluster.lock import file_lock
 from yarnhub.cluster.options import TESTED_VERSIONS
+from yarnhub.cluster.state.lock import file_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import pytest
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.host import Host
-from yarnhub.cluster.kerberos import check_host, check_reachable
+from yarnhub.cluster.security.realm import check_host, check_reachable
 
 if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.key_server import check_key_server
 from yarnhub.cluster.options import ClusterOptions, site_file_of, site_of
+from yarnhub.cluster.site.key_server import check_key_server
 
 if TYPE_CHECKING:
     from pathlib import Path

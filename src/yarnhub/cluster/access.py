@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.daemon import (
+from yarnhub.cluster.daemons.java import (
     is_name_node,
     is_node_manager,
     is_resource_manager,
@@ -13,8 +13,6 @@ from yarnhub.cluster.daemon import (
     resource_managers,
 )
 from yarnhub.cluster.errors import ClusterError
-from yarnhub.cluster.kerberos import WITH_KEYTAB, Realm, kerberos_variables
-from yarnhub.cluster.key_server import ZONE
 from yarnhub.cluster.ports import (
     KDC,
     KEY_SERVER,
@@ -22,18 +20,20 @@ from yarnhub.cluster.ports import (
     node_port,
     resource_manager_port,
 )
-from yarnhub.cluster.process import is_alive
-from yarnhub.cluster.security import HOST, REALM
+from yarnhub.cluster.processes.process import is_alive
+from yarnhub.cluster.security.realm import WITH_KEYTAB, Realm, kerberos_variables
+from yarnhub.cluster.site.kerberos import HOST, REALM
+from yarnhub.cluster.site.key_server import ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from yarnhub.cluster.host import Host
-    from yarnhub.cluster.layout import Layout
     from yarnhub.cluster.options import ClusterOptions
-    from yarnhub.cluster.process import Process
-    from yarnhub.cluster.record import Record
+    from yarnhub.cluster.processes.process import Process
+    from yarnhub.cluster.state.layout import Layout
+    from yarnhub.cluster.state.record import Record
 
 
 class ClusterAccess:

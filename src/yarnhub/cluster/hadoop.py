@@ -13,23 +13,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.access import ClusterAccess
-from yarnhub.cluster.daemon import JavaDaemons, Roster, name_nodes, resource_managers
-from yarnhub.cluster.ending import end_cluster
+from yarnhub.cluster.daemons.java import JavaDaemons, Roster, name_nodes, resource_managers
+from yarnhub.cluster.daemons.readiness import Readiness
+from yarnhub.cluster.daemons.reaper import Reaper
+from yarnhub.cluster.daemons.startup import Services
 from yarnhub.cluster.errors import ClusterError
-from yarnhub.cluster.federation import own_address
 from yarnhub.cluster.host import Host
 from yarnhub.cluster.jars import ROUTER, provide_jars
 from yarnhub.cluster.java import find_java
-from yarnhub.cluster.kerberos import (
-    Realm,
-    check_host,
-    check_reachable,
-)
-from yarnhub.cluster.key_server import check_key_server
-from yarnhub.cluster.layout import Layout
-from yarnhub.cluster.lock import file_lock
 from yarnhub.cluster.options import ClusterOptions
-from yarnhub.cluster.plan import Plan
 from yarnhub.cluster.ports import KDC, ZOOKEEPER, choose_ports, port_names
 from yarnhub.cluster.preparation import (
     link_jars,
@@ -37,12 +29,26 @@ from yarnhub.cluster.preparation import (
     prepare_shared_files,
     write_configuration,
 )
-from yarnhub.cluster.process import MARK, end_processes, is_alive, send_signal, wait_until_gone
-from yarnhub.cluster.readiness import Readiness
-from yarnhub.cluster.reaper import Reaper
-from yarnhub.cluster.record import Record, read_record, write_record
-from yarnhub.cluster.security import HDFS_USER
-from yarnhub.cluster.services import Services
+from yarnhub.cluster.processes.process import (
+    MARK,
+    end_processes,
+    is_alive,
+    send_signal,
+    wait_until_gone,
+)
+from yarnhub.cluster.processes.shutdown import end_cluster
+from yarnhub.cluster.security.realm import (
+    Realm,
+    check_host,
+    check_reachable,
+)
+from yarnhub.cluster.site.federation import own_address
+from yarnhub.cluster.site.inputs import Plan
+from yarnhub.cluster.site.kerberos import HDFS_USER
+from yarnhub.cluster.site.key_server import check_key_server
+from yarnhub.cluster.state.layout import Layout
+from yarnhub.cluster.state.lock import file_lock
+from yarnhub.cluster.state.record import Record, read_record, write_record
 from yarnhub.hadoop.trust import Trust
 
 if TYPE_CHECKING:

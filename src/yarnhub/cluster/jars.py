@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.tasks import task_group
 from yarnhub.cluster.errors import DownloadError
-from yarnhub.cluster.lock import file_lock
+from yarnhub.cluster.state.lock import file_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -7,13 +7,13 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
-from yarnhub.cluster.daemon import name_node_id
+from yarnhub.cluster.daemons.java import name_node_id
 from yarnhub.cluster.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yarnhub.cluster.daemon import Roster
+    from yarnhub.cluster.daemons.java import Roster
 
 FIRST, LAST = 12000, 32000
 """Below Linux's range for outgoing connections (32768 and up).

@@ -9,24 +9,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.cluster import container_executor
-from yarnhub.cluster.certificates import write_certificates
-from yarnhub.cluster.configuration import LOG4J, site_files, site_xml
-from yarnhub.cluster.folders import Folder
-from yarnhub.cluster.high_availability import zookeeper_login, zookeeper_properties
-from yarnhub.cluster.key_server import ZONE, key_server_sites
+from yarnhub.cluster.hdfs.folders import Folder
 from yarnhub.cluster.options import Scheduler
 from yarnhub.cluster.ports import ADDRESS
-from yarnhub.cluster.programs import write_wrappers
-from yarnhub.cluster.scheduler import fair_queues
-from yarnhub.cluster.secure_io import write_patched_class
-from yarnhub.cluster.security import HOST, PROXIES, USERS, tls_sites
+from yarnhub.cluster.security import container_executor
+from yarnhub.cluster.security.certificates import write_certificates
+from yarnhub.cluster.security.secure_io import write_patched_class
+from yarnhub.cluster.site.files import LOG4J, site_files, site_xml
+from yarnhub.cluster.site.kerberos import HOST, PROXIES, USERS, tls_sites
+from yarnhub.cluster.site.key_server import ZONE, key_server_sites
+from yarnhub.cluster.site.resource_managers import zookeeper_login, zookeeper_properties
+from yarnhub.cluster.site.scheduler import fair_queues
+from yarnhub.cluster.wrappers import write_wrappers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yarnhub.cluster.layout import Layout
-    from yarnhub.cluster.plan import Plan
+    from yarnhub.cluster.site.inputs import Plan
+    from yarnhub.cluster.state.layout import Layout
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 WEB_APPLICATIONS = ("datanode", "hdfs", "static")

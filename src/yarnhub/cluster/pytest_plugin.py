@@ -17,7 +17,7 @@ import pytest
 
 from yarnhub.cluster.hadoop import HadoopCluster
 from yarnhub.cluster.options import ClusterOptions
-from yarnhub.cluster.places import is_running
+from yarnhub.cluster.state.folder import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from client.sites import other, settings, site
 from hadoop.tickets import Ticket
 from yarnhub.base.errors import AuthenticationError, ConfigurationError, YarnhubError
 from yarnhub.client.access.settings import Settings, config_folder
-from yarnhub.cluster.configuration import site_xml
+from yarnhub.cluster.site.files import site_xml
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser

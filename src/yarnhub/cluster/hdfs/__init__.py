@@ -1,0 +1,1 @@
+"""What the NameNode of a new cluster is set up with: folders and the encryption zone."""

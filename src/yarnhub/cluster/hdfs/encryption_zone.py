@@ -1,0 +1,96 @@
+"""Makes an encryption zone, by one process without a JVM.
+
+Run as `python -m yarnhub.cluster.hdfs.encryption_zone KEY PATH` with the environment of HDFS's
+superuser. A process of its own, because libkerberos reads its configuration from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import RemoteError
+from yarnhub.client.access.settings import Settings
+from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
+from yarnhub.filesystem.key_provider import find_key_provider
+from yarnhub.filesystem.name_node import find_name_nodes, name_node_options
+from yarnhub.hadoop.codec import STRING, proto
+from yarnhub.hadoop.http import exchange
+from yarnhub.hadoop.ipc.client import RpcClient
+from yarnhub.hadoop.security.negotiate import Negotiation
+from yarnhub.hadoop.security.users import KerberosUser
+from yarnhub.hadoop.trust import trust_for
+from yarnhub.hadoop.wire.method import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DEADLINE = 60.0
+_MOST = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateEncryptionZoneRequest:
+    """`CreateEncryptionZoneRequestProto`."""
+
+    src: str = proto(1, STRING)
+    key_name: str = proto(2, STRING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateEncryptionZoneResponse:
+    """`CreateEncryptionZoneResponseProto`."""
+
+
+CREATE_ENCRYPTION_ZONE = Method(
+    "createEncryptionZone", CreateEncryptionZoneRequest, CreateEncryptionZoneResponse
+)
+
+
+async def make_zone(settings: Settings, key: str, path: str) -> None:
+    """Make a key, and have an empty folder be a zone with it.
+
+    Raises:
+        YarnhubError: Key server or NameNode refuse, or do not answer.
+    """
+    provider = await find_key_provider("", settings.configuration, settings.user)
+    assert provider is not None, "core-site.xml names it"
+    assert isinstance(settings.user, KerberosUser)
+    await _make_key(settings, settings.user, provider.urls[0], key)
+    service = find_name_nodes("", settings.configuration)
+    options = name_node_options(settings.configuration)
+    async with RpcClient(service.rpc, CLIENT_PROTOCOL, settings.user, options=options) as client:
+        request = CreateEncryptionZoneRequest(src=path, key_name=key)
+        await client.call(CREATE_ENCRYPTION_ZONE, request, deadline=_DEADLINE)
+
+
+async def _make_key(settings: Settings, user: KerberosUser, url: str, key: str) -> None:
+    proof = await Negotiation(user.credential, urlsplit(url).hostname or "").header()
+    headers = (proof, ("Content-Type", "application/json"))
+    body = json.dumps({"name": key, "cipher": "AES/CTR/NoPadding", "length": 128}).encode()
+    trust = await trust_for(url, settings.trust)
+    async with (
+        Deadline(_DEADLINE, f"no answer from the key server within {_DEADLINE:g} s"),
+        exchange("POST", f"{url}/v1/keys", headers=headers, body=body, trust=trust) as response,
+    ):
+        answer = (await response.read(_MOST)).decode(errors="replace")
+    # Made by a try before this one, which then did not get to the zone.
+    if response.status != HTTPStatus.CREATED and "already exists" not in answer:
+        raise RemoteError("", f"the key server made no key ({response.status}): {answer}")
+
+
+def main(arguments: list[str], environment: Mapping[str, str]) -> None:
+    """Make the zone that the command line names."""
+    key, path = arguments
+    asyncio.run(make_zone(Settings.from_environment(environment), key, path))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:], os.environ)

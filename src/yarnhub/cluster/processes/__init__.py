@@ -1,0 +1,1 @@
+"""Processes of a cluster, and programs that run to their end."""

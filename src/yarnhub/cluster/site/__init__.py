@@ -1,0 +1,1 @@
+"""The site files of a cluster: pure functions of what was chosen for it."""

@@ -1,0 +1,69 @@
+"""What a federation of one cluster changes in the site files.
+
+Pure, like `yarnhub.cluster.site.files`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.ports import ADDRESS, ROUTER_SERVERS, ZOOKEEPER
+from yarnhub.cluster.site.kerberos import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.cluster.site.inputs import Plan
+
+_SERVER = "org.apache.hadoop.yarn.server"
+OWN_CLIENT_ADDRESS = "yarn.resourcemanager.address"
+
+
+def federation_site(plan: Plan) -> dict[str, str]:
+    """The properties of yarn-site.xml that all daemons and clients need."""
+    return {
+        "yarn.federation.enabled": "true",
+        "yarn.resourcemanager.cluster-id": "yarnhub",
+        "yarn.resourcemanager.epoch": "0",
+        "yarn.federation.state-store.class": (
+            f"{_SERVER}.federation.store.impl.ZookeeperFederationStateStore"
+        ),
+        "hadoop.zk.address": f"{HOST}:{plan.ports[ZOOKEEPER]}",
+        # By default the cluster is there for the Router after half a minute, and its absence is
+        # believed for five.
+        "yarn.federation.state-store.heartbeat.initial-delay": "1s",
+        "yarn.federation.state-store.heartbeat-interval-secs": "1",
+        "yarn.federation.cache-ttl.secs": "1",
+        "yarn.federation.subcluster-resolver.class": (
+            f"{_SERVER}.federation.resolver.DefaultSubClusterResolverImpl"
+        ),
+        "yarn.federation.machine-list": str(plan.layout.machine_list),
+        "yarn.router.bind-host": ADDRESS,
+        "yarn.router.clientrm.interceptor-class.pipeline": (
+            f"{_SERVER}.router.clientrm.FederationClientInterceptor"
+        ),
+        "yarn.router.rmadmin.interceptor-class.pipeline": (
+            f"{_SERVER}.router.rmadmin.FederationRMAdminInterceptor"
+        ),
+        "yarn.router.webapp.interceptor-class.pipeline": (
+            f"{_SERVER}.router.webapp.FederationInterceptorREST"
+        ),
+        "yarn.nodemanager.amrmproxy.enabled": "true",
+        "yarn.nodemanager.amrmproxy.ha.enable": "true",
+        "yarn.nodemanager.amrmproxy.interceptor-class.pipeline": (
+            f"{_SERVER}.nodemanager.amrmproxy.FederationInterceptor"
+        ),
+        "yarn.client.failover-proxy-provider": (
+            f"{_SERVER}.federation.failover.FederationRMFailoverProxyProvider"
+        ),
+    }
+
+
+def client_site(plan: Plan) -> dict[str, str]:
+    """Where clients look for the ResourceManager: at the Router."""
+    return {OWN_CLIENT_ADDRESS: f"{HOST}:{plan.ports[ROUTER_SERVERS[0]]}"}
+
+
+def own_address(ports: Mapping[str, int]) -> str:
+    """Where the ResourceManager itself serves, which reads the clients' configuration."""
+    return f"{HOST}:{ports[OWN_CLIENT_ADDRESS]}"

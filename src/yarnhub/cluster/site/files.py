@@ -1,0 +1,198 @@
+"""The site files of a cluster: a pure function of what was chosen for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from yarnhub.cluster.daemons.java import NAME_NODE, node_managers
+from yarnhub.cluster.ports import (
+    ADDRESS,
+    NAMESERVICE,
+    NODE_SERVERS,
+    address_property,
+    node_port,
+)
+from yarnhub.cluster.processes.process import MARK
+from yarnhub.cluster.site.federation import client_site, federation_site
+from yarnhub.cluster.site.kerberos import HOST, PROXIES, USERS, node_web_site, secure_sites
+from yarnhub.cluster.site.key_server import key_provider
+from yarnhub.cluster.site.name_nodes import name_node_pair_site
+from yarnhub.cluster.site.resource_managers import pair_site
+from yarnhub.cluster.site.scheduler import capacity_queues, scheduler_site
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.cluster.site.inputs import Plan
+
+(FIRST_NODE_MANAGER,) = node_managers(1)
+CONTAINER_VARIABLES = ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
+"""What containers inherit from their NodeManager."""
+
+
+def site_files(plan: Plan, node_manager: str | None = None) -> dict[str, dict[str, str]]:
+    """The properties of each site file.
+
+    Args:
+        plan: What was chosen.
+        node_manager: For whom; None for clients and for all daemons but NodeManagers.
+    """
+    files = {
+        "core-site.xml": _core(plan),
+        "hdfs-site.xml": _hdfs(plan),
+        "yarn-site.xml": _yarn(plan) | scheduler_site(plan) | _node(plan, node_manager),
+        "mapred-site.xml": _mapred(plan),
+        "capacity-scheduler.xml": capacity_queues(),
+    }
+    if plan.options.name_node_ha:
+        files["core-site.xml"]["fs.defaultFS"] = f"hdfs://{NAMESERVICE}"
+        files["hdfs-site.xml"] |= name_node_pair_site(plan)
+    if plan.options.federation:
+        files["yarn-site.xml"] |= federation_site(plan)
+        if node_manager is None:
+            files["yarn-site.xml"] |= client_site(plan)
+    if plan.options.ha:
+        files["yarn-site.xml"] |= pair_site(plan)
+    if plan.options.kerberos:
+        for name, properties in secure_sites(plan).items():
+            files[name] |= properties
+        if node_manager is not None:
+            files["core-site.xml"] |= node_web_site(plan)
+        if plan.options.encryption_zone:
+            files["core-site.xml"]["hadoop.security.key.provider.path"] = key_provider(plan)
+    for name, chosen in plan.options.site.items():
+        files[name] |= chosen
+    return files
+
+
+def site_xml(properties: Mapping[str, str]) -> str:
+    """One site file's text, in Hadoop's own format."""
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<configuration>"]
+    for name, value in sorted(properties.items()):
+        lines.append(
+            f"  <property><name>{escape(name)}</name><value>{escape(value)}</value></property>"
+        )
+    return "\n".join([*lines, "</configuration>", ""])
+
+
+LOG4J = """\
+log4j.rootLogger=INFO,console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.target=System.err
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
+log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
+"""
+
+
+def _core(plan: Plan) -> dict[str, str]:
+    properties = {
+        "fs.defaultFS": f"hdfs://{HOST}:{plan.ports.get('dfs.namenode.rpc-address')}",
+        "hadoop.tmp.dir": str(plan.layout.temporary),
+        # The DataNode is started beside the NameNode and asks until it answers.
+        "ipc.client.connect.retry.interval": "200",
+        "ipc.client.connect.max.retries": "25",
+    }
+    if not plan.options.kerberos:
+        # Without Kerberos, too, tests act for others: as the user who runs the cluster.
+        properties[f"hadoop.proxyuser.{plan.user}.hosts"] = f"{ADDRESS},{HOST}"
+        properties[f"hadoop.proxyuser.{plan.user}.users"] = ",".join((*USERS, *PROXIES, plan.user))
+    return properties
+
+
+def _hdfs(plan: Plan) -> dict[str, str]:
+    addresses = {
+        address_property(name, tls=plan.options.tls): f"{HOST}:{port}"
+        for name, port in plan.ports.items()
+        if name.startswith("dfs.")
+    }
+    return addresses | {
+        "dfs.namenode.name.dir": plan.layout.name_folder(NAME_NODE).as_uri(),
+        "dfs.datanode.data.dir": plan.layout.data_folder.as_uri(),
+        "dfs.datanode.hostname": HOST,
+        "dfs.replication": "1",
+        "dfs.namenode.safemode.extension": "0",
+        "dfs.heartbeat.interval": "1",
+        "dfs.permissions.superusergroup": "supergroup",
+        # Started again and again on small disks: what HDFS keeps back by default is too much.
+        "dfs.namenode.resource.du.reserved": "1048576",
+        "dfs.namenode.fs-limits.min-block-size": "1024",
+    }
+
+
+def _yarn(plan: Plan) -> dict[str, str]:
+    addresses = {
+        address_property(name, tls=plan.options.tls): f"{HOST}:{port}"
+        for name, port in plan.ports.items()
+        if name.startswith("yarn.")
+    }
+    return addresses | {
+        "yarn.resourcemanager.hostname": HOST,
+        "yarn.resourcemanager.recovery.enabled": "true",
+        "yarn.resourcemanager.work-preserving-recovery.enabled": "true",
+        # How long a restarted ResourceManager waits for its nodes before it schedules.
+        "yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms": "1000",
+        "yarn.resourcemanager.store.class": (
+            "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore"
+        ),
+        "yarn.resourcemanager.fs.state-store.uri": plan.layout.resource_manager_store.as_uri(),
+        # By default it is in /tmp, one for all clusters of an OS user.
+        "yarn.node-attribute.fs-store.root-dir": (plan.layout.yarn / "node-attributes").as_uri(),
+        "yarn.resourcemanager.connect.retry-interval.ms": "500",
+        "yarn.scheduler.minimum-allocation-mb": "32",
+        "yarn.scheduler.maximum-allocation-mb": str(plan.options.node_memory),
+        "yarn.scheduler.maximum-allocation-vcores": str(plan.options.node_vcores),
+        "yarn.log-aggregation-enable": "true",
+        "yarn.nodemanager.remote-app-log-dir": "/tmp/logs",  # noqa: S108  # in HDFS
+        "yarn.acl.enable": "false",
+        "yarn.application.classpath": f"$HADOOP_CONF_DIR,{plan.jars}/*",
+    }
+
+
+def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
+    """What NodeManagers share; and, for one of them, its own addresses and folders."""
+    shared = {
+        "yarn.nodemanager.hostname": HOST,
+        "yarn.nodemanager.bind-host": ADDRESS,
+        "yarn.nodemanager.resource.memory-mb": str(plan.options.node_memory),
+        "yarn.nodemanager.resource.cpu-vcores": str(plan.options.node_vcores),
+        "yarn.nodemanager.vmem-check-enabled": "false",
+        "yarn.nodemanager.pmem-check-enabled": "true",
+        "yarn.nodemanager.container-monitor.interval-ms": "1000",
+        # By default the kernel's cgroups are trusted to do it, even where none are used.
+        "yarn.nodemanager.resource.memory.enforced": "false",
+        "yarn.nodemanager.delete.debug-delay-sec": "0",
+        "yarn.nodemanager.recovery.enabled": "true",
+        # Supervised: a NodeManager that is stopped leaves its containers to the next one.
+        "yarn.nodemanager.recovery.supervised": "true",
+        "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
+        "yarn.nodemanager.env-whitelist": ",".join(CONTAINER_VARIABLES),
+    }
+    if node_manager is None:
+        # Containers have this configuration, and find the proxy of their node by it.
+        proxy = "yarn.nodemanager.amrmproxy.address"
+        return shared | {proxy: f"{HOST}:{plan.ports[node_port(FIRST_NODE_MANAGER, proxy)]}"}
+    folder = plan.layout.node(node_manager)
+    addresses = {
+        address_property(server, tls=plan.options.tls): (
+            f"{HOST}:{plan.ports[node_port(node_manager, server)]}"
+        )
+        for server in NODE_SERVERS
+    }
+    return (
+        shared
+        | addresses
+        | {
+            "yarn.nodemanager.local-dirs": str(folder / "local"),
+            "yarn.nodemanager.log-dirs": str(folder / "logs"),
+            "yarn.nodemanager.recovery.dir": str(plan.layout.node_recovery(node_manager)),
+        }
+    )
+
+
+def _mapred(plan: Plan) -> dict[str, str]:
+    return {
+        "mapreduce.framework.name": "yarn",
+        "mapreduce.application.classpath": f"$HADOOP_CONF_DIR,{plan.jars}/*",
+    }

@@ -1,0 +1,145 @@
+"""What Kerberos changes in the site files: pure, like `yarnhub.cluster.site.files`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.ports import ADDRESS
+from yarnhub.cluster.security.certificates import TRUSTSTORE_PASSWORD
+from yarnhub.cluster.wrappers import java_flags
+
+if TYPE_CHECKING:
+    from yarnhub.cluster.site.inputs import Plan
+
+HOST = "localhost"
+"""One name for every server: principals, node ids and tokens must agree on it."""
+REALM = "YARNHUB.TEST"
+USERS = ("alice", "bob")
+"""Users with a home folder in HDFS; with Kerberos they have a keytab and an OS account too."""
+ALIASES = {"asmith": "alice"}
+"""Principals that `auth_to_local` makes other users of."""
+PROXIES = ("jupyterhub", "dask")
+"""Services that may act for `USERS`, and for nobody else."""
+HDFS_USER = "hdfs"
+YARN_USER = "yarn"
+ADMINISTRATORS = (HDFS_USER, YARN_USER)
+"""As whom Hadoop knows its own daemons with Kerberos; they have keytabs for tests to use."""
+SERVICES = {"nn": HDFS_USER, "dn": HDFS_USER, "rm": YARN_USER, "nm": YARN_USER}
+"""The daemons' principals are SERVICE/localhost; each is one of Hadoop's own users."""
+WEB_SERVICE = "HTTP"
+
+
+def principal(service: str) -> str:
+    """The principal of a daemon."""
+    return f"{service}/{HOST}@{REALM}"
+
+
+def secure_sites(plan: Plan) -> dict[str, dict[str, str]]:
+    """The properties that Kerberos adds or replaces, by site file."""
+    return {
+        "core-site.xml": _core(plan),
+        "hdfs-site.xml": _hdfs(plan),
+        "yarn-site.xml": _yarn(plan),
+    }
+
+
+def node_web_site(plan: Plan) -> dict[str, str]:
+    """What makes a NodeManager's web server ask for a ticket (SPNEGO): it shows users' logs.
+
+    It is for core-site.xml, and for NodeManagers alone: nobody else's pages hold secrets here.
+    """
+    prefix = "hadoop.http.authentication"
+    return {
+        "hadoop.http.filter.initializers": (
+            "org.apache.hadoop.security.AuthenticationFilterInitializer"
+        ),
+        f"{prefix}.type": "kerberos",
+        f"{prefix}.kerberos.principal": principal(WEB_SERVICE),
+        f"{prefix}.kerberos.keytab": str(plan.layout.service_keytab),
+        # Without this file each server draws a secret of its own for its cookies.
+        f"{prefix}.signature.secret.file": "",
+    }
+
+
+def tls_sites(plan: Plan, password: str) -> dict[str, dict[str, str]]:
+    """What HTTPS servers and their clients read of certificates, by file.
+
+    Args:
+        plan: What was chosen.
+        password: The keystore's.
+    """
+    layout = plan.layout
+    store = {"location": str(layout.keystore), "password": password, "keypassword": password}
+    trusted = {"location": str(layout.truststore), "password": TRUSTSTORE_PASSWORD}
+    client = {f"ssl.client.truststore.{name}": value for name, value in trusted.items()}
+    server = {f"ssl.server.keystore.{name}": value for name, value in store.items()}
+    return {
+        "ssl-client.xml": {**client, "ssl.client.truststore.type": "PKCS12"},
+        "ssl-server.xml": {**server, "ssl.server.keystore.type": "PKCS12"},
+    }
+
+
+def auth_to_local() -> str:
+    """The rules by which principals become users."""
+    rules = [
+        f"RULE:[2:$1/$2@$0]({principal(service)})s/.*/{user}/" for service, user in SERVICES.items()
+    ]
+    rules += [f"RULE:[1:$1@$0]({name}@{REALM})s/.*/{user}/" for name, user in ALIASES.items()]
+    # Containers have no krb5.conf, and so no default realm that the rule DEFAULT needs.
+    rules.append(f"RULE:[1:$1@$0](.*@{re.escape(REALM)})s/@.*//")
+    return "\n".join([*rules, "DEFAULT"])
+
+
+def _core(plan: Plan) -> dict[str, str]:
+    properties = {
+        "hadoop.security.authentication": "kerberos",
+        "hadoop.security.authorization": "true",
+        "hadoop.rpc.protection": plan.options.rpc_protection.value,
+        "hadoop.security.auth_to_local": auth_to_local(),
+    }
+    for service in PROXIES:
+        properties[f"hadoop.proxyuser.{service}.hosts"] = f"{ADDRESS},{HOST}"
+        properties[f"hadoop.proxyuser.{service}.users"] = ",".join(USERS)
+    return properties
+
+
+def _hdfs(plan: Plan) -> dict[str, str]:
+    keytab = str(plan.layout.service_keytab)
+    return {
+        "dfs.block.access.token.enable": "true",
+        "dfs.data.transfer.protection": plan.options.rpc_protection.value,
+        # Without HTTPS a DataNode asks for ports below 1024, which only root may listen at.
+        **(
+            {"dfs.http.policy": "HTTPS_ONLY"}
+            if plan.options.tls
+            else {"ignore.secure.ports.for.testing": "true"}
+        ),
+        "dfs.namenode.kerberos.principal": principal("nn"),
+        "dfs.namenode.keytab.file": keytab,
+        "dfs.datanode.kerberos.principal": principal("dn"),
+        "dfs.datanode.keytab.file": keytab,
+        "dfs.web.authentication.kerberos.principal": principal(WEB_SERVICE),
+        "dfs.web.authentication.kerberos.keytab": keytab,
+    }
+
+
+def _yarn(plan: Plan) -> dict[str, str]:
+    keytab = str(plan.layout.service_keytab)
+    localizer = ["-Xmx256m", *java_flags(plan.layout, secure=True)]
+    return {
+        "yarn.acl.enable": "true",
+        **({"yarn.http.policy": "HTTPS_ONLY"} if plan.options.tls else {}),
+        "yarn.admin.acl": YARN_USER,
+        "yarn.resourcemanager.principal": principal("rm"),
+        "yarn.resourcemanager.keytab": keytab,
+        "yarn.nodemanager.principal": principal("nm"),
+        "yarn.nodemanager.keytab": keytab,
+        "yarn.nodemanager.container-executor.class": (
+            "org.apache.hadoop.yarn.server.nodemanager.LinuxContainerExecutor"
+        ),
+        "yarn.nodemanager.linux-container-executor.path": str(plan.layout.container_executor),
+        "yarn.nodemanager.linux-container-executor.group": "root",
+        # One short JVM per container; what makes a daemon start fast helps it even more.
+        "yarn.nodemanager.container-localizer.java.opts": " ".join(localizer),
+    }

@@ -1,0 +1,78 @@
+"""The key server (KMS) of a cluster with Kerberos: its site files, pure like `configuration`."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.cluster.jars import WITH_KEY_SERVER
+from yarnhub.cluster.ports import ADDRESS, KEY_SERVER
+from yarnhub.cluster.site.kerberos import (
+    HDFS_USER,
+    HOST,
+    PROXIES,
+    USERS,
+    WEB_SERVICE,
+    auth_to_local,
+    principal,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yarnhub.cluster.site.inputs import Plan
+
+ZONE = "/encrypted"
+"""What is in this folder is encrypted; everybody may make files and folders in it."""
+KEY = "zone"
+"""The name of its key."""
+
+
+def check_key_server(version: str, jars: Path) -> None:
+    """Check that one can be run, and asked for a key.
+
+    Raises:
+        ConfigurationError: The version's jars hold none, or a package is missing.
+    """
+    if not any(jars.glob("hadoop-kms-*.jar")):
+        raise ConfigurationError(
+            f"there is no key server for Hadoop {version} here, but for "
+            f"{', '.join(WITH_KEY_SERVER)}"
+        )
+    if importlib.util.find_spec("gssapi") is None:
+        raise ConfigurationError(
+            "an encryption zone needs Python's gssapi to be made: install yarnhub[kerberos]"
+        )
+
+
+def key_provider(plan: Plan) -> str:
+    """As Hadoop writes where its keys come from."""
+    return f"kms://https@{HOST}:{plan.ports[KEY_SERVER]}/kms"
+
+
+def key_server_sites(plan: Plan) -> dict[str, dict[str, str]]:
+    """What the key server reads, by file."""
+    keytab, authentication = str(plan.layout.service_keytab), "hadoop.kms.authentication"
+    site = {
+        "hadoop.kms.http.host": HOST,
+        "hadoop.kms.http.port": str(plan.ports[KEY_SERVER]),
+        "hadoop.kms.ssl.enabled": "true",
+        "hadoop.kms.key.provider.uri": f"jceks://file@{plan.layout.keys}",
+        f"{authentication}.type": "kerberos",
+        f"{authentication}.kerberos.keytab": keytab,
+        f"{authentication}.kerberos.principal": principal(WEB_SERVICE),
+        f"{authentication}.kerberos.name.rules": auth_to_local(),
+    }
+    for service in PROXIES:
+        site[f"hadoop.kms.proxyuser.{service}.hosts"] = f"{ADDRESS},{HOST}"
+        site[f"hadoop.kms.proxyuser.{service}.users"] = ",".join(USERS)
+    # As in Hadoop's own example: the NameNode makes a file's key, and never opens one.
+    acls = {
+        "hadoop.kms.acl.CREATE": HDFS_USER,
+        "default.key.acl.MANAGEMENT": HDFS_USER,
+        "default.key.acl.GENERATE_EEK": HDFS_USER,
+        "default.key.acl.DECRYPT_EEK": "*",
+        "default.key.acl.READ": "*",
+    }
+    return {"kms-site.xml": site, "kms-acls.xml": acls}

@@ -1,0 +1,38 @@
+"""What a pair of NameNodes changes in the site files.
+
+Pure, like `yarnhub.cluster.site.files`. Edits are shared in a folder, as both are on one host;
+which one is active is said to them, since there is nobody to elect one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.daemons.java import name_node_id, name_nodes
+from yarnhub.cluster.ports import NAMESERVICE
+
+if TYPE_CHECKING:
+    from yarnhub.cluster.site.inputs import Plan
+
+_HA = "org.apache.hadoop.hdfs.server.namenode.ha"
+
+
+def name_node_pair_site(plan: Plan) -> dict[str, str]:
+    """The properties of hdfs-site.xml that the pair adds or replaces."""
+    ids = {daemon: name_node_id(daemon) for daemon in name_nodes(ha=True)}
+    folders = {
+        f"dfs.namenode.name.dir.{NAMESERVICE}.{name}": plan.layout.name_folder(daemon).as_uri()
+        for daemon, name in ids.items()
+    }
+    return folders | {
+        "dfs.nameservices": NAMESERVICE,
+        f"dfs.ha.namenodes.{NAMESERVICE}": ",".join(ids.values()),
+        f"dfs.client.failover.proxy.provider.{NAMESERVICE}": (
+            f"{_HA}.ConfiguredFailoverProxyProvider"
+        ),
+        "dfs.namenode.shared.edits.dir": plan.layout.shared_edits.as_uri(),
+        # How long the standby one lags behind.
+        "dfs.ha.log-roll.period": "1",
+        "dfs.ha.tail-edits.period": "1",
+        "dfs.ha.fencing.methods": "shell(/bin/true)",
+    }

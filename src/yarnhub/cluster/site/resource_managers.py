@@ -1,0 +1,76 @@
+"""What a pair of ResourceManagers changes in the site files, and the ZooKeeper that it needs.
+
+Pure, like `yarnhub.cluster.site.files`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+from yarnhub.cluster.daemons.java import resource_manager_id, resource_managers
+from yarnhub.cluster.ports import ADDRESS, ZOOKEEPER
+from yarnhub.cluster.site.kerberos import HOST, YARN_USER
+
+if TYPE_CHECKING:
+    from yarnhub.cluster.site.inputs import Plan
+
+SESSION = 4000
+"""Milliseconds without a word after which ZooKeeper takes a ResourceManager for dead.
+
+As long as a failover takes after a kill -9. Hadoop's 10 s are long for tests; with less, a
+ResourceManager that waits for one of two cores loses its place without cause.
+"""
+
+
+def pair_site(plan: Plan) -> dict[str, str]:
+    """The properties of yarn-site.xml that the pair adds or replaces."""
+    ids = [resource_manager_id(daemon) for daemon in resource_managers(ha=True)]
+    hosts = {f"yarn.resourcemanager.hostname.{name}": HOST for name in ids}
+    # ZooKeeper answers everybody on this machine, and the store holds tokens and keys.
+    secrets = {
+        "hadoop.zk.auth": f"@{plan.layout.zookeeper_auth}",
+        "hadoop.zk.acl": f"@{plan.layout.zookeeper_acl}",
+    }
+    return (
+        (secrets if plan.options.kerberos else {})
+        | hosts
+        | {
+            "yarn.resourcemanager.ha.enabled": "true",
+            "yarn.resourcemanager.ha.rm-ids": ",".join(ids),
+            "yarn.resourcemanager.cluster-id": f"yarnhub-{plan.options.name}",
+            "yarn.resourcemanager.store.class": (
+                "org.apache.hadoop.yarn.server.resourcemanager.recovery.ZKRMStateStore"
+            ),
+            "hadoop.zk.address": f"{HOST}:{plan.ports[ZOOKEEPER]}",
+            "hadoop.zk.timeout-ms": str(SESSION),
+        }
+    )
+
+
+def zookeeper_login(password: str) -> tuple[str, str]:
+    """What `hadoop.zk.auth` and `hadoop.zk.acl` refer to.
+
+    Source: org.apache.zookeeper.server.auth.DigestAuthenticationProvider.
+    """
+    name = f"{YARN_USER}:{password}"
+    digest = base64.b64encode(hashlib.sha1(name.encode()).digest()).decode()  # noqa: S324
+    return f"digest:{name}", f"digest:{YARN_USER}:{digest}:rwcda"
+
+
+def zookeeper_properties(plan: Plan) -> str:
+    """The configuration file of a ZooKeeper that stands alone."""
+    properties = {
+        "clientPort": plan.ports[ZOOKEEPER],
+        "clientPortAddress": ADDRESS,
+        "dataDir": plan.layout.zookeeper,
+        # The shortest session that it grants is two ticks long.
+        "tickTime": SESSION // 4,
+        "maxClientCnxns": 0,
+        "admin.enableServer": "false",
+        # What YARN stores is deleted at the next start: it need not survive the machine.
+        "forceSync": "no",
+        "preAllocSize": 1024,
+    }
+    return "".join(f"{name}={value}\n" for name, value in properties.items())

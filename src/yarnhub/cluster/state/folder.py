@@ -1,0 +1,34 @@
+"""Where state folders are when the caller names none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yarnhub.cluster.host import Host
+from yarnhub.cluster.processes.process import is_alive
+from yarnhub.cluster.state.layout import Layout
+from yarnhub.cluster.state.record import read_record
+
+SHARED = Path("/var/lib/yarnhub")
+"""For clusters with Kerberos: containers of other OS users must be able to enter the folder."""
+
+
+def default_state(name: str, *, kerberos: bool) -> Path:
+    """The state folder of a new cluster."""
+    base = SHARED if kerberos else Host.from_environment().state
+    return base / name
+
+
+def find_state(name: str) -> Path:
+    """The state folder of a cluster of this name: the one that runs, else one that exists."""
+    places = [default_state(name, kerberos=kerberos) for kerberos in (False, True)]
+    for state in places:
+        if is_running(state):
+            return state
+    return next((state for state in places if read_record(Layout(state))), places[0])
+
+
+def is_running(state: Path) -> bool:
+    """Whether any daemon of the cluster with this state folder runs."""
+    record = read_record(Layout(state.resolve()))
+    return record is not None and any(map(is_alive, record.processes.values()))

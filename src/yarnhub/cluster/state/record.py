@@ -1,0 +1,100 @@
+"""What is written down about a cluster, so that another process can find, show and end it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.private_file import write_private
+from yarnhub.cluster.options import ClusterOptions, RpcProtection, Scheduler
+from yarnhub.cluster.processes.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.cluster.state.layout import Layout
+
+FORMAT = 2
+"""Raised when a reader of an older record would misunderstand a newer one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """A cluster as it was last started.
+
+    Attributes:
+        options: What was chosen for it.
+        jars: The folder of its jars.
+        java_home: The Java it runs on.
+        ports: By name, see `yarnhub.cluster.ports`.
+        processes: By daemon; a daemon that was killed on purpose stays in it.
+    """
+
+    options: ClusterOptions
+    jars: Path
+    java_home: Path
+    ports: Mapping[str, int]
+    processes: Mapping[str, Process]
+
+
+def write_record(layout: Layout, record: Record) -> None:
+    """Replace the record in one step."""
+    options = dataclasses.asdict(record.options) | {
+        "rpc_protection": record.options.rpc_protection.value,
+        "scheduler": record.options.scheduler.value,
+        "site": {name: dict(values) for name, values in record.options.site.items()},
+    }
+    document = {
+        "format": FORMAT,
+        "options": options,
+        "jars": record.jars,
+        "java_home": record.java_home,
+        "ports": dict(record.ports),
+        "processes": {n: dataclasses.asdict(p) for n, p in record.processes.items()},
+    }
+    text = json.dumps(document, indent=2, default=str) + "\n"
+    write_private(layout.record, text.encode())
+
+
+def read_record(layout: Layout) -> Record | None:
+    """The record; None when no cluster was ever started with this state folder.
+
+    Raises:
+        ConfigurationError: It is not one of ours, or of another yarnhub.
+    """
+    try:
+        text = layout.record.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        # Any: checked by use, each wrong field ends in the ConfigurationError below.
+        document: dict[str, Any] = json.loads(text)
+        if document["format"] != FORMAT:
+            raise ConfigurationError(
+                f"{layout.record} was written by another version of yarnhub: delete {layout.root}"
+            )
+        options = document["options"]
+        return Record(
+            options=ClusterOptions(
+                **options
+                | {
+                    "state": _path(options["state"]),
+                    "java_home": _path(options["java_home"]),
+                    "rpc_protection": RpcProtection(options["rpc_protection"]),
+                    "scheduler": Scheduler(options["scheduler"]),
+                }
+            ),
+            jars=Path(document["jars"]),
+            java_home=Path(document["java_home"]),
+            ports=document["ports"],
+            processes={n: Process(**p) for n, p in document["processes"].items()},
+        )
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ConfigurationError(f"{layout.record} can't be read: {exc!r}") from exc
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
