@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yarnhub.cluster.daemons.java import Roster
+from yarnhub.cluster.daemon_names import Roster
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.cluster.ports import port_names
 from yarnhub.cluster.site.inputs import Plan

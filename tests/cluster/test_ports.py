@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from yarnhub.cluster.daemons.java import Roster
+from yarnhub.cluster.daemon_names import Roster
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.cluster.ports import FIRST, LAST, choose_ports, port_names
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.daemons.java import (
+from yarnhub.cluster.daemon_names import (
     is_name_node,
     is_node_manager,
     is_resource_manager,
@@ -14,6 +14,7 @@ from yarnhub.cluster.daemons.java import (
 )
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.ports import (
+    HOST,
     KDC,
     KEY_SERVER,
     name_node_port,
@@ -21,8 +22,8 @@ from yarnhub.cluster.ports import (
     resource_manager_port,
 )
 from yarnhub.cluster.processes.process import is_alive
+from yarnhub.cluster.security.principals import REALM
 from yarnhub.cluster.security.realm import WITH_KEYTAB, Realm, kerberos_variables
-from yarnhub.cluster.site.kerberos import HOST, REALM
 from yarnhub.cluster.site.key_server import ZONE
 
 if TYPE_CHECKING:

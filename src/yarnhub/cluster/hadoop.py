@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.access import ClusterAccess
-from yarnhub.cluster.daemons.java import JavaDaemons, Roster, name_nodes, resource_managers
+from yarnhub.cluster.daemon_names import Roster, name_nodes, resource_managers
+from yarnhub.cluster.daemons.java import JavaDaemons
 from yarnhub.cluster.daemons.readiness import Readiness
 from yarnhub.cluster.daemons.reaper import Reaper
 from yarnhub.cluster.daemons.startup import Services
@@ -37,6 +38,7 @@ from yarnhub.cluster.processes.process import (
     wait_until_gone,
 )
 from yarnhub.cluster.processes.shutdown import end_cluster
+from yarnhub.cluster.security.principals import HDFS_USER
 from yarnhub.cluster.security.realm import (
     Realm,
     check_host,
@@ -44,7 +46,6 @@ from yarnhub.cluster.security.realm import (
 )
 from yarnhub.cluster.site.federation import own_address
 from yarnhub.cluster.site.inputs import Plan
-from yarnhub.cluster.site.kerberos import HDFS_USER
 from yarnhub.cluster.site.key_server import check_key_server
 from yarnhub.cluster.state.layout import Layout
 from yarnhub.cluster.state.lock import file_lock

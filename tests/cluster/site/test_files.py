@@ -11,7 +11,7 @@ import pytest
 
 from cluster.site_inputs import plan
 from yarnhub.client.access.trust import SiteTrust
-from yarnhub.cluster.daemons.java import Roster
+from yarnhub.cluster.daemon_names import Roster
 from yarnhub.cluster.options import SITE_FILES, RpcProtection, Scheduler
 from yarnhub.cluster.preparation import prepare_folders, write_configuration
 from yarnhub.cluster.site.federation import own_address

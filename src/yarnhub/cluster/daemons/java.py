@@ -7,26 +7,30 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
+from yarnhub.cluster.daemon_names import (
+    DATA_NODE,
+    KEY_SERVER_DAEMON,
+    NAME_NODE,
+    NODE_MANAGER,
+    RESOURCE_MANAGER,
+    ROUTER_DAEMON,
+    ZOOKEEPER_DAEMON,
+    is_name_node,
+    is_node_manager,
+    is_resource_manager,
+    name_node_id,
+    resource_manager_id,
+)
 from yarnhub.cluster.errors import DaemonError
+from yarnhub.cluster.java import java_flags
 from yarnhub.cluster.processes.process import is_alive
-from yarnhub.cluster.wrappers import java_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from yarnhub.cluster.options import ClusterOptions
     from yarnhub.cluster.processes.process import Process
     from yarnhub.cluster.state.layout import Layout
-
-NAME_NODE = "namenode"
-DATA_NODE = "datanode"
-KDC_DAEMON = "kdc"
-ZOOKEEPER_DAEMON = "zookeeper"
-ROUTER_DAEMON = "router"
-KEY_SERVER_DAEMON = "kms"
-_RESOURCE_MANAGER = "resourcemanager"
-_NODE_MANAGER = "nodemanager"
 
 MAIN_CLASSES = {
     NAME_NODE: "org.apache.hadoop.hdfs.server.namenode.NameNode",
@@ -34,76 +38,14 @@ MAIN_CLASSES = {
     KEY_SERVER_DAEMON: "org.apache.hadoop.crypto.key.kms.server.KMSWebServer",
     ROUTER_DAEMON: "org.apache.hadoop.yarn.server.router.Router",
     ZOOKEEPER_DAEMON: "org.apache.zookeeper.server.ZooKeeperServerMain",
-    _RESOURCE_MANAGER: "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager",
-    _NODE_MANAGER: "org.apache.hadoop.yarn.server.nodemanager.NodeManager",
+    RESOURCE_MANAGER: "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager",
+    NODE_MANAGER: "org.apache.hadoop.yarn.server.nodemanager.NodeManager",
 }
 HEAP = ("-Xms48m", "-Xmx512m")
 ZOOKEEPER_HEAP = ("-Xms16m", "-Xmx64m")
 TAIL_LINES = 20
 POLL = 0.1
 """Seconds between two questions whether a daemon is ready."""
-
-
-def node_managers(count: int) -> list[str]:
-    """The names of a cluster's NodeManagers."""
-    return [f"{_NODE_MANAGER}-{number}" for number in range(1, count + 1)]
-
-
-def name_nodes(*, ha: bool) -> list[str]:
-    """The names of a cluster's NameNodes."""
-    return [f"{NAME_NODE}-{number}" for number in (1, 2)] if ha else [NAME_NODE]
-
-
-def name_node_id(daemon: str) -> str:
-    """Hadoop's own name of one of a pair of NameNodes; empty for one that is alone."""
-    number = daemon.partition("-")[2]
-    return f"nn{number}" if number else ""
-
-
-def is_name_node(daemon: str) -> bool:
-    """Whether the daemon of this name is a NameNode."""
-    return daemon.partition("-")[0] == NAME_NODE
-
-
-def resource_managers(*, ha: bool) -> list[str]:
-    """The names of a cluster's ResourceManagers."""
-    return [f"{_RESOURCE_MANAGER}-{number}" for number in (1, 2)] if ha else [_RESOURCE_MANAGER]
-
-
-def resource_manager_id(daemon: str) -> str:
-    """Hadoop's own name of one of a pair of ResourceManagers; empty for one that is alone."""
-    number = daemon.partition("-")[2]
-    return f"rm{number}" if number else ""
-
-
-def is_resource_manager(daemon: str) -> bool:
-    """Whether the daemon of this name is a ResourceManager."""
-    return daemon.partition("-")[0] == _RESOURCE_MANAGER
-
-
-def is_node_manager(daemon: str) -> bool:
-    """Whether the daemon of this name is a NodeManager."""
-    return daemon.startswith(f"{_NODE_MANAGER}-")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Roster:
-    """The names of a cluster's daemons that there may be more or fewer of."""
-
-    name_nodes: Sequence[str]
-    resource_managers: Sequence[str]
-    node_managers: Sequence[str]
-    routers: Sequence[str]
-
-    @classmethod
-    def of(cls, options: ClusterOptions) -> Roster:
-        """The daemons of a cluster with these options."""
-        return cls(
-            name_nodes(ha=options.name_node_ha),
-            resource_managers(ha=options.ha),
-            node_managers(options.nodes),
-            [ROUTER_DAEMON] if options.federation else [],
-        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

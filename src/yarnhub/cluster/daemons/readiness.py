@@ -6,18 +6,15 @@ whether a ResourceManager is active, its JMX page tells since 3.3 only, and its 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.cluster.ports import (
-    ADDRESS,
+    HOST,
     name_node_port,
     node_port,
     resource_manager_port,
 )
-from yarnhub.cluster.site.kerberos import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,16 +137,3 @@ class Readiness:
         node = f"{HOST}:{self._ports[node_port(daemon, 'yarn.nodemanager.address')]}"
         registered = (await self.registrations()).get(node)
         return registered is not None and registered != earlier.get(node)
-
-
-async def accepts_connections(port: int) -> bool:
-    """Whether a server listens at a port."""
-    try:
-        async with asyncio.timeout(1):
-            _, writer = await asyncio.open_connection(ADDRESS, port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True

@@ -7,21 +7,20 @@ import sys
 from typing import TYPE_CHECKING
 
 from yarnhub.base.tasks import task_group
-from yarnhub.cluster.daemons.java import (
+from yarnhub.cluster.daemon_names import (
     DATA_NODE,
     KDC_DAEMON,
     KEY_SERVER_DAEMON,
     ZOOKEEPER_DAEMON,
-    JavaDaemons,
     Roster,
     is_name_node,
     is_node_manager,
     is_resource_manager,
     name_node_id,
-    wait_until_ready,
 )
-from yarnhub.cluster.daemons.readiness import accepts_connections
+from yarnhub.cluster.daemons.java import JavaDaemons, wait_until_ready
 from yarnhub.cluster.hdfs import encryption_zone, folders
+from yarnhub.cluster.ports import accepts_connections
 from yarnhub.cluster.preparation import hdfs_folders
 from yarnhub.cluster.processes.process import is_alive, start_process
 from yarnhub.cluster.processes.run import run_program, run_until_it_works

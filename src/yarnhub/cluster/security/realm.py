@@ -11,10 +11,9 @@ import stat
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.daemons.readiness import accepts_connections
-from yarnhub.cluster.ports import ADDRESS
+from yarnhub.cluster.ports import ADDRESS, accepts_connections
 from yarnhub.cluster.processes.run import run_program
-from yarnhub.cluster.site.kerberos import (
+from yarnhub.cluster.security.principals import (
     ADMINISTRATORS,
     ALIASES,
     PROXIES,

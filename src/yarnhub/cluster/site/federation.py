@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.cluster.ports import ADDRESS, ROUTER_SERVERS, ZOOKEEPER
-from yarnhub.cluster.site.kerberos import HOST
+from yarnhub.cluster.ports import ADDRESS, HOST, ROUTER_SERVERS, ZOOKEEPER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from yarnhub.cluster.daemons.java import NAME_NODE, node_managers
+from yarnhub.cluster.daemon_names import NAME_NODE, node_managers
 from yarnhub.cluster.ports import (
     ADDRESS,
+    HOST,
     NAMESERVICE,
     NODE_SERVERS,
     address_property,
     node_port,
 )
 from yarnhub.cluster.processes.process import MARK
+from yarnhub.cluster.security.principals import PROXIES, USERS
 from yarnhub.cluster.site.federation import client_site, federation_site
-from yarnhub.cluster.site.kerberos import HOST, PROXIES, USERS, node_web_site, secure_sites
+from yarnhub.cluster.site.kerberos import node_web_site, secure_sites
 from yarnhub.cluster.site.key_server import key_provider
 from yarnhub.cluster.site.name_nodes import name_node_pair_site
 from yarnhub.cluster.site.resource_managers import pair_site

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from yarnhub.cluster.ports import ADDRESS
+from yarnhub.cluster.java import java_flags
+from yarnhub.cluster.ports import ADDRESS, HOST
 from yarnhub.cluster.security.certificates import TRUSTSTORE_PASSWORD
-from yarnhub.cluster.wrappers import java_flags
+from yarnhub.cluster.security.principals import (
+    PROXIES,
+    USERS,
+    WEB_SERVICE,
+    YARN_USER,
+    auth_to_local,
+    principal,
+)
 
 if TYPE_CHECKING:
     from yarnhub.cluster.site.inputs import Plan
-
-HOST = "localhost"
-"""One name for every server: principals, node ids and tokens must agree on it."""
-REALM = "YARNHUB.TEST"
-USERS = ("alice", "bob")
-"""Users with a home folder in HDFS; with Kerberos they have a keytab and an OS account too."""
-ALIASES = {"asmith": "alice"}
-"""Principals that `auth_to_local` makes other users of."""
-PROXIES = ("jupyterhub", "dask")
-"""Services that may act for `USERS`, and for nobody else."""
-HDFS_USER = "hdfs"
-YARN_USER = "yarn"
-ADMINISTRATORS = (HDFS_USER, YARN_USER)
-"""As whom Hadoop knows its own daemons with Kerberos; they have keytabs for tests to use."""
-SERVICES = {"nn": HDFS_USER, "dn": HDFS_USER, "rm": YARN_USER, "nm": YARN_USER}
-"""The daemons' principals are SERVICE/localhost; each is one of Hadoop's own users."""
-WEB_SERVICE = "HTTP"
-
-
-def principal(service: str) -> str:
-    """The principal of a daemon."""
-    return f"{service}/{HOST}@{REALM}"
 
 
 def secure_sites(plan: Plan) -> dict[str, dict[str, str]]:
@@ -78,17 +63,6 @@ def tls_sites(plan: Plan, password: str) -> dict[str, dict[str, str]]:
         "ssl-client.xml": {**client, "ssl.client.truststore.type": "PKCS12"},
         "ssl-server.xml": {**server, "ssl.server.keystore.type": "PKCS12"},
     }
-
-
-def auth_to_local() -> str:
-    """The rules by which principals become users."""
-    rules = [
-        f"RULE:[2:$1/$2@$0]({principal(service)})s/.*/{user}/" for service, user in SERVICES.items()
-    ]
-    rules += [f"RULE:[1:$1@$0]({name}@{REALM})s/.*/{user}/" for name, user in ALIASES.items()]
-    # Containers have no krb5.conf, and so no default realm that the rule DEFAULT needs.
-    rules.append(f"RULE:[1:$1@$0](.*@{re.escape(REALM)})s/@.*//")
-    return "\n".join([*rules, "DEFAULT"])
 
 
 def _core(plan: Plan) -> dict[str, str]:

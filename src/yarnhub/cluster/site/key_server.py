@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.jars import WITH_KEY_SERVER
-from yarnhub.cluster.ports import ADDRESS, KEY_SERVER
-from yarnhub.cluster.site.kerberos import (
+from yarnhub.cluster.ports import ADDRESS, HOST, KEY_SERVER
+from yarnhub.cluster.security.principals import (
     HDFS_USER,
-    HOST,
     PROXIES,
     USERS,
     WEB_SERVICE,

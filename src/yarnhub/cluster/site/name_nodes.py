@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.cluster.daemons.java import name_node_id, name_nodes
+from yarnhub.cluster.daemon_names import name_node_id, name_nodes
 from yarnhub.cluster.ports import NAMESERVICE
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING
 
-from yarnhub.cluster.daemons.java import resource_manager_id, resource_managers
-from yarnhub.cluster.ports import ADDRESS, ZOOKEEPER
-from yarnhub.cluster.site.kerberos import HOST, YARN_USER
+from yarnhub.cluster.daemon_names import resource_manager_id, resource_managers
+from yarnhub.cluster.ports import ADDRESS, HOST, ZOOKEEPER
+from yarnhub.cluster.security.principals import YARN_USER
 
 if TYPE_CHECKING:
     from yarnhub.cluster.site.inputs import Plan

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from yarnhub.cluster.options import Scheduler
-from yarnhub.cluster.site.kerberos import YARN_USER
+from yarnhub.cluster.security.principals import YARN_USER
 
 if TYPE_CHECKING:
     from yarnhub.cluster.site.inputs import Plan
