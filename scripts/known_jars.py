@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING
 
 from yarnhub.cluster import jars
 from yarnhub.cluster.errors import DownloadError
-from yarnhub.cluster.jars import KNOWN, LOGGING, OTHER_LOGGING, ROUTER, Jar, roots_of
+from yarnhub.cluster.jars import (
+    EXCLUDED_LOGGING_BINDING,
+    KNOWN_JARS,
+    LOGGING_BINDING,
+    ROUTER_SUFFIX,
+    Jar,
+    root_artifacts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +40,7 @@ DEPENDENCY = re.compile(
 
 def main(versions: Sequence[str]) -> int:
     """Resolve each version and write it into the table."""
-    known = jars.read_table((FOLDER / KNOWN).read_text(encoding="ascii"))
+    known = jars.parse_table((FOLDER / KNOWN_JARS).read_text(encoding="ascii"))
     for version in versions:
         for each in known.values():
             each.discard(version)
@@ -41,14 +48,14 @@ def main(versions: Sequence[str]) -> int:
             known.setdefault(jar, set()).add(version)
         print(f"Hadoop {version}: {sum(version in each for each in known.values())} jars")
     table = {jar: each for jar, each in known.items() if each}
-    (FOLDER / KNOWN).write_text(jars.write_table(table), encoding="ascii")
+    (FOLDER / KNOWN_JARS).write_text(jars.format_table(table), encoding="ascii")
     return 0
 
 
 def resolve(version: str) -> list[Jar]:
     """The jars of a version, their sums yet unknown; `3.4.2-router` is the Router's alone."""
-    if version.endswith(ROUTER):
-        number = version.removesuffix(ROUTER)
+    if version.endswith(ROUTER_SUFFIX):
+        number = version.removesuffix(ROUTER_SUFFIX)
         folder = f"org/apache/hadoop/hadoop-yarn-server-router/{number}"
         return [Jar(f"{folder}/hadoop-yarn-server-router-{number}.jar", None)]
     try:
@@ -61,7 +68,11 @@ def resolve(version: str) -> list[Jar]:
 
 def ask_maven(version: str) -> list[Jar]:
     """The same from Maven, which reads POMs that are not well-formed."""
-    roots = [*(f"{root}:{version}" for root in roots_of(version)), LOGGING, *ALSO.get(version, ())]
+    roots = [
+        *(f"{root}:{version}" for root in root_artifacts(version)),
+        LOGGING_BINDING,
+        *ALSO.get(version, ()),
+    ]
     dependencies = "".join(
         "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>"
         "</dependency>".format(*root.split(":"))
@@ -80,7 +91,7 @@ def ask_maven(version: str) -> list[Jar]:
     paths = {
         f"{group.replace('.', '/')}/{name}/{version}/{name}-{version}{kind and f'-{kind}'}.jar"
         for group, name, kind, version in DEPENDENCY.findall(text)
-        if name != OTHER_LOGGING
+        if name != EXCLUDED_LOGGING_BINDING
     }
     return [Jar(path, None) for path in sorted(paths)]
 

@@ -18,12 +18,12 @@ from yarnhub.cluster.jars import (
     Jar,
     cache_name,
     download_jars,
+    format_sums,
+    format_table,
     is_complete,
+    parse_table,
     provide_jars,
     read_known_jars,
-    read_table,
-    write_sums,
-    write_table,
 )
 from yarnhub.cluster.options import TESTED_VERSIONS
 from yarnhub.cluster.state.lock import file_lock
@@ -140,7 +140,7 @@ async def test_a_complete_cache_asks_nobody(repository: Repository, tmp_path: Pa
     folder = tmp_path / "hadoop-9.9.9"
     folder.mkdir()
     (folder / "a.jar").write_bytes(CONTENT)
-    (folder / MANIFEST).write_text(write_sums({"a.jar": SHA256}))
+    (folder / MANIFEST).write_text(format_sums({"a.jar": SHA256}))
     reports: list[str] = []
     found = await provide_jars(
         "9.9.9", tmp_path, repository=repository.url, report=lambda what, *_: reports.append(what)
@@ -151,7 +151,7 @@ async def test_a_complete_cache_asks_nobody(repository: Repository, tmp_path: Pa
 @pytest.mark.parametrize("damage", ["changed", "missing", "no manifest"])
 def test_damage_is_noticed(tmp_path: Path, damage: str) -> None:
     (tmp_path / "a.jar").write_bytes(CONTENT)
-    (tmp_path / MANIFEST).write_text(write_sums({"a.jar": SHA256}))
+    (tmp_path / MANIFEST).write_text(format_sums({"a.jar": SHA256}))
     assert is_complete(tmp_path)
     match damage:
         case "changed":
@@ -165,7 +165,7 @@ def test_damage_is_noticed(tmp_path: Path, damage: str) -> None:
 
 def test_a_cache_of_other_jars_is_not_complete(tmp_path: Path) -> None:
     (tmp_path / "a.jar").write_bytes(CONTENT)
-    (tmp_path / MANIFEST).write_text(write_sums({"a.jar": SHA256}))
+    (tmp_path / MANIFEST).write_text(format_sums({"a.jar": SHA256}))
     assert is_complete(tmp_path, [Jar("g/a.jar", SHA256)])
     assert not is_complete(tmp_path, [Jar("g/a.jar", SHA256), Jar("g/b.jar", SHA256)])
 
@@ -204,7 +204,7 @@ def test_a_table_is_read_as_it_was_written() -> None:
         Jar("a/1/a-1.jar", "f" * 64): {"3.3.6", "3.4.2"},
         Jar("b/1/b-1.jar", "0" * 64): {"3.5.0"},
     }
-    assert read_table(write_table(table)) == table
+    assert parse_table(format_table(table)) == table
 
 
 def test_other_versions_are_not_known() -> None:

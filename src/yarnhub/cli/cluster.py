@@ -101,9 +101,9 @@ def _add_start(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _state(arguments: argparse.Namespace) -> Path:
     if arguments.state is not None:
         return Path(arguments.state)
-    from yarnhub.cluster.state.folder import find_state
+    from yarnhub.cluster.state.folder import find_state_folder
 
-    return find_state(arguments.name)
+    return find_state_folder(arguments.name)
 
 
 def _attached(arguments: argparse.Namespace) -> HadoopCluster:
@@ -124,10 +124,10 @@ def _properties(definitions: list[str]) -> dict[str, str]:
 
 def _start(arguments: argparse.Namespace) -> int:
     from yarnhub.cluster import ClusterOptions, HadoopCluster, RpcProtection
-    from yarnhub.cluster.options import Scheduler, site_of
-    from yarnhub.cluster.state.folder import default_state, is_running
+    from yarnhub.cluster.options import Scheduler, group_by_site_file
+    from yarnhub.cluster.state.folder import default_state_folder, is_running
 
-    state = arguments.state or default_state(arguments.name, kerberos=arguments.kerberos)
+    state = arguments.state or default_state_folder(arguments.name, kerberos=arguments.kerberos)
     options = ClusterOptions(
         name=arguments.name,
         state=state,
@@ -143,7 +143,7 @@ def _start(arguments: argparse.Namespace) -> int:
         kerberos=arguments.kerberos,
         rpc_protection=RpcProtection(arguments.rpc_protection),
         java_home=arguments.java_home,
-        site=site_of(_properties(arguments.properties)),
+        site=group_by_site_file(_properties(arguments.properties)),
         maven_repository=arguments.maven_repository,
     )
     if is_running(state):

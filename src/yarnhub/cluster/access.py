@@ -23,7 +23,7 @@ from yarnhub.cluster.ports import (
 )
 from yarnhub.cluster.processes.process import is_alive
 from yarnhub.cluster.security.principals import REALM
-from yarnhub.cluster.security.realm import WITH_KEYTAB, Realm, kerberos_variables
+from yarnhub.cluster.security.realm import KEYTAB_USERS, Realm, kerberos_variables
 from yarnhub.cluster.site.key_server import ZONE
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class ClusterAccess:
         Raises:
             ConfigurationError: There is none.
         """
-        if not self.options.kerberos or user not in WITH_KEYTAB:
+        if not self.options.kerberos or user not in KEYTAB_USERS:
             raise ConfigurationError(f"the cluster has no keytab for {user!r}")
         return self._started_layout().keytab(user)
 

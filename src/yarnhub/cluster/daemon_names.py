@@ -63,7 +63,7 @@ def is_node_manager(daemon: str) -> bool:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Roster:
+class DaemonNames:
     """The names of a cluster's daemons that there may be more or fewer of."""
 
     name_nodes: Sequence[str]
@@ -72,7 +72,7 @@ class Roster:
     routers: Sequence[str]
 
     @classmethod
-    def of(cls, options: ClusterOptions) -> Roster:
+    def of(cls, options: ClusterOptions) -> DaemonNames:
         """The daemons of a cluster with these options."""
         return cls(
             name_nodes(ha=options.name_node_ha),

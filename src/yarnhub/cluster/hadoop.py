@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cluster.access import ClusterAccess
-from yarnhub.cluster.daemon_names import Roster, name_nodes, resource_managers
-from yarnhub.cluster.daemons.java import JavaDaemons
+from yarnhub.cluster.daemon_names import DaemonNames, name_nodes, resource_managers
+from yarnhub.cluster.daemons.java import JavaCommands
 from yarnhub.cluster.daemons.readiness import Readiness
 from yarnhub.cluster.daemons.reaper import Reaper
-from yarnhub.cluster.daemons.startup import Services
+from yarnhub.cluster.daemons.startup import Daemons
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.host import Host
-from yarnhub.cluster.jars import ROUTER, provide_jars
+from yarnhub.cluster.jars import ROUTER_SUFFIX, provide_jars
 from yarnhub.cluster.java import find_java
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.cluster.ports import KDC, ZOOKEEPER, choose_ports, port_names
@@ -32,20 +32,20 @@ from yarnhub.cluster.preparation import (
 )
 from yarnhub.cluster.processes.process import (
     MARK,
-    end_processes,
     is_alive,
     send_signal,
+    stop_processes,
     wait_until_gone,
 )
-from yarnhub.cluster.processes.shutdown import end_cluster
+from yarnhub.cluster.processes.shutdown import stop_cluster
 from yarnhub.cluster.security.principals import HDFS_USER
 from yarnhub.cluster.security.realm import (
     Realm,
     check_host,
-    check_reachable,
+    check_world_accessible,
 )
-from yarnhub.cluster.site.federation import own_address
-from yarnhub.cluster.site.inputs import Plan
+from yarnhub.cluster.site.federation import resource_manager_address
+from yarnhub.cluster.site.inputs import SiteInputs
 from yarnhub.cluster.site.key_server import check_key_server
 from yarnhub.cluster.state.layout import Layout
 from yarnhub.cluster.state.lock import file_lock
@@ -58,8 +58,8 @@ if TYPE_CHECKING:
 
     from yarnhub.cluster.jars import Report
 
-LOCK_DEADLINE = 120.0
-STOP_PATIENCE = 10.0
+LOCK_TIMEOUT = 120.0
+STOP_TIMEOUT = 10.0
 
 
 def _no_report(_what: str, _done: int, _total: int) -> None:
@@ -142,7 +142,7 @@ class HadoopCluster(ClusterAccess):
         if self.options.encryption_zone:
             check_key_server(self.options.hadoop, jars)
         layout = self._layout = self._make_layout()
-        async with file_lock(layout.lock, deadline=LOCK_DEADLINE):
+        async with file_lock(layout.lock, deadline=LOCK_TIMEOUT):
             earlier = read_record(layout)
             if earlier is not None and any(map(is_alive, earlier.processes.values())):
                 raise ClusterError(f"a cluster with the state folder {layout.root} runs already")
@@ -153,7 +153,7 @@ class HadoopCluster(ClusterAccess):
             try:
                 await self._start(layout, java.home, jars, earlier)
             except BaseException:
-                await self._end()
+                await self._stop_daemons()
                 if self._record is None and self.options.state is None:
                     await self._delete()  # no daemon was started: there are no logs to look at
                 raise
@@ -176,23 +176,25 @@ class HadoopCluster(ClusterAccess):
     async def _start(
         self, layout: Layout, java_home: Path, jars: Path, earlier: Record | None
     ) -> None:
-        roster = Roster.of(self.options)
-        ports = choose_ports(port_names(roster), earlier.ports if earlier else {})
+        names = DaemonNames.of(self.options)
+        ports = choose_ports(port_names(names), earlier.ports if earlier else {})
         prepare_folders(layout)
         if self.options.federation:
-            link_jars(await self._provide(f"{self.options.hadoop}{ROUTER}"), layout.router_jars)
+            link_jars(
+                await self._provide(f"{self.options.hadoop}{ROUTER_SUFFIX}"), layout.router_jars
+            )
         if self.options.kerberos:
-            check_reachable(layout.root)
-            check_reachable(java_home)
+            check_world_accessible(layout.root)
+            check_world_accessible(java_home)
             jars = prepare_shared_files(layout, jars)
-        plan = Plan(self.options, layout, jars, self.host.user, ports)
-        write_configuration(plan, roster.node_managers, java_home)
+        inputs = SiteInputs(self.options, layout, jars, self.host.user, ports)
+        write_configuration(inputs, names.node_managers, java_home)
         self._record = Record(self.options, jars, java_home, ports, {})
-        async with self._services() as services:
+        async with self._daemons() as daemons:
             try:
-                await services.start_all(roster)
+                await daemons.start_all(names)
             finally:
-                self._save(services)
+                self._save(daemons)
 
     async def provide(self) -> Path:
         """Download what the cluster needs, and start nothing; returns the folder of jars.
@@ -222,8 +224,8 @@ class HadoopCluster(ClusterAccess):
         """
         if self._layout is None:
             return
-        async with file_lock(self._layout.lock, deadline=LOCK_DEADLINE):
-            await self._end()
+        async with file_lock(self._layout.lock, deadline=LOCK_TIMEOUT):
+            await self._stop_daemons()
             if delete or (delete is None and self.options.state is None):
                 await self._delete()
 
@@ -231,7 +233,7 @@ class HadoopCluster(ClusterAccess):
         """Kill a daemon with SIGKILL and wait until it is gone. Containers go on running."""
         process = self._process(daemon)
         send_signal(process, signal.SIGKILL)
-        if not await wait_until_gone([process], deadline=STOP_PATIENCE):
+        if not await wait_until_gone([process], deadline=STOP_TIMEOUT):
             raise ClusterError(f"{daemon} (pid {process.pid}) does not end")
 
     async def restart(self, daemon: str) -> None:
@@ -240,13 +242,13 @@ class HadoopCluster(ClusterAccess):
         Containers go on running. Cancelling may leave the daemon started and not yet ready.
         """
         process = self._process(daemon)
-        async with self._services() as services:
-            earlier = await services.readiness.registrations()
-            await end_processes([process], patience=STOP_PATIENCE)
+        async with self._daemons() as daemons:
+            earlier = await daemons.readiness.registrations()
+            await stop_processes([process], grace_period=STOP_TIMEOUT)
             try:
-                await services.start(daemon, earlier)
+                await daemons.start(daemon, earlier)
             finally:
-                self._save(services)
+                self._save(daemons)
 
     async def active_resource_manager(self) -> str:
         """The name of the ResourceManager that is active.
@@ -254,8 +256,8 @@ class HadoopCluster(ClusterAccess):
         Raises:
             ClusterError: None is, at the moment.
         """
-        async with self._services() as services:
-            active = await services.readiness.active_resource_manager()
+        async with self._daemons() as daemons:
+            active = await daemons.readiness.active_resource_manager()
         if active is None:
             raise ClusterError("no ResourceManager is active")
         return active
@@ -277,13 +279,13 @@ class HadoopCluster(ClusterAccess):
         if not any(self.pids[name] for name in others):
             raise ClusterError(f"no other ResourceManager than {killed} runs")
         await self.kill(killed)
-        async with self._services() as services:
-            await services.wait_for_nodes()
+        async with self._daemons() as daemons:
+            await daemons.wait_for_nodes()
         return killed
 
-    async def _end(self) -> None:
+    async def _stop_daemons(self) -> None:
         processes = self._record.processes.values() if self._record else ()
-        await end_cluster(self._started_layout().root, processes)
+        await stop_cluster(self._started_layout().root, processes)
         if self._reaper is not None:
             await self._reaper.release()
             self._reaper = None
@@ -305,26 +307,26 @@ class HadoopCluster(ClusterAccess):
         return Layout(root.resolve())
 
     @contextlib.asynccontextmanager
-    async def _services(self) -> AsyncIterator[Services]:
+    async def _daemons(self) -> AsyncIterator[Daemons]:
         layout, record = self._started_layout(), self._started_record()
         environment = {**self.env, MARK: str(layout.root)}
         environment.pop("JAVA_TOOL_OPTIONS", None)  # the daemons have it as a flag
         secure, tls = self.options.kerberos, self.options.tls
-        daemons = JavaDaemons(
+        java = JavaCommands(
             layout,
             record.jars,
             record.java_home,
             self.options.kerberos,
             environment,
-            own_address(record.ports) if self.options.federation else "",
+            resource_manager_address(record.ports) if self.options.federation else "",
         )
         import httpx
 
         # The daemons are on loopback: no proxy of the caller's is to be asked for them.
         verify = Trust(layout.ca.read_text(encoding="ascii")).context if tls else True
         async with httpx.AsyncClient(trust_env=False, verify=verify) as client:
-            yield Services(
-                daemons=daemons,
+            yield Daemons(
+                java=java,
                 readiness=Readiness(
                     client, record.ports, resource_managers(ha=self.options.ha), tls=tls
                 ),
@@ -335,6 +337,6 @@ class HadoopCluster(ClusterAccess):
                 key_server_port=self._key_server_port,
             )
 
-    def _save(self, services: Services) -> None:
-        self._record = dataclasses.replace(self._started_record(), processes=services.processes)
+    def _save(self, daemons: Daemons) -> None:
+        self._record = dataclasses.replace(self._started_record(), processes=daemons.processes)
         write_record(self._started_layout(), self._record)

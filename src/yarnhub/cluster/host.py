@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PASSED_ON = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "TZ", "USER")
+INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "TZ", "USER")
 """The caller's variables that daemons get too; all others stay outside."""
 
 
@@ -24,7 +24,7 @@ class Host:
         is_root: Whether it may become other users.
         cache: Where what can be fetched again is kept.
         state: Where state folders are by default.
-        environment: The variables of `PASSED_ON`, PATH and JAVA_HOME as far as they are set.
+        environment: `INHERITED_VARIABLES`, PATH and JAVA_HOME, as far as they are set.
     """
 
     user: str
@@ -53,7 +53,7 @@ class Host:
         given = os.environ if variables is None else variables  # noqa: TID251  # see above
         user = pwd.getpwuid(os.getuid())
         home = Path(given.get("HOME") or user.pw_dir)
-        names = (*PASSED_ON, "PATH", "JAVA_HOME")
+        names = (*INHERITED_VARIABLES, "PATH", "JAVA_HOME")
         return cls(
             user=user.pw_name,
             is_root=os.getuid() == 0,

@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     Report = Callable[[str, int, int], None]
     """Called with what is being done, how much is done and of how much."""
 
-KNOWN = "jars.txt"
+KNOWN_JARS = "jars.txt"
 """Beside this module: each jar once, with the versions that it belongs to."""
 MANIFEST = "SHA256SUMS"
-AT_ONCE = 8
+MAX_DOWNLOADS = 8
 """Downloads at a time: more gain nothing with one repository."""
-ATTEMPTS = 3
-ROOTS = (
+DOWNLOAD_ATTEMPTS = 3
+ROOT_ARTIFACTS = (
     "org.apache.hadoop:hadoop-common",
     "org.apache.hadoop:hadoop-hdfs",
     "org.apache.hadoop:hadoop-yarn-server-resourcemanager",
@@ -53,14 +53,14 @@ ROOTS = (
     # Java clients that get delegation tokens for an application load a class of it.
     "org.apache.hadoop:hadoop-mapreduce-client-core",
 )
-KEY_SERVER = "org.apache.hadoop:hadoop-kms"
-WITH_KEY_SERVER = ("3.4.2",)
+KEY_SERVER_ARTIFACT = "org.apache.hadoop:hadoop-kms"
+KEY_SERVER_VERSIONS = ("3.4.2",)
 """Of Hadoop 2 it is a war, and that of 3.5.0 is not in Maven Central."""
-ROUTER = "-router"
+ROUTER_SUFFIX = "-router"
 """Behind a version: what a federation's Router needs besides; known for tested versions only."""
-LOGGING = "org.slf4j:slf4j-reload4j:1.7.36"
+LOGGING_BINDING = "org.slf4j:slf4j-reload4j:1.7.36"
 """Without a binding Hadoop logs nothing; each of its tested versions uses reload4j."""
-OTHER_LOGGING = "slf4j-log4j12"
+EXCLUDED_LOGGING_BINDING = "slf4j-log4j12"
 """A second binding, which some dependencies bring along: every tool would complain of it."""
 
 
@@ -101,7 +101,7 @@ async def provide_jars(
     async with file_lock(cache / f"{name}.lock", deadline=1800):
         if await asyncio.to_thread(is_complete, folder, jars):
             return folder
-        if jars is None and version.endswith(ROUTER):
+        if jars is None and version.endswith(ROUTER_SUFFIX):
             raise ConfigurationError(f"the Router's jars are not known for {version}")
         if jars is None:
             report(f"resolving the dependencies of Hadoop {version}", 0, 0)
@@ -120,40 +120,42 @@ def cache_name(version: str, known: Sequence[Jar] | None) -> str:
     """
     if known is None:
         return f"hadoop-{version}"
-    content = write_table(dict.fromkeys(known, (version,))).encode()
+    content = format_table(dict.fromkeys(known, (version,))).encode()
     return f"hadoop-{version}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def read_known_jars(version: str) -> list[Jar] | None:
     """The jars of a version as this package knows them; None for another version."""
-    text = (importlib.resources.files(__package__) / KNOWN).read_text(encoding="ascii")
-    return [jar for jar, versions in read_table(text).items() if version in versions] or None
+    text = (importlib.resources.files(__package__) / KNOWN_JARS).read_text(encoding="ascii")
+    return [jar for jar, versions in parse_table(text).items() if version in versions] or None
 
 
-def read_table(text: str) -> dict[Jar, set[str]]:
+def parse_table(text: str) -> dict[Jar, set[str]]:
     """Jars with the Hadoop versions that each belongs to, from lines `SUM  PATH  VERSION,...`."""
     rows = (line.split("  ") for line in text.splitlines())
     return {Jar(path, sha256): set(versions.split(",")) for sha256, path, versions in rows}
 
 
-def roots_of(version: str) -> tuple[str, ...]:
+def root_artifacts(version: str) -> tuple[str, ...]:
     """What all the jars of a version are dependencies of."""
-    return (*ROOTS, KEY_SERVER) if version in WITH_KEY_SERVER else ROOTS
+    return (
+        (*ROOT_ARTIFACTS, KEY_SERVER_ARTIFACT) if version in KEY_SERVER_VERSIONS else ROOT_ARTIFACTS
+    )
 
 
-def write_table(known: Mapping[Jar, Iterable[str]]) -> str:
-    """What `read_table` reads."""
+def format_table(known: Mapping[Jar, Iterable[str]]) -> str:
+    """What `parse_table` reads."""
     rows = sorted((jar.path, jar.sha256, ",".join(sorted(each))) for jar, each in known.items())
     return "".join(f"{sha256}  {path}  {versions}\n" for path, sha256, versions in rows)
 
 
-def write_sums(sums: dict[str, str]) -> str:
+def format_sums(sums: dict[str, str]) -> str:
     """Sums by file as the program sha256sum writes them."""
     return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
 
 
-def read_sums(text: str) -> dict[str, str]:
-    """Sums by file name from what `write_sums` wrote."""
+def parse_sums(text: str) -> dict[str, str]:
+    """Sums by file name from what `format_sums` wrote."""
     pairs = (line.split("  ", 1) for line in text.splitlines())
     return {name: digest for digest, name in pairs}
 
@@ -166,7 +168,7 @@ def is_complete(folder: Path, known: Sequence[Jar] | None = None) -> bool:
         known: What the manifest must be of; None takes it as it is.
     """
     try:
-        sums = read_sums((folder / MANIFEST).read_text(encoding="utf-8"))
+        sums = parse_sums((folder / MANIFEST).read_text(encoding="utf-8"))
         if known is not None and sums != {jar.name: jar.sha256 for jar in known}:
             return False
         return bool(sums) and all(_sha256(folder / name) == sums[name] for name in sums)
@@ -195,7 +197,7 @@ def _finish(partial: Path, folder: Path, sums: dict[str, str]) -> None:
     for path in partial.iterdir():
         if path.name not in sums:
             path.unlink()
-    (partial / MANIFEST).write_text(write_sums(sums), encoding="utf-8")
+    (partial / MANIFEST).write_text(format_sums(sums), encoding="utf-8")
     with contextlib.suppress(FileNotFoundError):
         for path in folder.iterdir():
             path.unlink()
@@ -219,7 +221,7 @@ async def download_jars(
     import httpx
 
     sums: dict[str, str] = {}
-    slots = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(MAX_DOWNLOADS)
     task = "downloading Hadoop's jars"
 
     async def fetch(jar: Jar) -> None:
@@ -246,7 +248,7 @@ async def _provide_one(client: httpx.AsyncClient, jar: Jar, folder: Path) -> str
     if jar.sha256 is not None and await asyncio.to_thread(_has_sum, path, jar.sha256):
         return jar.sha256
     problem = "never asked"
-    for _ in range(ATTEMPTS):
+    for _ in range(DOWNLOAD_ATTEMPTS):
         try:
             content = (await client.get(jar.path)).raise_for_status().content
             sha256 = hashlib.sha256(content).hexdigest()
@@ -301,8 +303,8 @@ def resolve_jars(version: str, repository: str | None) -> list[Jar]:
         context = MavenContext(
             repo_cache=Path(poms), remote_repos={"central": repository or central()}
         )
-        roots = [context.create_dependency(f"{root}:{version}") for root in roots_of(version)]
-        roots.append(context.create_dependency(LOGGING))
+        roots = [context.create_dependency(f"{root}:{version}") for root in root_artifacts(version)]
+        roots.append(context.create_dependency(LOGGING_BINDING))
         try:
             inputs, others = context.resolver.resolve(roots)
         except (RuntimeError, OSError, ET.ParseError) as exc:
@@ -315,6 +317,6 @@ def _jars_of(dependencies: Iterable[object]) -> list[Jar]:
     paths = set()
     for dependency in dependencies:
         artifact = dependency.artifact  # type: ignore[attr-defined]  # untyped package
-        if artifact.packaging == "jar" and artifact.artifactId != OTHER_LOGGING:
+        if artifact.packaging == "jar" and artifact.artifactId != EXCLUDED_LOGGING_BINDING:
             paths.add(f"{artifact.component.path_prefix.as_posix()}/{artifact.filename}")
     return [Jar(path, None) for path in sorted(paths)]

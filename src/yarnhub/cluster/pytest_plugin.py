@@ -22,7 +22,7 @@ from yarnhub.cluster.state.folder import is_running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RUNNING = "YARNHUB_TEST_CLUSTER_STATE"
+STATE_VARIABLE = "YARNHUB_TEST_CLUSTER_STATE"
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def kerberos_cluster() -> Iterator[HadoopCluster]:
 @contextlib.contextmanager
 def _running_cluster(*, kerberos: bool) -> Iterator[HadoopCluster]:
     # pytest has no other place for what a developer chooses for one run.
-    states = os.environ.get(RUNNING, "").split(":")  # noqa: TID251
+    states = os.environ.get(STATE_VARIABLE, "").split(":")  # noqa: TID251
     for state in map(Path, filter(None, states)):
         if is_running(state):
             cluster = HadoopCluster.attach(state)

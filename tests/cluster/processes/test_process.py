@@ -12,14 +12,14 @@ import pytest
 from yarnhub.cluster.processes.process import (
     MARK,
     Process,
-    end_processes,
     is_alive,
     marked_processes,
     send_signal,
     start_process,
+    stop_processes,
     wait_until_gone,
 )
-from yarnhub.cluster.processes.shutdown import end_cluster
+from yarnhub.cluster.processes.shutdown import stop_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ async def test_it_ends_when_asked(tmp_path: Path, started: list[Process]) -> Non
     process = start(tmp_path, "sleep", "600")
     started.append(process)
     assert is_alive(process)
-    assert await end_processes([process], patience=10)
+    assert await stop_processes([process], grace_period=10)
     assert not is_alive(process)
 
 
@@ -62,7 +62,7 @@ async def test_it_is_killed_when_asking_does_not_help(
     started.append(process)
     while not (tmp_path / "log").read_text():
         assert not await wait_until_gone([process], deadline=0.05)
-    assert await end_processes([process], patience=0.1)
+    assert await stop_processes([process], grace_period=0.1)
 
 
 def test_another_process_of_the_same_number_is_left_alone() -> None:
@@ -80,6 +80,6 @@ async def test_ending_finds_daemons_containers_and_what_those_started(
     started += [daemon, container, other]
     while len(marked_processes(tmp_path)) < 3:
         assert not await wait_until_gone([container], deadline=0.05)
-    await end_cluster(tmp_path, [daemon])
+    await stop_cluster(tmp_path, [daemon])
     assert marked_processes(tmp_path) == []
     assert is_alive(other)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.cluster.errors import ClusterError
-from yarnhub.cluster.processes.run import run_program, run_until_it_works
+from yarnhub.cluster.processes.run import run_program, run_with_retries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,21 +27,21 @@ def refused_until(count: Path, number: int) -> list[str]:
 
 async def test_a_server_that_still_starts_is_asked_again(tmp_path: Path) -> None:
     command = refused_until(tmp_path / "count", 3)
-    await run_until_it_works(command, {}, stdin=b"x", deadline=30, hopeless=lambda: False)
+    await run_with_retries(command, {}, stdin=b"x", deadline=30, give_up=lambda: False)
     assert (tmp_path / "count").read_text() == "xxx"
 
 
 async def test_what_the_server_said_last_is_told_at_the_deadline(tmp_path: Path) -> None:
     command = refused_until(tmp_path / "count", 1000)
     with pytest.raises(ClusterError, match="NameNode still not started"):
-        await run_until_it_works(command, {}, stdin=b"x", deadline=1.5, hopeless=lambda: False)
+        await run_with_retries(command, {}, stdin=b"x", deadline=1.5, give_up=lambda: False)
     assert len((tmp_path / "count").read_text()) > 1
 
 
 async def test_a_server_that_has_ended_is_not_asked_again(tmp_path: Path) -> None:
     command = refused_until(tmp_path / "count", 1000)
     with pytest.raises(ClusterError, match="NameNode still not started"):
-        await run_until_it_works(command, {}, stdin=b"x", deadline=30, hopeless=lambda: True)
+        await run_with_retries(command, {}, stdin=b"x", deadline=30, give_up=lambda: True)
     assert (tmp_path / "count").read_text() == "x"
 
 

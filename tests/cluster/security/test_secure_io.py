@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.cluster.errors import ClusterError
-from yarnhub.cluster.security.secure_io import CLASS, QUESTION, answer_no, write_patched_class
+from yarnhub.cluster.security.secure_io import (
+    PATCHED_CLASS,
+    PATCHED_METHOD,
+    patch_class,
+    write_patched_class,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,29 +40,29 @@ def class_file(owner: str, method: str, body: bytes) -> bytes:
 
 def test_each_call_becomes_false() -> None:
     call, other = b"\xb8\x00\x08", b"\xb8\x00\x07"
-    patched = answer_no(class_file(*QUESTION, call + other + call))
-    assert patched == class_file(*QUESTION, b"\x03\x00\x00" + other + b"\x03\x00\x00")
+    patched = patch_class(class_file(*PATCHED_METHOD, call + other + call))
+    assert patched == class_file(*PATCHED_METHOD, b"\x03\x00\x00" + other + b"\x03\x00\x00")
 
 
 @pytest.mark.parametrize(
     ("owner", "method", "body"),
     [
-        (QUESTION[0], "isOtherwise", b"\xb8\x00\x08"),
-        ("org/example/Other", QUESTION[1], b"\xb8\x00\x08"),
-        (*QUESTION, b"\xb8\x00\x07"),
+        (PATCHED_METHOD[0], "isOtherwise", b"\xb8\x00\x08"),
+        ("org/example/Other", PATCHED_METHOD[1], b"\xb8\x00\x08"),
+        (*PATCHED_METHOD, b"\xb8\x00\x07"),
     ],
 )
 def test_a_class_that_does_not_ask_is_refused(owner: str, method: str, body: bytes) -> None:
     with pytest.raises(ClusterError, match="can't be adapted"):
-        answer_no(class_file(owner, method, body))
+        patch_class(class_file(owner, method, body))
 
 
 def test_the_copy_is_where_java_looks_first(tmp_path: Path) -> None:
-    code = class_file(*QUESTION, b"\xb8\x00\x08")
+    code = class_file(*PATCHED_METHOD, b"\xb8\x00\x08")
     with zipfile.ZipFile(tmp_path / "hadoop-common-9.9.9.jar", "w") as archive:
-        archive.writestr(CLASS, code)
+        archive.writestr(PATCHED_CLASS, code)
     write_patched_class(tmp_path, tmp_path / "resources")
-    assert (tmp_path / "resources" / CLASS).read_bytes() == answer_no(code)
+    assert (tmp_path / "resources" / PATCHED_CLASS).read_bytes() == patch_class(code)
 
 
 def test_no_class_is_an_error(tmp_path: Path) -> None:

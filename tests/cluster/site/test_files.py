@@ -9,16 +9,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from cluster.site_inputs import plan
+from cluster.site_inputs import inputs
 from yarnhub.client.access.trust import SiteTrust
-from yarnhub.cluster.daemon_names import Roster
+from yarnhub.cluster.daemon_names import DaemonNames
 from yarnhub.cluster.options import SITE_FILES, RpcProtection, Scheduler
 from yarnhub.cluster.preparation import prepare_folders, write_configuration
-from yarnhub.cluster.site.federation import own_address
+from yarnhub.cluster.site.federation import resource_manager_address
 from yarnhub.cluster.site.files import site_files, site_xml
 from yarnhub.cluster.site.key_server import key_server_sites
 from yarnhub.cluster.site.resource_managers import zookeeper_properties
-from yarnhub.cluster.site.scheduler import SHARES, fair_queues
+from yarnhub.cluster.site.scheduler import QUEUE_SHARES, fair_queues
 from yarnhub.cluster.state.layout import Layout
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 def all_properties(**changes: object) -> dict[str, str]:
     merged: dict[str, str] = {}
-    for properties in site_files(plan(**changes)).values():
+    for properties in site_files(inputs(**changes)).values():
         merged |= properties
     return merged
 
 
 def test_every_site_file_is_written() -> None:
-    assert tuple(site_files(plan())) == SITE_FILES
+    assert tuple(site_files(inputs())) == SITE_FILES
 
 
 @pytest.mark.parametrize("kerberos", [False, True])
 @pytest.mark.parametrize(("ha", "count"), [(False, 14), (True, 20)])
 def test_every_address_is_on_loopback(kerberos: bool, ha: bool, count: int) -> None:
     for number in (1, 2):
-        files = site_files(plan(nodes=2, ha=ha, kerberos=kerberos), f"nodemanager-{number}")
+        files = site_files(inputs(nodes=2, ha=ha, kerberos=kerberos), f"nodemanager-{number}")
         addresses = [
             value
             for properties in files.values()
@@ -66,13 +66,13 @@ def test_of_a_pair_one_is_elected_and_both_see_one_store() -> None:
         one, two = (properties[f"yarn.resourcemanager.{server}address.rm{n}"] for n in (1, 2))
         assert one != two
         assert f"yarn.resourcemanager.{server}address" not in properties
-    lines = zookeeper_properties(plan(ha=True)).splitlines()
+    lines = zookeeper_properties(inputs(ha=True)).splitlines()
     assert "clientPortAddress=127.0.0.1" in lines
     assert f"clientPort={properties['hadoop.zk.address'].partition(':')[2]}" in lines
 
 
 def test_nodes_have_their_own_ports_and_folders() -> None:
-    one, two = (site_files(plan(nodes=2), f"nodemanager-{n}")["yarn-site.xml"] for n in (1, 2))
+    one, two = (site_files(inputs(nodes=2), f"nodemanager-{n}")["yarn-site.xml"] for n in (1, 2))
     differing = {name for name in one if one[name] != two[name]}
     assert differing == {
         "yarn.nodemanager.address",
@@ -95,12 +95,12 @@ def test_of_a_pair_of_name_nodes_clients_know_the_name_of_both_together() -> Non
 
 
 def test_clients_of_a_federation_ask_its_router_and_nodes_do_not() -> None:
-    options = plan(federation=True)
+    options = inputs(federation=True)
     clients = site_files(options)["yarn-site.xml"]
     node = site_files(options, "nodemanager-1")["yarn-site.xml"]
     address = "yarn.resourcemanager.address"
     assert clients[address] == clients["yarn.router.clientrm.address"] != node[address]
-    assert node[address] == own_address(options.ports)
+    assert node[address] == resource_manager_address(options.ports)
     proxy = "yarn.nodemanager.amrmproxy.address"
     assert clients[proxy] == node[proxy]
 
@@ -128,13 +128,13 @@ def test_both_schedulers_have_the_same_queues() -> None:
     root = ET.fromstring(fair_queues()).find("queue")
     assert root is not None
     look(root, "root")
-    assert found == SHARES
+    assert found == QUEUE_SHARES
     fair = all_properties(scheduler=Scheduler.FAIR)
     assert fair["yarn.resourcemanager.scheduler.class"].endswith(".FairScheduler")
 
 
 def test_queues_of_each_parent_add_up_to_all_of_it() -> None:
-    queues = site_files(plan())["capacity-scheduler.xml"]
+    queues = site_files(inputs())["capacity-scheduler.xml"]
     prefix = "yarn.scheduler.capacity"
     for parent in ("root", "root.fruit"):
         children = queues[f"{prefix}.{parent}.queues"].split(",")
@@ -172,10 +172,10 @@ def test_kerberos_turns_all_of_security_on() -> None:
 
 
 def test_nodes_alone_ask_for_a_ticket_on_their_pages() -> None:
-    node = site_files(plan(kerberos=True), "nodemanager-1")["core-site.xml"]
+    node = site_files(inputs(kerberos=True), "nodemanager-1")["core-site.xml"]
     assert node["hadoop.http.authentication.type"] == "kerberos"
     assert node["hadoop.http.authentication.kerberos.principal"] == "HTTP/localhost@YARNHUB.TEST"
-    for others in (site_files(plan(kerberos=True)), site_files(plan(), "nodemanager-1")):
+    for others in (site_files(inputs(kerberos=True)), site_files(inputs(), "nodemanager-1")):
         assert "hadoop.http.authentication.type" not in others["core-site.xml"]
 
 
@@ -196,7 +196,7 @@ def test_the_protection_can_be_chosen(protection: RpcProtection) -> None:
 @pytest.mark.parametrize("kerberos", [False, True])
 def test_chosen_properties_win(kerberos: bool) -> None:
     chosen = {"yarn-site.xml": {"yarn.acl.enable": "maybe", "my.own": "<&>"}}
-    properties = site_files(plan(kerberos=kerberos, site=chosen))["yarn-site.xml"]
+    properties = site_files(inputs(kerberos=kerberos, site=chosen))["yarn-site.xml"]
     assert properties["yarn.acl.enable"] == "maybe"
     assert properties["my.own"] == "<&>"
 
@@ -209,7 +209,7 @@ def test_the_text_is_what_hadoop_reads() -> None:
 
 
 def test_a_key_server_is_named_where_there_is_one() -> None:
-    with_keys = plan(kerberos=True, encryption_zone=True)
+    with_keys = inputs(kerberos=True, encryption_zone=True)
     provider = site_files(with_keys)["core-site.xml"]["hadoop.security.key.provider.path"]
     assert provider == f"kms://https@localhost:{with_keys.ports['kms']}/kms"
     assert "hadoop.security.key.provider.path" not in all_properties(kerberos=True)
@@ -222,9 +222,9 @@ def test_a_key_server_is_named_where_there_is_one() -> None:
 
 def test_only_the_daemons_user_reads_what_proves_them(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    made = replace(plan(kerberos=True, nodes=2), layout=layout)
+    made = replace(inputs(kerberos=True, nodes=2), layout=layout)
     prepare_folders(layout)
-    write_configuration(made, Roster.of(made.options).node_managers, tmp_path)
+    write_configuration(made, DaemonNames.of(made.options).node_managers, tmp_path)
     private = {"ssl-server.xml", "keystore.p12"}
     found = {path for path in tmp_path.rglob("*") if path.name in private}
     assert len(found) == 4

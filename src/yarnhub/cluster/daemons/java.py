@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import time
 from typing import TYPE_CHECKING
 
 from yarnhub.cluster.daemon_names import (
@@ -21,15 +19,12 @@ from yarnhub.cluster.daemon_names import (
     name_node_id,
     resource_manager_id,
 )
-from yarnhub.cluster.errors import DaemonError
 from yarnhub.cluster.java import java_flags
-from yarnhub.cluster.processes.process import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from yarnhub.cluster.processes.process import Process
     from yarnhub.cluster.state.layout import Layout
 
 MAIN_CLASSES = {
@@ -43,13 +38,10 @@ MAIN_CLASSES = {
 }
 HEAP = ("-Xms48m", "-Xmx512m")
 ZOOKEEPER_HEAP = ("-Xms16m", "-Xmx64m")
-TAIL_LINES = 20
-POLL = 0.1
-"""Seconds between two questions whether a daemon is ready."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class JavaDaemons:
+class JavaCommands:
     """What all JVMs of a cluster have in common."""
 
     layout: Layout
@@ -96,36 +88,3 @@ class JavaDaemons:
         if is_name_node(daemon) and (name := name_node_id(daemon)):
             return [f"-Ddfs.ha.namenode.id={name}"]
         return []
-
-
-def log_tail(path: Path, lines: int = TAIL_LINES) -> str:
-    """The last lines of a log; empty when there is none."""
-    try:
-        text = path.read_bytes()[-64 * 1024 :].decode(errors="replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:])
-
-
-async def wait_until_ready(
-    daemon: str,
-    process: Process,
-    *,
-    log: Path,
-    ready: Callable[[], Awaitable[bool]],
-    deadline: float,
-) -> None:
-    """Ask until the daemon says that it is ready.
-
-    Cancelling leaves the daemon as it is.
-
-    Raises:
-        DaemonError: It ended, or was not ready within `deadline` seconds.
-    """
-    end = time.monotonic() + deadline
-    while not await ready():
-        if not is_alive(process):
-            raise DaemonError(daemon, "ended while it was started", log, log_tail(log))
-        if time.monotonic() > end:
-            raise DaemonError(daemon, f"is not ready after {deadline:g} s", log, log_tail(log))
-        await asyncio.sleep(POLL)

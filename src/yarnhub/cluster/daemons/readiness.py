@@ -6,27 +6,37 @@ whether a ResourceManager is active, its JMX page tells since 3.3 only, and its 
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.cluster.errors import DaemonError
 from yarnhub.cluster.ports import (
     HOST,
     name_node_port,
     node_port,
     resource_manager_port,
 )
+from yarnhub.cluster.processes.process import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
 
     import httpx
 
-TIMEOUT = 5.0
+    from yarnhub.cluster.processes.process import Process
+
+PAGE_TIMEOUT = 5.0
 """Seconds for one answer; a daemon that is being started may be slow on few cores."""
 
-RUNNING_NODE = "RUNNING"
+NODE_RUNNING = "RUNNING"
 ACTIVE, STANDBY = "ACTIVE", "STANDBY"
 WEB_ADDRESS = "yarn.resourcemanager.webapp.address"
+LOG_TAIL_LINES = 20
+POLL_INTERVAL = 0.1
+"""Seconds between two questions whether a daemon is ready."""
 
 
 class Readiness:
@@ -78,7 +88,7 @@ class Readiness:
 
         url = f"{self._scheme}://{HOST}:{self._ports[server]}{path}"
         try:
-            answer = await self._client.get(url, params=query, timeout=TIMEOUT)
+            answer = await self._client.get(url, params=query, timeout=PAGE_TIMEOUT)
             page: Mapping[str, Any] = answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError):
             return {}
@@ -129,7 +139,7 @@ class Readiness:
         return {
             node["NodeId"]: node["LastHealthUpdate"]
             for node in nodes
-            if node["State"] == RUNNING_NODE
+            if node["State"] == NODE_RUNNING
         }
 
     async def node_manager(self, daemon: str, earlier: Mapping[str, int]) -> bool:
@@ -137,3 +147,36 @@ class Readiness:
         node = f"{HOST}:{self._ports[node_port(daemon, 'yarn.nodemanager.address')]}"
         registered = (await self.registrations()).get(node)
         return registered is not None and registered != earlier.get(node)
+
+
+def log_tail(path: Path, lines: int = LOG_TAIL_LINES) -> str:
+    """The last lines of a log; empty when there is none."""
+    try:
+        text = path.read_bytes()[-64 * 1024 :].decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+async def wait_until_ready(
+    daemon: str,
+    process: Process,
+    *,
+    log: Path,
+    ready: Callable[[], Awaitable[bool]],
+    deadline: float,
+) -> None:
+    """Ask until the daemon says that it is ready.
+
+    Cancelling leaves the daemon as it is.
+
+    Raises:
+        DaemonError: It ended, or was not ready within `deadline` seconds.
+    """
+    end = time.monotonic() + deadline
+    while not await ready():
+        if not is_alive(process):
+            raise DaemonError(daemon, "ended while it was started", log, log_tail(log))
+        if time.monotonic() > end:
+            raise DaemonError(daemon, f"is not ready after {deadline:g} s", log, log_tail(log))
+        await asyncio.sleep(POLL_INTERVAL)

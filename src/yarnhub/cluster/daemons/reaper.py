@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yarnhub
-from yarnhub.cluster.processes.shutdown import end_cluster
+from yarnhub.cluster.processes.shutdown import stop_cluster
 from yarnhub.cluster.state.layout import Layout
 from yarnhub.cluster.state.record import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DONE = b"."
-PATIENCE = 10.0
+RELEASED = b"."
+RELEASE_TIMEOUT = 10.0
 
 
 class Reaper:
@@ -49,19 +49,19 @@ class Reaper:
 
     async def release(self) -> None:
         """Say that the cluster was ended, and wait until the reaper is gone."""
-        await asyncio.to_thread(self._say_done)
+        await asyncio.to_thread(self._signal_release)
 
-    def _say_done(self) -> None:
+    def _signal_release(self) -> None:
         try:
-            self._process.communicate(DONE, timeout=PATIENCE)
+            self._process.communicate(RELEASED, timeout=RELEASE_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
 
-async def _end(state: Path, *, delete: bool) -> None:
+async def _stop(state: Path, *, delete: bool) -> None:
     record = read_record(Layout(state))
-    await end_cluster(state, record.processes.values() if record else ())
+    await stop_cluster(state, record.processes.values() if record else ())
     if delete:
         await asyncio.to_thread(shutil.rmtree, state, ignore_errors=True)
 
@@ -71,5 +71,5 @@ def main() -> None:
     arguments = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    if sys.stdin.buffer.read(1) != DONE:
-        asyncio.run(_end(Path(arguments[0]), delete="--delete" in arguments))
+    if sys.stdin.buffer.read(1) != RELEASED:
+        asyncio.run(_stop(Path(arguments[0]), delete="--delete" in arguments))

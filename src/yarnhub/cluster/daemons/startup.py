@@ -12,37 +12,38 @@ from yarnhub.cluster.daemon_names import (
     KDC_DAEMON,
     KEY_SERVER_DAEMON,
     ZOOKEEPER_DAEMON,
-    Roster,
+    DaemonNames,
     is_name_node,
     is_node_manager,
     is_resource_manager,
     name_node_id,
 )
-from yarnhub.cluster.daemons.java import JavaDaemons, wait_until_ready
+from yarnhub.cluster.daemons.readiness import wait_until_ready
 from yarnhub.cluster.hdfs import encryption_zone, folders
 from yarnhub.cluster.ports import accepts_connections
 from yarnhub.cluster.preparation import hdfs_folders
 from yarnhub.cluster.processes.process import is_alive, start_process
-from yarnhub.cluster.processes.run import run_program, run_until_it_works
+from yarnhub.cluster.processes.run import run_program, run_with_retries
 from yarnhub.cluster.site.key_server import KEY, ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from yarnhub.cluster.daemons.java import JavaCommands
     from yarnhub.cluster.daemons.readiness import Readiness
     from yarnhub.cluster.processes.process import Process
     from yarnhub.cluster.security.realm import Realm
 
-DEADLINE = 90.0
+READY_TIMEOUT = 90.0
 """Seconds for each daemon to become ready; far more than any needs on two cores."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Services:
+class Daemons:
     """The daemons of one cluster.
 
     Attributes:
-        daemons: How each is started.
+        java: The command lines of those that run on Java.
         readiness: How each is asked.
         zookeeper_port: Where ZooKeeper listens; for a pair of ResourceManagers and a federation.
         processes: Those that were started, by name; added to by `start`.
@@ -51,7 +52,7 @@ class Services:
         key_server_port: Where the key server listens; None where there is none.
     """
 
-    daemons: JavaDaemons
+    java: JavaCommands
     readiness: Readiness
     zookeeper_port: int | None
     processes: dict[str, Process]
@@ -59,7 +60,7 @@ class Services:
     realm: Realm | None
     key_server_port: int | None = None
 
-    async def start_all(self, roster: Roster) -> None:
+    async def start_all(self, names: DaemonNames) -> None:
         """Start everything; HDFS and YARN do not wait for each other.
 
         Cancelling, and an error, leave running what was started so far.
@@ -71,8 +72,8 @@ class Services:
             await self.realm.prepare()
             await self.start(KDC_DAEMON, {})
         async with task_group() as group:
-            group.create_task(self._start_storage(roster.name_nodes), name="start HDFS")
-            group.create_task(self._start_yarn(roster), name="start YARN")
+            group.create_task(self._start_storage(names.name_nodes), name="start HDFS")
+            group.create_task(self._start_yarn(names), name="start YARN")
 
     async def start(self, daemon: str, earlier: Mapping[str, int]) -> None:
         """Start one daemon and wait until it is ready.
@@ -102,27 +103,25 @@ class Services:
         async with task_group() as group:
             group.create_task(self.start(KEY_SERVER_DAEMON, {}), name="start the key server")
             group.create_task(self._start_hdfs(name_nodes), name="start HDFS")
-        made = self.daemons.layout.zone_made
+        made = self.java.layout.zone_made
         if not made.is_file():
             command = [sys.executable, "-m", encryption_zone.__name__, KEY, ZONE]
-            await self._ask(name_nodes[0], command)
+            await self._run_as_superuser(name_nodes[0], command)
             made.touch()
 
     async def _start_hdfs(self, name_nodes: Sequence[str]) -> None:
-        layout = self.daemons.layout
+        layout = self.java.layout
         first, *others = name_nodes
         if not self._has_image(first):
-            command = self.daemons.command(first, "-format", "-force", "-nonInteractive")
-            await run_program(command, self.daemons.environment)
+            command = self.java.command(first, "-format", "-force", "-nonInteractive")
+            await run_program(command, self.java.environment)
         for daemon in (first, DATA_NODE):
             self._start(daemon)
         await self._wait(first, {})
         for daemon in others:
             if not self._has_image(daemon):
-                copy = self.daemons.command(
-                    daemon, "-bootstrapStandby", "-force", "-nonInteractive"
-                )
-                await self._ask(first, copy)
+                copy = self.java.command(daemon, "-bootstrapStandby", "-force", "-nonInteractive")
+                await self._run_as_superuser(first, copy)
             self._start(daemon)
             await self._wait(daemon, {})
         if others:
@@ -131,61 +130,63 @@ class Services:
         wanted = folders.encode_folders(
             hdfs_folders(self.superuser, zone=self.key_server_port is not None)
         )
-        await self._ask(first, command, wanted)
+        await self._run_as_superuser(first, command, wanted)
         await self._wait(DATA_NODE, {})
 
     def _has_image(self, name_node: str) -> bool:
         """Whether a NameNode was started before."""
-        return (self.daemons.layout.name_folder(name_node) / "current" / "VERSION").is_file()
+        return (self.java.layout.name_folder(name_node) / "current" / "VERSION").is_file()
 
-    async def _ask(self, name_node: str, command: Sequence[str], stdin: bytes = b"") -> None:
+    async def _run_as_superuser(
+        self, name_node: str, command: Sequence[str], stdin: bytes = b""
+    ) -> None:
         """Run a program as the superuser that needs a NameNode.
 
         On a busy machine that refuses calls for a while after its pages have called it ready.
         """
-        await run_until_it_works(
+        await run_with_retries(
             command,
             await self._superuser_environment(),
             stdin=stdin,
-            deadline=DEADLINE,
-            hopeless=lambda: not is_alive(self.processes[name_node]),
+            deadline=READY_TIMEOUT,
+            give_up=lambda: not is_alive(self.processes[name_node]),
         )
 
     async def _activate(self, name_node: str) -> None:
         """Make one of a pair of NameNodes the active one, and wait until it is."""
-        hdfs = str(self.daemons.layout.programs / "hdfs")
+        hdfs = str(self.java.layout.programs / "hdfs")
         command = [hdfs, "haadmin", "-transitionToActive", name_node_id(name_node)]
-        await self._ask(name_node, command)
+        await self._run_as_superuser(name_node, command)
         await wait_until_ready(
             name_node,
             self.processes[name_node],
-            log=self.daemons.layout.log(name_node),
+            log=self.java.layout.log(name_node),
             ready=lambda: self.readiness.is_active(name_node),
-            deadline=DEADLINE,
+            deadline=READY_TIMEOUT,
         )
 
     async def _superuser_environment(self) -> Mapping[str, str]:
         if self.realm is None:
-            return self.daemons.environment
-        ccache = self.daemons.layout.kerberos / "superuser.ccache"
+            return self.java.environment
+        ccache = self.java.layout.kerberos / "superuser.ccache"
         await self.realm.kinit(self.superuser, ccache)
-        return {**self.daemons.environment, "KRB5CCNAME": f"FILE:{ccache}"}
+        return {**self.java.environment, "KRB5CCNAME": f"FILE:{ccache}"}
 
     def _start(self, daemon: str) -> None:
-        layout = self.daemons.layout
+        layout = self.java.layout
         if daemon == KDC_DAEMON and self.realm is not None:
             command = self.realm.kdc_command()
-            environment: Mapping[str, str] = {**self.daemons.environment, **self.realm.environment}
+            environment: Mapping[str, str] = {**self.java.environment, **self.realm.environment}
         else:
-            command, environment = self.daemons.command(daemon), self.daemons.environment
+            command, environment = self.java.command(daemon), self.java.environment
         self.processes[daemon] = start_process(
             command, environment, folder=layout.root, log=layout.log(daemon)
         )
 
-    async def _start_yarn(self, roster: Roster) -> None:
+    async def _start_yarn(self, names: DaemonNames) -> None:
         if self.zookeeper_port is not None:
             await self.start(ZOOKEEPER_DAEMON, {})
-        daemons = (*roster.resource_managers, *roster.node_managers, *roster.routers)
+        daemons = (*names.resource_managers, *names.node_managers, *names.routers)
         for daemon in daemons:
             self._start(daemon)
         for daemon in daemons:
@@ -195,12 +196,14 @@ class Services:
         await wait_until_ready(
             daemon,
             self.processes[daemon],
-            log=self.daemons.layout.log(daemon),
-            ready=self._question(daemon, earlier),
-            deadline=DEADLINE,
+            log=self.java.layout.log(daemon),
+            ready=self._ready_check(daemon, earlier),
+            deadline=READY_TIMEOUT,
         )
 
-    def _question(self, daemon: str, earlier: Mapping[str, int]) -> Callable[[], Awaitable[bool]]:
+    def _ready_check(
+        self, daemon: str, earlier: Mapping[str, int]
+    ) -> Callable[[], Awaitable[bool]]:
         match daemon:
             case "kdc" if self.realm is not None:
                 return self.realm.answers

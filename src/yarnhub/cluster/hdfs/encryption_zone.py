@@ -32,8 +32,8 @@ from yarnhub.hadoop.wire.method import Method
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DEADLINE = 60.0
-_MOST = 1 << 20
+_REQUEST_TIMEOUT = 60.0
+_MAX_RESPONSE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ CREATE_ENCRYPTION_ZONE = Method(
 )
 
 
-async def make_zone(settings: Settings, key: str, path: str) -> None:
+async def create_zone(settings: Settings, key: str, path: str) -> None:
     """Make a key, and have an empty folder be a zone with it.
 
     Raises:
@@ -63,24 +63,24 @@ async def make_zone(settings: Settings, key: str, path: str) -> None:
     provider = await find_key_provider("", settings.configuration, settings.user)
     assert provider is not None, "core-site.xml names it"
     assert isinstance(settings.user, KerberosUser)
-    await _make_key(settings, settings.user, provider.urls[0], key)
+    await _create_key(settings, settings.user, provider.urls[0], key)
     service = find_name_nodes("", settings.configuration)
     options = name_node_options(settings.configuration)
     async with RpcClient(service.rpc, CLIENT_PROTOCOL, settings.user, options=options) as client:
         request = CreateEncryptionZoneRequest(src=path, key_name=key)
-        await client.call(CREATE_ENCRYPTION_ZONE, request, deadline=_DEADLINE)
+        await client.call(CREATE_ENCRYPTION_ZONE, request, deadline=_REQUEST_TIMEOUT)
 
 
-async def _make_key(settings: Settings, user: KerberosUser, url: str, key: str) -> None:
+async def _create_key(settings: Settings, user: KerberosUser, url: str, key: str) -> None:
     proof = await Negotiation(user.credential, urlsplit(url).hostname or "").header()
     headers = (proof, ("Content-Type", "application/json"))
     body = json.dumps({"name": key, "cipher": "AES/CTR/NoPadding", "length": 128}).encode()
     trust = await trust_for(url, settings.trust)
     async with (
-        Deadline(_DEADLINE, f"no answer from the key server within {_DEADLINE:g} s"),
+        Deadline(_REQUEST_TIMEOUT, f"no answer from the key server within {_REQUEST_TIMEOUT:g} s"),
         exchange("POST", f"{url}/v1/keys", headers=headers, body=body, trust=trust) as response,
     ):
-        answer = (await response.read(_MOST)).decode(errors="replace")
+        answer = (await response.read(_MAX_RESPONSE)).decode(errors="replace")
     # Made by a try before this one, which then did not get to the zone.
     if response.status != HTTPStatus.CREATED and "already exists" not in answer:
         raise RemoteError("", f"the key server made no key ({response.status}): {answer}")
@@ -89,7 +89,7 @@ async def _make_key(settings: Settings, user: KerberosUser, url: str, key: str) 
 def main(arguments: list[str], environment: Mapping[str, str]) -> None:
     """Make the zone that the command line names."""
     key, path = arguments
-    asyncio.run(make_zone(Settings.from_environment(environment), key, path))
+    asyncio.run(create_zone(Settings.from_environment(environment), key, path))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ MARK = "YARNHUB_CLUSTER_MARK"
 NodeManagers pass it on to containers, which outlive them on purpose.
 """
 
-POLL = 0.02
+POLL_INTERVAL = 0.02
 """Seconds between two looks at a process that is ending."""
 
 
@@ -124,13 +124,13 @@ async def wait_until_gone(processes: Iterable[Process], *, deadline: float) -> b
     end = time.monotonic() + deadline
     left = [process for process in processes if is_alive(process)]
     while left and time.monotonic() < end:
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(POLL_INTERVAL)
         left = [process for process in left if is_alive(process)]
     return not left
 
 
-async def end_processes(processes: Sequence[Process], *, patience: float) -> bool:
-    """Ask the processes to end, and kill after `patience` seconds those that did not.
+async def stop_processes(processes: Sequence[Process], *, grace_period: float) -> bool:
+    """Ask the processes to end, and kill after `grace_period` seconds those that did not.
 
     Cancelling may leave some of them running.
 
@@ -139,7 +139,7 @@ async def end_processes(processes: Sequence[Process], *, patience: float) -> boo
     """
     for process in processes:
         send_signal(process, signal.SIGTERM)
-    if await wait_until_gone(processes, deadline=patience):
+    if await wait_until_gone(processes, deadline=grace_period):
         return True
     for process in processes:
         send_signal(process, signal.SIGKILL)

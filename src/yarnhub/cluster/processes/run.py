@@ -14,7 +14,7 @@ from yarnhub.cluster.errors import ClusterError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-AGAIN = 0.2
+RETRY_INTERVAL = 0.2
 """Seconds between two runs of a program that a server refuses, as it is being started."""
 
 
@@ -55,13 +55,13 @@ async def run_program(
     return text
 
 
-async def run_until_it_works(
+async def run_with_retries(
     command: Sequence[str],
     environment: Mapping[str, str],
     *,
     stdin: bytes,
     deadline: float,
-    hopeless: Callable[[], bool],
+    give_up: Callable[[], bool],
 ) -> str:
     """Run a program again and again until it succeeds; returns what it printed.
 
@@ -72,7 +72,7 @@ async def run_until_it_works(
         environment: Its variables.
         stdin: Its standard input.
         deadline: Seconds for all runs together.
-        hopeless: Whether it need not be tried again.
+        give_up: Whether it need not be tried again.
 
     Raises:
         ClusterError: It did not succeed; says what the last run printed that was not cut off.
@@ -86,7 +86,7 @@ async def run_until_it_works(
         except ClusterError as error:
             if time.monotonic() > end and failure is not None:
                 raise failure from error
-            if time.monotonic() + AGAIN > end or hopeless():
+            if time.monotonic() + RETRY_INTERVAL > end or give_up():
                 raise
             failure = error
-        await asyncio.sleep(AGAIN)
+        await asyncio.sleep(RETRY_INTERVAL)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.processes.process import (
-    end_processes,
     marked_processes,
     send_signal,
+    stop_processes,
     wait_until_gone,
 )
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from yarnhub.cluster.processes.process import Process
 
-PATIENCE = 5.0
+TERMINATION_TIMEOUT = 5.0
 """Seconds that daemons get to end by themselves; HDFS's edits are safe without, too."""
-DEADLINE = 20.0
+KILL_TIMEOUT = 20.0
 
 
-async def end_cluster(state: Path, daemons: Iterable[Process]) -> None:
+async def stop_cluster(state: Path, daemons: Iterable[Process]) -> None:
     """End all processes of the cluster with this state folder. Does nothing when none runs.
 
     Cancelling may leave some of them running; call it again.
@@ -37,8 +37,8 @@ async def end_cluster(state: Path, daemons: Iterable[Process]) -> None:
     Raises:
         ClusterError: Some did not end even when killed.
     """
-    await end_processes(list(daemons), patience=PATIENCE)
-    end = time.monotonic() + DEADLINE
+    await stop_processes(list(daemons), grace_period=TERMINATION_TIMEOUT)
+    end = time.monotonic() + KILL_TIMEOUT
     while left := marked_processes(state):
         if time.monotonic() > end:
             numbers = ", ".join(str(process.pid) for process in left)

@@ -31,11 +31,11 @@ from pathlib import Path
 
 INVALID_ARGUMENTS = 1
 INVALID_USER = 2
-FIRST_USER = 1000
+FIRST_USER_ID = 1000
 """`min.user.id` of Hadoop's own program: below are the accounts of the system."""
 INVALID_CONTAINER_PID = 9
 """What the NodeManager understands as: there is no such process any more."""
-BY_SIGNAL = 128
+SIGNAL_BASE = 128
 """Added to a signal's number, as shells do."""
 
 
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
         print("container-executor: too few arguments", file=sys.stderr)  # noqa: T201
         return INVALID_ARGUMENTS
     account = pwd.getpwnam(arguments[0])
-    if account.pw_uid < FIRST_USER:
+    if account.pw_uid < FIRST_USER_ID:
         print(f"container-executor: refusing to act as {account.pw_name}", file=sys.stderr)  # noqa: T201
         return INVALID_USER
     user, command, rest = arguments[1], arguments[2], arguments[3:]
@@ -102,7 +102,7 @@ def launch(account: pwd.struct_passwd, user: str, arguments: list[str]) -> int:
     if child == 0:
         run_script(account, work, pid_file)
     _, status = os.waitpid(child, 0)
-    code = BY_SIGNAL + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    code = SIGNAL_BASE + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
     with contextlib.suppress(FileNotFoundError):  # the NodeManager has cleaned up already
         write_whole(pid_file.with_name(f"{pid_file.name}.exitcode"), f"{code}\n")
     return code

@@ -12,7 +12,7 @@ USERS = ("alice", "bob")
 ALIASES = {"asmith": "alice"}
 """Principals that `auth_to_local` makes other users of."""
 PROXIES = ("jupyterhub", "dask")
-"""Services that may act for `USERS`, and for nobody else."""
+"""Daemons that may act for `USERS`, and for nobody else."""
 HDFS_USER = "hdfs"
 YARN_USER = "yarn"
 ADMINISTRATORS = (HDFS_USER, YARN_USER)

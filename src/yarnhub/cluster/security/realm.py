@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from yarnhub.cluster.host import Host
     from yarnhub.cluster.state.layout import Layout
 
-PROGRAMS = {
+DEBIAN_PACKAGES = {
     "kdb5_util": "krb5-kdc",
     "krb5kdc": "krb5-kdc",
     "kadmin.local": "krb5-admin-server",
@@ -41,7 +41,7 @@ PROGRAMS = {
 }
 """The Debian package of each program that a cluster with Kerberos runs."""
 
-WITH_KEYTAB = (*USERS, *ALIASES, *PROXIES, *ADMINISTRATORS)
+KEYTAB_USERS = (*USERS, *ALIASES, *PROXIES, *ADMINISTRATORS)
 
 
 def check_host(host: Host) -> None:
@@ -54,16 +54,16 @@ def check_host(host: Host) -> None:
         raise ConfigurationError(
             "a cluster with Kerberos starts containers as other OS users: run it as root"
         )
-    missing = [name for name in PROGRAMS if shutil.which(name, path=host.path) is None]
+    missing = [name for name in DEBIAN_PACKAGES if shutil.which(name, path=host.path) is None]
     if missing:
-        packages = " ".join(sorted({PROGRAMS[name] for name in missing}))
+        packages = " ".join(sorted({DEBIAN_PACKAGES[name] for name in missing}))
         raise ConfigurationError(
             f"a cluster with Kerberos needs {', '.join(missing)}: "
             f"install Debian's packages with `apt-get install {packages}`"
         )
 
 
-def check_reachable(folder: Path) -> None:
+def check_world_accessible(folder: Path) -> None:
     """Check that every OS user may enter a folder.
 
     Raises:
@@ -176,7 +176,7 @@ class Realm:
         # The password is asked for twice; on the command line everybody could read it.
         await self._run(command, f"{master}\n{master}\n")
         await self._run(["kadmin.local", "-r", REALM], queries)
-        for user in WITH_KEYTAB:
+        for user in KEYTAB_USERS:
             with contextlib.suppress(KeyError):  # only USERS have an OS account for certain
                 owner = pwd.getpwnam(ALIASES.get(user, user))
                 os.chown(self._layout.keytab(user), owner.pw_uid, -1)
@@ -197,8 +197,8 @@ class Realm:
             ConfigurationError: The realm has no such user.
             ClusterError: The KDC refused, or does not answer.
         """
-        if user not in WITH_KEYTAB:
-            raise ConfigurationError(f"no keytab for {user!r}, but {', '.join(WITH_KEYTAB)}")
+        if user not in KEYTAB_USERS:
+            raise ConfigurationError(f"no keytab for {user!r}, but {', '.join(KEYTAB_USERS)}")
         keytab = self._layout.keytab(user)
         await self._run(["kinit", "-c", f"FILE:{ccache}", "-kt", str(keytab), f"{user}@{REALM}"])
 
@@ -209,7 +209,7 @@ class Realm:
     def _queries(self) -> list[str]:
         """The commands for kadmin.local."""
         services = [principal(service) for service in (*SERVICES, WEB_SERVICE)]
-        users = {f"{user}@{REALM}": self._layout.keytab(user) for user in WITH_KEYTAB}
+        users = {f"{user}@{REALM}": self._layout.keytab(user) for user in KEYTAB_USERS}
         queries = [f"addprinc -randkey {name}" for name in (*services, *users)]
         queries.append(f"ktadd -k {self._layout.service_keytab} {' '.join(services)}")
         queries += [f"ktadd -k {keytab} {name}" for name, keytab in users.items()]

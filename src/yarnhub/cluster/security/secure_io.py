@@ -22,11 +22,11 @@ from yarnhub.cluster.errors import ClusterError
 if TYPE_CHECKING:
     from pathlib import Path
 
-CLASS = "org/apache/hadoop/io/SecureIOUtils.class"
-QUESTION = ("org/apache/hadoop/security/UserGroupInformation", "isSecurityEnabled")
+PATCHED_CLASS = "org/apache/hadoop/io/SecureIOUtils.class"
+PATCHED_METHOD = ("org/apache/hadoop/security/UserGroupInformation", "isSecurityEnabled")
 
 INVOKESTATIC = 0xB8
-FALSE = bytes([0x03, 0x00, 0x00])
+PUSH_FALSE = bytes([0x03, 0x00, 0x00])
 """`iconst_0; nop; nop`: as long as a call of a static method."""
 
 UTF8, INTEGER, FLOAT, LONG, DOUBLE, CLASS_NAME, STRING = 1, 3, 4, 5, 6, 7, 8
@@ -50,28 +50,30 @@ def write_patched_class(jars: Path, target: Path) -> None:
     """
     for jar in sorted(jars.glob("hadoop-common-*.jar")):
         with zipfile.ZipFile(jar) as archive:
-            if CLASS in archive.namelist():
-                path = target / CLASS
+            if PATCHED_CLASS in archive.namelist():
+                path = target / PATCHED_CLASS
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(answer_no(archive.read(CLASS)))
+                path.write_bytes(patch_class(archive.read(PATCHED_CLASS)))
                 return
-    raise ClusterError(f"no hadoop-common jar in {jars} holds {CLASS}")
+    raise ClusterError(f"no hadoop-common jar in {jars} holds {PATCHED_CLASS}")
 
 
-def answer_no(code: bytes) -> bytes:
-    """The class with each call of `QUESTION` replaced by false.
+def patch_class(code: bytes) -> bytes:
+    """The class with each call of `PATCHED_METHOD` replaced by false.
 
     Raises:
         ClusterError: The class does not call it.
     """
     call = struct.pack(">BH", INVOKESTATIC, _method_index(code))
     if call not in code:
-        raise ClusterError(f"{CLASS} of this Hadoop version can't be adapted to a test cluster")
-    return code.replace(call, FALSE)
+        raise ClusterError(
+            f"{PATCHED_CLASS} of this Hadoop version can't be adapted to a test cluster"
+        )
+    return code.replace(call, PUSH_FALSE)
 
 
 def _method_index(code: bytes) -> int:
-    """Where the constant pool names the method `QUESTION`; 0, which is no index, if nowhere."""
+    """The index of `PATCHED_METHOD` in the constant pool; 0, which is never an index, if absent."""
     entries = _constant_pool(code)
 
     def text(index: int) -> str:
@@ -82,7 +84,7 @@ def _method_index(code: bytes) -> int:
             owner, name_and_type = struct.unpack(">HH", content)
             (owner_name,) = struct.unpack(">H", entries[owner][1])
             name, _ = struct.unpack(">HH", entries[name_and_type][1])
-            if (text(owner_name), text(name)) == QUESTION:
+            if (text(owner_name), text(name)) == PATCHED_METHOD:
                 return index
     return 0
 

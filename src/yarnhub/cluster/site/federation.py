@@ -12,13 +12,13 @@ from yarnhub.cluster.ports import ADDRESS, HOST, ROUTER_SERVERS, ZOOKEEPER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.cluster.site.inputs import Plan
+    from yarnhub.cluster.site.inputs import SiteInputs
 
 _SERVER = "org.apache.hadoop.yarn.server"
-OWN_CLIENT_ADDRESS = "yarn.resourcemanager.address"
+RESOURCE_MANAGER_ADDRESS = "yarn.resourcemanager.address"
 
 
-def federation_site(plan: Plan) -> dict[str, str]:
+def federation_site(inputs: SiteInputs) -> dict[str, str]:
     """The properties of yarn-site.xml that all daemons and clients need."""
     return {
         "yarn.federation.enabled": "true",
@@ -27,7 +27,7 @@ def federation_site(plan: Plan) -> dict[str, str]:
         "yarn.federation.state-store.class": (
             f"{_SERVER}.federation.store.impl.ZookeeperFederationStateStore"
         ),
-        "hadoop.zk.address": f"{HOST}:{plan.ports[ZOOKEEPER]}",
+        "hadoop.zk.address": f"{HOST}:{inputs.ports[ZOOKEEPER]}",
         # By default the cluster is there for the Router after half a minute, and its absence is
         # believed for five.
         "yarn.federation.state-store.heartbeat.initial-delay": "1s",
@@ -36,7 +36,7 @@ def federation_site(plan: Plan) -> dict[str, str]:
         "yarn.federation.subcluster-resolver.class": (
             f"{_SERVER}.federation.resolver.DefaultSubClusterResolverImpl"
         ),
-        "yarn.federation.machine-list": str(plan.layout.machine_list),
+        "yarn.federation.machine-list": str(inputs.layout.machine_list),
         "yarn.router.bind-host": ADDRESS,
         "yarn.router.clientrm.interceptor-class.pipeline": (
             f"{_SERVER}.router.clientrm.FederationClientInterceptor"
@@ -58,11 +58,11 @@ def federation_site(plan: Plan) -> dict[str, str]:
     }
 
 
-def client_site(plan: Plan) -> dict[str, str]:
+def client_site(inputs: SiteInputs) -> dict[str, str]:
     """Where clients look for the ResourceManager: at the Router."""
-    return {OWN_CLIENT_ADDRESS: f"{HOST}:{plan.ports[ROUTER_SERVERS[0]]}"}
+    return {RESOURCE_MANAGER_ADDRESS: f"{HOST}:{inputs.ports[ROUTER_SERVERS[0]]}"}
 
 
-def own_address(ports: Mapping[str, int]) -> str:
+def resource_manager_address(ports: Mapping[str, int]) -> str:
     """Where the ResourceManager itself serves, which reads the clients' configuration."""
-    return f"{HOST}:{ports[OWN_CLIENT_ADDRESS]}"
+    return f"{HOST}:{ports[RESOURCE_MANAGER_ADDRESS]}"

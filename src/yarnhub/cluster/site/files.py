@@ -20,50 +20,50 @@ from yarnhub.cluster.site.federation import client_site, federation_site
 from yarnhub.cluster.site.kerberos import node_web_site, secure_sites
 from yarnhub.cluster.site.key_server import key_provider
 from yarnhub.cluster.site.name_nodes import name_node_pair_site
-from yarnhub.cluster.site.resource_managers import pair_site
+from yarnhub.cluster.site.resource_managers import resource_manager_pair_site
 from yarnhub.cluster.site.scheduler import capacity_queues, scheduler_site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.cluster.site.inputs import Plan
+    from yarnhub.cluster.site.inputs import SiteInputs
 
 (FIRST_NODE_MANAGER,) = node_managers(1)
 CONTAINER_VARIABLES = ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
 """What containers inherit from their NodeManager."""
 
 
-def site_files(plan: Plan, node_manager: str | None = None) -> dict[str, dict[str, str]]:
+def site_files(inputs: SiteInputs, node_manager: str | None = None) -> dict[str, dict[str, str]]:
     """The properties of each site file.
 
     Args:
-        plan: What was chosen.
+        inputs: What was chosen.
         node_manager: For whom; None for clients and for all daemons but NodeManagers.
     """
     files = {
-        "core-site.xml": _core(plan),
-        "hdfs-site.xml": _hdfs(plan),
-        "yarn-site.xml": _yarn(plan) | scheduler_site(plan) | _node(plan, node_manager),
-        "mapred-site.xml": _mapred(plan),
+        "core-site.xml": _core(inputs),
+        "hdfs-site.xml": _hdfs(inputs),
+        "yarn-site.xml": _yarn(inputs) | scheduler_site(inputs) | _node(inputs, node_manager),
+        "mapred-site.xml": _mapred(inputs),
         "capacity-scheduler.xml": capacity_queues(),
     }
-    if plan.options.name_node_ha:
+    if inputs.options.name_node_ha:
         files["core-site.xml"]["fs.defaultFS"] = f"hdfs://{NAMESERVICE}"
-        files["hdfs-site.xml"] |= name_node_pair_site(plan)
-    if plan.options.federation:
-        files["yarn-site.xml"] |= federation_site(plan)
+        files["hdfs-site.xml"] |= name_node_pair_site(inputs)
+    if inputs.options.federation:
+        files["yarn-site.xml"] |= federation_site(inputs)
         if node_manager is None:
-            files["yarn-site.xml"] |= client_site(plan)
-    if plan.options.ha:
-        files["yarn-site.xml"] |= pair_site(plan)
-    if plan.options.kerberos:
-        for name, properties in secure_sites(plan).items():
+            files["yarn-site.xml"] |= client_site(inputs)
+    if inputs.options.ha:
+        files["yarn-site.xml"] |= resource_manager_pair_site(inputs)
+    if inputs.options.kerberos:
+        for name, properties in secure_sites(inputs).items():
             files[name] |= properties
         if node_manager is not None:
-            files["core-site.xml"] |= node_web_site(plan)
-        if plan.options.encryption_zone:
-            files["core-site.xml"]["hadoop.security.key.provider.path"] = key_provider(plan)
-    for name, chosen in plan.options.site.items():
+            files["core-site.xml"] |= node_web_site(inputs)
+        if inputs.options.encryption_zone:
+            files["core-site.xml"]["hadoop.security.key.provider.path"] = key_provider(inputs)
+    for name, chosen in inputs.options.site.items():
         files[name] |= chosen
     return files
 
@@ -88,30 +88,32 @@ log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
 """
 
 
-def _core(plan: Plan) -> dict[str, str]:
+def _core(inputs: SiteInputs) -> dict[str, str]:
     properties = {
-        "fs.defaultFS": f"hdfs://{HOST}:{plan.ports.get('dfs.namenode.rpc-address')}",
-        "hadoop.tmp.dir": str(plan.layout.temporary),
+        "fs.defaultFS": f"hdfs://{HOST}:{inputs.ports.get('dfs.namenode.rpc-address')}",
+        "hadoop.tmp.dir": str(inputs.layout.temporary),
         # The DataNode is started beside the NameNode and asks until it answers.
         "ipc.client.connect.retry.interval": "200",
         "ipc.client.connect.max.retries": "25",
     }
-    if not plan.options.kerberos:
+    if not inputs.options.kerberos:
         # Without Kerberos, too, tests act for others: as the user who runs the cluster.
-        properties[f"hadoop.proxyuser.{plan.user}.hosts"] = f"{ADDRESS},{HOST}"
-        properties[f"hadoop.proxyuser.{plan.user}.users"] = ",".join((*USERS, *PROXIES, plan.user))
+        properties[f"hadoop.proxyuser.{inputs.user}.hosts"] = f"{ADDRESS},{HOST}"
+        properties[f"hadoop.proxyuser.{inputs.user}.users"] = ",".join(
+            (*USERS, *PROXIES, inputs.user)
+        )
     return properties
 
 
-def _hdfs(plan: Plan) -> dict[str, str]:
+def _hdfs(inputs: SiteInputs) -> dict[str, str]:
     addresses = {
-        address_property(name, tls=plan.options.tls): f"{HOST}:{port}"
-        for name, port in plan.ports.items()
+        address_property(name, tls=inputs.options.tls): f"{HOST}:{port}"
+        for name, port in inputs.ports.items()
         if name.startswith("dfs.")
     }
     return addresses | {
-        "dfs.namenode.name.dir": plan.layout.name_folder(NAME_NODE).as_uri(),
-        "dfs.datanode.data.dir": plan.layout.data_folder.as_uri(),
+        "dfs.namenode.name.dir": inputs.layout.name_folder(NAME_NODE).as_uri(),
+        "dfs.datanode.data.dir": inputs.layout.data_folder.as_uri(),
         "dfs.datanode.hostname": HOST,
         "dfs.replication": "1",
         "dfs.namenode.safemode.extension": "0",
@@ -123,10 +125,10 @@ def _hdfs(plan: Plan) -> dict[str, str]:
     }
 
 
-def _yarn(plan: Plan) -> dict[str, str]:
+def _yarn(inputs: SiteInputs) -> dict[str, str]:
     addresses = {
-        address_property(name, tls=plan.options.tls): f"{HOST}:{port}"
-        for name, port in plan.ports.items()
+        address_property(name, tls=inputs.options.tls): f"{HOST}:{port}"
+        for name, port in inputs.ports.items()
         if name.startswith("yarn.")
     }
     return addresses | {
@@ -138,27 +140,27 @@ def _yarn(plan: Plan) -> dict[str, str]:
         "yarn.resourcemanager.store.class": (
             "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore"
         ),
-        "yarn.resourcemanager.fs.state-store.uri": plan.layout.resource_manager_store.as_uri(),
+        "yarn.resourcemanager.fs.state-store.uri": inputs.layout.resource_manager_store.as_uri(),
         # By default it is in /tmp, one for all clusters of an OS user.
-        "yarn.node-attribute.fs-store.root-dir": (plan.layout.yarn / "node-attributes").as_uri(),
+        "yarn.node-attribute.fs-store.root-dir": (inputs.layout.yarn / "node-attributes").as_uri(),
         "yarn.resourcemanager.connect.retry-interval.ms": "500",
         "yarn.scheduler.minimum-allocation-mb": "32",
-        "yarn.scheduler.maximum-allocation-mb": str(plan.options.node_memory),
-        "yarn.scheduler.maximum-allocation-vcores": str(plan.options.node_vcores),
+        "yarn.scheduler.maximum-allocation-mb": str(inputs.options.node_memory),
+        "yarn.scheduler.maximum-allocation-vcores": str(inputs.options.node_vcores),
         "yarn.log-aggregation-enable": "true",
         "yarn.nodemanager.remote-app-log-dir": "/tmp/logs",  # noqa: S108  # in HDFS
         "yarn.acl.enable": "false",
-        "yarn.application.classpath": f"$HADOOP_CONF_DIR,{plan.jars}/*",
+        "yarn.application.classpath": f"$HADOOP_CONF_DIR,{inputs.jars}/*",
     }
 
 
-def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
+def _node(inputs: SiteInputs, node_manager: str | None) -> dict[str, str]:
     """What NodeManagers share; and, for one of them, its own addresses and folders."""
     shared = {
         "yarn.nodemanager.hostname": HOST,
         "yarn.nodemanager.bind-host": ADDRESS,
-        "yarn.nodemanager.resource.memory-mb": str(plan.options.node_memory),
-        "yarn.nodemanager.resource.cpu-vcores": str(plan.options.node_vcores),
+        "yarn.nodemanager.resource.memory-mb": str(inputs.options.node_memory),
+        "yarn.nodemanager.resource.cpu-vcores": str(inputs.options.node_vcores),
         "yarn.nodemanager.vmem-check-enabled": "false",
         "yarn.nodemanager.pmem-check-enabled": "true",
         "yarn.nodemanager.container-monitor.interval-ms": "1000",
@@ -174,11 +176,11 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
     if node_manager is None:
         # Containers have this configuration, and find the proxy of their node by it.
         proxy = "yarn.nodemanager.amrmproxy.address"
-        return shared | {proxy: f"{HOST}:{plan.ports[node_port(FIRST_NODE_MANAGER, proxy)]}"}
-    folder = plan.layout.node(node_manager)
+        return shared | {proxy: f"{HOST}:{inputs.ports[node_port(FIRST_NODE_MANAGER, proxy)]}"}
+    folder = inputs.layout.node(node_manager)
     addresses = {
-        address_property(server, tls=plan.options.tls): (
-            f"{HOST}:{plan.ports[node_port(node_manager, server)]}"
+        address_property(server, tls=inputs.options.tls): (
+            f"{HOST}:{inputs.ports[node_port(node_manager, server)]}"
         )
         for server in NODE_SERVERS
     }
@@ -188,13 +190,13 @@ def _node(plan: Plan, node_manager: str | None) -> dict[str, str]:
         | {
             "yarn.nodemanager.local-dirs": str(folder / "local"),
             "yarn.nodemanager.log-dirs": str(folder / "logs"),
-            "yarn.nodemanager.recovery.dir": str(plan.layout.node_recovery(node_manager)),
+            "yarn.nodemanager.recovery.dir": str(inputs.layout.node_recovery(node_manager)),
         }
     )
 
 
-def _mapred(plan: Plan) -> dict[str, str]:
+def _mapred(inputs: SiteInputs) -> dict[str, str]:
     return {
         "mapreduce.framework.name": "yarn",
-        "mapreduce.application.classpath": f"$HADOOP_CONF_DIR,{plan.jars}/*",
+        "mapreduce.application.classpath": f"$HADOOP_CONF_DIR,{inputs.jars}/*",
     }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SiteInputs:
     """All that the site files depend on.
 
     Attributes:

@@ -17,19 +17,19 @@ from yarnhub.cluster.security.principals import (
 )
 
 if TYPE_CHECKING:
-    from yarnhub.cluster.site.inputs import Plan
+    from yarnhub.cluster.site.inputs import SiteInputs
 
 
-def secure_sites(plan: Plan) -> dict[str, dict[str, str]]:
+def secure_sites(inputs: SiteInputs) -> dict[str, dict[str, str]]:
     """The properties that Kerberos adds or replaces, by site file."""
     return {
-        "core-site.xml": _core(plan),
-        "hdfs-site.xml": _hdfs(plan),
-        "yarn-site.xml": _yarn(plan),
+        "core-site.xml": _core(inputs),
+        "hdfs-site.xml": _hdfs(inputs),
+        "yarn-site.xml": _yarn(inputs),
     }
 
 
-def node_web_site(plan: Plan) -> dict[str, str]:
+def node_web_site(inputs: SiteInputs) -> dict[str, str]:
     """What makes a NodeManager's web server ask for a ticket (SPNEGO): it shows users' logs.
 
     It is for core-site.xml, and for NodeManagers alone: nobody else's pages hold secrets here.
@@ -41,20 +41,20 @@ def node_web_site(plan: Plan) -> dict[str, str]:
         ),
         f"{prefix}.type": "kerberos",
         f"{prefix}.kerberos.principal": principal(WEB_SERVICE),
-        f"{prefix}.kerberos.keytab": str(plan.layout.service_keytab),
+        f"{prefix}.kerberos.keytab": str(inputs.layout.service_keytab),
         # Without this file each server draws a secret of its own for its cookies.
         f"{prefix}.signature.secret.file": "",
     }
 
 
-def tls_sites(plan: Plan, password: str) -> dict[str, dict[str, str]]:
+def tls_sites(inputs: SiteInputs, password: str) -> dict[str, dict[str, str]]:
     """What HTTPS servers and their clients read of certificates, by file.
 
     Args:
-        plan: What was chosen.
+        inputs: What was chosen.
         password: The keystore's.
     """
-    layout = plan.layout
+    layout = inputs.layout
     store = {"location": str(layout.keystore), "password": password, "keypassword": password}
     trusted = {"location": str(layout.truststore), "password": TRUSTSTORE_PASSWORD}
     client = {f"ssl.client.truststore.{name}": value for name, value in trusted.items()}
@@ -65,11 +65,11 @@ def tls_sites(plan: Plan, password: str) -> dict[str, dict[str, str]]:
     }
 
 
-def _core(plan: Plan) -> dict[str, str]:
+def _core(inputs: SiteInputs) -> dict[str, str]:
     properties = {
         "hadoop.security.authentication": "kerberos",
         "hadoop.security.authorization": "true",
-        "hadoop.rpc.protection": plan.options.rpc_protection.value,
+        "hadoop.rpc.protection": inputs.options.rpc_protection.value,
         "hadoop.security.auth_to_local": auth_to_local(),
     }
     for service in PROXIES:
@@ -78,15 +78,15 @@ def _core(plan: Plan) -> dict[str, str]:
     return properties
 
 
-def _hdfs(plan: Plan) -> dict[str, str]:
-    keytab = str(plan.layout.service_keytab)
+def _hdfs(inputs: SiteInputs) -> dict[str, str]:
+    keytab = str(inputs.layout.service_keytab)
     return {
         "dfs.block.access.token.enable": "true",
-        "dfs.data.transfer.protection": plan.options.rpc_protection.value,
+        "dfs.data.transfer.protection": inputs.options.rpc_protection.value,
         # Without HTTPS a DataNode asks for ports below 1024, which only root may listen at.
         **(
             {"dfs.http.policy": "HTTPS_ONLY"}
-            if plan.options.tls
+            if inputs.options.tls
             else {"ignore.secure.ports.for.testing": "true"}
         ),
         "dfs.namenode.kerberos.principal": principal("nn"),
@@ -98,12 +98,12 @@ def _hdfs(plan: Plan) -> dict[str, str]:
     }
 
 
-def _yarn(plan: Plan) -> dict[str, str]:
-    keytab = str(plan.layout.service_keytab)
-    localizer = ["-Xmx256m", *java_flags(plan.layout, secure=True)]
+def _yarn(inputs: SiteInputs) -> dict[str, str]:
+    keytab = str(inputs.layout.service_keytab)
+    localizer = ["-Xmx256m", *java_flags(inputs.layout, secure=True)]
     return {
         "yarn.acl.enable": "true",
-        **({"yarn.http.policy": "HTTPS_ONLY"} if plan.options.tls else {}),
+        **({"yarn.http.policy": "HTTPS_ONLY"} if inputs.options.tls else {}),
         "yarn.admin.acl": YARN_USER,
         "yarn.resourcemanager.principal": principal("rm"),
         "yarn.resourcemanager.keytab": keytab,
@@ -112,7 +112,7 @@ def _yarn(plan: Plan) -> dict[str, str]:
         "yarn.nodemanager.container-executor.class": (
             "org.apache.hadoop.yarn.server.nodemanager.LinuxContainerExecutor"
         ),
-        "yarn.nodemanager.linux-container-executor.path": str(plan.layout.container_executor),
+        "yarn.nodemanager.linux-container-executor.path": str(inputs.layout.container_executor),
         "yarn.nodemanager.linux-container-executor.group": "root",
         # One short JVM per container; what makes a daemon start fast helps it even more.
         "yarn.nodemanager.container-localizer.java.opts": " ".join(localizer),

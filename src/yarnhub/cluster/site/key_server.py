@@ -6,7 +6,7 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cluster.jars import WITH_KEY_SERVER
+from yarnhub.cluster.jars import KEY_SERVER_VERSIONS
 from yarnhub.cluster.ports import ADDRESS, HOST, KEY_SERVER
 from yarnhub.cluster.security.principals import (
     HDFS_USER,
@@ -20,7 +20,7 @@ from yarnhub.cluster.security.principals import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from yarnhub.cluster.site.inputs import Plan
+    from yarnhub.cluster.site.inputs import SiteInputs
 
 ZONE = "/encrypted"
 """What is in this folder is encrypted; everybody may make files and folders in it."""
@@ -37,7 +37,7 @@ def check_key_server(version: str, jars: Path) -> None:
     if not any(jars.glob("hadoop-kms-*.jar")):
         raise ConfigurationError(
             f"there is no key server for Hadoop {version} here, but for "
-            f"{', '.join(WITH_KEY_SERVER)}"
+            f"{', '.join(KEY_SERVER_VERSIONS)}"
         )
     if importlib.util.find_spec("gssapi") is None:
         raise ConfigurationError(
@@ -45,19 +45,19 @@ def check_key_server(version: str, jars: Path) -> None:
         )
 
 
-def key_provider(plan: Plan) -> str:
+def key_provider(inputs: SiteInputs) -> str:
     """As Hadoop writes where its keys come from."""
-    return f"kms://https@{HOST}:{plan.ports[KEY_SERVER]}/kms"
+    return f"kms://https@{HOST}:{inputs.ports[KEY_SERVER]}/kms"
 
 
-def key_server_sites(plan: Plan) -> dict[str, dict[str, str]]:
+def key_server_sites(inputs: SiteInputs) -> dict[str, dict[str, str]]:
     """What the key server reads, by file."""
-    keytab, authentication = str(plan.layout.service_keytab), "hadoop.kms.authentication"
+    keytab, authentication = str(inputs.layout.service_keytab), "hadoop.kms.authentication"
     site = {
         "hadoop.kms.http.host": HOST,
-        "hadoop.kms.http.port": str(plan.ports[KEY_SERVER]),
+        "hadoop.kms.http.port": str(inputs.ports[KEY_SERVER]),
         "hadoop.kms.ssl.enabled": "true",
-        "hadoop.kms.key.provider.uri": f"jceks://file@{plan.layout.keys}",
+        "hadoop.kms.key.provider.uri": f"jceks://file@{inputs.layout.keys}",
         f"{authentication}.type": "kerberos",
         f"{authentication}.kerberos.keytab": keytab,
         f"{authentication}.kerberos.principal": principal(WEB_SERVICE),

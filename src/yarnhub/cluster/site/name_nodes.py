@@ -12,16 +12,16 @@ from yarnhub.cluster.daemon_names import name_node_id, name_nodes
 from yarnhub.cluster.ports import NAMESERVICE
 
 if TYPE_CHECKING:
-    from yarnhub.cluster.site.inputs import Plan
+    from yarnhub.cluster.site.inputs import SiteInputs
 
 _HA = "org.apache.hadoop.hdfs.server.namenode.ha"
 
 
-def name_node_pair_site(plan: Plan) -> dict[str, str]:
+def name_node_pair_site(inputs: SiteInputs) -> dict[str, str]:
     """The properties of hdfs-site.xml that the pair adds or replaces."""
     ids = {daemon: name_node_id(daemon) for daemon in name_nodes(ha=True)}
     folders = {
-        f"dfs.namenode.name.dir.{NAMESERVICE}.{name}": plan.layout.name_folder(daemon).as_uri()
+        f"dfs.namenode.name.dir.{NAMESERVICE}.{name}": inputs.layout.name_folder(daemon).as_uri()
         for daemon, name in ids.items()
     }
     return folders | {
@@ -30,7 +30,7 @@ def name_node_pair_site(plan: Plan) -> dict[str, str]:
         f"dfs.client.failover.proxy.provider.{NAMESERVICE}": (
             f"{_HA}.ConfiguredFailoverProxyProvider"
         ),
-        "dfs.namenode.shared.edits.dir": plan.layout.shared_edits.as_uri(),
+        "dfs.namenode.shared.edits.dir": inputs.layout.shared_edits.as_uri(),
         # How long the standby one lags behind.
         "dfs.ha.log-roll.period": "1",
         "dfs.ha.tail-edits.period": "1",

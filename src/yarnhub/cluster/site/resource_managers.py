@@ -14,9 +14,9 @@ from yarnhub.cluster.ports import ADDRESS, HOST, ZOOKEEPER
 from yarnhub.cluster.security.principals import YARN_USER
 
 if TYPE_CHECKING:
-    from yarnhub.cluster.site.inputs import Plan
+    from yarnhub.cluster.site.inputs import SiteInputs
 
-SESSION = 4000
+SESSION_TIMEOUT_MS = 4000
 """Milliseconds without a word after which ZooKeeper takes a ResourceManager for dead.
 
 As long as a failover takes after a kill -9. Hadoop's 10 s are long for tests; with less, a
@@ -24,27 +24,27 @@ ResourceManager that waits for one of two cores loses its place without cause.
 """
 
 
-def pair_site(plan: Plan) -> dict[str, str]:
+def resource_manager_pair_site(inputs: SiteInputs) -> dict[str, str]:
     """The properties of yarn-site.xml that the pair adds or replaces."""
     ids = [resource_manager_id(daemon) for daemon in resource_managers(ha=True)]
     hosts = {f"yarn.resourcemanager.hostname.{name}": HOST for name in ids}
     # ZooKeeper answers everybody on this machine, and the store holds tokens and keys.
     secrets = {
-        "hadoop.zk.auth": f"@{plan.layout.zookeeper_auth}",
-        "hadoop.zk.acl": f"@{plan.layout.zookeeper_acl}",
+        "hadoop.zk.auth": f"@{inputs.layout.zookeeper_auth}",
+        "hadoop.zk.acl": f"@{inputs.layout.zookeeper_acl}",
     }
     return (
-        (secrets if plan.options.kerberos else {})
+        (secrets if inputs.options.kerberos else {})
         | hosts
         | {
             "yarn.resourcemanager.ha.enabled": "true",
             "yarn.resourcemanager.ha.rm-ids": ",".join(ids),
-            "yarn.resourcemanager.cluster-id": f"yarnhub-{plan.options.name}",
+            "yarn.resourcemanager.cluster-id": f"yarnhub-{inputs.options.name}",
             "yarn.resourcemanager.store.class": (
                 "org.apache.hadoop.yarn.server.resourcemanager.recovery.ZKRMStateStore"
             ),
-            "hadoop.zk.address": f"{HOST}:{plan.ports[ZOOKEEPER]}",
-            "hadoop.zk.timeout-ms": str(SESSION),
+            "hadoop.zk.address": f"{HOST}:{inputs.ports[ZOOKEEPER]}",
+            "hadoop.zk.timeout-ms": str(SESSION_TIMEOUT_MS),
         }
     )
 
@@ -59,14 +59,14 @@ def zookeeper_login(password: str) -> tuple[str, str]:
     return f"digest:{name}", f"digest:{YARN_USER}:{digest}:rwcda"
 
 
-def zookeeper_properties(plan: Plan) -> str:
+def zookeeper_properties(inputs: SiteInputs) -> str:
     """The configuration file of a ZooKeeper that stands alone."""
     properties = {
-        "clientPort": plan.ports[ZOOKEEPER],
+        "clientPort": inputs.ports[ZOOKEEPER],
         "clientPortAddress": ADDRESS,
-        "dataDir": plan.layout.zookeeper,
+        "dataDir": inputs.layout.zookeeper,
         # The shortest session that it grants is two ticks long.
-        "tickTime": SESSION // 4,
+        "tickTime": SESSION_TIMEOUT_MS // 4,
         "maxClientCnxns": 0,
         "admin.enableServer": "false",
         # What YARN stores is deleted at the next start: it need not survive the machine.

@@ -9,9 +9,9 @@ from yarnhub.cluster.options import Scheduler
 from yarnhub.cluster.security.principals import YARN_USER
 
 if TYPE_CHECKING:
-    from yarnhub.cluster.site.inputs import Plan
+    from yarnhub.cluster.site.inputs import SiteInputs
 
-SHARES = {
+QUEUE_SHARES = {
     "root": ({"default": 40, "fruit": 50, "jupyterhub": 10}),
     "root.fruit": ({"apples": 50, "bananas": 30, "oranges": 20}),
 }
@@ -19,9 +19,9 @@ SHARES = {
 _SCHEDULERS = "org.apache.hadoop.yarn.server.resourcemanager.scheduler"
 
 
-def scheduler_site(plan: Plan) -> dict[str, str]:
+def scheduler_site(inputs: SiteInputs) -> dict[str, str]:
     """The properties of yarn-site.xml that say which scheduler it is."""
-    match plan.options.scheduler:
+    match inputs.options.scheduler:
         case Scheduler.CAPACITY:
             return {
                 "yarn.resourcemanager.scheduler.class": f"{_SCHEDULERS}.capacity.CapacityScheduler",
@@ -30,7 +30,7 @@ def scheduler_site(plan: Plan) -> dict[str, str]:
         case Scheduler.FAIR:
             return {
                 "yarn.resourcemanager.scheduler.class": f"{_SCHEDULERS}.fair.FairScheduler",
-                "yarn.scheduler.fair.allocation.file": str(plan.layout.fair_scheduler),
+                "yarn.scheduler.fair.allocation.file": str(inputs.layout.fair_scheduler),
                 "yarn.scheduler.fair.user-as-default-queue": "false",
                 "yarn.scheduler.fair.allow-undeclared-pools": "false",
                 # By default each container takes whole GiB.
@@ -53,7 +53,7 @@ def capacity_queues() -> dict[str, str]:
         f"{prefix}.root.acl_submit_applications": "*",
         f"{prefix}.root.acl_administer_queue": YARN_USER,
     }
-    for parent, children in SHARES.items():
+    for parent, children in QUEUE_SHARES.items():
         properties[f"{prefix}.{parent}.queues"] = ",".join(children)
         for child, percent in children.items():
             queue = f"{prefix}.{parent}.{child}"
@@ -78,7 +78,7 @@ def _add_queue(parent: ET.Element, path: str, share: int) -> None:
     if path == "root":
         ET.SubElement(queue, "aclSubmitApps").text = "*"
         ET.SubElement(queue, "aclAdministerApps").text = YARN_USER
-    if path not in SHARES:
+    if path not in QUEUE_SHARES:
         ET.SubElement(queue, "maxAMShare").text = "0.8"
-    for child, percent in SHARES.get(path, {}).items():
+    for child, percent in QUEUE_SHARES.get(path, {}).items():
         _add_queue(queue, f"{path}.{child}", percent)

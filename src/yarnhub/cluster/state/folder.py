@@ -9,19 +9,19 @@ from yarnhub.cluster.processes.process import is_alive
 from yarnhub.cluster.state.layout import Layout
 from yarnhub.cluster.state.record import read_record
 
-SHARED = Path("/var/lib/yarnhub")
+KERBEROS_STATE = Path("/var/lib/yarnhub")
 """For clusters with Kerberos: containers of other OS users must be able to enter the folder."""
 
 
-def default_state(name: str, *, kerberos: bool) -> Path:
+def default_state_folder(name: str, *, kerberos: bool) -> Path:
     """The state folder of a new cluster."""
-    base = SHARED if kerberos else Host.from_environment().state
+    base = KERBEROS_STATE if kerberos else Host.from_environment().state
     return base / name
 
 
-def find_state(name: str) -> Path:
+def find_state_folder(name: str) -> Path:
     """The state folder of a cluster of this name: the one that runs, else one that exists."""
-    places = [default_state(name, kerberos=kerberos) for kerberos in (False, True)]
+    places = [default_state_folder(name, kerberos=kerberos) for kerberos in (False, True)]
     for state in places:
         if is_running(state):
             return state

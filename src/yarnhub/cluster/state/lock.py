@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-POLL = 0.1
+POLL_INTERVAL = 0.1
 """Seconds between two tries. The kernel offers no waiting that can be cancelled."""
 
 
@@ -40,5 +40,5 @@ async def file_lock(path: Path, *, deadline: float) -> AsyncIterator[None]:
                     raise DeadlineExceededError(
                         f"another process still holds {path} after {deadline:g} s"
                     ) from None
-                await asyncio.sleep(POLL)
+                await asyncio.sleep(POLL_INTERVAL)
         yield

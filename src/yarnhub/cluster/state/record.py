@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from yarnhub.cluster.state.layout import Layout
 
-FORMAT = 2
+RECORD_FORMAT = 2
 """Raised when a reader of an older record would misunderstand a newer one."""
 
 
@@ -48,7 +48,7 @@ def write_record(layout: Layout, record: Record) -> None:
         "site": {name: dict(values) for name, values in record.options.site.items()},
     }
     document = {
-        "format": FORMAT,
+        "format": RECORD_FORMAT,
         "options": options,
         "jars": record.jars,
         "java_home": record.java_home,
@@ -72,7 +72,7 @@ def read_record(layout: Layout) -> Record | None:
     try:
         # Any: checked by use, each wrong field ends in the ConfigurationError below.
         document: dict[str, Any] = json.loads(text)
-        if document["format"] != FORMAT:
+        if document["format"] != RECORD_FORMAT:
             raise ConfigurationError(
                 f"{layout.record} was written by another version of yarnhub: delete {layout.root}"
             )
