@@ -153,14 +153,15 @@ def test_a_specification_that_is_not_there(alone: Any) -> None:
     assert error == "Error: No application specification file at '/nosuch.yaml'\n"
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["application ls", "application status application_1_1", "kv get application_1_1 --key x"],
-)
-def test_where_nobody_answers_it_says_so_within_seconds(alone: Any, command: str) -> None:
-    assert alone.error(*command.split()) == (
-        "Error: cannot connect to localhost:1: Connection refused\n"
+def test_where_nobody_answers_it_says_so_within_seconds(alone: Any) -> None:
+    commands = (
+        "application ls",
+        "application status application_1_1",
+        "kv get application_1_1 --key x",
     )
+    processes = [alone.start(*command.split()) for command in commands]
+    ends = [(*process.communicate(timeout=60), process.returncode) for process in processes]
+    assert ends == [(b"", b"Error: cannot connect to localhost:1: Connection refused\n", 1)] * 3
 
 
 def test_without_a_hadoop_configuration_it_says_what_to_set(alone: Any) -> None:

