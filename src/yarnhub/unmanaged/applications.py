@@ -58,19 +58,21 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
 
     An async context manager, and a mapping of the applications that run, by id. Entering takes
     over what the folder's last process held, however that ended: containers, keys, counts.
-    Leaving ends no application: YARN keeps them for `yarn.am.liveness-monitor.expiry-interval-ms`
-    (15 minutes by default), and whoever enters with the same folder takes them over. Nothing that
-    befalls one application reaches the others.
+    Leaving the block does not end any application: YARN keeps them for
+    `yarn.am.liveness-monitor.expiry-interval-ms` (15 minutes by default), and the next process with
+    the same folder takes them over. Applications do not affect each other.
 
     Args:
-        settings: Where the cluster is and who this process is; for applications of other users
-            the cluster's `hadoop.proxyuser.*` must allow it to act for them.
-        folder: Where applications are kept: secret, on a local disk, one process at a time.
-        host: Where containers reach this process; None takes the name of this machine.
-        port: The one port for all of them; 0 takes the one before, or a free one.
+        settings: The cluster's configuration and this process's user; for applications of other
+            users, the cluster's `hadoop.proxyuser.*` must allow it to act for them.
+        folder: The folder with the applications' state: private, on a local disk, for one process
+            at a time.
+        host: The host name at which containers can reach this process; None for this machine's
+            name.
+        port: The port for all of them; 0 for the previous port, or a free one.
         idle: Seconds between an idle application's heartbeats.
-        limits: What each application may ask for at the port and have this process keep; None for
-            applications whose owners may take this process's memory and time.
+        limits: What each application can request at the port and store in this process; None if
+            their owners are trusted with this process's memory and time.
     """
 
     def __init__(
