@@ -85,3 +85,8 @@ def test_a_record_is_only_believed_at_the_end() -> None:
 )
 def test_what_is_no_containers_fault_is_told_in_words_alone(outcome: Outcome) -> None:
     assert diagnostics.write(outcome) == describe(outcome)
+
+
+def test_a_number_that_is_none_of_an_exit_code_is_left_as_text() -> None:
+    text = AM_KILLED.replace("exitCode: 137", f"exitCode: {'9' * 5000}")
+    assert diagnostics.read(text).cause is Cause.UNKNOWN

@@ -22,7 +22,7 @@ WORDS = re.compile(r"[A-Za-z]{2,}[,:;.]? +[A-Za-z]{2,}")
 COMMAND = re.compile(r"\bskein (?:application|config|container|driver|kv|node|queue|token) \w+")
 FOREIGN = {
     # the ResourceManager
-    r"AM Container for \S+ exited with\s+exitCode: (-?\d+)",
+    r"AM Container for \S+ exited with\s+exitCode: (-?\d{1,10})\b",
     r"For more detailed output, check .*? of each attempt\.\s*\.?",
     "AM resource limit exceeded",
     "User's AM resource limit",

@@ -30,6 +30,7 @@ from yarnhub.base.errors import (
 from yarnhub.base.units import parse_duration, parse_memory
 from yarnhub.client.access.truststore import _certificates
 from yarnhub.client.submit.spec_file import parse_document
+from yarnhub.control import diagnostics
 from yarnhub.control import json as control_json
 from yarnhub.control.frames import Frame, Frames
 from yarnhub.control.messages import REQUESTS
@@ -291,6 +292,23 @@ PARSERS = [
             REQUEST,
         ),
         JSON_WORDS,
+    ),
+    Parser(
+        "an application's diagnostics",
+        lambda each: diagnostics.read(text_of(each)),
+        (),
+        (
+            b"AM Container for appattempt_1_0001_000001 exited with  exitCode: 137\n. Failing",
+            b"it used too much. YARN says: pid 7 [cause=memory exit=-104 of=a_0 raw=5]",
+        ),
+        (
+            b"[cause=",
+            b" exit=",
+            b" of=",
+            b" raw=",
+            b"9" * 5000,
+            b"For more detailed output, check ",
+        ),
     ),
     Parser(
         "journal",

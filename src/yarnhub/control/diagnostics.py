@@ -19,7 +19,7 @@ _RECORD = re.compile(
     r" \[cause=([a-z-]+)(?: exit=(-?\d{1,10}))? of=([\w.-]+_\d+) raw=(\d{1,5})\]\s*$", re.ASCII
 )
 # RMAppAttemptImpl.getAMContainerCrashedDiagnostics writes both.
-_AM_EXIT = re.compile(r"AM Container for \S+ exited with\s+exitCode: (-?\d+)")
+_AM_EXIT = re.compile(r"AM Container for \S+ exited with\s+exitCode: (-?\d{1,10})\b", re.ASCII)
 _POINTER = re.compile(r"For more detailed output, check .*? of each attempt\.\s*\.?", re.DOTALL)
 
 
