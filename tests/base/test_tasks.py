@@ -149,7 +149,7 @@ async def test_an_error_beside_it_is_in_its_notes() -> None:
             await asyncio.sleep(0)
             group.create_task(connect())
     assert caught.value.__notes__ == [
-        "another task failed, too: ConnectError: nobody answers at rm:8032"
+        "another task also failed: ConnectError: nobody answers at rm:8032"
     ]
 
 

@@ -49,7 +49,7 @@ async def test_a_submission(settings: Settings) -> None:
 
 async def test_cleaning_up(settings: Settings) -> None:
     async with Client(settings) as client:
-        with pytest.raises(DeadlineExceededError, match=r"was not deleted within 0.05 s"):
+        with pytest.raises(DeadlineExceededError, match=r"were not deleted within 0.05 s"):
             await client.clean_up(APPLICATION, deadline=0.05)
         with pytest.raises(DeadlineExceededError, match=r"deleted within 0.05 s"):
             await client.sweep(0, deadline=0.05)

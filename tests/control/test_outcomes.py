@@ -38,7 +38,7 @@ def test_every_status_of_yarn_is_a_cause_in_words(code: Exit) -> None:
         (127, Cause.NOT_FOUND, "not found"),
         (130, Cause.SIGNAL, "signal 2"),
         (134, Cause.SIGNAL, "signal 6"),
-        (137, Cause.SIGNAL, "for want of memory"),
+        (137, Cause.SIGNAL, "out of memory"),
         (139, Cause.SIGNAL, "signal 11"),
         (143, Cause.SIGNAL, "asked to end (signal 15)"),
         (154, Cause.LOST_TRACK, "does not know how it ended"),

@@ -97,7 +97,7 @@ async def test_the_owner_reads_live_logs_and_nobody_else(
             refused = bob.skein(*command, check=False)
             assert (refused.returncode, refused.stdout) == (1, "")
             assert refused.stderr == (
-                f"Error: {application} belongs to alice, who does not let bob see it\n"
+                f"Error: {application} belongs to alice, who does not allow bob to view it\n"
             )
         explained = alice.skein("application", "explain", application).stdout
         assert explained.startswith(f"{application} is RUNNING. It runs, with 1 container")

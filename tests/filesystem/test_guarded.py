@@ -90,14 +90,17 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("offers", "reason"),
     [
-        ((SIMPLE_OFFER,), "the server accepts SIMPLE; we have a Kerberos ticket. The server does"),
+        (
+            (SIMPLE_OFFER,),
+            "the server accepts SIMPLE; the client has a Kerberos ticket. The server does",
+        ),
         ((SIMPLE_OFFER, token_offer()), "the server accepts SIMPLE, TOKEN/DIGEST-MD5"),
         ((), "the server accepts nothing"),
         (
             (replace(NAME_NODE, protocol="hive"),),
-            "says it is hive/localhost, the configuration expects nn/localhost@EXAMPLE.COM",
+            "principal is hive/localhost, the configuration expects nn/localhost@EXAMPLE.COM",
         ),
-        ((replace(NAME_NODE, server_id="elsewhere"),), "says it is nn/elsewhere"),
+        ((replace(NAME_NODE, server_id="elsewhere"),), "principal is nn/elsewhere"),
     ],
 )
 async def test_a_false_name_node_gets_neither_a_user_nor_a_call(

@@ -95,7 +95,9 @@ def test_others_give_no_tokens_and_nonsense_is_said_to_be_none() -> None:
     assert with_name is not None
     assert with_name.service == "kms://https@h1:9600/kms"
     for wrong in ("kms://h1:9600/kms", "kms://ftp@h1/kms", "kms:", "kms://https@/kms"):
-        with pytest.raises(ConfigurationError, match="not like kms://https@host1;host2:9600/kms"):
+        with pytest.raises(
+            ConfigurationError, match="not look like kms://https@host1;host2:9600/kms"
+        ):
             KeyProvider.parse(wrong)
 
 
@@ -132,7 +134,7 @@ async def test_the_next_server_is_asked_where_one_does_not_answer() -> None:
         assert await tokens_of(dead, url).renew(ALICE, GIVEN) == 17
     assert kms.asked[0]["op"] == "RENEWDELEGATIONTOKEN"
     assert Token.from_url(kms.asked[0]["token"]) == GIVEN
-    with pytest.raises(ConnectError, match="no token of the key server: nobody answers"):
+    with pytest.raises(ConnectError, match="no token from the key server: cannot connect"):
         await tokens_of(dead, dead).cancel(ALICE, GIVEN)
 
 

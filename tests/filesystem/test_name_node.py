@@ -87,7 +87,7 @@ def test_the_prefix_of_home_directories() -> None:
         (
             "hdfs://pair",
             {"dfs.ha.namenodes.pair": "nn1"},
-            "dfs.namenode.rpc-address.pair.nn1 is missing",
+            "dfs.namenode.rpc-address.pair.nn1 is not set",
         ),
         (
             "hdfs://pair",

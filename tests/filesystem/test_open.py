@@ -53,7 +53,7 @@ async def test_the_adapter_for_a_url_and_user(
 def test_a_name_without_a_proof_is_nobody_on_a_secure_cluster() -> None:
     secure = {"hadoop.security.authentication": "kerberos"}
     for user in (ME, SimpleUser("another"), SimpleUser("another", ME.name)):
-        with pytest.raises(ConfigurationError, match=r"without a proof.*is kerberos"):
+        with pytest.raises(ConfigurationError, match=r"without credentials.*is kerberos"):
             open_file_system("hdfs://nn", secure, user)
 
 

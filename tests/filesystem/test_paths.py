@@ -53,7 +53,9 @@ def test_what_cannot_be_sent_to_hdfs(path: str) -> None:
 @pytest.mark.parametrize("path", ["/a:b", "/c:/d", "hdfs://nn:1/a:b"])
 def test_hdfs_takes_no_colon(path: str) -> None:
     assert hdfs_part("hdfs://nn:1", path)  # to look for it is no mistake
-    with pytest.raises(InvalidNameError, match=r"cannot write .*: names in HDFS have no ':'"):
+    with pytest.raises(
+        InvalidNameError, match=r"cannot write .*: names in HDFS cannot contain ':'"
+    ):
         new_hdfs_part("write", "hdfs://nn:1", path)
 
 

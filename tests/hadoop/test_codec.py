@@ -291,7 +291,7 @@ def test_a_number_that_does_not_fit_is_refused(kind: Scalar, values: tuple[int, 
 
 def test_a_required_field_is_always_written_and_missed() -> None:
     assert encode(Inner(name="")) == b"\x0a\x00"
-    with pytest.raises(RemoteProtocolError, match="Inner came without its name"):
+    with pytest.raises(RemoteProtocolError, match="Inner has no name"):
         decode(Inner, b"")
     with pytest.raises(LocalProtocolError, match=r"Inner\.name is required"):
         encode(Inner(name=None))  # type: ignore[arg-type]  # the fault
@@ -324,7 +324,7 @@ def test_nesting_has_a_limit() -> None:
         return written
 
     decode(Inner, nested(100))
-    with pytest.raises(RemoteProtocolError, match="nested more than 100 deep"):
+    with pytest.raises(RemoteProtocolError, match="nested more than 100 levels deep"):
         decode(Inner, nested(101))
 
 
@@ -338,7 +338,7 @@ def test_what_is_no_message_is_refused(data: bytes) -> None:
 
 
 def test_a_length_beyond_the_end_is_refused() -> None:
-    with pytest.raises(RemoteProtocolError, match="a Inner of 9 bytes is cut off"):
+    with pytest.raises(RemoteProtocolError, match="a Inner of 9 bytes is truncated"):
         read_delimited(Inner, b"\x09\x0a\x00")
 
 

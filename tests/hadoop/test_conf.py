@@ -55,7 +55,9 @@ def test_a_property_without_a_value_is_passed_over(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_fine_and_a_missing_one_is_not(tmp_path: Path) -> None:
     assert Configuration.load(tmp_path).get("fs.defaultFS") is None
-    with pytest.raises(ConfigurationError, match=r"no Hadoop configuration folder .*/nothing"):
+    with pytest.raises(
+        ConfigurationError, match=r"the Hadoop configuration folder .*/nothing does not exist"
+    ):
         Configuration.load(tmp_path / "nothing")
 
 

@@ -97,7 +97,7 @@ def test_a_proof_may_come_as_a_challenge() -> None:
 
 
 def test_ciphers_that_we_lack_are_named() -> None:
-    with pytest.raises(AuthenticationError, match="encrypts with 3des,des only"):
+    with pytest.raises(AuthenticationError, match="supports only 3des,des"):
         exchange().step(challenge("auth-conf", "3des,des"))
 
 

@@ -99,8 +99,8 @@ def test_a_connection_as_it_should_be(minimum: Protection, first: bytes, last: b
 @pytest.mark.parametrize(
     ("minimum", "first", "reason"),
     [
-        (Protection.INTEGRITY, CONTEXT, "in the clear; hadoop.rpc.protection asks for integrity"),
-        (Protection.PRIVACY, CONTEXT, "in the clear; hadoop.rpc.protection asks for privacy"),
+        (Protection.INTEGRITY, CONTEXT, "in the clear; hadoop.rpc.protection requires integrity"),
+        (Protection.PRIVACY, CONTEXT, "in the clear; hadoop.rpc.protection requires privacy"),
         (Protection.PRIVACY, said(SaslState.WRAP, CFX_SIGNED), "offers integrity, hadoop.rpc"),
         (Protection.PRIVACY, said(SaslState.WRAP, OLD_SIGNED), "offers integrity, hadoop.rpc"),
         (Protection.INTEGRITY, said(SaslState.WRAP, b"plain"), "offers no known protection"),
@@ -123,11 +123,15 @@ def test_other_offers_do_not_reach_the_client() -> None:
 @pytest.mark.parametrize(
     ("server", "offers", "reason"),
     [
-        (NN, (SIMPLE_OFFER,), "accepts SIMPLE; we have a Kerberos ticket.* does not require Kerb"),
-        (NN, (token_offer(),), "accepts TOKEN/DIGEST-MD5; we have a Kerberos ticket"),
+        (
+            NN,
+            (SIMPLE_OFFER,),
+            "accepts SIMPLE; the client has a Kerberos ticket.* does not require Kerb",
+        ),
+        (NN, (token_offer(),), "accepts TOKEN/DIGEST-MD5; the client has a Kerberos ticket"),
         (NN, (), "accepts nothing"),
-        (NN, (replace(OFFER, protocol="hive"),), f"it is hive/localhost, .* expects {NN}"),
-        ("nn/*.example.com@*", (OFFER,), "it is nn/localhost"),
+        (NN, (replace(OFFER, protocol="hive"),), f"principal is hive/localhost, .* expects {NN}"),
+        ("nn/*.example.com@*", (OFFER,), "principal is nn/localhost"),
     ],
 )
 def test_a_server_with_other_offers_gets_nothing(
@@ -156,7 +160,7 @@ def test_a_success_before_the_proof_is_none(before: tuple[bytes, ...]) -> None:
     offered(guard, OFFER)
     for message in before:
         guard.from_client(message)
-    with pytest.raises(AuthenticationError, match="ended the exchange before it was proven"):
+    with pytest.raises(AuthenticationError, match="ended the exchange before it was authenticated"):
         guard.from_server(SUCCESS)
 
 
@@ -180,7 +184,9 @@ def test_the_client_says_nothing_else_to_a_server_that_has_proven_nothing(messag
 
 
 def test_a_client_that_asks_for_no_proof_is_cut_off() -> None:
-    with pytest.raises(AuthenticationError, match="does not ask the server for any proof"):
+    with pytest.raises(
+        AuthenticationError, match="does not require authentication from the server"
+    ):
         Guard(NN, Protection.AUTHENTICATION).from_client(b"hrpc\x09\x00\x00" + CONTEXT)
 
 

@@ -132,7 +132,7 @@ async def test_an_answer_that_is_no_message() -> None:
         serving(lambda call: answer(call.call_id, b"\xff\xff")) as server,
         calling(server) as client,
     ):
-        with pytest.raises(RemoteProtocolError, match=r"once at .*: the answer cannot be read"):
+        with pytest.raises(RemoteProtocolError, match=r"once at .*: the response cannot be read"):
             await client.call(ONCE, Number(1))
 
 
@@ -205,6 +205,6 @@ async def test_a_fatal_answer_to_none_leaves_all_unknown_and_says_why() -> None:
         serving(lambda _: fatal(-2, "a.B", "cannot read the header")) as server,
         calling(server) as client,
     ):
-        with pytest.raises(ConnectionLostError, match="ended it: cannot read") as caught:
+        with pytest.raises(ConnectionLostError, match="closed it: cannot read") as caught:
             await client.call(ONCE, Number(1))
         assert caught.value.outcome is Outcome.UNKNOWN

@@ -113,7 +113,9 @@ def _writes_fail(connection: RpcConnection) -> bool:
 async def test_a_refused_token_is_an_authentication_error() -> None:
     other = type(TOKEN)(TOKEN.identifier, b"wrong", TOKEN.kind, "")
     async with serving() as server, calling(server, user=TokenUser(other)) as client:
-        with pytest.raises(AuthenticationError, match="refused us: DIGEST-MD5: wrong response"):
+        with pytest.raises(
+            AuthenticationError, match="refused the connection: DIGEST-MD5: wrong response"
+        ):
             await client.call(ECHO, Number(1))
 
 

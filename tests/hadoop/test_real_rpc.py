@@ -291,7 +291,7 @@ async def test_a_secure_cluster_wants_proof(realm: HadoopCluster) -> None:
 async def test_no_ticket_for_another_server(realm: HadoopCluster) -> None:
     address = Address(*realm.resource_manager_address)
     for principal, reason in (
-        ("yarn/_HOST@" + str(realm.realm), "the server says it is rm/localhost"),
+        ("yarn/_HOST@" + str(realm.realm), "the server's principal is rm/localhost"),
         ("rm/_HOST@OTHER", "no Kerberos ticket for the server rm/localhost@OTHER"),
     ):
         options = RpcOptions(server_principal=principal)

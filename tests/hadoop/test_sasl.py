@@ -43,7 +43,9 @@ def test_the_servers_order_decides() -> None:
 def test_an_unknown_offer_is_passed_over() -> None:
     new = SaslAuth(method="TOKEN", mechanism="SCRAM-SHA-512", protocol="", server_id="default")
     assert choose((new, token_offer()), Login(token=TOKEN)).auth.mechanism == "DIGEST-MD5"
-    with pytest.raises(AuthenticationError, match="TOKEN/SCRAM-SHA-512; we have a token of kind"):
+    with pytest.raises(
+        AuthenticationError, match="TOKEN/SCRAM-SHA-512; the client has a token of kind"
+    ):
         choose((new,), Login(token=TOKEN))
 
 
@@ -65,7 +67,7 @@ def test_the_ticket_is_asked_for_the_configured_server(expected: str, asks: str)
 
 @pytest.mark.parametrize("expected", ["yarn/localhost@REALM", "rm/other@REALM", "rm", ""])
 def test_no_ticket_is_shown_to_another_server(expected: str) -> None:
-    with pytest.raises(AuthenticationError, match="the server says it is rm/localhost"):
+    with pytest.raises(AuthenticationError, match="the server's principal is rm/localhost"):
         choose((KERBEROS_OFFER,), kerberos(expected))
     assert asked == []
 
@@ -74,9 +76,9 @@ def test_no_ticket_is_shown_to_another_server(expected: str) -> None:
     ("offers", "login", "advice"),
     [
         ((token_offer(), KERBEROS_OFFER), Login(simple=ALICE), "run kinit"),
-        ((KERBEROS_OFFER,), Login(token=TOKEN), "we have a token of kind YARN_AM_RM_TOKEN"),
+        ((KERBEROS_OFFER,), Login(token=TOKEN), "the client has a token of kind YARN_AM_RM_TOKEN"),
         ((token_offer(), SIMPLE_OFFER), kerberos("rm/x"), "fallback-to-simple-auth-allowed"),
-        ((SIMPLE_OFFER,), Login(token=TOKEN), "accepts SIMPLE; we have a token"),
+        ((SIMPLE_OFFER,), Login(token=TOKEN), "accepts SIMPLE; the client has a token"),
         ((), Login(token=TOKEN), "accepts nothing"),
     ],
 )
@@ -110,7 +112,7 @@ def test_an_unknown_protection_is_named(text: str) -> None:
 
 
 def test_too_little_protection_is_refused() -> None:
-    with pytest.raises(AuthenticationError, match=r"offers authentication.*asks for privacy"):
+    with pytest.raises(AuthenticationError, match=r"offers authentication.*requires privacy"):
         Protection.choose(1, Protection.PRIVACY)
     with pytest.raises(AuthenticationError, match="no known protection"):
         Protection.choose(8, Protection.AUTHENTICATION)

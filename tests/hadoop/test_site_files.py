@@ -52,7 +52,7 @@ def a_property(name: str, value: str) -> str:
 def test_a_form_of_site_file_is_read_as_java_reads_it(cases: Path, case: str) -> None:
     expected = EXPECTED[case]
     if "error" in expected:
-        with pytest.raises(ConfigurationError, match=r"which is not there"):
+        with pytest.raises(ConfigurationError, match=r"which does not exist"):
             Configuration.load(cases / case)
         return
     home = pwd.getpwuid(os.getuid()).pw_dir
@@ -131,7 +131,7 @@ def test_an_entity_may_be_another_file(tmp_path: Path) -> None:
     (tmp_path / "core-site.xml").write_text(f"{doctype}<configuration>&more;</configuration>")
     assert Configuration.load(tmp_path).raw("a") == "1"
     (tmp_path / "more.xml").unlink()
-    with pytest.raises(ConfigurationError, match=r"core-site\.xml.*more\.xml.*not there"):
+    with pytest.raises(ConfigurationError, match=r"core-site\.xml.*more\.xml.*does not exist"):
         Configuration.load(tmp_path)
 
 

@@ -85,7 +85,7 @@ async def test_a_hub_that_is_not_set_up_says_so_everywhere(tmp_path: Path) -> No
     nowhere = str(tmp_path / "nowhere")
     environment = {**os.environ, "HADOOP_CONF_DIR": nowhere}  # noqa: TID251
     async with Hub(tmp_path / "hub", environment, CONFIG) as hub:
-        words = f"The hub is not set up as it should be: there is no Hadoop .* {nowhere}"
+        words = f"The hub is not set up as it should be: the Hadoop .* {nowhere} does not"
         said = await failure(hub)
         assert re.search(words, "\n".join(said))
         answer = await page(hub, "/hub/spawn")

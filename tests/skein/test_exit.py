@@ -161,7 +161,7 @@ if os.fork():
     raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
 app.get_containers()
 """,
-        "make another",
+        "create another",
     ),
     "in __del__ when modules are gone": (
         f"""{CONNECT}

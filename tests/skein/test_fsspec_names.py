@@ -77,7 +77,7 @@ print(fsspec.get_filesystem_class("viewfs").__module__)
 
 def test_another_user_is_an_error_and_not_another_owner(conf: Path) -> None:
     program = 'import skein, fsspec; fsspec.filesystem("hdfs", host="default", user="eve")'
-    assert "HDFS takes this process for 'alice'" in run(program, conf, HADOOP_USER_NAME="alice")
+    assert "this process acts as 'alice' in HDFS" in run(program, conf, HADOOP_USER_NAME="alice")
     assert run(program, conf, HADOOP_USER_NAME="eve") == ""
 
 

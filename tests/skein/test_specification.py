@@ -175,8 +175,8 @@ def test_a_key_is_shown_in_no_representation_and_written_for_the_user_alone(
 @pytest.mark.parametrize(
     ("name", "form", "said"),
     [
-        ("a.txt", "infer", "suffix '.txt' names no format"),
-        ("a.json", "toml", "'toml' is no format"),
+        ("a.txt", "infer", "unknown suffix '.txt'"),
+        ("a.json", "toml", "unknown format 'toml'"),
     ],
 )
 def test_other_formats_are_refused(name: str, form: str, said: str, tmp_path: Path) -> None:

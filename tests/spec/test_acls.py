@@ -36,6 +36,6 @@ def test_lists_are_users_then_groups(users: list[str], groups: list[str], acl: s
     "key", ["view_users", "view_groups", "modify_users", "modify_groups", "ui_users"]
 )
 def test_a_name_cannot_become_two(key: str, name: str) -> None:
-    with pytest.raises(SpecError, match="must be one name without blanks and commas") as caught:
+    with pytest.raises(SpecError, match="must be one name without spaces and commas") as caught:
         ACLs.from_dict({key: ["ok", name]})
     assert caught.value.path == f"{key}[1]"

@@ -187,7 +187,7 @@ class NotBegunError(YarnhubError):
     """
 
     def __init__(self, application_id: str, state: str) -> None:
-        super().__init__(f"{application_id} is {state}, and none of its containers has begun")
+        super().__init__(f"{application_id} is {state}, and none of its containers has started")
         self.application_id = application_id
 
 

@@ -27,16 +27,14 @@ def load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
         try:
             context.load_cert_chain(certificate_file, key_file)
         except OSError as error:  # of a pipe, OpenSSL says "Illegal seek" for whatever is wrong
-            raise _refused(
-                "OpenSSL finds no PEM in one of them, or they do not belong together"
-            ) from error
+            raise _refused("one of them is not PEM, or they do not belong together") from error
 
 
 @contextlib.contextmanager
 def _readable(content: bytes) -> Iterator[str]:
     """The path of a file that can be read once, and holds this."""
     if len(content) > _ROOM:
-        raise _refused(f"a certificate or key of {len(content)} bytes; {_ROOM} at most are read")
+        raise _refused(f"a certificate or key of {len(content)} bytes; the limit is {_ROOM}")
     reader, writer = os.pipe()
     try:
         try:

@@ -13,7 +13,7 @@ class _Names(enum.EnumType):
     def __call__(cls, value: object, *rest: Any, **named: Any) -> Any:  # what EnumType takes
         # A member of another set would be found by its name, which it equals.
         if isinstance(value, enum.Enum) and not isinstance(value, cls):
-            raise TypeError(f"a {cls.__name__} is wanted, not a {type(value).__name__}")
+            raise TypeError(f"expected a {cls.__name__}, not a {type(value).__name__}")
         return super().__call__(value, *rest, **named)
 
 
@@ -33,7 +33,7 @@ class Name(enum.Enum, metaclass=_Names):
             )
         if value.upper() not in cls.__members__:
             known = ", ".join(cls.values())
-            raise ValueError(f"{value!r} is no {cls.__name__}; known are {known}")
+            raise ValueError(f"{value!r} is not a {cls.__name__}; known values are {known}")
         return cls.__members__[value.upper()]
 
     def __eq__(self, other: object) -> bool:

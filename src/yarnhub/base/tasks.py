@@ -28,7 +28,7 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
     except BaseExceptionGroup as failures:
         error, *others = _weightiest_first(failures)
         for other in others:
-            error.add_note(f"another task failed, too: {type(other).__name__}: {other}")
+            error.add_note(f"another task also failed: {type(other).__name__}: {other}")
         context = error.__context__
         try:
             raise error

@@ -164,7 +164,7 @@ class Client(Closing):
         Raises:
             DeadlineExceededError: It runs on.
         """
-        words = f"{application_id} has not ended within {deadline or 0:g} s; it runs on"
+        words = f"{application_id} has not ended within {deadline or 0:g} s; it continues to run"
         async with Deadline(deadline, lambda: words):
             return await watch(
                 self.resource_manager,
@@ -256,7 +256,7 @@ class Client(Closing):
         Raises:
             AccessDeniedError: It belongs to somebody else.
         """
-        words = f"{application_id} has been asked to end but has not within {deadline:g} s"
+        words = f"{application_id} was asked to end but has not ended within {deadline:g} s"
         async with Deadline(deadline, lambda: words):
             while not await self.resource_manager.force_kill_application(application_id):
                 # The ResourceManager tells of an end only when it is asked.
@@ -272,7 +272,7 @@ class Client(Closing):
         from yarnhub.client.files.file_systems import user_file_system
         from yarnhub.client.files.staging import staging_folder
 
-        words = f"what {application_id} uploaded was not deleted within {deadline:g} s"
+        words = f"the uploaded files of {application_id} were not deleted within {deadline:g} s"
         async with (
             Deadline(deadline, lambda: words),
             user_file_system(self._settings) as file_system,
@@ -296,7 +296,7 @@ class Client(Closing):
         from yarnhub.client.files.sweep import sweep
         from yarnhub.client.submit.runtime import runtime_archives
 
-        words = f"not all that applications have left was deleted within {deadline:g} s"
+        words = f"not all files that applications left behind were deleted within {deadline:g} s"
         async with (
             Deadline(deadline, lambda: words),
             user_file_system(self._settings) as file_system,
@@ -334,7 +334,7 @@ class Client(Closing):
 
         def words() -> str:
             said = f": {report.diagnostics.strip()}" if report and report.diagnostics else ""
-            return f"{application_id} does not run within {deadline or 0:g} s{said}"
+            return f"{application_id} is not running after {deadline or 0:g} s{said}"
 
         async with Deadline(deadline, words):
             while True:

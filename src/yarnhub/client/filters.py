@@ -98,7 +98,7 @@ def _named(kind: type[State], names: Iterable[object], whose: str) -> tuple[Stat
     for name in map(str, names):
         if name.upper() not in kind.__members__:
             known = ", ".join(kind.__members__)
-            raise ValueError(f"{name!r} is not {whose} state; known are {known}")
+            raise ValueError(f"{name!r} is not {whose} state; known states are {known}")
         found.append(kind[name.upper()])
     return tuple(found)
 

@@ -75,10 +75,10 @@ class ClusterQueues:
 
     async def _answer(self, asked: Awaitable[T]) -> T | None:
         try:
-            async with Deadline(self._deadline, f"no answer within {self._deadline:g} s"):
+            async with Deadline(self._deadline, f"no response within {self._deadline:g} s"):
                 return await asked
         except YarnhubError as error:
-            _log.warning("the queues are not known: %s", error)
+            _log.warning("the queues are unknown: %s", error)
             return None
 
 
@@ -97,14 +97,14 @@ async def queue_figures(settings: Settings) -> Mapping[str, LeafFigures]:
     try:
         pages = web_pages(settings.configuration)
     except YarnhubError as error:
-        _log.debug("where the ResourceManager's pages are is not known: %s", error)
+        _log.debug("the address of the ResourceManager's web server is unknown: %s", error)
         return {}
     for page in pages:
         url = f"{page}{PATH}?user.name={quote(settings.user_name, safe='')}"
         try:
-            async with Deadline(_PATIENCE, f"no answer within {_PATIENCE:g} s"):
+            async with Deadline(_PATIENCE, f"no response within {_PATIENCE:g} s"):
                 return read_scheduler_page(await servers.json(url))
         except YarnhubError as error:
             # One that stands by answers with the address of the other.
-            _log.debug("the figures of queues cannot be read: %s", error)
+            _log.debug("the usage of the queues cannot be read: %s", error)
     return {}

@@ -52,7 +52,7 @@ async def keep_all_tokens(
         YarnhubError: See `keep_tokens`.
     """
     if not settings.secure:
-        raise ConfigurationError("this cluster has no security: there are no tokens to keep")
+        raise ConfigurationError("security is disabled in this cluster: it has no tokens to renew")
     async with (
         Client(settings, credentials) as client,
         TokenKeeper(settings) as keeper,
@@ -117,7 +117,7 @@ async def _deliver(client: Client, application_id: ApplicationId, kept: KeptToke
         except AccessDeniedError:
             raise
         except YarnhubError as error:
-            _log.warning("%s does not get fresh tokens yet: %s", application_id, error)
+            _log.warning("could not send fresh tokens to %s, retrying: %s", application_id, error)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LOOK):
                 await kept.newer(delivered[1] if delivered else kept.number)

@@ -170,7 +170,7 @@ def _expect_text(value: Any, path: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise RemoteProtocolError(f"{path}: not text in Unicode") from error
+        raise RemoteProtocolError(f"{path}: not Unicode text") from error
     return text
 
 

@@ -30,7 +30,7 @@ _MEANINGS = {
     Cause.KILLED_AFTER_APPLICATION: "its application had ended",
 }
 _SIGNALS = {
-    9: "it was killed (signal 9), perhaps by the node for want of memory",
+    9: "it was killed (signal 9), perhaps because the node was out of memory",
     15: "it was asked to end (signal 15)",
 }
 _FINISHED = {

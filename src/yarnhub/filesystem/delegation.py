@@ -95,8 +95,8 @@ class NameNodeTokens:
             address = client.address
         if answer.token is None:
             raise ConfigurationError(
-                f"the NameNode at {address} gives no delegation tokens: it has no security, so"
-                " none are needed"
+                f"the NameNode at {address} issues no delegation tokens: security is disabled, so"
+                f" none are needed"
             )
         service = await hdfs_token_service(self._service, address, self._configuration)
         return dataclasses.replace(answer.token, kind=HDFS, service=service)

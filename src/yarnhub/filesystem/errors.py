@@ -83,7 +83,7 @@ def translate_java(java_class: str, text: str, *, action: str, path: str) -> Yar
     message = f"cannot {action} {path}: {reason}"
     refused = translate(java_class, text)
     if isinstance(refused, AuthenticationError):
-        advice = ": this cluster wants Kerberos" if name == "AccessControlException" else ""
+        advice = ": this cluster requires Kerberos" if name == "AccessControlException" else ""
         return AuthenticationError(f"{message}{advice}")
     if isinstance(refused, AccessDeniedError | StandbyError):
         return type(refused)(java_class, message)

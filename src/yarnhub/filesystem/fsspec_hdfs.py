@@ -55,7 +55,7 @@ class _Conventional(native.BaseFileSystem):
         properties = {key: str(value) for key, value in {**named, **(extra_conf or {})}.items()}
         if user and user != native_user_name() and not _secure(properties):
             raise ValueError(
-                f"user={user!r}: HDFS takes this process for {native_user_name()!r}; set "
+                f"user={user!r}: this process acts as {native_user_name()!r} in HDFS; set "
                 "HADOOP_USER_NAME before it starts"
             )
         self.host = None if host in _DEFAULT else host

@@ -130,7 +130,7 @@ class GuardedNameNodes:
         except OSError as error:
             if isinstance(error, YarnhubError):
                 raise
-            raise ConnectError(f"nobody answers at {target}: {error}") from error
+            raise ConnectError(f"cannot connect to {target}: {error}") from error
 
 
 async def _is_ours(writer: asyncio.StreamWriter) -> bool:

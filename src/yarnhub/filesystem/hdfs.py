@@ -294,7 +294,9 @@ class HdfsFileSystem(Closing):
     ) -> T:
         """Bound one answer in time and make its error one of ours."""
         url = self.uri + at
-        words = f"cannot {action} {url}: {self._service} gave no answer within {self._deadline:g} s"
+        words = (
+            f"cannot {action} {url}: {self._service} did not respond within {self._deadline:g} s"
+        )
         async with Deadline(self._deadline, words):
             try:
                 if self._guarded is not None:
@@ -330,20 +332,22 @@ def _translate(
         return translate_java("java.io.FileNotFoundException", text, action=action, path=url)
     if isinstance(error, OSError):
         if any(sign in text for sign in _NOBODY):
-            return ConnectError(f"cannot {action} {url}: nobody answers at {service}: {text}")
+            return ConnectError(f"cannot {action} {url}: cannot connect to {service}: {text}")
         if isinstance(error, FileExistsError):
             return PathExistsError(action, url, text.partition("\n")[0])
         if isinstance(error, IsADirectoryError | NotADirectoryError):
             return FileSystemError(action, url, text.partition("\n")[0])
         return ConnectionLostError(
-            f"cannot {action} {url}: the connection to {service} or a DataNode ended: {text}",
+            f"cannot {action} {url}: the connection to {service} or a DataNode was lost: {text}",
             Outcome.UNKNOWN,
         )
     if (answer := _ANSWER.match(text)) is not None:
         java_class, message = map(_unescape, answer.groups())
         return translate_java(java_class, message, action=action, path=url)
     if text.startswith(("SASLError", "GSSAPIError", "NoSASLMechanism")):
-        return AuthenticationError(f"cannot {action} {url}: {service} did not accept us: {text}")
+        return AuthenticationError(
+            f"cannot {action} {url}: {service} refused the connection: {text}"
+        )
     return FileSystemError(action, url, text)
 
 

@@ -77,7 +77,7 @@ class KeyProvider:
         match = _URI.fullmatch(uri)
         if match is None:
             raise ConfigurationError(
-                f"the key provider {uri!r} is not like kms://https@host1;host2:9600/kms"
+                f"the key provider {uri!r} does not look like kms://https@host1;host2:9600/kms"
             )
         hosts = [host for host in match["hosts"].split(";") if host]
         rest = f"{match['port'] or ''}{match['path'] or ''}"
@@ -182,7 +182,7 @@ class KeyProviderTokens:
         answer = await self._ask("PUT", user, op="RENEWDELEGATIONTOKEN", token=token.to_url())
         expiry = _field(answer, "long")
         if not isinstance(expiry, int):
-            raise RemoteProtocolError("a key server says no time until which a token lives")
+            raise RemoteProtocolError("a key server's response has no expiry time of the token")
         return expiry
 
     async def cancel(self, user: User, token: Token) -> None:
@@ -192,7 +192,7 @@ class KeyProviderTokens:
     async def _ask(self, verb: str, user: User, **parameters: str) -> object:
         """Ask one server after the other until one answers."""
         if not isinstance(user, KerberosUser):
-            raise ConfigurationError("only a login with Kerberos gets a key server's tokens")
+            raise ConfigurationError("tokens of a key server need a login with Kerberos")
         if user.name is not None:
             parameters["doAs"] = user.name
         failure: YarnhubError | None = None
@@ -209,7 +209,7 @@ class KeyProviderTokens:
         place = urlsplit(url).netloc
         proof = Negotiation(user.credential, urlsplit(url).hostname or "")
         target = f"{url}/v1/?{urlencode(parameters)}"
-        words = f"no answer from the key server at {place} within {self._deadline:g} s"
+        words = f"the key server at {place} did not respond within {self._deadline:g} s"
         try:
             async with Deadline(self._deadline, words):
                 header = await proof.header()
@@ -219,7 +219,7 @@ class KeyProviderTokens:
                     if response.status == HTTPStatus.OK:
                         await proof.check(response)
         except ConnectError as error:
-            raise ConnectError(f"no token of the key server: {error}") from error
+            raise ConnectError(f"no token from the key server: {error}") from error
         return _parsed(response, body, place, user)
 
 
@@ -246,5 +246,5 @@ def _parsed(response: Response, body: bytes, place: str, user: KerberosUser) -> 
 
 def _field(answer: object, name: str) -> object:
     if not isinstance(answer, dict) or name not in answer:
-        raise RemoteProtocolError(f"a key server's answer came without its {name}")
+        raise RemoteProtocolError(f"a key server's response has no {name}")
     return answer[name]

@@ -132,7 +132,7 @@ class LocalFileSystem(Closing):
 
     async def _run(self, action: str, path: str, do: Callable[[Path], T]) -> T:
         at = Path(local_part(URI, path))
-        words = f"cannot {action} {URI}{at}: no answer within {self._deadline:g} s"
+        words = f"cannot {action} {URI}{at}: no response within {self._deadline:g} s"
         async with Deadline(self._deadline, words):
             with local_errors(action, URI + str(at)):
                 return await asyncio.to_thread(do, at)
@@ -172,7 +172,7 @@ def _make_directory(at: Path, permission: int) -> None:
             # Not by mkdir: the umask of this process is nobody's business here.
             folder.chmod(permission)
     if not at.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "a file is in the way", str(at))
+        raise NotADirectoryError(errno.ENOTDIR, "a file with that name exists", str(at))
 
 
 def _create(partial: Path) -> int:

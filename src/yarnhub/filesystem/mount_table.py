@@ -62,8 +62,8 @@ class MountTable:
                 others += [each.strip() for each in value.split(",")]
         if not links and not others:
             raise ConfigurationError(
-                f"{url}: there is no {prefix}link.* in the configuration: the mount table has to be"
-                " in a site file, or in one that it includes"
+                f"{url}: no {prefix}link.* is configured: the mount table must be in a site file,"
+                f" or in one that it includes"
             )
         home = properties.get(f"{prefix}homedir") or "/user"
         return cls(f"{SCHEME}://{name}", links, home.rstrip("/") or "/", tuple(others))
@@ -82,9 +82,7 @@ class MountTable:
         at = path
         while at not in self.links:
             if at == "/":
-                raise ConfigurationError(
-                    f"{self.uri}{path}: no link of the mount table leads there"
-                )
+                raise ConfigurationError(f"{self.uri}{path}: no link of the mount table matches")
             at = at.rpartition("/")[0] or "/"
         rest = path[len(at) :] if at != "/" else path
         return f"{self.links[at].rstrip('/')}/{rest.lstrip('/')}".removesuffix("/") or "/"

@@ -109,7 +109,7 @@ def _rpc(properties: Properties, nameservice: str, node: str) -> Address:
     key = f"dfs.namenode.rpc-address.{nameservice}.{node}"
     value = properties.get(key)
     if value is None:
-        raise ConfigurationError(f"{key} is missing: dfs.ha.namenodes.{nameservice} names it")
+        raise ConfigurationError(f"{key} is not set, but dfs.ha.namenodes.{nameservice} names it")
     try:
         return Address.parse(value, RPC_PORT)
     except ValueError as error:

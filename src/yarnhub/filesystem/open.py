@@ -106,7 +106,7 @@ def _open_hdfs(
     match user:
         case SimpleUser(name=name) if secure:
             raise ConfigurationError(
-                f"cannot open {service.uri} as {name} without a proof:"
+                f"cannot open {service.uri} as {name} without credentials:"
                 " hadoop.security.authentication is kerberos;"
                 " log in with Kerberos or use a delegation token"
             )
@@ -142,7 +142,7 @@ def _guarded(service: NameService, configuration: Properties) -> GuardedNameNode
     options = name_node_options(configuration)
     if not options.server_principal:
         raise ConfigurationError(
-            f"{PRINCIPAL} is not set: no NameNode of {service.uri} could prove who it is"
+            f"{PRINCIPAL} is not set: no NameNode of {service.uri} could be authenticated"
         )
     return GuardedNameNodes(service, options.server_principal, options)
 
@@ -157,7 +157,7 @@ def _web_identity(user: User, url: str) -> UserName | DelegationToken:
             who = f"{credential.principal} acting for {name}" if name else credential.principal
             raise ConfigurationError(
                 f"cannot open {url} as {who}: WebHDFS with Kerberos (SPNEGO) is not supported, and"
-                " hdfs-native cannot act for somebody else; fetch a delegation token with"
+                " hdfs-native cannot act for another user; fetch a delegation token with"
                 " NameNodeTokens and open the file system as its TokenUser"
             )
         case _:

@@ -101,7 +101,7 @@ def hdfs_part(uri: str, path: str) -> str:
     except UnicodeEncodeError as error:
         raise InvalidNameError("use", f"{uri}{at!r}", "it is not Unicode") from error
     if "\0" in at:
-        raise InvalidNameError("use", f"{uri}{at!r}", "a name has no NUL character")
+        raise InvalidNameError("use", f"{uri}{at!r}", "a name cannot contain a NUL character")
     return at
 
 
@@ -115,5 +115,5 @@ def new_hdfs_part(action: str, uri: str, path: str) -> str:
     """
     at = hdfs_part(uri, path)
     if ":" in at:
-        raise InvalidNameError(action, uri + at, "names in HDFS have no ':'")
+        raise InvalidNameError(action, uri + at, "names in HDFS cannot contain ':'")
     return at

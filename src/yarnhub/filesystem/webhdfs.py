@@ -131,7 +131,7 @@ class WebHdfsFileSystem(Closing):
         answer = await self._ask("list", "GET", at, "LISTSTATUS")
         entries = _field(_field(answer, "FileStatuses"), "FileStatus")
         if not isinstance(entries, list):
-            raise RemoteProtocolError(f"the list of {self.uri}{at} is not one")
+            raise RemoteProtocolError(f"the listing of {self.uri}{at} is not a list")
         return sorted(
             (self._convert(entry, at) for entry in entries), key=lambda status: status.path
         )
@@ -264,7 +264,7 @@ class WebHdfsFileSystem(Closing):
         answer = await self._ask("read", "GET", at, "GETXATTRS", encoding="base64")
         entries = _field(answer, "XAttrs")
         if not isinstance(entries, list):
-            raise RemoteProtocolError(f"the attributes of {self.uri}{at} are no list")
+            raise RemoteProtocolError(f"the attributes of {self.uri}{at} are not a list")
         found = {}
         for entry in entries:
             value = str(_field(entry, "value")).removeprefix("0s")
@@ -296,7 +296,7 @@ class WebHdfsFileSystem(Closing):
         location, _ = await self._call_active(action, verb, at, operation, parameters)
         if urlsplit(location or "").scheme not in {"http", "https"}:
             raise RemoteProtocolError(
-                f"cannot {action} {self.uri}{at}: the NameNode named no DataNode to ask"
+                f"cannot {action} {self.uri}{at}: the NameNode named no DataNode"
             )
         return self._own_path(location or "", at, {**parameters, **self.identity.parameters()})
 
@@ -361,7 +361,7 @@ class WebHdfsFileSystem(Closing):
             raise translate_java(java_class, message, action=action, path=self.uri + at)
         if response.status == HTTPStatus.UNAUTHORIZED:
             raise AuthenticationError(
-                f"cannot {action} {self.uri}{at}: the HTTP server wants Kerberos (SPNEGO), which"
+                f"cannot {action} {self.uri}{at}: the HTTP server requires Kerberos (SPNEGO), which"
                 " is not supported here; use a delegation token"
             )
         reason = f"HTTP status {response.status} {response.reason}"
@@ -371,7 +371,7 @@ class WebHdfsFileSystem(Closing):
         return asyncio.get_running_loop().time() + self._deadline
 
     def _timer(self, action: str, at: str) -> Deadline:
-        words = f"cannot {action} {self.uri}{at}: no answer within {self._deadline:g} s"
+        words = f"cannot {action} {self.uri}{at}: no response within {self._deadline:g} s"
         return Deadline(self._deadline, words)
 
     @asynccontextmanager
@@ -401,7 +401,7 @@ class WebHdfsFileSystem(Closing):
                 permission=int(str(_field(entry, "permission")), 8),
             )
         except ValueError as error:
-            raise RemoteProtocolError(f"the status of {self.uri}{path} is not one") from error
+            raise RemoteProtocolError(f"the status of {self.uri}{path} is invalid") from error
 
 
 async def _after(first: bytes, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -415,11 +415,11 @@ def _parse(text: str | bytes) -> object:
         # Any: what JSON holds is checked field by field.
         parsed: Any = json.loads(text) if text.strip() else None
     except (ValueError, RecursionError) as error:
-        raise RemoteProtocolError("an answer of WebHDFS is not JSON") from error
+        raise RemoteProtocolError("a response of WebHDFS is not JSON") from error
     return parsed
 
 
 def _field(answer: object, name: str) -> object:
     if not isinstance(answer, dict) or name not in answer:
-        raise RemoteProtocolError(f"an answer of WebHDFS came without its {name}")
+        raise RemoteProtocolError(f"a response of WebHDFS has no {name}")
     return answer[name]

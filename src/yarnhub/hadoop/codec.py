@@ -56,7 +56,7 @@ def varint(value: int) -> bytes:
     if 0 <= value < 0x80:
         return _ONE_BYTE[value]
     if not 0 <= value <= _U64:
-        raise LocalProtocolError(f"{value} does not fit a varint of 64 bits")
+        raise LocalProtocolError(f"{value} does not fit in a 64-bit varint")
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -72,7 +72,7 @@ def read_varint(buffer: bytes, at: int, end: int) -> tuple[int, int]:
     """Decode one varint; returns its value and the offset behind it.
 
     Raises:
-        RemoteProtocolError: It is cut off at `end`, or longer than ten bytes.
+        RemoteProtocolError: It is truncated at `end`, or longer than ten bytes.
     """
     if at < end and (byte := buffer[at]) < 0x80:
         return byte, at + 1
@@ -90,7 +90,7 @@ def read_varint(buffer: bytes, at: int, end: int) -> tuple[int, int]:
 
 
 def _unfit(value: float, kind: str) -> LocalProtocolError:
-    return LocalProtocolError(f"{value} does not fit an {kind} field")
+    return LocalProtocolError(f"{value} does not fit in an {kind} field")
 
 
 def _write_int32(value: int) -> bytes:
@@ -319,7 +319,7 @@ def read_delimited(cls: type[M], buffer: bytes, at: int = 0) -> tuple[M, int]:
     """Read one length-prefixed message; returns it and the offset behind it."""
     length, at = read_varint(buffer, at, len(buffer))
     if length > len(buffer) - at:
-        raise RemoteProtocolError(f"a {cls.__name__} of {length} bytes is cut off")
+        raise RemoteProtocolError(f"a {cls.__name__} of {length} bytes is truncated")
     return _decode(cls, buffer[at : at + length], 0), at + length
 
 
@@ -337,7 +337,7 @@ def _reader(cls: type) -> dict[int, tuple[_Field, type | None]]:
 
 def _decode(cls: type[M], buffer: bytes, depth: int) -> M:
     if depth > _MAX_DEPTH:
-        raise RemoteProtocolError(f"a {cls.__name__} is nested more than {_MAX_DEPTH} deep")
+        raise RemoteProtocolError(f"a {cls.__name__} is nested more than {_MAX_DEPTH} levels deep")
     values: dict[str, Any] = {}
     known = _reader(cls)
     at, end = 0, len(buffer)
@@ -349,7 +349,7 @@ def _decode(cls: type[M], buffer: bytes, depth: int) -> M:
             _accept(values, entry, tag & 7, raw, depth)
     for field, _ in known.values():
         if field.default is dataclasses.MISSING and field.name not in values and not field.entry:
-            raise RemoteProtocolError(f"a {cls.__name__} came without its {field.name}")
+            raise RemoteProtocolError(f"a {cls.__name__} has no {field.name}")
         if field.repeated and field.name in values:
             values[field.name] = tuple(values[field.name])
     return cls(**values)
@@ -365,7 +365,7 @@ def _read_raw(buffer: bytes, at: int, end: int, wire_type: int) -> tuple[Any, in
     elif wire_type == _FIXED64:
         length = 8
     else:
-        raise RemoteProtocolError(f"wire type {wire_type} is not in use with Hadoop")
+        raise RemoteProtocolError(f"Hadoop does not use wire type {wire_type}")
     if length > end - at:
         raise RemoteProtocolError("a message ends within a field")
     return buffer[at : at + length], at + length

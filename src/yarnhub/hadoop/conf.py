@@ -67,7 +67,7 @@ class Configuration:
         self, values: Mapping[str, str], environment: Mapping[str, str] | None = None
     ) -> None:
         self._entries = {
-            _DEPRECATED.get(key, key): _Entry(value, "the given values")
+            _DEPRECATED.get(key, key): _Entry(value, "the values passed in")
             for key, value in values.items()
         }
         self._environment = dict(environment or {})
@@ -87,7 +87,7 @@ class Configuration:
         folder = Path(folder)
         if not folder.is_dir():
             raise ConfigurationError(
-                f"there is no Hadoop configuration folder {folder}: point HADOOP_CONF_DIR to it"
+                f"the Hadoop configuration folder {folder} does not exist: set HADOOP_CONF_DIR"
             )
         loaded = cls({}, environment)
         final: set[str] = set()

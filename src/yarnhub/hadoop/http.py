@@ -62,7 +62,7 @@ class Response:
         async for chunk in self.chunks:
             body += chunk
             if len(body) > most:
-                raise RemoteProtocolError(f"an answer is longer than {most} bytes")
+                raise RemoteProtocolError(f"a response is longer than {most} bytes")
         return bytes(body)
 
 
@@ -158,9 +158,9 @@ class _Connection:
             if not isinstance(head := await self._next(), h11.InformationalResponse):
                 break
         else:
-            raise RemoteProtocolError(f"{self._peer} announces an answer and gives none")
+            raise RemoteProtocolError(f"{self._peer} announced a response but sent none")
         if not isinstance(head, h11.Response):
-            raise self._lost("without an answer")
+            raise self._lost("without a response")
         return Response(
             head.status_code,
             head.reason.decode("latin-1"),
@@ -180,8 +180,8 @@ class _Connection:
                 self._http.receive_data(data)
         except h11.RemoteProtocolError as error:
             if data:
-                raise RemoteProtocolError(f"{self._peer} broke HTTP: {error}") from error
-            raise self._lost("in the middle of an answer") from error
+                raise RemoteProtocolError(f"{self._peer} violated HTTP: {error}") from error
+            raise self._lost("in the middle of a response") from error
         except OSError as error:
             raise self._lost(f"with an error, {error}") from error
         self._events += 1

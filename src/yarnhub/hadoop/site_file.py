@@ -105,7 +105,8 @@ class _Sources:
         self._bytes += size
         if self._bytes > MAX_BYTES:
             raise ConfigurationError(
-                f"{self.file} is too large: with all that it includes it may have {MAX_BYTES} bytes"
+                f"{self.file} is too large: with all that it includes the limit is {MAX_BYTES}"
+                f" bytes"
             )
 
     def _of_url(self, url: str) -> bytes | None:
@@ -165,7 +166,7 @@ class _Parser:
         def read(context: str | None, _: str | None, system: str | None, __: str | None) -> int:
             content = self._sources.find(system or "")
             if content is None:
-                raise ConfigurationError(f"{self._place} refers to {system}, which is not there")
+                raise ConfigurationError(f"{self._place} refers to {system}, which does not exist")
             inner = parser.ExternalEntityParserCreate(context)
             inner.ExternalEntityRefHandler = self._entity_of(inner)
             inner.Parse(content, _WHOLE)
@@ -226,9 +227,9 @@ class _Parser:
     def _end_include(self) -> None:
         if self._fallback_allowed and not self._fallback_entered:
             raise ConfigurationError(
-                f"{self._sources.file} includes {self._include}, which is not there, and has no"
-                " xi:fallback for that; relative paths begin beside it, in the files that it"
-                " includes as well"
+                f"{self._sources.file} includes {self._include}, which does not exist, and has no"
+                " xi:fallback for that; relative paths start from its folder, also in the files"
+                " that it includes"
             )
         self._fallback_allowed = self._fallback_entered = False
 

@@ -92,11 +92,11 @@ def explained(error: OSError, peer: str, trust: Trust) -> ConnectError:
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = error.verify_message.strip(" .")
-        problem = f"the server at {peer} does not prove who it is ({reason})"
+        problem = f"the server at {peer} could not be verified ({reason})"
         if error.verify_code not in _UNKNOWN_ISSUER:
             return ConnectError(problem)
-        known = "the configured CA" if trust.certificates else "what this system trusts"
+        known = "the configured CA" if trust.certificates else "a CA that this system trusts"
         return ConnectError(f"{problem}: its certificate was not issued by {known}; {ADVICE}")
     if isinstance(error, ssl.SSLError):
         return ConnectError(f"no TLS connection to {peer}: {error.reason or error}")
-    return ConnectError(f"nobody answers at {peer}: {error}")
+    return ConnectError(f"cannot connect to {peer}: {error}")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # YARN reads an ACL as "user,user group,group": a blank or comma would change who is let in.
-_names = read.sequence(read.matching(r"[^\s,]+", "one name without blanks and commas"))
+_names = read.sequence(read.matching(r"[^\s,]+", "one name without spaces and commas"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

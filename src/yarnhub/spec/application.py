@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
 # ApplicationSubmissionContextPBImpl.java refuses a tag with other characters.
-_tag = read.matching(r"[ -~]+", "printable ASCII, as YARN wants its tags")
+_tag = read.matching(r"[ -~]+", "printable ASCII, as YARN requires for tags")
 
 
 def _timeout(value: object) -> Seconds:
@@ -94,5 +94,5 @@ class ApplicationSpec(read.Element):
             first = cycle.index(min(cycle))
             cycle = [*cycle[first:], *cycle[:first], cycle[first]]
             raise SpecError(
-                "services", f"wait for each other in a circle: {' -> '.join(cycle)}"
+                "services", f"depend on each other in a circle: {' -> '.join(cycle)}"
             ) from error

@@ -22,7 +22,7 @@ _image = read.matching(
 _PATH = r"[^:,\0\s\"'`$\\]+"
 _mount = read.matching(
     rf"{_PATH}:/{_PATH}(:(r[ow]|(r[ow]\+)?r?(shared|slave|private)))?",
-    "'source:/destination', ':ro' or ':rw' behind it if wanted",
+    "'source:/destination', optionally followed by ':ro' or ':rw'",
 )
 _tmpfs = read.matching(rf"/{_PATH}", "an absolute path")
 _PORT = r"[0-9]{1,5}"

@@ -33,7 +33,7 @@ async def own_report(
     """
     token = found.find(RESOURCE_MANAGER)
     if not managers or (token is None and user_name is None):
-        raise ConfigurationError("the container's token file opens no ResourceManager")
+        raise ConfigurationError("the container's token file has no token for a ResourceManager")
     user: User = SimpleUser(user_name or "") if token is None else TokenUser(token)
     addresses = tuple(map(Address.parse, managers.decode().split(",")))
     async with ResourceManager(Endpoint(addresses, None), user) as manager:

@@ -128,4 +128,4 @@ class Scheduler(Closing):
                 await asyncio.sleep(_SAVING)
         except AttemptNotFoundError:
             # A repeat of a request that was carried out: the attempt is over, as wished.
-            _log.debug("the attempt was unregistered already")
+            _log.debug("the attempt is already unregistered")

@@ -28,7 +28,7 @@ def test_what_is_not_shown(attempt: int | None) -> None:
         with pytest.raises(AccessDeniedError) as caught:
             check_shown(report(state, attempt), "bob")
         assert str(caught.value) == (
-            "application_1_0007 belongs to alice, who does not let bob see it"
+            "application_1_0007 belongs to alice, who does not allow bob to view it"
         )
 
 

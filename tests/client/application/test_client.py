@@ -233,7 +233,7 @@ async def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(answer) as port:
         error = await failure(port)
     assert isinstance(error, DeadlineExceededError)
-    assert "no answer from its ApplicationMaster" in str(error)
+    assert "no response from its ApplicationMaster" in str(error)
 
 
 async def test_an_answer_that_trickles_is_not_waited_for_for_ever(

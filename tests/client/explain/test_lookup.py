@@ -154,7 +154,7 @@ async def test_of_what_has_ended_only_its_reports_are_looked_at() -> None:
 async def test_what_its_owner_does_not_show_is_refused() -> None:
     hidden = ApplicationAttemptId(application_id=ATTEMPT.application_id, attempt_id=-1)
     manager = Manager()
-    with pytest.raises(AccessDeniedError, match="does not let alice see it"):
+    with pytest.raises(AccessDeniedError, match="does not allow alice to view it"):
         await known(
             replace(visible("RUNNING", user="bob"), current_application_attempt_id=hidden), manager
         )

@@ -146,7 +146,7 @@ def open_below(folder: Path) -> list[Path]:
 
 async def test_nothing_there_yet(tmp_path: Path) -> None:
     fs, app = LocalFileSystem(), application("tfile-none")
-    with pytest.raises(LogsNotReadyError, match=f"the logs of {app}.*are not there"):
+    with pytest.raises(LogsNotReadyError, match=f"the logs of {app}.*were not found"):
         await find_logs(fs, properties(tmp_path), app, "alice")
     folder = place(tmp_path, "tfile-none")
     (folder / "localhost_18041").rename(folder / "localhost_18041.tmp")
@@ -221,7 +221,7 @@ async def test_an_archive(tmp_path: Path) -> None:
 
 async def test_damage_names_the_file(tmp_path: Path) -> None:
     place(tmp_path, "tfile-none", data=FILES["tfile-none"][:-1])
-    with pytest.raises(RemoteProtocolError, match=r"localhost_18041: .*neither a TFile nor"):
+    with pytest.raises(RemoteProtocolError, match=r"localhost_18041: .*not a complete TFile or"):
         await find_logs(LocalFileSystem(), properties(tmp_path), application("tfile-none"), "alice")
 
 

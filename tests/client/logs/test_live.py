@@ -212,7 +212,7 @@ async def test_a_node_that_does_not_answer_is_told_of_once_and_keeps_nobody_wait
         (notice,) = notices
         assert notice.startswith(
             f"cannot read the logs of {container(1)}: the NodeManager's web server cannot be "
-            f"reached: nobody answers at {address}: "
+            f"reached: cannot connect to {address}: "
         )
 
 

@@ -125,9 +125,9 @@ async def test_what_is_not_there_yet_or_any_more_is_nothing() -> None:
         ),
         (response(b"no", "403 Forbidden"), AccessDeniedError, "no"),
         (response(b"a.b.C: disk\n\tat x", "500 E"), RemoteError, r"127.0.0.1.*status 500: "),
-        (response(b"", "401 Unauthorized"), AuthenticationError, "wants Kerberos"),
+        (response(b"", "401 Unauthorized"), AuthenticationError, "requires Kerberos"),
         (response(CUT_OFF), ConnectionLostError, r"worker.log of container_1.* ended early"),
-        (response(b"x" * 100_000), RemoteProtocolError, "no head"),
+        (response(b"x" * 100_000), RemoteProtocolError, "no log header"),
     ],
 )
 async def test_errors_say_what_is_wrong_and_where(
@@ -153,7 +153,9 @@ async def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
         await held.wait()
 
     async with server(silent) as url:
-        with pytest.raises(DeadlineExceededError, match=r"no answer from the NodeManager's web"):
+        with pytest.raises(
+            DeadlineExceededError, match=r"the NodeManager's web server at .* did not respond"
+        ):
             await reader().list(url.partition("//")[2], NUMBER)
         held.set()
 

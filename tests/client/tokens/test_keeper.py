@@ -205,7 +205,7 @@ async def test_a_server_that_is_away_for_a_while_is_asked_again(
             cluster.check(kept)
             await asyncio.sleep(0.1)
     assert caplog.text.count("nobody there") == 5
-    assert "which ends in" in caplog.text
+    assert "which expires in" in caplog.text
 
 
 @instant

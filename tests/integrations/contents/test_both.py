@@ -41,7 +41,7 @@ async def test_when_hdfs_is_away_the_servers_own_files_are_there(tmp_path: Path)
     contents = make(tmp_path, {"fs.defaultFS": f"hdfs://localhost:{closed_port()}"})
     await contents.save(text("x"), "a")
     assert sorted(await names(contents, "")) == ["a", "hdfs"]
-    with refused(503, "HDFS does not answer: try again: .*nobody answers at localhost"):
+    with refused(503, "HDFS does not answer: try again: .*cannot connect to localhost"):
         await contents.get("hdfs")
     with refused(503):
         await contents.save(text("x"), "hdfs/a")
@@ -97,5 +97,5 @@ def test_without_a_hadoop_configuration_only_own_files_are_shown(
     monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path / "missing"))
     contents = ContentsWithHdfs(root_dir=str(tmp_path), log=logging.getLogger("test"))
     assert contents.hdfs is None
-    assert "HDFS is not shown in JupyterLab: there is no Hadoop configuration" in caplog.text
+    assert "HDFS is not shown in JupyterLab: the Hadoop configuration folder" in caplog.text
     assert contents.on_hdfs("hdfs/a") is None

@@ -87,7 +87,7 @@ class TestOverWebHdfs(ContentsContract):
 
     async def test_a_name_that_hdfs_does_not_take(self, contents: ContentsWithHdfs) -> None:
         for model in (text("x"), {"type": "directory"}):
-            with refused(400, r"HDFS takes no such name: .*a:b: names in HDFS have no ':'"):
+            with refused(400, r"HDFS takes no such name: .*a:b: names in HDFS cannot contain ':'"):
                 await contents.save(model, "hdfs/a:b")
         await contents.save(text("x"), "hdfs/a")
         with refused(400, "HDFS takes no such name"):

@@ -51,5 +51,5 @@ async def test_no_folder(tmp_path: Path) -> None:
     for each in tmp_path.iterdir():
         each.unlink()
     tmp_path.rmdir()
-    with pytest.raises(ConfigurationError, match="no Hadoop configuration folder"):
+    with pytest.raises(ConfigurationError, match=r"Hadoop configuration folder .* does not exist"):
         await check(site)

@@ -182,7 +182,7 @@ async def test_it_tells_its_version_and_its_rules(tmp_path: Path) -> None:
     ("answers", "reason"),
     [
         ({}, "404"),
-        ({"/ws/v1/cluster/info": "<html>"}, "no JSON"),
+        ({"/ws/v1/cluster/info": "<html>"}, "without JSON"),
         ({"/ws/v1/cluster/info": "{}"}, "'clusterInfo'"),
         ({"/ws/v1/cluster/info": "[]"}, "is it a ResourceManager"),
     ],

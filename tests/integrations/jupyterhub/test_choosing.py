@@ -185,7 +185,7 @@ async def test_a_form_that_cannot_be_made_says_why(
     monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path / "nowhere"))
     spawner = YarnSpawner(user=SimpleNamespace(name="alice"), choose_queue=True)
     spawner.user_options = {}
-    with pytest.raises(Refusal, match=r"no Hadoop configuration folder .*/nowhere"):
+    with pytest.raises(Refusal, match=r"Hadoop configuration folder .*/nowhere does not exist"):
         await spawner.get_options_form()
 
 

@@ -125,8 +125,8 @@ OF_SERVER = MEMORY.of_application("jupyterhub_0")
         (
             Outcome.of_code(137),
             (
-                "Exit code 137: it was killed (signal 9), perhaps by the node for want of memory: "
-                "start it with more memory."
+                "Exit code 137: it was killed (signal 9), perhaps because the node was out of"
+                " memory: start it with more memory."
             ),
         ),
         (

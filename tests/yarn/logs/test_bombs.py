@@ -69,7 +69,7 @@ def bomb(width: int) -> bytes:
 @pytest.mark.parametrize("width", [300, 3000])
 def test_an_ifile_that_refers_to_one_list_over_and_over(width: int) -> None:
     data = ifile(bomb(width))
-    with pytest.raises(RemoteProtocolError, match="tells of more logs than fit into it"):
+    with pytest.raises(RemoteProtocolError, match="lists more logs than fit in the file"):
         index_of(data)
 
 

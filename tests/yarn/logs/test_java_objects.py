@@ -38,16 +38,16 @@ def test_texts_and_null() -> None:
     ("data", "message"),
     [
         (b"", "not a serialized Java object"),
-        (HEADER, "cut off"),
-        (HEADER + b"t\x00\x05hi", "cut off"),
-        (HEADER + b"q\x00\x7e\x00\x00", "refers to what is not there"),
-        (HEADER + b"q\x00\x00\x00\x00", "refers to what is not there"),
+        (HEADER, "truncated"),
+        (HEADER + b"t\x00\x05hi", "truncated"),
+        (HEADER + b"q\x00\x7e\x00\x00", "refers to a missing object"),
+        (HEADER + b"q\x00\x00\x00\x00", "refers to a missing object"),
         (HEADER + b"u", "unknown tag 0x75"),
         (HEADER + b"sp", "has no class"),
         (HEADER + b"st", "unknown tag 0x74"),
         (HEADER + b"~" * 2000, "unknown tag"),
         (HEADER + b"sr\x00\x01A" + bytes(8) + b"\x02\x00\x01?\x00\x01a", "unknown type"),
-        (HEADER + b"sr\x00\x01A" + bytes(8) + b"\x0c\x00\x00xp", "writes itself"),
+        (HEADER + b"sr\x00\x01A" + bytes(8) + b"\x0c\x00\x00xp", "has its own format"),
         (HEADER + b"sr\x00\x01A" + bytes(8) + b"\x02\x00\x00w\x00", "annotated"),
         # A class that names itself as its parent.
         (HEADER + b"sr\x00\x01A" + bytes(8) + b"\x02\x00\x00xq\x00\x7e\x00\x00", "inherits"),
@@ -71,5 +71,5 @@ def test_collections_are_checked() -> None:
 def test_keys_that_are_no_texts() -> None:
     # Written out, an object in which two references lead to each one below would never end.
     key = JavaObject("x")
-    with pytest.raises(RemoteProtocolError, match="keys that are not texts"):
+    with pytest.raises(RemoteProtocolError, match="keys that are not text"):
         as_map(JavaObject("java.util.HashMap", written=[b"", key, "value"]))

@@ -81,5 +81,5 @@ def test_an_answer_that_was_cut_off_is_not_complete() -> None:
 
 
 def test_an_answer_without_a_head() -> None:
-    with pytest.raises(RemoteProtocolError, match="no head of a log"):
+    with pytest.raises(RemoteProtocolError, match="no log header"):
         LogAnswer().feed(b"x" * 100_000)

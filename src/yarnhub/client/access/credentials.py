@@ -213,8 +213,8 @@ class Credentials:
         with _locked(folder):
             if not force and cls._read(folder) is not None:
                 raise ConfigurationError(
-                    f"a pair already exists in {folder}; with --force it is replaced, and running "
-                    "applications can then no longer be reached"
+                    f"a pair already exists in {folder}; with --force it is replaced, and running"
+                    f" applications can then no longer be reached"
                 )
             pair = cls.generate()
             _write(pair, folder)

@@ -91,7 +91,7 @@ class Settings:
             case KerberosUser(credential=credential):
                 user = KerberosUser(credential, name)
             case _:
-                raise ConfigurationError("the owner of a token cannot act for somebody else")
+                raise ConfigurationError("the owner of a token cannot act for another user")
         return replace(self, user=user, user_name=name)
 
     @classmethod

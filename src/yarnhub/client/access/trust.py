@@ -87,8 +87,8 @@ def travelling(configuration: Configuration, trust: TrustSource) -> Trust | None
     found = trust()
     if len(found.certificates) > _MOST:
         raise ConfigurationError(
-            f"the truststore's certificates are {len(found.certificates)} bytes, and {_MOST} is "
-            "the most that an application can take along: set YARNHUB_CA_FILE to a PEM file with "
+            f"the truststore's certificates are {len(found.certificates)} bytes, and {_MOST} is"
+            f" the limit for an application: set YARNHUB_CA_FILE to a PEM file with "
             "the cluster's CA alone"
         )
     return None if found == Trust() else found

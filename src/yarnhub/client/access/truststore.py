@@ -66,7 +66,7 @@ def _read_java(content: bytes, password: str | None) -> Iterator[bytes]:
     if password is not None:
         digest = hashlib.sha1(password.encode("utf-16-be") + _SALT + store)  # noqa: S324  # Java's
         if not hmac.compare_digest(digest.digest(), content[-_DIGEST:]):
-            raise ValueError("its password is another one, or it is damaged")
+            raise ValueError("the password is wrong, or it is damaged")
     try:
         yield from _JavaStore(store).trusted()
     except (struct.error, IndexError) as error:

@@ -29,5 +29,5 @@ def not_shown(report: ApplicationReport, user: str) -> AccessDeniedError:
     """The error for an application that its owner does not show to a user."""
     return AccessDeniedError(
         "",
-        f"{report.application_id} belongs to {report.user}, who does not let {user} see it",
+        f"{report.application_id} belongs to {report.user}, who does not allow {user} to view it",
     )

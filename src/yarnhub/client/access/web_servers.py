@@ -85,7 +85,7 @@ class WebServers:
             body += part
             if len(body) > _MAX_TEXT:
                 raise RemoteProtocolError(
-                    f"the answer of {address} is longer than {_MAX_TEXT} bytes"
+                    f"the response of {address} is longer than {_MAX_TEXT} bytes"
                 )
         return bytes(body)
 
@@ -101,7 +101,7 @@ class WebServers:
             if response.status == _OK:
                 with contextlib.suppress(ValueError, RecursionError):
                     return await asyncio.to_thread(json.loads, body)
-        raise RemoteProtocolError(f"{url} answers with {response.status} and no JSON")
+        raise RemoteProtocolError(f"{url} responded with status {response.status} and without JSON")
 
     async def _send(
         self, stack: contextlib.AsyncExitStack, url: str, proof: tuple[str, str] | None = None
@@ -129,8 +129,8 @@ class WebServers:
         user = self._settings.user
         if not isinstance(user, KerberosUser):
             raise AuthenticationError(
-                f"{self._what} at {parts.netloc} wants Kerberos, and "
-                "hadoop.security.authentication here is not kerberos"
+                f"{self._what} at {parts.netloc} requires Kerberos, but"
+                f" hadoop.security.authentication here is not kerberos"
             )
         proof = Negotiation(user.credential, parts.hostname or "")
         async with self._timer(parts.netloc):
@@ -147,7 +147,7 @@ class WebServers:
     @contextlib.asynccontextmanager
     async def _timer(self, address: str) -> AsyncIterator[None]:
         seconds = DEADLINE if self._deadline is None else self._deadline
-        words = f"no answer from {self._what} at {address} within {seconds:g} s"
+        words = f"{self._what} at {address} did not respond within {seconds:g} s"
         try:
             async with Deadline(seconds, words):
                 yield

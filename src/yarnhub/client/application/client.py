@@ -107,13 +107,13 @@ class ApplicationClient(Requests, Closing):
     def unanswered(self) -> DeadlineExceededError:
         """What is raised where no answer came in time."""
         where = f"its ApplicationMaster at {self.address}"
-        return DeadlineExceededError(f"{self.id}: no answer from {where}")
+        return DeadlineExceededError(f"{self.id}: no response from {where}")
 
     def cut_off(self, how: OSError) -> ConnectionLostError:
         """What is raised where the connection ended before the answer came."""
         where = f"its ApplicationMaster at {self.address}"
         return ConnectionLostError(
-            f"{self.id}: {where} ended the connection: {how}", Outcome.UNKNOWN
+            f"{self.id}: {where} closed the connection: {how}", Outcome.UNKNOWN
         )
 
     async def _find_again(self, lost: ConnectError | ConnectionLostError) -> None:
@@ -151,8 +151,8 @@ class ApplicationClient(Requests, Closing):
             # Any other fault of TLS is no answer: the port may be another program's by now.
             raise AccessDeniedError(
                 "",
-                f"{self.id} answers only to the holder of the certificate that it was "
-                "submitted with, which is another one than that in your configuration folder "
+                f"{self.id} accepts only the certificate that it was submitted with, and your"
+                f" configuration folder has a different one "
                 f"({error.verify_message})",
             ) from error
         except OSError as error:

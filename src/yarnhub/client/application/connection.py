@@ -45,8 +45,9 @@ class Connection(asyncio.Protocol):
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() not in PROTOCOLS:
             await connection.close()
             raise RemoteProtocolError(
-                f"the ApplicationMaster at {address} does not speak {EARLIER}: another version of "
-                "yarnhub submitted it; use that version for this application, or submit it anew"
+                f"the ApplicationMaster at {address} does not support {EARLIER}: another version"
+                f" of yarnhub submitted it; use that version for this application, or submit it"
+                f" again"
             )
         return connection
 
@@ -115,6 +116,6 @@ class Connection(asyncio.Protocol):
         for asked in self._asked.values():
             if not asked.done():
                 error = (
-                    exc if isinstance(exc, OSError) else ConnectionResetError("without an answer")
+                    exc if isinstance(exc, OSError) else ConnectionResetError("without a response")
                 )
                 asked.set_exception(error)

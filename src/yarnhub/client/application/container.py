@@ -67,8 +67,7 @@ class CurrentContainer:
         path = variables.get(_TOKEN_FILE)
         if not path:
             raise ConfigurationError(
-                f"{_TOKEN_FILE} is not set: YARN sets it in every container, something here "
-                "unset it"
+                f"{_TOKEN_FILE} is not set: YARN sets it in every container, and something unset it"
             )
         return cls(
             application_id=application_id,
@@ -157,7 +156,7 @@ class CurrentContainer:
         if token is not None:
             return TokenUser(token)
         if self.user_name is None:
-            raise ConfigurationError(f"{self.token_file} holds no token for that")
+            raise ConfigurationError(f"{self.token_file} holds no token for it")
         return SimpleUser(self.user_name)
 
     async def refresh_tokens(self) -> tuple[str, ...]:
@@ -189,6 +188,6 @@ def _credentials(path: Path) -> Credentials:
         return Credentials(secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY])
     except KeyError as error:
         raise ConfigurationError(
-            f"the token file {path} holds no {error.args[0]}: another program than yarnhub "
-            "submitted this application"
+            f"the token file {path} holds no {error.args[0]}: the application was not submitted"
+            f" by yarnhub"
         ) from error

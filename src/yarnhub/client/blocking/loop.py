@@ -73,7 +73,7 @@ class _Loop:
             spare_thread()
         except RuntimeError as error:
             raise ConnectError(
-                f"{error}: make a client earlier, when the program begins"
+                f"{error}: create a client earlier, when the program starts"
             ) from error
         return cls(started.result(), thread)
 
@@ -134,7 +134,7 @@ class KeptOpen:
             raise ConnectError(
                 "the interpreter has ended: use atexit or weakref.finalize, not __del__"
                 if sys.is_finalizing()
-                else "it belongs to the process that this one was forked from: make another"
+                else "it belongs to the process that this one was forked from: create another"
             )
         if not self.open:
             raise ConnectError("it is closed")

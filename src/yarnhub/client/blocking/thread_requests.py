@@ -138,7 +138,7 @@ class _ThreadConnection:
                 self._socket.settimeout(max(0.001, limit - time.monotonic()))
                 data = self._socket.recv(_READ)
                 if not data:
-                    raise ConnectionResetError("without an answer")
+                    raise ConnectionResetError("without a response")
                 for answer in self._frames.feed(data):
                     done = True
                     self._socket.settimeout(application.TIMEOUT)

@@ -142,7 +142,7 @@ async def _place(
         if file.size and file.timestamp:
             return None  # the nodes may know it
         raise SpecError(
-            f"{path}.source", f"{error}; with `size` and `timestamp` it is taken unseen"
+            f"{path}.source", f"{error}; with `size` and `timestamp` it is used unchecked"
         ) from error
 
 

@@ -179,7 +179,7 @@ class EventQueue:
         self._after = found.last
         if found.missed:
             self._items.append(
-                EventsMissedError("events are lost: they came faster than they were read")
+                EventsMissedError("events are lost: they arrived faster than they were read")
             )
         for event in found.events:
             result = None if event.value is None else ValueOwnerPair(event.value, event.owner)

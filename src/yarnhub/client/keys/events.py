@@ -80,7 +80,7 @@ class EventFilter:
         if not isinstance(event_filter, EventFilter):
             raise TypeError("event_filter must be an EventFilter")
         if any(each is not None for each in (key, prefix, start, end, event_type)):
-            raise ValueError("give either an event_filter or what it is made of")
+            raise ValueError("give either an event_filter or its parts")
         return event_filter
 
     @property

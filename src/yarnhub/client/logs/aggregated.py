@@ -193,13 +193,13 @@ def _nothing(
         )
     if names is None and (configuration.get(ENABLED) or "false").strip().lower() != "true":
         return LogAggregationOffError(
-            f"there are no logs of {application_id}: {ENABLED} is not true, so NodeManagers keep"
-            " them; read them from the NodeManagers while the application runs"
+            f"the logs of {application_id} are not aggregated: {ENABLED} is not true, so they"
+            f" stay on the NodeManagers; read them there while the application runs"
         )
-    how = "are being uploaded" if any(map(is_unfinished, names or [])) else "are not there"
+    how = "are being uploaded" if any(map(is_unfinished, names or [])) else "were not found"
     return LogsNotReadyError(
         f"the logs of {application_id} (user {user}) {how}: NodeManagers upload them within"
-        " seconds after the application's end, and they are deleted when they are old"
+        " seconds after the application's end, and old logs are deleted"
     )
 
 
@@ -301,7 +301,7 @@ class _Reader(Closing):
         while len(self._buffer) < gap + need.length:
             chunk = await anext(self._chunks, b"")
             if not chunk:
-                raise RemoteProtocolError(f"{self._status.path} became shorter while it was read")
+                raise RemoteProtocolError(f"{self._status.path} shrank while it was read")
             self._buffer += chunk
         data = self._buffer[gap : gap + need.length]
         self._buffer = self._buffer[gap + need.length :]

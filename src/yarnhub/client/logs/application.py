@@ -191,7 +191,7 @@ class ApplicationLogs:
                 report = await self._report()
                 heard = clock()
             except (ConnectError, ConnectionLostError, DeadlineExceededError) as error:
-                self._notice(f"the ResourceManager does not answer; trying again: {error}")
+                self._notice(f"the ResourceManager does not respond; retrying: {error}")
                 if clock() - heard > _SILENT:
                     raise
             await live.look()
@@ -241,7 +241,8 @@ class ApplicationLogs:
             report = await self._report()
         if status in _MISSED:
             self._notice(
-                f"not all logs of {self._id} were uploaded: YARN says {status and status.name}; a "
+                f"not all logs of {self._id} were uploaded: the aggregation status is"
+                f" {status and status.name}; a "
                 "node may have been lost"
             )
 
@@ -284,8 +285,8 @@ class ApplicationLogs:
         if missing := self._choice.containers - known:
             names = sorted(name for name in known if name and not name.startswith("container_"))
             raise NoSuchLogError(
-                f"{self._id} has no container {', '.join(sorted(missing))} with logs; there are "
-                f"{', '.join(names) or 'none'}"
+                f"{self._id} has no container {', '.join(sorted(missing))} with logs; its"
+                f" containers with logs: {', '.join(names) or 'none'}"
             )
 
 

@@ -158,7 +158,7 @@ class LiveLogs(Closing):
         if self._refused:
             return ()
         try:
-            async with Deadline(_MASTER, f"no answer within {_MASTER:g} s"):
+            async with Deadline(_MASTER, f"no response within {_MASTER:g} s"):
                 if self._master is None:
                     reached = await self._applications.connect(number, wait=False)
                     self._master = await self._masters.enter_async_context(reached)

@@ -131,7 +131,7 @@ class NodeLogs:
             raise AccessDeniedError("", f"{said} (the NodeManager's web server at {address})")
         raise RemoteError(
             "",
-            f"the NodeManager's web server at {address} answered with status {response.status}: "
+            f"the NodeManager's web server at {address} responded with status {response.status}: "
             f"{said[:500] or response.reason}",
         )
 

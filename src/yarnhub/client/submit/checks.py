@@ -23,8 +23,8 @@ def check_scripts(spec: ApplicationSpec) -> None:
         if size > launch.MAX_SCRIPT:
             raise SpecError(
                 f"services.{name}.script",
-                f"{size} bytes are too long for a script, {launch.MAX_SCRIPT} is the most: "
-                "put it into a file, name that under `files`, and run it from here",
+                f"{size} bytes are too long for a script, the limit is {launch.MAX_SCRIPT}: put"
+                f" it in a file, name the file under `files`, and run it from here",
             )
 
 

@@ -170,7 +170,7 @@ def _shared_libraries(binaries: list[Path]) -> tuple[Path, dict[str, Path]]:
             ["ldd", *binaries], capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise ConfigurationError(f"ldd cannot tell what Python needs to run: {error}") from error
+        raise ConfigurationError(f"ldd cannot list the libraries of Python: {error}") from error
     missing = sorted(set(re.findall(r"(\S+) => not found", found.stdout)))
     if missing:
         raise ConfigurationError(f"libraries of this Python are missing: {', '.join(missing)}")
@@ -179,7 +179,9 @@ def _shared_libraries(binaries: list[Path]) -> tuple[Path, dict[str, Path]]:
     }
     loaders = {Path(path) for path in re.findall(r"^\s+(/\S+) \(0x", found.stdout, re.MULTILINE)}
     if len({path.resolve() for path in loaders}) != 1:
-        raise ConfigurationError(f"no archive can be made of {binaries[0]}: no dynamic program")
+        raise ConfigurationError(
+            f"no archive can be created from {binaries[0]}: it is not dynamically linked"
+        )
     if "libc.so.6" in libraries:
         beside = libraries["libc.so.6"].parent
         libraries |= {name: beside / name for name in _NAME_SERVICE if (beside / name).is_file()}

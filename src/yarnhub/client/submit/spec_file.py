@@ -84,11 +84,9 @@ def document_format(path: Path, form: str = "infer") -> str:
     if chosen == "infer":
         chosen = _FORMATS.get(path.suffix.lower(), "")
         if not chosen:
-            raise SpecError(
-                "", f"the suffix {path.suffix!r} names no format: use .yaml, .yml or .json"
-            )
+            raise SpecError("", f"unknown suffix {path.suffix!r}: use .yaml, .yml or .json")
     if chosen not in _FORMATS.values():
-        raise SpecError("", f"{form!r} is no format: use 'json', 'yaml' or 'infer'")
+        raise SpecError("", f"unknown format {form!r}: use 'json', 'yaml' or 'infer'")
     return chosen
 
 
@@ -121,7 +119,7 @@ def parse_document(content: bytes | str, form: str) -> object:
         where = f"{_place(mark.line + 1, mark.column + 1)}: " if mark else ""
         raise SpecError("", f"{where}{error.problem or error.context}") from error
     except RecursionError as error:
-        raise SpecError("", "has too many lists or objects in each other") from error
+        raise SpecError("", "is nested too deep") from error
     except (yaml.YAMLError, ValueError) as error:
         # A character that YAML forbids; something like a date that is none.
         raise SpecError("", " ".join(str(error).split())[:500]) from error

@@ -202,8 +202,8 @@ class Submitter:
         def words() -> str:
             said = f": {last.diagnostics.strip()}" if last and last.diagnostics.strip() else ""
             return (
-                f"YARN has given no token for {submission.application_id}, which it does not run "
-                f"itself, within {deadline:g} s{said}"
+                f"YARN issued no token for {submission.application_id}, an unmanaged application,"
+                f" within {deadline:g} s{said}"
             )
 
         try:
@@ -213,8 +213,8 @@ class Submitter:
             if _NO_PAGE not in error.message:
                 raise
             raise ConfigurationError(
-                f"the federation's Router at {error.address} fails on every application whose "
-                "ApplicationMaster YARN does not run (a fault of Hadoop's Router): submit it to "
+                f"the federation's Router at {error.address} fails on every unmanaged application"
+                f" (a bug of Hadoop's Router): submit it to "
                 'YARN (managed); JupyterHub does with c.YarnSpawner.application_master = "cluster"'
             ) from error
         if report.am_rm_token is None:

@@ -72,14 +72,14 @@ def _measure(text: str) -> None:
                 measure.close()
             case ScalarEvent():
                 if len(event.value) > MAX_DIGITS and _may_be_number(event):
-                    raise _refused(event, f"a number of more than {MAX_DIGITS} figures")
+                    raise _refused(event, f"a number of more than {MAX_DIGITS} digits")
                 measure.add(1, event.anchor)
             case AliasEvent():
                 measure.repeat(event)
             case _:  # the document's beginning and end
                 pass
         if measure.total > MAX_VALUES:
-            raise _refused(event, f"more than {MAX_VALUES} values, with those that aliases repeat")
+            raise _refused(event, f"more than {MAX_VALUES} values, including repeated aliases")
 
 
 def _may_be_number(event: ScalarEvent) -> bool:
@@ -102,7 +102,7 @@ class _Measure:
 
     def open(self, event: CollectionStartEvent) -> None:
         if len(self._began) >= MAX_DEPTH:
-            raise _refused(event, f"more than {MAX_DEPTH} lists or mappings in each other")
+            raise _refused(event, f"more than {MAX_DEPTH} levels of lists or mappings")
         self._began.append(self.total)
         self._names.append(event.anchor)
         self.total += 1

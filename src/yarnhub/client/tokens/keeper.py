@@ -157,7 +157,7 @@ class TokenKeeper:
     @property
     def _tasks(self) -> asyncio.TaskGroup:
         if self._group is None:
-            raise LocalProtocolError("tokens are kept within `async with TokenKeeper(...)` only")
+            raise LocalProtocolError("tokens are renewed only within `async with TokenKeeper(...)`")
         return self._group
 
 
@@ -199,7 +199,7 @@ class _Share:
         try:
             sources = await self._sources()
             if sources and not isinstance(self._login, KerberosUser):
-                raise ConfigurationError("only a login with Kerberos gets delegation tokens")
+                raise ConfigurationError("delegation tokens need a login with Kerberos")
             async with task_group() as group:
                 tasks = [group.create_task(self._fetch(source)) for source in sources]
         except YarnhubError as error:
@@ -239,7 +239,7 @@ class _Share:
                 failed = True
                 left = held.life.expires - self._now()
                 _log.warning(
-                    "cannot %s %s, which ends in %.0f s: %s", step.value, held.token, left, error
+                    "cannot %s %s, which expires in %.0f s: %s", step.value, held.token, left, error
                 )
             else:
                 failed = False

@@ -73,7 +73,7 @@ class ResourceManagerTokens:
             token = await client.get_delegation_token(renewer)
         if token is None:
             raise ConfigurationError(
-                "the ResourceManager gives no delegation tokens: it has no security"
+                "the ResourceManager issues no delegation tokens: security is disabled"
             )
         # Java's clients know the token of a pair by both addresses (ClientRMProxy).
         services = [
@@ -205,7 +205,7 @@ async def cancel_tokens(tokens: Iterable[tuple[TokenSource, Token]], user: User)
         try:
             await source.cancel(user, token)
         except YarnhubError as error:
-            _log.info("%s ends by itself, it could not be cancelled: %s", token, error)
+            _log.info("%s could not be canceled and will expire: %s", token, error)
 
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GOODBYE), task_group() as group:

@@ -82,7 +82,7 @@ class RpcClient(Closing):
         options: RpcOptions | None = None,
     ) -> None:
         if not addresses:
-            raise LocalProtocolError(f"no address to call {protocol.name} at")
+            raise LocalProtocolError(f"no address is configured for {protocol.name}")
         self._addresses = tuple(addresses)
         self._protocol = protocol
         self._user = user
@@ -137,7 +137,7 @@ class RpcClient(Closing):
             return decode(method.response, body)
         except RemoteProtocolError as error:
             raise RemoteProtocolError(
-                f"{method.name} at {self.address}: the answer cannot be read: {error}"
+                f"{method.name} at {self.address}: the response cannot be read: {error}"
             ) from error
 
     async def _call(self, request: _Request) -> bytes:
@@ -237,7 +237,7 @@ class RpcClient(Closing):
     def _turn(self) -> None:
         last, self._active = self.address, (self._active + 1) % len(self._addresses)
         if self.address != last:
-            _log.info("%s is not the active one or not there: turning to %s", last, self.address)
+            _log.info("%s is not active or not reachable: trying %s", last, self.address)
 
     def _expired(self, request: _Request, seconds: float) -> DeadlineExceededError:
         connection = request.sent_on
@@ -251,4 +251,4 @@ class RpcClient(Closing):
             # Not a byte since the call: the server hangs or is gone, and the next call would hang
             # on the same connection.
             self._turn_from(connection)
-        return DeadlineExceededError(f"{what} answer within {seconds:g} s{last}")
+        return DeadlineExceededError(f"{what} response within {seconds:g} s{last}")

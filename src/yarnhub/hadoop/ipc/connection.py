@@ -47,7 +47,7 @@ _UNNAMED = (
     "with the cluster's own core-site.xml and yarn-site.xml?"
 )
 _SILENT = (
-    ", before the server said anything: it may have as many connections as it takes "
+    ", before the server sent anything: it may have reached its limit of connections "
     "(ipc.server.max.connections), or be stopping"
 )
 _DRAIN_LIMIT = 1 << 20
@@ -180,7 +180,7 @@ class RpcConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close the connection now; what waits on it ends with a `ConnectionLostError`."""
-        self._end(self._lost("it was closed here"))
+        self._end(self._lost("the client closed it"))
 
     async def aclose(self) -> None:
         """Close the connection and wait until its socket is gone."""
@@ -282,7 +282,7 @@ class RpcConnection(asyncio.Protocol):
 
     def _unsent(self, method: str, reason: YarnhubError) -> YarnhubError:
         if isinstance(reason, ConnectionLostError | AuthenticationError):
-            text = f"{method} at {self.address}: the connection had just ended: {reason}"
+            text = f"{method} at {self.address}: the connection had just closed: {reason}"
             reason = ConnectionLostError(text, Outcome.NOT_SENT)
         return reason
 
@@ -304,7 +304,7 @@ class RpcConnection(asyncio.Protocol):
             error = translate(fatal.java_class, fatal.message, method=method, address=address)
             if all_refused or fatal.call_id == call_id or not method:
                 return error
-            lost = self._lost(f"the server ended it: {error}")(call_id, method)
+            lost = self._lost(f"the server closed it: {error}")(call_id, method)
             lost.__cause__ = error
             return lost
 

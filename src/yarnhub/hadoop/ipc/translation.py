@@ -52,9 +52,10 @@ _ADVICE = {
         "hadoop.proxyuser.*.users or .groups"
     ),
     "SIMPLE authentication is not enabled": (
-        "this cluster wants Kerberos: set hadoop.security.authentication to kerberos and run kinit"
+        "this cluster requires Kerberos: set hadoop.security.authentication to kerberos and run"
+        " kinit"
     ),
-    "Request is a replay": "several connections of one principal began at once",
+    "Request is a replay": "several connections of one principal started at once",
     "Clock skew": "the clocks of this host and the server differ by more than 5 minutes",
 }
 
@@ -83,7 +84,7 @@ def translate(java_class: str, text: str, *, method: str = "", address: str = ""
             java_class, message, method=method, address=address, details=text
         )
     if _is_authentication(name, message):
-        error = AuthenticationError(f"{address} refused us: {message or name}")
+        error = AuthenticationError(f"{address} refused the connection: {message or name}")
         # A server that took two honest connections for a replay will not do so again.
         error.retriable = "Request is a replay" in message
         return error

@@ -63,7 +63,9 @@ def local_name(
     """
     mechanism = (properties.get(MECHANISM) or "hadoop").lower()
     if mechanism not in ("hadoop", "mit"):
-        raise ConfigurationError(f"{MECHANISM} is {mechanism!r}; known are hadoop and MIT")
+        raise ConfigurationError(
+            f"{MECHANISM} is {mechanism!r}; supported values are hadoop and MIT"
+        )
     parsed = _PRINCIPAL.fullmatch(principal)
     if parsed is None and "@" in principal:
         raise ConfigurationError(f"{principal!r} is not a Kerberos principal")
@@ -77,15 +79,15 @@ def local_name(
             continue
         if mechanism == "hadoop" and re.search("[/@]", found):
             raise ConfigurationError(
-                f"{RULES}: {rule.text} makes {quoted(found)} of {principal}: a user's name has"
-                " no / or @"
+                f"{RULES}: {rule.text} maps {principal} to {quoted(found)}: a user name cannot"
+                f" contain / or @"
             )
         return found.lower() if rule.in_lower_case else found
     if mechanism == "mit":
         return principal
     raise ConfigurationError(
-        f"no rule of {RULES} applies to {principal}: the cluster's core-site.xml and krb5.conf have"
-        " to be here too"
+        f"no rule of {RULES} applies to {principal}: this machine needs the cluster's"
+        f" core-site.xml and krb5.conf"
     )
 
 
@@ -133,7 +135,8 @@ class _Rule:
             return name.parameter(int(number))
         except (ValueError, IndexError) as error:
             raise ConfigurationError(
-                f"{RULES}: {self.text}: ${number[:_SHOWN]} is none of $0 to ${len(name.components)}"
+                f"{RULES}: {self.text}: ${number[:_SHOWN]} is not one of $0 to"
+                f" ${len(name.components)}"
             ) from error
 
     def _filled(self, found: re.Match[str]) -> str:

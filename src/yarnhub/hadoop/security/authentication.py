@@ -22,5 +22,5 @@ def is_secure(properties: Properties) -> bool:
     """
     method = properties.get(KEY) or "simple"
     if method.lower() not in ("simple", "kerberos"):
-        raise ConfigurationError(f"{KEY} is {method!r}; known are simple and kerberos")
+        raise ConfigurationError(f"{KEY} is {method!r}; supported values are simple and kerberos")
     return method.lower() == "kerberos"

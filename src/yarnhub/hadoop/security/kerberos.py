@@ -22,18 +22,18 @@ _KRB5 = -1765328384
 """Where the error codes of MIT Kerberos begin (`ERROR_TABLE_BASE_krb5`)."""
 
 _MEANINGS = {
-    _KRB5 + 6: "the KDC does not know this principal",
-    _KRB5 + 7: "the KDC does not know the server's principal: is its host name right?",
-    _KRB5 + 14: "the KDC does not have the keytab's encryption types",
-    _KRB5 + 24: "the keytab holds an old or wrong key: export it anew",
-    _KRB5 + 31: "the keytab holds an old or wrong key: export it anew",
+    _KRB5 + 6: "the KDC has no such principal",
+    _KRB5 + 7: "the KDC has no principal for the server: check its host name",
+    _KRB5 + 14: "the KDC does not support the keytab's encryption types",
+    _KRB5 + 24: "the keytab holds an old or wrong key: export it again",
+    _KRB5 + 31: "the keytab holds an old or wrong key: export it again",
     _KRB5 + 32: "it has expired",
     _KRB5 + 37: "the clocks of this host and of the KDC differ by more than 5 minutes",
-    _KRB5 + 141: "there is no such ticket cache",
-    _KRB5 + 154: "no KDC is known for the realm: see krb5.conf",
+    _KRB5 + 141: "the ticket cache does not exist",
+    _KRB5 + 154: "no KDC is configured for the realm: see krb5.conf",
     _KRB5 + 156: "no KDC of the realm can be reached",
     _KRB5 + 181: "the keytab has no key of this principal",
-    _KRB5 + 195: "there is no such ticket cache",
+    _KRB5 + 195: "the ticket cache does not exist",
 }
 
 
@@ -45,7 +45,9 @@ def _gssapi() -> ModuleType:
             "Kerberos needs the gssapi package: install yarnhub[kerberos]"
         ) from error
     except OSError as error:
-        raise ConfigurationError(f"Kerberos needs MIT Kerberos's libraries: {error}") from error
+        raise ConfigurationError(
+            f"Kerberos needs the libraries of MIT Kerberos: {error}"
+        ) from error
     module: ModuleType = gssapi
     return module
 
@@ -224,7 +226,7 @@ class Context:
             message, encrypted, _ = self._context.unwrap(data)
         except _gssapi().exceptions.GSSError as error:
             raise RemoteProtocolError(
-                f"a wrapped answer cannot be opened: {_explain(error)}"
+                f"a wrapped response cannot be unwrapped: {_explain(error)}"
             ) from error
         return message, encrypted
 

@@ -110,7 +110,7 @@ class State(enum.Enum):
 
     NEGOTIATING = "waiting for the server's offers"
     STEPPING = "making the next token"
-    AUTHENTICATING = "waiting for the server's word on our token"
+    AUTHENTICATING = "waiting for the server's response to our token"
     READY = "open"
     PROTECTED = "open, under a layer"
     CLOSED = "closed"
@@ -123,9 +123,9 @@ class Input(enum.Enum):
     CHALLENGE = "a challenge of the server"
     SUCCESS = "the server's success"
     STEPPED = "our next token"
-    UNPROVEN = "our choice to prove nothing"
-    CALL = "a call of ours"
-    ANSWER = "an answer of the server"
+    UNPROVEN = "our choice to use no authentication"
+    CALL = "our call"
+    ANSWER = "a response of the server"
     WRAP = "a wrapped piece of the server"
     CLOSE = "the end"
 
@@ -208,7 +208,7 @@ class Connection:
         """
         self._advance(Input.CALL)
         if call_id in self._waiting or call_id < 0:
-            raise LocalProtocolError(f"call id {call_id} is in use or not one")
+            raise LocalProtocolError(f"call id {call_id} is invalid or in use")
         self._waiting.add(call_id)
         header = self._methods.get(method)
         if header is None:
@@ -290,7 +290,9 @@ class Connection:
         self._forget(call_id)
         length, at = read_varint(data, at, len(data))
         if length != len(data) - at:
-            raise RemoteProtocolError(f"an answer of {length} bytes is {len(data) - at} bytes long")
+            raise RemoteProtocolError(
+                f"a response of {length} bytes is {len(data) - at} bytes long"
+            )
         events.append(Answer(call_id, data[at:]))
 
     def _receive_error(self, call_id: int, header: RpcResponseHeader, events: list[Event]) -> None:
@@ -304,7 +306,9 @@ class Connection:
 
     def _forget(self, call_id: int) -> None:
         if call_id not in self._waiting:
-            raise RemoteProtocolError(f"an answer came to call {call_id}, which waits for none")
+            raise RemoteProtocolError(
+                f"a response arrived for call {call_id}, which is not pending"
+            )
         self._waiting.remove(call_id)
 
     def _receive_sasl(self, message: SaslMessage, events: list[Event]) -> None:

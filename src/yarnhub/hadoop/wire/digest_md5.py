@@ -146,8 +146,8 @@ def _choose_cipher(offered: str) -> str:
         if cipher in names:
             return cipher
     raise AuthenticationError(
-        f"the server encrypts with {offered or 'no named cipher'} only; "
-        f"for tokens yarnhub has {', '.join(_CIPHERS)}"
+        f"the server supports only {offered or 'an unnamed cipher'}; for tokens yarnhub supports"
+        f" {', '.join(_CIPHERS)}"
     )
 
 
@@ -179,7 +179,7 @@ class Integrity:
         expected = _mac(self._check, sequence, message)
         if data[-6:] != b"\0\1" + sequence or not hmac.compare_digest(mac, expected):
             raise RemoteProtocolError(
-                "an answer was changed on its way, repeated or left out: its signature is wrong"
+                "a response was changed on its way, repeated or left out: its signature is wrong"
             )
         return message
 

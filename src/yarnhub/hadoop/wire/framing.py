@@ -52,5 +52,5 @@ class FrameReader:
 
     def _refusal(self, start: bytes, length: int) -> str:
         if start == b"HTTP":
-            return "the peer answers in HTTP: this is a web port, not an RPC port"
-        return f"the peer announces an answer of {length} bytes; the limit is {self._limit}"
+            return "the peer responds in HTTP: this is a web port, not an RPC port"
+        return f"the peer announces a response of {length} bytes; the limit is {self._limit}"

@@ -63,7 +63,7 @@ class Gssapi:
         if not self._context.complete:
             return self._context.step(challenge)
         if self._chosen is not None:
-            raise RemoteProtocolError("the server goes on with GSSAPI after its end")
+            raise RemoteProtocolError("the server continued the GSSAPI exchange after its end")
         offer, _ = self._context.unwrap(challenge or b"")
         if len(offer) != 4:
             raise RemoteProtocolError("the server's offer of GSSAPI protections cannot be read")
@@ -76,7 +76,9 @@ class Gssapi:
     def finish(self, final: bytes | None) -> Layer | None:
         """Refuse a success that comes too early."""
         if not self._context.complete or self._chosen is None or final:
-            raise AuthenticationError("the server ended the GSSAPI exchange before it was proven")
+            raise AuthenticationError(
+                "the server ended the GSSAPI exchange before it was authenticated"
+            )
         if self._chosen is Protection.AUTHENTICATION:
             return None
         return GssLayer(self._context, encrypt=self._chosen is Protection.PRIVACY)

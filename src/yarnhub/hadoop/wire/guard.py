@@ -80,7 +80,9 @@ class Guard:
             if len(self._up) < _PREAMBLE:
                 return b""
             if self._up[_PREAMBLE - 1] != _SASL:
-                raise AuthenticationError("the client does not ask the server for any proof")
+                raise AuthenticationError(
+                    "the client does not require authentication from the server"
+                )
             out += self._up[:_PREAMBLE]
             del self._up[:_PREAMBLE]
             self._greeted = True
@@ -107,10 +109,10 @@ class Guard:
         header, at = read_delimited(RpcRequestHeader, content)
         if header.call_id != CALL_ID_SASL:
             raise AuthenticationError(
-                "the client would send a call in the clear; hadoop.rpc.protection asks for"
+                "the client would send a call in the clear; hadoop.rpc.protection requires"
                 f" {self._minimum.name.lower()}"
                 if self._agreed
-                else "the client would send a call to a server that has proven nothing"
+                else "the client would send a call to a server that is not authenticated"
             )
         message, _ = read_delimited(SaslMessage, content, at)
         match message.state:
@@ -121,11 +123,13 @@ class Guard:
                 pass
             case SaslState.INITIATE if message.auths and message.auths[0].method == "SIMPLE":
                 if not any(auth.method == "SIMPLE" for auth in self._offered):
-                    raise AuthenticationError("the client would not prove anything")
+                    raise AuthenticationError("the client would not authenticate itself")
                 self._agreed = self._up_is_free = self._down_is_free = True
             case SaslState.INITIATE:
                 if [_name(auth) for auth in message.auths] != [_name(a) for a in self._offered]:
-                    raise AuthenticationError("the client takes what the server did not offer")
+                    raise AuthenticationError(
+                        "the client chose a method that the server did not offer"
+                    )
             case SaslState.RESPONSE:
                 self._proven = self._proven or _sealing(message.token or b"") is not None
             case _:
@@ -136,7 +140,7 @@ class Guard:
         if header.status is not RpcStatus.SUCCESS:
             return content  # why it refuses
         if header.call_id != CALL_ID_SASL & 0xFFFFFFFF:
-            raise RemoteProtocolError("the server answers before it has proven anything")
+            raise RemoteProtocolError("the server responded before it was authenticated")
         message, _ = read_delimited(SaslMessage, content, at)
         match message.state:
             case SaslState.NEGOTIATE:
@@ -150,7 +154,9 @@ class Guard:
                 self._up_is_free = self._minimum is Protection.AUTHENTICATION
                 return content
             case SaslState.SUCCESS:
-                raise AuthenticationError("the server ended the exchange before it was proven")
+                raise AuthenticationError(
+                    "the server ended the exchange before it was authenticated"
+                )
             case _:
                 raise RemoteProtocolError(f"the server sends {message.state.name} too early")
 
@@ -164,7 +170,7 @@ class Guard:
         if simple and self._allow_simple and self._minimum is Protection.AUTHENTICATION:
             return simple[:1]
         raise AuthenticationError(
-            f"the server accepts {named(offers)}; we have a Kerberos ticket. {NO_KERBEROS}"
+            f"the server accepts {named(offers)}; the client has a Kerberos ticket. {NO_KERBEROS}"
         )
 
 
@@ -178,7 +184,7 @@ def _cut(buffer: bytearray) -> bytes | None:
         return None
     length = int.from_bytes(buffer[:4], "big", signed=True)
     if not 0 <= length <= MAX_FRAME:
-        raise RemoteProtocolError(f"a step of the authentication of {length} bytes")
+        raise RemoteProtocolError(f"an authentication message of {length} bytes")
     if len(buffer) < 4 + length:
         return None
     content = bytes(buffer[4 : 4 + length])
@@ -191,7 +197,7 @@ def _check_protection(token: bytes, minimum: Protection) -> None:
     if sealed is None or (minimum is Protection.PRIVACY and not sealed):
         raise AuthenticationError(
             f"the server offers {'integrity' if sealed is not None else 'no known protection'},"
-            f" hadoop.rpc.protection asks for {minimum.name.lower()} or more: the two sides'"
+            f" hadoop.rpc.protection requires {minimum.name.lower()} or more: the two sides'"
             " hadoop.rpc.protection must have a value in common"
         )
 

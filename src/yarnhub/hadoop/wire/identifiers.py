@@ -51,7 +51,7 @@ def read_identifier(token: Token) -> YARNDelegationTokenIdentifier:
     reader = Reader(token.identifier)
     version = reader.take(1)[0]
     if version != 0:
-        raise RemoteProtocolError(f"a {token.kind} has an identifier of the version {version}")
+        raise RemoteProtocolError(f"a {token.kind} has an identifier of unknown version {version}")
     return YARNDelegationTokenIdentifier(
         owner=reader.text(),
         renewer=reader.text(),

@@ -46,7 +46,7 @@ class Protection(enum.IntEnum):
         if best is None or best < minimum:
             raise AuthenticationError(
                 f"the server offers {best.name.lower() if best else 'no known protection'}, "
-                f"hadoop.rpc.protection asks for {minimum.name.lower()} or more: "
+                f"hadoop.rpc.protection requires {minimum.name.lower()} or more: "
                 "the two sides' hadoop.rpc.protection must have a value in common"
             )
         return best

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NO_KERBEROS = (
     "The server does not require Kerberos but the configuration does: "
-    "set ipc.client.fallback-to-simple-auth-allowed to true if that is meant"
+    "set ipc.client.fallback-to-simple-auth-allowed to true if that is intended"
 )
 
 
@@ -123,7 +123,7 @@ def check_principal(auth: SaslAuth, expected: str) -> str:
     name, _, realm = expected.partition("@")
     if not fnmatchcase(offered.lower(), name.lower()):
         raise AuthenticationError(
-            f"the server says it is {offered}, the configuration expects {expected}"
+            f"the server's principal is {offered}, the configuration expects {expected}"
         )
     return f"{offered}@{realm}" if realm and not set(realm) & set("*?[") else offered
 
@@ -140,9 +140,9 @@ def _explain(offers: Sequence[SaslAuth], login: Login) -> str:
         have.append(f"a token of kind {login.token.kind}")
     if login.kerberos is not None:
         have.append("a Kerberos ticket")
-    said = f"the server accepts {named(offers)}; we have {' and '.join(have)}"
+    said = f"the server accepts {named(offers)}; the client has {' and '.join(have)}"
     if "KERBEROS" not in names and login.kerberos is not None:
         return f"{said}. {NO_KERBEROS}"
     if "KERBEROS" in names and login.kerberos is None:
-        return f"{said}. A Kerberos ticket would do: run kinit, or give a keytab"
+        return f"{said}. Use a Kerberos ticket: run kinit, or give a keytab"
     return said

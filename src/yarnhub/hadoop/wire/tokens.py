@@ -112,7 +112,7 @@ class Credentials:
                 )
         except RemoteProtocolError as error:
             raise ConfigurationError(f"the Hadoop token file is damaged: {error}") from error
-        raise ConfigurationError(f"the Hadoop token file is of the unknown format {version}")
+        raise ConfigurationError(f"the Hadoop token file has the unknown format {version}")
 
     @classmethod
     def _read_writable(cls, reader: Reader) -> Credentials:

@@ -69,4 +69,4 @@ class Reader:
         try:
             return self.sized().decode()
         except UnicodeDecodeError as error:
-            raise RemoteProtocolError("a text is not in UTF-8") from error
+            raise RemoteProtocolError("a text is not UTF-8") from error

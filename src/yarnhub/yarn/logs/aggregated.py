@@ -35,9 +35,7 @@ def read_index(size: int) -> Step[list[LogEntry]]:
     head = yield Need(0, min(size, max(ifile.UUID_LENGTHS)))
     uuid_length = ifile.find_uuid(head, tail)
     if uuid_length is None:
-        raise RemoteProtocolError(
-            f"a file of {size} bytes is neither a TFile nor an IFile, or it is not whole"
-        )
+        raise RemoteProtocolError(f"a file of {size} bytes is not a complete TFile or IFile")
     return (yield from ifile.read_index(size, tail, uuid_length))
 
 

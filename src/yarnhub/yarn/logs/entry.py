@@ -25,7 +25,7 @@ def add(entries: list[LogEntry], entry: LogEntry) -> None:
         RemoteProtocolError: They are too many.
     """
     if len(entries) >= MAX_ENTRIES:
-        raise RemoteProtocolError(f"an aggregated log tells of more than {MAX_ENTRIES} files")
+        raise RemoteProtocolError(f"an aggregated log lists more than {MAX_ENTRIES} files")
     entries.append(entry)
 
 

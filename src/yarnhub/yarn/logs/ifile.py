@@ -83,7 +83,7 @@ def _files(index: JavaObject, length: int) -> Generator[object, None, None]:
             yield from found if left >= 0 else ()
         if left < 0:
             raise RemoteProtocolError(
-                f"an index of {length} bytes in an IFile tells of more logs than fit into it"
+                f"an index of {length} bytes in an IFile lists more logs than fit in the file"
             )
 
 
@@ -91,7 +91,7 @@ def _entry(file: object, compression: str, end: int) -> LogEntry:
     start, stored = _integer(file, "startIndex"), _integer(file, "fileCompressedSize")
     length = _integer(file, "fileSize")
     if min(start, stored, length) < 0 or start + stored > end:
-        raise RemoteProtocolError("a log of an IFile lies outside of it")
+        raise RemoteProtocolError("a log of an IFile is outside of the file")
     try:
         container_id = ContainerId.parse(_text(file, "containerId"))
     except ValueError as error:
@@ -106,7 +106,7 @@ def _entry(file: object, compression: str, end: int) -> LogEntry:
 
 def _field(value: object, name: str) -> object:
     if not isinstance(value, JavaObject) or name not in value.fields:
-        raise RemoteProtocolError(f"the index of an IFile came without {name}")
+        raise RemoteProtocolError(f"the index of an IFile has no {name}")
     return value.fields[name]
 
 

@@ -74,7 +74,7 @@ class _Reader:
     def _take(self, size: int) -> bytes:
         end = self._at + size
         if end > len(self._data):
-            raise RemoteProtocolError("a serialized Java object is cut off")
+            raise RemoteProtocolError("a serialized Java object is truncated")
         taken, self._at = self._data[self._at : end], end
         return taken
 
@@ -112,7 +112,7 @@ class _Reader:
     def _reference(self) -> object:
         number = self._number(4) - _FIRST_HANDLE
         if not 0 <= number < len(self._handles):
-            raise RemoteProtocolError("a serialized Java object refers to what is not there")
+            raise RemoteProtocolError("a serialized Java object refers to a missing object")
         return self._handles[number]
 
     def _object(self, depth: int) -> JavaObject:
@@ -129,7 +129,7 @@ class _Reader:
             found = found.parent
         for part in reversed(lineage):
             if part.flags & _EXTERNAL:
-                raise RemoteProtocolError(f"the Java class {part.name} writes itself")
+                raise RemoteProtocolError(f"the Java class {part.name} has its own format")
             for kind, name in part.fields:
                 made.fields[name] = self._value(kind, depth)
             if part.flags & _HAS_DATA:
@@ -157,7 +157,9 @@ class _Reader:
             case 0x71:
                 found = self._reference()
                 if not isinstance(found, _Class):
-                    raise RemoteProtocolError("a Java object refers to a class that is none")
+                    raise RemoteProtocolError(
+                        "a Java object refers to something that is not a class"
+                    )
                 return found
             case 0x72:
                 return self._new_class(depth)
@@ -203,5 +205,5 @@ def as_map(value: object) -> dict[str, object]:
         raise RemoteProtocolError("a map is missing in a serialized Java object")
     items = value.written[1:]  # behind its capacity
     if not all(isinstance(key, str) for key in items[::2]):
-        raise RemoteProtocolError("a map of a serialized Java object has keys that are not texts")
+        raise RemoteProtocolError("a map of a serialized Java object has keys that are not text")
     return {str(key): item for key, item in zip(items[::2], items[1::2], strict=False)}

@@ -53,7 +53,7 @@ def parse_listing(body: bytes) -> dict[str, int]:
         *(ValueError, TypeError, KeyError, AttributeError, RecursionError),
         OverflowError,  # a size of 1e999
     ) as error:
-        raise RemoteProtocolError("a NodeManager's list of log files is not one") from error
+        raise RemoteProtocolError("a NodeManager's list of log files is invalid") from error
     return found
 
 
@@ -101,7 +101,7 @@ class LogAnswer:
             found = _HEAD.search(self._head)
             if found is None:
                 if len(self._head) > _MAX_HEAD:
-                    raise RemoteProtocolError("a NodeManager's answer has no head of a log")
+                    raise RemoteProtocolError("a NodeManager's response has no log header")
                 return b""
             self.length = int(found[1])
             self._left = self.length if self._tail is None else min(self._tail, self.length)

@@ -83,7 +83,7 @@ class Source:
 
     def _fetch_more(self) -> Step[bytes]:
         if self._at == self._end:
-            raise RemoteProtocolError("a compressed log is cut off")
+            raise RemoteProtocolError("a compressed log is truncated")
         return (yield from self._fetch())
 
     def _fetch(self) -> Step[bytes]:

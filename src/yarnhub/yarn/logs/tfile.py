@@ -116,7 +116,7 @@ def _region(source: Source, size: int) -> Step[_Region]:
         (yield from _vint(source)), (yield from _vint(source)), (yield from _vint(source))
     )
     if min(region) < 0 or region.offset + region.stored > size:
-        raise RemoteProtocolError("a block of a TFile lies outside of the file")
+        raise RemoteProtocolError("a block of a TFile is outside of the file")
     return region
 
 
@@ -126,7 +126,7 @@ def _read_block(block: _Region, compression: str, entries: list[LogEntry]) -> St
     while not (yield from source.ended()):
         length = yield from _vint(counted)
         if not 0 < length <= _MAX_KEY:
-            raise RemoteProtocolError(f"a key of {length} bytes is in a TFile")
+            raise RemoteProtocolError(f"a TFile has a key of {length} bytes")
         key = yield from counted.exactly(length)
         value = _Value(counted)
         container = _utf(key)
@@ -258,7 +258,7 @@ def _count(source: _Bytes) -> Step[int]:
 def _text(source: _Bytes) -> Step[str]:
     length = yield from _count(source)
     if length > _MAX_KEY:
-        raise RemoteProtocolError(f"a name of {length} bytes is in a TFile")
+        raise RemoteProtocolError(f"a TFile has a name of {length} bytes")
     return (yield from source.exactly(length)).decode(errors="replace")
 
 

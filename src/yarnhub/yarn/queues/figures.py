@@ -101,9 +101,7 @@ def read_scheduler_page(told: Any) -> dict[str, LeafFigures]:  # Any: JSON
             case _:
                 return {}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RemoteProtocolError(
-            f"a ResourceManager's page of its queues has no {error}"
-        ) from error
+        raise RemoteProtocolError(f"a ResourceManager's list of queues has no {error}") from error
 
 
 def find_leaf(leaves: Mapping[str, LeafFigures], name: str) -> LeafFigures | None:

@@ -83,8 +83,8 @@ class ContainerId:
             epoch = int(parts.pop(1)[1:])
         if len(parts) != 5 or parts[0] != "container" or not all(p.isdecimal() for p in parts[1:]):
             raise ValueError(
-                f"{quoted(text)} is not a container id; "
-                "one looks like container_1533143063639_0021_01_000002"
+                f"{quoted(text)} is not a container id; one looks like"
+                f" container_1533143063639_0021_01_000002"
             )
         timestamp, app, attempt, number = map(int, parts[1:])
         application_id = ApplicationId(id=app, cluster_timestamp=timestamp)

@@ -137,7 +137,7 @@ async def test_a_server_that_does_not_speak_in_frames_is_named() -> None:
     server = await asyncio.start_server(older, "127.0.0.1", 0, ssl=context)
     async with asyncio.timeout(20), server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(RemoteProtocolError, match=rf"127\.0\.0\.1:{port} does not speak"):
+        with pytest.raises(RemoteProtocolError, match=rf"127\.0\.0\.1:{port} does not support"):
             await opened(port)
         await ended.wait()
 

@@ -139,7 +139,7 @@ async def test_a_page_that_is_removed_or_was_never_added_is_not_there() -> None:
     ("answer", "said"),
     [
         (b"", "the connection to 127.0.0.1"),
-        (b"nonsense\r\n\r\n", "broke HTTP"),
+        (b"nonsense\r\n\r\n", "violated HTTP"),
     ],
 )
 async def test_a_page_that_gives_no_answer_is_said_to(answer: bytes, said: str) -> None:
@@ -164,7 +164,7 @@ async def test_a_page_that_nobody_serves_or_that_is_silent_is_said_to(
         assert (found.status_code, "no answer within 0.1 s" in found.text) == (502, True)
         add(play, "http://127.0.0.1:1/", "closed")
         found = await asking.get("/pages/closed/")
-        assert (found.status_code, "nobody answers at 127.0.0.1:1" in found.text) == (502, True)
+        assert (found.status_code, "cannot connect to 127.0.0.1:1" in found.text) == (502, True)
 
 
 @pytest.mark.parametrize("end", ["cut", "silence"])
