@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.explain.explanation import Explanation, Phase
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.integrations.jupyterhub.running import End
     from yarnhub.spec import ApplicationSpec
+
+S = TypeVar("S", bound=YarnSpawner)
 
 APPLICATION = "application_1_0001"
 TAGS = HubTags(b"secret", "jupyterhub")
@@ -128,10 +130,15 @@ class Spawner(YarnSpawner):
 
 def make_spawner(where: OneServer, **settings: Any) -> Spawner:
     """Alice's spawner as JupyterHub makes it, of a server that is about to start."""
-    hub = SimpleNamespace(base_url="/hub/", api_url="http://127.0.0.1:1/hub/api", public_host="")
-    user = SimpleNamespace(name="alice", url="/user/alice/", settings={}, groups=[])
-    spawner = Spawner(user=user, hub=hub, api_token="hers", **settings)
+    spawner = made(Spawner, **settings)
     spawner.where = where
     spawner._server = SimpleNamespace(base_url="/user/alice/")
     spawner._spawn_pending = True
     return spawner
+
+
+def made(kind: type[S], **settings: Any) -> S:
+    """A spawner of alice's."""
+    hub = SimpleNamespace(base_url="/hub/", api_url="http://127.0.0.1:1/hub/api", public_host="")
+    user = SimpleNamespace(name="alice", url="/user/alice/", settings={}, groups=[])
+    return kind(user=user, hub=hub, api_token="hers", **settings)
