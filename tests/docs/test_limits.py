@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from docs.blocks import PROJECT
 from yarnhub.appmaster.core.limits import KIB, MIB, Limits
-from yarnhub.integrations.jupyterhub.hub_servers import LIMITS
+from yarnhub.sessions.unmanaged_holder import LIMITS
 
 PAGE = (PROJECT / "docs" / "reference" / "security.md").read_text("utf-8")
 

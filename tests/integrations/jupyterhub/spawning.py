@@ -12,8 +12,9 @@ from yarnhub.client.explain.explanation import Explanation, Phase
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
-from yarnhub.integrations.jupyterhub.running import Server, Servers, Sight
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+from yarnhub.sessions.holder import Holder
+from yarnhub.sessions.session import Session, Sight
 from yarnhub.sessions.tags import HubTags
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from yarnhub.base.errors import YarnhubError
     from yarnhub.client.explain.reasons import Reason
-    from yarnhub.integrations.jupyterhub.running import End
+    from yarnhub.sessions.session import End
     from yarnhub.spec import ApplicationSpec
 
 S = TypeVar("S", bound=YarnSpawner)
@@ -53,7 +54,7 @@ def explained(*reasons: Reason, starting: tuple[str, ...] = ()) -> Explanation:
     )
 
 
-class InMemory(Server):
+class InMemory(Session):
     """A server that is what a test makes it."""
 
     id = APPLICATION
@@ -79,7 +80,7 @@ class InMemory(Server):
         self.stops.append(now)
 
 
-class OneServer(Servers):
+class OneServer(Holder):
     """Where there is one server.
 
     Args:
@@ -92,20 +93,20 @@ class OneServer(Servers):
         self.refusing = refusing
         self.explanation: Explanation | None = None
         self.asked: list[ApplicationSpec] = []
-        self.found: Server | End | None = self.server
+        self.found: Session | End | None = self.server
         """What is found of a server of an earlier hub."""
         self.sought: list[str] = []
 
-    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Server:
+    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Session:
         if self.refusing is not None:
             raise self.refusing
         self.asked.append(spec)
         return self.server
 
-    async def all(self, tag: str = "") -> Sequence[Server]:
+    async def all(self, tag: str = "") -> Sequence[Session]:
         return []
 
-    async def explain(self, server: Server) -> Explanation | None:
+    async def explain(self, server: Session) -> Explanation | None:
         return self.explanation
 
     async def nodes(self) -> list[str]:
@@ -113,7 +114,7 @@ class OneServer(Servers):
             raise self.refusing
         return ["localhost"]
 
-    async def find(self, application_id: str) -> Server | End | None:
+    async def find(self, application_id: str) -> Session | End | None:
         self.sought.append(application_id)
         return self.found
 
@@ -124,7 +125,7 @@ class Spawner(YarnSpawner):
     where: OneServer
     hub_tags = TAGS
 
-    def servers(self) -> Servers:
+    def servers(self) -> Holder:
         return self.where
 
 

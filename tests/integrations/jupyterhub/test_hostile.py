@@ -26,7 +26,7 @@ from yarnhub.client.application.client import ApplicationClient
 from yarnhub.control import bootstrap, environment
 from yarnhub.control.bootstrap import server_name
 from yarnhub.hadoop.wire.tokens import Credentials as TokenFile
-from yarnhub.integrations.jupyterhub.hub_servers import LIMITS
+from yarnhub.sessions.unmanaged_holder import LIMITS
 from yarnhub.spec import Service
 from yarnhub.unmanaged.admission import SharedAdmission
 

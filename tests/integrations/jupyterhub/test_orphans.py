@@ -1,4 +1,4 @@
-"""Servers that run and that nobody has."""
+"""Sessions that run and that nobody has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from yarnhub.base.errors import AccessDeniedError, DeadlineExceededError
 from yarnhub.integrations.jupyterhub.orphans import end, orphans
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.jupyterhub.running import Server, Servers
+    from yarnhub.sessions.holder import Holder
+    from yarnhub.sessions.session import Session
 
 
 @dataclass
@@ -36,7 +37,7 @@ async def test_one_that_cannot_be_ended_stops_nobody() -> None:
         Running("3", error=DeadlineExceededError("60 s")),
         Running("4"),
     ]
-    ended = await end(cast("list[Server]", found))
+    ended = await end(cast("list[Session]", found))
     assert [each.id for each in ended] == ["2", "4"]
     assert all(each.stopped == [True] for each in found)
 
@@ -52,5 +53,5 @@ async def test_a_server_that_is_just_being_started_is_somebodys() -> None:
 
     starting = SimpleNamespace(application_id="", identity="server-a", pending="spawn")
     app = SimpleNamespace(db=Query(), users={1: SimpleNamespace(spawners={"": starting})})
-    found = await orphans(cast("Servers", All()), app)
+    found = await orphans(cast("Holder", All()), app)
     assert [each.id for each in found] == ["3"]

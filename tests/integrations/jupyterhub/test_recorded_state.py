@@ -11,8 +11,8 @@ import pytest
 
 from integrations.jupyterhub.spawning import made
 from unmanaged.damage import offline
-from yarnhub.integrations.jupyterhub.running import Server
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+from yarnhub.sessions.session import Session
 
 RECORDED = Path(__file__).with_name("recorded")
 STATES = json.loads((RECORDED / "states.json").read_text("utf-8"))
@@ -56,7 +56,7 @@ async def test_servers_are_taken_over(folder: Path) -> None:
         spawner = spawner_of(server, folder)
         assert await spawner.poll() is None
         found = await spawner.servers().find(spawner.application_id)
-        assert isinstance(found, Server)
+        assert isinstance(found, Session)
         assert found.identity == (await spawner.chosen_request()).identity
         sight = await found.sight()
         assert sight.node == ("node-1" if server == "" else "")

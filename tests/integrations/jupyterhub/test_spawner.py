@@ -32,7 +32,7 @@ from yarnhub.base.errors import (
 from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control import outcomes
 from yarnhub.integrations.jupyterhub.refusals import Refusal
-from yarnhub.integrations.jupyterhub.running import End, Sight
+from yarnhub.sessions.session import End, Sight
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

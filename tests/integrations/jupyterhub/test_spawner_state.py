@@ -11,7 +11,7 @@ from appmaster.clock import instant
 from integrations.jupyterhub.spawning import APPLICATION, OneServer, make_spawner
 from yarnhub.base.errors import ConnectError
 from yarnhub.control.outcomes import Outcome
-from yarnhub.integrations.jupyterhub.running import End, Server
+from yarnhub.sessions.session import End, Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +110,7 @@ async def test_a_poll_does_not_wait_for_a_cluster_that_says_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Silent(OneServer):
-        async def find(self, application_id: str) -> Server | End | None:
+        async def find(self, application_id: str) -> Session | End | None:
             await asyncio.sleep(3600)
             return End(1, Outcome.of_words("it was too late"))
 
@@ -122,7 +122,7 @@ async def test_a_poll_does_not_wait_for_a_cluster_that_says_nothing(
 
 async def test_a_fault_of_ours_is_logged_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(OneServer):
-        async def find(self, application_id: str) -> Server | End | None:
+        async def find(self, application_id: str) -> Session | End | None:
             raise ZeroDivisionError
 
     assert await later(Broken()).poll() is None

@@ -11,8 +11,8 @@ from yarnhub.client.explain.reasons import ContainersPreempted, QueueNotRunning
 from yarnhub.control import diagnostics
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.integrations.jupyterhub import words
-from yarnhub.integrations.jupyterhub.progress import Start
-from yarnhub.integrations.jupyterhub.running import Sight
+from yarnhub.sessions.progress import Start
+from yarnhub.sessions.session import Sight
 from yarnhub.yarn.records.cluster import QueueState
 
 APP = "application_1_0001"

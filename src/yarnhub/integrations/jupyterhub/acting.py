@@ -10,7 +10,8 @@ from traitlets import HasTraits, Set, Unicode
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.access.settings import Settings
-from yarnhub.integrations.jupyterhub.refusals import SYSTEM_USERS, refuse_user
+from yarnhub.integrations.jupyterhub.refusals import refuse_user
+from yarnhub.sessions.users import SERVICE_ACCOUNTS
 
 
 class Acting(HasTraits):
@@ -30,7 +31,7 @@ class Acting(HasTraits):
     ).tag(config=True)
     denied_users = Set(
         Unicode(),
-        default_value=SYSTEM_USERS,
+        default_value=SERVICE_ACCOUNTS,
         help="""Users of the cluster for whom no server is started; the names are
         case-insensitive. On a cluster with Kerberos, the hub's own account is always denied.""",
     ).tag(config=True)

@@ -4,7 +4,5 @@ from __future__ import annotations
 
 SERVICE = "jupyterhub"
 """The one service of a server's application, and the application, as yarnspawner 0.4 named it."""
-CONTAINER = f"{SERVICE}_0"
-"""The one instance of that service."""
 SECRET_VARIABLES = frozenset({"JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"})
 """Variables that are told to a server only, and not to YARN."""

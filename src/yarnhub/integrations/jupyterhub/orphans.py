@@ -1,4 +1,4 @@
-"""Servers that run and that none of the hub's users has: after a lost database, say.
+"""Holder that run and that none of the hub's users has: after a lost database, say.
 
 `GET /hub/api/yarnspawner/orphans` lists them, `DELETE` ends them; for who may administrate servers.
 """
@@ -20,7 +20,8 @@ from yarnhub.base.errors import YarnhubError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from yarnhub.integrations.jupyterhub.running import Server, Servers
+    from yarnhub.sessions.holder import Holder
+    from yarnhub.sessions.session import Session
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +30,8 @@ _SETTLED = 60.0
 """Seconds after which a hub that was started knows the servers of all its users."""
 
 
-async def orphans(servers: Servers, app: Any) -> list[Server]:
-    """Servers that this hub started, that run, and that nobody has.
+async def orphans(servers: Holder, app: Any) -> list[Session]:
+    """Holder that this hub started, that run, and that nobody has.
 
     Args:
         servers: All servers of the hub.
@@ -59,7 +60,7 @@ def _claimed(app: Any) -> set[str]:
     return claimed - {""}
 
 
-async def tell_of_orphans(servers: Servers, app: Any) -> None:
+async def tell_of_orphans(servers: Holder, app: Any) -> None:
     """Log, once the hub has settled, what runs for nobody."""
     await asyncio.sleep(_SETTLED)
     try:
@@ -77,7 +78,7 @@ async def tell_of_orphans(servers: Servers, app: Any) -> None:
         )
 
 
-async def end(servers: Iterable[Server]) -> list[Server]:
+async def end(servers: Iterable[Session]) -> list[Session]:
     """End servers; returns those that have ended. One that cannot be ended stops nobody."""
     ended = []
     for server in servers:
@@ -104,7 +105,7 @@ class OrphansHandler(APIHandler):
         ended = await end(await self._orphans())
         self.write(json.dumps([_model(server) for server in ended]))
 
-    async def _orphans(self) -> list[Server]:
+    async def _orphans(self) -> list[Session]:
         some = self.db.query(orm.User).first()
         if some is None:
             return []
@@ -112,7 +113,7 @@ class OrphansHandler(APIHandler):
         return await orphans(self.users[some].spawner.on_yarn(), self.app)
 
 
-def _model(server: Server) -> dict[str, str]:
+def _model(server: Session) -> dict[str, str]:
     return {"application": server.id, "user": server.user}
 
 

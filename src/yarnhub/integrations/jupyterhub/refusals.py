@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -25,26 +23,16 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.sessions.users import (
+    DeniedUserError,
+    InvalidUserError,
+    OwnAccountError,
+    check_user,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from logging import Logger
-
-SYSTEM_USERS = frozenset(
-    {
-        *("root", "hdfs", "yarn", "mapred", "hadoop", "hive", "hbase", "spark", "zookeeper"),
-        *("kafka", "impala", "oozie", "hue", "livy", "knox", "ranger", "kudu", "solr", "tez"),
-        *("daemon", "bin", "sys", "nobody", "dr.who"),
-    }
-)
-"""Accounts of services: whoever acts for them owns the cluster."""
-
-
-_STRANGE = re.compile(
-    r"[\s,/@\\:\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f"
-    r"\U000e0100-\U000e01ef]"
-)
-"""Separators, and what is invisible though Unicode counts it among letters and marks."""
 
 
 class Refusal(SpawnException):
@@ -73,36 +61,34 @@ class LinkError(YarnhubError):
     jupyterhub_message = ""
 
 
-def comparable(name: str) -> str:
-    """A name as it is compared: many directories take names in any case, and in any width."""
-    return unicodedata.normalize("NFKC", name).casefold()
-
-
 def refuse_user(name: str, owner: str, denied: Collection[str]) -> None:
-    """Refuse a cluster user that no server is started for.
+    """Refuse a cluster user for whom no server is started.
 
     Raises:
         SpawnException: Says whom and why.
     """
-    # A name travels in ACLs, folders and principals: YARN knows none with these. What cannot be
-    # seen makes one name look like another.
-    if not name or not name.isprintable() or _STRANGE.search(name):
+    try:
+        check_user(name, denied)
+    except InvalidUserError as error:
         raise Refusal(
-            f"{name!r} cannot be a user of the cluster. You are logged in as {owner!r}; the "
-            "administrator maps names by `c.YarnSpawner.cluster_user`.",
+            f"{error}. You are logged in as {owner!r}; the administrator maps names by "
+            "`c.YarnSpawner.cluster_user`.",
             reason="user",
-        )
-    if comparable(name) in set(map(comparable, denied)):
+        ) from error
+    except DeniedUserError as error:
         raise Refusal(
             f"No server is started for {name!r}: it is an account of the system's "
             "(`c.YarnSpawner.denied_users`).",
             reason="user",
-        )
+        ) from error
 
 
 def refusal(error: YarnhubError) -> Refusal:
     """What a user reads of an error that has ended the start of a server."""
     match error:
+        case OwnAccountError():
+            said = f"{error}, as which no server runs; c.YarnSpawner.cluster_user maps names"
+            return Refusal(f"Your server cannot be started: {said}.", reason="limit")
         case SpecError():
             return Refusal(f"Your server cannot be started: {error}.", reason="limit")
         case ApplicationFailedError():

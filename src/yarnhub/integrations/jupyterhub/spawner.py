@@ -19,14 +19,15 @@ from yarnhub.control.words import describe
 from yarnhub.integrations.jupyterhub import callback, orphans, words
 from yarnhub.integrations.jupyterhub.background import in_background
 from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
-from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
-from yarnhub.integrations.jupyterhub.hub_servers import HubServers
 from yarnhub.integrations.jupyterhub.refusals import telling_why
-from yarnhub.integrations.jupyterhub.running import End
 from yarnhub.integrations.jupyterhub.starting import Starting
+from yarnhub.sessions.cluster_holder import ClusterHolder
+from yarnhub.sessions.session import End
+from yarnhub.sessions.unmanaged_holder import UnmanagedHolder
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.jupyterhub.running import Server, Servers
+    from yarnhub.sessions.holder import Holder
+    from yarnhub.sessions.session import Session
 
 _TAKE_OVER = 5.0
 """Seconds that a poll waits for the servers of the hub before this one."""
@@ -50,7 +51,7 @@ class YarnSpawner(Starting, Spawner):
     ).tag(config=True)
 
     ssl_alt_names: Any  # JupyterHub's own
-    _shared: ClassVar[dict[tuple[object, ...], Servers]] = {}
+    _shared: ClassVar[dict[tuple[object, ...], Holder]] = {}
     """By what they depend on: one for all spawners of a hub."""
     _telling: ClassVar[set[asyncio.Task[None]]] = set()
     """Of orphans, once; it ends by itself."""
@@ -144,7 +145,7 @@ class YarnSpawner(Starting, Spawner):
             await self._running.stop(now=now)
             self._ended = _STOPPED
 
-    def watch(self, server: Server | None) -> None:
+    def watch(self, server: Session | None) -> None:
         """Have the hub know at once when this server ends, and of no other one."""
         # The hub's own answer to an end comes here from within the task that told it.
         if self._watching is not None and self._watching is not asyncio.current_task():
@@ -153,7 +154,7 @@ class YarnSpawner(Starting, Spawner):
         if server is not None:
             self._watching = in_background(self._tell(server), f"end of {server.id}")
 
-    async def _tell(self, server: Server) -> None:
+    async def _tell(self, server: Session) -> None:
         with contextlib.suppress(YarnhubError):  # nobody can say: the hub polls on
             await server.ended()
             await self.poll_and_notify()
@@ -177,18 +178,18 @@ class YarnSpawner(Starting, Spawner):
 
     # --- where servers run
 
-    def servers(self) -> Servers:
+    def servers(self) -> Holder:
         """All servers of the hub that run as this one does."""
         if not self._telling:
             telling = orphans.tell_of_orphans(self.on_yarn(), JupyterHub.instance())
             self._telling.add(in_background(telling, "orphans"))
         return self._servers_of(self._master or self.application_master)
 
-    def on_yarn(self) -> Servers:
+    def on_yarn(self) -> Holder:
         """All servers of the hub as YARN knows them, wherever their ApplicationMasters are."""
         return self._servers_of("cluster")
 
-    def _servers_of(self, master: str) -> Servers:
+    def _servers_of(self, master: str) -> Holder:
         folder = Path(self.applications_folder).absolute()
         where: tuple[object, ...] = (master, folder)
         if master == "hub":
@@ -197,10 +198,10 @@ class YarnSpawner(Starting, Spawner):
         if key not in self._shared:
             settings = self.settings()
             self._shared[key] = (
-                HubServers(
+                UnmanagedHolder(
                     settings, self.hub_tags, folder=folder, host=self.application_master_host
                 )
                 if master == "hub"
-                else ClusterServers(settings, self.hub_tags)
+                else ClusterHolder(settings, self.hub_tags)
             )
         return self._shared[key]

@@ -15,17 +15,18 @@ from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.integrations.jupyterhub import words
 from yarnhub.integrations.jupyterhub.asking import Asking
 from yarnhub.integrations.jupyterhub.names import SERVICE
-from yarnhub.integrations.jupyterhub.progress import Start
 from yarnhub.integrations.jupyterhub.refusals import Refusal, telling_why
 from yarnhub.sessions.ports.challenge import check_server
 from yarnhub.sessions.ports.proof import ImpostorError
+from yarnhub.sessions.progress import Start
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
 
     from yarnhub.client.explain.explanation import Explanation
-    from yarnhub.integrations.jupyterhub.running import End, Server, Servers
+    from yarnhub.sessions.holder import Holder
+    from yarnhub.sessions.session import End, Session
     from yarnhub.spec import ApplicationSpec
 
 _LOOK = 0.25
@@ -49,8 +50,8 @@ class Starting(Asking):
     application_id = ""
     ended_because = ""
 
-    servers: Callable[[], Servers]  # what is below is of the class that this is a part of
-    watch: Callable[[Server | None], None]
+    servers: Callable[[], Holder]  # what is below is of the class that this is a part of
+    watch: Callable[[Session | None], None]
     server: Any  # JupyterHub's own, as those below
     log: Any
     api_token: str
@@ -58,7 +59,7 @@ class Starting(Asking):
     _log_name: str
     _spawn_pending: bool
 
-    _running: Server | None = None
+    _running: Session | None = None
     _ended: End | None = None
     _spec: ApplicationSpec | None = None
     _master = ""
@@ -131,7 +132,7 @@ class Starting(Asking):
             known = replace(self._last, sight=None)
         return words.overdue(known, self.start_timeout)
 
-    async def _reported(self, server: Server, port: asyncio.Future[int]) -> tuple[str, int]:
+    async def _reported(self, server: Session, port: asyncio.Future[int]) -> tuple[str, int]:
         """Where a server listens, once it does: until then it may still fail."""
         while True:
             if end := await server.end():
@@ -149,7 +150,7 @@ class Starting(Asking):
                     return node, port.result()
             await asyncio.sleep(_LOOK)
 
-    async def _node(self, server: Server) -> str:
+    async def _node(self, server: Session) -> str:
         """Where a server's container is; empty while it has none, or nobody can say."""
         try:
             return (await server.sight()).node
@@ -249,7 +250,7 @@ class Starting(Asking):
             await self._explain(self._running)
         return replace(self._last, sight=sight)
 
-    async def _explain(self, server: Server) -> None:
+    async def _explain(self, server: Session) -> None:
         """Have why it waits looked up again, for all who look at it."""
         now = asyncio.get_running_loop().time()
         if now >= self._explain_at:

@@ -8,13 +8,13 @@ from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.explain.words import sentence
 from yarnhub.control.outcomes import Cause
 from yarnhub.control.words import brief
-from yarnhub.integrations.jupyterhub.progress import Stage
+from yarnhub.sessions.progress import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from yarnhub.control.outcomes import Outcome
-    from yarnhub.integrations.jupyterhub.progress import Start
+    from yarnhub.sessions.progress import Start
 
 _FILES = 3
 """How many files are named."""

@@ -1,4 +1,4 @@
-"""Servers whose ApplicationMasters run in the hub: one container each."""
+"""Holds sessions whose ApplicationMasters run in this process: one container each."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.limits import KIB, MIB, Limits
+from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
 from yarnhub.control.messages import FinalStatus
-from yarnhub.integrations.jupyterhub.background import in_background
-from yarnhub.integrations.jupyterhub.cluster_servers import ClusterServers
-from yarnhub.integrations.jupyterhub.names import CONTAINER, SERVICE
-from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight, lost
+from yarnhub.sessions.cluster_holder import ClusterHolder
+from yarnhub.sessions.holder import Holder
+from yarnhub.sessions.session import End, Session, Sight, lost
 from yarnhub.unmanaged import UnmanagedApplications
 
 if TYPE_CHECKING:
@@ -47,14 +47,14 @@ LIMITS = Limits(
     ended=20,
     pages=10,
 )
-"""Of one server: no container may cost others' servers anything, whatever its user runs in it."""
+"""Of one session: no container may cost others' sessions anything, whatever its user runs in it."""
 _ASK = 10.0
-"""Seconds for a question to the ResourceManager."""
+"""Seconds for the ResourceManager to answer."""
 _LEAVE = 10.0
 """Seconds for YARN to end a container, beyond its grace period."""
 
 
-class HubServers(Servers):
+class UnmanagedHolder(Holder):
     """Holds the applications for as long as the hub runs, and takes them over when it starts.
 
     They are held by one task of this object's, which ends with the hub and ends none of them.
@@ -68,10 +68,11 @@ class HubServers(Servers):
 
     def __init__(self, settings: Settings, hub: HubTags, *, folder: Path, host: str) -> None:
         super().__init__(settings, hub)
-        self._others = ClusterServers(settings, hub)
+        self._others = ClusterHolder(settings, hub)
         self._folder = folder
         self._host = host
         self._explaining = asyncio.Lock()
+        self._tasks = BackgroundTasks()
         self._holding: asyncio.Task[None] | None = None
         self._held: asyncio.Future[UnmanagedApplications] | None = None
 
@@ -80,7 +81,7 @@ class HubServers(Servers):
         loop = asyncio.get_running_loop()
         if self._held is None or (self._holding is not None and self._holding.done()):
             self._held = loop.create_future()
-            self._holding = in_background(self._hold(self._held), "servers on YARN")
+            self._holding = self._tasks.start(self._hold(self._held), "sessions on YARN")
         return await asyncio.shield(self._held)
 
     async def _hold(self, held: asyncio.Future[UnmanagedApplications]) -> None:
@@ -90,52 +91,54 @@ class HubServers(Servers):
             ) as applications:
                 held.set_result(applications)
                 await asyncio.get_running_loop().create_future()  # until it is cancelled
-        except Exception as error:  # noqa: BLE001  # told to who waits, or to the log
+        except Exception as error:  # noqa: BLE001  # raised in the callers that wait, or logged
             if held.done():
-                _log.exception("servers on YARN are held no longer; the next request tries again")
+                _log.exception("sessions on YARN are held no longer; the next request tries again")
             else:
                 held.set_exception(error)
         finally:
             held.cancel()
 
-    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> HubServer:
+    async def _submit(
+        self, spec: ApplicationSpec, secrets: Mapping[str, bytes]
+    ) -> UnmanagedSession:
         applications = await self._applications()
-        return self._server(await applications.submit(spec, secrets=secrets))
+        return self._session(await applications.submit(spec, secrets=secrets))
 
-    def _server(self, held: UnmanagedApplication) -> HubServer:
-        return HubServer(held, self.hub.identity(held.spec.tags, held.user))
+    def _session(self, held: UnmanagedApplication) -> UnmanagedSession:
+        return UnmanagedSession(held, self.hub.identity(held.spec.tags, held.user))
 
-    async def explain(self, server: Server) -> Explanation | None:
-        """See `Servers.explain`."""
-        assert isinstance(server, HubServer)
+    async def explain(self, session: Session) -> Explanation | None:
+        """See `Holder.explain`."""
+        assert isinstance(session, UnmanagedSession)
         applications = await self._applications()
         try:
             # One at a time: two hundred who start at once do not ask YARN two hundred times.
             async with self._explaining, Deadline(_ASK, f"no answer within {_ASK:g} s"):
-                return await applications.explain(server.application)
+                return await applications.explain(session.application)
         except YarnhubError as error:
-            _log.debug("%s cannot be explained: %s", server.id, error)
+            _log.debug("%s cannot be explained: %s", session.id, error)
             return None
 
-    async def find(self, application_id: str) -> Server | End | None:
-        """See `Servers.find`."""
+    async def find(self, application_id: str) -> Session | End | None:
+        """See `Holder.find`."""
         applications = await self._applications()
         held = applications.get(application_id)
         if held is not None:
-            return self._server(held)
+            return self._session(held)
         # It ended while no hub ran, or yarnspawner 0.4 started it, say.
         return await self._others.find(application_id)
 
-    async def all(self, tag: str = "") -> list[Server]:
-        """See `Servers.all`; also those whose ApplicationMasters are on the cluster."""
+    async def all(self, tag: str = "") -> list[Session]:
+        """See `Holder.all`; also those whose ApplicationMasters are on the cluster."""
         held = await self._applications()
         others = await self._others.all(tag)
-        found = [self._server(each) for each in held.values() if not tag or tag in each.spec.tags]
+        found = [self._session(each) for each in held.values() if not tag or tag in each.spec.tags]
         return [*found, *(each for each in others if each.id not in held)]
 
 
-class HubServer(Server):
-    """A server whose ApplicationMaster is in this process: all is answered out of memory."""
+class UnmanagedSession(Session):
+    """A session whose ApplicationMaster is in this process: answers come out of memory."""
 
     def __init__(self, application: UnmanagedApplication, identity: str) -> None:
         self.application = application
@@ -143,16 +146,16 @@ class HubServer(Server):
         self.identity = identity
 
     async def ended(self) -> None:
-        """See `Server.ended`."""
+        """See `Session.ended`."""
         await self.application.ended()
 
     async def end(self) -> End | None:
-        """See `Server.end`."""
+        """See `Session.end`."""
         try:
             finish = await self.application.ended(deadline=0)
         except DeadlineExceededError:
             return await self._lost()
-        except YarnhubError:  # held by nobody now
+        except YarnhubError:  # it is not held any more
             return None
         good = finish.status in {FinalStatus.SUCCEEDED, FinalStatus.KILLED}
         return End(0 if good else 1, finish.outcome)
@@ -168,14 +171,14 @@ class HubServer(Server):
         return End(1, outcome)
 
     async def sight(self) -> Sight:
-        """See `Server.sight`."""
+        """See `Session.sight`."""
         return Sight.of(await self.application.get_containers(), self.application.waits_for)
 
     async def stop(self, *, now: bool) -> None:
-        """See `Server.stop`."""
+        """See `Session.stop`."""
         if not now:
-            grace = self.application.spec.services[SERVICE].grace_period
+            ((name, service),) = self.application.spec.services.items()
             with contextlib.suppress(ControlError, DeadlineExceededError):
-                await self.application.kill_container(CONTAINER)
-                await self.application.ended(deadline=grace + _LEAVE)
+                await self.application.kill_container(f"{name}_0")
+                await self.application.ended(deadline=service.grace_period + _LEAVE)
         await self.application.kill()

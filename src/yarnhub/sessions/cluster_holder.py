@@ -1,6 +1,6 @@
-"""Servers whose ApplicationMasters run on the cluster: two containers each.
+"""Holds sessions whose ApplicationMasters run on the cluster: two containers each.
 
-They need nobody outside of the cluster, however long no hub runs.
+They need nothing outside of the cluster, however long no hub runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from yarnhub.base.single_flight import SingleFlight
 from yarnhub.client.client import Client
 from yarnhub.control import diagnostics
 from yarnhub.control.outcomes import Cause, Outcome, Subject
-from yarnhub.integrations.jupyterhub.running import End, Server, Servers, Sight
+from yarnhub.sessions.holder import Holder
+from yarnhub.sessions.session import End, Session, Sight
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 from yarnhub.yarn.records.containers import ContainerState
 from yarnhub.yarn.records.ids import ApplicationId
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _ASK = 10.0
-"""Seconds for a question to the ResourceManager."""
+"""Seconds for the ResourceManager to answer."""
 _LOOK = 1.0
-"""Seconds between two looks at all servers at once."""
+"""Seconds between two looks at all sessions at once."""
 _LEAVE = 60.0
 """Seconds for YARN to end an application."""
 _FORGOTTEN = End(0, Outcome(cause=Cause.FORGOTTEN, subject=Subject.APPLICATION))
@@ -48,8 +49,8 @@ _NOT_ENDED = tuple(each for each in YarnApplicationState if not each.ended)
 _GOOD = (FinalApplicationStatus.SUCCEEDED, FinalApplicationStatus.KILLED)
 
 
-class ClusterServers(Servers):
-    """Starts servers and looks at them: one question for all of them.
+class ClusterHolder(Holder):
+    """Starts sessions and looks at them: one request to YARN for all of them.
 
     Args:
         settings: Who the hub is; it acts for its users.
@@ -63,15 +64,15 @@ class ClusterServers(Servers):
         self._reports: dict[str, ApplicationReport] = {}
         self._looks = SingleFlight(self._look_at_all, fresh=_LOOK)
 
-    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> ClusterServer:
+    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> ClusterSession:
         async with Client(self.settings) as client:
             application = await client.submit(spec, secrets=secrets)
-        return self._server(str(application), spec.user, spec.tags)
+        return self._session(str(application), spec.user, spec.tags)
 
-    async def all(self, tag: str = "") -> list[ClusterServer]:
-        """See `Servers.all`."""
+    async def all(self, tag: str = "") -> list[ClusterSession]:
+        """See `Holder.all`."""
         found = await self._running(tag)
-        return [self._server(name, each.user, each.application_tags) for name, each in found]
+        return [self._session(name, each.user, each.application_tags) for name, each in found]
 
     async def _running(self, tag: str) -> list[tuple[str, ApplicationReport]]:
         """What runs and bears a tag, by id; only what this hub started."""
@@ -84,24 +85,24 @@ class ClusterServers(Servers):
             if self.hub.identity(report.application_tags, report.user)
         ]
 
-    def _server(self, application_id: str, user: str, tags: Iterable[str]) -> ClusterServer:
-        return ClusterServer(self, application_id, user, self.hub.identity(tags, user))
+    def _session(self, application_id: str, user: str, tags: Iterable[str]) -> ClusterSession:
+        return ClusterSession(self, application_id, user, self.hub.identity(tags, user))
 
-    async def find(self, application_id: str) -> ClusterServer | End | None:
-        """See `Servers.find`."""
+    async def find(self, application_id: str) -> ClusterSession | End | None:
+        """See `Holder.find`."""
         report = await self.report(application_id)
         if isinstance(report, End) or report is None:
             return report
-        return self._server(application_id, report.user, report.application_tags)
+        return self._session(application_id, report.user, report.application_tags)
 
-    async def explain(self, server: Server) -> Explanation | None:
-        """See `Servers.explain`."""
-        assert isinstance(server, ClusterServer)
+    async def explain(self, session: Session) -> Explanation | None:
+        """See `Holder.explain`."""
+        assert isinstance(session, ClusterSession)
         try:
-            async with self._explaining, _in_time(), self.client(server.user) as client:
-                return await client.explain(ApplicationId.parse(server.id))
+            async with self._explaining, _in_time(), self.client(session.user) as client:
+                return await client.explain(ApplicationId.parse(session.id))
         except YarnhubError as error:
-            _log.debug("%s cannot be explained: %s", server.id, error)
+            _log.debug("%s cannot be explained: %s", session.id, error)
             return None
 
     def client(self, user: str) -> Client:
@@ -109,11 +110,11 @@ class ClusterServers(Servers):
         return Client(self.settings.acting_for(user) if user else self.settings)
 
     async def report(self, application_id: str, user: str = "") -> ApplicationReport | End | None:
-        """What YARN last said of an application, not long ago; None if nobody can say.
+        """What YARN last said of an application, not long ago; None if that is not known.
 
         Args:
             application_id: Which.
-            user: Whose it is: with ACLs, YARN tells nobody else why it has ended.
+            user: Its user: with ACLs, YARN tells the reason of its end to no other one.
         """
         await self._looks.get()
         found = self._reports.get(application_id)
@@ -131,53 +132,53 @@ class ClusterServers(Servers):
         return _end_of(found) or found
 
     async def _look_at_all(self) -> None:
-        """Ask for all servers at once."""
+        """Ask for all sessions at once."""
         try:
             async with _in_time():
                 self._reports = dict(await self._running(""))
         except YarnhubError as error:
-            _log.warning("the state of the servers on YARN is not known: %s", error)
+            _log.warning("the state of the sessions on YARN is not known: %s", error)
 
 
 def _in_time() -> Deadline:
     return Deadline(_ASK, f"no answer within {_ASK:g} s")
 
 
-class ClusterServer(Server):
-    """A server whose ApplicationMaster is in a container of its own."""
+class ClusterSession(Session):
+    """A session whose ApplicationMaster is in a container of its own."""
 
     def __init__(
-        self, servers: ClusterServers, application_id: str, user: str, identity: str
+        self, holder: ClusterHolder, application_id: str, user: str, identity: str
     ) -> None:
-        self._servers = servers
+        self._holder = holder
         self._sight = Sight()
         self.id = application_id
         self.user = user
         self.identity = identity
 
     async def ended(self) -> None:
-        """See `Server.ended`."""
+        """See `Session.ended`."""
         while await self.end() is None:
             await asyncio.sleep(_LOOK)
 
     async def end(self) -> End | None:
-        """See `Server.end`."""
-        report = await self._servers.report(self.id, self.user)
+        """See `Session.end`."""
+        report = await self._holder.report(self.id, self.user)
         return report if isinstance(report, End) else None
 
     async def sight(self) -> Sight:
-        """See `Server.sight`."""
+        """See `Session.sight`."""
         if not self._sight.node and await self._runs():
             async with (
                 Deadline(_ASK, f"YARN does not say how {self.id} is"),
-                self._servers.client(self.user) as client,
+                self._holder.client(self.user) as client,
             ):
                 self._sight = await self._found(client)
         return self._sight
 
     async def _runs(self) -> bool:
         """Whether its ApplicationMaster runs: before, there is no container to ask for."""
-        report = await self._servers.report(self.id, self.user)
+        report = await self._holder.report(self.id, self.user)
         if report is None or isinstance(report, End):
             raise ConnectError(f"YARN does not say how {self.id} is")
         return report.yarn_application_state is YarnApplicationState.RUNNING
@@ -197,8 +198,8 @@ class ClusterServer(Server):
         return Sight()
 
     async def stop(self, *, now: bool) -> None:
-        """See `Server.stop`."""
-        async with self._servers.client(self.user) as client:
+        """See `Session.stop`."""
+        async with self._holder.client(self.user) as client:
             application = ApplicationId.parse(self.id)
             if not now:
                 with contextlib.suppress(YarnhubError):

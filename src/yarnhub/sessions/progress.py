@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.explain.reasons import Reason
-    from yarnhub.integrations.jupyterhub.running import Sight
+    from yarnhub.sessions.session import Sight
 
 
 class Stage(enum.Enum):

@@ -9,13 +9,14 @@ import pytest
 
 from hadoop.tickets import Ticket
 from integrations.jupyterhub.spawning import SETTINGS, TAGS
-from yarnhub.base.errors import SpecError
 from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.hadoop.security.users import KerberosUser
-from yarnhub.integrations.jupyterhub.running import Server, Servers, Sight, lost
+from yarnhub.sessions.holder import Holder
 from yarnhub.sessions.request import SessionRequest
+from yarnhub.sessions.session import Session, Sight, lost
+from yarnhub.sessions.users import OwnAccountError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +52,8 @@ def test_another_container_is_not_the_same_server() -> None:
 # --- starting
 
 
-class Started(Servers):
-    """Servers that run nowhere.
+class Started(Holder):
+    """Sessions that run nowhere.
 
     Attributes:
         running: Those that run before.
@@ -63,21 +64,21 @@ class Started(Servers):
         self.running = running or {}
         self.specs: list[ApplicationSpec] = []
 
-    async def all(self, tag: str = "") -> list[Server]:
+    async def all(self, tag: str = "") -> list[Session]:
         return [self.running[tag]] if tag in self.running else []
 
-    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Server:
+    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Session:
         self.specs.append(spec)
         return Former()
 
-    async def explain(self, server: Server) -> None:
+    async def explain(self, server: Session) -> None:
         return None
 
     async def find(self, application_id: str) -> None:
         return None
 
 
-class Former(Server):
+class Former(Session):
     """One of the same name that nobody knows any more."""
 
     id = "application_1_0001"
@@ -115,7 +116,7 @@ async def test_a_former_one_of_the_same_name_is_ended_first() -> None:
 @pytest.mark.parametrize("name", ["hub", "HUB", "\uff48\uff55\uff42"])
 async def test_nobody_runs_as_the_hub_itself(name: str) -> None:
     servers = Started(SECURE)
-    with pytest.raises(SpecError, match="is the hub's own account on the cluster"):
+    with pytest.raises(OwnAccountError, match="is the hub's own account on the cluster"):
         await servers.start(request(name).specification, {})
     assert not servers.specs
     await Started(SETTINGS).start(request("hub").specification, {})  # where names prove nothing

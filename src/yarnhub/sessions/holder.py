@@ -1,0 +1,87 @@
+"""What starts, holds and finds the sessions of one hub."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from yarnhub.client.client import Client
+from yarnhub.sessions.users import OwnAccountError, comparable
+from yarnhub.yarn.records.cluster import NodeState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.client.explain.explanation import Explanation
+    from yarnhub.sessions.session import End, Session
+    from yarnhub.sessions.tags import HubTags
+    from yarnhub.spec import ApplicationSpec
+
+
+class Holder(ABC):
+    """Holds all sessions of one hub whose ApplicationMasters run in the same place.
+
+    Args:
+        settings: Who the hub is; it acts for its users.
+        hub: Tells this hub's applications from others on the cluster.
+    """
+
+    def __init__(self, settings: Settings, hub: HubTags) -> None:
+        self.settings = settings
+        self.hub = hub
+
+    async def nodes(self) -> list[str]:
+        """The hosts that sessions may run on.
+
+        Raises:
+            YarnhubError: YARN does not respond.
+        """
+        async with Client(self.settings) as client:
+            found = await client.resource_manager.get_cluster_nodes([NodeState.RUNNING])
+        return sorted({node.node_id.host for node in found})
+
+    async def start(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Session:
+        """Submit a session's application; returns when YARN has accepted it.
+
+        A former one of the same user and name, which the hub has lost, is ended first, wherever
+        its ApplicationMaster runs. An error or cancelling leaves nothing behind.
+
+        Args:
+            spec: Has the identity of the session among its tags.
+            secrets: What the container finds in its token file.
+
+        Raises:
+            OwnAccountError: It would run as the hub.
+            SpecError: The cluster can never give what is asked for.
+            ApplicationFailedError: YARN refused it, with its reason.
+            YarnhubError: YARN does not respond.
+        """
+        if self.settings.secure and comparable(spec.user) == comparable(self.settings.user_name):
+            raise OwnAccountError(spec.user)
+        for former in await self.all(self.hub.identity(spec.tags, spec.user)):
+            await former.stop(now=True)
+        return await self._submit(spec, secrets)
+
+    @abstractmethod
+    async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Session:
+        """Submit a session's application; see `start`."""
+
+    @abstractmethod
+    async def all(self, tag: str = "") -> Sequence[Session]:
+        """The sessions of this hub that run and have a tag; if it is empty, all of them.
+
+        Raises:
+            YarnhubError: YARN does not respond.
+        """
+
+    @abstractmethod
+    async def explain(self, session: Session) -> Explanation | None:
+        """Why a session's application is in its state; None if that is not known.
+
+        This takes several requests to YARN: ask only while somebody reads the answer.
+        """
+
+    @abstractmethod
+    async def find(self, application_id: str) -> Session | End | None:
+        """A session that an earlier hub started; None if its state is not known."""
