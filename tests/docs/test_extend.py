@@ -14,14 +14,14 @@ NAMES = (
     ("src/yarnhub/appmaster/core/application.py", "def _answers("),
     ("src/yarnhub/client/application/requests.py", "messages.SetProgress("),
     ("tests/appmaster/core/test_requests.py", '    "SetProgress": '),
-    ("src/yarnhub/integrations/jupyterhub/hub_servers.py", "LIMITS = Limits("),
+    ("src/yarnhub/sessions/unmanaged_holder.py", "LIMITS = Limits("),
     (
         "src/yarnhub/yarn/records/resource_manager.py",
         "class MoveApplicationAcrossQueuesRequest:",
     ),
     ("src/yarnhub/yarn/resource_manager.py", '"moveApplicationAcrossQueues"'),
-    ("src/yarnhub/integrations/jupyterhub/asking.py", "    grace_period = "),
-    ("src/yarnhub/integrations/jupyterhub/choosing.py", "OVERRIDABLE = "),
+    ("src/yarnhub/integrations/jupyterhub/traits.py", "    grace_period = "),
+    ("src/yarnhub/integrations/jupyterhub/offer.py", "OVERRIDABLE = "),
     ("src/yarnhub/sessions/request.py", "    grace_period: "),
 )
 

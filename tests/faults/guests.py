@@ -14,7 +14,7 @@ import pytest
 from e2e.walk import processes
 from hub.hub import PROJECT, Hub
 from yarnhub.client.client import Client
-from yarnhub.integrations.jupyterhub.names import SERVICE
+from yarnhub.integrations.jupyterhub.server_request import SERVICE
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 

@@ -48,7 +48,7 @@ from yarnhub.hadoop.wire.method import Protocol
 from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.sasl import Login
 from yarnhub.hadoop.wire.tokens import Credentials, Token
-from yarnhub.integrations.jupyterhub.choosing import OVERRIDABLE
+from yarnhub.integrations.jupyterhub.offer import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.options_form import options_from_form
 from yarnhub.sessions.choice import ChoiceError, choose
 from yarnhub.sessions.ports.report import ReportError, read_report

@@ -18,7 +18,7 @@ from hub.hub import PROJECT, Hub
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.integrations.jupyterhub.names import SERVICE
+from yarnhub.integrations.jupyterhub.server_request import SERVICE
 from yarnhub.sessions.tags import HubTags
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.unmanaged.state_folder import StateFolder

@@ -1,4 +1,4 @@
-"""A container held for a user: what may be chosen for it, its request and its port.
+"""A container held for a user: its request, what holds it, its start, its port and its end.
 
 No web framework is known here.
 """

@@ -1,4 +1,4 @@
-"""What is known of a server that is being started, and how far it is: no I/O, no words."""
+"""How far the start of a session is, and what is known of it: no I/O, no words."""
 
 from __future__ import annotations
 
@@ -15,37 +15,36 @@ if TYPE_CHECKING:
 
 
 class Stage(enum.Enum):
-    """How far a server is; the values are per cent, and no promise of time."""
+    """How far a session is; the values are per cent, and no promise of time."""
 
     PREPARING = 2
     """The hub has not asked YARN yet."""
     SUBMITTING = 5
     """YARN has not accepted it yet."""
     UNKNOWN = 10
-    """YARN has accepted it, and does not answer now."""
+    """YARN has accepted it, and does not respond now."""
     WAITING = 20
     """It has no container yet."""
     LOCALIZING = 50
-    """Its node fetches files for it."""
+    """Its node downloads files for it."""
     STARTING = 70
     """Its command runs."""
     CONNECTING = 90
-    """It has told its port, and the hub waits for its first answer there."""
+    """Its program has reported its port, and the hub waits for the first response there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """What is known of a server that is being started.
+class Progress:
+    """What is known of a session that is being started.
 
     Attributes:
-        queue: That pays.
-        asked: Whether the hub has begun to ask YARN: what comes before is its own.
-        files: Names of what the node fetches for it.
+        queue: The queue of its application.
+        asked: Whether the start has begun; before, the hub prepares it.
+        files: Names of the files that the node downloads for it.
         application: Its id; empty before YARN has accepted it.
-        sight: Where it is; None if nobody can say.
-        explanation: Why it is there; None if nobody has asked yet.
-        port: That it has told; 0 if it has told none.
-        ready: Whether it has proven that it answers there.
+        sight: Where it is; None if that is not known.
+        explanation: Why it is there; None if that has not been looked up yet.
+        port: The one that its program has reported; 0 before.
     """
 
     queue: str
@@ -55,7 +54,6 @@ class Start:
     sight: Sight | None = None
     explanation: Explanation | None = None
     port: int = 0
-    ready: bool = False
 
     @property
     def stage(self) -> Stage:
@@ -68,7 +66,7 @@ class Start:
             return Stage.UNKNOWN
         if not self.sight.node:
             return Stage.WAITING
-        if self.port or self.ready:
+        if self.port:
             return Stage.CONNECTING
         if self.explanation is not None and self.explanation.starting:
             return Stage.LOCALIZING
@@ -76,7 +74,7 @@ class Start:
 
     @property
     def reasons(self) -> Sequence[Reason]:
-        """Why it has no container yet, the weightiest first."""
+        """Why it has no container yet, the most important first."""
         if self.sight is not None and self.sight.waits_for is not None:
             return (self.sight.waits_for,)
         return self.explanation.reasons if self.explanation is not None else ()

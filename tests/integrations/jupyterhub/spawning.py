@@ -125,7 +125,7 @@ class Spawner(YarnSpawner):
     where: OneServer
     hub_tags = TAGS
 
-    def servers(self) -> Holder:
+    def holder(self) -> Holder:
         return self.where
 
 
@@ -138,8 +138,9 @@ def make_spawner(where: OneServer, **settings: Any) -> Spawner:
     return spawner
 
 
-def made(kind: type[S], **settings: Any) -> S:
-    """A spawner of alice's."""
+def made(kind: type[S], hub_settings: dict[str, object] | None = None, **settings: Any) -> S:
+    """A spawner of alice's, in a hub of its own if that is not given by its settings."""
     hub = SimpleNamespace(base_url="/hub/", api_url="http://127.0.0.1:1/hub/api", public_host="")
-    user = SimpleNamespace(name="alice", url="/user/alice/", settings={}, groups=[])
+    shared = {} if hub_settings is None else hub_settings
+    user = SimpleNamespace(name="alice", url="/user/alice/", settings=shared, groups=[])
     return kind(user=user, hub=hub, api_token="hers", **settings)

@@ -32,9 +32,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def spawner_of(server: str, folder: Path) -> YarnSpawner:
+def spawner_of(server: str, folder: Path, hub_settings: dict[str, object]) -> YarnSpawner:
     """Alice's spawner in the next hub."""
-    spawner = made(YarnSpawner, applications_folder=str(folder))
+    spawner = made(YarnSpawner, hub_settings, applications_folder=str(folder))
     spawner.orm_spawner = SimpleNamespace(name=server, server=None)
     spawner.load_state(dict(STATES[server]))
     return spawner
@@ -42,20 +42,21 @@ def spawner_of(server: str, folder: Path) -> YarnSpawner:
 
 @pytest.mark.parametrize("server", STATES)
 def test_a_state_is_kept_as_it_was(server: str, tmp_path: Path) -> None:
-    assert spawner_of(server, tmp_path).get_state() == STATES[server]
+    assert spawner_of(server, tmp_path, {}).get_state() == STATES[server]
 
 
 def test_the_reason_of_an_end_is_still_shown(tmp_path: Path) -> None:
-    kept = spawner_of("ended", tmp_path)
+    kept = spawner_of("ended", tmp_path, {})
     assert kept.ended_because == "it used more memory than it asked for"
     assert kept.application_id == ""
 
 
 async def test_servers_are_taken_over(folder: Path) -> None:
+    hub_settings: dict[str, object] = {}
     for server in ("", "second"):
-        spawner = spawner_of(server, folder)
+        spawner = spawner_of(server, folder, hub_settings)
         assert await spawner.poll() is None
-        found = await spawner.servers().find(spawner.application_id)
+        found = await spawner.holder().find(spawner.application_id)
         assert isinstance(found, Session)
         assert found.identity == (await spawner.chosen_request()).identity
         sight = await found.sight()

@@ -11,7 +11,7 @@ from yarnhub.client.explain.reasons import ContainersPreempted, QueueNotRunning
 from yarnhub.control import diagnostics
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.integrations.jupyterhub import words
-from yarnhub.sessions.progress import Start
+from yarnhub.sessions.progress import Progress
 from yarnhub.sessions.session import Sight
 from yarnhub.yarn.records.cluster import QueueState
 
@@ -62,22 +62,22 @@ ON_NODE = Sight(node="node-7", container="container_1")
     ],
 )
 def test_each_step_has_its_words(known: dict[str, Any], text: str) -> None:
-    assert words.progress(Start(queue="q", **known)) == text
+    assert words.progress(Progress(queue="q", **known)) == text
 
 
 def test_it_goes_forward() -> None:
     steps = [
-        Start(queue="q", asked=False),
-        Start(queue="q"),
-        Start(queue="q", application=APP, sight=Sight()),
-        Start(
+        Progress(queue="q", asked=False),
+        Progress(queue="q"),
+        Progress(queue="q", application=APP, sight=Sight()),
+        Progress(
             queue="q",
             application=APP,
             sight=ON_NODE,
             explanation=explained(starting=("jupyterhub_0",)),
         ),
-        Start(queue="q", application=APP, sight=ON_NODE),
-        Start(queue="q", application=APP, sight=ON_NODE, port=8888),
+        Progress(queue="q", application=APP, sight=ON_NODE),
+        Progress(queue="q", application=APP, sight=ON_NODE, port=8888),
     ]
     percents = [step.stage.value for step in steps]
     assert percents == sorted(set(percents))
@@ -101,7 +101,7 @@ def test_it_goes_forward() -> None:
     ],
 )
 def test_what_takes_too_long_has_a_reason(known: dict[str, Any], text: str) -> None:
-    said = words.overdue(Start(queue="q", application=APP if known else "", **known), 300)
+    said = words.overdue(Progress(queue="q", application=APP if known else "", **known), 300)
     assert said.startswith("Your server is not ready after 300 s. ")
     assert text in said
 

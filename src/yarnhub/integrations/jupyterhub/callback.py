@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 from typing import Protocol
 
-from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
@@ -81,9 +80,3 @@ class PortHandler(APIHandler):
                     return found
                 break
         raise web.HTTPError(403, "this token is not that of a server that is being started")
-
-
-def install() -> None:
-    """Add the handler to those of the hub, which has no other place for a spawner's."""
-    if (PATH, PortHandler) not in default_handlers:
-        default_handlers.append((PATH, PortHandler))

@@ -23,6 +23,8 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.integrations.jupyterhub import words
+from yarnhub.sessions.start import ProgramFailedError, SessionEndedError
 from yarnhub.sessions.users import (
     DeniedUserError,
     InvalidUserError,
@@ -86,6 +88,8 @@ def refuse_user(name: str, owner: str, denied: Collection[str]) -> None:
 def refusal(error: YarnhubError) -> Refusal:
     """What a user reads of an error that has ended the start of a server."""
     match error:
+        case ProgramFailedError() | SessionEndedError():
+            return _not_ready(error)
         case OwnAccountError():
             said = f"{error}, as which no server runs; c.YarnSpawner.cluster_user maps names"
             return Refusal(f"Your server cannot be started: {said}.", reason="limit")
@@ -109,6 +113,15 @@ def refusal(error: YarnhubError) -> Refusal:
         case _:
             said = f"Your server was not started: {error}."
     return Refusal(said, reason="cluster", status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _not_ready(error: ProgramFailedError | SessionEndedError) -> Refusal:
+    said = (
+        f"The server ended before it was ready: {words.ended(error.outcome)}"
+        if isinstance(error, SessionEndedError)
+        else f"The server's program cannot run: {error}"
+    )
+    return Refusal(said, reason="ended", status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 @contextmanager

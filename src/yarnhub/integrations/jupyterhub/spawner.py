@@ -4,66 +4,90 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from jupyterhub.app import JupyterHub
-from jupyterhub.spawner import Spawner
-from traitlets import Unicode, default
+from jupyterhub.apihandlers import default_handlers
+from jupyterhub.utils import make_ssl_context
+from traitlets import default
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ConnectError, YarnhubError
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.control.words import describe
 from yarnhub.integrations.jupyterhub import callback, orphans, words
-from yarnhub.integrations.jupyterhub.background import in_background
 from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
-from yarnhub.integrations.jupyterhub.refusals import telling_why
-from yarnhub.integrations.jupyterhub.starting import Starting
-from yarnhub.sessions.cluster_holder import ClusterHolder
+from yarnhub.integrations.jupyterhub.hub_sessions import HubSessions
+from yarnhub.integrations.jupyterhub.offer import Offer
+from yarnhub.integrations.jupyterhub.refusals import Refusal, telling_why
+from yarnhub.integrations.jupyterhub.server_request import modified, request_of
+from yarnhub.integrations.jupyterhub.traits import SpawnerTraits
+from yarnhub.sessions.ports.challenge import check_server
+from yarnhub.sessions.ports.proof import ImpostorError
+from yarnhub.sessions.progress import Progress
 from yarnhub.sessions.session import End
-from yarnhub.sessions.unmanaged_holder import UnmanagedHolder
+from yarnhub.sessions.start import SessionStart
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
     from yarnhub.sessions.holder import Holder
+    from yarnhub.sessions.request import SessionRequest
     from yarnhub.sessions.session import Session
+    from yarnhub.sessions.tags import HubTags
 
 _TAKE_OVER = 5.0
-"""Seconds that a poll waits for the servers of the hub before this one."""
+"""Seconds that a poll waits for the sessions of an earlier hub to be taken over."""
+_LEFT = 5.0
+"""Seconds of `start_timeout` that are left for finding out why it was too short."""
+_LOOK = 0.25
+"""Seconds between two looks at how far a start is."""
 _STATE_VERSION = 1
 _STOPPED = End(0, Outcome(cause=Cause.REQUESTED, subject=Subject.APPLICATION, raw="it was stopped"))
 
-callback.install()
-orphans.install()
+# JupyterHub asks authenticators for handlers, but not spawners, and `extra_handlers` is for
+# administrators. It reads this list after it has imported its spawner.
+default_handlers += [
+    (callback.PATH, callback.PortHandler),
+    (orphans.PATH, orphans.OrphansHandler),
+]
 
 
-class YarnSpawner(Starting, Spawner):
+class YarnSpawner(SpawnerTraits):
     """Starts each user's server in a YARN container that runs as the user.
 
-    The hub's user needs the cluster's leave to act for its users: `hadoop.proxyuser.<hub>.hosts`
+    The cluster has to allow the hub's user to act for its users: `hadoop.proxyuser.<hub>.hosts`
     and `.groups`.
+
+    Attributes:
+        application_id: The server's; empty if there is none.
+        identity: The tag of the server on the cluster; empty until it is started.
+        ended_because: Why the last server ended, for its user.
+        offer: What the user can choose.
+        certificates: Of the server, with `internal_ssl`.
     """
 
-    application_master_host = Unicode(
-        help="""The host name at which containers can reach this process. By default the host in
-        the URL of the hub's API.""",
-    ).tag(config=True)
-
     ssl_alt_names: Any  # JupyterHub's own
-    _shared: ClassVar[dict[tuple[object, ...], Holder]] = {}
-    """By what they depend on: one for all spawners of a hub."""
-    _telling: ClassVar[set[asyncio.Task[None]]] = set()
-    """Of orphans, once; it ends by itself."""
+    application_id = ""
+    identity = ""
+    ended_because = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: JupyterHub's own
-        super().__init__(*args, **kwargs)
-        self._watching: asyncio.Task[None] | None = None
+        self.offer = Offer(self, lambda: self.hub_sessions.queues(self))
         self.certificates: dict[str, bytes] = {}
+        self._master = ""
+        """Where the server's ApplicationMaster runs: a profile may set it."""
+        self._start: SessionStart | None = None
+        self._session: Session | None = None
+        self._ended: End | None = None
+        self._watching: asyncio.Task[None] | None = None
+        super().__init__(*args, **kwargs)
 
-    @default("application_master_host")
-    def _hub_host(self) -> str:
-        return urlsplit(self.hub_connect_url or self.hub.api_url).hostname or "localhost"
+    @property
+    def who(self) -> str:
+        """Whose server, for the log: names may contain anything."""
+        return clean_and_cut(self._log_name, lines=False)
 
     # --- state
 
@@ -88,37 +112,179 @@ class YarnSpawner(Starting, Spawner):
     def clear_state(self) -> None:
         """Forget the server: it has ended."""
         super().clear_state()
-        self.watch(None)
-        # Pages say it, of a spawner that is made anew out of this state.
+        self._watch(None)
+        # Pages show it, of a spawner that is made anew out of this state.
         self.ended_because = words.ended(self._ended.outcome) if self._ended else ""
         self.application_id = self._master = ""
-        self._running = self._spec = None
+        self._session = self._start = None
 
-    # --- JupyterHub's contract
+    # --- what users choose
+
+    @default("options_form")
+    def _default_options_form(self) -> str | Callable[..., Awaitable[str]]:
+        return self.offer.form if self.offer.exists else ""
+
+    @default("options_from_form")
+    def _default_options_from_form(self) -> Callable[..., object]:
+        return self.offer.from_form
+
+    @default("apply_user_options")
+    def _default_apply_user_options(self) -> Callable[..., None] | None:
+        return _apply_at_start if self.offer.exists else None
+
+    async def options_from_query(self, query: Mapping[str, list[object]]) -> NoReturn:
+        """See `Offer.from_query`."""
+        await self.offer.from_query(query)
+
+    async def chosen_request(self) -> SessionRequest:
+        """What the user has chosen, and the administrator for all the rest.
+
+        Raises:
+            SpawnException: It is not offered, or no server is started for this user.
+        """
+        user = self.cluster_user_name()
+        with self.offer.overridden(await self.offer.chosen()):
+            request = request_of(self, user, self.hub_tags, self.certificates)
+        self.identity = request.identity
+        return request
+
+    # --- start
+
+    async def start(self) -> str:
+        """Start a server; returns its URL once it has proven that it answers there.
+
+        An error or cancelling leaves nothing behind on the cluster.
+
+        Raises:
+            SpawnException: It was not started, or was not ready in time; its message says why, for
+                the user.
+        """
+        self._session = self._ended = None
+        self.ended_because = ""
+        start = SessionStart(queue=self.queue, files=sorted(self.localize_files))
+        self._start = start
+        try:
+            with telling_why(self.log, self.who):
+                return await self._in_time(start)
+        finally:
+            start.close()
+            self._ended = start.end
+
+    async def _in_time(self, start: SessionStart) -> str:
+        """The URL of the server, before JupyterHub's own limit ends the start without a reason."""
+        left = min(_LEFT, self.start_timeout / 10)
+        limit = asyncio.timeout(self.start_timeout - left)
+        try:
+            async with limit:
+                return await self._ready(start)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            known = await start.last_progress(left / 2)
+            why = words.overdue(known, self.start_timeout)
+            raise Refusal(why, reason="timeout", status_code=504) from error
+
+    async def _ready(self, start: SessionStart) -> str:
+        """The URL of the server that is chosen, once it answers there."""
+        request = await self.chosen_request()
+        self._master = request.application_master
+        spec = await modified(self, request.specification)
+        self._session = session = await start.submit(self.holder(), spec, request.secrets)
+        self.application_id = session.id
+        self.log.info("%s's server is %s", self.who, session.id)
+        node, port = await start.ready(self._check)
+        self._watch(session)
+        return f"{'https' if self.internal_ssl else 'http'}://{node}:{port}"
+
+    async def _check(self, node: str, port: int) -> None:
+        """Make sure that it is the user's server that answers; see `check_server`."""
+        try:
+            await check_server(
+                node, port, prefix=self.server.base_url, token=self.api_token, tls=await self._tls()
+            )
+        except ImpostorError as error:
+            raise Refusal(
+                f"Your server was not started: another program answers at port {port} of {node}: "
+                f"{error}. Start it again, and tell the hub's administrator if that does not "
+                "help: the server's environment may have another version of yarnhub.",
+                reason="impostor",
+                status_code=500,
+            ) from error
+
+    async def _tls(self) -> ssl.SSLContext | None:
+        """What the hub and its servers authenticate with, with `internal_ssl`."""
+        kept = self.user.settings
+        made: ssl.SSLContext | None = await asyncio.to_thread(
+            make_ssl_context,
+            kept.get("internal_ssl_key"),
+            kept.get("internal_ssl_cert"),
+            cafile=kept.get("internal_ssl_ca"),
+        )
+        return made
+
+    async def progress(self) -> AsyncIterator[dict[str, object]]:
+        """What happens to a server that is being started, one message for each change."""
+        last = None
+        while self._spawn_pending:  # before `start`, too, and until the hub has had an answer
+            known = (
+                await self._start.progress()
+                if self._start is not None
+                else Progress(queue=self.queue, asked=False)
+            )
+            message: dict[str, object] = {
+                "progress": known.stage.value,
+                "message": words.progress(known),
+            }
+            if message != last:
+                last = message
+                yield message
+            await asyncio.sleep(_LOOK)
+
+    # --- what a server that is being started asks and reports: see `callback`
+
+    async def place(self) -> dict[str, object]:
+        """Where the server shall listen."""
+        addresses = [self.ip] if self.ip else []
+        if not addresses and self._start is not None:
+            addresses = await self._start.addresses()
+        first, last = self.ports
+        return {"addresses": addresses, "strict": bool(self.ip), "first": first, "last": last}
+
+    def report_port(self, port: int) -> None:
+        """The server has reported its port, with its own token."""
+        if self._start is not None:
+            self._start.report_port(port)
+
+    def report_error(self, error: str) -> None:
+        """The server has reported, with its own token, that it will have no port, and why."""
+        if self._start is not None:
+            self._start.report_error(error)
+
+    # --- end
 
     async def poll(self) -> int | None:
-        """None while the server runs or nobody can say; else 0, or 1 if something went wrong."""
-        if self._reporting is not None:
+        """None while the server runs or its state is not known; else 0, or 1 after a failure."""
+        if self._start is not None and not self._start.over:
             return None
         if not self.application_id:
             return 0
         if self._ended is None:
             self._ended = await self._look()
             if self._ended is not None:
-                said = describe(self._ended.outcome)
-                self.log.info("%s's server has ended: %s", self.who, said)
+                why = describe(self._ended.outcome)
+                self.log.info("%s's server has ended: %s", self.who, why)
         return None if self._ended is None else self._ended.code
 
     async def _look(self) -> End | None:
         try:
             async with Deadline(_TAKE_OVER, f"no answer within {_TAKE_OVER:g} s"):
-                if self._running is None:
-                    found = await self.servers().find(self.application_id)
+                if self._session is None:
+                    found = await self.holder().find(self.application_id)
                     if found is None or isinstance(found, End):
                         return found
-                    self._running = found
-                    self.watch(found)
-                return await self._running.end()
+                    self._session = found
+                    self._watch(found)
+                return await self._session.end()
         except Exception as error:  # JupyterHub forgets a server whose poll fails
             ours = not isinstance(error, YarnhubError)
             self.log.warning(
@@ -133,40 +299,42 @@ class YarnSpawner(Starting, Spawner):
             now: Without its grace period.
 
         Raises:
-            YarnhubError: YARN cannot be told; the server may run on.
+            YarnhubError: YARN does not respond; the server may still run.
         """
-        if self._running is None and self.application_id:
-            found = await self.servers().find(self.application_id)
+        if self._session is None and self.application_id:
+            found = await self.holder().find(self.application_id)
             if found is None:
                 raise ConnectError(f"{self.application_id} is not stopped: YARN cannot be asked")
-            self._running = None if isinstance(found, End) else found
-        self.watch(None)
-        if self._running is not None:
-            await self._running.stop(now=now)
+            self._session = None if isinstance(found, End) else found
+        self._watch(None)
+        if self._session is not None:
+            await self._session.stop(now=now)
             self._ended = _STOPPED
 
-    def watch(self, server: Session | None) -> None:
-        """Have the hub know at once when this server ends, and of no other one."""
-        # The hub's own answer to an end comes here from within the task that told it.
+    def _watch(self, session: Session | None) -> None:
+        """Have the hub notified at once when this session ends, and of no other one."""
+        # The hub's own reaction to an end is called from within the task that notified it.
         if self._watching is not None and self._watching is not asyncio.current_task():
             self._watching.cancel()
         self._watching = None
-        if server is not None:
-            self._watching = in_background(self._tell(server), f"end of {server.id}")
+        if session is not None:
+            self._watching = self.hub_sessions.tasks.start(
+                self._notify(session), f"end of {session.id}"
+            )
 
-    async def _tell(self, server: Session) -> None:
-        with contextlib.suppress(YarnhubError):  # nobody can say: the hub polls on
-            await server.ended()
+    async def _notify(self, session: Session) -> None:
+        with contextlib.suppress(YarnhubError):  # the state is not known: the hub polls on
+            await session.ended()
             await self.poll_and_notify()
 
     # --- internal_ssl
 
     async def create_certs(self) -> dict[str, str]:
-        """Make certificates that hold on each node: which one it will be is not known yet."""
+        """Make certificates that are valid on every node: it is not known yet which one it is."""
         chosen = self.ssl_alt_names
         if not callable(chosen):
             with telling_why(self.log, self.who):
-                nodes = alternative_names(await self.servers().nodes())
+                nodes = alternative_names(await self.holder().nodes())
             self.ssl_alt_names = [*chosen, *(name for name in nodes if name not in chosen)]
         made: dict[str, str] = await super().create_certs()
         return made
@@ -176,32 +344,28 @@ class YarnSpawner(Starting, Spawner):
         names, self.certificates = await asyncio.to_thread(read_certificates, paths)
         return names
 
-    # --- where servers run
+    # --- the hub's sessions
 
-    def servers(self) -> Holder:
-        """All servers of the hub that run as this one does."""
-        if not self._telling:
-            telling = orphans.tell_of_orphans(self.on_yarn(), JupyterHub.instance())
-            self._telling.add(in_background(telling, "orphans"))
-        return self._servers_of(self._master or self.application_master)
+    @property
+    def hub_sessions(self) -> HubSessions:
+        """What all spawners of the hub share."""
+        return HubSessions.of(self.user.settings)
 
-    def on_yarn(self) -> Holder:
-        """All servers of the hub as YARN knows them, wherever their ApplicationMasters are."""
-        return self._servers_of("cluster")
+    @property
+    def hub_tags(self) -> HubTags:
+        """The tags of the hub's applications; see `HubSessions.tags`."""
+        return self.hub_sessions.tags(self)
 
-    def _servers_of(self, master: str) -> Holder:
-        folder = Path(self.applications_folder).absolute()
-        where: tuple[object, ...] = (master, folder)
-        if master == "hub":
-            where = (*where, self.application_master_host)
-        key = (self.principal, self.keytab, *where)
-        if key not in self._shared:
-            settings = self.settings()
-            self._shared[key] = (
-                UnmanagedHolder(
-                    settings, self.hub_tags, folder=folder, host=self.application_master_host
-                )
-                if master == "hub"
-                else ClusterHolder(settings, self.hub_tags)
-            )
-        return self._shared[key]
+    def holder(self) -> Holder:
+        """What holds this server, and all others that run as it does."""
+        if app := self.user.settings.get("app"):
+            self.hub_sessions.log_orphans_once(self.holder_of_all(), app)
+        return self.hub_sessions.holder(self, self._master or self.application_master)
+
+    def holder_of_all(self) -> Holder:
+        """What finds all servers of the hub, wherever their ApplicationMasters run."""
+        return self.hub_sessions.holder(self, "cluster")
+
+
+def _apply_at_start(_spawner: YarnSpawner, _user_options: Mapping[str, object]) -> None:
+    """Do nothing: a choice is looked up by each start, and never sticks to the spawner."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from yarnhub.control.outcomes import Outcome
-    from yarnhub.sessions.progress import Start
+    from yarnhub.sessions.progress import Progress
 
 _FILES = 3
 """How many files are named."""
@@ -25,18 +25,18 @@ _REASONS = 2
 # --- while it starts
 
 
-def progress(start: Start) -> str:
+def progress(start: Progress) -> str:
     """How far a server is that is being started, in a line."""
     # Words of YARN, of nodes and of a user's own ApplicationMaster may be in it.
     return clean_and_cut(_progress(start), lines=False)
 
 
-def overdue(start: Start, seconds: float) -> str:
+def overdue(start: Progress, seconds: float) -> str:
     """Why a server is not ready after so many seconds."""
     return f"Your server is not ready after {seconds:g} s. {_held_up(start)}"
 
 
-def _progress(start: Start) -> str:
+def _progress(start: Progress) -> str:
     match start.stage:
         case Stage.PREPARING:
             return "The hub prepares your server."
@@ -56,7 +56,7 @@ def _progress(start: Start) -> str:
             return f"Running on {_place(start)}: waiting for its first response."
 
 
-def _held_up(start: Start) -> str:
+def _held_up(start: Progress) -> str:
     match start.stage:
         case Stage.SUBMITTING:
             return (
@@ -77,7 +77,7 @@ def _held_up(start: Start) -> str:
             return progress(start)
 
 
-def _place(start: Start) -> str:
+def _place(start: Progress) -> str:
     assert start.sight is not None
     return f"{start.sight.node} ({start.sight.container})"
 

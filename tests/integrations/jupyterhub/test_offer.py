@@ -11,7 +11,7 @@ from jupyterhub.utils import format_exception
 from traitlets.config import Config
 
 from docs.blocks import PROJECT, blocks
-from yarnhub.integrations.jupyterhub.choosing import OVERRIDABLE
+from yarnhub.integrations.jupyterhub.offer import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.refusals import LinkError, Refusal
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 from yarnhub.sessions.choice import Choice, choose
@@ -38,7 +38,7 @@ def test_values_hold_until_the_end_of_the_block() -> None:
             {"environment": {"A": None, "C": "3"}, "resource_types": {"yarn.io/gpu": "2"}},
         )
     )
-    with spawner.overridden(choice):
+    with spawner.offer.overridden(choice):
         assert (spawner.mem_limit, spawner.cpu_limit) == (4 * 2**30, 3)
         assert spawner.environment == {"B": "2", "C": "3"}
         assert spawner.resource_types == {"yarn.io/gpu": 2}
@@ -52,7 +52,7 @@ def test_a_value_that_a_setting_does_not_take_is_named_and_leaves_nothing() -> N
     spawner = YarnSpawner(mem_limit="1 G")
     choice = Choice(display_name="Big", layers=({"mem_limit": "4 G", "cpu_limit": "many"},))
     words = "profile 'Big' sets cpu_limit to 'many'"
-    with pytest.raises(Refusal, match=words) as refused, spawner.overridden(choice):
+    with pytest.raises(Refusal, match=words) as refused, spawner.offer.overridden(choice):
         pass
     assert refused.value.status_code == 500
     assert (spawner.mem_limit, spawner.cpu_limit) == (2**30, 1)
@@ -75,13 +75,16 @@ def test_what_a_user_writes_stands_in_no_quotes_of_the_script(name: str, templat
     profile = {"display_name": "Lab", "profile_options": {"environment": option}}
     profiles = parse_profiles([profile], allowed=OVERRIDABLE)
     spawner = YarnSpawner(script_template=template)
-    with spawner.overridden(choose(profiles, {})):
+    with spawner.offer.overridden(choose(profiles, {})):
         assert spawner.script_template == template, "of no harm while nobody writes anything"
     hostile = choose(profiles, {"environment--unlisted-choice": "$(touch here)"})
-    with pytest.raises(Refusal, match="script_template: ") as refused, spawner.overridden(hostile):
+    with (
+        pytest.raises(Refusal, match="script_template: ") as refused,
+        spawner.offer.overridden(hostile),
+    ):
         pass
     assert refused.value.status_code == 500
-    with YarnSpawner().overridden(hostile):
+    with YarnSpawner().offer.overridden(hostile):
         pass
 
 
@@ -92,7 +95,7 @@ async def test_a_hub_that_offers_nothing_is_as_jupyterhub_makes_it() -> None:
     assert await spawner.run_options_from_form(form) == form
     assert spawner.apply_user_options is None
     spawner.user_options = form
-    assert await spawner.chosen() == Choice()
+    assert await spawner.offer.chosen() == Choice()
 
 
 def configured(text: str) -> Any:  # Any: traitlets' configuration is made of anything
@@ -112,7 +115,7 @@ async def test_the_examples(example: Block) -> None:
     for each in lists:
         for profile in parse_profiles(each, allowed=OVERRIDABLE):
             choice = choose([profile], {})
-            with YarnSpawner().overridden(choice):
+            with YarnSpawner().offer.overridden(choice):
                 assert choice.slug == profile.slug
 
 
@@ -137,7 +140,7 @@ LINK: dict[str, list[object]] = {"profile": ["fruit"], "memory--unlisted-choice"
 
 
 def offering() -> YarnSpawner:
-    user = SimpleNamespace(name="alice")
+    user = SimpleNamespace(name="alice", settings={})
     spawner = YarnSpawner(user=user, profile_list=[{"display_name": "Small"}, MEMORY])
     spawner.user_options = {}
     spawner.handler = object()
@@ -183,7 +186,7 @@ async def test_a_form_that_cannot_be_made_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path / "nowhere"))
-    spawner = YarnSpawner(user=SimpleNamespace(name="alice"), choose_queue=True)
+    spawner = YarnSpawner(user=SimpleNamespace(name="alice", settings={}), choose_queue=True)
     spawner.user_options = {}
     with pytest.raises(Refusal, match=r"Hadoop configuration folder .*/nowhere does not exist"):
         await spawner.get_options_form()

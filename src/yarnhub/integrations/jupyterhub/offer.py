@@ -1,17 +1,14 @@
-"""The part of the spawner that lets users choose: profiles, queues, and the form for them."""
+"""What a spawner offers its user: profiles, queues, and the form for them."""
 
 from __future__ import annotations
 
 import contextlib
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from traitlets import Bool, Dict, List, TraitError, Union, default
-from traitlets import Callable as CallableTrait
+from traitlets import TraitError
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.client.queues import ClusterQueues
-from yarnhub.integrations.jupyterhub.acting import Acting
 from yarnhub.integrations.jupyterhub.options_form import (
     options_from_form,
     queue_label,
@@ -24,10 +21,12 @@ from yarnhub.sessions.queues import queue_choices, with_queues
 from yarnhub.sessions.request import why_unsafe_script
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jupyterhub.spawner import Spawner
 
+    from yarnhub.client.queues import ClusterQueues
+    from yarnhub.integrations.jupyterhub.traits import SpawnerTraits
     from yarnhub.sessions.profiles import Profile
 
 OVERRIDABLE = frozenset(
@@ -41,79 +40,56 @@ OVERRIDABLE = frozenset(
 """What a profile may set."""
 
 
-class Choosing(Acting):
-    """A spawner whose users choose what the administrator offers, and get nothing else.
+class Offer:
+    """What one spawner offers: its user chooses from this, and gets nothing else.
 
-    It stands before JupyterHub's own class, for which this gives other defaults.
+    Args:
+        spawner: Its settings are what the administrator has set.
+        queues: Gives what is known of the cluster's queues.
     """
 
-    profile_list: Any = Union(  # Any: of this traitlets knows no type
-        [List(), Dict(), CallableTrait()],
-        help="""The profiles that users can choose from: a list, or a function that is called
-        with the spawner and returns a list; can be async. The format is KubeSpawner's, with
-        `yarn_override` instead of `kubespawner_override`. If empty, there is no choice.""",
-    ).tag(config=True)
-    choose_queue = Bool(
-        False,  # noqa: FBT003  # traitlets' own
-        help="""Whether users can choose one of the queues that they may submit to, in profiles
-        that do not set a queue.""",
-    ).tag(config=True)
-
-    _linked: tuple[object, Mapping[str, object]] = (None, {})
-    """What a link has said, and the request that it came with."""
-    _queues: ClassVar[dict[tuple[object, ...], ClusterQueues]] = {}
-    """By who asks: one for all spawners of a hub."""
-
-    user_options: dict[str, object]
-    queue: str
-    script_template: str
-    handler: object  # of the request that is answered
-
-    @default("profile_list")
-    def _no_profiles(self) -> list[object]:
-        return []
-
-    @default("options_form")
-    def _default_options_form(self) -> str | Callable[..., Awaitable[str]]:
-        return self._form if self._offers else ""
-
-    @default("options_from_form")
-    def _default_options_from_form(self) -> Callable[..., object]:
-        return self._from_form
-
-    @default("apply_user_options")
-    def _default_apply_user_options(self) -> Callable[..., None] | None:
-        return _apply_at_start if self._offers else None
+    def __init__(self, spawner: SpawnerTraits, queues: Callable[[], ClusterQueues]) -> None:
+        self._spawner = spawner
+        self._cluster_queues = queues
+        self._linked: tuple[object, Mapping[str, object]] = (None, {})
+        """What a link has chosen, and the request that it came with."""
 
     @property
-    def _offers(self) -> bool:
-        return bool(self.profile_list) or self.choose_queue
+    def exists(self) -> bool:
+        """Whether there is anything to choose."""
+        return bool(self._spawner.profile_list) or self._spawner.choose_queue
 
-    async def _form(self, _spawner: Spawner) -> str:
+    async def form(self, _spawner: Spawner) -> str:
+        """The HTML of the form; JupyterHub calls it with the spawner."""
         # A link counts for the page that it opens, and not for another one of the same user.
         handler, options = self._linked
-        linked = handler is not None and handler is self.handler
-        chosen = options if linked else self.user_options
+        linked = handler is not None and handler is self._spawner.handler
+        chosen = options if linked else self._spawner.user_options
         self._linked = (None, {})
         with _refusing():
             return render_form(await self._offered(), chosen, linked=linked)
 
-    async def options_from_query(self, query: Mapping[str, list[object]]) -> NoReturn:
+    async def from_query(self, query: Mapping[str, list[object]]) -> NoReturn:
         """Fill the form in with what a link says, and start nothing: anybody may have written it.
 
         Raises:
             SpawnException: What it says is not offered.
             LinkError: It is: JupyterHub shows the form then.
         """
-        if self._offers:
+        if self.exists:
             with _refusing():
                 linked = options_from_form(query)
                 choose(await self._offered(), linked)
-            self._linked = (self.handler, linked)
+            self._linked = (self._spawner.handler, linked)
         raise LinkError
 
-    async def _from_form(self, form: Mapping[str, list[object]]) -> Mapping[str, object]:
-        if not self._offers:
+    async def from_form(self, form: Mapping[str, list[object]]) -> Mapping[str, object]:
+        """The options that a form has chosen.
+
+        Raises:
+            SpawnException: They are not offered.
+        """
+        if not self.exists:
             return form  # as JupyterHub itself does
         with _refusing():
             return dict(choose(await self._offered(), options_from_form(form)).user_options)
@@ -124,27 +100,24 @@ class Choosing(Acting):
         Raises:
             SpawnException: It is not offered.
         """
-        if not self._offers:
+        if not self.exists:
             return Choice()  # the options are those of a form of the administrator's own
         with _refusing():
-            return choose(await self._offered(), self.user_options)
+            return choose(await self._offered(), self._spawner.user_options)
 
     async def _offered(self) -> tuple[Profile, ...]:
-        user = self.cluster_user_name()
-        profile_list = self.profile_list
+        user = self._spawner.cluster_user_name()
+        profile_list = self._spawner.profile_list
         if callable(profile_list):
-            profile_list = profile_list(self)
+            profile_list = profile_list(self._spawner)
             if isawaitable(profile_list):
                 profile_list = await profile_list
         profiles = parse_profiles(
             profile_list, allowed=OVERRIDABLE, setting="c.YarnSpawner.profile_list"
         )
-        if not self.choose_queue:
+        if not self._spawner.choose_queue:
             return with_queues(profiles, (), queue_label)
-        key = (self.principal, self.keytab)
-        if key not in self._queues:
-            self._queues[key] = ClusterQueues(self.settings())
-        queues = await queue_choices(self._queues[key], user, self.queue)
+        queues = await queue_choices(self._cluster_queues(), user, self._spawner.queue)
         return with_queues(profiles, queues, queue_label)
 
     @contextlib.contextmanager
@@ -155,27 +128,23 @@ class Choosing(Acting):
             SpawnException: A trait does not take its value.
         """
         with _refusing():
-            values = choice.over(self)
-            before = {name: getattr(self, name) for name in values}
+            values = choice.over(self._spawner)
+            before = {name: getattr(self._spawner, name) for name in values}
         try:
             with _refusing():
                 for name, value in values.items():
                     try:
-                        setattr(self, name, value)
+                        setattr(self._spawner, name, value)
                     except TraitError as error:
                         raise ProfileError(
                             f"profile {choice.display_name!r} sets {name} to {value!r}: {error}"
                         ) from error
-                if reason := why_unsafe_script(self.script_template, choice.written):
+                if reason := why_unsafe_script(self._spawner.script_template, choice.written):
                     raise ProfileError(f"script_template: {reason}, for users write a part of it")
             yield
         finally:
             for name, value in before.items():
-                setattr(self, name, value)
-
-
-def _apply_at_start(_spawner: Spawner, _user_options: Mapping[str, object]) -> None:
-    """Do nothing: a choice is looked up by each start, and never sticks to the spawner."""
+                setattr(self._spawner, name, value)
 
 
 @contextlib.contextmanager

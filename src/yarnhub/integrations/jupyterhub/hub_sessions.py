@@ -1,0 +1,105 @@
+"""What all spawners of one JupyterHub share: where its servers run, and what it knows of queues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.base.background import BackgroundTasks
+from yarnhub.client.queues import ClusterQueues
+from yarnhub.integrations.jupyterhub.orphans import log_orphans
+from yarnhub.integrations.jupyterhub.server_request import SERVICE
+from yarnhub.sessions.cluster_holder import ClusterHolder
+from yarnhub.sessions.tags import HubTags
+from yarnhub.sessions.unmanaged_holder import UnmanagedHolder
+from yarnhub.unmanaged.state_folder import StateFolder
+
+if TYPE_CHECKING:
+    from yarnhub.integrations.jupyterhub.traits import SpawnerTraits
+    from yarnhub.sessions.holder import Holder
+
+_KEY = "yarnspawner"
+
+
+class HubSessions:
+    """The sessions of one hub, by the settings that they depend on.
+
+    Attributes:
+        tasks: Of the hub. JupyterHub cancels all tasks when it ends, and waits for them.
+    """
+
+    def __init__(self) -> None:
+        self.tasks = BackgroundTasks()
+        self._holders: dict[tuple[object, ...], Holder] = {}
+        self._tags: dict[Path, HubTags] = {}
+        self._queues: dict[tuple[object, ...], ClusterQueues] = {}
+        self._orphans_logged = False
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> HubSessions:
+        """The hub's, which are made on first use.
+
+        Args:
+            settings: The hub's own for its handlers, which all of its users have.
+        """
+        if _KEY not in settings:
+            settings[_KEY] = cls()
+        found: HubSessions = settings[_KEY]
+        return found
+
+    def holder(self, spawner: SpawnerTraits, master: str) -> Holder:
+        """What holds the sessions whose ApplicationMasters run in one place.
+
+        Args:
+            spawner: One of the hub's.
+            master: `hub` or `cluster`.
+
+        Raises:
+            ConfigurationError: The cluster's configuration, the login or the folder is not valid.
+        """
+        folder = Path(spawner.applications_folder).absolute()
+        host = spawner.application_master_host if master == "hub" else ""
+        key = (spawner.principal, spawner.keytab, master, folder, host)
+        if key not in self._holders:
+            settings, tags = spawner.cluster_settings(), self.tags(spawner)
+            self._holders[key] = (
+                UnmanagedHolder(settings, tags, folder=folder, host=host)
+                if master == "hub"
+                else ClusterHolder(settings, tags)
+            )
+        return self._holders[key]
+
+    def tags(self, spawner: SpawnerTraits) -> HubTags:
+        """The tags of the hub's applications.
+
+        Raises:
+            ConfigurationError: The secret in `applications_folder` cannot be used.
+        """
+        folder = Path(spawner.applications_folder).absolute()
+        if folder not in self._tags:
+            kept = StateFolder(folder)
+            kept.claim()
+            self._tags[folder] = HubTags(kept.secret(), SERVICE)
+        return self._tags[folder]
+
+    def queues(self, spawner: SpawnerTraits) -> ClusterQueues:
+        """The queues of the cluster.
+
+        Raises:
+            ConfigurationError: The cluster's configuration or the login is not valid.
+        """
+        key = (spawner.principal, spawner.keytab)
+        if key not in self._queues:
+            self._queues[key] = ClusterQueues(spawner.cluster_settings())
+        return self._queues[key]
+
+    def log_orphans_once(self, holder: Holder, app: Any) -> None:  # Any: JupyterHub's own
+        """Have the log name the sessions that belong to no user, once the hub has settled.
+
+        Args:
+            holder: Finds them.
+            app: JupyterHub's application.
+        """
+        if not self._orphans_logged:
+            self._orphans_logged = True
+            _ = self.tasks.start(log_orphans(holder, app), "orphans")
