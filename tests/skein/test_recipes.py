@@ -15,7 +15,7 @@ import pytest
 from appmaster.shell.server.serving import ID, PAIR
 from yarnhub.control import bootstrap, environment
 from yarnhub.hadoop.wire import tokens
-from yarnhub.integrations.recipes.program import prepare_folders
+from yarnhub.integrations.recipes.recipe import prepare_folders
 
 if TYPE_CHECKING:
     from client.living import Living

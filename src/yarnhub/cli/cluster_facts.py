@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.access.settings import configuration_folder
 from yarnhub.hadoop.security.authentication import is_secure
-from yarnhub.integrations.doctor.examination import CHECKS, Check, examine
+from yarnhub.integrations.doctor.checks import CHECKS, Check, examine
+from yarnhub.integrations.doctor.deployment import Site
 from yarnhub.integrations.doctor.finding import Grade, ok
-from yarnhub.integrations.doctor.site import Site
 from yarnhub.integrations.jupyterhub.config_file import Facts
 from yarnhub.yarn.queues.usable import submission_acls, usable_queues
 
 if TYPE_CHECKING:
+    from yarnhub.integrations.doctor.deployment import Question
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Question
 
 _FIRST = tuple(
     check for check in CHECKS if check.name in ("configuration", "login", "ResourceManager")

@@ -8,12 +8,12 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.cli.place import add_place, read_place
+from yarnhub.cli.hub_options import add_place, read_place
 
 if TYPE_CHECKING:
     import argparse
 
-    from yarnhub.integrations.doctor.site import Question
+    from yarnhub.integrations.doctor.deployment import Question
 
 HUB_CONFIG = Path("jupyterhub_config.py")
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -72,8 +72,8 @@ def _is_ours(file: Path) -> bool:
 
 async def _print(question: Question, *, as_json: bool) -> int:
     from yarnhub.integrations.doctor import finding
-    from yarnhub.integrations.doctor.examination import examine
-    from yarnhub.integrations.doctor.site import Site
+    from yarnhub.integrations.doctor.checks import examine
+    from yarnhub.integrations.doctor.deployment import Site
 
     findings = []
     async for found in examine(Site(question)):

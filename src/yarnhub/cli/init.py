@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cli.place import add_place, read_place
+from yarnhub.cli.hub_options import add_place, read_place
 
 if TYPE_CHECKING:
     import argparse

@@ -14,7 +14,7 @@ from yarnhub.filesystem.open import open_file_system
 from yarnhub.filesystem.webhdfs import UserName, WebHdfsFileSystem
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.integrations.contents import ContentsWithHdfs, HdfsContents
-from yarnhub.integrations.contents.opening import OwnHdfs
+from yarnhub.integrations.contents.file_systems import OwnHdfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.integrations.doctor import hub
+from yarnhub.integrations.doctor.deployment import Question, Site
 from yarnhub.integrations.doctor.finding import Grade
-from yarnhub.integrations.doctor.site import Question, Site
 
 if TYPE_CHECKING:
     from pathlib import Path

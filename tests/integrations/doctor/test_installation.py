@@ -15,7 +15,7 @@ from yarnhub.integrations.doctor.installation import check_proxy, judge_owners, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from yarnhub.integrations.doctor.site import Site
+    from yarnhub.integrations.doctor.deployment import Site
 
 
 @pytest.mark.parametrize("owners", [{}, {"skein": ["yarnhub"], "yarnspawner": ["yarnhub"]}])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hadoop.server import Call
-    from yarnhub.integrations.doctor.site import Site
+    from yarnhub.integrations.doctor.deployment import Site
 
 LARGE, SMALL = Resource(memory=8192, virtual_cores=8), Resource(memory=1024, virtual_cores=1)
 

@@ -4,9 +4,9 @@ Set it by `c.ServerApp.contents_manager_class = "yarnhub.integrations.contents.C
 a server that `yarnspawner.YarnSpawner` starts has it already.
 """
 
-from yarnhub.integrations.contents.both import ContentsWithHdfs
+from yarnhub.integrations.contents.combined import ContentsWithHdfs
+from yarnhub.integrations.contents.file_systems import hdfs_from_environment
 from yarnhub.integrations.contents.hdfs import HdfsContents
-from yarnhub.integrations.contents.opening import hdfs_from_environment
-from yarnhub.integrations.contents.own import OwnFiles
+from yarnhub.integrations.contents.local import OwnFiles
 
 __all__ = ["ContentsWithHdfs", "HdfsContents", "OwnFiles", "hdfs_from_environment"]

@@ -12,11 +12,11 @@ from jupyter_server.services.contents.checkpoints import AsyncCheckpoints
 from tornado.web import HTTPError
 
 from yarnhub.filesystem.partials import LONGEST_NAME, with_ending
-from yarnhub.integrations.contents.refusals import refusals
+from yarnhub.integrations.contents.errors import refusals
 
 if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileStatus
-    from yarnhub.integrations.contents.tree import Tree
+    from yarnhub.integrations.contents.drive import Tree
 
 FOLDER = ".ipynb_checkpoints"
 _ID = "checkpoint"

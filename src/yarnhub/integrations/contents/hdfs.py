@@ -14,6 +14,9 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool, Int, TraitError, Unicode, default, validate
 
 from yarnhub.integrations.contents.checkpoints import FOLDER, HdfsCheckpoints
+from yarnhub.integrations.contents.drive import Tree
+from yarnhub.integrations.contents.errors import refusals
+from yarnhub.integrations.contents.file_systems import hdfs_from_environment
 from yarnhub.integrations.contents.models import (
     Model,
     entry,
@@ -24,9 +27,6 @@ from yarnhub.integrations.contents.models import (
     notebook_bytes,
     parse_notebook,
 )
-from yarnhub.integrations.contents.opening import hdfs_from_environment
-from yarnhub.integrations.contents.refusals import refusals
-from yarnhub.integrations.contents.tree import Tree
 from yarnhub.integrations.contents.uploads import Uploads
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from yarnhub.integrations.doctor.finding import ok, warning
 from yarnhub.yarn.addresses import CLIENT, resource_manager
 
 if TYPE_CHECKING:
+    from yarnhub.integrations.doctor.deployment import Site
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Site
 
 
 async def check(site: Site) -> Finding:

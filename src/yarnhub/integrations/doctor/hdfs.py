@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from yarnhub.filesystem.port import FileStatus
+    from yarnhub.integrations.doctor.deployment import Site
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Site
 
 
 async def check(site: Site) -> Finding:

@@ -6,14 +6,14 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from yarnhub.integrations.doctor import programs
+from yarnhub.integrations.doctor import commands as programs
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from yarnhub.integrations.doctor.deployment import Site
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Site
 
 _READ = """\
 import json, pathlib, sys

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yarnhub
-from yarnhub.integrations.doctor import programs
+from yarnhub.integrations.doctor import commands as programs
 from yarnhub.integrations.doctor.finding import Grade, error, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from yarnhub.integrations.doctor.deployment import Site
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Site
 
 OURS = "yarnhub"
 _SHARED = ("skein", "yarnspawner")

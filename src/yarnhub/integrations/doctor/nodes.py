@@ -19,8 +19,8 @@ from yarnhub.unmanaged import UnmanagedApplications
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from yarnhub.integrations.doctor.deployment import Site
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Site
     from yarnhub.yarn.records.resources import Resource
 
 SERVER = 2048

@@ -14,8 +14,8 @@ from yarnhub.yarn.queues.usable import submission_acls, takes_applications, usab
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from yarnhub.integrations.doctor.deployment import Site
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Site
     from yarnhub.yarn.queues.figures import LeafFigures
     from yarnhub.yarn.records.cluster import QueueInfo
 

@@ -10,8 +10,8 @@ from yarnhub.hadoop.conf import Configuration
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 
 if TYPE_CHECKING:
+    from yarnhub.integrations.doctor.deployment import Site
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Site
 
 Version = tuple[int, int, int]
 

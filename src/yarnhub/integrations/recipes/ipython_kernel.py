@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.integrations.recipes.program import Recipe
+from yarnhub.integrations.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.recipes.program import Publication
+    from yarnhub.integrations.recipes.recipe import Publication
 
 # The kernel has types only where it is installed: here it is Any.
 

@@ -14,10 +14,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
-from yarnhub.integrations.recipes.program import Recipe
+from yarnhub.integrations.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.recipes.program import Publication
+    from yarnhub.integrations.recipes.recipe import Publication
 
 # The notebook server has types only where it is installed: here it is Any.
 

@@ -10,8 +10,8 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import AuthenticatedFileHandler
 from tornado import web
 
+from yarnhub.integrations.contents.errors import refusals
 from yarnhub.integrations.contents.models import is_hidden
-from yarnhub.integrations.contents.refusals import refusals
 
 
 class FilesHandler(AuthenticatedFileHandler):

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from yarnhub.base.errors import ConnectError
-from yarnhub.integrations.doctor.examination import CHECKS, Check, examine
+from yarnhub.integrations.doctor.checks import CHECKS, Check, examine
+from yarnhub.integrations.doctor.deployment import Question, Site
 from yarnhub.integrations.doctor.finding import Finding, not_checked, ok, warning
-from yarnhub.integrations.doctor.site import Question, Site
 
 
 async def is_well(site: Site) -> Finding:

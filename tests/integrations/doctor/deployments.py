@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.client.access.settings import Settings
 from yarnhub.hadoop.conf import Configuration
-from yarnhub.integrations.doctor.site import Question, Site
+from yarnhub.integrations.doctor.deployment import Question, Site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

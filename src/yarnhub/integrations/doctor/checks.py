@@ -14,7 +14,7 @@ from yarnhub.integrations.doctor import (
     installation,
     login,
     nodes,
-    openness,
+    access_control,
     proxy_user,
     queue,
     resource_manager,
@@ -24,8 +24,8 @@ from yarnhub.integrations.doctor.finding import Grade, error, not_checked
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
+    from yarnhub.integrations.doctor.deployment import Site
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Site
 
 DEADLINE = 8.0
 """Seconds for a check: two answers that nearly did not come, and some."""
@@ -59,8 +59,8 @@ CHECKS = (
     Check("servers at once", queue.check_masters, ("queue",)),
     Check("largest container", nodes.check_largest, ("ResourceManager",)),
     Check("Python on the nodes", nodes.check_python, ("proxy user", "queue"), nodes.DEADLINE),
-    Check("access control", openness.check_acls, ("ResourceManager",)),
-    Check("open ResourceManager", openness.check_open, ("ResourceManager",)),
+    Check("access control", access_control.check_acls, ("ResourceManager",)),
+    Check("open ResourceManager", access_control.check_open, ("ResourceManager",)),
     Check("HDFS", hdfs.check, ("login",)),
     Check("WebHDFS", hdfs.check_web, ("HDFS",)),
     Check("packages", installation.check_owners),

@@ -10,7 +10,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.filesystem.errors import translate_java
-from yarnhub.integrations.contents.refusals import refusal
+from yarnhub.integrations.contents.errors import refusal
 
 
 def java(name: str, message: str = "x") -> YarnhubError:

@@ -14,7 +14,7 @@ from yarnhub.control.bootstrap import CERTIFICATE, KEY
 from yarnhub.filesystem.webhdfs import DelegationToken, WebHdfsFileSystem
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.integrations.contents import HdfsContents, hdfs_from_environment
-from yarnhub.integrations.contents.opening import ContainerHdfs, OwnHdfs
+from yarnhub.integrations.contents.file_systems import ContainerHdfs, OwnHdfs
 from yarnhub.integrations.jupyterhub.singleuser import contents_options
 
 if TYPE_CHECKING:

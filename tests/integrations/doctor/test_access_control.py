@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integrations.doctor.sites import make_site
+from yarnhub.integrations.doctor.access_control import check_acls, check_open
 from yarnhub.integrations.doctor.finding import Grade
-from yarnhub.integrations.doctor.openness import check_acls, check_open
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from yarnhub.integrations.doctor.site import Question
+    from yarnhub.integrations.doctor.deployment import Question
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 
 def read_place(arguments: argparse.Namespace) -> Question:
     """What the options, and the environment, say."""
-    from yarnhub.integrations.doctor.site import Question
+    from yarnhub.integrations.doctor.deployment import Question
 
     environment = dict(os.environ)
     if arguments.conf_dir is not None:

@@ -16,10 +16,10 @@ from traitlets import Instance, default
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.filesystem.partials import partial_name
-from yarnhub.integrations.contents.files import FilesHandler
+from yarnhub.integrations.contents.errors import refusals
+from yarnhub.integrations.contents.files_handler import FilesHandler
 from yarnhub.integrations.contents.hdfs import HdfsContents
-from yarnhub.integrations.contents.own import OwnFiles
-from yarnhub.integrations.contents.refusals import refusals
+from yarnhub.integrations.contents.local import OwnFiles
 from yarnhub.integrations.contents.uploads import append
 
 if TYPE_CHECKING:

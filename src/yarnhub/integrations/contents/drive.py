@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
-    from yarnhub.integrations.contents.opening import Hdfs
+    from yarnhub.integrations.contents.file_systems import Hdfs
 
 
 def _distinct() -> str:

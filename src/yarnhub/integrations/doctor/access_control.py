@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from yarnhub.integrations.doctor.deployment import is_loopback
 from yarnhub.integrations.doctor.finding import ok, warning
-from yarnhub.integrations.doctor.site import is_loopback
 
 if TYPE_CHECKING:
+    from yarnhub.integrations.doctor.deployment import Site
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.integrations.doctor.site import Site
 
 
 async def check_acls(site: Site) -> Finding:

@@ -13,7 +13,7 @@ from integrations.contents.contract import ContentsContract, drive, names, refus
 from yarnhub.filesystem.errors import FileSystemError
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.integrations.contents import ContentsWithHdfs, HdfsContents
-from yarnhub.integrations.contents.opening import OwnHdfs
+from yarnhub.integrations.contents.file_systems import OwnHdfs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ async def test_a_move_that_breaks_off_leaves_the_old_file_alone(
     tmp_path: Path, contents: ContentsWithHdfs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await contents.save(text("kept"), "hdfs/a")
-    monkeypatch.setattr("yarnhub.integrations.contents.both.append", _full)
+    monkeypatch.setattr("yarnhub.integrations.contents.combined.append", _full)
     with refused(500, "full"):
         await contents.rename("hdfs/a", "a")
     assert list((tmp_path / "own").iterdir()) == []
