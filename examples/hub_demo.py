@@ -87,7 +87,7 @@ def main() -> int:
         stop(folder)
         return 0
     if (hub := running(folder)) is not None:
-        raise SystemExit(f"Error: the demo runs already, as process {hub.pid}: ./demo --stop")
+        raise SystemExit(f"Error: the demo is already running, as process {hub.pid}: ./demo --stop")
     began = time.monotonic()
     show([BIN / "yarnhub", "cluster", "start", *CLUSTER])
     try:

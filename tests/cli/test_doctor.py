@@ -20,7 +20,7 @@ PROGRAM = Path(sys.executable).parent / "yarnhub"
 Findings = dict[str, dict[str, Any]]
 
 
-def examine(
+def run_checks(
     cluster: HadoopCluster, *options: str, cache: str = "FILE:/nonexistent/ccache", **more: str
 ) -> tuple[Findings, int]:
     """What the doctor says, by check, and its exit code."""
@@ -64,7 +64,7 @@ def expected() -> dict[str, str]:
 
 @pytest.mark.cluster
 def test_a_cluster_without_security(hadoop_cluster: HadoopCluster) -> None:
-    findings, code = examine(hadoop_cluster, "--user", "alice", "--run")
+    findings, code = run_checks(hadoop_cluster, "--user", "alice", "--run")
     assert grades(findings) == expected(), findings
     assert code == 0
     address = ":".join(map(str, hadoop_cluster.resource_manager_address))
@@ -75,7 +75,9 @@ def test_a_cluster_without_security(hadoop_cluster: HadoopCluster) -> None:
 
 @pytest.mark.cluster
 def test_a_cluster_with_kerberos(kerberos_cluster: HadoopCluster) -> None:
-    findings, code = examine(kerberos_cluster, *hub(kerberos_cluster), "--user", "alice", "--run")
+    findings, code = run_checks(
+        kerberos_cluster, *hub(kerberos_cluster), "--user", "alice", "--run"
+    )
     assert grades(findings) == expected() | {"access control": "ok"}, findings
     assert code == 0
     assert "act for hosts" in findings["proxy user's rules"]["what"]
@@ -84,7 +86,7 @@ def test_a_cluster_with_kerberos(kerberos_cluster: HadoopCluster) -> None:
 @pytest.mark.cluster
 def test_a_denied_user_and_an_unknown_queue(kerberos_cluster: HadoopCluster) -> None:
     options = [*hub(kerberos_cluster), "--user", "mallory", "--queue", "nope"]
-    findings, code = examine(kerberos_cluster, *options)
+    findings, code = run_checks(kerberos_cluster, *options)
     assert code == 1
     denied = findings["proxy user"]
     assert denied["grade"] == "error"
@@ -99,7 +101,7 @@ def test_a_denied_user_and_an_unknown_queue(kerberos_cluster: HadoopCluster) -> 
 @pytest.mark.cluster
 def test_a_wrong_keytab(kerberos_cluster: HadoopCluster) -> None:
     alices = ["--principal", "jupyterhub", "--keytab", str(kerberos_cluster.keytab("alice"))]
-    findings, code = examine(kerberos_cluster, *alices, "--user", "alice")
+    findings, code = run_checks(kerberos_cluster, *alices, "--user", "alice")
     assert code == 1
     assert findings["login"]["grade"] == "error"
     assert "no key of this principal" in findings["login"]["what"]
@@ -113,7 +115,7 @@ def test_a_keytab_that_others_read(kerberos_cluster: HadoopCluster, tmp_path: Pa
     copy.write_bytes(kerberos_cluster.keytab("jupyterhub").read_bytes())
     copy.chmod(0o644)
     options = ["--principal", "jupyterhub", "--keytab", str(copy)]
-    findings, code = examine(kerberos_cluster, *options)
+    findings, code = run_checks(kerberos_cluster, *options)
     assert code == 0
     assert findings["login"]["grade"] == "warning"
     assert findings["login"]["mend"] == f"chmod 400 {copy}"
@@ -122,11 +124,11 @@ def test_a_keytab_that_others_read(kerberos_cluster: HadoopCluster, tmp_path: Pa
 
 @pytest.mark.cluster
 async def test_a_ticket_or_none(kerberos_cluster: HadoopCluster, tmp_path: Path) -> None:
-    findings, code = examine(kerberos_cluster)
+    findings, code = run_checks(kerberos_cluster)
     assert code == 1
     assert "run kinit" in findings["login"]["what"]
     await kerberos_cluster.kinit("alice", tmp_path / "alice")
-    findings, code = examine(
+    findings, code = run_checks(
         kerberos_cluster, "--user", "alice", cache=f"FILE:{tmp_path / 'alice'}"
     )
     assert code == 0
@@ -143,6 +145,8 @@ def test_a_kdc_that_is_silent(kerberos_cluster: HadoopCluster, tmp_path: Path) -
         port = listener.getsockname()[1]
         silent = tmp_path / "krb5.conf"
         silent.write_text(re.sub(r"(\bkdc = \S+:)\d+", rf"\g<1>{port}", realm))
-        findings, code = examine(kerberos_cluster, *hub(kerberos_cluster), KRB5_CONFIG=str(silent))
+        findings, code = run_checks(
+            kerberos_cluster, *hub(kerberos_cluster), KRB5_CONFIG=str(silent)
+        )
     assert code == 1
     assert "no KDC responded within" in findings["login"]["what"]

@@ -32,7 +32,7 @@ def test_a_cluster_from_start_to_stop(state: Path, capsys: pytest.CaptureFixture
     assert 'eval "$(yarnhub cluster env' in capsys.readouterr().out
 
     assert main(start) == 0
-    assert capsys.readouterr().out == f"The cluster in {state} runs already.\n"
+    assert capsys.readouterr().out == f"The cluster in {state} is already running.\n"
 
     assert main(["cluster", "status", *place]) == 0
     header, *rows = capsys.readouterr().out.splitlines()

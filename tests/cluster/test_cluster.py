@@ -201,7 +201,7 @@ async def test_a_running_cluster_can_be_attached_to(hadoop_cluster: HadoopCluste
     other = HadoopCluster.attach(hadoop_cluster.state)
     assert other.pids == hadoop_cluster.pids
     assert other.env == hadoop_cluster.env
-    with pytest.raises(ClusterError, match="runs already"):
+    with pytest.raises(ClusterError, match="is already running"):
         await HadoopCluster(state=hadoop_cluster.state).start()
 
 

@@ -147,12 +147,12 @@ def _start(arguments: argparse.Namespace) -> int:
         maven_repository=arguments.maven_repository,
     )
     if is_running(state):
-        print(f"The cluster in {state} runs already.")
+        print(f"The cluster in {state} is already running.")
         return 0
     cluster = HadoopCluster(options, detached=True, report=_report)
     asyncio.run(cluster.start())
     flag = f"--state {state}" if arguments.state else f"--name {arguments.name}"
-    print(f"The cluster in {state} runs: Hadoop {options.hadoop}, {options.nodes} node(s).")
+    print(f"The cluster in {state} is running: Hadoop {options.hadoop}, {options.nodes} node(s).")
     print(f"ResourceManager: {cluster.rm_web_url}")
     print(f'Use it:  eval "$(yarnhub cluster env {flag})"')
     return 0

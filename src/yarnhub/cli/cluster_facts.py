@@ -1,4 +1,4 @@
-"""What a cluster tells to who sets up a hub on it."""
+"""Facts about a cluster for a hub's first configuration."""
 
 from __future__ import annotations
 
@@ -9,61 +9,61 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.access.settings import configuration_folder
 from yarnhub.hadoop.security.authentication import is_secure
-from yarnhub.integrations.doctor.checks import CHECKS, Check, examine
-from yarnhub.integrations.doctor.deployment import Site
+from yarnhub.integrations.doctor.checks import CHECKS, Check, run_checks
+from yarnhub.integrations.doctor.deployment import Deployment
 from yarnhub.integrations.doctor.finding import Grade, ok
 from yarnhub.integrations.jupyterhub.config_file import Facts
 from yarnhub.yarn.queues.usable import submission_acls, usable_queues
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.doctor.deployment import Question
+    from yarnhub.integrations.doctor.deployment import DoctorOptions
     from yarnhub.integrations.doctor.finding import Finding
 
-_FIRST = tuple(
+_BASIC_CHECKS = tuple(
     check for check in CHECKS if check.name in ("configuration", "login", "ResourceManager")
 )
 
 
-async def gather(question: Question) -> Facts:
-    """Ask the configuration, and the ResourceManager if it answers. Ends in bounded time.
+async def look_up_facts(options: DoctorOptions) -> Facts:
+    """Read the configuration, and query the ResourceManager if it responds; takes bounded time.
 
     Raises:
-        ConfigurationError: There is no configuration, or it is not as it should be.
+        ConfigurationError: The configuration was not found or is not valid.
     """
-    site = Site(question)
-    offers = _Offers()
-    checks = (*_FIRST, Check("queues and sizes", offers.ask, ("ResourceManager",)))
+    deployment = Deployment(options)
+    resources = _ClusterResources()
+    checks = (*_BASIC_CHECKS, Check("queues and sizes", resources.look_up, ("ResourceManager",)))
     unknown = []
-    async for found in examine(site, checks):
+    async for found in run_checks(deployment, checks):
         if found.grade is not Grade.ERROR:
             continue
         if found.check == "configuration":
             raise ConfigurationError(found.what)
         unknown.append(f"{found.check}: {found.what}")
-    configuration = site.configuration
+    configuration = deployment.configuration
     return Facts(
-        conf_dir=str(configuration_folder(question.environment).absolute()),
+        conf_dir=str(configuration_folder(options.environment).absolute()),
         host=await asyncio.to_thread(socket.getfqdn),
         secure=is_secure(configuration),
-        principal=question.principal,
-        keytab=str(question.keytab.absolute()) if question.keytab else "",
-        queues=tuple(offers.queues),
-        memory=offers.memory,
-        vcores=offers.vcores,
+        principal=options.principal,
+        keytab=str(options.keytab.absolute()) if options.keytab else "",
+        queues=tuple(resources.queues),
+        memory=resources.memory,
+        vcores=resources.vcores,
         unknown=tuple(unknown),
     )
 
 
-class _Offers:
-    """What the ResourceManager offers; empty as long as it was not asked."""
+class _ClusterResources:
+    """Queues and sizes from the ResourceManager; empty until `look_up` has run."""
 
     def __init__(self) -> None:
         self.queues: list[str] = []
         self.memory = self.vcores = 0
 
-    async def ask(self, site: Site) -> Finding:
-        """Ask it."""
-        async with site.resource_manager() as manager:
+    async def look_up(self, deployment: Deployment) -> Finding:
+        """Query the ResourceManager, as a check."""
+        async with deployment.resource_manager() as manager:
             allowed = submission_acls(await manager.get_queue_user_acls())
             self.queues = list(usable_queues(await manager.get_queues(), allowed))
             limit = (await manager.get_new_application()).maximum_capability
@@ -72,4 +72,4 @@ class _Offers:
             self.memory = min(limit.memory or 0, max(each.memory or 0 for each in nodes))
             vcores = max(each.virtual_cores or 0 for each in nodes)
             self.vcores = min(limit.virtual_cores or 0, vcores)
-        return ok("they are told")
+        return ok("known")

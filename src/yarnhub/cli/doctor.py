@@ -1,4 +1,4 @@
-"""`yarnhub doctor`: what is wrong with a set-up, and how to mend it."""
+"""`yarnhub doctor`: checks a cluster and a hub."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.cli.hub_options import add_place, read_place
+from yarnhub.cli.hub_options import add_hub_options, read_hub_options
 
 if TYPE_CHECKING:
     import argparse
 
-    from yarnhub.integrations.doctor.deployment import Question
+    from yarnhub.integrations.doctor.deployment import DoctorOptions
 
 HUB_CONFIG = Path("jupyterhub_config.py")
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Checks whether JupyterHub can run on this host and on the cluster, with one "
         "line for each check. Run it as the hub's user. The exit code is 1 if there is an error.",
     )
-    add_place(parser)
+    add_hub_options(parser)
     parser.add_argument(
         "--queue", default="default", help="the queue for servers; default: default"
     )
@@ -45,38 +45,38 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "in this folder, if only you or root can have written it",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON list of objects instead")
-    parser.set_defaults(handler=_examine)
+    parser.set_defaults(handler=_run)
 
 
-def _examine(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    question = replace(
-        read_place(arguments),
+    options = replace(
+        read_hub_options(arguments),
         queue=arguments.queue,
         user=arguments.user,
         run=arguments.run,
-        hub_config=arguments.hub_config or (HUB_CONFIG if _is_ours(HUB_CONFIG) else None),
+        hub_config=arguments.hub_config or (HUB_CONFIG if _is_trusted(HUB_CONFIG) else None),
     )
-    return asyncio.run(_print(question, as_json=arguments.json))
+    return asyncio.run(_print(options, as_json=arguments.json))
 
 
-def _is_ours(file: Path) -> bool:
-    """Whether a program that nobody has named may be run: nobody else can have written it."""
+def _is_trusted(file: Path) -> bool:
+    """Whether a file is executed by default: only this user or root can have written it."""
     try:
         found = file.stat()
     except OSError:
         return False
-    return found.st_uid in {0, os.geteuid()} and not found.st_mode & _OTHERS_WRITE
+    return found.st_uid in {0, os.geteuid()} and not found.st_mode & _WRITABLE_BY_OTHERS
 
 
-async def _print(question: Question, *, as_json: bool) -> int:
+async def _print(options: DoctorOptions, *, as_json: bool) -> int:
     from yarnhub.integrations.doctor import finding
-    from yarnhub.integrations.doctor.checks import examine
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.checks import run_checks
+    from yarnhub.integrations.doctor.deployment import Deployment
 
     findings = []
-    async for found in examine(Site(question)):
+    async for found in run_checks(Deployment(options)):
         findings.append(found)
         if not as_json:
             print(found.line, flush=True)

@@ -1,4 +1,4 @@
-"""Options that say where the cluster is, and who the hub is there."""
+"""Options for the cluster's configuration and the hub's Kerberos login."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from yarnhub.integrations.doctor.deployment import Question
+    from yarnhub.integrations.doctor.deployment import DoctorOptions
 
 
-def add_place(parser: argparse.ArgumentParser) -> None:
+def add_hub_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
         "--conf-dir",
@@ -24,11 +24,13 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keytab", type=Path, metavar="FILE", help="the keytab of the principal")
 
 
-def read_place(arguments: argparse.Namespace) -> Question:
-    """What the options, and the environment, say."""
-    from yarnhub.integrations.doctor.deployment import Question
+def read_hub_options(arguments: argparse.Namespace) -> DoctorOptions:
+    """The options, with the environment, as the doctor's."""
+    from yarnhub.integrations.doctor.deployment import DoctorOptions
 
     environment = dict(os.environ)
     if arguments.conf_dir is not None:
         environment["HADOOP_CONF_DIR"] = str(arguments.conf_dir)
-    return Question(environment=environment, principal=arguments.principal, keytab=arguments.keytab)
+    return DoctorOptions(
+        environment=environment, principal=arguments.principal, keytab=arguments.keytab
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.cli.hub_options import add_place, read_place
+from yarnhub.cli.hub_options import add_hub_options, read_hub_options
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Writes a commented jupyterhub_config.py for the cluster in a Hadoop "
         "configuration. Comments mark what could not be determined.",
     )
-    add_place(parser)
+    add_hub_options(parser)
     parser.add_argument(
         "--output", type=Path, default=Path("jupyterhub_config.py"), metavar="FILE", help="the file"
     )
@@ -30,19 +30,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _write(arguments: argparse.Namespace) -> int:
-    from yarnhub.cli.cluster_facts import gather
+    from yarnhub.cli.cluster_facts import look_up_facts
     from yarnhub.integrations.jupyterhub.config_file import render
 
     output: Path = arguments.output
-    there = f"{output} already exists: use another name with --output, or replace it with --force"
+    exists = f"{output} already exists: use another name with --output, or replace it with --force"
     if output.exists() and not arguments.force:
-        raise ConfigurationError(there)
-    facts = asyncio.run(gather(read_place(arguments)))
+        raise ConfigurationError(exists)
+    facts = asyncio.run(look_up_facts(read_hub_options(arguments)))
     try:
         with output.open("w" if arguments.force else "x", encoding="utf-8") as file:
             file.write(render(facts))
     except FileExistsError as error:
-        raise ConfigurationError(there) from error
+        raise ConfigurationError(exists) from error
     except OSError as error:
         raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from error
     print(f"Written: {output}. Review it, set the users who can log in, then run `yarnhub doctor`.")

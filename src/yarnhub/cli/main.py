@@ -20,10 +20,10 @@ COMMANDS = {
     "doctor": "yarnhub.cli.doctor",
     "init": "yarnhub.cli.init",
 }
-"""Each command's module, which is imported for that command only: the start stays fast."""
+"""The module of each command, which is imported for that command only, for a fast start."""
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
-"""What shells report for a program that Ctrl-C ended, or whose reader has left."""
+"""The exit codes that shells report after Ctrl-C, and for a closed pipe."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes at its end once more, and would complain.
+        # The interpreter flushes standard output again at exit, which would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
 

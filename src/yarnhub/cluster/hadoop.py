@@ -145,7 +145,7 @@ class HadoopCluster(ClusterAccess):
         async with file_lock(layout.lock, deadline=LOCK_TIMEOUT):
             earlier = read_record(layout)
             if earlier is not None and any(map(is_alive, earlier.processes.values())):
-                raise ClusterError(f"a cluster with the state folder {layout.root} runs already")
+                raise ClusterError(f"a cluster in {layout.root} is already running")
             self._check_same_kind(layout, earlier)
             if not self._detached:
                 temporary = self.options.state is None

@@ -43,7 +43,7 @@ def drive(contents: ContentsWithHdfs) -> HdfsContents:
 
 @contextlib.contextmanager
 def refused(status: int, words: str | None = None) -> Iterator[None]:
-    """A refusal with a status and words."""
+    """An HTTP error with a status and words."""
     with pytest.raises(HTTPError, match=words) as found:
         yield
     assert found.value.status_code == status
@@ -120,7 +120,7 @@ class ContentsContract:
         assert await names(contents, "hdfs") == ["a.txt"]
 
     async def test_a_save_keeps_the_mode(self, contents: ContentsWithHdfs) -> None:
-        file_system, at = await drive(contents).tree.locate("hdfs/a.txt")
+        file_system, at = await drive(contents).drive.locate("hdfs/a.txt")
         await file_system.write(at, b"", 0o640)
         await contents.save(text("x"), "hdfs/a.txt")
         status = await file_system.status(at)
@@ -128,7 +128,7 @@ class ContentsContract:
         assert status.permission == 0o640
 
     async def test_a_read_only_file(self, contents: ContentsWithHdfs) -> None:
-        file_system, at = await drive(contents).tree.locate("hdfs/a.txt")
+        file_system, at = await drive(contents).drive.locate("hdfs/a.txt")
         await file_system.write(at, b"keep", 0o440)
         assert (await contents.get("hdfs/a.txt"))["writable"] is False
         with refused(403, r"hdfs/a\.txt is read-only"):
@@ -141,7 +141,7 @@ class ContentsContract:
             await contents.save({"type": "file"}, "hdfs/a")
         with refused(400, "its format is 'json'"):
             await contents.save({"type": "file", "content": "x", "format": "json"}, "hdfs/a")
-        with refused(404, "no directory hdfs/missing"):
+        with refused(404, "directory hdfs/missing not found"):
             await contents.save(text("x"), "hdfs/missing/a")
 
     async def test_folders_and_new_names(self, contents: ContentsWithHdfs) -> None:
@@ -158,9 +158,9 @@ class ContentsContract:
 
     async def test_types_that_do_not_fit(self, contents: ContentsWithHdfs) -> None:
         await contents.save(text(""), "hdfs/a")
-        with refused(400, "hdfs/a is no directory"):
+        with refused(400, "hdfs/a is not a directory"):
             await contents.get("hdfs/a", type="directory")
-        with refused(400, "hdfs is no file"):
+        with refused(400, "hdfs is not a file"):
             await contents.get("hdfs", type="file")
 
     async def test_what_is_not_there(self, contents: ContentsWithHdfs) -> None:
@@ -259,7 +259,7 @@ class ContentsContract:
         assert (await contents.get("hdfs/cafe\u0301"))["content"] == "decomposed, saved"
 
     async def test_hidden_files(self, contents: ContentsWithHdfs) -> None:
-        file_system, at = await drive(contents).tree.locate("hdfs/.secret/a")
+        file_system, at = await drive(contents).drive.locate("hdfs/.secret/a")
         await file_system.write(at, b"x")
         assert await names(contents, "hdfs") == []
         assert await contents.is_hidden("hdfs/.secret/a")
@@ -302,17 +302,17 @@ class ContentsContract:
             await contents.save(text(path), path)
         for path in ("d", "hdfs/e"):
             await contents.save({"type": "directory"}, path)
-        with refused(409, "hdfs/a exists"):
+        with refused(409, "hdfs/a already exists"):
             await contents.rename("a", "hdfs/a")
-        with refused(409, "a exists"):
+        with refused(409, "a already exists"):
             await contents.rename("hdfs/b", "a")
-        with refused(400, "folders do not go"):
+        with refused(400, "folders cannot be moved"):
             await contents.rename("d", "hdfs/d")
-        with refused(400, "folders do not go"):
+        with refused(400, "folders cannot be moved"):
             await contents.rename("hdfs/e", "e")
-        with refused(404, "no missing"):
+        with refused(404, "missing not found"):
             await contents.rename("missing", "hdfs/c")
-        with refused(404, "no directory"):
+        with refused(404, "directory .*not found"):
             await contents.rename("a", "hdfs/missing/a")
         with refused(400, "hidden"):
             await contents.rename("a", "hdfs/.a")
@@ -326,12 +326,12 @@ class ContentsContract:
             assert not await contents.file_exists("hdfs/a.bin")
             validate_model(await contents.new(model, "hdfs/a.bin"))
         assert (await contents.get("hdfs/a.bin"))["content"] == "onetwoend"
-        with refused(409, "begin it again"):
+        with refused(409, "try again"):
             await contents.save({**text("x"), "chunk": 3}, "hdfs/a.bin")
 
     async def test_files_that_are_too_large_for_memory(self, contents: ContentsWithHdfs) -> None:
         await contents.save(text("12345"), "hdfs/a.txt")
-        drive(contents).tree.largest = 4
+        drive(contents).drive.largest = 4
         with refused(413, "download it"):
             await contents.get("hdfs/a.txt")
         assert (await contents.get("hdfs/a.txt", content=False))["size"] == 5

@@ -13,7 +13,7 @@ from integrations.contents.contract import ContentsContract, drive, names, refus
 from yarnhub.filesystem.errors import FileSystemError
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.integrations.contents import ContentsWithHdfs, HdfsContents
-from yarnhub.integrations.contents.file_systems import OwnHdfs
+from yarnhub.integrations.contents.file_systems import ProcessHdfs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def make(tmp_path: Path, properties: dict[str, str] | None = None) -> ContentsWi
     for name in ("own", "hdfs"):
         (tmp_path / name).mkdir()
     hdfs = HdfsContents(
-        hdfs=OwnHdfs(properties or {}, SimpleUser("alice")), directory=str(tmp_path / "hdfs")
+        hdfs=ProcessHdfs(properties or {}, SimpleUser("alice")), directory=str(tmp_path / "hdfs")
     )
     return ContentsWithHdfs(root_dir=str(tmp_path / "own"), hdfs=hdfs, delete_to_trash=False)
 
@@ -41,7 +41,7 @@ async def test_when_hdfs_is_away_the_servers_own_files_are_there(tmp_path: Path)
     contents = make(tmp_path, {"fs.defaultFS": f"hdfs://localhost:{closed_port()}"})
     await contents.save(text("x"), "a")
     assert sorted(await names(contents, "")) == ["a", "hdfs"]
-    with refused(503, "HDFS does not answer: try again: .*cannot connect to localhost"):
+    with refused(503, "HDFS does not respond: try again: .*cannot connect to localhost"):
         await contents.get("hdfs")
     with refused(503):
         await contents.save(text("x"), "hdfs/a")
@@ -55,7 +55,7 @@ async def test_a_user_without_a_home_in_hdfs_is_told_so(
 ) -> None:
     (tmp_path / "hdfs").rmdir()
     assert await names(contents, "") == ["hdfs"]
-    with refused(503, "there is no .*/hdfs; ask an administrator"):
+    with refused(503, "/hdfs does not exist; ask an administrator"):
         await contents.get("hdfs")
 
 

@@ -10,7 +10,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.filesystem.errors import translate_java
-from yarnhub.integrations.contents.errors import refusal
+from yarnhub.integrations.contents.errors import http_error
 
 
 def java(name: str, message: str = "x") -> YarnhubError:
@@ -23,23 +23,23 @@ SAFE_MODE = "Cannot create file/a. Name node is in safe mode.\nThe reported bloc
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
-        (java("org.apache.hadoop.security.AccessControlException"), 403, "you may not"),
+        (java("org.apache.hadoop.security.AccessControlException"), 403, "permission denied"),
         (AuthenticationError("the token has ended"), 403, "restart your server"),
-        (java("java.io.FileNotFoundException"), 404, "not there"),
+        (java("java.io.FileNotFoundException"), 404, "not found"),
         (java("org.apache.hadoop.fs.FileAlreadyExistsException"), 409, "exists"),
         (java("org.apache.hadoop.hdfs.protocol.DSQuotaExceededException"), 507, "quota"),
         (java("org.apache.hadoop.hdfs.protocol.NSQuotaExceededException"), 507, "quota"),
         (java("org.apache.hadoop.hdfs.server.namenode.SafeModeException"), 503, "read-only"),
         (java("org.apache.hadoop.ipc.RetriableException", SAFE_MODE), 503, "read-only"),
-        (java("org.apache.hadoop.ipc.StandbyException"), 503, "does not answer"),
-        (ConnectError("nobody answers"), 503, "does not answer"),
-        (DeadlineExceededError("no answer"), 503, "does not answer"),
-        (ConfigurationError("no token"), 503, "cannot be used"),
+        (java("org.apache.hadoop.ipc.StandbyException"), 503, "does not respond"),
+        (ConnectError("nobody answers"), 503, "does not respond"),
+        (DeadlineExceededError("no answer"), 503, "does not respond"),
+        (ConfigurationError("no token"), 503, "not available"),
         (java("java.io.IOException", "could only be written to 0 nodes"), 500, "to 0 nodes"),
     ],
 )
 def test_every_refusal_has_a_status_and_words(error: YarnhubError, status: int, words: str) -> None:
-    answer = refusal(error)
+    answer = http_error(error)
     assert answer.status_code == status
     assert words in str(answer)
     assert str(error) in str(answer)

@@ -14,7 +14,7 @@ from yarnhub.control.bootstrap import CERTIFICATE, KEY
 from yarnhub.filesystem.webhdfs import DelegationToken, WebHdfsFileSystem
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.integrations.contents import HdfsContents, hdfs_from_environment
-from yarnhub.integrations.contents.file_systems import ContainerHdfs, OwnHdfs
+from yarnhub.integrations.contents.file_systems import ContainerHdfs, ProcessHdfs
 from yarnhub.integrations.jupyterhub.singleuser import contents_options
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def test_a_container_uses_the_token_that_its_file_holds_now(tmp_path: Path
 
 async def test_outside_of_a_container_it_is_the_users_own(tmp_path: Path) -> None:
     hdfs = hdfs_from_environment(site(tmp_path, "fs.defaultFS", "hdfs://localhost:1"))
-    assert isinstance(hdfs, OwnHdfs)
+    assert isinstance(hdfs, ProcessHdfs)
     opened = await hdfs.open()
     assert opened.uri == "hdfs://localhost:1"
     assert await hdfs.open() is opened

@@ -14,7 +14,7 @@ from yarnhub.filesystem.open import open_file_system
 from yarnhub.filesystem.webhdfs import UserName, WebHdfsFileSystem
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.integrations.contents import ContentsWithHdfs, HdfsContents
-from yarnhub.integrations.contents.file_systems import OwnHdfs
+from yarnhub.integrations.contents.file_systems import ProcessHdfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,7 +48,7 @@ class Over:
 
 def make(configuration: Configuration, base: str, own: Path, trash: int = 0) -> ContentsWithHdfs:
     properties = Over(configuration, {"fs.trash.interval": str(trash)})
-    hdfs = HdfsContents(hdfs=OwnHdfs(properties, SimpleUser("alice")), directory=base)
+    hdfs = HdfsContents(hdfs=ProcessHdfs(properties, SimpleUser("alice")), directory=base)
     return ContentsWithHdfs(root_dir=str(own), hdfs=hdfs, delete_to_trash=False)
 
 
@@ -70,7 +70,7 @@ class TestOverWebHdfs(ContentsContract):
         await superuser.write(f"{base}/their.txt", b"x", 0o600)
         assert sorted(await names(contents, "hdfs")) == ["their.txt", "theirs"]
         for path in ("hdfs/theirs", "hdfs/their.txt"):
-            with refused(403, "you may not do this: .*Permission denied: user=alice"):
+            with refused(403, "permission denied: .*Permission denied: user=alice"):
                 await contents.get(path)
         with refused(403):
             await contents.save(text(""), "hdfs/theirs/a")
@@ -81,18 +81,20 @@ class TestOverWebHdfs(ContentsContract):
     ) -> None:
         await contents.save(text("old"), "hdfs/a")
         await superuser._ask("limit", "PUT", base, "SETQUOTA", **{quota: "2"})
-        with refused(507, "your quota is used up"):
+        with refused(507, "your quota is exceeded"):
             await contents.save(text("new"), "hdfs/a")
         assert (await contents.get("hdfs/a"))["content"] == "old"
 
     async def test_a_name_that_hdfs_does_not_take(self, contents: ContentsWithHdfs) -> None:
         for model in (text("x"), {"type": "directory"}):
-            with refused(400, r"HDFS takes no such name: .*a:b: names in HDFS cannot contain ':'"):
+            with refused(
+                400, r"HDFS does not allow this name: .*a:b: names in HDFS cannot contain ':'"
+            ):
                 await contents.save(model, "hdfs/a:b")
         await contents.save(text("x"), "hdfs/a")
-        with refused(400, "HDFS takes no such name"):
+        with refused(400, "HDFS does not allow this name"):
             await contents.rename("hdfs/a", "hdfs/a:b")
-        with refused(400, "HDFS takes no such name"):
+        with refused(400, "HDFS does not allow this name"):
             await contents.save(text("x"), f"hdfs/{'y' * 256}")
 
     async def test_a_file_in_the_trash_has_the_name_of_a_folder(

@@ -12,12 +12,12 @@ from yarnhub.integrations.contents import ContentsWithHdfs, OwnFiles
 if TYPE_CHECKING:
     from pathlib import Path
 
-OF_YARN = ("container_tokens", "launch_container.sh", "default_container_executor.sh")
+YARN_FILES = ("container_tokens", "launch_container.sh", "default_container_executor.sh")
 
 
 @pytest.fixture(params=["own", "with HDFS"])
 def contents(request: pytest.FixtureRequest, tmp_path: Path) -> OwnFiles:
-    for name in (*OF_YARN, "notes.txt"):
+    for name in (*YARN_FILES, "notes.txt"):
         (tmp_path / name).write_text("secret")
     (tmp_path / "folder").mkdir()
     if request.param == "own":
@@ -31,7 +31,7 @@ async def test_what_yarn_has_put_there_is_not_listed(contents: OwnFiles) -> None
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-@pytest.mark.parametrize("name", OF_YARN)
+@pytest.mark.parametrize("name", YARN_FILES)
 async def test_nor_is_it_given_or_changed(name: str, hidden: bool, contents: OwnFiles) -> None:
     contents.allow_hidden = hidden
     for path in (name, f"/{name}", f"folder/../{name}"):

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from yarnhub.client.access.settings import Settings
 from yarnhub.hadoop.conf import Configuration
-from yarnhub.integrations.doctor.deployment import Question, Site
+from yarnhub.integrations.doctor.deployment import Deployment, DoctorOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 
-def make_site(folder: Path, values: Mapping[str, str], user: str = "") -> Site:
+def make_deployment(folder: Path, values: Mapping[str, str], user: str = "") -> Deployment:
     """One whose files say this, after its login as `hub`."""
     properties = "".join(
         f"<property><name>{name}</name><value>{value}</value></property>"
@@ -28,9 +28,9 @@ def make_site(folder: Path, values: Mapping[str, str], user: str = "") -> Site:
         "HOME": str(folder),
         "PATH": os.defpath,
     }
-    site = Site(Question(environment=environment, user=user))
-    site.configuration = site.rules = Configuration(values)
-    site.rules_from = "the files"
+    deployment = Deployment(DoctorOptions(environment=environment, user=user))
+    deployment.configuration = deployment.rm_conf = Configuration(values)
+    deployment.rm_source = "the files"
     if values.get("hadoop.security.authentication") != "kerberos":
-        site.settings = Settings.from_environment(environment)
-    return site
+        deployment.settings = Settings.from_environment(environment)
+    return deployment

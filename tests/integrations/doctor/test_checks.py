@@ -7,34 +7,36 @@ import asyncio
 import pytest
 
 from yarnhub.base.errors import ConnectError
-from yarnhub.integrations.doctor.checks import CHECKS, Check, examine
-from yarnhub.integrations.doctor.deployment import Question, Site
+from yarnhub.integrations.doctor.checks import CHECKS, Check, run_checks
+from yarnhub.integrations.doctor.deployment import Deployment, DoctorOptions
 from yarnhub.integrations.doctor.finding import Finding, not_checked, ok, warning
 
 
-async def is_well(site: Site) -> Finding:
+async def is_well(deployment: Deployment) -> Finding:
     return ok("well")
 
 
-async def is_poor(site: Site) -> Finding:
+async def is_poor(deployment: Deployment) -> Finding:
     return warning("poor", "try")
 
 
-async def is_skipped(site: Site) -> Finding:
+async def is_skipped(deployment: Deployment) -> Finding:
     return not_checked("not asked")
 
 
-async def fails(site: Site) -> Finding:
+async def fails(deployment: Deployment) -> Finding:
     raise ConnectError("nobody answers at h:1")
 
 
-async def hangs(site: Site) -> Finding:
+async def hangs(deployment: Deployment) -> Finding:
     await asyncio.Event().wait()
     raise AssertionError
 
 
 async def told(*checks: Check) -> list[str]:
-    return [found.line async for found in examine(Site(Question(environment={})), checks)]
+    return [
+        found.line async for found in run_checks(Deployment(DoctorOptions(environment={})), checks)
+    ]
 
 
 async def test_what_rests_on_a_failure_is_not_checked() -> None:
@@ -60,7 +62,7 @@ async def test_what_rests_on_a_failure_is_not_checked() -> None:
 
 async def test_each_has_its_time() -> None:
     lines = await told(Check("a", hangs, deadline=0.01), Check("b", is_well))
-    assert lines == ["error        a: no answer within 0.01 s", "ok           b: well"]
+    assert lines == ["error        a: no response within 0.01 s", "ok           b: well"]
 
 
 async def test_it_can_be_cancelled() -> None:

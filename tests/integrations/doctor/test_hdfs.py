@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integrations.doctor.sites import make_site
+from integrations.doctor.deployments import make_deployment
 from yarnhub.filesystem.port import FileStatus
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.hdfs import check, judge
@@ -44,6 +44,6 @@ def test_a_home(found: FileStatus | None, grade: Grade, words: str) -> None:
 
 
 async def test_another_file_system(tmp_path: Path) -> None:
-    found = await check(make_site(tmp_path, {"fs.defaultFS": "s3a://bucket"}))
+    found = await check(make_deployment(tmp_path, {"fs.defaultFS": "s3a://bucket"}))
     assert found.grade is Grade.NOT_CHECKED
     assert "s3a://bucket" in found.what

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.integrations.doctor import hub
-from yarnhub.integrations.doctor.deployment import Question, Site
+from yarnhub.integrations.doctor.deployment import Deployment, DoctorOptions
 from yarnhub.integrations.doctor.finding import Grade
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 async def look(file: Path, text: str) -> Finding:
     file.write_text(text)
-    return await hub.check(Site(Question(environment={}, hub_config=file)))
+    return await hub.check(Deployment(DoctorOptions(environment={}, hub_config=file)))
 
 
 async def test_it_warns_where_servers_prove_nothing(tmp_path: Path) -> None:
@@ -46,6 +46,6 @@ async def test_a_file_that_cannot_be_read(text: str, said: str, tmp_path: Path) 
 
 
 async def test_without_a_file_it_says_how_to_name_it() -> None:
-    found = await hub.check(Site(Question(environment={})))
+    found = await hub.check(Deployment(DoctorOptions(environment={})))
     assert found.grade is Grade.NOT_CHECKED
     assert "--hub-config" in found.what

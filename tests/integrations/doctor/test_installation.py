@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integrations.doctor.sites import make_site
+from integrations.doctor.deployments import make_deployment
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.installation import check_proxy, judge_owners, judge_versions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
 
 
 @pytest.mark.parametrize("owners", [{}, {"skein": ["yarnhub"], "yarnspawner": ["yarnhub"]}])
@@ -48,14 +48,14 @@ def test_versions(hub: str, culler: str, grade: Grade) -> None:
     assert judge_versions(versions).grade is grade
 
 
-def with_proxy(folder: Path, script: str) -> Site:
+def with_proxy(folder: Path, script: str) -> Deployment:
     command = folder / "configurable-http-proxy"
     command.write_text(f"#!/bin/sh\n{script}\n")
     command.chmod(0o755)
-    site = make_site(folder, {})
+    deployment = make_deployment(folder, {})
     path = f"{folder}{os.pathsep}{os.defpath}"
-    site.question = replace(site.question, environment={"PATH": path})
-    return site
+    deployment.options = replace(deployment.options, environment={"PATH": path})
+    return deployment
 
 
 async def test_a_proxy(tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ async def test_a_proxy_without_node(tmp_path: Path) -> None:
 
 
 async def test_no_proxy(tmp_path: Path) -> None:
-    site = make_site(tmp_path, {})
-    site.question = replace(site.question, environment={"PATH": str(tmp_path)})
-    found = await check_proxy(site)
+    deployment = make_deployment(tmp_path, {})
+    deployment.options = replace(deployment.options, environment={"PATH": str(tmp_path)})
+    found = await check_proxy(deployment)
     assert found.grade is Grade.WARNING
-    assert "no node" in found.what
+    assert "Node not found" in found.what

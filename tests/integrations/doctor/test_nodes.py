@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hadoop.server import answer, serving
-from integrations.doctor.sites import make_site
+from integrations.doctor.deployments import make_deployment
 from yarnhub.client.logs.aggregated import LogAggregationOffError
 from yarnhub.hadoop.codec import encode
 from yarnhub.integrations.doctor import nodes
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hadoop.server import Call
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
 
 LARGE, SMALL = Resource(memory=8192, virtual_cores=8), Resource(memory=1024, virtual_cores=1)
 
@@ -47,15 +47,17 @@ async def test_where_no_logs_are_kept_nothing_is_known_of_python(
     def active(call: Call) -> bytes:
         return answer(call.call_id, encode(GetClusterNodesResponse()))
 
-    async def cannot_be_read(_: Site, __: list[str]) -> dict[str, str]:
+    async def cannot_be_read(_: Deployment, __: list[str]) -> dict[str, str]:
         raise LogAggregationOffError("yarn.log-aggregation-enable is not true")
 
-    monkeypatch.setattr(nodes, "_ask_nodes", cannot_be_read)
+    monkeypatch.setattr(nodes, "_run_on_nodes", cannot_be_read)
     async with serving(active) as manager:
-        site = make_site(tmp_path, {"yarn.resourcemanager.address": str(manager.address)})
-        site.question = replace(site.question, run=True)
-        site.active = 0
-        found = await nodes.check_python(site)
+        deployment = make_deployment(
+            tmp_path, {"yarn.resourcemanager.address": str(manager.address)}
+        )
+        deployment.options = replace(deployment.options, run=True)
+        deployment.active = 0
+        found = await nodes.check_python(deployment)
     assert found.grade is Grade.NOT_CHECKED
     assert "yarn.log-aggregation-enable is not true" in found.what
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from integrations.doctor.deployments import make_deployment
 from integrations.doctor.pages import serve_pages
-from integrations.doctor.sites import make_site
 from yarn.queues.pages import recorded
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.queue import check_masters, judge, judge_masters
@@ -79,9 +79,9 @@ def test_the_scarcer_resource_limits_the_masters(
 async def test_masters_by_any_name_of_the_queue(tmp_path: Path, hadoop: str, name: str) -> None:
     pages = {PATH: json.dumps(recorded(f"{hadoop}-masters"))}
     async with serve_pages(pages) as address:
-        site = make_site(tmp_path, {"yarn.resourcemanager.webapp.address": address})
-        site.question, site.active = replace(site.question, queue=name), 0
-        found = await check_masters(site)
+        deployment = make_deployment(tmp_path, {"yarn.resourcemanager.webapp.address": address})
+        deployment.options, deployment.active = replace(deployment.options, queue=name), 0
+        found = await check_masters(deployment)
     assert found.grade is Grade.WARNING
     assert found.what == (
         "at least 1 fit into root.fruit.apples: each counts as 32 MiB and 1 vcore of the queue's "
@@ -92,7 +92,7 @@ async def test_masters_by_any_name_of_the_queue(tmp_path: Path, hadoop: str, nam
 @pytest.mark.parametrize("page", [recorded("3.4.2-fair"), recorded("3.4.2-masters"), {}])
 async def test_what_is_not_told_of_masters_is_not_checked(tmp_path: Path, page: Any) -> None:
     async with serve_pages({PATH: json.dumps(page)}) as address:
-        site = make_site(tmp_path, {"yarn.resourcemanager.webapp.address": address})
-        site.question, site.active = replace(site.question, queue="bob"), 0
-        found = await check_masters(site)
+        deployment = make_deployment(tmp_path, {"yarn.resourcemanager.webapp.address": address})
+        deployment.options, deployment.active = replace(deployment.options, queue="bob"), 0
+        found = await check_masters(deployment)
     assert found.grade is Grade.NOT_CHECKED

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hadoop.server import answer, failure, serving
+from integrations.doctor.deployments import make_deployment
 from integrations.doctor.pages import serve_pages
-from integrations.doctor.sites import make_site
 from yarnhub.cluster.ports import choose_ports
 from yarnhub.hadoop.codec import encode
 from yarnhub.integrations.doctor.finding import Grade
-from yarnhub.integrations.doctor.resource_manager import check, check_version, known_holes
+from yarnhub.integrations.doctor.resource_manager import check, check_version, known_vulnerabilities
 from yarnhub.yarn.records.cluster import YarnClusterMetrics
 from yarnhub.yarn.records.resource_manager import GetClusterMetricsResponse
 
@@ -28,8 +28,8 @@ STANDBY = "org.apache.hadoop.ipc.StandbyException"
 
 async def test_nobody_there(tmp_path: Path) -> None:
     port = choose_ports(["rm"], {})["rm"]
-    site = make_site(tmp_path, {"yarn.resourcemanager.address": f"127.0.0.1:{port}"})
-    found = await check(site)
+    deployment = make_deployment(tmp_path, {"yarn.resourcemanager.address": f"127.0.0.1:{port}"})
+    found = await check(deployment)
     assert found.grade is Grade.ERROR
     assert f"127.0.0.1:{port}" in found.what
     assert "firewall" in found.mend
@@ -40,7 +40,7 @@ async def test_neither_of_a_pair(tmp_path: Path) -> None:
     values = {f"yarn.resourcemanager.address.{name}": f"127.0.0.1:{ports[name]}" for name in ports}
     values["yarn.resourcemanager.ha.enabled"] = "true"
     values["yarn.resourcemanager.ha.rm-ids"] = "rm1,rm2"
-    found = await check(make_site(tmp_path, values))
+    found = await check(make_deployment(tmp_path, values))
     assert found.grade is Grade.ERROR
     assert all(f"127.0.0.1:{port}" in found.what for port in ports.values())
 
@@ -67,23 +67,23 @@ def pair(*addresses: object) -> dict[str, str]:
 
 async def test_a_pair(tmp_path: Path) -> None:
     async with serving(standby) as first, serving(active) as second:
-        site = make_site(tmp_path, pair(first.address, second.address))
-        found = await check(site)
+        deployment = make_deployment(tmp_path, pair(first.address, second.address))
+        found = await check(deployment)
     assert found.grade is Grade.OK
     assert found.what == (
         f"{first.address} is on standby; {second.address} is active, with 2 of 3 nodes"
     )
-    assert site.active == 1
+    assert deployment.active == 1
 
 
 async def test_one_of_a_pair(tmp_path: Path) -> None:
     gone = f"127.0.0.1:{choose_ports(['rm'], {})['rm']}"
     async with serving(active) as first:
-        site = make_site(tmp_path, pair(first.address, gone))
-        found = await check(site)
+        deployment = make_deployment(tmp_path, pair(first.address, gone))
+        found = await check(deployment)
     assert found.grade is Grade.WARNING
     assert gone in found.what
-    assert site.active == 0
+    assert deployment.active == 0
 
 
 def standby_page(state: str) -> dict[str, str]:
@@ -102,7 +102,7 @@ async def test_one_that_stands_by_opens_no_port_for_clients(
         values = pair(first.address, closed)
         values["yarn.resourcemanager.webapp.address.rm1"] = "127.0.0.1:1"
         values["yarn.resourcemanager.webapp.address.rm2"] = page
-        found = await check(make_site(tmp_path, values))
+        found = await check(make_deployment(tmp_path, values))
     assert found.grade is grade
     assert (f"{closed} is on standby" in found.what) is (grade is Grade.OK)
 
@@ -113,17 +113,19 @@ async def test_a_cluster_without_nodes(tmp_path: Path) -> None:
         return answer(call.call_id, encode(GetClusterMetricsResponse(cluster_metrics=metrics)))
 
     async with serving(lonely) as manager:
-        site = make_site(tmp_path, {"yarn.resourcemanager.address": str(manager.address)})
-        found = await check(site)
+        deployment = make_deployment(
+            tmp_path, {"yarn.resourcemanager.address": str(manager.address)}
+        )
+        found = await check(deployment)
     assert found.grade is Grade.WARNING
     assert "is active, with 0 of 2 nodes" in found.what
     assert "start the NodeManagers" in found.mend
-    assert site.active == 0, "the rest can be looked at"
+    assert deployment.active == 0, "the rest can be looked at"
 
 
 async def test_none_of_a_pair_is_active(tmp_path: Path) -> None:
     async with serving(standby) as first, serving(standby) as second:
-        found = await check(make_site(tmp_path, pair(first.address, second.address)))
+        found = await check(make_deployment(tmp_path, pair(first.address, second.address)))
     assert found.grade is Grade.ERROR
     assert "is on standby" in found.what
 
@@ -135,9 +137,9 @@ async def test_one_that_hangs(tmp_path: Path) -> None:
 
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as hanging:
         host, port = hanging.sockets[0].getsockname()
-        site = make_site(tmp_path, {"yarn.resourcemanager.address": f"{host}:{port}"})
-        site.patience = 0.05
-        found = await check(site)
+        deployment = make_deployment(tmp_path, {"yarn.resourcemanager.address": f"{host}:{port}"})
+        deployment.response_timeout = 0.05
+        found = await check(deployment)
     assert found.grade is Grade.ERROR
     assert "within 0.05 s" in found.what
 
@@ -156,7 +158,7 @@ async def test_one_that_hangs(tmp_path: Path) -> None:
     ],
 )
 def test_holes(version: str, holes: list[str]) -> None:
-    assert [each.partition(" ")[0] for each in known_holes(version)] == holes
+    assert [each.partition(" ")[0] for each in known_vulnerabilities(version)] == holes
 
 
 def pages(version: str) -> dict[str, str]:
@@ -169,13 +171,13 @@ def pages(version: str) -> dict[str, str]:
 
 async def test_it_tells_its_version_and_its_rules(tmp_path: Path) -> None:
     async with serve_pages(pages("3.3.4")) as address:
-        site = make_site(tmp_path, {"yarn.resourcemanager.webapp.address": address})
-        site.active = 0
-        found = await check_version(site)
+        deployment = make_deployment(tmp_path, {"yarn.resourcemanager.webapp.address": address})
+        deployment.active = 0
+        found = await check_version(deployment)
     assert found.grade is Grade.WARNING
     assert "CVE-2023-26031" in found.what
-    assert site.rules.get("yarn.acl.enable") == "true"
-    assert address in site.rules_from
+    assert deployment.rm_conf.get("yarn.acl.enable") == "true"
+    assert address in deployment.rm_source
 
 
 @pytest.mark.parametrize(
@@ -189,9 +191,9 @@ async def test_it_tells_its_version_and_its_rules(tmp_path: Path) -> None:
 )
 async def test_somebody_else_answers(tmp_path: Path, answers: dict[str, str], reason: str) -> None:
     async with serve_pages(answers) as address:
-        site = make_site(tmp_path, {"yarn.resourcemanager.webapp.address": address})
-        site.active = 0
-        found = await check_version(site)
+        deployment = make_deployment(tmp_path, {"yarn.resourcemanager.webapp.address": address})
+        deployment.active = 0
+        found = await check_version(deployment)
     assert found.grade is Grade.NOT_CHECKED
     assert reason in found.what
-    assert site.rules_from == "the files"
+    assert deployment.rm_source == "the files"

@@ -1,7 +1,7 @@
-"""HDFS in JupyterLab: the user's home there, as a folder beside the server's own.
+"""HDFS in JupyterLab: the user's home directory, as a folder next to the server's own.
 
-Set it by `c.ServerApp.contents_manager_class = "yarnhub.integrations.contents.ContentsWithHdfs"`;
-a server that `yarnspawner.YarnSpawner` starts has it already.
+Set it with `c.ServerApp.contents_manager_class = "yarnhub.integrations.contents.ContentsWithHdfs"`;
+servers that `yarnspawner.YarnSpawner` starts have it already.
 """
 
 from yarnhub.integrations.contents.combined import ContentsWithHdfs

@@ -1,4 +1,4 @@
-"""Checkpoints of files in HDFS: one for each, beside it in a hidden folder."""
+"""Checkpoints of files in HDFS: one for each file, in a hidden folder next to it."""
 
 from __future__ import annotations
 
@@ -12,78 +12,78 @@ from jupyter_server.services.contents.checkpoints import AsyncCheckpoints
 from tornado.web import HTTPError
 
 from yarnhub.filesystem.partials import LONGEST_NAME, with_ending
-from yarnhub.integrations.contents.errors import refusals
+from yarnhub.integrations.contents.errors import http_errors
 
 if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileStatus
-    from yarnhub.integrations.contents.drive import Tree
+    from yarnhub.integrations.contents.drive import Drive
 
 FOLDER = ".ipynb_checkpoints"
 _ID = "checkpoint"
 
 
 class HdfsCheckpoints(AsyncCheckpoints):
-    """The last state of a file that the user asked to keep, as jupyter_server keeps it on disk."""
+    """The last checkpoint of each file, under the name that jupyter_server uses on disk."""
 
     @property
-    def _tree(self) -> Tree:
-        tree: Tree = self.parent.tree
-        return tree
+    def _drive(self) -> Drive:
+        drive: Drive = self.parent.drive
+        return drive
 
     async def create_checkpoint(self, contents_mgr: Any, path: str) -> dict[str, Any]:
-        """Keep what the file holds now."""
-        with refusals():
-            await self._tree.make_directory(posixpath.join(posixpath.dirname(path), FOLDER))
-            await self._tree.copy(path, _place(path))
+        """Save the current content of a file."""
+        with http_errors():
+            await self._drive.make_directory(posixpath.join(posixpath.dirname(path), FOLDER))
+            await self._drive.copy(path, _checkpoint_path(path))
             return _model(await self._found(path))
 
     async def restore_checkpoint(self, contents_mgr: Any, checkpoint_id: str, path: str) -> None:
-        """Have the file hold what was kept."""
-        with refusals():
+        """Restore a file from its checkpoint."""
+        with http_errors():
             self._check(checkpoint_id, path)
             await self._found(path)
-            await self._tree.copy(_place(path), path)
+            await self._drive.copy(_checkpoint_path(path), path)
 
     async def list_checkpoints(self, path: str) -> list[dict[str, Any]]:
-        """The file's checkpoint, if there is one."""
-        with refusals():
-            status = await self._tree.status(_place(path))
+        """The file's checkpoint, if it has one."""
+        with http_errors():
+            status = await self._drive.status(_checkpoint_path(path))
             return [] if status is None else [_model(status)]
 
     async def rename_checkpoint(self, checkpoint_id: str, old_path: str, new_path: str) -> None:
-        """Take the checkpoint along with its file."""
-        with refusals():
+        """Move the checkpoint with its file."""
+        with http_errors():
             self._check(checkpoint_id, old_path)
-            await self._tree.make_directory(posixpath.join(posixpath.dirname(new_path), FOLDER))
-            # One that is left of a file that had the name before is nobody's.
-            if await self._tree.status(_place(new_path)) is not None:
-                await self._tree.delete(_place(new_path))
-            await self._tree.move(_place(old_path), _place(new_path))
+            await self._drive.make_directory(posixpath.join(posixpath.dirname(new_path), FOLDER))
+            # The checkpoint of an earlier file of this name is obsolete.
+            if await self._drive.status(_checkpoint_path(new_path)) is not None:
+                await self._drive.delete(_checkpoint_path(new_path))
+            await self._drive.move(_checkpoint_path(old_path), _checkpoint_path(new_path))
 
     async def delete_checkpoint(self, checkpoint_id: str, path: str) -> None:
-        """Forget what was kept."""
-        with refusals():
+        """Delete the checkpoint."""
+        with http_errors():
             self._check(checkpoint_id, path)
-            await self._tree.delete(_place(path))
+            await self._drive.delete(_checkpoint_path(path))
 
     def _check(self, checkpoint_id: str, path: str) -> None:
         if checkpoint_id != _ID:
             raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} has no checkpoint {checkpoint_id}")
 
     async def _found(self, path: str) -> FileStatus:
-        status = await self._tree.status(_place(path))
+        status = await self._drive.status(_checkpoint_path(path))
         if status is None:
             raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} has no checkpoint")
         return status
 
 
-def _place(path: str) -> str:
-    """Where a file's checkpoint is: `a/.ipynb_checkpoints/b-checkpoint.ipynb`."""
+def _checkpoint_path(path: str) -> str:
+    """The path of a file's checkpoint: `a/.ipynb_checkpoints/b-checkpoint.ipynb`."""
     folder, name = posixpath.split(path.strip("/"))
     stem, suffix = posixpath.splitext(name)
     kept = f"{stem}-{_ID}{suffix}"
     if len(kept.encode(errors="surrogateescape")) > LONGEST_NAME:
-        # What is cut off must not make one of two files.
+        # Two names that differ only in what is cut off need different checkpoints.
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:16]
         kept = with_ending(stem, f"-{digest}-{_ID}")
     return posixpath.join(folder, FOLDER, kept)

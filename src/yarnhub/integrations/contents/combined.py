@@ -16,7 +16,7 @@ from traitlets import Instance, default
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.filesystem.partials import partial_name
-from yarnhub.integrations.contents.errors import refusals
+from yarnhub.integrations.contents.errors import http_errors
 from yarnhub.integrations.contents.files_handler import FilesHandler
 from yarnhub.integrations.contents.hdfs import HdfsContents
 from yarnhub.integrations.contents.local import OwnFiles
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from yarnhub.integrations.contents.models import Model
 
-_SHARED = (
+_SHARED_TRAITS = (
     "allow_hidden",
     "hide_globs",
     "pre_save_hook",
@@ -35,7 +35,7 @@ _SHARED = (
     "untitled_file",
     "untitled_notebook",
 )
-"""Traits that hold for both sides, however they were set."""
+"""Traits that apply to both, however they were set."""
 
 
 class ContentsWithHdfs(OwnFiles):
@@ -45,16 +45,18 @@ class ContentsWithHdfs(OwnFiles):
 
     @default("hdfs")
     def _default_hdfs(self) -> HdfsContents | None:
-        shared = {name: getattr(self, name) for name in _SHARED if getattr(self, name) is not None}
+        shared = {
+            name: getattr(self, name) for name in _SHARED_TRAITS if getattr(self, name) is not None
+        }
         hdfs = HdfsContents(parent=self, **shared)
         try:
-            hdfs.hdfs  # noqa: B018  # made when it is first looked at
+            hdfs.hdfs  # noqa: B018  # fails here, at the first access
         except YarnhubError as error:
             self.log.warning("HDFS is not shown in JupyterLab: %s", error)
             return None
         if Path(self.root_dir, hdfs.folder).exists():
             self.log.warning(
-                "%s/%s is not shown in JupyterLab: HDFS has its name; set HdfsContents.folder",
+                "%s/%s is not shown in JupyterLab: HDFS uses its name; set HdfsContents.folder",
                 self.root_dir,
                 hdfs.folder,
             )
@@ -65,47 +67,47 @@ class ContentsWithHdfs(OwnFiles):
         return FilesHandler
 
     def register_pre_save_hook(self, hook: str | Callable[..., Any]) -> None:
-        """Have a hook called before each save, on both sides."""
+        """Register a hook that is called before each save, in HDFS and on disk."""
         super().register_pre_save_hook(hook)
         if self.hdfs is not None:
             self.hdfs.register_pre_save_hook(hook)
 
     def on_hdfs(self, path: str) -> HdfsContents | None:
-        """Who keeps a path; None for the server's own folder."""
+        """The manager of a path in HDFS; None for the server's own folder."""
         hdfs: HdfsContents | None = self.hdfs
         if hdfs is not None and path.strip("/").partition("/")[0] == hdfs.folder:
             return hdfs
         return None
 
-    def _side(self, path: str) -> Any:  # super() is of no type that could be written
+    def _manager(self, path: str) -> Any:  # the type of super() cannot be written
         return self.on_hdfs(path) or super()
 
-    # -- one side's
+    # -- in HDFS or in the server's own folder
 
     async def dir_exists(self, path: str) -> bool:
-        """Whether a directory is there."""
-        return bool(await self._side(path).dir_exists(path))
+        """Whether a directory exists."""
+        return bool(await self._manager(path).dir_exists(path))
 
     async def file_exists(self, path: str) -> bool:
-        """Whether a file is there."""
-        return bool(await self._side(path).file_exists(path))
+        """Whether a file exists."""
+        return bool(await self._manager(path).file_exists(path))
 
     def exists(self, path: str) -> bool | Awaitable[bool]:
-        """Whether anything is there; the parent class does not await it for its own files."""
-        found: bool | Awaitable[bool] = self._side(path).exists(path)
+        """Whether a file or directory exists; the base class does not await it for its files."""
+        found: bool | Awaitable[bool] = self._manager(path).exists(path)
         return found
 
     async def is_hidden(self, path: str) -> bool:
         """Whether the path is hidden."""
-        return bool(await self._side(path).is_hidden(path))
+        return bool(await self._manager(path).is_hidden(path))
 
     async def get_kernel_path(self, path: str, model: Model | None = None) -> str:
-        """Where a notebook's kernel starts."""
-        return str(await self._side(path).get_kernel_path(path, model))
+        """The folder in which a notebook's kernel starts."""
+        return str(await self._manager(path).get_kernel_path(path, model))
 
     async def get(self, path: str, content: bool = True, **options: Any) -> Model:
         """The model of a file or directory."""
-        model: Model = await self._side(path).get(path, content, **options)
+        model: Model = await self._manager(path).get(path, content, **options)
         if content and self.hdfs is not None and not path.strip("/"):
             others = [found for found in model["content"] if found["path"] != self.hdfs.folder]
             model["content"] = [*others, _folder(self.hdfs.folder)]
@@ -113,45 +115,45 @@ class ContentsWithHdfs(OwnFiles):
 
     async def save(self, model: Model, path: str = "") -> Model:
         """Save a file or make a directory."""
-        saved: Model = await self._side(path).save(model, path)
+        saved: Model = await self._manager(path).save(model, path)
         return saved
 
     async def delete(self, path: str) -> None:
         """Delete a file or directory and its checkpoints."""
-        await self._side(path).delete(path)
+        await self._manager(path).delete(path)
 
     async def create_checkpoint(self, path: str) -> Model:
-        """Keep what a file holds now."""
-        created: Model = await self._side(path).create_checkpoint(path)
+        """Save the current content of a file as a checkpoint."""
+        created: Model = await self._manager(path).create_checkpoint(path)
         return created
 
     async def restore_checkpoint(self, checkpoint_id: str, path: str) -> None:
-        """Have a file hold what was kept."""
-        await self._side(path).restore_checkpoint(checkpoint_id, path)
+        """Restore a file from a checkpoint."""
+        await self._manager(path).restore_checkpoint(checkpoint_id, path)
 
     async def list_checkpoints(self, path: str) -> list[Model]:
-        """A file's checkpoints."""
-        found: list[Model] = await self._side(path).list_checkpoints(path)
+        """List the checkpoints of a file."""
+        found: list[Model] = await self._manager(path).list_checkpoints(path)
         return found
 
     async def delete_checkpoint(self, checkpoint_id: str, path: str) -> None:
-        """Forget what was kept."""
-        await self._side(path).delete_checkpoint(checkpoint_id, path)
+        """Delete a checkpoint."""
+        await self._manager(path).delete_checkpoint(checkpoint_id, path)
 
-    # -- from one side to the other
+    # -- between HDFS and the server's own folder
 
     async def rename(self, old_path: str, new_path: str) -> None:
-        """Give a file or directory another path; a file may go to the other side."""
+        """Rename a file or directory; a file may move between HDFS and the server's folder."""
         old, new = self.on_hdfs(old_path), self.on_hdfs(new_path)
         if old is new:
-            await self._side(old_path).rename(old_path, new_path)
+            await self._manager(old_path).rename(old_path, new_path)
             return
         await self._check_move(old_path, new_path)
         if new is not None:
             await new.receive(Path(self._get_os_path(old_path)), new_path)
         elif old is not None:
             await self._fetch(old, old_path, Path(self._get_os_path(new_path)))
-        # It is there, whole: only now may it go here.
+        # Only now is the copy complete.
         await self.delete(old_path)
         self.emit(data={"action": "rename", "path": new_path, "source_path": old_path})
 
@@ -163,20 +165,20 @@ class ContentsWithHdfs(OwnFiles):
         if await self.dir_exists(old_path):
             raise HTTPError(
                 HTTPStatus.BAD_REQUEST,
-                f"cannot move {old_path}: folders do not go between HDFS and the server's own"
-                " folder; move the files in it",
+                f"cannot move {old_path}: folders cannot be moved between HDFS and the"
+                " server's own folder; move the files in it",
             )
         if not await self.file_exists(old_path):
-            raise HTTPError(HTTPStatus.NOT_FOUND, f"there is no {old_path}")
+            raise HTTPError(HTTPStatus.NOT_FOUND, f"{old_path} not found")
         if await ensure_async(self.exists(new_path)):
-            raise HTTPError(HTTPStatus.CONFLICT, f"{new_path} exists")
+            raise HTTPError(HTTPStatus.CONFLICT, f"{new_path} already exists")
 
     async def _fetch(self, hdfs: HdfsContents, path: str, target: Path) -> None:
         partial = Path(partial_name(str(target)))
         try:
-            with refusals():
+            with http_errors():
                 await asyncio.to_thread(append, partial, b"")
-                async with contextlib.aclosing(hdfs.tree.chunks(path)) as chunks:
+                async with contextlib.aclosing(hdfs.drive.chunks(path)) as chunks:
                     async for chunk in chunks:
                         await asyncio.to_thread(append, partial, chunk)
                 await asyncio.to_thread(partial.rename, target)
@@ -184,9 +186,9 @@ class ContentsWithHdfs(OwnFiles):
             await asyncio.to_thread(partial.unlink, missing_ok=True)
 
     async def copy(self, from_path: str, to_path: str | None = None) -> Model:
-        """Copy a file, and on the server's own disk a folder too."""
+        """Copy a file or, on the server's own disk, a folder."""
         if self.on_hdfs(from_path) or (to_path is not None and self.on_hdfs(to_path)):
-            # Not the parent class's, which copies folders by their paths on disk.
+            # Not the direct base class's, which copies folders by their paths on disk.
             copied: Model = await AsyncContentsManager.copy(self, from_path, to_path)
         else:
             copied = await super().copy(from_path, to_path)
@@ -194,8 +196,8 @@ class ContentsWithHdfs(OwnFiles):
 
 
 def _folder(name: str) -> Model:
-    """The model of HDFS in the list of the server's own folder. HDFS is not asked for it."""
-    # Always the same: JupyterLab would draw its list anew with each change.
+    """The model of HDFS in the listing of the server's own folder; needs no request to HDFS."""
+    # Constant: JupyterLab redraws its list at each change.
     epoch = datetime.fromtimestamp(0, UTC)
     return {
         "name": name,

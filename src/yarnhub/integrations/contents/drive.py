@@ -1,4 +1,4 @@
-"""The part of HDFS that is shown, and what is done to its files."""
+"""The directory of HDFS that JupyterLab shows, and operations on its files."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
-    from yarnhub.integrations.contents.file_systems import Hdfs
+    from yarnhub.integrations.contents.file_systems import HdfsSource
 
 
-def _distinct() -> str:
+def _random_suffix() -> str:
     return f".{secrets.token_hex(4)}"
 
 
 @dataclass(slots=True)
-class Tree:
-    """A directory of HDFS, under the name by which JupyterLab's paths begin.
+class Drive:
+    """A directory of HDFS under the name that JupyterLab's paths start with.
 
     Paths given are those of the API, such as `hdfs/folder/a.ipynb`.
 
     Attributes:
-        hdfs: Where the file system comes from.
+        hdfs: The source of the file system.
         name: The first part of each path; empty for none.
         root: The directory in HDFS; empty for the user's home.
         largest: Bytes of the largest file that is read into memory.
     """
 
-    hdfs: Hdfs
+    hdfs: HdfsSource
     name: str
     root: str
     largest: int
@@ -54,7 +54,7 @@ class Tree:
         return self._home
 
     async def user(self) -> str:
-        """Who looks at it, which is how HDFS names the home."""
+        """The user's name in HDFS, which is the name of the home directory."""
         return posixpath.basename(await self.home())
 
     async def locate(self, path: str) -> tuple[FileSystem, str]:
@@ -63,33 +63,33 @@ class Tree:
         if self.name and parts.pop(0) != self.name:
             raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} is not in {self.name}")
         if ".." in parts or "\0" in path:
-            raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} is no path")
+            raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} is not a path")
         root = self.root.rstrip("/") if self.root else await self.home()
         return await self.hdfs.open(), "/".join([root, *filter(None, parts)]) or "/"
 
     async def status(self, path: str) -> FileStatus | None:
-        """What stands at a path; None when nothing does."""
+        """The status of a file or directory; None if it does not exist."""
         file_system, at = await self.locate(path)
         return await file_system.status(at)
 
     async def list(self, path: str) -> Sequence[FileStatus]:
-        """What a directory holds; uploads that were abandoned in it are deleted."""
+        """List a directory; abandoned uploads in it are deleted."""
         file_system, at = await self.locate(path)
         now = datetime.now(UTC).timestamp()
         return await sweep_partials(file_system, await file_system.list(at), now)
 
     async def chunks(self, path: str) -> AsyncGenerator[bytes, None]:
-        """A file's content, in pieces."""
+        """A file's content, in chunks."""
         file_system, at = await self.locate(path)
         async with contextlib.aclosing(file_system.read(at)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     async def read(self, path: str, length: int) -> bytes:
-        """A file's whole content, which is so long.
+        """A file's whole content, which has `length` bytes.
 
         Raises:
-            HTTPError: It is longer than what is read into memory.
+            HTTPError: It is larger than `largest`.
         """
         if length > self.largest:
             raise HTTPError(
@@ -109,12 +109,12 @@ class Tree:
         return found.hexdigest()
 
     async def write(self, path: str, content: bytes | Path, old: FileStatus | None) -> None:
-        """Write a whole file: whoever reads it gets the old content or the new one.
+        """Replace a file atomically: readers get the old content or the new one.
 
         Args:
-            path: Where.
-            content: The bytes, or the local file that holds them.
-            old: What stands there, whose mode the new file takes; None for nothing.
+            path: The path of the file.
+            content: The bytes, or a local file that contains them.
+            old: The status of an existing file, which keeps its mode; None for a new file.
         """
         file_system, at = await self.locate(path)
         mode = 0o666 & ~self._umask() if old is None else old.permission
@@ -124,33 +124,33 @@ class Tree:
             await file_system.upload(content, at, mode)
 
     async def make_directory(self, path: str) -> None:
-        """Make a directory, and those above it."""
+        """Make a directory and its parents."""
         file_system, at = await self.locate(path)
         await file_system.make_directory(at, 0o777 & ~self._umask())
 
     async def move(self, path: str, destination: str) -> None:
-        """Give a file or directory another path, at which nothing stands."""
+        """Rename a file or directory to a path that does not exist."""
         file_system, at = await self.locate(path)
         _, to = await self.locate(destination)
         await file_system.move(at, to)
 
     async def copy(self, path: str, destination: str) -> None:
-        """Copy a file over whatever file is at the destination."""
+        """Copy a file, which replaces a file at the destination."""
         status = await self.status(path)
         if status is None:
-            raise HTTPError(HTTPStatus.NOT_FOUND, f"there is no {path}")
+            raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} not found")
         content = await self.read(path, status.length)
         await self.write(destination, content, status)
 
     async def delete(self, path: str) -> None:
-        """Delete a file or directory for good, with all in it."""
+        """Delete a file or directory permanently, with all its content."""
         file_system, at = await self.locate(path)
         if not await file_system.delete(at, recursive=True):
             raise PathNotFoundError("delete", at, "it does not exist")
 
     @property
     def has_trash(self) -> bool:
-        """Whether the cluster keeps for a while what users delete."""
+        """Whether HDFS has a trash."""
         interval = self.hdfs.configuration.get("fs.trash.interval") or "0"
         with contextlib.suppress(ValueError):
             return float(interval) > 0
@@ -168,15 +168,15 @@ class Tree:
         try:
             await file_system.move(at, f"{trash}/{name}")
         except PathExistsError:
-            await file_system.move(at, f"{trash}/{with_ending(name, _distinct())}")
+            await file_system.move(at, f"{trash}/{with_ending(name, _random_suffix())}")
 
     async def _trash_folder(self, file_system: FileSystem, folder: str) -> str:
-        """Where what was in a folder goes: beside a file of its name that went there before."""
+        """The folder in the trash for the content of a folder, made if it does not exist."""
         found = f"{await self.home()}/.Trash/Current"
         for name in filter(None, folder.split("/")):
             status = await file_system.status(f"{found}/{name}")
             is_file = status is not None and not status.is_directory
-            found += f"/{with_ending(name, _distinct()) if is_file else name}"
+            found += f"/{with_ending(name, _random_suffix()) if is_file else name}"
         await file_system.make_directory(found, 0o700)
         return found
 
@@ -184,4 +184,4 @@ class Tree:
         try:
             return int(self.hdfs.configuration.get("fs.permissions.umask-mode") or "022", 8)
         except ValueError:
-            return 0o077  # in letters, `u=rwx,g=,o=`: nobody is let in by a mistake of ours
+            return 0o077  # symbolic, `u=rwx,g=,o=`: fall back to private files

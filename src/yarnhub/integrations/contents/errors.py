@@ -1,4 +1,4 @@
-"""What a file system refuses, as the answers that JupyterLab shows."""
+"""Errors of a file system as HTTP errors that JupyterLab shows."""
 
 from __future__ import annotations
 
@@ -29,36 +29,44 @@ from yarnhub.filesystem.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_STATUS: tuple[tuple[tuple[type[YarnhubError], ...], HTTPStatus, str], ...] = (
-    # Not 401, for which JupyterLab would ask the user to log in to the hub.
-    ((AccessDeniedError,), HTTPStatus.FORBIDDEN, "you may not do this"),
-    ((AuthenticationError,), HTTPStatus.FORBIDDEN, "HDFS does not know you: restart your server"),
-    ((PathNotFoundError,), HTTPStatus.NOT_FOUND, "it is not there"),
-    ((PathExistsError,), HTTPStatus.CONFLICT, "something of that name exists"),
-    ((InvalidNameError,), HTTPStatus.BAD_REQUEST, "HDFS takes no such name"),
-    ((QuotaExceededError,), HTTPStatus.INSUFFICIENT_STORAGE, "your quota is used up"),
-    ((SafeModeError,), HTTPStatus.SERVICE_UNAVAILABLE, "HDFS is read-only for now: try again"),
+_RESPONSES: tuple[tuple[tuple[type[YarnhubError], ...], HTTPStatus, str], ...] = (
+    # Not 401: JupyterLab would show the hub's login page.
+    ((AccessDeniedError,), HTTPStatus.FORBIDDEN, "permission denied"),
+    (
+        (AuthenticationError,),
+        HTTPStatus.FORBIDDEN,
+        "HDFS could not authenticate you: restart your server",
+    ),
+    ((PathNotFoundError,), HTTPStatus.NOT_FOUND, "not found"),
+    ((PathExistsError,), HTTPStatus.CONFLICT, "the name already exists"),
+    ((InvalidNameError,), HTTPStatus.BAD_REQUEST, "HDFS does not allow this name"),
+    ((QuotaExceededError,), HTTPStatus.INSUFFICIENT_STORAGE, "your quota is exceeded"),
+    (
+        (SafeModeError,),
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "HDFS is read-only for now: try again",
+    ),
     (
         (ConnectError, ConnectionLostError, DeadlineExceededError, StandbyError),
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "HDFS does not answer: try again",
+        "HDFS does not respond: try again",
     ),
-    ((ConfigurationError,), HTTPStatus.SERVICE_UNAVAILABLE, "HDFS cannot be used here"),
+    ((ConfigurationError,), HTTPStatus.SERVICE_UNAVAILABLE, "HDFS is not available"),
 )
 
 
 @contextlib.contextmanager
-def refusals() -> Iterator[None]:
-    """Errors of a file system as HTTP's, with words for the user."""
+def http_errors() -> Iterator[None]:
+    """Translate the errors of a file system to HTTP errors with a message for the user."""
     try:
         yield
     except YarnhubError as error:
-        raise refusal(error) from error
+        raise http_error(error) from error
 
 
-def refusal(error: YarnhubError) -> HTTPError:
-    """The answer for an error."""
-    for kinds, status, words in _STATUS:
+def http_error(error: YarnhubError) -> HTTPError:
+    """The HTTP error for an error of a file system."""
+    for kinds, status, message in _RESPONSES:
         if isinstance(error, kinds):
-            return HTTPError(status, f"{words}: {error}")
+            return HTTPError(status, f"{message}: {error}")
     return HTTPError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))

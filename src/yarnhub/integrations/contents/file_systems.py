@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.trust import TrustSource
 
-_DEADLINE = 20.0
-"""Seconds that one answer may take: somebody looks at the browser meanwhile."""
+_REQUEST_TIMEOUT = 20.0
+"""Seconds for one request: a user waits in the browser."""
 
 
-class Hdfs(Protocol):
-    """Where the file system of the user comes from."""
+class HdfsSource(Protocol):
+    """The source of the user's file system."""
 
     @property
     def configuration(self) -> Properties:
@@ -36,13 +36,13 @@ class Hdfs(Protocol):
         ...
 
     async def open(self) -> FileSystem:
-        """The file system as the user sees it now: to be asked for at each piece of work."""
+        """The file system with current credentials; call it before each operation."""
         ...
 
 
 @dataclass(slots=True)
-class OwnHdfs:
-    """HDFS as the user that this process is; nothing of it changes."""
+class ProcessHdfs:
+    """HDFS as the user of this process, whose credentials stay the same."""
 
     configuration: Properties
     user: User
@@ -50,55 +50,55 @@ class OwnHdfs:
     _opened: FileSystem | None = None
 
     async def open(self) -> FileSystem:
-        """See `Hdfs.open`."""
+        """See `HdfsSource.open`."""
         if self._opened is None:
             self._opened = open_file_system(
-                "", self.configuration, self.user, deadline=_DEADLINE, trust=self.trust
+                "", self.configuration, self.user, deadline=_REQUEST_TIMEOUT, trust=self.trust
             )
         return self._opened
 
 
 @dataclass(slots=True)
 class ContainerHdfs:
-    """HDFS as the user of a container, by the token that its file holds: an agent renews it."""
+    """HDFS as the user of a container, with the token in its token file, which is renewed."""
 
     configuration: Properties
     container: CurrentContainer
     trust: TrustSource = system
     _opened: FileSystem | None = None
-    _age: int = field(default=-1)
+    _modified: int = field(default=-1)
 
     async def open(self) -> FileSystem:
-        """See `Hdfs.open`."""
-        age = await asyncio.to_thread(_age, self.container.token_file)
-        if self._opened is None or age != self._age:
+        """See `HdfsSource.open`."""
+        modified = await asyncio.to_thread(_modified, self.container.token_file)
+        if self._opened is None or modified != self._modified:
             self._opened = await self.container.file_system(
-                "", self.configuration, deadline=_DEADLINE, trust=self.trust
+                "", self.configuration, deadline=_REQUEST_TIMEOUT, trust=self.trust
             )
-            self._age = age
+            self._modified = modified
         return self._opened
 
 
-def _age(file: Path) -> int:
+def _modified(file: Path) -> int:
     try:
         return file.stat().st_mtime_ns
-    except OSError:  # said by who reads it
+    except OSError:  # reported when it is read
         return 0
 
 
-def hdfs_from_environment(variables: Mapping[str, str]) -> Hdfs:
-    """The HDFS of `fs.defaultFS`, as the container's user, or outside of one as the process's.
+def hdfs_from_environment(variables: Mapping[str, str]) -> HdfsSource:
+    """The HDFS of `fs.defaultFS`, as the user of the container, else of the process.
 
     Raises:
-        ConfigurationError: There is no Hadoop configuration, or it names no HDFS.
-        AuthenticationError: The cluster wants Kerberos, and there is neither token nor ticket.
+        ConfigurationError: No Hadoop configuration, or it does not name an HDFS.
+        AuthenticationError: The cluster requires Kerberos, and neither a token nor a ticket exists.
     """
     folder = configuration_folder(variables)
     configuration = Configuration.load(folder, variables)
-    find_name_nodes("fs.defaultFS", configuration)  # a local file system is not shown twice
+    find_name_nodes("fs.defaultFS", configuration)  # refuses a local file system
     container = CurrentContainer.from_environment(variables)
     if container is None:
         settings = Settings.from_environment(variables)
-        return OwnHdfs(configuration, settings.user, settings.trust)
+        return ProcessHdfs(configuration, settings.user, settings.trust)
     trust = SiteTrust.of(variables, configuration, folder)
     return ContainerHdfs(configuration, container, trust)

@@ -1,4 +1,4 @@
-"""Files as they are, for downloads and for pictures in notebooks: `/files/...`."""
+"""Raw files, for downloads and images in notebooks: `/files/...`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import AuthenticatedFileHandler
 from tornado import web
 
-from yarnhub.integrations.contents.errors import refusals
+from yarnhub.integrations.contents.errors import http_errors
 from yarnhub.integrations.contents.models import is_hidden
 
 
 class FilesHandler(AuthenticatedFileHandler):
-    """Sends files of HDFS in pieces, so that they may be of any size, and all others from disk."""
+    """Streams files of any size from HDFS, and serves all others from disk."""
 
     @web.authenticated
     @authorized
     async def head(self, path: str) -> None:
-        """What `get` would answer, without the content."""
+        """The headers of `get`, without the content."""
         await self._send(path, include_body=False)
 
     @web.authenticated
@@ -35,10 +35,10 @@ class FilesHandler(AuthenticatedFileHandler):
             await super().get(path, include_body=include_body)
             return
         self.check_xsrf_cookie()
-        with refusals():
-            status = await hdfs.tree.status(path)
+        with http_errors():
+            status = await hdfs.drive.status(path)
             if status is None or (is_hidden(path) and not hdfs.allow_hidden):
-                raise web.HTTPError(HTTPStatus.NOT_FOUND, f"there is no {path}")
+                raise web.HTTPError(HTTPStatus.NOT_FOUND, f"{path} not found")
             if status.is_directory:
                 raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"{path} is a directory")
         name = path.strip("/").rpartition("/")[2]
@@ -49,11 +49,11 @@ class FilesHandler(AuthenticatedFileHandler):
         self.set_header("Cache-Control", "no-cache")
         if not include_body:
             return
-        with refusals():
-            async with contextlib.aclosing(hdfs.tree.chunks(path)) as chunks:
+        with http_errors():
+            async with contextlib.aclosing(hdfs.drive.chunks(path)) as chunks:
                 async for chunk in chunks:
                     self.write(chunk)
-                    await self.flush()  # the browser's speed is ours
+                    await self.flush()  # not faster than the browser reads
 
 
 def _content_type(name: str) -> str:

@@ -14,8 +14,8 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool, Int, TraitError, Unicode, default, validate
 
 from yarnhub.integrations.contents.checkpoints import FOLDER, HdfsCheckpoints
-from yarnhub.integrations.contents.drive import Tree
-from yarnhub.integrations.contents.errors import refusals
+from yarnhub.integrations.contents.drive import Drive
+from yarnhub.integrations.contents.errors import http_errors
 from yarnhub.integrations.contents.file_systems import hdfs_from_environment
 from yarnhub.integrations.contents.models import (
     Model,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class HdfsContents(AsyncContentsManager):
-    """Files of the user in HDFS, all in one folder of JupyterLab."""
+    """Files of the user in HDFS, in one folder of JupyterLab."""
 
     folder = Unicode("hdfs", config=True, help="The folder's name in JupyterLab.")
 
@@ -48,7 +48,7 @@ class HdfsContents(AsyncContentsManager):
         return name
 
     directory = Unicode(
-        "", config=True, help="The directory of HDFS that the folder shows; empty: the user's home."
+        "", config=True, help="The directory in HDFS that the folder shows; empty: the user's home."
     )
 
     largest = Int(
@@ -61,52 +61,52 @@ class HdfsContents(AsyncContentsManager):
     always_delete_dir = Bool(
         False,
         config=True,
-        help="Delete directories with all in them where HDFS has no trash, instead of refusing.",
+        help="Without a trash in HDFS, delete non-empty directories instead of refusing.",
     )
 
-    hdfs = AnyTrait(help="Where the file system comes from, see `opening.Hdfs`.")
+    hdfs = AnyTrait(help="The source of the file system, see `file_systems.HdfsSource`.")
 
     @default("hdfs")
     def _default_hdfs(self) -> object:
-        # A contents manager is made by its name in a configuration: nobody passes this on.
+        # jupyter_server creates contents managers from their class name, without arguments.
         return hdfs_from_environment(os.environ)  # noqa: TID251
 
     checkpoints_class = HdfsCheckpoints
 
-    @default("tree")
-    def _default_tree(self) -> Tree:
-        return Tree(self.hdfs, self.folder, self.directory, self.largest)
+    @default("drive")
+    def _default_drive(self) -> Drive:
+        return Drive(self.hdfs, self.folder, self.directory, self.largest)
 
-    tree = AnyTrait(help="The files. Made of the traits above when it is first used.")
+    drive = AnyTrait(help="The shown directory, created from the traits above at the first use.")
 
-    uploads = AnyTrait(help="Files of which only some pieces have come.")
+    uploads = AnyTrait(help="Uploads of which not all chunks have arrived.")
 
     @default("uploads")
     def _default_uploads(self) -> Uploads:
         return Uploads()
 
-    # -- questions
+    # -- reading
 
     async def dir_exists(self, path: str) -> bool:
-        """Whether a directory is there."""
+        """Whether a directory exists."""
         status = await self._status(path)
         return status is not None and status.is_directory
 
     async def file_exists(self, path: str) -> bool:
-        """Whether a file is there."""
+        """Whether a file exists."""
         status = await self._status(path)
         return status is not None and not status.is_directory
 
     async def exists(self, path: str) -> bool:
-        """Whether anything is there."""
+        """Whether a file or directory exists."""
         return await self._status(path) is not None
 
     async def is_hidden(self, path: str) -> bool:
-        """Whether the path, or a folder above, begins with a dot."""
+        """Whether the name of the file, or of a parent folder, starts with a dot."""
         return is_hidden(path)
 
     async def get_kernel_path(self, path: str, model: Model | None = None) -> str:
-        """Where a notebook's kernel starts: in the server's own folder, it cannot in HDFS."""
+        """Kernels of notebooks in HDFS start in the server's own folder."""
         return ""
 
     async def get(
@@ -119,13 +119,13 @@ class HdfsContents(AsyncContentsManager):
     ) -> Model:
         """The model of a file or directory."""
         path = path.strip("/")
-        with refusals():
+        with http_errors():
             status = await self._visible(path)
-            model = entry(path, status, await self.tree.user(), type)
+            model = entry(path, status, await self.drive.user(), type)
             if status.is_directory or type == "directory":
                 if type not in {None, "directory"} or not status.is_directory:
                     raise HTTPError(
-                        HTTPStatus.BAD_REQUEST, f"{path} is no {type}", reason="bad type"
+                        HTTPStatus.BAD_REQUEST, f"{path} is not a {type}", reason="bad type"
                     )
                 if content:
                     model.update(content=await self._listing(path), format="json")
@@ -135,9 +135,9 @@ class HdfsContents(AsyncContentsManager):
         return model
 
     async def _listing(self, path: str) -> list[Model]:
-        user = await self.tree.user()
+        user = await self.drive.user()
         found = []
-        for status in await self.tree.list(path):
+        for status in await self.drive.list(path):
             name = status.path.rpartition("/")[2]
             if self.should_list(name) and (self.allow_hidden or not is_hidden(name)):
                 found.append(entry(f"{path}/{name}", status, user))
@@ -146,9 +146,9 @@ class HdfsContents(AsyncContentsManager):
     async def _fill(
         self, model: Model, status: FileStatus, content: bool, format: str | None, hashed: bool
     ) -> None:
-        """Put into a file's model what was asked for."""
+        """Add the requested content and hash to a file's model."""
         path = model["path"]
-        found = await self.tree.read(path, status.length) if content else None
+        found = await self.drive.read(path, status.length) if content else None
         if found is not None:
             if model["type"] == "notebook":
                 problems: Model = {}
@@ -162,37 +162,37 @@ class HdfsContents(AsyncContentsManager):
             algorithm = "sha256"
             model["hash_algorithm"] = algorithm
             model["hash"] = (
-                await self.tree.digest(path, algorithm)
+                await self.drive.digest(path, algorithm)
                 if found is None
                 else hashlib.new(algorithm, found).hexdigest()
             )
 
-    # -- changes
+    # -- writing
 
     async def save(self, model: Model, path: str = "") -> Model:
         """Save a file or make a directory."""
         path = path.strip("/")
-        kind, piece = model.get("type"), model.get("chunk")
+        kind, chunk = model.get("type"), model.get("chunk")
         if kind not in {"notebook", "file", "directory"}:
             raise HTTPError(HTTPStatus.BAD_REQUEST, f"cannot save {path}: its type is {kind!r}")
         if kind != "directory" and "content" not in model:
-            raise HTTPError(HTTPStatus.BAD_REQUEST, f"cannot save {path}: no content came")
-        if piece in {None, 1}:
+            raise HTTPError(HTTPStatus.BAD_REQUEST, f"cannot save {path}: it has no content")
+        if chunk in {None, 1}:
             self.run_pre_save_hooks(model=model, path=path)
         message = None
-        with refusals():
+        with http_errors():
             self._check_hidden(path)
             old = await self._writable(path)
             if kind == "directory":
                 await self._make_directory(path, old)
-            elif piece is not None:
-                if not await self._piece(model, path, old):
+            elif chunk is not None:
+                if not await self._write_chunk(model, path, old):
                     unfinished: Model = self.uploads.model(path)
                     return unfinished
             elif kind == "notebook":
                 message = await self._save_notebook(model, path, old)
             else:
-                await self.tree.write(path, file_bytes(model, path), old)
+                await self.drive.write(path, file_bytes(model, path), old)
         saved = await self.get(path, content=False)
         if message:
             saved["message"] = message
@@ -204,7 +204,7 @@ class HdfsContents(AsyncContentsManager):
         notebook = nbformat.from_dict(model["content"])
         self.check_and_sign(notebook, path)
         problems: Model = {}
-        await self.tree.write(path, notebook_bytes(notebook, problems), old)
+        await self.drive.write(path, notebook_bytes(notebook, problems), old)
         # One checkpoint should always exist for a notebook, as with files on disk.
         if not await self.checkpoints.list_checkpoints(path):
             await self.create_checkpoint(path)
@@ -213,80 +213,84 @@ class HdfsContents(AsyncContentsManager):
 
     async def _make_directory(self, path: str, old: FileStatus | None) -> None:
         if old is None:
-            await self.tree.make_directory(path)
+            await self.drive.make_directory(path)
         elif not old.is_directory:
             raise HTTPError(HTTPStatus.CONFLICT, f"{path} is a file")
 
-    async def _piece(self, model: Model, path: str, old: FileStatus | None) -> bool:
-        """Take a piece of an upload; True when it was the last and the file is there."""
+    async def _write_chunk(self, model: Model, path: str, old: FileStatus | None) -> bool:
+        """Take a chunk of an upload; True if it was the last one and the file is written."""
         local = await self.uploads.take(path, model["chunk"], file_bytes(model, path))
         if local is None:
             return False
         try:
-            await self.tree.write(path, local, old)
+            await self.drive.write(path, local, old)
         finally:
             self.uploads.drop(path)
         return True
 
     async def delete_file(self, path: str) -> None:
-        """Delete a file or directory; where HDFS has a trash, into it."""
+        """Delete a file or directory, or move it to the trash if HDFS has one."""
         path = path.strip("/")
         if path == self.folder:
-            raise HTTPError(HTTPStatus.BAD_REQUEST, f"{path} is your home in HDFS: it stays")
-        with refusals():
+            raise HTTPError(
+                HTTPStatus.BAD_REQUEST,
+                f"{path} is your home directory in HDFS and cannot be deleted",
+            )
+        with http_errors():
             status = await self._visible(path)
-            if self.tree.has_trash:
-                await self.tree.trash(path)
+            if self.drive.has_trash:
+                await self.drive.trash(path)
                 return
             if status.is_directory and not self.always_delete_dir:
-                names = {found.path.rpartition("/")[2] for found in await self.tree.list(path)}
+                names = {found.path.rpartition("/")[2] for found in await self.drive.list(path)}
                 if names - {FOLDER}:
                     raise HTTPError(HTTPStatus.BAD_REQUEST, f"the directory {path} is not empty")
-            await self.tree.delete(path)
+            await self.drive.delete(path)
 
     async def rename_file(self, old_path: str, new_path: str) -> None:
-        """Give a file or directory another path."""
+        """Rename a file or directory."""
         old_path, new_path = old_path.strip("/"), new_path.strip("/")
         if new_path == old_path:
             return
         if self.folder in {old_path, new_path}:
             raise HTTPError(
-                HTTPStatus.BAD_REQUEST, f"{self.folder} is your home in HDFS: it keeps its name"
+                HTTPStatus.BAD_REQUEST,
+                f"{self.folder} is your home directory in HDFS and cannot be renamed",
             )
-        with refusals():
+        with http_errors():
             self._check_hidden(new_path)
             await self._visible(old_path)
-            await self.tree.move(old_path, new_path)
+            await self.drive.move(old_path, new_path)
 
     async def receive(self, local: Path, path: str) -> None:
-        """Copy a local file to where nothing stands."""
-        with refusals():
+        """Copy a local file to a path that does not exist yet."""
+        with http_errors():
             self._check_hidden(path)
             if await self._writable(path) is not None:
-                raise HTTPError(HTTPStatus.CONFLICT, f"{path} exists")
-            await self.tree.write(path, local, None)
+                raise HTTPError(HTTPStatus.CONFLICT, f"{path} already exists")
+            await self.drive.write(path, local, None)
 
-    # -- what the above share
+    # -- status of paths
 
     async def _status(self, path: str) -> FileStatus | None:
-        with refusals():
-            found: FileStatus | None = await self.tree.status(path)
+        with http_errors():
+            found: FileStatus | None = await self.drive.status(path)
             return found
 
     async def _visible(self, path: str) -> FileStatus:
-        """What stands at a path that may be shown."""
+        """The status of a visible file or directory."""
         status: FileStatus | None = None
         if self.allow_hidden or not is_hidden(path):
-            status = await self.tree.status(path)
+            status = await self.drive.status(path)
         if status is None and path == self.folder:
-            # Not 404, whose words jupyter_server does not hand on.
-            _, at = await self.tree.locate(path)
+            # Not 404: jupyter_server drops its message.
+            _, at = await self.drive.locate(path)
             raise HTTPError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"HDFS cannot be used yet: there is no {at}; ask an administrator to make it",
+                f"HDFS cannot be used: {at} does not exist; ask an administrator to create it",
             )
         if status is None:
-            raise HTTPError(HTTPStatus.NOT_FOUND, f"there is no {path}")
+            raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} not found")
         return status
 
     def _check_hidden(self, path: str) -> None:
@@ -296,13 +300,13 @@ class HdfsContents(AsyncContentsManager):
             )
 
     async def _writable(self, path: str) -> FileStatus | None:
-        """What stands at a path that may be written to; None for nothing, in a directory."""
-        status: FileStatus | None = await self.tree.status(path)
+        """The status of a writable file or directory; None if it does not exist yet."""
+        status: FileStatus | None = await self.drive.status(path)
         if status is None:
             above = path.rpartition("/")[0]
-            found = await self.tree.status(above) if above else None
+            found = await self.drive.status(above) if above else None
             if found is None or not found.is_directory:
-                raise HTTPError(HTTPStatus.NOT_FOUND, f"there is no directory {above}")
-        elif not status.is_directory and not is_writable(status, await self.tree.user()):
+                raise HTTPError(HTTPStatus.NOT_FOUND, f"directory {above} not found")
+        elif not status.is_directory and not is_writable(status, await self.drive.user()):
             raise HTTPError(HTTPStatus.FORBIDDEN, f"{path} is read-only")
         return status

@@ -1,4 +1,4 @@
-"""What JupyterLab is told of a file, and what it sends: the models of the contents API.
+"""The models of the contents API, in which JupyterLab receives and sends files.
 
 Source: jupyter_server, "The contents API", and `services/contents/handlers.py`, validate_model.
 """
@@ -34,9 +34,9 @@ def entry(path: str, status: FileStatus, user: str, kind: str | None = None) -> 
 
     Args:
         path: Its API path.
-        status: What the file system says of it.
-        user: Who looks at it.
-        kind: `file` or `notebook`; None decides by the name.
+        status: Its status in HDFS.
+        user: The user, for `writable`.
+        kind: `file` or `notebook`; None derives it from the name.
     """
     changed = datetime.fromtimestamp(status.modification_time / 1000, UTC)
     if status.is_directory:
@@ -47,7 +47,7 @@ def entry(path: str, status: FileStatus, user: str, kind: str | None = None) -> 
         "name": posixpath.basename(path),
         "path": path,
         "type": kind,
-        "created": changed,  # HDFS does not know when
+        "created": changed,  # HDFS keeps no creation time
         "last_modified": changed,
         "size": None if status.is_directory else status.length,
         "writable": is_writable(status, user),
@@ -58,7 +58,7 @@ def entry(path: str, status: FileStatus, user: str, kind: str | None = None) -> 
 
 
 def is_writable(status: FileStatus, user: str) -> bool:
-    """Whether the user may write, as far as mode bits tell: groups and ACLs HDFS alone knows."""
+    """Whether the mode bits may let the user write; groups and ACLs are checked by HDFS only."""
     return bool(status.permission & (0o200 if status.owner == user else 0o022))
 
 
@@ -66,9 +66,9 @@ def fill_file(model: Model, content: bytes, text_format: str | None) -> None:
     """Put a file's content into its model.
 
     Args:
-        model: Of the file.
-        content: All of it.
-        text_format: `text` or `base64`; None takes text where it is that.
+        model: The file's model.
+        content: The whole content.
+        text_format: `text` or `base64`; None takes text if the content is UTF-8.
     """
     text, text_format = _decoded(content, text_format, model["path"])
     model.update(content=text, format=text_format)
@@ -88,7 +88,7 @@ def _decoded(content: bytes, text_format: str | None, path: str) -> tuple[str, s
 
 
 def file_bytes(model: Model, path: str) -> bytes:
-    """The content that a file's model brings."""
+    """The content of a file's model."""
     content, text_format = model["content"], model.get("format")
     if text_format not in _MIMETYPES:
         raise HTTPError(
@@ -102,7 +102,7 @@ def file_bytes(model: Model, path: str) -> bytes:
 
 
 def parse_notebook(content: bytes, path: str, problems: Model) -> nbformat.NotebookNode:
-    """A notebook from its file; `problems` is told what does not fit the format."""
+    """Parse a notebook; its violations of the format are added to `problems`."""
     try:
         notebook: nbformat.NotebookNode = nbformat.reads(
             content.decode(), as_version=4, capture_validation_error=problems
@@ -115,7 +115,7 @@ def parse_notebook(content: bytes, path: str, problems: Model) -> nbformat.Noteb
 
 
 def notebook_bytes(notebook: nbformat.NotebookNode, problems: Model) -> bytes:
-    """The file of a notebook; `problems` is told what does not fit the format."""
+    """Serialize a notebook; its violations of the format are added to `problems`."""
     text: str = nbformat.writes(
         notebook, version=nbformat.NO_CONVERT, capture_validation_error=problems
     )

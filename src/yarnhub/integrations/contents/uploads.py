@@ -1,7 +1,7 @@
-"""Uploads that come in pieces, kept on the server's disk until they are whole.
+"""Chunked uploads, kept on the server's disk until they are complete.
 
-JupyterLab sends what is larger than a megabyte in pieces, numbered from 1, the last one -1. HDFS
-sees none of them: a file appears there whole or not at all.
+JupyterLab sends files of more than 1 MB in chunks, numbered from 1; the last one is -1. A file
+appears in HDFS only when it is complete.
 """
 
 from __future__ import annotations
@@ -24,52 +24,52 @@ from yarnhub.filesystem.content import local_errors
 if TYPE_CHECKING:
     from yarnhub.integrations.contents.models import Model
 
-_LAST = -1
+_LAST_CHUNK = -1
 
 
 @dataclass(slots=True)
 class _Upload:
     file: tempfile._TemporaryFileWrapper[bytes]
-    next_piece: int = 1
+    next_chunk: int = 1
     size: int = 0
 
 
 @dataclass(slots=True)
 class Uploads:
-    """Files of which only some pieces have come, by their API paths."""
+    """Incomplete uploads, by API path."""
 
     _uploads: dict[str, _Upload] = field(default_factory=dict)
 
-    async def take(self, path: str, piece: int, content: bytes) -> Path | None:
-        """Take a piece; returns the whole file when it was the last one.
+    async def take(self, path: str, chunk: int, content: bytes) -> Path | None:
+        """Take a chunk; returns the complete file after the last one.
 
         Raises:
-            HTTPError: Another one was due: two uploads of the same file cross, or one broke off.
+            HTTPError: It is out of order: two uploads of a file overlap, or one was interrupted.
         """
-        if piece == 1:
+        if chunk == 1:
             self.drop(path)
-            # Removed when it is closed, by `drop`.
+            # Deleted when it is closed, by `drop`.
             self._uploads[path] = _Upload(tempfile.NamedTemporaryFile(prefix="upload-"))  # noqa: SIM115
         upload = self._uploads.get(path)
-        if upload is None or piece not in {upload.next_piece, _LAST}:
+        if upload is None or chunk not in {upload.next_chunk, _LAST_CHUNK}:
             raise HTTPError(
                 HTTPStatus.CONFLICT,
-                f"the upload of {path} broke off, or another one of it runs: begin it again",
+                f"the upload of {path} was interrupted or overlaps with another one: try again",
             )
-        upload.next_piece += 1
+        upload.next_chunk += 1
         upload.size += len(content)
         file = Path(upload.file.name)
         await asyncio.to_thread(append, file, content)
-        return file if piece == _LAST else None
+        return file if chunk == _LAST_CHUNK else None
 
     def drop(self, path: str) -> None:
-        """Forget what has come of a file."""
+        """Discard the chunks of a file."""
         upload = self._uploads.pop(path, None)
         if upload is not None:
             upload.file.close()
 
     def model(self, path: str) -> Model:
-        """The model of a file that is not whole yet."""
+        """The model of an incomplete file."""
         now = datetime.now(UTC)
         return {
             "name": posixpath.basename(path),
@@ -86,10 +86,10 @@ class Uploads:
 
 
 def append(file: Path, content: bytes) -> None:
-    """Add to a file, which is made where there is none.
+    """Append to a file, which is created if it does not exist.
 
     Raises:
-        FileSystemError: The disk is full, say.
+        FileSystemError: The disk is full, for example.
         AccessDeniedError: The user may not write there.
     """
     with local_errors("write", file):
@@ -98,7 +98,7 @@ def append(file: Path, content: bytes) -> None:
             with file.open("ab") as stream:
                 stream.write(content)
         except OSError:
-            # Sent once more, it would stand behind what fitted of it.
+            # A repeated chunk must not follow a partly written one.
             with contextlib.suppress(OSError):
                 os.truncate(file, size)
             raise

@@ -1,1 +1,1 @@
-"""Checks of a set-up: what is wrong, where, and how to mend it."""
+"""Checks of a cluster and a hub: problems, where they are and how to fix them."""

@@ -1,4 +1,4 @@
-"""One check after the other, each with its time; what rests on a failed one is not checked."""
+"""Runs the checks in order, each with a time-out; those that need a failed one are skipped."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.doctor import (
+    access_control,
     configuration,
     hdfs,
     hub,
     installation,
     login,
     nodes,
-    access_control,
     proxy_user,
     queue,
     resource_manager,
@@ -24,28 +24,28 @@ from yarnhub.integrations.doctor.finding import Grade, error, not_checked
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
 
-DEADLINE = 8.0
+CHECK_TIMEOUT = 8.0
 """Seconds for a check: two answers that nearly did not come, and some."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at.
+    """One check.
 
     Attributes:
-        name: What it is called in the report.
-        run: Looks, and puts what others rely on into the site.
-        needs: Checks that must not have failed.
+        name: Its name in the report.
+        run: Does it, and sets what other checks need in the deployment.
+        needs: Names of the checks that must have succeeded.
         deadline: Seconds.
     """
 
     name: str
-    run: Callable[[Site], Awaitable[Finding]]
+    run: Callable[[Deployment], Awaitable[Finding]]
     needs: tuple[str, ...] = ()
-    deadline: float = DEADLINE
+    deadline: float = CHECK_TIMEOUT
 
 
 CHECKS = (
@@ -58,7 +58,7 @@ CHECKS = (
     Check("queue", queue.check, ("ResourceManager",)),
     Check("servers at once", queue.check_masters, ("queue",)),
     Check("largest container", nodes.check_largest, ("ResourceManager",)),
-    Check("Python on the nodes", nodes.check_python, ("proxy user", "queue"), nodes.DEADLINE),
+    Check("Python on the nodes", nodes.check_python, ("proxy user", "queue"), nodes.RUN_TIMEOUT),
     Check("access control", access_control.check_acls, ("ResourceManager",)),
     Check("open ResourceManager", access_control.check_open, ("ResourceManager",)),
     Check("HDFS", hdfs.check, ("login",)),
@@ -70,8 +70,10 @@ CHECKS = (
 )
 
 
-async def examine(site: Site, checks: Sequence[Check] = CHECKS) -> AsyncGenerator[Finding, None]:
-    """Look at all of it, and tell each finding as soon as it is there. Ends in bounded time.
+async def run_checks(
+    deployment: Deployment, checks: Sequence[Check] = CHECKS
+) -> AsyncGenerator[Finding, None]:
+    """Run the checks and yield each finding as soon as it is available; takes bounded time.
 
     Cancelling leaves nothing behind.
     """
@@ -81,15 +83,15 @@ async def examine(site: Site, checks: Sequence[Check] = CHECKS) -> AsyncGenerato
         if lacking:
             found = not_checked(f"it depends on {' and '.join(lacking)}")
         else:
-            found = await _run(check, site)
+            found = await _run(check, deployment)
         if found.grade in (Grade.ERROR, Grade.NOT_CHECKED):
             failed.add(check.name)
         yield replace(found, check=check.name)
 
 
-async def _run(check: Check, site: Site) -> Finding:
+async def _run(check: Check, deployment: Deployment) -> Finding:
     try:
-        async with Deadline(check.deadline, f"no answer within {check.deadline:g} s"):
-            return await check.run(site)
+        async with Deadline(check.deadline, f"no response within {check.deadline:g} s"):
+            return await check.run(deployment)
     except YarnhubError as caught:
         return error(str(caught))

@@ -1,4 +1,4 @@
-"""Runs programs that the doctor asks."""
+"""Runs the commands of the checks."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Ended(NamedTuple):
-    """How a program has ended, and what it wrote."""
+class CommandResult(NamedTuple):
+    """The exit code and the output of a command; the code is None if it is unknown."""
 
     code: int | None
     output: str
     errors: str
 
 
-async def run(*command: str, environment: Mapping[str, str] | None = None) -> Ended:
-    """Run a program to its end; cancelling kills it.
+async def run_command(*command: str, environment: Mapping[str, str] | None = None) -> CommandResult:
+    """Run a command and return its result. Cancelling kills it.
 
     Args:
-        command: The program, and what it is given.
-        environment: Its variables; None takes ours.
+        command: The program and its arguments.
+        environment: Its environment; None passes the caller's.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -37,4 +37,6 @@ async def run(*command: str, environment: Mapping[str, str] | None = None) -> En
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return Ended(process.returncode, *(each.decode(errors="replace") for each in (output, errors)))
+    return CommandResult(
+        process.returncode, *(each.decode(errors="replace") for each in (output, errors))
+    )

@@ -10,19 +10,19 @@ from yarnhub.integrations.doctor.finding import ok, warning
 from yarnhub.yarn.addresses import CLIENT, resource_manager
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
 
 
-async def check(site: Site) -> Finding:
-    """Whether there is one, whether it can be read, and whether it names a cluster."""
-    environment = site.question.environment
+async def check(deployment: Deployment) -> Finding:
+    """Check that the configuration exists, can be read, and names a cluster."""
+    environment = deployment.options.environment
     folder = configuration_folder(environment)
-    site.configuration = site.rules = Configuration.load(folder, environment)
-    site.rules_from = f"the files in {folder}"
-    there = [name for name in FILES if (folder / name).is_file()]
-    managers = " and ".join(map(str, resource_manager(site.configuration, CLIENT).addresses))
-    missing = [name for name in FILES[::2] if name not in there]
+    deployment.configuration = deployment.rm_conf = Configuration.load(folder, environment)
+    deployment.rm_source = f"the files in {folder}"
+    found = [name for name in FILES if (folder / name).is_file()]
+    managers = " and ".join(map(str, resource_manager(deployment.configuration, CLIENT).addresses))
+    missing = [name for name in FILES[::2] if name not in found]
     if missing:
         return warning(
             f"{folder} has no {' and no '.join(missing)}; ResourceManager at {managers}",
@@ -33,4 +33,4 @@ async def check(site: Site) -> Finding:
             f"no file in {folder} names the ResourceManager's host",
             "set yarn.resourcemanager.hostname in yarn-site.xml, unless it runs on this host",
         )
-    return ok(f"{folder} with {', '.join(there)}; ResourceManager at {managers}")
+    return ok(f"{folder} with {', '.join(found)}; ResourceManager at {managers}")

@@ -1,4 +1,4 @@
-"""The set-up under examination: what is asked about it, and what is known so far."""
+"""What the doctor checks: the cluster and the hub, and what is known about them so far."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.trust import TrustSource
 
-PATIENCE = 3.0
-"""Seconds for one answer: less than a check has, so that what did not answer is named."""
+RESPONSE_TIMEOUT = 3.0
+"""Seconds for one response: less than a check has, so that its error names what did not respond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What to examine.
+class DoctorOptions:
+    """What to check.
 
     Attributes:
-        environment: Names the configuration folder and the commands' folders.
-        queue: Where servers shall run.
-        user: For whom the hub would act; empty for nobody.
-        principal: The hub's in Kerberos; goes with `keytab`.
+        environment: Names the configuration folder and the folders with commands.
+        queue: The queue for servers.
+        user: The user that the hub would act for; empty for none.
+        principal: The hub's Kerberos principal; goes with `keytab`.
         keytab: The file with its key.
-        run: Whether to run something on the nodes.
+        run: Whether to run an application on the nodes.
         hub_config: The `jupyterhub_config.py`; None if it is not known.
     """
 
@@ -55,30 +55,32 @@ class Question:
 
 
 @dataclass(slots=True)
-class Site:
-    """What is known so far; a check may rely on what those that it needs have put here.
+class Deployment:
+    """A cluster and a hub on this host, with what is known about them so far.
+
+    A check may rely on what the checks that it needs have set here.
 
     Attributes:
-        question: What to examine.
-        configuration: What the files on this host say.
-        rules: What the ResourceManager itself goes by, where it tells; else `configuration`.
-        rules_from: Whose words `rules` are.
-        acting: Whether the hub may act for the user.
-        patience: Seconds for one answer.
+        options: What to check.
+        configuration: The Hadoop configuration on this host.
+        rm_conf: The ResourceManager's own configuration, if it shows it; else `configuration`.
+        rm_source: Where `rm_conf` comes from, for messages.
+        can_impersonate: Whether the hub may act for the user.
+        response_timeout: Seconds for one response.
     """
 
-    question: Question
+    options: DoctorOptions
     configuration: Configuration = field(default_factory=lambda: Configuration({}))
-    rules: Configuration = field(default_factory=lambda: Configuration({}))
-    rules_from: str = ""
-    acting: bool = False
-    patience: float = PATIENCE
+    rm_conf: Configuration = field(default_factory=lambda: Configuration({}))
+    rm_source: str = ""
+    can_impersonate: bool = False
+    response_timeout: float = RESPONSE_TIMEOUT
     _settings: Settings | None = None
     _active: int | None = None
 
     @property
     def settings(self) -> Settings:
-        """Who we are, once that is proven."""
+        """The hub's user, after the login."""
         assert self._settings is not None, "the check has to need `login`"
         return self._settings
 
@@ -88,8 +90,10 @@ class Site:
 
     @property
     def as_user(self) -> Settings:
-        """The hub acting for the user, where it may; else the hub."""
-        return self.settings.acting_for(self.question.user) if self.acting else self.settings
+        """The hub acting for the user, if it may; else the hub itself."""
+        return (
+            self.settings.acting_for(self.options.user) if self.can_impersonate else self.settings
+        )
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -98,7 +102,7 @@ class Site:
 
     @property
     def active(self) -> int:
-        """Which ResourceManager is the active one."""
+        """The index of the active ResourceManager."""
         assert self._active is not None, "the check has to need `ResourceManager`"
         return self._active
 
@@ -116,37 +120,39 @@ class Site:
         one = replace(endpoint, addresses=(endpoint.addresses[index],))
         impatient = replace(
             settings.options,
-            connect_timeout=self.patience,
-            call_timeout=self.patience,
+            connect_timeout=self.response_timeout,
+            call_timeout=self.response_timeout,
             retry=RetryPolicy(attempts=1),
         )
         return ResourceManager(one, settings.user, impatient)
 
     @property
-    def page(self) -> str:
-        """The URL of the active ResourceManager's pages."""
+    def rm_url(self) -> str:
+        """The URL of the active ResourceManager's web server."""
         return web_pages(self.configuration)[self.active]
 
     @property
     def trust(self) -> TrustSource:
-        """Whose certificates the cluster's HTTPS servers have."""
+        """The certificates that the cluster's HTTPS servers are checked against."""
         return self.settings.trust
 
-    async def ask_page(self, path: str, index: int | None = None) -> Any:  # Any: JSON
-        """What a ResourceManager's REST interface says.
+    async def get_json(self, path: str, index: int | None = None) -> Any:  # Any: JSON
+        """Request a page of a ResourceManager's REST API.
 
         Args:
-            path: Of the page.
+            path: The path of the page.
             index: Which ResourceManager; None is the active one.
 
         Raises:
-            ConnectError: Nobody answers there.
-            RemoteProtocolError: It answers something else, or wants another login.
+            ConnectError: It does not respond.
+            RemoteProtocolError: The response is not JSON, or it requires another login.
         """
         index = self.active if index is None else index
         url = web_pages(self.configuration)[index] + path
         try:
-            async with Deadline(self.patience, f"no answer within {self.patience:g} s"):
+            async with Deadline(
+                self.response_timeout, f"no response within {self.response_timeout:g} s"
+            ):
                 return await WebServers(self.settings, "ResourceManager").json(url)
         except (ConnectionError, DeadlineExceededError) as error:
             raise ConnectError(f"{url} cannot be read: {error}") from error
@@ -155,7 +161,7 @@ class Site:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it."""
+    """Whether only this machine can connect to a host."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a check has found: pure, no I/O."""
+"""The result of a check: pure, no I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Grade(enum.StrEnum):
-    """How good it is."""
+    """The grade of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -24,13 +24,13 @@ class Grade(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check has found.
+    """The result of one check.
 
     Attributes:
-        grade: How good it is.
-        what: What is so, and where, without a full stop.
-        mend: What to do about it.
-        check: Whose finding it is; the examination fills it in.
+        grade: The grade.
+        what: The state, and where it was found, without a full stop.
+        mend: How to fix it.
+        check: The name of the check; `run_checks` fills it in.
     """
 
     grade: Grade
@@ -40,7 +40,7 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """All of it in one line."""
+        """The finding on one line."""
         said = f"{self.what} -> {self.mend}" if self.mend else self.what
         return f"{self.grade:<{_WIDTH}}  {self.check}: {clean_and_cut(said, lines=False)}"
 
@@ -49,12 +49,12 @@ _WIDTH = max(map(len, Grade))
 
 
 def ok(what: str) -> Finding:
-    """All is well."""
+    """No problem."""
     return Finding(Grade.OK, what)
 
 
 def warning(what: str, mend: str) -> Finding:
-    """It works, and is not as it should be."""
+    """It works, but has a problem."""
     return Finding(Grade.WARNING, what, mend)
 
 
@@ -64,12 +64,12 @@ def error(what: str, mend: str = "") -> Finding:
 
 
 def not_checked(reason: str) -> Finding:
-    """Nobody knows."""
+    """It is not known whether there is a problem."""
     return Finding(Grade.NOT_CHECKED, reason)
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """How many of each grade, in words."""
+    """The number of findings of each grade, as text."""
     counts = {grade: sum(each.grade is grade for each in findings) for grade in Grade}
     return ", ".join(f"{number} {grade}" for grade, number in counts.items() if number)
 

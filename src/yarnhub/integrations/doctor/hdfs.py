@@ -17,58 +17,66 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from yarnhub.filesystem.port import FileStatus
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
 
 
-async def check(site: Site) -> Finding:
-    """Whether it answers, and whether the user has a home there."""
-    settings = site.settings
-    default = site.configuration.get("fs.defaultFS") or "file:///"
+async def check(deployment: Deployment) -> Finding:
+    """Check that HDFS responds and that the user has a home directory."""
+    settings = deployment.settings
+    default = deployment.configuration.get("fs.defaultFS") or "file:///"
     if not default.startswith(("hdfs:", "viewfs:", "webhdfs:", "swebhdfs:")):
         return not_checked(f"fs.defaultFS is {default}, which is not HDFS")
-    user = site.question.user or settings.user_name
+    user = deployment.options.user or settings.user_name
     async with open_file_system(
-        "", settings.configuration, settings.user, deadline=site.patience, trust=site.trust
+        "",
+        settings.configuration,
+        settings.user,
+        deadline=deployment.response_timeout,
+        trust=deployment.trust,
     ) as file_system:
         path = f"{(await file_system.home()).rpartition('/')[0]}/{user}"
         return judge(path, await file_system.status(path), user)
 
 
-async def check_web(site: Site) -> Finding:
-    """Whether HDFS answers by WebHDFS.
+async def check_web(deployment: Deployment) -> Finding:
+    """Check that WebHDFS responds.
 
-    An ApplicationMaster keeps by it what the next one has to know, and JupyterLab shows HDFS by it.
+    ApplicationMasters keep their journals by it, and JupyterLab reads and writes files by it.
     """
-    if not (site.configuration.get("fs.defaultFS") or "").startswith("hdfs:"):
+    if not (deployment.configuration.get("fs.defaultFS") or "").startswith("hdfs:"):
         return not_checked("fs.defaultFS is not an hdfs:// URL")
-    service = find_name_nodes("", site.configuration)
-    async with _web_identity(site) as identity:
+    service = find_name_nodes("", deployment.configuration)
+    async with _web_identity(deployment) as identity:
         file_system = WebHdfsFileSystem(
-            service.uri, service.web, identity, deadline=site.patience, trust=site.trust
+            service.uri,
+            service.web,
+            identity,
+            deadline=deployment.response_timeout,
+            trust=deployment.trust,
         )
         await file_system.status(f"{service.uri}/")
-    return ok(f"WebHDFS answers at {' or '.join(service.web)}")
+    return ok(f"WebHDFS responds at {' or '.join(service.web)}")
 
 
 @contextlib.asynccontextmanager
-async def _web_identity(site: Site) -> AsyncIterator[UserName | DelegationToken]:
-    """The hub, as ApplicationMasters prove who they are."""
-    settings = site.settings
+async def _web_identity(deployment: Deployment) -> AsyncIterator[UserName | DelegationToken]:
+    """The hub's identity, authenticated in the same way as an ApplicationMaster's."""
+    settings = deployment.settings
     if not isinstance(settings.user, KerberosUser):
         yield UserName(settings.user_name)
         return
-    name_node = NameNodeTokens("", settings.configuration, deadline=site.patience)
+    name_node = NameNodeTokens("", settings.configuration, deadline=deployment.response_timeout)
     token = await name_node.fetch(settings.user, renewer=settings.user_name)
     try:
         yield DelegationToken(token)
     finally:
-        with contextlib.suppress(YarnhubError):  # it ends by itself, later
+        with contextlib.suppress(YarnhubError):  # it expires later
             await name_node.cancel(settings.user, token)
 
 
 def judge(path: str, status: FileStatus | None, user: str) -> Finding:
-    """Whether a folder is a user's home."""
+    """The finding for a user's home directory."""
     mend = f"as HDFS's superuser: `hdfs dfs -mkdir -p {path}` and `hdfs dfs -chown {user} {path}`"
     if status is None:
         return error(f"{user} has no home directory: {path} does not exist", mend)

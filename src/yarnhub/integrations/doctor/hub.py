@@ -1,4 +1,4 @@
-"""What the hub's own configuration says."""
+"""The hub's own configuration."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from yarnhub.integrations.doctor import commands as programs
+from yarnhub.integrations.doctor import commands
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
 
 _READ = """\
@@ -22,15 +22,15 @@ file = pathlib.Path(sys.argv[1]).absolute()
 config = PyFileConfigLoader(file.name, path=str(file.parent)).load_config()
 print("\\n" + json.dumps(bool(config.JupyterHub.get("internal_ssl", False))))
 """
-"""It is a program: a process of its own keeps what it does to itself."""
+"""The configuration is a program: a separate process contains its side effects."""
 
 
-async def check(site: Site) -> Finding:
-    """Whether hub, proxy and servers prove themselves to each other."""
-    file = site.question.hub_config
+async def check(deployment: Deployment) -> Finding:
+    """Check that connections between hub, proxy and servers are authenticated and encrypted."""
+    file = deployment.options.hub_config
     if file is None:
         return not_checked("name the hub's configuration with --hub-config")
-    ended = await programs.run(sys.executable, "-c", _READ, str(file))
+    ended = await commands.run_command(sys.executable, "-c", _READ, str(file))
     if ended.code != 0:
         reason = ended.errors.strip().rpartition("\n")[2]
         return error(f"{file} cannot be read: {reason}")
@@ -38,7 +38,7 @@ async def check(site: Site) -> Finding:
 
 
 def judge(file: Path, *, internal_ssl: bool) -> Finding:
-    """Whether what the configuration says is good."""
+    """The finding for a configuration with or without `internal_ssl`."""
     if internal_ssl:
         return ok(f"c.JupyterHub.internal_ssl is on in {file}")
     return warning(

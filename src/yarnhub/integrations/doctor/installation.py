@@ -11,25 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yarnhub
-from yarnhub.integrations.doctor import commands as programs
+from yarnhub.integrations.doctor import commands
 from yarnhub.integrations.doctor.finding import Grade, error, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
 
-OURS = "yarnhub"
+PACKAGE = "yarnhub"
 _SHARED = ("skein", "yarnspawner")
-"""Our packages whose names others have had before us."""
-_REINSTALL = f"`pip install --force-reinstall --no-deps {OURS}`"
+"""Our packages whose names other distributions use too."""
+_REINSTALL = f"`pip install --force-reinstall --no-deps {PACKAGE}`"
 _PROXY = "configurable-http-proxy"
 
 
-async def check_owners(site: Site) -> Finding:
-    """Whether somebody else's package lies over ours, before it, or has taken ours along."""
-    del site
+async def check_owners(deployment: Deployment) -> Finding:
+    """Check whether another distribution has overwritten, shadowed or deleted our packages."""
+    del deployment
     found = judge_owners(await asyncio.to_thread(metadata.packages_distributions))
     return found if found.grade is Grade.ERROR else await asyncio.to_thread(_find_packages, found)
 
@@ -40,23 +40,25 @@ def _find_packages(good: Finding) -> Finding:
         spec = importlib.util.find_spec(package)
         origin = spec.origin if spec else None
         if origin is None:
-            said = f"files of {OURS}'s {package} are missing: another package of this name deleted "
+            said = (
+                f"files of {PACKAGE}'s {package} are missing: another package of this name deleted "
+            )
             return error(f"{said}them when it was uninstalled", _REINSTALL)
         if Path(origin).parent != home / package:
             mend = f"uninstall the package that it belongs to, then {_REINSTALL}"
-            return error(f"`import {package}` finds {origin}, which is not {OURS}'s", mend)
+            return error(f"`import {package}` finds {origin}, which is not {PACKAGE}'s", mend)
     return good
 
 
 def judge_owners(owners: Mapping[str, Sequence[str]]) -> Finding:
-    """Whether ours are ours alone."""
+    """The finding for the distributions that each of our packages belongs to."""
     strangers = {
-        package: sorted(set(owners.get(package, ())) - {OURS})
+        package: sorted(set(owners.get(package, ())) - {PACKAGE})
         for package in _SHARED
-        if set(owners.get(package, ())) - {OURS}
+        if set(owners.get(package, ())) - {PACKAGE}
     }
     if not strangers:
-        return ok(f"{' and '.join(_SHARED)} are {OURS}'s alone")
+        return ok(f"{' and '.join(_SHARED)} are {PACKAGE}'s alone")
     names = sorted({name for each in strangers.values() for name in each})
     said = "; ".join(
         f"{package} also belongs to {' and '.join(of)}" for package, of in strangers.items()
@@ -67,9 +69,9 @@ def judge_owners(owners: Mapping[str, Sequence[str]]) -> Finding:
     )
 
 
-async def check_versions(site: Site) -> Finding:
-    """Which JupyterHub and JupyterLab are here."""
-    del site
+async def check_versions(deployment: Deployment) -> Finding:
+    """Check the versions of JupyterHub and JupyterLab."""
+    del deployment
     names = ("jupyterhub", "jupyterlab", "jupyterhub-idle-culler")
     return judge_versions({name: _version(name) for name in names})
 
@@ -81,7 +83,7 @@ def _version(name: str) -> str:
 
 
 def judge_versions(versions: Mapping[str, str]) -> Finding:
-    """Whether what is here will do; an empty version is nothing."""
+    """The finding for the installed versions; empty for a package that is not installed."""
     hub = versions["jupyterhub"]
     said = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     if not hub:
@@ -96,23 +98,23 @@ def judge_versions(versions: Mapping[str, str]) -> Finding:
     return ok(said)
 
 
-async def check_proxy(site: Site) -> Finding:
-    """Whether JupyterHub's proxy runs here: it, and the Node that it needs."""
-    path = site.question.environment.get("PATH")
+async def check_proxy(deployment: Deployment) -> Finding:
+    """Check that JupyterHub's proxy, and the Node that it needs, are installed."""
+    path = deployment.options.environment.get("PATH")
     command = shutil.which(_PROXY, path=path)
     mend = f"install Node 20 or later and `npm install -g {_PROXY}@5`, or run the proxy elsewhere"
     if command is None:
         node = shutil.which("node", path=path)
         return warning(
-            f"there is no {_PROXY} in PATH, and {'Node is ' + node if node else 'no node'}", mend
+            f"{_PROXY} not found in PATH; {'Node is ' + node if node else 'Node not found'}", mend
         )
-    said, worked = await _ask_version(command, dict(site.question.environment))
+    said, worked = await _run_version(command, dict(deployment.options.environment))
     if not worked:
         return error(f"{command} does not run: {said}", mend)
     return ok(f"{_PROXY} {said} ({command})")
 
 
-async def _ask_version(command: str, environment: dict[str, str]) -> tuple[str, bool]:
-    ended = await programs.run(command, "--version", environment=environment)
+async def _run_version(command: str, environment: dict[str, str]) -> tuple[str, bool]:
+    ended = await commands.run_command(command, "--version", environment=environment)
     lines = (ended.output + ended.errors).strip().splitlines() or ["no output"]
     return lines[-1], ended.code == 0

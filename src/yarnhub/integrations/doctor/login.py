@@ -1,4 +1,4 @@
-"""Who the hub is, and how that is proven."""
+"""The hub's login: simple, or Kerberos with a ticket or a keytab."""
 
 from __future__ import annotations
 
@@ -18,46 +18,48 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
 
 T = TypeVar("T")
 
-_KDC = 6.0
-"""Seconds for a ticket: MIT Kerberos has asked each KDC by then, by UDP and by TCP."""
+_KDC_TIMEOUT = 6.0
+"""Seconds for a ticket: by then, MIT Kerberos has tried each KDC by UDP and by TCP."""
 
 
-async def check(site: Site) -> Finding:
-    """Whether we get a ticket from Kerberos; or who we say that we are."""
-    question = site.question
-    if not is_secure(site.configuration):
-        site.settings = Settings.from_environment(question.environment)
+async def check(deployment: Deployment) -> Finding:
+    """Check that Kerberos issues a ticket; without security, which user name is sent."""
+    options = deployment.options
+    if not is_secure(deployment.configuration):
+        deployment.settings = Settings.from_environment(options.environment)
         return ok(
-            f"simple: YARN accepts the user name {site.settings.user_name} without authentication"
+            f"simple: YARN accepts the user name {deployment.settings.user_name} without "
+            "authentication"
         )
-    if question.keytab is None and not question.principal:
-        return await _with_ticket(site)
-    if question.keytab is None or not question.principal:
+    if options.keytab is None and not options.principal:
+        return await _with_ticket(deployment)
+    if options.keytab is None or not options.principal:
         return error(
             "--principal and --keytab must be given together",
             "give both, as in c.YarnSpawner.principal and c.YarnSpawner.keytab",
         )
-    return await _with_keytab(site, question.keytab, question.principal)
+    return await _with_keytab(deployment, options.keytab, options.principal)
 
 
-async def _with_ticket(site: Site) -> Finding:
-    environment = site.question.environment
+async def _with_ticket(deployment: Deployment) -> Finding:
+    environment = deployment.options.environment
     try:
-        site.settings = await _in_time(lambda: Settings.from_environment(environment))
+        deployment.settings = await _with_timeout(lambda: Settings.from_environment(environment))
     except AuthenticationError as failure:
         return error(str(failure), "or give --principal and --keytab, which a hub needs")
     return warning(
-        f"{site.settings.user_name} has a ticket from kinit, which expires within about a day",
+        f"{deployment.settings.user_name} has a ticket from kinit, which expires within a day or "
+        "so",
         "a hub needs a keytab: give --principal and --keytab",
     )
 
 
-async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
+async def _with_keytab(deployment: Deployment, keytab: Path, principal: str) -> Finding:
     from yarnhub.hadoop.security.kerberos import Keytab
 
     try:
@@ -69,12 +71,12 @@ async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
         )
     credential = Keytab(keytab, principal)
     try:
-        await _in_time(credential.acquire)
+        await _with_timeout(credential.acquire)
     except ConfigurationError as failure:
         return error(str(failure), "it must belong to the user that the hub runs as")
     except AuthenticationError as failure:
         return error(str(failure), f"`klist -kt {keytab}` lists its principals")
-    site.settings = Settings.from_environment(site.question.environment, credential)
+    deployment.settings = Settings.from_environment(deployment.options.environment, credential)
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return warning(
             f"{keytab} is readable by others (mode {stat.S_IMODE(status.st_mode):o}), and anyone "
@@ -89,10 +91,10 @@ async def _with_keytab(site: Site, keytab: Path, principal: str) -> Finding:
     return ok(f"Kerberos gives {principal} a ticket for the key in {keytab}")
 
 
-async def _in_time(call: Callable[[], T]) -> T:
-    """Let Kerberos ask; it waits for the KDC in C, and longer than anybody here would."""
+async def _with_timeout(call: Callable[[], T]) -> T:
+    """Bound a call of libkerberos, which blocks in C until each KDC has timed out."""
     late = AuthenticationError(
-        f"no KDC responded within {_KDC:g} s: check krb5.conf and the firewall"
+        f"no KDC responded within {_KDC_TIMEOUT:g} s: check krb5.conf and the firewall"
     )
-    async with Deadline(_KDC, late):
+    async with Deadline(_KDC_TIMEOUT, late):
         return await Calls("kerberos").run(call)

@@ -1,4 +1,4 @@
-"""Whether the hub may act for its users, and for whom else."""
+"""The users that the hub may act for."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 
 if TYPE_CHECKING:
     from yarnhub.hadoop.conf import Configuration
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
 
 _KINDS = ("hosts", "groups", "users")
 
 
-async def check(site: Site) -> Finding:
-    """Ask the ResourceManager something harmless as the user."""
-    user, own = site.question.user, site.settings.user_name
+async def check(deployment: Deployment) -> Finding:
+    """Make a harmless request to the ResourceManager as the user."""
+    user, own = deployment.options.user, deployment.settings.user_name
     if not user:
         return not_checked("name a user of the hub with --user")
     if user == own:
-        site.acting = True
+        deployment.can_impersonate = True
         return ok(f"{user} is the hub's own user, so the hub does not act for another user")
     try:
-        async with site.resource_manager(site.settings.acting_for(user)) as manager:
+        async with deployment.resource_manager(deployment.settings.acting_for(user)) as manager:
             await manager.get_cluster_metrics()
     except AccessDeniedError as failure:
         return error(
@@ -34,17 +34,21 @@ async def check(site: Site) -> Finding:
             "-refreshSuperUserGroupsConfiguration` and `hdfs dfsadmin "
             "-refreshSuperUserGroupsConfiguration`",
         )
-    site.acting = True
+    deployment.can_impersonate = True
     return ok(f"the ResourceManager lets {own} act for {user}")
 
 
-async def check_rules(site: Site) -> Finding:
-    """For whom and from where the hub may act."""
-    return judge(site.rules, site.settings.user_name, site.rules_from)
+async def check_rules(deployment: Deployment) -> Finding:
+    """Check which users the hub may act for, and from which hosts."""
+    return judge(
+        deployment.rm_conf,
+        deployment.settings.user_name,
+        deployment.rm_source,
+    )
 
 
 def judge(rules: Configuration, hub: str, whose: str) -> Finding:
-    """What the rules of a proxy user let it do."""
+    """The finding for the properties `hadoop.proxyuser.HUB.*`."""
     keys = {kind: f"hadoop.proxyuser.{hub}.{kind}" for kind in _KINDS}
     values = {kind: rules.get(key) for kind, key in keys.items()}
     if not any(values.values()):

@@ -1,4 +1,4 @@
-"""The queue in which servers shall run."""
+"""The queue for servers."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from yarnhub.yarn.queues.usable import submission_acls, takes_applications, usab
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
     from yarnhub.yarn.queues.figures import LeafFigures
     from yarnhub.yarn.records.cluster import QueueInfo
 
-FEW = 20
-"""Servers at once that are fewer than a hub is set up for."""
+FEW_SERVERS = 20
+"""A hub usually needs more servers at once than this."""
 
 
-async def check(site: Site) -> Finding:
-    """Whether it is there, runs, and lets the user in."""
-    name = site.question.queue
-    async with site.resource_manager(site.as_user) as manager:
+async def check(deployment: Deployment) -> Finding:
+    """Check that the queue exists and is running, and that the user may submit to it."""
+    name = deployment.options.queue
+    async with deployment.resource_manager(deployment.as_user) as manager:
         root = await manager.get_queues()
         allowed = submission_acls(await manager.get_queue_user_acls())
-    return judge(name, root, allowed, site.as_user.user_name)
+    return judge(name, root, allowed, deployment.as_user.user_name)
 
 
 def judge(name: str, root: QueueInfo | None, allowed: Collection[str], user: str) -> Finding:
-    """Whether a user can run something in a queue."""
+    """The finding for a queue and a user."""
     others = ", ".join(usable_queues(root, allowed)) or "none"
     line = line_to(root, name)
     if not line:
@@ -54,28 +54,30 @@ def judge(name: str, root: QueueInfo | None, allowed: Collection[str], user: str
     return ok(f"{path} is running, and {user} may submit to it")
 
 
-# --- how many
+# --- servers at once
 
 
-async def check_masters(site: Site) -> Finding:
-    """How many servers whose ApplicationMasters are in the hub fit at once."""
+async def check_masters(deployment: Deployment) -> Finding:
+    """Check how many servers fit at once, with their ApplicationMasters in the hub."""
     try:
-        figures = read_scheduler_page(await site.ask_page(PATH))
+        figures = read_scheduler_page(await deployment.get_json(PATH))
     except (ConnectError, RemoteProtocolError) as failure:
         return not_checked(str(failure))
-    leaf = find_leaf(figures, site.question.queue)
+    leaf = find_leaf(figures, deployment.options.queue)
     if leaf is None or (number := leaf.masters_that_fit) is None:
-        return not_checked(f"{site.page} does not show the queue's limit for ApplicationMasters")
+        return not_checked(
+            f"{deployment.rm_url} does not show the queue's limit for ApplicationMasters"
+        )
     return judge_masters(leaf, number)
 
 
 def judge_masters(leaf: LeafFigures, number: int) -> Finding:
-    """Whether as many servers fit as a hub is set up for."""
+    """The finding for the number of servers that fit."""
     words = (
         f"at least {number} fit into {leaf.path}: each counts as {in_words(leaf.am_least)} of "
         f"the queue's limit for ApplicationMasters, {in_words(leaf.am_limit)}"
     )
-    if number < FEW:
+    if number < FEW_SERVERS:
         return warning(
             words,
             "raise yarn.scheduler.capacity.maximum-am-resource-percent (or the queue's own), lower "

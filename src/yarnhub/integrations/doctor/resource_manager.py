@@ -1,4 +1,4 @@
-"""The ResourceManager, or each of a pair."""
+"""The ResourceManager, or the pair of ResourceManagers."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from yarnhub.hadoop.conf import Configuration
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.doctor.deployment import Site
+    from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
 
 Version = tuple[int, int, int]
 
-HOLES: tuple[tuple[str, Version, Version, str], ...] = (
+VULNERABILITIES: tuple[tuple[str, Version, Version, str], ...] = (
     ("CVE-2023-26031", (3, 3, 1), (3, 3, 4), "a user of a node can become root there"),
     ("CVE-2021-33036", (3, 0, 0), (3, 1, 4), "the user yarn can become root"),
     ("CVE-2021-33036", (3, 2, 0), (3, 2, 2), "the user yarn can become root"),
     ("CVE-2021-33036", (3, 3, 0), (3, 3, 1), "the user yarn can become root"),
 )
-"""Known ways to root through the container-executor: first and last version, and what happens."""
+"""Known privilege escalations by the container-executor: first and last version, effect."""
 
 
-async def check(site: Site) -> Finding:
-    """Whether each answers, and which is active."""
+async def check(deployment: Deployment) -> Finding:
+    """Check that each ResourceManager responds, and find the active one."""
     said: list[str] = []
     active, failed, nodes = None, 0, 0
-    for index, address in enumerate(site.addresses):
+    for index, address in enumerate(deployment.addresses):
         try:
-            async with site.resource_manager(index=index) as manager:
+            async with deployment.resource_manager(index=index) as manager:
                 metrics = await manager.get_cluster_metrics()
         except StandbyError:
             said.append(f"{address} is on standby")
         except YarnhubError as failure:
-            # Hadoop's opens no port for clients before it is active; its pages are there.
-            standby = await _stands_by(site, index)
+            # A standby ResourceManager opens no port for clients, but it serves its web pages.
+            standby = await _is_standby(deployment, index)
             said.append(f"{address} is on standby" if standby else str(failure))
             failed += not standby
         else:
@@ -50,7 +50,7 @@ async def check(site: Site) -> Finding:
             "check that the ResourceManager is running, its address in yarn-site.xml, and the "
             "firewall",
         )
-    site.active = active
+    deployment.active = active
     if not nodes:
         return warning(words, "start the NodeManagers; `yarn node -list -all` says more")
     if failed:
@@ -58,41 +58,50 @@ async def check(site: Site) -> Finding:
     return ok(words)
 
 
-async def _stands_by(site: Site, index: int) -> bool:
-    """Whether one of a pair says on its page that it stands by."""
-    if len(site.addresses) == 1:
+async def _is_standby(deployment: Deployment, index: int) -> bool:
+    """Whether the web page of one of a pair reports that it is on standby."""
+    if len(deployment.addresses) == 1:
         return False
     try:
-        told = await site.ask_page("/ws/v1/cluster/info", index)
+        told = await deployment.get_json("/ws/v1/cluster/info", index)
         return bool(told["clusterInfo"]["haState"] == "STANDBY")
     except (YarnhubError, KeyError, TypeError):
         return False
 
 
-async def check_version(site: Site) -> Finding:
-    """What Hadoop it is, and whether that has known holes; learns its own configuration, too."""
+async def check_version(deployment: Deployment) -> Finding:
+    """Check the Hadoop version for known vulnerabilities, and read its own configuration."""
     try:
-        version = str((await site.ask_page("/ws/v1/cluster/info"))["clusterInfo"]["hadoopVersion"])
-        told = (await site.ask_page("/conf"))["properties"]
+        version = str(
+            (await deployment.get_json("/ws/v1/cluster/info"))["clusterInfo"]["hadoopVersion"]
+        )
+        told = (await deployment.get_json("/conf"))["properties"]
         values = {each["key"]: each["value"] for each in told}
     except (ConnectError, RemoteProtocolError) as failure:
         return not_checked(str(failure))
     except (KeyError, TypeError) as failure:
-        return not_checked(f"{site.page} tells no {failure}: is it a ResourceManager?")
-    site.rules, site.rules_from = Configuration(values), f"the ResourceManager ({site.page}/conf)"
-    holes = known_holes(version)
-    if holes:
+        return not_checked(f"{deployment.rm_url} does not show {failure}: is it a ResourceManager?")
+    deployment.rm_conf, deployment.rm_source = (
+        Configuration(values),
+        f"the ResourceManager ({deployment.rm_url}/conf)",
+    )
+    vulnerabilities = known_vulnerabilities(version)
+    if vulnerabilities:
         return warning(
-            f"Hadoop {version} at {site.page} has {'; '.join(holes)}",
+            f"Hadoop {version} at {deployment.rm_url} has {'; '.join(vulnerabilities)}",
             "install a release with the fix, unless your vendor has backported it",
         )
-    return ok(f"Hadoop {version} at {site.page}: no known privilege escalation")
+    return ok(f"Hadoop {version} at {deployment.rm_url}: no known privilege escalation")
 
 
-def known_holes(version: str) -> list[str]:
-    """The known ways to root of a version of Hadoop."""
+def known_vulnerabilities(version: str) -> list[str]:
+    """The known privilege escalations of a Hadoop version."""
     found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     if found is None:
         return []
     numbers = (int(found[1]), int(found[2]), int(found[3]))
-    return [f"{name} ({what})" for name, first, last, what in HOLES if first <= numbers <= last]
+    return [
+        f"{name} ({what})"
+        for name, first, last, what in VULNERABILITIES
+        if first <= numbers <= last
+    ]

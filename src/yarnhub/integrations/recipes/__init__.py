@@ -1,1 +1,1 @@
-"""Programs to run in a service, which publish under a key how clients reach them."""
+"""Programs for a service's containers, which publish their addresses under a key."""

@@ -1,9 +1,9 @@
 """An IPython kernel in a container.
 
-The kernel listens on its node's address. As soon as it does, what a client needs to connect is put
-into the application's key-value store, under the key `ipython.kernel.info`, as a JSON document:
-the content of a connection file. Who has it runs code as the application's user; messages that are
-not signed with its key are not answered.
+The kernel listens on its node's address. When it does, the content of its connection file is
+stored as a JSON document under the key `ipython.kernel.info` of the application. Anyone who has it
+can run code as the application's user; the kernel ignores messages that are not signed with its
+key.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.integrations.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.recipes.recipe import Publication
+    from yarnhub.integrations.recipes.recipe import Publisher
 
-# The kernel has types only where it is installed: here it is Any.
+# The kernel has types only if it is installed: here it is Any.
 
 
-def _serve(argv: list[str], publication: Publication) -> int:
-    address = socket.gethostbyname(publication.host)  # ZeroMQ binds to no names
+def _serve(argv: list[str], publisher: Publisher) -> int:
+    address = socket.gethostbyname(publisher.host)  # ZeroMQ cannot bind to names
     kernel = _initialize(argv, address)
-    # It has its ports: what clients send from now on waits for it to start.
-    publication.publish(kernel_info(kernel, address))
+    # Its ports are open: messages of clients are queued until it starts.
+    publisher.publish(kernel_info(kernel, address))
     kernel.start()
     return 0
 
@@ -47,7 +47,7 @@ def _initialize(argv: list[str], address: str) -> Any:
 
 
 def kernel_info(kernel: Any, address: str) -> bytes:
-    """The content of a kernel's connection file, as a client elsewhere needs it."""
+    """The content of a kernel's connection file, for clients on other hosts."""
     found = json.loads(Path(kernel.abs_connection_file).read_text("utf-8"))
     if found["ip"] in ("", "*", "0.0.0.0"):  # noqa: S104  # compared, not bound
         found["ip"] = address
@@ -55,10 +55,10 @@ def kernel_info(kernel: Any, address: str) -> bytes:
 
 
 IPYTHON_KERNEL = Recipe(
-    description="Run an IPython kernel in a container and tell how to connect to it.",
-    epilog="All other arguments are those of `python -m ipykernel`, see its --help-all.",
+    description="Run an IPython kernel in a container and publish its connection file.",
+    epilog="All other arguments are passed to `python -m ipykernel`; see its --help-all.",
     option="--kernel-info-key",
-    option_help="where to put the connection file's content",
+    option_help="the key for the connection file's content",
     key="ipython.kernel.info",
     serve=_serve,
 )

@@ -1,8 +1,8 @@
 """A Jupyter notebook server in a container.
 
-The server listens on its node's host. As soon as it does, its address and its token are put into
-the application's key-value store, under the key `jupyter.notebook.info`, as a JSON document. It
-ends, successfully, when it is told to by the Quit button.
+The server listens on its node's host. When it does, its address and token are stored as a JSON
+document under the key `jupyter.notebook.info` of the application. The Quit button ends it
+successfully.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.integrations.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.recipes.recipe import Publication
+    from yarnhub.integrations.recipes.recipe import Publisher
 
-# The notebook server has types only where it is installed: here it is Any.
+# The notebook server has types only if it is installed: here it is Any.
 
 
-def _serve(argv: list[str], publication: Publication) -> int:
-    server = _initialize(argv, publication.host)
-    document = json.dumps(server_info(server, publication.host)).encode()
+def _serve(argv: list[str], publisher: Publisher) -> int:
+    server = _initialize(argv, publisher.host)
+    document = json.dumps(server_info(server, publisher.host)).encode()
     failures: list[Exception] = []
 
     def publish() -> None:
         try:
-            publication.publish(document)
+            publisher.publish(document)
         except (YarnhubError, OSError) as error:
-            # Nobody would ever find the server.
+            # Without the key, the server cannot be found.
             failures.append(error)
             server.io_loop.add_callback(server.stop)
 
-    # In a thread: the server answers meanwhile.
+    # In a thread: the server responds meanwhile.
     thread = threading.Thread(target=publish, name="publish")
     server.io_loop.add_callback(thread.start)
     server.start()
@@ -45,7 +45,7 @@ def _serve(argv: list[str], publication: Publication) -> int:
 
 
 def _initialize(argv: list[str], host: str) -> Any:
-    """The server, which has its port but does not answer yet."""
+    """Create the server, which has its port but does not respond yet."""
     try:
         notebook = importlib.import_module("notebook.app")
     except ImportError as error:
@@ -54,23 +54,23 @@ def _initialize(argv: list[str], host: str) -> Any:
             f"into the environment of {sys.executable}"
         ) from error
     server = notebook.JupyterNotebookApp.initialize_server(
-        # What follows overrides what stands before; arguments override the defaults below.
+        # Later options override earlier ones; arguments override the defaults below.
         argv=["--no-browser", *argv],
         ip=host,
-        # Whether containers run as root is for the cluster to say.
+        # The cluster decides whether containers run as root.
         allow_root=True,
     )
-    # Jupyter prints a token of its own making, and the logs are kept and shown to others.
+    # Jupyter prints a generated token, and others may be able to read the logs.
     server.identity_provider.token_generated = False
     return server
 
 
 def server_info(server: Any, host: str) -> dict[str, object]:
-    """Where a server is and how to log in, as users find it under the key."""
-    everywhere = server.ip in ("", "0.0.0.0", "::")  # noqa: S104  # compared, not bound
+    """The address and the token of a server, as published under the key."""
+    all_addresses = server.ip in ("", "0.0.0.0", "::")  # noqa: S104  # compared, not bound
     return {
         "protocol": "https" if server.certfile else "http",
-        "host": host if everywhere else server.ip,
+        "host": host if all_addresses else server.ip,
         "port": server.port,
         "base_url": server.base_url,
         "token": server.identity_provider.token,
@@ -78,10 +78,10 @@ def server_info(server: Any, host: str) -> dict[str, object]:
 
 
 JUPYTER_NOTEBOOK = Recipe(
-    description="Run a Jupyter notebook server in a container and tell where it is.",
-    epilog="All other arguments are those of `jupyter notebook`, see its --help-all.",
+    description="Run a Jupyter notebook server in a container and publish its address.",
+    epilog="All other arguments are passed to `jupyter notebook`; see its --help-all.",
     option="--notebook-info-key",
-    option_help="where to put the server's address and token",
+    option_help="the key for the server's address and token",
     key="jupyter.notebook.info",
     serve=_serve,
 )

@@ -1,4 +1,4 @@
-"""What the programs have in common: arguments, folders, a key, and errors on one line."""
+"""The common part of the programs: arguments, folders, the key, errors on one line."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
-    """Where a program publishes how clients reach it.
+class Publisher:
+    """Publishes a program's address under a key of its application.
 
     Attributes:
-        host: The name of the program's node.
-        container: The container that it runs in.
-        key: The key of the container's application.
+        host: The host name of the node.
+        container: The container of the program.
+        key: The key.
     """
 
     host: str
@@ -35,10 +35,10 @@ class Publication:
     key: str
 
     def publish(self, document: bytes) -> None:
-        """Set the key; blocks, also in a thread whose event loop is another's.
+        """Set the key. Blocks; may be called in a thread with a running event loop.
 
         Raises:
-            YarnhubError: The application cannot be reached.
+            YarnhubError: Cannot connect to the application.
         """
         with ThreadPoolExecutor(1) as pool:
             pool.submit(asyncio.run, self._put(document)).result()
@@ -53,12 +53,12 @@ class Recipe:
     """A program.
 
     Attributes:
-        description: What it does, for `--help`.
-        epilog: Whose the other arguments are.
-        option: The option that names the key.
-        option_help: What is put there.
-        key: The key by default.
-        serve: Serves until the end; returns the exit code. Gets the other arguments.
+        description: The description in `--help`.
+        epilog: The end of `--help`, about the other arguments.
+        option: The option for the key.
+        option_help: Its help.
+        key: The default key.
+        serve: Runs until the server stops and returns the exit code; gets the other arguments.
     """
 
     description: str
@@ -66,13 +66,13 @@ class Recipe:
     option: str
     option_help: str
     key: str
-    serve: Callable[[list[str], Publication], int]
+    serve: Callable[[list[str], Publisher], int]
 
     def run(self, command: str, argv: Sequence[str] | None) -> int:
         """Run the program; returns the exit code.
 
         Args:
-            command: How it is called, for `--help`.
+            command: The name in `--help`.
             argv: The arguments; None takes the process's.
         """
         parser = argparse.ArgumentParser(
@@ -93,23 +93,23 @@ class Recipe:
                 raise ConfigurationError("Not running inside a container")
             prepare_folders(variables, Path.cwd())
             host = variables.get("NM_HOST") or socket.gethostname()
-            return self.serve(rest, Publication(host, container, arguments.key))
+            return self.serve(rest, Publisher(host, container, arguments.key))
         except (YarnhubError, ValueError, OSError) as error:
             print(f"Error: {clean_and_cut(str(error))}", file=sys.stderr)  # noqa: T201  # this is a program
             return 1
 
 
 def prepare_folders(variables: MutableMapping[str, str], folder: Path) -> None:
-    """Have Jupyter and IPython keep their files in the container's folder.
+    """Set the folders of Jupyter and IPython to the container's folder.
 
-    A container's HOME need not exist, and is seldom writable. What is set stays.
+    A container's HOME may not exist and is often not writable. Variables that are set are kept.
     """
     root = folder / ".jupyter"
     root.mkdir(mode=0o700, exist_ok=True)
-    for name, place in (
+    for name, subfolder in (
         ("JUPYTER_CONFIG_DIR", "config"),
         ("JUPYTER_DATA_DIR", "share"),
         ("JUPYTER_RUNTIME_DIR", "runtime"),
         ("IPYTHONDIR", "ipython"),
     ):
-        variables.setdefault(name, str(root / place))
+        variables.setdefault(name, str(root / subfolder))
