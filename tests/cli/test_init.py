@@ -56,7 +56,8 @@ def test_no_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     output = tmp_path / "jupyterhub_config.py"
     command = ["init", "--conf-dir", str(tmp_path / "nowhere"), "--output", str(output)]
     assert main(command) == 1
-    assert "no Hadoop configuration folder" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"the Hadoop configuration folder {tmp_path / 'nowhere'} does not exist" in error
     assert not output.exists()
 
 

@@ -19,7 +19,7 @@ def test_a_doctor_without_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["doctor", "--conf-dir", str(nowhere)]) == 1
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith(
-        f"error        configuration: there is no Hadoop configuration folder {nowhere}"
+        f"error        configuration: the Hadoop configuration folder {nowhere} does not exist"
     )
     assert second == "not checked  login: it depends on configuration"
 
