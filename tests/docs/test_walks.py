@@ -1,0 +1,51 @@
+"""Pages that follow one action through the modules: each exists, none comes a third time."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from docs.blocks import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXPLANATION = PROJECT / "docs" / "explanation"
+SOURCE = PROJECT / "src"
+_TITLE = re.compile(r"^#+ (.*step by step.*)$", re.MULTILINE)
+
+
+def walks() -> Iterator[tuple[str, str]]:
+    """The title and the text of each."""
+    for page in sorted(EXPLANATION.glob("*.md")):
+        text = page.read_text("utf-8")
+        for found in _TITLE.finditer(text):
+            yield found[1], text[found.end() :].partition("\n#")[0]
+
+
+def modules(walk: str) -> list[str]:
+    """The modules that a walk names, in its order: a path, or a name in `appmaster`."""
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+|[a-z]+_[a-z_]+)`", walk)
+    return [name for name in named if "/" in name or is_module(name)]
+
+
+def is_module(name: str) -> bool:
+    """Whether a name is a module's or package's, by its path below a package of `src`."""
+    roots = (SOURCE, SOURCE / "yarnhub", SOURCE / "yarnhub" / "appmaster")
+    return any((root / name).is_dir() or (root / f"{name}.py").is_file() for root in roots)
+
+
+@pytest.mark.parametrize(("title", "walk"), list(walks()))
+def test_a_walk_names_modules_and_returns_to_each_at_most_once(title: str, walk: str) -> None:
+    named = modules(walk)
+    assert len(named) > 5, title
+    assert [name for name in named if not is_module(name)] == []
+    assert {name: count for name, count in Counter(named).items() if count > 2} == {}
+
+
+def test_the_main_actions_have_their_walks() -> None:
+    titles = [title for title, _ in walks()]
+    assert {"Submitting an application, step by step", "Setting a key, step by step"} <= {*titles}
