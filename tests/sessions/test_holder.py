@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hadoop.tickets import Ticket
-from integrations.jupyterhub.spawning import SETTINGS, TAGS
+from sessions.in_memory import SETTINGS, TAGS
 from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.control.outcomes import Cause, Outcome

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.base.units import MiB, Seconds, VCores
+from yarnhub.sessions.container_secrets import packed
 from yarnhub.sessions.shell_quoting import PLACE, why_unsafe
 from yarnhub.sessions.tags import words_for
 from yarnhub.spec import ACLs, ApplicationSpec, File, Resources, Service
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from yarnhub.sessions.tags import HubTags
-
-VARIABLE = "variable:"
-FILE = "file:"
-"""What the names of secrets begin with: variables of the program, files of its folder."""
 
 _PARTS = ("prologue", "singleuser_command", "epilogue")
 """Of a script, as its template names them."""
@@ -139,12 +136,9 @@ class SessionRequest:
     def secrets(self) -> dict[str, bytes]:
         """What the container finds in its token file."""
         variables = {
-            f"{VARIABLE}{name}": value.encode()
-            for name, value in self.environment.items()
-            if name in self.secret_variables
+            name: value for name, value in self.environment.items() if name in self.secret_variables
         }
-        files = {f"{FILE}{name}": content for name, content in self.secret_files.items()}
-        return variables | files
+        return packed(variables, self.secret_files)
 
 
 def why_unsafe_script(template: str, written: Collection[str]) -> str:

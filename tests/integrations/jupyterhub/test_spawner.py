@@ -14,7 +14,8 @@ from traitlets import TraitError
 
 from appmaster.clock import instant
 from integrations.jupyterhub.impostor import Impostor
-from integrations.jupyterhub.spawning import APPLICATION, OneServer, explained, make_spawner
+from integrations.jupyterhub.spawning import make_spawner
+from sessions.in_memory import APPLICATION, OneSession, explained
 from yarnhub.base.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -43,8 +44,8 @@ ON_THIS_NODE = Sight(node="localhost", container="container_1")
 
 
 @pytest.fixture
-def where() -> OneServer:
-    return OneServer()
+def where() -> OneSession:
+    return OneSession()
 
 
 @contextlib.asynccontextmanager
@@ -73,8 +74,8 @@ async def caught(spawner: Spawner) -> Refusal:
     return refused.value
 
 
-async def test_nobody_is_sent_to_another_program(where: OneServer) -> None:
-    where.server.seen = ON_THIS_NODE
+async def test_nobody_is_sent_to_another_program(where: OneSession) -> None:
+    where.session.seen = ON_THIS_NODE
     impostor = Impostor(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     async with impostor.serving() as port:
         refusal = await failure(make_spawner(where), port)
@@ -83,12 +84,12 @@ async def test_nobody_is_sent_to_another_program(where: OneServer) -> None:
     assert b"hers" not in impostor.received
 
 
-async def test_a_server_listens_where_the_hub_reaches_its_node(where: OneServer) -> None:
+async def test_a_server_listens_where_the_hub_reaches_its_node(where: OneSession) -> None:
     spawner = make_spawner(where)
     async with started(spawner), asyncio.TaskGroup() as tasks:
         asked = tasks.create_task(spawner.place())
         await asyncio.sleep(0)
-        where.server.seen = ON_THIS_NODE
+        where.session.seen = ON_THIS_NODE
         place = await asked
     found = socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)
     addresses = [each[4][0] for each in found]
@@ -107,7 +108,7 @@ async def test_a_server_listens_where_the_hub_reaches_its_node(where: OneServer)
     ],
 )
 async def test_or_where_the_administrator_says(
-    settings: dict[str, object], place: dict[str, object], where: OneServer
+    settings: dict[str, object], place: dict[str, object], where: OneSession
 ) -> None:
     assert await make_spawner(where, **settings).place() == {**place, "strict": True}
 
@@ -115,7 +116,7 @@ async def test_or_where_the_administrator_says(
 @pytest.mark.parametrize(
     "ports", ["40000", "40000-", "5-4", "0-9", "1-65536", "40000..41000", "1-2-3"]
 )
-def test_a_range_that_is_none_is_named(ports: str, where: OneServer) -> None:
+def test_a_range_that_is_none_is_named(ports: str, where: OneSession) -> None:
     with pytest.raises(TraitError, match="port_range has to be two ports such as"):
         make_spawner(where, port_range=ports)
 
@@ -124,14 +125,14 @@ def test_a_range_that_is_none_is_named(ports: str, where: OneServer) -> None:
 
 
 @instant
-async def test_who_asks_before_it_starts_hears_all_of_it(where: OneServer) -> None:
+async def test_who_asks_before_it_starts_hears_all_of_it(where: OneSession) -> None:
     spawner = make_spawner(where)
     said = spawner.progress()
     assert (await anext(said))["message"] == "The hub prepares your server."
     async with started(spawner):  # after its hooks, and its certificates
         waits = await anext(said)
         assert waits["message"] == f"{APPLICATION} waits for a container in queue default."
-        where.server.seen = ON_THIS_NODE
+        where.session.seen = ON_THIS_NODE
         assert (await anext(said))["message"] == "Starting on localhost (container_1)."
     spawner._spawn_pending = False
     assert [each async for each in said] == []
@@ -160,13 +161,13 @@ async def test_who_asks_before_it_starts_hears_all_of_it(where: OneServer) -> No
     ],
 )
 async def test_every_failure_says_why(error: YarnhubError, status: int, words: str) -> None:
-    refusal = await failure(make_spawner(OneServer(refusing=error)))
+    refusal = await failure(make_spawner(OneSession(refusing=error)))
     assert words in refusal.jupyterhub_message
     assert (refusal.status_code, refusal.__cause__) == (status, error)
 
 
 async def test_the_fault_of_a_hook_is_not_shown_but_said(
-    where: OneServer, caplog: pytest.LogCaptureFixture
+    where: OneSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     def hook(*_: object) -> None:
         raise KeyError("password=secret")
@@ -176,24 +177,24 @@ async def test_the_fault_of_a_hook_is_not_shown_but_said(
     assert "secret" not in refusal.jupyterhub_message
 
 
-async def test_an_end_before_it_was_ready_says_why(where: OneServer) -> None:
-    where.server.how = End(1, outcomes.Outcome.of_words("Exit code 3"))
+async def test_an_end_before_it_was_ready_says_why(where: OneSession) -> None:
+    where.session.how = End(1, outcomes.Outcome.of_words("Exit code 3"))
     refusal = await failure(make_spawner(where))
     assert refusal.jupyterhub_message == "The server ended before it was ready: Exit code 3"
 
 
-async def test_what_the_servers_program_says_instead_of_its_port(where: OneServer) -> None:
+async def test_what_the_servers_program_says_instead_of_its_port(where: OneSession) -> None:
     spawner = make_spawner(where)
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         starting = tasks.create_task(caught(spawner))
         await asyncio.sleep(0)
         spawner.report_error("no port from 1 to 2 is free")
-        where.server.how = End(1, outcomes.Outcome.of_words("Exit code 1: its program failed"))
+        where.session.how = End(1, outcomes.Outcome.of_words("Exit code 1: its program failed"))
     said = starting.result().jupyterhub_message
     assert said == "The server's program cannot run: no port from 1 to 2 is free"
 
 
-async def test_certificates_that_cannot_be_made_say_why(where: OneServer) -> None:
+async def test_certificates_that_cannot_be_made_say_why(where: OneSession) -> None:
     where.refusing = ConnectError("nobody answers at rm:8032")
     with pytest.raises(Refusal, match="nobody answers at rm:8032"):
         await make_spawner(where).create_certs()
@@ -208,9 +209,9 @@ async def test_certificates_that_cannot_be_made_say_why(where: OneServer) -> Non
     ],
 )
 async def test_what_takes_too_long_ends_with_the_last_reason(
-    sight: Sight, reason: str, where: OneServer
+    sight: Sight, reason: str, where: OneSession
 ) -> None:
-    where.server.seen = sight
+    where.session.seen = sight
     where.explanation = explained(Diagnostics("The queue is full."))
     async with asyncio.timeout(1):  # JupyterHub's own limit
         refusal = await failure(make_spawner(where, start_timeout=1))
@@ -228,17 +229,17 @@ def is_fit(text: str) -> bool:
     return text.isprintable() and "red" in text and len(text) <= 4200
 
 
-async def test_words_of_others_are_cut_and_cleaned_where_they_are_shown(where: OneServer) -> None:
-    where.server.how = End(1, outcomes.Outcome.of_words(HOSTILE))
+async def test_words_of_others_are_cut_and_cleaned_where_they_are_shown(where: OneSession) -> None:
+    where.session.how = End(1, outcomes.Outcome.of_words(HOSTILE))
     assert is_fit((await failure(make_spawner(where))).jupyterhub_message)
-    where.server.how, where.refusing = None, ConnectError(HOSTILE)
+    where.session.how, where.refusing = None, ConnectError(HOSTILE)
     refusal = await failure(make_spawner(where))
     assert is_fit(refusal.jupyterhub_message)
     assert is_fit(str(refusal))
 
 
-async def test_and_where_they_are_said_meanwhile(where: OneServer) -> None:
-    where.server.seen = Sight(waits_for=Diagnostics(HOSTILE))
+async def test_and_where_they_are_said_meanwhile(where: OneSession) -> None:
+    where.session.seen = Sight(waits_for=Diagnostics(HOSTILE))
     spawner = make_spawner(where)
     async with started(spawner):
         said = await anext(spawner.progress())
@@ -246,11 +247,11 @@ async def test_and_where_they_are_said_meanwhile(where: OneServer) -> None:
 
 
 async def test_and_where_they_are_stored_and_logged(
-    where: OneServer, caplog: pytest.LogCaptureFixture
+    where: OneSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     spawner = make_spawner(where)
     spawner.load_state({"application_id": APPLICATION})
-    where.server.how = End(1, outcomes.Outcome.of_words(HOSTILE))
+    where.session.how = End(1, outcomes.Outcome.of_words(HOSTILE))
     spawner.log = logging.getLogger("hub")
     with caplog.at_level(logging.INFO):
         assert await spawner.poll() == 1
@@ -269,7 +270,7 @@ async def test_and_where_they_are_stored_and_logged(
     ],
 )
 async def test_whatever_goes_wrong_a_server_is_not_taken_for_ended(
-    where: OneServer, monkeypatch: pytest.MonkeyPatch, error: Exception
+    where: OneSession, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """JupyterHub takes one whose poll raises for ended, when it starts, and forgets it."""
 
@@ -283,5 +284,5 @@ async def test_whatever_goes_wrong_a_server_is_not_taken_for_ended(
     assert spawner.get_state()["application_id"] == APPLICATION
     monkeypatch.undo()
     assert await spawner.poll() is None
-    where.server.how = End(0, outcomes.Outcome.of_words("done"))
+    where.session.how = End(0, outcomes.Outcome.of_words("done"))
     assert await spawner.poll() == 0

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appmaster.clock import instant
-from integrations.jupyterhub.spawning import APPLICATION, OneServer, make_spawner
+from integrations.jupyterhub.spawning import make_spawner
+from sessions.in_memory import APPLICATION, OneSession
 from yarnhub.base.errors import ConnectError
 from yarnhub.control.outcomes import Outcome
 from yarnhub.sessions.session import End, Session
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MASTER = {"application_id": APPLICATION, "application_master": "cluster", "version": 1}
 
 
-def later(where: OneServer) -> Spawner:
+def later(where: OneSession) -> Spawner:
     """A spawner whose server was started by the hub before."""
     spawner = make_spawner(where)
     spawner.load_state(dict(MASTER))
@@ -45,17 +46,17 @@ async def turns() -> None:
 
 
 async def test_without_a_server_there_is_nothing_to_keep() -> None:
-    spawner = make_spawner(OneServer())
+    spawner = make_spawner(OneSession())
     assert spawner.get_state() == {}
     assert await spawner.poll() == 0
 
 
 async def test_what_was_kept_is_kept_again() -> None:
-    assert later(OneServer()).get_state() == MASTER
+    assert later(OneSession()).get_state() == MASTER
 
 
 async def test_a_server_of_yarnspawner_0_4_is_asked_about() -> None:
-    where = OneServer()
+    where = OneSession()
     spawner = make_spawner(where)
     spawner.load_state({"app_id": APPLICATION})
     assert await spawner.poll() is None
@@ -63,7 +64,7 @@ async def test_a_server_of_yarnspawner_0_4_is_asked_about() -> None:
 
 
 async def test_why_a_server_ended_is_kept_until_the_next_one_runs() -> None:
-    where = OneServer()
+    where = OneSession()
     where.found = End(1, Outcome.of_words("it needed more memory"))
     spawner = later(where)
     assert await spawner.poll() == 1
@@ -81,7 +82,7 @@ async def test_why_a_server_ended_is_kept_until_the_next_one_runs() -> None:
 
 
 async def test_a_server_of_the_hub_before_is_looked_for_once() -> None:
-    where = OneServer()
+    where = OneSession()
     spawner = later(where)
     assert [await spawner.poll() for _ in range(3)] == [None] * 3
     assert where.sought == [APPLICATION]
@@ -89,7 +90,7 @@ async def test_a_server_of_the_hub_before_is_looked_for_once() -> None:
 
 @pytest.mark.parametrize("code", [0, 1])
 async def test_one_that_ended_before_this_hub_began_is_told_with_its_code(code: int) -> None:
-    where = OneServer()
+    where = OneSession()
     where.found = End(code, Outcome.of_words("it ended by itself"))
     spawner = later(where)
     assert [await spawner.poll() for _ in range(2)] == [code] * 2
@@ -97,7 +98,7 @@ async def test_one_that_ended_before_this_hub_began_is_told_with_its_code(code: 
 
 
 async def test_what_yarn_cannot_say_now_is_asked_again() -> None:
-    where = OneServer()
+    where = OneSession()
     where.found = None
     spawner = later(where)
     assert await spawner.poll() is None
@@ -109,7 +110,7 @@ async def test_what_yarn_cannot_say_now_is_asked_again() -> None:
 async def test_a_poll_does_not_wait_for_a_cluster_that_says_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Silent(OneServer):
+    class Silent(OneSession):
         async def find(self, application_id: str) -> Session | End | None:
             await asyncio.sleep(3600)
             return End(1, Outcome.of_words("it was too late"))
@@ -121,7 +122,7 @@ async def test_a_poll_does_not_wait_for_a_cluster_that_says_nothing(
 
 
 async def test_a_fault_of_ours_is_logged_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken(OneServer):
+    class Broken(OneSession):
         async def find(self, application_id: str) -> Session | End | None:
             raise ZeroDivisionError
 
@@ -135,12 +136,12 @@ async def test_a_fault_of_ours_is_logged_with_its_place(caplog: pytest.LogCaptur
 
 
 async def test_the_hub_hears_of_an_end_at_once() -> None:
-    where = OneServer()
+    where = OneSession()
     spawner = later(where)
     heard = notified(spawner)
     assert await spawner.poll() is None
-    where.server.how = End(1, Outcome.of_words("it was killed"))
-    where.server.over.set()
+    where.session.how = End(1, Outcome.of_words("it was killed"))
+    where.session.over.set()
     await turns()
     assert heard == ["ended"]
     assert await spawner.poll() == 1
@@ -148,46 +149,46 @@ async def test_the_hub_hears_of_an_end_at_once() -> None:
 
 @pytest.mark.parametrize("now", [True, False])
 async def test_a_server_of_the_hub_before_can_be_stopped(*, now: bool) -> None:
-    where = OneServer()
+    where = OneSession()
     spawner = later(where)
     await spawner.stop(now=now)
-    assert where.server.stops == [now]
+    assert where.session.stops == [now]
     assert await spawner.poll() == 0
 
 
 async def test_what_was_stopped_is_no_news() -> None:
-    where = OneServer()
+    where = OneSession()
     spawner = later(where)
     heard = notified(spawner)
     assert await spawner.poll() is None
     await spawner.stop()
-    where.server.over.set()
+    where.session.over.set()
     await turns()
     assert heard == []
 
 
 async def test_nor_is_what_the_hub_has_forgotten() -> None:
-    where = OneServer()
+    where = OneSession()
     spawner = later(where)
     heard = notified(spawner)
     assert await spawner.poll() is None
     spawner.clear_state()
-    where.server.over.set()
+    where.session.over.set()
     await turns()
     assert heard == []
     assert await spawner.poll() == 0
 
 
 async def test_what_ended_already_is_not_stopped() -> None:
-    where = OneServer()
+    where = OneSession()
     where.found = End(0, Outcome.of_words("it ended by itself"))
     await later(where).stop()
     await make_spawner(where).stop()
-    assert where.server.stops == []
+    assert where.session.stops == []
 
 
 async def test_what_may_run_on_is_not_called_stopped() -> None:
-    where = OneServer()
+    where = OneSession()
     where.found = None
     spawner = later(where)
     with pytest.raises(ConnectError, match=f"{APPLICATION} is not stopped"):
@@ -204,7 +205,7 @@ async def test_certificates_travel_with_the_secrets(tmp_path: Path) -> None:
     for name in ("keyfile", "certfile", "cafile"):
         (tmp_path / name).write_bytes(name.encode())
         paths[name] = str(tmp_path / name)
-    spawner = make_spawner(OneServer())
+    spawner = make_spawner(OneSession())
     names = await spawner.move_certs(paths)
     assert set(names) == set(paths)
     assert not set(names.values()) & set(paths.values()), "the hub's paths are not the container's"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from traitlets import TraitError
 
-from integrations.jupyterhub.spawning import OneServer, Spawner, make_spawner
+from integrations.jupyterhub.spawning import Spawner, make_spawner
+from sessions.in_memory import OneSession
 from yarnhub.base.errors import ConfigurationError
 
 
 def spawner(**settings: object) -> Spawner:
-    return make_spawner(OneServer(), **settings)
+    return make_spawner(OneSession(), **settings)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from integrations.jupyterhub.spawning import explained
+from sessions.in_memory import explained
 from yarnhub.client.explain.reasons import ContainersPreempted, QueueNotRunning
 from yarnhub.control import diagnostics
 from yarnhub.control.outcomes import Cause, Outcome

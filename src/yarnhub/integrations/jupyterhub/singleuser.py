@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
-from yarnhub.base.private_file import write_private
 from yarnhub.client.application.container import CurrentContainer
+from yarnhub.sessions.container_secrets import unpack
 from yarnhub.sessions.ports.held import AddressError, HeldPort, NoFreePortError, listen
 from yarnhub.sessions.ports.report import Reporter
-from yarnhub.sessions.request import FILE, VARIABLE
 
 if TYPE_CHECKING:
     import ssl
@@ -77,11 +76,7 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> HeldPort:
         )
     private = folder / ".jupyterhub"  # Jupyter shows nobody what begins with a dot
     private.mkdir(mode=0o700, exist_ok=True)
-    for name, value in container.secrets().items():
-        if name.startswith(VARIABLE):
-            variables[name.removeprefix(VARIABLE)] = value.decode()
-        elif name.startswith(FILE):
-            write_private(private / name.removeprefix(FILE), value)
+    unpack(container.secrets(), variables, private)
     for name in TLS_FILES:
         if variables.get(name):
             variables[name] = str(private / variables[name])

@@ -15,7 +15,7 @@ from yarnhub.base.errors import ConnectError, YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.control.words import describe
-from yarnhub.integrations.jupyterhub import callback, orphans, words
+from yarnhub.integrations.jupyterhub import orphans, port_handler, words
 from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
 from yarnhub.integrations.jupyterhub.hub_sessions import HubSessions
 from yarnhub.integrations.jupyterhub.offer import Offer
@@ -49,7 +49,7 @@ _STOPPED = End(0, Outcome(cause=Cause.REQUESTED, subject=Subject.APPLICATION, ra
 # JupyterHub asks authenticators for handlers, but not spawners, and `extra_handlers` is for
 # administrators. It reads this list after it has imported its spawner.
 default_handlers += [
-    (callback.PATH, callback.PortHandler),
+    (port_handler.PATH, port_handler.PortHandler),
     (orphans.PATH, orphans.OrphansHandler),
 ]
 
@@ -240,7 +240,7 @@ class YarnSpawner(SpawnerTraits):
                 yield message
             await asyncio.sleep(_LOOK)
 
-    # --- what a server that is being started asks and reports: see `callback`
+    # --- what a server that is being started asks and reports: see `port_handler`
 
     async def place(self) -> dict[str, object]:
         """Where the server shall listen."""
