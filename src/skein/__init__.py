@@ -95,7 +95,7 @@ def __getattr__(name: str) -> object:
 
 
 installation.warn_of_others()
-fsspec_names.take_over()
+fsspec_names.register()
 
 
 def __dir__() -> list[str]:

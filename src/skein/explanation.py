@@ -32,7 +32,7 @@ class Explanation:
     state: str
     summary: str
     reasons: tuple[str, ...] = ()
-    places: tuple[explanation.Place, ...] = ()
+    places: tuple[explanation.ContainerLocation, ...] = ()
     starting: tuple[str, ...] = ()
 
     @classmethod

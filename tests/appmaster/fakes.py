@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import (
     AttemptNotFoundError,
+    CallOutcome,
     ConnectionLostError,
     NotRegisteredError,
-    Outcome,
     RemoteError,
     YarnhubError,
 )
@@ -42,7 +42,7 @@ NODE = NodeId(host="node-1", port=8041)
 TOKEN = Token(b"id", b"secret", "kind", "")
 
 
-def lost(outcome: Outcome = Outcome.UNKNOWN) -> ConnectionLostError:
+def lost(outcome: CallOutcome = CallOutcome.UNKNOWN) -> ConnectionLostError:
     return ConnectionLostError("the connection ended", outcome)
 
 

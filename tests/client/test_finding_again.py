@@ -35,7 +35,7 @@ FOUND = Entries(entries=(Entry(key="k", value=b"v"),))
 
 @pytest.fixture(autouse=True)
 def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_REST", 0.001)
+    monkeypatch.setattr(module, "_RECONNECT_PAUSE", 0.001)
 
 
 class Places:
@@ -109,7 +109,7 @@ async def test_the_end_of_the_application_is_told() -> None:
 async def test_it_is_looked_for_no_longer_than_a_request_may_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "TIMEOUT", 0.1)
+    monkeypatch.setattr(module, "REQUEST_TIMEOUT", 0.1)
     places = Places(None)
     async with ApplicationClient(ID, NOBODY, PAIR, places) as app:
         with pytest.raises(ConnectError, match="cannot be reached"):

@@ -113,7 +113,7 @@ async def test_an_application_has_fresh_tokens_until_it_ends(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(token_delivery, "_LOOK", 0.2)
+    monkeypatch.setattr(token_delivery, "_POLL_INTERVAL", 0.2)
     inside = await container(hub_settings, pair, application, tmp_path)
     assert await inside.refresh_tokens() == ()
     old = hdfs_token(inside)

@@ -100,7 +100,7 @@ async def test_a_host_that_does_not_exist() -> None:
 async def test_a_name_node_that_hangs_ends_at_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hdfs, "CLEAN_UP", 0.05)
+    monkeypatch.setattr(hdfs, "CLEAN_UP_TIMEOUT", 0.05)
     async with silent_server() as port, open_at(port, deadline=0.1) as fs:
         with pytest.raises(DeadlineExceededError, match=f"localhost:{port}.* within 0.1 s"):
             await fs.status("/a")

@@ -39,7 +39,7 @@ from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.security.auth_to_local import local_name
 from yarnhub.hadoop.wire import digest_md5
-from yarnhub.hadoop.wire.connection import Connection
+from yarnhub.hadoop.wire.connection import RpcStateMachine
 from yarnhub.hadoop.wire.framing import FrameReader, frame
 from yarnhub.hadoop.wire.guard import Guard
 from yarnhub.hadoop.wire.headers import SaslState, UserInformation
@@ -146,7 +146,7 @@ def receive(content: bytes) -> None:
         Login(token=server.TOKEN, cnonce="c"),
     )
     for login in logins:
-        client = Connection(PROTOCOL, login, client_id=b"i" * 16, max_response=1 << 20)
+        client = RpcStateMachine(PROTOCOL, login, client_id=b"i" * 16, max_response=1 << 20)
         if client.ready:
             client.call(0, "x", b"")
         for piece in (content[:7], content[7:]):

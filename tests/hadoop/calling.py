@@ -15,8 +15,8 @@ from hadoop.server import (
     Server,
 )
 from yarnhub.base.errors import (
+    CallOutcome,
     ConnectionLostError,
-    Outcome,
 )
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.address import Address
@@ -73,7 +73,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
-async def outcome_of(client: RpcClient, method: Method[Number, Number]) -> Outcome:
+async def outcome_of(client: RpcClient, method: Method[Number, Number]) -> CallOutcome:
     with pytest.raises(ConnectionLostError) as caught:
         await client.call(method, Number(1))
     return caught.value.outcome

@@ -28,11 +28,11 @@ from hadoop.server import (
     serving,
 )
 from yarnhub.base.errors import (
+    CallOutcome,
     ConnectError,
     ConnectionLostError,
     DeadlineExceededError,
     LocalProtocolError,
-    Outcome,
     RemoteError,
 )
 from yarnhub.base.retry import RetryPolicy
@@ -57,7 +57,7 @@ async def test_a_deadline_ends_one_call_only() -> None:
     async with serving(reply) as server, calling(server) as client:
         with pytest.raises(DeadlineExceededError, match=r"echo at 127.*within 0.05 s") as caught:
             await client.call(ECHO, Number(13), deadline=0.05)
-        assert caught.value.outcome is Outcome.UNKNOWN
+        assert caught.value.outcome is CallOutcome.UNKNOWN
         assert isinstance(caught.value, TimeoutError)
         assert (await client.call(ECHO, Number(2))).n == 2
 
@@ -97,7 +97,7 @@ async def test_a_deadline_before_the_connection_sends_nothing() -> None:
     async with serving(make=Silent) as server, calling(server, user=TokenUser(TOKEN)) as client:
         with pytest.raises(DeadlineExceededError, match="no connection within") as caught:
             await client.call(ONCE, Number(1), deadline=0.05)
-        assert caught.value.outcome is Outcome.NOT_SENT
+        assert caught.value.outcome is CallOutcome.NOT_SENT
         await until(lambda: server.gone == 1)
 
 

@@ -26,10 +26,10 @@ from hadoop.server import (
     token_offer,
 )
 from yarnhub.base.errors import (
+    CallOutcome,
     ConnectionLostError,
     DeadlineExceededError,
     LocalProtocolError,
-    Outcome,
     RemoteError,
     RemoteProtocolError,
 )
@@ -95,7 +95,7 @@ async def test_closing_ends_what_waits_and_leaves_no_socket() -> None:
         async with calling(server) as client:
             task = group.create_task(outcome_of(client, ONCE))
             await until(lambda: server.peers and server.peers[0].calls)
-        assert await task is Outcome.UNKNOWN
+        assert await task is CallOutcome.UNKNOWN
         await until(lambda: server.gone == 1)
         with pytest.raises(LocalProtocolError, match="closed"):
             await client.call(ECHO, Number(1))
@@ -108,7 +108,7 @@ async def test_a_machine_that_takes_nothing_any_more_is_given_up() -> None:
         async with calling(Address(*listener.getsockname()), options=options) as client:
             with pytest.raises(ConnectionLostError, match="timed out") as caught:
                 await client.call(large, Large(bytes(30_000_000)), deadline=20)
-            assert caught.value.outcome is Outcome.UNKNOWN
+            assert caught.value.outcome is CallOutcome.UNKNOWN
 
 
 async def test_nothing_is_sent_while_the_server_does_not_read() -> None:
@@ -183,7 +183,9 @@ async def test_cut_at_every_byte_each_call_ends_with_its_error(layer: str) -> No
                 await client.call(ONCE, Number(1), deadline=5)
             # Behind the handshake a call may have been on its way: then nothing is known.
             unknown = end >= handshake
-            assert caught.value.outcome is (Outcome.UNKNOWN if unknown else Outcome.NOT_SENT)
+            assert caught.value.outcome is (
+                CallOutcome.UNKNOWN if unknown else CallOutcome.NOT_SENT
+            )
 
 
 async def test_a_fatal_answer_to_one_call_leaves_the_others_unknown() -> None:
@@ -197,7 +199,7 @@ async def test_a_fatal_answer_to_one_call_leaves_the_others_unknown() -> None:
         await until(lambda: server.peers and server.peers[0].calls)
         with pytest.raises(RemoteError, match="no such protocol"):
             await client.call(ONCE, Number(13))
-        assert await other is Outcome.UNKNOWN
+        assert await other is CallOutcome.UNKNOWN
 
 
 async def test_a_fatal_answer_to_none_leaves_all_unknown_and_says_why() -> None:
@@ -207,4 +209,4 @@ async def test_a_fatal_answer_to_none_leaves_all_unknown_and_says_why() -> None:
     ):
         with pytest.raises(ConnectionLostError, match="closed it: cannot read") as caught:
             await client.call(ONCE, Number(1))
-        assert caught.value.outcome is Outcome.UNKNOWN
+        assert caught.value.outcome is CallOutcome.UNKNOWN

@@ -28,8 +28,8 @@ from hadoop.server import (
     serving,
 )
 from yarnhub.base.errors import (
+    CallOutcome,
     DeadlineExceededError,
-    Outcome,
 )
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.ipc.client import RpcOptions
@@ -54,7 +54,7 @@ async def test_an_idempotent_call_is_repeated_under_its_id() -> None:
 
 async def test_another_call_is_never_repeated_once_it_was_sent() -> None:
     async with serving(lambda _: CLOSE) as server, calling(server) as client:
-        assert await outcome_of(client, ONCE) is Outcome.UNKNOWN
+        assert await outcome_of(client, ONCE) is CallOutcome.UNKNOWN
     assert sum(len(peer.calls) for peer in server.peers) == 1
 
 
@@ -64,7 +64,7 @@ async def test_repetition_has_an_end() -> None:
         serving(lambda _: CLOSE) as server,
         calling(server, options=RpcOptions(retry=policy)) as client,
     ):
-        assert await outcome_of(client, ECHO) is Outcome.UNKNOWN
+        assert await outcome_of(client, ECHO) is CallOutcome.UNKNOWN
     assert sum(len(peer.calls) for peer in server.peers) == 3
 
 
@@ -178,7 +178,7 @@ async def test_cut_off_at_any_byte_the_other_of_a_pair_goes_on(
                 calling(proxy.address, two, user=user) as client,
             ):
                 if method is ONCE and end >= handshake:
-                    assert await outcome_of(client, ONCE) is Outcome.UNKNOWN
+                    assert await outcome_of(client, ONCE) is CallOutcome.UNKNOWN
                 else:
                     assert (await client.call(method, Number(end))).n == end
             assert len({(call.client_id, call.call_id) for call in seen}) <= 1

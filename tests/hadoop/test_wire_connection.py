@@ -28,14 +28,14 @@ from yarnhub.hadoop.wire.connection import (
     TRANSITIONS,
     Answer,
     Broken,
-    Connection,
     Event,
     Failed,
     Fatal,
     Input,
+    MechanismStep,
     Ready,
+    RpcStateMachine,
     State,
-    Step,
 )
 from yarnhub.hadoop.wire.headers import SaslState, UserInformation
 from yarnhub.hadoop.wire.method import Protocol
@@ -47,11 +47,11 @@ ALICE = Login(simple=UserInformation(effective_user="alice"))
 BY_TOKEN = Login(token=TOKEN, cnonce="c")
 
 
-def connection(login: Login = ALICE, *, max_response: int = 1 << 20) -> Connection:
-    return Connection(PROTOCOL, login, client_id=b"i" * 16, max_response=max_response)
+def connection(login: Login = ALICE, *, max_response: int = 1 << 20) -> RpcStateMachine:
+    return RpcStateMachine(PROTOCOL, login, client_id=b"i" * 16, max_response=max_response)
 
 
-def exchange(client: Connection, peer: Peer) -> list[Event]:
+def exchange(client: RpcStateMachine, peer: Peer) -> list[Event]:
     """Carry bytes to and fro until both are silent."""
     events: list[Event] = []
     while data := client.take():
@@ -59,7 +59,7 @@ def exchange(client: Connection, peer: Peer) -> list[Event]:
     return events
 
 
-def ready(login: Login = ALICE, peer: Peer | None = None) -> tuple[Connection, Peer]:
+def ready(login: Login = ALICE, peer: Peer | None = None) -> tuple[RpcStateMachine, Peer]:
     client, server = connection(login), peer or Peer()
     exchange(client, server)
     assert client.ready
@@ -198,9 +198,9 @@ def kerberos(server: str = "rm/localhost@REALM", minimum: Protection | None = No
     )
 
 
-def carry_out(client: Connection, events: list[Event]) -> None:
+def carry_out(client: RpcStateMachine, events: list[Event]) -> None:
     (step,) = events
-    assert isinstance(step, Step)
+    assert isinstance(step, MechanismStep)
     client.respond(step.mechanism.step(step.challenge))
 
 

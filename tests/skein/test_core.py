@@ -18,7 +18,7 @@ from yarnhub.base.errors import FailureCode
     ("error", "kind"),
     [
         (errors.ConnectError("x"), skein.ConnectionError),
-        (errors.ConnectionLostError("x", errors.Outcome.UNKNOWN), skein.ConnectionError),
+        (errors.ConnectionLostError("x", errors.CallOutcome.UNKNOWN), skein.ConnectionError),
         (errors.DeadlineExceededError("x"), skein.TimeoutError),
         (errors.SpecError("a.b", "x"), exceptions.RefusedError),
         (errors.ApplicationNotFoundError("java.X", "x"), ValueError),

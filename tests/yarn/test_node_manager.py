@@ -19,7 +19,7 @@ from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.codec import decode, encode
 from yarnhub.hadoop.ipc.client import RpcOptions
 from yarnhub.hadoop.wire.tokens import Token
-from yarnhub.yarn.node_manager import NodeManagers, patient
+from yarnhub.yarn.node_manager import NodeManagers, patient_options
 from yarnhub.yarn.records import node_manager as records
 from yarnhub.yarn.records.containers import Container, ContainerState, ContainerStatus, NMToken
 from yarnhub.yarn.records.ids import ContainerId, NodeId
@@ -171,7 +171,9 @@ async def test_a_node_manager_that_is_started_again_is_waited_for() -> None:
     async with serving(make=node.peer) as server:
         place_of_it, address = place(server), server.address
         given = container(server)
-    quick = dataclasses.replace(patient(RpcOptions()).retry, first_delay=0.001, max_delay=0.002)
+    quick = dataclasses.replace(
+        patient_options(RpcOptions()).retry, first_delay=0.001, max_delay=0.002
+    )
     async with NodeManagers(RpcOptions(retry=quick)) as nodes, asyncio.TaskGroup() as group:
         nodes.keep([NMToken(node_id=place_of_it, token=NM_TOKEN)])
         task = group.create_task(nodes.start_container(given, CONTEXT))

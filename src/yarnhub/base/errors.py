@@ -34,7 +34,7 @@ from __future__ import annotations
 import enum
 
 
-class Outcome(enum.Enum):
+class CallOutcome(enum.Enum):
     """What is known about a remote call that failed."""
 
     NOT_SENT = "not sent"
@@ -87,16 +87,16 @@ class ConnectError(YarnhubError, ConnectionError):
 class ConnectionLostError(YarnhubError, ConnectionError):
     """The connection was lost during a call; `outcome` tells what is known about it."""
 
-    def __init__(self, message: str, outcome: Outcome) -> None:
+    def __init__(self, message: str, outcome: CallOutcome) -> None:
         super().__init__(message)
         self.outcome = outcome
-        self.retriable = outcome is Outcome.NOT_SENT
+        self.retriable = outcome is CallOutcome.NOT_SENT
 
 
 class DeadlineExceededError(YarnhubError, TimeoutError):
     """There was no response in time; `outcome` tells what is known about the request."""
 
-    def __init__(self, message: str, outcome: Outcome = Outcome.UNKNOWN) -> None:
+    def __init__(self, message: str, outcome: CallOutcome = CallOutcome.UNKNOWN) -> None:
         super().__init__(message)
         self.outcome = outcome
 

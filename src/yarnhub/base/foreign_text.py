@@ -6,10 +6,10 @@ import re
 
 MAX_BYTES = 4096
 """Of one text: some pages of diagnostics. YARN itself takes and hands on any length."""
-_LOOKED_AT = 4 * MAX_BYTES
+_MAX_INPUT = 4 * MAX_BYTES
 """Characters that are looked at: of the rest nothing would be left."""
 _CUT = "..."
-_QUOTED = 100
+_MAX_QUOTED = 100
 """Letters of a text in a message."""
 
 # ECMA-48: control sequences, strings (titles of windows, links) and other escapes. None of the
@@ -34,20 +34,20 @@ def clean_and_cut(text: str, *, lines: bool = True) -> str:
         text: What somebody else wrote; of any length.
         lines: Whether line breaks stay; else it becomes one line, without blanks at its ends.
     """
-    cleaned = text[:_LOOKED_AT]
+    cleaned = text[:_MAX_INPUT]
     if not (cleaned.isascii() and cleaned.isprintable()):
         cleaned = _LINE_ENDS.sub("\n", _ESCAPES.sub("", cleaned))
         cleaned = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", cleaned))
     if not lines:
         cleaned = " ".join(cleaned.split())
     encoded = cleaned.encode()
-    if len(encoded) <= MAX_BYTES and len(text) <= _LOOKED_AT:
+    if len(encoded) <= MAX_BYTES and len(text) <= _MAX_INPUT:
         return cleaned
     return encoded[: MAX_BYTES - len(_CUT)].decode(errors="ignore") + _CUT
 
 
 def quoted(value: object) -> str:
     """A value as Python writes it, for a message of one line; of long text the beginning."""
-    if isinstance(value, str) and len(value) > _QUOTED:
-        return f"{value[:_QUOTED]!r}{_CUT}"
+    if isinstance(value, str) and len(value) > _MAX_QUOTED:
+        return f"{value[:_MAX_QUOTED]!r}{_CUT}"
     return repr(value)

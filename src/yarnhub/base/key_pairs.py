@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ROOM = 64 * 1024
+_PIPE_CAPACITY = 64 * 1024
 """Bytes that a pipe holds until somebody reads them. Source: pipe(7)."""
 
 
@@ -33,8 +33,10 @@ def load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
 @contextlib.contextmanager
 def _readable(content: bytes) -> Iterator[str]:
     """The path of a file that can be read once, and holds this."""
-    if len(content) > _ROOM:
-        raise _refused(f"a certificate or key of {len(content)} bytes; the limit is {_ROOM}")
+    if len(content) > _PIPE_CAPACITY:
+        raise _refused(
+            f"a certificate or key of {len(content)} bytes; the limit is {_PIPE_CAPACITY}"
+        )
     reader, writer = os.pipe()
     try:
         try:

@@ -12,7 +12,7 @@ from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.visibility import not_shown
-from yarnhub.client.application.watch import LOOK, current_address, failed, watch
+from yarnhub.client.application.watch import POLL_INTERVAL, current_address, failed, watch
 from yarnhub.client.submit import program
 from yarnhub.client.submit.masters import ManagedMaster
 from yarnhub.client.submit.submission import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
 
-_ASK_AGAIN = 0.05
+_KILL_POLL_INTERVAL = 0.05
 """Seconds between two questions whether a killed application has ended."""
 
 
@@ -260,7 +260,7 @@ class Client(Closing):
         async with Deadline(deadline, lambda: words):
             while not await self.resource_manager.force_kill_application(application_id):
                 # The ResourceManager tells of an end only when it is asked.
-                await asyncio.sleep(_ASK_AGAIN)
+                await asyncio.sleep(_KILL_POLL_INTERVAL)
         await self.clean_up(application_id)
 
     async def clean_up(self, application_id: ApplicationId, *, deadline: float = 60.0) -> None:
@@ -343,7 +343,7 @@ class Client(Closing):
                     break
                 if report.yarn_application_state.ended or not wait:
                     raise failed(report)
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(POLL_INTERVAL)
         if report.rpc_port <= 0:
             raise not_shown(report, self._settings.user_name)
         return ApplicationClient(

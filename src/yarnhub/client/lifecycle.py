@@ -60,7 +60,7 @@ async def kill(client: Client, number: ApplicationId, *, deadline: float = 60.0)
         AccessDeniedError: The caller may not, and may not act for its owner.
     """
     await find_application(client, number)
-    await _as_who_may(client, number, lambda asked: asked.kill(number, deadline=deadline))
+    await _as_permitted_user(client, number, lambda asked: asked.kill(number, deadline=deadline))
 
 
 async def move(client: Client, number: ApplicationId, queue: str) -> None:
@@ -72,7 +72,7 @@ async def move(client: Client, number: ApplicationId, queue: str) -> None:
         AccessDeniedError: The caller may not, and may not act for its owner.
     """
     try:
-        await _as_who_may(
+        await _as_permitted_user(
             client,
             number,
             lambda asked: asked.resource_manager.move_application_across_queues(number, queue),
@@ -85,7 +85,7 @@ async def move(client: Client, number: ApplicationId, queue: str) -> None:
         raise
 
 
-async def _as_who_may(
+async def _as_permitted_user(
     client: Client, number: ApplicationId, function: Callable[[Client], Awaitable[object]]
 ) -> None:
     """Change an application: as its owner where the caller may not, but may act for them."""

@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_FRESH = 5.0
+_CACHE_SECONDS = 5.0
 """Seconds for which an answer is given to later callers, too."""
-_PATIENCE = 5.0
+_REQUEST_TIMEOUT = 5.0
 """Seconds for one of a pair: what it tells makes an explanation better, and is not all of it."""
 
 
@@ -45,7 +45,7 @@ class ClusterQueues:
     def __init__(self, settings: Settings, *, deadline: float = 5.0) -> None:
         self._settings = settings
         self._deadline = deadline
-        self._tree = SingleFlight(lambda: self._answer(self._ask_tree()), fresh=_FRESH)
+        self._tree = SingleFlight(lambda: self._answer(self._ask_tree()), fresh=_CACHE_SECONDS)
         self._allowed: dict[str, SingleFlight[frozenset[str] | None]] = {}
 
     async def tree(self) -> QueueInfo | None:
@@ -61,7 +61,7 @@ class ClusterQueues:
         self._allowed = {name: each for name, each in self._allowed.items() if each.in_use}
         if user not in self._allowed:
             self._allowed[user] = SingleFlight(
-                lambda: self._answer(self._ask_allowed(user)), fresh=_FRESH
+                lambda: self._answer(self._ask_allowed(user)), fresh=_CACHE_SECONDS
             )
         return await self._allowed[user].get()
 
@@ -93,7 +93,7 @@ async def queue_figures(settings: Settings) -> Mapping[str, LeafFigures]:
     Many clusters let nobody but browsers behind a gateway read those pages. Cancelling leaves
     nothing behind.
     """
-    servers = WebServers(settings, "ResourceManager", _PATIENCE)
+    servers = WebServers(settings, "ResourceManager", _REQUEST_TIMEOUT)
     try:
         pages = web_pages(settings.configuration)
     except YarnhubError as error:
@@ -102,7 +102,7 @@ async def queue_figures(settings: Settings) -> Mapping[str, LeafFigures]:
     for page in pages:
         url = f"{page}{PATH}?user.name={quote(settings.user_name, safe='')}"
         try:
-            async with Deadline(_PATIENCE, f"no response within {_PATIENCE:g} s"):
+            async with Deadline(_REQUEST_TIMEOUT, f"no response within {_REQUEST_TIMEOUT:g} s"):
                 return read_scheduler_page(await servers.json(url))
         except YarnhubError as error:
             # One that stands by answers with the address of the other.

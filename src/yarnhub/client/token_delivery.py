@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LOOK = 5.0
+_POLL_INTERVAL = 5.0
 """Seconds between two looks whether an application has ended, or another AM runs it now."""
 
 
@@ -119,5 +119,5 @@ async def _deliver(client: Client, application_id: ApplicationId, kept: KeptToke
         except YarnhubError as error:
             _log.warning("could not send fresh tokens to %s, retrying: %s", application_id, error)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK):
+            async with asyncio.timeout(_POLL_INTERVAL):
                 await kept.newer(delivered[1] if delivered else kept.number)

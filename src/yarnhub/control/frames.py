@@ -17,10 +17,10 @@ import struct
 from dataclasses import dataclass
 
 PROTOCOL = "yarnhub.control.2"
-EARLIER = "yarnhub.control"
+EARLIER_PROTOCOL = "yarnhub.control"
 """Its answers have no outcomes: versions that speak it alone refuse what they do not know."""
-PROTOCOLS = (PROTOCOL, EARLIER)
-_HEAD = struct.Struct(">II")
+PROTOCOLS = (PROTOCOL, EARLIER_PROTOCOL)
+_HEADER = struct.Struct(">II")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Frame:
 
     def __bytes__(self) -> bytes:
         content = b"%s\n%s" % (self.name.encode(), self.body or b"")
-        return _HEAD.pack(len(content), self.number) + content
+        return _HEADER.pack(len(content), self.number) + content
 
 
 class Frames:
@@ -56,16 +56,16 @@ class Frames:
             skipped = min(self._skip, len(self._buffer))
             self._skip -= skipped
             del self._buffer[:skipped]
-            if len(self._buffer) < _HEAD.size:
+            if len(self._buffer) < _HEADER.size:
                 return found
-            length, number = _HEAD.unpack_from(self._buffer)
-            end = _HEAD.size + length
+            length, number = _HEADER.unpack_from(self._buffer)
+            end = _HEADER.size + length
             if length > self._limit:
                 found.append(Frame(number, "", None))
                 self._skip = end
             elif len(self._buffer) < end:
                 return found
             else:
-                name, _, body = bytes(self._buffer[_HEAD.size : end]).partition(b"\n")
+                name, _, body = bytes(self._buffer[_HEADER.size : end]).partition(b"\n")
                 del self._buffer[:end]
                 found.append(Frame(number, name.decode("ascii", "replace"), body))

@@ -22,7 +22,7 @@ from yarnhub.base.foreign_text import quoted
 
 T = TypeVar("T")
 
-SPARE: Final = {"spare": True}
+OMIT_DEFAULT: Final = {"spare": True}
 """Metadata of a dataclass's field that is left out of the JSON form where it has its default."""
 _NEVER = object()
 
@@ -74,7 +74,7 @@ def _plain(value: Any, hint: Any) -> Any:
 def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
     """The names of its fields, and the values with which they are left out."""
     return tuple(
-        (field.name, field.default if field.metadata == SPARE else _NEVER)
+        (field.name, field.default if field.metadata == OMIT_DEFAULT else _NEVER)
         for field in dataclasses.fields(cls)
     )
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.control.json import SPARE
+from yarnhub.control.json import OMIT_DEFAULT
 from yarnhub.yarn.records.containers import ContainerExitStatus as Exit
 
 if TYPE_CHECKING:
     from yarnhub.yarn.records.containers import ContainerStatus
 
-_RAW = 500
+_MAX_RAW = 500
 """Characters of YARN's diagnostics that are kept."""
 
 
@@ -123,11 +123,11 @@ class Outcome:
     """
 
     cause: Cause
-    subject: Subject = field(default=Subject.CONTAINER, metadata=SPARE)
-    exit_code: int | None = field(default=None, metadata=SPARE)
-    container: str = field(default="", metadata=SPARE)
-    grace: float | None = field(default=None, metadata=SPARE)
-    raw: str = field(default="", metadata=SPARE)
+    subject: Subject = field(default=Subject.CONTAINER, metadata=OMIT_DEFAULT)
+    exit_code: int | None = field(default=None, metadata=OMIT_DEFAULT)
+    container: str = field(default="", metadata=OMIT_DEFAULT)
+    grace: float | None = field(default=None, metadata=OMIT_DEFAULT)
+    raw: str = field(default="", metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "raw", clean_and_cut(self.raw))
@@ -169,4 +169,4 @@ def first_words(diagnostics: str) -> str:
     lines = [line.strip() for line in diagnostics.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("at ", "Stack trace"))]
     text = " ".join(kept)
-    return text if len(text) <= _RAW else f"{text[: _RAW - 3]}..."
+    return text if len(text) <= _MAX_RAW else f"{text[: _MAX_RAW - 3]}..."

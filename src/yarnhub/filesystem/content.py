@@ -14,7 +14,7 @@ from yarnhub.filesystem.errors import (
     PathExistsError,
     PathNotFoundError,
 )
-from yarnhub.filesystem.port import CHUNK
+from yarnhub.filesystem.port import CHUNK_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 async def chunks_of(data: bytes) -> AsyncGenerator[bytes, None]:
     """The bytes in chunks."""
-    for start in range(0, len(data), CHUNK):
-        yield data[start : start + CHUNK]
+    for start in range(0, len(data), CHUNK_SIZE):
+        yield data[start : start + CHUNK_SIZE]
 
 
 async def file_chunks(local: Path) -> AsyncGenerator[bytes, None]:
@@ -38,7 +38,7 @@ async def file_chunks(local: Path) -> AsyncGenerator[bytes, None]:
     with local_errors("read", local):
         source = await asyncio.to_thread(open_regular, local)
         try:
-            while chunk := await asyncio.to_thread(source.read, CHUNK):
+            while chunk := await asyncio.to_thread(source.read, CHUNK_SIZE):
                 yield chunk
         finally:
             source.close()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DEFAULT = (None, "", "default")
 """Hosts that mean the file system of `fs.defaultFS`."""
-_PORT = 8020
+_DEFAULT_PORT = 8020
 """Of a NameNode that is named without one, as everywhere in Hadoop."""
 
 
@@ -71,7 +71,7 @@ class _Conventional(native.BaseFileSystem):
         except RuntimeError:
             if url is None or self.port:
                 raise
-            return hdfs_native.Client(f"{url}:{_PORT}", properties, kerberos_cache=cache)
+            return hdfs_native.Client(f"{url}:{_DEFAULT_PORT}", properties, kerberos_cache=cache)
 
     def _url(self) -> str | None:
         if self.host is None:
@@ -109,13 +109,13 @@ def _secure(properties: Mapping[str, str]) -> bool:
     return is_secure({KEY: properties.get(KEY) or found.get(KEY) or "simple"})
 
 
-class HdfsFileSystem(_Conventional):
+class FsspecHdfs(_Conventional):
     """`hdfs://`."""
 
     protocol = "hdfs"
 
 
-class ViewfsFileSystem(_Conventional):
+class FsspecViewfs(_Conventional):
     """`viewfs://`."""
 
     protocol = "viewfs"

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _MODULE = "yarnhub.filesystem.fsspec_hdfs"
-_OURS = {"hdfs": "HdfsFileSystem", "viewfs": "ViewfsFileSystem"}
+_CLASSES = {"hdfs": "FsspecHdfs", "viewfs": "FsspecViewfs"}
 
 
-def take_over() -> None:
+def register() -> None:
     """Have fsspec open both by our classes: now, or when it has been imported."""
     if "fsspec" in sys.modules:
         _register()
@@ -54,7 +54,7 @@ def _then_register(execute: Callable[[ModuleType], None]) -> Callable[[ModuleTyp
 def _register() -> None:
     from fsspec.registry import known_implementations, register_implementation, registry
 
-    for name, kind in _OURS.items():
+    for name, kind in _CLASSES.items():
         known = known_implementations.get(name, {}).get("class", "")
         if not known.startswith("hdfs_native."):
             continue  # whoever else has the name keeps it

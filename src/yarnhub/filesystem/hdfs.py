@@ -17,10 +17,10 @@ from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AuthenticationError,
+    CallOutcome,
     ConfigurationError,
     ConnectError,
     ConnectionLostError,
-    Outcome,
     YarnhubError,
 )
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks
@@ -30,9 +30,9 @@ from yarnhub.filesystem.errors import (
     PathNotFoundError,
     translate_java,
 )
-from yarnhub.filesystem.partials import CLEAN_UP, Partials, partial_name
+from yarnhub.filesystem.partials import CLEAN_UP_TIMEOUT, Partials, partial_name
 from yarnhub.filesystem.paths import hdfs_part, new_hdfs_part
-from yarnhub.filesystem.port import CHUNK, FileStatus
+from yarnhub.filesystem.port import CHUNK_SIZE, FileStatus
 from yarnhub.filesystem.threads import Calls
 from yarnhub.hadoop.security.authentication import is_secure
 
@@ -59,11 +59,11 @@ _READ_KEYS = (
 
 _ANSWER = re.compile(r'^(?:Fatal)?RPCError\("((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)$', re.DOTALL)
 """How hdfs-native prints an exception of the NameNode: there is no other way to get its class."""
-_NOBODY = ("Connection refused", "lookup address", "unreachable", "No route to host")
+_UNREACHABLE = ("Connection refused", "lookup address", "unreachable", "No route to host")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KerberosLogin:
+class NativeLogin:
     """What hdfs-native logs in with; all None: the default ticket cache."""
 
     principal: str | None = None
@@ -138,7 +138,7 @@ class HdfsFileSystem(Closing):
         settings: Mapping[str, str],
         user_name: str,
         *,
-        login: KerberosLogin | None = None,
+        login: NativeLogin | None = None,
         guarded: GuardedNameNodes | None = None,
         deadline: float = 60.0,
     ) -> None:
@@ -148,7 +148,7 @@ class HdfsFileSystem(Closing):
         self._deadline = deadline
         self._calls = Calls(f"hdfs {service.uri}")
         self._partials = Partials(self.delete)
-        login = login or KerberosLogin()
+        login = login or NativeLogin()
         try:
             # Not AsyncClient: when it is dropped it waits, holding the interpreter's lock, for
             # threads that may be waiting for that lock: the process hangs for good. And `inner`,
@@ -243,9 +243,9 @@ class HdfsFileSystem(Closing):
 
     async def _discard(self, partial: str, calls: Calls) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(CLEAN_UP):
+            async with asyncio.timeout(CLEAN_UP_TIMEOUT):
                 # What was under way may yet make the file.
-                await calls.settle(CLEAN_UP)
+                await calls.settle(CLEAN_UP_TIMEOUT)
         await self._partials.discard(partial)
 
     async def read(
@@ -317,7 +317,7 @@ def _take(pieces: Iterator[bytes]) -> bytes:
     chunk = bytearray()
     for piece in pieces:
         chunk += piece
-        if len(chunk) >= CHUNK:
+        if len(chunk) >= CHUNK_SIZE:
             break
     return bytes(chunk)
 
@@ -331,7 +331,7 @@ def _translate(
     if isinstance(error, FileNotFoundError):
         return translate_java("java.io.FileNotFoundException", text, action=action, path=url)
     if isinstance(error, OSError):
-        if any(sign in text for sign in _NOBODY):
+        if any(sign in text for sign in _UNREACHABLE):
             return ConnectError(f"cannot {action} {url}: cannot connect to {service}: {text}")
         if isinstance(error, FileExistsError):
             return PathExistsError(action, url, text.partition("\n")[0])
@@ -339,7 +339,7 @@ def _translate(
             return FileSystemError(action, url, text.partition("\n")[0])
         return ConnectionLostError(
             f"cannot {action} {url}: the connection to {service} or a DataNode was lost: {text}",
-            Outcome.UNKNOWN,
+            CallOutcome.UNKNOWN,
         )
     if (answer := _ANSWER.match(text)) is not None:
         java_class, message = map(_unescape, answer.groups())

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _URI = re.compile(
     r"kms://(?P<scheme>https?)@(?P<hosts>[^/:@#]+)(?P<port>:\d+)?(?P<path>/[^#]*)?(?:#.*)?"
 )
-_MOST = 1 << 20
+_MAX_RESPONSE = 1 << 20
 """Bytes of one answer."""
 
 
@@ -215,7 +215,7 @@ class KeyProviderTokens:
                 header = await proof.header()
                 trust = await trust_for(target, self._trust)
                 async with exchange(verb, target, headers=[header], trust=trust) as response:
-                    body = await response.read(_MOST)
+                    body = await response.read(_MAX_RESPONSE)
                     if response.status == HTTPStatus.OK:
                         await proof.check(response)
         except ConnectError as error:

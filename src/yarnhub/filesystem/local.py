@@ -18,7 +18,7 @@ from yarnhub.base.deadline import Deadline
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks, local_errors
 from yarnhub.filesystem.partials import partial_name
 from yarnhub.filesystem.paths import local_part
-from yarnhub.filesystem.port import CHUNK, FileStatus
+from yarnhub.filesystem.port import CHUNK_SIZE, FileStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -105,7 +105,7 @@ class LocalFileSystem(Closing):
             left = length
             await self._run("read", path, lambda _: file.seek(offset))
             while left is None or left > 0:
-                size = CHUNK if left is None else min(left, CHUNK)
+                size = CHUNK_SIZE if left is None else min(left, CHUNK_SIZE)
                 chunk = await self._run("read", path, functools.partial(_read, file, size))
                 if not chunk:
                     return

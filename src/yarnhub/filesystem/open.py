@@ -9,7 +9,7 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.filesystem.guarded import GuardedNameNodes
 from yarnhub.filesystem.hdfs import (
     HdfsFileSystem,
-    KerberosLogin,
+    NativeLogin,
     check_no_proxy,
     native_user_name,
     settings_of,
@@ -164,12 +164,12 @@ def _web_identity(user: User, url: str) -> UserName | DelegationToken:
             assert_never(user)
 
 
-def _login(credential: KerberosCredential) -> KerberosLogin:
+def _login(credential: KerberosCredential) -> NativeLogin:
     match credential:
         case Keytab(path=path, principal=principal):
-            return KerberosLogin(principal=principal, keytab=str(path))
+            return NativeLogin(principal=principal, keytab=str(path))
         case TicketCache(path=path):
-            return KerberosLogin(principal=credential.principal, cache=path)
+            return NativeLogin(principal=credential.principal, cache=path)
         case _:
             # hdfs-native looks for the principal in the default ticket cache.
-            return KerberosLogin(principal=credential.principal)
+            return NativeLogin(principal=credential.principal)

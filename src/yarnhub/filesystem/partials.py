@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
 
-LONGEST_NAME = 255
+MAX_NAME_BYTES = 255
 """Bytes of a name: `dfs.namenode.fs-limits.max-component-length`, and most local disks' limit."""
-CLEAN_UP = 5.0
+CLEAN_UP_TIMEOUT = 5.0
 """Seconds given to the removal of what an upload leaves."""
-_DAY = 24 * 3600.0
+_ABANDONED_AFTER = 24 * 3600.0
 """Seconds after which no upload is under way any more."""
-_KEPT = 1000
+_MAX_KEPT = 1000
 """Names kept at most; there are as many only where a file system is silent for long."""
 _NAME = re.compile(r"\..*\.[0-9a-f]{8}\._COPYING_", re.DOTALL)
 
@@ -43,7 +43,7 @@ def partial_name(path: str) -> str:
 
 def with_ending(name: str, ending: str) -> str:
     """A name with something behind it, cut so that both fit into a file's name."""
-    encoded = name.encode(errors="surrogateescape")[: LONGEST_NAME - len(ending.encode())]
+    encoded = name.encode(errors="surrogateescape")[: MAX_NAME_BYTES - len(ending.encode())]
     return encoded.decode(errors="ignore") + ending
 
 
@@ -61,14 +61,14 @@ class Partials:
     async def discard(self, path: str) -> None:
         """Delete one that was given up: now, or when the file system answers again."""
         self._left[path] = None
-        while len(self._left) > _KEPT:
+        while len(self._left) > _MAX_KEPT:
             del self._left[next(iter(self._left))]
         await self.retry()
 
     async def retry(self) -> None:
         """Delete those that could not be deleted; the rest stays for the next time."""
         with contextlib.suppress(TimeoutError, YarnhubError):
-            async with asyncio.timeout(CLEAN_UP):
+            async with asyncio.timeout(CLEAN_UP_TIMEOUT):
                 for path in reversed(list(self._left)):
                     await self._delete(path)
                     self._left.pop(path, None)
@@ -82,7 +82,7 @@ def is_abandoned(status: FileStatus, now: float) -> bool:
         now: Seconds since 1970.
     """
     name = posixpath.basename(status.path)
-    return bool(_NAME.fullmatch(name)) and now - status.modification_time / 1000 > _DAY
+    return bool(_NAME.fullmatch(name)) and now - status.modification_time / 1000 > _ABANDONED_AFTER
 
 
 async def sweep_partials(

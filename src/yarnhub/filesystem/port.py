@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-CHUNK = 1 << 20
+CHUNK_SIZE = 1 << 20
 """Bytes that one write hands on: large enough to be cheap, small enough to hold the event loop
 for a few milliseconds only."""
 

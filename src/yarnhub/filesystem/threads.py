@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 @functools.cache
-def spare_thread() -> queue.SimpleQueue[Callable[[], None]]:
+def queue_for_thread() -> queue.SimpleQueue[Callable[[], None]]:
     """What one thread works off that is there before it is needed, a daemon.
 
     Python 3.12 starts no thread in a handler of atexit. Whoever may be called there asks for this
@@ -33,7 +33,7 @@ def spare_thread() -> queue.SimpleQueue[Callable[[], None]]:
     return work
 
 
-os.register_at_fork(after_in_child=spare_thread.cache_clear)  # which has no such thread
+os.register_at_fork(after_in_child=queue_for_thread.cache_clear)  # which has no such thread
 
 
 class Calls:
@@ -77,7 +77,7 @@ class Calls:
         try:
             threading.Thread(target=work, name=self._name, daemon=True).start()
         except RuntimeError:  # Python 3.12 starts none in a handler of atexit
-            spare_thread().put(work)
+            queue_for_thread().put(work)
         return await ended
 
     async def settle(self, patience: float) -> None:

@@ -22,9 +22,9 @@ from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AuthenticationError,
+    CallOutcome,
     ConnectError,
     ConnectionLostError,
-    Outcome,
     RemoteProtocolError,
     StandbyError,
     YarnhubError,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.trust import TrustSource
     from yarnhub.hadoop.wire.tokens import Token
 
-MAX_ANSWER = 64 << 20
+MAX_RESPONSE = 64 << 20
 """Bytes of one JSON answer: a listing of some 200 000 files."""
 _PREFIX = "/webhdfs/v1"
 _BINARY = (("Content-Type", "application/octet-stream"),)
@@ -225,7 +225,7 @@ class WebHdfsFileSystem(Closing):
                 if not chunk:
                     raise ConnectionLostError(
                         f"cannot read {self.uri}{at}: the content ended {size} bytes early",
-                        Outcome.UNKNOWN,
+                        CallOutcome.UNKNOWN,
                     )
                 size -= len(chunk)
                 yield chunk
@@ -352,8 +352,8 @@ class WebHdfsFileSystem(Closing):
         if response.status in {200, 201} and "json" not in kind:
             return None
         if response.status in {200, 201, 307}:
-            return _parse(await response.read(MAX_ANSWER))
-        text = (await response.read(MAX_ANSWER)).decode(errors="replace")
+            return _parse(await response.read(MAX_RESPONSE))
+        text = (await response.read(MAX_RESPONSE)).decode(errors="replace")
         if "json" in kind:
             refusal = _field(_parse(text), "RemoteException")
             java_class = str(_field(refusal, "javaClassName"))

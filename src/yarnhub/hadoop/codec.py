@@ -150,11 +150,11 @@ def _read_string(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _write_words(value: str) -> bytes:
+def _write_free_text(value: str) -> bytes:
     return _write_string(clean_and_cut(value))
 
 
-def _read_words(raw: bytes) -> str:
+def _read_free_text(raw: bytes) -> str:
     return clean_and_cut(_read_string(raw))
 
 
@@ -169,7 +169,7 @@ DOUBLE = Scalar(
     "double", _FIXED64, struct.Struct("<d").pack, lambda raw: struct.unpack("<d", raw)[0]
 )
 STRING = Scalar("string", _BYTES, _write_string, _read_string)
-WORDS = Scalar("string", _BYTES, _write_words, _read_words)
+FREE_TEXT = Scalar("string", _BYTES, _write_free_text, _read_free_text)
 """A string for people, which anybody may have written: cleaned and cut, both ways. What is
 compared or called is none: there another text would be another thing."""
 BYTES = Scalar("bytes", _BYTES, _write_bytes, bytes)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
-from yarnhub.hadoop.site_file import SPACE, read_site_file
+from yarnhub.hadoop.site_file import JAVA_WHITE_SPACE, read_site_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -109,7 +109,7 @@ class Configuration:
     def get(self, key: str, default: str | None = None) -> str | None:
         """A value without the white space around it, as Hadoop reads almost every key."""
         value = self.raw(key)
-        return default if value is None else value.strip(SPACE)
+        return default if value is None else value.strip(JAVA_WHITE_SPACE)
 
     def raw(self, key: str) -> str | None:
         """A value with its white space and its variables filled in; None where it is not set."""

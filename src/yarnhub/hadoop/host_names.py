@@ -17,7 +17,7 @@ from yarnhub.base.errors import ConnectError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ANY = "0.0.0.0"  # noqa: S104  # an address that means this host
+_ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # an address that means this host
 _RESOLVER = Path("/etc/resolv.conf")
 
 
@@ -44,7 +44,7 @@ async def canonical_name(host: str) -> str:
     Raises:
         ConnectError: The host name has no address.
     """
-    if host == _ANY:
+    if host == _ANY_ADDRESS:
         return (await asyncio.to_thread(socket.getfqdn)).lower()
     address = await ip_address(host)
     loop = asyncio.get_running_loop()

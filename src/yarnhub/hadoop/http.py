@@ -15,16 +15,16 @@ from urllib.parse import urlsplit
 
 import h11
 
-from yarnhub.base.errors import ConnectionLostError, Outcome, RemoteProtocolError
+from yarnhub.base.errors import CallOutcome, ConnectionLostError, RemoteProtocolError
 from yarnhub.hadoop.trust import Trust, explained
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
-_READ = 1 << 16
-_IN_ONE_GO = 32
+_READ_SIZE = 1 << 16
+_MAX_EVENTS_PER_TURN = 32
 """Events of one exchange until others have their turn: reading waits for nothing that has come."""
-_MOST_INTERIM = 20
+_MAX_INTERIM_RESPONSES = 20
 """Interim answers, such as `100 Continue`, before the one that counts."""
 _SYSTEM = Trust()
 
@@ -102,7 +102,7 @@ async def exchange(
         )
     except OSError as error:
         raise explained(error, parts.netloc, trust) from error
-    connection = _Connection(reader, writer, parts.netloc)
+    connection = _HttpConnection(reader, writer, parts.netloc)
     try:
         target = parts.path or "/"
         await connection.send(
@@ -114,7 +114,7 @@ async def exchange(
         writer.transport.abort()
 
 
-class _Connection:
+class _HttpConnection:
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str
     ) -> None:
@@ -154,7 +154,7 @@ class _Connection:
         await self._writer.drain()
 
     async def response(self) -> Response:
-        for _ in range(_MOST_INTERIM):
+        for _ in range(_MAX_INTERIM_RESPONSES):
             if not isinstance(head := await self._next(), h11.InformationalResponse):
                 break
         else:
@@ -176,7 +176,7 @@ class _Connection:
         data = b""
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
-                data = await self._reader.read(_READ)
+                data = await self._reader.read(_READ_SIZE)
                 self._http.receive_data(data)
         except h11.RemoteProtocolError as error:
             if data:
@@ -185,9 +185,11 @@ class _Connection:
         except OSError as error:
             raise self._lost(f"with an error, {error}") from error
         self._events += 1
-        if self._events % _IN_ONE_GO == 0:
+        if self._events % _MAX_EVENTS_PER_TURN == 0:
             await asyncio.sleep(0)
         return event  # type: ignore[return-value]  # NEED_DATA is excluded above
 
     def _lost(self, how: str) -> ConnectionLostError:
-        return ConnectionLostError(f"the connection to {self._peer} ended {how}", Outcome.UNKNOWN)
+        return ConnectionLostError(
+            f"the connection to {self._peer} ended {how}", CallOutcome.UNKNOWN
+        )

@@ -30,14 +30,14 @@ MAX_FILES = 1000
 """Files in all: some hundred are a lot, and they could double at each depth."""
 MAX_BYTES = 16 * 1024 * 1024
 """Of all files, and of the text in them with its entities filled in."""
-WEB_PATIENCE = 10.0
+WEB_TIMEOUT = 10.0
 """Seconds for a file of a web server."""
 
-SPACE = "".join(map(chr, range(33)))
+JAVA_WHITE_SPACE = "".join(map(chr, range(33)))
 """What Java's `trim` takes away."""
 
 _SCHEME = re.compile(r"(file|https?):", re.IGNORECASE)
-_WHOLE = True
+_IS_FINAL = True
 """For expat: no more of the document follows."""
 _TEXT = frozenset({"name", "value", "final", "source", "tag"})
 """The elements whose text counts."""
@@ -113,7 +113,7 @@ class _Sources:
         if url.lower().startswith("file:"):
             return self._of_file(unquote(urlsplit(url).path))
         try:
-            with urllib.request.urlopen(url, timeout=WEB_PATIENCE) as answer:  # noqa: S310  # http
+            with urllib.request.urlopen(url, timeout=WEB_TIMEOUT) as answer:  # noqa: S310  # http
                 content: bytes = answer.read(MAX_BYTES + 1)
         except urllib.error.HTTPError as error:
             raise ConfigurationError(f"{self.file} includes {url}: HTTP {error.code}") from error
@@ -155,7 +155,7 @@ class _Parser:
         parser.CharacterDataHandler = self._text
         parser.ExternalEntityRefHandler = self._entity_of(parser)
         try:
-            parser.Parse(self._content, _WHOLE)
+            parser.Parse(self._content, _IS_FINAL)
         except (expat.ExpatError, LookupError, ValueError) as error:
             raise ConfigurationError(f"{self._place} is not XML: {error}") from error
         return self._found
@@ -169,7 +169,7 @@ class _Parser:
                 raise ConfigurationError(f"{self._place} refers to {system}, which does not exist")
             inner = parser.ExternalEntityParserCreate(context)
             inner.ExternalEntityRefHandler = self._entity_of(inner)
-            inner.Parse(content, _WHOLE)
+            inner.Parse(content, _IS_FINAL)
             return 1
 
         return read
@@ -197,7 +197,7 @@ class _Parser:
         text = "".join(self._token)
         match _local(element):
             case "name":
-                self._name = text.strip(SPACE) if text else self._name
+                self._name = text.strip(JAVA_WHITE_SPACE) if text else self._name
             case "value":
                 self._value = text or self._value
             case "final":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.wire.tokens import Token
 
 
-_LARGEST = 64 << 20
+_MAX_FILE_SIZE = 64 << 20
 """Bytes. A token has a kilobyte or less."""
 
 
@@ -26,7 +26,7 @@ def read_token_file(path: Path) -> Credentials:
         OSError: It is not there, may not be read, or is no regular file.
         ConfigurationError: It is not a token file.
     """
-    return Credentials.read(read_regular(path, _LARGEST))
+    return Credentials.read(read_regular(path, _MAX_FILE_SIZE))
 
 
 def replace_tokens(path: Path, tokens: Mapping[str, Token]) -> None:

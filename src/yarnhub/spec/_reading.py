@@ -29,7 +29,7 @@ E = TypeVar("E", bound=enum.Enum)
 Check = Callable[[object], T]
 Checks = Mapping[str, Check[object]]
 
-_SHOWN = 60
+_MAX_SHOWN = 60
 """Letters of what was found that a message shows."""
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 
@@ -64,7 +64,7 @@ def _shown(value: object) -> str:
     found = "null" if value is None else type(value).__name__
     # Python does not write larger numbers in figures.
     if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 1 << 160):
-        return repr(value) if len(str(value)) < _SHOWN else found
+        return repr(value) if len(str(value)) < _MAX_SHOWN else found
     return found
 
 
@@ -73,7 +73,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> SpecError:
     from difflib import get_close_matches
 
     names = sorted(known)
-    near = get_close_matches(name[:_SHOWN], names, 1)
+    near = get_close_matches(name[:_MAX_SHOWN], names, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names)}"
     return SpecError("", f"unknown {what} {quoted(name)}; {hint}")
 

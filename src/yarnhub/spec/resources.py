@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 # ResourceUtils.java checks a name against namespace/name, where the namespace may be missing.
 _TYPE_NAME = r"([A-Za-z0-9.-]+/)?[A-Za-z0-9_][A-Za-z0-9_.-]*"
-_PLAIN = "resource_types"
+_SHORT_NAMES_KEY = "resource_types"
 """The key for names without a '/' or '.', which beside the others would be misspelt keys."""
-_OWN = frozenset({"memory", "memory-mb", "vcores"})
+_NAMES_WITH_OWN_KEY = frozenset({"memory", "memory-mb", "vcores"})
 """YARN has these names for what has keys of its own here."""
 _amount = read.integer(0, read.INT64)
 
@@ -63,7 +63,7 @@ class Resources(read.Element):
     }
 
     def _check(self) -> None:
-        for name in _OWN & set(self.custom):
+        for name in _NAMES_WITH_OWN_KEY & set(self.custom):
             raise SpecError(f"custom.{name}", "has a key of its own: write memory or vcores")
         for key, name, amount in self._named():
             if amount and self.custom.get(name, amount) != amount:
@@ -85,13 +85,15 @@ class Resources(read.Element):
     def _expand(cls, data: object) -> object:
         document = dict(read.as_mapping(data))
         if "custom" in document:
-            raise read.unknown("key", "custom", ("memory", "vcores", "gpus", "fpgas", _PLAIN))
+            raise read.unknown(
+                "key", "custom", ("memory", "vcores", "gpus", "fpgas", _SHORT_NAMES_KEY)
+            )
         custom = {key: document.pop(key) for key in [*document] if _is_told(key)}
         for key, amount in custom.items():
             with read.at(key):
                 _amount(amount)
-        with read.at(_PLAIN):
-            plain = read.as_mapping(document.pop(_PLAIN, {}))
+        with read.at(_SHORT_NAMES_KEY):
+            plain = read.as_mapping(document.pop(_SHORT_NAMES_KEY, {}))
             for key, amount in plain.items():
                 with read.at(key):
                     if key in custom:
@@ -104,7 +106,7 @@ class Resources(read.Element):
         del document["custom"]
         told = {name: amount for name, amount in self.custom.items() if _is_told(name)}
         plain = {name: amount for name, amount in self.custom.items() if not _is_told(name)}
-        return {**document, **told, **({_PLAIN: plain} if plain else {})}
+        return {**document, **told, **({_SHORT_NAMES_KEY: plain} if plain else {})}
 
 
 def _is_told(name: str) -> bool:

@@ -13,10 +13,10 @@ from yarnhub.appmaster.shell.server.clients import ApplicationClients
 from yarnhub.appmaster.shell.server.control import answer_in_time
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
+    CallOutcome,
     ConnectionLostError,
     ControlError,
     FailureCode,
-    Outcome,
 )
 from yarnhub.base.tasks import task_group
 from yarnhub.client.application.requests import Requests
@@ -101,7 +101,7 @@ class UnmanagedApplication(Requests):
         if self.runner is None:
             if not self.over:
                 text = f"{self.id} is being taken over anew: ask again"
-                raise ConnectionLostError(text, Outcome.NOT_SENT)
+                raise ConnectionLostError(text, CallOutcome.NOT_SENT)
             self._end.result()  # raises if it has not ended, but is held no longer
             raise ControlError(FailureCode.ENDED, f"{self.id} has ended")
         answer = await answer_in_time(request, self.runner.ask)
@@ -158,7 +158,7 @@ class UnmanagedApplication(Requests):
         self.runner = None
         if not self._end.done():
             text = f"{self.id} is held no longer by this process; it runs on"
-            self._end.set_exception(ConnectionLostError(text, Outcome.UNKNOWN))
+            self._end.set_exception(ConnectionLostError(text, CallOutcome.UNKNOWN))
             self._end.exception()  # retrieved: there may be nobody who waits
 
     async def ended(self, *, deadline: float | None = None) -> Finish:

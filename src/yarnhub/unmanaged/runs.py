@@ -23,7 +23,7 @@ from yarnhub.control import diagnostics
 from yarnhub.control.messages import FinalStatus
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.yarn.addresses import SCHEDULER, resource_manager
-from yarnhub.yarn.node_manager import NodeManagers, patient
+from yarnhub.yarn.node_manager import NodeManagers, patient_options
 from yarnhub.yarn.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Runs:
         settings, submitted = self.settings, application.submitted
         schedulers = resource_manager(settings.configuration, SCHEDULER).addresses
         scheduler = Scheduler(schedulers, token, settings.options)
-        nodes = NodeManagers(patient(settings.options))
+        nodes = NodeManagers(patient_options(settings.options))
         address = f"{self.host}:{self.port}"
         agent = b"" if submitted.simple_authentication else token_agent()
         application.runner = runner = Runner(

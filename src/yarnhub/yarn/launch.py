@@ -15,12 +15,12 @@ from urllib.parse import unquote, urlsplit
 
 from yarnhub.yarn.records.launch import URL
 
-MAX_SCRIPT = 96 * 1024
+MAX_SCRIPT_BYTES = 96 * 1024
 """Bytes of a script that travels in the environment: Linux allows 128 KiB for one variable
 (MAX_ARG_STRLEN in execve(2)), with its name and the shell's share of it."""
 
 _SPECIAL = str.maketrans({"\\": "\\\\", '"': '\\"', "$": "\\$", "`": "\\`"})
-_MARKS = re.compile(r"\{(?=\{)|\}(?=\})|<(?=LOG_DIR>|CPS>)")
+_EXPANDED_MARKS = re.compile(r"\{(?=\{)|\}(?=\})|<(?=LOG_DIR>|CPS>)")
 
 
 def run_token_file(arguments: str = "") -> str:
@@ -45,7 +45,7 @@ def run_token_file(arguments: str = "") -> str:
 def escape(text: str) -> str:
     """Make text literal between double quotes in the NodeManager's script."""
     # The quotes end and begin again within a mark, which the NodeManager then does not find.
-    return _MARKS.sub(r'\g<0>""', text.translate(_SPECIAL))
+    return _EXPANDED_MARKS.sub(r'\g<0>""', text.translate(_SPECIAL))
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:

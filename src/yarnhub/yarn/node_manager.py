@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.launch import ContainerLaunchContext
 
 PROTOCOL = Protocol("org.apache.hadoop.yarn.api.ContainerManagementProtocolPB")
-# A repeat of a start that was carried out is refused with one of `_STARTED`.
+# A repeat of a start that was carried out is refused with one of `_ALREADY_STARTED`.
 START_CONTAINERS = Method(
     "startContainers",
     records.StartContainersRequest,
@@ -50,20 +50,20 @@ GET_CONTAINER_STATUSES = Method(
 )
 SIGNAL_TO_CONTAINER = Method("signalToContainer", SignalContainerRequest, SignalContainerResponse)
 
-_PATIENCE = 180.0
-_STARTED = ("already is running on this node", "Attempt to relaunch the same container")
+_CALL_TIMEOUT = 180.0
+_ALREADY_STARTED = ("already is running on this node", "Attempt to relaunch the same container")
 """What a NodeManager says of a container that was started: while it runs, and after its end
 (ContainerManagerImpl)."""
 
 
-def patient(options: RpcOptions) -> RpcOptions:
+def patient_options(options: RpcOptions) -> RpcOptions:
     """Options with which a NodeManager is waited for that is started again.
 
     It finds its containers as they were. Hadoop's own client waits as long
     (`yarn.client.nodemanager-connect.max-wait-ms`).
     """
     policy = RetryPolicy(attempts=1000, max_delay=2.0)
-    return dataclasses.replace(options, call_timeout=_PATIENCE, retry=policy)
+    return dataclasses.replace(options, call_timeout=_CALL_TIMEOUT, retry=policy)
 
 
 class NodeManagers(Closing):
@@ -74,7 +74,7 @@ class NodeManagers(Closing):
     """
 
     def __init__(self, options: RpcOptions | None = None) -> None:
-        self._options = options or patient(RpcOptions())
+        self._options = options or patient_options(RpcOptions())
         self._tokens: dict[NodeId, Token] = {}
         self._clients: dict[NodeId, RpcClient] = {}
         self._open = contextlib.AsyncExitStack()
@@ -124,7 +124,7 @@ class NodeManagers(Closing):
         failed = tuple(
             entry
             for entry in response.failed_requests
-            if not any(sign in entry.exception.message for sign in _STARTED)
+            if not any(sign in entry.exception.message for sign in _ALREADY_STARTED)
         )
         _raise_first(failed, "startContainers", container.node_id)
 

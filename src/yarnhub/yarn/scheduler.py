@@ -42,7 +42,7 @@ FINISH = Method(
     idempotent=True,
 )
 
-_SAVING = 0.05
+_FINISH_POLL_INTERVAL = 0.05
 """Seconds between two questions whether the end is saved: a state store's write takes few ms."""
 
 
@@ -125,7 +125,7 @@ class Scheduler(Closing):
         )
         try:
             while not (await self._rpc.call(FINISH, request)).is_unregistered:
-                await asyncio.sleep(_SAVING)
+                await asyncio.sleep(_FINISH_POLL_INTERVAL)
         except AttemptNotFoundError:
             # A repeat of a request that was carried out: the attempt is over, as wished.
             _log.debug("the attempt is already unregistered")

@@ -207,9 +207,9 @@ def test_output_and_errors_go_to_the_services_log(tmp_path: Path) -> None:
 
 
 def test_the_largest_script_travels(tmp_path: Path) -> None:
-    from yarnhub.yarn.launch import MAX_SCRIPT
+    from yarnhub.yarn.launch import MAX_SCRIPT_BYTES
 
-    script = "exit 3\n" + "#" * (MAX_SCRIPT - 7)
+    script = "exit 3\n" + "#" * (MAX_SCRIPT_BYTES - 7)
     made = context(Service(resources=RESOURCES, script=script))
     assert launch(tmp_path, made.environment, made.command).returncode == 3
 

@@ -13,11 +13,11 @@ from appmaster.shell.world import World, running
 from yarnhub.appmaster.core.events import MasterScriptEnded
 from yarnhub.base.errors import (
     AttemptNotFoundError,
+    CallOutcome,
     ConnectError,
     DeadlineExceededError,
     InvalidRequestError,
     NotRegisteredError,
-    Outcome,
     RemoteError,
     ServerBusyError,
     StandbyError,
@@ -34,7 +34,7 @@ from yarnhub.yarn.records.applications import FinalApplicationStatus
 
 UNREACHABLE: list[YarnhubError] = [
     lost(),
-    lost(Outcome.NOT_SENT),
+    lost(CallOutcome.NOT_SENT),
     ConnectError("nobody there"),
     DeadlineExceededError("no answer"),
     StandbyError("StandbyException", "both are standby"),

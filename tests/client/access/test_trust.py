@@ -137,7 +137,7 @@ def test_a_truststore_that_was_renewed_is_read_again(
     (tmp_path / "ca.pem").write_text(OWN.pem)
     assert site() == Trust(OWN.pem)
     (tmp_path / "ca.pem").write_text(SITES.pem)
-    monkeypatch.setattr(trust, "_RELOAD", 1e-6)
+    monkeypatch.setattr(trust, "_RELOAD_INTERVAL", 1e-6)
     assert site() == Trust(SITES.pem)
 
 

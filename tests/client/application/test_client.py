@@ -12,11 +12,11 @@ from appmaster.shell.server.serving import ID, OTHER, PAIR, Answering, own_admis
 from client.living import client_of, living, served
 from yarnhub.base.errors import (
     AccessDeniedError,
+    CallOutcome,
     ConnectError,
     ConnectionLostError,
     ControlError,
     DeadlineExceededError,
-    Outcome,
     RemoteProtocolError,
     YarnhubError,
 )
@@ -81,7 +81,7 @@ async def test_what_is_refused_raises_with_its_code() -> None:
 
 
 async def test_a_wait_asks_again_until_the_key_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "WAIT", 0.05)
+    monkeypatch.setattr(store, "WAIT_SECONDS", 0.05)
     async with living() as (world, app), asyncio.TaskGroup() as group:
         waiting = group.create_task(app.keys.wait("k"))
         first = world.runner._next_request
@@ -211,7 +211,7 @@ async def test_an_end_within_a_request_leaves_it_unknown() -> None:
     async with served(answer) as port:
         error = await failure(port)
     assert isinstance(error, ConnectionLostError)
-    assert error.outcome is Outcome.UNKNOWN
+    assert error.outcome is CallOutcome.UNKNOWN
 
 
 async def test_an_answer_of_another_form_is_the_peers_fault() -> None:
@@ -224,7 +224,7 @@ async def test_an_answer_of_another_form_is_the_peers_fault() -> None:
 
 
 async def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TIMEOUT", 0.2)
+    monkeypatch.setattr(module, "REQUEST_TIMEOUT", 0.2)
 
     async def answer(request: Request[Any]) -> object:
         await asyncio.Event().wait()
@@ -239,7 +239,7 @@ async def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_answer_that_trickles_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "TIMEOUT", 0.3)
+    monkeypatch.setattr(module, "REQUEST_TIMEOUT", 0.3)
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):

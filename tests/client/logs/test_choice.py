@@ -73,7 +73,7 @@ async def test_the_last_lines(content: bytes, lines: int, size: int, window: int
             yield grown[at : at + size]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log_choice, "_WINDOW", window)
+        patch.setattr(log_choice, "_TAIL_WINDOW", window)
         start = await last_lines(read, len(content), lines)
     kept = content.splitlines(keepends=True)[-lines:] if lines else []
     assert content[start:] == b"".join(kept)

@@ -155,7 +155,7 @@ async def test_only_what_is_new_comes_with_the_containers_names() -> None:
 
 
 async def test_long_files_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_logs, "_TURN", 1)
+    monkeypatch.setattr(live_logs, "_BYTES_PER_TURN", 1)
     files = {container(n): {"x.log": b"%d" % n * 300_000} for n in (1, 2)}
     async with reading(Cluster(files)) as live:
         got: dict[int, bytes] = {1: b"", 2: b""}

@@ -76,7 +76,7 @@ async def content(
 async def test_a_file_from_a_byte_on_though_it_grows_while_it_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(node_logs, "_SLACK", 4)
+    monkeypatch.setattr(node_logs, "_MAX_GROWTH", 4)
     whole = b"0123456789" * 10
     # Twice as long as it was said to be: the tail begins too late. The second is long enough.
     node = Node(response(framed(whole[-9:], 100)), response(framed(whole, 100)))
@@ -146,7 +146,7 @@ async def test_nobody_answers() -> None:
 
 
 async def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_servers, "DEADLINE", 0.05)
+    monkeypatch.setattr(web_servers, "RESPONSE_TIMEOUT", 0.05)
     held = asyncio.Event()
 
     async def silent(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:

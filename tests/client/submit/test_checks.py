@@ -10,7 +10,7 @@ from yarnhub.base.units import MiB, VCores
 from yarnhub.client.submit.checks import check_resources, check_scripts
 from yarnhub.client.submit.submission import submission_context
 from yarnhub.spec import Master, Resources, Service
-from yarnhub.yarn.launch import MAX_SCRIPT
+from yarnhub.yarn.launch import MAX_SCRIPT_BYTES
 from yarnhub.yarn.records.resources import Resource, ResourceInformation
 
 
@@ -19,7 +19,7 @@ def test_a_script_that_is_too_long_is_refused_with_what_to_do() -> None:
     with pytest.raises(SpecError, match="98305 bytes are too long") as caught:
         submission_context(submission(long))
     assert caught.value.path == "services.b.script"
-    check_scripts(spec(services={"b": Service(resources=RESOURCES, script="x" * MAX_SCRIPT)}))
+    check_scripts(spec(services={"b": Service(resources=RESOURCES, script="x" * MAX_SCRIPT_BYTES)}))
 
 
 def test_the_length_of_a_script_is_that_of_its_escaped_bytes() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yarnhub.client.tokens.lifetime import Step, TokenLife
+from yarnhub.client.tokens.lifetime import NextStep, TokenLife
 from yarnhub.hadoop.wire.identifiers import YARNDelegationTokenIdentifier
 
 DAY = 86400
@@ -33,18 +33,18 @@ def renewed(life: TokenLife, now: float, renewal: float) -> TokenLife:
     ("lifetime", "renewal", "chance", "expected"),
     [
         # Hadoop's defaults: renewed each day, replaced in the sixth.
-        (7 * DAY, DAY, 0.0, (0.75 * DAY, Step.RENEW)),
-        (7 * DAY, DAY, 1.0, (0.65 * DAY, Step.RENEW)),
-        (60, 30, 0.0, (22.5, Step.RENEW)),
-        (20, 10, 0.5, (7.0, Step.RENEW)),
+        (7 * DAY, DAY, 0.0, (0.75 * DAY, NextStep.RENEW)),
+        (7 * DAY, DAY, 1.0, (0.65 * DAY, NextStep.RENEW)),
+        (60, 30, 0.0, (22.5, NextStep.RENEW)),
+        (20, 10, 0.5, (7.0, NextStep.RENEW)),
         # Nothing is won by a renewal.
-        (60, 60, 0.0, (45.0, Step.FETCH)),
-        (60, 3600, 0.0, (45.0, Step.FETCH)),
-        (60, 60, 1.0, (39.0, Step.FETCH)),
+        (60, 60, 0.0, (45.0, NextStep.FETCH)),
+        (60, 3600, 0.0, (45.0, NextStep.FETCH)),
+        (60, 60, 1.0, (39.0, NextStep.FETCH)),
     ],
 )
 def test_the_first_step(
-    lifetime: float, renewal: float, chance: float, expected: tuple[float, Step]
+    lifetime: float, renewal: float, chance: float, expected: tuple[float, NextStep]
 ) -> None:
     at, step = begin(lifetime, renewal).next(chance)
     assert at - 1000.0 == pytest.approx(expected[0])
@@ -53,20 +53,20 @@ def test_the_first_step(
 
 def test_a_week_with_a_renewal_each_day() -> None:
     life = begin(7 * DAY, DAY)
-    steps: list[tuple[float, Step]] = []
-    while not steps or steps[-1][1] is not Step.FETCH:
+    steps: list[tuple[float, NextStep]] = []
+    while not steps or steps[-1][1] is not NextStep.FETCH:
         now, step = life.next(0.0)
         steps.append((now - 1000.0, step))
         assert now < life.expires
         life = renewed(life, now, DAY)
-    assert [step for _, step in steps[:-1]] == [Step.RENEW] * (len(steps) - 1)
+    assert [step for _, step in steps[:-1]] == [NextStep.RENEW] * (len(steps) - 1)
     assert steps[-1][0] == pytest.approx(5.25 * DAY)
     assert len(steps) == 7
 
 
 def test_the_clocks_of_server_and_keeper_may_differ() -> None:
-    assert begin(60, 30, now=0.0).next(0.0) == (22.5, Step.RENEW)
-    assert begin(60, 30, now=1e9).next(0.0) == (1e9 + 22.5, Step.RENEW)
+    assert begin(60, 30, now=0.0).next(0.0) == (22.5, NextStep.RENEW)
+    assert begin(60, 30, now=1e9).next(0.0) == (1e9 + 22.5, NextStep.RENEW)
 
 
 @given(
@@ -80,15 +80,15 @@ def test_a_token_is_always_replaced_well_before_it_ends(
     renewal = lifetime * part
     life = begin(lifetime, renewal)
     before = now = life.fetched
-    step = Step.RENEW
+    step = NextStep.RENEW
     for chance in chances:
         now, step = life.next(chance)
         now = max(now, before)
         assert now - life.renewed <= 0.76 * (life.expires - life.renewed) + 0.002
-        if step is Step.FETCH:
+        if step is NextStep.FETCH:
             break
         life, before = renewed(life, now, renewal), now
-    assert step is Step.FETCH
+    assert step is NextStep.FETCH
     assert life.ends - now >= 0.24 * lifetime
 
 

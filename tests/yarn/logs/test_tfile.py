@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from yarn.logs.recorded import FILES, answer, content_of, index_of
 from yarnhub.base.errors import ConfigurationError, RemoteProtocolError
-from yarnhub.yarn.logs.source import CHUNK
+from yarnhub.yarn.logs.source import CHUNK_SIZE
 from yarnhub.yarn.logs.tfile import MAGIC, _vint
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def test_content_comes_in_bounded_pieces() -> None:
         data = tfile({CONTAINER: {"stdout": big}}, compression=compression, chunk=1 << 20)
         pieces = list(content_of(data, index_of(data)[0]))
         assert b"".join(pieces) == big
-        assert max(map(len, pieces)) <= CHUNK
+        assert max(map(len, pieces)) <= CHUNK_SIZE
 
 
 def test_a_plain_files_content_is_not_read_for_its_index() -> None:

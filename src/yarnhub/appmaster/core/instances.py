@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.control import messages
-from yarnhub.control.json import SPARE
+from yarnhub.control.json import OMIT_DEFAULT
 from yarnhub.control.messages import ContainerState  # noqa: TC001  # read when it is recorded
 from yarnhub.control.outcomes import Outcome
 from yarnhub.control.words import describe
@@ -30,9 +30,9 @@ class Instance:
     container: Container | None = None
     start_time: float | None = None
     finish_time: float | None = None
-    outcome: Outcome | None = field(default=None, metadata=SPARE)
+    outcome: Outcome | None = field(default=None, metadata=OMIT_DEFAULT)
     """How it ended; of one that was asked to end, how it is to."""
-    exit_message: str = field(default="", metadata=SPARE)
+    exit_message: str = field(default="", metadata=OMIT_DEFAULT)
     """What earlier versions recorded in place of `outcome`."""
     initial: bool = False
     """Whether the application began with it, or it replaces one with which it did."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.instances import Instance
-from yarnhub.control.json import SPARE
+from yarnhub.control.json import OMIT_DEFAULT
 from yarnhub.control.messages import Entry, FinalStatus, Page  # noqa: TC001  # read from records
 from yarnhub.control.outcomes import Outcome, Subject
 from yarnhub.hadoop.wire.tokens import Token  # noqa: TC001  # as above
@@ -40,8 +40,8 @@ class ApplicationRecord:
     retriable: bool
     over: bool
     """Whether it has ended."""
-    outcome: Outcome | None = field(default=None, metadata=SPARE)
-    diagnostics: str = field(default="", metadata=SPARE)
+    outcome: Outcome | None = field(default=None, metadata=OMIT_DEFAULT)
+    diagnostics: str = field(default="", metadata=OMIT_DEFAULT)
     """What earlier versions recorded in place of `outcome`."""
 
     def __post_init__(self) -> None:

@@ -34,11 +34,11 @@ from yarnhub.appmaster.shell.heartbeat import HeartbeatTimer
 from yarnhub.appmaster.shell.journal.recorder import Recorder
 from yarnhub.base.errors import (
     AttemptNotFoundError,
+    CallOutcome,
     ConnectionLostError,
     ControlError,
     InvalidRequestError,
     NotRegisteredError,
-    Outcome,
     RemoteError,
     YarnhubError,
 )
@@ -228,7 +228,7 @@ class Runner:
         for reply in self._replies.values():
             if not reply.done():
                 text = "the run of the application has ended before it answered"
-                reply.set_exception(ConnectionLostError(text, Outcome.UNKNOWN))
+                reply.set_exception(ConnectionLostError(text, CallOutcome.UNKNOWN))
 
     # --- heartbeats
 

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 CERTIFICATE_FILE = "skein.crt"
 KEY_FILE = "skein.pem"
 _LOCK_FILE = "skein.lock"
-_LARGEST = 1 << 20
+_MAX_FILE_SIZE = 1 << 20
 """Bytes of a PEM file; a certificate with its chain has some 10 kB."""
 _LIFETIME = dt.timedelta(days=3650)
 """No application asks for it: what they show and see is their own pair, which has no end."""
-_BEGINNING = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+_NOT_BEFORE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _NO_END = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
 """How certificates say that they have none. Source: RFC 5280, 4.1.2.5."""
 _END = b"-----END CERTIFICATE-----"
@@ -102,7 +102,7 @@ class Credentials:
             .issuer_name(name)
             .public_key(key.public_key())
             .serial_number(1)
-            .not_valid_before(_BEGINNING)
+            .not_valid_before(_NOT_BEFORE)
             .not_valid_after(_NO_END)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -171,7 +171,7 @@ class Credentials:
         if not certificate.exists() and not key.exists():
             return None
         try:
-            return cls(read_regular(certificate, _LARGEST), read_regular(key, _LARGEST))
+            return cls(read_regular(certificate, _MAX_FILE_SIZE), read_regular(key, _MAX_FILE_SIZE))
         except OSError as error:
             raise CredentialsError(
                 f"the credentials in {folder} cannot be read: {error.strerror} ({error.filename})"
@@ -267,7 +267,7 @@ def _content(content: bytes | None, file: File | None, key: str) -> bytes:
     if local is None:
         raise SpecError(path, f"'{file.source}' must be a file on this machine")
     try:
-        return read_regular(local, _LARGEST)
+        return read_regular(local, _MAX_FILE_SIZE)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise SpecError(path, f"'{file.source}' cannot be read: {why}") from error

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.trust import TrustSource
 
 _ALLOW_ALL = "ALLOW_ALL"
-_RELOAD = 60.0
+_RELOAD_INTERVAL = 60.0
 """Seconds; Java looks every 10 s whether a truststore has changed (`reload.interval`)."""
-_MOST = 1 << 20
+_MAX_CERTIFICATES = 1 << 20
 """Bytes of certificates that travel with an application: the ResourceManager keeps them."""
 
 
@@ -71,7 +71,7 @@ class SiteTrust:
         Raises:
             ConfigurationError: A file that is named cannot be read, or holds no certificate.
         """
-        return _read(self, int(time.monotonic() / _RELOAD))
+        return _read(self, int(time.monotonic() / _RELOAD_INTERVAL))
 
 
 def travelling(configuration: Configuration, trust: TrustSource) -> Trust | None:
@@ -85,9 +85,10 @@ def travelling(configuration: Configuration, trust: TrustSource) -> Trust | None
     if not https and not default.startswith("swebhdfs:"):
         return None
     found = trust()
-    if len(found.certificates) > _MOST:
+    if len(found.certificates) > _MAX_CERTIFICATES:
         raise ConfigurationError(
-            f"the truststore's certificates are {len(found.certificates)} bytes, and {_MOST} is"
+            f"the truststore's certificates are {len(found.certificates)} bytes, and"
+            f" {_MAX_CERTIFICATES} is"
             f" the limit for an application: set YARNHUB_CA_FILE to a PEM file with "
             "the cluster's CA alone"
         )

@@ -26,7 +26,7 @@ MAX_SIZE = 16 << 20
 _JKS, _JCEKS = 0xFEEDFEED, 0xCECECECE
 _SALT = b"Mighty Aphrodite"
 _KEY, _CERTIFICATE = 1, 2
-_DIGEST = 20
+_DIGEST_SIZE = 20
 
 
 def read_truststore(path: Path, password: str | None) -> str:
@@ -62,10 +62,10 @@ def _certificates(content: bytes, password: str | None) -> str:
 
 
 def _read_java(content: bytes, password: str | None) -> Iterator[bytes]:
-    store = content[:-_DIGEST]
+    store = content[:-_DIGEST_SIZE]
     if password is not None:
         digest = hashlib.sha1(password.encode("utf-16-be") + _SALT + store)  # noqa: S324  # Java's
-        if not hmac.compare_digest(digest.digest(), content[-_DIGEST:]):
+        if not hmac.compare_digest(digest.digest(), content[-_DIGEST_SIZE:]):
             raise ValueError("the password is wrong, or it is damaged")
     try:
         yield from _JavaStore(store).trusted()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.access.settings import Settings
 
-DEADLINE = 10.0
+RESPONSE_TIMEOUT = 10.0
 """Seconds for an answer to begin, and for each part of it."""
 _MAX_TEXT = 16 << 20
 """Bytes of an answer that is held in memory."""
@@ -146,7 +146,7 @@ class WebServers:
 
     @contextlib.asynccontextmanager
     async def _timer(self, address: str) -> AsyncIterator[None]:
-        seconds = DEADLINE if self._deadline is None else self._deadline
+        seconds = RESPONSE_TIMEOUT if self._deadline is None else self._deadline
         words = f"{self._what} at {address} did not respond within {seconds:g} s"
         try:
             async with Deadline(seconds, words):

@@ -12,22 +12,22 @@ from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AccessDeniedError,
     ApplicationFailedError,
+    CallOutcome,
     ConnectError,
     ConnectionLostError,
     ControlError,
     DeadlineExceededError,
-    Outcome,
     YarnhubError,
 )
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.base.single_flight import SingleFlight
-from yarnhub.client.application.connection import Connection
+from yarnhub.client.application.connection import ControlConnection
 from yarnhub.client.application.requests import Requests
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.frames import PROTOCOLS
 from yarnhub.control.messages import Failure
-from yarnhub.control.messages.request import WAIT
+from yarnhub.control.messages.request import WAIT_SECONDS
 
 if TYPE_CHECKING:
     from yarnhub.client.access.credentials import Credentials
@@ -39,9 +39,9 @@ Locate = Callable[[], Awaitable[str | None]]
 """Finds `host:port` of an application's ApplicationMaster; None while there is none. Raises
 `ApplicationFailedError` when the application has ended, and `YarnhubError` when it cannot tell."""
 
-TIMEOUT = 30.0
+REQUEST_TIMEOUT = 30.0
 """Seconds for one request: an AM answers out of memory."""
-_REST = 0.25
+_RECONNECT_PAUSE = 0.25
 """Seconds between two looks for an ApplicationMaster that does not answer."""
 
 
@@ -76,7 +76,7 @@ class ApplicationClient(Requests, Closing):
         self.locate = locate
         self.context = credentials.client_context()
         self.context.set_alpn_protocols(PROTOCOLS)
-        self._connection: Connection | None = None
+        self._connection: ControlConnection | None = None
         self._connected_to = ""
         self._connecting = SingleFlight(self._connect)
 
@@ -88,13 +88,13 @@ class ApplicationClient(Requests, Closing):
     async def ask(self, request: Request[A]) -> A:
         """Send any request of `control.messages`; returns its class of answer."""
         waits = isinstance(request, messages.WaitKey | messages.WatchKeys | messages.WatchTokens)
-        extra = WAIT if waits else 0.0
+        extra = WAIT_SECONDS if waits else 0.0
         lost: ConnectError | ConnectionLostError | None = None
 
         def late() -> ConnectError | ConnectionLostError | DeadlineExceededError:
             return lost or self.unanswered()
 
-        async with Deadline(TIMEOUT + extra, late):
+        async with Deadline(REQUEST_TIMEOUT + extra, late):
             while True:
                 try:
                     return await self._send(request)
@@ -113,14 +113,14 @@ class ApplicationClient(Requests, Closing):
         """What is raised where the connection ended before the answer came."""
         where = f"its ApplicationMaster at {self.address}"
         return ConnectionLostError(
-            f"{self.id}: {where} closed the connection: {how}", Outcome.UNKNOWN
+            f"{self.id}: {where} closed the connection: {how}", CallOutcome.UNKNOWN
         )
 
     async def _find_again(self, lost: ConnectError | ConnectionLostError) -> None:
         """Take the AM's present address, if there is one; raises `lost` where that is no use."""
         if self.locate is None:
             raise lost
-        await asyncio.sleep(_REST)
+        await asyncio.sleep(_RECONNECT_PAUSE)
         try:
             self.address = await self.locate() or self.address
         except ApplicationFailedError as ended:
@@ -140,13 +140,13 @@ class ApplicationClient(Requests, Closing):
         except OSError as error:
             raise self.cut_off(error) from error
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> ControlConnection:
         """A connection to the present address, in the place of the one before."""
         if self._connection is not None:
             await self._connection.close()
         address = self.address
         try:
-            opened = await Connection.open(address, self.context, server_name(self.id))
+            opened = await ControlConnection.open(address, self.context, server_name(self.id))
         except ssl.SSLCertVerificationError as error:
             # Any other fault of TLS is no answer: the port may be another program's by now.
             raise AccessDeniedError(

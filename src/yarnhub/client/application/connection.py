@@ -6,22 +6,22 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.control.frames import EARLIER, PROTOCOLS, Frame, Frames
+from yarnhub.control.frames import EARLIER_PROTOCOL, PROTOCOLS, Frame, Frames
 from yarnhub.hadoop.address import Address
 
 if TYPE_CHECKING:
     import ssl
     from typing import Self
 
-_LIMIT = (1 << 32) - 1
+_MAX_FRAME = (1 << 32) - 1
 """Bytes in an answer: all that a frame can hold, for a range of keys has all of them."""
 
 
-class Connection(asyncio.Protocol):
+class ControlConnection(asyncio.Protocol):
     """Made by `open`. It is of no use any more once it is `lost`."""
 
     def __init__(self) -> None:
-        self._frames = Frames(_LIMIT)
+        self._frames = Frames(_MAX_FRAME)
         self._transport: asyncio.Transport | None = None
         self._asked: dict[int, asyncio.Future[Frame]] = {}
         self._number = 0
@@ -45,7 +45,8 @@ class Connection(asyncio.Protocol):
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() not in PROTOCOLS:
             await connection.close()
             raise RemoteProtocolError(
-                f"the ApplicationMaster at {address} does not support {EARLIER}: another version"
+                f"the ApplicationMaster at {address} does not support {EARLIER_PROTOCOL}: another"
+                f" version"
                 f" of yarnhub submitted it; use that version for this application, or submit it"
                 f" again"
             )
@@ -64,7 +65,7 @@ class Connection(asyncio.Protocol):
         Raises:
             OSError: The connection ended before the answer came.
         """
-        self._number = self._number % _LIMIT + 1
+        self._number = self._number % _MAX_FRAME + 1
         number = self._number
         answer: asyncio.Future[Frame] = self._loop.create_future()
         self._asked[number] = answer

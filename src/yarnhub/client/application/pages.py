@@ -43,7 +43,7 @@ class ProxiedPage:
         return f"{self._ui_address.rstrip('/')}{self._proxy_prefix}/{self.route}{slash}"
 
 
-class Application(Protocol):
+class RequestSender(Protocol):
     """An application's client: `Requests`."""
 
     id: str
@@ -58,7 +58,7 @@ class WebPages:
         application: The application.
     """
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: RequestSender) -> None:
         self._application = application
         self._ui: messages.Ui | None = None
         self._address = ""

@@ -7,7 +7,7 @@ import functools
 from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.control import messages
-from yarnhub.control.messages.request import WAIT
+from yarnhub.control.messages.request import WAIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,7 +81,9 @@ class Requests(abc.ABC):
             after: Only tokens that are newer than those with this number.
             patience: Seconds to wait for them, at most 25; then the result has none.
         """
-        return await self.ask(messages.WatchTokens(after=after, timeout=min(patience, WAIT)))
+        return await self.ask(
+            messages.WatchTokens(after=after, timeout=min(patience, WAIT_SECONDS))
+        )
 
     # --- containers
 

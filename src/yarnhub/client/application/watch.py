@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId
     from yarnhub.yarn.resource_manager import ResourceManager
 
-_FIRST_LOOK = 0.01
-LOOK = 0.25
+_FIRST_POLL_INTERVAL = 0.01
+POLL_INTERVAL = 0.25
 """Seconds between two looks at an application that is awaited; they grow from a short first one."""
 
 
@@ -33,13 +33,13 @@ async def watch(
     Raises:
         ApplicationNotFoundError: The ResourceManager has none of this id.
     """
-    pause = _FIRST_LOOK
+    pause = _FIRST_POLL_INTERVAL
     while True:
         report = await resource_manager.get_application_report(application_id)
         if wanted(report):
             return report
         await asyncio.sleep(pause)
-        pause = min(LOOK, pause * 1.5)
+        pause = min(POLL_INTERVAL, pause * 1.5)
 
 
 def current_address(report: ApplicationReport) -> str | None:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_READ = 1 << 18
-_LIMIT = (1 << 32) - 1
-_CONNECT = 5.0
+_READ_SIZE = 1 << 18
+_MAX_FRAME = (1 << 32) - 1
+_CONNECT_TIMEOUT = 5.0
 """Seconds; then the client tries, which also looks for the application elsewhere."""
 
 
@@ -90,7 +90,7 @@ class ThreadRequests:
 
 
 def _connect(client: ApplicationClient, address: str) -> ssl.SSLSocket:
-    plain = socket.create_connection(Address.parse(address), _CONNECT)
+    plain = socket.create_connection(Address.parse(address), _CONNECT_TIMEOUT)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client.context.wrap_socket(plain, server_hostname=server_name(client.id))
@@ -110,10 +110,10 @@ class _ThreadConnection:
     def __init__(self, connected: ssl.SSLSocket, where: tuple[str, int]) -> None:
         self.where = where
         self._socket = connected
-        self._socket.settimeout(application.TIMEOUT)
+        self._socket.settimeout(application.REQUEST_TIMEOUT)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
-        self._frames = Frames(_LIMIT)
+        self._frames = Frames(_MAX_FRAME)
 
     @property
     def ended(self) -> bool:
@@ -131,17 +131,17 @@ class _ThreadConnection:
         """Send a request and wait for its answer; whatever prevents it ends the connection."""
         done = False
         try:
-            limit = time.monotonic() + application.TIMEOUT
+            limit = time.monotonic() + application.REQUEST_TIMEOUT
             self._socket.sendall(bytes(Frame(1, name, body)))
             while True:
                 # One limit for all pieces of the answer.
                 self._socket.settimeout(max(0.001, limit - time.monotonic()))
-                data = self._socket.recv(_READ)
+                data = self._socket.recv(_READ_SIZE)
                 if not data:
                     raise ConnectionResetError("without a response")
                 for answer in self._frames.feed(data):
                     done = True
-                    self._socket.settimeout(application.TIMEOUT)
+                    self._socket.settimeout(application.REQUEST_TIMEOUT)
                     return answer
         finally:
             if not done:

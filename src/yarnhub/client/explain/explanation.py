@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.client.explain.limits import limits_reached, master_limit, requested_master
-from yarnhub.client.explain.pending import said_of_waiting, why_pending
+from yarnhub.client.explain.pending import waiting_diagnostics, why_pending
 from yarnhub.client.explain.reasons import (
     ContainersFailed,
     ContainersPreempted,
@@ -44,7 +44,7 @@ _ACTIVATED = "Application is Activated"
 (AMState.ACTIVATED)."""
 _NO_LABEL = "<DEFAULT_PARTITION>"
 """How YARN reports that no label was asked for."""
-_GIVEN = (
+_STARTING_STATES = (
     YarnApplicationAttemptState.ALLOCATED,
     YarnApplicationAttemptState.ALLOCATED_SAVING,
     YarnApplicationAttemptState.LAUNCHED,
@@ -68,7 +68,7 @@ class Phase(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ContainerLocation:
     """Where a container is.
 
     Attributes:
@@ -109,7 +109,7 @@ class Explanation:
     pending: int | None = None
     outcome: Outcome | None = None
     reasons: tuple[Reason, ...] = ()
-    places: tuple[Place, ...] = ()
+    places: tuple[ContainerLocation, ...] = ()
     starting: tuple[str, ...] = ()
 
 
@@ -151,7 +151,7 @@ def _phase(facts: ApplicationFacts) -> Phase:
     if state is not YarnApplicationState.ACCEPTED:
         return Phase.SUBMITTED
     attempt = facts.attempts[-1] if facts.attempts else None
-    if attempt is None or attempt.yarn_application_attempt_state not in _GIVEN:
+    if attempt is None or attempt.yarn_application_attempt_state not in _STARTING_STATES:
         return Phase.MASTER_PENDING
     if facts.report.unmanaged_application:
         return Phase.MASTER_UNREGISTERED
@@ -207,7 +207,7 @@ def _why_master_is_pending(facts: ApplicationFacts) -> list[Reason]:
     known: list[Reason] = []
     if limit := master_limit(report):
         known.append(limit)
-    elif (said := said_of_waiting(report)) and _ACTIVATED not in said:
+    elif (said := waiting_diagnostics(report)) and _ACTIVATED not in said:
         known.append(Diagnostics(said))
     return [*_stopped_queues(facts), *known, *why_pending(request, facts, sure=bool(known))]
 
@@ -282,13 +282,13 @@ def _request(name: str, count: int, service: Service, facts: ApplicationFacts) -
     )
 
 
-def _places(facts: ApplicationFacts) -> tuple[Place, ...]:
+def _places(facts: ApplicationFacts) -> tuple[ContainerLocation, ...]:
     names = {each.yarn_container_id: each.id for each in facts.instances or ()}
     names |= {
         str(each.am_container_id): "master" for each in facts.attempts if each.am_container_id
     }
     return tuple(
-        Place(
+        ContainerLocation(
             container=names.get(str(each.container_id), ""),
             yarn_container_id=str(each.container_id),
             node=str(each.node_id or ""),

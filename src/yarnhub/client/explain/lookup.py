@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 Connect = Callable[[], Awaitable["ApplicationClient"]]
 
-_LOOKED_AT = 16
+_MAX_NODES_ASKED = 16
 """How many containers' nodes are asked."""
-_HOLDING = (YarnApplicationState.ACCEPTED, YarnApplicationState.RUNNING)
+_ACTIVE_STATES = (YarnApplicationState.ACCEPTED, YarnApplicationState.RUNNING)
 
 
 async def look_up(
@@ -53,7 +53,7 @@ async def look_up(
     attempts = await manager.get_application_attempts(report.application_id)
     if report.yarn_application_state.ended:
         return ApplicationFacts(report=report, attempts=attempts)
-    holding = GetApplicationsRequest(application_states=_HOLDING, queues=(report.queue,))
+    holding = GetApplicationsRequest(application_states=_ACTIVE_STATES, queues=(report.queue,))
     waits = report.app_resource_usage.num_used_containers <= 0
     async with task_group() as group:
         cluster = group.create_task(look_up_cluster(manager, settings, figures=waits))
@@ -126,7 +126,7 @@ async def _starting(nodes: NodeLogs, instances: tuple[Container, ...]) -> frozen
     """Which of the containers begun last have no logs yet: their nodes are fetching files."""
     running = [each for each in instances if each.state is ContainerState.RUNNING]
     running.sort(key=lambda each: each.start_time or 0.0, reverse=True)
-    asked = running[:_LOOKED_AT]
+    asked = running[:_MAX_NODES_ASKED]
     async with task_group() as group:
         answers = [group.create_task(_has_logs(nodes, each)) for each in asked]
     found = zip(asked, answers, strict=True)

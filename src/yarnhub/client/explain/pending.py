@@ -48,7 +48,7 @@ def why_pending(
     return found or ([] if sure else _nothing_in_the_way(request, facts))
 
 
-def said_of_waiting(report: ApplicationReport) -> str:
+def waiting_diagnostics(report: ApplicationReport) -> str:
     """What YARN says of an application that waits, without the figures behind it."""
     return report.diagnostics.partition(" Details :")[0].strip()
 
@@ -145,6 +145,6 @@ def _nothing_in_the_way(request: PendingRequest, facts: ApplicationFacts) -> lis
     reasons: list[Reason] = [NothingInTheWay(request, report.user, report.queue, held)]
     if report.unmanaged_application and facts.figures is None:
         reasons.append(PossibleMasterLimit())
-    if said := said_of_waiting(report):
+    if said := waiting_diagnostics(report):
         reasons.append(Diagnostics(said))
     return reasons

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from yarnhub.control.outcomes import Outcome
 
-_NAMED = 3
+_MAX_NAMED = 3
 """How many of a kind are named."""
 
 
@@ -155,11 +155,11 @@ def _wanted(request: PendingRequest) -> str:
 def _unavailable(nodes: Sequence[UnavailableNode]) -> str:
     """The nodes that do not run, as a clause."""
     named = []
-    for each in nodes[:_NAMED]:
+    for each in nodes[:_MAX_NAMED]:
         health = " ".join(each.raw.split())[:200]
         named.append(f"{each.node} is {each.state.name}{f': {health}' if health else ''}")
-    if len(nodes) > _NAMED:
-        named.append(f"{len(nodes) - _NAMED} more do not run")
+    if len(nodes) > _MAX_NAMED:
+        named.append(f"{len(nodes) - _MAX_NAMED} more do not run")
     return f" ({', '.join(named)})" if named else ""
 
 
@@ -183,7 +183,9 @@ def _on_queue(reason: QueueNotRunning | LabelNotAccessible | QueueFull) -> str:
 
 
 def _holders(holders: Sequence[Holder]) -> str:
-    named = [f"{each.application} of {each.user} ({each.memory} MiB)" for each in holders[:_NAMED]]
+    named = [
+        f"{each.application} of {each.user} ({each.memory} MiB)" for each in holders[:_MAX_NAMED]
+    ]
     return f", most of it {', '.join(named)}" if named else ""
 
 

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileStatus, FileSystem
 
 _DAY = 24 * 3600.0
-UNUSED_FOR = 90 * _DAY
+MAX_UNUSED_SECONDS = 90 * _DAY
 """Seconds after which an artifact that no submission has asked for is deleted. An application that
 still runs by then has it on its nodes, except where a new node has to fetch it."""
-_USED = ".used"
-_OTHERS_ENTER = 0o001
+_USED_SUFFIX = ".used"
+_OTHERS_EXECUTE = 0o001
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Artifacts:
             timestamp=status.modification_time,
         )
 
-    async def sweep(self, now: float, *, unused_for: float = UNUSED_FOR) -> tuple[str, ...]:
+    async def sweep(self, now: float, *, unused_for: float = MAX_UNUSED_SECONDS) -> tuple[str, ...]:
         """Delete what no submission has asked for in a long time; returns the names.
 
         Cancelling leaves the rest for the next time.
@@ -130,10 +130,12 @@ class Artifacts:
     async def _mark_used(self, folder: str, found: Sequence[FileStatus]) -> None:
         """Note the use, once a day; one that cannot be noted is no reason not to go on."""
         now = datetime.now(UTC).timestamp()
-        marks = [each.modification_time / 1000 for each in found if each.path.endswith(_USED)]
+        marks = [
+            each.modification_time / 1000 for each in found if each.path.endswith(_USED_SUFFIX)
+        ]
         if not marks or now - max(marks) > _DAY:
             with contextlib.suppress(YarnhubError):
-                await self._file_system.write(f"{folder}/{_USED}", b"")
+                await self._file_system.write(f"{folder}/{_USED_SUFFIX}", b"")
 
     async def _visibility(self, folder: str) -> FileVisibility:
         """PUBLIC, unless a folder keeps others out: then a node refuses it as PUBLIC.
@@ -145,7 +147,7 @@ class Artifacts:
         at = folder
         while at.removeprefix(self._file_system.uri).strip("/"):
             status = await self._file_system.status(at)
-            if status is None or not status.permission & _OTHERS_ENTER:
+            if status is None or not status.permission & _OTHERS_EXECUTE:
                 return FileVisibility.PRIVATE
             at = at.rpartition("/")[0]
         return FileVisibility.PUBLIC

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     FindFileSystem = Callable[[str], Awaitable[FileSystem]]
     """Finds the file system of a URL; raises ConfigurationError where none is known."""
 
-_AT_ONCE = 4
+_MAX_UPLOADS = 4
 """Files on their way at a time: HDFS takes half a second to close one, however small."""
 FOLDER = ".skein"
 """In the user's home on the cluster's file system."""
@@ -108,7 +108,7 @@ async def stage(
     folder = await staging_folder(file_system, application_id)
     if spec.max_attempts > 1:
         await file_system.make_directory(folder, 0o700)
-    turns = asyncio.Semaphore(_AT_ONCE)
+    turns = asyncio.Semaphore(_MAX_UPLOADS)
 
     async def status(path: str, file: File) -> FileStatus | None:
         async with turns:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileStatus, FileSystem
     from yarnhub.yarn.resource_manager import ResourceManager
 
-_DAY = 24 * 3600.0
+_UNKNOWN_KEPT_SECONDS = 24 * 3600.0
 """Seconds in which the folder of an application that YARN does not know is left alone: its files
 may be on their way, and it is submitted when they are there."""
 
@@ -62,5 +62,5 @@ async def _is_over(
     try:
         report = await resource_manager.get_application_report(application_id)
     except ApplicationNotFoundError:
-        return age > _DAY
+        return age > _UNKNOWN_KEPT_SECONDS
     return report.yarn_application_state.ended

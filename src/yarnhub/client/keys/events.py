@@ -10,7 +10,7 @@ from yarnhub.control.messages import KeyRange
 
 _SURROGATES = range(0xD800, 0xE000)
 """Code points that are no characters: no key has them."""
-_LAST = 0x10FFFF
+_MAX_CODE_POINT = 0x10FFFF
 
 
 class EventType(Name):
@@ -152,7 +152,7 @@ def _after(prefix: str) -> str | None:
         following = ord(prefix[-1]) + 1
         if following in _SURROGATES:
             following = _SURROGATES.stop
-        if following <= _LAST:
+        if following <= _MAX_CODE_POINT:
             return prefix[:-1] + chr(following)
         prefix = prefix[:-1]
     return None

@@ -10,7 +10,7 @@ from yarnhub.client.keys.event_queue import EventQueue
 from yarnhub.client.keys.operations import exists, get, put
 from yarnhub.client.keys.transactions import Transaction, TransactionResult
 from yarnhub.control import messages
-from yarnhub.control.messages.request import WAIT
+from yarnhub.control.messages.request import WAIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -24,7 +24,7 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 
-class Ask(Protocol):
+class SendRequest(Protocol):
     """Sends a request to an application: `Requests.ask`."""
 
     async def __call__(self, request: Request[A]) -> A: ...  # noqa: D102  # see the class
@@ -40,7 +40,7 @@ class Keys:
         ask: Sends a request to the application.
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: SendRequest) -> None:
         self._ask = ask
 
     # --- operations
@@ -80,7 +80,7 @@ class Keys:
 
         Waits as long as the application runs. Cancelling leaves nothing behind.
         """
-        request = messages.WaitKey(key=check_key(key), timeout=WAIT)
+        request = messages.WaitKey(key=check_key(key), timeout=WAIT_SECONDS)
         while True:
             entries = (await self._ask(request)).entries
             if entries:
@@ -152,6 +152,6 @@ class Keys:
             patience: Seconds to wait, 25 at most, which None means; after them the answer is
                 empty.
         """
-        seconds = WAIT if patience is None else min(patience, WAIT)
+        seconds = WAIT_SECONDS if patience is None else min(patience, WAIT_SECONDS)
         request = messages.WatchKeys(ranges=tuple(ranges), after=after, timeout=seconds)
         return await self._ask(request)

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from yarnhub.yarn.logs.entry import LogEntry
     from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
-_AT_ONCE = 32
+_MAX_LISTINGS = 32
 """Users whose directories are looked into at the same time."""
-_READ_ON = 1 << 20
+_MAX_SKIPPED_BYTES = 1 << 20
 """A gap of so many bytes is read and dropped: cheaper than to open the file again."""
 
 
@@ -150,7 +150,7 @@ async def find_owner(
         with contextlib.suppress(PathNotFoundError, AccessDeniedError):
             users += [each.path.rpartition("/")[2] for each in await file_system.list(root)]
     others = [user for user in dict.fromkeys(users) if user != likeliest]
-    batches = (others[at : at + _AT_ONCE] for at in range(0, len(others), _AT_ONCE))
+    batches = (others[at : at + _MAX_LISTINGS] for at in range(0, len(others), _MAX_LISTINGS))
     for asked in ([likeliest], *batches):
         async with task_group() as group:
             found = [
@@ -293,7 +293,7 @@ class _Reader(Closing):
         Raises:
             RemoteProtocolError: The file is shorter than it was.
         """
-        if self._chunks is None or not 0 <= need.offset - self._at <= _READ_ON:
+        if self._chunks is None or not 0 <= need.offset - self._at <= _MAX_SKIPPED_BYTES:
             await self.aclose()
             self._chunks = self._file_system.read(self._status.path, need.offset)
             self._at = need.offset

@@ -24,7 +24,7 @@ from yarnhub.client.logs.aggregated import (
     read_log,
 )
 from yarnhub.client.logs.choice import (
-    MAX_SCRIPT,
+    MAX_SCRIPT_BYTES,
     SCRIPT,
     LogChoice,
     instance_by_files,
@@ -47,17 +47,17 @@ if TYPE_CHECKING:
 
 _LOOK, _SELDOM = 0.25, 1.0
 """Seconds between two looks at the nodes; more while nothing is written."""
-_EACH = 0.01
+_POLL_INTERVAL_PER_CONTAINER = 0.01
 """Seconds between two looks for each container: a large application is looked at less often."""
-_PATIENCE = 5.0
+_CONTAINER_TIMEOUT = 5.0
 """Seconds that a container is waited for in silence."""
-_SILENT = 60.0
+_RESOURCE_MANAGER_TIMEOUT = 60.0
 """Seconds that the ResourceManager may not answer: it may be being started anew."""
 _BEGIN, _UPLOAD = 30.0, 600.0
 """Seconds that the upload is waited for: to begin, and in all. YARN forgets how far it is when it
 is restarted, and gives up by itself after the latter (yarn.log-aggregation-status.time-out.ms)."""
-_LATER = frozenset({Aggregation.RUNNING, Aggregation.RUNNING_WITH_FAILURE})
-_MISSED = frozenset({Aggregation.FAILED, Aggregation.TIME_OUT, *_LATER})
+_UNDER_WAY = frozenset({Aggregation.RUNNING, Aggregation.RUNNING_WITH_FAILURE})
+_INCOMPLETE = frozenset({Aggregation.FAILED, Aggregation.TIME_OUT, *_UNDER_WAY})
 
 
 class NothingYet(str):
@@ -192,7 +192,7 @@ class ApplicationLogs:
                 heard = clock()
             except (ConnectError, ConnectionLostError, DeadlineExceededError) as error:
                 self._notice(f"the ResourceManager does not respond; retrying: {error}")
-                if clock() - heard > _SILENT:
+                if clock() - heard > _RESOURCE_MANAGER_TIMEOUT:
                     raise
             await live.look()
             moved = False
@@ -202,12 +202,12 @@ class ApplicationLogs:
                     yield chunk
             if ended:
                 return
-            if not live.files and clock() - began > _PATIENCE:
+            if not live.files and clock() - began > _CONTAINER_TIMEOUT:
                 self._notice(NothingYet(self._not_begun(report)))
                 began = math.inf
             pause = _LOOK if moved else min(_SELDOM, pause * 1.25)
             if not live.behind:
-                await asyncio.sleep(max(pause, _EACH * len(live)))
+                await asyncio.sleep(max(pause, _POLL_INTERVAL_PER_CONTAINER * len(live)))
 
     def _not_begun(self, report: ApplicationReport) -> NotBegunError:
         return NotBegunError(str(self._id), report.yarn_application_state.name)
@@ -233,13 +233,13 @@ class ApplicationLogs:
         began = clock()
         while True:
             status = report.log_aggregation_status
-            limit = _UPLOAD if status in _LATER else _BEGIN
-            waits = status in _LATER or (status is Aggregation.NOT_START and report.launch_time)
+            limit = _UPLOAD if status in _UNDER_WAY else _BEGIN
+            waits = status in _UNDER_WAY or (status is Aggregation.NOT_START and report.launch_time)
             if not waits or clock() - began > limit:
                 break
             await asyncio.sleep(_LOOK)
             report = await self._report()
-        if status in _MISSED:
+        if status in _INCOMPLETE:
             self._notice(
                 f"not all logs of {self._id} were uploaded: the aggregation status is"
                 f" {status and status.name}; a "
@@ -291,7 +291,7 @@ class ApplicationLogs:
 
 
 async def _instance(file_system: FileSystem, script: AggregatedLog) -> str:
-    if script.file.length > MAX_SCRIPT:
+    if script.file.length > MAX_SCRIPT_BYTES:
         return ""
     async with contextlib.aclosing(read_log(file_system, script)) as chunks:
         return instance_in(b"".join([chunk.data async for chunk in chunks]))

@@ -21,16 +21,16 @@ MASTER = "master"
 """The name that the ApplicationMaster's container has beside `worker_3` and the like."""
 SCRIPT = "launch_container.sh"
 """What YARN wrote to launch the container, with all its environment."""
-MAX_SCRIPT = 1 << 20
+MAX_SCRIPT_BYTES = 1 << 20
 """Bytes of such a script that are looked at."""
 
-_OF_YARN = frozenset({"directory.info", SCRIPT, "prelaunch.out"})
+_YARN_FILES = frozenset({"directory.info", SCRIPT, "prelaunch.out"})
 """Files that YARN adds to the logs of every container: long, and the same each time.
 Source: yarn.nodemanager.log-container-debug-info.enabled."""
 _OF_LAUNCH = frozenset({"prelaunch.err"})
 """Of interest when there is something in it."""
 _EXPORT = re.compile(rf'^export {CONTAINER_ID}="([^"]+)"$'.encode(), re.MULTILINE)
-_WINDOW = 1 << 16
+_TAIL_WINDOW = 1 << 16
 """Bytes at a log's end in which its last lines are looked for first."""
 
 
@@ -63,7 +63,7 @@ class LogChoice:
         if self.files:
             return name in self.files
         silent = name in _OF_LAUNCH or name.endswith(NAME_FILE)
-        return name not in _OF_YARN and (length > 0 or not silent)
+        return name not in _YARN_FILES and (length > 0 or not silent)
 
     def has(self, file: LogFile) -> bool:
         """Whether a file is wanted."""
@@ -99,7 +99,7 @@ async def last_lines(
         length: Bytes of the log.
         lines: How many; a last one without a line break counts.
     """
-    window = _WINDOW
+    window = _TAIL_WINDOW
     while lines:
         at = begin = max(0, length - window)
         starts: deque[int] = deque([0] if not begin else [], maxlen=lines)

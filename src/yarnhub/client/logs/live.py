@@ -14,7 +14,7 @@ from yarnhub.base.tasks import task_group
 from yarnhub.client.access.visibility import check_shown
 from yarnhub.client.logs.aggregated import LogChunk, LogFile
 from yarnhub.client.logs.choice import (
-    MAX_SCRIPT,
+    MAX_SCRIPT_BYTES,
     SCRIPT,
     instance_by_files,
     instance_in,
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
 
-_AT_ONCE = 16
+_MAX_REQUESTS = 16
 """How many nodes are asked at the same time."""
-_MASTER = 5.0
+_MASTER_TIMEOUT = 5.0
 """Seconds that an ApplicationMaster may take to answer before the nodes are asked without it."""
-_TURN = 4 << 20
+_BYTES_PER_TURN = 4 << 20
 """Bytes of one file before it is another's turn."""
-_BACK_OFF = 30.0
+_MAX_BACK_OFF = 30.0
 """Seconds at most before a node that does not answer is asked again; doubled from 1."""
 
 
@@ -158,7 +158,7 @@ class LiveLogs(Closing):
         if self._refused:
             return ()
         try:
-            async with Deadline(_MASTER, f"no response within {_MASTER:g} s"):
+            async with Deadline(_MASTER_TIMEOUT, f"no response within {_MASTER_TIMEOUT:g} s"):
                 if self._master is None:
                     reached = await self._applications.connect(number, wait=False)
                     self._master = await self._masters.enter_async_context(reached)
@@ -177,7 +177,7 @@ class LiveLogs(Closing):
 
     async def look(self) -> None:
         """Ask the nodes how long the files are."""
-        limit = asyncio.Semaphore(_AT_ONCE)
+        limit = asyncio.Semaphore(_MAX_REQUESTS)
         now = asyncio.get_running_loop().time()
         async with task_group() as group:
             for container in self._containers.values():
@@ -199,7 +199,7 @@ class LiveLogs(Closing):
         """The container's name where the ApplicationMaster did not tell it."""
         if name := instance_by_files(container.sizes):
             return name
-        if container.sizes.get(SCRIPT, MAX_SCRIPT + 1) > MAX_SCRIPT:
+        if container.sizes.get(SCRIPT, MAX_SCRIPT_BYTES + 1) > MAX_SCRIPT_BYTES:
             return ""
         async with contextlib.aclosing(self._read(container, SCRIPT)(0)) as parts:
             return instance_in(b"".join([part async for part in parts]))
@@ -225,7 +225,7 @@ class LiveLogs(Closing):
                 continue
             for name in sorted(container.sizes):
                 if self._choice.has_file(name, container.sizes[name]):
-                    limit = None if whole else _TURN
+                    limit = None if whole else _BYTES_PER_TURN
                     async with contextlib.aclosing(self._new(container, name, limit)) as chunks:
                         async for chunk in chunks:
                             yield chunk
@@ -277,7 +277,7 @@ class LiveLogs(Closing):
             container.failures += 1
             container.failure = error
             now = asyncio.get_running_loop().time()
-            container.ask_at = now + min(_BACK_OFF, 2.0 ** (container.failures - 1))
+            container.ask_at = now + min(_MAX_BACK_OFF, 2.0 ** (container.failures - 1))
             if container.failures == 1:
                 self._notice(
                     f"cannot read the logs of {container.instance or container.id}: {error}"

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from yarnhub.base.errors import AccessDeniedError, ConnectionLostError, Outcome, RemoteError
+from yarnhub.base.errors import AccessDeniedError, CallOutcome, ConnectionLostError, RemoteError
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.access.web_servers import WebServers
 from yarnhub.yarn.addresses import has_tls
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.http import Response
     from yarnhub.yarn.records.ids import ContainerId
 
-_SLACK = 1 << 16
+_MAX_GROWTH = 1 << 16
 """Bytes that a file may have grown since its size was asked for, for one request to do."""
 _OK, _REDIRECTED, _FORBIDDEN, _NOT_FOUND = 200, 307, 403, 404
-_REFUSED = re.compile(r"User \[.*\] is not authorized to view the logs")
+_NOT_AUTHORIZED = re.compile(r"User \[.*\] is not authorized to view the logs")
 
 
 class NodeLogs:
@@ -73,7 +73,7 @@ class NodeLogs:
             start: How many bytes to pass over.
             known: The file's size when it was asked for.
         """
-        slack = _SLACK
+        slack = _MAX_GROWTH
         while True:
             tail = max(0, known - start) + slack if start else None
             size = "" if tail is None else f"size=-{tail}"
@@ -95,7 +95,8 @@ class NodeLogs:
                             return
             if not gap:
                 raise ConnectionLostError(
-                    f"the log {name} of {container_id} ended early at {address}", Outcome.UNKNOWN
+                    f"the log {name} of {container_id} ended early at {address}",
+                    CallOutcome.UNKNOWN,
                 )
             # It grew faster than that.
             known, slack = answer.length or known, slack * 8
@@ -127,7 +128,7 @@ class NodeLogs:
         said = _message(text)
         if _says_not_found(text, said):
             return
-        if response.status == _FORBIDDEN or _REFUSED.search(said):
+        if response.status == _FORBIDDEN or _NOT_AUTHORIZED.search(said):
             raise AccessDeniedError("", f"{said} (the NodeManager's web server at {address})")
         raise RemoteError(
             "",

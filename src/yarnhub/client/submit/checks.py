@@ -20,10 +20,11 @@ def check_scripts(spec: ApplicationSpec) -> None:
     """
     for name, service in spec.services.items():
         size = len(launch.escape(service.script).encode())
-        if size > launch.MAX_SCRIPT:
+        if size > launch.MAX_SCRIPT_BYTES:
             raise SpecError(
                 f"services.{name}.script",
-                f"{size} bytes are too long for a script, the limit is {launch.MAX_SCRIPT}: put"
+                f"{size} bytes are too long for a script, the limit is {launch.MAX_SCRIPT_BYTES}:"
+                f" put"
                 f" it in a file, name the file under `files`, and run it from here",
             )
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _FORMAT = 2
 """Raised when what is in an archive changes for the same Python."""
-_LEFT_OUT = frozenset(
+_EXCLUDED = frozenset(
     {
         *("__pycache__", "curses", "dbm", "dist-packages", "distutils", "ensurepip", "idlelib"),
         *("lib2to3", "msilib", "pydoc.py", "pydoc_data", "site-packages", "sqlite3", "test"),
@@ -47,7 +47,7 @@ _EXTENSIONS_LEFT_OUT = re.compile(
 """Some of them have large libraries behind them."""
 _NAME_SERVICE = ("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2")
 """What libc loads by itself to look up a host."""
-_START = """\
+_LAUNCHER = """\
 #!/bin/sh
 here=$(cd "${0%%/*}/.." && pwd -P) || exit 127
 exec "$here/lib/%s"%s --library-path "$here/lib" "$here/bin/%s" "$@"
@@ -95,7 +95,7 @@ def build() -> bytes:
     contents = io.BytesIO()
     with tarfile.open(fileobj=contents, mode="w", format=tarfile.GNU_FORMAT) as archive:
         program = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        start = _START % (loader.name, _OWN_NAME if _takes_a_name(loader) else "", program)
+        start = _LAUNCHER % (loader.name, _OWN_NAME if _takes_a_name(loader) else "", program)
         _add(archive, "bin/python3", start.encode(), 0o755)
         _add(archive, f"bin/{program}", _stripped(executable), 0o755)
         for name, path in sorted({loader.name: loader, **libraries}.items()):
@@ -119,7 +119,7 @@ def _executable() -> Path:
 
 def _modules(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name in _LEFT_OUT or path.name.startswith("config-"):
+        if path.name in _EXCLUDED or path.name.startswith("config-"):
             continue
         if path.is_dir():
             yield from _modules(path)

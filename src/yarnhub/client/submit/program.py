@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "control", "appmaster")
-_LEFT_OUT = (
+_EXCLUDED = (
     "appmaster/shell/journal/file.py",
     "base/background.py",
     "base/single_flight.py",
@@ -115,7 +115,7 @@ def _parts() -> Iterator[tuple[str, Path]]:
     for part in _PARTS:
         for path in _sources(root / part):
             name = path.relative_to(root).as_posix()
-            if not name.startswith(_LEFT_OUT):
+            if not name.startswith(_EXCLUDED):
                 yield f"yarnhub/{name}", path
     root = Path(h11.__file__).parent
     for path in _sources(root):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 APPLICATION_TYPE = "skein"
 
 
-class Master(Protocol):
+class MasterLaunch(Protocol):
     """What runs an application's ApplicationMaster; see `yarnhub.client.submit.masters`."""
 
     @property
@@ -89,7 +89,7 @@ class Submission:
     resource_managers: tuple[str, ...]
     web_proxies: tuple[str, ...]
     nodes: tuple[NodeReport, ...]
-    master: Master
+    master: MasterLaunch
     certificate: bytes
     key: bytes = field(repr=False)
     tokens: Mapping[str, Token]

@@ -16,7 +16,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.tasks import task_group
 from yarnhub.client.access.trust import travelling
-from yarnhub.client.application.watch import LOOK, failed, watch
+from yarnhub.client.application.watch import POLL_INTERVAL, failed, watch
 from yarnhub.client.submit.checks import check_resources, check_scripts
 from yarnhub.client.submit.submission import (
     Submission,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from yarnhub.client.access.credentials import Credentials
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.files.staging import Progress
-    from yarnhub.client.submit.submission import Master
+    from yarnhub.client.submit.submission import MasterLaunch
     from yarnhub.control.bootstrap import Staging
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId
     from yarnhub.yarn.resource_manager import ResourceManager
 
-_SAVING = frozenset(
+_SUBMITTING_STATES = frozenset(
     {YarnApplicationState.NEW, YarnApplicationState.NEW_SAVING, YarnApplicationState.SUBMITTED}
 )
 
@@ -71,7 +71,7 @@ class Submitter:
         self,
         spec: ApplicationSpec,
         holders_pair: Credentials,
-        master: Master,
+        master: MasterLaunch,
         progress: Progress | None = None,
         secrets: Mapping[str, bytes] | None = None,
     ) -> AsyncIterator[Submission]:
@@ -170,7 +170,7 @@ class Submitter:
             ApplicationFailedError: YARN refused it, with its reason.
         """
         report = await self._once_submitted(
-            submission, lambda each: each.yarn_application_state not in _SAVING
+            submission, lambda each: each.yarn_application_state not in _SUBMITTING_STATES
         )
         if report.yarn_application_state in (
             YarnApplicationState.FAILED,
@@ -230,4 +230,4 @@ class Submitter:
             except ApplicationNotFoundError:
                 # The ResourceManager died before it had saved it, and another one answers now.
                 await self._resource_manager.submit_application(submission_context(submission))
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(POLL_INTERVAL)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, LocalProtocolError, YarnhubError
 from yarnhub.base.tasks import task_group
-from yarnhub.client.tokens.lifetime import Step, TokenLife
+from yarnhub.client.tokens.lifetime import NextStep, TokenLife
 from yarnhub.client.tokens.submission import beside_default, by_alias, cancel_tokens, token_sources
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.wire.identifiers import read_identifier
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_GOODBYE = 10.0
+_CANCEL_TIMEOUT = 10.0
 """Seconds for the end of tokens that nobody needs any more: they end by themselves otherwise."""
 
 
@@ -227,10 +227,10 @@ class _Share:
             at, step = held.life.next(chance)
             if failed:
                 # What cannot be renewed may be unknown to its server: only a new one is sure.
-                at, step = self._now() + held.life.pause(self._now()), Step.FETCH
+                at, step = self._now() + held.life.pause(self._now()), NextStep.FETCH
             await asyncio.sleep(at - self._now())
             try:
-                if step is Step.FETCH:
+                if step is NextStep.FETCH:
                     held = await self._fetch(held.source)
                     self._put({held.source: held.token})
                 else:

@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from yarnhub.hadoop.wire.identifiers import YARNDelegationTokenIdentifier
 
-_USED = 0.75
+_RENEW_AT = 0.75
 """The part of a token's time after which something is done at the latest. Spark's is the same."""
-_SPREAD = 0.1
+_JITTER = 0.1
 """The part within which chance chooses: a thousand users' tokens, fetched at once after a
 restart, are not all renewed at once."""
-_TRIES = 20
+_MAX_TRIES = 20
 """How often something is tried again until a token has ended."""
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 60.0
 
 
-class Step(enum.Enum):
+class NextStep(enum.Enum):
     """What a token needs next."""
 
     RENEW = "renew"
@@ -75,20 +75,20 @@ class TokenLife:
         expires = self.fetched + (expiry - self.issued) / 1000
         return replace(self, renewed=now, expires=min(expires, self.ends))
 
-    def next(self, chance: float) -> tuple[float, Step]:
+    def next(self, chance: float) -> tuple[float, NextStep]:
         """What to do next, and when.
 
         Args:
             chance: A random number from 0 to 1, which the caller draws once for a token.
         """
-        used = _USED - _SPREAD * chance
+        used = _RENEW_AT - _JITTER * chance
         fetch = self.fetched + used * (self.ends - self.fetched)
         renew = self.renewed + used * (self.expires - self.renewed)
         if self.expires < self.ends and renew < fetch:
-            return renew, Step.RENEW
-        return fetch, Step.FETCH
+            return renew, NextStep.RENEW
+        return fetch, NextStep.FETCH
 
     def pause(self, now: float) -> float:
         """Seconds until something that failed is tried again; they grow when it is too late."""
         left = abs(self.expires - now)
-        return min(_LAST_PAUSE, max(_FIRST_PAUSE, left / _TRIES))
+        return min(_LAST_PAUSE, max(_FIRST_PAUSE, left / _MAX_TRIES))

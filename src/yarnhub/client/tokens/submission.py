@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_GOODBYE = 10.0
+_CANCEL_TIMEOUT = 10.0
 """Seconds for the end of tokens that nobody needs any more: they end by themselves otherwise."""
 
 
@@ -208,7 +208,7 @@ async def cancel_tokens(tokens: Iterable[tuple[TokenSource, Token]], user: User)
             _log.info("%s could not be canceled and will expire: %s", token, error)
 
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_GOODBYE), task_group() as group:
+        async with asyncio.timeout(_CANCEL_TIMEOUT), task_group() as group:
             for source, token in tokens:
                 group.create_task(cancel(source, token), name=f"cancel {token}")
 

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field, replace
 
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.control.json import SPARE
+from yarnhub.control.json import OMIT_DEFAULT
 from yarnhub.control.messages.request import Nothing, Request
 from yarnhub.control.outcomes import Outcome  # noqa: TC001  # read by control.json
 
@@ -48,7 +48,7 @@ class Container:
     exit_message: str = ""
     ready: bool = False
     """Whether it runs and is what its service's `ready` says."""
-    outcome: Outcome | None = field(default=None, metadata=SPARE)
+    outcome: Outcome | None = field(default=None, metadata=OMIT_DEFAULT)
     """What `exit_message` says, as data; None where an earlier version answered."""
 
     def __post_init__(self) -> None:

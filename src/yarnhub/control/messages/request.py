@@ -9,7 +9,7 @@ from yarnhub.base.errors import FailureCode  # noqa: TC001  # read by control.js
 
 A = TypeVar("A")
 
-WAIT = 25.0
+WAIT_SECONDS = 25.0
 """Seconds that a client lets a request wait in the ApplicationMaster before it sends it again."""
 
 

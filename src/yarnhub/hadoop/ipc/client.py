@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
+    CallOutcome,
     ConnectError,
     ConnectionLostError,
     DeadlineExceededError,
     LocalProtocolError,
-    Outcome,
     RemoteProtocolError,
     StandbyError,
     YarnhubError,
@@ -26,7 +26,7 @@ from yarnhub.hadoop.codec import decode, encode
 from yarnhub.hadoop.ipc.connection import RpcConnection
 from yarnhub.hadoop.ipc.login import make_login
 from yarnhub.hadoop.ipc.options import RpcOptions
-from yarnhub.hadoop.wire.connection import Connection
+from yarnhub.hadoop.wire.connection import RpcStateMachine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,7 +170,7 @@ class RpcClient(Closing):
         alone = len(self._addresses) == 1
         if self._closed or (alone and request.retry_count + 1 >= self._options.retry.attempts):
             return False
-        unknown = isinstance(error, ConnectionLostError) and error.outcome is Outcome.UNKNOWN
+        unknown = isinstance(error, ConnectionLostError) and error.outcome is CallOutcome.UNKNOWN
         return error.retriable or (unknown and request.idempotent)
 
     def _pause(self, repetition: int) -> float:
@@ -195,7 +195,7 @@ class RpcClient(Closing):
         opening = self._opening = asyncio.get_running_loop().create_future()
         address = self.address
         try:
-            machine = Connection(
+            machine = RpcStateMachine(
                 self._protocol,
                 await self._login(address),
                 client_id=self._client_id,
@@ -214,7 +214,7 @@ class RpcClient(Closing):
                 opening.set_result(None)  # cancelled, or done: those who wait look again
         if self._closed:
             await connection.aclose()
-            raise ConnectionLostError(f"{address}: the client was closed", Outcome.NOT_SENT)
+            raise ConnectionLostError(f"{address}: the client was closed", CallOutcome.NOT_SENT)
         _log.debug("connected to %s for %s", address, self._protocol.name)
         self._connection = connection
         self._connections.add(connection)
@@ -245,7 +245,7 @@ class RpcClient(Closing):
         last = f"; last: {request.last_error}" if request.last_error else ""
         if connection is None:
             return DeadlineExceededError(
-                f"{what} connection within {seconds:g} s{last}", Outcome.NOT_SENT
+                f"{what} connection within {seconds:g} s{last}", CallOutcome.NOT_SENT
             )
         if not connection.pending and connection.heard < request.sent_at:
             # Not a byte since the call: the server hangs or is gone, and the next call would hang

@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AuthenticationError,
+    CallOutcome,
     ConnectError,
     ConnectionLostError,
-    Outcome,
     RemoteProtocolError,
 )
 from yarnhub.hadoop.ipc.translation import translate
 from yarnhub.hadoop.wire.connection import (
     Answer,
     Broken,
-    Connection,
     Failed,
     Fatal,
+    MechanismStep,
     Ready,
-    Step,
+    RpcStateMachine,
 )
 from yarnhub.hadoop.wire.headers import CALL_ID_CONTEXT, CALL_ID_REFUSED, CALL_ID_SASL
 
@@ -41,16 +41,16 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.ipc.options import RpcOptions
     from yarnhub.hadoop.wire.connection import Event
 
-_ANY = "0.0.0.0"  # noqa: S104  # an address to connect to
+_ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # an address to connect to
 _UNNAMED = (
     "; 0.0.0.0 is Hadoop's default where no file names the host: is HADOOP_CONF_DIR the folder "
     "with the cluster's own core-site.xml and yarn-site.xml?"
 )
-_SILENT = (
+_CONNECTION_LIMIT_HINT = (
     ", before the server sent anything: it may have reached its limit of connections "
     "(ipc.server.max.connections), or be stopping"
 )
-_DRAIN_LIMIT = 1 << 20
+_MAX_DRAIN_BYTES = 1 << 20
 """Bytes that are still read from a socket that refused a write: the server's last word."""
 
 
@@ -62,7 +62,7 @@ class _Call(NamedTuple):
 class RpcConnection(asyncio.Protocol):
     """An open connection. Made by `open`; ended by the server, by `abort` or by being idle."""
 
-    def __init__(self, machine: Connection, address: Address, options: RpcOptions) -> None:
+    def __init__(self, machine: RpcStateMachine, address: Address, options: RpcOptions) -> None:
         self.address = address
         self.on_end: Callable[[RpcConnection], None] = lambda _: None
         self._machine = machine
@@ -70,7 +70,7 @@ class RpcConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._calls: dict[int, _Call] = {}
-        self._progress: asyncio.Future[Step | None] = self._loop.create_future()
+        self._progress: asyncio.Future[MechanismStep | None] = self._loop.create_future()
         self._writable: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._reason: Callable[[int, str], YarnhubError] | None = None
@@ -83,7 +83,7 @@ class RpcConnection(asyncio.Protocol):
 
     @classmethod
     async def open(
-        cls, machine: Connection, address: Address, options: RpcOptions
+        cls, machine: RpcStateMachine, address: Address, options: RpcOptions
     ) -> RpcConnection:
         """Connect and authenticate. Cancelled, it leaves no connection behind.
 
@@ -109,7 +109,7 @@ class RpcConnection(asyncio.Protocol):
         except OSError as error:
             if isinstance(error, ConnectError | ConnectionLostError):
                 raise
-            advice = _UNNAMED if address.host == _ANY else ""
+            advice = _UNNAMED if address.host == _ANY_ADDRESS else ""
             raise ConnectError(f"cannot connect to {address}: {_plain(error)}{advice}") from error
         finally:
             if connection is not None and not machine.ready:
@@ -224,7 +224,7 @@ class RpcConnection(asyncio.Protocol):
         if exc is not None and self._reason is None:
             self._drain()
         why = _plain(exc) if exc is not None else "the server closed it"
-        self._end(self._lost(f"{why}{_SILENT if self._silent else ''}"))
+        self._end(self._lost(f"{why}{_CONNECTION_LIMIT_HINT if self._silent else ''}"))
         self.resume_writing()
         if self._timer is not None:
             self._timer.cancel()
@@ -249,9 +249,9 @@ class RpcConnection(asyncio.Protocol):
                         java_class, message, method=call.method, address=str(self.address)
                     )
                     call.future.set_exception(error)
-            case Step() | Ready():
+            case MechanismStep() | Ready():
                 if not self._progress.done():
-                    self._progress.set_result(event if isinstance(event, Step) else None)
+                    self._progress.set_result(event if isinstance(event, MechanismStep) else None)
             case Fatal():
                 self._end(self._refused(event))
             case Broken(error):
@@ -283,12 +283,12 @@ class RpcConnection(asyncio.Protocol):
     def _unsent(self, method: str, reason: YarnhubError) -> YarnhubError:
         if isinstance(reason, ConnectionLostError | AuthenticationError):
             text = f"{method} at {self.address}: the connection had just closed: {reason}"
-            reason = ConnectionLostError(text, Outcome.NOT_SENT)
+            reason = ConnectionLostError(text, CallOutcome.NOT_SENT)
         return reason
 
     def _lost(self, why: str) -> Callable[[int, str], YarnhubError]:
         def make(_: int, method: str) -> YarnhubError:
-            outcome = Outcome.UNKNOWN if method else Outcome.NOT_SENT
+            outcome = CallOutcome.UNKNOWN if method else CallOutcome.NOT_SENT
             what = f"{method} at {self.address}" if method else f"connecting to {self.address}"
             return ConnectionLostError(f"{what}: the connection was lost: {why}", outcome)
 
@@ -330,7 +330,7 @@ class RpcConnection(asyncio.Protocol):
         # The transport closes its socket behind this call; a copy can still be read from.
         with suppress(OSError), socket.fromfd(handle.fileno(), handle.family, handle.type) as copy:
             copy.settimeout(0)
-            left = _DRAIN_LIMIT
+            left = _MAX_DRAIN_BYTES
             while left > 0 and (data := copy.recv(65536)):
                 left -= len(data)
                 for event in self._machine.receive(data):

@@ -25,14 +25,14 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.kerberos import default_realm
-from yarnhub.hadoop.site_file import SPACE
+from yarnhub.hadoop.site_file import JAVA_WHITE_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yarnhub.hadoop.properties import Properties
 
-_SHOWN = 100
+_MAX_SHOWN = 100
 """Letters of a rule in a message."""
 RULES = "hadoop.security.auth_to_local"
 MECHANISM = "hadoop.security.auth_to_local.mechanism"
@@ -135,7 +135,7 @@ class _Rule:
             return name.parameter(int(number))
         except (ValueError, IndexError) as error:
             raise ConfigurationError(
-                f"{RULES}: {self.text}: ${number[:_SHOWN]} is not one of $0 to"
+                f"{RULES}: {self.text}: ${number[:_MAX_SHOWN]} is not one of $0 to"
                 f" ${len(name.components)}"
             ) from error
 
@@ -168,20 +168,20 @@ class _Rule:
             return found[group] or ""
         except IndexError as error:
             raise ConfigurationError(
-                f"{RULES}: {self.text}: no group {str(group)[:_SHOWN]}"
+                f"{RULES}: {self.text}: no group {str(group)[:_MAX_SHOWN]}"
             ) from error
 
 
 def _parse(text: str) -> list[_Rule]:
-    rules, text = [], text.strip(SPACE)
+    rules, text = [], text.strip(JAVA_WHITE_SPACE)
     while text:
         found = _RULE.match(text)
         if found is None or found[2] == "":
-            raise ConfigurationError(f"{RULES}: not a rule: {text[:_SHOWN]}")
+            raise ConfigurationError(f"{RULES}: not a rule: {text[:_MAX_SHOWN]}")
         default, components, form, match, replaced, replacement, everywhere, lower = found.groups()
         rules.append(
             _Rule(
-                text=found[0].strip()[:_SHOWN],
+                text=found[0].strip()[:_MAX_SHOWN],
                 is_default=default is not None,
                 components=int(components or 0),
                 form=form or "",

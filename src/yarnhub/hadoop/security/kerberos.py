@@ -81,9 +81,9 @@ class TicketCache:
         """Whose tickets these are; reads the cache."""
         return str(self.acquire().name)
 
-    def open(self, server: str) -> Context:
+    def open(self, server: str) -> KerberosContext:
         """Begin a context with a server; the network is asked at its first step."""
-        return Context(self, server)
+        return KerberosContext(self, server)
 
     def acquire(self) -> Any:  # gssapi is untyped here
         """The ticket, as a `gssapi.Credentials`.
@@ -125,9 +125,9 @@ class Keytab:
     def __post_init__(self) -> None:
         _gssapi()
 
-    def open(self, server: str) -> Context:
+    def open(self, server: str) -> KerberosContext:
         """Begin a context with a server; the network is asked at its first step."""
-        return Context(self, server)
+        return KerberosContext(self, server)
 
     def acquire(self) -> Any:  # gssapi is untyped here
         """A ticket from the KDC, or the one it gave before, as a `gssapi.Credentials`.
@@ -159,7 +159,7 @@ class Keytab:
             ) from error
 
 
-class Context:
+class KerberosContext:
     """A security context of the `gssapi` package; see `yarnhub.hadoop.wire.gssapi.GssContext`."""
 
     def __init__(self, credential: TicketCache | Keytab, server: str) -> None:

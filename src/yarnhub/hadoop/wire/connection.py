@@ -13,8 +13,9 @@ once; any other asks what the server wants, proves it, and sends the context aft
                                 '--------------> READY or PROTECTED (a layer was agreed on)
 
 Any state ends in CLOSED, by a fatal answer or a fault of the peer. The caller feeds what it reads
-into `receive`, carries out `Step` events and hands the result to `respond`, and sends what `take`
-gives after each call of a method. Events are the same however the stream is cut into pieces.
+into `receive`, carries out `MechanismStep` events and hands the result to `respond`, and sends what
+`take` gives after each call of a method. The events are the same however the stream is cut into
+pieces.
 
 Source: org.apache.hadoop.ipc.Client and Server; RpcHeader.proto (Hadoop 3.4).
 """
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.wire.headers import SaslAuth
     from yarnhub.hadoop.wire.method import Protocol
     from yarnhub.hadoop.wire.protection import Layer
-    from yarnhub.hadoop.wire.sasl import Choice, Login, Mechanism
+    from yarnhub.hadoop.wire.sasl import ChosenMechanism, Login, Mechanism
 
 _PREAMBLE = b"hrpc\x09\x00"
 _AUTH_NONE, _AUTH_SASL = b"\x00", b"\xdf"
@@ -62,8 +63,8 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Give `mechanism.step(challenge)`, which may take its time, to `Connection.respond`."""
+class MechanismStep:
+    """Give `mechanism.step(challenge)`, which may take its time, to `RpcStateMachine.respond`."""
 
     mechanism: Mechanism
     challenge: bytes | None
@@ -102,7 +103,7 @@ class Broken:
     error: YarnhubError
 
 
-Event = Ready | Step | Answer | Failed | Fatal | Broken
+Event = Ready | MechanismStep | Answer | Failed | Fatal | Broken
 
 
 class State(enum.Enum):
@@ -152,7 +153,7 @@ _SASL_INPUTS = {
 }
 
 
-class Connection:
+class RpcStateMachine:
     """The client's end of one connection to one protocol of one daemon.
 
     Args:
@@ -173,7 +174,7 @@ class Connection:
         self._max_response = max_response
         self._outer = FrameReader(max_response)
         self._inner = FrameReader(max_response)
-        self._choice: Choice | None = None
+        self._choice: ChosenMechanism | None = None
         self._offered: SaslAuth | None = None
         self._layer: Layer | None = None
         self._waiting: set[int] = set()
@@ -229,7 +230,7 @@ class Connection:
         self._send(_request(CALL_ID_PING, self._client_id, NO_RETRY_COUNT))
 
     def respond(self, token: bytes) -> None:
-        """Send what the mechanism of a `Step` made."""
+        """Send what the mechanism of a `MechanismStep` made."""
         self._advance(Input.STEPPED)
         first, self._offered = self._offered, None
         self._send_sasl(SaslState.INITIATE if first else SaslState.RESPONSE, token, first)
@@ -347,7 +348,7 @@ class Connection:
         self, mechanism: Mechanism, challenge: bytes | None, events: list[Event]
     ) -> None:
         if mechanism.blocking:
-            events.append(Step(mechanism, challenge))
+            events.append(MechanismStep(mechanism, challenge))
         else:
             self.respond(mechanism.step(challenge))
 

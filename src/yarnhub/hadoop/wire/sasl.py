@@ -78,7 +78,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenMechanism:
     """The way that is taken."""
 
     auth: SaslAuth
@@ -88,7 +88,7 @@ class Choice:
     """What the connection still has to say of its user."""
 
 
-def choose(offers: Sequence[SaslAuth], login: Login) -> Choice:
+def choose(offers: Sequence[SaslAuth], login: Login) -> ChosenMechanism:
     """Take the first offer that the client has the means for, in the server's order.
 
     Raises:
@@ -99,13 +99,13 @@ def choose(offers: Sequence[SaslAuth], login: Login) -> Choice:
             case "TOKEN", "DIGEST-MD5" if login.token is not None:
                 uri = f"{auth.protocol or ''}/{auth.server_id or ''}"
                 digest = DigestMd5.of(login.token, uri, cnonce=login.cnonce, minimum=login.minimum)
-                return Choice(auth, digest, UserInformation())
+                return ChosenMechanism(auth, digest, UserInformation())
             case "KERBEROS", "GSSAPI" if login.kerberos is not None:
                 context = login.kerberos.open(check_principal(auth, login.kerberos.server))
                 user = UserInformation(effective_user=login.kerberos.effective_user)
-                return Choice(auth, Gssapi(context, minimum=login.minimum), user)
+                return ChosenMechanism(auth, Gssapi(context, minimum=login.minimum), user)
             case "SIMPLE", _ if login.simple is not None:
-                return Choice(auth, None, login.simple)
+                return ChosenMechanism(auth, None, login.simple)
             case _:
                 continue
     raise AuthenticationError(_explain(offers, login))

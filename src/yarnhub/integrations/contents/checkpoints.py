@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.services.contents.checkpoints import AsyncCheckpoints
 from tornado.web import HTTPError
 
-from yarnhub.filesystem.partials import LONGEST_NAME, with_ending
+from yarnhub.filesystem.partials import MAX_NAME_BYTES, with_ending
 from yarnhub.integrations.contents.errors import http_errors
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _checkpoint_path(path: str) -> str:
     folder, name = posixpath.split(path.strip("/"))
     stem, suffix = posixpath.splitext(name)
     kept = f"{stem}-{_ID}{suffix}"
-    if len(kept.encode(errors="surrogateescape")) > LONGEST_NAME:
+    if len(kept.encode(errors="surrogateescape")) > MAX_NAME_BYTES:
         # Two names that differ only in what is cut off need different checkpoints.
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:16]
         kept = with_ending(stem, f"-{digest}-{_ID}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from yarnhub.yarn.logs.entry import LogEntry
 
-_TAIL = max(tfile.TAIL, ifile.TAIL)
+_TAIL = max(tfile.TAIL_SIZE, ifile.TAIL_SIZE)
 
 
 def read_index(size: int) -> Step[list[LogEntry]]:
@@ -31,7 +31,7 @@ def read_index(size: int) -> Step[list[LogEntry]]:
     """
     tail = yield Need(max(0, size - _TAIL), min(size, _TAIL))
     if tail[-16:] == tfile.MAGIC:
-        return (yield from tfile.read_index(size, tail[-tfile.TAIL :]))
+        return (yield from tfile.read_index(size, tail[-tfile.TAIL_SIZE :]))
     head = yield Need(0, min(size, max(ifile.UUID_LENGTHS)))
     uuid_length = ifile.find_uuid(head, tail)
     if uuid_length is None:

@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.yarn.logs.entry import MAX_INDEX, Extent, LogEntry, add
 from yarnhub.yarn.logs.java_objects import JavaObject, as_list, as_map, read_java_object
-from yarnhub.yarn.logs.source import CHUNK, NONE, Need, Source, Step, check_compression
+from yarnhub.yarn.logs.source import CHUNK_SIZE, NONE, Need, Source, Step, check_compression
 from yarnhub.yarn.records.ids import ContainerId
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 UUID_LENGTHS = (32, 36)
-_LEAST = 40
+_MIN_ENTRY_SIZE = 40
 """Bytes that the serialized object of one log file has at least: three numbers of 8 bytes, three
 references of 5."""
-TAIL = max(UUID_LENGTHS) + 4
+TAIL_SIZE = max(UUID_LENGTHS) + 4
 """Bytes from the end in which the uuid and the index's length lie."""
 
 
@@ -47,7 +47,7 @@ def read_index(size: int, tail: bytes, uuid_length: int) -> Step[list[LogEntry]]
 
     Args:
         size: Bytes of the file.
-        tail: Its last `TAIL` bytes.
+        tail: Its last `TAIL_SIZE` bytes.
         uuid_length: What `find_uuid` found.
 
     Raises:
@@ -79,7 +79,7 @@ def _files(index: JavaObject, length: int) -> Generator[object, None, None]:
         logs = as_map(_field(cycle, "logMetas"))
         left -= 1 + len(logs)
         for found in map(as_list, logs.values() if left >= 0 else ()):
-            left -= _LEAST * len(found)
+            left -= _MIN_ENTRY_SIZE * len(found)
             yield from found if left >= 0 else ()
         if left < 0:
             raise RemoteProtocolError(
@@ -135,6 +135,6 @@ def read_content(entry: LogEntry, start: int = 0) -> Generator[Need | bytes, byt
     yield from source.skip(start)
     left = entry.length - start
     while left:
-        data = yield from source.some(min(left, CHUNK))
+        data = yield from source.some(min(left, CHUNK_SIZE))
         left -= len(data)
         yield data

@@ -29,9 +29,9 @@ from typing import Any
 
 from yarnhub.base.errors import RemoteProtocolError
 
-_HEAD = re.compile(rb"\nLogLength:(\d{1,18})\nLogContents:\n")
+_LOG_HEADER = re.compile(rb"\nLogLength:(\d{1,18})\nLogContents:\n")
 _EMPTY = b"End of LogType:"
-_MAX_HEAD = 1 << 16
+_MAX_HEADER = 1 << 16
 """Bytes: the head holds the name of a file twice at most."""
 
 
@@ -98,9 +98,9 @@ class LogAnswer:
             if self._head.startswith(_EMPTY):
                 self.length = 0
                 return b""
-            found = _HEAD.search(self._head)
+            found = _LOG_HEADER.search(self._head)
             if found is None:
-                if len(self._head) > _MAX_HEAD:
+                if len(self._head) > _MAX_HEADER:
                     raise RemoteProtocolError("a NodeManager's response has no log header")
                 return b""
             self.length = int(found[1])

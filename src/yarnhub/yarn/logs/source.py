@@ -11,7 +11,7 @@ from yarnhub.base.errors import ConfigurationError, RemoteProtocolError
 
 T = TypeVar("T")
 
-CHUNK = 1 << 18
+CHUNK_SIZE = 1 << 18
 """Bytes asked for at once, and the most that are decompressed at once."""
 
 
@@ -75,7 +75,7 @@ class Source:
                 return False
             stored = self._stored or (yield from self._fetch_more())
             try:
-                self._buffer = self._inflate.decompress(stored, CHUNK)
+                self._buffer = self._inflate.decompress(stored, CHUNK_SIZE)
             except zlib.error as error:
                 raise RemoteProtocolError(f"a compressed log is damaged: {error}") from error
             self._stored = self._inflate.unconsumed_tail
@@ -87,7 +87,7 @@ class Source:
         return (yield from self._fetch())
 
     def _fetch(self) -> Step[bytes]:
-        length = min(CHUNK, self._end - self._at)
+        length = min(CHUNK_SIZE, self._end - self._at)
         data = yield Need(self._at, length)
         self._at += length
         return data
@@ -136,7 +136,7 @@ class Source:
         """
         parts = bytearray()
         while not (yield from self.ended()):
-            parts += yield from self.some(CHUNK)
+            parts += yield from self.some(CHUNK_SIZE)
             if len(parts) > limit:
                 raise RemoteProtocolError(f"an index of a log is longer than {limit} bytes")
         return bytes(parts)

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.yarn.logs.entry import Extent, LogEntry, add
-from yarnhub.yarn.logs.source import CHUNK, NONE, Need, Source, Step
+from yarnhub.yarn.logs.source import CHUNK_SIZE, NONE, Need, Source, Step
 from yarnhub.yarn.records.ids import ContainerId
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 MAGIC = bytes.fromhex("d111d36891b5d7b639df414092bae150")
-TAIL = 28
+TAIL_SIZE = 28
 """Bytes of offset, version and magic."""
 _DATA_INDEX = "data:BCFile.index"
 _MAX_KEY = 64 << 10
@@ -72,13 +72,13 @@ def read_index(size: int, tail: bytes) -> Step[list[LogEntry]]:
 
     Args:
         size: Bytes of the file.
-        tail: Its last `TAIL` bytes.
+        tail: Its last `TAIL_SIZE` bytes.
 
     Raises:
         RemoteProtocolError: The file is damaged.
         ConfigurationError: Its compression cannot be undone here.
     """
-    if tail[-16:] != MAGIC or size < TAIL:
+    if tail[-16:] != MAGIC or size < TAIL_SIZE:
         raise RemoteProtocolError("this is not a TFile: its magic number is missing")
     offset = int.from_bytes(tail[:8], "big", signed=True)
     compression, blocks = yield from _read_data_index(offset, size)
@@ -89,7 +89,7 @@ def read_index(size: int, tail: bytes) -> Step[list[LogEntry]]:
 
 
 def _read_data_index(offset: int, size: int) -> Step[tuple[str, list[_Region]]]:
-    metas = Source(offset, size - TAIL, NONE)
+    metas = Source(offset, size - TAIL_SIZE, NONE)
     for _ in range((yield from _count(metas))):
         name = yield from _text(metas)
         compression = yield from _text(metas)
@@ -225,7 +225,7 @@ def read_content(entry: LogEntry, start: int = 0) -> Generator[Need | bytes, byt
     yield from value.skip(start)
     left = entry.length - start
     while left:
-        part = min((yield from value.available()), left, CHUNK)
+        part = min((yield from value.available()), left, CHUNK_SIZE)
         data = yield from value.counted.source.some(part)
         value.left -= len(data)
         left -= len(data)

@@ -8,7 +8,17 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BOOL, FLOAT, INT32, INT64, STRING, WORDS, mapping, proto, repeated
+from yarnhub.hadoop.codec import (
+    BOOL,
+    FLOAT,
+    FREE_TEXT,
+    INT32,
+    INT64,
+    STRING,
+    mapping,
+    proto,
+    repeated,
+)
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId, ContainerId
 from yarnhub.yarn.records.launch import ContainerLaunchContext
@@ -153,7 +163,7 @@ class ApplicationReport:
     application_id: ApplicationId = proto(1, ApplicationId, ApplicationId())
     user: str = proto(2, STRING, "")
     queue: str = proto(3, STRING, "")
-    name: str = proto(4, WORDS, "")
+    name: str = proto(4, FREE_TEXT, "")
     host: str = proto(5, STRING, "")
     """What the AM registered; empty or `N/A` before."""
     rpc_port: int = proto(6, INT32, 0)
@@ -162,7 +172,7 @@ class ApplicationReport:
         8, YarnApplicationState, YarnApplicationState.NEW
     )
     tracking_url: str = proto(9, STRING, "")
-    diagnostics: str = proto(10, WORDS, "")
+    diagnostics: str = proto(10, FREE_TEXT, "")
     start_time: int = proto(11, INT64, 0)
     finish_time: int = proto(12, INT64, 0)
     final_application_status: FinalApplicationStatus = proto(
@@ -202,7 +212,7 @@ class ApplicationAttemptReport:
     host: str = proto(2, STRING, "")
     rpc_port: int = proto(3, INT32, 0)
     tracking_url: str = proto(4, STRING, "")
-    diagnostics: str = proto(5, WORDS, "")
+    diagnostics: str = proto(5, FREE_TEXT, "")
     yarn_application_attempt_state: YarnApplicationAttemptState = proto(
         6, YarnApplicationAttemptState, YarnApplicationAttemptState.NEW
     )

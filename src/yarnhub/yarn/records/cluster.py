@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from yarnhub.hadoop.codec import (
     BOOL,
     FLOAT,
+    FREE_TEXT,
     INT32,
     INT64,
     SELF,
     STRING,
     UINT32,
-    WORDS,
     proto,
     repeated,
 )
@@ -60,7 +60,7 @@ class NodeReport:
     capability: Resource = proto(5, Resource, Resource())
     num_containers: int = proto(6, INT32, 0)
     node_state: NodeState = proto(7, NodeState, NodeState.NEW)
-    health_report: str = proto(8, WORDS, "")
+    health_report: str = proto(8, FREE_TEXT, "")
     last_health_report_time: int = proto(9, INT64, 0)
     node_labels: tuple[str, ...] = repeated(10, STRING)
     decommissioning_timeout: int | None = proto(13, UINT32, None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import INT32, INT64, STRING, WORDS, mapping, proto
+from yarnhub.hadoop.codec import FREE_TEXT, INT32, INT64, STRING, mapping, proto
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.yarn.records.ids import ContainerId, NodeId
 from yarnhub.yarn.records.resources import ExecutionType, Priority, Resource
@@ -77,7 +77,7 @@ class ContainerStatus:
 
     container_id: ContainerId = proto(1, ContainerId, ContainerId())
     state: ContainerState | None = proto(2, ContainerState, None)
-    diagnostics: str = proto(3, WORDS, "")
+    diagnostics: str = proto(3, FREE_TEXT, "")
     exit_status: int = proto(4, INT32, ContainerExitStatus.INVALID.value)
     capability: Resource | None = proto(5, Resource, None)
     container_attributes: dict[str, str] = mapping(7, STRING, STRING)
@@ -94,7 +94,7 @@ class ContainerReport:
     priority: Priority | None = proto(4, Priority, None)
     creation_time: int = proto(5, INT64, 0)
     finish_time: int = proto(6, INT64, 0)
-    diagnostics_info: str = proto(7, WORDS, "")
+    diagnostics_info: str = proto(7, FREE_TEXT, "")
     log_url: str = proto(8, STRING, "")
     container_exit_status: int = proto(9, INT32, 0)
     container_state: ContainerState | None = proto(10, ContainerState, None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BYTES, SELF, STRING, WORDS, mapping, proto, repeated
+from yarnhub.hadoop.codec import BYTES, FREE_TEXT, SELF, STRING, mapping, proto, repeated
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.yarn.records.containers import ContainerStatus
 from yarnhub.yarn.records.ids import ContainerId
@@ -18,8 +18,8 @@ from yarnhub.yarn.records.launch import ContainerLaunchContext
 class SerializedException:
     """A Java exception inside an answer."""
 
-    message: str = proto(1, WORDS, "")
-    trace: str = proto(2, WORDS, "")
+    message: str = proto(1, FREE_TEXT, "")
+    trace: str = proto(2, FREE_TEXT, "")
     class_name: str = proto(3, STRING, "")
     cause: SerializedException | None = proto(4, SELF, None)
 

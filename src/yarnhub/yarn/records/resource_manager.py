@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BOOL, INT64, STRING, WORDS, mapping, proto, repeated
+from yarnhub.hadoop.codec import BOOL, FREE_TEXT, INT64, STRING, mapping, proto, repeated
 from yarnhub.yarn.records.applications import (
     ApplicationAttemptReport,
     ApplicationReport,
@@ -83,7 +83,7 @@ class KillApplicationRequest:
     """Ask for an application's end; `diagnostics` is shown to its user."""
 
     application_id: ApplicationId = proto(1, ApplicationId)
-    diagnostics: str | None = proto(2, WORDS, None)
+    diagnostics: str | None = proto(2, FREE_TEXT, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,17 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BOOL, BYTES, FLOAT, INT32, STRING, WORDS, mapping, proto, repeated
+from yarnhub.hadoop.codec import (
+    BOOL,
+    BYTES,
+    FLOAT,
+    FREE_TEXT,
+    INT32,
+    STRING,
+    mapping,
+    proto,
+    repeated,
+)
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 from yarnhub.yarn.records.cluster import NodeReport
@@ -121,7 +131,7 @@ class AllocateResponse:
 class FinishApplicationMasterRequest:
     """The application's end, as the AM tells it."""
 
-    diagnostics: str | None = proto(1, WORDS, None)
+    diagnostics: str | None = proto(1, FREE_TEXT, None)
     tracking_url: str | None = proto(2, STRING, None)
     final_application_status: FinalApplicationStatus | None = proto(3, FinalApplicationStatus, None)
 

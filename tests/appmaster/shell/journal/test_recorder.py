@@ -20,9 +20,9 @@ from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.journal.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.base.errors import (
+    CallOutcome,
     ConnectError,
     ConnectionLostError,
-    Outcome,
     RemoteProtocolError,
     YarnhubError,
 )
@@ -169,7 +169,7 @@ async def test_a_journal_that_fails_is_tried_until_it_works() -> None:
         await cluster.scheduler.until(lambda: len(cluster.scheduler.heartbeats) > 0)
         cluster.journal.failures += [
             ConnectError("no"),
-            ConnectionLostError("lost", Outcome.UNKNOWN),
+            ConnectionLostError("lost", CallOutcome.UNKNOWN),
         ]
         await runner.ask(PutKey(key="k", value=b"v"))
     async with cluster.process() as runner:

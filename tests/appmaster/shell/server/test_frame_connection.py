@@ -15,10 +15,10 @@ from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.shell.server import frame_connection
 from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.errors import FailureCode, RemoteProtocolError
-from yarnhub.client.application.connection import Connection
+from yarnhub.client.application.connection import ControlConnection
 from yarnhub.control import json
 from yarnhub.control.bootstrap import SERVER_NAME
-from yarnhub.control.frames import EARLIER, PROTOCOL, PROTOCOLS, Frame
+from yarnhub.control.frames import EARLIER_PROTOCOL, PROTOCOL, PROTOCOLS, Frame
 from yarnhub.control.messages import (
     AddContainer,
     Container,
@@ -53,7 +53,7 @@ async def connected(
     answer: Callable[[Request[Any]], Awaitable[object]],
     pair: Credentials = PAIR,
     limits: Limits | None = None,
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[ControlConnection]:
     async with asyncio.timeout(20), serve(own_admission(answer, limits), "127.0.0.1") as port:
         connection = await opened(port, pair)
         try:
@@ -64,19 +64,19 @@ async def connected(
 
 async def opened(
     port: int, pair: Credentials = PAIR, protocols: Sequence[str] = PROTOCOLS
-) -> Connection:
+) -> ControlConnection:
     context = pair.client_context()
     context.set_alpn_protocols(list(protocols))
-    return await Connection.open(f"127.0.0.1:{port}", context, SERVER_NAME)
+    return await ControlConnection.open(f"127.0.0.1:{port}", context, SERVER_NAME)
 
 
-async def ask(connection: Connection, request: Request[Any]) -> object:
+async def ask(connection: ControlConnection, request: Request[Any]) -> object:
     frame = await connection.ask(request.name(), json.dump(request))
     kind = Failure if frame.name == "Failure" else request.answer
     return json.load(kind, frame.body or b"")
 
 
-async def value(connection: Connection, key: str) -> str:
+async def value(connection: ControlConnection, key: str) -> str:
     found = await ask(connection, GetKey(key=key))
     assert isinstance(found, Entries)
     return found.entries[0].key
@@ -95,7 +95,7 @@ async def test_each_of_many_requests_gets_its_own_answer() -> None:
 
 @pytest.mark.parametrize(
     ("protocols", "outcome"),
-    [(PROTOCOLS, ENDED.outcome), ([PROTOCOL], ENDED.outcome), ([EARLIER], None)],
+    [(PROTOCOLS, ENDED.outcome), ([PROTOCOL], ENDED.outcome), ([EARLIER_PROTOCOL], None)],
 )
 async def test_outcomes_are_told_to_who_can_read_them(
     protocols: Sequence[str], outcome: Outcome | None
@@ -115,7 +115,7 @@ async def test_outcomes_are_told_to_who_can_read_them(
 
 async def test_an_older_server_speaks_what_both_know() -> None:
     context = own_admission(Answering()).context
-    context.set_alpn_protocols([EARLIER])
+    context.set_alpn_protocols([EARLIER_PROTOCOL])
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
     async with asyncio.timeout(20), server:
         connection = await opened(server.sockets[0].getsockname()[1])
@@ -175,7 +175,7 @@ async def test_what_a_client_waits_for_is_withdrawn_when_it_goes() -> None:
     answering = Answering()
     answering.go_on.clear()
 
-    async def wait(connection: Connection) -> None:
+    async def wait(connection: ControlConnection) -> None:
         with pytest.raises(ConnectionError):
             await ask(connection, WaitKey(key="a", timeout=10))
 

@@ -19,7 +19,7 @@ from yarnhub.appmaster.shell.server.listener import listen
 from yarnhub.base.errors import ControlError, FailureCode, RemoteProtocolError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.control import json
-from yarnhub.control.frames import EARLIER, PROTOCOLS, Frame
+from yarnhub.control.frames import EARLIER_PROTOCOL, PROTOCOLS, Frame
 from yarnhub.control.messages import (
     REQUESTS,
     Entries,
@@ -68,7 +68,7 @@ async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator
 
         async def in_frames(frame: Frame) -> Frame:
             reply = await _reply(frame.name, frame.body, clients)
-            if protocol == EARLIER:
+            if protocol == EARLIER_PROTOCOL:
                 reply = without_outcomes(reply)
             return Frame(frame.number, type(reply).__name__, json.dump(reply))
 
