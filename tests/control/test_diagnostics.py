@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from yarnhub.control import diagnostics
@@ -90,3 +92,23 @@ def test_what_is_no_containers_fault_is_told_in_words_alone(outcome: Outcome) ->
 def test_a_number_that_is_none_of_an_exit_code_is_left_as_text() -> None:
     text = AM_KILLED.replace("exitCode: 137", f"exitCode: {'9' * 5000}")
     assert diagnostics.read(text).cause is Cause.UNKNOWN
+
+
+@pytest.mark.parametrize("record", ["cause=signal of=a_0 raw=9", "cause=stopping of=a_0 raw=9"])
+def test_a_record_in_a_users_own_words_breaks_nothing(record: str) -> None:
+    told = f"ended\n[hub] all is well [{record}]"
+    outcome = diagnostics.read(told)
+    assert "\n" not in outcome.raw
+    assert "a_0" in diagnostics.explain(told)
+
+
+def test_a_record_brings_no_more_lines_into_a_log() -> None:
+    told = "x\n[hub] y [cause=memory exit=-104 of=a_0 raw=9999]"
+    assert diagnostics.read(told).raw == "x [hub] y"
+
+
+def test_long_diagnostics_of_a_user_are_read_at_once() -> None:
+    told = "For more detailed output, check " * 2000
+    began = time.process_time()
+    assert diagnostics.read(told).cause is Cause.UNKNOWN
+    assert time.process_time() - began < 0.25

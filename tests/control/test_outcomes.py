@@ -164,6 +164,23 @@ def test_every_cause_has_words(cause: Cause, subject: Subject) -> None:
     assert describe(Outcome(cause=cause, subject=subject, exit_code=1, grace=1.0, raw="raw"))
 
 
+@pytest.mark.parametrize("subject", Subject)
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("code", [None, 0])
+def test_an_outcome_without_its_details_has_words(
+    cause: Cause, subject: Subject, code: int | None
+) -> None:
+    """A user's own ApplicationMaster may answer with any combination."""
+    told = describe(Outcome(cause=cause, subject=subject, exit_code=code, raw="raw"))
+    assert told
+    assert code == 0 or subject is Subject.SCRIPT or "None" not in told
+
+
+def test_what_another_process_tells_of_an_end_is_cleaned() -> None:
+    outcome = json.load(Outcome, b'{"cause":"failed","container":"a\\u001b[2J_0\\n"}')
+    assert outcome.container == "a_0"
+
+
 # --- on the wire and in journals
 
 

@@ -23,7 +23,7 @@ COMMAND = re.compile(r"\bskein (?:application|config|container|driver|kv|node|qu
 FOREIGN = {
     # the ResourceManager
     r"AM Container for \S+ exited with\s+exitCode: (-?\d{1,10})\b",
-    r"For more detailed output, check .*? of each attempt\.\s*\.?",
+    r"For more detailed output, check .{1,1000}? of each attempt\.\s*\.?",
     "AM resource limit exceeded",
     "User's AM resource limit",
     "Application is Activated",

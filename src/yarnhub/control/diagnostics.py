@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.control.outcomes import Cause, Outcome, Subject, first_words
 from yarnhub.control.words import describe
 
@@ -20,7 +21,9 @@ _RECORD = re.compile(
 )
 # RMAppAttemptImpl.getAMContainerCrashedDiagnostics writes both.
 _AM_EXIT = re.compile(r"AM Container for \S+ exited with\s+exitCode: (-?\d{1,10})\b", re.ASCII)
-_POINTER = re.compile(r"For more detailed output, check .*? of each attempt\.\s*\.?", re.DOTALL)
+_POINTER = re.compile(
+    r"For more detailed output, check .{1,1000}? of each attempt\.\s*\.?", re.DOTALL
+)
 
 
 def write(outcome: Outcome) -> str:
@@ -37,12 +40,13 @@ def read(diagnostics: str) -> Outcome:
     """What YARN tells of an application's end."""
     if found := _RECORD.search(diagnostics):
         cause, code, container, kept = found.groups()
+        raw = diagnostics[max(0, found.start() - int(kept)) : found.start()]
         return Outcome(
             cause=Cause(cause),
             subject=Subject.APPLICATION,
             exit_code=None if code is None else int(code),
             container=container,
-            raw=diagnostics[max(0, found.start() - int(kept)) : found.start()],
+            raw=clean_and_cut(raw, lines=False),  # a user's own text may end with a record
         )
     said = _POINTER.sub(" ", diagnostics)
     if found := _AM_EXIT.search(diagnostics):

@@ -130,6 +130,7 @@ class Outcome:
     raw: str = field(default="", metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "container", clean_and_cut(self.container, lines=False))
         object.__setattr__(self, "raw", clean_and_cut(self.raw))
 
     @property

@@ -16,6 +16,7 @@ _MEANINGS = {
     Cause.FAILED: "its program failed, see its log",
     Cause.NOT_FOUND: "its command was not found",
     Cause.NOT_EXECUTABLE: "its command could not be executed",
+    Cause.SIGNAL: "it was ended by a signal",
     Cause.MEMORY: "it used more memory than it asked for",
     Cause.VIRTUAL_MEMORY: "it used more virtual memory than YARN allows",
     Cause.EXCESS_LOGS: "it wrote more logs than YARN allows",
@@ -74,7 +75,8 @@ def brief(outcome: Outcome, more_memory: str = MORE_MEMORY) -> str:
         case Cause.NOT_STARTED:
             return f"Could not be started: {outcome.raw}"
         case Cause.STOPPING:
-            return f"Asked to end by user request, within {outcome.grace:g} s."
+            within = "" if outcome.grace is None else f", within {outcome.grace:g} s"
+            return f"Asked to end by user request{within}."
         case Cause.KILLED_BY_USER:
             late = " It did not end within its grace period." if outcome.grace is not None else ""
             return f"Killed by user request.{late}"
@@ -89,10 +91,12 @@ def brief(outcome: Outcome, more_memory: str = MORE_MEMORY) -> str:
 def _by_code(outcome: Outcome, more_memory: str) -> str:
     if outcome.subject is Subject.SCRIPT:
         return _of_script(outcome)
-    code = f"xit code {outcome.exit_code}: {_meaning(outcome, more_memory)}."
+    said = f"{_meaning(outcome, more_memory)}."
+    if outcome.exit_code is not None:
+        said = f"exit code {outcome.exit_code}: {said}"
     if outcome.subject is Subject.MASTER:
-        return f"its ApplicationMaster ended, e{code}"
-    return f"E{code}"
+        return f"its ApplicationMaster ended, {said}"
+    return f"{said[0].upper()}{said[1:]}"
 
 
 def _of_script(outcome: Outcome) -> str:
