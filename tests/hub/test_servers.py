@@ -190,7 +190,8 @@ async def test_a_port_is_taken_from_the_server_that_it_is_of_alone(servers: Serv
             headers = {"Authorization": f"token {token}"} if token else {}
             return (await anybody.post(url, json=document, headers=headers)).status_code
 
-        for token in ("", "wrong", servers.hub.token, other):
+        # Often: an answer that does not wait for the body becomes the proxy's 503 now and then.
+        for token in ("", "wrong", servers.hub.token, other) * 10:
             assert await report(token, port=1) == httpx.codes.FORBIDDEN
         assert await report(server, port=1, ip="10.0.0.1") == httpx.codes.BAD_REQUEST
         assert await report(server, port=1) == httpx.codes.NO_CONTENT

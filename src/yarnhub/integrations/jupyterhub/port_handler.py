@@ -35,19 +35,27 @@ class StartingSpawner(Protocol):
 class PortHandler(APIHandler):
     """Says where the server that asks shall listen, and takes its port.
 
-    Nothing of a body is read before the token is known, and no more of it than a report may have.
+    No more of a body is read than a report may have, and nothing of it is kept without a token.
     """
 
     async def prepare(self) -> None:
-        """Refuse whoever has no server that is being started."""
+        """Limit the body, and see whether it is wanted."""
         self.request.connection.set_max_body_size(LONGEST_REPORT)
         await super().prepare()
         self._body = bytearray()
-        self._spawner()
+        try:
+            self._spawner()
+        except web.HTTPError:
+            # Refused once the body has come. An answer before that ends the connection, and the
+            # proxy may then answer 503 in its place.
+            self._wanted = False
+        else:
+            self._wanted = True
 
     def data_received(self, chunk: bytes) -> None:
         """See `tornado.web.stream_request_body`."""
-        self._body += chunk
+        if self._wanted:
+            self._body += chunk
 
     async def get(self) -> None:
         """Say where to listen."""
