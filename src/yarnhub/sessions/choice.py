@@ -1,6 +1,6 @@
 """Which of the profiles a user has chosen; no I/O.
 
-What a user says is never trusted: `choose` gives nothing but what stands in a profile.
+A user's options are never trusted: `choose` only gives what a profile contains.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ChoiceError(YarnhubError):
-    """What a user has chosen is not offered; says what is."""
+    """What a user has chosen is not offered; the message lists what is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Choice:
 
 
 def default_profile(profiles: Sequence[Profile]) -> Profile:
-    """That of who says nothing: the first if none is the default."""
+    """The profile of a user who has chosen none: the first if none is the default."""
     return next((each for each in profiles if each.default), profiles[0])
 
 

@@ -110,7 +110,7 @@ class ClusterHolder(Holder):
         return Client(self.settings.acting_for(user) if user else self.settings)
 
     async def report(self, application_id: str, user: str = "") -> ApplicationReport | End | None:
-        """What YARN last said of an application, not long ago; None if that is not known.
+        """What YARN last reported of an application, not long ago; None if that is not known.
 
         Args:
             application_id: Which.
@@ -170,7 +170,7 @@ class ClusterSession(Session):
         """See `Session.sight`."""
         if not self._sight.node and await self._runs():
             async with (
-                Deadline(_ASK, f"YARN does not say how {self.id} is"),
+                Deadline(_ASK, f"YARN does not report the state of {self.id}"),
                 self._holder.client(self.user) as client,
             ):
                 self._sight = await self._found(client)
@@ -180,11 +180,11 @@ class ClusterSession(Session):
         """Whether its ApplicationMaster runs: before, there is no container to ask for."""
         report = await self._holder.report(self.id, self.user)
         if report is None or isinstance(report, End):
-            raise ConnectError(f"YARN does not say how {self.id} is")
+            raise ConnectError(f"YARN does not report the state of {self.id}")
         return report.yarn_application_state is YarnApplicationState.RUNNING
 
     async def _found(self, client: Client) -> Sight:
-        # The hub's own report does not tell the attempt where YARN has ACLs.
+        # With ACLs, the report that the hub itself gets does not contain the attempt.
         report = await client.application_report(ApplicationId.parse(self.id))
         attempt = report.current_application_attempt_id
         if attempt is None:

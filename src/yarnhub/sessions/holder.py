@@ -79,7 +79,7 @@ class Holder(ABC):
     async def explain(self, session: Session) -> Explanation | None:
         """Why a session's application is in its state; None if that is not known.
 
-        This takes several requests to YARN: ask only while somebody reads the answer.
+        This takes several requests to YARN: ask only while a user reads the answer.
         """
 
     @abstractmethod

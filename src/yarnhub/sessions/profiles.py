@@ -42,7 +42,7 @@ Overrides = Mapping[str, object]
 
 
 class ProfileError(ConfigurationError):
-    """A list of profiles is wrong; says where."""
+    """A list of profiles is wrong; the message names the place."""
 
 
 def _overrides(value: object) -> Overrides:
@@ -188,7 +188,7 @@ class Option(_Document):
 
     @property
     def default(self) -> str | None:
-        """The choice of who says nothing: the first if none is the default."""
+        """The choice of a user who has made none: the first if none is the default."""
         marked = (key for key, each in self.choices.items() if each.default)
         return next(marked, next(iter(self.choices), None))
 
@@ -247,7 +247,7 @@ def parse_profiles(
     Args:
         value: The list.
         allowed: Names of the settings that may be overridden.
-        setting: What the administrator calls the list; errors begin with it.
+        setting: What the administrator calls the list; errors start with it.
 
     Raises:
         ProfileError: Something in it is wrong.

@@ -38,7 +38,7 @@ class QueueChoice:
         name: By which an application is submitted to it.
         default: Whether it is the configured one.
         room: How much room is in it.
-        alone: Why no other one is offered; None where YARN has told which there are.
+        alone: Why no other one is offered; None if YARN has listed the queues.
     """
 
     name: str

@@ -81,7 +81,7 @@ class SessionRequest:
         """What YARN is asked for; nothing in it is secret.
 
         Raises:
-            SpecError: Something chosen cannot be: a name of a file, say.
+            SpecError: Something chosen is not valid, such as a name of a file.
         """
         resources = Resources(
             memory=MiB(-(-self.memory // 2**20)),

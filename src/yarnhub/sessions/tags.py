@@ -15,10 +15,10 @@ _NOT_IN_TAGS = re.compile(r"[^a-z0-9._-]")
 
 
 class HubTags:
-    """The tags by which one hub knows its own sessions on YARN.
+    """The tags by which one hub recognizes its own sessions on YARN.
 
-    YARN takes any tag from anybody and shows it to others: what somebody copies, or makes up, must
-    not pass for the hub's. So they are made with a secret, and hold for one user of the cluster.
+    YARN accepts any tag from any user and shows it to others: copied or made-up tags must not pass
+    for the hub's. So they are derived from a secret, and are valid for one user of the cluster.
 
     Args:
         secret: Of this hub alone, and always the same.
@@ -48,7 +48,7 @@ class HubTags:
 
         Args:
             tags: The application's.
-            user: Whose it is, as YARN says.
+            user: Its user, as YARN reports.
         """
         for tag in tags:
             match = _IDENTITY.fullmatch(tag)

@@ -77,7 +77,7 @@ class UnmanagedHolder(Holder):
         self._held: asyncio.Future[UnmanagedApplications] | None = None
 
     async def _applications(self) -> UnmanagedApplications:
-        """All that are held; begins to hold them on first use, and after that failed."""
+        """All that are held; starts to hold them at the first call, and after a failure."""
         loop = asyncio.get_running_loop()
         if self._held is None or (self._holding is not None and self._holding.done()):
             self._held = loop.create_future()
@@ -126,7 +126,7 @@ class UnmanagedHolder(Holder):
         held = applications.get(application_id)
         if held is not None:
             return self._session(held)
-        # It ended while no hub ran, or yarnspawner 0.4 started it, say.
+        # For example, it ended while no hub was running, or yarnspawner 0.4 started it.
         return await self._others.find(application_id)
 
     async def all(self, tag: str = "") -> list[Session]:
@@ -166,7 +166,7 @@ class UnmanagedSession(Session):
             if outcome is None:
                 return None
             await self.application.kill()
-        except YarnhubError:  # it has ended just now, or YARN cannot be told: look again later
+        except YarnhubError:  # it has ended just now, or YARN does not respond: look again later
             return None
         return End(1, outcome)
 

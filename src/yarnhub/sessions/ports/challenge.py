@@ -1,4 +1,4 @@
-"""The hub's side of a server's proof: who answers at the port that the server has told."""
+"""The hub's side of a proof: whether the server answers at the port that it has reported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PATIENCE = 5.0
 """Seconds for an answer."""
 _LONGEST = 2**14
-"""Bytes of an answer, head included: whoever listens there may send anything."""
+"""Bytes of an answer, head included: the program that listens there may send anything."""
 
 _STRANGE = "it does not answer as a server of this hub"
 
@@ -34,14 +34,14 @@ async def check_server(
 
     Args:
         host: The node.
-        port: That the server has told.
+        port: The port that the server has reported.
         prefix: The path of the server's URL.
         token: Its API token.
         tls: With the hub's `internal_ssl`.
 
     Raises:
-        ConnectError: Nobody answers there now; maybe later.
-        ImpostorError: Somebody else does.
+        ConnectError: No program answers there now; one may later.
+        ImpostorError: Another program does.
     """
     nonce = secrets.token_hex(32)
     target = f"{prefix.rstrip('/')}/{proof.PATH}?nonce={nonce}"
@@ -54,7 +54,7 @@ async def check_server(
                     raise EOFError("the connection was closed")
                 answer = await _ask(reader, writer, host, target)
             finally:
-                writer.transport.abort()  # nothing is left to say, whoever it is
+                writer.transport.abort()  # nothing is left to send
     except ssl.SSLCertVerificationError as error:
         raise ImpostorError(
             f"it has no certificate of this hub for {host}: {error.verify_message}"

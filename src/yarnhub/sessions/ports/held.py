@@ -1,7 +1,7 @@
-"""The port that a server's program holds, from before the hub hears of it until it ends.
+"""The port that a server's program holds, from before the hub is told of it until it ends.
 
-Nobody else on the node can listen there: the sockets listen before the port is told, and are the
-ones that the server answers at.
+No other program on the node can listen there: the sockets listen before the port is reported, and
+the server uses these sockets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ListenOptions:
     """Where a program shall listen.
 
     Attributes:
-        addresses: Those of the node that the hub reaches it by; empty is all that it has.
+        addresses: The addresses at which the hub reaches the node; if empty, all that the node has.
         strict: Whether it shall listen nowhere if the node has none of them: the administrator
             has named them.
         first: The lowest port; 0 leaves the choice to the node.
@@ -110,7 +110,7 @@ def _ports(options: ListenOptions) -> Iterator[int]:
     if not options.first:
         yield from [0] * _TRIES
         return
-    # Not all servers of a node begin with the same one.
+    # Not all servers of a node try the same one first.
     ports = list(range(options.first, options.last + 1))
     random.shuffle(ports)
     yield from ports
@@ -153,7 +153,7 @@ def _hold(addresses: Sequence[str], port: int) -> HeldPort | None:
 
 
 def _bound(address: str, port: int) -> socket.socket:
-    """A socket at an address. It holds the port once it listens, whoever has bound it before."""
+    """A socket at an address. It holds the port once it listens, even if it was bound before."""
     found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, at = found[0]
     made = socket.socket(family, kind, protocol)

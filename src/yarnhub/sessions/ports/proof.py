@@ -1,7 +1,7 @@
 """How a server proves that it holds its port: with its API token, which it does not send; no I/O.
 
-The hub asks `GET <the server's URL>/api/yarnspawner?nonce=...` of whoever answers at the port, and
-shows nothing that is secret. The answer says where the server listens. What another program has
+The hub asks `GET <the server's URL>/api/yarnspawner?nonce=...` of the program that answers at the
+port, without any secret. The answer names where the server listens. What another program has
 asked the server for and hands on to the hub is refused therefore: it listens elsewhere.
 """
 
@@ -78,6 +78,6 @@ def _covers(listening: str, peer: str) -> bool:
     theirs = ipaddress.ip_address(peer)
     try:
         ours = ipaddress.ip_address(listening)
-    except ValueError:  # whoever has the token may write anything
+    except ValueError:  # a program that has the token may write anything
         return False
     return ours == theirs or (ours.is_unspecified and ours.version == theirs.version)

@@ -1,7 +1,7 @@
-"""How a container's program hears where to listen, and reports the port that it has got there.
+"""How a container's program learns where to listen, and reports the port that it listens on.
 
 It asks the hub by `GET`, and reports by `POST` with `{"port": 12345}`, or with `{"error": "..."}`
-if there will be no port. Its own token says whose it is.
+if there will be no port. Its own token identifies it.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class Reporter:
             ) from error
 
     def report_port(self, port: int) -> None:
-        """Tell the hub the port."""
+        """Report the port to the hub."""
         self._ask("does not take the port", {"port": port})
 
     def report_error(self, error: str) -> None:
-        """Tell the hub why there will be no port."""
+        """Report to the hub why there will be no port."""
         self._ask("does not take the error", {"error": error[:_LONGEST_ERROR]})
 
     def _ask(self, refused: str, body: object = None) -> object:
@@ -103,7 +103,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class ReportError(YarnhubError):
-    """What was sent is no report."""
+    """What was sent is not a report."""
 
 
 def read_report(body: bytes) -> int | str:
