@@ -219,7 +219,7 @@ async def test_another_version_starts_beside_it_and_ends_without_a_trace(
         application = submit(cluster)
         await until_running(cluster, application)
     assert marked_processes(state) == []
-    with pytest.raises(ConfigurationError, match=r"holds a cluster of Hadoop 3\.3\.6"):
+    with pytest.raises(ConfigurationError, match=r"contains a cluster of Hadoop 3\.3\.6"):
         await HadoopCluster(state=state).start()
 
 

@@ -54,7 +54,7 @@ def test_kerberos_needs_the_gssapi_module(tmp_path: Path) -> None:
 def test_the_chosen_one_is_not_replaced_by_another(tmp_path: Path) -> None:
     other = make_java(tmp_path / "other", "17")
     host = make_host(tmp_path, JAVA_HOME=str(other))
-    with pytest.raises(ConfigurationError, match="holds no Java"):
+    with pytest.raises(ConfigurationError, match="is not a Java installation"):
         find_java(host, chosen=tmp_path / "nothing", kerberos=False)
 
 

@@ -97,5 +97,5 @@ def test_what_is_missing_is_named_with_its_package(tmp_path: Path) -> None:
 def test_a_folder_that_keeps_others_out_is_named(tmp_path: Path) -> None:
     (tmp_path / "private" / "state").mkdir(parents=True)
     (tmp_path / "private").chmod(0o700)
-    with pytest.raises(ConfigurationError, match=f"can't enter {tmp_path}/private"):
+    with pytest.raises(ConfigurationError, match=f"cannot enter {tmp_path}/private"):
         check_world_accessible(tmp_path / "private" / "state")

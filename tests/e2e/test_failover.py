@@ -92,7 +92,7 @@ async def test_nothing_is_lost_and_nothing_is_started_twice(
 
     killed, active = failover.result(), await cluster.active_resource_manager()
     assert {killed, active} == {"resourcemanager-1", "resourcemanager-2"}
-    with pytest.raises(ClusterError, match=f"no other ResourceManager than {active} runs"):
+    with pytest.raises(ClusterError, match=f"no ResourceManager other than {active} is running"):
         await cluster.failover()
     await cluster.restart(killed)
     assert await cluster.active_resource_manager() == active

@@ -1,4 +1,4 @@
-"""How a cluster is reached: addresses, folders, environment and keytabs."""
+"""What programs need to use a cluster: addresses, folders, environment and keytabs."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 class ClusterAccess:
-    """What programs need to use a cluster. Before it was started, all of it is a ClusterError.
+    """What programs need to use a cluster. Each attribute raises ClusterError before the start.
 
     Args:
-        options: How the cluster is.
+        options: The options of the cluster.
         host: The machine and the calling user.
     """
 
@@ -63,7 +63,7 @@ class ClusterAccess:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What a program needs in its environment, PATH left aside."""
+        """The environment variables that a program needs, without PATH."""
         variables = {
             "HADOOP_CONF_DIR": str(self.conf_dir),
             "YARN_CONF_DIR": str(self.conf_dir),
@@ -75,13 +75,13 @@ class ClusterAccess:
 
     @property
     def env(self) -> Mapping[str, str]:
-        """A whole environment for programs that use the cluster."""
+        """A complete environment for programs that use the cluster."""
         path = ":".join([*map(str, self.path_entries), self.host.path])
         return {**self.host.environment, **self.variables, "PATH": path}
 
     @property
     def path_entries(self) -> list[Path]:
-        """Folders that belong in front of PATH: the wrappers and Java."""
+        """Folders to put in front of PATH: the wrappers and Java."""
         return [self._started_layout().programs, self.java_home / "bin"]
 
     @property
@@ -101,17 +101,17 @@ class ClusterAccess:
 
     @property
     def resource_manager_address(self) -> tuple[str, int]:
-        """Where the ResourceManager serves clients; of a pair, the first one."""
+        """The ResourceManager's address for clients; of a pair, the first one's."""
         return self._resource_manager("yarn.resourcemanager.address")
 
     @property
     def scheduler_address(self) -> tuple[str, int]:
-        """Where the ResourceManager serves ApplicationMasters; of a pair, the first one."""
+        """The ResourceManager's address for ApplicationMasters; of a pair, the first one's."""
         return self._resource_manager("yarn.resourcemanager.scheduler.address")
 
     @property
     def name_node_address(self) -> tuple[str, int]:
-        """Where the NameNode serves clients; of a pair, the first one."""
+        """The NameNode's address for clients; of a pair, the first one's."""
         return self._name_node("dfs.namenode.rpc-address")
 
     @property
@@ -124,19 +124,19 @@ class ClusterAccess:
     def rm_web_url(self) -> str:
         """The ResourceManager's web address, without a slash at its end; of a pair, the first's.
 
-        One that stands by sends browsers on to the active one.
+        The one on standby redirects browsers to the active one.
         """
         host, port = self._resource_manager("yarn.resourcemanager.webapp.address")
         return f"{self._scheme}://{host}:{port}"
 
     @property
     def ca_file(self) -> Path | None:
-        """The certificate of the CA of its HTTPS servers, in PEM; None if there are none."""
+        """The CA certificate of its HTTPS servers, in PEM; None without HTTPS."""
         return self._started_layout().ca if self.options.tls else None
 
     @property
     def encryption_zone(self) -> str | None:
-        """The folder in HDFS whose files are encrypted; None where there is none."""
+        """The folder in HDFS whose files are encrypted; None without an encryption zone."""
         return ZONE if self.options.encryption_zone else None
 
     @property
@@ -149,12 +149,12 @@ class ClusterAccess:
 
     @property
     def pids(self) -> Mapping[str, int | None]:
-        """The process number of each daemon; None for one that does not run."""
+        """The process ID of each daemon; None if it is not running."""
         processes = self._started_record().processes
         return {n: p.pid if is_alive(p) else None for n, p in processes.items()}
 
     def address(self, daemon: str) -> str:
-        """Where a daemon listens, as `host:port`."""
+        """The address of a daemon, as `host:port`."""
         if is_node_manager(daemon):
             server = node_port(daemon, "yarn.nodemanager.address")
         elif is_resource_manager(daemon):
@@ -178,19 +178,19 @@ class ClusterAccess:
         """The keytab of a user: alice, bob, jupyterhub, dask, or the administrators hdfs, yarn.
 
         Raises:
-            ConfigurationError: There is none.
+            ConfigurationError: The user has no keytab.
         """
         if not self.options.kerberos or user not in KEYTAB_USERS:
             raise ConfigurationError(f"the cluster has no keytab for {user!r}")
         return self._started_layout().keytab(user)
 
     async def kinit(self, user: str, ccache: Path) -> None:
-        """Put a ticket of the user, from the user's keytab, into a ticket cache.
+        """Get a ticket with the user's keytab into a ticket cache.
 
-        Programs use it with `KRB5CCNAME=FILE:...` beside the variables of `env`.
+        Programs use it with `KRB5CCNAME=FILE:...` in addition to the variables of `env`.
 
         Raises:
-            ConfigurationError: There is no keytab for the user.
+            ConfigurationError: The user has no keytab.
         """
         self.keytab(user)
         realm = Realm(self._started_layout(), self.host, self._started_record().ports[KDC])
@@ -209,7 +209,7 @@ class ClusterAccess:
         processes = self._started_record().processes
         if daemon not in processes:
             known = ", ".join(processes)
-            raise ConfigurationError(f"the cluster has no daemon {daemon!r}, but {known}")
+            raise ConfigurationError(f"the cluster has no daemon {daemon!r}; it has {known}")
         return processes[daemon]
 
     def _name_node(self, server: str) -> tuple[str, int]:
@@ -225,10 +225,10 @@ class ClusterAccess:
 
     def _started_layout(self) -> Layout:
         if self._layout is None:
-            raise ClusterError("the cluster was not started")
+            raise ClusterError("the cluster has not been started")
         return self._layout
 
     def _started_record(self) -> Record:
         if self._record is None:
-            raise ClusterError("the cluster was not started")
+            raise ClusterError("the cluster has not been started")
         return self._record

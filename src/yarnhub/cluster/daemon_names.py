@@ -31,7 +31,7 @@ def name_nodes(*, ha: bool) -> list[str]:
 
 
 def name_node_id(daemon: str) -> str:
-    """Hadoop's own name of one of a pair of NameNodes; empty for one that is alone."""
+    """Hadoop's ID of one of a pair of NameNodes; empty for a single one."""
     number = daemon.partition("-")[2]
     return f"nn{number}" if number else ""
 
@@ -47,7 +47,7 @@ def resource_managers(*, ha: bool) -> list[str]:
 
 
 def resource_manager_id(daemon: str) -> str:
-    """Hadoop's own name of one of a pair of ResourceManagers; empty for one that is alone."""
+    """Hadoop's ID of one of a pair of ResourceManagers; empty for a single one."""
     number = daemon.partition("-")[2]
     return f"rm{number}" if number else ""
 
@@ -64,7 +64,7 @@ def is_node_manager(daemon: str) -> bool:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DaemonNames:
-    """The names of a cluster's daemons that there may be more or fewer of."""
+    """The names of those daemons whose number depends on the options."""
 
     name_nodes: Sequence[str]
     resource_managers: Sequence[str]

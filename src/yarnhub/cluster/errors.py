@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded cluster."""
+"""The errors of the embedded cluster."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 
 
 class ClusterError(YarnhubError):
-    """The embedded cluster could not be started, changed or ended."""
+    """The embedded cluster could not be started, changed or stopped."""
 
 
 class DownloadError(ClusterError):
-    """A jar could not be fetched, or what came does not have the expected sum."""
+    """A jar could not be downloaded, or its checksum is wrong."""
 
 
 class DaemonError(ClusterError):
-    """A daemon of the cluster ended, or did not become ready in time.
+    """A daemon of the cluster exited, or did not become ready in time.
 
     Attributes:
         daemon: Its name, e.g. `nodemanager-1`.
-        log_path: Its whole log.
+        log_path: Its log file.
     """
 
     def __init__(self, daemon: str, what: str, log_path: Path, last_lines: str) -> None:
-        said = f"; the end of its log:\n{last_lines}" if last_lines else ""
-        super().__init__(f"{daemon} {what}, see {log_path}{said}")
+        tail = f"; the end of its log:\n{last_lines}" if last_lines else ""
+        super().__init__(f"{daemon} {what}, see {log_path}{tail}")
         self.daemon = daemon
         self.log_path = log_path

@@ -63,7 +63,7 @@ STOP_TIMEOUT = 10.0
 
 
 def _no_report(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore the progress."""
 
 
 class HadoopCluster(ClusterAccess):
@@ -72,14 +72,14 @@ class HadoopCluster(ClusterAccess):
         async with HadoopCluster(nodes=2) as cluster:
             subprocess.run(["yarn", "node", "-list"], env=cluster.env)
 
-    The cluster ends with the process that started it, even when that is killed; one started
-    with `detached=True` runs until somebody stops it.
+    The cluster stops when the process that started it exits, even if it is killed. With
+    `detached=True`, it runs until it is stopped.
 
     Args:
-        options: How the cluster is to be.
-        detached: Whether it outlives this process.
+        options: The options of the cluster.
+        detached: Whether it keeps running when this process exits.
         host: The machine and the calling user; None reads the process's environment.
-        report: Called while something long is done, e.g. jars are downloaded.
+        report: Called with the progress of long steps, such as the download of jars.
         changes: Fields of `ClusterOptions` that replace those of `options`.
     """
 
@@ -90,7 +90,7 @@ class HadoopCluster(ClusterAccess):
         detached: bool = False,
         host: Host | None = None,
         report: Report = _no_report,
-        **changes: Any,  # each is checked by ClusterOptions, which names the wrong one
+        **changes: Any,  # checked by ClusterOptions
     ) -> None:
         chosen = dataclasses.replace(options or ClusterOptions(), **changes)
         super().__init__(chosen, host or Host.from_environment())
@@ -129,11 +129,11 @@ class HadoopCluster(ClusterAccess):
     async def start(self) -> None:
         """Start all daemons and wait until they are ready.
 
-        When it fails or is cancelled, what was started is ended again.
+        When it fails or is cancelled, the started daemons are stopped.
 
         Raises:
             ClusterError: A daemon did not start, or the state folder is in use.
-            ConfigurationError: Something that the cluster needs is missing.
+            ConfigurationError: The cluster needs something that is not installed.
         """
         if self.options.kerberos:
             check_host(self.host)
@@ -155,11 +155,11 @@ class HadoopCluster(ClusterAccess):
             except BaseException:
                 await self._stop_daemons()
                 if self._record is None and self.options.state is None:
-                    await self._delete()  # no daemon was started: there are no logs to look at
+                    await self._delete()  # no daemon was started: no logs to keep
                 raise
 
     def _check_same_kind(self, layout: Layout, earlier: Record | None) -> None:
-        """HDFS's files can't be read by another Hadoop, nor under other user names."""
+        """HDFS's files cannot be read by another Hadoop version or with other user names."""
         if earlier is None:
             return
         kinds = [
@@ -169,8 +169,8 @@ class HadoopCluster(ClusterAccess):
         ]
         if kinds[0] != kinds[1]:
             raise ConfigurationError(
-                f"{layout.root} holds a cluster of {kinds[0]}, not of {kinds[1]}: choose another "
-                "state folder, or delete it with `yarnhub cluster stop --delete`"
+                f"{layout.root} contains a cluster of {kinds[0]}, not of {kinds[1]}: choose "
+                "another state folder, or delete it with `yarnhub cluster stop --delete`"
             )
 
     async def _start(
@@ -197,12 +197,12 @@ class HadoopCluster(ClusterAccess):
                 self._save(daemons)
 
     async def provide(self) -> Path:
-        """Download what the cluster needs, and start nothing; returns the folder of jars.
+        """Download the jars without starting anything; returns their folder.
 
         Cancelling leaves complete jars behind, which the next call uses.
 
         Raises:
-            DownloadError: A jar could not be fetched.
+            DownloadError: A jar could not be downloaded.
         """
         return await self._provide(self.options.hadoop)
 
@@ -215,12 +215,12 @@ class HadoopCluster(ClusterAccess):
         )
 
     async def stop(self, *, delete: bool | None = None) -> None:
-        """End all daemons and containers. Does nothing when the cluster does not run.
+        """Stop all daemons and containers. Does nothing if the cluster is not running.
 
         Cancelling may leave processes running; call it again.
 
         Args:
-            delete: Whether to delete the state folder; None deletes a temporary one only.
+            delete: Whether to delete the state folder; None deletes only a temporary one.
         """
         if self._layout is None:
             return
@@ -230,16 +230,18 @@ class HadoopCluster(ClusterAccess):
                 await self._delete()
 
     async def kill(self, daemon: str) -> None:
-        """Kill a daemon with SIGKILL and wait until it is gone. Containers go on running."""
+        """Kill a daemon with SIGKILL and wait until it has exited. Containers keep running."""
         process = self._process(daemon)
         send_signal(process, signal.SIGKILL)
         if not await wait_until_gone([process], deadline=STOP_TIMEOUT):
-            raise ClusterError(f"{daemon} (pid {process.pid}) does not end")
+            raise ClusterError(
+                f"{daemon} (pid {process.pid}) has not exited after {STOP_TIMEOUT:g} s"
+            )
 
     async def restart(self, daemon: str) -> None:
-        """End a daemon unless it has ended, start it again and wait until it is ready.
+        """Stop a daemon if it is running, start it again and wait until it is ready.
 
-        Containers go on running. Cancelling may leave the daemon started and not yet ready.
+        Containers keep running. Cancelling may leave the daemon started but not ready.
         """
         process = self._process(daemon)
         async with self._daemons() as daemons:
@@ -254,7 +256,7 @@ class HadoopCluster(ClusterAccess):
         """The name of the ResourceManager that is active.
 
         Raises:
-            ClusterError: None is, at the moment.
+            ClusterError: None is active at the moment.
         """
         async with self._daemons() as daemons:
             active = await daemons.readiness.active_resource_manager()
@@ -263,21 +265,20 @@ class HadoopCluster(ClusterAccess):
         return active
 
     async def failover(self) -> str:
-        """Kill the active ResourceManager; returns when the other one is active and has its nodes.
+        """Kill the active ResourceManager and wait until the other one is active and has its nodes.
 
-        It takes as long as ZooKeeper waits for a word from the killed one. Cancelling leaves it
-        killed.
+        It takes as long as the session of the killed one in ZooKeeper. Cancelling leaves it killed.
 
         Returns:
-            The name of the one that was killed, for `restart`.
+            The name of the killed one, for `restart`.
 
         Raises:
-            ClusterError: There is no other one, or it does not run.
+            ClusterError: The other one does not exist or is not running.
         """
         killed = await self.active_resource_manager()
         others = [name for name in resource_managers(ha=self.options.ha) if name != killed]
         if not any(self.pids[name] for name in others):
-            raise ClusterError(f"no other ResourceManager than {killed} runs")
+            raise ClusterError(f"no ResourceManager other than {killed} is running")
         await self.kill(killed)
         async with self._daemons() as daemons:
             await daemons.wait_for_nodes()
@@ -310,7 +311,7 @@ class HadoopCluster(ClusterAccess):
     async def _daemons(self) -> AsyncIterator[Daemons]:
         layout, record = self._started_layout(), self._started_record()
         environment = {**self.env, MARK: str(layout.root)}
-        environment.pop("JAVA_TOOL_OPTIONS", None)  # the daemons have it as a flag
+        environment.pop("JAVA_TOOL_OPTIONS", None)  # the daemons get it as a flag
         secure, tls = self.options.kerberos, self.options.tls
         java = JavaCommands(
             layout,
@@ -322,7 +323,7 @@ class HadoopCluster(ClusterAccess):
         )
         import httpx
 
-        # The daemons are on loopback: no proxy of the caller's is to be asked for them.
+        # The daemons are on loopback: the caller's proxy must not be used.
         verify = Trust(layout.ca.read_text(encoding="ascii")).context if tls else True
         async with httpx.AsyncClient(trust_env=False, verify=verify) as client:
             yield Daemons(

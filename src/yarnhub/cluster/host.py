@@ -1,4 +1,4 @@
-"""What the embedded cluster takes from the machine and the calling user."""
+"""The calling user and the environment that a cluster is started in."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "TZ", "USER")
-"""The caller's variables that daemons get too; all others stay outside."""
+"""The caller's variables that daemons inherit; all others are dropped."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Host:
-    """The calling user, the places of its files and its environment.
+    """The calling user, the user's folders and environment.
 
     Attributes:
         user: The OS user's name.
-        is_root: Whether it may become other users.
-        cache: Where what can be fetched again is kept.
-        state: Where state folders are by default.
+        is_root: Whether it is root.
+        cache: The folder for downloads.
+        state: The default parent of state folders.
         environment: `INHERITED_VARIABLES`, PATH and JAVA_HOME, as far as they are set.
     """
 
@@ -35,7 +35,7 @@ class Host:
 
     @property
     def path(self) -> str:
-        """The search path for programs; `sbin` is where Debian puts a KDC."""
+        """The search path for programs, with `sbin`, where Debian installs a KDC."""
         inherited = self.environment.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
         parts = inherited.split(":")
         missing = [part for part in ("/usr/sbin", "/sbin") if part not in parts]
@@ -45,10 +45,10 @@ class Host:
     def from_environment(cls, variables: Mapping[str, str] | None = None) -> Host:
         """Read the process's environment.
 
-        A program that writes `HadoopCluster()` has no entry point of ours to read it in.
+        `HadoopCluster()` is called from programs whose entry points are not ours.
 
         Args:
-            variables: Used instead of the process's.
+            variables: The environment; None reads the process's.
         """
         given = os.environ if variables is None else variables  # noqa: TID251  # see above
         user = pwd.getpwuid(os.getuid())

@@ -1,13 +1,12 @@
-"""Hadoop's jars: which ones, and getting each of them complete into the cache.
+"""Hadoop's jars: the list for each version, and downloads into the cache.
 
-A folder in the cache is either complete or absent under its name: it is filled under another
-name and renamed. Beside the jars lies a manifest with their SHA-256 sums, against which they
-are checked before each use.
+A folder in the cache is either complete or missing: it is filled under another name and renamed.
+Next to the jars is a manifest with their SHA-256 sums, which are checked before each use.
 
 The sums of the tested Hadoop versions come with this package (`jars.txt`, to which
 scripts/known_jars.py adds versions). Other versions are resolved with jgo; their jars are checked
 against the repository's SHA-1 sums.
-jgo's own download is not used: it only warns about a wrong sum, and leaves half a file behind.
+jgo's own download is not used: it only warns about a wrong sum, and leaves partial files behind.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ if TYPE_CHECKING:
     import httpx
 
     Report = Callable[[str, int, int], None]
-    """Called with what is being done, how much is done and of how much."""
+    """Called with the step, the number of finished items and their total."""
 
 KNOWN_JARS = "jars.txt"
-"""Beside this module: each jar once, with the versions that it belongs to."""
+"""Next to this module: each jar with the Hadoop versions that it belongs to."""
 MANIFEST = "SHA256SUMS"
 MAX_DOWNLOADS = 8
-"""Downloads at a time: more gain nothing with one repository."""
+"""Concurrent downloads; more are not faster with one repository."""
 DOWNLOAD_ATTEMPTS = 3
 ROOT_ARTIFACTS = (
     "org.apache.hadoop:hadoop-common",
@@ -50,18 +49,18 @@ ROOT_ARTIFACTS = (
     "org.apache.hadoop:hadoop-yarn-client",
     # The ResourceManager does not depend on it, but does not start without it.
     "org.apache.hadoop:hadoop-yarn-server-timelineservice",
-    # Java clients that get delegation tokens for an application load a class of it.
+    # Java clients that fetch delegation tokens for an application load a class from it.
     "org.apache.hadoop:hadoop-mapreduce-client-core",
 )
 KEY_SERVER_ARTIFACT = "org.apache.hadoop:hadoop-kms"
 KEY_SERVER_VERSIONS = ("3.4.2",)
-"""Of Hadoop 2 it is a war, and that of 3.5.0 is not in Maven Central."""
+"""In Hadoop 2 it is a war, and 3.5.0's is not in Maven Central."""
 ROUTER_SUFFIX = "-router"
-"""Behind a version: what a federation's Router needs besides; known for tested versions only."""
+"""Suffix of a version for the Router's additional jars; known for tested versions only."""
 LOGGING_BINDING = "org.slf4j:slf4j-reload4j:1.7.36"
 """Without a binding Hadoop logs nothing; each of its tested versions uses reload4j."""
 EXCLUDED_LOGGING_BINDING = "slf4j-log4j12"
-"""A second binding, which some dependencies bring along: every tool would complain of it."""
+"""A second binding, a dependency of some jars, of which every tool would warn."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,8 +68,8 @@ class Jar:
     """One file of a Maven repository.
 
     Attributes:
-        path: Below the repository's base.
-        sha256: What it must be; None when only the repository's own SHA-1 is known.
+        path: The path in the repository.
+        sha256: The expected sum; None if only the repository's SHA-1 is known.
     """
 
     path: str
@@ -85,13 +84,13 @@ class Jar:
 async def provide_jars(
     version: str, cache: Path, *, repository: str | None, report: Report
 ) -> Path:
-    """The folder of a Hadoop version's jars; downloads what is missing or damaged.
+    """The folder of a Hadoop version's jars; downloads missing and damaged ones.
 
-    Two processes may do so at once: the second one waits for the first.
+    If two processes do so at once, the second one waits for the first.
     Cancelling leaves complete jars behind, which the next call uses.
 
     Raises:
-        DownloadError: A jar could not be fetched.
+        DownloadError: A jar could not be downloaded.
         ConfigurationError: The package that resolves the version is missing.
     """
     jars = read_known_jars(version)
@@ -102,7 +101,9 @@ async def provide_jars(
         if await asyncio.to_thread(is_complete, folder, jars):
             return folder
         if jars is None and version.endswith(ROUTER_SUFFIX):
-            raise ConfigurationError(f"the Router's jars are not known for {version}")
+            raise ConfigurationError(
+                f"the Router's jars are not in the built-in list for {version}"
+            )
         if jars is None:
             report(f"resolving the dependencies of Hadoop {version}", 0, 0)
             jars = await asyncio.to_thread(resolve_jars, version, repository)
@@ -114,9 +115,9 @@ async def provide_jars(
 
 
 def cache_name(version: str, known: Sequence[Jar] | None) -> str:
-    """The name of a version's folder in the cache, another one for each list of jars.
+    """The name of a version's folder in the cache, which depends on the list of jars.
 
-    A yarnhub that knows other jars would else take them from under a cluster that runs.
+    Another yarnhub with another list does not change the jars of a running cluster.
     """
     if known is None:
         return f"hadoop-{version}"
@@ -125,7 +126,7 @@ def cache_name(version: str, known: Sequence[Jar] | None) -> str:
 
 
 def read_known_jars(version: str) -> list[Jar] | None:
-    """The jars of a version as this package knows them; None for another version."""
+    """The jars of a tested version; None for other versions."""
     text = (importlib.resources.files(__package__) / KNOWN_JARS).read_text(encoding="ascii")
     return [jar for jar, versions in parse_table(text).items() if version in versions] or None
 
@@ -137,7 +138,7 @@ def parse_table(text: str) -> dict[Jar, set[str]]:
 
 
 def root_artifacts(version: str) -> tuple[str, ...]:
-    """What all the jars of a version are dependencies of."""
+    """The artifacts whose dependencies are all jars of a version."""
     return (
         (*ROOT_ARTIFACTS, KEY_SERVER_ARTIFACT) if version in KEY_SERVER_VERSIONS else ROOT_ARTIFACTS
     )
@@ -161,11 +162,11 @@ def parse_sums(text: str) -> dict[str, str]:
 
 
 def is_complete(folder: Path, known: Sequence[Jar] | None = None) -> bool:
-    """Whether the folder holds all files of its manifest with the right sums.
+    """Whether the folder contains all files of its manifest with the right sums.
 
     Args:
         folder: The finished folder.
-        known: What the manifest must be of; None takes it as it is.
+        known: The jars that the manifest must list; None accepts any.
     """
     try:
         sums = parse_sums((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -186,7 +187,7 @@ def _sha256(path: Path) -> str:
 
 
 def _prepare(partial: Path, folder: Path) -> None:
-    """Make the folder to be filled; a finished one that is damaged gives its good files."""
+    """Create the folder to fill; a damaged one is reused for its good files."""
     if folder.is_dir() and not partial.exists():
         folder.rename(partial)
     partial.mkdir(exist_ok=True)
@@ -208,15 +209,15 @@ def _finish(partial: Path, folder: Path, sums: dict[str, str]) -> None:
 async def download_jars(
     jars: Sequence[Jar], folder: Path, repository: str, report: Report
 ) -> dict[str, str]:
-    """Fetch all jars into a folder; one that is there already with the right sum is kept.
+    """Download all jars into a folder, except those with the right sum.
 
-    Cancelling leaves whole jars behind, and perhaps some files named `*.part`.
+    Cancelling leaves complete jars behind, and possibly files named `*.part`.
 
     Returns:
         Their SHA-256 sums by file name.
 
     Raises:
-        DownloadError: One could not be fetched, or is not what it should be.
+        DownloadError: One could not be downloaded, or has a wrong sum.
     """
     import httpx
 
@@ -241,13 +242,13 @@ async def download_jars(
 
 
 async def _provide_one(client: httpx.AsyncClient, jar: Jar, folder: Path) -> str:
-    """Fetch one jar unless it is there already; returns its SHA-256 sum."""
+    """Download one jar unless it exists; returns its SHA-256 sum."""
     import httpx
 
     path = folder / jar.name
     if jar.sha256 is not None and await asyncio.to_thread(_has_sum, path, jar.sha256):
         return jar.sha256
-    problem = "never asked"
+    problem = "not tried"
     for _ in range(DOWNLOAD_ATTEMPTS):
         try:
             content = (await client.get(jar.path)).raise_for_status().content
@@ -255,20 +256,20 @@ async def _provide_one(client: httpx.AsyncClient, jar: Jar, folder: Path) -> str
             if jar.sha256 is not None:
                 good = sha256 == jar.sha256
             else:
-                answer = (await client.get(f"{jar.path}.sha1")).raise_for_status().text
-                good = hashlib.sha1(content).hexdigest() == answer.split()[0]  # noqa: S324
+                published = (await client.get(f"{jar.path}.sha1")).raise_for_status().text
+                good = hashlib.sha1(content).hexdigest() == published.split()[0]  # noqa: S324
         except httpx.HTTPError as exc:
             problem = f"{type(exc).__name__}: {exc}"
             continue
         if good:
             await asyncio.to_thread(_write_whole, path, content)
             return sha256
-        problem = "what came does not have the expected sum"
+        problem = "wrong checksum"
     raise DownloadError(f"{client.base_url}{jar.path} could not be downloaded: {problem}")
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is under its name only when it is complete."""
+    """Write a file that has its name only when it is complete."""
     part = path.with_name(f"{path.name}.part")
     with part.open("wb") as file:
         file.write(content)
@@ -285,17 +286,17 @@ def central() -> str:
 
 
 def resolve_jars(version: str, repository: str | None) -> list[Jar]:
-    """Ask jgo which jars a Hadoop version is made of; blocks for up to two minutes.
+    """Resolve the jars of a Hadoop version with jgo; blocks for up to two minutes.
 
     Raises:
-        DownloadError: The repository does not say.
-        ConfigurationError: jgo is missing.
+        DownloadError: The repository does not have the version, or does not respond.
+        ConfigurationError: jgo is not installed.
     """
     try:
         from jgo.maven import MavenContext
     except ImportError as exc:
         raise ConfigurationError(
-            f"Hadoop {version} is not one of those whose jars are known here: "
+            f"the jars of Hadoop {version} are not in the built-in list: "
             "install yarnhub[cluster] to resolve it"
         ) from exc
 
@@ -308,7 +309,7 @@ def resolve_jars(version: str, repository: str | None) -> list[Jar]:
         try:
             inputs, others = context.resolver.resolve(roots)
         except (RuntimeError, OSError, ET.ParseError) as exc:
-            raise DownloadError(f"can't resolve Hadoop {version}: {exc}") from exc
+            raise DownloadError(f"cannot resolve Hadoop {version}: {exc}") from exc
         return _jars_of([*inputs, *(one for one in others if one.scope in {"compile", "runtime"})])
 
 

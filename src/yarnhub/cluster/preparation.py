@@ -1,4 +1,4 @@
-"""Writing what the daemons read, before they are started."""
+"""Writes the folders and files that the daemons need, before they start."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 WEB_APPLICATIONS = ("datanode", "hdfs", "static")
-"""HDFS's daemons look for these folders, which are in no jar; empty ones do."""
+"""HDFS's daemons require these folders, which are in no jar; they may be empty."""
 
 
 def prepare_folders(layout: Layout) -> None:
-    """Make the folders of the state folder; what YARN stored for an earlier run goes.
+    """Make the folders of the state folder, and delete YARN's files of the previous run.
 
-    Applications do not outlive a stop: their containers were ended with it.
+    Applications do not survive a stop of the cluster, which kills their containers.
     """
     shutil.rmtree(layout.yarn, ignore_errors=True)
     for folder in (layout.conf, layout.logs, layout.hdfs, layout.yarn, layout.temporary):
         folder.mkdir(parents=True, exist_ok=True)
-    # Containers of other OS users run on this machine, and here lie tokens and keys.
+    # Containers of other OS users run on this machine, and these contain tokens and keys.
     for folder in (layout.hdfs, layout.resource_manager_store, layout.zookeeper):
         _make_private(folder)
     for name in WEB_APPLICATIONS:
@@ -76,7 +76,7 @@ def write_configuration(inputs: SiteInputs, node_managers: Sequence[str], java_h
 
 
 def _write_tls(inputs: SiteInputs, node_managers: Sequence[str]) -> None:
-    """Make the certificates anew: the daemons are all started after it."""
+    """Write new certificates: all daemons start after it."""
     sites = tls_sites(inputs, write_certificates(inputs.layout, HOST, ADDRESS))
     for folder in (inputs.layout.conf, *map(inputs.layout.node_conf, node_managers)):
         for file, properties in sites.items():
@@ -85,9 +85,9 @@ def _write_tls(inputs: SiteInputs, node_managers: Sequence[str]) -> None:
 
 
 def prepare_shared_files(layout: Layout, jars: Path) -> Path:
-    """Give containers of other OS users what they need; returns their folder of jars.
+    """Write the files that containers of other OS users read; returns their folder of jars.
 
-    The cache is in the caller's home folder, which others can't enter.
+    Other users cannot enter the cache in the caller's home folder.
     """
     link_jars(jars, layout.jars)
     write_patched_class(layout.jars, layout.resources)
@@ -107,7 +107,7 @@ def _write_zookeeper_login(layout: Layout) -> None:
 
 
 def link_jars(source: Path, target: Path) -> None:
-    """Have a folder hold the jars of another one, and nothing else."""
+    """Make a folder contain exactly the jars of another one."""
     target.mkdir(exist_ok=True)
     wanted = {path.name for path in source.glob("*.jar")}
     for path in target.iterdir():
@@ -132,7 +132,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def hdfs_folders(user: str, *, zone: bool) -> list[Folder]:
-    """The folders that users and YARN expect in HDFS, parents first."""
+    """The folders that users and YARN need in HDFS, parents first."""
     homes = dict.fromkeys((user, *USERS, *PROXIES))
     return [
         Folder("/tmp", 0o1777, user),  # noqa: S108  # in HDFS

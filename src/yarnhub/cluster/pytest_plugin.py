@@ -1,8 +1,7 @@
 """Fixtures with a running cluster, for `pytest_plugins = ["yarnhub.cluster.pytest_plugin"]`.
 
-`YARNHUB_TEST_CLUSTER_STATE` names state folders of clusters that run already, separated by
-colons. The fixtures then use those and leave them running: the way to write tests without
-waiting for a cluster each time.
+`YARNHUB_TEST_CLUSTER_STATE` names state folders of running clusters, separated by colons. The
+fixtures then use those and keep them running, so that tests under development start at once.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def kerberos_cluster() -> Iterator[HadoopCluster]:
 
 @contextlib.contextmanager
 def _running_cluster(*, kerberos: bool) -> Iterator[HadoopCluster]:
-    # pytest has no other place for what a developer chooses for one run.
+    # pytest has no other way to pass a developer's choice for one run.
     states = os.environ.get(STATE_VARIABLE, "").split(":")  # noqa: TID251
     for state in map(Path, filter(None, states)):
         if is_running(state):

@@ -56,7 +56,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
 
 
 def wrapper_script(name: str, *, layout: Layout, jars: Path, java_home: Path, secure: bool) -> str:
-    """The text of one wrapper. `NAME classpath` starts no JVM: original tools call it often."""
+    """The text of one wrapper; `NAME classpath` does not start a JVM, as tools call it often."""
     flags = shlex.join(["-Xmx256m", *java_flags(layout, secure=secure)])
     cases = [f'  {command}) set -- {target} "$@" ;;' for command, target in COMMANDS[name].items()]
     usage = f"usage: {name} {' | '.join(('classpath', *COMMANDS[name]))} [ARGUMENT...]"

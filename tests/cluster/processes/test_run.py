@@ -46,5 +46,5 @@ async def test_a_server_that_has_ended_is_not_asked_again(tmp_path: Path) -> Non
 
 
 async def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match=r"has not ended after 0\.5 s"):
+    with pytest.raises(ClusterError, match=r"did not finish within 0\.5 s"):
         await run_program([sys.executable, "-c", "import time; time.sleep(60)"], {}, deadline=0.5)

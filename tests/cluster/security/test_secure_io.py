@@ -53,7 +53,7 @@ def test_each_call_becomes_false() -> None:
     ],
 )
 def test_a_class_that_does_not_ask_is_refused(owner: str, method: str, body: bytes) -> None:
-    with pytest.raises(ClusterError, match="can't be adapted"):
+    with pytest.raises(ClusterError, match="cannot be patched"):
         patch_class(class_file(owner, method, body))
 
 

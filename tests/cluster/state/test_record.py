@@ -39,7 +39,7 @@ def test_no_record_is_no_cluster(tmp_path: Path) -> None:
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
     layout = Layout(tmp_path)
     layout.record.write_text(text)
-    with pytest.raises(ConfigurationError, match=r"cluster\.json can't be read"):
+    with pytest.raises(ConfigurationError, match=r"cluster\.json cannot be read"):
         read_record(layout)
 
 

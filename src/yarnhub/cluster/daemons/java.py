@@ -1,4 +1,4 @@
-"""The daemons of a cluster: what each is, how it is started and what its end looks like."""
+"""The command lines of the daemons that run on Java."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ZOOKEEPER_HEAP = ("-Xms16m", "-Xmx64m")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class JavaCommands:
-    """What all JVMs of a cluster have in common."""
+    """The command lines of a cluster's JVMs."""
 
     layout: Layout
     jars: Path
@@ -50,7 +50,7 @@ class JavaCommands:
     secure: bool
     environment: Mapping[str, str]
     client_address: str = ""
-    """Where the ResourceManager serves clients, if their configuration names another place."""
+    """The ResourceManager's address for clients, if their configuration names another one."""
 
     def command(self, daemon: str, *arguments: str) -> list[str]:
         """The command line of a daemon. The class path is absolute: localizers inherit it."""
@@ -81,7 +81,7 @@ class JavaCommands:
         if daemon == ZOOKEEPER_DAEMON:
             return [str(self.layout.zookeeper_properties)]
         if is_resource_manager(daemon) and (name := resource_manager_id(daemon)):
-            # The pair is on one host and has one configuration: which one it is, it must be told.
+            # The pair is on one host and shares its configuration, which cannot name the ID.
             return [f"-Dyarn.resourcemanager.ha.id={name}"]
         if is_resource_manager(daemon) and self.client_address:
             return [f"-Dyarn.resourcemanager.address={self.client_address}"]

@@ -1,7 +1,7 @@
-"""Asking the daemons whether they are ready, over the JMX pages that all of them serve.
+"""Whether the daemons are ready, according to the JMX pages that all of them serve.
 
-The pages answer without login, with Kerberos too, and are the same from Hadoop 2.10 to 3.5; but
-whether a ResourceManager is active, its JMX page tells since 3.3 only, and its REST page always.
+The pages need no login, even with Kerberos, and are the same from Hadoop 2.10 to 3.5. Only whether
+a ResourceManager is active comes from its REST API, as its JMX page has it since 3.3 only.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from yarnhub.cluster.processes.process import Process
 
 PAGE_TIMEOUT = 5.0
-"""Seconds for one answer; a daemon that is being started may be slow on few cores."""
+"""Seconds for one response; a daemon that is starting may be slow on few cores."""
 
 NODE_RUNNING = "RUNNING"
 ACTIVE, STANDBY = "ACTIVE", "STANDBY"
 WEB_ADDRESS = "yarn.resourcemanager.webapp.address"
 LOG_TAIL_LINES = 20
 POLL_INTERVAL = 0.1
-"""Seconds between two questions whether a daemon is ready."""
+"""Seconds between two checks whether a daemon is ready."""
 
 
 class Readiness:
-    """Asks the daemons of one cluster."""
+    """Checks the daemons of one cluster."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class Readiness:
         self._resource_managers = resource_managers
 
     async def name_node(self, daemon: str) -> bool:
-        """Whether a NameNode takes changes, or is one of a pair and stands by."""
+        """Whether a NameNode is active and writable, or on standby."""
         return await self._name_node_state(daemon) == "standby" or await self.is_active(daemon)
 
     async def is_active(self, daemon: str) -> bool:
-        """Whether a NameNode takes changes."""
+        """Whether a NameNode is active and not in safe mode."""
         if await self._name_node_state(daemon) != "active":
             return False
         bean = await self._name_node_bean(daemon, "NameNodeInfo")
@@ -74,22 +74,22 @@ class Readiness:
         return await self._bean(server, f"service=NameNode,name={name}")
 
     async def _bean(self, server: str, bean: str) -> Mapping[str, Any]:
-        """One bean of a daemon; empty when it does not answer, or does not know the bean yet."""
+        """One bean of a daemon; empty if it does not respond or does not have the bean yet."""
         beans = (await self._page(server, "/jmx", {"qry": f"Hadoop:{bean}"})).get("beans")
-        # Any: what a bean holds is the daemon's affair.
+        # Any: the content depends on the daemon.
         found: Mapping[str, Any] = beans[0] if beans else {}
         return found
 
     async def _page(
         self, server: str, path: str, query: Mapping[str, str]
     ) -> Mapping[str, Any]:  # Any: as above
-        """A page of JSON; empty when the daemon does not answer."""
+        """A page of JSON; empty if the daemon does not respond."""
         import httpx
 
         url = f"{self._scheme}://{HOST}:{self._ports[server]}{path}"
         try:
-            answer = await self._client.get(url, params=query, timeout=PAGE_TIMEOUT)
-            page: Mapping[str, Any] = answer.raise_for_status().json()
+            response = await self._client.get(url, params=query, timeout=PAGE_TIMEOUT)
+            page: Mapping[str, Any] = response.raise_for_status().json()
         except (httpx.HTTPError, ValueError):
             return {}
         return page
@@ -108,12 +108,12 @@ class Readiness:
         return bool(actors) and all(actor["ActorState"] == "RUNNING" for actor in actors)
 
     async def resource_manager(self, daemon: str) -> bool:
-        """Whether a ResourceManager is the active one, or stands by for one that is active."""
+        """Whether a ResourceManager is active, or on standby while the other one is active."""
         states = await self._resource_manager_states()
         return states[daemon] in {ACTIVE, STANDBY} and ACTIVE in states.values()
 
     async def active_resource_manager(self) -> str | None:
-        """Which ResourceManager is active; None while none is."""
+        """The active ResourceManager; None if none is active."""
         states = await self._resource_manager_states()
         return next((daemon for daemon, state in states.items() if state == ACTIVE), None)
 
@@ -129,7 +129,7 @@ class Readiness:
         return state
 
     async def registrations(self) -> dict[str, int]:
-        """When each running node last said that it is well, by node id, in ms since 1970."""
+        """The time of each running node's last health report, by node ID, in ms since 1970."""
         active = await self.active_resource_manager()
         if active is None:
             return {}
@@ -143,14 +143,14 @@ class Readiness:
         }
 
     async def node_manager(self, daemon: str, earlier: Mapping[str, int]) -> bool:
-        """Whether a NodeManager is registered, and not only from before as in `earlier`."""
+        """Whether a NodeManager has registered since `earlier`, a result of `registrations`."""
         node = f"{HOST}:{self._ports[node_port(daemon, 'yarn.nodemanager.address')]}"
         registered = (await self.registrations()).get(node)
         return registered is not None and registered != earlier.get(node)
 
 
 def log_tail(path: Path, lines: int = LOG_TAIL_LINES) -> str:
-    """The last lines of a log; empty when there is none."""
+    """The last lines of a log; empty if it does not exist."""
     try:
         text = path.read_bytes()[-64 * 1024 :].decode(errors="replace")
     except OSError:
@@ -166,17 +166,17 @@ async def wait_until_ready(
     ready: Callable[[], Awaitable[bool]],
     deadline: float,
 ) -> None:
-    """Ask until the daemon says that it is ready.
+    """Wait until a daemon is ready.
 
     Cancelling leaves the daemon as it is.
 
     Raises:
-        DaemonError: It ended, or was not ready within `deadline` seconds.
+        DaemonError: It exited, or was not ready within `deadline` seconds.
     """
     end = time.monotonic() + deadline
     while not await ready():
         if not is_alive(process):
-            raise DaemonError(daemon, "ended while it was started", log, log_tail(log))
+            raise DaemonError(daemon, "exited while it was starting", log, log_tail(log))
         if time.monotonic() > end:
             raise DaemonError(daemon, f"is not ready after {deadline:g} s", log, log_tail(log))
         await asyncio.sleep(POLL_INTERVAL)

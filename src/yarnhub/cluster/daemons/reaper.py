@@ -1,8 +1,8 @@
-"""Ends a cluster whose parent process is gone.
+"""Stops a cluster when its parent process has exited.
 
-Runs as a process of its own, with the arguments `STATE [--delete]`. The parent holds the other
-end of standard input: a byte means that the parent has ended the cluster itself; the end of the
-stream means that the parent is dead, however it died.
+Runs as a separate process with the arguments `STATE [--delete]`. The parent holds the other end of
+standard input: a byte means that the parent has stopped the cluster itself; the end of the stream
+means that the parent has exited, even if it was killed.
 """
 
 from __future__ import annotations
@@ -28,16 +28,18 @@ RELEASE_TIMEOUT = 10.0
 
 
 class Reaper:
-    """Watches over the cluster with one state folder until it is released."""
+    """The process that stops the cluster with one state folder unless it is released."""
 
     def __init__(self, state: Path, environment: Mapping[str, str], *, delete: bool) -> None:
         program = f"from {__name__} import main; main()"
         command = [sys.executable, "-c", program, str(state), *(["--delete"] if delete else [])]
-        # The child must find this package wherever the parent found it.
+        # The child must import this package from the same folder.
         source = Path(yarnhub.__file__).parent.parent
         logs = Layout(state).logs
         logs.mkdir(parents=True, exist_ok=True)
-        with (logs / "reaper.log").open("ab") as log:  # not the parent's: a reader would wait
+        with (logs / "reaper.log").open(
+            "ab"
+        ) as log:  # not the parent's output: its reader would wait
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -48,7 +50,7 @@ class Reaper:
             )
 
     async def release(self) -> None:
-        """Say that the cluster was ended, and wait until the reaper is gone."""
+        """Report that the cluster was stopped, and wait until the process has exited."""
         await asyncio.to_thread(self._signal_release)
 
     def _signal_release(self) -> None:
@@ -67,7 +69,7 @@ async def _stop(state: Path, *, delete: bool) -> None:
 
 
 def main() -> None:
-    """Wait for the parent's end or its word; the arguments are those of the process."""
+    """Wait until the parent exits or releases this process; reads `sys.argv`."""
     arguments = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

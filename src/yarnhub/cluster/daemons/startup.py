@@ -1,4 +1,4 @@
-"""Starting the daemons of one cluster in the right order, and no later than needed."""
+"""Starts the daemons of a cluster, in parallel as far as they do not depend on each other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from yarnhub.cluster.security.realm import Realm
 
 READY_TIMEOUT = 90.0
-"""Seconds for each daemon to become ready; far more than any needs on two cores."""
+"""Seconds for each daemon to become ready; a large margin on two cores."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Daemons:
 
     Attributes:
         java: The command lines of those that run on Java.
-        readiness: How each is asked.
-        zookeeper_port: Where ZooKeeper listens; for a pair of ResourceManagers and a federation.
-        processes: Those that were started, by name; added to by `start`.
-        superuser: As whom HDFS knows the NameNode's user.
+        readiness: Checks whether each is ready.
+        zookeeper_port: ZooKeeper's port; for a pair of ResourceManagers and a federation.
+        processes: The started processes, by name; `start` adds to them.
+        superuser: The name of the NameNode's user in HDFS.
         realm: For Kerberos only.
-        key_server_port: Where the key server listens; None where there is none.
+        key_server_port: The key server's port; None without one.
     """
 
     java: JavaCommands
@@ -61,12 +61,12 @@ class Daemons:
     key_server_port: int | None = None
 
     async def start_all(self, names: DaemonNames) -> None:
-        """Start everything; HDFS and YARN do not wait for each other.
+        """Start all daemons; HDFS and YARN do not wait for each other.
 
-        Cancelling, and an error, leave running what was started so far.
+        Daemons that were started before an error or a cancellation keep running.
 
         Raises:
-            ClusterError: A daemon ended or was not ready in time.
+            ClusterError: A daemon exited or was not ready in time.
         """
         if self.realm is not None:
             await self.realm.prepare()
@@ -80,7 +80,7 @@ class Daemons:
 
         Args:
             daemon: Its name.
-            earlier: What `Readiness.registrations` said before.
+            earlier: The result of `Readiness.registrations` before the start.
         """
         self._start(daemon)
         await self._wait(daemon, earlier)
@@ -88,10 +88,7 @@ class Daemons:
             await self.wait_for_nodes()
 
     async def wait_for_nodes(self) -> None:
-        """Wait until all nodes that run have found the active ResourceManager.
-
-        Before that it is of no use.
-        """
+        """Wait until all running nodes have registered with the active ResourceManager."""
         for name, process in self.processes.items():
             if is_node_manager(name) and is_alive(process):
                 await self._wait(name, {})
@@ -140,9 +137,9 @@ class Daemons:
     async def _run_as_superuser(
         self, name_node: str, command: Sequence[str], stdin: bytes = b""
     ) -> None:
-        """Run a program as the superuser that needs a NameNode.
+        """Run a program that needs a NameNode, as the superuser, with retries.
 
-        On a busy machine that refuses calls for a while after its pages have called it ready.
+        On a busy machine, a NameNode may refuse calls for a while after it is ready.
         """
         await run_with_retries(
             command,
@@ -153,7 +150,7 @@ class Daemons:
         )
 
     async def _activate(self, name_node: str) -> None:
-        """Make one of a pair of NameNodes the active one, and wait until it is."""
+        """Make one of a pair of NameNodes active, and wait until it is."""
         hdfs = str(self.java.layout.programs / "hdfs")
         command = [hdfs, "haadmin", "-transitionToActive", name_node_id(name_node)]
         await self._run_as_superuser(name_node, command)

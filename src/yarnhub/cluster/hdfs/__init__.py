@@ -1,1 +1,1 @@
-"""What the NameNode of a new cluster is set up with: folders and the encryption zone."""
+"""The set-up of a new cluster's HDFS: folders and the encryption zone."""

@@ -1,7 +1,8 @@
-"""Makes an encryption zone, by one process without a JVM.
+"""Creates an encryption zone, in one process without a JVM.
 
-Run as `python -m yarnhub.cluster.hdfs.encryption_zone KEY PATH` with the environment of HDFS's
-superuser. A process of its own, because libkerberos reads its configuration from the environment.
+Run it as `python -m yarnhub.cluster.hdfs.encryption_zone KEY PATH` with the environment of HDFS's
+superuser. It is a separate process because libkerberos reads its configuration from the
+environment.
 """
 
 from __future__ import annotations
@@ -55,10 +56,10 @@ CREATE_ENCRYPTION_ZONE = Method(
 
 
 async def create_zone(settings: Settings, key: str, path: str) -> None:
-    """Make a key, and have an empty folder be a zone with it.
+    """Create a key, and an encryption zone with it from an empty folder.
 
     Raises:
-        YarnhubError: Key server or NameNode refuse, or do not answer.
+        YarnhubError: The key server or the NameNode refuses or does not respond.
     """
     provider = await find_key_provider("", settings.configuration, settings.user)
     assert provider is not None, "core-site.xml names it"
@@ -77,17 +78,19 @@ async def _create_key(settings: Settings, user: KerberosUser, url: str, key: str
     body = json.dumps({"name": key, "cipher": "AES/CTR/NoPadding", "length": 128}).encode()
     trust = await trust_for(url, settings.trust)
     async with (
-        Deadline(_REQUEST_TIMEOUT, f"no answer from the key server within {_REQUEST_TIMEOUT:g} s"),
+        Deadline(
+            _REQUEST_TIMEOUT, f"no response from the key server within {_REQUEST_TIMEOUT:g} s"
+        ),
         exchange("POST", f"{url}/v1/keys", headers=headers, body=body, trust=trust) as response,
     ):
-        answer = (await response.read(_MAX_RESPONSE)).decode(errors="replace")
-    # Made by a try before this one, which then did not get to the zone.
-    if response.status != HTTPStatus.CREATED and "already exists" not in answer:
-        raise RemoteError("", f"the key server made no key ({response.status}): {answer}")
+        text = (await response.read(_MAX_RESPONSE)).decode(errors="replace")
+    # The key of an earlier attempt, which failed before it created the zone.
+    if response.status != HTTPStatus.CREATED and "already exists" not in text:
+        raise RemoteError("", f"the key server refused to create a key ({response.status}): {text}")
 
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> None:
-    """Make the zone that the command line names."""
+    """Create the zone of the command line."""
     key, path = arguments
     asyncio.run(create_zone(Settings.from_environment(environment), key, path))
 

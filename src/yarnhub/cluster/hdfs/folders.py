@@ -1,7 +1,7 @@
-"""The folders that a new HDFS needs, made by one process without a JVM.
+"""Makes the folders that a new HDFS needs, in one process without a JVM.
 
-Run as `python -m yarnhub.cluster.hdfs.folders CONF_DIR` with a JSON list of folders on standard
-input. A process of its own, because libkerberos reads its configuration from the environment.
+Run it as `python -m yarnhub.cluster.hdfs.folders CONF_DIR` with a JSON list of folders on standard
+input. It is a separate process because libkerberos reads its configuration from the environment.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def encode_folders(folders: Sequence[Folder]) -> bytes:
 def make_folders(conf: str, folders: Sequence[Folder]) -> None:
     """Make each folder, parents first, and set its owner and mode.
 
-    Not by hdfs-native's AsyncClient: a process that drops one may hang.
+    Not with hdfs-native's AsyncClient: a process that drops one may hang.
     """
     from hdfs_native import Client
 

@@ -1,7 +1,7 @@
-"""Processes of a cluster: started detached, known by more than their number, found by a mark.
+"""Processes of a cluster: started detached, and identified reliably.
 
-A process number is used again after its process ended. What is recorded is therefore an
-identity: the number, the machine's boot and the start time within it.
+The system reuses process IDs. A process is therefore recorded with the ID, the machine's boot ID
+and the start time. All processes of a cluster have an environment variable that marks them.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 MARK = "YARNHUB_CLUSTER_MARK"
-"""The variable by which every process of a cluster names the cluster's state folder.
+"""The variable in which every process of a cluster has the cluster's state folder.
 
-NodeManagers pass it on to containers, which outlive them on purpose.
+NodeManagers pass it to containers, which outlive them on purpose.
 """
 
 POLL_INTERVAL = 0.02
-"""Seconds between two looks at a process that is ending."""
+"""Seconds between two checks of a process that is exiting."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Process:
-    """One process, which no later process can be mistaken for.
+    """One process, which cannot be confused with a later one.
 
     Attributes:
-        pid: Its number.
-        started: The boot's id and the clock tick at which it started.
+        pid: Its ID.
+        started: The boot ID and the clock tick of its start.
     """
 
     pid: int
@@ -52,7 +52,7 @@ class _Status:
 def start_process(
     command: Sequence[str], environment: Mapping[str, str], *, folder: Path, log: Path
 ) -> Process:
-    """Start a program in a session of its own; what it prints is added to `log`."""
+    """Start a program in a new session; its output is appended to `log`."""
     pid = os.posix_spawn(
         "/bin/sh",
         ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(folder), *command],
@@ -67,12 +67,12 @@ def start_process(
     )
     status = _read_status(pid)
     if status is None:  # a child stays in /proc until its parent has waited for it
-        raise AssertionError(f"the process {pid} is gone although nobody waited for it")
+        raise AssertionError(f"the process {pid} has disappeared before it was waited for")
     return Process(pid, status.started)
 
 
 def is_alive(process: Process) -> bool:
-    """Whether it still runs; a child of ours that ended is reaped by the way."""
+    """Whether a process is running; reaps a child that has exited."""
     status = _read_status(process.pid)
     if status is None or status.started != process.started:
         return False
@@ -84,7 +84,7 @@ def is_alive(process: Process) -> bool:
 
 
 def send_signal(process: Process, number: signal.Signals) -> None:
-    """Send a signal to the process, unless it has ended."""
+    """Send a signal to a process, unless it has exited."""
     if is_alive(process):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, number)
@@ -93,11 +93,11 @@ def send_signal(process: Process, number: signal.Signals) -> None:
 def marked_processes(state: Path) -> list[Process]:
     """All processes of the cluster with this state folder, containers included.
 
-    A process counts when its environment carries the cluster's mark, or when it is in the
-    session of one that does: a container may have started programs with an empty environment.
+    These are the processes with the cluster's mark in the environment, and all others of their
+    sessions: a container may start programs with an empty environment.
     """
     mark = os.fsencode(f"{MARK}={state}")
-    everyone: dict[int, _Status] = {}
+    statuses: dict[int, _Status] = {}
     marked: set[int] = set()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -106,18 +106,18 @@ def marked_processes(state: Path) -> list[Process]:
         status = _read_status(pid)
         if status is None or status.state in "ZX":
             continue
-        everyone[pid] = status
-        with contextlib.suppress(OSError):  # it ended, or it is another user's
+        statuses[pid] = status
+        with contextlib.suppress(OSError):  # it has exited, or belongs to another user
             if mark in (entry / "environ").read_bytes().split(b"\0"):
                 marked.add(pid)
     own = os.getsid(0)
-    sessions = {everyone[pid].session for pid in marked} - {own, 0}
-    marked |= {pid for pid, status in everyone.items() if status.session in sessions}
-    return [Process(pid, everyone[pid].started) for pid in sorted(marked - {os.getpid()})]
+    sessions = {statuses[pid].session for pid in marked} - {own, 0}
+    marked |= {pid for pid, status in statuses.items() if status.session in sessions}
+    return [Process(pid, statuses[pid].started) for pid in sorted(marked - {os.getpid()})]
 
 
 async def wait_until_gone(processes: Iterable[Process], *, deadline: float) -> bool:
-    """Wait at most `deadline` seconds; says whether all have ended.
+    """Wait at most `deadline` seconds; returns whether all have exited.
 
     Cancelling leaves the processes as they are.
     """
@@ -130,12 +130,12 @@ async def wait_until_gone(processes: Iterable[Process], *, deadline: float) -> b
 
 
 async def stop_processes(processes: Sequence[Process], *, grace_period: float) -> bool:
-    """Ask the processes to end, and kill after `grace_period` seconds those that did not.
+    """Terminate processes, and kill those that are still running after `grace_period` seconds.
 
     Cancelling may leave some of them running.
 
     Returns:
-        Whether all are gone.
+        Whether all have exited.
     """
     for process in processes:
         send_signal(process, signal.SIGTERM)
@@ -151,7 +151,7 @@ def _read_status(pid: int) -> _Status | None:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    # The second field is the program's name in brackets and may itself hold spaces and brackets.
+    # The second field is the program's name in brackets, and may contain spaces and brackets.
     # proc(5): the third is the state, the sixth the session, the 22nd the start time in ticks.
     fields = text.rpartition(")")[2].split()
     return _Status(state=fields[0], session=int(fields[3]), started=f"{_boot_id()}/{fields[19]}")

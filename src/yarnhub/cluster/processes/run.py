@@ -1,4 +1,4 @@
-"""Running a program to its end."""
+"""Runs programs until they exit, if needed with retries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 RETRY_INTERVAL = 0.2
-"""Seconds between two runs of a program that a server refuses, as it is being started."""
+"""Seconds between two runs of a program while its server is starting."""
 
 
 async def run_program(
@@ -25,12 +25,12 @@ async def run_program(
     stdin: bytes = b"",
     deadline: float = 60,
 ) -> str:
-    """Run a program; returns what it printed.
+    """Run a program; returns its output.
 
     Cancelling kills the program.
 
     Raises:
-        ClusterError: It failed, or ran for more than `deadline` seconds; says what it printed.
+        ClusterError: It failed, with its output, or ran for more than `deadline` seconds.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -42,7 +42,7 @@ async def run_program(
     )
     name = shlex.join(command[:3])
     try:
-        async with Deadline(deadline, ClusterError(f"{name} has not ended after {deadline:g} s")):
+        async with Deadline(deadline, ClusterError(f"{name} did not finish within {deadline:g} s")):
             output, _ = await process.communicate(stdin)
     finally:
         if process.returncode is None:
@@ -63,19 +63,19 @@ async def run_with_retries(
     deadline: float,
     give_up: Callable[[], bool],
 ) -> str:
-    """Run a program again and again until it succeeds; returns what it printed.
+    """Run a program until it succeeds; returns its output.
 
-    For a server that says it is ready before it is. Cancelling kills the program.
+    For servers that report to be ready too early. Cancelling kills the program.
 
     Args:
-        command: May be repeated, also after it has done half of its work.
+        command: A program that can be repeated, even after a partial run.
         environment: Its variables.
         stdin: Its standard input.
         deadline: Seconds for all runs together.
-        give_up: Whether it need not be tried again.
+        give_up: Whether another try is pointless.
 
     Raises:
-        ClusterError: It did not succeed; says what the last run printed that was not cut off.
+        ClusterError: It did not succeed, with the output of the last complete run.
     """
     end = time.monotonic() + deadline
     failure: ClusterError | None = None

@@ -1,4 +1,4 @@
-"""Ending a cluster: its daemons, then every process that they left behind."""
+"""Stops all processes of a cluster: the daemons, then all that they have started."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from yarnhub.cluster.processes.process import Process
 
 TERMINATION_TIMEOUT = 5.0
-"""Seconds that daemons get to end by themselves; HDFS's edits are safe without, too."""
+"""Seconds for daemons to exit after SIGTERM; HDFS's edits survive a kill as well."""
 KILL_TIMEOUT = 20.0
 
 
 async def stop_cluster(state: Path, daemons: Iterable[Process]) -> None:
-    """End all processes of the cluster with this state folder. Does nothing when none runs.
+    """Stop all processes of the cluster with this state folder. Does nothing if none is running.
 
     Cancelling may leave some of them running; call it again.
 
     Args:
-        state: The state folder, as the processes are marked with it.
-        daemons: Those that are asked to end first.
+        state: The state folder, with which the processes are marked.
+        daemons: The processes that get a SIGTERM first.
 
     Raises:
-        ClusterError: Some did not end even when killed.
+        ClusterError: Some are still running although they were killed.
     """
     await stop_processes(list(daemons), grace_period=TERMINATION_TIMEOUT)
     end = time.monotonic() + KILL_TIMEOUT
     while left := marked_processes(state):
         if time.monotonic() > end:
-            numbers = ", ".join(str(process.pid) for process in left)
-            raise ClusterError(f"these processes of {state} do not end: {numbers}")
+            pids = ", ".join(str(process.pid) for process in left)
+            raise ClusterError(f"processes of {state} are still running after SIGKILL: {pids}")
         for process in left:
             send_signal(process, signal.SIGKILL)
         await wait_until_gone(left, deadline=1)

@@ -1,4 +1,4 @@
-"""A CA of the cluster's own, and the certificate that its HTTPS servers share."""
+"""The cluster's CA, and the certificate that its HTTPS servers share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from yarnhub.cluster.state.layout import Layout
 
-TRUSTSTORE_PASSWORD = "changeit"  # noqa: S105  # Java's own; it guards nothing that is secret
+TRUSTSTORE_PASSWORD = "changeit"  # noqa: S105  # Java's default; it protects nothing secret
 _LIFETIME = dt.timedelta(days=3650)
 _USAGES = (
     "digital_signature",
@@ -31,14 +31,14 @@ _USAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A CA, whose key is forgotten with it."""
+    """A CA, whose key exists only in memory."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
     @classmethod
     def create(cls, name: str = "CA of an embedded cluster") -> Authority:
-        """A new one."""
+        """Create a new CA."""
         from cryptography import x509
         from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -53,13 +53,13 @@ class Authority:
 
     @property
     def pem(self) -> str:
-        """Its certificate."""
+        """The certificate, in PEM."""
         from cryptography.hazmat.primitives.serialization import Encoding
 
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
     def truststore(self) -> bytes:
-        """Its certificate for Java, in PKCS12."""
+        """The certificate in a truststore for Java, in PKCS12."""
         from cryptography.hazmat.primitives.serialization import (
             BestAvailableEncryption,
             pkcs12,
@@ -70,7 +70,7 @@ class Authority:
         return pkcs12.serialize_java_truststore([entry], encryption)
 
     def issue(self, *hosts: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-        """A certificate for a server with these names and addresses, and its key."""
+        """Issue a certificate for a server with these names and addresses, with a new key."""
         from cryptography import x509
         from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -81,7 +81,7 @@ class Authority:
         return _signed(builder, self.key), key
 
     def keystore(self, password: str, *hosts: str) -> bytes:
-        """The same for Java, in PKCS12."""
+        """Issue a certificate in a keystore for Java, in PKCS12."""
         from cryptography.hazmat.primitives.serialization import (
             BestAvailableEncryption,
             pkcs12,
@@ -100,10 +100,10 @@ class Authority:
 def write_certificates(layout: Layout, *hosts: str) -> str:
     """Write a new CA's certificate, a truststore and a keystore; returns the keystore's password.
 
-    The keystore is for the daemons' user alone, all else for everybody.
+    Only the daemons' user can read the keystore; everybody can read the others.
 
     Args:
-        layout: Where they belong.
+        layout: The state folder.
         hosts: Names and addresses of the servers.
     """
     layout.tls.mkdir(exist_ok=True)
@@ -136,7 +136,7 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + _LIFETIME)
-        # Python 3.13 refuses chains without these two.
+        # Python 3.13 refuses chains without these two extensions.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),

@@ -1,8 +1,8 @@
 """Starts containers as the user who submitted them: a stand-in for Hadoop's container-executor.
 
-The NodeManager's LinuxContainerExecutor runs this file as root, as a program. Hadoop's own
-program of that purpose is native and in no Maven artifact. This one is for test clusters on
-loopback: it trusts the NodeManager that calls it.
+The NodeManager's LinuxContainerExecutor runs this file as a program, as root. Hadoop's
+container-executor is native and in no Maven artifact. This one is for test clusters on loopback
+only: it trusts the NodeManager that calls it.
 
     --checksetup
     RUN_AS USER 0 APP CONTAINER TOKENS LOCAL_DIRS LOG_DIRS COMMAND...      localize
@@ -15,7 +15,7 @@ loopback: it trusts the NodeManager that calls it.
 
 Folders are joined by `%`. Standard library only: it runs with the system's own Python.
 
-Hadoop before 3.3 names no scheme.
+Hadoop before 3.3 does not pass a scheme.
 
 Source: LinuxContainerExecutor.java, PrivilegedOperation.java, container-executor.c (Hadoop 3.4).
 """
@@ -32,9 +32,9 @@ from pathlib import Path
 INVALID_ARGUMENTS = 1
 INVALID_USER = 2
 FIRST_USER_ID = 1000
-"""`min.user.id` of Hadoop's own program: below are the accounts of the system."""
+"""`min.user.id` of Hadoop's program: lower IDs are system accounts."""
 INVALID_CONTAINER_PID = 9
-"""What the NodeManager understands as: there is no such process any more."""
+"""The exit code by which the NodeManager learns that the process does not exist."""
 SIGNAL_BASE = 128
 """Added to a signal's number, as shells do."""
 
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
 
 
 def localize(account: pwd.struct_passwd, user: str, arguments: list[str]) -> int:
-    """Make the application's folders and become the localizer; returns only on failure."""
+    """Make the application's folders and execute the localizer; returns only on failure."""
     application, container, tokens, local_dirs, log_dirs, *command = arguments
     make_folders(account, user, application, local_dirs.split("%"))
     make_log_folders(account, application, container, log_dirs.split("%"))
@@ -80,9 +80,9 @@ def localize(account: pwd.struct_passwd, user: str, arguments: list[str]) -> int
 
 
 def launch(account: pwd.struct_passwd, user: str, arguments: list[str]) -> int:
-    """Run a container; returns its exit code, and leaves it beside the pid file.
+    """Run a container; returns its exit code, and writes it to a file next to the pid file.
 
-    The NodeManager may be gone when the container ends: its successor reads that file.
+    After a restart of the NodeManager, the new one reads that file.
     """
     application, container, work_dir, script, tokens, *rest = arguments
     scheme = rest.pop(0) if rest[0].startswith("--http") else ""
@@ -109,7 +109,7 @@ def launch(account: pwd.struct_passwd, user: str, arguments: list[str]) -> int:
 
 
 def run_script(account: pwd.struct_passwd, work: Path, pid_file: Path) -> None:
-    """In the child: become the user in a session of its own, and run the container's script."""
+    """In the child: become the user in a new session, and execute the container's script."""
     try:
         os.setsid()
         write_whole(pid_file, f"{os.getpid()}\n")
@@ -117,7 +117,7 @@ def run_script(account: pwd.struct_passwd, work: Path, pid_file: Path) -> None:
         os.chdir(work)
         os.execv("/bin/bash", ["bash", "launch_container.sh"])  # noqa: S606
     finally:
-        os._exit(127)  # only when one of the above failed; its traceback would follow the exit
+        os._exit(127)  # only if one of the above failed
 
 
 def signal_group(account: pwd.struct_passwd, pid: int, number: int) -> int:
@@ -146,13 +146,13 @@ def delete(account: pwd.struct_passwd, arguments: list[str]) -> int:
 def list_folder(account: pwd.struct_passwd, path: str) -> int:
     """Print the names in a folder."""
     become(account)
-    for name in sorted(os.listdir(path)):  # noqa: PTH208  # names are all that is asked for
+    for name in sorted(os.listdir(path)):  # noqa: PTH208  # only names are needed
         print(name)  # noqa: T201
     return 0
 
 
 def application_folder(local_dir: Path, user: str, application: str) -> Path:
-    """Where an application's files are below one of the NodeManager's folders."""
+    """The folder of an application in one of the NodeManager's local folders."""
     return local_dir / "usercache" / user / "appcache" / application
 
 
@@ -177,13 +177,13 @@ def make_log_folders(
 
 
 def make_folder(path: Path, account: pwd.struct_passwd) -> None:
-    """Make a folder for the user alone; the NodeManager is root and may enter it, too."""
+    """Make a folder for the user only; the NodeManager is root and can enter it."""
     path.mkdir(mode=0o750, exist_ok=True)
     os.chown(path, account.pw_uid, account.pw_gid)
 
 
 def copy_secret(source: Path, target: Path, account: pwd.struct_passwd) -> None:
-    """Copy a file so that nobody but the user can ever read the copy."""
+    """Copy a file so that only the user can ever read the copy."""
     target.unlink(missing_ok=True)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "wb") as copy:  # noqa: PTH123  # from a descriptor
@@ -193,14 +193,14 @@ def copy_secret(source: Path, target: Path, account: pwd.struct_passwd) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader never sees half of it."""
+    """Write a file atomically."""
     part = path.with_name(f"{path.name}.tmp")
     part.write_text(text, encoding="ascii")
     part.rename(path)
 
 
 def become(account: pwd.struct_passwd) -> None:
-    """Give up root for good; nothing is given up by who is that user already."""
+    """Give up root permanently, unless the process runs as that user already."""
     if os.getuid() != account.pw_uid:
         os.initgroups(account.pw_name, account.pw_gid)
         os.setgid(account.pw_gid)

@@ -1,4 +1,4 @@
-"""A Kerberos realm of the cluster's own: KDC, principals, keytabs, tickets and OS users."""
+"""The cluster's Kerberos realm: KDC, principals, keytabs, tickets and OS users."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check_host(host: Host) -> None:
     """Check that this machine can run a cluster with Kerberos.
 
     Raises:
-        ConfigurationError: Says what is missing and how to get it.
+        ConfigurationError: Something is missing; the message has the packages.
     """
     if not host.is_root:
         raise ConfigurationError(
@@ -67,13 +67,13 @@ def check_world_accessible(folder: Path) -> None:
     """Check that every OS user may enter a folder.
 
     Raises:
-        ConfigurationError: One may not; names the folder that keeps users out.
+        ConfigurationError: A user may not, because of the folder in the message.
     """
-    for place in (folder, *folder.parents):
-        if not place.stat().st_mode & stat.S_IXOTH:
+    for parent in (folder, *folder.parents):
+        if not parent.stat().st_mode & stat.S_IXOTH:
             raise ConfigurationError(
-                f"containers of other OS users can't enter {place}: "
-                f"choose a state folder that everybody may read instead of {folder}"
+                f"containers of other OS users cannot enter {parent}: "
+                f"choose a state folder that everybody can read instead of {folder}"
             )
 
 
@@ -121,9 +121,9 @@ def kdc_conf(layout: Layout, port: int) -> str:
 
 
 def kerberos_variables(layout: Layout) -> dict[str, str]:
-    """What clients need in their environment.
+    """The environment variables of clients.
 
-    Java does not read KRB5_CONFIG; the last variable is the one that every JVM looks at.
+    Java does not read KRB5_CONFIG; every JVM reads the last variable.
     """
     conf = layout.kerberos / "krb5.conf"
     return {

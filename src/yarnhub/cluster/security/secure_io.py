@@ -1,11 +1,11 @@
-"""Log aggregation with Kerberos needs Hadoop's native library, which is in no Maven artifact.
+"""A patch of Hadoop's SecureIOUtils for log aggregation with Kerberos on a test cluster.
 
-Without it the NodeManager dies at the end of the first application: the class SecureIOUtils
-refuses to be loaded where security is on. What it would do natively is to check that a log
-file belongs to the user whose log is read, so that no user can have another one's files
-aggregated by a symbolic link. A test cluster can do without, as Hadoop itself does without
-Kerberos. So the class is copied out of Hadoop's jar with its question "is security on?" always
-answered by no, and the copy is put before the jar on the class path.
+With security on, this class requires Hadoop's native library, which is in no Maven artifact;
+without it, the NodeManager crashes at the end of the first application. The native code checks
+that a log file belongs to the user whose logs are read, so that no user can aggregate another
+user's files by a symbolic link. A test cluster does not need this check, and Hadoop without
+Kerberos does not have it. The class is copied from Hadoop's jar, with its calls of
+`isSecurityEnabled` replaced by false, into a folder before the jar on the class path.
 
 Source: SecureIOUtils.java (the same in Hadoop 3.3 and 3.4); the Java
 Virtual Machine Specification, chapter 4 (class files) and 6 (instructions).
@@ -39,14 +39,14 @@ SIZES = {
     **dict.fromkeys((DYNAMIC, INVOKE_DYNAMIC), 4),
     **dict.fromkeys((LONG, DOUBLE), 8),
 }
-"""Bytes that follow each tag; UTF8 carries its own length."""
+"""Bytes after each tag; UTF8 has its own length."""
 
 
 def write_patched_class(jars: Path, target: Path) -> None:
-    """Write the patched class below `target`, a folder that is before the jars.
+    """Write the patched class into `target`, a folder before the jars on the class path.
 
     Raises:
-        ClusterError: This Hadoop's class is not as expected.
+        ClusterError: The class of this Hadoop version is not as expected.
     """
     for jar in sorted(jars.glob("hadoop-common-*.jar")):
         with zipfile.ZipFile(jar) as archive:
@@ -55,7 +55,7 @@ def write_patched_class(jars: Path, target: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(patch_class(archive.read(PATCHED_CLASS)))
                 return
-    raise ClusterError(f"no hadoop-common jar in {jars} holds {PATCHED_CLASS}")
+    raise ClusterError(f"no hadoop-common jar in {jars} contains {PATCHED_CLASS}")
 
 
 def patch_class(code: bytes) -> bytes:
@@ -66,9 +66,7 @@ def patch_class(code: bytes) -> bytes:
     """
     call = struct.pack(">BH", INVOKESTATIC, _method_index(code))
     if call not in code:
-        raise ClusterError(
-            f"{PATCHED_CLASS} of this Hadoop version can't be adapted to a test cluster"
-        )
+        raise ClusterError(f"{PATCHED_CLASS} of this Hadoop version cannot be patched")
     return code.replace(call, PUSH_FALSE)
 
 
@@ -90,7 +88,7 @@ def _method_index(code: bytes) -> int:
 
 
 def _constant_pool(code: bytes) -> dict[int, tuple[int, bytes]]:
-    """Tag and content of each constant, by index."""
+    """The tag and content of each constant, by index."""
     (count,) = struct.unpack_from(">H", code, 8)  # after magic and version
     entries: dict[int, tuple[int, bytes]] = {}
     offset, index = 10, 1

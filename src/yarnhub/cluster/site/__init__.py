@@ -1,1 +1,1 @@
-"""The site files of a cluster: pure functions of what was chosen for it."""
+"""The site files of a cluster: pure functions of its options, ports and folders."""

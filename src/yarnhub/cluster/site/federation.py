@@ -1,4 +1,4 @@
-"""What a federation of one cluster changes in the site files.
+"""The site files of a federation with one cluster.
 
 Pure, like `yarnhub.cluster.site.files`.
 """
@@ -28,8 +28,8 @@ def federation_site(inputs: SiteInputs) -> dict[str, str]:
             f"{_SERVER}.federation.store.impl.ZookeeperFederationStateStore"
         ),
         "hadoop.zk.address": f"{HOST}:{inputs.ports[ZOOKEEPER]}",
-        # By default the cluster is there for the Router after half a minute, and its absence is
-        # believed for five.
+        # By default, the Router finds the cluster after half a minute, and caches its absence for
+        # five minutes.
         "yarn.federation.state-store.heartbeat.initial-delay": "1s",
         "yarn.federation.state-store.heartbeat-interval-secs": "1",
         "yarn.federation.cache-ttl.secs": "1",
@@ -59,10 +59,10 @@ def federation_site(inputs: SiteInputs) -> dict[str, str]:
 
 
 def client_site(inputs: SiteInputs) -> dict[str, str]:
-    """Where clients look for the ResourceManager: at the Router."""
+    """The address of the Router as the ResourceManager's, for clients."""
     return {RESOURCE_MANAGER_ADDRESS: f"{HOST}:{inputs.ports[ROUTER_SERVERS[0]]}"}
 
 
 def resource_manager_address(ports: Mapping[str, int]) -> str:
-    """Where the ResourceManager itself serves, which reads the clients' configuration."""
+    """The address of the ResourceManager itself, which reads the clients' configuration."""
     return f"{HOST}:{ports[RESOURCE_MANAGER_ADDRESS]}"

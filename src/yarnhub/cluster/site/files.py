@@ -1,4 +1,4 @@
-"""The site files of a cluster: a pure function of what was chosen for it."""
+"""The site files of a cluster: a pure function of its options."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 (FIRST_NODE_MANAGER,) = node_managers(1)
 CONTAINER_VARIABLES = ("HADOOP_CONF_DIR", "JAVA_HOME", "KRB5_CONFIG", "LANG", "PATH", "TZ", MARK)
-"""What containers inherit from their NodeManager."""
+"""The variables that containers inherit from their NodeManager."""
 
 
 def site_files(inputs: SiteInputs, node_manager: str | None = None) -> dict[str, dict[str, str]]:
     """The properties of each site file.
 
     Args:
-        inputs: What was chosen.
-        node_manager: For whom; None for clients and for all daemons but NodeManagers.
+        inputs: What the files depend on.
+        node_manager: The NodeManager; None for clients and all other daemons.
     """
     files = {
         "core-site.xml": _core(inputs),
@@ -69,7 +69,7 @@ def site_files(inputs: SiteInputs, node_manager: str | None = None) -> dict[str,
 
 
 def site_xml(properties: Mapping[str, str]) -> str:
-    """One site file's text, in Hadoop's own format."""
+    """The text of a site file."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<configuration>"]
     for name, value in sorted(properties.items()):
         lines.append(
@@ -92,12 +92,12 @@ def _core(inputs: SiteInputs) -> dict[str, str]:
     properties = {
         "fs.defaultFS": f"hdfs://{HOST}:{inputs.ports.get('dfs.namenode.rpc-address')}",
         "hadoop.tmp.dir": str(inputs.layout.temporary),
-        # The DataNode is started beside the NameNode and asks until it answers.
+        # The DataNode starts in parallel to the NameNode and retries.
         "ipc.client.connect.retry.interval": "200",
         "ipc.client.connect.max.retries": "25",
     }
     if not inputs.options.kerberos:
-        # Without Kerberos, too, tests act for others: as the user who runs the cluster.
+        # Tests without Kerberos impersonate users, too, as the user who runs the cluster.
         properties[f"hadoop.proxyuser.{inputs.user}.hosts"] = f"{ADDRESS},{HOST}"
         properties[f"hadoop.proxyuser.{inputs.user}.users"] = ",".join(
             (*USERS, *PROXIES, inputs.user)
@@ -119,7 +119,7 @@ def _hdfs(inputs: SiteInputs) -> dict[str, str]:
         "dfs.namenode.safemode.extension": "0",
         "dfs.heartbeat.interval": "1",
         "dfs.permissions.superusergroup": "supergroup",
-        # Started again and again on small disks: what HDFS keeps back by default is too much.
+        # The default is too much for small disks.
         "dfs.namenode.resource.du.reserved": "1048576",
         "dfs.namenode.fs-limits.min-block-size": "1024",
     }
@@ -135,13 +135,13 @@ def _yarn(inputs: SiteInputs) -> dict[str, str]:
         "yarn.resourcemanager.hostname": HOST,
         "yarn.resourcemanager.recovery.enabled": "true",
         "yarn.resourcemanager.work-preserving-recovery.enabled": "true",
-        # How long a restarted ResourceManager waits for its nodes before it schedules.
+        # The time that a restarted ResourceManager waits for its nodes before it schedules.
         "yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms": "1000",
         "yarn.resourcemanager.store.class": (
             "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore"
         ),
         "yarn.resourcemanager.fs.state-store.uri": inputs.layout.resource_manager_store.as_uri(),
-        # By default it is in /tmp, one for all clusters of an OS user.
+        # The default is in /tmp, the same for all clusters of an OS user.
         "yarn.node-attribute.fs-store.root-dir": (inputs.layout.yarn / "node-attributes").as_uri(),
         "yarn.resourcemanager.connect.retry-interval.ms": "500",
         "yarn.scheduler.minimum-allocation-mb": "32",
@@ -155,7 +155,7 @@ def _yarn(inputs: SiteInputs) -> dict[str, str]:
 
 
 def _node(inputs: SiteInputs, node_manager: str | None) -> dict[str, str]:
-    """What NodeManagers share; and, for one of them, its own addresses and folders."""
+    """The properties that all NodeManagers share; for one of them, also its own."""
     shared = {
         "yarn.nodemanager.hostname": HOST,
         "yarn.nodemanager.bind-host": ADDRESS,
@@ -164,17 +164,17 @@ def _node(inputs: SiteInputs, node_manager: str | None) -> dict[str, str]:
         "yarn.nodemanager.vmem-check-enabled": "false",
         "yarn.nodemanager.pmem-check-enabled": "true",
         "yarn.nodemanager.container-monitor.interval-ms": "1000",
-        # By default the kernel's cgroups are trusted to do it, even where none are used.
+        # The default relies on cgroups, even if none are used.
         "yarn.nodemanager.resource.memory.enforced": "false",
         "yarn.nodemanager.delete.debug-delay-sec": "0",
         "yarn.nodemanager.recovery.enabled": "true",
-        # Supervised: a NodeManager that is stopped leaves its containers to the next one.
+        # A NodeManager that is stopped leaves its containers running for the next one.
         "yarn.nodemanager.recovery.supervised": "true",
         "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
         "yarn.nodemanager.env-whitelist": ",".join(CONTAINER_VARIABLES),
     }
     if node_manager is None:
-        # Containers have this configuration, and find the proxy of their node by it.
+        # Containers find the proxy of their node in this configuration.
         proxy = "yarn.nodemanager.amrmproxy.address"
         return shared | {proxy: f"{HOST}:{inputs.ports[node_port(FIRST_NODE_MANAGER, proxy)]}"}
     folder = inputs.layout.node(node_manager)

@@ -1,4 +1,4 @@
-"""All that was chosen for a cluster before its site files are written."""
+"""The inputs of the site files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SiteInputs:
-    """All that the site files depend on.
+    """The values that the site files depend on.
 
     Attributes:
-        options: What the caller chose.
+        options: The caller's options.
         layout: The state folder.
         jars: The folder of Hadoop's jars.
         user: The OS user who runs the daemons.

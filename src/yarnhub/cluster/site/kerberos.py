@@ -1,4 +1,4 @@
-"""What Kerberos changes in the site files: pure, like `yarnhub.cluster.site.files`."""
+"""The site files of a cluster with Kerberos: pure, like `yarnhub.cluster.site.files`."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def secure_sites(inputs: SiteInputs) -> dict[str, dict[str, str]]:
 
 
 def node_web_site(inputs: SiteInputs) -> dict[str, str]:
-    """What makes a NodeManager's web server ask for a ticket (SPNEGO): it shows users' logs.
+    """SPNEGO authentication of a NodeManager's web server, which shows users' logs.
 
-    It is for core-site.xml, and for NodeManagers alone: nobody else's pages hold secrets here.
+    It is in the core-site.xml of NodeManagers only: other pages contain no secrets here.
     """
     prefix = "hadoop.http.authentication"
     return {
@@ -42,17 +42,17 @@ def node_web_site(inputs: SiteInputs) -> dict[str, str]:
         f"{prefix}.type": "kerberos",
         f"{prefix}.kerberos.principal": principal(WEB_SERVICE),
         f"{prefix}.kerberos.keytab": str(inputs.layout.service_keytab),
-        # Without this file each server draws a secret of its own for its cookies.
+        # Without this file, each server generates a secret for its cookies.
         f"{prefix}.signature.secret.file": "",
     }
 
 
 def tls_sites(inputs: SiteInputs, password: str) -> dict[str, dict[str, str]]:
-    """What HTTPS servers and their clients read of certificates, by file.
+    """The certificate settings of HTTPS servers and their clients, by file.
 
     Args:
-        inputs: What was chosen.
-        password: The keystore's.
+        inputs: What the files depend on.
+        password: The password of the keystore.
     """
     layout = inputs.layout
     store = {"location": str(layout.keystore), "password": password, "keypassword": password}
@@ -83,7 +83,7 @@ def _hdfs(inputs: SiteInputs) -> dict[str, str]:
     return {
         "dfs.block.access.token.enable": "true",
         "dfs.data.transfer.protection": inputs.options.rpc_protection.value,
-        # Without HTTPS a DataNode asks for ports below 1024, which only root may listen at.
+        # Without HTTPS, a DataNode requires ports below 1024, for which it must be root.
         **(
             {"dfs.http.policy": "HTTPS_ONLY"}
             if inputs.options.tls
@@ -114,6 +114,6 @@ def _yarn(inputs: SiteInputs) -> dict[str, str]:
         ),
         "yarn.nodemanager.linux-container-executor.path": str(inputs.layout.container_executor),
         "yarn.nodemanager.linux-container-executor.group": "root",
-        # One short JVM per container; what makes a daemon start fast helps it even more.
+        # One short-lived JVM per container, for which a fast start matters most.
         "yarn.nodemanager.container-localizer.java.opts": " ".join(localizer),
     }

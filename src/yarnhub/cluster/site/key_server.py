@@ -1,4 +1,4 @@
-"""The key server (KMS) of a cluster with Kerberos: its site files, pure like `configuration`."""
+"""The site files of the key server (KMS), pure like `yarnhub.cluster.site.files`."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
     from yarnhub.cluster.site.inputs import SiteInputs
 
 ZONE = "/encrypted"
-"""What is in this folder is encrypted; everybody may make files and folders in it."""
+"""The encrypted folder; everybody can create files and folders in it."""
 KEY = "zone"
-"""The name of its key."""
+"""The name of the zone's key."""
 
 
 def check_key_server(version: str, jars: Path) -> None:
-    """Check that one can be run, and asked for a key.
+    """Check that the key server can be started and a key created.
 
     Raises:
-        ConfigurationError: The version's jars hold none, or a package is missing.
+        ConfigurationError: The version's jars do not contain it, or a package is missing.
     """
     if not any(jars.glob("hadoop-kms-*.jar")):
         raise ConfigurationError(
-            f"there is no key server for Hadoop {version} here, but for "
+            f"the key server is not available for Hadoop {version}, only for "
             f"{', '.join(KEY_SERVER_VERSIONS)}"
         )
     if importlib.util.find_spec("gssapi") is None:
         raise ConfigurationError(
-            "an encryption zone needs Python's gssapi to be made: install yarnhub[kerberos]"
+            "creating an encryption zone needs the package gssapi: install yarnhub[kerberos]"
         )
 
 
 def key_provider(inputs: SiteInputs) -> str:
-    """As Hadoop writes where its keys come from."""
+    """The URI of the key server in Hadoop's configuration."""
     return f"kms://https@{HOST}:{inputs.ports[KEY_SERVER]}/kms"
 
 
 def key_server_sites(inputs: SiteInputs) -> dict[str, dict[str, str]]:
-    """What the key server reads, by file."""
+    """The properties of the key server, by file."""
     keytab, authentication = str(inputs.layout.service_keytab), "hadoop.kms.authentication"
     site = {
         "hadoop.kms.http.host": HOST,
@@ -66,7 +66,7 @@ def key_server_sites(inputs: SiteInputs) -> dict[str, dict[str, str]]:
     for service in PROXIES:
         site[f"hadoop.kms.proxyuser.{service}.hosts"] = f"{ADDRESS},{HOST}"
         site[f"hadoop.kms.proxyuser.{service}.users"] = ",".join(USERS)
-    # As in Hadoop's own example: the NameNode makes a file's key, and never opens one.
+    # As in Hadoop's example: the NameNode creates the keys of files, but cannot decrypt them.
     acls = {
         "hadoop.kms.acl.CREATE": HDFS_USER,
         "default.key.acl.MANAGEMENT": HDFS_USER,

@@ -1,7 +1,7 @@
-"""What a pair of NameNodes changes in the site files.
+"""The site files of a cluster with a pair of NameNodes.
 
-Pure, like `yarnhub.cluster.site.files`. Edits are shared in a folder, as both are on one host;
-which one is active is said to them, since there is nobody to elect one.
+Pure, like `yarnhub.cluster.site.files`. Both are on one host and share their edits in a folder.
+There is no election: the cluster makes one of them active.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def name_node_pair_site(inputs: SiteInputs) -> dict[str, str]:
             f"{_HA}.ConfiguredFailoverProxyProvider"
         ),
         "dfs.namenode.shared.edits.dir": inputs.layout.shared_edits.as_uri(),
-        # How long the standby one lags behind.
+        # The delay of the standby one.
         "dfs.ha.log-roll.period": "1",
         "dfs.ha.tail-edits.period": "1",
         "dfs.ha.fencing.methods": "shell(/bin/true)",

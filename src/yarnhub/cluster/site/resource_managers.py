@@ -1,4 +1,4 @@
-"""What a pair of ResourceManagers changes in the site files, and the ZooKeeper that it needs.
+"""The site files of a cluster with a pair of ResourceManagers, and ZooKeeper's configuration.
 
 Pure, like `yarnhub.cluster.site.files`.
 """
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from yarnhub.cluster.site.inputs import SiteInputs
 
 SESSION_TIMEOUT_MS = 4000
-"""Milliseconds without a word after which ZooKeeper takes a ResourceManager for dead.
+"""Milliseconds without a heartbeat after which a ResourceManager's session expires.
 
-As long as a failover takes after a kill -9. Hadoop's 10 s are long for tests; with less, a
-ResourceManager that waits for one of two cores loses its place without cause.
+A failover after a kill -9 takes as long. Hadoop's 10 s are long for tests; with less than this, a
+ResourceManager that waits for a core on a busy machine loses its session.
 """
 
 
@@ -28,7 +28,7 @@ def resource_manager_pair_site(inputs: SiteInputs) -> dict[str, str]:
     """The properties of yarn-site.xml that the pair adds or replaces."""
     ids = [resource_manager_id(daemon) for daemon in resource_managers(ha=True)]
     hosts = {f"yarn.resourcemanager.hostname.{name}": HOST for name in ids}
-    # ZooKeeper answers everybody on this machine, and the store holds tokens and keys.
+    # Everybody on this machine can connect to ZooKeeper, and the store contains tokens and keys.
     secrets = {
         "hadoop.zk.auth": f"@{inputs.layout.zookeeper_auth}",
         "hadoop.zk.acl": f"@{inputs.layout.zookeeper_acl}",
@@ -50,7 +50,7 @@ def resource_manager_pair_site(inputs: SiteInputs) -> dict[str, str]:
 
 
 def zookeeper_login(password: str) -> tuple[str, str]:
-    """What `hadoop.zk.auth` and `hadoop.zk.acl` refer to.
+    """The contents of the files in `hadoop.zk.auth` and `hadoop.zk.acl`.
 
     Source: org.apache.zookeeper.server.auth.DigestAuthenticationProvider.
     """
@@ -60,12 +60,12 @@ def zookeeper_login(password: str) -> tuple[str, str]:
 
 
 def zookeeper_properties(inputs: SiteInputs) -> str:
-    """The configuration file of a ZooKeeper that stands alone."""
+    """The configuration file of a single ZooKeeper server."""
     properties = {
         "clientPort": inputs.ports[ZOOKEEPER],
         "clientPortAddress": ADDRESS,
         "dataDir": inputs.layout.zookeeper,
-        # The shortest session that it grants is two ticks long.
+        # The shortest possible session is two ticks.
         "tickTime": SESSION_TIMEOUT_MS // 4,
         "maxClientCnxns": 0,
         "admin.enableServer": "false",

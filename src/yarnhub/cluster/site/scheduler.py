@@ -1,4 +1,4 @@
-"""The queues of a cluster, in the words of each scheduler: pure."""
+"""The queues of a cluster in the configuration of each scheduler: pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ QUEUE_SHARES = {
     "root": ({"default": 40, "fruit": 50, "jupyterhub": 10}),
     "root.fruit": ({"apples": 50, "bananas": 30, "oranges": 20}),
 }
-"""Per cent of its parent that each queue is meant to have."""
+"""The share of each queue in its parent, in percent."""
 _SCHEDULERS = "org.apache.hadoop.yarn.server.resourcemanager.scheduler"
 
 
 def scheduler_site(inputs: SiteInputs) -> dict[str, str]:
-    """The properties of yarn-site.xml that say which scheduler it is."""
+    """The properties of yarn-site.xml for the scheduler."""
     match inputs.options.scheduler:
         case Scheduler.CAPACITY:
             return {
@@ -33,7 +33,7 @@ def scheduler_site(inputs: SiteInputs) -> dict[str, str]:
                 "yarn.scheduler.fair.allocation.file": str(inputs.layout.fair_scheduler),
                 "yarn.scheduler.fair.user-as-default-queue": "false",
                 "yarn.scheduler.fair.allow-undeclared-pools": "false",
-                # By default each container takes whole GiB.
+                # By default, containers are rounded up to whole GiB.
                 "yarn.scheduler.increment-allocation-mb": "32",
             }
 
@@ -43,13 +43,13 @@ def capacity_queues() -> dict[str, str]:
     prefix = "yarn.scheduler.capacity"
     properties = {
         f"{prefix}.maximum-applications": "10000",
-        # A test cluster is small: ApplicationMasters may take most of it.
+        # A test cluster is small: ApplicationMasters may use most of it.
         f"{prefix}.maximum-am-resource-percent": "0.8",
         f"{prefix}.resource-calculator": (
             "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"
         ),
         f"{prefix}.node-locality-delay": "-1",
-        # By default everybody may end everybody's applications, even with ACLs on.
+        # By default, everybody may kill all applications, even with ACLs.
         f"{prefix}.root.acl_submit_applications": "*",
         f"{prefix}.root.acl_administer_queue": YARN_USER,
     }

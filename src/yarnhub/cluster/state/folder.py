@@ -1,4 +1,4 @@
-"""Where state folders are when the caller names none."""
+"""The default state folders, and whether their clusters are running."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def default_state_folder(name: str, *, kerberos: bool) -> Path:
 
 
 def find_state_folder(name: str) -> Path:
-    """The state folder of a cluster of this name: the one that runs, else one that exists."""
-    places = [default_state_folder(name, kerberos=kerberos) for kerberos in (False, True)]
-    for state in places:
+    """The state folder of a cluster with this name: of a running one, else an existing one."""
+    candidates = [default_state_folder(name, kerberos=kerberos) for kerberos in (False, True)]
+    for state in candidates:
         if is_running(state):
             return state
-    return next((state for state in places if read_record(Layout(state))), places[0])
+    return next((state for state in candidates if read_record(Layout(state))), candidates[0])
 
 
 def is_running(state: Path) -> bool:
-    """Whether any daemon of the cluster with this state folder runs."""
+    """Whether any daemon of the cluster with this state folder is running."""
     record = read_record(Layout(state.resolve()))
     return record is not None and any(map(is_alive, record.processes.values()))

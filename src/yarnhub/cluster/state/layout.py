@@ -1,4 +1,4 @@
-"""Where everything is in a cluster's state folder."""
+"""The files in a cluster's state folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Layout:
 
     @property
     def record(self) -> Path:
-        """What runs: options, ports, processes."""
+        """The record: options, ports, processes."""
         return self.root / "cluster.json"
 
     @property
@@ -46,17 +46,17 @@ class Layout:
 
     @property
     def resources(self) -> Path:
-        """On the daemons' class path: folders that the NameNode and DataNode insist on."""
+        """A folder on the daemons' class path, with folders that HDFS's daemons require."""
         return self.root / "resources"
 
     @property
     def jars(self) -> Path:
-        """A copy of the jars that every OS user may read; with Kerberos only."""
+        """A copy of the jars that every OS user can read; with Kerberos only."""
         return self.root / "jars"
 
     @property
     def hdfs(self) -> Path:
-        """What HDFS stores."""
+        """HDFS's data."""
         return self.root / "hdfs"
 
     def name_folder(self, daemon: str) -> Path:
@@ -65,7 +65,7 @@ class Layout:
 
     @property
     def shared_edits(self) -> Path:
-        """What a pair of NameNodes writes and reads."""
+        """The edits of a pair of NameNodes."""
         return self.hdfs / "edits"
 
     @property
@@ -80,17 +80,17 @@ class Layout:
 
     @property
     def zone_made(self) -> Path:
-        """There once the encryption zone is."""
+        """A file that exists once the encryption zone does."""
         return self.hdfs / "zone-made"
 
     @property
     def yarn(self) -> Path:
-        """What YARN stores; emptied at each start."""
+        """YARN's data; emptied at each start."""
         return self.root / "yarn"
 
     @property
     def resource_manager_store(self) -> Path:
-        """What a ResourceManager recovers from: tokens, and the keys that sign them."""
+        """The ResourceManager's state store: tokens, and the keys that sign them."""
         return self.yarn / "resourcemanager"
 
     @property
@@ -100,17 +100,17 @@ class Layout:
 
     @property
     def machine_list(self) -> Path:
-        """In which cluster of a federation each node is; with a federation only."""
+        """The cluster of each node; with a federation only."""
         return self.conf / "machines"
 
     @property
     def router_jars(self) -> Path:
-        """What the Router needs besides Hadoop's other jars; with a federation only."""
+        """The Router's additional jars; with a federation only."""
         return self.root / "router"
 
     @property
     def zookeeper(self) -> Path:
-        """What ZooKeeper stores; with a pair of ResourceManagers only."""
+        """ZooKeeper's data; with a pair of ResourceManagers or a federation only."""
         return self.yarn / "zookeeper"
 
     @property
@@ -130,12 +130,12 @@ class Layout:
 
     @property
     def zookeeper_auth(self) -> Path:
-        """As whom a pair of ResourceManagers logs in at ZooKeeper, with the password."""
+        """The login of a pair of ResourceManagers at ZooKeeper, with the password."""
         return self.kerberos / "zookeeper.auth"
 
     @property
     def zookeeper_acl(self) -> Path:
-        """Who may read what the pair keeps there: itself."""
+        """The ACL of the pair's data in ZooKeeper: only the pair itself."""
         return self.kerberos / "zookeeper.acl"
 
     @property
@@ -164,12 +164,12 @@ class Layout:
 
     @property
     def truststore(self) -> Path:
-        """The same for Java."""
+        """The CA's certificate for Java."""
         return self.tls / "truststore.p12"
 
     @property
     def keystore(self) -> Path:
-        """What the HTTPS servers prove themselves with."""
+        """The key and certificate of the HTTPS servers."""
         return self.tls / "keystore.p12"
 
     @property
@@ -178,11 +178,11 @@ class Layout:
         return self.root / "container-executor"
 
     def node(self, daemon: str) -> Path:
-        """What one NodeManager stores."""
+        """The data of one NodeManager."""
         return self.yarn / daemon
 
     def node_recovery(self, daemon: str) -> Path:
-        """What a NodeManager recovers from: its containers with their tokens."""
+        """The recovery state of one NodeManager: its containers with their tokens."""
         return self.node(daemon) / "recovery"
 
     def node_conf(self, daemon: str) -> Path:

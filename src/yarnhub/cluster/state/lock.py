@@ -1,4 +1,4 @@
-"""A lock between processes that ends with its holder."""
+"""A lock between processes, released when its holder exits."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLL_INTERVAL = 0.1
-"""Seconds between two tries. The kernel offers no waiting that can be cancelled."""
+"""Seconds between two tries; waiting in the kernel cannot be cancelled."""
 
 
 @contextlib.asynccontextmanager
 async def file_lock(path: Path, *, deadline: float) -> AsyncIterator[None]:
-    """Hold an exclusive lock on a file, which is made when missing.
+    """Hold an exclusive lock on a file, which is created if it does not exist.
 
     Args:
-        path: The file; it stays behind.
+        path: The file; it is not deleted.
         deadline: Seconds to wait for another holder.
 
     Raises:

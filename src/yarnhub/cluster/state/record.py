@@ -1,4 +1,4 @@
-"""What is written down about a cluster, so that another process can find, show and end it."""
+"""The record of a cluster, with which other processes find, show and stop it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from yarnhub.cluster.state.layout import Layout
 
 RECORD_FORMAT = 2
-"""Raised when a reader of an older record would misunderstand a newer one."""
+"""Increased when older versions would misread a new record."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record:
-    """A cluster as it was last started.
+    """A cluster at its last start.
 
     Attributes:
-        options: What was chosen for it.
+        options: Its options.
         jars: The folder of its jars.
         java_home: The Java it runs on.
         ports: By name, see `yarnhub.cluster.ports`.
@@ -41,7 +41,7 @@ class Record:
 
 
 def write_record(layout: Layout, record: Record) -> None:
-    """Replace the record in one step."""
+    """Replace the record atomically."""
     options = dataclasses.asdict(record.options) | {
         "rpc_protection": record.options.rpc_protection.value,
         "scheduler": record.options.scheduler.value,
@@ -60,17 +60,17 @@ def write_record(layout: Layout, record: Record) -> None:
 
 
 def read_record(layout: Layout) -> Record | None:
-    """The record; None when no cluster was ever started with this state folder.
+    """The record; None if no cluster was ever started with this state folder.
 
     Raises:
-        ConfigurationError: It is not one of ours, or of another yarnhub.
+        ConfigurationError: It is not a record, or from another version of yarnhub.
     """
     try:
         text = layout.record.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     try:
-        # Any: checked by use, each wrong field ends in the ConfigurationError below.
+        # Any: checked by use; each wrong field raises the ConfigurationError below.
         document: dict[str, Any] = json.loads(text)
         if document["format"] != RECORD_FORMAT:
             raise ConfigurationError(
@@ -93,7 +93,7 @@ def read_record(layout: Layout) -> Record | None:
             processes={n: Process(**p) for n, p in document["processes"].items()},
         )
     except (ValueError, KeyError, TypeError) as exc:
-        raise ConfigurationError(f"{layout.record} can't be read: {exc!r}") from exc
+        raise ConfigurationError(f"{layout.record} cannot be read: {exc!r}") from exc
 
 
 def _path(text: str | None) -> Path | None:
