@@ -301,8 +301,9 @@ class Client(Closing):
             Deadline(deadline, lambda: words),
             user_file_system(self._settings) as file_system,
         ):
+            swept = await sweep(self.resource_manager, file_system, now)
             await (await runtime_archives(file_system)).sweep(now)
-            return await sweep(self.resource_manager, file_system, now)
+            return swept
 
     async def connect(
         self,

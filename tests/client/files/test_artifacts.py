@@ -89,6 +89,18 @@ async def test_what_is_used_stays(artifact: Artifact, folder: Path) -> None:
     assert await sweep(folder, days=20) == ()
 
 
+async def test_what_a_version_without_notes_of_use_left_is_kept_as_long_as_any(
+    artifact: Artifact, folder: Path
+) -> None:
+    """It may have been used the day before, by applications that still run."""
+    await publish(artifact, folder)
+    (folder / artifact.name / ".used").unlink()
+    age(folder, days=1000)
+    assert await sweep(folder, days=0) == ()
+    assert await sweep(folder, days=89) == ()
+    assert await sweep(folder, days=91) == (artifact.name,)
+
+
 async def test_a_use_that_cannot_be_noted_is_no_failure(
     artifact: Artifact, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,6 +189,20 @@ def test_or_nobody_does(variables: dict[str, str], hub: Hub) -> None:
         fail("no hub", variables)
 
 
+def test_certificates_that_cannot_be_read_are_named(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "missing")
+    variables |= dict.fromkeys(
+        ("JUPYTERHUB_SSL_CERTFILE", "JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CLIENT_CA"), missing
+    )
+    variables["JUPYTERHUB_API_TOKEN"] = "mine"
+    with pytest.raises(ConfigurationError, match="cannot be reached"):
+        reporter(variables)
+    with pytest.raises(SystemExit, match="Error: no port"):
+        fail("no port", variables)
+
+
 def test_home_is_the_users_own_or_the_containers(tmp_path: Path) -> None:
     account = pwd.getpwuid(os.getuid())
     assert home(account.pw_name, tmp_path) == Path(account.pw_dir)

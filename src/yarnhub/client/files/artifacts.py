@@ -113,9 +113,15 @@ class Artifacts:
         """
         swept = []
         for status in await self._list(self._folder):
-            found = await self._list(status.path) if status.is_directory else ()
+            if not status.is_directory:
+                continue
+            found = await self._list(status.path)
+            if not any(each.path.endswith(_USED_SUFFIX) for each in found):
+                # Of a version that noted no uses: what it submitted yesterday may need it.
+                await self._mark_used(status.path, found)
+                continue
             times = [each.modification_time / 1000 for each in (status, *found)]
-            if status.is_directory and now - max(times) > unused_for:
+            if now - max(times) > unused_for:
                 await self._file_system.delete(status.path, recursive=True)
                 swept.append(status.path.rpartition("/")[2])
         return tuple(swept)

@@ -156,9 +156,16 @@ def with_port(url: str, host: str, port: int) -> str:
 
 
 def reporter(variables: Mapping[str, str]) -> Reporter:
-    """What speaks to the hub, with the server's own token."""
+    """What speaks to the hub, with the server's own token.
+
+    Raises:
+        ConfigurationError: The server's certificates cannot be read.
+    """
     url = variables["JUPYTERHUB_API_URL"].rstrip("/") + "/yarnspawner"
-    return Reporter(url, variables["JUPYTERHUB_API_TOKEN"], _tls(variables))
+    try:
+        return Reporter(url, variables["JUPYTERHUB_API_TOKEN"], _tls(variables))
+    except OSError as error:  # its certificates cannot be read
+        raise ConfigurationError(f"the hub at {url} cannot be reached: {error}") from error
 
 
 def report(port: int, variables: Mapping[str, str]) -> None:
