@@ -17,8 +17,8 @@ import pytest
 from skein import __version__
 from skein.blocking import skeins_errors
 from skein.cli import main
-from skein.cli.connections import Notices, describe
-from skein.cli.progress import format_progress
+from skein.cli.progress_bar import format_progress
+from skein.cli.waiting import Notices, describe
 from skein.exceptions import SkeinError
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState

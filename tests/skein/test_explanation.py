@@ -7,7 +7,7 @@ import json
 import pytest
 
 from client.explain.applications import ENDED, PENDING
-from skein.cli.output import to_json
+from skein.cli.json_output import to_json
 from skein.explanation import Explanation
 from yarnhub.client.explain.explanation import explain
 

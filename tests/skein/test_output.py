@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 
-from skein.cli.output import to_json
+from skein.cli.json_output import to_json
 from skein.model import ApplicationReport, Container
 from yarnhub.control import messages
 from yarnhub.yarn.records import applications

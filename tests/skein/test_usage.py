@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skein.cli.output import to_json
+from skein.cli.json_output import to_json
 from skein.model import ResourceUsageReport
 from yarnhub.hadoop.codec import decode
 from yarnhub.yarn.records.applications import ApplicationResourceUsageReport

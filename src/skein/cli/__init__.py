@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from skein import __version__
 from skein.cli import completion
-from skein.cli.advice import in_words
+from skein.cli.error_text import in_words
 from skein.exceptions import SkeinError, context
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut

@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 from skein.cli import explain, logs, run
-from skein.cli.commands import add_application, add_command, add_group, add_output
+from skein.cli.parsers import add_application, add_command, add_group, add_output
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
     from yarnhub.yarn.records.applications import ApplicationReport
 
 # The engine is imported by the handlers: it takes longer than `--help` may.
@@ -109,45 +109,45 @@ def _add_list(commands: Subparsers) -> None:
 
 
 def _submit(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
-    from skein.cli.progress import progress_on
+    from skein.cli import clients
+    from skein.cli.progress_bar import progress_on
     from skein.cli.specification_file import named_in_errors
     from yarnhub.client.submit.spec_file import read_spec_file
 
     async def submit() -> None:
         spec = read_spec_file(arguments.spec)
-        async with connections.cluster() as client:
+        async with clients.cluster() as client:
             with progress_on(sys.stderr) as progress:
                 number = await client.submit(spec, progress=progress)
         if arguments.output == "json":
-            from skein.cli.output import to_json
+            from skein.cli.json_output import to_json
 
             print(to_json({"id": str(number)}))
         else:
             print(number)
 
     with named_in_errors(arguments.spec):
-        connections.run(submit())
+        clients.run(submit())
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
 
     async def sweep() -> None:
-        async with connections.cluster() as client:
+        async with clients.cluster() as client:
             swept = await client.sweep(time.time())  # noqa: TID251  # commands have the clock
         if arguments.output == "json":
-            from skein.cli.output import to_json
+            from skein.cli.json_output import to_json
 
             print(to_json(tuple(map(str, swept))))
         else:
             print("".join(f"{application}\n" for application in swept), end="")
 
-    connections.run(sweep())
+    clients.run(sweep())
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
     from yarnhub.client.applications import find_applications
     from yarnhub.client.filters import ApplicationFilters
 
@@ -168,25 +168,25 @@ def _list(arguments: argparse.Namespace) -> None:
     )
 
     async def list_applications() -> None:
-        async with connections.cluster() as client:
+        async with clients.cluster() as client:
             reports = await find_applications(client, filters)
         _show(reports, arguments.output)
 
-    connections.run(list_applications())
+    clients.run(list_applications())
 
 
 def _status(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
     from yarnhub.client.applications import find_application
 
-    number = connections.application_id(arguments.id)
+    number = clients.application_id(arguments.id)
 
     async def status() -> None:
-        async with connections.cluster() as client:
+        async with clients.cluster() as client:
             report = await find_application(client, number)
         _show([report], arguments.output)
 
-    connections.run(status())
+    clients.run(status())
 
 
 def _show(reports: Iterable[ApplicationReport], output: str) -> None:
@@ -194,7 +194,7 @@ def _show(reports: Iterable[ApplicationReport], output: str) -> None:
 
     if output == "json":
         from skein import model
-        from skein.cli.output import to_json
+        from skein.cli.json_output import to_json
 
         print(to_json([model.ApplicationReport.of(report) for report in reports]))
     else:
@@ -202,67 +202,93 @@ def _show(reports: Iterable[ApplicationReport], output: str) -> None:
 
 
 def _wait(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
+    from skein.cli.waiting import not_running
     from yarnhub.client.applications import as_owner, check_type
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
-    number = connections.application_id(arguments.id)
+    number = clients.application_id(arguments.id)
 
     async def wait() -> None:
-        async with connections.cluster() as caller, as_owner(caller, number) as (client, report):
+        async with clients.cluster() as caller, as_owner(caller, number) as (client, report):
             check_type(report)
             ended = await client.wait(number, deadline=arguments.timeout)
         if ended.final_application_status is not FinalApplicationStatus.SUCCEEDED:
-            raise connections.not_running(ended)
+            raise not_running(ended)
 
-    connections.run(wait())
+    clients.run(wait())
 
 
 def _move(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
     from yarnhub.client import lifecycle
 
-    number = connections.application_id(arguments.id)
+    number = clients.application_id(arguments.id)
 
     async def move() -> None:
-        async with connections.cluster() as client:
+        async with clients.cluster() as client:
             await lifecycle.move(client, number, arguments.queue)
 
-    connections.run(move())
+    clients.run(move())
 
 
 def _kill(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
     from yarnhub.client import lifecycle
 
-    number = connections.application_id(arguments.id)
+    number = clients.application_id(arguments.id)
 
     async def kill() -> None:
-        async with connections.cluster(arguments.user) as client:
+        async with clients.cluster(arguments.user) as client:
             await lifecycle.kill(client, number)
 
-    connections.run(kill())
+    clients.run(kill())
 
 
 def _shut_down(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
 
-    connections.run(connections.shut_down(arguments.id, arguments.status, arguments.diagnostics))
+    clients.run(_shut_down_and_wait(arguments.id, arguments.status, arguments.diagnostics))
+
+
+async def _shut_down_and_wait(name: str, status: str, diagnostics: str) -> None:
+    """Have an application end, wait until YARN shows it as ended, and delete its uploads.
+
+    `current` is not waited for: this process ends with it.
+    """
+    from skein.cli import clients
+    from skein.cli.waiting import Notices
+    from yarnhub.client import lifecycle
+    from yarnhub.client.applications import as_owner
+    from yarnhub.control.messages import FinalStatus
+
+    final = FinalStatus(status)
+    if name == clients.CURRENT:
+        async with clients.current() as reached:
+            await reached.shutdown(final, diagnostics)
+        return
+    number = clients.application_id(name)
+    async with (
+        clients.cluster() as caller,
+        as_owner(caller, number) as (client, _),
+        await clients.connect(client, number, Notices()) as reached,
+    ):
+        await lifecycle.shut_down(client, reached, number, final, diagnostics)
 
 
 def _specification(arguments: argparse.Namespace) -> None:
     import json
 
-    from skein.cli import connections
+    from skein.cli import clients
 
     async def specification() -> None:
         import yaml
 
-        async with connections.application(arguments.id) as application:
+        async with clients.application(arguments.id) as application:
             document = json.loads(await application.get_specification())
         if arguments.output == "json":
             print(json.dumps(document, indent=2))
             return
         print(yaml.safe_dump(document, sort_keys=False, default_flow_style=False), end="")
 
-    connections.run(specification())
+    clients.run(specification())

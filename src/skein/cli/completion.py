@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_command
+from skein.cli.parsers import add_command
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
 
 _ASKING = "_ARGCOMPLETE"
 """The variable with which a shell asks the command for its words."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_command, add_group
+from skein.cli.parsers import add_command, add_group
 
 if TYPE_CHECKING:
     import argparse
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
 
 
 def add_parser(subparsers: Subparsers) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_application, add_command, add_group, add_output
+from skein.cli.parsers import add_application, add_command, add_group, add_output
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
     from yarnhub.control.messages import Container
 
 _STATES = ("WAITING", "REQUESTED", "RUNNING", "SUCCEEDED", "FAILED", "KILLED")
@@ -76,21 +76,21 @@ def variable(text: str) -> tuple[str, str]:
 
 
 def _add(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
 
     async def add() -> None:
-        async with connections.application(arguments.id) as application:
+        async with clients.application(arguments.id) as application:
             container = await application.add_container(arguments.service, dict(arguments.env))
         if arguments.output == "json":
             _print_json([container])
         else:
             print(container.id)
 
-    connections.run(add())
+    clients.run(add())
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections, tables
+    from skein.cli import clients, tables
     from yarnhub.control.messages import ACTIVE_STATES, ContainerState
 
     states: tuple[ContainerState, ...] | None = ACTIVE_STATES
@@ -100,38 +100,38 @@ def _list(arguments: argparse.Namespace) -> None:
         states = None
 
     async def list_containers() -> None:
-        async with connections.application(arguments.id) as application:
+        async with clients.application(arguments.id) as application:
             containers = await application.get_containers(arguments.service, states)
         if arguments.output == "json":
             _print_json(containers)
         else:
             print(tables.container_table(containers, time.time()))  # noqa: TID251  # commands have the clock
 
-    connections.run(list_containers())
+    clients.run(list_containers())
 
 
 def _print_json(containers: Iterable[Container]) -> None:
     from skein import model
-    from skein.cli.output import to_json
+    from skein.cli.json_output import to_json
 
     print(to_json([model.Container.of(one) for one in containers]))
 
 
 def _kill(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
 
     async def kill() -> None:
-        async with connections.application(arguments.id) as application:
+        async with clients.application(arguments.id) as application:
             await application.kill_container(arguments.container)
 
-    connections.run(kill())
+    clients.run(kill())
 
 
 def _scale(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
 
     async def scale() -> None:
-        async with connections.application(arguments.id) as application:
+        async with clients.application(arguments.id) as application:
             await application.scale(arguments.service, count=arguments.number)
 
-    connections.run(scale())
+    clients.run(scale())

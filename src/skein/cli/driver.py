@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_command, add_group
+from skein.cli.parsers import add_command, add_group
 from skein.exceptions import DriverNotRunningError
 
 if TYPE_CHECKING:
     import argparse
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
 
 _NOT_NEEDED = "No driver is needed any more: every command talks to the cluster by itself."
 

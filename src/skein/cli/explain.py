@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_application, add_command, add_output
+from skein.cli.parsers import add_application, add_command, add_output
 from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     import argparse
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
     from skein.explanation import Explanation
 
 # The engine is imported by the handlers: it takes longer than `--help` may.
@@ -25,25 +25,25 @@ def add_parser(commands: Subparsers) -> None:
 
 
 def _explain(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
     from skein.explanation import Explanation
     from yarnhub.client.applications import as_owner
 
-    number = connections.application_id(arguments.id)
+    number = clients.application_id(arguments.id)
 
     async def explain() -> None:
-        async with connections.cluster() as caller, as_owner(caller, number) as (client, _):
+        async with clients.cluster() as caller, as_owner(caller, number) as (client, _):
             found = Explanation.of(
                 await client.explain(number), logs=f"skein application logs {number}"
             )
         if arguments.output == "json":
-            from skein.cli.output import to_json
+            from skein.cli.json_output import to_json
 
             print(to_json(found))
         else:
             print(in_lines(found))
 
-    connections.run(explain())
+    clients.run(explain())
 
 
 def in_lines(explanation: Explanation) -> str:

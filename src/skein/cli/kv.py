@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_application, add_command, add_group, add_output
+from skein.cli.parsers import add_application, add_command, add_group, add_output
 from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     import argparse
 
-    from skein.cli.commands import Handler, Subparsers
+    from skein.cli.parsers import Handler, Subparsers
 
 # The engine is imported by the handlers: it takes longer than `--help` may.
 
@@ -42,24 +42,26 @@ def _add_key(parser: argparse.ArgumentParser) -> None:
 
 
 def _get(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
 
     async def get() -> None:
         if arguments.wait:
-            value = await connections.wait_for_key(arguments.id, arguments.key)
+            from skein.cli.key_wait import wait_for_key
+
+            value = await wait_for_key(arguments.id, arguments.key)
         else:
-            async with connections.application(arguments.id) as application:
+            async with clients.application(arguments.id) as application:
                 entry = await application.keys.get(arguments.key)
             if entry is None:
                 raise _not_set(arguments.key)
             value = entry.value
         sys.stdout.buffer.write(value + b"\n")
 
-    connections.run(get())
+    clients.run(get())
 
 
 def _put(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
 
     if arguments.value is None:
         value = sys.stdin.buffer.read()
@@ -67,38 +69,38 @@ def _put(arguments: argparse.Namespace) -> None:
         value = arguments.value.encode(errors="surrogateescape")
 
     async def put() -> None:
-        async with connections.application(arguments.id) as application:
+        async with clients.application(arguments.id) as application:
             await application.keys.put(arguments.key, value)
 
-    connections.run(put())
+    clients.run(put())
 
 
 def _delete(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
 
     async def delete() -> None:
-        async with connections.application(arguments.id) as application:
+        async with clients.application(arguments.id) as application:
             if not await application.keys.delete(arguments.key):
                 raise _not_set(arguments.key)
 
-    connections.run(delete())
+    clients.run(delete())
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
 
     async def list_keys() -> None:
-        async with connections.application(arguments.id) as application:
+        async with clients.application(arguments.id) as application:
             keys = await application.keys.list_keys()
         if arguments.output == "json":
-            from skein.cli.output import to_json
+            from skein.cli.json_output import to_json
 
             print(to_json(list(keys)))
         else:
             for key in keys:
                 print(clean_and_cut(key, lines=False))
 
-    connections.run(list_keys())
+    clients.run(list_keys())
 
 
 def _not_set(key: str) -> Exception:

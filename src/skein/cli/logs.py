@@ -6,8 +6,8 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from skein.cli.advice import in_words
-from skein.cli.commands import add_application, add_command, add_output
+from skein.cli.error_text import in_words
+from skein.cli.parsers import add_application, add_command, add_output
 from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Sequence
     from typing import BinaryIO
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
     from yarnhub.client.logs.aggregated import LogChunk, LogFile
 
 # The engine is imported by the handlers: it takes longer than `--help` may.
@@ -64,7 +64,7 @@ def _lines(text: str) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections
+    from skein.cli import clients
     from yarnhub.client.applications import log_reader
     from yarnhub.client.logs.choice import LogChoice
 
@@ -72,7 +72,7 @@ def _logs(arguments: argparse.Namespace) -> None:
         from skein.exceptions import SkeinError
 
         raise SkeinError("--output json goes with --list: logs are printed as they are")
-    number = connections.application_id(arguments.id)
+    number = clients.application_id(arguments.id)
     choice = LogChoice(
         containers=frozenset(arguments.container),
         files=frozenset(arguments.file),
@@ -82,7 +82,7 @@ def _logs(arguments: argparse.Namespace) -> None:
 
     async def logs() -> None:
         async with (
-            connections.cluster(arguments.user) as caller,
+            clients.cluster(arguments.user) as caller,
             log_reader(caller, number) as client,
         ):
             if arguments.list:
@@ -97,7 +97,7 @@ def _logs(arguments: argparse.Namespace) -> None:
                 else:
                     await print_files(chunks, out, f"** Logs for {number} **")
 
-    connections.run(logs())
+    clients.run(logs())
 
 
 def _say(notice: str) -> None:
@@ -109,7 +109,7 @@ def _say(notice: str) -> None:
 
 def _show(files: Sequence[LogFile], output: str) -> None:
     if output == "json":
-        from skein.cli.output import to_json
+        from skein.cli.json_output import to_json
 
         print(
             to_json(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_command, add_group, add_output
+from skein.cli.parsers import add_command, add_group, add_output
 
 if TYPE_CHECKING:
     import argparse
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -19,18 +19,18 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from skein.cli import connections, tables
+    from skein.cli import clients, tables
     from yarnhub.client.cluster import find_all_queues
 
     async def list_queues() -> None:
-        async with connections.cluster() as client:
+        async with clients.cluster() as client:
             found = await find_all_queues(client)
         if arguments.output == "json":
             from skein import model
-            from skein.cli.output import to_json
+            from skein.cli.json_output import to_json
 
             print(to_json([model.Queue.of(queue) for queue in found]))
         else:
             print(tables.queue_table(found))
 
-    connections.run(list_queues())
+    clients.run(list_queues())

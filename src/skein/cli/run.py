@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_command
+from skein.cli.parsers import add_command
 
 if TYPE_CHECKING:
     import argparse
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
     from yarnhub.client.access.settings import Settings
     from yarnhub.spec import ApplicationSpec
 
@@ -40,12 +40,12 @@ def add_parser(commands: Subparsers) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     import asyncio
 
-    from skein.cli import connections
+    from skein.cli import clients
     from skein.cli.specification_file import named_in_errors
 
     with named_in_errors(arguments.spec):
         try:
-            connections.run(_run_here(arguments.spec, arguments.host))
+            clients.run(_run_here(arguments.spec, arguments.host))
         except asyncio.CancelledError:
             sys.exit(_TERMINATED)
 
@@ -54,14 +54,14 @@ async def _run_here(path: str, host: str | None) -> None:
     import asyncio
     import signal
 
-    from skein.cli import connections
+    from skein.cli import clients
     from yarnhub.client.submit.spec_file import read_spec_file
 
     own_task = asyncio.current_task()
     assert own_task is not None
     # As Ctrl-C does: whoever ends the command ends the application.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own_task.cancel)
-    spec, settings = read_spec_file(path), connections.settings()
+    spec, settings = read_spec_file(path), clients.settings()
     if settings.acting_for(spec.user).by_principal:
         # YARN gives the login no token for an unmanaged application.
         await _follow(spec, settings)
@@ -73,7 +73,7 @@ async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> 
     """Be the ApplicationMaster until the application has ended."""
     import tempfile
 
-    from skein.cli.progress import progress_on
+    from skein.cli.progress_bar import progress_on
     from yarnhub.base.errors import ApplicationFailedError
     from yarnhub.control.messages import FinalStatus
     from yarnhub.unmanaged import UnmanagedApplications
@@ -94,7 +94,7 @@ async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> 
 
 async def _follow(spec: ApplicationSpec, settings: Settings) -> None:
     """Leave the ApplicationMaster to the cluster, and wait until the application has ended."""
-    from skein.cli.progress import progress_on
+    from skein.cli.progress_bar import progress_on
     from yarnhub.client.application.watch import failed
     from yarnhub.client.client import Client
     from yarnhub.yarn.records.applications import FinalApplicationStatus

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skein.cli.commands import add_command, add_group
+from skein.cli.parsers import add_command, add_group
 
 if TYPE_CHECKING:
     import argparse
 
-    from skein.cli.commands import Subparsers
+    from skein.cli.parsers import Subparsers
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -36,25 +36,25 @@ def _keep(arguments: argparse.Namespace) -> None:
     import sys
 
     from skein import environment
-    from skein.cli import connections
+    from skein.cli import clients
     from skein.exceptions import SkeinError
     from yarnhub.client.token_delivery import keep_all_tokens
 
     if (arguments.keytab is None) != (arguments.principal is None):
         raise SkeinError("give both --keytab and --principal, or neither")
-    numbers = [connections.application_id(each) for each in arguments.ids]
+    numbers = [clients.application_id(each) for each in arguments.ids]
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = environment.settings(arguments.keytab, arguments.principal)
     except FileNotFoundError as error:
         raise SkeinError(str(error)) from error
-    connections.run(keep_all_tokens(settings, numbers))
+    clients.run(keep_all_tokens(settings, numbers))
 
 
 def _refresh(arguments: argparse.Namespace) -> None:  # noqa: ARG001  # it has no options
     from skein import environment
-    from skein.cli import connections
+    from skein.cli import clients
     from skein.exceptions import SkeinError
 
     container = environment.current_container()
@@ -64,4 +64,4 @@ def _refresh(arguments: argparse.Namespace) -> None:  # noqa: ARG001  # it has n
     async def refresh() -> None:
         print("\n".join(await container.refresh_tokens()))
 
-    connections.run(refresh())
+    clients.run(refresh())

@@ -1,0 +1,80 @@
+"""Waits for a key of an application's key-value store."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from skein.cli.clients import CURRENT, application_id, cluster, current
+from skein.cli.waiting import NOTICE_DELAY, POLL_INTERVAL, Notices, started
+from yarnhub.base.errors import (
+    ApplicationFailedError,
+    ConnectError,
+    ConnectionLostError,
+    ControlError,
+    DeadlineExceededError,
+    FailureCode,
+)
+
+if TYPE_CHECKING:
+    from yarnhub.client.application.client import ApplicationClient
+
+_UNREACHABLE_TIMEOUT = 60.0
+"""Seconds without a response after the first one: YARN may take as long to start another
+ApplicationMaster, or a ResourceManager to restart."""
+
+
+async def wait_for_key(name: str, key: str) -> bytes:
+    """The value of a key as soon as it is set.
+
+    A ResourceManager or an ApplicationMaster that is started anew meanwhile is waited for.
+
+    Raises:
+        ApplicationNotRunningError: The application has ended before; says why.
+        YarnhubError: Nobody answers, at first or for a minute.
+    """
+    if name == CURRENT:
+        async with current() as reached:
+            return (await reached.keys.wait(key)).value
+    number, notices = application_id(name), Notices()
+    answered: bool = False
+    failing_since: float | None = None
+    async with cluster() as client:
+        while True:
+            try:
+                await started(client, number, notices, deadline=None, purpose=_before(key))
+                answered = True
+                async with await client.connect(number, wait=False) as reached:
+                    while (value := await _wait_a_while(reached, key, notices)) is None:
+                        failing_since = None
+                    return value
+            except ApplicationFailedError:
+                continue  # it ended just now: `started` says how
+            except (ConnectError, ConnectionLostError, DeadlineExceededError) as error:
+                notices.waiting(f"{number} does not answer; trying again: {error}")
+                failing_since = failing_since or notices.waited
+                if not answered or notices.waited - failing_since > _UNREACHABLE_TIMEOUT:
+                    raise
+            except ControlError as error:
+                if error.code is not FailureCode.ENDED:
+                    raise
+            await asyncio.sleep(POLL_INTERVAL)
+
+
+def _before(key: str) -> str:
+    return f" before {key!r} was set"
+
+
+async def _wait_a_while(reached: ApplicationClient, key: str, notices: Notices) -> bytes | None:
+    """Wait a while for a key; None if it is not set by then."""
+    from yarnhub.control.messages import WaitKey
+
+    entries = (await reached.ask(WaitKey(key=key, timeout=NOTICE_DELAY))).entries
+    if entries:
+        return entries[0].value
+    containers = await reached.get_containers()
+    states = [f"{each.id} is {each.state.value}" for each in containers[:4]]
+    more = [f"{len(containers) - 4} more"] if len(containers) > 4 else []
+    found = ", ".join(states + more) or "no container of it is active"
+    notices.waiting(f"{reached.id} runs, {key!r} is not set yet; {found}")
+    return None

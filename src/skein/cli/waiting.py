@@ -1,0 +1,109 @@
+"""Waits for an application to start, with notices on standard error."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from skein import exceptions
+from skein.exceptions import ApplicationNotRunningError
+from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.control import diagnostics
+from yarnhub.yarn.records.applications import YarnApplicationState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yarnhub.client.client import Client
+    from yarnhub.yarn.records.applications import ApplicationReport
+    from yarnhub.yarn.records.ids import ApplicationId
+
+NOTICE_DELAY = 5.0
+"""Seconds of waiting without a notice."""
+POLL_INTERVAL = 0.25
+"""Seconds between two requests for the state of an application that a command waits for."""
+
+
+class Notices:
+    """Says on standard error what a command waits for: after a while, and once per change.
+
+    Args:
+        clock: Seconds, from anywhere.
+        say: Prints a line.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        say: Callable[[str], None] = lambda line: print(
+            clean_and_cut(line), file=sys.stderr, flush=True
+        ),
+    ) -> None:
+        self._clock = clock
+        self._say = say
+        self._began = clock()
+        self._said = ""
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the beginning."""
+        return self._clock() - self._began
+
+    def waiting(self, reason: str) -> None:
+        """Say why, unless it is too early or has been said."""
+        if self.waited >= NOTICE_DELAY and reason != self._said:
+            self._said = reason
+            self._say(reason)
+
+
+def describe(report: ApplicationReport) -> str:
+    """What an application that does not run yet waits for, on one line."""
+    state = report.yarn_application_state.name
+    said = _without_time(" ".join(report.diagnostics.split()))
+    return f"{report.application_id} is {state} in queue {report.queue}{said and f': {said}'}"
+
+
+def _without_time(diagnostics: str) -> str:
+    """YARN's diagnostics without the time at their beginning, which changes all the while."""
+    if diagnostics.startswith("["):
+        return diagnostics.partition("]")[2].strip()
+    return diagnostics
+
+
+def not_running(report: ApplicationReport, purpose: str = "") -> ApplicationNotRunningError:
+    """The error for an application that has ended.
+
+    Args:
+        report: Its last.
+        purpose: What did not come to pass, such as ` before 'x' was set`.
+    """
+    state, status = report.yarn_application_state, report.final_application_status
+    how = state.name if state.name == status.name else f"{state.name}, {status.name}"
+    said = diagnostics.explain(report.diagnostics)
+    return ApplicationNotRunningError(
+        f"{report.application_id} has ended{purpose} ({how}){said and f': {said}'}\n"
+        f"See its logs: skein application logs {report.application_id}"
+    )
+
+
+async def started(
+    client: Client, number: ApplicationId, notices: Notices, *, deadline: float | None, purpose: str
+) -> ApplicationReport:
+    """Wait until an application runs; returns its report.
+
+    Raises:
+        ApplicationNotRunningError: It has ended.
+        TimeoutError: It still waits; says for what.
+    """
+    while True:
+        report = await client.application_report(number)
+        if report.yarn_application_state is YarnApplicationState.RUNNING:
+            return report
+        if report.yarn_application_state.ended:
+            raise not_running(report, purpose)
+        if deadline is not None and notices.waited > deadline:
+            raise exceptions.TimeoutError(f"gave up after {deadline:g} s: {describe(report)}")
+        notices.waiting(describe(report))
+        await asyncio.sleep(POLL_INTERVAL)
