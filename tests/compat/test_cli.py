@@ -91,7 +91,7 @@ def test_the_driver_is_gone(skein_cli: Run) -> None:
     ):
         done = skein_cli("driver", *arguments)
         assert (done.code, done.out) == (0, "")
-        assert "No driver is needed any more" in done.err
+        assert "Skein no longer needs a driver" in done.err
     for arguments in ["stop"], ["stop", "-f"], ["stop", "--force"]:
         done = skein_cli("driver", *arguments)
         assert (done.code, done.out, done.err) == (0, "", "")

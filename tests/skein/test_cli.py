@@ -181,7 +181,7 @@ def test_what_is_no_application_id(alone: Any) -> None:
 
 
 def test_current_outside_of_a_container(alone: Any) -> None:
-    assert "this is no container" in alone.error("kv", "ls", "current")
+    assert "this is not a container" in alone.error("kv", "ls", "current")
 
 
 def test_credentials_are_made_once_and_only_for_the_user(alone: Any) -> None:
@@ -201,7 +201,7 @@ def test_half_a_pair_of_credentials_is_an_error_with_the_command_that_helps(alon
     (alone.folder / "skein" / "skein.crt").unlink()
     error = alone.error("config", "gencerts")
     assert "skein.crt" in error
-    assert error.endswith("; `skein config gencerts --force` makes new ones\n")
+    assert error.endswith("; `skein config gencerts --force` creates new ones\n")
     with pytest.raises(SkeinError, match=r"force=True.* makes new ones"), skeins_errors():
         Credentials.read(alone.folder / "skein")
 
@@ -210,7 +210,7 @@ def test_half_a_pair_of_credentials_is_an_error_with_the_command_that_helps(alon
 def test_a_driver_is_not_needed_and_scripts_that_start_one_go_on(alone: Any, command: str) -> None:
     done = alone("driver", command)
     assert (done.returncode, done.stdout) == (0, b"")
-    said = b"" if command == "stop" else b"No driver is needed any more"
+    said = b"" if command == "stop" else b"Skein no longer needs a driver"
     assert done.stderr.startswith(said)
     assert bool(done.stderr) is bool(said)
 

@@ -212,7 +212,7 @@ def test_whoever_waits_behind_a_full_queue_is_told_so(skein: Any) -> None:
 def test_ctrl_c_ends_waiting_quietly(skein: Any) -> None:
     app_id = skein.submit(SLEEP)
     waiting = skein.start("kv", "get", app_id, "--key", "x", "--wait")
-    assert b"runs, 'x' is not set yet; worker_0 is" in waiting.stderr.readline()
+    assert b"is running, but 'x' is not set yet; worker_0 is" in waiting.stderr.readline()
     waiting.send_signal(signal.SIGINT)
     stdout, stderr = waiting.communicate(timeout=30)
     assert (waiting.returncode, stdout, stderr) == (130, b"", b"")
@@ -254,7 +254,7 @@ def test_whoever_waits_for_a_key_waits_for_the_next_attempt_too(
 ) -> None:
     app_id = skein.submit(SLEEP + "max_attempts: 2\n")
     waiting = skein.start("kv", "get", app_id, "--key", "late", "--wait")
-    assert b"runs, 'late' is not set yet" in waiting.stderr.readline()
+    assert b"is running, but 'late' is not set yet" in waiting.stderr.readline()
     (first,) = _masters(app_id)
     os.kill(first, signal.SIGKILL)
     eventually(lambda: bool(_masters(app_id) - {first}))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from skein import __version__
 from skein.cli import completion
-from skein.cli.error_text import in_words
+from skein.cli.error_text import error_text
 from skein.exceptions import SkeinError, context
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
@@ -29,17 +29,17 @@ COMMANDS = (
     "queue",
     "token",
 )
-"""Each is a module here, which is imported for that command only: the start stays fast."""
+"""The modules of the commands; each is imported for its command only, for a fast start."""
 
 INTERRUPTED = 130
-"""What shells report for a program that Ctrl-C ended."""
+"""The exit code that shells report after Ctrl-C."""
 BROKEN_PIPE = 141
-"""What shells report for a program that writes to nobody."""
+"""The exit code that shells report for a program that writes to a closed pipe."""
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run one command, and exit."""
-    completion.answer(os.environ)  # noqa: TID251  # what the shell sets, and nothing of skein's
+    completion.complete(os.environ)  # noqa: TID251  # the shell's variables, not skein's configuration
     with context.set_cli():
         code = _run(list(sys.argv[1:] if args is None else args))
     sys.exit(code)
@@ -54,12 +54,12 @@ def _run(arguments: list[str]) -> int:
         finally:
             sys.stdout.flush()
     except (YarnhubError, SkeinError) as error:
-        print(f"Error: {clean_and_cut(in_words(error))}", file=sys.stderr)
+        print(f"Error: {clean_and_cut(error_text(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes at its end once more, and would complain.
+        # The interpreter flushes standard output again at exit, which would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return 0

@@ -252,9 +252,9 @@ def _shut_down(arguments: argparse.Namespace) -> None:
 
 
 async def _shut_down_and_wait(name: str, status: str, diagnostics: str) -> None:
-    """Have an application end, wait until YARN shows it as ended, and delete its uploads.
+    """Shut an application down, wait until it has ended, and delete its uploads.
 
-    `current` is not waited for: this process ends with it.
+    Does not wait for `current`, which ends with this process.
     """
     from skein.cli import clients
     from skein.cli.waiting import Notices

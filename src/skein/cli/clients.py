@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from yarnhub.client.application.client import ApplicationClient
 
 CURRENT = "current"
-"""Stands for the application whose container the command runs in."""
+"""The name of the application whose container runs the command."""
 
 START_TIMEOUT = 60.0
 """Seconds that a command waits for an application to start, unless it is told to wait."""
@@ -32,10 +32,10 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def application_id(text: str) -> ApplicationId:
-    """Read the id that a command was given.
+    """Parse an application's id.
 
     Raises:
-        SkeinError: It is none.
+        SkeinError: It is not an id.
     """
     try:
         return ApplicationId.parse(text)
@@ -44,30 +44,30 @@ def application_id(text: str) -> ApplicationId:
 
 
 def cluster(user: str = "") -> Client:
-    """The cluster that the environment names; an async context manager.
+    """A client for the cluster in the environment; an async context manager.
 
     Args:
-        user: Whom to act for; empty is the user who calls.
+        user: The user to act for; empty for the caller.
     """
     return Client(settings(user))
 
 
 def settings(user: str = "") -> Settings:
-    """Where the cluster is that the environment names, and who the user is.
+    """The settings of the cluster in the environment, with the user.
 
     Args:
-        user: Whom to act for; empty is the user who calls.
+        user: The user to act for; empty for the caller.
     """
     return environment.settings().acting_for(user)
 
 
 @contextlib.asynccontextmanager
 async def application(name: str) -> AsyncIterator[ApplicationClient]:
-    """Reach an application by its id or as `current`; waits a while for it to start.
+    """Connect to an application by its id or as `current`; waits until it has started.
 
     Raises:
         ApplicationNotRunningError: It has ended.
-        TimeoutError: It still waits for the cluster.
+        TimeoutError: It has not started within `START_TIMEOUT`.
     """
     if name == CURRENT:
         async with current() as reached:
@@ -85,7 +85,7 @@ async def application(name: str) -> AsyncIterator[ApplicationClient]:
 
 
 async def connect(client: Client, number: ApplicationId, notices: Notices) -> ApplicationClient:
-    """As `application`, with a connection to the cluster that is there."""
+    """Connect to an application with an existing client of the cluster."""
     await started(client, number, notices, deadline=START_TIMEOUT, purpose="")
     return await client.connect(number, wait=False)
 
@@ -95,13 +95,13 @@ async def current() -> AsyncIterator[ApplicationClient]:
     """The application whose container this process runs in; needs no Hadoop configuration.
 
     Raises:
-        SkeinError: This is no container.
+        SkeinError: The process does not run in a container.
     """
     container = environment.current_container()
     if container is None:
         raise SkeinError(
-            "'current' means the application whose container a command runs in, and this is no "
-            "container: give the application's id"
+            "'current' is the application whose container runs the command, and this is not a "
+            "container: use the application's id"
         )
     async with container.application() as reached:
         yield reached

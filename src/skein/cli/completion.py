@@ -1,7 +1,7 @@
-"""`skein completion`: what a shell needs to complete the command's words.
+"""`skein completion`: scripts for shell completion.
 
-By argcomplete, which hdfs-native brings along anyway: it serves all three shells, and asks the
-command itself for its words, so that what is printed here never goes out of date.
+Uses argcomplete, which hdfs-native depends on anyway. It supports all three shells, and the scripts
+never get out of date, as they call the command for its completions.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from skein.cli.parsers import Subparsers
 
-_ASKING = "_ARGCOMPLETE"
-"""The variable with which a shell asks the command for its words."""
+_COMPLETION_VARIABLE = "_ARGCOMPLETE"
+"""The variable that a shell sets when it calls the command for completions."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -32,9 +32,9 @@ def _print(arguments: argparse.Namespace) -> None:
     print(shellcode(["skein"], shell=arguments.shell), end="")
 
 
-def answer(environment: Mapping[str, str]) -> None:
-    """Answer the shell, and end the process, if it is a shell that calls."""
-    if _ASKING in environment:
+def complete(environment: Mapping[str, str]) -> None:
+    """Print completions and exit, if the shell has called for them."""
+    if _COMPLETION_VARIABLE in environment:
         import argcomplete
 
         from skein.cli import COMMANDS, parser

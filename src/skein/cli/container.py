@@ -67,7 +67,7 @@ def variable(text: str) -> tuple[str, str]:
     """Read `NAME=VALUE`.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It has another form.
     """
     name, equals, value = text.partition("=")
     if not name or not equals:

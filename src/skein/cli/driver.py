@@ -1,4 +1,4 @@
-"""`skein driver`: there is none; the commands stay for scripts that call them."""
+"""`skein driver`: does nothing; the commands exist for scripts that call them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from skein.cli.parsers import Subparsers
 
-_NOT_NEEDED = "No driver is needed any more: every command talks to the cluster by itself."
+_NOT_NEEDED = "Skein no longer needs a driver: every command connects to the cluster itself."
 
 
 def add_parser(subparsers: Subparsers) -> None:

@@ -1,4 +1,4 @@
-"""`skein application explain`: why an application waits, what it does, how it ended."""
+"""`skein application explain`: why an application waits, where it runs, or how it ended."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _explain(arguments: argparse.Namespace) -> None:
 
 
 def in_lines(explanation: Explanation) -> str:
-    """An explanation for people."""
+    """The text of an explanation."""
     from skein.utils import format_table
 
     lines = [f"{explanation.id} is {explanation.state}. {explanation.summary}"]
@@ -57,13 +57,13 @@ def in_lines(explanation: Explanation) -> str:
         columns = ("container", "yarn_container_id", "node", "vcores", "memory")
         rows = [
             (
-                place.container,
-                place.yarn_container_id,
-                place.node,
-                place.resources.get("vcores", ""),
-                place.resources.get("memory-mb", ""),
+                each.container,
+                each.yarn_container_id,
+                each.node,
+                each.resources.get("vcores", ""),
+                each.resources.get("memory-mb", ""),
             )
-            for place in explanation.places
+            for each in explanation.places
         ]
         lines += ["", format_table(columns, rows)]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What commands print for programs: JSON."""
+"""The output of commands as JSON."""
 
 from __future__ import annotations
 

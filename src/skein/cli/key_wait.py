@@ -25,35 +25,35 @@ ApplicationMaster, or a ResourceManager to restart."""
 
 
 async def wait_for_key(name: str, key: str) -> bytes:
-    """The value of a key as soon as it is set.
+    """Wait until a key is set; returns its value.
 
-    A ResourceManager or an ApplicationMaster that is started anew meanwhile is waited for.
+    Survives a restart of the ResourceManager and of the ApplicationMaster.
 
     Raises:
-        ApplicationNotRunningError: The application has ended before; says why.
-        YarnhubError: Nobody answers, at first or for a minute.
+        ApplicationNotRunningError: The application has ended before, with the reason.
+        YarnhubError: The first request failed, or there was no response for a minute.
     """
     if name == CURRENT:
         async with current() as reached:
             return (await reached.keys.wait(key)).value
     number, notices = application_id(name), Notices()
-    answered: bool = False
+    responded: bool = False
     failing_since: float | None = None
     async with cluster() as client:
         while True:
             try:
                 await started(client, number, notices, deadline=None, purpose=_before(key))
-                answered = True
+                responded = True
                 async with await client.connect(number, wait=False) as reached:
                     while (value := await _wait_a_while(reached, key, notices)) is None:
                         failing_since = None
                     return value
             except ApplicationFailedError:
-                continue  # it ended just now: `started` says how
+                continue  # it has just ended: `started` raises with the reason
             except (ConnectError, ConnectionLostError, DeadlineExceededError) as error:
-                notices.waiting(f"{number} does not answer; trying again: {error}")
+                notices.waiting(f"cannot connect to {number}; retrying: {error}")
                 failing_since = failing_since or notices.waited
-                if not answered or notices.waited - failing_since > _UNREACHABLE_TIMEOUT:
+                if not responded or notices.waited - failing_since > _UNREACHABLE_TIMEOUT:
                     raise
             except ControlError as error:
                 if error.code is not FailureCode.ENDED:
@@ -66,7 +66,7 @@ def _before(key: str) -> str:
 
 
 async def _wait_a_while(reached: ApplicationClient, key: str, notices: Notices) -> bytes | None:
-    """Wait a while for a key; None if it is not set by then."""
+    """Wait `NOTICE_DELAY` for a key; None if it has not been set."""
     from yarnhub.control.messages import WaitKey
 
     entries = (await reached.ask(WaitKey(key=key, timeout=NOTICE_DELAY))).entries
@@ -75,6 +75,6 @@ async def _wait_a_while(reached: ApplicationClient, key: str, notices: Notices) 
     containers = await reached.get_containers()
     states = [f"{each.id} is {each.state.value}" for each in containers[:4]]
     more = [f"{len(containers) - 4} more"] if len(containers) > 4 else []
-    found = ", ".join(states + more) or "no container of it is active"
-    notices.waiting(f"{reached.id} runs, {key!r} is not set yet; {found}")
+    found = ", ".join(states + more) or "no container is active"
+    notices.waiting(f"{reached.id} is running, but {key!r} is not set yet; {found}")
     return None

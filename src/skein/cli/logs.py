@@ -1,4 +1,4 @@
-"""`skein application logs`: what an application's containers wrote."""
+"""`skein application logs`: the output of an application's containers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from skein.cli.error_text import in_words
+from skein.cli.error_text import error_text
 from skein.cli.parsers import add_application, add_command, add_output
 from yarnhub.base.foreign_text import clean_and_cut
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # The engine is imported by the handlers: it takes longer than `--help` may.
 
-_LONGEST = 1 << 16
-"""Bytes of a line that is held back until its end has come."""
+_MAX_LINE = 1 << 16
+"""Bytes of the longest line that is printed in one piece."""
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -71,7 +71,7 @@ def _logs(arguments: argparse.Namespace) -> None:
     if arguments.output == "json" and not arguments.list:
         from skein.exceptions import SkeinError
 
-        raise SkeinError("--output json goes with --list: logs are printed as they are")
+        raise SkeinError("--output json requires --list: logs are not available as JSON")
     number = clients.application_id(arguments.id)
     choice = LogChoice(
         containers=frozenset(arguments.container),
@@ -103,7 +103,7 @@ def _logs(arguments: argparse.Namespace) -> None:
 def _say(notice: str) -> None:
     from yarnhub.client.logs.application import NothingYet
 
-    words = in_words(notice.error) if isinstance(notice, NothingYet) else notice
+    words = error_text(notice.error) if isinstance(notice, NothingYet) else notice
     print(clean_and_cut(words), file=sys.stderr, flush=True)
 
 
@@ -138,14 +138,14 @@ def _name(file: LogFile) -> str:
 
 
 async def print_raw(chunks: AsyncIterable[LogChunk], out: BinaryIO) -> None:
-    """The bytes as they are."""
+    """Write the bytes unchanged."""
     async for chunk in chunks:
         out.write(chunk.data)
         out.flush()
 
 
 async def print_files(chunks: AsyncIterable[LogChunk], out: BinaryIO, title: str) -> None:
-    """Each file behind a heading."""
+    """Write each file after a heading."""
     before: LogFile | None = None
     ended = True
     async for chunk in chunks:
@@ -171,7 +171,7 @@ def _heading(text: str, line: str) -> bytes:
 
 
 async def print_lines(chunks: AsyncIterable[LogChunk], out: BinaryIO) -> None:
-    """Whole lines, each behind its container's name, as they come."""
+    """Write complete lines as they arrive, each after its container's name."""
     begun: dict[tuple[object, str], tuple[bytes, bytes]] = {}
     async for chunk in chunks:
         key = (chunk.file.container_id, chunk.file.name)
@@ -186,9 +186,9 @@ async def print_lines(chunks: AsyncIterable[LogChunk], out: BinaryIO) -> None:
 
 
 def whole_lines(data: bytes) -> tuple[list[bytes], bytes]:
-    """The lines that have ended, and the rest; one that is very long is broken."""
+    """The complete lines, and the rest; very long lines are split."""
     *lines, rest = data.split(b"\n")
-    while len(rest) > _LONGEST:
-        lines.append(rest[:_LONGEST])
-        rest = rest[_LONGEST:]
+    while len(rest) > _MAX_LINE:
+        lines.append(rest[:_MAX_LINE])
+        rest = rest[_MAX_LINE:]
     return [line + b"\n" for line in lines], rest

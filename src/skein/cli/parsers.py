@@ -1,4 +1,4 @@
-"""What the commands' parsers have in common."""
+"""Common parts of the commands' parsers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    # argparse has no public name for what add_subparsers returns.
+    # argparse has no public name for the return type of add_subparsers.
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
     Handler = Callable[[argparse.Namespace], None]
 
 
 def add_group(subparsers: Subparsers, name: str, summary: str) -> Subparsers:
-    """Add a command that is made of commands."""
+    """Add a command with subcommands."""
     group = subparsers.add_parser(name, help=summary, description=_sentence(summary))
     return group.add_subparsers(dest=f"{name}_command", metavar="COMMAND", required=True)
 
@@ -29,13 +29,13 @@ def add_command(
 
 
 def add_application(parser: argparse.ArgumentParser, *, current: bool = True) -> None:
-    """Add the argument that names an application."""
+    """Add the argument for an application."""
     also = "; in a container, `current` for its own application" if current else ""
     parser.add_argument("id", metavar="APP_ID", help=f"the application's id{also}")
 
 
 def add_output(parser: argparse.ArgumentParser, default: str = "table") -> None:
-    """Add the option that chooses between text for people and JSON for programs."""
+    """Add the option for text or JSON."""
     parser.add_argument(
         "--output", choices=(default, "json"), default=default, help=f"default: {default}"
     )

@@ -1,4 +1,4 @@
-"""A bar for uploads, on a terminal."""
+"""A progress bar for uploads, on a terminal."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from yarnhub.client.files.staging import Progress
 
 _WIDTH = 30
-"""Characters of the bar."""
+"""The length of the bar in characters."""
 _CLEAR = "\r\x1b[K"
 
 
 def format_progress(name: str, sent: int, size: int, columns: int) -> str:
-    """One line that shows how far an upload is.
+    """The line for an upload.
 
     Args:
-        name: The file's.
+        name: The name of the file.
         sent: Bytes sent so far.
-        size: Bytes in all.
-        columns: The terminal's width.
+        size: Bytes in total.
+        columns: The width of the terminal.
     """
     share = min(1.0, sent / size) if size else 1.0
     filled = int(share * _WIDTH)
@@ -34,7 +34,7 @@ def format_progress(name: str, sent: int, size: int, columns: int) -> str:
 
 @contextlib.contextmanager
 def progress_on(stream: TextIO) -> Iterator[Progress | None]:
-    """Shows uploads on a terminal, and removes what it showed; None where there is none."""
+    """Show uploads on a terminal, and clear the line afterwards; None without a terminal."""
     if not stream.isatty():
         yield None
         return

@@ -1,4 +1,4 @@
-"""`skein application run`: an application whose ApplicationMaster is the command itself."""
+"""`skein application run`: runs an application with its ApplicationMaster in the command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # The engine is imported by the handler: it takes longer than `--help` may.
 
 _TERMINATED = 143
-"""What shells report for a program that SIGTERM ended."""
+"""The exit code that shells report after SIGTERM."""
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -59,18 +59,18 @@ async def _run_here(path: str, host: str | None) -> None:
 
     own_task = asyncio.current_task()
     assert own_task is not None
-    # As Ctrl-C does: whoever ends the command ends the application.
+    # As with Ctrl-C, ending the command ends the application.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own_task.cancel)
     spec, settings = read_spec_file(path), clients.settings()
     if settings.acting_for(spec.user).by_principal:
-        # YARN gives the login no token for an unmanaged application.
+        # YARN does not issue a token for an unmanaged application to this login.
         await _follow(spec, settings)
     else:
         await _hold(spec, settings, host)
 
 
 async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> None:
-    """Be the ApplicationMaster until the application has ended."""
+    """Run the ApplicationMaster in this process until the application has ended."""
     import tempfile
 
     from skein.cli.progress_bar import progress_on
@@ -93,7 +93,7 @@ async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> 
 
 
 async def _follow(spec: ApplicationSpec, settings: Settings) -> None:
-    """Leave the ApplicationMaster to the cluster, and wait until the application has ended."""
+    """Run the ApplicationMaster on the cluster, and wait until the application has ended."""
     from skein.cli.progress_bar import progress_on
     from yarnhub.client.application.watch import failed
     from yarnhub.client.client import Client

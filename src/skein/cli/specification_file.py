@@ -1,4 +1,4 @@
-"""The specification file that a command was given."""
+"""Errors of a specification file, with its name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def named_in_errors(path: str) -> Iterator[None]:
-    """Errors that have to do with a specification say in which file it is.
+    """Add the name of the specification file to errors.
 
     Raises:
-        SkeinError: There is no such file, what is in it is wrong, or it cannot be submitted so.
+        SkeinError: The file was not found or is not valid, or it cannot be submitted.
     """
     if not Path(path).exists():
         raise SkeinError(f"No application specification file at '{path}'")

@@ -1,4 +1,4 @@
-"""Tables in skein's form, and what stands in them."""
+"""The tables of the commands, in skein's format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def application_table(reports: Iterable[ApplicationReport], now: float) -> str:
     """The table of `application ls` and `application status`.
 
     Args:
-        reports: What YARN says of the applications.
+        reports: YARN's reports of the applications.
         now: Seconds since 1970, for those that have not ended.
     """
     columns = (
@@ -41,8 +41,8 @@ def _application_row(report: ApplicationReport, now: float) -> tuple[object, ...
         usage.used_resources.virtual_cores,
         usage.used_resources.memory,
     )
-    # YARN counts the last containers of an application for a while after its end, and says -1 to
-    # those who may not see it.
+    # YARN counts the last containers of an application for a while after its end, and reports -1 to
+    # users who may not view it.
     ended = report.yarn_application_state.ended
     end = report.finish_time / 1000 if report.finish_time else now
     return (
@@ -59,8 +59,8 @@ def container_table(containers: Iterable[Container], now: float) -> str:
     """The table of `container ls`.
 
     Args:
-        containers: What the ApplicationMaster says of them.
-        now: Seconds since 1970, for those that run.
+        containers: The ApplicationMaster's containers.
+        now: Seconds since 1970, for those that are running.
     """
     rows = (
         (each.service_name, each.id, each.state.value, _container_runtime(each, now))
@@ -77,7 +77,7 @@ def _container_runtime(container: Container, now: float) -> str:
 
 
 def node_table(nodes: Iterable[NodeReport]) -> str:
-    """The table of `node ls`; vcores and memory are what is used of what is there."""
+    """The table of `node ls`; vcores and memory are used/total."""
     columns = ("node_id", "state", "rack", "containers", "vcores", "memory", "labels")
     return format_table(columns, (_node_row(node) for node in nodes))
 

@@ -59,7 +59,7 @@ def _refresh(arguments: argparse.Namespace) -> None:  # noqa: ARG001  # it has n
 
     container = environment.current_container()
     if container is None:
-        raise SkeinError("this is no container: there is no token file to refresh")
+        raise SkeinError("not running in a container: no token file to refresh")
 
     async def refresh() -> None:
         print("\n".join(await container.refresh_tokens()))

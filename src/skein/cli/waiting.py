@@ -27,10 +27,10 @@ POLL_INTERVAL = 0.25
 
 
 class Notices:
-    """Says on standard error what a command waits for: after a while, and once per change.
+    """Prints on standard error what a command waits for: after a delay, and at each change.
 
     Args:
-        clock: Seconds, from anywhere.
+        clock: A clock in seconds.
         say: Prints a line.
     """
 
@@ -48,25 +48,25 @@ class Notices:
 
     @property
     def waited(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start."""
         return self._clock() - self._began
 
     def waiting(self, reason: str) -> None:
-        """Say why, unless it is too early or has been said."""
+        """Print the reason, unless it is too early or has been printed."""
         if self.waited >= NOTICE_DELAY and reason != self._said:
             self._said = reason
             self._say(reason)
 
 
 def describe(report: ApplicationReport) -> str:
-    """What an application that does not run yet waits for, on one line."""
+    """The state of an application that is not running yet, on one line."""
     state = report.yarn_application_state.name
     said = _without_time(" ".join(report.diagnostics.split()))
     return f"{report.application_id} is {state} in queue {report.queue}{said and f': {said}'}"
 
 
 def _without_time(diagnostics: str) -> str:
-    """YARN's diagnostics without the time at their beginning, which changes all the while."""
+    """YARN's diagnostics without their leading time, which changes constantly."""
     if diagnostics.startswith("["):
         return diagnostics.partition("]")[2].strip()
     return diagnostics
@@ -76,8 +76,8 @@ def not_running(report: ApplicationReport, purpose: str = "") -> ApplicationNotR
     """The error for an application that has ended.
 
     Args:
-        report: Its last.
-        purpose: What did not come to pass, such as ` before 'x' was set`.
+        report: Its last report.
+        purpose: The event that did not happen, such as ` before 'x' was set`.
     """
     state, status = report.yarn_application_state, report.final_application_status
     how = state.name if state.name == status.name else f"{state.name}, {status.name}"
@@ -91,11 +91,11 @@ def not_running(report: ApplicationReport, purpose: str = "") -> ApplicationNotR
 async def started(
     client: Client, number: ApplicationId, notices: Notices, *, deadline: float | None, purpose: str
 ) -> ApplicationReport:
-    """Wait until an application runs; returns its report.
+    """Wait until an application is running; returns its report.
 
     Raises:
         ApplicationNotRunningError: It has ended.
-        TimeoutError: It still waits; says for what.
+        TimeoutError: It is still waiting, with the reason.
     """
     while True:
         report = await client.application_report(number)
