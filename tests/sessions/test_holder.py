@@ -47,6 +47,7 @@ def test_another_container_is_not_the_same_server() -> None:
     assert unknown == Outcome(cause=Cause.UNKNOWN, raw="its container ended")
     assert not lost([container(0, ContainerState.RUNNING)])
     assert not lost([container(0, ContainerState.REQUESTED)])
+    assert not lost([])
 
 
 # --- starting

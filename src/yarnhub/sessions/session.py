@@ -61,7 +61,9 @@ def lost(containers: Iterable[Container]) -> Outcome | None:
     YARN preempted it, or its node was lost, and another one is to be started: but what the user
     did is gone with the first.
     """
-    first = min(containers, key=lambda each: each.instance)
+    first = min(containers, key=lambda each: each.instance, default=None)
+    if first is None:  # none has been requested yet
+        return None
     ended = first.state.ended or first.instance > 0
     return (first.outcome or _REPLACED) if ended else None
 

@@ -168,7 +168,7 @@ class YarnSpawner(SpawnerTraits):
                 return await self._in_time(start)
         finally:
             start.close()
-            self._ended = start.end
+            self._ended = start.end or self._ended
 
     async def _in_time(self, start: SessionStart) -> str:
         """The URL of the server, before JupyterHub's own limit ends the start without a reason."""
