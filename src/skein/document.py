@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from yarnhub.base.private_file import write_private
+from yarnhub.base.files import write_private
 from yarnhub.spec import _reading as read
 
 if TYPE_CHECKING:

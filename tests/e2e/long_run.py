@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.submit import program
+from yarnhub.client.submit import appmaster_zip
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.filesystem.name_node import find_name_nodes
@@ -137,7 +137,7 @@ class Hub:
     def application(self, seconds: float, attempts: int) -> ApplicationSpec:
         """Works in HDFS for so long."""
         (self._folder / "work.py").write_text(WORK)
-        with zipfile.ZipFile(io.BytesIO(program.build())) as built:
+        with zipfile.ZipFile(io.BytesIO(appmaster_zip.build())) as built:
             built.extract("modules.zip", self._folder)
         service = find_name_nodes("", self._settings.configuration)
         resources = Resources(memory=MiB(128), vcores=VCores(1))

@@ -9,7 +9,7 @@ import pytest
 
 from e2e.walk import log_in
 from yarnhub.cluster import ClusterOptions, HadoopCluster
-from yarnhub.hadoop.token_service import USE_IP
+from yarnhub.hadoop.host_names import USE_IP
 
 if TYPE_CHECKING:
     from pathlib import Path

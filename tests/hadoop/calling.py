@@ -20,8 +20,9 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.address import Address
-from yarnhub.hadoop.codec import BYTES, INT32, proto
+from yarnhub.hadoop.codec import proto
 from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
+from yarnhub.hadoop.scalars import BYTES, INT32
 from yarnhub.hadoop.security.users import SimpleUser, User
 from yarnhub.hadoop.wire.method import Method, Protocol
 

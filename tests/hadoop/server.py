@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.hadoop.address import Address
-from yarnhub.hadoop.codec import delimited, encode, read_delimited, read_varint
+from yarnhub.hadoop.codec import delimited, encode, read_delimited
+from yarnhub.hadoop.scalars import read_varint
 from yarnhub.hadoop.wire.headers import (
     IpcConnectionContext,
     RequestHeader,

@@ -18,18 +18,7 @@ from hypothesis import strategies as st
 
 from yarnhub.base.errors import LocalProtocolError, RemoteProtocolError
 from yarnhub.hadoop.codec import (
-    BOOL,
-    BYTES,
-    DOUBLE,
-    FLOAT,
-    INT32,
-    INT64,
     SELF,
-    SINT32,
-    STRING,
-    UINT32,
-    UINT64,
-    Scalar,
     decode,
     delimited,
     encode,
@@ -37,8 +26,21 @@ from yarnhub.hadoop.codec import (
     mapping,
     proto,
     read_delimited,
-    read_varint,
     repeated,
+)
+from yarnhub.hadoop.scalars import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    FLOAT,
+    INT32,
+    INT64,
+    SINT32,
+    STRING,
+    UINT32,
+    UINT64,
+    Scalar,
+    read_varint,
     varint,
 )
 

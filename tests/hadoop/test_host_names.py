@@ -9,9 +9,8 @@ import pytest
 
 from yarnhub.base.errors import ConnectError
 from yarnhub.hadoop.address import Address
-from yarnhub.hadoop.host_names import canonical_name, qualified_name
-from yarnhub.hadoop.security.principals import expected_principal, server_principal
-from yarnhub.hadoop.token_service import token_service
+from yarnhub.hadoop.host_names import canonical_name, qualified_name, token_service
+from yarnhub.hadoop.security.authentication import expected_principal, server_principal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,8 @@ from yarnhub.cluster.host import Host
 from yarnhub.cluster.jars import provide_jars
 from yarnhub.cluster.options import TESTED_VERSIONS
 from yarnhub.filesystem import delegation
-from yarnhub.hadoop.codec import FieldInfo, Scalar, fields
+from yarnhub.hadoop.codec import FieldInfo, fields
+from yarnhub.hadoop.scalars import Scalar
 from yarnhub.hadoop.wire import headers, identifiers, tokens
 from yarnhub.hadoop.wire.method import Method
 from yarnhub.yarn import node_manager, resource_manager, scheduler

@@ -13,7 +13,7 @@ from yarnhub.base.deadline import Deadline
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.visibility import not_shown
 from yarnhub.client.application.watch import POLL_INTERVAL, current_address, failed, watch
-from yarnhub.client.submit import program
+from yarnhub.client.submit import appmaster_zip
 from yarnhub.client.submit.masters import ManagedMaster
 from yarnhub.client.submit.submission import (
     APPLICATION_TYPE,
@@ -112,7 +112,7 @@ class Client(Closing):
                     spec, progress=progress, secrets=secrets, deadline=deadline
                 )
         holders_pair = await asyncio.to_thread(self._credentials, spec.master.security)
-        code = await asyncio.to_thread(program.cached, self._settings.cache_folder)
+        code = await asyncio.to_thread(appmaster_zip.cached, self._settings.cache_folder)
         master = ManagedMaster(code, self._settings.python)
         async with (
             Deadline(
@@ -294,7 +294,7 @@ class Client(Closing):
         """
         from yarnhub.client.files.file_systems import user_file_system
         from yarnhub.client.files.sweep import sweep
-        from yarnhub.client.submit.runtime import runtime_archives
+        from yarnhub.client.submit.python_upload import runtime_archives
 
         words = f"not all files that applications left behind were deleted within {deadline:g} s"
         async with (

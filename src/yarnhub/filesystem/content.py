@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError
-from yarnhub.base.regular_file import open_regular
+from yarnhub.base.files import open_regular
 from yarnhub.filesystem.errors import (
     FileSystemError,
     InvalidNameError,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.filesystem.name_node import find_name_nodes, name_node_options
+from yarnhub.hadoop.host_names import token_service
 from yarnhub.hadoop.ipc.client import RpcClient
-from yarnhub.hadoop.token_service import token_service
 from yarnhub.hadoop.wire.delegation import (
     CancelDelegationTokenRequest,
     CancelDelegationTokenResponse,
@@ -27,7 +27,7 @@ from yarnhub.hadoop.wire.method import Method, Protocol
 if TYPE_CHECKING:
     from yarnhub.filesystem.name_node import NameService
     from yarnhub.hadoop.address import Address
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.wire.tokens import Token
 

@@ -17,7 +17,7 @@ from yarnhub.base.errors import AuthenticationError, ConnectError, RemoteProtoco
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.loopback import is_own
 from yarnhub.hadoop.address import Address
-from yarnhub.hadoop.security.principals import server_principal
+from yarnhub.hadoop.security.authentication import server_principal
 from yarnhub.hadoop.wire.guard import Guard
 
 if TYPE_CHECKING:

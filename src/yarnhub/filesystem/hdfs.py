@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from yarnhub.filesystem.guarded import GuardedNameNodes
     from yarnhub.filesystem.name_node import NameService
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
 
 T = TypeVar("T")
 

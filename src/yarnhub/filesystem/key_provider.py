@@ -28,9 +28,10 @@ from yarnhub.base.errors import (
 )
 from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
 from yarnhub.filesystem.name_node import find_name_nodes, name_node_options
-from yarnhub.hadoop.codec import STRING, proto
+from yarnhub.hadoop.codec import proto
 from yarnhub.hadoop.http import exchange
 from yarnhub.hadoop.ipc.client import RpcClient
+from yarnhub.hadoop.scalars import STRING
 from yarnhub.hadoop.security.negotiate import Negotiation
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.trust import system, trust_for
@@ -39,8 +40,8 @@ from yarnhub.hadoop.wire.method import Method
 from yarnhub.hadoop.wire.tokens import Token
 
 if TYPE_CHECKING:
+    from yarnhub.hadoop.conf import Properties
     from yarnhub.hadoop.http import Response
-    from yarnhub.hadoop.properties import Properties
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.trust import TrustSource
 

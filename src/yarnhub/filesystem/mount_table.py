@@ -14,7 +14,7 @@ from yarnhub.filesystem.paths import located
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
 
 SCHEME = "viewfs"
 _PREFIX = "fs.viewfs.mounttable."

@@ -11,15 +11,14 @@ from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.conf import is_https_only
 from yarnhub.hadoop.ipc.options import RpcOptions
-from yarnhub.hadoop.properties import is_https_only
-from yarnhub.hadoop.security.authentication import is_secure
-from yarnhub.hadoop.security.principals import expected_principal
+from yarnhub.hadoop.security.authentication import expected_principal, is_secure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
 
 PRINCIPAL = "dfs.namenode.kerberos.principal"
 RPC_PORT = 8020

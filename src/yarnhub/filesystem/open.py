@@ -30,7 +30,7 @@ from yarnhub.hadoop.trust import system
 if TYPE_CHECKING:
     from yarnhub.filesystem.name_node import NameService
     from yarnhub.filesystem.port import FileSystem
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
     from yarnhub.hadoop.security.users import KerberosCredential, User
     from yarnhub.hadoop.trust import TrustSource
 

@@ -13,7 +13,7 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.filesystem.errors import InvalidNameError
 
 if TYPE_CHECKING:
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
 
 # Not urlsplit: `?` and `#` may stand in a file's name.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/]*))?(.*)", re.DOTALL)

@@ -22,157 +22,29 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import struct
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from yarnhub.base.errors import LocalProtocolError, RemoteProtocolError
-from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.hadoop.scalars import (
+    FIXED32,
+    FIXED64,
+    LENGTH_DELIMITED,
+    VARINT,
+    Scalar,
+    read_int32,
+    read_varint,
+    varint,
+    write_bytes,
+    write_int32,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 M = TypeVar("M")
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_DEPTH = 100
 """Nesting that is still decoded: the limit that Google's own decoders keep."""
-_U64 = (1 << 64) - 1
-
-
-class Scalar(NamedTuple):
-    """How one protobuf scalar type is written and read.
-
-    `read` takes what the wire type yields: an int for a varint, bytes for all others.
-    """
-
-    name: str
-    wire_type: int
-    write: Callable[[Any], bytes]
-    read: Callable[[Any], Any]
-
-
-def varint(value: int) -> bytes:
-    """Encode one unsigned base-128 varint."""
-    if 0 <= value < 0x80:
-        return _ONE_BYTE[value]
-    if not 0 <= value <= _U64:
-        raise LocalProtocolError(f"{value} does not fit in a 64-bit varint")
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-_ONE_BYTE = tuple(bytes((n,)) for n in range(0x80))
-
-
-def read_varint(buffer: bytes, at: int, end: int) -> tuple[int, int]:
-    """Decode one varint; returns its value and the offset behind it.
-
-    Raises:
-        RemoteProtocolError: It is truncated at `end`, or longer than ten bytes.
-    """
-    if at < end and (byte := buffer[at]) < 0x80:
-        return byte, at + 1
-    value = shift = 0
-    while at < end:
-        byte = buffer[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & _U64, at
-        shift += 7
-        if shift > 63:
-            raise RemoteProtocolError("a varint is longer than ten bytes")
-    raise RemoteProtocolError("a message ends within a varint")
-
-
-def _unfit(value: float, kind: str) -> LocalProtocolError:
-    return LocalProtocolError(f"{value} does not fit in an {kind} field")
-
-
-def _write_int32(value: int) -> bytes:
-    if -0x80000000 <= value <= 0x7FFFFFFF:
-        return varint(value & _U64)
-    raise _unfit(value, "int32")
-
-
-def _write_int64(value: int) -> bytes:
-    if -(1 << 63) <= value < 1 << 63:
-        return varint(value & _U64)
-    raise _unfit(value, "int64")
-
-
-def _write_uint32(value: int) -> bytes:
-    if value <= 0xFFFFFFFF:
-        return varint(value)
-    raise _unfit(value, "uint32")
-
-
-def _write_float(value: float) -> bytes:
-    try:
-        return struct.pack("<f", value)
-    except OverflowError as error:
-        raise _unfit(value, "float") from error
-
-
-def _read_int64(raw: int) -> int:
-    return raw - (1 << 64) if raw >> 63 else raw
-
-
-def _read_int32(raw: int) -> int:
-    raw &= 0xFFFFFFFF
-    return raw - (1 << 32) if raw >> 31 else raw
-
-
-def _write_zigzag(value: int) -> bytes:
-    if -0x80000000 <= value <= 0x7FFFFFFF:
-        return varint(value << 1 if value >= 0 else (-value << 1) - 1)
-    raise _unfit(value, "sint32")
-
-
-def _read_zigzag(raw: int) -> int:
-    return (raw >> 1) ^ -(raw & 1)
-
-
-def _write_bytes(value: bytes) -> bytes:
-    return varint(len(value)) + value
-
-
-def _write_string(value: str) -> bytes:
-    return _write_bytes(value.encode())
-
-
-def _read_string(raw: bytes) -> str:
-    # One bad character in some diagnostics must not cost the whole answer.
-    return raw.decode(errors="replace")
-
-
-def _write_free_text(value: str) -> bytes:
-    return _write_string(clean_and_cut(value))
-
-
-def _read_free_text(raw: bytes) -> str:
-    return clean_and_cut(_read_string(raw))
-
-
-INT32 = Scalar("int32", _VARINT, _write_int32, _read_int32)
-INT64 = Scalar("int64", _VARINT, _write_int64, _read_int64)
-UINT32 = Scalar("uint32", _VARINT, _write_uint32, lambda raw: raw & 0xFFFFFFFF)
-UINT64 = Scalar("uint64", _VARINT, varint, int)
-SINT32 = Scalar("sint32", _VARINT, _write_zigzag, _read_zigzag)
-BOOL = Scalar("bool", _VARINT, lambda value: _ONE_BYTE[bool(value)], bool)
-FLOAT = Scalar("float", _FIXED32, _write_float, lambda raw: struct.unpack("<f", raw)[0])
-DOUBLE = Scalar(
-    "double", _FIXED64, struct.Struct("<d").pack, lambda raw: struct.unpack("<d", raw)[0]
-)
-STRING = Scalar("string", _BYTES, _write_string, _read_string)
-FREE_TEXT = Scalar("string", _BYTES, _write_free_text, _read_free_text)
-"""A string for people, which anybody may have written: cleaned and cut, both ways. What is
-compared or called is none: there another text would be another thing."""
-BYTES = Scalar("bytes", _BYTES, _write_bytes, bytes)
 
 Kind = Scalar | type
 """A scalar, an `enum.IntEnum` class or a message class."""
@@ -229,14 +101,14 @@ def _as_scalar(kind: Kind) -> Scalar:
     if isinstance(kind, Scalar):
         return kind
     if issubclass(kind, enum.IntEnum):
-        return Scalar(kind.__name__, _VARINT, _write_int32, _enum_reader(kind))
-    return Scalar(kind.__name__, _BYTES, lambda value: _write_bytes(encode(value)), bytes)
+        return Scalar(kind.__name__, VARINT, write_int32, _enum_reader(kind))
+    return Scalar(kind.__name__, LENGTH_DELIMITED, lambda value: write_bytes(encode(value)), bytes)
 
 
 def _enum_reader(kind: type[enum.IntEnum]) -> Callable[[int], enum.IntEnum | None]:
     members = {member.value: member for member in kind}
     # A member that a newer Hadoop added reads as "not set", as proto2 has it.
-    return lambda raw: members.get(_read_int32(raw))
+    return lambda raw: members.get(read_int32(raw))
 
 
 _layouts: dict[type, tuple[_Field, ...]] = {}
@@ -286,7 +158,7 @@ def encode(message: object) -> bytes:
         if field.entry is not None:
             for pair in value.items():
                 body = b"".join(map(_tagged, field.entry, pair))
-                parts.append(varint(field.number << 3 | _BYTES) + _write_bytes(body))
+                parts.append(varint(field.number << 3 | LENGTH_DELIMITED) + write_bytes(body))
         elif field.repeated:
             parts.extend(_tagged(field, item) for item in value)
         elif value is None:
@@ -356,13 +228,13 @@ def _decode(cls: type[M], buffer: bytes, depth: int) -> M:
 
 
 def _read_raw(buffer: bytes, at: int, end: int, wire_type: int) -> tuple[Any, int]:
-    if wire_type == _VARINT:
+    if wire_type == VARINT:
         return read_varint(buffer, at, end)
-    if wire_type == _BYTES:
+    if wire_type == LENGTH_DELIMITED:
         length, at = read_varint(buffer, at, end)
-    elif wire_type == _FIXED32:
+    elif wire_type == FIXED32:
         length = 4
-    elif wire_type == _FIXED64:
+    elif wire_type == FIXED64:
         length = 8
     else:
         raise RemoteProtocolError(f"Hadoop does not use wire type {wire_type}")
@@ -377,7 +249,7 @@ def _accept(
     field, message = known
     scalar = field.scalar
     if field.entry is not None:
-        if wire_type == _BYTES:  # as an unknown field otherwise: no number is a map
+        if wire_type == LENGTH_DELIMITED:  # as an unknown field otherwise: no number is a map
             key, value = _read_entry(field.entry, message, raw, depth)
             values.setdefault(field.name, {})[key] = value
     elif wire_type == scalar.wire_type:
@@ -388,7 +260,7 @@ def _accept(
             values.setdefault(field.name, []).append(value)
         else:
             values[field.name] = value
-    elif field.repeated and wire_type == _BYTES:
+    elif field.repeated and wire_type == LENGTH_DELIMITED:
         _accept_packed(values.setdefault(field.name, []), scalar, raw)
 
 
@@ -419,5 +291,5 @@ def _read_entry(
     return entry[0].scalar.read(key), entry[1].scalar.read(value)
 
 
-_ABSENT: dict[int, Any] = {_VARINT: 0, _BYTES: b"", _FIXED32: bytes(4), _FIXED64: bytes(8)}
+_ABSENT: dict[int, Any] = {VARINT: 0, LENGTH_DELIMITED: b"", FIXED32: bytes(4), FIXED64: bytes(8)}
 """What stands for a half of a map entry that was not sent: the zero of its wire type."""

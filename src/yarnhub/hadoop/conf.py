@@ -11,7 +11,7 @@ import os
 import pwd
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.address import Address
@@ -45,6 +45,26 @@ _ENVIRONMENT = re.compile(r"(.*?)(?:(:-|-)(.*))?", re.DOTALL)
 _TIME = re.compile(r"(-?\d+)\s*(ns|us|ms|s|m|h|d)?$")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|\d+)$")
+
+
+class Properties(Protocol):
+    """The part of a `Configuration` that most of its readers need."""
+
+    def get(self, key: str, /) -> str | None:
+        """The value of a key; None if no file sets it."""
+        ...
+
+    def keys(self) -> Iterable[str]:
+        """The keys that are set."""
+        ...
+
+
+def is_https_only(properties: Properties, part: str) -> bool:
+    """Whether the web servers of `dfs` or of `yarn` use HTTPS only.
+
+    Source: org.apache.hadoop.http.HttpConfig.Policy.fromString, which ignores case.
+    """
+    return (properties.get(f"{part}.http.policy") or "").upper() == "HTTPS_ONLY"
 
 
 class _Entry(NamedTuple):

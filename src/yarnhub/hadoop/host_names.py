@@ -1,4 +1,4 @@
-"""The names of hosts, as Java's clients make them: tokens and principals hold them.
+"""Host names as Java's clients write them into tokens and principals.
 
 Source: org.apache.hadoop.security.SecurityUtil; java.net.InetAddress.getCanonicalHostName.
 """
@@ -16,6 +16,9 @@ from yarnhub.base.errors import ConnectError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from yarnhub.hadoop.address import Address
+    from yarnhub.hadoop.conf import Properties
 
 _ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # an address that means this host
 _RESOLVER = Path("/etc/resolv.conf")
@@ -84,6 +87,23 @@ async def qualified_name(host: str, resolver: Path = _RESOLVER) -> str:
         return name
     await ip_address(host)
     return host
+
+
+USE_IP = "hadoop.security.token.service.use_ip"
+
+
+async def token_service(address: Address, properties: Properties) -> str:
+    """The service of one daemon's tokens: its port and its IPv4 address, or its name.
+
+    The name is taken where `hadoop.security.token.service.use_ip` is false: so Java finds a token
+    from hosts that know the daemon by another address.
+
+    Raises:
+        ConnectError: The host name has no address.
+    """
+    by_name = (properties.get(USE_IP) or "true").lower() == "false"
+    host = await (qualified_name if by_name else ip_address)(address.host)
+    return f"{host}:{address.port}"
 
 
 def _is_address(host: str) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from xml.parsers import expat
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.base.regular_file import read_regular
+from yarnhub.base.files import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.base.private_file import write_private
-from yarnhub.base.regular_file import read_regular
+from yarnhub.base.files import read_regular, write_private
 from yarnhub.hadoop.wire.tokens import Credentials
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.base.private_file import write_private
+from yarnhub.base.files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.shell.journal.file import FileJournal
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.base.private_file import write_private
+from yarnhub.base.files import write_private
 from yarnhub.hadoop.token_file import read_token_file
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import socket
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.hadoop.conf import is_https_only
 from yarnhub.hadoop.ipc.client import Address
-from yarnhub.hadoop.properties import is_https_only
-from yarnhub.hadoop.security.principals import expected_principal
+from yarnhub.hadoop.security.authentication import expected_principal
 from yarnhub.yarn.resource_manager import Endpoint
 
 if TYPE_CHECKING:

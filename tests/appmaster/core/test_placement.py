@@ -7,7 +7,8 @@ import pytest
 from yarnhub.appmaster.core.placement import Topology, requests
 from yarnhub.base.units import MiB, VCores
 from yarnhub.control.bootstrap import MAX_HOSTS
-from yarnhub.hadoop.codec import encode, read_varint
+from yarnhub.hadoop.codec import encode
+from yarnhub.hadoop.scalars import read_varint
 from yarnhub.spec import Resources, Service
 from yarnhub.spec.records import capability
 from yarnhub.yarn.records.resources import (

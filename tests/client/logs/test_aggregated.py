@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from yarnhub.client.logs.aggregated import AggregatedLog
     from yarnhub.cluster import HadoopCluster
     from yarnhub.filesystem.port import FileSystem
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
     from yarnhub.yarn.records.applications import ApplicationReport
 
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.cluster import HadoopCluster
-    from yarnhub.hadoop.conf import Configuration
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Configuration, Properties
 
 pytestmark = pytest.mark.cluster
 

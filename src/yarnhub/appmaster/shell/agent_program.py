@@ -27,6 +27,7 @@ _MODULES = (
     "hadoop.__init__",
     "hadoop.address",
     "hadoop.codec",
+    "hadoop.scalars",
     "hadoop.security.__init__",
     "hadoop.security.users",
     "hadoop.token_file",

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, CredentialsError, SpecError
+from yarnhub.base.files import read_regular, write_private
 from yarnhub.base.key_pairs import load_pair
-from yarnhub.base.private_file import write_private
-from yarnhub.base.regular_file import read_regular
 from yarnhub.control.bootstrap import SERVER_NAME, server_name
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.access.truststore import read_truststore
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
-from yarnhub.hadoop.conf import Configuration
-from yarnhub.hadoop.properties import is_https_only
+from yarnhub.hadoop.conf import Configuration, is_https_only
 from yarnhub.hadoop.token_file import read_token_file
 from yarnhub.hadoop.trust import Trust
 

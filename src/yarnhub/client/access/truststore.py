@@ -14,7 +14,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.base.regular_file import read_regular
+from yarnhub.base.files import read_regular
 from yarnhub.hadoop.trust import certificates_of
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.application.client import ApplicationClient
     from yarnhub.filesystem.port import FileSystem
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
     from yarnhub.hadoop.trust import TrustSource
 
 _TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
-from yarnhub.base.regular_file import open_regular
+from yarnhub.base.files import open_regular
 from yarnhub.base.tasks import task_group
 from yarnhub.control.bootstrap import Staging
 from yarnhub.filesystem.delegation import hdfs_token_service
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, File
     from yarnhub.yarn.records.ids import ApplicationId

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
     from yarnhub.yarn.logs.entry import LogEntry
     from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 

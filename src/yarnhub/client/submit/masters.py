@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from yarnhub.client.submit import runtime
+from yarnhub.client.submit import python_upload
 from yarnhub.client.submit.submission import credentials
 from yarnhub.control import bootstrap
 from yarnhub.hadoop.wire.tokens import Credentials
@@ -35,7 +35,7 @@ class ManagedMaster:
     """Ours, in a container that YARN starts.
 
     Attributes:
-        program: Its code: see `yarnhub.client.submit.program`.
+        program: Its code: see `yarnhub.client.submit.appmaster_zip`.
         python: What runs it, where its environment does not say: see `Settings.python`.
         archive: The runtime archive, where that is what runs it.
     """
@@ -52,16 +52,18 @@ class ManagedMaster:
     async def provided(
         self, spec: ApplicationSpec, settings: Settings, progress: Progress | None
     ) -> ManagedMaster:
-        """See `Master.provided`: uploads the runtime archive if it is needed and not there yet."""
-        if spec.master.env.get(runtime.VARIABLE, self.python) != runtime.ARCHIVE:
+        """See `MasterLaunch.provided`: uploads the runtime archive if a node needs it."""
+        if spec.master.env.get(python_upload.VARIABLE, self.python) != python_upload.ARCHIVE:
             return self
         # hdfs-native takes longer to import than a submission without files takes in all.
         from yarnhub.client.files.file_systems import user_file_system
-        from yarnhub.client.submit import interpreter
+        from yarnhub.client.submit import python_archive
 
-        archive = await asyncio.to_thread(interpreter.cached, settings.cache_folder)
+        archive = await asyncio.to_thread(python_archive.cached, settings.cache_folder)
         async with user_file_system(settings) as file_system:
-            return replace(self, archive=await runtime.published(file_system, archive, progress))
+            return replace(
+                self, archive=await python_upload.published(file_system, archive, progress)
+            )
 
     def launch_context(self, submission: Submission) -> ContainerLaunchContext:
         """See `Master.launch_context`."""
@@ -70,10 +72,10 @@ class ManagedMaster:
         variables = {"LANG": submission.language, **docker, **master.env}
         files = dict(master.files)
         if self.python:
-            variables.setdefault(runtime.VARIABLE, self.python)
+            variables.setdefault(python_upload.VARIABLE, self.python)
         if self.archive is not None:
-            variables[runtime.VARIABLE] = runtime.PYTHON
-            files[runtime.FOLDER] = self.archive
+            variables[python_upload.VARIABLE] = python_upload.PYTHON
+            files[python_upload.FOLDER] = self.archive
         if submission.simple_authentication:
             variables["HADOOP_USER_NAME"] = submission.user
         told = credentials(submission)
@@ -97,7 +99,7 @@ class UnmanagedMaster:
         return True
 
     async def provided(self, *_: object) -> UnmanagedMaster:
-        """See `Master.provided`: it needs nothing of the nodes."""
+        """See `MasterLaunch.provided`: it needs nothing of the nodes."""
         return self
 
     def launch_context(self, submission: Submission) -> ContainerLaunchContext:

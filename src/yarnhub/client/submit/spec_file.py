@@ -10,8 +10,8 @@ from typing import TypeVar
 import yaml
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.files import read_limited
 from yarnhub.base.foreign_text import quoted
-from yarnhub.base.regular_file import read_limited
 from yarnhub.client.submit.yaml_document import parse_yaml
 from yarnhub.spec import ApplicationSpec, File
 from yarnhub.spec.sources import local_path, map_files

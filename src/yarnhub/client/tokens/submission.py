@@ -14,8 +14,8 @@ from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.filesystem.key_provider import KeyProvider, KeyProviderTokens, find_key_provider
 from yarnhub.filesystem.mount_table import SCHEME, MountTable
 from yarnhub.filesystem.paths import Location, located
-from yarnhub.hadoop.security.principals import server_principal
-from yarnhub.hadoop.token_service import token_service
+from yarnhub.hadoop.host_names import token_service
+from yarnhub.hadoop.security.authentication import server_principal
 from yarnhub.hadoop.wire.identifiers import KEY_SERVER, RESOURCE_MANAGER
 from yarnhub.yarn.addresses import CLIENT, PRINCIPAL, resource_manager
 from yarnhub.yarn.logs.layout import log_roots
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from yarnhub.client.access.settings import Settings
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.wire.tokens import Token
     from yarnhub.spec import ApplicationSpec, File

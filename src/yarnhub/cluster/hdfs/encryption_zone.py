@@ -22,9 +22,10 @@ from yarnhub.client.access.settings import Settings
 from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
 from yarnhub.filesystem.key_provider import find_key_provider
 from yarnhub.filesystem.name_node import find_name_nodes, name_node_options
-from yarnhub.hadoop.codec import STRING, proto
+from yarnhub.hadoop.codec import proto
 from yarnhub.hadoop.http import exchange
 from yarnhub.hadoop.ipc.client import RpcClient
+from yarnhub.hadoop.scalars import STRING
 from yarnhub.hadoop.security.negotiate import Negotiation
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.trust import trust_for

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.base.private_file import write_private
+from yarnhub.base.files import write_private
 from yarnhub.cluster.options import ClusterOptions, RpcProtection, Scheduler
 from yarnhub.cluster.processes.process import Process
 

@@ -36,7 +36,7 @@ async def make_login(user: User, address: Address, options: RpcOptions) -> Login
                     "set it, for the ResourceManager with yarn.resourcemanager.principal"
                 )
             # An ApplicationMaster, which has tokens alone, comes without it.
-            from yarnhub.hadoop.security.principals import server_principal
+            from yarnhub.hadoop.security.authentication import server_principal
 
             server = await server_principal(options.server_principal, address.host)
             simple = None

@@ -9,7 +9,7 @@ from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.wire.protection import Protection
 
 if TYPE_CHECKING:
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

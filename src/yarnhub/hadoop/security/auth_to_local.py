@@ -30,7 +30,7 @@ from yarnhub.hadoop.site_file import JAVA_WHITE_SPACE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
 
 _MAX_SHOWN = 100
 """Letters of a rule in a message."""

@@ -27,7 +27,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import LocalProtocolError, RemoteProtocolError, YarnhubError
-from yarnhub.hadoop.codec import delimited, encode, read_delimited, read_varint
+from yarnhub.hadoop.codec import delimited, encode, read_delimited
+from yarnhub.hadoop.scalars import read_varint
 from yarnhub.hadoop.wire.framing import FrameReader, frame
 from yarnhub.hadoop.wire.headers import (
     CALL_ID_CONTEXT,

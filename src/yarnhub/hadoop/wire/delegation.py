@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import STRING, UINT64, proto
+from yarnhub.hadoop.codec import proto
+from yarnhub.hadoop.scalars import STRING, UINT64
 from yarnhub.hadoop.wire.tokens import Token
 
 

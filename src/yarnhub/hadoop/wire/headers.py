@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BYTES, SINT32, STRING, UINT32, UINT64, proto, repeated
+from yarnhub.hadoop.codec import proto, repeated
+from yarnhub.hadoop.scalars import BYTES, SINT32, STRING, UINT32, UINT64
 
 CALL_ID_REFUSED = -1
 CALL_ID_CONTEXT = -3

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.hadoop.codec import INT32, INT64, STRING, decode, proto
+from yarnhub.hadoop.codec import decode, proto
+from yarnhub.hadoop.scalars import INT32, INT64, STRING
 from yarnhub.hadoop.wire.writable import Reader
 
 if TYPE_CHECKING:

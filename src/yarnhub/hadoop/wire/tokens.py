@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, RemoteProtocolError
-from yarnhub.hadoop.codec import BYTES, STRING, proto, read_delimited, repeated
+from yarnhub.hadoop.codec import proto, read_delimited, repeated
+from yarnhub.hadoop.scalars import BYTES, STRING
 from yarnhub.hadoop.wire.writable import Reader, sized, vint
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.filesystem.port import FileSystem
-    from yarnhub.hadoop.properties import Properties
+    from yarnhub.hadoop.conf import Properties
     from yarnhub.hadoop.security.users import User
     from yarnhub.hadoop.trust import TrustSource
 

@@ -8,17 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import (
-    BOOL,
-    FLOAT,
-    FREE_TEXT,
-    INT32,
-    INT64,
-    STRING,
-    mapping,
-    proto,
-    repeated,
-)
+from yarnhub.hadoop.codec import mapping, proto, repeated
+from yarnhub.hadoop.scalars import BOOL, FLOAT, FREE_TEXT, INT32, INT64, STRING
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId, ContainerId
 from yarnhub.yarn.records.launch import ContainerLaunchContext

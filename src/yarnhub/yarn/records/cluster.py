@@ -5,18 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import (
-    BOOL,
-    FLOAT,
-    FREE_TEXT,
-    INT32,
-    INT64,
-    SELF,
-    STRING,
-    UINT32,
-    proto,
-    repeated,
-)
+from yarnhub.hadoop.codec import SELF, proto, repeated
+from yarnhub.hadoop.scalars import BOOL, FLOAT, FREE_TEXT, INT32, INT64, STRING, UINT32
 from yarnhub.yarn.records.ids import NodeId
 from yarnhub.yarn.records.resources import Resource
 

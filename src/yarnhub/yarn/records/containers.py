@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import FREE_TEXT, INT32, INT64, STRING, mapping, proto
+from yarnhub.hadoop.codec import mapping, proto
+from yarnhub.hadoop.scalars import FREE_TEXT, INT32, INT64, STRING
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.yarn.records.ids import ContainerId, NodeId
 from yarnhub.yarn.records.resources import ExecutionType, Priority, Resource

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yarnhub.base.foreign_text import quoted
-from yarnhub.hadoop.codec import INT32, INT64, STRING, proto
+from yarnhub.hadoop.codec import proto
+from yarnhub.hadoop.scalars import INT32, INT64, STRING
 
 _CONTAINER_BITS = 40
 """A container id holds the ResourceManager's epoch above its lower 40 bits."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BYTES, INT32, INT64, STRING, mapping, proto, repeated
+from yarnhub.hadoop.codec import mapping, proto, repeated
+from yarnhub.hadoop.scalars import BYTES, INT32, INT64, STRING
 
 
 class LocalResourceType(enum.IntEnum):

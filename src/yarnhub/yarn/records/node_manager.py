@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BYTES, FREE_TEXT, SELF, STRING, mapping, proto, repeated
+from yarnhub.hadoop.codec import SELF, mapping, proto, repeated
+from yarnhub.hadoop.scalars import BYTES, FREE_TEXT, STRING
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.yarn.records.containers import ContainerStatus
 from yarnhub.yarn.records.ids import ContainerId

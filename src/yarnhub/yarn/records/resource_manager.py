@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BOOL, FREE_TEXT, INT64, STRING, mapping, proto, repeated
+from yarnhub.hadoop.codec import mapping, proto, repeated
+from yarnhub.hadoop.scalars import BOOL, FREE_TEXT, INT64, STRING
 from yarnhub.yarn.records.applications import (
     ApplicationAttemptReport,
     ApplicationReport,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import BOOL, INT32, INT64, STRING, proto, repeated
+from yarnhub.hadoop.codec import proto, repeated
+from yarnhub.hadoop.scalars import BOOL, INT32, INT64, STRING
 
 MEMORY, VCORES = "memory-mb", "vcores"
 """YARN's names of the resource types that there always are."""

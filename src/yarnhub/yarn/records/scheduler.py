@@ -8,17 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from yarnhub.hadoop.codec import (
-    BOOL,
-    BYTES,
-    FLOAT,
-    FREE_TEXT,
-    INT32,
-    STRING,
-    mapping,
-    proto,
-    repeated,
-)
+from yarnhub.hadoop.codec import mapping, proto, repeated
+from yarnhub.hadoop.scalars import BOOL, BYTES, FLOAT, FREE_TEXT, INT32, STRING
 from yarnhub.hadoop.wire.tokens import Token
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 from yarnhub.yarn.records.cluster import NodeReport

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.base.private_file import sync_folder, write_private
+from yarnhub.base.files import sync_folder, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

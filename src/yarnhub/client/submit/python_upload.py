@@ -45,7 +45,7 @@ async def published(
 
     Args:
         file_system: The cluster's, as the user.
-        archive: On this machine; see `interpreter.cached`.
+        archive: On this machine; see `python_archive.cached`.
         progress: Is told how far the upload is.
     """
     artifact = Artifact(archive, archive.name.removesuffix(_SUFFIX), _SUFFIX)

@@ -14,8 +14,8 @@ import pytest
 
 import yarnhub
 from yarnhub.appmaster.shell.agent_program import token_agent
-from yarnhub.client.submit import program
-from yarnhub.client.submit.program import build, cached, lean
+from yarnhub.client.submit import appmaster_zip
+from yarnhub.client.submit.appmaster_zip import build, cached, lean
 from yarnhub.control.bootstrap import PROGRAM
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 
@@ -202,7 +202,10 @@ def test_the_token_agent_can_be_made_of_it(code: bytes, tmp_path: Path) -> None:
 
 
 OF_CLIENTS = {
-    ("yarnhub/hadoop/ipc/login.py", "yarnhub/hadoop/security/principals"),  # logins with Kerberos
+    (
+        "yarnhub/hadoop/ipc/login.py",
+        "yarnhub/hadoop/security/authentication",
+    ),  # logins with Kerberos
     ("yarnhub/yarn/resource_manager.py", "yarnhub/yarn/queues/tree"),
 }
 """What modules import for callers that an ApplicationMaster is not."""
@@ -256,7 +259,7 @@ def test_changed_code_is_built_anew(
     kept.write_bytes(b"old")
     source = tmp_path / "one.py"
     source.write_text("x = 1\n")
-    monkeypatch.setattr(program, "_parts", lambda: iter([("one.py", source)]))
+    monkeypatch.setattr(appmaster_zip, "_parts", lambda: iter([("one.py", source)]))
     first = cached(tmp_path / "a")
     source.write_text("x = 2\n")
     os.utime(source, ns=(1, 1))

@@ -47,13 +47,10 @@ _EXCLUDED = (
     "filesystem/viewfs.py",
     "hadoop/conf.py",
     "hadoop/host_names.py",
-    "hadoop/properties.py",
     "hadoop/security/auth_to_local.py",
     "hadoop/security/authentication.py",
     "hadoop/security/kerberos.py",
     "hadoop/security/negotiate.py",
-    "hadoop/security/principals.py",
-    "hadoop/token_service.py",
     "hadoop/wire/guard.py",
     "spec/sources.py",
 )

@@ -1,4 +1,4 @@
-"""Local files that others name, whose content is read: as long as it is, and without waiting."""
+"""Local files: read within limits, and written so that only their owner can read them."""
 
 from __future__ import annotations
 
@@ -56,6 +56,32 @@ def read_limited(path: Path, limit: int) -> bytes:
     """
     with path.open("rb") as file:
         return _read(path, file, limit)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file with mode 0600, completely or not at all, and flush it to the disk."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # left by a killed process with the same id
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)  # a full disk needs its space
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush the entries of a directory to the disk."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _check(path: Path, status: os.stat_result) -> None:

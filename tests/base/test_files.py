@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from yarnhub.base.regular_file import open_regular, read_limited, read_regular
+from yarnhub.base.files import open_regular, read_limited, read_regular
 
 
 @pytest.fixture(params=["device", "pipe", "socket", "folder", "pipe behind a link"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from yarnhub.client.submit import interpreter, program
+from yarnhub.client.submit import appmaster_zip, python_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ LIMIT = 15 << 20
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return interpreter.cached(tmp_path_factory.mktemp("cache"))
+    return python_archive.cached(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_what_its_programs_start_as_python_is_it_again(unpacked: Path) -> None:
 
 def test_it_runs_an_application_master(unpacked: Path, tmp_path: Path) -> None:
     code = tmp_path / "code"
-    code.write_bytes(program.build())
+    code.write_bytes(appmaster_zip.build())
     done = subprocess.run(
         [unpacked / "bin" / "python3", "-IS", code],
         env={},
@@ -98,10 +98,10 @@ def test_it_is_found_by_a_link_to_its_folder(unpacked: Path, tmp_path: Path) -> 
 
 def test_it_is_small_and_the_same_each_time(archive: Path) -> None:
     assert archive.stat().st_size < LIMIT
-    assert interpreter.build() == archive.read_bytes()
+    assert python_archive.build() == archive.read_bytes()
 
 
 def test_it_is_made_once(archive: Path) -> None:
     made = archive.stat()
-    assert interpreter.cached(archive.parent) == archive
+    assert python_archive.cached(archive.parent) == archive
     assert archive.stat() == made
