@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,3 +139,23 @@ async def test_a_forgotten_look_up_ends_for_its_callers() -> None:
         await asyncio.sleep(0)
         server.answers.set()
     assert (before.result(), after.result()) == (1, 2)
+
+
+async def test_an_error_of_a_look_up_that_is_cancelled_is_not_logged_as_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def look_up() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError as error:
+            raise ConnectionError("it broke while it was closed") from error
+
+    caller = asyncio.get_running_loop().create_task(SingleFlight(look_up).get())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    del caller
+    gc.collect()
+    assert not caplog.records

@@ -65,9 +65,11 @@ class SingleFlight(Generic[T]):
         return asyncio.get_running_loop().time() < self._fresh_until
 
     def _ended(self, run: asyncio.Task[T]) -> None:
+        # Asked for in any case: asyncio would log an error that no caller has waited for.
+        failed = run.cancelled() or run.exception() is not None
         if run is not self._run:
             return  # it was cancelled or forgotten
-        if run.cancelled() or run.exception() is not None:
+        if failed:
             self._run = None
         else:
             self._fresh_until = asyncio.get_running_loop().time() + self._fresh
