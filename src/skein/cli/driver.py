@@ -19,7 +19,7 @@ _NOT_NEEDED = "Skein no longer needs a driver: every command connects to the clu
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `driver` and its commands."""
-    commands = add_group(subparsers, "driver", "does nothing: there is no driver anymore")
+    commands = add_group(subparsers, "driver", "does nothing: skein no longer has a driver")
     for name in ("start", "restart"):
         start = add_command(commands, name, "succeeds without doing anything", _succeed)
         start.add_argument("--keytab", type=Path, help="ignored")
@@ -29,8 +29,8 @@ def add_parser(subparsers: Subparsers) -> None:
         start.add_argument("--java-option", action="append", help="ignored")
     stop = add_command(commands, "stop", "succeeds without doing anything", lambda _: None)
     stop.add_argument("-f", "--force", action="store_true", help="ignored")
-    add_command(commands, "address", "fails, because there is no driver", _fail)
-    add_command(commands, "pid", "fails, because there is no driver", _fail)
+    add_command(commands, "address", "fails: skein has no driver", _fail)
+    add_command(commands, "pid", "fails: skein has no driver", _fail)
 
 
 def _succeed(_: argparse.Namespace) -> None:

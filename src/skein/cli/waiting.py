@@ -27,24 +27,24 @@ POLL_INTERVAL = 0.25
 
 
 class Notices:
-    """Prints on standard error what a command waits for: after a delay, and at each change.
+    """Shows on standard error what a command waits for: after a delay, and at each change.
 
     Args:
         clock: A clock in seconds.
-        say: Prints a line.
+        show: Prints a line.
     """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        say: Callable[[str], None] = lambda line: print(
+        show: Callable[[str], None] = lambda line: print(
             clean_and_cut(line), file=sys.stderr, flush=True
         ),
     ) -> None:
         self._clock = clock
-        self._say = say
+        self._show = show
         self._began = clock()
-        self._said = ""
+        self._shown = ""
 
     @property
     def waited(self) -> float:
@@ -53,16 +53,16 @@ class Notices:
 
     def waiting(self, reason: str) -> None:
         """Print the reason, unless it is too early or has been printed."""
-        if self.waited >= NOTICE_DELAY and reason != self._said:
-            self._said = reason
-            self._say(reason)
+        if self.waited >= NOTICE_DELAY and reason != self._shown:
+            self._shown = reason
+            self._show(reason)
 
 
 def describe(report: ApplicationReport) -> str:
     """The state of an application that is not running yet, on one line."""
     state = report.yarn_application_state.name
-    said = _without_time(" ".join(report.diagnostics.split()))
-    return f"{report.application_id} is {state} in queue {report.queue}{said and f': {said}'}"
+    reason = _without_time(" ".join(report.diagnostics.split()))
+    return f"{report.application_id} is {state} in queue {report.queue}{reason and f': {reason}'}"
 
 
 def _without_time(diagnostics: str) -> str:
@@ -81,9 +81,9 @@ def not_running(report: ApplicationReport, purpose: str = "") -> ApplicationNotR
     """
     state, status = report.yarn_application_state, report.final_application_status
     how = state.name if state.name == status.name else f"{state.name}, {status.name}"
-    said = diagnostics.explain(report.diagnostics)
+    reason = diagnostics.explain(report.diagnostics)
     return ApplicationNotRunningError(
-        f"{report.application_id} has ended{purpose} ({how}){said and f': {said}'}\n"
+        f"{report.application_id} has ended{purpose} ({how}){reason and f': {reason}'}\n"
         f"See its logs: skein application logs {report.application_id}"
     )
 

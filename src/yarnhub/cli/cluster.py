@@ -45,11 +45,11 @@ def _add_command(
     handler: object,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=summary, description=summary)
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument(
+    state = parser.add_mutually_exclusive_group()
+    state.add_argument(
         "--name", default="default", help="the name of the cluster, for its default state folder"
     )
-    place.add_argument("--state", type=Path, metavar="DIR", help="the state folder")
+    state.add_argument("--state", type=Path, metavar="DIR", help="the state folder")
     parser.set_defaults(handler=handler)
     return parser
 

@@ -203,7 +203,7 @@ class Daemons:
     ) -> Callable[[], Awaitable[bool]]:
         match daemon:
             case "kdc" if self.realm is not None:
-                return self.realm.answers
+                return self.realm.is_ready
             case "zookeeper" if self.zookeeper_port is not None:
                 port = self.zookeeper_port
                 return lambda: accepts_connections(port)

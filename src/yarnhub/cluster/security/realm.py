@@ -142,7 +142,7 @@ class Realm:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """With what Kerberos's own programs are run."""
+        """The environment of Kerberos's programs."""
         return {
             "PATH": self._host.path,
             "KRB5_CONFIG": str(self._layout.kerberos / "krb5.conf"),
@@ -150,14 +150,14 @@ class Realm:
         }
 
     def kdc_command(self) -> list[str]:
-        """The command line of the KDC, staying in the foreground."""
+        """The command line of the KDC, in the foreground."""
         program = shutil.which("krb5kdc", path=self._host.path) or "krb5kdc"
         return [program, "-n", "-r", REALM]
 
     async def prepare(self) -> None:
-        """Make the database, all principals, keytabs and OS users, unless they are there.
+        """Create the database, all principals, keytabs and OS users, unless they exist.
 
-        Cancelling leaves a realm that the next call makes anew.
+        Cancelling leaves an incomplete realm, which the next call creates again.
         """
         layout, port = self._layout, self._port
         layout.keytabs.mkdir(parents=True, exist_ok=True)
@@ -165,22 +165,22 @@ class Realm:
         (layout.kerberos / "kdc.conf").write_text(kdc_conf(layout, port), encoding="utf-8")
         await self._create_os_users()
         ready = layout.kerberos / "ready"
-        queries = "\n".join(self._queries()) + "\n"
-        # A realm of other principals is an older version's.
-        if ready.is_file() and ready.read_text(encoding="utf-8") == queries:
+        commands = "\n".join(self._kadmin_commands()) + "\n"
+        # A realm with other principals is from an older version.
+        if ready.is_file() and ready.read_text(encoding="utf-8") == commands:
             return
         for path in (*self._layout.kerberos.glob("principal*"), *self._layout.keytabs.iterdir()):
             path.unlink()
         master = secrets.token_hex(32)
         command = ["kdb5_util", "-r", REALM, "create", "-s"]
-        # The password is asked for twice; on the command line everybody could read it.
+        # The program reads the password twice; other users could read it on the command line.
         await self._run(command, f"{master}\n{master}\n")
-        await self._run(["kadmin.local", "-r", REALM], queries)
+        await self._run(["kadmin.local", "-r", REALM], commands)
         for user in KEYTAB_USERS:
-            with contextlib.suppress(KeyError):  # only USERS have an OS account for certain
+            with contextlib.suppress(KeyError):  # only USERS are sure to have an OS account
                 owner = pwd.getpwnam(ALIASES.get(user, user))
                 os.chown(self._layout.keytab(user), owner.pw_uid, -1)
-        ready.write_text(queries, encoding="utf-8")
+        ready.write_text(commands, encoding="utf-8")
 
     async def _create_os_users(self) -> None:
         """Create the OS users that containers run as, unless they exist."""
@@ -191,29 +191,29 @@ class Realm:
                 await self._run(["useradd", "--create-home", "--shell", "/bin/bash", user])
 
     async def kinit(self, user: str, ccache: Path) -> None:
-        """Get a ticket from the user's keytab into a ticket cache, which is made or replaced.
+        """Get a ticket from the user's keytab into a ticket cache, which is created or replaced.
 
         Raises:
             ConfigurationError: The realm has no such user.
-            ClusterError: The KDC refused, or does not answer.
+            ClusterError: The KDC refuses or does not respond.
         """
         if user not in KEYTAB_USERS:
-            raise ConfigurationError(f"no keytab for {user!r}, but {', '.join(KEYTAB_USERS)}")
+            raise ConfigurationError(f"no keytab for {user!r}, only for {', '.join(KEYTAB_USERS)}")
         keytab = self._layout.keytab(user)
         await self._run(["kinit", "-c", f"FILE:{ccache}", "-kt", str(keytab), f"{user}@{REALM}"])
 
-    async def answers(self) -> bool:
-        """Whether the KDC takes connections."""
+    async def is_ready(self) -> bool:
+        """Whether the KDC accepts connections."""
         return await accepts_connections(self._port)
 
-    def _queries(self) -> list[str]:
+    def _kadmin_commands(self) -> list[str]:
         """The commands for kadmin.local."""
         services = [principal(service) for service in (*SERVICES, WEB_SERVICE)]
         users = {f"{user}@{REALM}": self._layout.keytab(user) for user in KEYTAB_USERS}
-        queries = [f"addprinc -randkey {name}" for name in (*services, *users)]
-        queries.append(f"ktadd -k {self._layout.service_keytab} {' '.join(services)}")
-        queries += [f"ktadd -k {keytab} {name}" for name, keytab in users.items()]
-        return queries
+        commands = [f"addprinc -randkey {name}" for name in (*services, *users)]
+        commands.append(f"ktadd -k {self._layout.service_keytab} {' '.join(services)}")
+        commands += [f"ktadd -k {keytab} {name}" for name, keytab in users.items()]
+        return commands
 
     async def _run(self, command: list[str], stdin: str = "") -> None:
         await run_program(command, self.environment, stdin=stdin.encode())

@@ -32,7 +32,7 @@ def _random_suffix() -> str:
 class Drive:
     """A directory of HDFS under the name that JupyterLab's paths start with.
 
-    Paths given are those of the API, such as `hdfs/folder/a.ipynb`.
+    Paths are those of the contents API, such as `hdfs/folder/a.ipynb`.
 
     Attributes:
         hdfs: The source of the file system.
@@ -162,8 +162,8 @@ class Drive:
         Source: org.apache.hadoop.fs.TrashPolicyDefault, moveToTrash.
         """
         file_system, at = await self.locate(path)
-        place = at.removeprefix(file_system.uri)
-        folder, name = posixpath.split(place)
+        full_path = at.removeprefix(file_system.uri)
+        folder, name = posixpath.split(full_path)
         trash = await self._trash_folder(file_system, folder)
         try:
             await file_system.move(at, f"{trash}/{name}")

@@ -200,7 +200,7 @@ class HdfsContents(AsyncContentsManager):
         return saved
 
     async def _save_notebook(self, model: Model, path: str, old: FileStatus | None) -> str | None:
-        """Save a notebook; returns what is wrong with it, for the user."""
+        """Save a notebook; returns a message about problems in it."""
         notebook = nbformat.from_dict(model["content"])
         self.check_and_sign(notebook, path)
         problems: Model = {}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from yarnhub.integrations.doctor.finding import Finding
 
 CHECK_TIMEOUT = 8.0
-"""Seconds for a check: two answers that nearly did not come, and some."""
+"""Seconds for a check: a margin over two slow responses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,9 @@ async def run_checks(
     """
     failed: set[str] = set()
     for check in checks:
-        lacking = [name for name in check.needs if name in failed]
-        if lacking:
-            found = not_checked(f"it depends on {' and '.join(lacking)}")
+        missing = [name for name in check.needs if name in failed]
+        if missing:
+            found = not_checked(f"it depends on {' and '.join(missing)}")
         else:
             found = await _run(check, deployment)
         if found.grade in (Grade.ERROR, Grade.NOT_CHECKED):

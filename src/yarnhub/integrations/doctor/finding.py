@@ -41,8 +41,8 @@ class Finding:
     @property
     def line(self) -> str:
         """The finding on one line."""
-        said = f"{self.what} -> {self.mend}" if self.mend else self.what
-        return f"{self.grade:<{_WIDTH}}  {self.check}: {clean_and_cut(said, lines=False)}"
+        text = f"{self.what} -> {self.mend}" if self.mend else self.what
+        return f"{self.grade:<{_WIDTH}}  {self.check}: {clean_and_cut(text, lines=False)}"
 
 
 _WIDTH = max(map(len, Grade))

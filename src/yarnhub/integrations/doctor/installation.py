@@ -1,4 +1,4 @@
-"""What is installed on the hub's host."""
+"""The packages and programs on the hub's host."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def _find_packages(good: Finding) -> Finding:
         spec = importlib.util.find_spec(package)
         origin = spec.origin if spec else None
         if origin is None:
-            said = (
+            problem = (
                 f"files of {PACKAGE}'s {package} are missing: another package of this name deleted "
             )
-            return error(f"{said}them when it was uninstalled", _REINSTALL)
+            return error(f"{problem}them when it was uninstalled", _REINSTALL)
         if Path(origin).parent != home / package:
             mend = f"uninstall the package that it belongs to, then {_REINSTALL}"
             return error(f"`import {package}` finds {origin}, which is not {PACKAGE}'s", mend)
@@ -52,19 +52,19 @@ def _find_packages(good: Finding) -> Finding:
 
 def judge_owners(owners: Mapping[str, Sequence[str]]) -> Finding:
     """The finding for the distributions that each of our packages belongs to."""
-    strangers = {
+    others = {
         package: sorted(set(owners.get(package, ())) - {PACKAGE})
         for package in _SHARED
         if set(owners.get(package, ())) - {PACKAGE}
     }
-    if not strangers:
+    if not others:
         return ok(f"{' and '.join(_SHARED)} are {PACKAGE}'s alone")
-    names = sorted({name for each in strangers.values() for name in each})
-    said = "; ".join(
-        f"{package} also belongs to {' and '.join(of)}" for package, of in strangers.items()
+    names = sorted({name for each in others.values() for name in each})
+    problem = "; ".join(
+        f"{package} also belongs to {' and '.join(of)}" for package, of in others.items()
     )
     return error(
-        f"{said}: the installed files may be of either package",
+        f"{problem}: the installed files may be of either package",
         f"`pip uninstall {' '.join(names)}`, then {_REINSTALL}",
     )
 
@@ -85,17 +85,19 @@ def _version(name: str) -> str:
 def judge_versions(versions: Mapping[str, str]) -> Finding:
     """The finding for the installed versions; empty for a package that is not installed."""
     hub = versions["jupyterhub"]
-    said = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    installed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     if not hub:
         return error("JupyterHub is not installed here", "`pip install 'yarnhub[hub]'`")
     if int(hub.partition(".")[0]) < 6:
-        return error(f"{said}: yarnspawner needs JupyterHub 6", "`pip install 'jupyterhub>=6'`")
+        return error(
+            f"{installed}: yarnspawner needs JupyterHub 6", "`pip install 'jupyterhub>=6'`"
+        )
     if not versions["jupyterhub-idle-culler"]:
         return warning(
-            f"{said}, and no jupyterhub-idle-culler: idle servers keep their containers",
+            f"{installed}, and no jupyterhub-idle-culler: idle servers keep their containers",
             "`pip install 'yarnhub[hub]'`",
         )
-    return ok(said)
+    return ok(installed)
 
 
 async def check_proxy(deployment: Deployment) -> Finding:
@@ -108,10 +110,10 @@ async def check_proxy(deployment: Deployment) -> Finding:
         return warning(
             f"{_PROXY} not found in PATH; {'Node is ' + node if node else 'Node not found'}", mend
         )
-    said, worked = await _run_version(command, dict(deployment.options.environment))
+    text, worked = await _run_version(command, dict(deployment.options.environment))
     if not worked:
-        return error(f"{command} does not run: {said}", mend)
-    return ok(f"{_PROXY} {said} ({command})")
+        return error(f"{command} does not run: {text}", mend)
+    return ok(f"{_PROXY} {text} ({command})")
 
 
 async def _run_version(command: str, environment: dict[str, str]) -> tuple[str, bool]:

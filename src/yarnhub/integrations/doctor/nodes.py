@@ -69,10 +69,10 @@ async def check_python(deployment: Deployment) -> Finding:
             :_MAX_NODES
         ]
     try:
-        said = await _run_on_nodes(deployment, nodes)
+        outputs = await _run_on_nodes(deployment, nodes)
     except LogAggregationOffError as failure:
         return not_checked(f"the logs from the nodes cannot be read: {failure}")
-    return judge_python(said)
+    return judge_python(outputs)
 
 
 async def _run_on_nodes(deployment: Deployment, nodes: list[str]) -> dict[str, str]:
@@ -91,20 +91,20 @@ async def _run_on_nodes(deployment: Deployment, nodes: list[str]) -> dict[str, s
                 await application.ended()
             finally:
                 await application.kill()
-    said = dict.fromkeys(nodes, b"")
+    output = dict.fromkeys(nodes, b"")
     async with Client(deployment.as_user) as client:
         # YARN reports the end with a delay; until then, the logs are not aggregated.
         await client.wait(application.application_id, deadline=RUN_TIMEOUT)
         async with contextlib.aclosing(client.logs(application.application_id)) as chunks:
             async for chunk in chunks:
                 node = chunk.file.node.rpartition("_")[0]
-                said[node] = said.get(node, b"") + chunk.data
-    return {node: text.decode(errors="replace") for node, text in said.items()}
+                output[node] = output.get(node, b"") + chunk.data
+    return {node: text.decode(errors="replace") for node, text in output.items()}
 
 
-def judge_python(said: Mapping[str, str]) -> Finding:
+def judge_python(outputs: Mapping[str, str]) -> Finding:
     """The finding for the output of `python3 --version` on each node."""
-    found = {node: _OUTPUT.search(text) for node, text in said.items()}
+    found = {node: _OUTPUT.search(text) for node, text in outputs.items()}
     silent = [node for node, match in found.items() if match is None]
     if silent:
         return error(

@@ -47,18 +47,18 @@ async def check_rules(deployment: Deployment) -> Finding:
     )
 
 
-def judge(rules: Configuration, hub: str, whose: str) -> Finding:
+def judge(rules: Configuration, hub: str, source: str) -> Finding:
     """The finding for the properties `hadoop.proxyuser.HUB.*`."""
     keys = {kind: f"hadoop.proxyuser.{hub}.{kind}" for kind in _KINDS}
     values = {kind: rules.get(key) for kind, key in keys.items()}
     if not any(values.values()):
-        return not_checked(f"{whose} has no hadoop.proxyuser.{hub}.*")
-    wide = [keys[kind] for kind, value in values.items() if (value or "").strip() == "*"]
-    if wide:
+        return not_checked(f"{source} has no hadoop.proxyuser.{hub}.*")
+    wildcards = [keys[kind] for kind, value in values.items() if (value or "").strip() == "*"]
+    if wildcards:
         return warning(
-            f"{' and '.join(wide)}: * in {whose}; anyone who gets the hub's key can act as any "
-            "user, from any host if hosts is *",
+            f"{' and '.join(wildcards)}: * in {source}; anyone who gets the hub's key can act as "
+            "any user, from any host if hosts is *",
             "set the hub's host, and the groups of its users",
         )
-    said = ", ".join(f"{kind} {value}" for kind, value in values.items() if value)
-    return ok(f"{hub} may act for {said} (in {whose})")
+    allowed = ", ".join(f"{kind} {value}" for kind, value in values.items() if value)
+    return ok(f"{hub} may act for {allowed} (in {source})")

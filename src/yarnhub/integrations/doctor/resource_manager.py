@@ -26,24 +26,24 @@ VULNERABILITIES: tuple[tuple[str, Version, Version, str], ...] = (
 
 async def check(deployment: Deployment) -> Finding:
     """Check that each ResourceManager responds, and find the active one."""
-    said: list[str] = []
+    states: list[str] = []
     active, failed, nodes = None, 0, 0
     for index, address in enumerate(deployment.addresses):
         try:
             async with deployment.resource_manager(index=index) as manager:
                 metrics = await manager.get_cluster_metrics()
         except StandbyError:
-            said.append(f"{address} is on standby")
+            states.append(f"{address} is on standby")
         except YarnhubError as failure:
             # A standby ResourceManager opens no port for clients, but it serves its web pages.
             standby = await _is_standby(deployment, index)
-            said.append(f"{address} is on standby" if standby else str(failure))
+            states.append(f"{address} is on standby" if standby else str(failure))
             failed += not standby
         else:
             active = index if active is None else active
             nodes = metrics.num_active_nms
-            said.append(f"{address} is active, with {nodes} of {metrics.num_node_managers} nodes")
-    words = "; ".join(said)
+            states.append(f"{address} is active, with {nodes} of {metrics.num_node_managers} nodes")
+    words = "; ".join(states)
     if active is None:
         return error(
             words,
@@ -63,8 +63,8 @@ async def _is_standby(deployment: Deployment, index: int) -> bool:
     if len(deployment.addresses) == 1:
         return False
     try:
-        told = await deployment.get_json("/ws/v1/cluster/info", index)
-        return bool(told["clusterInfo"]["haState"] == "STANDBY")
+        response = await deployment.get_json("/ws/v1/cluster/info", index)
+        return bool(response["clusterInfo"]["haState"] == "STANDBY")
     except (YarnhubError, KeyError, TypeError):
         return False
 
@@ -75,8 +75,8 @@ async def check_version(deployment: Deployment) -> Finding:
         version = str(
             (await deployment.get_json("/ws/v1/cluster/info"))["clusterInfo"]["hadoopVersion"]
         )
-        told = (await deployment.get_json("/conf"))["properties"]
-        values = {each["key"]: each["value"] for each in told}
+        response = (await deployment.get_json("/conf"))["properties"]
+        values = {each["key"]: each["value"] for each in response}
     except (ConnectError, RemoteProtocolError) as failure:
         return not_checked(str(failure))
     except (KeyError, TypeError) as failure:
