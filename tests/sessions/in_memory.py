@@ -58,6 +58,7 @@ class InMemorySession(Session):
 
     def __init__(self) -> None:
         self.seen = Sight()
+        self.explanation = explained()
         self.how: End | None = None
         self.over = asyncio.Event()
         self.stops: list[bool] = []
@@ -71,6 +72,9 @@ class InMemorySession(Session):
 
     async def sight(self) -> Sight:
         return self.seen
+
+    async def explain(self) -> Explanation:
+        return self.explanation
 
     async def stop(self, *, now: bool) -> None:
         self.stops.append(now)
@@ -87,7 +91,6 @@ class OneSession(Holder):
         super().__init__(SETTINGS, TAGS)
         self.session = InMemorySession()
         self.refusing = refusing
-        self.explanation: Explanation | None = None
         self.asked: list[ApplicationSpec] = []
         self.found: Session | End | None = self.session
         """What is found of a session of an earlier hub."""
@@ -101,9 +104,6 @@ class OneSession(Holder):
 
     async def all(self, tag: str = "") -> Sequence[Session]:
         return []
-
-    async def explain(self, session: Session) -> Explanation | None:
-        return self.explanation
 
     async def nodes(self) -> list[str]:
         if self.refusing is not None:

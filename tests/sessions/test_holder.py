@@ -9,6 +9,7 @@ import pytest
 
 from hadoop.tickets import Ticket
 from sessions.in_memory import SETTINGS, TAGS
+from yarnhub.base.errors import ConnectError
 from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.control.outcomes import Cause, Outcome
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.client.access.settings import Settings
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.spec import ApplicationSpec
 
 PREEMPTED = Outcome(cause=Cause.PREEMPTED, exit_code=-102)
@@ -72,9 +74,6 @@ class Started(Holder):
         self.specs.append(spec)
         return Former()
 
-    async def explain(self, server: Session) -> None:
-        return None
-
     async def find(self, application_id: str) -> None:
         return None
 
@@ -93,6 +92,9 @@ class Former(Session):
 
     async def sight(self) -> Sight:
         return Sight()
+
+    async def explain(self) -> Explanation:
+        raise ConnectError("nobody answers at rm:8032")
 
     async def stop(self, *, now: bool) -> None:
         self.stopped = now
@@ -121,3 +123,7 @@ async def test_nobody_runs_as_the_hub_itself(name: str) -> None:
         await servers.start(request(name).specification, {})
     assert not servers.specs
     await Started(SETTINGS).start(request("hub").specification, {})  # where names prove nothing
+
+
+async def test_what_cannot_be_explained_is_not_known() -> None:
+    assert await Started(SETTINGS).explain(Former()) is None

@@ -141,12 +141,12 @@ async def test_cancelling_it_leaves_the_session_as_it_is(where: OneSession) -> N
 
 @instant
 async def test_why_it_waits_is_looked_up_seldom(where: OneSession) -> None:
-    where.explanation = explained(Diagnostics("The queue is full."))
+    where.session.explanation = explained(Diagnostics("The queue is full."))
     start = await begun(where)
     assert (await start.progress()).reasons == ()
     await asyncio.sleep(2)
     assert (await start.progress()).reasons == (Diagnostics("The queue is full."),)
-    where.explanation = explained(Diagnostics("The user's limit is reached."))
+    where.session.explanation = explained(Diagnostics("The user's limit is reached."))
     assert (await start.progress()).reasons == (Diagnostics("The queue is full."),)
     last = await start.last_progress(1)
     assert last.reasons == (Diagnostics("The user's limit is reached."),)

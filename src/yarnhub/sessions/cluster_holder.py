@@ -60,7 +60,6 @@ class ClusterHolder(Holder):
     def __init__(self, settings: Settings, hub: HubTags) -> None:
         super().__init__(settings, hub)
         self._own = Client(settings)  # its connection closes when it is not used
-        self._explaining = asyncio.Lock()
         self._reports: dict[str, ApplicationReport] = {}
         self._looks = SingleFlight(self._look_at_all, fresh=_LOOK)
 
@@ -94,16 +93,6 @@ class ClusterHolder(Holder):
         if isinstance(report, End) or report is None:
             return report
         return self._session(application_id, report.user, report.application_tags)
-
-    async def explain(self, session: Session) -> Explanation | None:
-        """See `Holder.explain`."""
-        assert isinstance(session, ClusterSession)
-        try:
-            async with self._explaining, _in_time(), self.client(session.user) as client:
-                return await client.explain(ApplicationId.parse(session.id))
-        except YarnhubError as error:
-            _log.debug("%s cannot be explained: %s", session.id, error)
-            return None
 
     def client(self, user: str) -> Client:
         """The cluster as a user sees it, or as the hub does; an async context manager."""
@@ -196,6 +185,11 @@ class ClusterSession(Session):
             if runs and not name.endswith("_000001") and container.node_id is not None:
                 return Sight(node=container.node_id.host, container=name)
         return Sight()
+
+    async def explain(self) -> Explanation:
+        """See `Session.explain`."""
+        async with self._holder.client(self.user) as client:
+            return await client.explain(ApplicationId.parse(self.id))
 
     async def stop(self, *, now: bool) -> None:
         """See `Session.stop`."""

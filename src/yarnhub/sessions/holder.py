@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import YarnhubError
 from yarnhub.client.client import Client
 from yarnhub.sessions.users import OwnAccountError, comparable
 from yarnhub.yarn.records.cluster import NodeState
@@ -18,6 +22,11 @@ if TYPE_CHECKING:
     from yarnhub.sessions.tags import HubTags
     from yarnhub.spec import ApplicationSpec
 
+_log = logging.getLogger(__name__)
+
+_ASK = 10.0
+"""Seconds for YARN to explain a session."""
+
 
 class Holder(ABC):
     """Holds all sessions of one hub whose ApplicationMasters run in the same place.
@@ -30,6 +39,7 @@ class Holder(ABC):
     def __init__(self, settings: Settings, hub: HubTags) -> None:
         self.settings = settings
         self.hub = hub
+        self._explaining = asyncio.Lock()
 
     async def nodes(self) -> list[str]:
         """The hosts that sessions may run on.
@@ -63,6 +73,19 @@ class Holder(ABC):
             await former.stop(now=True)
         return await self._submit(spec, secrets)
 
+    async def explain(self, session: Session) -> Explanation | None:
+        """Why a session's application is in its state; None if that is not known.
+
+        This takes several requests to YARN: ask only while a user reads the answer.
+        """
+        try:
+            # One at a time: two hundred sessions that start at once do not ask two hundred times.
+            async with self._explaining, Deadline(_ASK, f"no answer within {_ASK:g} s"):
+                return await session.explain()
+        except YarnhubError as error:
+            _log.debug("%s cannot be explained: %s", session.id, error)
+            return None
+
     @abstractmethod
     async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Session:
         """Submit a session's application; see `start`."""
@@ -73,13 +96,6 @@ class Holder(ABC):
 
         Raises:
             YarnhubError: YARN does not respond.
-        """
-
-    @abstractmethod
-    async def explain(self, session: Session) -> Explanation | None:
-        """Why a session's application is in its state; None if that is not known.
-
-        This takes several requests to YARN: ask only while a user reads the answer.
         """
 
     @abstractmethod

@@ -12,6 +12,7 @@ from yarnhub.control.outcomes import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.control.messages import Container
 
@@ -99,6 +100,14 @@ class Session(ABC):
 
         Raises:
             YarnhubError: It has ended, or nothing is known.
+        """
+
+    @abstractmethod
+    async def explain(self) -> Explanation:
+        """Why it is in its state; `Holder.explain` asks one session at a time.
+
+        Raises:
+            YarnhubError: YARN does not respond.
         """
 
     @abstractmethod

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.limits import KIB, MIB, Limits
 from yarnhub.base.background import BackgroundTasks
-from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
 from yarnhub.control.messages import FinalStatus
 from yarnhub.sessions.cluster_holder import ClusterHolder
@@ -71,7 +70,6 @@ class UnmanagedHolder(Holder):
         self._others = ClusterHolder(settings, hub)
         self._folder = folder
         self._host = host
-        self._explaining = asyncio.Lock()
         self._tasks = BackgroundTasks()
         self._holding: asyncio.Task[None] | None = None
         self._held: asyncio.Future[UnmanagedApplications] | None = None
@@ -103,29 +101,19 @@ class UnmanagedHolder(Holder):
         self, spec: ApplicationSpec, secrets: Mapping[str, bytes]
     ) -> UnmanagedSession:
         applications = await self._applications()
-        return self._session(await applications.submit(spec, secrets=secrets))
+        return self._session(applications, await applications.submit(spec, secrets=secrets))
 
-    def _session(self, held: UnmanagedApplication) -> UnmanagedSession:
-        return UnmanagedSession(held, self.hub.identity(held.spec.tags, held.user))
-
-    async def explain(self, session: Session) -> Explanation | None:
-        """See `Holder.explain`."""
-        assert isinstance(session, UnmanagedSession)
-        applications = await self._applications()
-        try:
-            # One at a time: two hundred who start at once do not ask YARN two hundred times.
-            async with self._explaining, Deadline(_ASK, f"no answer within {_ASK:g} s"):
-                return await applications.explain(session.application)
-        except YarnhubError as error:
-            _log.debug("%s cannot be explained: %s", session.id, error)
-            return None
+    def _session(
+        self, applications: UnmanagedApplications, held: UnmanagedApplication
+    ) -> UnmanagedSession:
+        return UnmanagedSession(applications, held, self.hub.identity(held.spec.tags, held.user))
 
     async def find(self, application_id: str) -> Session | End | None:
         """See `Holder.find`."""
         applications = await self._applications()
         held = applications.get(application_id)
         if held is not None:
-            return self._session(held)
+            return self._session(applications, held)
         # For example, it ended while no hub was running, or yarnspawner 0.4 started it.
         return await self._others.find(application_id)
 
@@ -133,14 +121,19 @@ class UnmanagedHolder(Holder):
         """See `Holder.all`; also those whose ApplicationMasters are on the cluster."""
         held = await self._applications()
         others = await self._others.all(tag)
-        found = [self._session(each) for each in held.values() if not tag or tag in each.spec.tags]
+        found = [
+            self._session(held, each) for each in held.values() if not tag or tag in each.spec.tags
+        ]
         return [*found, *(each for each in others if each.id not in held)]
 
 
 class UnmanagedSession(Session):
     """A session whose ApplicationMaster is in this process: answers come out of memory."""
 
-    def __init__(self, application: UnmanagedApplication, identity: str) -> None:
+    def __init__(
+        self, applications: UnmanagedApplications, application: UnmanagedApplication, identity: str
+    ) -> None:
+        self._applications = applications
         self.application = application
         self.id, self.user = application.id, application.user
         self.identity = identity
@@ -173,6 +166,10 @@ class UnmanagedSession(Session):
     async def sight(self) -> Sight:
         """See `Session.sight`."""
         return Sight.of(await self.application.get_containers(), self.application.waits_for)
+
+    async def explain(self) -> Explanation:
+        """See `Session.explain`."""
+        return await self._applications.explain(self.application)
 
     async def stop(self, *, now: bool) -> None:
         """See `Session.stop`."""

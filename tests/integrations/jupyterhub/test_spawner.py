@@ -212,7 +212,7 @@ async def test_what_takes_too_long_ends_with_the_last_reason(
     sight: Sight, reason: str, where: OneSession
 ) -> None:
     where.session.seen = sight
-    where.explanation = explained(Diagnostics("The queue is full."))
+    where.session.explanation = explained(Diagnostics("The queue is full."))
     async with asyncio.timeout(1):  # JupyterHub's own limit
         refusal = await failure(make_spawner(where, start_timeout=1))
     assert reason in refusal.jupyterhub_message
