@@ -9,7 +9,7 @@ import pytest
 
 from hadoop.tickets import Ticket
 from sessions.in_memory import SETTINGS, TAGS
-from yarnhub.base.errors import ConnectError
+from yarnhub.base.errors import ConnectError, LocalProtocolError
 from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.messages import Container, ContainerState
 from yarnhub.control.outcomes import Cause, Outcome
@@ -114,6 +114,15 @@ async def test_a_former_one_of_the_same_name_is_ended_first() -> None:
     await servers.start(wanted.specification, {})
     assert former.stopped
     assert servers.specs == [wanted.specification]
+
+
+async def test_what_has_no_identity_ends_no_other_session() -> None:
+    running = Former()
+    holder = Started(SECURE, {"": running})
+    with pytest.raises(LocalProtocolError, match="is not a session of this hub"):
+        await holder.start(replace(request("alice").specification, user="bob"), {})
+    assert not running.stopped
+    assert holder.specs == []
 
 
 @pytest.mark.parametrize("name", ["hub", "HUB", "\uff48\uff55\uff42"])

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from yarnhub.base.deadline import Deadline
-from yarnhub.base.errors import YarnhubError
+from yarnhub.base.errors import LocalProtocolError, YarnhubError
 from yarnhub.client.client import Client
 from yarnhub.sessions.users import OwnAccountError, comparable
 from yarnhub.yarn.records.cluster import NodeState
@@ -69,7 +69,10 @@ class Holder(ABC):
         """
         if self.settings.secure and comparable(spec.user) == comparable(self.settings.user_name):
             raise OwnAccountError(spec.user)
-        for former in await self.all(self.hub.identity(spec.tags, spec.user)):
+        identity = self.hub.identity(spec.tags, spec.user)
+        if not identity:  # without one, all sessions of the hub would be former ones
+            raise LocalProtocolError(f"the application {spec.name} is not a session of this hub")
+        for former in await self.all(identity):
             await former.stop(now=True)
         return await self._submit(spec, secrets)
 
