@@ -1,4 +1,4 @@
-"""Plans of clusters that are never started."""
+"""Inputs of the site files of clusters that are never started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A running cluster: used, hurt, mended and ended."""
+"""A running cluster: use, failures, restarts and stops."""
 
 from __future__ import annotations
 

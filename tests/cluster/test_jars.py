@@ -1,4 +1,4 @@
-"""Jars are fetched whole or not at all; what is wrong is fetched again."""
+"""Jars are downloaded completely or not at all; damaged ones are downloaded again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SHA1 = hashlib.sha1(CONTENT).hexdigest()
 
 
 class Repository(http.server.ThreadingHTTPServer):
-    """A Maven repository that counts what it is asked for; it can spoil its first answers."""
+    """A Maven repository that counts requests and can damage its first responses."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)

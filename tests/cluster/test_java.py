@@ -1,4 +1,4 @@
-"""Of the Javas on a machine, the first one that serves is taken."""
+"""The first suitable Java installation on a machine is used."""
 
 from __future__ import annotations
 

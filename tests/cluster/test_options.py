@@ -1,4 +1,4 @@
-"""Options are checked when they are made, and name what is wrong."""
+"""Options are checked when they are created, with clear messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"name": "../up"}, "is not a valid cluster name"),
         ({"name": ""}, "is not a valid cluster name"),
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         ({"site": {"yarn.xml": {}}}, "yarn.xml: not one of core-site.xml"),
     ],
 )
-def test_a_wrong_option_is_refused(changes: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+def test_a_wrong_option_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
         ClusterOptions(**changes)  # type: ignore[arg-type]  # wrong on purpose
 
 

@@ -1,4 +1,4 @@
-"""Chosen ports are free, and stay the same where they can."""
+"""Chosen ports are free, and stay the same if possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made before the daemons are started."""
+"""The folders and files of a cluster before the daemons start."""
 
 from __future__ import annotations
 

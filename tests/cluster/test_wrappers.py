@@ -1,4 +1,4 @@
-"""The wrappers stand in for Hadoop's own scripts."""
+"""The wrappers that replace Hadoop's own scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process is known by more than its number, and every one of a cluster is found."""
+"""Processes are identified reliably, and all processes of a cluster are found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that are run to their end, once or until they succeed."""
+"""Programs that run once, or until they succeed."""
 
 from __future__ import annotations
 

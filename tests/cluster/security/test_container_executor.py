@@ -1,4 +1,4 @@
-"""The stand-in for Hadoop's container-executor, called as the NodeManager calls it."""
+"""The container-executor, called as the NodeManager calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question in a class file is answered by no."""
+"""Calls of a method in a class file are replaced by false."""
 
 from __future__ import annotations
 

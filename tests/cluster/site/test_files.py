@@ -1,4 +1,4 @@
-"""The site files follow from the options alone."""
+"""The site files depend on the options only."""
 
 from __future__ import annotations
 

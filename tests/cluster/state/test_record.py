@@ -1,4 +1,4 @@
-"""What is written down about a cluster can be read again."""
+"""The record of a cluster."""
 
 from __future__ import annotations
 

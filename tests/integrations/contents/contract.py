@@ -1,4 +1,4 @@
-"""What JupyterLab's files must do on HDFS, whatever stands behind the port."""
+"""The contract of JupyterLab's files in HDFS, for each implementation of the file system."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def notebook(source: str = "1 + 1") -> Model:
 
 
 def drive(contents: ContentsWithHdfs) -> HdfsContents:
-    """The side of HDFS."""
+    """The manager of the files in HDFS."""
     assert isinstance(contents.hdfs, HdfsContents)
     return contents.hdfs
 
@@ -56,7 +56,7 @@ async def names(contents: ContentsWithHdfs, path: str) -> list[str]:
 class ContentsContract:
     """Subclasses give the fixture `contents`, whose folder `hdfs` is empty."""
 
-    async def test_the_folder_stands_beside_the_servers_own_files(
+    async def test_the_folder_is_listed_with_the_servers_own_files(
         self, contents: ContentsWithHdfs
     ) -> None:
         await contents.save(text("mine"), "local.txt")
@@ -107,7 +107,7 @@ class ContentsContract:
         assert nbformat.reads(as_text["content"], 4).cells[0].source == "6 * 7"
         assert (await contents.list_checkpoints("hdfs/a.ipynb")) != []
 
-    async def test_what_is_no_notebook(self, contents: ContentsWithHdfs) -> None:
+    async def test_a_file_that_is_not_a_notebook(self, contents: ContentsWithHdfs) -> None:
         await contents.save(text("{}"), "hdfs/a.ipynb")
         with refused(400, r"hdfs/a\.ipynb cannot be read as a notebook"):
             await contents.get("hdfs/a.ipynb")
@@ -163,7 +163,7 @@ class ContentsContract:
         with refused(400, "hdfs is not a file"):
             await contents.get("hdfs", type="file")
 
-    async def test_what_is_not_there(self, contents: ContentsWithHdfs) -> None:
+    async def test_files_that_do_not_exist(self, contents: ContentsWithHdfs) -> None:
         for path in ("hdfs/missing", "hdfs/../escape", "hdfs/a\0b"):
             with refused(404):
                 await contents.get(path)
@@ -193,7 +193,9 @@ class ContentsContract:
             await contents.rename("hdfs/a", "hdfs/b")
         assert (await contents.get("hdfs/b"))["content"] == "b"
 
-    async def test_the_folder_itself_stays(self, contents: ContentsWithHdfs) -> None:
+    async def test_the_folder_itself_cannot_be_deleted_or_renamed(
+        self, contents: ContentsWithHdfs
+    ) -> None:
         for call in (
             contents.delete("hdfs"),
             contents.rename("hdfs", "other"),
@@ -283,7 +285,9 @@ class ContentsContract:
         with refused(400, "directories"):
             await contents.copy("hdfs/d", "")
 
-    async def test_move_to_the_other_side_and_back(self, contents: ContentsWithHdfs) -> None:
+    async def test_move_between_hdfs_and_the_servers_folder(
+        self, contents: ContentsWithHdfs
+    ) -> None:
         content = '{"cells": "not a notebook, and kept as it is"}'
         await contents.save(text(content), "a.ipynb")
         moved = await contents.update({"path": "hdfs/b.ipynb"}, "a.ipynb")
@@ -295,7 +299,7 @@ class ContentsContract:
         assert await names(contents, "hdfs") == []
         assert sorted(await names(contents, "")) == ["c.ipynb", "hdfs"]
 
-    async def test_moves_to_the_other_side_that_are_refused(
+    async def test_refused_moves_between_hdfs_and_the_servers_folder(
         self, contents: ContentsWithHdfs
     ) -> None:
         for path in ("a", "hdfs/a", "hdfs/b"):
@@ -319,7 +323,7 @@ class ContentsContract:
         for path in ("a", "hdfs/a", "hdfs/b"):
             assert (await contents.get(path))["content"] == path
 
-    async def test_an_upload_in_pieces(self, contents: ContentsWithHdfs) -> None:
+    async def test_a_chunked_upload(self, contents: ContentsWithHdfs) -> None:
         for number, piece in ((1, "one"), (2, "two"), (-1, "end")):
             model = {**text(piece), "chunk": number}
             # As the handler does: the file is new until the last piece has come.
@@ -344,7 +348,7 @@ class ContentsContract:
         await contents.save({"type": "directory"}, "d")
         assert await contents.get_kernel_path("d/a.ipynb") == "d"
 
-    async def test_hooks_see_both_sides(self, contents: ContentsWithHdfs) -> None:
+    async def test_hooks_are_called_for_both_folders(self, contents: ContentsWithHdfs) -> None:
         seen: list[str] = []
 
         def hook(path: str, **_: Any) -> None:

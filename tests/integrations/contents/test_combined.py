@@ -37,7 +37,7 @@ class TestOverLocalFiles(ContentsContract):
     """All of the contract."""
 
 
-async def test_when_hdfs_is_away_the_servers_own_files_are_there(tmp_path: Path) -> None:
+async def test_the_servers_own_files_are_available_without_hdfs(tmp_path: Path) -> None:
     contents = make(tmp_path, {"fs.defaultFS": f"hdfs://localhost:{closed_port()}"})
     await contents.save(text("x"), "a")
     assert sorted(await names(contents, "")) == ["a", "hdfs"]
@@ -66,7 +66,7 @@ async def test_new_files_follow_the_clusters_umask(tmp_path: Path, mask: str, mo
     assert (tmp_path / "hdfs" / "a").stat().st_mode & 0o777 == mode
 
 
-async def test_a_move_that_breaks_off_leaves_the_old_file_alone(
+async def test_an_interrupted_move_keeps_the_old_file(
     tmp_path: Path, contents: ContentsWithHdfs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await contents.save(text("kept"), "hdfs/a")

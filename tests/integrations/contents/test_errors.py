@@ -38,7 +38,9 @@ SAFE_MODE = "Cannot create file/a. Name node is in safe mode.\nThe reported bloc
         (java("java.io.IOException", "could only be written to 0 nodes"), 500, "to 0 nodes"),
     ],
 )
-def test_every_refusal_has_a_status_and_words(error: YarnhubError, status: int, words: str) -> None:
+def test_each_error_has_a_status_and_a_message(
+    error: YarnhubError, status: int, words: str
+) -> None:
     answer = http_error(error)
     assert answer.status_code == status
     assert words in str(answer)

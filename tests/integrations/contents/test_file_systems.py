@@ -1,4 +1,4 @@
-"""Whose HDFS a server shows."""
+"""The HDFS user of a server."""
 
 from __future__ import annotations
 

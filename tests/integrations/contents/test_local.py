@@ -1,4 +1,4 @@
-"""The server's own folder, where that is a container's."""
+"""The server's own folder in a container."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ def contents(request: pytest.FixtureRequest, tmp_path: Path) -> OwnFiles:
     return ContentsWithHdfs(root_dir=str(tmp_path), hdfs=None, delete_to_trash=False)
 
 
-async def test_what_yarn_has_put_there_is_not_listed(contents: OwnFiles) -> None:
+async def test_files_of_yarn_are_not_listed(contents: OwnFiles) -> None:
     model = await contents.get("")
     assert sorted(each["name"] for each in model["content"]) == ["folder", "notes.txt"]
 
 
 @pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("name", YARN_FILES)
-async def test_nor_is_it_given_or_changed(name: str, hidden: bool, contents: OwnFiles) -> None:
+async def test_files_of_yarn_can_be_neither_read_nor_changed(
+    name: str, hidden: bool, contents: OwnFiles
+) -> None:
     contents.allow_hidden = hidden
     for path in (name, f"/{name}", f"folder/../{name}"):
         with refused(404):
@@ -51,7 +53,7 @@ async def test_nor_is_it_given_or_changed(name: str, hidden: bool, contents: Own
         await contents.delete(name)
 
 
-async def test_all_else_is_as_ever(contents: OwnFiles) -> None:
+async def test_other_files_are_not_affected(contents: OwnFiles) -> None:
     await contents.save(text("x"), "folder/a")
     await contents.rename("folder/a", "b")
     assert (await contents.get("b"))["content"] == "x"

@@ -1,4 +1,4 @@
-"""What is uploaded in pieces."""
+"""Chunked uploads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_piece_that_did_not_fit_may_be_sent_again(tmp_path: Path) -> None:
+def test_a_chunk_that_did_not_fit_can_be_sent_again(tmp_path: Path) -> None:
     file = tmp_path / "notebook"
     append(file, b"one,")
     with files_end_at(6), pytest.raises(YarnhubError):

@@ -1,4 +1,4 @@
-"""Set-ups for tests of single checks."""
+"""Deployments for tests of single checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def make_deployment(folder: Path, values: Mapping[str, str], user: str = "") -> Deployment:
-    """One whose files say this, after its login as `hub`."""
+    """A deployment with these properties, after its login as `hub`."""
     properties = "".join(
         f"<property><name>{name}</name><value>{value}</value></property>"
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""The order of checks, and that they end."""
+"""The order of the checks, and their time-outs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def told(*checks: Check) -> list[str]:
     ]
 
 
-async def test_what_rests_on_a_failure_is_not_checked() -> None:
+async def test_checks_that_need_a_failed_one_are_skipped() -> None:
     checks = (
         Check("a", fails),
         Check("b", is_poor),
@@ -60,18 +60,18 @@ async def test_what_rests_on_a_failure_is_not_checked() -> None:
     ]
 
 
-async def test_each_has_its_time() -> None:
+async def test_each_check_has_a_time_out() -> None:
     lines = await told(Check("a", hangs, deadline=0.01), Check("b", is_well))
     assert lines == ["error        a: no response within 0.01 s", "ok           b: well"]
 
 
-async def test_it_can_be_cancelled() -> None:
+async def test_the_checks_can_be_cancelled() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await told(Check("a", hangs))
 
 
-def test_each_needs_earlier_ones() -> None:
+def test_checks_need_earlier_ones_only() -> None:
     names: set[str] = set()
     for check in CHECKS:
         assert set(check.needs) <= names

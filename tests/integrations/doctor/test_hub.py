@@ -1,4 +1,4 @@
-"""What the hub's own configuration says."""
+"""The hub's own configuration."""
 
 from __future__ import annotations
 

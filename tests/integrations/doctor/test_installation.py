@@ -1,4 +1,4 @@
-"""What is installed."""
+"""The packages and programs on the hub's host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nodes have to have."""
+"""The size of the nodes, and their Python."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_largest_container(limit: Resource, capacities: list[Resource], grad
     assert grade is not Grade.WARNING or '"1024 M"' in found.mend
 
 
-async def test_where_no_logs_are_kept_nothing_is_known_of_python(
+async def test_without_log_aggregation_python_is_not_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def active(call: Call) -> bytes:

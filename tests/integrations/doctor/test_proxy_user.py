@@ -1,4 +1,4 @@
-"""For whom a hub may act."""
+"""The users that a hub may act for."""
 
 from __future__ import annotations
 

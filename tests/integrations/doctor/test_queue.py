@@ -1,4 +1,4 @@
-"""Queues, and how many servers fit into one."""
+"""The queue, and the number of servers that fit."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_masters_by_any_name_of_the_queue(tmp_path: Path, hadoop: str, nam
 
 
 @pytest.mark.parametrize("page", [recorded("3.4.2-fair"), recorded("3.4.2-masters"), {}])
-async def test_what_is_not_told_of_masters_is_not_checked(tmp_path: Path, page: Any) -> None:
+async def test_without_a_limit_for_masters_they_are_not_checked(tmp_path: Path, page: Any) -> None:
     async with serve_pages({PATH: json.dumps(page)}) as address:
         deployment = make_deployment(tmp_path, {"yarn.resourcemanager.webapp.address": address})
         deployment.options, deployment.active = replace(deployment.options, queue="bob"), 0

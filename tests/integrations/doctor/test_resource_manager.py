@@ -1,4 +1,4 @@
-"""ResourceManagers that are not there, and versions with holes."""
+"""ResourceManagers that do not respond, and versions with vulnerabilities."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STANDBY = "org.apache.hadoop.ipc.StandbyException"
 
 
-async def test_nobody_there(tmp_path: Path) -> None:
+async def test_no_resource_manager(tmp_path: Path) -> None:
     port = choose_ports(["rm"], {})["rm"]
     deployment = make_deployment(tmp_path, {"yarn.resourcemanager.address": f"127.0.0.1:{port}"})
     found = await check(deployment)
@@ -94,7 +94,7 @@ def standby_page(state: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("state", "grade"), [("STANDBY", Grade.OK), ("ACTIVE", Grade.WARNING), ("", Grade.WARNING)]
 )
-async def test_one_that_stands_by_opens_no_port_for_clients(
+async def test_one_on_standby_opens_no_port_for_clients(
     tmp_path: Path, state: str, grade: Grade
 ) -> None:
     closed = f"127.0.0.1:{choose_ports(['rm'], {})['rm']}"
@@ -157,7 +157,7 @@ async def test_one_that_hangs(tmp_path: Path) -> None:
         ("trunk", []),
     ],
 )
-def test_holes(version: str, holes: list[str]) -> None:
+def test_vulnerabilities(version: str, holes: list[str]) -> None:
     assert [each.partition(" ")[0] for each in known_vulnerabilities(version)] == holes
 
 
@@ -169,7 +169,7 @@ def pages(version: str) -> dict[str, str]:
     }
 
 
-async def test_it_tells_its_version_and_its_rules(tmp_path: Path) -> None:
+async def test_the_version_and_the_configuration(tmp_path: Path) -> None:
     async with serve_pages(pages("3.3.4")) as address:
         deployment = make_deployment(tmp_path, {"yarn.resourcemanager.webapp.address": address})
         deployment.active = 0
@@ -189,7 +189,9 @@ async def test_it_tells_its_version_and_its_rules(tmp_path: Path) -> None:
         ({"/ws/v1/cluster/info": "[]"}, "is it a ResourceManager"),
     ],
 )
-async def test_somebody_else_answers(tmp_path: Path, answers: dict[str, str], reason: str) -> None:
+async def test_another_server_responds(
+    tmp_path: Path, answers: dict[str, str], reason: str
+) -> None:
     async with serve_pages(answers) as address:
         deployment = make_deployment(tmp_path, {"yarn.resourcemanager.webapp.address": address})
         deployment.active = 0
