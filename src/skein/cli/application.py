@@ -118,13 +118,13 @@ def _submit(arguments: argparse.Namespace) -> None:
         spec = read_spec_file(arguments.spec)
         async with clients.cluster() as client:
             with progress_on(sys.stderr) as progress:
-                number = await client.submit(spec, progress=progress)
+                app_id = await client.submit(spec, progress=progress)
         if arguments.output == "json":
             from skein.cli.json_output import to_json
 
-            print(to_json({"id": str(number)}))
+            print(to_json({"id": str(app_id)}))
         else:
-            print(number)
+            print(app_id)
 
     with named_in_errors(arguments.spec):
         clients.run(submit())
@@ -179,11 +179,11 @@ def _status(arguments: argparse.Namespace) -> None:
     from skein.cli import clients
     from yarnhub.client.applications import find_application
 
-    number = clients.application_id(arguments.id)
+    app_id = clients.application_id(arguments.id)
 
     async def status() -> None:
         async with clients.cluster() as client:
-            report = await find_application(client, number)
+            report = await find_application(client, app_id)
         _show([report], arguments.output)
 
     clients.run(status())
@@ -207,12 +207,12 @@ def _wait(arguments: argparse.Namespace) -> None:
     from yarnhub.client.applications import as_owner, check_type
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
-    number = clients.application_id(arguments.id)
+    app_id = clients.application_id(arguments.id)
 
     async def wait() -> None:
-        async with clients.cluster() as caller, as_owner(caller, number) as (client, report):
+        async with clients.cluster() as caller, as_owner(caller, app_id) as (client, report):
             check_type(report)
-            ended = await client.wait(number, deadline=arguments.timeout)
+            ended = await client.wait(app_id, deadline=arguments.timeout)
         if ended.final_application_status is not FinalApplicationStatus.SUCCEEDED:
             raise not_running(ended)
 
@@ -223,11 +223,11 @@ def _move(arguments: argparse.Namespace) -> None:
     from skein.cli import clients
     from yarnhub.client import lifecycle
 
-    number = clients.application_id(arguments.id)
+    app_id = clients.application_id(arguments.id)
 
     async def move() -> None:
         async with clients.cluster() as client:
-            await lifecycle.move(client, number, arguments.queue)
+            await lifecycle.move(client, app_id, arguments.queue)
 
     clients.run(move())
 
@@ -236,11 +236,11 @@ def _kill(arguments: argparse.Namespace) -> None:
     from skein.cli import clients
     from yarnhub.client import lifecycle
 
-    number = clients.application_id(arguments.id)
+    app_id = clients.application_id(arguments.id)
 
     async def kill() -> None:
         async with clients.cluster(arguments.user) as client:
-            await lifecycle.kill(client, number)
+            await lifecycle.kill(client, app_id)
 
     clients.run(kill())
 
@@ -264,16 +264,16 @@ async def _shut_down_and_wait(name: str, status: str, diagnostics: str) -> None:
 
     final = FinalStatus(status)
     if name == clients.CURRENT:
-        async with clients.current() as reached:
-            await reached.shutdown(final, diagnostics)
+        async with clients.current() as application_client:
+            await application_client.shutdown(final, diagnostics)
         return
-    number = clients.application_id(name)
+    app_id = clients.application_id(name)
     async with (
         clients.cluster() as caller,
-        as_owner(caller, number) as (client, _),
-        await clients.connect(client, number, Notices()) as reached,
+        as_owner(caller, app_id) as (client, _),
+        await clients.connect(client, app_id, Notices()) as application_client,
     ):
-        await lifecycle.shut_down(client, reached, number, final, diagnostics)
+        await lifecycle.shut_down(client, application_client, app_id, final, diagnostics)
 
 
 def _specification(arguments: argparse.Namespace) -> None:

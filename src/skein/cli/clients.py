@@ -70,24 +70,24 @@ async def application(name: str) -> AsyncIterator[ApplicationClient]:
         TimeoutError: It has not started within `START_TIMEOUT`.
     """
     if name == CURRENT:
-        async with current() as reached:
-            yield reached
+        async with current() as application_client:
+            yield application_client
         return
     from yarnhub.client.applications import as_owner
 
-    number = application_id(name)
+    app_id = application_id(name)
     async with (
         cluster() as caller,
-        as_owner(caller, number) as (client, _),
-        await connect(client, number, Notices()) as reached,
+        as_owner(caller, app_id) as (client, _),
+        await connect(client, app_id, Notices()) as application_client,
     ):
-        yield reached
+        yield application_client
 
 
-async def connect(client: Client, number: ApplicationId, notices: Notices) -> ApplicationClient:
+async def connect(client: Client, app_id: ApplicationId, notices: Notices) -> ApplicationClient:
     """Connect to an application with an existing client of the cluster."""
-    await started(client, number, notices, deadline=START_TIMEOUT, purpose="")
-    return await client.connect(number, wait=False)
+    await started(client, app_id, notices, deadline=START_TIMEOUT, purpose="")
+    return await client.connect(app_id, wait=False)
 
 
 @contextlib.asynccontextmanager
@@ -103,5 +103,5 @@ async def current() -> AsyncIterator[ApplicationClient]:
             "'current' is the application whose container runs the command, and this is not a "
             "container: use the application's id"
         )
-    async with container.application() as reached:
-        yield reached
+    async with container.application() as application_client:
+        yield application_client

@@ -29,12 +29,12 @@ def _explain(arguments: argparse.Namespace) -> None:
     from skein.explanation import Explanation
     from yarnhub.client.applications import as_owner
 
-    number = clients.application_id(arguments.id)
+    app_id = clients.application_id(arguments.id)
 
     async def explain() -> None:
-        async with clients.cluster() as caller, as_owner(caller, number) as (client, _):
+        async with clients.cluster() as caller, as_owner(caller, app_id) as (client, _):
             found = Explanation.of(
-                await client.explain(number), logs=f"skein application logs {number}"
+                await client.explain(app_id), logs=f"skein application logs {app_id}"
             )
         if arguments.output == "json":
             from skein.cli.json_output import to_json

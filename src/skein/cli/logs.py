@@ -72,7 +72,7 @@ def _logs(arguments: argparse.Namespace) -> None:
         from skein.exceptions import SkeinError
 
         raise SkeinError("--output json requires --list: logs are not available as JSON")
-    number = clients.application_id(arguments.id)
+    app_id = clients.application_id(arguments.id)
     choice = LogChoice(
         containers=frozenset(arguments.container),
         files=frozenset(arguments.file),
@@ -83,19 +83,19 @@ def _logs(arguments: argparse.Namespace) -> None:
     async def logs() -> None:
         async with (
             clients.cluster(arguments.user) as caller,
-            log_reader(caller, number) as client,
+            log_reader(caller, app_id) as client,
         ):
             if arguments.list:
-                _show(await client.log_files(number, choice, notice=_say), arguments.output)
+                _show(await client.log_files(app_id, choice, notice=_say), arguments.output)
                 return
-            chunks = client.logs(number, choice, follow=arguments.follow, notice=_say)
+            chunks = client.logs(app_id, choice, follow=arguments.follow, notice=_say)
             async with contextlib.aclosing(chunks):
                 if choice.single:
                     await print_raw(chunks, out)
                 elif arguments.follow:
                     await print_lines(chunks, out)
                 else:
-                    await print_files(chunks, out, f"** Logs for {number} **")
+                    await print_files(chunks, out, f"** Logs for {app_id} **")
 
     clients.run(logs())
 

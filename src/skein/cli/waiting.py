@@ -89,7 +89,7 @@ def not_running(report: ApplicationReport, purpose: str = "") -> ApplicationNotR
 
 
 async def started(
-    client: Client, number: ApplicationId, notices: Notices, *, deadline: float | None, purpose: str
+    client: Client, app_id: ApplicationId, notices: Notices, *, deadline: float | None, purpose: str
 ) -> ApplicationReport:
     """Wait until an application is running; returns its report.
 
@@ -98,7 +98,7 @@ async def started(
         TimeoutError: It is still waiting, with the reason.
     """
     while True:
-        report = await client.application_report(number)
+        report = await client.application_report(app_id)
         if report.yarn_application_state is YarnApplicationState.RUNNING:
             return report
         if report.yarn_application_state.ended:
