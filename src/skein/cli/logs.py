@@ -103,8 +103,8 @@ def _logs(arguments: argparse.Namespace) -> None:
 def _say(notice: str) -> None:
     from yarnhub.client.logs.application import NothingYet
 
-    words = error_text(notice.error) if isinstance(notice, NothingYet) else notice
-    print(clean_and_cut(words), file=sys.stderr, flush=True)
+    text = error_text(notice.error) if isinstance(notice, NothingYet) else notice
+    print(clean_and_cut(text), file=sys.stderr, flush=True)
 
 
 def _show(files: Sequence[LogFile], output: str) -> None:

@@ -59,7 +59,9 @@ if TYPE_CHECKING:
     from yarnhub.cluster.jars import Report
 
 LOCK_TIMEOUT = 120.0
+"""Seconds to wait for another process that starts or stops the cluster."""
 STOP_TIMEOUT = 10.0
+"""Seconds for one daemon to exit."""
 
 
 def _no_report(_what: str, _done: int, _total: int) -> None:
@@ -103,7 +105,7 @@ class HadoopCluster(ClusterAccess):
         """The cluster with this state folder, as it was last started.
 
         Raises:
-            ClusterError: None was ever started there.
+            ClusterError: No cluster was ever started with it.
         """
         layout = Layout(state.resolve())
         record = read_record(layout)

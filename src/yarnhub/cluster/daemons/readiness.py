@@ -35,6 +35,7 @@ NODE_RUNNING = "RUNNING"
 ACTIVE, STANDBY = "ACTIVE", "STANDBY"
 WEB_ADDRESS = "yarn.resourcemanager.webapp.address"
 LOG_TAIL_LINES = 20
+"""Lines of a log in the error for its daemon."""
 POLL_INTERVAL = 0.1
 """Seconds between two checks whether a daemon is ready."""
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RELEASED = b"."
+"""The byte that releases the process."""
 RELEASE_TIMEOUT = 10.0
+"""Seconds for the released process to exit."""
 
 
 class Reaper:

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REQUEST_TIMEOUT = 60.0
+"""Seconds for one request."""
 _MAX_RESPONSE = 1 << 20
+"""Bytes of a response of the key server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TERMINATION_TIMEOUT = 5.0
 """Seconds for daemons to exit after SIGTERM; HDFS's edits survive a kill as well."""
 KILL_TIMEOUT = 20.0
+"""Seconds for all processes to exit after SIGKILL."""
 
 
 async def stop_cluster(state: Path, daemons: Iterable[Process]) -> None:

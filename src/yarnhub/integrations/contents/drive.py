@@ -58,7 +58,7 @@ class Drive:
         return posixpath.basename(await self.home())
 
     async def locate(self, path: str) -> tuple[FileSystem, str]:
-        """The file system and a path's URL there."""
+        """The file system, and the URL of a path in it."""
         parts = path.strip("/").split("/")
         if self.name and parts.pop(0) != self.name:
             raise HTTPError(HTTPStatus.NOT_FOUND, f"{path} is not in {self.name}")

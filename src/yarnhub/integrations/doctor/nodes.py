@@ -29,7 +29,7 @@ RUN_TIMEOUT = 180.0
 """Seconds to run an application on the nodes and to read its logs."""
 _OLDEST_PYTHON = (3, 11)
 _MAX_NODES = 20
-"""At most as many nodes run a container of the application."""
+"""The application runs on at most this number of nodes."""
 _OUTPUT = re.compile(r"^yarnhub doctor: (?:Python (\d+)\.(\d+)\S*)?$", re.MULTILINE)
 _SCRIPT = "echo \"yarnhub doctor: $(python3 --version 2>&1 | grep '^Python ')\""
 
@@ -46,18 +46,18 @@ def judge_largest(limit: Resource, nodes: list[Resource]) -> Finding:
     """The finding for the scheduler's limit and the nodes' sizes."""
     if not nodes:
         return error(
-            "no node is running", "start the NodeManagers; `yarn node -list -all` says more"
+            "no node is running", "start the NodeManagers; `yarn node -list -all` shows all nodes"
         )
     allowed, largest = limit.memory or 0, max(node.memory or 0 for node in nodes)
-    words = f"{allowed} MiB and {limit.virtual_cores} vcores are allowed, and the largest of "
-    words += f"{len(nodes)} nodes has {largest} MiB"
+    what = f"{allowed} MiB and {limit.virtual_cores} vcores are allowed, and the largest of "
+    what += f"{len(nodes)} nodes has {largest} MiB"
     if min(allowed, largest) < DEFAULT_SERVER_MEMORY:
         return warning(
-            f"{words}: less than a server's default of {DEFAULT_SERVER_MEMORY} MiB",
+            f"{what}: less than a server's default of {DEFAULT_SERVER_MEMORY} MiB",
             f'set c.YarnSpawner.mem_limit to "{min(allowed, largest)} M" or less, or raise '
             "yarn.scheduler.maximum-allocation-mb and yarn.nodemanager.resource.memory-mb",
         )
-    return ok(f"{words}; a server takes {DEFAULT_SERVER_MEMORY} by default")
+    return ok(f"{what}; a server takes {DEFAULT_SERVER_MEMORY} by default")
 
 
 async def check_python(deployment: Deployment) -> Finding:
@@ -116,14 +116,14 @@ def judge_python(outputs: Mapping[str, str]) -> Finding:
         for node, match in found.items()
         if match
     }
-    words = ", ".join(
+    what = ", ".join(
         f"{node}: {'.'.join(map(str, version)) if any(version) else 'none'}"
         for node, version in versions.items()
     )
     if min(versions.values()) < _OLDEST_PYTHON:
         return warning(
-            f"python3 in PATH is {words}; servers need Python 3.11",
+            f"python3 in PATH is {what}; servers need Python 3.11",
             "ship one: c.YarnSpawner.localize_files with a packed environment, and "
             "c.YarnSpawner.prologue to activate it",
         )
-    return ok(f"python3 in PATH is {words}")
+    return ok(f"python3 in PATH is {what}")

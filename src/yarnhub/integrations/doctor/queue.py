@@ -73,14 +73,14 @@ async def check_masters(deployment: Deployment) -> Finding:
 
 def judge_masters(leaf: LeafFigures, number: int) -> Finding:
     """The finding for the number of servers that fit."""
-    words = (
+    what = (
         f"at least {number} fit into {leaf.path}: each counts as {in_words(leaf.am_least)} of "
         f"the queue's limit for ApplicationMasters, {in_words(leaf.am_limit)}"
     )
     if number < FEW_SERVERS:
         return warning(
-            words,
+            what,
             "raise yarn.scheduler.capacity.maximum-am-resource-percent (or the queue's own), lower "
             "yarn.scheduler.minimum-allocation-mb, or take a larger queue",
         )
-    return ok(words)
+    return ok(what)

@@ -43,19 +43,19 @@ async def check(deployment: Deployment) -> Finding:
             active = index if active is None else active
             nodes = metrics.num_active_nms
             states.append(f"{address} is active, with {nodes} of {metrics.num_node_managers} nodes")
-    words = "; ".join(states)
+    text = "; ".join(states)
     if active is None:
         return error(
-            words,
+            text,
             "check that the ResourceManager is running, its address in yarn-site.xml, and the "
             "firewall",
         )
     deployment.active = active
     if not nodes:
-        return warning(words, "start the NodeManagers; `yarn node -list -all` says more")
+        return warning(text, "start the NodeManagers; `yarn node -list -all` shows all nodes")
     if failed:
-        return warning(words, "the hub works until the active one fails: start the other one")
-    return ok(words)
+        return warning(text, "the hub works until the active one fails: start the other one")
+    return ok(text)
 
 
 async def _is_standby(deployment: Deployment, index: int) -> bool:
