@@ -191,7 +191,7 @@ async def test_hdfs_survives_a_restart(hadoop_cluster: HadoopCluster) -> None:
 
 
 async def test_an_unknown_daemon_is_named(hadoop_cluster: HadoopCluster) -> None:
-    with pytest.raises(ConfigurationError, match=r"no daemon 'nodemanager-9', but .*namenode"):
+    with pytest.raises(ConfigurationError, match=r"no daemon 'nodemanager-9'; it has .*namenode"):
         await hadoop_cluster.kill("nodemanager-9")
     with pytest.raises(ConfigurationError, match="no keytab for 'alice'"):
         hadoop_cluster.keytab("alice")
@@ -258,7 +258,7 @@ async def test_it_ends_with_its_parent(tmp_path: Path, *, ready: bool) -> None:
 async def test_a_daemon_that_dies_is_named_and_the_rest_ended(tmp_path: Path) -> None:
     site = {"yarn-site.xml": {"yarn.resourcemanager.scheduler.class": "no.such.Scheduler"}}
     cluster = HadoopCluster(state=tmp_path, site=site)
-    with pytest.raises(DaemonError, match=r"(?s)resourcemanager ended.*no\.such\.Scheduler"):
+    with pytest.raises(DaemonError, match=r"(?s)resourcemanager exited.*no\.such\.Scheduler"):
         await cluster.start()
     assert marked_processes(tmp_path) == []
 
