@@ -1,14 +1,16 @@
-"""Files that others name."""
+"""Files that others name, and files that only their owner can read."""
 
 from __future__ import annotations
 
 import os
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from yarnhub.base.files import open_regular, read_limited, read_regular
+from yarnhub.base.files import open_regular, read_limited, read_regular, write_private
 
 
 @pytest.fixture(params=["device", "pipe", "socket", "folder", "pipe behind a link"])
@@ -44,3 +46,20 @@ def test_a_file_is_read_as_far_as_allowed(tmp_path: Path) -> None:
         read_regular(path, 4)
     with pytest.raises(OSError, match="more than 1000 bytes"):
         read_limited(Path("/dev/zero"), 1000)
+
+
+def test_threads_that_write_one_file_neither_fail_nor_mix(tmp_path: Path) -> None:
+    path, begin = tmp_path / "file", threading.Barrier(4)
+
+    def write(number: int) -> set[bytes]:
+        found = set()
+        begin.wait(20)
+        for _ in range(50):
+            write_private(path, bytes([number]) * 5000)
+            found.add(path.read_bytes())
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        found = set().union(*pool.map(write, range(4)))
+    assert found <= {bytes([number]) * 5000 for number in range(4)}
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

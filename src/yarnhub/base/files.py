@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def read_limited(path: Path, limit: int) -> bytes:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a file with mode 0600, completely or not at all, and flush it to the disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)  # left by a killed process with the same id
+    temporary = path.with_name(f".{path.name}.{threading.get_native_id()}")
+    temporary.unlink(missing_ok=True)  # left by a killed thread with the same id
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
