@@ -1,1 +1,1 @@
-"""What every layer stands on: the error tree, units and time. Imports nothing of the project."""
+"""The foundation of all layers: errors, units, deadlines, tasks. Imports nothing of the project."""

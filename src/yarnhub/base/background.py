@@ -18,21 +18,21 @@ _log = logging.getLogger(__name__)
 
 
 class BackgroundTasks(Closing):
-    """Keeps tasks until they end; an error that one ends with is logged and ends no other.
+    """Holds tasks until they end; an error of a task is logged and does not affect the others.
 
-    Where a task's error has to end what started it, `yarnhub.base.tasks.task_group` is the owner.
+    If a task's error must end the code that started it, use `yarnhub.base.tasks.task_group`.
     """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
-        """The event loop itself keeps no task that is referred to by nothing else."""
+        """The event loop holds only weak references to tasks."""
         self._closed = False
 
     def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """Start a task.
 
         Raises:
-            LocalProtocolError: They have been closed.
+            LocalProtocolError: The owner is closed.
         """
         if self._closed:
             work.close()
@@ -43,7 +43,7 @@ class BackgroundTasks(Closing):
         return task
 
     async def aclose(self) -> None:
-        """Cancel all tasks; returns when the last one has ended, also when this is cancelled."""
+        """Cancel all tasks; returns when the last one has ended, even if it is cancelled."""
         self._closed = True
         for task in self._tasks:
             task.cancel()

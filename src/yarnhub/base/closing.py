@@ -1,4 +1,4 @@
-"""What is to be closed, and is so at the end of a block."""
+"""Objects that are closed at the end of a block."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Closing(ABC):
-    """An async context manager that is closed when it is left, however that is."""
+    """An async context manager that calls `aclose` on exit."""
 
     @abstractmethod
     async def aclose(self) -> None:

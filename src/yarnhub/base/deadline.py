@@ -1,4 +1,4 @@
-"""Deadlines whose passing is an error of the tree, with words."""
+"""Deadlines that raise errors of `yarnhub.base.errors`, with a message."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """Cancels a block that takes too long, and raises an error of our own in its place.
+    """Cancels a block that takes too long, and raises an error of ours instead.
 
-    An error that the block raises stays as it is, a `TimeoutError` too: it is another deadline's.
-    Entered, it gives the `asyncio.Timeout`, which can be rescheduled.
+    An error that the block raises is not changed, not even a `TimeoutError`: it belongs to another
+    deadline. Entering it returns the `asyncio.Timeout`, which can be rescheduled.
 
     Args:
-        seconds: From its beginning; None waits as long as it takes.
-        error: What is raised, or the message of a `DeadlineExceededError`. A function is called
-            when the time has passed.
+        seconds: Seconds from entering the block; None for no limit.
+        error: The error to raise, or the message of a `DeadlineExceededError`; or a function that
+            returns either, called when the time has passed.
     """
 
     def __init__(self, seconds: float | None, error: Words | Callable[[], Words]) -> None:

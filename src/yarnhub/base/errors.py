@@ -1,4 +1,4 @@
-"""The one tree of errors.
+"""The errors that yarnhub raises.
 
 ::
 
@@ -26,7 +26,7 @@
     |-- ApplicationFailedError       the application ended before it reached the expected state
     `-- ControlError                 an ApplicationMaster refused a request
 
-`retriable` of each class tells whether the same request may be retried automatically.
+`retriable` of each class is whether the same request may be retried automatically.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class ConnectError(YarnhubError, ConnectionError):
 
 
 class ConnectionLostError(YarnhubError, ConnectionError):
-    """The connection was lost during a call; `outcome` tells what is known about it."""
+    """The connection was lost during a call; `outcome` is what is known about it."""
 
     def __init__(self, message: str, outcome: CallOutcome) -> None:
         super().__init__(message)
@@ -94,7 +94,7 @@ class ConnectionLostError(YarnhubError, ConnectionError):
 
 
 class DeadlineExceededError(YarnhubError, TimeoutError):
-    """There was no response in time; `outcome` tells what is known about the request."""
+    """There was no response in time; `outcome` is what is known about the request."""
 
     def __init__(self, message: str, outcome: CallOutcome = CallOutcome.UNKNOWN) -> None:
         super().__init__(message)
@@ -180,10 +180,10 @@ class StandbyError(RemoteError):
 
 
 class NotBegunError(YarnhubError):
-    """No container of the application has started: `explain` tells why.
+    """No container of the application has started: see `explain`.
 
     Attributes:
-        application_id: Which one.
+        application_id: The application's id.
     """
 
     def __init__(self, application_id: str, state: str) -> None:
@@ -192,17 +192,17 @@ class NotBegunError(YarnhubError):
 
 
 class ApplicationFailedError(YarnhubError):
-    """The application ended before it got where it was awaited.
+    """The application ended before it reached the expected state.
 
     Attributes:
-        application_id: Which one.
+        application_id: The application's id.
         state: Its final state as YARN names it.
-        diagnostics: Why, in plain words as far as there are any, with what YARN says.
+        diagnostics: The cause, with YARN's diagnostics.
     """
 
     def __init__(self, application_id: str, state: str, diagnostics: str) -> None:
-        said = f": {diagnostics.strip()}" if diagnostics.strip() else ""
-        super().__init__(f"{application_id} is {state}{said}")
+        reason = f": {diagnostics.strip()}" if diagnostics.strip() else ""
+        super().__init__(f"{application_id} is {state}{reason}")
         self.application_id = application_id
         self.state = state
         self.diagnostics = diagnostics
@@ -233,8 +233,8 @@ class ControlError(YarnhubError):
     """An ApplicationMaster refused a request.
 
     Attributes:
-        code: `invalid` where the request is wrong, `ended` where the application ends or has ended,
-            `full` where it has no room for more, `not-allowed` where it answers no such requests,
+        code: `invalid` if the request is wrong, `ended` if the application is ending or has ended,
+            `full` if it has reached a limit, `not-allowed` if it does not accept such requests,
             `unknown-request` where it is of another version, `other` for what only another version
             refuses for.
     """

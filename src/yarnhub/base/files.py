@@ -24,15 +24,15 @@ _KINDS = {
 def open_regular(path: Path) -> BinaryIO:
     """Open a file to read it.
 
-    Opening a pipe would wait for whoever writes to it, and a device may never end.
+    Opening a pipe would block until it has a writer, and a device may never end.
 
     Raises:
-        OSError: There is no such file, or it is not a regular one; `strerror` says what it is.
+        OSError: The file does not exist, or is not a regular file; see `strerror`.
     """
     _check(path, path.stat())
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        _check(path, os.fstat(descriptor))  # it may be another by now
+        _check(path, os.fstat(descriptor))  # it may have been replaced
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -43,17 +43,17 @@ def read_regular(path: Path, limit: int) -> bytes:
     """The content of a file.
 
     Raises:
-        OSError: There is no such file, it is not a regular one, or has more than `limit` bytes.
+        OSError: The file does not exist, is not a regular file, or has more than `limit` bytes.
     """
     with open_regular(path) as file:
         return _read(path, file, limit)
 
 
 def read_limited(path: Path, limit: int) -> bytes:
-    """The content of a file of any kind: a pipe is waited for.
+    """The content of a file of any kind; blocks on a pipe.
 
     Raises:
-        OSError: There is no such file, or it has more than `limit` bytes.
+        OSError: The file does not exist, or has more than `limit` bytes.
     """
     with path.open("rb") as file:
         return _read(path, file, limit)

@@ -1,16 +1,16 @@
-"""Text that users, programs and servers wrote, made fit to be shown, stored and logged."""
+"""Text from users, programs and servers, cleaned so that it can be shown, stored and logged."""
 
 from __future__ import annotations
 
 import re
 
 MAX_BYTES = 4096
-"""Of one text: some pages of diagnostics. YARN itself takes and hands on any length."""
+"""The limit of one text: some pages of diagnostics. YARN itself accepts any length."""
 _MAX_INPUT = 4 * MAX_BYTES
-"""Characters that are looked at: of the rest nothing would be left."""
+"""Characters that are processed: the rest would be cut off."""
 _CUT = "..."
 _MAX_QUOTED = 100
-"""Letters of a text in a message."""
+"""Characters of a value in a message."""
 
 # ECMA-48: control sequences, strings (titles of windows, links) and other escapes. None of the
 # patterns reaches beyond the next escape, so time grows with the length alone.
@@ -31,8 +31,9 @@ def clean_and_cut(text: str, *, lines: bool = True) -> str:
     """A text without escape codes and control characters, of 4 KiB at most in UTF-8.
 
     Args:
-        text: What somebody else wrote; of any length.
-        lines: Whether line breaks stay; else it becomes one line, without blanks at its ends.
+        text: Untrusted text of any length.
+        lines: Whether line breaks are kept; otherwise the result is one line without surrounding
+            spaces.
     """
     cleaned = text[:_MAX_INPUT]
     if not (cleaned.isascii() and cleaned.isprintable()):
@@ -47,7 +48,7 @@ def clean_and_cut(text: str, *, lines: bool = True) -> str:
 
 
 def quoted(value: object) -> str:
-    """A value as Python writes it, for a message of one line; of long text the beginning."""
+    """The `repr` of a value, for a message of one line; long text is cut."""
     if isinstance(value, str) and len(value) > _MAX_QUOTED:
         return f"{value[:_MAX_QUOTED]!r}{_CUT}"
     return repr(value)

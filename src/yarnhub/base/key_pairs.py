@@ -11,28 +11,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PIPE_CAPACITY = 64 * 1024
-"""Bytes that a pipe holds until somebody reads them. Source: pipe(7)."""
+"""Bytes that a pipe holds until they are read. Source: pipe(7)."""
 
 
 def load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Have a context prove a pair.
+    """Load a certificate and its key into a context.
 
-    ssl reads keys from files only. These are pipes, which no disk and no other process ever sees,
-    and which a full disk or a limit on the size of files leaves alone.
+    ssl reads keys from files only. These are pipes: nothing is written to a disk, and no other
+    process can read them.
 
     Raises:
-        ssl.SSLError: They are no certificate and its key.
+        ssl.SSLError: They are not a certificate and its key.
     """
     with _readable(certificate) as certificate_file, _readable(key) as key_file:
         try:
             context.load_cert_chain(certificate_file, key_file)
-        except OSError as error:  # of a pipe, OpenSSL says "Illegal seek" for whatever is wrong
+        except OSError as error:  # for a pipe, OpenSSL reports any error as "Illegal seek"
             raise _refused("one of them is not PEM, or they do not belong together") from error
 
 
 @contextlib.contextmanager
 def _readable(content: bytes) -> Iterator[str]:
-    """The path of a file that can be read once, and holds this."""
+    """The path of a file with this content, which can be read once."""
     if len(content) > _PIPE_CAPACITY:
         raise _refused(
             f"a certificate or key of {len(content)} bytes; the limit is {_PIPE_CAPACITY}"

@@ -1,4 +1,4 @@
-"""When and how often something is tried again, as data."""
+"""When and how often a request is retried, as data."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 class RetryPolicy:
     """Exponential back-off with full jitter, bounded in number.
 
-    With jitter a thousand clients that lost one server do not all come back at once.
+    With jitter, a thousand clients that lost one server do not reconnect all at once.
     """
 
     attempts: int = 6
-    """How often in all; 1 never repeats."""
+    """The number of attempts; 1 never retries."""
     first_delay: float = 0.2
-    """Seconds before the first repetition at most; doubled for each one that follows."""
+    """The longest delay before the first retry, in seconds; doubled for each further one."""
     max_delay: float = 5.0
-    """Seconds that no delay exceeds."""
+    """The limit of every delay, in seconds."""
 
     def delay(self, repetition: int, chance: float) -> float:
-        """Seconds to wait before a repetition.
+        """Seconds to wait before a retry.
 
         Args:
             repetition: 0 for the first one.

@@ -1,4 +1,4 @@
-"""One look-up for all who need its answer at the same time."""
+"""One look-up shared by concurrent callers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Shares one run of a look-up among all callers that come while it is under way.
+    """Shares one run of a look-up among all callers that call while it runs.
 
     A cancelled caller leaves the run to the others; the last caller's cancellation ends it. An
-    error is raised to every caller that waits, and not kept: the next call looks up again.
+    error is raised in every waiting caller, and not cached: the next call looks up again.
 
     Args:
-        look_up: Finds the answer.
-        fresh: Seconds for which an answer is given to later callers, too.
+        look_up: Returns the result.
+        fresh: Seconds for which a result is cached.
     """
 
     def __init__(self, look_up: Callable[[], Coroutine[Any, Any, T]], *, fresh: float = 0) -> None:
@@ -32,15 +32,15 @@ class SingleFlight(Generic[T]):
 
     @property
     def in_use(self) -> bool:
-        """Whether the answer is fresh, or callers wait for it."""
+        """Whether a result is cached, or callers wait for one."""
         return self._current() is not None
 
     def forget(self) -> None:
-        """Have the next call look up again; callers that wait still get what they wait for."""
+        """Make the next call look up again; callers that already wait are not affected."""
         self._run = None
 
     async def get(self) -> T:
-        """The answer."""
+        """The result, cached or looked up."""
         run = self._current()
         if run is None:
             run = self._run = asyncio.get_running_loop().create_task(self._look_up())
@@ -55,7 +55,7 @@ class SingleFlight(Generic[T]):
                 await self._cancel(run)
 
     def _current(self) -> asyncio.Task[T] | None:
-        """The run that a caller joins, or whose answer it takes."""
+        """The run that a caller joins, or whose result is cached."""
         run = self._run
         if run is not None and run.done() and not self._is_fresh():
             return None

@@ -1,4 +1,4 @@
-"""Task groups whose error is the error that happened."""
+"""Task groups that raise the original error."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
     """An `asyncio.TaskGroup` that raises one error as it was raised, instead of a group.
 
     The first error cancels all other tasks. So callers catch one error of the tree, as with a call
-    that does one thing, and a traceback shows that error's own cause. What other tasks raised
-    beside it is in its notes.
+    that does one thing, and a traceback shows that error's own cause. Errors of other tasks are in
+    its notes.
     """
     try:
         async with _Group() as group:
@@ -37,13 +37,13 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
 
 
 class _Group(asyncio.TaskGroup):
-    """Leaves a task as it was when a child fails.
+    """Restores a task's cancellation state when a child fails.
 
     Before Python 3.13 a task that waits at the end of the block then stays marked as cancelled, and
     a timeout that passes in it later is a `CancelledError` (python/cpython#116720).
     """
 
-    _parent_cancel_requested: bool  # asyncio's own, as the next one
+    _parent_cancel_requested: bool  # asyncio's own, like the next one
     _parent_task: asyncio.Task[Any]
 
     async def __aexit__(
@@ -61,9 +61,9 @@ class _Group(asyncio.TaskGroup):
 
 
 def _weightiest_first(failures: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """All errors in the order in which they came, but a fault of ours before all others.
+    """All errors in the order in which they were raised, but bugs first.
 
-    What the network and the peers do is expected, and one such failure is the cause of the rest.
+    Errors of the network and of peers are expected, and the first such error causes the rest.
     """
     errors = list(_flatten(failures))
     return sorted(errors, key=lambda error: isinstance(error, YarnhubError | OSError))

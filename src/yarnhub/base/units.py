@@ -1,4 +1,4 @@
-"""Units of the quantities that YARN is asked for, and how users write them."""
+"""Units of the quantities that users request, and how they are written."""
 
 from __future__ import annotations
 

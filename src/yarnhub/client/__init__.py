@@ -1,6 +1,6 @@
-"""What a client does: submit applications, follow, explain and reach them, read their logs.
+"""The client: submit, follow and explain applications, connect to them, and read their logs.
 
-The public names; what is below may change:
+These are the public names; the modules below may change:
 
     from yarnhub.client import Client, Settings
 

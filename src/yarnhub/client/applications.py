@@ -1,4 +1,4 @@
-"""Finding applications, as their owners see them where the caller may act for these."""
+"""Finding applications, as their owners if the caller may act for them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 async def find_applications(
     client: Client, filters: ApplicationFilters
 ) -> tuple[ApplicationReport, ...]:
-    """The applications of our type that pass, by id."""
+    """The applications of our type that match a filter, by id."""
     if not filters.states:
-        return ()  # for YARN, none named are all of them
+        return ()  # without states, YARN returns all
     found = await client.applications(
         GetApplicationsRequest(
             application_states=filters.states,
@@ -46,7 +46,7 @@ def _milliseconds(when: dt.datetime | None) -> int | None:
 
 
 def _passes(report: ApplicationReport, filters: ApplicationFilters) -> bool:
-    # YARN knows these filters too, but not all versions of it: what it passes is looked at again.
+    # Not all versions of YARN support these filters: the result is filtered again.
     finishes = filters.finished_begin is not None or filters.finished_end is not None
     return (
         (not filters.queue or is_same_queue(report.queue, filters.queue))
@@ -56,10 +56,10 @@ def _passes(report: ApplicationReport, filters: ApplicationFilters) -> bool:
 
 
 async def find_application(client: Client, number: ApplicationId) -> ApplicationReport:
-    """One application, as its owner sees it where the caller may act for them.
+    """One application, as its owner if the caller may act for that user.
 
     Raises:
-        ApplicationNotFoundError: YARN has none of this id.
+        ApplicationNotFoundError: YARN has no application with this id.
         ApplicationTypeError: It was not submitted by yarnhub.
     """
     async with as_owner(client, number) as (_, report):
@@ -71,7 +71,7 @@ def check_type(report: ApplicationReport) -> None:
     """Refuse an application that was not submitted by yarnhub.
 
     Raises:
-        ApplicationTypeError: It is of another type.
+        ApplicationTypeError: It has another type.
     """
     if report.application_type != APPLICATION_TYPE:
         raise ApplicationTypeError(
@@ -84,13 +84,13 @@ def check_type(report: ApplicationReport) -> None:
 async def as_owner(
     client: Client, number: ApplicationId
 ) -> AsyncIterator[tuple[Client, ApplicationReport]]:
-    """An application's report, and the client to ask more about it.
+    """An application's report, and the client for further requests about it.
 
-    With `yarn.acl.enable` YARN shows only the state of another user's application: then it is
-    asked once more as the owner, if the cluster lets the caller act for them.
+    With `yarn.acl.enable` YARN shows only the state of another user's application: it is then
+    queried again as the owner, if the cluster allows the caller to act for that user.
 
     Raises:
-        ApplicationNotFoundError: YARN has none of this id.
+        ApplicationNotFoundError: YARN has no application with this id.
     """
     report = await client.application_report(number)
     if report.rpc_port > 0 or report.user == client.user_name:
@@ -106,9 +106,9 @@ async def as_owner(
 
 @contextlib.asynccontextmanager
 async def log_reader(client: Client, number: ApplicationId) -> AsyncIterator[Client]:
-    """The client that reads an application's logs: the owner's, as `as_owner`.
+    """The client that reads an application's logs: the owner's, like `as_owner`.
 
-    Of an application that the ResourceManager has forgotten there may be logs all the same.
+    An application that the ResourceManager has forgotten may still have logs.
 
     Raises:
         ApplicationTypeError: It was not submitted by yarnhub.

@@ -1,4 +1,4 @@
-"""A user's view of the cluster: submit applications, look at them, reach them."""
+"""A user's client of the cluster: submit, inspect and connect to applications."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId
 
 _KILL_POLL_INTERVAL = 0.05
-"""Seconds between two questions whether a killed application has ended."""
+"""Seconds between two polls of a killed application."""
 
 
 class Client(Closing):
@@ -72,7 +72,7 @@ class Client(Closing):
 
     @property
     def user_name(self) -> str:
-        """Whom YARN takes the caller for."""
+        """The caller's user name in YARN."""
         return self._settings.user_name
 
     def acting_for(self, name: str) -> Client:
@@ -135,7 +135,7 @@ class Client(Closing):
         """One application.
 
         Raises:
-            ApplicationNotFoundError: The ResourceManager has none of this id.
+            ApplicationNotFoundError: The ResourceManager has no application with this id.
         """
         return await self.resource_manager.get_application_report(application_id)
 
@@ -158,11 +158,11 @@ class Client(Closing):
         """Wait until an application has ended; returns its last report.
 
         Args:
-            application_id: Which.
+            application_id: The application's id.
             deadline: Seconds from now; None for no limit.
 
         Raises:
-            DeadlineExceededError: It runs on.
+            DeadlineExceededError: It has not ended; it continues to run.
         """
         words = f"{application_id} has not ended within {deadline or 0:g} s; it continues to run"
         async with Deadline(deadline, lambda: words):
@@ -178,7 +178,7 @@ class Client(Closing):
         Cancelling leaves nothing behind.
 
         Raises:
-            ApplicationNotFoundError: The ResourceManager has none of this id.
+            ApplicationNotFoundError: The ResourceManager has no application with this id.
         """
         from yarnhub.client.explain.explanation import explain
         from yarnhub.client.explain.lookup import look_up
@@ -205,22 +205,23 @@ class Client(Closing):
     ) -> AsyncGenerator[LogChunk, None]:
         """The logs of an application's containers, byte for byte as they wrote them.
 
-        While it runs they come from the nodes, afterwards from where the nodes upload them within
-        seconds: that is waited for. Memory stays flat. Close the generator
-        (`contextlib.aclosing`) when it is left early; cancelling leaves nothing behind.
+        While it runs they are read from the nodes, afterwards from the aggregated logs, which are
+        waited for. Memory use is constant. Close the generator (`contextlib.aclosing`) if you leave
+        it early; cancelling leaves nothing behind.
 
         Args:
-            application_id: Which.
-            choice: Which logs; None is all but what YARN itself writes about each launch.
-            follow: Whether to go on as more is written, and with new containers, until the
-                application has ended and everything has come once. Otherwise what there is now.
-            notice: Is told what is waited for, and what cannot be read for now.
+            application_id: The application's id.
+            choice: The logs to read; None for all except the files that YARN writes for each
+                launch.
+            follow: Whether to continue as logs grow and containers start, until the application has
+                ended and its logs are complete. Otherwise only the current content is read.
+            notice: Called with what is waited for, and with what cannot be read.
 
         Raises:
-            NoSuchLogError: There is no container of a name in `choice`.
-            NotBegunError: It has not ended, and there are no logs of it.
-            LogsNotReadyError: It has ended, and there are no logs of it.
-            ConfigurationError: The cluster does not gather logs.
+            NoSuchLogError: `choice` names a container that does not exist.
+            NotBegunError: It has not started a container.
+            LogsNotReadyError: It has ended, and its logs were not found.
+            ConfigurationError: The cluster does not aggregate logs.
         """
         found = self._application_logs(application_id, choice, notice)
         async with contextlib.aclosing(found.follow() if follow else found.read()) as chunks:
@@ -234,7 +235,7 @@ class Client(Closing):
         *,
         notice: Callable[[str], None] = lambda _: None,
     ) -> Sequence[LogFile]:
-        """The log files of an application, by container and name; arguments as those of `logs`."""
+        """The log files of an application, by container and name; takes the arguments of `logs`."""
         return await self._application_logs(application_id, choice, notice).files()
 
     def _application_logs(
@@ -251,23 +252,23 @@ class Client(Closing):
     # --- control
 
     async def kill(self, application_id: ApplicationId, *, deadline: float = 60.0) -> None:
-        """End an application at once; returns when it has ended and its uploads are deleted.
+        """Kill an application; returns when it has ended and its uploads are deleted.
 
         Raises:
-            AccessDeniedError: It belongs to somebody else.
+            AccessDeniedError: It belongs to another user.
         """
         words = f"{application_id} was asked to end but has not ended within {deadline:g} s"
         async with Deadline(deadline, lambda: words):
             while not await self.resource_manager.force_kill_application(application_id):
-                # The ResourceManager tells of an end only when it is asked.
+                # The ResourceManager reports an end only when polled.
                 await asyncio.sleep(_KILL_POLL_INTERVAL)
         await self.clean_up(application_id)
 
     async def clean_up(self, application_id: ApplicationId, *, deadline: float = 60.0) -> None:
-        """Delete what was uploaded for an application; nothing to delete is no error.
+        """Delete the uploads of an application, if any.
 
         Raises:
-            DeadlineExceededError: It may be there still.
+            DeadlineExceededError: It may still exist.
         """
         from yarnhub.client.files.file_systems import user_file_system
         from yarnhub.client.files.staging import staging_folder
@@ -281,16 +282,16 @@ class Client(Closing):
             await file_system.delete(folder, recursive=True)
 
     async def sweep(self, now: float, *, deadline: float = 600.0) -> tuple[ApplicationId, ...]:
-        """Delete what ended applications have left in HDFS; returns their ids.
+        """Delete the uploads of ended applications; returns their ids.
 
-        Runtime archives that have not been used for 90 days are deleted, too.
+        Runtime archives that have not been used for 90 days are also deleted.
 
         Args:
-            now: Seconds since 1970: what is less than a day old may be on its way still.
-            deadline: Seconds for all of them.
+            now: Seconds since 1970: uploads of the last day may still be in progress.
+            deadline: Seconds in total.
 
         Raises:
-            DeadlineExceededError: Some are left, for the next time.
+            DeadlineExceededError: Some are left for the next call.
         """
         from yarnhub.client.files.file_systems import user_file_system
         from yarnhub.client.files.sweep import sweep
@@ -313,18 +314,19 @@ class Client(Closing):
         deadline: float | None = 600.0,
         credentials: Credentials | None = None,
     ) -> ApplicationClient:
-        """Reach a running application.
+        """Connect to a running application.
 
         Args:
-            application_id: Which.
+            application_id: The application's id.
             wait: Whether to wait for it to run.
-            deadline: Seconds to wait at most; None waits as long as it takes.
-            credentials: Those that it was submitted with, or its own; None takes the client's.
+            deadline: Seconds to wait; None for no limit.
+            credentials: The credentials that it was submitted with, or its own; None for the
+                client's.
 
         Raises:
-            ApplicationFailedError: It has ended, or does not run and `wait` is False.
-            DeadlineExceededError: It still waits for the cluster; the message says for what.
-            AccessDeniedError: It belongs to somebody else who does not show it.
+            ApplicationFailedError: It has ended, or is not running and `wait` is False.
+            DeadlineExceededError: It is not running yet; the message has the reason.
+            AccessDeniedError: It belongs to another user, who does not share it.
         """
         from yarnhub.client.application.client import ApplicationClient
 
@@ -356,12 +358,12 @@ class Client(Closing):
 
 
 async def find_address(settings: Settings, application_id: ApplicationId) -> str | None:
-    """Where an application's ApplicationMaster answers now; None while YARN starts another.
+    """The current address of an ApplicationMaster; None while YARN restarts it.
 
-    Opens a connection of its own: whoever asks may have outlived the client that found it first.
+    Opens a connection of its own, since the caller may outlive this client.
 
     Raises:
-        ApplicationFailedError: It has ended.
+        ApplicationFailedError: The application has ended.
     """
     async with Client(settings) as client:
         return current_address(await client.application_report(application_id))

@@ -1,4 +1,4 @@
-"""What a cluster is made of: its nodes and queues."""
+"""A cluster's nodes and queues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def find_nodes(
     """The nodes in these states, by id."""
     wanted = tuple(states)
     if not wanted:
-        return ()  # for YARN, none named are the running ones
+        return ()  # without states, YARN returns the running nodes
     found = await client.resource_manager.get_cluster_nodes(wanted)
     return tuple(sorted(found, key=lambda node: (node.node_id.host, node.node_id.port)))
 
@@ -30,10 +30,10 @@ async def find_queue(client: Client, name: str) -> QueueInfo:
 
     Args:
         client: The cluster.
-        name: The queue's, with any or none of the queues above it.
+        name: The queue's name or path, or the end of its path.
 
     Raises:
-        ValueError: There is none of this name.
+        ValueError: There is no such queue.
     """
     line = line_to(await client.resource_manager.get_queues(), name)
     if not line:

@@ -1,4 +1,4 @@
-"""Errors of the client's own, beside those of `yarnhub.base.errors`."""
+"""Errors of the client, in addition to `yarnhub.base.errors`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class ApplicationTypeError(YarnhubError):
 
 
 class EventsMissedError(YarnhubError):
-    """Events came faster than the queue was read, and the application keeps only the latest.
+    """Events arrived faster than the queue was read, and the application keeps only the latest.
 
-    The next `get` goes on with what is still known.
+    The next `get` continues with the oldest event that is kept.
     """
 
 
 class QueueRefusedError(YarnhubError):
-    """YARN does not move an application to a queue: there is none, or it does not take it."""
+    """YARN refused to move an application: the queue does not exist, or does not accept it."""

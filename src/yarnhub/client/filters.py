@@ -1,4 +1,4 @@
-"""What applications and nodes are filtered by: states, names and times."""
+"""Filters of applications and nodes: states, names and times."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ ACTIVE_STATES: tuple[YarnApplicationState, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationFilters:
-    """Which applications are asked for; None filters nothing.
+    """A filter of applications; None filters nothing.
 
     Attributes:
-        states: Those of applications that have not ended, by default.
-        name: The application's.
+        states: By default, the states of applications that have not ended.
+        name: The application's name.
         user: Its owner.
-        queue: The queue's name, with or without the queues above it.
-        started_begin: Not started before, inclusive; local time if it has no zone.
-        started_end: Not started after.
-        finished_begin: Not finished before.
-        finished_end: Not finished after.
+        queue: The queue's name or path.
+        started_begin: The earliest start, inclusive; local time if it has no zone.
+        started_end: The latest start.
+        finished_begin: The earliest end.
+        finished_end: The latest end.
     """
 
     states: tuple[YarnApplicationState, ...] = ACTIVE_STATES
@@ -63,7 +63,7 @@ class ApplicationFilters:
         finished_begin: When = None,
         finished_end: When = None,
     ) -> Self:
-        """The filters of these arguments: states by their names, times as they are or as text.
+        """Create a filter; states are given by name, times as `datetime` or text.
 
         Raises:
             TypeError: A time is neither a time nor text.
@@ -85,10 +85,10 @@ class ApplicationFilters:
 
 
 def node_states(names: Iterable[object] | None) -> tuple[NodeState, ...]:
-    """The states of these names, in any case; None is all of them.
+    """The states with these names, in any case; None for all.
 
     Raises:
-        ValueError: There is none of a name.
+        ValueError: A name is unknown.
     """
     return tuple(NodeState) if names is None else _named(NodeState, names, "a node's")
 
@@ -104,14 +104,14 @@ def _named(kind: type[State], names: Iterable[object], whose: str) -> tuple[Stat
 
 
 def parse_time(when: When, name: str) -> dt.datetime | None:
-    """A time, or the time that a text names; local if it has no zone. None stays None.
+    """Read a time, which may be text; local if it has no zone. None is returned as None.
 
     Args:
-        when: A time; or its text, such as `2026-01-31 12:00`, or `12:00` for today.
+        when: A `datetime`, or text such as `2026-01-31 12:00`, or `12:00` for today.
         name: The argument's name, for the message.
 
     Raises:
-        TypeError: It is neither.
+        TypeError: It is neither a time nor text.
         ValueError: The text cannot be read as a time.
     """
     if when is None or isinstance(when, dt.datetime):

@@ -1,4 +1,4 @@
-"""Ending applications and moving them, as their owners where the caller may act for these."""
+"""Ending and moving applications, as their owners if the caller may act for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId
 
 _MAY_NOT_ACT = ".AuthorizationException"
-"""Of a user who may not act for another. Source: ProxyUsers.authorize (Hadoop 3.4)."""
+"""The message for a user who may not act for another. Source: ProxyUsers.authorize (Hadoop 3.4)."""
 
 
 async def shut_down(
@@ -29,17 +29,17 @@ async def shut_down(
     *,
     deadline: float = 60.0,
 ) -> None:
-    """Have an application end; returns when it has ended and its uploads are deleted.
+    """Shut an application down; returns when it has ended and its uploads are deleted.
 
-    Cancelling leaves an application that ends.
+    If cancelled, the application still ends.
 
     Args:
-        client: The cluster, as a user who may see the application.
-        application: The application, which runs.
+        client: The cluster, as a user who may view the application.
+        application: The running application.
         number: Its id.
-        status: How it is to have ended.
-        diagnostics: What YARN is to report about it.
-        deadline: Seconds that it may take to end once its ApplicationMaster has agreed to.
+        status: Its final status.
+        diagnostics: Its diagnostics in YARN.
+        deadline: Seconds to end after its ApplicationMaster has accepted the request.
 
     Raises:
         DeadlineExceededError: It has not ended in time.
@@ -50,14 +50,14 @@ async def shut_down(
 
 
 async def kill(client: Client, number: ApplicationId, *, deadline: float = 60.0) -> None:
-    """End an application at once; returns when it has ended and its uploads are deleted.
+    """Kill an application; returns when it has ended and its uploads are deleted.
 
-    Cancelling leaves an application that may end.
+    If cancelled, the application may still end.
 
     Raises:
-        ApplicationNotFoundError: YARN has none of this id.
+        ApplicationNotFoundError: YARN has no application with this id.
         ApplicationTypeError: It was not submitted by yarnhub.
-        AccessDeniedError: The caller may not, and may not act for its owner.
+        AccessDeniedError: The caller is not allowed to, and may not act for its owner.
     """
     await find_application(client, number)
     await _as_permitted_user(client, number, lambda asked: asked.kill(number, deadline=deadline))
@@ -67,9 +67,9 @@ async def move(client: Client, number: ApplicationId, queue: str) -> None:
     """Move an application to another queue.
 
     Raises:
-        ApplicationNotFoundError: YARN has none of this id.
-        QueueRefusedError: There is no such queue, or it does not take the application.
-        AccessDeniedError: The caller may not, and may not act for its owner.
+        ApplicationNotFoundError: YARN has no application with this id.
+        QueueRefusedError: The queue does not exist, or does not accept the application.
+        AccessDeniedError: The caller is not allowed to, and may not act for its owner.
     """
     try:
         await _as_permitted_user(
@@ -78,7 +78,8 @@ async def move(client: Client, number: ApplicationId, queue: str) -> None:
             lambda asked: asked.resource_manager.move_application_across_queues(number, queue),
         )
     except RemoteError as error:
-        # A refusal that names the queue is the queue's; one of no class is not about rights.
+        # An error that names the queue comes from the queue; one without a class is not about
+        # permissions.
         of_queue = isinstance(error, AccessDeniedError) and queue in error.message
         if of_queue or type(error) is RemoteError:
             raise QueueRefusedError(str(error)) from error
@@ -88,7 +89,7 @@ async def move(client: Client, number: ApplicationId, queue: str) -> None:
 async def _as_permitted_user(
     client: Client, number: ApplicationId, function: Callable[[Client], Awaitable[object]]
 ) -> None:
-    """Change an application: as its owner where the caller may not, but may act for them."""
+    """Change an application; if the caller is not allowed to, as its owner."""
     async with as_owner(client, number) as (asked, report):
         try:
             await function(asked)
@@ -101,4 +102,4 @@ async def _as_permitted_user(
                 except AccessDeniedError as refused:
                     if refused.java_class.endswith(_MAY_NOT_ACT):
                         raise error from refused
-                    raise  # the owner may not do it either
+                    raise  # the owner is not allowed to, either

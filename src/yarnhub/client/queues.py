@@ -1,4 +1,4 @@
-"""What a cluster tells of its queues: by RPC, and by the ResourceManager's REST interface."""
+"""The queues of a cluster, by RPC and by the ResourceManager's REST API."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _CACHE_SECONDS = 5.0
-"""Seconds for which an answer is given to later callers, too."""
+"""Seconds for which a result is cached."""
 _REQUEST_TIMEOUT = 5.0
-"""Seconds for one of a pair: what it tells makes an explanation better, and is not all of it."""
+"""Seconds for each ResourceManager of a pair: its response only improves an explanation."""
 
 
 class ClusterQueues:
-    """Looks at the queues once for all callers, and once for each user at what that one may.
+    """Looks up the queues once for all callers, and the permissions of each user once.
 
-    That YARN does not answer is remembered as an answer would be.
+    If YARN does not respond, this is cached, too.
 
     Args:
-        settings: Who asks; it acts for the users.
-        deadline: Seconds for an answer.
+        settings: The settings of the caller, who acts for the users.
+        deadline: Seconds for a response.
     """
 
     def __init__(self, settings: Settings, *, deadline: float = 5.0) -> None:
@@ -49,14 +49,14 @@ class ClusterQueues:
         self._allowed: dict[str, SingleFlight[frozenset[str] | None]] = {}
 
     async def tree(self) -> QueueInfo | None:
-        """The root queue with all below it; None if YARN does not answer."""
+        """The root queue with all queues below it; None if YARN does not respond."""
         return await self._tree.get()
 
     async def allowed(self, user: str) -> frozenset[str] | None:
-        """The queues whose ACLs let a user submit; None if YARN does not answer.
+        """The queues whose ACLs allow a user to submit; None if YARN does not respond.
 
         Args:
-            user: The cluster's name of the user.
+            user: The user's name on the cluster.
         """
         self._allowed = {name: each for name, each in self._allowed.items() if each.in_use}
         if user not in self._allowed:
@@ -88,10 +88,10 @@ def _resource_manager(settings: Settings) -> ResourceManager:
 
 
 async def queue_figures(settings: Settings) -> Mapping[str, LeafFigures]:
-    """What is known of leaf queues, by their paths; empty where no ResourceManager tells.
+    """The figures of leaf queues, by path; empty if no ResourceManager responds.
 
-    Many clusters let nobody but browsers behind a gateway read those pages. Cancelling leaves
-    nothing behind.
+    Many clusters allow only browsers behind a gateway to read them. Cancelling leaves nothing
+    behind.
     """
     servers = WebServers(settings, "ResourceManager", _REQUEST_TIMEOUT)
     try:
@@ -105,6 +105,6 @@ async def queue_figures(settings: Settings) -> Mapping[str, LeafFigures]:
             async with Deadline(_REQUEST_TIMEOUT, f"no response within {_REQUEST_TIMEOUT:g} s"):
                 return read_scheduler_page(await servers.json(url))
         except YarnhubError as error:
-            # One that stands by answers with the address of the other.
+            # A standby responds with the address of the other.
             _log.debug("the usage of the queues cannot be read: %s", error)
     return {}

@@ -1,4 +1,4 @@
-"""Brings fresh delegation tokens to an application whose ApplicationMaster YARN runs."""
+"""Sends fresh delegation tokens to an application with a managed ApplicationMaster."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _POLL_INTERVAL = 5.0
-"""Seconds between two looks whether an application has ended, or another AM runs it now."""
+"""Seconds between two polls for the end of an application, or for a restarted AM."""
 
 
 async def keep_all_tokens(
@@ -43,12 +43,12 @@ async def keep_all_tokens(
     """Keep the tokens of some applications fresh until all of them have ended.
 
     Args:
-        settings: Where the cluster is, and the login: see `TokenKeeper`.
-        application_ids: Which.
-        credentials: Those that they were submitted with; None takes the user's own.
+        settings: The cluster and the login: see `TokenKeeper`.
+        application_ids: The applications' ids.
+        credentials: The credentials that they were submitted with; None uses the user's own.
 
     Raises:
-        ConfigurationError: The cluster has no security, and so no tokens.
+        ConfigurationError: Security is disabled, so the cluster has no tokens.
         YarnhubError: See `keep_tokens`.
     """
     if not settings.secure:
@@ -65,18 +65,17 @@ async def keep_all_tokens(
 async def keep_tokens(client: Client, keeper: TokenKeeper, application_id: ApplicationId) -> None:
     """Keep the tokens of an application fresh until it has ended.
 
-    An ApplicationMaster that is started anew is given them again. Whatever does not answer is
-    asked again and again, and logged; cancelling leaves the application with the tokens it has.
+    A restarted ApplicationMaster gets them again. Requests that fail are logged and retried; if
+    cancelled, the application keeps the tokens it has.
 
     Args:
         client: The cluster, with the credentials that the application was submitted with.
-        keeper: Whose login may act for the application's user.
-        application_id: Which.
+        keeper: The keeper, whose login may act for the application's user.
+        application_id: The applications' ids.
 
     Raises:
-        AccessDeniedError: The login may not act for the user, or these are not the application's
-            credentials.
-        ApplicationFailedError: It has ended already.
+        AccessDeniedError: The login may not act for the user, or the credentials are wrong.
+        ApplicationFailedError: It has already ended.
     """
     report = await client.application_report(application_id)
     async with client.acting_for(report.user) as owner:
@@ -86,7 +85,7 @@ async def keep_tokens(client: Client, keeper: TokenKeeper, application_id: Appli
 
 
 async def _file_systems(client: Client, application_id: ApplicationId) -> tuple[str, ...]:
-    """Those that the application names, as soon as it runs."""
+    """The file systems that the application names, as soon as it runs."""
     while True:
         try:
             async with await client.connect(application_id) as application:

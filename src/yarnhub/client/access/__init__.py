@@ -1,1 +1,1 @@
-"""Who the user is, where the cluster is, and how both sides prove it."""
+"""The user, the cluster, and how each is authenticated."""

@@ -1,6 +1,6 @@
-"""The certificates and keys by which clients and applications know each other.
+"""The certificates and keys that authenticate clients and applications to each other.
 
-A user, or a service that acts for its users, holds one pair. It never leaves its holder: each
+A user, or a service that acts for its users, holds one pair. It is never sent anywhere: each
 application gets a pair of its own, derived from the holder's key and the application's id.
 """
 
@@ -34,10 +34,10 @@ _LOCK_FILE = "skein.lock"
 _MAX_FILE_SIZE = 1 << 20
 """Bytes of a PEM file; a certificate with its chain has some 10 kB."""
 _LIFETIME = dt.timedelta(days=3650)
-"""No application asks for it: what they show and see is their own pair, which has no end."""
+"""Not used by applications: each uses its own pair, which does not expire."""
 _NOT_BEFORE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _NO_END = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
-"""How certificates say that they have none. Source: RFC 5280, 4.1.2.5."""
+"""The expiry date of certificates that do not expire. Source: RFC 5280, 4.1.2.5."""
 _END = b"-----END CERTIFICATE-----"
 
 
@@ -53,7 +53,7 @@ class Credentials:
 
     @classmethod
     def generate(cls) -> Credentials:
-        """Make a new pair: ECDSA on P-256, self-signed."""
+        """Create a new pair: ECDSA on P-256, self-signed."""
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -77,11 +77,11 @@ class Credentials:
         return cls._of_key(certificate, key)
 
     def for_application(self, application_id: str) -> Credentials:
-        """The pair of one application, for which this is its holder's; of its own pair, itself.
+        """The pair of one application, derived from this one; its own pair returns itself.
 
-        Always the same, byte for byte: whoever holds this pair reaches all applications that it
-        submitted, and keeps nothing of them. No application's pair leads back to this one, nor
-        to that of another application.
+        Always the same, byte for byte: the holder can reach all applications submitted with this
+        pair and has to store nothing. Neither this pair nor another application's can be derived
+        from an application's pair.
 
         Raises:
             ConfigurationError: The key is not a private key in PEM.
@@ -154,7 +154,7 @@ class Credentials:
         """The pair in a folder; None if there is none.
 
         Raises:
-            CredentialsError: There is only half of it, or it cannot be read.
+            CredentialsError: One of its files is missing or cannot be read.
         """
         with _shared(folder) as held:
             try:
@@ -162,7 +162,7 @@ class Credentials:
             except ConfigurationError:
                 if held or not (folder / _LOCK_FILE).exists():
                     raise
-        return cls.read(folder)  # somebody has begun to write just now
+        return cls.read(folder)  # another process is just writing it
 
     @classmethod
     def _read(cls, folder: Path) -> Credentials | None:
@@ -190,10 +190,10 @@ class Credentials:
 
     @classmethod
     def named_by(cls, security: Security) -> Credentials:
-        """The pair that a specification names, as `of`, but one that works.
+        """The pair that a specification names, like `of`, but checked.
 
         Raises:
-            SpecError: See `of`; or they are no certificate and its key.
+            SpecError: See `of`; or they are not a certificate and its key.
         """
         pair = cls.of(security)
         try:
@@ -204,10 +204,10 @@ class Credentials:
 
     @classmethod
     def write_new(cls, folder: Path, *, force: bool = False) -> Credentials:
-        """Make a pair and keep it in a folder, with files that only the user can read.
+        """Create a pair and store it in a folder, with files that only the user can read.
 
         Raises:
-            ConfigurationError: There is one, and `force` is not given.
+            ConfigurationError: A pair exists, and `force` is False.
         """
         with _locked(folder):
             if not force and cls._read(folder) is not None:
@@ -221,7 +221,7 @@ class Credentials:
 
     @classmethod
     def read_or_create(cls, folder: Path) -> Credentials:
-        """The pair in a folder, made on first use."""
+        """The pair in a folder, created on first use."""
         found = cls.read(folder)
         if found is not None:
             return found
@@ -233,10 +233,10 @@ class Credentials:
             return found
 
     def write(self, folder: Path, *, force: bool) -> None:
-        """Keep the pair in a folder, with files that only the user can read.
+        """Store the pair in a folder, with files that only the user can read.
 
         Raises:
-            FileExistsError: There is one, or half of one, and `force` is False.
+            FileExistsError: A pair, or part of one, exists, and `force` is False.
         """
         with _locked(folder):
             for name in (CERTIFICATE_FILE, KEY_FILE):
@@ -245,10 +245,10 @@ class Credentials:
             _write(self, folder)
 
     def client_context(self) -> ssl.SSLContext:
-        """A context that talks to this pair's holders and to nobody else."""
+        """A TLS context that accepts only peers with this pair."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # The name in the handshake says which application is meant. Whoever answers must hold the
-        # key of this one certificate, so the name in it proves nothing more.
+        # The name in the handshake selects the application. The peer must hold the key of this one
+        # certificate, so checking its name would prove nothing more.
         context.check_hostname = False
         context.load_verify_locations(cadata=self.certificate.decode())
         load_pair(context, self.certificate, self.key)
@@ -279,7 +279,7 @@ def _write(pair: Credentials, folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock: two processes may begin at once."""
+    """Hold a folder's lock: two processes may start at once."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -291,7 +291,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _shared(folder: Path) -> Iterator[bool]:
-    """Keep those who write away; False where nobody ever wrote: then there is no lock to hold."""
+    """Exclude writers; False if the folder was never written to and so has no lock."""
     try:
         descriptor = os.open(folder / _LOCK_FILE, os.O_RDONLY)
     except OSError:

@@ -1,4 +1,4 @@
-"""Where the cluster is and who the user is."""
+"""The cluster and the user."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _USUAL_CONF_DIR = Path("/etc/hadoop/conf")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a client has to know before it can ask anything.
+    """The settings of a client.
 
     Attributes:
-        configuration: The cluster's.
-        user: Who calls, and how that is proven.
-        user_name: The short name that YARN and HDFS know the user by.
-        config_folder: Where the user's credentials for applications are kept.
-        cache_folder: Where what can be made anew is kept.
+        configuration: The cluster's configuration.
+        user: The user and how it is authenticated.
+        user_name: The user's short name in YARN and HDFS.
+        config_folder: The folder with the user's credentials for applications.
+        cache_folder: A folder for files that can be created again.
         language: `LANG` for the containers.
-        options: Limits and demands on all connections.
-        python: What runs an ApplicationMaster whose specification does not say: a path that all
+        options: Limits and requirements of all connections.
+        python: The Python of ApplicationMasters whose specification names none: a path that all
             nodes have, `archive` for the runtime archive, or empty for what nodes have on PATH.
-        trust: Whose certificates the cluster's HTTPS servers have.
+        trust: The CA of the cluster's HTTPS servers.
     """
 
     configuration: Configuration
@@ -53,20 +53,20 @@ class Settings:
 
     @property
     def secure(self) -> bool:
-        """Whether the cluster asks for proof of who somebody is."""
+        """Whether the cluster requires authentication."""
         return isinstance(self.user, KerberosUser)
 
     @property
     def by_principal(self) -> bool:
-        """Whether YARN knows the caller by the whole principal instead of by the short name.
+        """Whether YARN identifies the caller by the full principal instead of the short name.
 
-        So it does every Kerberos login that acts for nobody else.
+        This is so for every Kerberos login that does not act for another user.
         """
         return isinstance(self.user, KerberosUser) and self.user.name is None
 
     @property
     def acting(self) -> str:
-        """The short name of who acts for the user; empty where the user is the caller."""
+        """The short name of the user who acts for this one; empty if the user is the caller."""
         match self.user:
             case SimpleUser(real=str(real)):
                 return real
@@ -78,10 +78,10 @@ class Settings:
                 return ""
 
     def acting_for(self, name: str) -> Settings:
-        """Settings of somebody else for whom this user acts; the cluster must allow that.
+        """The settings of another user for whom this one acts; the cluster must allow it.
 
         Args:
-            name: Whom; the user's own name or an empty one changes nothing.
+            name: The other user; the user's own name or an empty one changes nothing.
         """
         if name in ("", self.user_name):
             return self
@@ -98,7 +98,7 @@ class Settings:
     def from_environment(
         cls, environment: Mapping[str, str], credential: KerberosCredential | None = None
     ) -> Settings:
-        """Settings as the environment says.
+        """Settings from the environment.
 
         Read are `HADOOP_CONF_DIR`, `HADOOP_USER_NAME`, `KRB5CCNAME`, `SKEIN_CONFIG`,
         `XDG_CACHE_HOME`, `LANG`, `YARNHUB_PYTHON` and `YARNHUB_CA_FILE`; for the last two the
@@ -107,11 +107,11 @@ class Settings:
 
         Args:
             environment: The variables.
-            credential: Whom to log in as on a cluster with Kerberos; None takes the ticket cache.
+            credential: The login on a cluster with Kerberos; None uses the ticket cache.
 
         Raises:
-            ConfigurationError: There is no Hadoop configuration, or it is not as it should be.
-            AuthenticationError: The cluster wants Kerberos and there is no ticket.
+            ConfigurationError: The Hadoop configuration is missing or invalid.
+            AuthenticationError: The cluster requires Kerberos and there is no ticket.
         """
         folder = configuration_folder(environment)
         configuration = Configuration.load(folder, environment)
@@ -131,17 +131,17 @@ class Settings:
 
     @classmethod
     def of_keytab(cls, environment: Mapping[str, str], keytab: Path, principal: str) -> Settings:
-        """Settings as the environment says, logged in with a keytab: at once, if there is Kerberos.
+        """Settings from the environment, with a keytab as login, which is tried at once.
 
         Args:
             environment: The variables.
             keytab: The file with the principal's key.
-            principal: Who to log in as.
+            principal: The principal to log in as.
 
         Raises:
-            FileNotFoundError: There is no such keytab.
+            FileNotFoundError: The keytab does not exist.
             ConfigurationError: As `from_environment`.
-            AuthenticationError: The keytab does not log the principal in.
+            AuthenticationError: The keytab cannot be used to log in.
         """
         from yarnhub.hadoop.security.kerberos import Keytab
 
@@ -155,10 +155,10 @@ class Settings:
 
 
 def configuration_folder(environment: Mapping[str, str]) -> Path:
-    """Where the cluster's configuration lies: `HADOOP_CONF_DIR`, or one of the usual folders.
+    """The folder of the cluster's configuration: `HADOOP_CONF_DIR`, or one of the usual folders.
 
     Raises:
-        ConfigurationError: None is named and none is where it usually is.
+        ConfigurationError: The variable is not set and none of the usual folders exists.
     """
     named = environment.get("HADOOP_CONF_DIR") or environment.get("YARN_CONF_DIR")
     if named:
@@ -174,7 +174,7 @@ def configuration_folder(environment: Mapping[str, str]) -> Path:
 
 
 def config_folder(environment: Mapping[str, str]) -> Path:
-    """Where the user's credentials are kept: `SKEIN_CONFIG`, else `~/.skein`."""
+    """The folder of the user's credentials: `SKEIN_CONFIG`, else `~/.skein`."""
     return Path(environment.get("SKEIN_CONFIG") or _home(environment) / ".skein")
 
 

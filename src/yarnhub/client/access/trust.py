@@ -1,4 +1,4 @@
-"""Which CA the HTTPS servers of a site have, as its configuration says."""
+"""The CA of a site's HTTPS servers, from its configuration."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _MAX_CERTIFICATES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SiteTrust:
-    """Where it is said whom to trust; called, it says whom. What comes first in this list holds.
+    """The sources of trusted certificates, in order of precedence; call it to read them.
 
     Attributes:
         file: `YARNHUB_CA_FILE`: a PEM file, or a truststore without a password.
-        token_file: A container's: the submitter's trust travels in it.
-        site_file: The same as `file`, said by the site: `yarnhub.ca-file`.
-        folder: Where `ssl_client` is.
-        ssl_client: Hadoop's own file of that.
-        any_host: Whether the site lets servers have certificates of other hosts.
+        token_file: A container's token file, which has the submitter's certificates.
+        site_file: Like `file`, from the site's configuration: `yarnhub.ca-file`.
+        folder: The folder of `ssl_client`.
+        ssl_client: Hadoop's own file for this.
+        any_host: Whether the site accepts certificates of other hosts.
     """
 
     file: Path | None = None
@@ -53,7 +53,7 @@ class SiteTrust:
     def of(
         cls, environment: Mapping[str, str], configuration: Configuration, folder: Path
     ) -> SiteTrust:
-        """As an environment and a site's configuration say; nothing is read yet."""
+        """From an environment and a site's configuration; no file is read yet."""
         verifier = configuration.get("hadoop.ssl.hostname.verifier") or ""
         return cls(
             file=_path(environment.get("YARNHUB_CA_FILE")),
@@ -65,16 +65,16 @@ class SiteTrust:
         )
 
     def __call__(self) -> Trust:
-        """Whom to trust; read anew once a minute, since a hub outlives certificates.
+        """The trusted certificates; read again once a minute, since a hub outlives certificates.
 
         Raises:
-            ConfigurationError: A file that is named cannot be read, or holds no certificate.
+            ConfigurationError: A configured file cannot be read, or has no certificate.
         """
         return _read(self, int(time.monotonic() / _RELOAD_INTERVAL))
 
 
 def travelling(configuration: Configuration, trust: TrustSource) -> Trust | None:
-    """What an application's processes have to know of it; None where they need not.
+    """The part that an application's processes need; None if they need nothing.
 
     Raises:
         ConfigurationError: There are too many certificates.
@@ -117,7 +117,7 @@ def _brought(token_file: Path) -> Trust | None:
 
 
 def _truststore(site: SiteTrust) -> str:
-    """What ssl-client.xml says; empty where it names no truststore.
+    """The settings of ssl-client.xml; empty if it names no truststore.
 
     Source: ssl-client.xml.example, org.apache.hadoop.security.ssl.FileBasedKeyStoresFactory.
     """

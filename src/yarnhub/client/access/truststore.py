@@ -30,14 +30,14 @@ _DIGEST_SIZE = 20
 
 
 def read_truststore(path: Path, password: str | None) -> str:
-    """The certificates in a file, as PEM; what kind of file it is shows in its first bytes.
+    """The certificates in a file, as PEM; the first bytes show the kind of file.
 
     Args:
         path: The file.
-        password: None reads JKS and JCEKS without looking whether they are damaged, as Java does.
+        password: None reads JKS and JCEKS without verifying them, as Java does.
 
     Raises:
-        ConfigurationError: It cannot be read, holds no certificate, or the password is wrong.
+        ConfigurationError: It cannot be read, has no certificate, or the password is wrong.
     """
     try:
         found = _certificates(read_regular(path, MAX_SIZE), password)
@@ -82,7 +82,7 @@ class _JavaStore:
         self._version = self._integer()
 
     def trusted(self) -> Iterator[bytes]:
-        """The certificates that Java trusts, as DER: the first one of a chain too."""
+        """The certificates that Java trusts, as DER, including the first of a chain."""
         for _ in range(self._integer()):
             kind = self._integer()
             self._block(">H")  # the alias

@@ -1,4 +1,4 @@
-"""Whether YARN shows an application to whoever asks."""
+"""Whether YARN shows an application to a user."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _ATTEMPTED = (YarnApplicationState.ACCEPTED, YarnApplicationState.RUNNING)
 
 
 def check_shown(report: ApplicationReport, user: str) -> None:
-    """Refuse an application of which YARN tells this user no more than that it is there.
+    """Refuse an application whose details YARN does not show to this user.
 
     Raises:
-        AccessDeniedError: It belongs to somebody else who does not show it.
+        AccessDeniedError: It belongs to another user, who does not share it.
     """
     attempt = report.current_application_attempt_id
-    # RMAppImpl.createAndGetApplicationReport gives those the attempt -1.
+    # RMAppImpl.createAndGetApplicationReport sets the attempt -1 then.
     if report.yarn_application_state in _ATTEMPTED and (attempt is None or attempt.attempt_id < 0):
         raise not_shown(report, user)
 

@@ -1,4 +1,4 @@
-"""The web servers of Hadoop's daemons, with a Kerberos login where they ask for one."""
+"""The web servers of Hadoop's daemons, with Kerberos authentication if required."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from yarnhub.client.access.settings import Settings
 
 RESPONSE_TIMEOUT = 10.0
-"""Seconds for an answer to begin, and for each part of it."""
+"""Seconds for a response to start, and for each part of it."""
 _MAX_TEXT = 16 << 20
-"""Bytes of an answer that is held in memory."""
+"""The largest response that is held in memory, in bytes."""
 _OK, _UNAUTHORIZED = 200, 401
 
 
 class WebServers:
     """Daemons' web servers of one kind.
 
-    Every method raises `ConnectError`, `ConnectionLostError` or `DeadlineExceededError` where a
-    server does not answer, and `AuthenticationError` where it refuses the user. Cancelling leaves
-    nothing behind.
+    Every method raises `ConnectError`, `ConnectionLostError` or `DeadlineExceededError` if a server
+    does not respond, and `AuthenticationError` if it refuses the user. Cancelling leaves nothing
+    behind.
 
     Args:
-        settings: Who the user is.
-        kind: Whose they are, such as `NodeManager`; for what errors say.
-        deadline: Seconds for an answer to begin, and for each part of it; None takes the usual.
+        settings: The user.
+        kind: The daemon, such as `NodeManager`; for error messages.
+        deadline: Seconds for a response to start, and for each part of it; None is the default.
     """
 
     def __init__(self, settings: Settings, kind: str, deadline: float | None = None) -> None:
@@ -49,11 +49,11 @@ class WebServers:
         self._what = f"the {kind}'s web server"
         self._deadline = deadline
         self._cookies: dict[str, str] = {}
-        """By host and port: a login is not repeated for each request."""
+        """By host and port: authentication is not repeated for each request."""
 
     @contextlib.asynccontextmanager
     async def get(self, url: str) -> AsyncIterator[Response]:
-        """The answer at a URL; its status is any but 401. Redirects are not followed."""
+        """The response at a URL, of any status but 401. Redirects are not followed."""
         async with contextlib.AsyncExitStack() as stack:
             response = await self._send(stack, url)
             if response.status == _UNAUTHORIZED:
@@ -61,11 +61,11 @@ class WebServers:
             yield response
 
     async def parts(self, response: Response, address: str) -> AsyncGenerator[bytes, None]:
-        """The body of an answer, as it comes.
+        """The body of a response, as it arrives.
 
         Args:
             response: From `get`.
-            address: Host and port of the server; for what errors say.
+            address: Host and port of the server; for error messages.
         """
         while True:
             async with self._timer(address):
@@ -75,10 +75,10 @@ class WebServers:
             yield part
 
     async def text(self, response: Response, address: str) -> bytes:
-        """The whole body of an answer.
+        """The whole body of a response.
 
         Raises:
-            RemoteProtocolError: It is too long to be what was asked for.
+            RemoteProtocolError: It is too long.
         """
         body = bytearray()
         async for part in self.parts(response, address):
@@ -90,10 +90,10 @@ class WebServers:
         return bytes(body)
 
     async def json(self, url: str) -> Any:  # Any: JSON
-        """What a server answers as JSON.
+        """A server's response as JSON.
 
         Raises:
-            RemoteProtocolError: It answers something else.
+            RemoteProtocolError: It responds with something else.
         """
         address = urlsplit(url).netloc
         async with self.get(url) as response:
@@ -123,7 +123,7 @@ class WebServers:
         return response
 
     async def _negotiate(self, stack: contextlib.AsyncExitStack, url: str) -> Response:
-        """Prove by Kerberos who the user is (SPNEGO, RFC 4559)."""
+        """Authenticate the user by Kerberos (SPNEGO, RFC 4559)."""
         parts = urlsplit(url)
         self._cookies.pop(parts.netloc, None)
         user = self._settings.user

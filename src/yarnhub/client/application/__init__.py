@@ -1,1 +1,1 @@
-"""A running application, as its owner's client and its own containers reach it."""
+"""A running application: the client of its owner and of its own containers."""

@@ -1,4 +1,4 @@
-"""A running application, as its owner's client reaches it."""
+"""The client of a running application."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 Locate = Callable[[], Awaitable[str | None]]
-"""Finds `host:port` of an application's ApplicationMaster; None while there is none. Raises
-`ApplicationFailedError` when the application has ended, and `YarnhubError` when it cannot tell."""
+"""Returns `host:port` of an application's ApplicationMaster; None while it has none. Raises
+`ApplicationFailedError` if the application has ended, and `YarnhubError` if the look-up fails."""
 
 REQUEST_TIMEOUT = 30.0
-"""Seconds for one request: an AM answers out of memory."""
+"""Seconds for one request: an AM responds from memory."""
 _RECONNECT_PAUSE = 0.25
-"""Seconds between two looks for an ApplicationMaster that does not answer."""
+"""Seconds between two look-ups of an ApplicationMaster that does not respond."""
 
 
 class ApplicationClient(Requests, Closing):
@@ -60,7 +60,7 @@ class ApplicationClient(Requests, Closing):
     Args:
         application_id: Which application.
         address: `host:port` of its AM.
-        credentials: Those that it was submitted with.
+        credentials: The credentials that it was submitted with.
         locate: Looks up the address of a restarted AM; None disables this.
     """
 
@@ -86,7 +86,7 @@ class ApplicationClient(Requests, Closing):
             await self._connection.close()
 
     async def ask(self, request: Request[A]) -> A:
-        """Send any request of `control.messages`; returns its class of answer."""
+        """Send any request of `control.messages`; returns its answer."""
         waits = isinstance(request, messages.WaitKey | messages.WatchKeys | messages.WatchTokens)
         extra = WAIT_SECONDS if waits else 0.0
         lost: ConnectError | ConnectionLostError | None = None
@@ -105,19 +105,19 @@ class ApplicationClient(Requests, Closing):
                     await self._find_again(error)
 
     def unanswered(self) -> DeadlineExceededError:
-        """What is raised where no answer came in time."""
+        """The error if there is no answer in time."""
         where = f"its ApplicationMaster at {self.address}"
         return DeadlineExceededError(f"{self.id}: no response from {where}")
 
     def cut_off(self, how: OSError) -> ConnectionLostError:
-        """What is raised where the connection ended before the answer came."""
+        """The error if the connection is lost before the answer."""
         where = f"its ApplicationMaster at {self.address}"
         return ConnectionLostError(
             f"{self.id}: {where} closed the connection: {how}", CallOutcome.UNKNOWN
         )
 
     async def _find_again(self, lost: ConnectError | ConnectionLostError) -> None:
-        """Take the AM's present address, if there is one; raises `lost` where that is no use."""
+        """Look up the AM's current address; raises `lost` if that does not help."""
         if self.locate is None:
             raise lost
         await asyncio.sleep(_RECONNECT_PAUSE)
@@ -126,7 +126,7 @@ class ApplicationClient(Requests, Closing):
         except ApplicationFailedError as ended:
             raise ConnectError(str(ended)) from ended
         except (ConnectError, ConnectionLostError, DeadlineExceededError):
-            return  # the ResourceManager may be on its way back, too
+            return  # the ResourceManager may be restarting, too
         except YarnhubError as error:
             raise lost from error
 
@@ -141,14 +141,14 @@ class ApplicationClient(Requests, Closing):
             raise self.cut_off(error) from error
 
     async def _connect(self) -> ControlConnection:
-        """A connection to the present address, in the place of the one before."""
+        """A connection to the current address, replacing the previous one."""
         if self._connection is not None:
             await self._connection.close()
         address = self.address
         try:
             opened = await ControlConnection.open(address, self.context, server_name(self.id))
         except ssl.SSLCertVerificationError as error:
-            # Any other fault of TLS is no answer: the port may be another program's by now.
+            # Any other TLS error proves nothing: another program may use the port by now.
             raise AccessDeniedError(
                 "",
                 f"{self.id} accepts only the certificate that it was submitted with, and your"
@@ -165,7 +165,7 @@ class ApplicationClient(Requests, Closing):
 
 
 def read_answer(request: Request[A], answer: Frame) -> A:
-    """What an ApplicationMaster answered.
+    """The answer of an ApplicationMaster.
 
     Raises:
         ControlError: It refused.

@@ -1,4 +1,4 @@
-"""A connection to an ApplicationMaster, for many requests at a time."""
+"""A connection to an ApplicationMaster, for many concurrent requests."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from typing import Self
 
 _MAX_FRAME = (1 << 32) - 1
-"""Bytes in an answer: all that a frame can hold, for a range of keys has all of them."""
+"""Bytes in an answer: as many as fit in a frame, since a range of keys is one answer."""
 
 
 class ControlConnection(asyncio.Protocol):
-    """Made by `open`. It is of no use any more once it is `lost`."""
+    """Created by `open`; unusable once it is `lost`."""
 
     def __init__(self) -> None:
         self._frames = Frames(_MAX_FRAME)
@@ -34,8 +34,8 @@ class ControlConnection(asyncio.Protocol):
         """Connect to `host:port`.
 
         Raises:
-            OSError: Nobody answers there, or the handshake fails.
-            RemoteProtocolError: Who answers there does not speak in frames.
+            OSError: Connecting or the handshake failed.
+            RemoteProtocolError: The server does not support the protocol.
         """
         at = Address.parse(address)
         loop = asyncio.get_running_loop()
@@ -60,10 +60,10 @@ class ControlConnection(asyncio.Protocol):
     async def ask(self, name: str, body: bytes) -> Frame:
         """Send a request and return its answer.
 
-        Cancelling withdraws the request; it may have been carried out.
+        Cancelling withdraws the request; it may have been executed.
 
         Raises:
-            OSError: The connection ended before the answer came.
+            OSError: The connection was lost before the answer.
         """
         self._number = self._number % _MAX_FRAME + 1
         number = self._number
@@ -78,7 +78,7 @@ class ControlConnection(asyncio.Protocol):
                 self._send(Frame(number, ""))
 
     async def close(self) -> None:
-        """End it; nobody waits for the peer to say goodbye."""
+        """Close it, without waiting for the peer."""
         if self._transport is not None:
             self._transport.abort()
             await self._ended
@@ -86,7 +86,7 @@ class ControlConnection(asyncio.Protocol):
     def _send(self, frame: Frame) -> None:
         if self.lost:
             raise ConnectionResetError("it had ended")
-        # What threads or tasks ask at the same time is sent together.
+        # Concurrent requests are sent together.
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(bytes(frame))
@@ -112,7 +112,7 @@ class ControlConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.BaseProtocol`."""
         self._transport = None
-        if not self._ended.done():  # whoever is cancelled in `close` cancels it
+        if not self._ended.done():  # a cancelled `close` cancels it
             self._ended.set_result(None)
         for asked in self._asked.values():
             if not asked.done():

@@ -1,7 +1,7 @@
-"""The container that a process runs in, if it runs in one.
+"""The container in which this process runs, if any.
 
-What an application's process needs to reach its own ApplicationMaster is all in the container:
-no Hadoop configuration and no home directory are asked for.
+The container has all that a process needs to reach its own ApplicationMaster: a Hadoop
+configuration or home directory is not needed.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentContainer:
-    """A container of an application, seen from inside.
+    """The container of the current process.
 
     Attributes:
-        application_id: Whose it is.
+        application_id: The application.
         address: `host:port` of its ApplicationMaster.
         container_id: Such as `worker_3`; None in the ApplicationMaster's own container, where
             the master's script runs.
-        credentials: By which the application knows its own.
-        token_file: Where the container's tokens are. They change while an application runs for
-            days: read it anew for each piece of work.
-        user_name: Whose container it is, on a cluster without security; None on others, where
-            the tokens say that.
+        credentials: The application's credentials.
+        token_file: The file with the container's tokens. They change while an application runs for
+            days: read it again for each piece of work.
+        user_name: The container's user on a cluster without security; None on others, where the
+            tokens name it.
     """
 
     application_id: str
@@ -55,10 +55,10 @@ class CurrentContainer:
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self | None:
-        """The container that these variables were set by; None outside of one.
+        """The container that these environment variables describe; None outside a container.
 
         Raises:
-            ConfigurationError: The container's token file is missing or not as it should be.
+            ConfigurationError: The container's token file is missing or invalid.
         """
         address = variables.get(environment.APPMASTER_ADDRESS)
         application_id = variables.get(environment.APPLICATION_ID)
@@ -87,7 +87,7 @@ class CurrentContainer:
         )
 
     def secrets(self) -> dict[str, bytes]:
-        """What the application's submitter gave its containers, by the names it gave them.
+        """The secrets that the submitter gave to the containers, by name.
 
         Raises:
             ConfigurationError: The token file cannot be read.
@@ -95,14 +95,14 @@ class CurrentContainer:
         return bootstrap.given_secrets(_read(self.token_file).secrets)
 
     async def locate(self) -> str | None:
-        """Where the application's ApplicationMaster is now; None while YARN starts another.
+        """The current address of the ApplicationMaster; None while YARN restarts it.
 
-        The ResourceManager is asked, with the container's token or, on a cluster without security,
+        Queries the ResourceManager with the container's token or, on a cluster without security,
         with the user's name: neither a Hadoop configuration nor a login is needed.
 
         Raises:
-            ApplicationFailedError: It has ended.
-            YarnhubError: The ResourceManager cannot be reached, or the token has ended.
+            ApplicationFailedError: The application has ended.
+            YarnhubError: The ResourceManager cannot be reached, or the token has expired.
         """
         from yarnhub.client.application.watch import current_address
         from yarnhub.yarn.from_container import own_report
@@ -121,15 +121,15 @@ class CurrentContainer:
         deadline: float = 60.0,
         trust: TrustSource | None = None,
     ) -> FileSystem:
-        """An HDFS as the container's user sees it, with the token that the file holds now.
+        """An HDFS as the container's user, with the token currently in the token file.
 
-        Open it anew for each piece of work: it does not follow when the token is replaced.
+        Open it again for each piece of work: it keeps using a token that was replaced.
 
         Args:
-            url: Such as `hdfs://namenode:9000`; `fs.defaultFS` where it has no authority.
+            url: For example `hdfs://namenode:9000`; without an authority, `fs.defaultFS`.
             configuration: The Hadoop configuration.
-            deadline: Seconds that one answer may take.
-            trust: Whose certificates are accepted; None for what the submitter's settings said.
+            deadline: Seconds for one response.
+            trust: The accepted certificates; None for those of the submitter's settings.
 
         Raises:
             ConfigurationError: The container has no token for it: name it in the specification's
@@ -160,9 +160,9 @@ class CurrentContainer:
         return SimpleUser(self.user_name)
 
     async def refresh_tokens(self) -> tuple[str, ...]:
-        """Put the application's newest tokens into the token file; returns what they are for.
+        """Write the application's newest tokens to the token file; returns their services.
 
-        An agent does that by itself where the node has Python 3.11 or newer.
+        An agent does this automatically on nodes with Python 3.11 or newer.
         """
         async with self.application() as application:
             newest = (await application.get_tokens()).tokens

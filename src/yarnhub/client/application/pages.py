@@ -1,4 +1,4 @@
-"""An application's web pages, and the pages of its services that they pass on."""
+"""An application's web pages, and the pages of its services behind its proxy."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ProxiedPage:
-    """A page of a service that the application's web pages pass on.
+    """A page of a service behind the application's proxy.
 
     Attributes:
         route: Its segment in the path of `address`.
-        target: The URL that it is at.
-        link_name: What it is called on the application's pages; None is not shown there.
+        target: Its own URL.
+        link_name: Its name on the application's pages; None hides it there.
     """
 
     route: str
@@ -37,7 +37,7 @@ class ProxiedPage:
 
     @property
     def address(self) -> str:
-        """Where a browser finds it."""
+        """Its URL for browsers."""
         path = urlsplit(self.target).path
         slash = "/" if not path or path.endswith("/") else ""
         return f"{self._ui_address.rstrip('/')}{self._proxy_prefix}/{self.route}{slash}"
@@ -52,7 +52,7 @@ class RequestSender(Protocol):
 
 
 class WebPages:
-    """An application's web pages; made by an application's client.
+    """An application's web pages; created by an application's client.
 
     Args:
         application: The application.
@@ -64,13 +64,13 @@ class WebPages:
         self._address = ""
 
     async def ui(self) -> messages.Ui:
-        """Their addresses, and what stands between one and the route of a page."""
+        """Their addresses, and the path between an address and the route of a page."""
         if self._ui is None:
             self._ui = await self._application.ask(messages.GetUi())
         return self._ui
 
     async def address(self) -> str:
-        """Where a browser finds them; one of their addresses, the same each time.
+        """Their URL for browsers: one of their addresses, always the same.
 
         Raises:
             ConfigurationError: YARN had no web proxy when the application was submitted.
@@ -87,7 +87,7 @@ class WebPages:
 
         Args:
             route: One segment of a path, which no other page has.
-            target: The URL that it is at.
+            target: Its own URL.
             link_name: What it is called on the application's pages, where no other page is
                 called that; None shows no link.
 

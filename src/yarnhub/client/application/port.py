@@ -1,4 +1,4 @@
-"""How applications are reached by their ids."""
+"""Access to applications by their ids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Applications(Protocol):
-    """What the modules below `yarnhub.client.client.Client` need of it."""
+    """The part of `yarnhub.client.client.Client` that the modules below it use."""
 
     @property
     def resource_manager(self) -> ResourceManager:

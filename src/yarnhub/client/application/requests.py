@@ -1,4 +1,4 @@
-"""What can be asked of a running application, wherever its ApplicationMaster runs."""
+"""The requests to a running application."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ A = TypeVar("A")
 
 
 class Requests(abc.ABC):
-    """The requests of `control.messages` as methods; whoever has `ask` has them all.
+    """The requests of `control.messages` as methods, based on `ask`.
 
     Attributes:
-        id: The application's.
+        id: The application's id.
     """
 
     id: str
 
     @abc.abstractmethod
     async def ask(self, request: Request[A]) -> A:
-        """Send any request of `control.messages`; returns its class of answer.
+        """Send any request of `control.messages`; returns its answer.
 
         Raises:
-            ControlError: It was refused; nothing was changed.
+            ControlError: The request was refused; nothing was changed.
         """
 
     @functools.cached_property

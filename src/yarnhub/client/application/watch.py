@@ -1,4 +1,4 @@
-"""Looking at an application until it is as it is awaited."""
+"""Waiting for a state of an application."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FIRST_POLL_INTERVAL = 0.01
 POLL_INTERVAL = 0.25
-"""Seconds between two looks at an application that is awaited; they grow from a short first one."""
+"""Seconds between two polls of an application; they grow from a short first interval."""
 
 
 async def watch(
@@ -26,12 +26,12 @@ async def watch(
     application_id: ApplicationId,
     wanted: Callable[[ApplicationReport], bool],
 ) -> ApplicationReport:
-    """Look at an application until its report is a wanted one.
+    """Poll an application until its report meets a condition.
 
     Cancelling leaves nothing behind.
 
     Raises:
-        ApplicationNotFoundError: The ResourceManager has none of this id.
+        ApplicationNotFoundError: The ResourceManager has no application with this id.
     """
     pause = _FIRST_POLL_INTERVAL
     while True:
@@ -43,10 +43,10 @@ async def watch(
 
 
 def current_address(report: ApplicationReport) -> str | None:
-    """Where an application's ApplicationMaster answers; None while there is none.
+    """The address of an application's ApplicationMaster; None while it has none.
 
     Raises:
-        ApplicationFailedError: It has ended.
+        ApplicationFailedError: The application has ended.
     """
     if report.yarn_application_state.ended:
         raise failed(report)
@@ -55,7 +55,7 @@ def current_address(report: ApplicationReport) -> str | None:
 
 
 def failed(report: ApplicationReport) -> ApplicationFailedError:
-    """The error for an application that ended before it got where it was awaited."""
+    """The error for an application that ended before it reached the expected state."""
     return ApplicationFailedError(
         str(report.application_id),
         report.yarn_application_state.name,

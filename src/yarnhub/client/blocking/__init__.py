@@ -1,1 +1,1 @@
-"""What makes blocking clients of the asynchronous ones: a loop in a thread, and a way past it."""
+"""Blocking clients based on the asynchronous ones: an event loop in a thread, and a bypass."""

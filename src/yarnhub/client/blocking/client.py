@@ -1,4 +1,4 @@
-"""A client that blocks: an asynchronous one, kept open on the loop."""
+"""A blocking client: an asynchronous one that is kept open on the loop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BlockingClient(abc.ABC):
 
     @abc.abstractmethod
     def _translated(self, error: YarnhubError) -> Exception:
-        """The error to raise for one of the client's."""
+        """The error to raise for an error of the client."""
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a coroutine function, such as a method of the client; translates its errors."""
@@ -36,7 +36,7 @@ class BlockingClient(abc.ABC):
             raise self._translated(error) from error
 
     def close(self) -> None:
-        """Close all connections; a second time does nothing."""
+        """Close all connections; may be called again."""
         self._held.close()
 
     def __enter__(self) -> Self:

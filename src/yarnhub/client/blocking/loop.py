@@ -1,7 +1,7 @@
 """The event loop behind blocking classes: one thread per process, started on first use.
 
-It runs until the process ends and is not stopped before: what a program calls at the end, such as
-`atexit.register(app.shutdown)`, needs it, and nothing that is registered runs after all that.
+It runs until the process ends and is not stopped before: functions that a program registers, such
+as `atexit.register(app.shutdown)`, need it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ T = TypeVar("T")
 
 
 class _Threads(ThreadPoolExecutor):
-    """Where the loop resolves names and reads files.
+    """The threads in which the loop resolves names and reads files.
 
-    Python ends all pools of threads before it calls what is registered with `atexit`, and from 3.12
-    on starts no more threads: the loop's own then does the work, which nothing else needs by then.
+    Python shuts all thread pools down before it calls functions registered with `atexit`, and from
+    3.12 on starts no more threads: the work is then done in the loop's own thread.
     """
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -79,7 +79,7 @@ class _Loop:
 
     @property
     def runs(self) -> bool:
-        """Whether anything can be called: not in a forked process, and not after the very end."""
+        """Whether calls are possible: not in a forked process, nor after the interpreter ended."""
         return self.thread.is_alive() and not sys.is_finalizing()
 
 
@@ -98,11 +98,11 @@ def _loop() -> _Loop:
 class KeptOpen:
     """An asynchronous context manager that is kept open for a blocking object.
 
-    It is left by `close`, or when `owner` is collected.
+    It is closed by `close`, or when `owner` is collected.
 
     Args:
         owner: The blocking object.
-        resource: Makes what is kept open.
+        resource: Creates the context manager.
     """
 
     def __init__(
@@ -127,8 +127,8 @@ class KeptOpen:
         """Run a function, or a coroutine function, on the loop; Ctrl-C cancels it.
 
         Raises:
-            ConnectError: It has been closed, or its loop has ended: with the interpreter, or in
-                the process that this one was forked from.
+            ConnectError: It was closed, or its loop has ended: with the interpreter, or because
+                this process was forked.
         """
         if not self._loop.runs:
             raise ConnectError(
@@ -146,7 +146,7 @@ class KeptOpen:
             raise
 
     def close(self) -> None:
-        """Leave it; a second time does nothing."""
+        """Close it; may be called again."""
         if self._finalizer() is not None and self._loop.runs:
             self._future.result()
 

@@ -1,6 +1,6 @@
 """Requests to an application from the caller's own thread, over a connection of that thread.
 
-The way through the event loop costs a request two changes of thread, more than all the rest of it.
+A request through the event loop switches threads twice, which costs more than the request itself.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ T = TypeVar("T")
 _READ_SIZE = 1 << 18
 _MAX_FRAME = (1 << 32) - 1
 _CONNECT_TIMEOUT = 5.0
-"""Seconds; then the client tries, which also looks for the application elsewhere."""
+"""Seconds; then the client tries, which also looks up a new address."""
 
 
 class ThreadRequests:
-    """Sends requests to one application, over a connection for each thread.
+    """Sends requests to one application, over one connection per thread.
 
     Args:
-        client: The application's client, which knows its address.
+        client: The application's client, which has its address.
     """
 
     def __init__(self, client: ApplicationClient) -> None:
@@ -50,9 +50,9 @@ class ThreadRequests:
         """Send a request that does not wait, and return its answer.
 
         Raises:
-            ConnectionAbortedError: The client has to send it: there is no connection, or it ended
-                and a repetition does no harm, or all have been closed.
-            YarnhubError: As the client's.
+            ConnectionAbortedError: The client must send it: there is no connection, or it was lost
+                and a retry is safe, or all have been closed.
+            YarnhubError: See the client.
         """
         if self._closed:
             raise ConnectionAbortedError
@@ -68,7 +68,7 @@ class ThreadRequests:
         return application.read_answer(request, answer)
 
     def close(self) -> None:
-        """End all connections, and ask nothing more."""
+        """Close all connections and send no more requests."""
         self._closed = True
         for connection in list(self._all):
             connection.close()
@@ -117,18 +117,18 @@ class _ThreadConnection:
 
     @property
     def ended(self) -> bool:
-        """Whether it is closed. Between two requests the peer sends nothing but the end."""
+        """Whether it is closed. Between two requests the peer sends only the end of the stream."""
         return self._socket.fileno() < 0 or bool(self._poll.poll(0))
 
     def close(self) -> None:
-        """End it; a second time does nothing."""
+        """Close it; may be called again."""
         self._socket.close()
 
     # Not by weakref.finalize: that is called before the last requests of a program that ends.
     __del__ = close
 
     def exchange(self, name: str, body: bytes) -> Frame:
-        """Send a request and wait for its answer; whatever prevents it ends the connection."""
+        """Send a request and wait for its answer; any error closes the connection."""
         done = False
         try:
             limit = time.monotonic() + application.REQUEST_TIMEOUT

@@ -1,1 +1,1 @@
-"""The cluster's file systems, and what is uploaded to them for an application."""
+"""The cluster's file systems, and uploads for applications."""

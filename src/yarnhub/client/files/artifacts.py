@@ -1,7 +1,7 @@
-"""Files that many applications use: uploaded once, found by the hash of their content, swept.
+"""Files that many applications use: uploaded once, found by their hash, deleted when unused.
 
     <folder>/<name>/<random><suffix>    one upload
-    <folder>/<name>/.used               when it was last asked for, to the day
+    <folder>/<name>/.used               when it was last used, to the day
 
 An upload is never replaced, since YARN refuses a file that has changed since an application that
 uses it was submitted (FSDownload.verifyAndCopy).
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _DAY = 24 * 3600.0
 MAX_UNUSED_SECONDS = 90 * _DAY
-"""Seconds after which an artifact that no submission has asked for is deleted. An application that
-still runs by then has it on its nodes, except where a new node has to fetch it."""
+"""Seconds after which an artifact that no submission has used is deleted. An application that is
+still running has it on its nodes, but a new node cannot fetch it."""
 _USED_SUFFIX = ".used"
 _OTHERS_EXECUTE = 0o001
 
@@ -41,8 +41,8 @@ class Artifact:
 
     Attributes:
         path: Where.
-        name: Names its content, so holds a hash of it; one path segment.
-        suffix: By which YARN knows how to unpack it: `.tar.gz`, say.
+        name: The name of its content, so it contains a hash; one path segment.
+        suffix: The suffix, from which YARN derives how to unpack it: for example `.tar.gz`.
     """
 
     path: Path
@@ -55,9 +55,9 @@ class Artifacts:
 
     Args:
         file_system: The cluster's, as the folder's owner.
-        folder: Its URL or path; it is made when it is needed.
-        shared: Whether other users may read them. Nodes then keep one copy for all (PUBLIC), if
-            all folders above can be entered by others too; else one for each user (PRIVATE).
+        folder: Its URL or path; created when needed.
+        shared: Whether other users may read them. Nodes then keep one copy for all users (PUBLIC)
+            if others can enter all parent folders; otherwise one for each user (PRIVATE).
     """
 
     def __init__(self, file_system: FileSystem, folder: str, *, shared: bool = True) -> None:
@@ -68,13 +68,13 @@ class Artifacts:
     async def publish(
         self, artifact: Artifact, progress: Callable[[Path, int, int], None] | None = None
     ) -> File:
-        """An artifact as a file of a specification, uploaded unless it is there.
+        """An artifact as a file of a specification, uploaded unless it exists.
 
-        Cancelling leaves nothing behind that would be taken for an artifact.
+        Cancelling leaves no incomplete artifact behind.
 
         Args:
-            artifact: What; it is read only if it has to be uploaded.
-            progress: Is told which file, the bytes sent, and all bytes.
+            artifact: The file; it is read only if it must be uploaded.
+            progress: Called with the file, the bytes sent, and all bytes.
         """
         size = (await asyncio.to_thread(artifact.path.stat)).st_size
         folder = f"{self._folder}/{artifact.name}"
@@ -86,7 +86,7 @@ class Artifacts:
         if status is None:
             for made in (self._folder, folder):
                 await self._file_system.make_directory(made, 0o755 if self._shared else 0o700)
-            # Two clients at once upload two: neither may take the other's away.
+            # Two concurrent clients upload two copies: neither may delete the other's.
             status = await self._file_system.upload(
                 artifact.path,
                 f"{folder}/{secrets.token_hex(8)}{artifact.suffix}",
@@ -103,7 +103,7 @@ class Artifacts:
         )
 
     async def sweep(self, now: float, *, unused_for: float = MAX_UNUSED_SECONDS) -> tuple[str, ...]:
-        """Delete what no submission has asked for in a long time; returns the names.
+        """Delete artifacts that were not used for a long time; returns their names.
 
         Cancelling leaves the rest for the next time.
 
@@ -117,7 +117,7 @@ class Artifacts:
                 continue
             found = await self._list(status.path)
             if not any(each.path.endswith(_USED_SUFFIX) for each in found):
-                # Of a version that noted no uses: what it submitted yesterday may need it.
+                # From a version that recorded no uses: applications of yesterday may need it.
                 await self._mark_used(status.path, found)
                 continue
             times = [each.modification_time / 1000 for each in (status, *found)]
@@ -134,7 +134,7 @@ class Artifacts:
         return await sweep_partials(self._file_system, found, datetime.now(UTC).timestamp())
 
     async def _mark_used(self, folder: str, found: Sequence[FileStatus]) -> None:
-        """Note the use, once a day; one that cannot be noted is no reason not to go on."""
+        """Record the use, once a day; errors are ignored."""
         now = datetime.now(UTC).timestamp()
         marks = [
             each.modification_time / 1000 for each in found if each.path.endswith(_USED_SUFFIX)
@@ -144,7 +144,7 @@ class Artifacts:
                 await self._file_system.write(f"{folder}/{_USED_SUFFIX}", b"")
 
     async def _visibility(self, folder: str) -> FileVisibility:
-        """PUBLIC, unless a folder keeps others out: then a node refuses it as PUBLIC.
+        """PUBLIC, unless others cannot enter a folder: a node would refuse it as PUBLIC then.
 
         Source: org.apache.hadoop.yarn.util.FSDownload.isPublic.
         """

@@ -1,4 +1,4 @@
-"""The cluster's file systems as a client's user sees them."""
+"""The cluster's file systems, opened as a client's user."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def user_file_system(settings: Settings, url: str = "") -> AsyncIterator[F
     Cancelling while it is opened may leave a token behind that expires unused.
 
     Raises:
-        ConfigurationError: No file system is known for the URL.
+        ConfigurationError: No file system supports the URL.
     """
     configuration, user = settings.configuration, settings.user
     if Location.parse(url) is None:
@@ -43,7 +43,7 @@ async def user_file_system(settings: Settings, url: str = "") -> AsyncIterator[F
             yield await stack.enter_async_context(view)
             return
         if scheme == "hdfs" and isinstance(user, KerberosUser) and user.name is not None:
-            # With a ticket alone nobody acts for another user there; with the other's token, yes.
+            # Acting for another user needs that user's token; a ticket is not enough.
             source = NameNodeTokens(url, configuration)
             token = await source.fetch(user, renewer=user.credential.principal)
             stack.push_async_callback(cancel_tokens, [(source, token)], user)
@@ -53,7 +53,7 @@ async def user_file_system(settings: Settings, url: str = "") -> AsyncIterator[F
 
 
 class UserFileSystems(Closing):
-    """The file systems of the URLs that a user names, each opened once; an async context manager.
+    """The file systems of several URLs, each opened once; an async context manager.
 
     Args:
         settings: Who the user is.
@@ -66,10 +66,10 @@ class UserFileSystems(Closing):
         self._stack = contextlib.AsyncExitStack()
 
     async def of(self, url: str) -> FileSystem:
-        """The file system of a URL. Not to be called twice at a time.
+        """The file system of a URL. Must not be called concurrently.
 
         Raises:
-            ConfigurationError: No file system is known for it.
+            ConfigurationError: No file system supports it.
         """
         location = located(url, self._settings.configuration)
         for each in self._opened:

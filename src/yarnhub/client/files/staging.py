@@ -1,4 +1,4 @@
-"""Bringing an application's files to where its nodes can read them."""
+"""Uploading an application's files to where its nodes can read them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId
 
     Progress = Callable[[Path, int, int], None]
-    """Is told the file, the bytes sent so far and the bytes in all."""
+    """Called with the file, the bytes sent so far, and all bytes."""
     FindFileSystem = Callable[[str], Awaitable[FileSystem]]
-    """Finds the file system of a URL; raises ConfigurationError where none is known."""
+    """Returns the file system of a URL; raises ConfigurationError if none supports it."""
 
 _MAX_UPLOADS = 4
-"""Files on their way at a time: HDFS takes half a second to close one, however small."""
+"""Concurrent uploads: HDFS takes half a second to close a file, however small."""
 FOLDER = ".skein"
 """In the user's home on the cluster's file system."""
 
@@ -46,19 +46,19 @@ def has_files(spec: ApplicationSpec) -> bool:
 
 
 async def staging_folder(file_system: FileSystem, application_id: ApplicationId) -> str:
-    """Where an application's uploaded files lie, as a URL."""
+    """The URL of the folder with an application's uploaded files."""
     return f"{await file_system.home()}/{FOLDER}/{application_id}"
 
 
 def is_needed(spec: ApplicationSpec) -> bool:
-    """Whether an application has a folder: for its files, or for what its next AM has to know."""
+    """Whether an application needs a folder: for its files, or for the state of its AM."""
     return has_files(spec) or spec.max_attempts > 1
 
 
 async def place(
     folder: str, configuration: Properties, tokens: Mapping[str, Token]
 ) -> Staging | None:
-    """What an application's AM has to know of its folder; None where it cannot reach it.
+    """The description of the folder for the AM; None if the AM cannot reach it.
 
     Args:
         folder: As a URL.
@@ -66,7 +66,7 @@ async def place(
         tokens: The application's, by alias.
 
     Raises:
-        ConnectError: The NameNode, whose token is looked for, has no address.
+        ConnectError: The host name of the NameNode has no address.
     """
     location = Location.parse(folder)
     if location is None or location.scheme != "hdfs":
@@ -86,22 +86,22 @@ async def stage(
 ) -> ApplicationSpec:
     """Upload the local files of a specification and look up size and time of the others.
 
-    Each local file is uploaded once, however often it is named. Cancelling, or an error, may
-    leave the application's staging folder behind; the caller deletes it.
+    Each local file is uploaded once, even if it is named several times. Cancelling, or an error,
+    may leave the application's staging folder behind; the caller deletes it.
 
     Args:
-        spec: What was submitted; local sources are absolute.
+        spec: The submitted specification; local sources are absolute.
         application_id: Names the folder.
         file_system: The cluster's.
-        progress: Is told how far an upload is.
-        find: Opens the file system of a URL; None takes the cluster's for all.
+        progress: Called with the progress of uploads.
+        find: Opens the file system of a URL; None uses the cluster's for all.
 
     Returns:
         The specification with the sources that the nodes read.
 
     Raises:
-        SpecError: A file does not exist, is not a regular one, or is on a file system that nobody
-            can look at from here; says which.
+        SpecError: A file does not exist, is not a regular file, or is on a file system that this
+            client cannot read.
     """
     files: dict[str, File] = {}
     map_files(spec, files.setdefault)
@@ -135,12 +135,12 @@ async def stage(
 async def _place(
     path: str, file: File, file_system: FileSystem, find: FindFileSystem | None
 ) -> FileSystem | None:
-    """The file system that a file is on; None where there is nothing to ask it."""
+    """The file system of a file; None if there is nothing to look up."""
     try:
         return file_system if find is None else await find(file.source)
     except ConfigurationError as error:
         if file.size and file.timestamp:
-            return None  # the nodes may know it
+            return None  # the nodes may support it
         raise SpecError(
             f"{path}.source", f"{error}; with `size` and `timestamp` it is used unchecked"
         ) from error
@@ -194,7 +194,7 @@ def _size(path: str, local: Path) -> int:
 def _staged(file: File, status: FileStatus | None) -> File:
     if status is None:
         return file
-    # What is said in the specification holds: YARN then refuses a file that is not as it says.
+    # Values of the specification take precedence: YARN refuses a file that differs from them.
     return replace(
         file,
         source=status.path,

@@ -1,4 +1,4 @@
-"""Uploads that nobody needs any more: of applications that have ended, or never began."""
+"""Uploads that are no longer needed: of applications that have ended or never started."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from yarnhub.yarn.resource_manager import ResourceManager
 
 _UNKNOWN_KEPT_SECONDS = 24 * 3600.0
-"""Seconds in which the folder of an application that YARN does not know is left alone: its files
-may be on their way, and it is submitted when they are there."""
+"""Seconds for which the folder of an unknown application is kept: its files may still be uploading,
+and it is submitted after that."""
 
 
 async def sweep(
@@ -24,12 +24,12 @@ async def sweep(
 ) -> tuple[ApplicationId, ...]:
     """Delete the folders of applications that have ended; returns their ids.
 
-    An application deletes its own when it ends, so what is found belongs to one that was killed,
-    or whose client was cut off. What YARN cannot tell about is kept, and the error raised.
-    Cancelling leaves the rest for the next time.
+    An application deletes its own folder when it ends, so these belong to applications that were
+    killed, or whose client was interrupted. If YARN does not respond, the rest is kept and the
+    error raised. Cancelling leaves the rest for the next time.
 
     Args:
-        resource_manager: Asked as the user whose folders these are.
+        resource_manager: The ResourceManager, as the owner of the folders.
         file_system: The cluster's, as that user.
         now: Seconds since 1970.
     """
@@ -53,7 +53,7 @@ def _application(status: FileStatus) -> ApplicationId | None:
     try:
         return ApplicationId.parse(status.path.rpartition("/")[2])
     except ValueError:
-        return None  # something else that its owner keeps there
+        return None  # some other folder of the owner
 
 
 async def _is_over(

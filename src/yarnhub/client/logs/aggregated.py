@@ -1,4 +1,4 @@
-"""The logs of a finished application, from where the NodeManagers aggregated them."""
+"""The aggregated logs of a finished application."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
 _MAX_LISTINGS = 32
-"""Users whose directories are looked into at the same time."""
+"""Directories that are listed concurrently."""
 _MAX_SKIPPED_BYTES = 1 << 20
-"""A gap of so many bytes is read and dropped: cheaper than to open the file again."""
+"""A gap of this many bytes is read and dropped: cheaper than opening the file again."""
 
 
 class LogAggregationOffError(ConfigurationError):
@@ -45,7 +45,7 @@ class LogAggregationOffError(ConfigurationError):
 
 
 class LogsNotReadyError(YarnhubError):
-    """The logs have not been aggregated yet, or they are gone.
+    """The logs have not been aggregated yet, or were deleted.
 
     NodeManagers upload them when the application has ended, which takes some seconds.
     """
@@ -54,7 +54,7 @@ class LogsNotReadyError(YarnhubError):
 
 
 class NoSuchLogError(YarnhubError):
-    """The application has no container, or no log, of the name that was asked for."""
+    """The application has no container or log of the requested name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +70,13 @@ class LogFile:
     length: int
     """Bytes; so far, while the container runs."""
     instance: str = ""
-    """E.g. `worker_3`, or `master` for the ApplicationMaster; empty where it was not looked for, or
-    is not known."""
+    """E.g. `worker_3`, or `master` for the ApplicationMaster; empty if it was not looked up, or is
+    unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogChunk:
-    """A piece of a log file. Where there is nothing to read, one empty piece tells of the file."""
+    """A piece of a log file. An empty file yields one empty piece."""
 
     file: LogFile
     offset: int
@@ -85,7 +85,7 @@ class LogChunk:
 
 @dataclass(frozen=True, slots=True)
 class AggregatedLog:
-    """A log file and where it lies."""
+    """A log file and its location."""
 
     file: LogFile
     entry: LogEntry
@@ -95,21 +95,21 @@ class AggregatedLog:
 async def find_logs(
     file_system: FileSystem, configuration: Properties, application_id: ApplicationId, user: str
 ) -> Sequence[AggregatedLog]:
-    """Which log files there are, sorted by container and name.
+    """The log files, sorted by container and name.
 
     Cancelling leaves nothing behind.
 
     Args:
-        file_system: Where the logs lie: that of `fs.defaultFS`, as a user who may read them.
+        file_system: The file system `fs.defaultFS`, as a user who may read the logs.
         configuration: The Hadoop configuration.
         application_id: Which application; it should have ended.
         user: Its owner.
 
     Raises:
-        ConfigurationError: Log aggregation is off, the logs were packed into an archive, or
-            their compression cannot be undone here.
-        LogsNotReadyError: There is nothing yet.
-        AccessDeniedError: `file_system` is of a user who may not read these logs.
+        ConfigurationError: Log aggregation is disabled, the logs were packed into an archive, or
+            their compression is not supported.
+        LogsNotReadyError: There are no logs yet.
+        AccessDeniedError: The user of `file_system` may not read these logs.
         RemoteProtocolError: A file is damaged.
     """
     names: list[str] | None = None
@@ -135,15 +135,15 @@ async def find_owner(
     application_id: ApplicationId,
     likeliest: str,
 ) -> str | None:
-    """Whose application it is, by where its logs lie; None if there are none to be seen.
+    """The owner of an application, from the location of its logs; None if none are visible.
 
     For an application that the ResourceManager has forgotten. Cancelling leaves nothing behind.
 
     Args:
-        file_system: Where the logs lie.
+        file_system: The file system with the logs.
         configuration: The Hadoop configuration.
         application_id: Which application.
-        likeliest: Who is looked at first.
+        likeliest: The user whose folder is searched first.
     """
     users: list[str] = []
     for root in log_roots(configuration):
@@ -185,7 +185,7 @@ def _nothing(
     user: str,
     names: list[str] | None,
 ) -> YarnhubError:
-    """Why there are no logs; `names` is what the directories hold, None where there is none."""
+    """The error for missing logs; `names` is the content of the directories, if they exist."""
     if any(map(is_archive, names or [])):
         return ConfigurationError(
             f"the logs of {application_id} were packed into a Hadoop archive (.har), which yarnhub"
@@ -236,14 +236,14 @@ async def _index(file_system: FileSystem, status: FileStatus) -> list[Aggregated
 async def read_log(
     file_system: FileSystem, log: AggregatedLog, start: int = 0
 ) -> AsyncGenerator[LogChunk, None]:
-    """The content of a log from a byte on.
+    """The content of a log from an offset.
 
-    Memory stays flat. Close the generator (`contextlib.aclosing`) when it is left early.
+    Memory use is constant. Close the generator (`contextlib.aclosing`) if you leave it early.
 
     Args:
         file_system: Where `find_logs` found it.
-        log: Which.
-        start: How many bytes to pass over; no more than it has.
+        log: The log.
+        start: The number of bytes to skip; no more than the log has.
 
     Raises:
         RemoteProtocolError: The file is damaged.
@@ -271,7 +271,7 @@ async def read_log(
 
 
 class _Reader(Closing):
-    """Answers what a parser needs from one file, which stays open while the parser goes on."""
+    """Reads what a parser needs from one file, which stays open while the parser continues."""
 
     def __init__(self, file_system: FileSystem, status: FileStatus) -> None:
         self._file_system = file_system
@@ -291,7 +291,7 @@ class _Reader(Closing):
         """The bytes that a parser needs.
 
         Raises:
-            RemoteProtocolError: The file is shorter than it was.
+            RemoteProtocolError: The file has become shorter.
         """
         if self._chunks is None or not 0 <= need.offset - self._at <= _MAX_SKIPPED_BYTES:
             await self.aclose()

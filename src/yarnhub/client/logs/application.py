@@ -46,22 +46,22 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
 _LOOK, _SELDOM = 0.25, 1.0
-"""Seconds between two looks at the nodes; more while nothing is written."""
+"""Seconds between two polls of the nodes; more while nothing is written."""
 _POLL_INTERVAL_PER_CONTAINER = 0.01
-"""Seconds between two looks for each container: a large application is looked at less often."""
+"""Seconds between two polls for each container: a large application is polled less often."""
 _CONTAINER_TIMEOUT = 5.0
-"""Seconds that a container is waited for in silence."""
+"""Seconds to wait for a container before a notice."""
 _RESOURCE_MANAGER_TIMEOUT = 60.0
-"""Seconds that the ResourceManager may not answer: it may be being started anew."""
+"""Seconds for which the ResourceManager may not respond: it may be restarting."""
 _BEGIN, _UPLOAD = 30.0, 600.0
-"""Seconds that the upload is waited for: to begin, and in all. YARN forgets how far it is when it
-is restarted, and gives up by itself after the latter (yarn.log-aggregation-status.time-out.ms)."""
+"""Seconds to wait for the upload: to start, and in total. A restarted ResourceManager forgets its
+progress, and gives up after the latter (yarn.log-aggregation-status.time-out.ms)."""
 _UNDER_WAY = frozenset({Aggregation.RUNNING, Aggregation.RUNNING_WITH_FAILURE})
 _INCOMPLETE = frozenset({Aggregation.FAILED, Aggregation.TIME_OUT, *_UNDER_WAY})
 
 
 class NothingYet(str):
-    """The notice of an application that no container of it has begun; `error` has the details."""
+    """The notice that no container of an application has started; `error` has the details."""
 
     __slots__ = ("error",)
 
@@ -73,11 +73,11 @@ class ApplicationLogs:
     """The logs of one application.
 
     Args:
-        applications: How they are reached.
-        settings: Where the cluster is, and who reads the logs.
+        applications: Access to applications.
+        settings: The cluster and the user who reads the logs.
         application_id: Which application.
-        choice: Which logs are wanted.
-        notice: Is told what is waited for, and what cannot be read now.
+        choice: The logs to read.
+        notice: Called with what is waited for, and with what cannot be read.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class ApplicationLogs:
         self._instances: dict[ContainerId, str] = {}
 
     async def files(self) -> Sequence[LogFile]:
-        """Which files there are, sorted by container and name; those that are wanted."""
+        """The selected files, sorted by container and name."""
         report = await self._report()
         if report.yarn_application_state.ended:
             await self._uploaded(report)
@@ -115,7 +115,7 @@ class ApplicationLogs:
         return [file for file in found if self._choice.has(file)]
 
     async def read(self) -> AsyncGenerator[LogChunk, None]:
-        """What has been written so far, container by container, file by file."""
+        """The current content, container by container, file by file."""
         report = await self._report()
         if not report.yarn_application_state.ended:
             async with self._live() as live:
@@ -136,9 +136,9 @@ class ApplicationLogs:
                 yield chunk
 
     async def follow(self) -> AsyncGenerator[LogChunk, None]:
-        """What is written, as it is written, until the application has ended: each byte once.
+        """The content as it is written, until the application has ended: each byte once.
 
-        What was not read by then comes from the aggregated logs.
+        The rest is read from the aggregated logs.
         """
         report = await self._report()
         if not report.yarn_application_state.ended:
@@ -153,10 +153,10 @@ class ApplicationLogs:
                 yield chunk
 
     async def _report(self) -> ApplicationReport:
-        """The ResourceManager's; of an application that it has forgotten, what its logs tell.
+        """The ResourceManager's report; for a forgotten application, one derived from its logs.
 
-        It keeps 1000 that have ended by default, and none over a restart without recovery; logs are
-        kept as long as the cluster says.
+        By default the ResourceManager keeps 1000 ended applications, and none over a restart
+        without recovery; logs are kept as long as configured.
         """
         try:
             return await self._applications.application_report(self._id)
@@ -249,7 +249,7 @@ class ApplicationLogs:
     async def _find(
         self, file_system: FileSystem, report: ApplicationReport, *, named: bool
     ) -> Sequence[AggregatedLog]:
-        """All logs; with the containers' names, if they are wanted."""
+        """All logs; with the containers' names, if needed."""
         logs = await find_logs(file_system, self._settings.configuration, self._id, report.user)
         if not named:
             return logs
@@ -265,7 +265,7 @@ class ApplicationLogs:
         ]
 
     async def _start(self, file_system: FileSystem, log: AggregatedLog) -> int | None:
-        """From where on a log is read; None where nothing of it is left."""
+        """The offset from which a log is read; None if nothing is left."""
         done = self._positions.get((log.file.container_id, log.file.name))
         if done is not None:
             return done if done < log.file.length else None
@@ -280,7 +280,7 @@ class ApplicationLogs:
         return await last_lines(read, log.file.length, self._choice.tail)
 
     def _check_found(self, files: Iterable[LogFile]) -> None:
-        """Refuse a choice of containers that are not there."""
+        """Refuse a choice of containers that do not exist."""
         known = {name for file in files for name in (str(file.container_id), file.instance)}
         if missing := self._choice.containers - known:
             names = sorted(name for name in known if name and not name.startswith("container_"))

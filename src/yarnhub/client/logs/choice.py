@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ContainerId
 
 MASTER = "master"
-"""The name that the ApplicationMaster's container has beside `worker_3` and the like."""
+"""The name of the ApplicationMaster's container, as `worker_3` is an instance's."""
 SCRIPT = "launch_container.sh"
-"""What YARN wrote to launch the container, with all its environment."""
+"""The launch script that YARN wrote for the container, with its environment."""
 MAX_SCRIPT_BYTES = 1 << 20
-"""Bytes of such a script that are looked at."""
+"""Bytes of such a script that are read."""
 
 _YARN_FILES = frozenset({"directory.info", SCRIPT, "prelaunch.out"})
 """Files that YARN adds to the logs of every container: long, and the same each time.
 Source: yarn.nodemanager.log-container-debug-info.enabled."""
 _OF_LAUNCH = frozenset({"prelaunch.err"})
-"""Of interest when there is something in it."""
+"""Shown if it is not empty."""
 _EXPORT = re.compile(rf'^export {CONTAINER_ID}="([^"]+)"$'.encode(), re.MULTILINE)
 _TAIL_WINDOW = 1 << 16
-"""Bytes at a log's end in which its last lines are looked for first."""
+"""Bytes at the end of a log that are searched first for its last lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,32 +55,32 @@ class LogChoice:
         return len(self.containers) == 1 and len(self.files) == 1
 
     def has_container(self, container_id: ContainerId, instance: str) -> bool:
-        """Whether a container's logs are wanted."""
+        """Whether a container's logs are selected."""
         return not self.containers or bool(self.containers & {str(container_id), instance})
 
     def has_file(self, name: str, length: int) -> bool:
-        """Whether a file is wanted, of a container that is."""
+        """Whether a file of a selected container is selected."""
         if self.files:
             return name in self.files
         silent = name in _OF_LAUNCH or name.endswith(NAME_FILE)
         return name not in _YARN_FILES and (length > 0 or not silent)
 
     def has(self, file: LogFile) -> bool:
-        """Whether a file is wanted."""
+        """Whether a file is selected."""
         return self.has_container(file.container_id, file.instance) and self.has_file(
             file.name, file.length
         )
 
 
 def instance_in(script: bytes) -> str:
-    """The name of the container that a launch script is of; empty if it has none."""
+    """The name of a launch script's container; empty if it has none."""
     found = _EXPORT.search(script)
     # A container may write anything there, and its name is shown.
     return clean_and_cut(found[1].decode(errors="replace"), lines=False) if found else ""
 
 
 def instance_by_files(names: Iterable[str]) -> str:
-    """The name of a container by the files in its log folder; empty if they do not tell."""
+    """The name of a container from the files in its log folder; empty if unknown."""
     for name in names:
         if name == "application.master.log":
             return MASTER
@@ -92,12 +92,12 @@ def instance_by_files(names: Iterable[str]) -> str:
 async def last_lines(
     read: Callable[[int], AsyncGenerator[bytes, None]], length: int, lines: int
 ) -> int:
-    """Where the last lines of a log begin; looks back as far as it must.
+    """The offset of the last lines of a log; searches backwards as far as necessary.
 
     Args:
-        read: Gives the content from a byte on.
+        read: Reads the content from an offset.
         length: Bytes of the log.
-        lines: How many; a last one without a line break counts.
+        lines: The number of lines; a last one without a line break counts.
     """
     window = _TAIL_WINDOW
     while lines:

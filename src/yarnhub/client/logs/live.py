@@ -1,4 +1,4 @@
-"""The logs of an application that runs, from the nodes that its containers run on."""
+"""The logs of a running application, from the nodes of its containers."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId
 
 _MAX_REQUESTS = 16
-"""How many nodes are asked at the same time."""
+"""Concurrent requests to nodes."""
 _MASTER_TIMEOUT = 5.0
-"""Seconds that an ApplicationMaster may take to answer before the nodes are asked without it."""
+"""Seconds for an ApplicationMaster to respond; then the nodes are queried without it."""
 _BYTES_PER_TURN = 4 << 20
-"""Bytes of one file before it is another's turn."""
+"""Bytes of one file that are read before the next file."""
 _MAX_BACK_OFF = 30.0
-"""Seconds at most before a node that does not answer is asked again; doubled from 1."""
+"""The longest delay before an unresponsive node is retried, in seconds; doubled from 1."""
 
 
 @dataclass(slots=True)
 class _Live:
-    """A container and what is known of its logs."""
+    """A container and the state of its logs."""
 
     id: ContainerId
     address: str
-    """Of its node's web server."""
+    """The address of its node's web server."""
     instance: str = ""
     running: bool = True
     settled: bool = False
-    """Whether it has ended and its files were looked at since."""
+    """Whether it has ended and its files were listed since."""
     sizes: dict[str, int] = field(default_factory=dict)
     failures: int = 0
     failure: YarnhubError | None = None
@@ -66,10 +66,10 @@ class LiveLogs(Closing):
     """Reads what containers have written since the last time, until their application ends.
 
     Args:
-        applications: How they are reached.
-        settings: Where the cluster is, and who reads the logs.
-        choice: Which logs are wanted.
-        notice: Is told what cannot be read now, once for each container.
+        applications: Access to applications.
+        settings: The cluster and the user who reads the logs.
+        choice: The logs to read.
+        notice: Called with what cannot be read, once for each container.
     """
 
     def __init__(
@@ -92,30 +92,30 @@ class LiveLogs(Closing):
         self.positions: dict[tuple[ContainerId, str], int] = {}
         """How much of each file was read."""
         self.behind = False
-        """Whether `read` left some for another turn."""
+        """Whether `read` left something for the next turn."""
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._masters.aclose()
 
     def __len__(self) -> int:
-        """How many containers' files are looked at."""
+        """The number of containers whose files are polled."""
         return sum(not each.settled for each in self._containers.values())
 
     @property
     def failure(self) -> YarnhubError | None:
-        """Why a container's logs could not be read the last time; None where all could."""
+        """The last error of reading a container's logs; None if all could be read."""
         failures = (each.failure for each in self._containers.values())
         return next((each for each in failures if each), None)
 
     @property
     def instances(self) -> dict[ContainerId, str]:
-        """The containers' names; empty where one is not known."""
+        """The containers' names; empty if unknown."""
         return {each.id: each.instance for each in self._containers.values()}
 
     @property
     def files(self) -> list[LogFile]:
-        """All files, sorted by container and name, with the sizes that the nodes told."""
+        """All files, sorted by container and name, with their sizes."""
         return [
             _file(container, name)
             for container in sorted(self._containers.values(), key=_order)
@@ -125,8 +125,8 @@ class LiveLogs(Closing):
     async def discover(self, report: ApplicationReport) -> None:
         """Find the application's containers.
 
-        The ResourceManager knows those that run; the ApplicationMaster, which answers its owner
-        alone, their names and those that have ended too.
+        The ResourceManager lists the running ones; the ApplicationMaster, which accepts only its
+        owner, has their names and the ended ones.
 
         Raises:
             AccessDeniedError: It belongs to somebody else who does not show it.
@@ -176,7 +176,7 @@ class LiveLogs(Closing):
         known.instance = instance or known.instance
 
     async def look(self) -> None:
-        """Ask the nodes how long the files are."""
+        """Query the sizes of the files on the nodes."""
         limit = asyncio.Semaphore(_MAX_REQUESTS)
         now = asyncio.get_running_loop().time()
         async with task_group() as group:
@@ -196,7 +196,7 @@ class LiveLogs(Closing):
                 container.settled = not running
 
     async def _name(self, container: _Live) -> str:
-        """The container's name where the ApplicationMaster did not tell it."""
+        """The container's name if the ApplicationMaster did not report it."""
         if name := instance_by_files(container.sizes):
             return name
         if container.sizes.get(SCRIPT, MAX_SCRIPT_BYTES + 1) > MAX_SCRIPT_BYTES:
@@ -210,12 +210,13 @@ class LiveLogs(Closing):
         )
 
     async def read(self, *, whole: bool) -> AsyncGenerator[LogChunk, None]:
-        """What is new since the last time, container by container, file by file.
+        """New content since the last call, container by container, file by file.
 
         Close the generator (`contextlib.aclosing`) when it is left early.
 
         Args:
-            whole: Whether each file is read to its end; otherwise a part, so that all have a turn.
+            whole: Whether each file is read to its end; otherwise a part, so that each file gets a
+                turn.
         """
         self.behind = False
         now = asyncio.get_running_loop().time()
@@ -261,7 +262,7 @@ class LiveLogs(Closing):
                         break
 
     async def _beginning(self, container: _Live, name: str) -> int:
-        """Where to begin with a file: at its last lines if it was there at first."""
+        """The offset of the first read: at the last lines of a file that existed at the start."""
         if self._choice.tail is None or not self._first:
             return 0
         return await last_lines(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ContainerId
 
 _MAX_GROWTH = 1 << 16
-"""Bytes that a file may have grown since its size was asked for, for one request to do."""
+"""The growth of a file since its size was queried that one request covers, in bytes."""
 _OK, _REDIRECTED, _FORBIDDEN, _NOT_FOUND = 200, 307, 403, 404
 _NOT_AUTHORIZED = re.compile(r"User \[.*\] is not authorized to view the logs")
 
@@ -30,9 +30,9 @@ _NOT_AUTHORIZED = re.compile(r"User \[.*\] is not authorized to view the logs")
 class NodeLogs:
     """The logs of containers whose application runs, as one user reads them from the nodes.
 
-    Every method raises `ConnectError`, `ConnectionLostError` or `DeadlineExceededError` where a
-    node's web server does not answer, `AuthenticationError` and `AccessDeniedError` where it
-    refuses the user, `RemoteError` where it fails. Cancelling leaves nothing behind.
+    Every method raises `ConnectError`, `ConnectionLostError` or `DeadlineExceededError` if a node's
+    web server does not respond, `AuthenticationError` and `AccessDeniedError` if it refuses the
+    user, `RemoteError` if it fails. Cancelling leaves nothing behind.
 
     Args:
         settings: Who the user is.
@@ -46,8 +46,8 @@ class NodeLogs:
     async def list(self, address: str, container_id: ContainerId) -> dict[str, int] | None:
         """A container's log files with their sizes in bytes.
 
-        None: the node has none yet or any more. It keeps them while the application runs, and
-        uploads them when that has ended.
+        None if the node has none yet or no longer. It keeps them while the application runs, and
+        uploads them when it has ended.
 
         Args:
             address: Host and port of the node's web server.
@@ -61,17 +61,17 @@ class NodeLogs:
     async def read(
         self, address: str, container_id: ContainerId, name: str, start: int, known: int
     ) -> AsyncGenerator[bytes, None]:
-        """A log file from a byte on to its end, which is where it is when the reading begins.
+        """A log file from an offset to its end at the start of reading.
 
-        Nothing comes of a file that is shorter, or not there. Close the generator
+        Yields nothing if the file is shorter or does not exist. Close the generator
         (`contextlib.aclosing`) when it is left early.
 
         Args:
             address: Host and port of the node's web server.
             container_id: Which container.
             name: Which file.
-            start: How many bytes to pass over.
-            known: The file's size when it was asked for.
+            start: The number of bytes to skip.
+            known: The file's size when it was queried.
         """
         slack = _MAX_GROWTH
         while True:
@@ -105,7 +105,7 @@ class NodeLogs:
     async def _get(
         self, address: str, path: str, query: str = ""
     ) -> AsyncIterator[Response | None]:
-        """An answer of status 200, or None where there is nothing."""
+        """A response with status 200, or None if there is no log."""
         user = f"user.name={quote(self._settings.user_name, safe='')}"
         url = (
             f"{self._scheme}://{address}/ws/v1/node/containers/{path}"
@@ -122,7 +122,7 @@ class NodeLogs:
                 yield None
 
     async def _refuse(self, response: Response, address: str) -> None:
-        """Raise what the answer says, unless it is that there is nothing."""
+        """Raise the error of a response, unless it means that there is no log."""
         body = await self._servers.text(response, address)
         text = clean_and_cut(body.decode(errors="replace"))
         said = _message(text)
@@ -138,16 +138,16 @@ class NodeLogs:
 
 
 def _says_not_found(text: str, said: str) -> bool:
-    """Whether an answer of any status means that there is nothing.
+    """Whether a response of any status means that there is no log.
 
-    Of a container that a node does not know the list of logs has status 503 with the error that
-    was meant inside: Java's name of it until Hadoop 3.4, its status line in 3.5.
+    For an unknown container the list of logs has status 503 and contains the intended error: its
+    Java class until Hadoop 3.4, its status line in 3.5.
     """
     return "NotFoundException" in text or said.startswith(f"HTTP {_NOT_FOUND} ")
 
 
 def _message(text: str) -> str:
-    """What an answer says that is an error, without Java's names."""
+    """The message of an error response, without Java's names."""
     try:
         # Any: what JSON holds is looked at part by part.
         said = str(json.loads(text)["RemoteException"]["message"])

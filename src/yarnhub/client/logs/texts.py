@@ -1,4 +1,4 @@
-"""All logs of an application as texts, for small ones: the rest of this package keeps none."""
+"""All logs of an application as texts in memory, for small logs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LogTexts(Mapping[str, str]):
     """Logs by YARN's container id; notebooks show them folded.
 
     Args:
-        app_id: Whose they are.
+        app_id: The application's id.
         logs: The text of each container.
     """
 
@@ -53,15 +53,15 @@ class LogTexts(Mapping[str, str]):
         return "\n".join((f"<h3>{html.escape(self.app_id)}</h3>", *folds))
 
     def dump(self, file: TextIO | None = None) -> None:
-        """Write all of them.
+        """Write all logs.
 
         Args:
-            file: Where to; None is standard output.
+            file: The file to write to; None for standard output.
         """
         print(self.dumps(), end="", file=file)  # what it is for
 
     def dumps(self) -> str:
-        """All of them as one text."""
+        """All logs as one text."""
         out = io.StringIO()
         out.write(f"** Logs for {self.app_id} **\n")
         for name, text in sorted(self.items()):
@@ -74,7 +74,7 @@ async def read_texts(logs: AsyncGenerator[LogChunk, None]) -> dict[str, str]:
     """The texts of logs by YARN's container id; all of it is kept in memory.
 
     Args:
-        logs: From `Client.logs`; closed in the end.
+        logs: From `Client.logs`; closed at the end.
     """
     found: dict[str, bytearray] = {}
     async with contextlib.aclosing(logs) as chunks:
