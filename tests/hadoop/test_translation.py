@@ -17,6 +17,7 @@ from yarnhub.base.errors import (
     StandbyError,
     YarnhubError,
 )
+from yarnhub.filesystem.errors import translate_java
 from yarnhub.hadoop.ipc.translation import translate
 
 YARN = "org.apache.hadoop.yarn.exceptions."
@@ -58,6 +59,26 @@ def test_an_attempt_that_is_over_is_not_taken_for_a_wrong_token() -> None:
     made = translate(SECURITY + "token.SecretManager$InvalidToken", text, address="rm:1")
     assert type(made) is AttemptNotFoundError
     assert text in str(made)
+
+
+def test_a_token_that_is_not_known_yet_is_asked_for_again() -> None:
+    # What a daemon says while it becomes the active one: new RetriableException(InvalidToken).
+    text = f"{SECURITY}token.SecretManager$InvalidToken: token (x) can't be found in cache"
+    made = translate("org.apache.hadoop.ipc.RetriableException", text)
+    assert type(made) is ServerBusyError
+    assert made.retriable
+    assert type(translate(YARN + "YarnException", text)) is RemoteError
+
+
+def test_a_token_that_webhdfs_does_not_know_is_no_question_of_rights() -> None:
+    text = f"{SECURITY}token.SecretManager$InvalidToken: token (x) can't be found in cache"
+    made = translate_java(
+        "java.lang.SecurityException",
+        f"Failed to obtain user group information: {text}",
+        action="read",
+        path="hdfs://a/b",
+    )
+    assert type(made) is AuthenticationError
 
 
 def test_what_can_be_repeated_says_so() -> None:

@@ -82,7 +82,8 @@ def translate_java(java_class: str, text: str, *, action: str, path: str) -> Yar
     reason = clean_and_cut(text).partition("\n")[0].strip() or name
     message = f"cannot {action} {path}: {reason}"
     refused = translate(java_class, text)
-    if isinstance(refused, AuthenticationError):
+    # WebHDFS wraps it: in a SecurityException, or a RetriableException while one becomes active.
+    if isinstance(refused, AuthenticationError) or "SecretManager$InvalidToken" in reason:
         advice = ": this cluster requires Kerberos" if name == "AccessControlException" else ""
         return AuthenticationError(f"{message}{advice}")
     if isinstance(refused, AccessDeniedError | StandbyError):

@@ -105,7 +105,5 @@ def _is_unknown_attempt(name: str, message: str) -> bool:
 def _is_authentication(name: str, message: str) -> bool:
     if name in {"InvalidToken", "SaslException", "SASLException", "GSSException"}:
         return True
-    if "SecretManager$InvalidToken" in message:
-        return True
     signs = ("SIMPLE authentication is not enabled", "Client cannot authenticate", "GSS initiate")
     return name == "AccessControlException" and any(sign in message for sign in signs)
