@@ -235,8 +235,7 @@ class ControlError(YarnhubError):
     Attributes:
         code: `invalid` if the request is wrong, `ended` if the application is ending or has ended,
             `full` if it has reached a limit, `not-allowed` if it does not accept such requests,
-            `unknown-request` where it is of another version, `other` for what only another version
-            refuses for.
+            `unknown-request` if its version differs, `other` for a reason of another version.
     """
 
     def __init__(self, code: FailureCode, message: str) -> None:

@@ -336,8 +336,8 @@ class Client(Closing):
         report: ApplicationReport | None = None
 
         def words() -> str:
-            said = f": {report.diagnostics.strip()}" if report and report.diagnostics else ""
-            return f"{application_id} is not running after {deadline or 0:g} s{said}"
+            reason = f": {report.diagnostics.strip()}" if report and report.diagnostics else ""
+            return f"{application_id} is not running after {deadline or 0:g} s{reason}"
 
         async with Deadline(deadline, words):
             while True:

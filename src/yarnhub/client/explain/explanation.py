@@ -1,6 +1,6 @@
-"""Why an application is as it is: what is known goes in, reasons come out.
+"""Explaining the state of an application: facts go in, reasons come out.
 
-No I/O and no clock: `yarnhub.client.explain.lookup` looks up what is known.
+No I/O and no clock: `yarnhub.client.explain.lookup` collects the facts.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
 _ACTIVATED = "Application is Activated"
-"""What YARN says of all that wait for their first container and are under the limits
+"""YARN's diagnostics of applications that wait for their first container within the limits
 (AMState.ACTIVATED)."""
 _NO_LABEL = "<DEFAULT_PARTITION>"
-"""How YARN reports that no label was asked for."""
+"""YARN's expression for no requested label."""
 _STARTING_STATES = (
     YarnApplicationAttemptState.ALLOCATED,
     YarnApplicationAttemptState.ALLOCATED_SAVING,
@@ -56,7 +56,7 @@ class Phase(enum.Enum):
     """How far an application is."""
 
     SUBMITTED = enum.auto()
-    """The ResourceManager takes it in."""
+    """The ResourceManager is accepting it."""
     MASTER_PENDING = enum.auto()
     """Its ApplicationMaster has no container."""
     MASTER_STARTING = enum.auto()
@@ -69,13 +69,13 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerLocation:
-    """Where a container is.
+    """A container, its node and its resources.
 
     Attributes:
-        container: Such as `worker_3`, or `master`; empty where it is not known.
-        yarn_container_id: YARN's.
+        container: For example `worker_3`, or `master`; empty if unknown.
+        yarn_container_id: YARN's id.
         node: Host and port of its NodeManager.
-        resources: What it holds, by YARN's names; memory in MiB.
+        resources: Its resources, by YARN's names; memory in MiB.
     """
 
     container: str
@@ -86,18 +86,18 @@ class ContainerLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why an application is as it is; `yarnhub.client.explain.words` has the sentences.
+    """Why an application is in its state; `yarnhub.client.explain.words` has the sentences.
 
     Attributes:
         id: The application's.
         state: YARN's.
         final_status: How it ended.
-        phase: How far it is.
-        running: How many containers it has: of its services where those are known.
-        pending: How many more its services wait for; None where that is not known.
+        phase: Its phase.
+        running: The number of its containers: of its services if they are known.
+        pending: How many more its services wait for; None if unknown.
         outcome: How it ended; None if it has not.
-        reasons: Why, the weightiest first.
-        places: What runs where.
+        reasons: The reasons, the most important first.
+        places: Its containers and their nodes.
         starting: Containers whose nodes still fetch their files.
     """
 
@@ -114,7 +114,7 @@ class Explanation:
 
 
 def explain(facts: ApplicationFacts) -> Explanation:
-    """Tell why an application waits, what it does or how it ended."""
+    """Explain why an application waits, what it does or how it ended."""
     report = facts.report
     phase = _phase(facts)
     running, pending = _counts(facts)
@@ -133,7 +133,7 @@ def explain(facts: ApplicationFacts) -> Explanation:
 
 
 def why_no_container(facts: ApplicationFacts) -> Reason | None:
-    """Why the services of an application that runs get no container; None if nothing shows it."""
+    """Why the services of a running application get no container; None if unknown."""
     for name, service in facts.spec.services.items() if facts.spec else ():
         if requested := _of(_instances(name, facts), ContainerState.REQUESTED):
             request = _request(name, len(requested), service, facts)
@@ -173,7 +173,7 @@ def _reasons(phase: Phase, facts: ApplicationFacts) -> list[Reason]:
 
 
 def _each_once(reasons: list[Reason]) -> tuple[Reason, ...]:
-    """Without repetitions; they hold mappings, and so have no hash."""
+    """Remove duplicates; reasons have no hash, since they contain mappings."""
     return tuple(each for i, each in enumerate(reasons) if each not in reasons[:i])
 
 
@@ -207,8 +207,8 @@ def _why_master_is_pending(facts: ApplicationFacts) -> list[Reason]:
     known: list[Reason] = []
     if limit := master_limit(report):
         known.append(limit)
-    elif (said := waiting_diagnostics(report)) and _ACTIVATED not in said:
-        known.append(Diagnostics(said))
+    elif (diagnostics := waiting_diagnostics(report)) and _ACTIVATED not in diagnostics:
+        known.append(Diagnostics(diagnostics))
     return [*_stopped_queues(facts), *known, *why_pending(request, facts, sure=bool(known))]
 
 
@@ -245,7 +245,7 @@ def _running(facts: ApplicationFacts) -> list[Reason]:
 
 
 def _counts(facts: ApplicationFacts) -> tuple[int, int | None]:
-    """How many containers run, and for how many more it waits if that is known."""
+    """The number of running containers, and of pending ones if known."""
     if facts.instances is None or facts.spec is None:
         return len(facts.containers), None
     states = [each.state for each in facts.instances if not each.state.ended]

@@ -36,17 +36,17 @@ def requested_master(diagnostics: str) -> dict[str, int]:
 
 def master_limit(report: ApplicationReport) -> MasterLimit | None:
     """The limit on ApplicationMasters, if YARN names it in its diagnostics."""
-    said = report.diagnostics
-    if "AM resource limit exceeded" not in said:
+    diagnostics = report.diagnostics
+    if "AM resource limit exceeded" not in diagnostics:
         return None
-    of_user = "User's AM resource limit" in said
+    of_user = "User's AM resource limit" in diagnostics
     limit = "User AM Resource Limit of the queue" if of_user else "Queue Resource Limit for AM"
     return MasterLimit(
         queue=report.queue,
         user=report.user if of_user else "",
-        limit=_amounts_in(said, limit),
-        used=_amounts_in(said, "Queue AM Resource Usage"),
-        asked=requested_master(said),
+        limit=_amounts_in(diagnostics, limit),
+        used=_amounts_in(diagnostics, "Queue AM Resource Usage"),
+        asked=requested_master(diagnostics),
     )
 
 

@@ -1,4 +1,4 @@
-"""Looks up what is known of an application and of the cluster that it runs on."""
+"""Collects the facts about an application and its cluster."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
 Connect = Callable[[], Awaitable["ApplicationClient"]]
 
 _MAX_NODES_ASKED = 16
-"""How many containers' nodes are asked."""
+"""The number of containers whose nodes are queried."""
 _ACTIVE_STATES = (YarnApplicationState.ACCEPTED, YarnApplicationState.RUNNING)
 
 
 async def look_up(
     report: ApplicationReport, manager: ResourceManager, settings: Settings, connect: Connect
 ) -> ApplicationFacts:
-    """What is known of an application now; of one that has ended, its reports alone.
+    """The current facts about an application; about one that has ended, only its reports.
 
     Cancelling leaves nothing behind.
 
     Args:
-        report: The application's.
+        report: The application's report.
         manager: The ResourceManager.
-        settings: Who asks.
-        connect: Reaches its ApplicationMaster.
+        settings: The settings of the caller.
+        connect: Connects to its ApplicationMaster.
 
     Raises:
-        AccessDeniedError: It belongs to somebody else who does not show it.
+        AccessDeniedError: It belongs to another user, who does not share it.
     """
     check_shown(report, settings.user_name)
     attempts = await manager.get_application_attempts(report.application_id)
@@ -77,12 +77,13 @@ async def look_up(
 async def look_up_cluster(
     manager: ResourceManager, settings: Settings, *, figures: bool
 ) -> ClusterFacts:
-    """What is known of the cluster now. Cancelling leaves nothing behind.
+    """The current facts about the cluster. Cancelling leaves nothing behind.
 
     Args:
         manager: The ResourceManager.
-        settings: Who asks.
-        figures: Whether the figures of queues are asked for: they are of use for who has nothing.
+        settings: The settings of the caller.
+        figures: Whether the figures of queues are read: they explain why an application has no
+            container.
     """
     async with task_group() as group:
         root = group.create_task(manager.get_queues())
@@ -123,7 +124,7 @@ async def _ask_master(
 
 
 async def _starting(nodes: NodeLogs, instances: tuple[Container, ...]) -> frozenset[str]:
-    """Which of the containers begun last have no logs yet: their nodes are fetching files."""
+    """The newest containers without logs: their nodes are fetching files."""
     running = [each for each in instances if each.state is ContainerState.RUNNING]
     running.sort(key=lambda each: each.start_time or 0.0, reverse=True)
     asked = running[:_MAX_NODES_ASKED]
@@ -134,7 +135,7 @@ async def _starting(nodes: NodeLogs, instances: tuple[Container, ...]) -> frozen
 
 
 async def _has_logs(nodes: NodeLogs, container: Container) -> bool | None:
-    """Whether a container has begun to write logs; None where its node does not tell."""
+    """Whether a container has started to write logs; None if its node does not respond."""
     try:
         number = ContainerId.parse(container.yarn_container_id)
         return await nodes.list(container.yarn_node_http_address, number) is not None

@@ -36,10 +36,10 @@ _UNAVAILABLE = (NodeState.UNHEALTHY, NodeState.LOST, NodeState.DECOMMISSIONING)
 def why_pending(
     request: PendingRequest, facts: ApplicationFacts, *, sure: bool = False
 ) -> list[Reason]:
-    """Why a request is not granted, as far as it can be seen; at least one reason.
+    """Why a request is not granted, as far as known; at least one reason.
 
     Args:
-        request: What is waited for.
+        request: The pending request.
         facts: All that is known.
         sure: Whether a reason is known already; then it may be none.
     """
@@ -145,6 +145,6 @@ def _nothing_in_the_way(request: PendingRequest, facts: ApplicationFacts) -> lis
     reasons: list[Reason] = [NothingInTheWay(request, report.user, report.queue, held)]
     if report.unmanaged_application and facts.figures is None:
         reasons.append(PossibleMasterLimit())
-    if said := waiting_diagnostics(report):
-        reasons.append(Diagnostics(said))
+    if diagnostics := waiting_diagnostics(report):
+        reasons.append(Diagnostics(diagnostics))
     return reasons

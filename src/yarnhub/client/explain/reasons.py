@@ -1,4 +1,4 @@
-"""Why an application waits or has failed: a class for each reason, with what is known of it.
+"""Why an application waits or has failed: a class for each reason, with its facts.
 
 Amounts are by YARN's names of resources; memory is in MiB.
 """
@@ -22,12 +22,12 @@ class PendingRequest:
     """A request for equal containers that YARN has not granted yet.
 
     Attributes:
-        service: Whose containers; empty for the ApplicationMaster's.
-        count: How many.
-        amounts: What each of them asks for.
-        label: The label that their nodes have to have; empty for none.
-        hosts: Where they may run; anywhere if neither these nor racks are given.
-        racks: Where they may run as well.
+        service: The containers' service; empty for the ApplicationMaster.
+        count: Their number.
+        amounts: The resources of each.
+        label: The label that their nodes must have; empty for none.
+        hosts: The hosts on which they may run; all if no racks are given either.
+        racks: Racks on which they may run, too.
     """
 
     service: str
@@ -43,11 +43,11 @@ class PendingRequest:
 
 @dataclass(frozen=True, slots=True)
 class UnavailableNode:
-    """A node that does not run.
+    """A node that is not running.
 
     Attributes:
         node: Host and port of its NodeManager.
-        state: YARN's.
+        state: Its state in YARN.
         raw: Its own report on its health.
     """
 
@@ -58,7 +58,7 @@ class UnavailableNode:
 
 @dataclass(frozen=True, slots=True)
 class NoNode:
-    """No node runs at all."""
+    """No node is running."""
 
     request: PendingRequest
     unavailable: tuple[UnavailableNode, ...]
@@ -66,11 +66,11 @@ class NoNode:
 
 @dataclass(frozen=True, slots=True)
 class NoMatchingNode:
-    """No node runs that has the label and is among the hosts and racks of a request.
+    """No running node has the label of a request and is among its hosts and racks.
 
     Attributes:
-        request: What waits.
-        unavailable: Nodes that do not run.
+        request: The pending request.
+        unavailable: Nodes that are not running.
         labels: All labels that nodes have.
     """
 
@@ -84,10 +84,10 @@ class LargerThanAnyNode:
     """A request that can never be granted.
 
     Attributes:
-        request: What waits.
-        unavailable: Nodes that do not run.
+        request: The pending request.
+        unavailable: Nodes that are not running.
         exceeding: The amounts that no node has.
-        largest: The most of each of them that a node has.
+        largest: The largest amount of each that a node has.
     """
 
     request: PendingRequest
@@ -98,13 +98,13 @@ class LargerThanAnyNode:
 
 @dataclass(frozen=True, slots=True)
 class NoRoomOnNodes:
-    """No node has room now.
+    """No node has enough free resources now.
 
     Attributes:
-        request: What waits.
-        unavailable: Nodes that do not run.
+        request: The pending request.
+        unavailable: Nodes that are not running.
         node: The one with the most free memory.
-        free: What is free there.
+        free: Its free resources.
     """
 
     request: PendingRequest
@@ -118,7 +118,7 @@ class NoRoomOnNodes:
 
 @dataclass(frozen=True, slots=True)
 class QueueNotRunning:
-    """The application's queue, or one above it, takes no applications."""
+    """The application's queue, or a parent, does not accept applications."""
 
     queue: str
     state: QueueState
@@ -126,19 +126,19 @@ class QueueNotRunning:
 
 @dataclass(frozen=True, slots=True)
 class LabelNotAccessible:
-    """The queue may not use nodes with the label of a request."""
+    """The queue has no access to nodes with the label of a request."""
 
     request: PendingRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """An application that holds something.
+    """An application that holds resources.
 
     Attributes:
         application: Its id.
-        user: Whose it is.
-        memory: What it holds, in MiB.
+        user: Its owner.
+        memory: Its memory, in MiB.
     """
 
     application: str
@@ -148,14 +148,14 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class QueueFull:
-    """A queue has no room for a request.
+    """A queue is full for a request.
 
     Attributes:
-        request: What waits.
-        queue: The application's, or one above it.
-        used: What it holds.
-        limit: What it may hold.
-        holders: The applications of the queue, those that hold most memory first.
+        request: The pending request.
+        queue: The application's queue, or a parent.
+        used: The resources that it uses.
+        limit: The resources that it may use.
+        holders: The applications of the queue, the largest memory first.
     """
 
     request: PendingRequest
@@ -171,10 +171,10 @@ class MasterLimit:
 
     Attributes:
         queue: The queue.
-        user: Whose limit it is; empty for all users' together.
-        limit: What they may hold.
-        used: What all of the queue hold.
-        asked: What this one asks for.
+        user: The user with this limit; empty for the limit of all users.
+        limit: The resources that they may use.
+        used: The resources that all of the queue use.
+        asked: The resources that this one requests.
     """
 
     queue: str
@@ -190,11 +190,11 @@ class UnmanagedMasterLimit:
 
     Attributes:
         queue: The queue.
-        user: Whose limit it is; empty for all users' together.
-        limit: What they may hold.
-        used: What they hold.
-        counted: What an unmanaged one counts as.
-        waiting: How many applications of the queue wait for that.
+        user: The user with this limit; empty for the limit of all users.
+        limit: The resources that they may use.
+        used: The resources that they use.
+        counted: The resources that an unmanaged one counts as.
+        waiting: The number of applications of the queue that wait for this.
     """
 
     queue: str
@@ -211,8 +211,8 @@ class ParallelLimit:
 
     Attributes:
         queue: The application's.
-        user: Whose application it is.
-        held_back: How many applications of the queue wait for that.
+        user: The application's owner.
+        held_back: The number of applications of the queue that wait for this.
         limited: The queue whose limit is reached, and that limit; None where it may be any
             queue's, or the user's.
         fair: Whether the scheduler is the FairScheduler; else it is the CapacityScheduler.
@@ -245,10 +245,10 @@ class NothingInTheWay:
     """There is room for a request: YARN grants it soon, or does not report why it does not.
 
     Attributes:
-        request: What waits.
-        user: Whose application it is.
+        request: The pending request.
+        user: The application's owner.
         queue: The application's.
-        held: Memory that the user holds there, in MiB.
+        held: The memory that the user uses there, in MiB.
     """
 
     request: PendingRequest
@@ -259,7 +259,7 @@ class NothingInTheWay:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """YARN's diagnostics of an application that waits."""
+    """YARN's diagnostics of a waiting application."""
 
     raw: str
 
@@ -273,8 +273,8 @@ class MissingService:
 
     Attributes:
         service: Its name.
-        instances: How many containers of it there are, in any state.
-        not_started: How many of them have not started.
+        instances: The number of its containers, in any state.
+        not_started: The number that have not started.
     """
 
     service: str
@@ -287,9 +287,9 @@ class WaitsForServices:
     """Containers wait for other services.
 
     Attributes:
-        service: Whose containers.
-        count: How many.
-        missing: What they wait for.
+        service: The containers' service.
+        count: Their number.
+        missing: The services that they wait for.
     """
 
     service: str
@@ -310,10 +310,10 @@ class ContainersFailed:
     """Containers of a service have failed.
 
     Attributes:
-        service: Whose.
-        count: How many.
+        service: The service.
+        count: Their number.
         last: The one that failed last, such as `worker_3`.
-        outcome: How that one ended.
+        outcome: How it ended.
     """
 
     service: str

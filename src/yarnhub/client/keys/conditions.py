@@ -119,7 +119,7 @@ class owner(_Field):
 
 
 def check_key(key: object) -> str:
-    """Return a key as it is.
+    """Return a key unchanged.
 
     Raises:
         TypeError: It is not a str.
@@ -130,7 +130,7 @@ def check_key(key: object) -> str:
 
 
 def check_container(name: object, where: str) -> str:
-    """Return a container's id as it is.
+    """Return a container's id unchanged.
 
     Args:
         name: The id.

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from yarnhub.control.messages import KeyEvents, KeyRange
 
 _CAPACITY = 10_000
-"""Unread events at which no more are fetched: the application keeps as many."""
+"""Unread events at which fetching pauses: the application keeps as many."""
 
 
 class Watch(Protocol):
-    """Asks for what happened to some keys: `Keys.watch`."""
+    """Requests the events of some keys: `Keys.watch`."""
 
     async def __call__(  # noqa: D102  # see the class
         self, ranges: Iterable[KeyRange], after: int | None = None
@@ -32,15 +32,15 @@ class Watch(Protocol):
 
 
 class EventQueue:
-    """The events that some filters take, in order, once for each filter; an async iterator.
+    """The events that match some filters, in order, once for each filter; an async iterator.
 
-    Made by `Keys.events`. Events are fetched as they happen, until the application ends: what came
-    before can be read then, too. With 10000 of them unread no more are fetched; the application
-    keeps the latest 10000 of all keys (16 MiB at most), and a reader that comes too late for one
-    gets an `EventsMissedError`. Tasks may share a queue: each event goes to one of them.
+    Created by `Keys.events`. Events are fetched as they happen, until the application ends; earlier
+    ones can still be read then. With 10000 unread events, fetching pauses; the application keeps
+    the latest 10000 of all keys (16 MiB at most), and a reader that is too slow gets an
+    `EventsMissedError`. Tasks may share a queue: each event goes to one of them.
 
     Args:
-        watch: Asks the application.
+        watch: Sends the request to the application.
     """
 
     def __init__(self, watch: Watch) -> None:
@@ -56,7 +56,7 @@ class EventQueue:
 
     @contextlib.asynccontextmanager
     async def fetching(self) -> AsyncIterator[Self]:
-        """Fetch events as long as the context is open."""
+        """Fetch events while the context is open."""
         async with task_group() as group:
             task = group.create_task(self._run(), name="events")
             yield self
@@ -78,7 +78,7 @@ class EventQueue:
         return await self.get()
 
     async def subscribe(self, wanted: EventFilter) -> None:
-        """Take the events of a filter from now on."""
+        """Subscribe to the events of a filter, from now on."""
         if wanted in self._since:
             return
         last = (await self._watch(())).last
@@ -88,28 +88,28 @@ class EventQueue:
         self._interrupt()
 
     def unsubscribe(self, filters: Iterable[EventFilter]) -> None:
-        """Take the events of some filters no longer; unknown ones are no error."""
+        """Unsubscribe from some filters; unknown ones are ignored."""
         for each in filters:
             self._since.pop(each, None)
         self._interrupt()
 
     def put(self, item: object) -> None:
-        """Have `get` return an item of the caller's own, or raise it if it is an error."""
+        """Make `get` return an item of the caller, or raise it if it is an error."""
         self._items.append(item)
         self._notify()
 
     async def get(self, *, deadline: float | None = None) -> Any:
-        """The next item: an event, or what was put in. Cancelling loses none.
+        """The next item: an event, or an item of `put`. Cancelling loses nothing.
 
-        An error that was put in, or that ended the fetching, is raised by all later calls, too.
+        An error from `put`, or one that stopped the fetching, is also raised by all later calls.
 
         Args:
-            deadline: Seconds from now; None waits as long as the application runs.
+            deadline: Seconds from now; None waits while the application runs.
 
         Raises:
-            asyncio.QueueEmpty: None came in time.
+            asyncio.QueueEmpty: There was none in time.
             EventsMissedError: Events before the next one are lost.
-            YarnhubError: The fetching has ended: with the application, say.
+            YarnhubError: Fetching has stopped, for example because the application has ended.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline):
@@ -131,7 +131,7 @@ class EventQueue:
         changed.set()
 
     def _interrupt(self) -> None:
-        """Have the fetching begin anew, with the present filters."""
+        """Restart the fetching with the current filters."""
         poll, self._poll = self._poll, None  # a timeout is rescheduled once
         if poll is not None:
             poll.reschedule(asyncio.get_running_loop().time())

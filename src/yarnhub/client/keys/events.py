@@ -1,4 +1,4 @@
-"""What of the events is of interest."""
+"""Events of the key-value store, and filters of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from yarnhub.client.keys.operations import ValueOwnerPair  # noqa: TC001  # a fi
 from yarnhub.control.messages import KeyRange
 
 _SURROGATES = range(0xD800, 0xE000)
-"""Code points that are no characters: no key has them."""
+"""Code points that are not characters: no key contains them."""
 _MAX_CODE_POINT = 0x10FFFF
 
 
 class EventType(Name):
-    """What happened to a key; equal to its name, too."""
+    """The type of an event; equal to its name."""
 
     ALL = "ALL"
     PUT = "PUT"
@@ -22,15 +22,15 @@ class EventType(Name):
 
 
 class EventFilter:
-    """Which events are of interest: of one key, of a prefix, or of a range; else of all keys.
+    """A filter of events: of one key, of a prefix, of a range, or of all keys.
 
-    Filters are compared by the range that they take and by the type.
+    Filters are compared by their range and their type.
 
     Args:
         key: The only key.
-        prefix: What the keys begin with.
+        prefix: The prefix of the keys.
         start: The first key.
-        end: The first key that is not in the range any more.
+        end: The end of the range, exclusive.
         event_type: `PUT`, `DELETE` or `ALL`, which is what None means.
     """
 
@@ -69,10 +69,10 @@ class EventFilter:
         end: str | None = None,
         event_type: EventType | str | None = None,
     ) -> EventFilter:
-        """The filter that is given, or else one of the other arguments.
+        """The given filter, or one created from the other arguments.
 
         Raises:
-            TypeError: What is given as a filter is none.
+            TypeError: The filter is not an EventFilter.
             ValueError: Both are given.
         """
         if event_filter is None:
@@ -90,7 +90,7 @@ class EventFilter:
 
     @property
     def end(self) -> str | None:
-        """The first key that is not in the range any more; None is behind the last of all."""
+        """The end of the range, exclusive; None for no end."""
         return self._end
 
     @property
@@ -104,7 +104,7 @@ class EventFilter:
         return KeyRange(start=self._start, end=self._end)
 
     def takes(self, key: str, event_type: EventType) -> bool:
-        """Whether an event is of interest."""
+        """Whether an event matches."""
         return (
             self._event_type in (EventType.ALL, event_type)
             and (self._start or "") <= key
@@ -137,7 +137,7 @@ class Event(NamedTuple):
         key: The key.
         result: What it was set to; None if it was deleted.
         event_type: `PUT` or `DELETE`.
-        event_filter: The filter that took the event.
+        event_filter: The filter that the event matched.
     """
 
     key: str
@@ -147,7 +147,7 @@ class Event(NamedTuple):
 
 
 def _after(prefix: str) -> str | None:
-    """The first text behind all that begin with this one; None if there is none."""
+    """The first text after all those with this prefix; None if there is none."""
     while prefix:
         following = ord(prefix[-1]) + 1
         if following in _SURROGATES:

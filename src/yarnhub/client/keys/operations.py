@@ -41,11 +41,11 @@ class Unchanged(enum.Enum):
 
 
 NO_CHANGE: Final = Unchanged.NO_CHANGE
-"""In place of a value or an owner: it stays as it is."""
+"""Instead of a value or an owner: keep it unchanged."""
 
 
 class ValueOwnerPair(NamedTuple):
-    """A key's value, or the default in its place, and the container that owns the key, if any."""
+    """A key's value, or the default, and the container that owns the key, if any."""
 
     value: bytes | None
     owner: str | None
@@ -55,7 +55,7 @@ class Operation(ABC, Generic[T_co]):
     """An operation on keys; `T_co` is the type of its result."""
 
     _first: ClassVar[bool] = True
-    """Whether the first argument is written without its name."""
+    """Whether `repr` shows the first argument without its name."""
 
     def __repr__(self) -> str:
         given = [(each.name, getattr(self, each.name)) for each in fields(self)]  # type: ignore[arg-type]  # each kind is a dataclass
@@ -114,14 +114,14 @@ class _Presence(Operation[bool], Condition):
 
 @dataclass(frozen=True, repr=False)
 class exists(_Presence):
-    """See whether a key is set; a condition as well."""
+    """Test whether a key is set; also a condition."""
 
     _wanted = True
 
 
 @dataclass(frozen=True, repr=False)
 class missing(_Presence):
-    """See whether a key is not set; a condition as well."""
+    """Test whether a key is not set; also a condition."""
 
     _wanted = False
 
@@ -154,7 +154,7 @@ class get(_Get):
 
 @dataclass(frozen=True, repr=False)
 class pop(_Get):
-    """Delete a key; results in what `get` does."""
+    """Delete a key; its result is that of `get`."""
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
@@ -164,7 +164,7 @@ class pop(_Get):
 
 @dataclass(frozen=True, repr=False)
 class discard(Operation[bool]):
-    """Delete a key; results in whether it was set."""
+    """Delete a key; its result is whether it was set."""
 
     key: str
 
@@ -187,9 +187,9 @@ class put(Operation[None]):
 
     Args:
         key: The key.
-        value: The value; left out, the value stays, and the key has to be set.
-        owner: A container, such as `worker_3`, at whose end the key is deleted; None for none.
-            Left out, the owner stays; a new key has none.
+        value: The value; if omitted, the value is kept, and the key must be set.
+        owner: A container, such as `worker_3`, at whose end the key is deleted; None for none. If
+            omitted, the owner is kept; a new key has none.
     """
 
     key: str
@@ -210,7 +210,7 @@ class put(Operation[None]):
 
 @dataclass(frozen=True, repr=False)
 class swap(Operation[Any]):
-    """Set a key as `put` does; results in what `get` would have found before."""
+    """Set a key like `put`; its result is that of `get` before."""
 
     key: str
     value: bytes | Unchanged = NO_CHANGE
@@ -227,7 +227,7 @@ class swap(Operation[Any]):
         return GetKey(key=self.key), _put(self.key, self.value, self.owner)
 
     def result(self, found: Entries) -> bytes | ValueOwnerPair | None:
-        """What was there before."""
+        """The previous value."""
         return _value(found, None, owned=self.return_owner)
 
 
@@ -257,10 +257,10 @@ def _value(found: Entries, default: bytes | None, *, owned: bool) -> bytes | Val
 
 
 def check_flag(name: str, flag: object) -> None:
-    """Refuse what is neither True nor False.
+    """Refuse a value that is neither True nor False.
 
     Raises:
-        TypeError: It is not.
+        TypeError: It is neither.
     """
     if not isinstance(flag, bool):
         raise TypeError(f"{name} must be True or False, not {flag!r}")

@@ -44,7 +44,7 @@ class count(_Listing[int]):
     """Count the keys from `start` up to but without `end`, or those that begin with `prefix`."""
 
     def result(self, found: Keys) -> int:
-        """How many."""
+        """The number of keys."""
         return len(found.keys)
 
 
@@ -82,7 +82,7 @@ class get_prefix(_Prefix):
 
 @dataclass(frozen=True, repr=False)
 class pop_prefix(_Prefix):
-    """Delete the keys that begin with `prefix`; results in what `get_prefix` does."""
+    """Delete the keys that begin with `prefix`; the result is that of `get_prefix`."""
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
@@ -120,7 +120,7 @@ class get_range(_Range):
 
 @dataclass(frozen=True, repr=False)
 class pop_range(_Range):
-    """Delete the keys from `start` up to but without `end`; results in what `get_range` does."""
+    """Delete the keys from `start` up to but without `end`; the result is that of `get_range`."""
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:
@@ -131,7 +131,7 @@ class pop_range(_Range):
 
 @dataclass(frozen=True, repr=False)
 class discard_prefix(Operation[Any]):
-    """Delete the keys that begin with `prefix`; results in their number, or in the keys."""
+    """Delete the keys that begin with `prefix`; the result is their number, or the keys."""
 
     prefix: str
     return_keys: bool = False
@@ -146,13 +146,13 @@ class discard_prefix(Operation[Any]):
         return (DeleteKeys(range=KeyRange(prefix=self.prefix)),)
 
     def result(self, found: Keys) -> int | list[str]:
-        """How many, or which."""
+        """Their number, or the keys."""
         return list(found.keys) if self.return_keys else len(found.keys)
 
 
 @dataclass(frozen=True, repr=False)
 class discard_range(Operation[Any]):
-    """Delete the keys from `start` up to but without `end`; results as `discard_prefix`."""
+    """Delete the keys from `start` up to but without `end`; the result: see `discard_prefix`."""
 
     start: str | None = None
     end: str | None = None
@@ -171,7 +171,7 @@ class discard_range(Operation[Any]):
         return (DeleteKeys(range=KeyRange(start=self.start, end=self.end)),)
 
     def result(self, found: Keys) -> int | list[str]:
-        """How many, or which."""
+        """Their number, or the keys."""
         return list(found.keys) if self.return_keys else len(found.keys)
 
 

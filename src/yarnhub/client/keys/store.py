@@ -31,10 +31,10 @@ class SendRequest(Protocol):
 
 
 class Keys:
-    """Keys (text) with values (bytes), in the order of the keys; shared by all of an application.
+    """Keys (text) with values (bytes), in order; shared by all processes of an application.
 
-    Made by an application's client. Cancelling withdraws a request that waits; any other may have
-    been carried out.
+    Created by an application's client. Cancelling withdraws a waiting request; any other may have
+    been executed.
 
     Args:
         ask: Sends a request to the application.
@@ -55,15 +55,15 @@ class Keys:
         on_success: Operation[Any] | Iterable[Operation[Any]] = (),
         on_failure: Operation[Any] | Iterable[Operation[Any]] = (),
     ) -> TransactionResult:
-        """Carry out operations, all or none, with no other requests in between.
+        """Execute all operations or none, without other requests in between.
 
         Args:
-            conditions: What has to hold.
+            conditions: The conditions.
             on_success: Applied if all conditions hold, or there are none.
             on_failure: Applied otherwise.
 
         Raises:
-            ControlError: One of the operations is refused; nothing was changed.
+            ControlError: One of the operations was refused; nothing was changed.
         """
         transaction = Transaction.of(conditions, on_success, on_failure)
         return transaction.read(await self._ask(transaction.request))
@@ -76,9 +76,9 @@ class Keys:
         return entries[0] if entries else None
 
     async def wait(self, key: str) -> Entry:
-        """A key's value and owner, as soon as it is set.
+        """A key's value and owner, waiting until it is set.
 
-        Waits as long as the application runs. Cancelling leaves nothing behind.
+        Waits while the application runs. Cancelling leaves nothing behind.
         """
         request = messages.WaitKey(key=check_key(key), timeout=WAIT_SECONDS)
         while True:
@@ -91,12 +91,12 @@ class Keys:
         await self._ask(messages.PutKey(key=key, value=value, owner=owner))
 
     async def set_default(self, key: str, value: bytes) -> bytes:
-        """The value of a key, which is set to this one if it is not set; at once."""
+        """The value of a key, which is first set to this one if it is not set; atomic."""
         found = await self.transaction(exists(key), get(key), put(key, value))
         return found.results[0] if found.succeeded else value
 
     async def delete(self, key: str) -> bool:
-        """Delete a key; says whether it was set."""
+        """Delete a key; returns whether it was set."""
         return bool((await self._ask(messages.DeleteKey(key=key))).keys)
 
     # --- many keys
@@ -126,7 +126,7 @@ class Keys:
 
     @contextlib.asynccontextmanager
     async def events(self, *filters: EventFilter) -> AsyncIterator[EventQueue]:
-        """A queue of the events that some filters take, from now on.
+        """A queue of the events that match some filters, from now on.
 
         Example::
 
@@ -142,15 +142,14 @@ class Keys:
     async def watch(
         self, ranges: Iterable[KeyRange], after: int | None = None, patience: float | None = None
     ) -> KeyEvents:
-        """What happened to the keys in some ranges after the event of a number.
+        """The events of the keys in some ranges after a given event.
 
-        Waits for the first if there is none yet. Cancelling loses none: ask for the same again.
+        Waits for the first if there is none yet. Cancelling loses nothing: repeat the request.
 
         Args:
             ranges: The keys.
-            after: The number `last` of the answer before; None asks for that alone.
-            patience: Seconds to wait, 25 at most, which None means; after them the answer is
-                empty.
+            after: The number `last` of the previous answer; None requests only this number.
+            patience: Seconds to wait, 25 at most and if None; then the answer is empty.
         """
         seconds = WAIT_SECONDS if patience is None else min(patience, WAIT_SECONDS)
         request = messages.WatchKeys(ranges=tuple(ranges), after=after, timeout=seconds)

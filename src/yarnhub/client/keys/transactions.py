@@ -27,10 +27,10 @@ class TransactionResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Operations that are carried out all or none, with no other requests in between.
+    """Operations of which all or none are executed, without other requests in between.
 
     Attributes:
-        conditions: What has to hold.
+        conditions: The conditions.
         on_success: Applied if all conditions hold, or there are none.
         on_failure: Applied otherwise.
     """
@@ -59,7 +59,7 @@ class Transaction:
 
     @property
     def request(self) -> messages.Transaction:
-        """The request that carries it out."""
+        """The request that executes it."""
         return messages.Transaction(
             conditions=tuple(each.message for each in self.conditions),
             on_success=tuple(one for each in self.on_success for one in each.requests),

@@ -125,32 +125,32 @@ class NodeLogs:
         """Raise the error of a response, unless it means that there is no log."""
         body = await self._servers.text(response, address)
         text = clean_and_cut(body.decode(errors="replace"))
-        said = _message(text)
-        if _says_not_found(text, said):
+        message = _message(text)
+        if _means_not_found(text, message):
             return
-        if response.status == _FORBIDDEN or _NOT_AUTHORIZED.search(said):
-            raise AccessDeniedError("", f"{said} (the NodeManager's web server at {address})")
+        if response.status == _FORBIDDEN or _NOT_AUTHORIZED.search(message):
+            raise AccessDeniedError("", f"{message} (the NodeManager's web server at {address})")
         raise RemoteError(
             "",
             f"the NodeManager's web server at {address} responded with status {response.status}: "
-            f"{said[:500] or response.reason}",
+            f"{message[:500] or response.reason}",
         )
 
 
-def _says_not_found(text: str, said: str) -> bool:
+def _means_not_found(text: str, message: str) -> bool:
     """Whether a response of any status means that there is no log.
 
     For an unknown container the list of logs has status 503 and contains the intended error: its
     Java class until Hadoop 3.4, its status line in 3.5.
     """
-    return "NotFoundException" in text or said.startswith(f"HTTP {_NOT_FOUND} ")
+    return "NotFoundException" in text or message.startswith(f"HTTP {_NOT_FOUND} ")
 
 
 def _message(text: str) -> str:
     """The message of an error response, without Java's names."""
     try:
         # Any: what JSON holds is looked at part by part.
-        said = str(json.loads(text)["RemoteException"]["message"])
+        message = str(json.loads(text)["RemoteException"]["message"])
     except (ValueError, TypeError, KeyError, RecursionError):
-        said = text.strip().partition("\n")[0]
-    return re.sub(r"^(?:[\w.$]+(?:Exception|Error): )+", "", said)
+        message = text.strip().partition("\n")[0]
+    return re.sub(r"^(?:[\w.$]+(?:Exception|Error): )+", "", message)

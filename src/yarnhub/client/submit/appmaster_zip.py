@@ -1,9 +1,9 @@
 """The ApplicationMaster's code as a zip that Python runs.
 
-It travels inside the submission, so its size counts: only what an AM imports is in it, without
-comments, docstrings and imports for types, but with every line at its place, so that a traceback
-fits the source. The modules are a zip within the zip, not compressed by itself: compressed as one
-piece they take two thirds of what they take file by file.
+It is part of the submission, so its size matters: it contains only what an AM imports, without
+comments, docstrings and imports for types, but with unchanged line numbers, so that a traceback
+fits the source. The modules are an uncompressed zip within the zip: compressed as one piece they
+take two thirds of the space.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def cached(folder: Path) -> bytes:
-    """The zip's bytes, from a folder where they are kept until the installed code changes.
+    """The zip's bytes, cached in a folder until the installed code changes.
 
-    Building takes a quarter of a second: long beside the 80 ms of a whole submission.
+    Building takes 250 ms, and a whole submission 80 ms.
     """
     fingerprint = hashlib.sha256()
     for name, path in _parts():
@@ -127,7 +127,7 @@ def _sources(path: Path) -> list[Path]:
 def lean(source: str) -> str:
     """Source without comments, docstrings and imports for types, indented by one space.
 
-    What is left stays in its line. The source is indented by four spaces.
+    Line numbers do not change. The source must be indented by four spaces.
     """
     lines = source.split("\n")  # not splitlines(): a form feed ends no line of Python's
     in_text: set[int] = set()
@@ -171,7 +171,7 @@ def _blank_strings(body: list[ast.stmt], lines: list[str]) -> None:
 
 
 def _is_alone(statement: ast.stmt, lines: list[str]) -> bool:
-    """Whether nothing else stands in the statement's lines."""
+    """Whether the statement's lines contain nothing else."""
     assert statement.end_lineno is not None
     before = lines[statement.lineno - 1].encode()[: statement.col_offset]
     behind = lines[statement.end_lineno - 1].encode()[statement.end_col_offset :]

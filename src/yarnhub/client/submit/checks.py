@@ -1,4 +1,4 @@
-"""What is refused before the ResourceManager is asked."""
+"""Checks before a submission."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def check_scripts(spec: ApplicationSpec) -> None:
-    """Refuse scripts that cannot travel.
+    """Refuse scripts that are too long.
 
     Raises:
-        SpecError: Says which and what to do.
+        SpecError: A script is too long.
     """
     for name, service in spec.services.items():
         size = len(launch.escape(service.script).encode())
@@ -30,10 +30,10 @@ def check_scripts(spec: ApplicationSpec) -> None:
 
 
 def check_resources(spec: ApplicationSpec, largest: Resource) -> None:
-    """Refuse what the cluster can never give.
+    """Refuse requests that exceed the cluster's largest container.
 
     Raises:
-        SpecError: Says which resource of which service is too large.
+        SpecError: A resource of a service is too large.
     """
     limits = largest.amounts()
     _check_against(limits, spec.master.resources, "master")

@@ -1,4 +1,4 @@
-"""What runs an application's ApplicationMaster: one that YARN starts, or one that it does not."""
+"""How an application's ApplicationMaster is run: managed by YARN, or unmanaged."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ exit 127"""
 
 @dataclass(frozen=True, slots=True)
 class ManagedMaster:
-    """Ours, in a container that YARN starts.
+    """Our ApplicationMaster, in a container that YARN starts.
 
     Attributes:
         program: Its code: see `yarnhub.client.submit.appmaster_zip`.
-        python: What runs it, where its environment does not say: see `Settings.python`.
-        archive: The runtime archive, where that is what runs it.
+        python: The Python that runs it, unless its environment names one: see `Settings.python`.
+        archive: The runtime archive, if it is run by one.
     """
 
     program: bytes = field(repr=False)
@@ -46,7 +46,7 @@ class ManagedMaster:
 
     @property
     def unmanaged(self) -> bool:
-        """See `Master.unmanaged`."""
+        """See `MasterLaunch.unmanaged`."""
         return False
 
     async def provided(
@@ -66,7 +66,7 @@ class ManagedMaster:
             )
 
     def launch_context(self, submission: Submission) -> ContainerLaunchContext:
-        """See `Master.launch_context`."""
+        """See `MasterLaunch.launch_context`."""
         master = submission.spec.master
         docker = master.docker.environment if master.docker else {}
         variables = {"LANG": submission.language, **docker, **master.env}
@@ -91,11 +91,11 @@ class ManagedMaster:
 
 @dataclass(frozen=True, slots=True)
 class UnmanagedMaster:
-    """One that a process outside of YARN runs."""
+    """An ApplicationMaster in a process outside of YARN."""
 
     @property
     def unmanaged(self) -> bool:
-        """See `Master.unmanaged`."""
+        """See `MasterLaunch.unmanaged`."""
         return True
 
     async def provided(self, *_: object) -> UnmanagedMaster:
@@ -103,7 +103,7 @@ class UnmanagedMaster:
         return self
 
     def launch_context(self, submission: Submission) -> ContainerLaunchContext:
-        """See `Master.launch_context`: the ResourceManager renews tokens and checks ACLs."""
+        """See `MasterLaunch.launch_context`: the ResourceManager renews tokens and checks ACLs."""
         return ContainerLaunchContext(
             tokens=Credentials(submission.tokens).write(),
             application_acls=application_acls(submission.spec.acls, submission.viewer),

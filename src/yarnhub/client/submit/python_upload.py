@@ -1,6 +1,6 @@
 """The runtime archive: a Python for the ApplicationMaster on nodes that have none.
 
-It lies in the user's home on the cluster's file system, as an artifact: see
+It is stored in the user's home on the cluster's file system, as an artifact: see
 `yarnhub.client.files.artifacts`.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FOLDER = ".yarnhub-runtime"
 """In the user's home, and in the ApplicationMaster's container, where it is unpacked."""
 PYTHON = f"{FOLDER}/bin/python3"
-"""Where the container finds the interpreter."""
+"""The path of the interpreter in the container."""
 VARIABLE = "YARNHUB_PYTHON"
 """Names the interpreter: an absolute path that all nodes have, or `ARCHIVE`."""
 ARCHIVE = "archive"
@@ -28,10 +28,10 @@ _SUFFIX = ".tar.gz"
 
 
 async def runtime_archives(file_system: FileSystem) -> Artifacts:
-    """Those of a user.
+    """The runtime archives of a user.
 
     Args:
-        file_system: The cluster's, as the user.
+        file_system: The cluster's file system, as the user.
     """
     return Artifacts(file_system, f"{await file_system.home()}/{FOLDER}")
 
@@ -41,12 +41,12 @@ async def published(
     archive: Path,
     progress: Callable[[Path, int, int], None] | None = None,
 ) -> File:
-    """The archive as a file that nodes may share, uploaded unless it is there.
+    """The archive as a file that nodes may share, uploaded unless it exists.
 
     Args:
-        file_system: The cluster's, as the user.
-        archive: On this machine; see `python_archive.cached`.
-        progress: Is told how far the upload is.
+        file_system: The cluster's file system, as the user.
+        archive: The archive on this machine; see `python_archive.cached`.
+        progress: Called with the progress of the upload.
     """
     artifact = Artifact(archive, archive.name.removesuffix(_SUFFIX), _SUFFIX)
     return await (await runtime_archives(file_system)).publish(artifact, progress)

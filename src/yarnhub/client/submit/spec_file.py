@@ -19,14 +19,14 @@ from yarnhub.spec.sources import local_path, map_files
 T = TypeVar("T")
 
 MAX_BYTES = 8 << 20
-"""Of a document: scripts are in it, data is not."""
+"""The limit of a document: it contains scripts, but no data."""
 _FORMATS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
 
 def read_spec_file(path: str | Path) -> ApplicationSpec:
-    """Read a specification; its format is told by the suffix: .yaml, .yml or .json.
+    """Read a specification; the suffix selects the format: .yaml, .yml or .json.
 
-    Relative sources of files are taken to be relative to the specification's folder.
+    Relative sources of files start from the specification's folder.
 
     Raises:
         SpecError: It is not a valid specification, or names a local file that does not exist.
@@ -42,7 +42,7 @@ def resolve_sources(part: T, folder: Path) -> T:
 
     Args:
         part: A specification or a part of one.
-        folder: Where relative sources begin.
+        folder: The folder from which relative sources start.
 
     Raises:
         SpecError: A local file does not exist.
@@ -78,7 +78,7 @@ def document_format(path: Path, form: str = "infer") -> str:
         form: `json` or `yaml`; `infer` takes it from the suffix.
 
     Raises:
-        SpecError: It is another one, or the suffix names none.
+        SpecError: The format or the suffix is unknown.
     """
     chosen = form.lower()
     if chosen == "infer":
@@ -98,7 +98,7 @@ def parse_document(content: bytes | str, form: str) -> object:
         form: `json`, or else it is YAML.
 
     Raises:
-        SpecError: It is none; says where.
+        SpecError: It is not a document of this format.
     """
     if isinstance(content, str):
         # What is not Unicode is reported with its place, as in bytes.

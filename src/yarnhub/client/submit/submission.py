@@ -1,4 +1,4 @@
-"""From a specification to what the ResourceManager is sent: pure functions."""
+"""From a specification to the ResourceManager's records: pure functions."""
 
 from __future__ import annotations
 
@@ -39,47 +39,48 @@ class MasterLaunch(Protocol):
 
     @property
     def unmanaged(self) -> bool:
-        """Whether it runs outside of YARN, which then starts nothing."""
+        """Whether it runs outside of YARN, which then starts no container for it."""
         ...
 
     async def provided(
         self, spec: ApplicationSpec, settings: Settings, progress: Progress | None, /
     ) -> Self:
-        """The same, once the nodes can read all that it needs.
+        """A copy, once the nodes can read all that it needs.
 
-        Cancelling leaves behind only what other applications use as well.
+        Cancelling leaves only files behind that other applications share.
         """
         ...
 
     def launch_context(self, submission: Submission) -> ContainerLaunchContext:
-        """What YARN starts, with what the containers of the application inherit from it."""
+        """The container that YARN starts, with what the application's containers inherit."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """All that a submission is made of.
+    """The parts of a submission.
 
     Attributes:
         application_id: From the ResourceManager.
-        spec: Its files are staged: sources are URLs that the nodes reach.
-        user: Whose application it is.
+        spec: The specification with staged files: sources are URLs that nodes can read.
+        user: The application's owner.
         schedulers: `host:port` of each ResourceManager's scheduler.
-        resource_managers: The same for clients.
+        resource_managers: `host:port` of each ResourceManager for clients.
         web_proxies: URLs of YARN's web proxies.
         nodes: The cluster's running nodes.
         master: What runs its ApplicationMaster.
         certificate: In PEM.
         key: In PEM.
         tokens: Delegation tokens for the containers.
-        viewer: Who submits it for its user, and reads its logs from nodes, which know nobody that
-            acts for somebody else; empty where that is the user.
-        trust: Whose certificates the cluster's HTTPS servers have, where they do.
-        secrets: What the containers of services find in their token files.
-        language: `LANG` for them.
-        max_attempts: How many attempts the ResourceManager allows.
-        staging: The application's folder.
-        simple_authentication: Whether the cluster takes names unproven.
+        viewer: The submitter who acts for its user, and reads its logs from nodes, which do not
+            support proxy users; empty if that is the user.
+        trust: The CA of the cluster's HTTPS servers, if any.
+        secrets: Secrets for the token files of services' containers.
+        language: `LANG` of the containers.
+        max_attempts: The number of attempts that the ResourceManager allows.
+        staging: The
+            application's staging folder.
+        simple_authentication: Whether the cluster accepts unauthenticated names.
     """
 
     application_id: ApplicationId
@@ -103,10 +104,10 @@ class Submission:
 
 
 def submission_context(submission: Submission) -> ApplicationSubmissionContext:
-    """What the ResourceManager is sent.
+    """The record for the ResourceManager.
 
     Raises:
-        SpecError: A script is too long to travel.
+        SpecError: A script is too long.
     """
     spec = submission.spec
     check_scripts(spec)
@@ -133,7 +134,7 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
 
 
 def credentials(submission: Submission) -> Credentials:
-    """What any ApplicationMaster is told: a managed one finds it in its token file."""
+    """The settings of any ApplicationMaster: a managed one reads them from its token file."""
     racks = {report.node_id.host: report.rack_name for report in submission.nodes}
     application = bootstrap.SubmittedApplication(
         specification=json.dumps(submission.spec.to_dict()),

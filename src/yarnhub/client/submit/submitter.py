@@ -1,4 +1,4 @@
-"""Submitting applications: all that goes before the ResourceManager's word, and waiting for it."""
+"""Submitting applications, and waiting until the ResourceManager has accepted them."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ _SUBMITTING_STATES = frozenset(
 )
 
 _NO_PAGE = "no protocol: N/A"
-"""What a Router of Hadoop 3.4 says of an unmanaged application: it takes the address of its page,
-which it has not, for a URL.
+"""The error of a Router of Hadoop 3.4 for an unmanaged application: it parses the missing address
+of its page as a URL.
 Source: org.apache.hadoop.yarn.server.router.clientrm.FederationClientInterceptor."""
 
 
@@ -58,8 +58,8 @@ class Submitter:
     """Submits applications of one user, managed and unmanaged ones.
 
     Args:
-        settings: Where the cluster is and who the user is.
-        resource_manager: A connection of that user's.
+        settings: The cluster and the user.
+        resource_manager: A connection of this user.
     """
 
     def __init__(self, settings: Settings, resource_manager: ResourceManager) -> None:
@@ -75,14 +75,14 @@ class Submitter:
         progress: Progress | None = None,
         secrets: Mapping[str, bytes] | None = None,
     ) -> AsyncIterator[Submission]:
-        """All that a submission is made of, its files staged; on an error that is undone.
+        """Create a submission and stage its files; undone on an error.
 
         Args:
             spec: What to run, for these settings' user.
-            holders_pair: Of whoever submits it: the application's own pair is derived from it.
+            holders_pair: The submitter's pair, from which the application's own is derived.
             master: What runs its ApplicationMaster.
-            progress: Is told how far each upload is.
-            secrets: For the token files of its services' containers.
+            progress: Called with the progress of each upload.
+            secrets: Secrets for the token files of its services' containers.
         """
         check_scripts(spec)
         manager, configuration = self._resource_manager, self._settings.configuration
@@ -126,7 +126,7 @@ class Submitter:
 
     @contextlib.asynccontextmanager
     async def submitted(self, submission: Submission) -> AsyncIterator[None]:
-        """Submit an application; on an error, or when it is cancelled, it is killed again."""
+        """Submit an application; if this fails or is cancelled, it is killed."""
         manager = self._resource_manager
         try:
             await manager.submit_application(submission_context(submission))
@@ -181,16 +181,16 @@ class Submitter:
     async def am_rm_token(self, submission: Submission, *, deadline: float = 120.0) -> Token:
         """The AMRMToken of an unmanaged application, once YARN waits for its AM to register.
 
-        YARN gives it to the application's user alone, and to nobody after the registration.
+        YARN returns it only to the application's user, and only until the registration.
 
         Args:
-            submission: The application's; YARN has accepted it.
-            deadline: Seconds from now; a ResourceManager may have died meanwhile.
+            submission: The application's submission; YARN has accepted it.
+            deadline: Seconds from now; a ResourceManager may have failed meanwhile.
 
         Raises:
             ApplicationFailedError: YARN refused the application, with its reason.
-            DeadlineExceededError: YARN runs it and gives no token.
-            ConfigurationError: The Router of a federation cannot tell of it.
+            DeadlineExceededError: YARN runs it but returns no token.
+            ConfigurationError: The Router of a federation does not support it.
         """
         last: ApplicationReport | None = None
 
@@ -200,10 +200,10 @@ class Submitter:
             return report.am_rm_token is not None or report.yarn_application_state.ended
 
         def words() -> str:
-            said = f": {last.diagnostics.strip()}" if last and last.diagnostics.strip() else ""
+            reason = f": {last.diagnostics.strip()}" if last and last.diagnostics.strip() else ""
             return (
                 f"YARN issued no token for {submission.application_id}, an unmanaged application,"
-                f" within {deadline:g} s{said}"
+                f" within {deadline:g} s{reason}"
             )
 
         try:

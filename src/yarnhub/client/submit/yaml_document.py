@@ -1,4 +1,4 @@
-"""YAML, read within bounds: of depth, and of what its aliases make of it."""
+"""YAML, read with limits on its depth and on the expansion of aliases."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ else:
     _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 MAX_DEPTH = 50
-"""Lists and mappings within each other; specifications have 6. LibYAML's own recursion ends the
-process where the stack does."""
+"""Nested lists and mappings; specifications have 6. LibYAML's own recursion crashes the process
+when the stack is full."""
 MAX_VALUES = 200_000
 """Values, with those of aliases counted each time they are named."""
 
 MAX_DIGITS = 4300
-"""Figures of a number, as Python itself has it for decimal ones: YAML's of base 60 (`1:59:59`) take
-a minute where there are 300 000 of them."""
+"""Digits of a number, Python's own limit for decimal ones: a YAML number of base 60 (`1:59:59`)
+with 300 000 digits takes a minute."""
 _NUMBER = re.compile(r"[-+0-9_:.]+")
 
 
 def parse_yaml(text: str) -> object:
-    """The one document that a text holds; None for none.
+    """The document in a text; None if it is empty.
 
     Raises:
-        SpecError: A key is given twice, or it is too deep or too much; says where.
-        yaml.YAMLError: It is no YAML.
-        ValueError: A value is none of its type, such as a date that there is not.
+        SpecError: A key is given twice, or the document is too deep or too large.
+        yaml.YAMLError: It is not YAML.
+        ValueError: A value does not fit its type, such as a date that does not exist.
     """
     _measure(text)
     loader = _Loader(text)
@@ -62,7 +62,7 @@ def parse_yaml(text: str) -> object:
 
 
 def _measure(text: str) -> None:
-    """Refuse what would end the process, or fill its memory, once objects are made of it."""
+    """Refuse a document whose construction would crash the process, or fill its memory."""
     measure = _Measure()
     for event in yaml.parse(text, Loader=_Loader):
         match event:
@@ -89,16 +89,16 @@ def _may_be_number(event: ScalarEvent) -> bool:
 
 
 class _Measure:
-    """How much a document holds, as far as it has been read."""
+    """The number of values in a document, as far as it has been read."""
 
     def __init__(self) -> None:
         self.total = 0
         self._began: list[int] = []
         """The total before each collection that is open."""
         self._names: list[str | None] = []
-        """The anchors of those."""
+        """The anchors of these."""
         self._anchors: dict[str, int] = {}
-        """What each anchor stands for holds."""
+        """The number of values for each anchor."""
 
     def open(self, event: CollectionStartEvent) -> None:
         if len(self._began) >= MAX_DEPTH:
@@ -131,7 +131,7 @@ def _refused(event: Event, what: str) -> SpecError:
 
 
 def _refuse_repeated_keys(node: Node, seen: set[int]) -> None:
-    """Raise SpecError for a key given twice, which YAML forbids and PyYAML lets pass.
+    """Raise SpecError for a key given twice, which YAML forbids but PyYAML accepts.
 
     Not while mappings are constructed: by then merge keys have added to them.
     """

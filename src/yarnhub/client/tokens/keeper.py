@@ -1,4 +1,4 @@
-"""Keeps delegation tokens fresh in a long-lived process that can log in with Kerberos."""
+"""Renews delegation tokens in a long-lived process that can log in with Kerberos."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CANCEL_TIMEOUT = 10.0
-"""Seconds for the end of tokens that nobody needs any more: they end by themselves otherwise."""
+"""Seconds to cancel unused tokens: otherwise they expire."""
 
 
 class KeptTokens:
-    """The tokens of one user for one set of file systems, as one holder sees them.
+    """The tokens of one user for one set of file systems, as seen by one holder.
 
     Attributes:
-        ended: Whether all that used the tokens has ended. Who leaves without setting it leaves
-            something behind that goes on with them.
+        ended: Whether everything that used the tokens has ended. If it is not set on exit, the
+            tokens may still be in use.
     """
 
     def __init__(self, share: _Share) -> None:
@@ -48,21 +48,21 @@ class KeptTokens:
 
     @property
     def number(self) -> int:
-        """How many sets of tokens there have been."""
+        """The number of sets of tokens so far."""
         return self._share.number
 
     @property
     def tokens(self) -> Mapping[str, Token]:
-        """The tokens by alias; none on a cluster without security."""
+        """The tokens by alias; empty on a cluster without security."""
         return by_alias(self._share.tokens.values())
 
     @property
     def content(self) -> bytes:
-        """The same as a token file: what `UpdateTokens` takes."""
+        """The tokens as a token file, for `UpdateTokens`."""
         return Credentials(self.tokens).write()
 
     async def newer(self, number: int) -> int:
-        """Wait for a set with a greater number than this; returns it. Cancelling loses none."""
+        """Wait for a set with a number greater than this; returns it. Cancelling loses nothing."""
         while self.number <= number:
             await self._share.news.wait()
         return self.number
@@ -71,15 +71,15 @@ class KeptTokens:
 class TokenKeeper:
     """Fetches tokens as users through its own login, and keeps them fresh; a context manager.
 
-    They are renewed by the login, and well before their maximum lifetime new ones take their
-    place. All who ask for the same user and file systems share them. When the last one has left,
-    and whatever used them has ended, they are cancelled; else they end by themselves. A server that
-    does not answer is asked again and again, and logged.
+    They are renewed by the login, and replaced by new ones well before their maximum lifetime.
+    Holders with the same user and file systems share them. They are canceled when the last holder
+    has left and everything that used them has ended; otherwise they expire. If a server does not
+    respond, this is logged and retried.
 
     Args:
-        settings: Where the cluster is, and the login: a keytab, or a ticket that somebody keeps
-            fresh; for others it acts as their proxy user.
-        sources: Who gives the tokens.
+        settings: The cluster and the login: a keytab, or a ticket that is renewed elsewhere; for
+            other users it acts as a proxy user.
+        sources: The sources of the tokens.
     """
 
     def __init__(
@@ -113,16 +113,16 @@ class TokenKeeper:
 
     @contextlib.asynccontextmanager
     async def kept(self, user: str, file_systems: Iterable[str] = ()) -> AsyncIterator[KeptTokens]:
-        """A user's tokens, fresh within the block; it begins when there are any.
+        """A user's tokens, renewed within the block, which starts when they are fetched.
 
         Args:
-            user: Whose; empty is the login's own.
-            file_systems: URLs of those beside `fs.defaultFS`.
+            user: The user; empty for the login's own.
+            file_systems: URLs of file systems in addition to `fs.defaultFS`.
 
         Raises:
             AccessDeniedError: The login may not act for the user.
-            AuthenticationError: The login is not accepted, or has ended.
-            ConnectError: A server cannot be reached now; later they are waited for.
+            AuthenticationError: The login was refused, or has expired.
+            ConnectError: A server cannot be reached at the start; later failures are retried.
         """
         further = frozenset(beside_default(self._settings, file_systems))
         key = (user or self._settings.user_name, further)
@@ -163,7 +163,7 @@ class TokenKeeper:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A token with where it came from."""
+    """A token and its source."""
 
     source: TokenSource
     token: Token
@@ -171,7 +171,7 @@ class _Held:
 
 
 class _Share:
-    """Tokens that several hold, and how they are kept fresh."""
+    """Tokens with several holders, and their renewal."""
 
     def __init__(
         self, sources: Callable[[], Awaitable[Sequence[TokenSource]]], user: User, login: User
@@ -181,21 +181,21 @@ class _Share:
         self.news = asyncio.Event()
         self.holders = 0
         self.in_use = False
-        """Whether something goes on with the tokens that holds them no longer."""
+        """Whether the tokens may still be in use after their holder has left."""
         self.task: asyncio.Task[None] | None = None
         self._sources = sources
         self._user, self._login = user, login
         self._fetched: list[_Held] = []
-        """All that may be in use: those that were replaced may be, until they end."""
+        """All tokens that may be in use, including replaced ones until they expire."""
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._now = asyncio.get_running_loop().time
 
     async def ready(self) -> None:
-        """Wait for the first tokens; raises what they failed with."""
+        """Wait for the first tokens; raises the error of fetching them."""
         await asyncio.shield(self._first)
 
     async def run(self) -> None:
-        """Keep the tokens fresh for ever; ends when there are none at first."""
+        """Renew the tokens until cancelled; returns if there are none at first."""
         try:
             sources = await self._sources()
             if sources and not isinstance(self._login, KerberosUser):
@@ -214,7 +214,7 @@ class _Share:
                 group.create_task(self._keep_fresh(each), name=f"keep {each.token}")
 
     def _put(self, tokens: Mapping[TokenSource, Token]) -> None:
-        """Take tokens in the place of older ones of the same sources."""
+        """Replace older tokens of the same sources."""
         self.tokens |= tokens
         self.number += 1
         self.news.set()
@@ -257,7 +257,7 @@ class _Share:
         return replace(held, life=held.life.renewal(expiry, self._now()))
 
     async def cancel_tokens(self) -> None:
-        """End all tokens; what cannot be reached ends them by itself, later."""
+        """Cancel all tokens; on servers that do not respond they expire."""
         await cancel_tokens([(held.source, held.token) for held in self._fetched], self._login)
 
 

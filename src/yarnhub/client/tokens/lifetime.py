@@ -1,4 +1,4 @@
-"""When a delegation token is renewed, and when a new one takes its place: pure, without a clock.
+"""When a delegation token is renewed, and when it is replaced: pure, without a clock.
 
     fetched          renewed               expires                         ends
        |----------------|------ 3/4 ----------|                              |
@@ -6,9 +6,9 @@
        |---------------------------- 3/4 ------------------------------------|
                                                     fetch
 
-A server gives a token a date up to which its renewer may have it live on, and at each renewal
-tells until when it lives. All margins are parts of these times: what serves for a week with a
-renewal each day serves for a minute.
+A server sets the date until which a token can be renewed, and at each renewal returns when it
+expires. All margins are fractions of these times, so that they fit a week with daily renewals as
+well as a minute.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.wire.identifiers import YARNDelegationTokenIdentifier
 
 _RENEW_AT = 0.75
-"""The part of a token's time after which something is done at the latest. Spark's is the same."""
+"""The fraction of a token's lifetime after which it is renewed at the latest, as in Spark."""
 _JITTER = 0.1
-"""The part within which chance chooses: a thousand users' tokens, fetched at once after a
-restart, are not all renewed at once."""
+"""The fraction of jitter: a thousand users' tokens, fetched together after a restart, are not
+renewed together."""
 _MAX_TRIES = 20
-"""How often something is tried again until a token has ended."""
+"""The number of retries until a token has expired."""
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 60.0
 
 
@@ -39,14 +39,14 @@ class NextStep(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenLife:
-    """The times of one token, in seconds by the clock of whoever keeps it.
+    """The times of one token, in seconds by the holder's clock.
 
     Attributes:
         issued: When it was issued by the server's clock, ms since 1970.
-        fetched: When that was.
-        renewed: When it was renewed last.
-        expires: When it ends unless it is renewed.
-        ends: When it ends for good.
+        fetched: When it was fetched.
+        renewed: When it was last renewed.
+        expires: When it expires unless it is renewed.
+        ends: When it expires for good.
     """
 
     issued: int
@@ -57,19 +57,19 @@ class TokenLife:
 
     @classmethod
     def begin(cls, identifier: YARNDelegationTokenIdentifier, now: float) -> TokenLife:
-        """The life of a token that was fetched just now.
+        """The life of a token that was just fetched.
 
-        How long it lives without a renewal nobody tells: it has to be renewed at once.
+        Its first expiry is unknown: it must be renewed at once.
         """
         issued, last = identifier.issue_date or 0, identifier.max_date or 0
         ends = now + (last - issued) / 1000
         return cls(issued=issued, fetched=now, renewed=now, expires=ends, ends=ends)
 
     def renewal(self, expiry: int, now: float) -> TokenLife:
-        """The same after a renewal; of the server's clock only differences count.
+        """The life after a renewal; only differences of the server's clock are used.
 
         Args:
-            expiry: The server's answer, ms since 1970.
+            expiry: The expiry that the server returned, ms since 1970.
             now: The time.
         """
         expires = self.fetched + (expiry - self.issued) / 1000
@@ -89,6 +89,6 @@ class TokenLife:
         return fetch, NextStep.FETCH
 
     def pause(self, now: float) -> float:
-        """Seconds until something that failed is tried again; they grow when it is too late."""
+        """Seconds until a retry; longer once the token has expired."""
         left = abs(self.expires - now)
         return min(_LAST_PAUSE, max(_FIRST_PAUSE, left / _MAX_TRIES))

@@ -36,30 +36,30 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CANCEL_TIMEOUT = 10.0
-"""Seconds for the end of tokens that nobody needs any more: they end by themselves otherwise."""
+"""Seconds to cancel unused tokens: otherwise they expire."""
 
 
 class TokenSource(Protocol):
-    """A server that gives delegation tokens; `NameNodeTokens` is one, which see."""
+    """A server that issues delegation tokens; see `NameNodeTokens`."""
 
     async def fetch(self, user: User, renewer: str) -> Token:
-        """Get a new token of a user's, with the service by which Java's clients look it up."""
+        """Get a new token of a user, with the service by which Java's clients look it up."""
         ...
 
     async def renew(self, user: User, token: Token) -> int:
-        """Have a token live on, as its renewer; returns until when, in ms since 1970."""
+        """Renew a token, as its renewer; returns its expiry, in ms since 1970."""
         ...
 
     async def cancel(self, user: User, token: Token) -> None:
-        """End a token, as its owner or its renewer."""
+        """Cancel a token, as its owner or its renewer."""
         ...
 
 
 class ResourceManagerTokens:
-    """The ResourceManager's delegation tokens; raises what `ResourceManager` raises.
+    """The ResourceManager's delegation tokens; raises the errors of `ResourceManager`.
 
     Args:
-        settings: Where it is.
+        settings: The cluster.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -99,18 +99,18 @@ class ResourceManagerTokens:
 async def token_sources(
     settings: Settings, file_systems: Iterable[str] = ()
 ) -> Sequence[TokenSource]:
-    """Who gives the tokens that an application's containers need; nobody without security.
+    """The sources of the tokens that an application's containers need; none without security.
 
-    They are those of `fs.defaultFS` and further file systems, without which a NodeManager can
-    neither localize an application's files nor gather its logs, the ResourceManager's, and those of
-    the key servers without which nobody reads a file system's encryption zones.
+    These are `fs.defaultFS` and further file systems, whose tokens a NodeManager needs to localize
+    an application's files and to aggregate its logs, the ResourceManager, and the key servers of
+    the file systems' encryption zones.
 
     Args:
-        settings: Where the cluster is and who the user is.
+        settings: The cluster and the user.
         file_systems: URLs.
 
     Raises:
-        YarnhubError: A NameNode does not say who has the keys of its encryption zones.
+        YarnhubError: A NameNode could not be asked for the key servers of its encryption zones.
     """
     if not settings.secure:
         return ()
@@ -130,7 +130,7 @@ async def token_sources(
 
 
 def file_systems_of(spec: ApplicationSpec) -> tuple[str, ...]:
-    """The URLs that an application needs tokens for: those it names and its files'."""
+    """The URLs that an application needs tokens for: named ones and those of its files."""
     # Reading a specification takes PyYAML, which a holder of applications may do without.
     from yarnhub.spec.sources import map_files
 
@@ -145,7 +145,7 @@ def file_systems_of(spec: ApplicationSpec) -> tuple[str, ...]:
 
 
 def beside_default(settings: Settings, urls: Iterable[str]) -> tuple[str, ...]:
-    """The HDFSs of URLs, each once, without the one that is `fs.defaultFS`."""
+    """The HDFS file systems of URLs, each once, without `fs.defaultFS`."""
     configuration = settings.configuration
     default = Location.parse(configuration.get("fs.defaultFS") or "")
     found = _distinct(urls, configuration)
@@ -153,7 +153,7 @@ def beside_default(settings: Settings, urls: Iterable[str]) -> tuple[str, ...]:
 
 
 def _linked(urls: Iterable[str], configuration: Properties) -> Iterator[str]:
-    """The URLs, with the targets of a ViewFS in its place."""
+    """The URLs, with the targets of a ViewFS instead of its own."""
     for url in urls:
         place = located(url, configuration)
         if place is not None and place.scheme == SCHEME:
@@ -174,9 +174,9 @@ def _distinct(urls: Iterable[str], configuration: Properties) -> list[Location]:
 async def fetch_tokens(
     sources: Iterable[TokenSource], user: User, renewer: str
 ) -> dict[TokenSource, Token]:
-    """A new token from each source, in their order; on an error, those that came are cancelled.
+    """A new token from each source, in their order; on an error, the issued ones are canceled.
 
-    Cancelling leaves it unknown whether a source that has not answered made a token; it expires.
+    If cancelled, a source may have issued a token that is not used and expires.
     """
     found: dict[TokenSource, Token] = {}
 
@@ -194,11 +194,11 @@ async def fetch_tokens(
 
 
 async def cancel_tokens(tokens: Iterable[tuple[TokenSource, Token]], user: User) -> None:
-    """End tokens that nobody needs any more; what cannot be reached ends them by itself, later.
+    """Cancel unused tokens; on servers that do not respond they expire.
 
     Args:
-        tokens: Each with where it came from.
-        user: Whose they are, or who renews them.
+        tokens: Each token with its source.
+        user: Their owner or renewer.
     """
 
     async def cancel(source: TokenSource, token: Token) -> None:
@@ -216,12 +216,12 @@ async def cancel_tokens(tokens: Iterable[tuple[TokenSource, Token]], user: User)
 class SubmissionTokens:
     """Delegation tokens for a submission, which the ResourceManager renews; none without security.
 
-    A context manager of the submission: on an error they are cancelled; else the ResourceManager
-    does that when the application has ended.
+    A context manager for the submission: on an error they are canceled; otherwise the
+    ResourceManager cancels them when the application has ended.
 
     Args:
-        settings: Where the cluster is and who the user is.
-        file_systems: URLs of file systems beside `fs.defaultFS`.
+        settings: The cluster and the user.
+        file_systems: URLs of file systems in addition to `fs.defaultFS`.
     """
 
     def __init__(self, settings: Settings, file_systems: Iterable[str] = ()) -> None:
@@ -243,15 +243,16 @@ class SubmissionTokens:
 
     @property
     def by_alias(self) -> Mapping[str, Token]:
-        """Those that were fetched."""
+        """The fetched tokens."""
         return by_alias(self._tokens.values())
 
     async def fetch(self) -> None:
-        """Get them.
+        """Fetch the tokens.
 
         Raises:
-            ConfigurationError: The ResourceManager's principal, who is to renew them, is not known.
-            YarnhubError: A NameNode does not say who has the keys of its encryption zones.
+            ConfigurationError: The ResourceManager's principal, which renews them, is not
+                configured.
+            YarnhubError: A NameNode could not be asked for the key servers of its encryption zones.
         """
         sources = await token_sources(self._settings, self._file_systems)
         if not sources:
@@ -266,7 +267,7 @@ class SubmissionTokens:
 
 
 def by_alias(tokens: Iterable[Token]) -> dict[str, Token]:
-    """Tokens as they stand in a token file: Java's clients look one up by its service."""
+    """Tokens by their alias in a token file: Java's clients look one up by its service."""
     return {alias: token for token in tokens for alias in _aliases(token)}
 
 
