@@ -122,23 +122,6 @@ async def test_an_answer_is_given_again_while_it_is_fresh() -> None:
     await asyncio.sleep(2)
     assert not flight.in_use
     assert await flight.get() == 2
-    flight.forget()
-    assert not flight.in_use
-    assert await flight.get() == 3
-
-
-async def test_a_forgotten_look_up_ends_for_its_callers() -> None:
-    server = Server()
-    flight = SingleFlight(server.ask)
-    async with task_group() as group:
-        before = group.create_task(flight.get())
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        flight.forget()
-        after = group.create_task(flight.get())
-        await asyncio.sleep(0)
-        server.answers.set()
-    assert (before.result(), after.result()) == (1, 2)
 
 
 async def test_an_error_of_a_look_up_that_is_cancelled_is_not_logged_as_lost(

@@ -33,7 +33,7 @@ class Name(enum.Enum, metaclass=_Names):
             )
         if value.upper() not in cls.__members__:
             known = ", ".join(cls.values())
-            raise ValueError(f"{value!r} is not a {cls.__name__}; known values are {known}")
+            raise ValueError(f"{value!r} is not a valid {cls.__name__}; known values are {known}")
         return cls.__members__[value.upper()]
 
     def __eq__(self, other: object) -> bool:

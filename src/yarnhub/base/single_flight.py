@@ -35,10 +35,6 @@ class SingleFlight(Generic[T]):
         """Whether a result is cached, or callers wait for one."""
         return self._current() is not None
 
-    def forget(self) -> None:
-        """Make the next call look up again; callers that already wait are not affected."""
-        self._run = None
-
     async def get(self) -> T:
         """The result, cached or looked up."""
         run = self._current()
@@ -68,7 +64,7 @@ class SingleFlight(Generic[T]):
         # Asked for in any case: asyncio would log an error that no caller has waited for.
         failed = run.cancelled() or run.exception() is not None
         if run is not self._run:
-            return  # it was cancelled or forgotten
+            return  # it was cancelled
         if failed:
             self._run = None
         else:
