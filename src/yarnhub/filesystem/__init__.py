@@ -1,1 +1,1 @@
-"""File systems that a cluster reads from: HDFS, WebHDFS and the local one, behind one port."""
+"""The file systems of a cluster: HDFS, WebHDFS and the local one, with one interface."""

@@ -1,4 +1,4 @@
-"""Content on its way into a file system."""
+"""Content that is written to a file system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def file_chunks(local: Path) -> AsyncGenerator[bytes, None]:
     """The content of a local file in chunks.
 
     Raises:
-        PathNotFoundError: There is no such file.
+        PathNotFoundError: The file does not exist.
         AccessDeniedError: This process may not read it.
         FileSystemError: It is a device, a pipe or a socket, or a folder.
     """
@@ -47,7 +47,7 @@ async def file_chunks(local: Path) -> AsyncGenerator[bytes, None]:
 async def counted(
     chunks: AsyncGenerator[bytes, None], progress: Callable[[int], None] | None
 ) -> AsyncGenerator[bytes, None]:
-    """The same chunks; `progress` is told the sum of those that were taken up."""
+    """The same chunks; `progress` is called with the number of bytes so far."""
     total = 0
     async with contextlib.aclosing(chunks):
         async for chunk in chunks:

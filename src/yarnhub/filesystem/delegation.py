@@ -1,4 +1,4 @@
-"""Delegation tokens of the NameNode: what lets YARN read HDFS as a user without a ticket.
+"""Delegation tokens of the NameNode, with which YARN reads HDFS as a user without a ticket.
 
 Source: ClientNamenodeProtocol.proto;
 org.apache.hadoop.hdfs.security.token.delegation.DelegationTokenIdentifier (Hadoop 3.4).
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CLIENT_PROTOCOL = Protocol("org.apache.hadoop.hdfs.protocol.ClientProtocol")
 
 
-# Not idempotent: each call makes a token.
+# Not idempotent: each call issues a token.
 GET_DELEGATION_TOKEN = Method(
     "getDelegationToken", GetDelegationTokenRequest, GetDelegationTokenResponse
 )
@@ -54,12 +54,12 @@ CANCEL_DELEGATION_TOKEN = Method(
 class NameNodeTokens:
     """The delegation tokens of one HDFS.
 
-    Every method raises `AccessDeniedError` where the user may not act for the other one,
-    `AuthenticationError` where the NameNode does not accept the login or the token,
-    `ConnectError` where no NameNode answers and `DeadlineExceededError` where none does in time.
+    Every method raises `AccessDeniedError` if the user may not act for the other one,
+    `AuthenticationError` if the NameNode does not accept the login or the token, `ConnectError` if
+    no NameNode can be reached and `DeadlineExceededError` if none responds in time.
 
     Args:
-        url: The HDFS, e.g. `hdfs://namenode:9000`; `fs.defaultFS` where it has no authority.
+        url: The HDFS, e.g. `hdfs://namenode:9000`; without an authority, `fs.defaultFS`.
         configuration: The Hadoop configuration.
         deadline: Seconds for each call.
 
@@ -76,18 +76,18 @@ class NameNodeTokens:
     async def fetch(self, user: User, renewer: str) -> Token:
         """Get a new token.
 
-        Cancelling leaves it unknown whether the NameNode made one; an unused one expires.
+        If cancelled, the NameNode may have issued a token, which expires.
 
         Args:
-            user: Who logs in, with Kerberos, and for whom: the token is that user's.
-            renewer: Who may renew it, as a principal. For a token in a submission it must be the
+            user: The Kerberos login, and the user it acts for, who owns the token.
+            renewer: The principal that may renew it. For a token in a submission it must be the
                 ResourceManager's, or the submission fails.
 
         Returns:
             The token, with the service by which Java's clients look it up.
 
         Raises:
-            ConfigurationError: The cluster has no security, so no tokens.
+            ConfigurationError: Security is disabled, so there are no tokens.
         """
         async with self._client(user) as client:
             request = GetDelegationTokenRequest(renewer=renewer)
@@ -102,14 +102,14 @@ class NameNodeTokens:
         return dataclasses.replace(answer.token, kind=HDFS, service=service)
 
     async def renew(self, user: User, token: Token) -> int:
-        """Have a token live on, as its renewer; returns until when, in ms since 1970."""
+        """Renew a token, as its renewer; returns its expiry, in ms since 1970."""
         async with self._client(user) as client:
             request = RenewDelegationTokenRequest(token=token)
             answer = await client.call(RENEW_DELEGATION_TOKEN, request, deadline=self._deadline)
         return answer.new_expiry_time
 
     async def cancel(self, user: User, token: Token) -> None:
-        """End a token, as its owner or its renewer."""
+        """Cancel a token, as its owner or its renewer."""
         async with self._client(user) as client:
             request = CancelDelegationTokenRequest(token=token)
             await client.call(CANCEL_DELEGATION_TOKEN, request, deadline=self._deadline)

@@ -1,12 +1,12 @@
-"""What goes wrong in a file system, and Java's exceptions as these errors.
+"""Errors of file systems, and their translation from Java's exceptions.
 
     YarnhubError
     `-- FileSystemError              the file system refused; names path and reason
-        |-- PathNotFoundError        nothing stands at the path (also FileNotFoundError)
-        |-- PathExistsError          something stands there already (also FileExistsError)
-        |-- InvalidNameError         it takes no such name
-        |-- QuotaExceededError       a directory may not hold more names or bytes
-        `-- SafeModeError            the NameNode changes nothing for now (retriable)
+        |-- PathNotFoundError        the path does not exist (also FileNotFoundError)
+        |-- PathExistsError          the path already exists (also FileExistsError)
+        |-- InvalidNameError         the name is not allowed
+        |-- QuotaExceededError       a quota of names or bytes is exceeded
+        `-- SafeModeError            the NameNode is read-only for now (retriable)
 
 A refused permission is `AccessDeniedError` and a failing connection `ConnectError` or
 `ConnectionLostError`, as everywhere.
@@ -28,8 +28,8 @@ class FileSystemError(YarnhubError):
     """A file system refused a request.
 
     Attributes:
-        path: The full URL that was asked about.
-        reason: What the file system said.
+        path: The full URL.
+        reason: The message of the file system.
     """
 
     def __init__(self, action: str, path: str, reason: str) -> None:
@@ -39,23 +39,23 @@ class FileSystemError(YarnhubError):
 
 
 class PathNotFoundError(FileSystemError, FileNotFoundError):
-    """Nothing stands at the path."""
+    """The path does not exist."""
 
 
 class PathExistsError(FileSystemError, FileExistsError):
-    """Something stands at the path already."""
+    """The path already exists."""
 
 
 class InvalidNameError(FileSystemError, ValueError):
-    """The file system takes no such name."""
+    """The file system does not allow the name."""
 
 
 class QuotaExceededError(FileSystemError):
-    """A directory above has a quota of names or of bytes, and it is used up."""
+    """The quota of a parent directory, of names or of bytes, is exceeded."""
 
 
 class SafeModeError(FileSystemError):
-    """The NameNode is in safe mode: it answers, and changes nothing."""
+    """The NameNode is in safe mode: it is read-only."""
 
     retriable = True
 
@@ -70,13 +70,13 @@ _REFUSALS: dict[str, type[FileSystemError]] = {
 
 
 def translate_java(java_class: str, text: str, *, action: str, path: str) -> YarnhubError:
-    """The error for an exception that a NameNode or DataNode answered with.
+    """The error for a Java exception of a NameNode or DataNode.
 
     Args:
         java_class: The full name of the Java exception.
         text: Its message, with or without the Java stack.
         action: What was attempted, such as `read`.
-        path: The full URL that it was attempted on.
+        path: The full URL of the attempt.
     """
     name = java_class.rpartition(".")[2].rpartition("$")[2]
     reason = clean_and_cut(text).partition("\n")[0].strip() or name

@@ -1,4 +1,4 @@
-"""HDFS for fsspec by hdfs-native, with what pyarrow's users write: `host="default"`, say."""
+"""HDFS for fsspec by hdfs-native, with pyarrow's conventions, such as `host="default"`."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 _DEFAULT = (None, "", "default")
 """Hosts that mean the file system of `fs.defaultFS`."""
 _DEFAULT_PORT = 8020
-"""Of a NameNode that is named without one, as everywhere in Hadoop."""
+"""The port of a NameNode that is named without one, as everywhere in Hadoop."""
 
 
 class _Conventional(native.BaseFileSystem):
-    """What both protocols share.
+    """The common part of both protocols.
 
     Args:
         host: A NameNode or a nameservice, or its URL; `default` for the cluster's own.
-        port: The NameNode's; 0 or None for the usual one.
-        user: Whom HDFS is to take the process for: only whom it is taken for anyway.
-        kerb_ticket: The ticket cache, if it is not the usual one.
-        replication: Copies of files that are written; None leaves that to HDFS.
-        extra_conf: Hadoop properties over those of the configuration.
-        storage_options: More of them, and what all of fsspec's take.
+        port: The NameNode's port; 0 or None for the default.
+        user: The user; must be the one as which this process acts in HDFS.
+        kerb_ticket: The ticket cache, if it is not the default.
+        replication: Copies of files that are written; None for HDFS's default.
+        extra_conf: Hadoop properties that override the configuration.
+        storage_options: Further properties, and fsspec's common options.
     """
 
     protocol: str
@@ -80,7 +80,7 @@ class _Conventional(native.BaseFileSystem):
         return f"{url.rstrip('/')}:{self.port}" if self.port else url.rstrip("/")
 
     def unstrip_protocol(self, name: str) -> str:
-        """A path with what goes before it."""
+        """A path with its protocol and host."""
         return f"{self._url() or f'{self.protocol}://'}{self._strip_protocol(name)}"
 
     @classmethod

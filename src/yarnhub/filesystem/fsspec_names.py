@@ -1,8 +1,8 @@
-"""What fsspec opens `hdfs://` with, in programs that were written for pyarrow's way.
+"""The classes with which fsspec opens `hdfs://`, in programs written for pyarrow.
 
-hdfs-native takes fsspec's names `hdfs` and `viewfs` for classes that do not know what pyarrow's do:
-`host="default"`, a URL as a host, `user` and `extra_conf`. Ours do. Entry points cannot settle it:
-of two for one name fsspec takes the one that it happens to find first.
+hdfs-native registers fsspec's names `hdfs` and `viewfs` for classes that do not support pyarrow's
+arguments: `host="default"`, a URL as a host, `user` and `extra_conf`. Ours do. Entry points do not
+help: of two for one name fsspec uses the first it finds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CLASSES = {"hdfs": "FsspecHdfs", "viewfs": "FsspecViewfs"}
 
 
 def register() -> None:
-    """Have fsspec open both by our classes: now, or when it has been imported."""
+    """Register our classes for both names in fsspec: now, or when it is imported."""
     if "fsspec" in sys.modules:
         _register()
     elif not any(isinstance(each, _Watch) for each in sys.meta_path):
@@ -30,7 +30,7 @@ def register() -> None:
 
 
 class _Watch(MetaPathFinder):
-    """Waits for the import of fsspec, which takes longer than all that wait for it."""
+    """Waits for the import of fsspec, which is too slow to be done in advance."""
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder`."""
@@ -57,8 +57,8 @@ def _register() -> None:
     for name, kind in _CLASSES.items():
         known = known_implementations.get(name, {}).get("class", "")
         if not known.startswith("hdfs_native."):
-            continue  # whoever else has the name keeps it
+            continue  # any other registration of the name is kept
         register_implementation(name, f"{_MODULE}.{kind}", clobber=True)
-        if name in registry:  # somebody has used it
+        if name in registry:  # it is in use
             ours = getattr(importlib.import_module(_MODULE), kind)
             register_implementation(name, ours, clobber=True)

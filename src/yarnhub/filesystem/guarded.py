@@ -1,7 +1,7 @@
-"""Loopback ports that lead to NameNodes, each connection under a guard: for hdfs-native.
+"""Loopback ports for hdfs-native that lead to NameNodes, with a guard on each connection.
 
-See `yarnhub.hadoop.wire.guard` for what passes. Other users of this machine are turned away: they
-could take all connections, and have their faults told in place of ours.
+See `yarnhub.hadoop.wire.guard` for the rules. Other users of this machine are refused: they could
+use up all connections, and their errors would be reported instead of ours.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 _LOOPBACK = "127.0.0.1"
 MAX_CONNECTIONS = 64
-"""At a time; hdfs-native needs one to each NameNode."""
+"""Concurrent connections; hdfs-native needs one to each NameNode."""
 
 
 class GuardedNameNodes:
     """The NameNodes of one HDFS behind ports of this process.
 
-    The ports are bound at once, so that nobody else can have them, and served from `start` on.
+    The ports are bound at once, so that no other process can use them, and served from `start` on.
 
     Args:
-        service: Where the NameNodes are.
-        principal: Whom each must prove to be; may have `_HOST` in it or be a pattern.
-        options: What the connections must fulfil.
+        service: The NameNodes.
+        principal: The principal of each; may contain `_HOST` or be a pattern.
+        options: The requirements of connections.
     """
 
     def __init__(self, service: NameService, principal: str, options: RpcOptions) -> None:
@@ -51,16 +51,16 @@ class GuardedNameNodes:
         self._servers: list[asyncio.Server] = []
         self._writers: set[asyncio.StreamWriter] = set()
         self.trouble: YarnhubError | None = None
-        """Why the last connection failed; None when it passed."""
+        """The error of the last connection; None if it succeeded."""
 
     def of(self, service: NameService) -> NameService:
-        """The same HDFS, reached through the guards."""
+        """The same HDFS, through the guards."""
         rpc = tuple(Address(*each.getsockname()[:2]) for each in self._sockets)
         uri = service.uri if service.nameservice is not None else f"hdfs://{rpc[0]}"
         return replace(service, rpc=rpc, uri=uri)
 
     async def start(self) -> None:
-        """Serve the ports, unless they are. Cancelling leaves them for the next call."""
+        """Serve the ports, unless already started. If cancelled, the next call starts them."""
         while self._unserved:
             bound, target = self._unserved.pop()
             serve = functools.partial(self._serve, target)
@@ -88,7 +88,7 @@ class GuardedNameNodes:
         except YarnhubError as error:
             self.trouble = error
         except OSError:
-            pass  # one of the two has gone: hdfs-native notices it by itself
+            pass  # one of the two has closed: hdfs-native notices it
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
@@ -100,9 +100,9 @@ class GuardedNameNodes:
         self._writers.add(away)
 
         def answered(data: bytes) -> bytes:
-            said = guard.from_server(data)
+            passed = guard.from_server(data)
             self.trouble = None if guard.agreed else self.trouble
-            return said
+            return passed
 
         try:
             async with task_group() as group:
@@ -141,7 +141,7 @@ async def _is_ours(writer: asyncio.StreamWriter) -> bool:
 async def _copy(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, check: Callable[[bytes], bytes]
 ) -> None:
-    """Pass on until the end, and then end the other direction as well."""
+    """Copy until the end, and then close the other direction as well."""
     while data := await reader.read(_CHUNK):
         writer.write(check(data))
         await writer.drain()

@@ -1,4 +1,4 @@
-"""HDFS behind the port, by the package hdfs-native: native RPC and block transfer, no JVM."""
+"""HDFS by the package hdfs-native: native RPC and block transfer, no JVM."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ _READ_KEYS = (
     "dfs.data.transfer.protection",
     "hadoop.security.key.provider.path",
 )
-"""What hdfs-native reads of the configuration (`common/config.rs` of 0.14)."""
+"""The keys that hdfs-native reads (`common/config.rs` of 0.14)."""
 
 _ANSWER = re.compile(r'^(?:Fatal)?RPCError\("((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)$', re.DOTALL)
-"""How hdfs-native prints an exception of the NameNode: there is no other way to get its class."""
+"""How hdfs-native prints an exception of the NameNode: its class is not available otherwise."""
 _UNREACHABLE = ("Connection refused", "lookup address", "unreachable", "No route to host")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeLogin:
-    """What hdfs-native logs in with; all None: the default ticket cache."""
+    """The login of hdfs-native; all None for the default ticket cache."""
 
     principal: str | None = None
     keytab: str | None = None
@@ -72,12 +72,12 @@ class NativeLogin:
 
 
 def native_user_name() -> str:
-    """Who hdfs-native is on a cluster without security. Its Python interface takes no name.
+    """The user name of hdfs-native on a cluster without security; it cannot be passed in Python.
 
     Raises:
-        ConfigurationError: The environment would make it act for somebody else.
+        ConfigurationError: The environment would make it act for another user.
     """
-    # hdfs-native reads these variables by itself: what it will do can only be known from them.
+    # hdfs-native reads these variables itself: only they show what it will do.
     environment = os.environ  # noqa: TID251
     name = environment.get("HADOOP_USER_NAME")
     if name is not None:
@@ -91,7 +91,7 @@ def native_user_name() -> str:
 
 
 def check_no_proxy() -> None:
-    """Refuse an environment in which hdfs-native would act for somebody else than its login.
+    """Refuse an environment in which hdfs-native would act for a user other than its login.
 
     Raises:
         ConfigurationError: HADOOP_PROXY_USER is set.
@@ -105,7 +105,7 @@ def check_no_proxy() -> None:
 
 
 def settings_of(properties: Properties, service: NameService) -> dict[str, str]:
-    """What hdfs-native is to know of the configuration."""
+    """The settings of hdfs-native from the configuration."""
     settings = {key: value for key in _READ_KEYS if (value := properties.get(key)) is not None}
     settings["hadoop.security.authentication"] = "kerberos" if is_secure(properties) else "simple"
     if service.nameservice is not None:
@@ -115,7 +115,7 @@ def settings_of(properties: Properties, service: NameService) -> dict[str, str]:
         )
         for number, address in enumerate(service.rpc):
             settings[f"dfs.namenode.rpc-address.{name}.nn{number}"] = str(address)
-    # Each NameNode is asked once: the 15 rounds of hdfs-native take minutes.
+    # Each NameNode is tried once: the 15 rounds of hdfs-native take minutes.
     settings["dfs.client.failover.max.attempts"] = str(len(service.rpc) - 1)
     return settings
 
@@ -125,11 +125,11 @@ class HdfsFileSystem(Closing):
 
     Args:
         service: The NameNode or the pair of them.
-        settings: What `settings_of` makes of the configuration.
-        user_name: Who the user is: for the home directory.
+        settings: The result of `settings_of`.
+        user_name: The user, for the home directory.
         login: The Kerberos login; None on a cluster without security.
-        guarded: What stands between hdfs-native and NameNodes that have to prove themselves.
-        deadline: Seconds that one answer may take.
+        guarded: The guards between hdfs-native and NameNodes that must authenticate.
+        deadline: Seconds for one response.
     """
 
     def __init__(
@@ -244,7 +244,7 @@ class HdfsFileSystem(Closing):
     async def _discard(self, partial: str, calls: Calls) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLEAN_UP_TIMEOUT):
-                # What was under way may yet make the file.
+                # Calls in progress may still create the file.
                 await calls.settle(CLEAN_UP_TIMEOUT)
         await self._partials.discard(partial)
 
@@ -254,7 +254,7 @@ class HdfsFileSystem(Closing):
         """See `FileSystem.read`."""
         at = hdfs_part(self.uri, path)
         file = await self._call("read", at, lambda: self._client.read(at))
-        # Asked for more than there is, hdfs-native does not answer: it panics.
+        # hdfs-native panics on a read beyond the end.
         size = max(0, file.file_length() - offset)
         size = size if length is None else min(size, length)
         if not size:
@@ -274,7 +274,7 @@ class HdfsFileSystem(Closing):
         return await self._call("delete", at, lambda: self._client.delete(at, recursive=recursive))
 
     async def aclose(self) -> None:
-        """See `FileSystem.aclose`. hdfs-native ends its connections with the last reference."""
+        """See `FileSystem.aclose`. hdfs-native closes its connections with the last reference."""
         await self._partials.retry()
         if self._guarded is not None:
             self._guarded.close()
@@ -292,7 +292,7 @@ class HdfsFileSystem(Closing):
     async def _call(
         self, action: str, at: str, call: Callable[[], T], calls: Calls | None = None
     ) -> T:
-        """Bound one answer in time and make its error one of ours."""
+        """Limit the time of one response and translate its error."""
         url = self.uri + at
         words = (
             f"cannot {action} {url}: {self._service} did not respond within {self._deadline:g} s"
@@ -305,7 +305,7 @@ class HdfsFileSystem(Closing):
             except (OSError, RuntimeError) as error:
                 translated = _translate(error, action, self._service, url)
                 trouble = self._guarded.trouble if self._guarded is not None else None
-                # hdfs-native only sees that the connection has ended.
+                # hdfs-native only sees that the connection was closed.
                 cut_off = isinstance(translated, ConnectError | ConnectionLostError)
                 if trouble is not None and cut_off:
                     raise type(trouble)(f"cannot {action} {url}: {trouble}") from trouble
@@ -313,7 +313,7 @@ class HdfsFileSystem(Closing):
 
 
 def _take(pieces: Iterator[bytes]) -> bytes:
-    """The next pieces, of 64 KiB each, as one chunk; nothing at the end."""
+    """The next pieces, of 64 KiB each, as one chunk; empty at the end."""
     chunk = bytearray()
     for piece in pieces:
         chunk += piece

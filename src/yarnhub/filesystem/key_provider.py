@@ -1,4 +1,4 @@
-"""Delegation tokens of key servers (KMS): what opens the files in HDFS's encryption zones.
+"""Delegation tokens of key servers (KMS), for the files in HDFS's encryption zones.
 
 Source: org.apache.hadoop.crypto.key.kms.{KMSClientProvider,LoadBalancingKMSClientProvider};
 org.apache.hadoop.security.token.delegation.web.DelegationTokenAuthenticator;
@@ -49,17 +49,17 @@ _URI = re.compile(
     r"kms://(?P<scheme>https?)@(?P<hosts>[^/:@#]+)(?P<port>:\d+)?(?P<path>/[^#]*)?(?:#.*)?"
 )
 _MAX_RESPONSE = 1 << 20
-"""Bytes of one answer."""
+"""The limit of one response, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyProvider:
-    """A group of key servers of which each answers for all.
+    """A group of equivalent key servers.
 
     Attributes:
         service: Its URI, such as `kms://https@one;two:9600/kms`: its tokens' service.
         servers: The URIs of each of them alone.
-        urls: Where they answer.
+        urls: Their web addresses.
     """
 
     service: str
@@ -68,10 +68,10 @@ class KeyProvider:
 
     @classmethod
     def parse(cls, uri: str) -> KeyProvider | None:
-        """One by its URI; None for a provider that gives no tokens, such as `jceks://`.
+        """Parse a URI; None for a provider without tokens, such as `jceks://`.
 
         Raises:
-            ConfigurationError: It is none of a key server.
+            ConfigurationError: It is not the URI of a key server.
         """
         if not uri.startswith("kms:"):
             return None
@@ -92,14 +92,14 @@ class KeyProvider:
     def aliases(self) -> tuple[str, ...]:
         """The names under which Java's clients look for its tokens in a token file.
 
-        One whose configuration names the provider itself looks under those of single servers.
+        A client whose configuration names the provider itself uses the names of single servers.
         """
         return tuple(dict.fromkeys((self.service, *self.servers)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FsServerDefaults:
-    """`FsServerDefaultsProto`, as far as it is read here."""
+    """The part of `FsServerDefaultsProto` that is used here."""
 
     key_provider_uri: str | None = proto(9, STRING, None)
 
@@ -124,18 +124,18 @@ GET_SERVER_DEFAULTS = Method(
 async def find_key_provider(
     url: str, configuration: Properties, user: User, *, deadline: float = 60.0
 ) -> KeyProvider | None:
-    """The key servers of an HDFS; None where it has no encryption zones.
+    """The key servers of an HDFS; None if it has no encryption zones.
 
-    The NameNode says which they are. Only an old one leaves it to the configuration.
+    The NameNode names them; for an old one, they are taken from the configuration.
 
     Args:
-        url: The HDFS; `fs.defaultFS` where it has no authority.
+        url: The HDFS; without an authority, `fs.defaultFS`.
         configuration: The Hadoop configuration.
-        user: Who asks.
-        deadline: Seconds for the answer.
+        user: The user.
+        deadline: Seconds for the response.
 
     Raises:
-        YarnhubError: The NameNode does not answer, or names none of a kind that is known.
+        YarnhubError: The NameNode does not respond, or names an unsupported provider.
     """
     options = name_node_options(configuration)
     service = find_name_nodes(url, configuration)
@@ -150,16 +150,16 @@ async def find_key_provider(
 
 
 class KeyProviderTokens:
-    """The delegation tokens of one group of key servers; any of them serves.
+    """The delegation tokens of one group of key servers.
 
-    Every method raises `AccessDeniedError` where the user may not act for the other one,
-    `AuthenticationError` where the login is not accepted, `ConnectError` and
-    `DeadlineExceededError` where no server answers, `RemoteError` where one fails.
+    Every method raises `AccessDeniedError` if the user may not act for the other one,
+    `AuthenticationError` if the login is not accepted, `ConnectError` and `DeadlineExceededError`
+    if no server responds, `RemoteError` if one fails.
 
     Args:
-        provider: Where they are.
-        trust: Whose certificates they have.
-        deadline: Seconds for each server's answer.
+        provider: The key servers.
+        trust: Their CA.
+        deadline: Seconds for each server's response.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class KeyProviderTokens:
         return replace(token, kind=KEY_SERVER, service=self._provider.service)
 
     async def renew(self, user: User, token: Token) -> int:
-        """Have a token live on, as its renewer; returns until when, in ms since 1970."""
+        """Renew a token, as its renewer; returns its expiry, in ms since 1970."""
         answer = await self._ask("PUT", user, op="RENEWDELEGATIONTOKEN", token=token.to_url())
         expiry = _field(answer, "long")
         if not isinstance(expiry, int):
@@ -187,11 +187,11 @@ class KeyProviderTokens:
         return expiry
 
     async def cancel(self, user: User, token: Token) -> None:
-        """End a token, as its owner or its renewer."""
+        """Cancel a token, as its owner or its renewer."""
         await self._ask("PUT", user, op="CANCELDELEGATIONTOKEN", token=token.to_url())
 
     async def _ask(self, verb: str, user: User, **parameters: str) -> object:
-        """Ask one server after the other until one answers."""
+        """Try one server after the other until one responds."""
         if not isinstance(user, KerberosUser):
             raise ConfigurationError("tokens of a key server need a login with Kerberos")
         if user.name is not None:
@@ -237,9 +237,9 @@ def _parsed(response: Response, body: bytes, place: str, user: KerberosUser) -> 
             f"{user.credential.principal}"
         )
     refusal = answer.get("RemoteException") if isinstance(answer, dict) else None
-    said = refusal if isinstance(refusal, dict) else {}
-    java_class = str(said.get("javaClassName", ""))
-    message = str(said.get("message") or f"HTTP status {response.status} {response.reason}")
+    fields = refusal if isinstance(refusal, dict) else {}
+    java_class = str(fields.get("javaClassName", ""))
+    message = str(fields.get("message") or f"HTTP status {response.status} {response.reason}")
     if response.status == HTTPStatus.FORBIDDEN:
         raise AccessDeniedError(java_class, f"{message} (the key server at {place})")
     raise RemoteError(java_class, f"the key server at {place} failed: {message}")

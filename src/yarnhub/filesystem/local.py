@@ -1,4 +1,4 @@
-"""The local file system behind the port (`file://`)."""
+"""The local file system (`file://`)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class LocalFileSystem(Closing):
     """The file system of this host, as the user of this process.
 
     Args:
-        deadline: Seconds that one answer may take. A call that the kernel does not answer, on a
-            hung network mount say, keeps its thread until it does.
+        deadline: Seconds for one response. A call that hangs in the kernel, for example on a
+            network mount, keeps its thread.
     """
 
     def __init__(self, *, deadline: float = 60.0) -> None:
@@ -143,7 +143,7 @@ def _status(at: Path) -> FileStatus:
     is_directory = stat.S_ISDIR(found.st_mode)
     try:
         owner = pwd.getpwuid(found.st_uid).pw_name
-    except KeyError:  # A user of another host, of whom the files came here.
+    except KeyError:  # A user of another host, from which the files were copied.
         owner = str(found.st_uid)
     return FileStatus(
         path=URI + str(at),
@@ -160,7 +160,7 @@ def _list(at: Path) -> list[FileStatus]:
         return [_status(at)]
     found = []
     for entry in sorted(at.iterdir()):
-        with suppress(FileNotFoundError):  # It was removed meanwhile.
+        with suppress(FileNotFoundError):  # It was deleted in the meantime.
             found.append(_status(entry))
     return found
 
@@ -169,7 +169,7 @@ def _make_directory(at: Path, permission: int) -> None:
     for folder in (*reversed(at.parents), at):
         with suppress(FileExistsError):
             folder.mkdir()
-            # Not by mkdir: the umask of this process is nobody's business here.
+            # Not by mkdir, which applies the umask of this process.
             folder.chmod(permission)
     if not at.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "a file with that name exists", str(at))
@@ -202,7 +202,7 @@ def _finish(partial: Path, at: Path, permission: int) -> FileStatus:
 
 
 def _move(at: Path, to: Path) -> None:
-    # Not in one step: no call of Python's refuses a destination that exists.
+    # Not in one step: Python has no call that refuses an existing destination.
     if to.exists():
         raise FileExistsError(errno.EEXIST, f"{to} exists")
     at.rename(to)

@@ -1,4 +1,4 @@
-"""Whose a connection on this machine is: every user of it can connect to a loopback port."""
+"""The owners of loopback connections: every user of a machine can connect to a loopback port."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LOCAL, _REMOTE, _UID = 1, 2, 7
 
 
 def is_own(client: tuple[str, int], server: tuple[str, int]) -> bool:
-    """Whether a client's end of a connection is of this process's user; blocks for a moment.
+    """Whether a client's end of a connection belongs to this process's user; blocks for a moment.
 
-    Where the system does not say it, as on macOS, any is.
+    On systems that do not show it, such as macOS, the result is True.
 
     Args:
         client: Its IPv4 address and port.
-        server: To which it is connected.
+        server: The address and port of the other end.
     """
     wanted = [_written(client), _written(server)]
     try:

@@ -22,14 +22,13 @@ _PREFIX = "fs.viewfs.mounttable."
 
 @dataclass(frozen=True, slots=True)
 class MountTable:
-    """What is where in one ViewFS.
+    """The mount table of one ViewFS.
 
     Attributes:
         uri: `viewfs://` and its name.
-        links: The URLs that paths lead to, by path.
+        links: The URLs of links, by path.
         home: The folder of home directories.
-        others: The targets of links to several file systems, or by a pattern: only their tokens
-            are of use here.
+        others: The targets of links to several file systems, or by a pattern: used only for tokens.
     """
 
     uri: str
@@ -39,7 +38,7 @@ class MountTable:
 
     @classmethod
     def read(cls, url: str, properties: Properties) -> MountTable:
-        """The mount table that a `viewfs://` URL means.
+        """The mount table of a `viewfs://` URL.
 
         Raises:
             ConfigurationError: It is not configured.
@@ -49,7 +48,7 @@ class MountTable:
         name = name or properties.get(f"{_PREFIX}default.name.key") or "default"
         prefix = f"{_PREFIX}{name}."
         links, others = {}, []
-        for key in properties.keys():  # noqa: SIM118  # it is no mapping
+        for key in properties.keys():  # noqa: SIM118  # it is not a mapping
             kind, _, path = key.removeprefix(prefix).partition(".")
             value = properties.get(key)
             if not key.startswith(prefix) or not value:
@@ -70,14 +69,14 @@ class MountTable:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The URLs of all that is linked."""
+        """The URLs of all links."""
         return (*self.links.values(), *self.others)
 
     def target(self, path: str) -> str:
-        """The URL that an absolute, normalised path means.
+        """The URL of an absolute, normalized path.
 
         Raises:
-            ConfigurationError: No link leads there.
+            ConfigurationError: No link matches.
         """
         at = path
         while at not in self.links:

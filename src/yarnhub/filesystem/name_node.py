@@ -1,4 +1,4 @@
-"""Where the NameNodes of an HDFS listen, from its URL and the Hadoop configuration.
+"""The addresses of an HDFS's NameNodes, from its URL and the Hadoop configuration.
 
 Source: hdfs-default.xml; org.apache.hadoop.hdfs.DFSUtilClient.
 """
@@ -24,7 +24,7 @@ PRINCIPAL = "dfs.namenode.kerberos.principal"
 RPC_PORT = 8020
 _WEB_PORTS = {"http": (9870, 50070), "https": (9871, 50470)}
 """The defaults of Hadoop 3, and those of Hadoop 2."""
-_ANY_HOST = "0.0.0.0"  # noqa: S104  # what hdfs-default.xml says: "the NameNode's host"
+_ANY_HOST = "0.0.0.0"  # noqa: S104  # hdfs-default.xml: "the NameNode's host"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class NameService:
     """`hdfs://host:port`, or `hdfs://<nameservice>`."""
     rpc: tuple[Address, ...]
     web: tuple[str, ...]
-    """Base URLs of the NameNodes' HTTP servers, in the order in which they are asked."""
+    """Base URLs of the NameNodes' HTTP servers, in the order in which they are tried."""
     nameservice: str | None = None
     """The logical name; None for a single NameNode that is addressed by host and port."""
     home_prefix: str = "/user"
@@ -45,15 +45,15 @@ class NameService:
 
 
 def find_name_nodes(url: str, properties: Properties) -> NameService:
-    """The NameNodes that an `hdfs://` URL means.
+    """The NameNodes of an `hdfs://` URL.
 
     Args:
-        url: `hdfs://host:port/...`, `hdfs://<nameservice>/...`; without an authority
-            `fs.defaultFS` is meant.
+        url: `hdfs://host:port/...`, `hdfs://<nameservice>/...`; without an authority,
+            `fs.defaultFS`.
         properties: The Hadoop configuration.
 
     Raises:
-        ConfigurationError: The authority is missing, or the nameservice is not complete.
+        ConfigurationError: The authority is missing, or the nameservice is incomplete.
     """
     authority = urlsplit(url).netloc
     if not authority:
@@ -90,16 +90,16 @@ def find_name_nodes(url: str, properties: Properties) -> NameService:
 
 
 def _single_suffix(properties: Properties) -> str:
-    """The key's ending where a single NameNode is configured under a nameservice."""
+    """The key's suffix if a single NameNode is configured under a nameservice."""
     services = _split(properties.get("dfs.nameservices"))
     return f".{services[0]}" if len(services) == 1 else ""
 
 
 def name_node_options(properties: Properties) -> RpcOptions:
-    """What connections to NameNodes must fulfil, and whom a NameNode must prove to be.
+    """The requirements of connections to NameNodes, and the principal of NameNodes.
 
     Raises:
-        ConfigurationError: `hadoop.rpc.protection` is none that is known.
+        ConfigurationError: The value of `hadoop.rpc.protection` is unknown.
     """
     return RpcOptions.configured(properties, expected_principal(PRINCIPAL, properties))
 
@@ -116,10 +116,10 @@ def _rpc(properties: Properties, nameservice: str, node: str) -> Address:
 
 
 def _web(properties: Properties, name_nodes: Mapping[str, Address]) -> tuple[str, ...]:
-    """The URLs of NameNodes' web servers, by the endings of their keys.
+    """The URLs of NameNodes' web servers, by the suffixes of their keys.
 
-    Nothing says which Hadoop a cluster runs: where no address is configured, the port of Hadoop 2
-    is asked after that of Hadoop 3. Not over HTTP on a cluster with Kerberos: any user of the
+    The cluster's version of Hadoop is unknown: if no address is configured, the port of Hadoop 3 is
+    tried first, then that of Hadoop 2. Not over HTTP on a cluster with Kerberos: any user of the
     NameNode's host may hold the second port there, and requests have tokens in them.
     """
     tls = is_https_only(properties, "dfs")

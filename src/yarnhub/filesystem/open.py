@@ -1,4 +1,4 @@
-"""The file system that a URL means, for a user."""
+"""Opening the file system of a URL as a user."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ def open_file_system(
     deadline: float = 60.0,
     trust: TrustSource = system,
 ) -> FileSystem:
-    """The file system of a URL, as a user sees it. Nothing is connected yet.
+    """Open the file system of a URL as a user. It connects on first use.
 
-    HDFS is read by hdfs-native where that can act for the user, and by WebHDFS for a user that it
-    cannot be told of: another name than this process's, or the owner of a delegation token.
+    HDFS is read by hdfs-native if that can act for the user, otherwise by WebHDFS: for a name other
+    than this process's, and for the owner of a delegation token.
 
     Args:
-        url: Such as `hdfs://namenode:9000/user/alice`; the path does not matter. Without a
-            scheme `fs.defaultFS` is meant.
+        url: Such as `hdfs://namenode:9000/user/alice`; the path does not matter. Without a scheme,
+            `fs.defaultFS`.
         configuration: The Hadoop configuration.
-        user: Whom the file system serves.
-        deadline: Seconds that one answer may take.
-        trust: Whose certificates are accepted; asked if WebHDFS is by HTTPS.
+        user: The user.
+        deadline: Seconds for one response.
+        trust: The accepted certificates, if WebHDFS uses HTTPS.
 
     Raises:
-        ConfigurationError: The scheme is unknown, the address is not configured, or the user
-            cannot be served.
+        ConfigurationError: The scheme is unknown, the address is not configured, or the user is not
+            supported.
     """
     location = Location.parse(url)
     if location is None:
@@ -171,5 +171,5 @@ def _login(credential: KerberosCredential) -> NativeLogin:
         case TicketCache(path=path):
             return NativeLogin(principal=credential.principal, cache=path)
         case _:
-            # hdfs-native looks for the principal in the default ticket cache.
+            # hdfs-native searches the default ticket cache for the principal.
             return NativeLogin(principal=credential.principal)

@@ -1,7 +1,7 @@
-"""Content on its way into a file system, which has another name until it is whole.
+"""Partial uploads: content has another name until it is complete.
 
-What is given up is deleted at once where the file system answers, and later where it does not.
-Where the process that began it has ended, another that finds it deletes it a day later.
+An abandoned upload is deleted at once if the file system responds, and later if it does not. If its
+process has ended, another process deletes it a day later.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 MAX_NAME_BYTES = 255
 """Bytes of a name: `dfs.namenode.fs-limits.max-component-length`, and most local disks' limit."""
 CLEAN_UP_TIMEOUT = 5.0
-"""Seconds given to the removal of what an upload leaves."""
+"""Seconds to delete a partial upload."""
 _ABANDONED_AFTER = 24 * 3600.0
-"""Seconds after which no upload is under way any more."""
+"""Seconds after which an upload is considered abandoned."""
 _MAX_KEPT = 1000
-"""Names kept at most; there are as many only where a file system is silent for long."""
+"""The number of names to delete later: so many only if a file system does not respond for long."""
 _NAME = re.compile(r"\..*\.[0-9a-f]{8}\._COPYING_", re.DOTALL)
 
 
 def partial_name(path: str) -> str:
-    """A name beside `path` for content that is not whole yet; never the same twice.
+    """A unique name next to `path` for incomplete content.
 
-    The ending is that of Hadoop's own shell, so that clean-up rules for it apply.
+    It ends like those of Hadoop's own shell, so that clean-up rules apply.
     """
     folder, name = posixpath.split(path)
     ending = f".{secrets.token_hex(4)}._COPYING_"
@@ -42,16 +42,16 @@ def partial_name(path: str) -> str:
 
 
 def with_ending(name: str, ending: str) -> str:
-    """A name with something behind it, cut so that both fit into a file's name."""
+    """A name with a suffix, cut so that both fit in a file name."""
     encoded = name.encode(errors="surrogateescape")[: MAX_NAME_BYTES - len(ending.encode())]
     return encoded.decode(errors="ignore") + ending
 
 
 class Partials:
-    """The half uploads of one file system's client.
+    """The partial uploads of one file system's client.
 
     Args:
-        delete: Deletes one, with all in it; whether it is there does not matter.
+        delete: Deletes one recursively, if it exists.
     """
 
     def __init__(self, delete: Callable[[str], Awaitable[object]]) -> None:
@@ -59,14 +59,14 @@ class Partials:
         self._left: dict[str, None] = {}
 
     async def discard(self, path: str) -> None:
-        """Delete one that was given up: now, or when the file system answers again."""
+        """Delete an abandoned one: now, or when the file system responds again."""
         self._left[path] = None
         while len(self._left) > _MAX_KEPT:
             del self._left[next(iter(self._left))]
         await self.retry()
 
     async def retry(self) -> None:
-        """Delete those that could not be deleted; the rest stays for the next time."""
+        """Retry the failed deletions; the rest is kept for the next call."""
         with contextlib.suppress(TimeoutError, YarnhubError):
             async with asyncio.timeout(CLEAN_UP_TIMEOUT):
                 for path in reversed(list(self._left)):
@@ -75,10 +75,10 @@ class Partials:
 
 
 def is_abandoned(status: FileStatus, now: float) -> bool:
-    """Whether it is a half upload that nobody goes on with.
+    """Whether it is an abandoned partial upload.
 
     Args:
-        status: What was found.
+        status: The file's status.
         now: Seconds since 1970.
     """
     name = posixpath.basename(status.path)
@@ -88,13 +88,13 @@ def is_abandoned(status: FileStatus, now: float) -> bool:
 async def sweep_partials(
     file_system: FileSystem, found: Iterable[FileStatus], now: float
 ) -> tuple[FileStatus, ...]:
-    """Delete the abandoned half uploads in a list; returns the rest of it.
+    """Delete the abandoned partial uploads in a list; returns the rest of the list.
 
-    One that cannot be deleted, since it is somebody else's, stays. Cancelling leaves some.
+    One that cannot be deleted, since it belongs to another user, is kept. Cancelling leaves some.
 
     Args:
-        file_system: Where they were found.
-        found: What a folder holds.
+        file_system: The file system of the list.
+        found: The entries of a folder.
         now: Seconds since 1970.
     """
     kept = []

@@ -24,15 +24,15 @@ class Location(NamedTuple):
     """A URL in its parts."""
 
     scheme: str
-    """In lower case."""
+    """Lower case."""
     authority: str
     """Host and port, or a nameservice; empty for `fs.defaultFS`."""
     path: str
-    """As it is written."""
+    """Unchanged."""
 
     @classmethod
     def parse(cls, text: str) -> Location | None:
-        """The parts of a URL; None where it has no scheme: then it is a path."""
+        """The parts of a URL; None if it has no scheme and so is a path."""
         found = _URL.fullmatch(text)
         if found is None:
             return None
@@ -44,9 +44,9 @@ class Location(NamedTuple):
         return f"{self.scheme}://{self.authority}"
 
     def is_on(self, other: Location) -> bool:
-        """Whether both are of one file system.
+        """Whether both belong to one file system.
 
-        Case does not matter, and a port that is left out is the scheme's own.
+        Ignores case; a missing port is the scheme's default.
         """
         return self.scheme == other.scheme and self._server() == other._server()
 
@@ -56,9 +56,9 @@ class Location(NamedTuple):
 
 
 def located(url: str, properties: Properties) -> Location | None:
-    """Where a URL leads, with what `fs.defaultFS` adds; None for a path, which has no scheme.
+    """A URL, completed by `fs.defaultFS`; None for a path, which has no scheme.
 
-    A URL without an authority is of the default file system where that has its scheme.
+    A URL without an authority belongs to the default file system if that has the same scheme.
     """
     location = Location.parse(url)
     default = Location.parse(properties.get("fs.defaultFS") or "")
@@ -69,11 +69,11 @@ def located(url: str, properties: Properties) -> Location | None:
 
 
 def local_part(uri: str, path: str) -> str:
-    """The absolute path within the file system `uri`, normalised.
+    """The absolute path within the file system `uri`, normalized.
 
     Args:
         uri: Scheme and authority of the file system.
-        path: An absolute path, or a URL of this file system; one without an authority is.
+        path: An absolute path, or a URL of this file system, possibly without an authority.
 
     Raises:
         ConfigurationError: It is relative, or a URL of another file system.
@@ -90,7 +90,7 @@ def local_part(uri: str, path: str) -> str:
 
 
 def hdfs_part(uri: str, path: str) -> str:
-    """As `local_part`, for HDFS, whose names are Unicode.
+    """Like `local_part`, for HDFS, whose names are Unicode.
 
     Raises:
         InvalidNameError: The path cannot be sent there.
@@ -106,10 +106,10 @@ def hdfs_part(uri: str, path: str) -> str:
 
 
 def new_hdfs_part(action: str, uri: str, path: str) -> str:
-    """As `hdfs_part`, for what is about to be made.
+    """Like `hdfs_part`, for a path to be created.
 
     Raises:
-        InvalidNameError: HDFS takes no such name.
+        InvalidNameError: HDFS does not allow the name.
 
     Source: org.apache.hadoop.hdfs.DFSUtilClient.isValidName.
     """

@@ -1,4 +1,4 @@
-"""What yarnhub asks of a file system."""
+"""The interface of file systems."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 CHUNK_SIZE = 1 << 20
-"""Bytes that one write hands on: large enough to be cheap, small enough to hold the event loop
-for a few milliseconds only."""
+"""Bytes of one write: large enough to be efficient, small enough to block the event loop for a few
+milliseconds only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +33,18 @@ class FileStatus:
 
 
 class FileSystem(Protocol):
-    """A file system as one user sees it; an async context manager.
+    """A file system, used as one user; an async context manager.
 
-    A path is absolute (`/user/alice/x`) or a full URL of this file system. One answer takes no
-    longer than the deadline that the file system was opened with: a call is one answer, except
-    that content travels in chunks and each chunk is one.
+    A path is absolute (`/user/alice/x`) or a full URL of this file system. The deadline with which
+    the file system was opened applies to each call, and to each chunk of content.
 
     Every call raises:
         AccessDeniedError: The user may not do this there.
         AuthenticationError: The file system does not accept the user.
-        ConnectError: Nobody answered; the message names host and port.
-        ConnectionLostError: The connection ended; `outcome` says what is known.
-        ConfigurationError: The path is of another file system.
-        DeadlineExceededError: No answer in time.
+        ConnectError: No server can be reached; the message names host and port.
+        ConnectionLostError: The connection was lost; `outcome` is what is known.
+        ConfigurationError: The path belongs to another file system.
+        DeadlineExceededError: No response in time.
         FileSystemError: Anything else that the file system refused; names path and reason.
     """
 
@@ -62,26 +61,26 @@ class FileSystem(Protocol):
         ...
 
     async def status(self, path: str) -> FileStatus | None:
-        """What stands at a path; None when nothing does.
+        """The status of a path; None if it does not exist.
 
         Cancelling leaves nothing behind.
         """
         ...
 
     async def list(self, path: str) -> Sequence[FileStatus]:
-        """What a directory holds, sorted by name; for a file, the file itself.
+        """The entries of a directory, sorted by name; for a file, the file itself.
 
         Cancelling leaves nothing behind.
 
         Raises:
-            PathNotFoundError: Nothing stands there.
+            PathNotFoundError: The path does not exist.
         """
         ...
 
     async def make_directory(self, path: str, permission: int = 0o700) -> None:
-        """Make a directory and those above it; one that exists stays as it is.
+        """Create a directory and its parents; an existing one is not changed.
 
-        Cancelling leaves it unknown whether the directory was made.
+        If cancelled, the directory may have been created.
         """
         ...
 
@@ -92,29 +91,29 @@ class FileSystem(Protocol):
         permission: int = 0o600,
         progress: Callable[[int], None] | None = None,
     ) -> FileStatus:
-        """Copy a local file to a path, and make the directories above it.
+        """Copy a local file to a path, and create its parent directories.
 
-        Whoever reads the path meanwhile gets what was there before; the new content appears
-        whole. Memory stays flat.
+        The content is replaced atomically: readers get the old or the new file. Memory use is
+        constant.
 
         Args:
             local: The file to copy.
-            path: Where to; an existing file is replaced.
+            path: The destination; an existing file is replaced.
             permission: The mode bits of the copy.
-            progress: Is told the bytes sent so far, after each chunk.
+            progress: Called with the bytes sent so far, after each chunk.
 
-        Cancelling removes what was written; the old file stays.
+        Cancelling deletes the incomplete copy; the old file is kept.
 
         Returns:
             The status of the new file.
 
         Raises:
-            PathNotFoundError: There is no such local file.
+            PathNotFoundError: The local file does not exist.
         """
         ...
 
     async def write(self, path: str, data: bytes, permission: int = 0o600) -> FileStatus:
-        """Write a whole file, as `upload` does."""
+        """Write a whole file, like `upload`."""
         ...
 
     def read(
@@ -122,29 +121,29 @@ class FileSystem(Protocol):
     ) -> AsyncGenerator[bytes, None]:
         """The content of a file in chunks, from `offset` on, at most `length` bytes.
 
-        Reading beyond the end gives what there is. Memory stays flat. Close the generator
-        (`contextlib.aclosing`) when it is left early.
+        Reading beyond the end returns the rest. Memory use is constant. Close the generator
+        (`contextlib.aclosing`) if you leave it early.
 
         Raises:
-            PathNotFoundError: Nothing stands there.
+            PathNotFoundError: The path does not exist.
         """
         ...
 
     async def move(self, path: str, destination: str) -> None:
-        """Give a file or directory another path, at which nothing stands yet.
+        """Move a file or directory to a path that does not exist.
 
-        Cancelling leaves it unknown whether it was moved.
+        If cancelled, it may have been moved.
 
         Raises:
-            PathNotFoundError: Nothing stands there, or the destination's directory is missing.
-            PathExistsError: Something stands at the destination.
+            PathNotFoundError: The path or the destination's directory does not exist.
+            PathExistsError: The destination exists.
         """
         ...
 
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
-        """Remove a file or directory; False when nothing was there.
+        """Delete a file or directory; False if it did not exist.
 
-        Cancelling leaves it unknown whether it was removed.
+        If cancelled, it may have been deleted.
 
         Raises:
             FileSystemError: The directory is not empty and `recursive` is False.
@@ -156,7 +155,7 @@ class FileSystem(Protocol):
         ...
 
     async def __aenter__(self) -> Self:
-        """Nothing is connected yet: the first call does that."""
+        """Does not connect: the first call does."""
         ...
 
     async def __aexit__(

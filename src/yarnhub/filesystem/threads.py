@@ -1,4 +1,4 @@
-"""Blocking calls that may never come back, each in a thread of its own."""
+"""Blocking calls that may never return, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 
 @functools.cache
-def queue_for_thread() -> queue.SimpleQueue[Callable[[], None]]:
-    """What one thread works off that is there before it is needed, a daemon.
+def daemon_thread_queue() -> queue.SimpleQueue[Callable[[], None]]:
+    """The work queue of a daemon thread that is started in advance.
 
-    Python 3.12 starts no thread in a handler of atexit. Whoever may be called there asks for this
-    one before, and calls in the loop's own thread would wait for what the loop does meanwhile.
+    Python 3.12 starts no threads in handlers of atexit. Code that may run there starts this one in
+    advance; calls in the loop's own thread would block the loop.
     """
     work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
@@ -33,14 +33,16 @@ def queue_for_thread() -> queue.SimpleQueue[Callable[[], None]]:
     return work
 
 
-os.register_at_fork(after_in_child=queue_for_thread.cache_clear)  # which has no such thread
+os.register_at_fork(
+    after_in_child=daemon_thread_queue.cache_clear
+)  # the child does not have the thread
 
 
 class Calls:
-    """Blocking calls, of which some may still be under way after their caller gave up.
+    """Blocking calls, some of which may continue after their caller has given up.
 
-    Not `asyncio.to_thread`: its few threads are everybody's, a hung server would use them up, and
-    the interpreter waits for them when it ends. These are daemons: it does not.
+    Not `asyncio.to_thread`: its few threads are shared, an unresponsive server would use them up,
+    and the interpreter waits for them on exit. These are daemon threads.
     """
 
     def __init__(self, name: str) -> None:
@@ -48,10 +50,10 @@ class Calls:
         self._running: set[asyncio.Future[object]] = set()
 
     async def run(self, call: Callable[[], T]) -> T:
-        """Make the call. Cancelling leaves it running; what it returns then is dropped."""
+        """Make the call. If cancelled, it continues; its result is dropped."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[T] = loop.create_future()
-        # A future of its own: cancelling the caller must not make the call look ended.
+        # A separate future: cancelling the caller must not make the call look finished.
         running: asyncio.Future[object] = loop.create_future()
         self._running.add(running)
 
@@ -71,16 +73,16 @@ class Calls:
                 result = call()
             except BaseException as caught:  # noqa: BLE001  # it is raised in the caller
                 error = caught
-            with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+            with contextlib.suppress(RuntimeError):  # The loop was closed in the meantime.
                 loop.call_soon_threadsafe(tell, result, error)
 
         try:
             threading.Thread(target=work, name=self._name, daemon=True).start()
-        except RuntimeError:  # Python 3.12 starts none in a handler of atexit
-            queue_for_thread().put(work)
+        except RuntimeError:  # Python 3.12 starts none in handlers of atexit
+            daemon_thread_queue().put(work)
         return await ended
 
     async def settle(self, patience: float) -> None:
-        """Wait for calls that their callers gave up, at most so many seconds."""
+        """Wait for abandoned calls, at most this many seconds."""
         if self._running:
             await asyncio.wait(self._running, timeout=patience)

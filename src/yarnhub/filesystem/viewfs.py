@@ -1,4 +1,4 @@
-"""ViewFS behind the port: each path is asked for at the file system that it is linked to."""
+"""ViewFS: each path is looked up in the file system that it is linked to."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class ViewFileSystem(Closing):
-    """One ViewFS as a user sees it.
+    """One ViewFS, used as one user.
 
-    Whatever it says of a path has the URL of the target, which needs no mount table to be read:
-    such URLs are taken as paths, too.
+    Results have the URL of the target, which can be read without a mount table: such URLs are
+    accepted as paths, too.
 
     Args:
-        table: What is where.
+        table: The mount table.
         open_target: Opens the file system of a target's URL as that user.
     """
 
@@ -49,7 +49,7 @@ class ViewFileSystem(Closing):
     async def home(self) -> str:
         """See `FileSystem.home`."""
         table = self._table
-        # The target knows the user's name, which a token alone does not tell.
+        # The target has the user's name, which is unknown from a token alone.
         known = table.target(table.home) if _linked(table, table.home) else table.targets[0]
         name = posixpath.basename(await (await self._at(known)).home())
         return table.target(posixpath.join(table.home, name))
@@ -60,7 +60,7 @@ class ViewFileSystem(Closing):
         return await file_system.status(url)
 
     async def list(self, path: str) -> Sequence[FileStatus]:
-        """See `FileSystem.list`. What is linked below a folder is not in its list."""
+        """See `FileSystem.list`. Links below a folder are not in its list."""
         file_system, url = await self._resolve(path)
         return await file_system.list(url)
 
@@ -95,7 +95,7 @@ class ViewFileSystem(Closing):
                 yield chunk
 
     async def move(self, path: str, destination: str) -> None:
-        """See `FileSystem.move`. Not from one target to another."""
+        """See `FileSystem.move`. Not possible between two targets."""
         file_system, url = await self._resolve(path)
         other, to = await self._resolve(destination)
         if other is not file_system:
@@ -125,7 +125,7 @@ class ViewFileSystem(Closing):
         async with AsyncExitStack() as stack:
             opened = await stack.enter_async_context(self._open_target(url))
             for each in self._opened:
-                if _is_of(url, each):  # somebody else was faster
+                if _is_of(url, each):  # another task was faster
                     return each
             self._opened.append(opened)
             self._stack.push_async_exit(stack.pop_all())

@@ -1,7 +1,7 @@
-"""HDFS behind the port, by WebHDFS: HTTP to the NameNode and the DataNodes.
+"""HDFS by WebHDFS: HTTP to the NameNode and the DataNodes.
 
-Serves the users that hdfs-native cannot be told of. The NameNode answers an `OPEN` or `CREATE`
-with the URL of a DataNode, where the content is then read or written.
+For users that hdfs-native does not support. The NameNode responds to `OPEN` and `CREATE` with the
+URL of a DataNode, where the content is read or written.
 
 Source: the Hadoop documentation, "WebHDFS REST API".
 """
@@ -45,20 +45,20 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.wire.tokens import Token
 
 MAX_RESPONSE = 64 << 20
-"""Bytes of one JSON answer: a listing of some 200 000 files."""
+"""The limit of a JSON response, in bytes: a listing of some 200 000 files."""
 _PREFIX = "/webhdfs/v1"
 _BINARY = (("Content-Type", "application/octet-stream"),)
 
 
 @dataclass(frozen=True, slots=True)
 class UserName:
-    """A user that is named and not proven; `real` is who connects for `name`."""
+    """An unauthenticated user; `real` is the user who connects for `name`."""
 
     name: str
     real: str | None = None
 
     def parameters(self) -> dict[str, str]:
-        """What a request says of the user."""
+        """The query parameters of the user."""
         if self.real is None:
             return {"user.name": self.name}
         return {"user.name": self.real, "doas": self.name}
@@ -71,7 +71,7 @@ class DelegationToken:
     token: Token
 
     def parameters(self) -> dict[str, str]:
-        """What a request says of the user: the token with its secret."""
+        """The query parameters of the user: the token with its secret."""
         return {"delegation": self.token.to_url()}
 
 
@@ -79,11 +79,11 @@ class WebHdfsFileSystem(Closing):
     """One HDFS by WebHDFS.
 
     Args:
-        uri: What paths are URLs of: `hdfs://...` or `webhdfs://...`.
+        uri: The base of all URLs: `hdfs://...` or `webhdfs://...`.
         web: Base URLs of the NameNodes' HTTP servers, of which one is active.
-        identity: Who asks.
-        deadline: Seconds that one answer may take.
-        trust: Whose certificates are accepted; asked if a server speaks HTTPS.
+        identity: The user.
+        deadline: Seconds for one response.
+        trust: The accepted certificates, for HTTPS.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class WebHdfsFileSystem(Closing):
         self._web = tuple(web)
         self._active = 0
         self.identity = identity
-        """Who asks from the next answer on: a token may have to be replaced by a newer one."""
+        """The user from the next request on: a token may be replaced by a newer one."""
         self._deadline = deadline
         self._partials = Partials(functools.partial(self.delete, recursive=True))
 
@@ -159,17 +159,17 @@ class WebHdfsFileSystem(Closing):
         self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]
     ) -> FileStatus:
         at = new_hdfs_part("write", self.uri, path)
-        # A folder of its own: a DataNode to which the connection was cut goes on for a moment, and
-        # would make the file anew after it was deleted. Without its folder it cannot.
+        # A folder of its own: a DataNode whose connection was lost continues for a moment, and
+        # would create the file again after it was deleted. Without the folder it cannot.
         folder = partial_name(at)
         partial = f"{folder}/content"
         async with aclosing(chunks):
-            # Before anything is made: a local file that is missing shows here.
+            # Before anything is created: this fails if the local file is missing.
             first = await anext(chunks, b"")
             try:
                 await self._ask("write", "PUT", folder, "MKDIRS", permission="755")
                 await self._create(at, partial, permission, _after(first, chunks))
-                # Without the option a rename onto an existing file is refused.
+                # Without the option, a rename to an existing file is refused.
                 await self._ask(
                     "write", "PUT", partial, "RENAME", destination=at, renameoptions="OVERWRITE"
                 )
@@ -203,7 +203,7 @@ class WebHdfsFileSystem(Closing):
     ) -> AsyncGenerator[bytes, None]:
         """See `FileSystem.read`."""
         at = hdfs_part(self.uri, path)
-        # An offset behind the end is an error to WebHDFS, and a length of 0 too.
+        # WebHDFS refuses an offset beyond the end, and a length of 0.
         status = await self._status(at, "read")
         if status.is_directory:
             raise FileSystemError("read", status.path, "it is a directory")
@@ -213,7 +213,7 @@ class WebHdfsFileSystem(Closing):
         where = await self._redirect("read", "GET", at, "OPEN", **(span if size else {}))
         if not size:
             return
-        # Its end is not in the stack's order: the generator may be left after any chunk.
+        # An exit stack, since the generator may be closed after any chunk.
         async with AsyncExitStack() as stack:
             async with self._timer("read", at), self._errors("read", at):
                 trust = await trust_for(where, self._trust)
@@ -233,23 +233,23 @@ class WebHdfsFileSystem(Closing):
     async def move(self, path: str, destination: str) -> None:
         """See `FileSystem.move`."""
         at, to = hdfs_part(self.uri, path), new_hdfs_part("move", self.uri, destination)
-        # Without the option, a directory at the destination would take it in.
+        # Without the option, it would be moved into a directory at the destination.
         await self._ask("move", "PUT", at, "RENAME", destination=to, renameoptions="NONE")
 
     async def rename(self, path: str, destination: str) -> bool:
-        """Move a file or directory; False where it is not there, or the destination is."""
+        """Move a file or directory; False if it does not exist, or the destination does."""
         at, to = hdfs_part(self.uri, path), hdfs_part(self.uri, destination)
         answer = await self._ask("rename", "PUT", at, "RENAME", destination=to)
         return _field(answer, "boolean") is True
 
     async def set_attribute(self, path: str, name: str, value: bytes) -> None:
-        """Set an extended attribute that the path does not have, such as `user.x`.
+        """Set a new extended attribute of a path, such as `user.x`.
 
-        A NameNode keeps it by itself: that takes milliseconds, where a file takes up to half a
-        second. Cancelling leaves it unknown whether it was set.
+        It is stored by the NameNode, which takes milliseconds; a file takes up to half a second. If
+        cancelled, it may have been set.
 
         Raises:
-            FileSystemError: It has it, or there are too many, or this one is too large
+            FileSystemError: It exists, there are too many, or this one is too large
                 (`dfs.namenode.fs-limits.max-xattrs-per-inode` and `max-xattr-size`, by default
                 32, and 16384 bytes of name and value).
         """
@@ -285,7 +285,7 @@ class WebHdfsFileSystem(Closing):
     async def _ask(
         self, action: str, verb: str, at: str, operation: str, **parameters: str
     ) -> object:
-        """One operation that the NameNode answers by itself, with JSON or nothing."""
+        """An operation of the NameNode itself, which responds with JSON or nothing."""
         _, body = await self._call_active(action, verb, at, operation, parameters)
         return body
 
@@ -302,10 +302,10 @@ class WebHdfsFileSystem(Closing):
 
     @staticmethod
     def _own_path(location: str, at: str, parameters: Mapping[str, str]) -> str:
-        """A NameNode's redirect with our own spelling of the path and of what we asked for.
+        """A NameNode's redirect with our own spelling of the path and parameters.
 
-        Java's URI class has normalised the path in it to NFC, which is the name of another file,
-        and has encoded what was encoded: `o'brien` would be `o%27brien` there.
+        Java's URI class normalizes its path to NFC, which names another file, and encodes twice:
+        `o'brien` would be `o%27brien`.
 
         Source: org.apache.hadoop.hdfs.server.namenode.web.resources.NamenodeWebHdfsMethods,
         redirectURI.
@@ -321,7 +321,7 @@ class WebHdfsFileSystem(Closing):
     async def _call_active(
         self, action: str, verb: str, at: str, operation: str, parameters: Mapping[str, str]
     ) -> tuple[str | None, object]:
-        """Ask the NameNodes in turn until one is active, beginning with the last that was."""
+        """Try the NameNodes in turn until one is active, starting with the last active one."""
         failure: YarnhubError | None = None
         for attempt in range(len(self._web)):
             index = (self._active + attempt) % len(self._web)
@@ -343,10 +343,10 @@ class WebHdfsFileSystem(Closing):
         raise failure or FileSystemError(action, self.uri + at, "no NameNode is configured")
 
     async def _check(self, response: Response, action: str, at: str) -> object:
-        """The answer's JSON, None if it has none.
+        """The response's JSON, None if it has none.
 
         Raises:
-            YarnhubError: The answer is a refusal.
+            YarnhubError: The response is an error.
         """
         kind = response.header("content-type")
         if response.status in {200, 201} and "json" not in kind:
@@ -371,12 +371,12 @@ class WebHdfsFileSystem(Closing):
         return asyncio.get_running_loop().time() + self._deadline
 
     def _timer(self, action: str, at: str) -> Deadline:
-        words = f"cannot {action} {self.uri}{at}: no response within {self._deadline:g} s"
-        return Deadline(self._deadline, words)
+        message = f"cannot {action} {self.uri}{at}: no response within {self._deadline:g} s"
+        return Deadline(self._deadline, message)
 
     @asynccontextmanager
     async def _errors(self, action: str, at: str) -> AsyncIterator[None]:
-        """Say what was attempted. Messages name host and port alone: a URL holds the token."""
+        """Add the attempted action to errors, which must not contain a URL: it has the token."""
         what = f"cannot {action} {self.uri}{at}"
         try:
             yield

@@ -1,1 +1,1 @@
-"""YARN's three protocols as a client speaks them: ResourceManager, scheduler, NodeManager."""
+"""The clients of YARN's three protocols: ResourceManager, scheduler, NodeManager."""

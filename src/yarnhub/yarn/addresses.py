@@ -1,4 +1,4 @@
-"""Where the ResourceManagers listen and who they are, from the Hadoop configuration.
+"""The addresses and principals of the ResourceManagers, from the Hadoop configuration.
 
 Source: yarn-default.xml; org.apache.hadoop.yarn.conf.HAUtil.
 """
@@ -30,7 +30,7 @@ def resource_manager(configuration: Configuration, service: tuple[str, int]) -> 
     """One of the ResourceManager's services: `CLIENT` or `SCHEDULER`.
 
     Raises:
-        ConfigurationError: High availability is on but a ResourceManager has no address.
+        ConfigurationError: High availability is enabled but a ResourceManager has no address.
     """
     key, port = service
     principal = expected_principal(PRINCIPAL, configuration)
@@ -55,17 +55,17 @@ def _address(configuration: Configuration, suffix: str, key: str, port: int) -> 
         raise ConfigurationError(
             f"{key}{suffix} and yarn.resourcemanager.hostname{suffix} are both missing"
         )
-    # yarn-default.xml says 0.0.0.0, with which a client reaches its own host only.
+    # yarn-default.xml says 0.0.0.0, which only reaches the client's own host.
     return Address(host or _ANY, port)
 
 
 def web_proxies(configuration: Configuration) -> tuple[str, ...]:
     """The URLs of the web proxies that lead to ApplicationMasters, such as `http://host:8088`.
 
-    They are the ResourceManagers' own, unless there is one apart.
+    They are the ResourceManagers' own, unless a separate proxy is configured.
 
     Raises:
-        ConfigurationError: An address is missing or is none.
+        ConfigurationError: An address is missing or invalid.
 
     Source: org.apache.hadoop.yarn.webapp.util.WebAppUtils.getProxyHostsAndPortsForAmFilter.
     """
@@ -78,14 +78,14 @@ def web_pages(configuration: Configuration) -> tuple[str, ...]:
     """The URLs of the ResourceManagers' pages and REST interface, such as `http://host:8088`.
 
     Raises:
-        ConfigurationError: An address is missing or is none.
+        ConfigurationError: An address is missing or invalid.
     """
     service = _WEB_TLS if has_tls(configuration) else _WEB
     return _urls(configuration, resource_manager(configuration, service).addresses)
 
 
 def _urls(configuration: Configuration, addresses: tuple[Address, ...]) -> tuple[str, ...]:
-    # Whoever reaches a ResourceManager at 0.0.0.0 is on its host, and the proxy goes by its name.
+    # A client of a ResourceManager at 0.0.0.0 is on its host, and the proxy uses its name.
     hosts = (socket.gethostname() if each.host == _ANY else each.host for each in addresses)
     scheme = "https" if has_tls(configuration) else "http"
     return tuple(
@@ -95,5 +95,5 @@ def _urls(configuration: Configuration, addresses: tuple[Address, ...]) -> tuple
 
 
 def has_tls(configuration: Configuration) -> bool:
-    """Whether YARN's web servers speak HTTPS."""
+    """Whether YARN's web servers use HTTPS."""
     return is_https_only(configuration, "yarn")

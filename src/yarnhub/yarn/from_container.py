@@ -1,4 +1,4 @@
-"""Asking the ResourceManager from inside an application's container, with what is in it."""
+"""Requests to the ResourceManager from an application's container, with its own tokens."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ async def own_report(
     Args:
         found: The container's tokens.
         managers: `host:port,host:port` of the ResourceManagers.
-        application_id: Which application.
-        user_name: Whose it is, where the cluster has no security and so no tokens.
+        application_id: The application's id.
+        user_name: Its owner, on a cluster without security and so without tokens.
 
     Raises:
-        ConfigurationError: The container holds too little.
-        YarnhubError: The ResourceManager cannot be reached, or the token has ended.
+        ConfigurationError: The container has no token.
+        YarnhubError: The ResourceManager cannot be reached, or the token has expired.
     """
     token = found.find(RESOURCE_MANAGER)
     if not managers or (token is None and user_name is None):

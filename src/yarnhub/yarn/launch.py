@@ -1,4 +1,4 @@
-"""Building what a NodeManager launches: escaping, scripts, local resources.
+"""Building the launch of a container: escaping, scripts, local resources.
 
 The NodeManager writes `export NAME="value"` and `exec /bin/bash -c "command"` into a script of its
 own and escapes nothing, so what is meant literally is escaped here. Before that it replaces marks
@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 from yarnhub.yarn.records.launch import URL
 
 MAX_SCRIPT_BYTES = 96 * 1024
-"""Bytes of a script that travels in the environment: Linux allows 128 KiB for one variable
-(MAX_ARG_STRLEN in execve(2)), with its name and the shell's share of it."""
+"""Bytes of a script in the environment: Linux allows 128 KiB for one variable (MAX_ARG_STRLEN in
+execve(2)), including its name and the shell's overhead."""
 
 _SPECIAL = str.maketrans({"\\": "\\\\", '"': '\\"', "$": "\\$", "`": "\\`"})
 _EXPANDED_MARKS = re.compile(r"\{(?=\{)|\}(?=\})|<(?=LOG_DIR>|CPS>)")
@@ -26,13 +26,12 @@ _EXPANDED_MARKS = re.compile(r"\{(?=\{)|\}(?=\})|<(?=LOG_DIR>|CPS>)")
 def run_token_file(arguments: str = "") -> str:
     """A line of shell that becomes the program in the container's token file, if it can.
 
-    The token file is a zip with something before and behind it, which Python runs. -I and -S keep
-    the node's site packages and variables out of it. The named Python comes first, the node's own
-    ones follow, and then one in an environment among the container's files. Without a Python that
-    will do it does nothing.
+    Python runs the token file, which contains a zip. -I and -S keep the node's site packages and
+    variables out of it. The named Python is tried first, then the node's own, then one in an
+    environment among the container's files. Without a suitable Python it does nothing.
 
     Args:
-        arguments: What the program is given, in shell's words.
+        arguments: The program's arguments, quoted for the shell.
     """
     return (
         "for python in $YARNHUB_PYTHON python3 python3.14 python3.13 python3.12 python3.11 "
@@ -44,7 +43,8 @@ def run_token_file(arguments: str = "") -> str:
 
 def escape(text: str) -> str:
     """Make text literal between double quotes in the NodeManager's script."""
-    # The quotes end and begin again within a mark, which the NodeManager then does not find.
+    # The quotes are closed and opened again within a mark, so that the NodeManager does not find
+    # it.
     return _EXPANDED_MARKS.sub(r'\g<0>""', text.translate(_SPECIAL))
 
 
@@ -56,7 +56,7 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
 def command(line: str, log: str) -> str:
     """A command for the launch script; stdout and stderr go to the container's file `log`.
 
-    It may have several lines: all of them write there.
+    It may have several lines, whose output all goes there.
     """
     return f"exec 1><LOG_DIR>/{log} 2>&1\n{escape(line)}"
 

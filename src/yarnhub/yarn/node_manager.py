@@ -1,4 +1,4 @@
-"""The NodeManagers as an ApplicationMaster uses them (ContainerManagementProtocol)."""
+"""An ApplicationMaster's client of NodeManagers (ContainerManagementProtocol)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.launch import ContainerLaunchContext
 
 PROTOCOL = Protocol("org.apache.hadoop.yarn.api.ContainerManagementProtocolPB")
-# A repeat of a start that was carried out is refused with one of `_ALREADY_STARTED`.
+# Repeating a start that was executed is refused with one of `_ALREADY_STARTED`.
 START_CONTAINERS = Method(
     "startContainers",
     records.StartContainersRequest,
@@ -52,14 +52,14 @@ SIGNAL_TO_CONTAINER = Method("signalToContainer", SignalContainerRequest, Signal
 
 _CALL_TIMEOUT = 180.0
 _ALREADY_STARTED = ("already is running on this node", "Attempt to relaunch the same container")
-"""What a NodeManager says of a container that was started: while it runs, and after its end
+"""The messages of a NodeManager for a container that was started: while it runs, and after its end
 (ContainerManagerImpl)."""
 
 
 def patient_options(options: RpcOptions) -> RpcOptions:
-    """Options with which a NodeManager is waited for that is started again.
+    """Options that wait for a NodeManager to be restarted.
 
-    It finds its containers as they were. Hadoop's own client waits as long
+    It recovers its containers. Hadoop's own client waits as long
     (`yarn.client.nodemanager-connect.max-wait-ms`).
     """
     policy = RetryPolicy(attempts=1000, max_delay=2.0)
@@ -67,10 +67,10 @@ def patient_options(options: RpcOptions) -> RpcOptions:
 
 
 class NodeManagers(Closing):
-    """All NodeManagers that an application attempt has containers on.
+    """The NodeManagers with containers of an application attempt.
 
-    Connections come up when they are used and go when they idle; tokens are kept, since the
-    scheduler gives the token of a node only once.
+    Connections are opened on use and closed when idle; tokens are kept, since the scheduler sends
+    the token of a node only once.
     """
 
     def __init__(self, options: RpcOptions | None = None) -> None:
@@ -84,7 +84,7 @@ class NodeManagers(Closing):
         await self._open.aclose()
 
     def keep(self, tokens: Iterable[NMToken]) -> None:
-        """Remember tokens; a newer one takes the place of an older one at the next connect."""
+        """Store tokens; a newer one replaces an older one at the next connect."""
         for token in tokens:
             self._tokens[token.node_id] = token.token
             self._clients.pop(token.node_id, None)
@@ -102,13 +102,13 @@ class NodeManagers(Closing):
         return client
 
     async def start_container(self, container: Container, context: ContainerLaunchContext) -> None:
-        """Start a container; localizing its files goes on after the answer.
+        """Start a container; its files are localized after the response.
 
-        A start whose answer was lost is asked for again, and takes place once.
+        A start whose response was lost is repeated, and executed once.
 
         Raises:
-            StaleContainerError: The ResourceManager that gave the container was restarted.
-            RemoteError: The NodeManager refuses.
+            StaleContainerError: The ResourceManager was restarted after it allocated the container.
+            RemoteError: The NodeManager refused.
         """
         if container.container_token is None:
             raise LocalProtocolError(f"{container.id} has no container token")
@@ -132,7 +132,7 @@ class NodeManagers(Closing):
         """Stop a container; its processes get SIGTERM, and SIGKILL shortly after.
 
         Raises:
-            RemoteError: The NodeManager refuses.
+            RemoteError: The NodeManager refused.
         """
         client = await self._client(node)
         request = records.StopContainersRequest(container_id=(container_id,))
@@ -144,8 +144,7 @@ class NodeManagers(Closing):
     ) -> None:
         """Signal a container's processes.
 
-        The NodeManager says nothing of one that it does not know, or whose program it has not
-        begun: that one gets no signal.
+        The NodeManager ignores an unknown container, and one whose program has not started.
         """
         client = await self._client(node)
         request = SignalContainerRequest(container_id=container_id, command=command)
@@ -154,10 +153,10 @@ class NodeManagers(Closing):
     async def get_container_status(
         self, container_id: ContainerId, node: NodeId
     ) -> ContainerStatus:
-        """How a container is.
+        """The status of a container.
 
         Raises:
-            RemoteError: The NodeManager does not know it.
+            RemoteError: The container is unknown on the node.
         """
         client = await self._client(node)
         request = records.GetContainerStatusesRequest(container_id=(container_id,))
@@ -171,7 +170,7 @@ def _raise_first(
 ) -> None:
     for entry in failed:
         error = entry.exception
-        # Of a message of several lines the last ones may be the Java stack.
+        # The last lines of a message may be the Java stack.
         lines = [line for line in error.message.splitlines() if not line.startswith("\tat ")]
         message = " ".join(" ".join(lines).split())
         raise translate(error.class_name, message, method=method, address=str(node))

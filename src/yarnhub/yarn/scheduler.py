@@ -43,14 +43,14 @@ FINISH = Method(
 )
 
 _FINISH_POLL_INTERVAL = 0.05
-"""Seconds between two questions whether the end is saved: a state store's write takes few ms."""
+"""Seconds between two polls whether the end is saved: writing to a state store takes some ms."""
 
 
 class Scheduler(Closing):
-    """One application attempt's connection to the scheduler.
+    """One application attempt's client of the scheduler.
 
     Args:
-        addresses: The scheduler's, or both of a pair.
+        addresses: The scheduler's address, or both of a pair.
         token: The attempt's AMRMToken. A newer one from the scheduler replaces it.
         options: Limits.
     """

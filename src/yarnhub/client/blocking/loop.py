@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from anyio.from_thread import BlockingPortal
 
 from yarnhub.base.errors import ConnectError
-from yarnhub.filesystem.threads import queue_for_thread
+from yarnhub.filesystem.threads import daemon_thread_queue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -70,7 +70,7 @@ class _Loop:
         thread = threading.Thread(target=asyncio.run, args=(serve(),), name="yarnhub", daemon=True)
         try:
             thread.start()
-            queue_for_thread()
+            daemon_thread_queue()
         except RuntimeError as error:
             raise ConnectError(
                 f"{error}: create a client earlier, when the program starts"

@@ -1,5 +1,5 @@
 """Reading the logs that NodeManagers aggregate, without I/O.
 
-A parser is a generator: it yields `Need(offset, length)`, is sent those bytes of the file, and
-goes on. So it works on any file system, blocking or not, and keeps no more than a chunk.
+A parser is a generator: it yields `Need(offset, length)`, is sent these bytes of the file, and
+continues. So it works on any file system, blocking or not, and holds no more than a chunk.
 """

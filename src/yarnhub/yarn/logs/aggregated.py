@@ -1,4 +1,4 @@
-"""An aggregated file of either format: what it holds, and the content of each part."""
+"""An aggregated log file of either format: its index, and the content of each log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TAIL = max(tfile.TAIL_SIZE, ifile.TAIL_SIZE)
 
 
 def read_index(size: int) -> Step[list[LogEntry]]:
-    """Find the log files in an aggregated file, in the order in which they lie there.
+    """Find the log files in an aggregated file, in the order of the file.
 
     Drive it as a generator: send the bytes of each `Need`; the entries are the value that
     `StopIteration` holds. A compressed TFile is read as a whole, all others only in parts.
@@ -27,7 +27,7 @@ def read_index(size: int) -> Step[list[LogEntry]]:
 
     Raises:
         RemoteProtocolError: The file is in no known format, or damaged.
-        ConfigurationError: Its compression cannot be undone here.
+        ConfigurationError: Its compression is not supported.
     """
     tail = yield Need(max(0, size - _TAIL), min(size, _TAIL))
     if tail[-16:] == tfile.MAGIC:
@@ -45,11 +45,11 @@ def read_content(entry: LogEntry, start: int = 0) -> Generator[Need | bytes, byt
     Drive it as a generator: send the bytes of each `Need`; what is not a `Need` is content.
 
     Args:
-        entry: Which log.
-        start: How many of its bytes to pass over, at most its length.
+        entry: The log.
+        start: The number of bytes to skip, at most its length.
 
     Raises:
-        RemoteProtocolError: The file is damaged, or another than the index was read from.
+        RemoteProtocolError: The file is damaged, or was replaced after its index was read.
     """
     content = tfile.read_content if entry.extent.chunk is not None else ifile.read_content
     return content(entry, start)

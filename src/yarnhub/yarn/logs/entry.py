@@ -1,4 +1,4 @@
-"""What an aggregated file holds."""
+"""The entries of an aggregated log file."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ MAX_INDEX = 64 << 20
 """Bytes of an index: some 300 000 log files on one node."""
 
 MAX_ENTRIES = 1 << 19
-"""Log files in one aggregated file: compressed, or by references, a small index could tell of more
-than memory holds."""
+"""Log files in one aggregated file: a small index, compressed or with references, could list more
+than fits in memory."""
 
 
 def add(entries: list[LogEntry], entry: LogEntry) -> None:
     """Add a log file to those of an aggregated file.
 
     Raises:
-        RemoteProtocolError: They are too many.
+        RemoteProtocolError: There are too many.
     """
     if len(entries) >= MAX_ENTRIES:
         raise RemoteProtocolError(f"an aggregated log lists more than {MAX_ENTRIES} files")
@@ -31,9 +31,9 @@ def add(entries: list[LogEntry], entry: LogEntry) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """Where the content of a log file lies in the aggregated file.
+    """The position of a log file's content in the aggregated file.
 
-    Bytes `start` to `end` are decompressed, then `skip` of them passed over. In a TFile the
+    Bytes `start` to `end` are decompressed, then `skip` of them are dropped. In a TFile the
     content lies in chunks: `chunk` bytes of the current one are left, and more chunks follow
     unless `is_last`. In an IFile `chunk` is None.
     """

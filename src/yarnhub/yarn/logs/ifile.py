@@ -5,7 +5,7 @@
     +------+----------------------------------------+-------+---------------------+------+
 
 The index is a serialized Java object. Where logs are aggregated while the application runs, an
-index follows each round and the last one tells of all before it.
+index follows each round, and the last one covers all.
 
 The uuid is the SHA-256 of the application id (32 bytes); Hadoop before 3.1 wrote 36 characters.
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 UUID_LENGTHS = (32, 36)
 _MIN_ENTRY_SIZE = 40
-"""Bytes that the serialized object of one log file has at least: three numbers of 8 bytes, three
+"""The smallest serialized object of one log file, in bytes: three numbers of 8 bytes, three
 references of 5."""
 TAIL_SIZE = max(UUID_LENGTHS) + 4
-"""Bytes from the end in which the uuid and the index's length lie."""
+"""The last bytes of a file, with the uuid and the index's length."""
 
 
 def find_uuid(head: bytes, tail: bytes) -> int | None:
-    """The length of the uuid that a file begins and ends with; None: this is no IFile."""
+    """The length of the uuid at both ends of a file; None if it is not an IFile."""
     for length in UUID_LENGTHS:
         if len(head) >= length and len(tail) >= length + 4 and head[:length] == tail[-length:]:
             return length
@@ -48,11 +48,11 @@ def read_index(size: int, tail: bytes, uuid_length: int) -> Step[list[LogEntry]]
     Args:
         size: Bytes of the file.
         tail: Its last `TAIL_SIZE` bytes.
-        uuid_length: What `find_uuid` found.
+        uuid_length: The result of `find_uuid`.
 
     Raises:
         RemoteProtocolError: The file is damaged.
-        ConfigurationError: Its compression cannot be undone here.
+        ConfigurationError: Its compression is not supported.
     """
     end = size - uuid_length - 4
     length = int.from_bytes(tail[-uuid_length - 4 : -uuid_length], "big", signed=True)
@@ -72,7 +72,7 @@ def read_index(size: int, tail: bytes, uuid_length: int) -> Step[list[LogEntry]]
 def _files(index: JavaObject, length: int) -> Generator[object, None, None]:
     """The objects of all log files. Each has bytes of its own, and so does each list and map.
 
-    References to one list over and over tell of more than the bytes hold: they are refused.
+    Repeated references to one list, which could expand beyond the file's size, are refused.
     """
     left = length
     for cycle in as_list(index.fields.get("logMetas")):
@@ -125,10 +125,10 @@ def _integer(value: object, name: str) -> int:
 
 
 def read_content(entry: LogEntry, start: int = 0) -> Generator[Need | bytes, bytes | None, None]:
-    """The content of a log file from a byte on, in chunks, between what the parser needs.
+    """The content of a log file from an offset, in chunks, between what the parser needs.
 
     Raises:
-        RemoteProtocolError: The file is damaged, or another than the index was read from.
+        RemoteProtocolError: The file is damaged, or was replaced after its index was read.
     """
     extent = entry.extent
     source = Source(extent.start, extent.end, extent.compression)

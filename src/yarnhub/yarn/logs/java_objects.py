@@ -1,6 +1,6 @@
-"""Java's serialization of objects, read into plain Python: what the index of an IFile is in.
+"""Java's serialization of objects, read as plain Python data: the format of an IFile's index.
 
-Only data is made of it, never an object with behaviour. Source: the Java Object Serialization
+It is only ever read as data. Source: the Java Object Serialization
 Specification, chapter 6; java.util.ArrayList and java.util.HashMap (`writeObject`).
 """
 
@@ -18,7 +18,7 @@ _BLOCK, _END, _LONG_STRING, _ENUM = 0x77, 0x78, 0x7C, 0x7E
 _FIRST_HANDLE = 0x7E0000
 _HAS_DATA, _EXTERNAL = 0x01, 0x04
 _MAX_DEPTH = 40
-"""Objects within each other; the index of an IFile has 8."""
+"""Nested objects; the index of an IFile has 8."""
 _PRIMITIVES = {
     "B": struct.Struct(">b"),
     "C": struct.Struct(">H"),
@@ -46,7 +46,7 @@ class _Class:
 
 @dataclass(slots=True)
 class JavaObject:
-    """An object: its fields by name, and what its class wrote besides, in order."""
+    """An object: its fields by name, and the additional data of its class, in order."""
 
     class_name: str
     fields: dict[str, object] = field(default_factory=dict)
@@ -58,7 +58,7 @@ def read_java_object(data: bytes) -> object:
     """Read one serialized object: a `JavaObject`, a text, or None.
 
     Raises:
-        RemoteProtocolError: The bytes are not one, or of a kind that no index has.
+        RemoteProtocolError: The bytes are not a serialized object, or of an unsupported kind.
     """
     if data[:4] != _HEADER:
         raise RemoteProtocolError("this is not a serialized Java object")
@@ -188,7 +188,7 @@ def as_list(value: object) -> list[object]:
     """The items of an `ArrayList`.
 
     Raises:
-        RemoteProtocolError: It is none.
+        RemoteProtocolError: It is not one.
     """
     if not isinstance(value, JavaObject) or value.class_name != "java.util.ArrayList":
         raise RemoteProtocolError("a list is missing in a serialized Java object")
@@ -199,7 +199,7 @@ def as_map(value: object) -> dict[str, object]:
     """The items of a `HashMap` whose keys are texts.
 
     Raises:
-        RemoteProtocolError: It is none.
+        RemoteProtocolError: It is not one.
     """
     if not isinstance(value, JavaObject) or value.class_name != "java.util.HashMap":
         raise RemoteProtocolError("a map is missing in a serialized Java object")

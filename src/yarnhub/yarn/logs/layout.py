@@ -1,4 +1,4 @@
-"""Where aggregated logs lie.
+"""The location of aggregated logs.
 
     since Hadoop 3.3   <root>/<user>/bucket-<suffix>/<last 4 digits of the number>/<application id>
     before             <root>/<user>/<suffix>/<application id>
@@ -22,7 +22,7 @@ _DEFAULT_ROOT = "/tmp/logs"  # noqa: S108  # a path in HDFS, from yarn-default.x
 _SUFFIX = "yarn.nodemanager.remote-app-log-dir-suffix"
 _DEFAULT_SUFFIX = "logs"
 _KNOWN_FORMATS = ("TFile", "IFile")
-"""Looked for even where the client's configuration does not name them."""
+"""Searched even if the client's configuration does not name them."""
 _NOT_LOGS = (".tmp", "-checksum")
 
 
@@ -39,12 +39,12 @@ def log_roots(properties: Properties) -> tuple[str, ...]:
 def log_directories(
     properties: Properties, user: str, application_id: ApplicationId
 ) -> tuple[str, ...]:
-    """The directories in which an application's aggregated logs may lie, the likeliest first.
+    """The directories in which an application's aggregated logs may be, the most likely first.
 
     Args:
         properties: The Hadoop configuration.
         user: The application's owner.
-        application_id: Which application.
+        application_id: The application's id.
     """
     root = properties.get(_ROOT) or _DEFAULT_ROOT
     suffix = properties.get(_SUFFIX) or _DEFAULT_SUFFIX

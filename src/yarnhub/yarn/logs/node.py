@@ -1,21 +1,21 @@
-"""What a NodeManager's web server says of a container's logs, without I/O.
+"""The responses of a NodeManager's web server about a container's logs, without I/O.
 
     GET /ws/v1/node/containers/<container>/logs               the files and their sizes, as JSON
     GET /ws/v1/node/containers/<container>/logs/<file>?size=N   the first N bytes, or the last -N
 
-There is no way to ask for a range, and the content comes in a frame:
+Ranges are not supported, and the content is framed:
 
     Container: <container> on <node>
     LogAggregationType: LOCAL
     ================================
     LogType:<file>
     LogLastModifiedTime:<time>
-    LogLength:<bytes of the file when the answer began>
+    LogLength:<bytes of the file when the response started>
     LogContents:
     <content>End of LogType:<file>.<a sentence, asterisks, what was aggregated before>
 
-An empty file has no head. The length in the head tells where a tail begins: the file may have
-grown since its size was asked for.
+An empty file has no header. The length in the header gives the start of a tail: the file may have
+grown since its size was queried.
 
 Source: org.apache.hadoop.yarn.server.nodemanager.webapp.NMWebServices (getContainerLogsInfo and
 getLogs); org.apache.hadoop.yarn.logaggregation.LogToolUtils (outputContainerLogThroughZeroCopy).
@@ -32,14 +32,14 @@ from yarnhub.base.errors import RemoteProtocolError
 _LOG_HEADER = re.compile(rb"\nLogLength:(\d{1,18})\nLogContents:\n")
 _EMPTY = b"End of LogType:"
 _MAX_HEADER = 1 << 16
-"""Bytes: the head holds the name of a file twice at most."""
+"""Bytes of the header, which contains the name of a file twice at most."""
 
 
 def parse_listing(body: bytes) -> dict[str, int]:
-    """The files that lie on the node's disk, by name, with their sizes in bytes.
+    """The files on the node's disk, by name, with their sizes in bytes.
 
     Raises:
-        RemoteProtocolError: The answer is not one.
+        RemoteProtocolError: The response is invalid.
     """
     try:
         # Any: what JSON holds is looked at part by part. A list of one is written without brackets.
@@ -62,13 +62,14 @@ def _listed(value: Any) -> list[Any]:  # a part of a JSON document
 
 
 class LogAnswer:
-    """Takes the content out of its frame, from any chunks.
+    """Extracts the content from its frame, in chunks of any size.
 
     Attributes:
-        length: Bytes of the whole file when the answer began; None until the head has come.
+        length: Bytes of the whole file when the response started; None until the header has
+            arrived.
 
     Args:
-        tail: How many bytes at the file's end were asked for; None for all.
+        tail: The number of bytes that were requested from the file's end; None for all.
     """
 
     def __init__(self, tail: int | None = None) -> None:
@@ -79,19 +80,19 @@ class LogAnswer:
 
     @property
     def position(self) -> int:
-        """Where in the file the content begins that is still to come."""
+        """The offset in the file of the next content."""
         return (self.length or 0) - self._left
 
     @property
     def complete(self) -> bool:
-        """Whether all the content has come; what follows is no part of the log."""
+        """Whether the content is complete; the rest is not part of the log."""
         return self.length is not None and not self._left
 
     def feed(self, data: bytes) -> bytes:
-        """Take a chunk of the answer; returns what of it is content.
+        """Process a chunk of the response; returns its content.
 
         Raises:
-            RemoteProtocolError: The answer is not framed as Hadoop since 3.1 frames it.
+            RemoteProtocolError: The response does not have the frame of Hadoop 3.1 or newer.
         """
         if self.length is None:
             self._head += data

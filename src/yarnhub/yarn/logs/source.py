@@ -1,4 +1,4 @@
-"""Parts of a file as a stream of bytes that a parser takes from, decompressed on the way."""
+"""Parts of a file as a decompressed stream of bytes for a parser."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from yarnhub.base.errors import ConfigurationError, RemoteProtocolError
 T = TypeVar("T")
 
 CHUNK_SIZE = 1 << 18
-"""Bytes asked for at once, and the most that are decompressed at once."""
+"""Bytes that are requested at once, and that are decompressed at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The parser goes on when it is sent exactly these bytes of the file."""
+    """The parser continues when it is sent exactly these bytes of the file."""
 
     offset: int
     length: int
 
 
 Step = Generator[Need, bytes, T]
-"""A part of a parser: asks for bytes, returns a `T`."""
+"""A part of a parser: requests bytes, returns a `T`."""
 
 NONE, GZIP = "none", "gz"
 
 
 def check_compression(name: str) -> None:
-    """Refuse a compression that cannot be undone here.
+    """Refuse an unsupported compression.
 
     Raises:
-        ConfigurationError: Such as lzo; says what to change.
+        ConfigurationError: The compression is not supported, for example lzo.
         RemoteProtocolError: No compression of Hadoop has this name.
     """
     if name in {NONE, GZIP}:
@@ -64,7 +64,7 @@ class Source:
         self._buffer = b""
 
     def _fill(self) -> Step[bool]:
-        """Put more into the empty buffer; False at the end."""
+        """Fill the empty buffer; False at the end."""
         while not self._buffer:
             if self._inflate is None:
                 if self._at == self._end:
@@ -108,14 +108,14 @@ class Source:
         return taken
 
     def exactly(self, size: int) -> Step[bytes]:
-        """The next `size` bytes; for small parts: they are all kept."""
+        """The next `size` bytes; for small parts, since they are held in memory."""
         taken = b""
         while len(taken) < size:
             taken += yield from self.some(size - len(taken))
         return taken
 
     def skip(self, size: int) -> Step[None]:
-        """Pass over bytes; without compression they are not even asked for."""
+        """Skip bytes; without compression they are not even requested."""
         while size:
             if not self._buffer and self._inflate is None:
                 if size > self._end - self._at:
@@ -129,7 +129,7 @@ class Source:
         return (yield from self.exactly(1))[0]
 
     def rest(self, limit: int) -> Step[bytes]:
-        """All that is left.
+        """The rest.
 
         Raises:
             RemoteProtocolError: It is more than `limit` bytes.

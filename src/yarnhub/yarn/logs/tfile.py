@@ -34,7 +34,7 @@ _DATA_INDEX = "data:BCFile.index"
 _MAX_KEY = 64 << 10
 """`TFile.MAX_KEY_SIZE`."""
 _MAX_BLOCKS = 1 << 19
-"""Of 256 kB at least, before compression: TFileAggregatedFileController."""
+"""Blocks of 256 kB at least, before compression: TFileAggregatedFileController."""
 _NOT_CONTAINERS = {"VERSION", "APPLICATION_ACL", "APPLICATION_OWNER"}
 
 
@@ -52,7 +52,7 @@ class _Bytes(Protocol):
 
 @dataclass(slots=True)
 class _Counted:
-    """A source that knows how many bytes were taken from it."""
+    """A source that counts the bytes that were read."""
 
     source: Source
     position: int = 0
@@ -76,7 +76,7 @@ def read_index(size: int, tail: bytes) -> Step[list[LogEntry]]:
 
     Raises:
         RemoteProtocolError: The file is damaged.
-        ConfigurationError: Its compression cannot be undone here.
+        ConfigurationError: Its compression is not supported.
     """
     if tail[-16:] != MAGIC or size < TAIL_SIZE:
         raise RemoteProtocolError("this is not a TFile: its magic number is missing")
@@ -213,10 +213,10 @@ class _Value:
 
 
 def read_content(entry: LogEntry, start: int = 0) -> Generator[Need | bytes, bytes | None, None]:
-    """The content of a log file from a byte on, in chunks, between what the parser needs.
+    """The content of a log file from an offset, in chunks, between what the parser needs.
 
     Raises:
-        RemoteProtocolError: The file is damaged, or another than the index was read from.
+        RemoteProtocolError: The file is damaged, or was replaced after its index was read.
     """
     extent = entry.extent
     source = Source(extent.start, extent.end, extent.compression)
@@ -266,5 +266,5 @@ def _utf(data: bytes) -> str:
     """What `DataOutput.writeUTF` wrote: 2 bytes of length and the text."""
     if len(data) < 2 or len(data) != 2 + int.from_bytes(data[:2], "big"):
         raise RemoteProtocolError("a text in a TFile has a wrong length")
-    # Java writes a NUL in two bytes and large characters as surrogates: no log's name has any.
+    # Java writes a NUL as two bytes and large characters as surrogates, which no log's name has.
     return data[2:].decode(errors="replace")

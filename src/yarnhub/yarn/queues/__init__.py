@@ -1,1 +1,1 @@
-"""A scheduler's queues: their names, figures and limits, and what a user may use; no I/O."""
+"""A scheduler's queues: names, figures, limits, and the ones that a user may use; no I/O."""

@@ -1,9 +1,9 @@
-"""What a ResourceManager's REST interface says of its queues: limits that RPC does not tell.
+"""The figures of queues from a ResourceManager's REST API: limits that RPC does not report.
 
     GET /ws/v1/cluster/scheduler
 
-RPC's `getQueueInfo` counts as pending what has no container yet, activated or not, and says nothing
-of what ApplicationMasters hold. This tells both, of each leaf queue.
+RPC's `getQueueInfo` counts applications without a container as pending, activated or not, and does
+not report the resources of ApplicationMasters. This has both, for each leaf queue.
 
 Source: org.apache.hadoop.yarn.server.resourcemanager.webapp.dao.CapacitySchedulerLeafQueueInfo and
 FairSchedulerLeafQueueInfo; recorded answers of Hadoop 3.3.6 and 3.4.2 in
@@ -28,38 +28,38 @@ Amounts = dict[str, int]
 """Of memory in MiB and of vcores, by YARN's names."""
 
 _NO_LIMIT = (1 << 31) - 1
-"""Java's `Integer.MAX_VALUE`, and the end of what is a limit of parallel applications."""
+"""Java's `Integer.MAX_VALUE`: no limit of parallel applications."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserFigures:
-    """What one user has in a leaf queue."""
+    """The figures of one user in a leaf queue."""
 
     used: Amounts
     limit: Amounts
-    """Of all; nothing where the scheduler has not reckoned it yet."""
+    """For all applications; empty until the scheduler has computed it."""
     am_used: Amounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeafFigures:
-    """What goes on in a leaf queue.
+    """The figures of a leaf queue.
 
     Attributes:
-        path: The queue with those above it, such as `root.fruit.apples`.
-        fair: Whether it is one of the FairScheduler's; else it is the CapacityScheduler's.
-        active: Applications to which it gives containers.
-        pending: Those that wait to be activated, for the limit of ApplicationMasters.
-        held_back: Those that it does not even consider, for a limit of parallel applications.
-        parallel: The nearest queue whose limit of parallel applications is reached, and that limit;
-            None where none is.
-        used: What all its applications hold.
-        limit: What they may hold; empty where it is not told.
-        am_used: What its ApplicationMasters hold.
-        am_limit: What they may hold; empty where it is not told.
-        user_am_limit: What those of one user may.
-        am_least: The least that one counts as.
-        users: By name, those who have something in it.
+        path: The queue's path, such as `root.fruit.apples`.
+        fair: Whether the scheduler is the FairScheduler; otherwise it is the CapacityScheduler.
+        active: The number of activated applications.
+        pending: The number that wait to be activated, because of the limit of ApplicationMasters.
+        held_back: The number that are not considered, because of a limit of parallel applications.
+        parallel: The nearest queue whose limit of parallel applications is reached, and the limit;
+            None if none is.
+        used: The resources of all its applications.
+        limit: The resources that they may use; empty if unknown.
+        am_used: The resources of its ApplicationMasters.
+        am_limit: The resources that they may use; empty if unknown.
+        user_am_limit: The resources that those of one user may use.
+        am_least: The smallest resources that one counts as.
+        users: By name, the users with applications in it.
     """
 
     path: str
@@ -78,18 +78,18 @@ class LeafFigures:
 
     @property
     def masters_that_fit(self) -> int | None:
-        """How many smallest ApplicationMasters fit at once, for sure; None where it is not told."""
+        """How many smallest ApplicationMasters fit at once; None if unknown."""
         if not self.am_least or not self.am_limit:
             return None
-        # YARN may be set to look at memory only.
+        # YARN may be configured to consider memory only.
         return min(self.am_limit[name] // least for name, least in self.am_least.items())
 
 
 def read_scheduler_page(told: Any) -> dict[str, LeafFigures]:  # Any: JSON
-    """The leaf queues by their paths; empty for a scheduler that is not known.
+    """The leaf queues by path; empty for an unknown scheduler.
 
     Raises:
-        RemoteProtocolError: It is another page.
+        RemoteProtocolError: It is not this response.
     """
     try:
         scheduler = told["scheduler"]["schedulerInfo"]
@@ -105,7 +105,7 @@ def read_scheduler_page(told: Any) -> dict[str, LeafFigures]:  # Any: JSON
 
 
 def find_leaf(leaves: Mapping[str, LeafFigures], name: str) -> LeafFigures | None:
-    """A leaf queue by any of its names; None if there is none."""
+    """A leaf queue by any of its names; None if not found."""
     path = find_path(leaves, name)
     return None if path is None else leaves[path]
 
@@ -153,7 +153,7 @@ def _capacity_leaf(path: str, leaf: Any, line: tuple[tuple[str, Any], ...]) -> L
 
 
 def _parallel_limit(place: tuple[str, Any]) -> tuple[str, int] | None:
-    """The limit of parallel applications of a queue where it is reached."""
+    """The limit of parallel applications of a queue, if it is reached."""
     path, queue = place
     limit = int(queue.get("maxParallelApps", _NO_LIMIT))  # since Hadoop 3.3
     return (path, limit) if _runnable(queue) >= limit else None
@@ -202,7 +202,7 @@ def _fair_leaves(queue: Any) -> Iterator[LeafFigures]:
 
 
 def _amounts(resource: Any) -> Amounts:
-    """Amounts of memory and vcores; empty where nothing is limited or reckoned."""
+    """Amounts of memory and vcores; empty if there is no limit or none is computed."""
     if not resource:
         return {}
     return {MEMORY: int(resource["memory"]), VCORES: int(resource["vCores"])}

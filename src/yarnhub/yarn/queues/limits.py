@@ -1,4 +1,4 @@
-"""Which limits of a queue are reached, by what the scheduler tells of it."""
+"""Which limits of a queue are reached, from the scheduler's figures."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachedLimit:
-    """A limit that lets nothing more in.
+    """A limit that is reached.
 
     Attributes:
-        queue: The path of the queue whose limit it is.
-        user: Whose share of the queue is limited; empty for all users' together.
-        used: What is held now, by YARN's names of resources; memory in MiB.
-        limit: What may be held.
+        queue: The path of the queue with the limit.
+        user: The user whose share of the queue is limited; empty for the limit of all users.
+        used: The current usage, by YARN's names of resources; memory in MiB.
+        limit: The limit.
     """
 
     queue: str
@@ -33,7 +33,7 @@ class ReachedLimit:
 
 
 def may_use_label(queue: QueueInfo, label: str) -> bool:
-    """Whether a queue's applications may ask for nodes that have a label."""
+    """Whether a queue's applications may use nodes with a label."""
     labels = {each.strip() for each in queue.accessible_node_labels}
     return not labels.isdisjoint({label, "*"})
 
@@ -44,13 +44,13 @@ def full_queue(
     nodes: Sequence[NodeReport],
     amounts: Mapping[str, int],
 ) -> ReachedLimit | None:
-    """The first queue that has no room for a container without a label; None if all have.
+    """The first queue that is full for a container without a label; None if none is.
 
     Args:
-        line: The queue that is asked, and those above it, from the root down.
-        figures: What the ResourceManager's pages tell of it; None where they do not.
+        line: The queue and its parents, from the root down.
+        figures: The queue's figures; None if unknown.
         nodes: All nodes, in any state.
-        amounts: What is asked for.
+        amounts: The requested resources.
     """
     share = 1.0
     for queue in line:
@@ -58,14 +58,14 @@ def full_queue(
         used, limit = _used(queue), _part_of_cluster(share, nodes)
         if _exceeds(used, amounts, limit):
             return ReachedLimit(queue=queue.queue_path, used=used, limit=limit)
-    # The FairScheduler tells RPC no maximum.
+    # The FairScheduler reports no maximum by RPC.
     if not share and figures is not None and _exceeds(figures.used, amounts, figures.limit):
         return ReachedLimit(queue=figures.path, used=figures.used, limit=figures.limit)
     return None
 
 
 def user_limit(figures: LeafFigures, user: str) -> ReachedLimit | None:
-    """The limit of what one user may hold in a queue, if that one is above it."""
+    """The limit of one user in a queue, if the user has reached it."""
     its = figures.users.get(user)
     if its is None or not its.limit.get(MEMORY) or its.used[MEMORY] <= its.limit[MEMORY]:
         return None
@@ -73,7 +73,7 @@ def user_limit(figures: LeafFigures, user: str) -> ReachedLimit | None:
 
 
 def master_limit(figures: LeafFigures, user: str) -> ReachedLimit | None:
-    """The limit of ApplicationMasters, if it does not let in one as small as any can be."""
+    """The limit of ApplicationMasters, if even the smallest does not fit."""
     least = figures.am_least
     if _exceeds(figures.am_used, least, figures.am_limit):
         return ReachedLimit(queue=figures.path, used=figures.am_used, limit=figures.am_limit)
@@ -91,7 +91,7 @@ def _used(queue: QueueInfo) -> dict[str, int]:
 
 
 def _part_of_cluster(share: float, nodes: Sequence[NodeReport]) -> dict[str, int]:
-    """What a queue with this share may hold; empty where that is not known."""
+    """The resources of a queue with this share; empty if unknown."""
     running = [node.capability for node in nodes if node.node_state is NodeState.RUNNING]
     if not share or not running:
         return {}
@@ -102,5 +102,5 @@ def _part_of_cluster(share: float, nodes: Sequence[NodeReport]) -> dict[str, int
 
 
 def _exceeds(used: Mapping[str, int], more: Mapping[str, int], limit: Mapping[str, int]) -> bool:
-    """Whether there would be too much of something; what is not limited never is."""
+    """Whether a resource would exceed its limit, if it has one."""
     return any(used.get(name, 0) + more.get(name, 0) > most for name, most in limit.items())

@@ -1,4 +1,4 @@
-"""A scheduler's queues by one kind of name: Hadoop's versions and schedulers have three.
+"""The names of a scheduler's queues: Hadoop's versions and schedulers use three forms.
 
 | | `getQueueInfo`, reports | the queues that a user may submit to |
 |---|---|---|
@@ -7,8 +7,8 @@
 | CapacityScheduler since 3.4 | `apples`, with `root.fruit.apples` | `root.fruit.apples` |
 | FairScheduler | `root.fruit.apples` as its name | `root.fruit.apples` |
 
-An application is submitted by the name that `getQueueInfo` tells: the FairScheduler puts one for
-`apples` into another queue without a word.
+An application is submitted by the name from `getQueueInfo`: the FairScheduler silently puts one for
+`apples` into another queue.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ ROOT = "root"
 
 
 def with_paths(queue: QueueInfo, parent: str = "") -> QueueInfo:
-    """A queue and all below it, each with its path, and with its name as it was told.
+    """A queue and all queues below it, each with its path, and with its name as reported.
 
     Args:
-        queue: As `getQueueInfo` tells it.
-        parent: The path of the queue above it; empty for the root.
+        queue: From `getQueueInfo`.
+        parent: The path of its parent; empty for the root.
     """
     told = queue.queue_path or queue.queue_name
     path = told if not parent or told.startswith(f"{parent}.") else f"{parent}.{told}"
@@ -42,11 +42,11 @@ def with_paths(queue: QueueInfo, parent: str = "") -> QueueInfo:
 
 
 def line_to(root: QueueInfo | None, name: str) -> tuple[QueueInfo, ...]:
-    """A queue and those above it, from the root down; empty if there is none of this name.
+    """A queue and its parents, from the root down; empty if the name is not found.
 
     Args:
         root: The root queue with all below it, from `with_paths`.
-        name: The queue's own, or with any or all of those above it.
+        name: The queue's name, path, or the end of its path.
     """
     if root is None:
         return ()
@@ -63,11 +63,11 @@ def _lines(queue: QueueInfo) -> Iterator[tuple[QueueInfo, ...]]:
 
 
 def find_path(paths: Collection[str], name: str) -> str | None:
-    """The path of the queue that a name stands for; None if there is none.
+    """The path of the queue with a name; None if not found.
 
     Args:
-        paths: Those of all queues, in the scheduler's order.
-        name: The queue's own, or with any or all of those above it.
+        paths: The paths of all queues, in the scheduler's order.
+        name: The queue's name, path, or the end of its path.
     """
     for path in (name, f"{ROOT}.{name}"):
         if path in paths:
@@ -76,20 +76,20 @@ def find_path(paths: Collection[str], name: str) -> str | None:
 
 
 def own_name(name: str) -> str:
-    """A queue's name without those of the queues above it."""
+    """A queue's name without its parents."""
     return name.rpartition(".")[2]
 
 
 def is_same_queue(one: str, other: str) -> bool:
-    """Whether two names may be of one queue, each with any or none of the queues above it.
+    """Whether two names, paths or ends of paths may mean the same queue.
 
-    A report may name one as `root.fruit.apples`, and users say that, `fruit.apples` or `apples`.
+    A report may name one as `root.fruit.apples`, and users write that, `fruit.apples` or `apples`.
     """
     return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
 
 
 def is_named(queue: QueueInfo, names: Collection[str]) -> bool:
-    """Whether a queue from `with_paths` is one of these names, be they paths or not."""
+    """Whether a queue from `with_paths` has one of these names or paths."""
     return queue.queue_path in names or own_name(queue.queue_path) in names
 
 
@@ -101,15 +101,15 @@ def descendants(queue: QueueInfo) -> Iterator[QueueInfo]:
 
 
 def leaves(queue: QueueInfo) -> Iterator[QueueInfo]:
-    """The queues that applications run in, in the scheduler's order."""
+    """The leaf queues, in the scheduler's order."""
     return (each for each in (queue, *descendants(queue)) if not each.child_queues)
 
 
 def submission_names(root: QueueInfo) -> dict[str, str]:
     """The name by which an application is submitted to each leaf, by its path.
 
-    It is the name as it was told; before Hadoop 3.3 no other will do. The path only where several
-    have the same, which there cannot be before.
+    It is the name as reported; before Hadoop 3.3 no other works. The path only if several have the
+    same name, which is not possible before.
     """
     found = tuple(leaves(root))
     count = Counter(each.queue_name for each in found)

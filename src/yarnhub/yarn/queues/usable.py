@@ -1,4 +1,4 @@
-"""The queues that a user may submit to, and how much room is in each."""
+"""The queues that a user may submit to, and the free resources of each."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def takes_applications(queue: QueueInfo) -> bool:
-    """Whether a queue is neither stopped nor draining; also where its state is not known."""
+    """Whether a queue is neither stopped nor draining; also if its state is unknown."""
     return queue.state in (None, QueueState.RUNNING)
 
 
 def submission_acls(told: Iterable[QueueUserACLInfo]) -> frozenset[str]:
-    """The queues whose ACLs let a user submit, as YARN names them.
+    """The queues whose ACLs allow a user to submit, by YARN's names.
 
     Args:
-        told: What `getQueueUserAcls` tells of the user.
+        told: The result of `getQueueUserAcls` for the user.
     """
     return frozenset(
         each.queue_name for each in told if QueueACL.SUBMIT_APPLICATIONS in each.user_acls
@@ -33,11 +33,11 @@ def submission_acls(told: Iterable[QueueUserACLInfo]) -> frozenset[str]:
 
 
 def usable_queues(root: QueueInfo | None, allowed: Collection[str]) -> dict[str, QueueInfo]:
-    """The leaf queues that a user can submit to now, by the names to submit by.
+    """The leaf queues that a user can submit to now, by their names for submission.
 
     Args:
         root: The root queue with all below it, from `with_paths`.
-        allowed: The user's, from `submission_acls`.
+        allowed: The user's queues, from `submission_acls`.
     """
     if root is None:
         return {}
@@ -50,22 +50,22 @@ def usable_queues(root: QueueInfo | None, allowed: Collection[str]) -> dict[str,
 
 
 class Use(enum.Enum):
-    """How far a queue's own share of the cluster is used."""
+    """How far a queue's share of the cluster is used."""
 
     UNKNOWN = enum.auto()
     FREE = enum.auto()
     """Part of it is free."""
     USED_UP = enum.auto()
-    """None of it is free; whether it may have more is not known, as with the FairScheduler."""
+    """None of it is free; whether it may use more is unknown, as with the FairScheduler."""
     BORROWING = enum.auto()
-    """None of it is free; it may have more while other queues leave it."""
+    """None of it is free; it may use more while other queues do not."""
     FULL = enum.auto()
-    """The queue has all that it may have."""
+    """The queue is full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much room is in a queue.
+    """The free resources of a queue.
 
     Attributes:
         use: How far its own share is used.
@@ -77,7 +77,7 @@ class Room:
 
 
 def room_in(queue: QueueInfo) -> Room:
-    """How much room is in a queue."""
+    """The free resources of a queue."""
     used, most = queue.current_capacity, queue.maximum_capacity
     if not math.isfinite(used) or queue.capacity <= 0:
         return Room(Use.UNKNOWN)

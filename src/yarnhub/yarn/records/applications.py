@@ -1,4 +1,4 @@
-"""Applications: how they are submitted and what the ResourceManager reports of them.
+"""Applications: their submission and the ResourceManager's reports.
 
 Times are ms since 1970 unless a field says otherwise. Source: yarn_protos.proto.
 """
@@ -17,7 +17,7 @@ from yarnhub.yarn.records.resources import Priority, Resource, ResourceRequest
 
 
 class YarnApplicationState(enum.IntEnum):
-    """How far an application is."""
+    """The state of an application."""
 
     NEW = 1
     NEW_SAVING = 2
@@ -30,12 +30,12 @@ class YarnApplicationState(enum.IntEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether it will not change any more."""
+        """Whether it is final."""
         return self >= YarnApplicationState.FINISHED
 
 
 class FinalApplicationStatus(enum.IntEnum):
-    """How an application says it ended."""
+    """The final status that an application reported."""
 
     UNDEFINED = 0
     SUCCEEDED = 1
@@ -45,7 +45,7 @@ class FinalApplicationStatus(enum.IntEnum):
 
 
 class YarnApplicationAttemptState(enum.IntEnum):
-    """How far one run of the AM is."""
+    """The state of one run of the AM."""
 
     NEW = 1
     SUBMITTED = 2
@@ -61,7 +61,7 @@ class YarnApplicationAttemptState(enum.IntEnum):
 
 
 class LogAggregationStatus(enum.IntEnum):
-    """How far the logs of an application are gathered."""
+    """The state of an application's log aggregation."""
 
     DISABLED = 1
     NOT_START = 2
@@ -73,14 +73,14 @@ class LogAggregationStatus(enum.IntEnum):
 
 
 class ApplicationTimeoutType(enum.IntEnum):
-    """What is limited in time."""
+    """The kind of a time limit."""
 
     LIFETIME = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogAggregationContext:
-    """Which log files are gathered; patterns are Java regular expressions."""
+    """Which log files are aggregated; patterns are Java regular expressions."""
 
     include_pattern: str | None = proto(1, STRING, None)
     exclude_pattern: str | None = proto(2, STRING, None)
@@ -90,7 +90,7 @@ class LogAggregationContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationSubmissionContext:
-    """All that is said of an application when it is submitted."""
+    """The submission of an application."""
 
     application_id: ApplicationId = proto(1, ApplicationId, ApplicationId())
     application_name: str | None = proto(2, STRING, None)
@@ -112,7 +112,7 @@ class ApplicationSubmissionContext:
     application_timeouts: dict[ApplicationTimeoutType, int] = mapping(
         18, ApplicationTimeoutType, INT64
     )
-    """Seconds from the submission on."""
+    """Seconds from the submission."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ class ApplicationTimeout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationResourceUsageReport:
-    """What an application holds and has used; -1 where the caller may not see it."""
+    """The resources that an application uses and has used; -1 if the caller may not view it."""
 
     num_used_containers: int = proto(1, INT32, 0)
     num_reserved_containers: int = proto(2, INT32, 0)
@@ -156,7 +156,7 @@ class ApplicationReport:
     queue: str = proto(3, STRING, "")
     name: str = proto(4, FREE_TEXT, "")
     host: str = proto(5, STRING, "")
-    """What the AM registered; empty or `N/A` before."""
+    """Registered by the AM; empty or `N/A` before."""
     rpc_port: int = proto(6, INT32, 0)
     client_to_am_token: Token | None = proto(7, Token, None)
     yarn_application_state: YarnApplicationState = proto(

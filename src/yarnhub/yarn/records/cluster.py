@@ -12,7 +12,7 @@ from yarnhub.yarn.records.resources import Resource
 
 
 class NodeState(enum.IntEnum):
-    """How a NodeManager is."""
+    """The state of a NodeManager."""
 
     NEW = 1
     RUNNING = 2
@@ -25,7 +25,7 @@ class NodeState(enum.IntEnum):
 
 
 class QueueState(enum.IntEnum):
-    """Whether a queue takes applications."""
+    """Whether a queue accepts applications."""
 
     STOPPED = 1
     RUNNING = 2
@@ -59,7 +59,7 @@ class NodeReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStatistics:
-    """What goes on in a queue; memory in MiB."""
+    """The statistics of a queue; memory in MiB."""
 
     num_apps_submitted: int = proto(1, INT64, 0)
     num_apps_running: int = proto(2, INT64, 0)

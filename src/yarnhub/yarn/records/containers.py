@@ -1,4 +1,4 @@
-"""Containers as the scheduler gives them and as the NodeManagers report them.
+"""Containers: their allocation by the scheduler, and the reports of NodeManagers.
 
 Source: yarn_protos.proto; org.apache.hadoop.yarn.api.records.ContainerExitStatus.
 """
@@ -16,7 +16,7 @@ from yarnhub.yarn.records.resources import ExecutionType, Priority, Resource
 
 
 class ContainerState(enum.IntEnum):
-    """How far a container is."""
+    """The state of a container."""
 
     NEW = 1
     RUNNING = 2
@@ -24,7 +24,7 @@ class ContainerState(enum.IntEnum):
 
 
 class ContainerSubState(enum.IntEnum):
-    """The same, more exactly: a container is RUNNING once its program is."""
+    """The exact state: a container is RUNNING once its program is."""
 
     SCHEDULED = 1
     RUNNING = 2
@@ -34,7 +34,7 @@ class ContainerSubState(enum.IntEnum):
 
 
 class ContainerExitStatus(enum.IntEnum):
-    """Exit statuses that YARN itself gives; any other number is the process's own."""
+    """Exit statuses of YARN itself; any other number is the process's own."""
 
     SUCCESS = 0
     INVALID = -1000
@@ -60,7 +60,7 @@ class SignalContainerCommand(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container that the scheduler gave; `container_token` starts it at its NodeManager."""
+    """An allocated container; `container_token` starts it at its NodeManager."""
 
     id: ContainerId = proto(1, ContainerId, ContainerId())
     node_id: NodeId = proto(2, NodeId, NodeId())
@@ -74,7 +74,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerStatus:
-    """What became of a container; `exit_status` is INVALID while it runs."""
+    """The status of a container; `exit_status` is INVALID while it runs."""
 
     container_id: ContainerId = proto(1, ContainerId, ContainerId())
     state: ContainerState | None = proto(2, ContainerState, None)
@@ -104,7 +104,7 @@ class ContainerReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NMToken:
-    """The token that opens a NodeManager's RPC port to one application attempt."""
+    """The token of one application attempt for a NodeManager's RPC port."""
 
     node_id: NodeId = proto(1, NodeId, NodeId())
     token: Token = proto(2, Token)

@@ -37,7 +37,7 @@ class ApplicationAccessType(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class URL:
-    """Where a local resource lies."""
+    """The location of a local resource."""
 
     scheme: str | None = proto(1, STRING, None)
     host: str | None = proto(2, STRING, None)
