@@ -1,1 +1,1 @@
-"""Hadoop RPC: the wire format, the handshakes, the connections; nothing that knows YARN or HDFS."""
+"""Hadoop RPC and configuration, independent of YARN and HDFS."""

@@ -1,4 +1,4 @@
-"""Host and port of a daemon."""
+"""The host and port of a daemon."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from yarnhub.base.foreign_text import quoted
 
 
 class Address(NamedTuple):
-    """Where a daemon listens."""
+    """The address at which a daemon listens."""
 
     host: str
     port: int
@@ -18,10 +18,10 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, default_port: int | None = None) -> Address:
-        """Read `host:port`, `host` or `[v6]:port`; a `scheme://` in front is passed over.
+        """Read `host:port`, `host` or `[v6]:port`; a leading `scheme://` is ignored.
 
         Raises:
-            ValueError: No host, or no port and no default, or the port is not one.
+            ValueError: The host is missing, the port is missing and has no default, or is invalid.
         """
         rest = text.strip().partition("://")[2] or text.strip()
         if rest.startswith("["):

@@ -8,12 +8,12 @@ each field beside its name:
         host: str = proto(1, STRING, "")
         port: int = proto(2, INT32, 0)
 
-A field without a default is *required*: always written, and missing on receipt is a protocol
-error. Any other field is written only if it differs from its default, so a field whose absence
-means something of its own has the default None.
+A field without a default is *required*: always written, and missing on receipt is a protocol error.
+Any other field is written only if it differs from its default, so a field whose absence has a
+meaning has the default None.
 
-There is no generated code and no protobuf dependency: generated code that no longer loaded is
-what killed the original skein. `tests/hadoop/test_codec.py` holds this codec against Google's.
+There is no generated code and no protobuf dependency: stale generated code made the original skein
+unusable. `tests/hadoop/test_codec.py` compares this codec with Google's.
 
 Source: the protobuf encoding specification, "Message Structure" (proto2).
 """
@@ -44,18 +44,18 @@ if TYPE_CHECKING:
 M = TypeVar("M")
 
 _MAX_DEPTH = 100
-"""Nesting that is still decoded: the limit that Google's own decoders keep."""
+"""The deepest nesting that is decoded: the limit of Google's own decoders."""
 
 Kind = Scalar | type
 """A scalar, an `enum.IntEnum` class or a message class."""
 
 
 class SELF:
-    """The kind of a field that holds messages of the class it stands in."""
+    """The kind of a field that contains messages of its own class."""
 
 
 class FieldInfo(NamedTuple):
-    """What the codec knows of one field; `dataclasses.Field.metadata["proto"]` holds it."""
+    """The description of one field; `dataclasses.Field.metadata["proto"]` holds it."""
 
     number: int
     kind: Kind
@@ -70,7 +70,7 @@ def proto(
 
     A secret one is left out of `repr`.
     """
-    # Any, as dataclasses.field is: what stands behind `=` is never the field's value.
+    # Any, as dataclasses.field is: the value after `=` is never the field's value.
     info = FieldInfo(number, kind)
     return dataclasses.field(default=default, repr=not secret, metadata={"proto": info})
 

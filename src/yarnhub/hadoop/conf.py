@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FILES = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml")
-"""In the order in which they are read: what a later one says holds, unless it is final."""
+"""In the order in which they are read: a later value overrides an earlier one, unless that is
+final."""
 
 _DEPRECATED = {
     "dfs.federation.nameservices": "dfs.nameservices",
@@ -39,7 +40,7 @@ _DEPRECATED = {
     ),
 }
 _MAX_SUBSTITUTIONS = 20
-"""In one value: Hadoop's own MAX_SUBST."""
+"""Variables in one value: Hadoop's own MAX_SUBST."""
 _VARIABLE = re.compile(r"\$\{([^{}$ ]+)\}")
 _ENVIRONMENT = re.compile(r"(.*?)(?:(:-|-)(.*))?", re.DOTALL)
 _TIME = re.compile(r"(-?\d+)\s*(ns|us|ms|s|m|h|d)?$")
@@ -73,14 +74,14 @@ class _Entry(NamedTuple):
 
 
 class Configuration:
-    """What a cluster's configuration files say; read once, never changed.
+    """A cluster's configuration, read once and never changed.
 
     Hadoop's own defaults (`*-default.xml`) only fill in variables, such as `${hadoop.tmp.dir}`:
-    where a key is not set, the caller gives the default.
+    if a key is not set, the caller passes the default.
 
     Args:
-        values: The keys and what they are set to.
-        environment: What `${env.NAME}` stands for.
+        values: The values by key.
+        environment: The variables for `${env.NAME}`.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Configuration:
         """Read the files of a configuration folder; any of them may be missing.
 
         Raises:
-            ConfigurationError: There is no such folder, or a file in it is not as it should be.
+            ConfigurationError: The folder does not exist, or a file in it is invalid.
         """
         folder = Path(folder)
         if not folder.is_dir():
@@ -127,17 +128,17 @@ class Configuration:
     # -- typed access
 
     def get(self, key: str, default: str | None = None) -> str | None:
-        """A value without the white space around it, as Hadoop reads almost every key."""
+        """A value without surrounding white space, as Hadoop reads almost every key."""
         value = self.raw(key)
         return default if value is None else value.strip(JAVA_WHITE_SPACE)
 
     def raw(self, key: str) -> str | None:
-        """A value with its white space and its variables filled in; None where it is not set."""
+        """A value with its white space and with variables replaced; None if it is not set."""
         entry = self._entries.get(_DEPRECATED.get(key, key))
         return None if entry is None else self._substitute(entry)
 
     def keys(self) -> Iterable[str]:
-        """The keys that are set, by their newest names."""
+        """The keys that are set, by their current names."""
         return self._entries.keys()
 
     def get_int(self, key: str, default: int) -> int:
@@ -153,25 +154,25 @@ class Configuration:
         return self._typed(key, default, _boolean, "true or false")
 
     def get_seconds(self, key: str, default: float, *, unit: str = "ms") -> float:
-        """A time, in seconds: a number with ns, us, ms, s, m, h or d behind it.
+        """A time in seconds: a number followed by ns, us, ms, s, m, h or d.
 
         Args:
             key: The key.
-            default: Seconds, where it is not set.
-            unit: What a number alone means for this key.
+            default: Seconds, if it is not set.
+            unit: The unit of a number without one.
         """
         what = "a time such as 30s or 500ms"
         return self._typed(key, default, lambda text: _time(text, unit), what)
 
     def get_list(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """What stands between the commas; empty parts are left out."""
+        """The parts between commas; empty parts are dropped."""
         return self._typed(key, default, _split, "a list")
 
     def get_address(self, key: str, default_port: int, default: Address | None = None) -> Address:
         """`host:port`, or a host alone, which has the default port.
 
         Raises:
-            ConfigurationError: It is not set and there is no default, or it is not an address.
+            ConfigurationError: It is not set and has no default, or it is not an address.
         """
         found = self._typed(
             key, default, lambda text: Address.parse(text, default_port), "host:port"
@@ -193,10 +194,10 @@ class Configuration:
     # -- variables
 
     def _substitute(self, entry: _Entry) -> str:
-        """Fill the variables in, the innermost first.
+        """Replace variables, the innermost first.
 
-        As in Hadoop, one that stands for nothing leaves itself and those behind it as they are,
-        and one that holds itself leaves all of the value so.
+        As in Hadoop, an undefined variable and those after it are left unchanged, and a variable
+        that contains itself leaves the whole value unchanged.
         """
         text = entry.value
         for _ in range(_MAX_SUBSTITUTIONS):
@@ -221,7 +222,7 @@ class Configuration:
         return _defaults().get(name) if entry is None else entry.value
 
     def _environment_variable(self, text: str) -> str | None:
-        # As in a shell: `:-` also replaces what is set and empty.
+        # As in a shell, `:-` also replaces an empty value.
         found = _ENVIRONMENT.fullmatch(text)
         assert found is not None  # it takes any text
         name, operator, default = found.groups("")
@@ -236,7 +237,7 @@ class Configuration:
 
 
 def _java(name: str) -> str | None:
-    """The JVM's own properties that configurations use."""
+    """System properties of the JVM that configurations use."""
     match name:
         case "user.name" | "user.home":
             try:

@@ -28,7 +28,7 @@ async def ip_address(host: str) -> str:
     """The first IPv4 address of a host.
 
     Raises:
-        ConnectError: The host name has none.
+        ConnectError: The host name has no address.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -39,9 +39,9 @@ async def ip_address(host: str) -> str:
 
 
 async def canonical_name(host: str) -> str:
-    """The name that a host's address has in DNS, in lower case; its address where it has none.
+    """The DNS name of a host's address, in lower case; the address if it has none.
 
-    `host` may be an alias, a short name or an address. A name is believed if it leads back to the
+    `host` may be an alias, a short name or an address. A name is accepted if it resolves to the
     address.
 
     Raises:
@@ -60,9 +60,9 @@ async def canonical_name(host: str) -> str:
 
 
 async def qualified_name(host: str, resolver: Path = _RESOLVER) -> str:
-    """A host's name with its domain, in lower case, as tokens by name have it.
+    """A host's name with its domain, in lower case, as in tokens by name.
 
-    An alias stays one.
+    An alias is not resolved.
 
     Raises:
         ConnectError: The name has no address.
@@ -80,7 +80,7 @@ async def qualified_name(host: str, resolver: Path = _RESOLVER) -> str:
     names = [host, *with_domains] if "." in host else [*with_domains, host]
     for name in names:
         try:
-            # With the dot the system does not search by itself; /etc/hosts has none.
+            # With the dot the system does not search domains; /etc/hosts has no dots.
             await ip_address(f"{name}.")
         except ConnectError:
             continue
@@ -93,10 +93,10 @@ USE_IP = "hadoop.security.token.service.use_ip"
 
 
 async def token_service(address: Address, properties: Properties) -> str:
-    """The service of one daemon's tokens: its port and its IPv4 address, or its name.
+    """The service by which Java's clients look up a daemon's token: address or name, and port.
 
-    The name is taken where `hadoop.security.token.service.use_ip` is false: so Java finds a token
-    from hosts that know the daemon by another address.
+    The name is used if `hadoop.security.token.service.use_ip` is false: so Java finds a token from
+    hosts that see the daemon at another address.
 
     Raises:
         ConnectError: The host name has no address.
@@ -115,7 +115,7 @@ def _is_address(host: str) -> bool:
 
 
 def _search_domains(resolver: Path) -> Sequence[str]:
-    """The domains that short names are looked for in: the last `search` or `domain` holds."""
+    """The search domains for short names: the last `search` or `domain` applies."""
     try:
         text = resolver.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,8 +1,8 @@
-"""HTTP/1.1 as a client, for what runs in an ApplicationMaster: asyncio and h11 alone.
+"""An HTTP/1.1 client for code in an ApplicationMaster, with asyncio and h11 only.
 
-One exchange has a connection of its own. Redirects are not followed and nothing is logged: a URL
-may hold a delegation token. Nothing here has a deadline: the caller's bounds an exchange, or each
-chunk of it.
+Each exchange has a connection of its own. Redirects are not followed and nothing is logged: a URL
+may contain a delegation token. There are no deadlines here: the caller sets one for an exchange, or
+for each chunk of it.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 _READ_SIZE = 1 << 16
 _MAX_EVENTS_PER_TURN = 32
-"""Events of one exchange until others have their turn: reading waits for nothing that has come."""
+"""Events of one exchange before it yields to other tasks: reading received data does not wait."""
 _MAX_INTERIM_RESPONSES = 20
-"""Interim answers, such as `100 Continue`, before the one that counts."""
+"""Interim responses, such as `100 Continue`, before the final one."""
 _SYSTEM = Trust()
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, whose body comes in chunks from `chunks`, once.
+    """A response, whose body can be read from `chunks` once.
 
     Attributes:
-        status: Such as 200.
-        reason: Such as `OK`.
-        headers: As they came; names in lower case.
-        chunks: The body. Raises `ConnectionLostError` where it ends early.
+        status: For example 200.
+        reason: For example `OK`.
+        headers: In the received order; names in lower case.
+        chunks: The body. Raises `ConnectionLostError` if it ends early.
     """
 
     status: int
@@ -46,7 +46,7 @@ class Response:
     chunks: AsyncGenerator[bytes, None]
 
     def header(self, name: str) -> str:
-        """The first header of a name in lower case; empty if there is none."""
+        """The first header with a lower-case name; empty if missing."""
         return next((value for key, value in self.headers if key == name), "")
 
     async def read(self, most: int) -> bytes:
@@ -76,22 +76,22 @@ async def exchange(
     length: int | None = None,
     trust: Trust = _SYSTEM,
 ) -> AsyncIterator[Response]:
-    """Send a request and read the answer's head; leaving closes the connection.
+    """Send a request and read the response's head; the connection is closed on exit.
 
-    Cancelling closes it too; the peer may have carried the request out.
+    Cancelling also closes it; the peer may have executed the request.
 
     Args:
-        method: Such as `GET`.
-        url: `http` or `https`; it names no user.
-        headers: Besides `Host`, `Connection` and those that tell how long the body is.
-        body: What is sent.
-        length: Bytes that chunks have in all; None if that is not known.
-        trust: Whose certificates are accepted for `https`.
+        method: For example `GET`.
+        url: `http` or `https`, without a user.
+        headers: In addition to `Host`, `Connection` and the headers of the body's length.
+        body: The content to send.
+        length: The total size of chunks in bytes; None if unknown.
+        trust: The accepted certificates for `https`.
 
     Raises:
-        ConnectError: Nobody answers there, or TLS fails; the message names host and port.
-        ConnectionLostError: The connection ended before the answer did.
-        RemoteProtocolError: The peer does not speak HTTP.
+        ConnectError: Connecting or TLS failed; the message names host and port.
+        ConnectionLostError: The connection was lost before the end of the response.
+        RemoteProtocolError: The peer does not use HTTP.
     """
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
@@ -110,7 +110,7 @@ async def exchange(
         )
         yield await connection.response()
     finally:
-        # An exchange is over or given up: nobody waits for the peer to say goodbye.
+        # The exchange is finished or aborted: do not wait for the peer to close.
         writer.transport.abort()
 
 
@@ -147,7 +147,7 @@ class _HttpConnection:
                     await self._write(h11.Data(data=chunk))
             await self._write(h11.EndOfMessage())
         except OSError:
-            pass  # a server that refuses need not read on: its answer tells why
+            pass  # a server that refuses may stop reading: its response has the reason
 
     async def _write(self, event: h11.Event) -> None:
         self._writer.write(self._http.send(event) or b"")

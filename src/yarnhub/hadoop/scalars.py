@@ -21,7 +21,7 @@ _U64 = (1 << 64) - 1
 class Scalar(NamedTuple):
     """How one protobuf scalar type is written and read.
 
-    `read` takes what the wire type yields: an int for a varint, bytes for all others.
+    `read` takes the raw value: an int for a varint, bytes for all others.
     """
 
     name: str
@@ -48,7 +48,7 @@ _ONE_BYTE = tuple(bytes((n,)) for n in range(0x80))
 
 
 def read_varint(buffer: bytes, at: int, end: int) -> tuple[int, int]:
-    """Decode one varint; returns its value and the offset behind it.
+    """Decode one varint; returns its value and the offset after it.
 
     Raises:
         RemoteProtocolError: It is truncated at `end`, or longer than ten bytes.
@@ -152,6 +152,6 @@ DOUBLE = Scalar(
 )
 STRING = Scalar("string", LENGTH_DELIMITED, _write_string, _read_string)
 FREE_TEXT = Scalar("string", LENGTH_DELIMITED, _write_free_text, _read_free_text)
-"""A string for people, which anybody may have written: cleaned and cut, both ways. What is
-compared or called is none: there another text would be another thing."""
+"""A string for people, of any origin: cleaned and cut, both ways. Not for names and values that are
+compared."""
 BYTES = Scalar("bytes", LENGTH_DELIMITED, write_bytes, bytes)

@@ -1,7 +1,7 @@
-"""The properties of one of Hadoop's site files and of all that it includes, in their order.
+"""The properties of a Hadoop site file and of the files it includes, in order.
 
-What Java makes of odd files (elements in a value, an include within a fallback, the files that an
-included file names) is what a cluster's daemons run on: the same states decide here.
+A cluster's daemons read unusual files (elements in a value, an include within a fallback, nested
+includes) in Java's way: this parser has the same states.
 
 Source: org.apache.hadoop.conf.Configuration.Parser (Hadoop 3.4).
 """
@@ -25,45 +25,45 @@ if TYPE_CHECKING:
     _ReadEntity = Callable[[str | None, str | None, str | None, str | None], int]
 
 MAX_DEPTH = 20
-"""Files within each other."""
+"""Nested files."""
 MAX_FILES = 1000
-"""Files in all: some hundred are a lot, and they could double at each depth."""
+"""Files in total: some hundred are a lot, and their number could double at each depth."""
 MAX_BYTES = 16 * 1024 * 1024
-"""Of all files, and of the text in them with its entities filled in."""
+"""The total size of all files, and of their text with entities expanded."""
 WEB_TIMEOUT = 10.0
-"""Seconds for a file of a web server."""
+"""Seconds for a file from a web server."""
 
 JAVA_WHITE_SPACE = "".join(map(chr, range(33)))
-"""What Java's `trim` takes away."""
+"""The characters that Java's `trim` removes."""
 
 _SCHEME = re.compile(r"(file|https?):", re.IGNORECASE)
 _IS_FINAL = True
-"""For expat: no more of the document follows."""
+"""For expat: the end of the document."""
 _TEXT = frozenset({"name", "value", "final", "source", "tag"})
 """The elements whose text counts."""
 
 
 class Property(NamedTuple):
-    """One property as a file has it."""
+    """One property of a file."""
 
     name: str
     value: str | None
-    """None where it is empty or missing: it sets nothing then."""
+    """None if it is empty or missing: then it sets nothing."""
     final: bool
 
 
 def read_site_file(file: Path) -> list[Property]:
-    """The properties of a file, those of the files it includes in their places.
+    """The properties of a file, with those of included files in their places.
 
     Raises:
-        ConfigurationError: It is not XML, too large, or includes what is not there.
+        ConfigurationError: It is not XML, too large, or includes a missing file.
     """
     sources = _Sources(file)
     return _Parser(sources, sources.read(file), str(file), depth=0).parse()
 
 
 class _Sources:
-    """What a site file may include, and how much of it there was so far."""
+    """The files that a site file includes, and their size so far."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -71,12 +71,12 @@ class _Sources:
         self._bytes = 0
 
     def find(self, place: str) -> bytes | None:
-        """The content of a path or URL; None where it is not there.
+        """The content of a path or URL; None if it does not exist.
 
-        A relative path begins beside the site file, also in a file that this one includes.
+        A relative path starts from the folder of the site file, also in an included file.
 
         Raises:
-            ConfigurationError: It is there and cannot be read.
+            ConfigurationError: It exists and cannot be read.
         """
         self._files += 1
         if self._files > MAX_FILES:
@@ -84,7 +84,7 @@ class _Sources:
         return self._of_url(place) if _SCHEME.match(place) else self._of_file(place)
 
     def read(self, path: Path) -> bytes:
-        """The content of a file that is there.
+        """The content of an existing file.
 
         Raises:
             ConfigurationError: It cannot be read, or is too large.
@@ -97,10 +97,10 @@ class _Sources:
         return content
 
     def count(self, size: int) -> None:
-        """Note bytes that were read.
+        """Count bytes that were read.
 
         Raises:
-            ConfigurationError: They are too many.
+            ConfigurationError: There are too many.
         """
         self._bytes += size
         if self._bytes > MAX_BYTES:
@@ -161,7 +161,7 @@ class _Parser:
         return self._found
 
     def _entity_of(self, parser: expat.XMLParserType) -> _ReadEntity:
-        """What reads the entities that are files of their own."""
+        """A handler that reads entities in other files."""
 
         def read(context: str | None, _: str | None, system: str | None, __: str | None) -> int:
             content = self._sources.find(system or "")
@@ -175,15 +175,15 @@ class _Parser:
         return read
 
     def _start(self, element: str, attributes: dict[str, str]) -> None:
-        said = {_local(name): value for name, value in attributes.items()}
+        values = {_local(name): value for name, value in attributes.items()}
         match _local(element):
             case "property":
-                self._name, self._value = said.get("name"), said.get("value")
-                self._final = said.get("final") == "true"
+                self._name, self._value = values.get("name"), values.get("value")
+                self._final = values.get("final") == "true"
             case name if name in _TEXT:
                 self._token.clear()
             case "include":
-                self._start_include(said.get("href"))
+                self._start_include(values.get("href"))
             case "fallback":
                 self._fallback_entered = True
             case _:
@@ -205,7 +205,7 @@ class _Parser:
             case "include":
                 self._end_include()
             case "property":
-                # Without an include that failed, nothing in a fallback counts.
+                # A fallback is ignored unless an include failed.
                 if self._name is not None and (
                     self._fallback_allowed or not self._fallback_entered
                 ):

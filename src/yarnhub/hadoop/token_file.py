@@ -1,4 +1,4 @@
-"""A container's token file, changed while others read it."""
+"""A container's token file, which may be replaced while others read it."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ if TYPE_CHECKING:
 
 
 _MAX_FILE_SIZE = 64 << 20
-"""Bytes. A token has a kilobyte or less."""
+"""Bytes of a token file. A token has a kilobyte or less."""
 
 
 def read_token_file(path: Path) -> Credentials:
-    """What a token file holds.
+    """Read a token file.
 
     Raises:
-        OSError: It is not there, may not be read, or is no regular file.
+        OSError: It does not exist, cannot be read, or is not a regular file.
         ConfigurationError: It is not a token file.
     """
     return Credentials.read(read_regular(path, _MAX_FILE_SIZE))
 
 
 def replace_tokens(path: Path, tokens: Mapping[str, Token]) -> None:
-    """Put tokens in the place of those of the same alias; all else in the file stays.
+    """Replace tokens with the same alias; the rest of the file is kept.
 
-    Whoever reads it meanwhile finds the old file or the new one, whole. Nobody but its owner can
-    read either.
+    Concurrent readers get the complete old or new file. Only the owner can read either.
 
     Raises:
-        OSError: The file or its folder is not there, or may not be written.
+        OSError: The file or its folder does not exist, or cannot be written.
         ConfigurationError: It is not a token file.
     """
     content = read_token_file(path).merge(Credentials(tokens)).write()

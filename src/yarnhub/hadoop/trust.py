@@ -1,4 +1,4 @@
-"""Which certificates an HTTPS server of the cluster may prove itself with."""
+"""The accepted certificates of the cluster's HTTPS servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----")
 _UNKNOWN_ISSUER = frozenset({2, 7, 18, 19, 20, 21})
-"""X509_V_ERR_*: the chain ends in no certificate that is trusted. Source: openssl verify(1)."""
+"""X509_V_ERR_*: the chain does not end in a trusted certificate. Source: openssl verify(1)."""
 ADVICE = (
     "set YARNHUB_CA_FILE, or yarnhub.ca-file in core-site.xml, to a PEM file with the certificate "
     "of the cluster's CA, or ssl.client.truststore.location in ssl-client.xml"
@@ -25,12 +25,12 @@ ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose certificates are accepted.
+    """The accepted certificates.
 
     Attributes:
-        certificates: In PEM; each is enough for what it has signed and for itself. Empty for those
-            that the system trusts.
-        any_host: Whether a certificate may be another host's: Hadoop's hostname verifier ALLOW_ALL.
+        certificates: In PEM; each is trusted itself and as a CA. Empty for the system's CAs.
+        any_host: Whether a certificate may be for another host: Hadoop's hostname verifier
+            ALLOW_ALL.
     """
 
     certificates: str = ""
@@ -38,7 +38,7 @@ class Trust:
 
     @property
     def context(self) -> ssl.SSLContext:
-        """For all connections: making one takes longer than a handshake.
+        """The TLS context of all connections: creating one takes longer than a handshake.
 
         Raises:
             ssl.SSLError: The certificates are damaged.
@@ -47,19 +47,19 @@ class Trust:
 
 
 TrustSource: TypeAlias = "Callable[[], Trust]"
-"""Asked once there is an HTTPS server: a truststore takes time to read."""
+"""Called on first use of HTTPS: a truststore takes time to read."""
 
 
 def system() -> Trust:
-    """What the system trusts."""
+    """The system's trusted CAs."""
     return Trust()
 
 
 async def trust_for(url: str, source: TrustSource) -> Trust:
-    """Whose certificates are accepted at a URL; the source is asked in a thread, if at all.
+    """The accepted certificates for a URL; the source is called in a thread, if needed.
 
     Raises:
-        ConfigurationError: As the source does.
+        ConfigurationError: See the source.
     """
     return await asyncio.to_thread(source) if url.lower().startswith("https:") else Trust()
 
@@ -68,8 +68,8 @@ async def trust_for(url: str, source: TrustSource) -> Trust:
 def _context(trust: Trust) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=trust.certificates or None)
     if trust.certificates:
-        # As Java does: what is in a truststore is trusted as it is, a root or not, and without the
-        # extensions that Python asks for since 3.13.
+        # As in Java, every certificate of a truststore is trusted, whether a root or not, and
+        # without the extensions that Python requires since 3.13.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if trust.any_host:
@@ -78,17 +78,17 @@ def _context(trust: Trust) -> ssl.SSLContext:
 
 
 def certificates_of(text: str) -> str:
-    """The certificates in a PEM file, without what stands between them."""
+    """The certificates in a PEM file, without the text between them."""
     return "\n".join([*_CERTIFICATE.findall(text), ""]).lstrip()
 
 
 def explained(error: OSError, peer: str, trust: Trust) -> ConnectError:
-    """What a connection failed with, in words.
+    """A connection's error, with an explanation.
 
     Args:
-        error: What was raised.
+        error: The raised error.
         peer: `host:port`.
-        trust: What was trusted.
+        trust: The certificates that were accepted.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = error.verify_message.strip(" .")

@@ -1,4 +1,4 @@
-"""Calls to one protocol of one daemon, or of a pair of which one is active."""
+"""Calls to one protocol of a daemon, or of a pair of which one is active."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _CALL_IDS = 1 << 31
 
 @dataclass(slots=True)
 class _Request:
-    """One call through all its repetitions: its id never changes."""
+    """One call with all its retries: its id never changes."""
 
     call_id: int
     name: str
@@ -62,15 +62,15 @@ class _Request:
 class RpcClient(Closing):
     """Calls the methods of one protocol as one user; an async context manager.
 
-    Any number of calls may be under way at once; they share one connection, which is opened by
-    the first call and opened again after it was lost or closed for being idle. Of several
-    addresses the one that answered last is asked first.
+    Any number of calls may run concurrently; they share one connection, which is opened by the
+    first call and opened again after it was lost or closed for being idle. Of several addresses the
+    one that last responded is tried first.
 
     Args:
-        addresses: Where the daemon listens, or each of a pair.
-        protocol: What it serves there.
-        user: Who calls.
-        options: Limits and demands.
+        addresses: The address of the daemon, or of each of a pair.
+        protocol: Its protocol.
+        user: The user.
+        options: Limits and requirements.
     """
 
     def __init__(
@@ -91,17 +91,17 @@ class RpcClient(Closing):
         self._next_id = 0
         self._active = 0
         self._connection: RpcConnection | None = None
-        self._connections: set[RpcConnection] = set()  # this one, and those that are retired
+        self._connections: set[RpcConnection] = set()  # the current one, and retired ones
         self._opening: asyncio.Future[None] | None = None
         self._closed = False
 
     @property
     def address(self) -> Address:
-        """The address that is asked next: the active one, as far as is known."""
+        """The address of the next call: the active one, as far as known."""
         return self._addresses[self._active]
 
     async def aclose(self) -> None:
-        """Close the connection. Calls under way end with a `ConnectionLostError`."""
+        """Close the connection. Pending calls raise a `ConnectionLostError`."""
         self._closed = True
         for connection in tuple(self._connections):
             await connection.aclose()
@@ -109,24 +109,23 @@ class RpcClient(Closing):
     async def call(self, method: Method[Q, R], request: Q, *, deadline: float | None = None) -> R:
         """Call a method.
 
-        A call that was certainly not carried out is repeated, and any call of an idempotent
-        method, under the id it had: a server that remembers it answers as it did. A pair is asked
-        until the deadline, since one of it takes over at some time. Cancelling
-        leaves the connection and the other calls as they are; the server may still carry the
-        call out.
+        A call that was certainly not executed is retried, and any call of an idempotent method,
+        with the same id: a server that has executed it repeats its response. A pair is retried
+        until the deadline, since one of them will take over. Cancelling does not affect the
+        connection and other calls; the server may still execute the call.
 
         Args:
-            method: What to call.
+            method: The method.
             request: Its parameter.
-            deadline: Seconds from now for all of it; None takes `options.call_timeout`.
+            deadline: Seconds in total; None for `options.call_timeout`.
 
         Raises:
-            DeadlineExceededError: No answer in time.
-            ConnectError: No address answered. Nothing was sent.
-            ConnectionLostError: The connection ended; `outcome` says what is known.
+            DeadlineExceededError: No response in time.
+            ConnectError: No address can be reached. Nothing was sent.
+            ConnectionLostError: The connection was lost; `outcome` is what is known.
             AuthenticationError: One side did not accept the other.
-            RemoteError: The server answered with an exception.
-            RemoteProtocolError: The answer could not be read.
+            RemoteError: The server responded with an exception.
+            RemoteProtocolError: The response could not be read.
         """
         self._next_id = (self._next_id + 1) % _CALL_IDS
         state = _Request(self._next_id, method.name, method.idempotent, encode(request))
@@ -159,14 +158,14 @@ class RpcClient(Closing):
                 request.call_id, request.name, request.body, retry_count=request.retry_count
             )
         except (StandbyError, ConnectionLostError):
-            # One that hangs up is none to ask again while there is another: a proxy in front of
-            # a dead one takes every connection and ends it.
+            # If an address closes the connection, try the other one: a proxy in front of a dead
+            # daemon accepts every connection and closes it.
             self._turn_from(connection)
             raise
 
     def _may_repeat(self, request: _Request, error: YarnhubError) -> bool:
-        # While one of a pair takes over, nobody answers at either address, and it may take longer
-        # than any number of attempts says: the dead one's session must end first.
+        # During a failover neither address responds, and it may take longer than any number of
+        # attempts: the dead daemon's session must expire first.
         alone = len(self._addresses) == 1
         if self._closed or (alone and request.retry_count + 1 >= self._options.retry.attempts):
             return False
@@ -174,14 +173,14 @@ class RpcClient(Closing):
         return error.retriable or (unknown and request.idempotent)
 
     def _pause(self, repetition: int) -> float:
-        # The other one of a pair is asked at once; only a full round is followed by a pause.
+        # The other one of a pair is tried at once; only a full round is followed by a pause.
         rounds, position = divmod(repetition + 1, len(self._addresses))
         if position:
             return 0.0
         return self._options.retry.delay(rounds - 1, random.random())  # noqa: S311  # jitter
 
     async def _connected(self) -> RpcConnection:
-        """The open connection, or a new one; all who wait for it share one attempt."""
+        """The open connection, or a new one; concurrent callers share one attempt."""
         while True:
             if self._closed:
                 raise LocalProtocolError(f"the client of {self._protocol.name} is closed")
@@ -211,7 +210,7 @@ class RpcClient(Closing):
         finally:
             self._opening = None
             if not opening.done():
-                opening.set_result(None)  # cancelled, or done: those who wait look again
+                opening.set_result(None)  # cancelled or done: waiters check again
         if self._closed:
             await connection.aclose()
             raise ConnectionLostError(f"{address}: the client was closed", CallOutcome.NOT_SENT)
@@ -228,7 +227,7 @@ class RpcClient(Closing):
             return await make_login(self._user, address, self._options)
 
     def _turn_from(self, connection: RpcConnection) -> None:
-        """Ask the next address from now on, unless somebody has turned already."""
+        """Use the next address from now on, unless another call has already switched."""
         if self._connection is connection:
             self._connection = None
             self._turn()
@@ -248,7 +247,7 @@ class RpcClient(Closing):
                 f"{what} connection within {seconds:g} s{last}", CallOutcome.NOT_SENT
             )
         if not connection.pending and connection.heard < request.sent_at:
-            # Not a byte since the call: the server hangs or is gone, and the next call would hang
-            # on the same connection.
+            # Nothing received since the call: the server hangs or is gone, and the next call would
+            # hang on the same connection.
             self._turn_from(connection)
         return DeadlineExceededError(f"{what} response within {seconds:g} s{last}")

@@ -1,7 +1,7 @@
 """One connection over asyncio: bytes between a socket and the state machine, calls as futures.
 
-There is no task here: the event loop calls when bytes come, and whoever wants the connection
-opens it in its own call. So there is nothing that could be left running.
+There are no tasks here: the event loop calls this when bytes arrive, and the connection is opened
+by the call that needs it. So nothing can be left running.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _CONNECTION_LIMIT_HINT = (
     "(ipc.server.max.connections), or be stopping"
 )
 _MAX_DRAIN_BYTES = 1 << 20
-"""Bytes that are still read from a socket that refused a write: the server's last word."""
+"""Bytes that are still read after a write failed: the server's last message."""
 
 
 class _Call(NamedTuple):
@@ -60,7 +60,7 @@ class _Call(NamedTuple):
 
 
 class RpcConnection(asyncio.Protocol):
-    """An open connection. Made by `open`; ended by the server, by `abort` or by being idle."""
+    """An open connection. Created by `open`; closed by the server, by `abort` or by being idle."""
 
     def __init__(self, machine: RpcStateMachine, address: Address, options: RpcOptions) -> None:
         self.address = address
@@ -85,10 +85,10 @@ class RpcConnection(asyncio.Protocol):
     async def open(
         cls, machine: RpcStateMachine, address: Address, options: RpcOptions
     ) -> RpcConnection:
-        """Connect and authenticate. Cancelled, it leaves no connection behind.
+        """Connect and authenticate. If cancelled, no connection is left behind.
 
         Raises:
-            ConnectError: Nobody answers at the address, or not in time.
+            ConnectError: The address cannot be reached, or not in time.
             AuthenticationError: One side did not accept the other.
             RemoteError: The server refused the connection.
             RemoteProtocolError: It is not a Hadoop RPC server.
@@ -117,7 +117,7 @@ class RpcConnection(asyncio.Protocol):
         return connection
 
     async def authenticate(self) -> None:
-        """Go through the handshake; `open` does it."""
+        """Run the handshake; called by `open`."""
         while not self._machine.ready:
             step = await self._progress
             if step is None:
@@ -134,18 +134,18 @@ class RpcConnection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether a call may be sent on it."""
+        """Whether calls may be sent."""
         return self._reason is None and self._machine.ready and not self._retired
 
     @property
     def pending(self) -> int:
-        """How many calls wait for their answer."""
+        """The number of pending calls."""
         return len(self._calls)
 
     async def call(self, call_id: int, method: str, body: bytes, *, retry_count: int) -> bytes:
-        """Send a call and wait for its answer.
+        """Send a call and wait for its response.
 
-        Cancelled, it leaves the connection usable; the late answer is dropped.
+        If cancelled, the connection remains usable; the late response is dropped.
         """
         while self._writable is not None:
             await asyncio.shield(self._writable)
@@ -153,7 +153,7 @@ class RpcConnection(asyncio.Protocol):
             raise self._unsent(method, self._reason(call_id, method))
         try:
             self._machine.call(call_id, method, body, retry_count=retry_count)
-        except AuthenticationError as error:  # a security context that has come to its end
+        except AuthenticationError as error:  # an expired security context
             self.abort()
             raise self._unsent(method, error) from error
         future: asyncio.Future[bytes] = self._loop.create_future()
@@ -161,7 +161,7 @@ class RpcConnection(asyncio.Protocol):
         if len(self._calls) == 1:
             self._flush()
         elif not self._flushing:
-            # Calls that begin in one turn of the loop leave in one write.
+            # Calls of one turn of the loop are sent in one write.
             self._flushing = True
             self._loop.call_soon(self._flush)
         try:
@@ -173,13 +173,13 @@ class RpcConnection(asyncio.Protocol):
                 self.abort()
 
     def retire(self) -> None:
-        """Close the connection when the calls on it have their answers."""
+        """Close the connection when no more calls are pending."""
         self._retired = True
         if not self._calls:
             self.abort()
 
     def abort(self) -> None:
-        """Close the connection now; what waits on it ends with a `ConnectionLostError`."""
+        """Close the connection now; pending calls raise a `ConnectionLostError`."""
         self._end(self._lost("the client closed it"))
 
     async def aclose(self) -> None:
@@ -191,7 +191,7 @@ class RpcConnection(asyncio.Protocol):
     # -- called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send what begins every connection."""
+        """Send the start of every connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
@@ -203,24 +203,24 @@ class RpcConnection(asyncio.Protocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Hand what came to the state machine."""
+        """Pass received bytes to the state machine."""
         self.heard, self._silent = self._loop.time(), False
         for event in self._machine.receive(data):
             self._handle(event)
         self._flush()
 
     def pause_writing(self) -> None:
-        """Hold new calls back: the server does not read as fast as we write."""
+        """Delay new calls: the server reads more slowly than we write."""
         self._writable = self._loop.create_future()
 
     def resume_writing(self) -> None:
-        """Let them go on."""
+        """Send delayed calls."""
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End what still waits."""
+        """Fail the pending calls."""
         if exc is not None and self._reason is None:
             self._drain()
         why = _plain(exc) if exc is not None else "the server closed it"
@@ -266,7 +266,7 @@ class RpcConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def _end(self, reason: Callable[[int, str], YarnhubError]) -> None:
-        """Give every waiter its own error; the first reason stays."""
+        """Raise an error in every waiter; the first reason is kept."""
         if self._reason is not None:
             return
         self._reason = reason
@@ -278,7 +278,7 @@ class RpcConnection(asyncio.Protocol):
             if not call.future.done():
                 call.future.set_exception(reason(call_id, call.method))
         if self._transport is not None:
-            self._transport.abort()  # nothing that is still unsent is of use
+            self._transport.abort()  # unsent data is useless now
 
     def _unsent(self, method: str, reason: YarnhubError) -> YarnhubError:
         if isinstance(reason, ConnectionLostError | AuthenticationError):
@@ -295,7 +295,7 @@ class RpcConnection(asyncio.Protocol):
         return make
 
     def _refused(self, fatal: Fatal) -> Callable[[int, str], YarnhubError]:
-        # Where the connection itself was refused, none of its calls was carried out.
+        # If the connection itself was refused, none of its calls was executed.
         refusals = (CALL_ID_REFUSED, CALL_ID_CONTEXT, CALL_ID_SASL)
         all_refused = fatal.call_id in refusals and not self._answered
 
@@ -324,10 +324,10 @@ class RpcConnection(asyncio.Protocol):
         return make
 
     def _drain(self) -> None:
-        """Read what the peer said before a write failed: the reason is there, not in EPIPE."""
+        """Read what the peer sent before a write failed: it has the reason, unlike EPIPE."""
         assert self._transport is not None
         handle = self._transport.get_extra_info("socket")
-        # The transport closes its socket behind this call; a copy can still be read from.
+        # The transport closes its socket after this call; a duplicate can still be read.
         with suppress(OSError), socket.fromfd(handle.fileno(), handle.family, handle.type) as copy:
             copy.settimeout(0)
             left = _MAX_DRAIN_BYTES
@@ -337,7 +337,7 @@ class RpcConnection(asyncio.Protocol):
                     self._handle(event)
 
     def _watch(self) -> None:
-        """Ping while an answer is owed, close when nobody has called for long."""
+        """Ping while calls are pending, close after a long time without calls."""
         now = self._loop.time()
         if self._calls:
             if now - max(self._used, self._pinged) >= self._options.ping_interval and self.usable:
@@ -352,7 +352,7 @@ class RpcConnection(asyncio.Protocol):
 
 
 def _plain(error: Exception) -> str:
-    """What the system said; asyncio hides it where several addresses of a host were tried."""
+    """The system's error; asyncio hides it if several addresses of a host were tried."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or repr(error)
     numbers = re.findall(r"\[Errno (\d+)\]", str(error))
     return " and ".join(dict.fromkeys(os.strerror(int(number)) for number in numbers)) or text

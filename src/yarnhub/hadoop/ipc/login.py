@@ -1,4 +1,4 @@
-"""What a user can prove to one server."""
+"""The credentials of a user for one server."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 async def make_login(user: User, address: Address, options: RpcOptions) -> Login:
-    """The means of `user` at the server at `address`, for one connection.
+    """The credentials of `user` for one connection to the server at `address`.
 
     Raises:
-        ConfigurationError: A Kerberos user, and nobody said whom to trust.
+        ConfigurationError: A Kerberos user, and no principal is configured for the server.
         ConnectError: The server's host has no address.
     """
     minimum = options.minimum_protection
@@ -35,7 +35,7 @@ async def make_login(user: User, address: Address, options: RpcOptions) -> Login
                     f"no Kerberos principal is configured for the server at {address}: "
                     "set it, for the ResourceManager with yarn.resourcemanager.principal"
                 )
-            # An ApplicationMaster, which has tokens alone, comes without it.
+            # Not part of an ApplicationMaster, which has only tokens.
             from yarnhub.hadoop.security.authentication import server_principal
 
             server = await server_principal(options.server_principal, address.host)

@@ -1,4 +1,4 @@
-"""From Java exceptions to the tree of errors, in one place."""
+"""Translation of Java exceptions to our errors."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _CLASSES: dict[str, type[RemoteError]] = {
 """By simple name: the same class moved between packages from Hadoop 2 to 3."""
 
 _WRAPPER = "YarnException"
-"""What the ResourceManager wraps others in, AccessControlException among them: RPCUtil's
-getRemoteException."""
+"""The exception in which the ResourceManager wraps others, such as AccessControlException: see
+RPCUtil.getRemoteException."""
 _WRAPPED = re.compile(r"((?:\w+\.)+[\w$]*(?:Exception|Error)): ")
-"""How a wrapped exception prints itself: `class.Name: message`."""
+"""The text of a wrapped exception: `class.Name: message`."""
 
 _ADVICE = {
     "is not allowed to impersonate": (
@@ -66,8 +66,8 @@ def translate(java_class: str, text: str, *, method: str = "", address: str = ""
     Args:
         java_class: Its full name.
         text: Its message, with the Java stack below it as Hadoop sends it.
-        method: The call that it answers; empty for the connection itself.
-        address: Whose answer it is.
+        method: The call; empty for the connection itself.
+        address: The server's address.
     """
     text = clean_and_cut(text)
     message = text.partition("\n")[0].strip()
@@ -85,7 +85,7 @@ def translate(java_class: str, text: str, *, method: str = "", address: str = ""
         )
     if _is_authentication(name, message):
         error = AuthenticationError(f"{address} refused the connection: {message or name}")
-        # A server that took two honest connections for a replay will not do so again.
+        # A server that mistook two valid connections for a replay will accept a retry.
         error.retriable = "Request is a replay" in message
         return error
     found = _CLASSES.get(name, RemoteError)
@@ -97,8 +97,8 @@ def _simple_name(java_class: str) -> str:
 
 
 def _is_unknown_attempt(name: str, message: str) -> bool:
-    # A ResourceManager that took over, or was restarted, does not know attempts that are over, and
-    # says so of their tokens (AMRMTokenSecretManager.retrievePassword).
+    # A ResourceManager that took over, or was restarted, has no record of finished attempts, and
+    # reports this for their tokens (AMRMTokenSecretManager.retrievePassword).
     return name == "InvalidToken" and "not found in AMRMTokenSecretManager" in message
 
 

@@ -1,1 +1,1 @@
-"""Who a connection acts for: users and Kerberos credentials."""
+"""Users and their authentication."""

@@ -1,16 +1,16 @@
-r"""The users that Kerberos principals are on a cluster: `hadoop.security.auth_to_local`.
+r"""The user names of Kerberos principals on a cluster: `hadoop.security.auth_to_local`.
 
-A list of rules, of which the first that applies makes the name:
+A list of rules, of which the first that applies defines the name:
 
     RULE:[2:$1/$2@$0](rm/.*@EXAMPLE\.COM)s/.*/yarn/
          |  |        |                   |          /L at the end: in lower case
          |  |        |                   replaced in it, with /g everywhere
          |  |        must match it as a whole
-         |  what the parts make: $0 is the realm
+         |  built from the parts: $0 is the realm
          for principals of so many parts
     DEFAULT: the first part, for principals of the default realm
 
-The regular expressions are Java's; all that principals need is the same in Python.
+The regular expressions are Java's; as far as principals need them, Python's are the same.
 
 Source: org.apache.hadoop.security.authentication.util.KerberosName (Hadoop 3.4).
 """
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.conf import Properties
 
 _MAX_SHOWN = 100
-"""Letters of a rule in a message."""
+"""Characters of a rule in a message."""
 RULES = "hadoop.security.auth_to_local"
 MECHANISM = "hadoop.security.auth_to_local.mechanism"
 
 _WITHOUT_KERBEROS = "RULE:[1:$1] RULE:[2:$1]"
-"""The rules where no site file has any: HadoopKerberosName.setConfiguration."""
+"""The rules if no site file has any: HadoopKerberosName.setConfiguration."""
 _PRINCIPAL = re.compile(r"([^/@]+)(?:/([^/@]+))?(?:@([^/@]+))?")
 _RULE = re.compile(
     r"\s*(?:(DEFAULT)|RULE:\[(\d{0,9}):([^\]]*)\](?:\(([^)]*)\))?(?:s/([^/]*)/([^/]*)/(g)?)?)/?(L)?",
@@ -51,12 +51,12 @@ _GROUP = re.compile(r"\\(.)|\$(?:(\d{1,9})|\{(\w+)\})|([^\\$]+)", re.ASCII | re.
 def local_name(
     principal: str, properties: Properties, realm: Callable[[], str] = default_realm
 ) -> str:
-    """The name by which Hadoop knows the owner of a ticket.
+    """The user name of a ticket's owner in Hadoop.
 
     Args:
-        principal: Such as `alice@EXAMPLE.COM`.
+        principal: For example `alice@EXAMPLE.COM`.
         properties: The Hadoop configuration.
-        realm: Finds the default realm, which is asked for only where a rule needs it.
+        realm: Returns the default realm; called only if a rule needs it.
 
     Raises:
         ConfigurationError: A rule cannot be read, or none applies to this principal.
@@ -100,8 +100,8 @@ class _Name:
     components: tuple[str, ...]
 
     def parameter(self, number: int) -> str:
-        """What `$0`, `$1` ... stand for."""
-        # Java writes a realm that is missing as this.
+        """The value of `$0`, `$1` ..."""
+        # Java writes a missing realm like this.
         return (self.realm or "null", *self.components)[number]
 
 
@@ -118,7 +118,7 @@ class _Rule:
     in_lower_case: bool
 
     def apply(self, name: _Name, realm: Callable[[], str]) -> str | None:
-        """The user's name; None where this rule is not for the principal."""
+        """The user's name; None if this rule does not apply."""
         if self.is_default:
             return name.components[0] if name.realm == realm() else None
         if self.components != len(name.components):
@@ -140,7 +140,7 @@ class _Rule:
             ) from error
 
     def _filled(self, found: re.Match[str]) -> str:
-        """The replacement with its groups, as java.util.regex.Matcher fills them in."""
+        """The replacement with its groups, as in java.util.regex.Matcher."""
         result, at = "", 0
         while at < len(self.replacement):
             part = _GROUP.match(self.replacement, at)
@@ -151,7 +151,7 @@ class _Rule:
             at = part.end()
             escaped, digits, name, text = part.groups()
             if digits is not None:
-                # As many digits as there are groups for: `$12` may be the first one and a 2.
+                # As many digits as there are groups: `$12` may be the first group and a 2.
                 length = len(digits)
                 while length > 1 and int(digits[:length]) > found.re.groups:
                     length -= 1

@@ -1,9 +1,9 @@
 """Kerberos tickets: from a keytab, or from a ticket cache that `kinit` fills.
 
 Needs the `gssapi` package and MIT Kerberos (`pip install yarnhub[kerberos]`); imported when the
-first credential is made, so that what has no Kerberos pays nothing. Each connection asks for the
-ticket anew: a ticket cache is read again, and for a keytab the library gets a new ticket when
-half of the old one's life is over.
+first credential is created, so that programs without Kerberos do not load it. Each connection gets
+the ticket again: a ticket cache is read again, and for a keytab the library gets a new ticket after
+half of the old one's lifetime.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _KRB5 = -1765328384
-"""Where the error codes of MIT Kerberos begin (`ERROR_TABLE_BASE_krb5`)."""
+"""The first error code of MIT Kerberos (`ERROR_TABLE_BASE_krb5`)."""
 
 _MEANINGS = {
     _KRB5 + 6: "the KDC has no such principal",
@@ -53,10 +53,10 @@ def _gssapi() -> ModuleType:
 
 
 def default_realm() -> str:
-    """The default realm of krb5.conf; empty where there is none."""
+    """The default realm of krb5.conf; empty if there is none."""
     gssapi = _gssapi()
     try:
-        # MIT Kerberos fills it in where a principal has none.
+        # MIT Kerberos adds it to a principal without one.
         name = gssapi.Name("user", gssapi.NameType.kerberos_principal)
         return str(name.canonicalize(gssapi.MechType.kerberos)).partition("@")[2]
     except gssapi.exceptions.GSSError:
@@ -65,10 +65,10 @@ def default_realm() -> str:
 
 @dataclass(frozen=True, slots=True)
 class TicketCache:
-    """The tickets of whoever ran `kinit`.
+    """The tickets from `kinit`.
 
     Args:
-        path: The cache's name, such as `/tmp/krb5cc_1000`; None takes the user's own.
+        path: The cache's name, such as `/tmp/krb5cc_1000`; None for the user's default.
     """
 
     path: str | None = None
@@ -78,11 +78,11 @@ class TicketCache:
 
     @property
     def principal(self) -> str:
-        """Whose tickets these are; reads the cache."""
+        """The tickets' principal; reads the cache."""
         return str(self.acquire().name)
 
     def open(self, server: str) -> KerberosContext:
-        """Begin a context with a server; the network is asked at its first step."""
+        """Create a context with a server; its first step uses the network."""
         return KerberosContext(self, server)
 
     def acquire(self) -> Any:  # gssapi is untyped here
@@ -109,11 +109,11 @@ class TicketCache:
 
 @dataclass(frozen=True, slots=True)
 class Keytab:
-    """A key that gets tickets by itself, for services.
+    """A keytab, from which services get tickets.
 
     Args:
         path: The keytab file.
-        principal: Whose key to take from it.
+        principal: The principal whose key is used.
     """
 
     path: str | Path
@@ -126,15 +126,15 @@ class Keytab:
         _gssapi()
 
     def open(self, server: str) -> KerberosContext:
-        """Begin a context with a server; the network is asked at its first step."""
+        """Create a context with a server; its first step uses the network."""
         return KerberosContext(self, server)
 
     def acquire(self) -> Any:  # gssapi is untyped here
-        """A ticket from the KDC, or the one it gave before, as a `gssapi.Credentials`.
+        """A ticket from the KDC, or the cached one, as a `gssapi.Credentials`.
 
         Raises:
             ConfigurationError: The keytab cannot be read.
-            AuthenticationError: The KDC gave no ticket.
+            AuthenticationError: The KDC issued no ticket.
         """
         gssapi = _gssapi()
         try:
@@ -151,7 +151,7 @@ class Keytab:
                 store={"client_keytab": f"FILE:{self.path}", "ccache": self._cache},
             )
         except gssapi.exceptions.GSSError as error:
-            # Without a key for the principal the library falls back to a cache that is empty.
+            # Without a key for the principal, the library falls back to an empty cache.
             keyless = _signed(error.min_code) in (_KRB5 + 141, _KRB5 + 195)
             reason = "the keytab has no key of this principal" if keyless else _explain(error)
             raise AuthenticationError(
@@ -169,11 +169,11 @@ class KerberosContext:
 
     @property
     def complete(self) -> bool:
-        """Whether both sides have proven who they are."""
+        """Whether both sides are authenticated."""
         return self._context is not None and self._context.complete
 
     def step(self, token: bytes | None) -> bytes:
-        """Take the server's token, give the next one. The first step may wait for the KDC."""
+        """Process the server's token, return the next one. The first step may wait for the KDC."""
         gssapi = _gssapi()
         if self._context is None:
             self._context = self._begin(self._credential.acquire())
@@ -205,10 +205,10 @@ class KerberosContext:
         )
 
     def wrap(self, data: bytes, *, encrypt: bool) -> bytes:
-        """Sign, and encrypt where asked to.
+        """Sign, and encrypt if requested.
 
         Raises:
-            AuthenticationError: The context has come to its end.
+            AuthenticationError: The context has expired.
         """
         try:
             wrapped: bytes = self._context.wrap(data, encrypt).message
@@ -217,10 +217,10 @@ class KerberosContext:
         return wrapped
 
     def unwrap(self, data: bytes) -> tuple[bytes, bool]:
-        """Check; returns the message and whether it was encrypted.
+        """Verify; returns the message and whether it was encrypted.
 
         Raises:
-            RemoteProtocolError: It was changed on its way, repeated or left out.
+            RemoteProtocolError: It was modified, repeated or omitted.
         """
         try:
             message, encrypted, _ = self._context.unwrap(data)

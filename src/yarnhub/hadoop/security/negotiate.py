@@ -1,4 +1,4 @@
-"""Proving by Kerberos to a web server who we are: HTTP's Negotiate (SPNEGO, RFC 4559)."""
+"""Kerberos authentication to a web server: HTTP's Negotiate (SPNEGO, RFC 4559)."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
 
 class Negotiation:
-    """One request's proof. The library blocks while it asks the KDC, so that runs in a thread.
+    """The authentication of one request. The library blocks on the KDC, so it runs in a thread.
 
     Args:
-        credential: Who we are.
-        host: The server's, as its principal has it.
+        credential: The client's credential.
+        host: The server's host name, as in its principal.
     """
 
     def __init__(self, credential: KerberosCredential, host: str) -> None:
         self._context = credential.open(f"HTTP/{host}")
 
     async def header(self) -> tuple[str, str]:
-        """What goes with the request.
+        """The request's header.
 
         Raises:
-            AuthenticationError: There is no ticket, or the KDC refuses.
+            AuthenticationError: There is no ticket, or the KDC refused.
         """
         token = await asyncio.to_thread(self._context.step, None)
         return "Authorization", f"Negotiate {base64.b64encode(token).decode()}"
 
     async def check(self, response: Response) -> None:
-        """Look at the server's own proof, where there is one.
+        """Verify the server's own token, if any.
 
         Raises:
             AuthenticationError: It is wrong.

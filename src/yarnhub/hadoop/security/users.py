@@ -1,4 +1,4 @@
-"""Whom a connection acts for, and how that is proven."""
+"""The user of a connection, and how it is authenticated."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 
 class KerberosCredential(Port):
-    """What `yarnhub.hadoop.security.kerberos` makes from a keytab or a ticket cache."""
+    """A keytab or a ticket cache of `yarnhub.hadoop.security.kerberos`."""
 
     @property
     def principal(self) -> str:
-        """Whose ticket it is, as far as that is known without asking."""
+        """The ticket's principal, as far as known without the network."""
         ...
 
     def open(self, server: str) -> GssContext:
-        """Begin a context with a server principal; must not wait for the network."""
+        """Create a context with a server principal; must not wait for the network."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SimpleUser:
-    """A user that is named and not proven: for clusters without security.
+    """An unauthenticated user: for clusters without security.
 
-    With `real` set, `real` is who connects and `name` whom it acts for; the cluster's
+    With `real` set, `real` connects and acts for `name`; the cluster's
     `hadoop.proxyuser.*` keys must allow it.
     """
 
@@ -38,14 +38,14 @@ class SimpleUser:
 
 @dataclass(frozen=True, slots=True)
 class TokenUser:
-    """The user that a token was given to."""
+    """The owner of a token."""
 
     token: Token
 
 
 @dataclass(frozen=True, slots=True)
 class KerberosUser:
-    """The owner of a Kerberos ticket, or `name` if the owner acts for somebody else."""
+    """The owner of a Kerberos ticket, or `name` if the owner acts for another user."""
 
     credential: KerberosCredential
     name: str | None = None

@@ -2,8 +2,8 @@
 
     hrpc | 09 | 00 | auth        09: version, 00: service class; auth: 00 none, DF negotiation
 
-and then frames both ways. A client that names its user only sends the connection context at
-once; any other asks what the server wants, proves it, and sends the context after that.
+and then frames both ways. A client that only names its user sends the connection context at once;
+any other negotiates, authenticates, and then sends the context.
 
             .---------- challenge ----------.
             v                               |
@@ -12,10 +12,10 @@ once; any other asks what the server wants, proves it, and sends the context aft
                         nothing to prove                v
                                 '--------------> READY or PROTECTED (a layer was agreed on)
 
-Any state ends in CLOSED, by a fatal answer or a fault of the peer. The caller feeds what it reads
-into `receive`, carries out `MechanismStep` events and hands the result to `respond`, and sends what
-`take` gives after each call of a method. The events are the same however the stream is cut into
-pieces.
+Any state can change to CLOSED, by a fatal response or an error of the peer. The caller passes what
+it reads to `receive`, executes `MechanismStep` events and passes the result to `respond`, and sends
+what `take` returns after each call of a method. The events are the same however the stream is cut
+into pieces.
 
 Source: org.apache.hadoop.ipc.Client and Server; RpcHeader.proto (Hadoop 3.4).
 """
@@ -65,7 +65,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class MechanismStep:
-    """Give `mechanism.step(challenge)`, which may take its time, to `RpcStateMachine.respond`."""
+    """Pass `mechanism.step(challenge)`, which may block, to `RpcStateMachine.respond`."""
 
     mechanism: Mechanism
     challenge: bytes | None
@@ -73,7 +73,7 @@ class MechanismStep:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A call was carried out."""
+    """A call was executed."""
 
     call_id: int
     body: bytes
@@ -81,7 +81,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A call was answered by a Java exception; the connection goes on."""
+    """A call failed with a Java exception; the connection continues."""
 
     call_id: int
     java_class: str
@@ -90,7 +90,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """The server ends the connection by a Java exception; a negative call id means no call."""
+    """The server closes the connection with a Java exception; a negative call id means no call."""
 
     call_id: int
     java_class: str
@@ -99,7 +99,7 @@ class Fatal:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The peer broke the protocol, or one of us was not who it should be."""
+    """The peer violated the protocol, or authentication failed."""
 
     error: YarnhubError
 
@@ -108,7 +108,7 @@ Event = Ready | MechanismStep | Answer | Failed | Fatal | Broken
 
 
 class State(enum.Enum):
-    """Where a connection stands."""
+    """The state of a connection."""
 
     NEGOTIATING = "waiting for the server's offers"
     STEPPING = "making the next token"
@@ -119,7 +119,7 @@ class State(enum.Enum):
 
 
 class Input(enum.Enum):
-    """What may happen to a connection."""
+    """The inputs of a connection."""
 
     OFFER = "the offers of the server"
     CHALLENGE = "a challenge of the server"
@@ -137,14 +137,14 @@ TRANSITIONS: dict[tuple[State, Input], State] = {
     (State.STEPPING, Input.UNPROVEN): State.READY,
     (State.STEPPING, Input.STEPPED): State.AUTHENTICATING,
     (State.AUTHENTICATING, Input.CHALLENGE): State.STEPPING,
-    (State.AUTHENTICATING, Input.SUCCESS): State.READY,  # PROTECTED where a layer was agreed on
+    (State.AUTHENTICATING, Input.SUCCESS): State.READY,  # PROTECTED if a layer was negotiated
     (State.READY, Input.CALL): State.READY,
     (State.READY, Input.ANSWER): State.READY,
     (State.PROTECTED, Input.CALL): State.PROTECTED,
     (State.PROTECTED, Input.WRAP): State.PROTECTED,
     **{(state, Input.CLOSE): State.CLOSED for state in State},
 }
-"""All that is legal. What is missing is a fault: of ours or, for what the server sends, of its."""
+"""All legal transitions. A missing one is an error: ours or, for received input, the server's."""
 
 _SASL_INPUTS = {
     SaslState.NEGOTIATE: Input.OFFER,
@@ -158,10 +158,10 @@ class RpcStateMachine:
     """The client's end of one connection to one protocol of one daemon.
 
     Args:
-        protocol: What is called.
-        login: Who calls.
-        client_id: 16 bytes that are the same on each connection of a client: with the call id
-            they let a server recognise a repeated call.
+        protocol: The protocol.
+        login: The user's login.
+        client_id: 16 bytes that are the same on each connection of a client: with the call id, a
+            server recognizes a repeated call.
         max_response: The largest frame that is accepted, in bytes.
     """
 
@@ -193,17 +193,17 @@ class RpcStateMachine:
 
     @property
     def closed(self) -> bool:
-        """Whether it is over."""
+        """Whether it is closed."""
         return self.state is State.CLOSED
 
     def take(self) -> bytes:
-        """What is to be sent now; empty where there is nothing."""
+        """The bytes to be sent now; empty if there are none."""
         taken = b"".join(self._out)
         self._out.clear()
         return taken
 
     def call(self, call_id: int, method: str, body: bytes, *, retry_count: int = 0) -> None:
-        """Send a call; `Answer`, `Failed` or `Fatal` with its id is what comes back.
+        """Send a call; `Answer`, `Failed` or `Fatal` with its id is the result.
 
         Raises:
             LocalProtocolError: The connection is not ready, or the id is in use.
@@ -226,18 +226,18 @@ class RpcStateMachine:
         return delimited(encode(header))
 
     def ping(self) -> None:
-        """Tell the server that we are still there; it does not answer."""
+        """Send a ping; it has no response."""
         self._advance(Input.CALL)
         self._send(_request(CALL_ID_PING, self._client_id, NO_RETRY_COUNT))
 
     def respond(self, token: bytes) -> None:
-        """Send what the mechanism of a `MechanismStep` made."""
+        """Send the token from the mechanism of a `MechanismStep`."""
         self._advance(Input.STEPPED)
         first, self._offered = self._offered, None
         self._send_sasl(SaslState.INITIATE if first else SaslState.RESPONSE, token, first)
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take in what the peer sent. Behind `Fatal` and `Broken` nothing comes any more."""
+        """Process received bytes. `Fatal` and `Broken` are the last events."""
         events: list[Event] = []
         if self.closed:
             return events
@@ -252,7 +252,7 @@ class RpcStateMachine:
         return events
 
     def close(self) -> None:
-        """End it; nothing is sent or received any more."""
+        """Close it; nothing more is sent or received."""
         self._advance(Input.CLOSE)
         self._out.clear()
         self._waiting.clear()
@@ -278,7 +278,7 @@ class RpcStateMachine:
             self._receive_sasl(message, events)
             return
         last_word = header.status is RpcStatus.FATAL or call_id < 0
-        # Under a layer only the authentication itself may still fail in the clear.
+        # With a layer, only a failure of the authentication itself may be unprotected.
         if not wrapped and (
             not last_word or (self.state is State.PROTECTED and call_id != CALL_ID_SASL)
         ):
@@ -340,7 +340,7 @@ class RpcStateMachine:
 
     @property
     def _mechanism(self) -> Mechanism:
-        # The table lets no challenge and no success in before a mechanism was chosen.
+        # The table allows no challenge and no success before a mechanism was chosen.
         assert self._choice is not None
         assert self._choice.mechanism is not None
         return self._choice.mechanism
@@ -366,7 +366,7 @@ class RpcStateMachine:
 
     def _receive_wrapped(self, token: bytes, events: list[Event]) -> None:
         assert self._layer is not None
-        # What was wrapped is a stream again: a piece may hold several frames, or part of one.
+        # The unwrapped data is a stream again: a piece may contain several frames, or part of one.
         for each in self._inner.feed(self._layer.unwrap(token)):
             self._receive_frame(each, events, wrapped=True)
             if self.closed:

@@ -14,7 +14,7 @@ from yarnhub.hadoop.wire.tokens import Token
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetDelegationTokenRequest:
-    """Ask for a delegation token that `renewer` (a principal or user) may renew."""
+    """Get a delegation token that `renewer` (a principal or user) may renew."""
 
     renewer: str = proto(1, STRING)
 
@@ -35,18 +35,18 @@ class RenewDelegationTokenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewDelegationTokenResponse:
-    """Until when it is valid now, ms since 1970."""
+    """Its new expiry, ms since 1970."""
 
     new_expiry_time: int = proto(1, UINT64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelDelegationTokenRequest:
-    """End a delegation token."""
+    """Cancel a delegation token."""
 
     token: Token = proto(1, Token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelDelegationTokenResponse:
-    """Ended."""
+    """Canceled."""

@@ -1,8 +1,8 @@
-"""SASL DIGEST-MD5 from the client's side: how a token is proven.
+"""SASL DIGEST-MD5 from the client's side: how a token is authenticated.
 
 The user name is the token's identifier and the password its password, both in base64. The
-password itself is never sent. MD5 and RC4 are broken ciphers by today's measure; they are what
-Hadoop speaks. Source: RFC 2831; org.apache.hadoop.security.SaslRpcServer.
+password itself is never sent. MD5 and RC4 are broken by today's standards, but Hadoop uses them.
+Source: RFC 2831; org.apache.hadoop.security.SaslRpcServer.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.wire.protection import Layer
     from yarnhub.hadoop.wire.tokens import Token
 
-# Hosts in FIPS mode refuse MD5 unless it is said that it guards nothing by itself.
+# Hosts in FIPS mode refuse MD5 unless it is declared as not used for security.
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 _CIPHERS = {"rc4": 16, "rc4-56": 7, "rc4-40": 5}
-"""Those we have, strongest first, with how many bytes of H(A1) go into their keys."""
+"""The supported ciphers, strongest first, with the number of bytes of H(A1) in their keys."""
 
 _MAX_BUFFER = 65536
-"""What Java announces. Neither side splits its messages by it."""
+"""The value that Java announces. Neither side splits its messages by it."""
 
 _DIRECTIVE = re.compile(r'\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)\s*')
 
@@ -43,7 +43,7 @@ def parse_challenge(challenge: bytes) -> dict[str, str]:
     """The directives of a challenge.
 
     Raises:
-        RemoteProtocolError: It is not in the form of RFC 2831, section 2.1.1.
+        RemoteProtocolError: It is not in the format of RFC 2831, section 2.1.1.
     """
     text = challenge.decode(errors="replace")
     found: dict[str, str] = {}
@@ -65,7 +65,7 @@ class DigestMd5:
 
     @classmethod
     def of(cls, token: Token, digest_uri: str, *, cnonce: str, minimum: Protection) -> DigestMd5:
-        """The exchange that proves a token."""
+        """The exchange that authenticates with a token."""
         user = base64.b64encode(token.identifier).decode()
         password = base64.b64encode(token.password).decode()
         return cls(user, password, digest_uri, cnonce=cnonce, minimum=minimum)
@@ -83,18 +83,18 @@ class DigestMd5:
         self._layer: Layer | None = None
 
     def step(self, challenge: bytes | None) -> bytes:
-        """Answer the challenge; without one there is nothing to say yet."""
+        """Respond to the challenge; without one the response is empty."""
         if challenge is None:
             return b""
         if self._proof is not None:
-            # Some servers send their proof as a challenge, to be answered by nothing.
+            # Some servers send their proof as a challenge, with an empty response.
             self._check(challenge)
             return b""
-        said = parse_challenge(challenge)
-        if said.get("algorithm") != "md5-sess" or "nonce" not in said:
+        directives = parse_challenge(challenge)
+        if directives.get("algorithm") != "md5-sess" or "nonce" not in directives:
             raise RemoteProtocolError("the server's DIGEST-MD5 challenge has no nonce or algorithm")
-        realm, nonce = said.get("realm", ""), said["nonce"]
-        protection = self._choose(said.get("qop", "auth"))
+        realm, nonce = directives.get("realm", ""), directives["nonce"]
+        protection = self._choose(directives.get("qop", "auth"))
         secret = f"{self._user}:{realm}:{self._password}".encode()
         session = _md5(_md5(secret).digest() + f":{nonce}:{self._cnonce}".encode())
         tail = "" if protection is Protection.AUTHENTICATION else ":" + "0" * 32
@@ -112,7 +112,7 @@ class DigestMd5:
             f"response={response('AUTHENTICATE')},qop={protection.qop}"
         )
         if protection is Protection.PRIVACY:
-            cipher = _choose_cipher(said.get("cipher", ""))
+            cipher = _choose_cipher(directives.get("cipher", ""))
             answer += f',cipher="{cipher}"'
             self._layer = Privacy(session.digest(), _CIPHERS[cipher])
         elif protection is Protection.INTEGRITY:
@@ -152,7 +152,7 @@ def _choose_cipher(offered: str) -> str:
 
 
 class Integrity:
-    """Signs what is sent, checks what came.
+    """Signs outgoing messages and verifies incoming ones.
 
     +---------+----------------------+---------+------------+
     | message | HMAC-MD5, 10 bytes   | 00 01   | sequence   |
@@ -171,7 +171,7 @@ class Integrity:
         return self._seal(data + _mac(self._sign, sequence, data)) + b"\0\1" + sequence
 
     def unwrap(self, data: bytes) -> bytes:
-        """Check one piece."""
+        """Verify one piece."""
         sequence = self._received.to_bytes(4, "big")
         self._received = (self._received + 1) & 0xFFFFFFFF
         opened = self._open(data[:-6])
@@ -191,9 +191,9 @@ class Integrity:
 
 
 class Privacy(Integrity):
-    """As `Integrity`, and message and signature are encrypted.
+    """Like `Integrity`, with message and signature encrypted.
 
-    The ciphers run on over the whole connection: a piece that is lost cannot be passed over.
+    The ciphers' state continues over the whole connection: no piece may be lost.
     """
 
     def __init__(self, session: bytes, key_bytes: int) -> None:

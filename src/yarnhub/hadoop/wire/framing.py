@@ -22,7 +22,7 @@ def frame(*parts: bytes) -> bytes:
 
 
 class FrameReader:
-    """Cuts a stream of bytes into frames, however it arrives."""
+    """Cuts a stream of bytes into frames."""
 
     __slots__ = ("_buffer", "_limit")
 
@@ -31,11 +31,11 @@ class FrameReader:
         self._limit = limit
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take bytes in, give the frames that are complete. Must be run to its end.
+        """Process bytes and yield the complete frames. Must be exhausted.
 
         Raises:
-            RemoteProtocolError: A length is negative or above the limit. Frames before it have
-                been given.
+            RemoteProtocolError: A length is negative or above the limit. Earlier frames have been
+                yielded.
         """
         buffer = self._buffer
         buffer += data

@@ -1,4 +1,4 @@
-"""SASL GSSAPI from the client's side: how a Kerberos ticket is proven.
+"""SASL GSSAPI from the client's side: authentication with a Kerberos ticket.
 
 Source: RFC 4752, section 3.1.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from yarnhub.hadoop.wire.protection import Layer
 
 _MAX_BUFFER = 0xFFFFFF
-"""The most that the three bytes can announce: Java does not split its answers by it."""
+"""The largest value of the three bytes: Java does not split its messages by it."""
 
 
 class GssContext(Port):
@@ -23,19 +23,19 @@ class GssContext(Port):
 
     @property
     def complete(self) -> bool:
-        """Whether both sides have proven who they are."""
+        """Whether both sides are authenticated."""
         ...
 
     def step(self, token: bytes | None) -> bytes:
-        """Take the peer's token, give the next one; empty where there is none."""
+        """Process the peer's token, return the next one; empty if there is none."""
         ...
 
     def wrap(self, data: bytes, *, encrypt: bool) -> bytes:
-        """Sign, and encrypt where asked to."""
+        """Sign, and encrypt if requested."""
         ...
 
     def unwrap(self, data: bytes) -> tuple[bytes, bool]:
-        """Check; returns the message and whether it was encrypted."""
+        """Verify; returns the message and whether it was encrypted."""
         ...
 
 
@@ -59,7 +59,7 @@ class Gssapi:
         self._chosen: Protection | None = None
 
     def step(self, challenge: bytes | None) -> bytes:
-        """Answer a challenge. May wait for the KDC."""
+        """Respond to a challenge. May wait for the KDC."""
         if not self._context.complete:
             return self._context.step(challenge)
         if self._chosen is not None:
@@ -74,7 +74,7 @@ class Gssapi:
         return self._context.wrap(answer, encrypt=False)
 
     def finish(self, final: bytes | None) -> Layer | None:
-        """Refuse a success that comes too early."""
+        """Refuse a premature success."""
         if not self._context.complete or self._chosen is None or final:
             raise AuthenticationError(
                 "the server ended the GSSAPI exchange before it was authenticated"
@@ -85,7 +85,7 @@ class Gssapi:
 
 
 class GssLayer:
-    """Signs or encrypts with the context that the exchange set up."""
+    """Signs or encrypts with the context of the exchange."""
 
     def __init__(self, context: GssContext, *, encrypt: bool) -> None:
         self._context = context
@@ -96,7 +96,7 @@ class GssLayer:
         return self._context.wrap(data, encrypt=self._encrypt)
 
     def unwrap(self, data: bytes) -> bytes:
-        """Take the protection off one piece."""
+        """Remove the protection of one piece."""
         message, encrypted = self._context.unwrap(data)
         if self._encrypt and not encrypted:
             raise RemoteProtocolError("the server sent in the clear what it agreed to encrypt")

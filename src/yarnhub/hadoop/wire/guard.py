@@ -1,8 +1,8 @@
-"""What may pass between a Kerberos client that accepts anything and a server: pure.
+"""A guard between a server and a Kerberos client that accepts anything: pure.
 
-hdfs-native takes whatever a server offers: SIMPLE, a ticket of any service, a success before either
-side has proven anything, any protection. Each side's bytes go through here first, and go on only as
-long as the exchange is the one that the configuration demands:
+hdfs-native accepts any offer of a server: SIMPLE, any service principal, a success before either
+side is authenticated, any protection. The bytes of both sides pass through here, and are forwarded
+only as long as the exchange is the one that the configuration requires:
 
     client                         guard                         server
     hrpc, NEGOTIATE        ->      as it is              ->
@@ -15,8 +15,8 @@ long as the exchange is the one that the configuration demands:
     first frame            ->      protected enough      ->
     all else               <->     as it is              <->
 
-The client signs its last RESPONSE with the key that it shares with a server that has proven itself,
-and not before. So the guard needs no key of its own, and holds nothing that could be stolen.
+The client signs its last RESPONSE with the key that it shares with an authenticated server, and not
+before. So the guard needs no key, and has no secrets.
 
 Source: SaslRpcClient and SaslRpcServer (Hadoop 3.4); RFC 4752; RFC 4121, 4.2.6.2; RFC 4757, 7.3.
 """
@@ -41,21 +41,21 @@ from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.sasl import NO_KERBEROS, check_principal, named
 
 MAX_FRAME = 1 << 20
-"""Bytes in one step of the exchange: a ticket with many groups in it has 64 kB."""
+"""Bytes of one step of the exchange: a ticket with many groups has 64 kB."""
 
 _PREAMBLE = 7
 _SASL = 0xDF
 _OID = bytes.fromhex("06092a864886f712010202")
-"""Kerberos 5, in front of the older form of tokens."""
+"""Kerberos 5, the prefix of the older form of tokens."""
 
 
 class Guard:
-    """One connection's guard. Every method raises `AuthenticationError` where it has to end.
+    """The guard of one connection. Every method raises `AuthenticationError` if it must be closed.
 
     Args:
         server: The principal that the server must have; may be a pattern.
-        minimum: The least protection of what the client sends.
-        allow_simple: Whether a server may ask for no proof at all.
+        minimum: The weakest protection of what the client sends.
+        allow_simple: Whether a server may require no authentication at all.
     """
 
     def __init__(self, server: str, minimum: Protection, *, allow_simple: bool = False) -> None:
@@ -69,11 +69,11 @@ class Guard:
 
     @property
     def agreed(self) -> bool:
-        """Whether all that was to be proven has been."""
+        """Whether the authentication is complete."""
         return self._agreed
 
     def from_client(self, data: bytes) -> bytes:
-        """Take what the client sends; returns what goes on to the server."""
+        """Process bytes from the client; returns the bytes for the server."""
         self._up += data
         out = bytearray()
         if not self._greeted:
@@ -95,7 +95,7 @@ class Guard:
         return bytes(out)
 
     def from_server(self, data: bytes) -> bytes:
-        """Take what the server sends; returns what goes on to the client."""
+        """Process bytes from the server; returns the bytes for the client."""
         self._down += data
         out = bytearray()
         while not self._down_is_free and (content := _cut(self._down)) is not None:
@@ -161,7 +161,7 @@ class Guard:
                 raise RemoteProtocolError(f"the server sends {message.state.name} too early")
 
     def _acceptable(self, offers: tuple[SaslAuth, ...]) -> tuple[SaslAuth, ...]:
-        """The offer of Kerberos, from the server that is expected."""
+        """The offer of Kerberos by the expected server."""
         for auth in offers:
             if (auth.method, auth.mechanism) == ("KERBEROS", "GSSAPI"):
                 check_principal(auth, self._server)
@@ -179,7 +179,7 @@ def _name(auth: SaslAuth) -> tuple[str, str, str | None, str | None]:
 
 
 def _cut(buffer: bytearray) -> bytes | None:
-    """Take the first frame's content off a buffer; None as long as it is not complete."""
+    """Remove the first frame from a buffer; None while it is incomplete."""
     if len(buffer) < 4:
         return None
     length = int.from_bytes(buffer[:4], "big", signed=True)
@@ -203,7 +203,7 @@ def _check_protection(token: bytes, minimum: Protection) -> None:
 
 
 def _sealing(token: bytes) -> bool | None:
-    """Whether a message's token is encrypted; None where it is no message's.
+    """Whether a message's token is encrypted; None if it is not a message.
 
     +-------+-------+------------+    +----+--------+-----+-------+---------+----------+------+
     | 05 04 | flags | numbers... |    | 60 | length | OID | 02 01 | SGN_ALG | SEAL_ALG | ...  |

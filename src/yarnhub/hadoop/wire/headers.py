@@ -1,4 +1,4 @@
-"""The messages that go around and between calls.
+"""The messages around and between calls.
 
 Source: RpcHeader.proto, IpcConnectionContext.proto, ProtobufRpcEngine2.proto (Hadoop 3.4).
 """
@@ -16,17 +16,17 @@ CALL_ID_CONTEXT = -3
 CALL_ID_PING = -4
 CALL_ID_SASL = -33
 NO_RETRY_COUNT = -1
-"""What the frames carry that are no calls."""
+"""Call ids of frames that are not calls."""
 
 
 class RpcKind(enum.IntEnum):
-    """How the request is serialised; the others are older than protobuf."""
+    """How the request is serialized; the other values are older than protobuf."""
 
     RPC_PROTOCOL_BUFFER = 2
 
 
 class RpcOperation(enum.IntEnum):
-    """Whether this is the whole request; there was never another."""
+    """Whether this is the whole request; the only value in use."""
 
     RPC_FINAL_PACKET = 0
 
@@ -37,7 +37,7 @@ class RpcStatus(enum.IntEnum):
     SUCCESS = 0
     ERROR = 1
     FATAL = 2
-    """As ERROR, and the server closes the connection."""
+    """Like ERROR, and the server closes the connection."""
 
 
 class SaslState(enum.IntEnum):
@@ -53,7 +53,7 @@ class SaslState(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RpcRequestHeader:
-    """In front of all that the client sends."""
+    """Precedes everything that the client sends."""
 
     rpc_kind: RpcKind = proto(1, RpcKind)
     rpc_op: RpcOperation = proto(2, RpcOperation)
@@ -64,7 +64,7 @@ class RpcRequestHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestHeader:
-    """In front of a call's parameter."""
+    """Precedes a call's parameter."""
 
     method_name: str = proto(1, STRING)
     declaring_class_protocol_name: str = proto(2, STRING)
@@ -73,7 +73,7 @@ class RequestHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RpcResponseHeader:
-    """In front of all that the server sends."""
+    """Precedes everything that the server sends."""
 
     call_id: int = proto(1, UINT32)
     status: RpcStatus = proto(2, RpcStatus)
@@ -83,7 +83,7 @@ class RpcResponseHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserInformation:
-    """Whom a connection acts for; what the authentication proved is left out."""
+    """The user of a connection, without what was authenticated."""
 
     effective_user: str | None = proto(1, STRING, None)
     real_user: str | None = proto(2, STRING, None)
@@ -110,7 +110,7 @@ class SaslAuth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaslMessage:
-    """One step of the authentication, or one wrapped piece of the stream behind it."""
+    """One step of the authentication, or one wrapped piece of the stream after it."""
 
     version: int = proto(1, UINT32, 0)
     state: SaslState = proto(2, SaslState)

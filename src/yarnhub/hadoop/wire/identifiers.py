@@ -1,6 +1,6 @@
-"""What a delegation token says of itself: for whom it is, who may renew it, and until when.
+"""The identifier of a delegation token: its owner, its renewer, and its expiry.
 
-Nothing here is secret, and nothing proven: a server trusts an identifier by the token's password.
+An identifier is not secret, and not authenticated by itself: that needs the token's password.
 
 Source: org.apache.hadoop.security.token.delegation.AbstractDelegationTokenIdentifier;
 yarn_security_token.proto, org.apache.hadoop.yarn.security.client.YARNDelegationTokenIdentifier.
@@ -29,7 +29,7 @@ KEY_SERVER = "kms-dt"
 class YARNDelegationTokenIdentifier:
     """`YARNDelegationTokenIdentifierProto`; HDFS has the same fields in a form of its own.
 
-    Times are milliseconds since 1970 by the server's clock. Beyond `max_date` nobody can renew it.
+    Times are milliseconds since 1970 by the server's clock. It cannot be renewed beyond `max_date`.
     """
 
     owner: str | None = proto(1, STRING, None)
@@ -45,7 +45,7 @@ def read_identifier(token: Token) -> YARNDelegationTokenIdentifier:
     """The identifier of a delegation token, of HDFS, a key server or the ResourceManager.
 
     Raises:
-        RemoteProtocolError: It is none, or of a version that is not known.
+        RemoteProtocolError: It is invalid, or has an unknown version.
     """
     if token.kind == RESOURCE_MANAGER:
         return decode(YARNDelegationTokenIdentifier, token.identifier)

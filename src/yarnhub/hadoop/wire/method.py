@@ -11,20 +11,20 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Method(Generic[Q, R]):
-    """One remote method: its name and the messages that it takes and gives."""
+    """One remote method: its name and the messages of its request and response."""
 
     name: str
     request: type[Q]
     response: type[R]
     idempotent: bool = False
-    """Whether carrying it out twice is the same as once: only then is a call whose outcome is
-    unknown repeated."""
+    """Whether executing it twice is the same as once: only then is a call with an unknown outcome
+    retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A Java interface that a daemon serves."""
+    """A Java interface of a daemon."""
 
     name: str
-    """Such as `org.apache.hadoop.yarn.api.ApplicationClientProtocolPB`."""
+    """For example `org.apache.hadoop.yarn.api.ApplicationClientProtocolPB`."""
     version: int = 1

@@ -1,4 +1,4 @@
-"""How far a connection is protected behind the authentication."""
+"""The protection of a connection after authentication."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Protection(enum.IntEnum):
 
     @classmethod
     def parse(cls, text: str) -> Protection:
-        """The least that a list such as `authentication,privacy` allows.
+        """The weakest protection in a list such as `authentication,privacy`.
 
         Raises:
             ConfigurationError: A name in it is unknown.
@@ -37,10 +37,10 @@ class Protection(enum.IntEnum):
 
     @classmethod
     def choose(cls, offered: int, minimum: Protection) -> Protection:
-        """The strongest of the offered ones (bits).
+        """The strongest of the offered protections (bits).
 
         Raises:
-            AuthenticationError: It is below the minimum.
+            AuthenticationError: It is weaker than the minimum.
         """
         best = max((each for each in cls if each & offered), default=None)
         if best is None or best < minimum:
@@ -60,16 +60,16 @@ _QOPS = {
 
 
 class Layer(Port):
-    """Signs or encrypts what is sent, checks or decrypts what came."""
+    """Signs or encrypts outgoing data, verifies or decrypts incoming data."""
 
     def wrap(self, data: bytes) -> bytes:
         """Protect one piece."""
         ...
 
     def unwrap(self, data: bytes) -> bytes:
-        """Take the protection off one piece.
+        """Remove the protection of one piece.
 
         Raises:
-            RemoteProtocolError: It was changed on its way, repeated or left out.
+            RemoteProtocolError: It was modified, repeated or omitted.
         """
         ...

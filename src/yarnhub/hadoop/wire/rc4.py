@@ -1,14 +1,14 @@
-"""The stream cipher RC4, which Hadoop's DIGEST-MD5 encrypts with.
+"""The stream cipher RC4, used by Hadoop's DIGEST-MD5.
 
-`cryptography` has it only among its "decrepit" parts and does not travel with an
-ApplicationMaster; the standard library has no cipher at all. About 6 MB/s.
+`cryptography` has it only as "decrepit" and is not available in an ApplicationMaster; the standard
+library has no ciphers. About 6 MB/s.
 """
 
 from __future__ import annotations
 
 
 class Rc4:
-    """One direction of one connection; its state runs on from piece to piece."""
+    """One direction of one connection; its state continues from piece to piece."""
 
     __slots__ = ("_box", "_i", "_j")
 

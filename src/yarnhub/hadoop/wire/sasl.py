@@ -1,6 +1,6 @@
-"""Authentication: what a client can prove, what a server offers, and which of it is taken.
+"""Authentication: a client's credentials, a server's offers, and the choice of a mechanism.
 
-A mechanism makes the tokens of one exchange; a layer, where one was agreed on, signs or encrypts
+A mechanism creates the tokens of one exchange; a layer, if one was negotiated, signs or encrypts
 all that follows. Source: RFC 4422; org.apache.hadoop.security.SaslRpcClient.
 """
 
@@ -36,35 +36,35 @@ class Mechanism(Port):
     """One authentication exchange."""
 
     blocking: bool
-    """Whether `step` may wait for the network: then it does not belong on an event loop."""
+    """Whether `step` may wait for the network and must not run on an event loop."""
 
     def step(self, challenge: bytes | None) -> bytes:
-        """Answer a challenge; None begins the exchange without one."""
+        """Respond to a challenge; None starts the exchange without one."""
         ...
 
     def finish(self, final: bytes | None) -> Layer | None:
-        """Check the server's last word; returns the layer that was agreed on, if any."""
+        """Verify the server's last message; returns the negotiated layer, if any."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class KerberosLogin:
-    """A Kerberos identity and the only server that it may be shown to."""
+    """A Kerberos identity and the only server that may see it."""
 
     open: Callable[[str], GssContext]
-    """Begins a context with a server: `service/host@REALM`, or without the realm."""
+    """Creates a context with a server: `service/host@REALM`, or without the realm."""
     server: str
-    """The server's expected principal, `_HOST` filled in; may be a pattern (`rm/*@REALM`)."""
+    """The server's expected principal, `_HOST` replaced; may be a pattern (`rm/*@REALM`)."""
     effective_user: str | None = None
-    """Whom to act for, if not the ticket's owner."""
+    """The user to act for, if not the ticket's owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """All that a client can prove, and the least that it accepts."""
+    """A client's credentials and requirements."""
 
     simple: UserInformation | None = None
-    """The user to name where nothing has to be proven; None refuses to."""
+    """The user name without authentication; None refuses that."""
     token: Token | None = None
     kerberos: KerberosLogin | None = None
     minimum: Protection = Protection.AUTHENTICATION
@@ -73,26 +73,26 @@ class Login:
 
     @property
     def negotiates(self) -> bool:
-        """Whether the server is asked what it wants. One that names a user only does not."""
+        """Whether to negotiate with the server. A login with only a user name does not."""
         return self.token is not None or self.kerberos is not None
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenMechanism:
-    """The way that is taken."""
+    """The chosen mechanism."""
 
     auth: SaslAuth
     mechanism: Mechanism | None
-    """None where there is nothing to prove (SIMPLE)."""
+    """None for no authentication (SIMPLE)."""
     user: UserInformation
-    """What the connection still has to say of its user."""
+    """The user information that the connection must still send."""
 
 
 def choose(offers: Sequence[SaslAuth], login: Login) -> ChosenMechanism:
-    """Take the first offer that the client has the means for, in the server's order.
+    """Choose the first offer for which the client has credentials, in the server's order.
 
     Raises:
-        AuthenticationError: There is none, or the server is not the one that was configured.
+        AuthenticationError: There is none, or the server is not the configured one.
     """
     for auth in offers:
         match auth.method, auth.mechanism:
@@ -112,9 +112,9 @@ def choose(offers: Sequence[SaslAuth], login: Login) -> ChosenMechanism:
 
 
 def check_principal(auth: SaslAuth, expected: str) -> str:
-    """The principal to ask a ticket for; checked before any ticket leaves the house.
+    """The principal to get a ticket for; verified before a ticket is sent.
 
-    Else a false server could name another service and pass our proof on to it.
+    Otherwise a false server could name another service and relay our authentication to it.
 
     Raises:
         AuthenticationError: The server is not the expected one.
@@ -129,7 +129,7 @@ def check_principal(auth: SaslAuth, expected: str) -> str:
 
 
 def named(offers: Sequence[SaslAuth]) -> str:
-    """What a server offers, for messages."""
+    """The offers of a server, for messages."""
     return ", ".join(f"{auth.method}/{auth.mechanism}".rstrip("/") for auth in offers) or "nothing"
 
 
@@ -140,9 +140,9 @@ def _explain(offers: Sequence[SaslAuth], login: Login) -> str:
         have.append(f"a token of kind {login.token.kind}")
     if login.kerberos is not None:
         have.append("a Kerberos ticket")
-    said = f"the server accepts {named(offers)}; the client has {' and '.join(have)}"
+    reason = f"the server accepts {named(offers)}; the client has {' and '.join(have)}"
     if "KERBEROS" not in names and login.kerberos is not None:
-        return f"{said}. {NO_KERBEROS}"
+        return f"{reason}. {NO_KERBEROS}"
     if "KERBEROS" in names and login.kerberos is None:
-        return f"{said}. Use a Kerberos ticket: run kinit, or give a keytab"
-    return said
+        return f"{reason}. Use a Kerberos ticket: run kinit, or give a keytab"
+    return reason

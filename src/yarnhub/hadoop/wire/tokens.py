@@ -1,4 +1,4 @@
-"""Tokens, and the HDTS form in which processes hand them on.
+"""Tokens, and the HDTS format in which processes pass them on.
 
     +------+---------+--------------------------------------------------+
     | HDTS | format  | 0: Writable, the form that Hadoop itself writes    |
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 AMRM_TOKEN = "YARN_AM_RM_TOKEN"  # noqa: S105  # a kind of token, not a token
-"""What opens the ResourceManager's scheduler to an ApplicationMaster, and to nobody else."""
+"""The kind of an ApplicationMaster's token for the ResourceManager's scheduler."""
 _MAGIC = b"HDTS"
 _WRITABLE, _PROTOBUF = 0, 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Token:
-    """An identity that a daemon gave out, with the secret that proves it (`TokenProto`).
+    """An identity issued by a daemon, with its secret (`TokenProto`).
 
     The password is in no `repr`.
     """
@@ -44,7 +44,7 @@ class Token:
         return f"Token(kind={self.kind!r}, service={self.service!r})"
 
     def to_url(self) -> str:
-        """The form that it has in a URL, its secret included (`Token.encodeToUrlString`)."""
+        """Its form in a URL, including its secret (`Token.encodeToUrlString`)."""
         fields = (self.identifier, self.password, self.kind.encode(), self.service.encode())
         packed = b"".join(map(sized, fields))
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
@@ -54,8 +54,8 @@ class Token:
         """The token that `to_url` wrote.
 
         Raises:
-            ValueError: It is not in base64.
-            RemoteProtocolError: It is no token.
+            ValueError: It is not base64.
+            RemoteProtocolError: It is not a token.
         """
         reader = Reader(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         return cls(reader.sized(), reader.sized(), reader.text(), reader.text())
@@ -80,10 +80,10 @@ class _Entries:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """Tokens and secrets by alias: what a container finds in its token file.
+    """Tokens and secrets by alias: the content of a token file.
 
-    Secrets travel with the tokens, in a file that only the container's user can read, and are
-    never logged by Hadoop: the way to hand a small secret to a container.
+    Secrets are stored with the tokens, in a file that only the container's user can read, and
+    Hadoop never logs them: this is the way to pass a small secret to a container.
     """
 
     tokens: Mapping[str, Token] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Credentials:
         """Read the HDTS form.
 
         Raises:
-            ConfigurationError: The bytes are not a token file, or are cut off.
+            ConfigurationError: The bytes are not a token file, or are truncated.
         """
         if data[:4] != _MAGIC:
             raise ConfigurationError("this is not a Hadoop token file: it does not begin with HDTS")
@@ -141,15 +141,15 @@ class Credentials:
     def find(self, kind: str) -> Token | None:
         """The first token of a kind, such as `AMRM_TOKEN`.
 
-        A token is looked for by kind because its service may be empty: so with the AMRMToken.
+        Tokens are looked up by kind because the service may be empty, as that of the AMRMToken is.
         """
         return next((token for token in self.tokens.values() if token.kind == kind), None)
 
     def merge(self, other: Credentials) -> Credentials:
-        """Both together; where an alias is in both, `other` has it."""
+        """Both combined; if an alias is in both, `other` takes precedence."""
         return Credentials({**self.tokens, **other.tokens}, {**self.secrets, **other.secrets})
 
     def without(self, kind: str) -> Credentials:
-        """All but the tokens of one kind: what an AM hands to its containers, say."""
+        """All except the tokens of one kind: for example, for an AM's containers."""
         kept = {alias: token for alias, token in self.tokens.items() if token.kind != kind}
         return Credentials(kept, self.secrets)

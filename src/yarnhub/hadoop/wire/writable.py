@@ -1,7 +1,7 @@
 """Hadoop's own binary forms (`Writable`): variable integers, byte strings, text.
 
-A variable integer is one byte for -112..127. Else the first byte says sign and length and the
-magnitude follows, big-endian: -113..-120 for 1..8 bytes of a positive number, -121..-128 for
+A variable integer is one byte for -112..127. Otherwise the first byte is the sign and length and
+the magnitude follows, big-endian: -113..-120 for 1..8 bytes of a positive number, -121..-128 for
 1..8 bytes of the complement of a negative one. This is not protobuf's varint.
 
 Source: org.apache.hadoop.io.WritableUtils.
@@ -22,7 +22,7 @@ def vint(value: int) -> bytes:
 
 
 def sized(value: bytes) -> bytes:
-    """A length as variable integer, then the bytes: also how `Text` is written."""
+    """A length as variable integer, then the bytes: also the format of `Text`."""
     return vint(len(value)) + value
 
 
@@ -37,7 +37,7 @@ class Reader:
 
     @property
     def left(self) -> int:
-        """How many bytes have not been read."""
+        """The number of unread bytes."""
         return len(self._bytes) - self._at
 
     def take(self, size: int) -> bytes:
@@ -61,7 +61,7 @@ class Reader:
         return ~magnitude if negative else magnitude
 
     def sized(self) -> bytes:
-        """A byte string that its length precedes."""
+        """A byte string, preceded by its length."""
         return self.take(self.vint())
 
     def text(self) -> str:
