@@ -1,7 +1,7 @@
-"""What a client hands an ApplicationMaster at submission: secrets in its token file.
+"""The data that a client passes to an ApplicationMaster at submission, in its token file.
 
 The token file reaches the container as a file that only its user can read; Hadoop neither logs
-nor shows it. So all that an AM needs travels in it: nothing is uploaded.
+nor shows it. So it contains all that an AM needs: nothing is uploaded.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROGRAM = "yarnhub.program"
-"""The AM's code, a zip. Python runs the token file itself: a zip may stand inside another file."""
+"""The AM's code, a zip. Python runs the token file itself: a zip may be part of another file."""
 APPLICATION = "yarnhub.application"
 """A `SubmittedApplication`, as JSON."""
 CERTIFICATE = "yarnhub.certificate"
 KEY = "yarnhub.key"
-"""The pair, in PEM, by which an application and its clients know each other."""
+"""The pair, in PEM, with which an application and its clients authenticate."""
 RESOURCE_MANAGERS = "yarnhub.resource-managers"
-"""`host:port,host:port`: where clients ask for the address of an AM that was started anew."""
+"""`host:port,host:port`: where clients look up the address of a restarted AM."""
 AGENT = "yarnhub.agent"
-"""The code that keeps a container's token file fresh, a zip; only where there are tokens."""
+"""The code that keeps a container's token file fresh, a zip; only if there are tokens."""
 TRUST = "yarnhub.trust"
-"""A `Trust`, as JSON: whose certificates the cluster's HTTPS servers have; only where they do."""
+"""A `Trust`, as JSON: the CA of the cluster's HTTPS servers; only if they have one."""
 SECRET = "yarnhub.secret."  # noqa: S105  # a name
-"""What the name of a secret begins with that the submitter gives the containers of services."""
+"""The prefix of the names of secrets that the submitter gives to containers of services."""
 
 MAX_HOSTS = 100
-"""Above so many hosts they are not named: enough nodes report in each second to serve requests
-for any node fast."""
+"""With more hosts, none are named: enough nodes report every second to serve requests for any node
+quickly."""
 
 SERVER_NAME = "skein-internal"
-"""The name in every such certificate: hosts are not known when it is made."""
+"""The name in every such certificate: hosts are unknown when it is created."""
 
 
 def server_name(application_id: str) -> str:
-    """What a client calls an application in TLS's handshake: one port may serve many."""
+    """The name of an application in the TLS handshake: one port may serve many."""
     return f"{application_id.replace('_', '-')}.{SERVER_NAME}"
 
 
 def given_secrets(secrets: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The secrets that a submitter gave, by the names that it gave them."""
+    """The secrets of a submitter, by its own names."""
     return {
         name.removeprefix(SECRET): value
         for name, value in secrets.items()
@@ -60,18 +60,18 @@ class Staging:
     """The application's own folder in HDFS, which its AM reaches by WebHDFS."""
 
     uri: str
-    """Of the file system, such as `hdfs://namenode:8020`."""
+    """The URL of the file system, such as `hdfs://namenode:8020`."""
     web: tuple[str, ...]
     """Base URLs of the NameNodes' HTTP servers."""
     folder: str
-    """As a URL."""
+    """The folder's URL."""
     token: str | None
-    """The alias of the delegation token that opens it; None without security."""
+    """The alias of its delegation token; None without security."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedApplication:
-    """What the AM has to run, and what it has to know of the cluster."""
+    """The application that the AM runs, and the cluster."""
 
     specification: str
     """`ApplicationSpec.to_dict()` as a JSON document; its files are staged."""
@@ -82,13 +82,13 @@ class SubmittedApplication:
     racks: dict[str, str]
     """The cluster's hosts at submission with their racks; empty if there are too many."""
     web_proxies: tuple[str, ...]
-    """URLs of YARN's web proxies, without a path: who may read the AM's web pages."""
+    """URLs of YARN's web proxies, without a path: which may read the AM's web pages."""
     language: str
     """`LANG` for the containers."""
     simple_authentication: bool
     attempts: int = 1
-    """How many AMs YARN starts at most, one after the other."""
+    """The number of AMs that YARN starts, one after the other."""
     staging: Staging | None = None
-    """None if there is none: nothing was uploaded, and nobody else takes the application over."""
+    """None if nothing was uploaded, and no later AM takes the application over."""
     acls: dict[str, str] = field(default_factory=dict)
-    """Who else may see and change it, by YARN's names: nodes go by what a container brings."""
+    """Its ACLs by YARN's names: nodes use those of a container's launch context."""

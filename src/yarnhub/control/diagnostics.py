@@ -1,11 +1,11 @@
-"""An application's diagnostics: all that YARN keeps of its end.
+"""An application's diagnostics, in which YARN keeps the cause of its end.
 
-An ApplicationMaster ends them with the cause in a form that is read again, in whatever words it
-is told before:
+An ApplicationMaster adds the cause at the end, in a form that can be parsed, independent of the
+text before:
 
     ... YARN says: [2026-11-21]Container is running ... [cause=memory exit=-104 of=a_0 raw=71]
 
-`raw` counts the letters of YARN's, or of others, that stand before the record.
+`raw` is the number of characters of YARN's, or another, text before the record.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _POINTER = re.compile(
 
 
 def write(outcome: Outcome) -> str:
-    """What YARN is told of an application's end."""
-    said = describe(outcome)
+    """The diagnostics of an application's end, for YARN."""
+    sentence = describe(outcome)
     if not outcome.container:
-        return said
+        return sentence
     code = "" if outcome.exit_code is None else f" exit={outcome.exit_code}"
     kept = len(outcome.raw)
-    return f"{said} [cause={outcome.cause.value}{code} of={outcome.container} raw={kept}]"
+    return f"{sentence} [cause={outcome.cause.value}{code} of={outcome.container} raw={kept}]"
 
 
 def read(diagnostics: str) -> Outcome:
-    """What YARN tells of an application's end."""
+    """Read the diagnostics of an application's end."""
     if found := _RECORD.search(diagnostics):
         cause, code, container, kept = found.groups()
         raw = diagnostics[max(0, found.start() - int(kept)) : found.start()]
@@ -48,17 +48,17 @@ def read(diagnostics: str) -> Outcome:
             container=container,
             raw=clean_and_cut(raw, lines=False),  # a user's own text may end with a record
         )
-    said = _POINTER.sub(" ", diagnostics)
+    text = _POINTER.sub(" ", diagnostics)
     if found := _AM_EXIT.search(diagnostics):
-        return Outcome.of_code(int(found[1]), said, Subject.MASTER)
-    return Outcome(cause=Cause.UNKNOWN, subject=Subject.APPLICATION, raw=first_words(said))
+        return Outcome.of_code(int(found[1]), text, Subject.MASTER)
+    return Outcome(cause=Cause.UNKNOWN, subject=Subject.APPLICATION, raw=first_words(text))
 
 
 def explain(diagnostics: str) -> str:
-    """YARN's diagnostics of an application, on one line, in plain words where we have them."""
+    """YARN's diagnostics of an application, on one line, explained if possible."""
     return " ".join(describe(read(diagnostics)).splitlines())
 
 
 def without_record(diagnostics: str) -> str:
-    """The diagnostics as YARN shows them, but for the record at their end."""
+    """The diagnostics without the record at their end."""
     return _RECORD.sub("", diagnostics)

@@ -1,6 +1,7 @@
-r"""Many requests at a time on one connection: frames.
+r"""Frames: concurrent requests on one connection.
 
-A client that offers one of `PROTOCOLS` in TLS's handshake (ALPN) speaks in frames; any other HTTP.
+A client that offers one of `PROTOCOLS` in the TLS handshake (ALPN) uses frames; any other uses
+HTTP.
 
     +----------------+----------------+------------------+------+---------------+
     | length: uint32 | number: uint32 | name, in ASCII   | "\n" | body, as JSON |
@@ -18,14 +19,14 @@ from dataclasses import dataclass
 
 PROTOCOL = "yarnhub.control.2"
 EARLIER_PROTOCOL = "yarnhub.control"
-"""Its answers have no outcomes: versions that speak it alone refuse what they do not know."""
+"""Its answers have no outcomes: versions that support only this protocol refuse unknown fields."""
 PROTOCOLS = (PROTOCOL, EARLIER_PROTOCOL)
 _HEADER = struct.Struct(">II")
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A request or an answer; `body` is None where it was too long to be kept."""
+    """A request or an answer; `body` is None if it was too long to be kept."""
 
     number: int
     name: str
@@ -37,10 +38,10 @@ class Frame:
 
 
 class Frames:
-    """The frames in a stream of bytes, however it is cut.
+    """The frames in a stream of bytes, in chunks of any size.
 
     Args:
-        limit: Bytes in a frame; what is longer is read, but not kept.
+        limit: Bytes in a frame; longer ones are read, but not kept.
     """
 
     def __init__(self, limit: int) -> None:
@@ -49,7 +50,7 @@ class Frames:
         self._skip = 0
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Those that these bytes complete."""
+        """The frames that these bytes complete."""
         self._buffer += data
         found: list[Frame] = []
         while True:

@@ -2,7 +2,7 @@
 
 `str`, `int`, `float`, `bool`, enums (by value), `bytes` (as base64), `X | None`, `tuple[X, ...]`,
 `dict[str, X]` and nested dataclasses; one of several dataclasses `X | Y` as `{"X": ...}`. Unknown
-keys and wrong types are errors: what comes in over a socket is checked here, once.
+keys and wrong types are errors: everything received from a socket is checked here, once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from yarnhub.base.foreign_text import quoted
 T = TypeVar("T")
 
 OMIT_DEFAULT: Final = {"spare": True}
-"""Metadata of a dataclass's field that is left out of the JSON form where it has its default."""
+"""Metadata of a dataclass's field that is omitted from JSON if it has its default."""
 _NEVER = object()
 
 
@@ -36,7 +36,7 @@ def load(cls: type[T], data: bytes) -> T:
     """Read the JSON form of a dataclass.
 
     Raises:
-        RemoteProtocolError: It is not JSON, or does not fit the class; says where.
+        RemoteProtocolError: It is not JSON, or does not fit the class.
     """
     try:
         plain = json.loads(data or b"{}")
@@ -72,7 +72,7 @@ def _plain(value: Any, hint: Any) -> Any:
 
 @functools.cache
 def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
-    """The names of its fields, and the values with which they are left out."""
+    """The names of its fields, and the values with which they are omitted."""
     return tuple(
         (field.name, field.default if field.metadata == OMIT_DEFAULT else _NEVER)
         for field in dataclasses.fields(cls)
@@ -81,7 +81,7 @@ def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
 
 @functools.cache
 def _arms(hint: Any) -> tuple[Any, ...]:
-    """What a hint leaves open, but for None."""
+    """The alternatives of a hint, without None."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     arms = typing.get_args(hint) if union else (hint,)
     return tuple(arm for arm in arms if arm is not types.NoneType)
@@ -146,7 +146,7 @@ def _typed_scalar(hint: Any, value: Any, path: str) -> Any:
     if hint is bytes:
         try:
             return base64.b64decode(_expect(str, value, path), validate=True)
-        except ValueError as error:  # binascii.Error is one; so is what is not ASCII
+        except ValueError as error:  # binascii.Error is a ValueError; so is text that is not ASCII
             raise RemoteProtocolError(f"{path}: not base64") from error
     if hint is float:
         return _expect_finite(value, path)
@@ -154,7 +154,7 @@ def _typed_scalar(hint: Any, value: Any, path: str) -> Any:
 
 
 def _expect_finite(value: Any, path: str) -> float:
-    """JSON has no other numbers, but Python's parser takes NaN, Infinity and 1e999."""
+    """JSON has no other numbers, but Python's parser accepts NaN, Infinity and 1e999."""
     try:
         number = float(value) if type(value) is int else float(_expect(float, value, path))
     except OverflowError as error:
@@ -165,7 +165,7 @@ def _expect_finite(value: Any, path: str) -> float:
 
 
 def _expect_text(value: Any, path: str) -> str:
-    """Text that can be handed on: half of a surrogate pair has no UTF-8 form."""
+    """Text that can be encoded: half of a surrogate pair has no UTF-8 form."""
     text = str(_expect(str, value, path))
     try:
         text.encode()

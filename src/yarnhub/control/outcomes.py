@@ -22,7 +22,7 @@ _MAX_RAW = 500
 
 
 class Cause(enum.Enum):
-    """Why something ended."""
+    """The cause of an end."""
 
     FINISHED = "finished"
     FAILED = "failed"
@@ -38,26 +38,26 @@ class Cause(enum.Enum):
     """Or its container was released: YARN has one status for both."""
     DISKS_FAILED = "disks-failed"
     CONTAINER_SCHEDULER = "container-scheduler"
-    """A NodeManager made room for guaranteed containers."""
+    """A NodeManager freed resources for guaranteed containers."""
     NOT_LOCALIZED = "not-localized"
     NOT_STARTED = "not-started"
-    """`raw` says what prevented it."""
+    """`raw` has the error."""
     LOST_TRACK = "lost-track"
-    """Its NodeManager does not know how it ended."""
+    """Its exit code is unknown on its node."""
     STOPPING = "stopping"
-    """It has not ended yet: a user has asked it to, within its grace period."""
+    """It has not ended yet: a user has requested it, with a grace period."""
     KILLED_BY_USER = "killed-by-user"
     KILLED_BY_MASTER = "killed-by-master"
     KILLED_BY_RESOURCE_MANAGER = "killed-by-resource-manager"
     KILLED_AFTER_APPLICATION = "killed-after-application"
     REFUSED = "refused"
-    """YARN refused what was asked for; `raw` says why."""
+    """YARN refused the request; `raw` has the reason."""
     FORGOTTEN = "forgotten"
-    """YARN does not know the application any more."""
+    """YARN has no record of the application any more."""
     REQUESTED = "requested"
-    """A client ended the application; `raw` is what it wants to be said of that."""
+    """A client ended the application; `raw` is its message."""
     UNKNOWN = "unknown"
-    """`raw` is all that is known, as of what an older version recorded, or a newer one sends."""
+    """Only `raw` is known, for example from an older or newer version."""
 
     @classmethod
     def _missing_(cls, value: object) -> Cause | None:
@@ -65,7 +65,7 @@ class Cause(enum.Enum):
 
     @property
     def blameless(self) -> bool:
-        """Whether it says nothing of the program: YARN took the container back, or lost it."""
+        """Whether it is not the program's fault: YARN took the container back, or lost it."""
         return self in _BLAMELESS
 
 
@@ -116,10 +116,10 @@ class Outcome:
     Attributes:
         cause: Why.
         subject: What ended.
-        exit_code: Of its process, or YARN's in its place; None where there is none.
-        container: `<service>_<instance>` of the one whose end was an application's.
-        grace: Seconds that it was given to end in: those that it has, or has not kept to.
-        raw: What others say of it: YARN, a node, a user.
+        exit_code: The exit code of its process, or YARN's instead; None if there is none.
+        container: `<service>_<instance>` of the container that ended an application.
+        grace: The grace period in seconds, running or exceeded.
+        raw: The text of YARN, a node, or a user.
     """
 
     cause: Cause
@@ -140,7 +140,7 @@ class Outcome:
 
     @classmethod
     def of_code(cls, code: int, raw: str = "", subject: Subject = Subject.CONTAINER) -> Outcome:
-        """What an exit code tells, of a container or of the ApplicationMaster's."""
+        """The outcome of an exit code, of a container or of the ApplicationMaster."""
         cause = _CAUSES.get(code)
         if cause is None:
             signalled = code > 128 and code - 128 in signal.valid_signals()
@@ -152,12 +152,12 @@ class Outcome:
 
     @classmethod
     def of_container(cls, status: ContainerStatus) -> Outcome:
-        """What YARN tells of a container that has ended."""
+        """The outcome of an ended container, from YARN's status."""
         return cls.of_code(status.exit_status, status.diagnostics)
 
     @classmethod
     def of_words(cls, words: str, subject: Subject = Subject.CONTAINER) -> Outcome:
-        """What a version of yarnhub tells that knew no causes."""
+        """The outcome from a version of yarnhub without causes."""
         return cls(cause=Cause.UNKNOWN, subject=subject, raw=words)
 
     def of_application(self, container: str) -> Outcome:

@@ -1,4 +1,4 @@
-"""Outcomes in plain words; each face adds its own advice."""
+"""Texts for outcomes; each user interface adds its own advice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from yarnhub.control.outcomes import Outcome
 
 MORE_MEMORY = "ask for more memory in the specification"
-"""What to do where memory was short, for who writes specifications."""
+"""The advice on memory for authors of specifications."""
 
 _MEANINGS = {
     Cause.FAILED: "its program failed, see its log",
@@ -47,7 +47,7 @@ _NO_PYTHON = (
 
 
 def describe(outcome: Outcome) -> str:
-    """All that is known of an end, with YARN's own diagnostics behind it."""
+    """The description of an end, followed by YARN's own diagnostics."""
     said = brief(outcome)
     if outcome.subject is Subject.APPLICATION and outcome.container:
         service = outcome.container.rpartition("_")[0]
@@ -56,16 +56,16 @@ def describe(outcome: Outcome) -> str:
 
 
 def says_more(outcome: Outcome) -> bool:
-    """Whether `raw` has what the words for the cause have not."""
+    """Whether `raw` adds to the text for the cause."""
     return bool(outcome.raw) and outcome.exit_code is not None
 
 
 def brief(outcome: Outcome, more_memory: str = MORE_MEMORY) -> str:
-    """Why something ended, without what YARN says where we have words of our own.
+    """Why something ended, without YARN's diagnostics if we have a text of our own.
 
     Args:
         outcome: How it ended.
-        more_memory: What to do where memory was short.
+        more_memory: The advice on memory.
     """
     match outcome.cause:
         case Cause.UNKNOWN | Cause.REQUESTED:

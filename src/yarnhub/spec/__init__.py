@@ -1,7 +1,7 @@
-"""What an application is: its services, their resources, files and scripts.
+"""The specification of an application: its services, their resources, files and scripts.
 
-Frozen dataclasses that are valid from construction. `from_dict` reads documents and says by key
-path what is wrong in them; `to_dict` writes them.
+Frozen dataclasses that are valid from construction. `from_dict` reads documents and reports errors
+with their key path; `to_dict` writes them.
 """
 
 from yarnhub.spec.acls import ACLs

@@ -1,8 +1,8 @@
 """Checked reading and writing of documents.
 
-A specification class names a *check* for each of its fields: a function that takes what a
-constructor or a document gave and returns what is kept, or raises SpecError with a path relative
-to the value. `Element` applies them, so that what exists is valid.
+A specification class names a *check* for each of its fields: a function that takes a value of a
+constructor or a document and returns the value to store, or raises SpecError with a path relative
+to the value. `Element` applies them, so that every object is valid.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Check = Callable[[object], T]
 Checks = Mapping[str, Check[object]]
 
 _MAX_SHOWN = 60
-"""Letters of what was found that a message shows."""
+"""Characters of a value that a message shows."""
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 
 
 @contextmanager
 def at(key: str) -> Iterator[None]:
-    """Put `key` before the path of a SpecError that leaves the block."""
+    """Prepend `key` to the path of a SpecError of the block."""
     try:
         yield
     except SpecError as error:
@@ -46,12 +46,12 @@ def at(key: str) -> Iterator[None]:
 
 
 def wrong(expected: str, value: object) -> SpecError:
-    """Say what was expected and what was found; of long text, which may be a secret, only that."""
+    """An error with the expected and the found value, without long text, which may be a secret."""
     return SpecError("", _not(expected, value))
 
 
 def wrong_type(expected: str, value: object, hint: str = "") -> SpecTypeError:
-    """Say the same of a value of the wrong type, and what to do."""
+    """The same error for a value of the wrong type, with a hint."""
     return SpecTypeError("", f"{_not(expected, value)}{hint}")
 
 
@@ -60,16 +60,16 @@ def _not(expected: str, value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """What was found, if it is short and plain, and else of which type it is."""
+    """A value if it is short and printable, otherwise its type."""
     found = "null" if value is None else type(value).__name__
-    # Python does not write larger numbers in figures.
+    # Python does not convert larger numbers to text.
     if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 1 << 160):
         return repr(value) if len(str(value)) < _MAX_SHOWN else found
     return found
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> SpecError:
-    """Refuse a name and offer the nearest known one, or all of them."""
+    """Refuse a name and suggest the nearest known one, or all of them."""
     from difflib import get_close_matches
 
     names = sorted(known)
@@ -79,7 +79,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> SpecError:
 
 
 def text(value: object) -> str:
-    """Take any text. YAML reads some unquoted words and all figures as something else."""
+    """Accept any text. YAML reads some unquoted words and all numbers as something else."""
     if not isinstance(value, str):
         quote = ": put the value in quotes" if isinstance(value, bool | int | float) else ""
         raise wrong_type("text", value, quote)
@@ -94,7 +94,7 @@ def text(value: object) -> str:
 
 
 def matching(pattern: str, expected: str) -> Check[str]:
-    """Take text that matches as a whole; `expected` says in words what that is."""
+    """Accept text that matches as a whole; `expected` describes it."""
 
     def check(value: object) -> str:
         if not re.fullmatch(pattern, text(value)):
@@ -108,19 +108,19 @@ filled = matching(r"(?s).*\S.*", "text that is not empty")
 
 
 def optional(check: Check[str]) -> Check[str]:
-    """Take empty text too."""
+    """Also accept empty text."""
     return lambda value: "" if value == "" else check(value)
 
 
 def flag(value: object) -> bool:
-    """Take a boolean."""
+    """Accept a boolean."""
     if not isinstance(value, bool):
         raise wrong_type("true or false", value)
     return value
 
 
 def integer(minimum: int, maximum: int = INT32) -> Check[int]:
-    """Take a whole number between two bounds."""
+    """Accept a whole number between two bounds."""
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -134,7 +134,7 @@ def integer(minimum: int, maximum: int = INT32) -> Check[int]:
 
 
 def duration(minimum: float = 0) -> Check[Seconds]:
-    """Take a duration that `parse_duration` reads."""
+    """Accept a duration for `parse_duration`."""
 
     def check(value: object) -> Seconds:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -151,7 +151,7 @@ def duration(minimum: float = 0) -> Check[Seconds]:
 
 
 def member(kind: type[E]) -> Check[E]:
-    """Take a member of an enum, or its name in any case."""
+    """Accept a member of an enum, or its name in any case."""
 
     def check(value: object) -> E:
         if isinstance(value, kind):
@@ -165,7 +165,7 @@ def member(kind: type[E]) -> Check[E]:
 
 
 def sequence(check: Check[T]) -> Check[tuple[T, ...]]:
-    """Take a list or set; text is not a list of letters."""
+    """Accept a list or set; text is not a list of characters."""
 
     def check_all(value: object) -> tuple[T, ...]:
         if not isinstance(value, list | tuple | set | frozenset):
@@ -180,12 +180,12 @@ def sequence(check: Check[T]) -> Check[tuple[T, ...]]:
 
 
 def distinct(check: Check[T]) -> Check[frozenset[T]]:
-    """Take a list or set, without its order."""
+    """Accept a list or set, without its order."""
     return lambda value: frozenset(sequence(check)(value))
 
 
 def as_mapping(value: object) -> Mapping[str, object]:
-    """Take a mapping whose keys are text."""
+    """Accept a mapping whose keys are text."""
     if not isinstance(value, Mapping):
         raise wrong_type("a mapping", value)
     for key in value:
@@ -195,7 +195,7 @@ def as_mapping(value: object) -> Mapping[str, object]:
 
 
 def mapping(name: Check[str], check: Check[T]) -> Check[Mapping[str, T]]:
-    """Take a mapping from what `name` takes, and may change, to what `check` takes."""
+    """Accept a mapping; `name` checks, and may change, its keys, and `check` its values."""
 
     def check_all(value: object) -> Mapping[str, T]:
         kept: dict[str, T] = {}
@@ -218,8 +218,8 @@ class Element:
     shorthand: ClassVar[frozenset[str]] = frozenset()
     """Keys of a document that `_expand` rewrites."""
     beyond: ClassVar[frozenset[str]] = frozenset()
-    """Keys that skein does not have: they are written only if they say something, so that what it
-    could have said is written as it did."""
+    """Keys that skein does not have: they are written only if they are set, so that skein's
+    specifications are written as skein did."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -230,17 +230,17 @@ class Element:
         self._check()
 
     def _check(self) -> None:
-        """Check what concerns several fields."""
+        """Check several fields together."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # A MappingProxyType cannot be pickled: hand the constructor plain dictionaries.
+        # A MappingProxyType cannot be pickled: pass plain dictionaries to the constructor.
         values = ((name, getattr(self, name)) for name in self.checks)
         plain = {name: dict(v) if isinstance(v, Mapping) else v for name, v in values}
         return partial(type(self), **plain), ()
 
     @classmethod
     def read(cls, value: object) -> Self:
-        """Take an object of this class as it is, and anything else as a document."""
+        """Accept an object of this class, and read anything else as a document."""
         return value if isinstance(value, cls) else cls.from_dict(value)
 
     @classmethod
@@ -248,7 +248,7 @@ class Element:
         """Read a document. A null counts as if its key were absent.
 
         Raises:
-            SpecError: Something in it is wrong; the path is relative to this document.
+            SpecError: It is invalid; the path is relative to this document.
         """
         document = as_mapping(cls._expand(data))
         known = cls.checks.keys() | cls.shorthand
@@ -267,7 +267,7 @@ class Element:
         """Read a JSON document.
 
         Raises:
-            SpecError: It is not one, or something in it is wrong.
+            SpecError: It is not JSON, or invalid.
         """
         try:
             document = json.loads(text)
@@ -277,15 +277,15 @@ class Element:
 
     @classmethod
     def _expand(cls, data: object) -> object:
-        """Rewrite what a document may say in short into the names of the fields."""
+        """Expand abbreviations of a document into the names of the fields."""
         return data
 
     def to_dict(self, *, secrets: bool = False) -> dict[str, object]:
-        """Write the document that `from_dict` reads, skein's defaults included, nulls left out.
+        """Write the document that `from_dict` reads, with skein's defaults, without nulls.
 
         Args:
-            secrets: Whether to write private keys. Otherwise a `security` that holds one is left
-                out as a whole.
+            secrets: Whether to write private keys. Otherwise a `security` with one is omitted as a
+                whole.
         """
         return self._document(secrets=secrets, nulls=False)
 

@@ -1,4 +1,4 @@
-"""Who may see and change an application."""
+"""Permissions to view and modify an application."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from yarnhub.spec import _reading as read
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# YARN reads an ACL as "user,user group,group": a blank or comma would change who is let in.
+# YARN reads an ACL as "user,user group,group": a space or comma would change the permissions.
 _names = read.sequence(read.matching(r"[^\s,]+", "one name without spaces and commas"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ACLs(read.Element):
-    """Who may see and change an application; `*` among the names is everybody.
+    """Permissions to view and modify an application; the name `*` means everyone.
 
     Attributes:
-        enable: Whether the lists apply. The owner and the cluster's administrators are always
-            let in.
-        view_users: Users who may see the application and its logs.
-        view_groups: Groups who may.
+        enable: Whether the lists apply. The owner and the cluster's administrators always have
+            access.
+        view_users: Users who may view the application and its logs.
+        view_groups: Groups who may do so.
         modify_users: Users who may kill and move it.
-        modify_groups: Groups who may.
+        modify_groups: Groups who may do so.
         ui_users: Users who may open the application's own web pages.
     """
 

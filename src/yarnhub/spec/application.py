@@ -27,22 +27,23 @@ def _timeout(value: object) -> Seconds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationSpec(read.Element):
-    """What to run on YARN.
+    """An application to run on YARN.
 
     Attributes:
-        name: What YARN shows.
-        queue: The queue that pays.
-        user: Whom to run as; empty is the submitting user.
-        node_label: Where containers run; empty is the queue's default.
-        tags: Words to find the application by.
+        name: The name in YARN.
+        queue: The queue of the application.
+        user: The user to run as; empty for the submitting user.
+        node_label: The label of the containers' nodes; empty for the queue's default.
+        tags: Tags by which the application can be found.
         file_systems: Further file systems that containers need delegation tokens for, as URLs.
-        priority: Among the applications of its queue, higher ones first; the cluster's
-            `yarn.cluster.max-application-priority` is the most.
-        timeout: Seconds from the submission on, after which YARN kills it; None is no limit.
-        max_attempts: How often YARN starts an ApplicationMaster; the cluster may allow fewer.
-        acls: Who may see and change it.
+        priority: The priority in its queue, higher ones first; limited by the cluster's
+            `yarn.cluster.max-application-priority`.
+        timeout: Seconds from the submission after which YARN kills it; None for no limit.
+        max_attempts: The number of ApplicationMasters that YARN starts; the cluster may allow
+            fewer.
+        acls: Permissions to view and modify it.
         master: The ApplicationMaster's container.
-        services: What runs, by name.
+        services: The services, by name.
     """
 
     name: str = "skein"

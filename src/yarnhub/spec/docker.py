@@ -1,7 +1,8 @@
-"""The image that a container runs in, and how Docker runs it.
+"""The image of a container, and how Docker runs it.
 
 Source: org.apache.hadoop.yarn.server.nodemanager.containermanager.linux.runtime
-.DockerLinuxContainerRuntime and .OCIContainerRuntime, which also refuse what the patterns here do.
+.DockerLinuxContainerRuntime and .OCIContainerRuntime, which refuse the same values as the patterns
+here.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _image = read.matching(
     r"(([a-zA-Z0-9.-]+)(:\d+)?/)?[a-z0-9_./-]+(:[\w.-]+|@sha256:[a-z0-9]{12,64})?",
     "the name of an image, like registry:5000/team/image:tag",
 )
-# A comma would begin another mount in the variable; nor may a shell find anything in it.
+# A comma would start another mount in the variable; shell syntax is not allowed, either.
 _PATH = r"[^:,\0\s\"'`$\\]+"
 _mount = read.matching(
     rf"{_PATH}:/{_PATH}(:(r[ow]|(r[ow]\+)?r?(shared|slave|private)))?",
@@ -35,17 +36,17 @@ _word = read.matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "one word of letters, digit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Docker(read.Element):
-    """The image that a container runs in. What is left out, the cluster decides.
+    """The image of a container. The cluster decides about omitted values.
 
     Attributes:
-        image: Its name, with a registry and a tag if wanted; the image has bash.
-        mounts: `source:/destination`, and `:ro` or `:rw` behind it. The cluster allows some
-            sources only; a relative one is a file of the specification.
-        tmpfs: Folders of the container that are kept in memory.
+        image: Its name, optionally with a registry and a tag; the image must contain bash.
+        mounts: `source:/destination`, optionally with `:ro` or `:rw`. The cluster allows only some
+            sources; a relative one is a file of the specification.
+        tmpfs: Folders of the container that are in memory.
         network: Docker's network; one that the cluster allows.
-        hostname: The container's; Docker wants a network of its own for it.
+        hostname: The container's host name; Docker requires a user-defined network for it.
         ports: Ports of the node that lead into the container.
-        privileged: Whether it may do what root of the node may; few clusters allow it.
+        privileged: Whether it has the privileges of the node's root; few clusters allow it.
         runtime: Docker's runtime, such as `nvidia`.
     """
 
@@ -71,7 +72,7 @@ class Docker(read.Element):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which YARN is told."""
+        """The environment variables for YARN."""
         variables = {
             "IMAGE": self.image,
             "MOUNTS": ",".join(self.mounts),

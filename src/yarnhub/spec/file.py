@@ -18,10 +18,10 @@ _RESERVED = (".skein", ".yarnhub")
 
 
 class FileType(Name):
-    """What YARN does with a file once it is there."""
+    """How YARN localizes a file."""
 
     FILE = "FILE"
-    """Left as it is."""
+    """Unchanged."""
     ARCHIVE = "ARCHIVE"
     """Unpacked into a folder of the destination's name."""
 
@@ -35,7 +35,7 @@ class FileVisibility(Name):
 
 
 def inferred_type(source: str) -> FileType:
-    """What a file is by its name."""
+    """The type of a file from its name."""
     return FileType.ARCHIVE if source.endswith(_ARCHIVES) else FileType.FILE
 
 
@@ -47,15 +47,15 @@ def _type(value: object) -> FileType | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File(read.Element):
-    """A file that YARN puts into a container. In a document its source alone will do.
+    """A file that YARN puts into a container. In a document its source is enough.
 
     Attributes:
-        source: A URL that Hadoop understands, kept as it is written, or a path on this machine.
-        type: What YARN does with it. None, or `infer` in a document, is told by the name: ARCHIVE
-            when it ends with .zip, .tar.gz or .tgz, else FILE.
+        source: A URL for Hadoop, which is not changed, or a path on this machine.
+        type: How YARN localizes it. None, or `infer` in a document, depends on the name: ARCHIVE if
+            it ends with .zip, .tar.gz or .tgz, otherwise FILE.
         visibility: Who shares the copy on a node.
         size: Bytes; 0 is filled in from the file system at submission.
-        timestamp: Last change in milliseconds since 1970; 0 is filled in likewise. YARN refuses
+        timestamp: Last change in milliseconds since 1970; 0 as well. YARN refuses
             a file whose size or timestamp has changed since.
     """
 
@@ -66,7 +66,7 @@ class File(read.Element):
     timestamp: int = 0
 
     checks: ClassVar[read.Checks] = {
-        # One line: a key pasted in place of its file's name must not end up in messages.
+        # One line: a key that is pasted instead of its file name must not appear in messages.
         "source": read.matching(r".*\S.*", "one line of text that is not empty"),
         "type": _type,
         "visibility": read.member(FileVisibility),

@@ -1,4 +1,4 @@
-"""The ApplicationMaster and the script that may run beside it."""
+"""The ApplicationMaster and the script that may run in its container."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ class Master(Process):
 
     Attributes:
         resources: For the ApplicationMaster and its script together.
-        script: Runs beside the ApplicationMaster; the application ends with it. Empty is none.
+        script: Runs in the ApplicationMaster's container; the application ends with it. Empty for
+            none.
         log_level: How much the ApplicationMaster logs.
-        log_config: A logging configuration of one's own.
-        security: What the application's own pair is derived from; None is the client's own.
+        log_config: A custom logging configuration.
+        security: The pair from which the application's own is derived; None for the client's.
     """
 
     resources: Resources = field(default=Resources(memory=MiB(512), vcores=VCores(1)))

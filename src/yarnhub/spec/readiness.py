@@ -1,4 +1,4 @@
-"""When a service's container is ready for those that depend on it."""
+"""When a service's container is ready for dependent services."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Readiness(read.Element):
     """When a container is ready: exactly one of these.
 
     Attributes:
-        key: Once this key is set in the key-value store, by whomever; `{instance}` in it is the
-            container's number, and `{container_id}` its name, such as `worker_3`.
-        port: Once something accepts connections at this TCP port of its node.
+        key: When this key is set in the key-value store; `{instance}` in it is the container's
+            number, and `{container_id}` its name, such as `worker_3`.
+        port: When this TCP port of its node accepts connections.
     """
 
     key: str | None = None
@@ -40,7 +40,7 @@ class Readiness(read.Element):
             raise SpecError("", "give exactly one of `key` and `port`")
 
     def key_of(self, container_id: str) -> str:
-        """The key that one container, such as `worker_3`, is ready with; empty without one."""
+        """The key that makes a container, such as `worker_3`, ready; empty without one."""
         number = container_id.rpartition("_")[2]
         key = self.key or ""
         # Not str.format: it would read the braces of other keys.

@@ -53,11 +53,11 @@ def local_resources(files: Mapping[str, File]) -> dict[str, LocalResource]:
 
 
 def application_acls(acls: ACLs, viewer: str = "") -> dict[ApplicationAccessType, str]:
-    """Who may see and who may change an application; nothing where nobody else may.
+    """The ACLs of an application; empty if nobody else has access.
 
     Args:
-        acls: Of the specification.
-        viewer: Somebody else who may see it, whatever the specification says; empty for nobody.
+        acls: The ACLs of the specification.
+        viewer: Another user who may always view it; empty for none.
     """
     found = {}
     if acls.enable:

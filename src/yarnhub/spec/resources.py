@@ -1,4 +1,4 @@
-"""What a container asks of its node."""
+"""The resources of a container."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 # ResourceUtils.java checks a name against namespace/name, where the namespace may be missing.
 _TYPE_NAME = r"([A-Za-z0-9.-]+/)?[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _SHORT_NAMES_KEY = "resource_types"
-"""The key for names without a '/' or '.', which beside the others would be misspelt keys."""
+"""The key for names without a '/' or '.', which would otherwise look like misspelled keys."""
 _NAMES_WITH_OWN_KEY = frozenset({"memory", "memory-mb", "vcores"})
-"""YARN has these names for what has keys of its own here."""
+"""YARN's names of resources that have their own keys here."""
 _amount = read.integer(0, read.INT64)
 
 
@@ -36,16 +36,16 @@ def _memory(value: object) -> MiB:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources(read.Element):
-    """What a container asks of its node.
+    """The resources of a container.
 
     Attributes:
         memory: MiB; written as a number, or as a quantity that `parse_memory` reads.
         vcores: Virtual cores.
         gpus: How many `yarn.io/gpu`.
         fpgas: How many `yarn.io/fpga`.
-        custom: How many of any other resource type that the cluster defines. In a document these
-            are keys beside the others, told by the `/` or `.` in their names; those without are
-            in the mapping `resource_types`.
+        custom: Amounts of other resource types of the cluster. In a document these are further
+            keys, recognized by the `/` or `.` in their names; others are in the mapping
+            `resource_types`.
     """
 
     memory: MiB
@@ -71,9 +71,9 @@ class Resources(read.Element):
 
     @property
     def resource_types(self) -> Mapping[str, int]:
-        """How many of each resource type beside memory and vcores; nothing that is not wanted.
+        """The amounts of resource types other than memory and vcores, without zeros.
 
-        A cluster refuses a type that it does not define, even if none of it is wanted.
+        A cluster refuses an unknown type even if its amount is zero.
         """
         amounts = {**self.custom, **{name: amount for _, name, amount in self._named() if amount}}
         return MappingProxyType({name: amount for name, amount in amounts.items() if amount})
@@ -110,5 +110,5 @@ class Resources(read.Element):
 
 
 def _is_told(name: str) -> bool:
-    """Whether a key is a resource type by its looks."""
+    """Whether a key looks like a resource type."""
     return "/" in name or "." in name

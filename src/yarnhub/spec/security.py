@@ -1,4 +1,4 @@
-"""The certificate that a client and its ApplicationMaster know each other by."""
+"""The certificate with which a client and its ApplicationMaster authenticate."""
 
 from __future__ import annotations
 

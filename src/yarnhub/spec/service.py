@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
 LONG_RUN = Seconds(600)
-"""An instance that ran for so long did not fail for what its predecessors failed for."""
+"""Seconds after which a failure of an instance is unrelated to earlier ones."""
 
 # A service's name becomes part of file names and of the script that launches its containers.
 service_name = read.matching(
@@ -34,12 +34,12 @@ class Process(read.Element):
     """A script in a container.
 
     Attributes:
-        resources: What each container asks of its node.
-        script: Run by bash. A document may give `commands` in its place: a list of shell lines,
+        resources: The resources of each container.
+        script: Run by bash. A document may have `commands` instead: a list of shell lines,
             of which the first that fails ends the script.
         files: What YARN puts into the container's folder, by destination name.
         env: Environment variables.
-        docker: The image that it runs in; None is the node itself.
+        docker: The image that it runs in; None for the node itself.
     """
 
     resources: Resources
@@ -80,21 +80,21 @@ class Service(Process):
     """A number of containers, the instances, that run the same script.
 
     Attributes:
-        instances: How many containers to start with.
-        depends: Names of services that have to be ready first.
-        max_restarts: How many failed instances are replaced, counted over the whole service;
-            -1 is no limit.
-        allow_failures: Whether the application goes on when more instances fail than that.
-        restart_delay: Seconds before a failed instance is replaced; each time that the replacement
-            fails too it is doubled, until one runs for `LONG_RUN` seconds.
-        max_restart_delay: Seconds that this is at most.
-        grace_period: Seconds that an instance has between being asked to end (SIGTERM) and being
-            killed; 0 leaves it to YARN, which waits for a quarter of a second.
-        ready: When an instance is ready; None is when YARN has given its container.
-        node_label: Where containers run; empty is the application's label.
+        instances: The initial number of containers.
+        depends: Names of services that must be ready first.
+        max_restarts: The number of failed instances that are replaced, for the whole service; -1
+            for no limit.
+        allow_failures: Whether the application continues if more instances fail.
+        restart_delay: Seconds before a failed instance is replaced; doubled each time that a
+            replacement fails too, until one runs for `LONG_RUN` seconds.
+        max_restart_delay: The limit of this delay, in seconds.
+        grace_period: Seconds between the request to end (SIGTERM) and the kill of an instance; 0
+            for YARN's default of 250 ms.
+        ready: When an instance is ready; None for when YARN has allocated its container.
+        node_label: The label of the containers' nodes; empty for the application's label.
         nodes: Hosts to run on.
         racks: Racks to run on.
-        relax_locality: Whether other nodes will do when these are busy.
+        relax_locality: Whether other nodes may be used when these are busy.
     """
 
     instances: int = 1

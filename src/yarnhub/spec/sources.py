@@ -1,4 +1,4 @@
-"""Where the files of a specification come from."""
+"""The sources of a specification's files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 def local_path(file: File, folder: Path) -> Path | None:
-    """Find a file on this machine; None if its source names another file system.
+    """The path of a file on this machine; None if its source is on another file system.
 
-    What follows `file://` is the path as it is, without %-escapes.
+    The text after `file://` is the path, without %-escapes.
     """
     url = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*):(?://[^/]*)?(/.*)", file.source, re.DOTALL)
     if url is None:
@@ -31,8 +31,8 @@ def map_files(part: T, change: Callable[[str, File], File], key: str = "") -> T:
     """Replace every file in a specification or a part of one.
 
     Args:
-        part: The specification, or what it holds under `key`.
-        change: Makes the new file from the key path and the old one.
+        part: The specification, or its part at `key`.
+        change: Returns the new file for the key path and the old one.
         key: The key path of `part`.
     """
 

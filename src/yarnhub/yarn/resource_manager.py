@@ -1,7 +1,7 @@
-"""The ResourceManager as its clients use it (ApplicationClientProtocol).
+"""The client of the ResourceManager (ApplicationClientProtocol).
 
-Every method is one remote call: it raises what `RpcClient.call` raises, ends by its deadline, and
-cancelling it leaves the connection usable. A name is the RPC's name in snake_case.
+Every method is one remote call: it raises the errors of `RpcClient.call`, has its deadline, and
+cancelling it leaves the connection usable. Methods have the RPCs' names in snake_case.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ CANCEL_DELEGATION_TOKEN = _method(
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One service of the ResourceManager: all its addresses, and the principal it must prove."""
+    """One service of the ResourceManager: all its addresses, and its principal."""
 
     addresses: tuple[Address, ...]
     server_principal: str | None
@@ -136,8 +136,8 @@ class ResourceManager(Closing):
 
     Args:
         endpoint: From `addresses.resource_manager(configuration, CLIENT)`.
-        user: Who calls.
-        options: Limits and the protection to insist on.
+        user: The user.
+        options: Limits and the required protection.
     """
 
     def __init__(self, endpoint: Endpoint, user: User, options: RpcOptions | None = None) -> None:
@@ -153,13 +153,13 @@ class ResourceManager(Closing):
         await self._rpc.aclose()
 
     async def get_new_application(self) -> rm.GetNewApplicationResponse:
-        """A fresh application id, and the largest container that is ever given."""
+        """A new application id, and the largest possible container."""
         return await self._rpc.call(GET_NEW_APPLICATION, rm.GetNewApplicationRequest())
 
     async def submit_application(self, context: ApplicationSubmissionContext) -> None:
         """Submit an application under an id from `get_new_application`.
 
-        An answer means that it is being saved; refusals may still come and show in its report.
+        A response means that it is being saved; it may still be refused, which its report shows.
         """
         request = rm.SubmitApplicationRequest(application_submission_context=context)
         await self._rpc.call(SUBMIT_APPLICATION, request)
@@ -168,7 +168,7 @@ class ResourceManager(Closing):
         """One application.
 
         Raises:
-            ApplicationNotFoundError: There is none of this id.
+            ApplicationNotFoundError: There is no application with this id.
         """
         request = rm.GetApplicationReportRequest(application_id=application_id)
         return (await self._rpc.call(GET_APPLICATION_REPORT, request)).application_report
@@ -176,7 +176,7 @@ class ResourceManager(Closing):
     async def force_kill_application(
         self, application_id: ApplicationId, diagnostics: str | None = None
     ) -> bool:
-        """Ask for an application's end; says whether it has ended already."""
+        """Kill an application; returns whether it has already ended."""
         request = rm.KillApplicationRequest(application_id=application_id, diagnostics=diagnostics)
         return (await self._rpc.call(FORCE_KILL_APPLICATION, request)).is_kill_completed
 
@@ -188,7 +188,7 @@ class ResourceManager(Closing):
     async def get_applications(
         self, request: rm.GetApplicationsRequest
     ) -> tuple[ApplicationReport, ...]:
-        """The applications that pass the request's filters."""
+        """The applications that match the request's filters."""
         return (await self._rpc.call(GET_APPLICATIONS, request)).applications
 
     async def get_application_attempts(
@@ -204,7 +204,7 @@ class ResourceManager(Closing):
         return (await self._rpc.call(GET_CONTAINERS, request)).containers
 
     async def get_cluster_metrics(self) -> YarnClusterMetrics:
-        """How many nodes there are, by state."""
+        """The numbers of nodes, by state."""
         response = await self._rpc.call(GET_CLUSTER_METRICS, rm.GetClusterMetricsRequest())
         return response.cluster_metrics
 
@@ -219,7 +219,7 @@ class ResourceManager(Closing):
         return response.node_labels
 
     async def get_queue_info(self, name: str, *, recursive: bool = False) -> QueueInfo | None:
-        """A queue with its children, or with all its descendants; None if there is none.
+        """A queue with its children, or with all its descendants; None if it does not exist.
 
         Its names are those of this Hadoop version and its scheduler: see `get_queues`.
         """
@@ -230,7 +230,7 @@ class ResourceManager(Closing):
 
     async def get_queues(self) -> QueueInfo | None:
         """The root queue with all below it, each with its own name and its path."""
-        # No part of an ApplicationMaster's program, which is kept small.
+        # Not part of an ApplicationMaster's zip, which is kept small.
         from yarnhub.yarn.queues.tree import ROOT, with_paths
 
         root = await self.get_queue_info(ROOT, recursive=True)
@@ -260,7 +260,7 @@ class ResourceManager(Closing):
     async def update_application_priority(
         self, application_id: ApplicationId, priority: int
     ) -> int | None:
-        """Give an application another priority; returns the one in force."""
+        """Change an application's priority; returns the effective one."""
         request = rm.UpdateApplicationPriorityRequest(
             application_id=application_id, application_priority=Priority(priority=priority)
         )
@@ -270,7 +270,7 @@ class ResourceManager(Closing):
     async def update_application_timeouts(
         self, application_id: ApplicationId, timeouts: dict[ApplicationTimeoutType, str]
     ) -> dict[ApplicationTimeoutType, str]:
-        """Give an application other limits, as ISO 8601 times; returns those in force."""
+        """Change an application's time limits, as ISO 8601 times; returns the effective ones."""
         request = rm.UpdateApplicationTimeoutsRequest(
             application_id=application_id, application_timeouts=timeouts
         )
@@ -288,12 +288,12 @@ class ResourceManager(Closing):
         return (await self._rpc.call(GET_DELEGATION_TOKEN, request)).token
 
     async def renew_delegation_token(self, token: Token) -> int:
-        """Renew a delegation token; returns until when it is valid, ms since 1970."""
+        """Renew a delegation token; returns its expiry, ms since 1970."""
         request = delegation.RenewDelegationTokenRequest(token=token)
         return (await self._rpc.call(RENEW_DELEGATION_TOKEN, request)).new_expiry_time
 
     async def cancel_delegation_token(self, token: Token) -> None:
-        """End a delegation token."""
+        """Cancel a delegation token."""
         await self._rpc.call(
             CANCEL_DELEGATION_TOKEN, delegation.CancelDelegationTokenRequest(token=token)
         )

@@ -1,4 +1,4 @@
-"""The ResourceManager as an ApplicationMaster uses it (ApplicationMasterProtocol)."""
+"""An ApplicationMaster's client of the ResourceManager (ApplicationMasterProtocol)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REGISTER = Method(
     records.RegisterApplicationMasterRequest,
     records.RegisterApplicationMasterResponse,
 )
-# A repeat carries the same response id, and the scheduler then repeats its last answer.
+# A retry has the same response id, for which the scheduler repeats its last response.
 ALLOCATE = Method("allocate", records.AllocateRequest, records.AllocateResponse, idempotent=True)
 FINISH = Method(
     "finishApplicationMaster",
@@ -75,13 +75,13 @@ class Scheduler(Closing):
     ) -> records.RegisterApplicationMasterResponse:
         """Register the AM, or register it again after `NotRegisteredError`.
 
-        After a repeat all that was asked and released must be sent again: the ResourceManager
-        was restarted and knows nothing of it.
+        After registering again, all requests and releases must be sent again: the restarted
+        ResourceManager has lost them.
         """
         request = records.RegisterApplicationMasterRequest(
             host=host, rpc_port=rpc_port, tracking_url=tracking_url
         )
-        # Also if the answer is lost: whoever was registered begins at 0.
+        # Also if the response is lost: a registered AM starts at 0.
         self._response_id = 0
         return await self._rpc.call(REGISTER, request)
 
@@ -104,14 +104,14 @@ class Scheduler(Closing):
             progress=progress,
         )
         response = await self._rpc.call(ALLOCATE, request)
-        # The id must be the server's own: counting by oneself breaks after a failover.
+        # The id must be the server's own: counting locally breaks after a failover.
         self._response_id = response.response_id
         if response.am_rm_token is not None:
             await self._roll(response.am_rm_token)
         return response
 
     async def _roll(self, token: Token) -> None:
-        """Go on with a new token now: the old one would fail only at the next reconnect."""
+        """Use the new token now: the old one would fail at the next reconnect."""
         _log.info("the AMRMToken was rolled")
         old, self._rpc = self._rpc, self._client(token)
         await old.aclose()
@@ -119,7 +119,8 @@ class Scheduler(Closing):
     async def finish(
         self, status: FinalApplicationStatus, diagnostics: str, tracking_url: str = ""
     ) -> None:
-        """Tell the application's end until it is saved; YARN may end the AM any moment after."""
+        """Report the application's end until it is saved; after that YARN may kill the AM at any
+        time."""
         request = records.FinishApplicationMasterRequest(
             final_application_status=status, diagnostics=diagnostics, tracking_url=tracking_url
         )
@@ -127,5 +128,5 @@ class Scheduler(Closing):
             while not (await self._rpc.call(FINISH, request)).is_unregistered:
                 await asyncio.sleep(_FINISH_POLL_INTERVAL)
         except AttemptNotFoundError:
-            # A repeat of a request that was carried out: the attempt is over, as wished.
+            # A retry of a request that was executed: the attempt is over, as requested.
             _log.debug("the attempt is already unregistered")

@@ -9,7 +9,7 @@ from yarnhub.control.messages.request import Nothing, Request
 
 
 class FinalStatus(enum.Enum):
-    """How an application ends."""
+    """The final status of an application."""
 
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
@@ -26,7 +26,7 @@ class Specification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetSpecification(Request[Specification]):
-    """Ask for the specification."""
+    """Get the specification."""
 
     answer = Specification
     reads = True
@@ -44,7 +44,7 @@ class Shutdown(Request[Nothing]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetProgress(Request[Nothing]):
-    """Show progress, 0 to 1, in YARN's reports."""
+    """Set the progress, 0 to 1, in YARN's reports."""
 
     answer = Nothing
     idempotent = True

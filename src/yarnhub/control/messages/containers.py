@@ -12,10 +12,10 @@ from yarnhub.control.outcomes import Outcome  # noqa: TC001  # read by control.j
 
 
 class ContainerState(enum.Enum):
-    """How far a service's container is."""
+    """The state of a service's container."""
 
     WAITING = "WAITING"
-    """For the services it depends on, or for its service's `restart_delay`."""
+    """Waits for the services it depends on, or for its service's `restart_delay`."""
     REQUESTED = "REQUESTED"
     """From YARN."""
     RUNNING = "RUNNING"
@@ -26,7 +26,7 @@ class ContainerState(enum.Enum):
 
     @property
     def ended(self) -> bool:
-        """Whether it will not change any more."""
+        """Whether it is final."""
         return self in ENDED_STATES
 
 
@@ -47,12 +47,12 @@ class Container:
     finish_time: float | None = None
     exit_message: str = ""
     ready: bool = False
-    """Whether it runs and is what its service's `ready` says."""
+    """Whether it is running and fulfills its service's `ready`."""
     outcome: Outcome | None = field(default=None, metadata=OMIT_DEFAULT)
-    """What `exit_message` says, as data; None where an earlier version answered."""
+    """`exit_message` as data; None from an earlier version."""
 
     def __post_init__(self) -> None:
-        # YARN's words are in it, and of an ApplicationMaster in a container perhaps a user's own.
+        # It contains YARN's text, and possibly a user's.
         object.__setattr__(self, "exit_message", clean_and_cut(self.exit_message))
 
     @property
@@ -63,13 +63,13 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Containers:
-    """Containers, in the order that the request describes."""
+    """Containers, in the order of the request."""
 
     containers: tuple[Container, ...]
 
 
 def without_outcomes(answer: object) -> object:
-    """An answer as clients of versions read it that refuse what they do not know."""
+    """An answer for clients of versions that refuse unknown fields."""
     match answer:
         case Container():
             return replace(answer, outcome=None)
@@ -83,7 +83,7 @@ def without_outcomes(answer: object) -> object:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetContainers(Request[Containers]):
-    """Ask for containers, sorted by service and instance; None filters nothing."""
+    """Get containers, sorted by service and instance; None filters nothing."""
 
     answer = Containers
     reads = True
@@ -94,7 +94,7 @@ class GetContainers(Request[Containers]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale(Request[Containers]):
-    """Have `count` active instances, or `delta` more than now; answers with those it touched."""
+    """Set the number of active instances, or change it by `delta`; returns affected containers."""
 
     answer = Containers
     service: str
@@ -104,7 +104,7 @@ class Scale(Request[Containers]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddContainer(Request[Container]):
-    """Start one more instance, with `env` over the service's own."""
+    """Start one more instance, with `env` overriding the service's variables."""
 
     answer = Container
     service: str
@@ -113,7 +113,7 @@ class AddContainer(Request[Container]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillContainer(Request[Nothing]):
-    """End one container; one that has ended already is no error."""
+    """Kill one container; no error if it has already ended."""
 
     answer = Nothing
     idempotent = True

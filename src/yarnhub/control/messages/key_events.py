@@ -1,4 +1,4 @@
-"""What happens to keys."""
+"""Events of keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from yarnhub.control.messages.request import Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEvent:
-    """A key was set; or deleted, if `value` is None: `owner` is whose it was.
+    """A key was set; or deleted, if `value` is None: `owner` is its former owner.
 
     Events are numbered from 1, without gaps.
     """
@@ -23,9 +23,9 @@ class KeyEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEvents:
-    """Events in order; to be asked for once more `after` the number `last`.
+    """Events in order; the next request is `after` the number `last`.
 
-    With `missed` there were others before them that are not kept any more.
+    With `missed`, earlier events are no longer available.
     """
 
     events: tuple[KeyEvent, ...]
@@ -35,11 +35,11 @@ class KeyEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchKeys(Request[KeyEvents]):
-    """Ask for the events in some ranges when there is one, or for none after `timeout` seconds.
+    """Get the events in some ranges when there is one, or none after `timeout` seconds.
 
-    With `after` None it is answered at once, with the number of the latest event. The
-    application keeps what happened last for whoever comes back: nothing is lost between two
-    requests, nor with an answer that does not arrive.
+    With `after` None it is answered at once, with the number of the latest event. The application
+    keeps the latest events for the next request: nothing is lost between two requests, nor with a
+    lost answer.
     """
 
     answer = KeyEvents

@@ -41,7 +41,7 @@ class KeyRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetKeys(Request[Entries]):
-    """Ask for the entries in a range."""
+    """Get the entries in a range."""
 
     answer = Entries
     reads = True
@@ -51,7 +51,7 @@ class GetKeys(Request[Entries]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListKeys(Request[Keys]):
-    """Ask for the keys in a range, without their values."""
+    """Get the keys in a range, without their values."""
 
     answer = Keys
     reads = True
@@ -61,7 +61,7 @@ class ListKeys(Request[Keys]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetKey(Request[Entries]):
-    """Ask for one key; answered with no entry if it is not set."""
+    """Get one key; the answer has no entry if it is not set."""
 
     answer = Entries
     reads = True
@@ -71,7 +71,7 @@ class GetKey(Request[Entries]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitKey(Request[Entries]):
-    """Ask for one key when it is set; answered with no entry after `timeout` seconds."""
+    """Get one key when it is set; the answer has no entry after `timeout` seconds."""
 
     answer = Entries
     idempotent = True
@@ -83,8 +83,8 @@ class WaitKey(Request[Entries]):
 class PutKey(Request[Nothing]):
     """Set a key; with an owner the key is deleted when that container ends.
 
-    A value of None leaves the value as it is, which a key has to have then; `keep_owner` leaves
-    the owner.
+    A value of None keeps the existing value, and the key must be set then; `keep_owner` keeps the
+    owner.
     """
 
     answer = Nothing
@@ -96,7 +96,7 @@ class PutKey(Request[Nothing]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteKeys(Request[Keys]):
-    """Delete the keys in a range; answers with those that were set."""
+    """Delete the keys in a range; returns those that were set."""
 
     answer = Keys
     range: KeyRange
@@ -104,11 +104,11 @@ class DeleteKeys(Request[Keys]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteKey(Request[Keys]):
-    """Delete one key; answers with it if it was set."""
+    """Delete one key; returns it if it was set."""
 
     answer = Keys
     key: str
 
 
 Operation = GetKeys | ListKeys | GetKey | PutKey | DeleteKeys | DeleteKey
-"""What may be part of a transaction."""
+"""The operations of a transaction."""

@@ -1,4 +1,4 @@
-"""Web pages of services, passed on by those of the application."""
+"""Web pages of services, behind the application's proxy."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from yarnhub.control.messages.request import Nothing, Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A web page of a service that the application's own pages pass on.
+    """A web page of a service behind the application's proxy.
 
-    `route` is its segment in their path, `target` the URL that it is at, and `link_name` what it
-    is called there; without one it is passed on but not shown.
+    `route` is its segment in the path, `target` its own URL, and `link_name` its name on the
+    application's pages; without one it is not listed there.
     """
 
     route: str
@@ -22,14 +22,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """Pages, in the order that they were added."""
+    """Pages, in the order in which they were added."""
 
     pages: tuple[Page, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ui:
-    """Where the application's web pages are: URLs that end with a slash, each leads to the same.
+    """The URLs of the application's web pages, which end with a slash and are equivalent.
 
     Pages of services are below them, behind `proxy_prefix`.
     """
@@ -40,7 +40,7 @@ class Ui:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetUi(Request[Ui]):
-    """Ask where the web pages are."""
+    """Get the URLs of the web pages."""
 
     answer = Ui
     reads = True
@@ -48,7 +48,7 @@ class GetUi(Request[Ui]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddPage(Request[Nothing]):
-    """Pass a page on; routes and link names are unique."""
+    """Add a page; routes and link names are unique."""
 
     answer = Nothing
     page: Page
@@ -56,7 +56,7 @@ class AddPage(Request[Nothing]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovePage(Request[Nothing]):
-    """Pass a page on no longer."""
+    """Remove a page."""
 
     answer = Nothing
     route: str
@@ -64,7 +64,7 @@ class RemovePage(Request[Nothing]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetPages(Request[Pages]):
-    """Ask for the pages that are passed on."""
+    """Get the pages behind the proxy."""
 
     answer = Pages
     reads = True

@@ -1,4 +1,4 @@
-"""What all requests to an ApplicationMaster are, and the answers that any of them may get."""
+"""The base of all requests to an ApplicationMaster, and their common answers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Request(Generic[A]):
 
     answer: ClassVar[type[Any]]
     idempotent: ClassVar[bool] = False
-    """Whether it may be sent again when it is not known whether it was carried out: twice has the
-    effect and the answer of once, whatever others do between."""
+    """Whether it may be sent again if it is unknown whether it was executed: twice has the effect
+    and the answer of once, even with other requests in between."""
     reads: ClassVar[bool] = False
-    """Whether it changes nothing and is answered at once."""
+    """Whether it is read-only and answered immediately."""
 
     @classmethod
     def name(cls) -> str:
@@ -31,7 +31,7 @@ class Request(Generic[A]):
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """The answer of a request that is carried out in silence."""
+    """The answer to a request without a result."""
 
 
 @dataclass(frozen=True, slots=True)

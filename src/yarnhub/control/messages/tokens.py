@@ -1,4 +1,4 @@
-"""Delegation tokens that take the place of older ones."""
+"""Delegation tokens that replace older ones."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Tokens:
 class UpdateTokens(Request[Nothing]):
     """Use these delegation tokens from now on, given as a token file (HDTS).
 
-    Containers that are started later get them, and those that run are told. Of the file's
-    content only delegation tokens are taken.
+    Containers that are started later get them, and running ones are notified. Only the delegation
+    tokens of the file are used.
     """
 
     answer = Nothing
@@ -33,9 +33,9 @@ class UpdateTokens(Request[Nothing]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchTokens(Request[Tokens]):
-    """Ask for tokens that are newer than those of the number `after`, as soon as there are some.
+    """Get tokens that are newer than the number `after`, as soon as there are some.
 
-    After `timeout` seconds it is answered with none.
+    After `timeout` seconds the answer is empty.
     """
 
     answer = Tokens

@@ -25,7 +25,7 @@ class Operator(enum.Enum):
 
 
 class KeyField(enum.Enum):
-    """What of a key a condition compares."""
+    """The part of a key that a condition compares."""
 
     VALUE = "VALUE"
     """As unsigned bytes."""
@@ -37,8 +37,8 @@ class KeyField(enum.Enum):
 class Condition:
     """Compares a key's value or owner with `value` or `owner`.
 
-    A key that is not set has None for both, and None is only equal or not: an order with it does
-    not hold.
+    For a key that is not set, both are None, which can only be compared for equality: any order
+    with it is false.
     """
 
     key: str
@@ -58,7 +58,7 @@ class Transacted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction(Request[Transacted]):
-    """Carry out `on_success` if all conditions hold, else `on_failure`: all of it or nothing."""
+    """Execute `on_success` if all conditions hold, else `on_failure`: all of it or nothing."""
 
     answer = Transacted
     conditions: tuple[Condition, ...] = ()

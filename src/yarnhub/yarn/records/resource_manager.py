@@ -40,12 +40,12 @@ class ApplicationsRequestScope(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetNewApplicationRequest:
-    """Ask for an application id."""
+    """Get an application id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetNewApplicationResponse:
-    """A fresh application id, and the largest container that is ever given."""
+    """A new application id, and the largest possible container."""
 
     application_id: ApplicationId = proto(1, ApplicationId, ApplicationId())
     maximum_capability: Resource = proto(2, Resource, Resource())
@@ -53,7 +53,7 @@ class GetNewApplicationResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitApplicationRequest:
-    """Submit an application under an id given before."""
+    """Submit an application under a new id."""
 
     application_submission_context: ApplicationSubmissionContext = proto(
         1, ApplicationSubmissionContext
@@ -67,7 +67,7 @@ class SubmitApplicationResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetApplicationReportRequest:
-    """Ask for one application."""
+    """Get one application."""
 
     application_id: ApplicationId = proto(1, ApplicationId)
 
@@ -81,7 +81,7 @@ class GetApplicationReportResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillApplicationRequest:
-    """Ask for an application's end; `diagnostics` is shown to its user."""
+    """Kill an application; `diagnostics` is shown to its user."""
 
     application_id: ApplicationId = proto(1, ApplicationId)
     diagnostics: str | None = proto(2, FREE_TEXT, None)
@@ -89,14 +89,14 @@ class KillApplicationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillApplicationResponse:
-    """Whether the application has ended already; ask again until it has."""
+    """Whether the application has ended; repeat the request until it has."""
 
     is_kill_completed: bool = proto(1, BOOL, default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetApplicationsRequest:
-    """Filters: what is empty or None does not filter. Time bounds are ms since 1970."""
+    """Filters: empty and None do not filter. Time bounds are ms since 1970."""
 
     application_types: tuple[str, ...] = repeated(1, STRING)
     application_states: tuple[YarnApplicationState, ...] = repeated(2, YarnApplicationState)
@@ -121,7 +121,7 @@ class GetApplicationsResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetApplicationAttemptsRequest:
-    """Ask for the runs of an application's AM."""
+    """Get the runs of an application's AM."""
 
     application_id: ApplicationId = proto(1, ApplicationId)
 
@@ -137,7 +137,7 @@ class GetApplicationAttemptsResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetContainersRequest:
-    """Ask for an attempt's containers."""
+    """Get an attempt's containers."""
 
     application_attempt_id: ApplicationAttemptId = proto(1, ApplicationAttemptId)
 
@@ -151,7 +151,7 @@ class GetContainersResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetClusterMetricsRequest:
-    """Ask for the numbers of nodes."""
+    """Get the numbers of nodes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +163,7 @@ class GetClusterMetricsResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetClusterNodesRequest:
-    """Ask for nodes in these states; RUNNING if none is named."""
+    """Get nodes in these states; RUNNING if none is named."""
 
     node_states: tuple[NodeState, ...] = repeated(1, NodeState)
 

@@ -28,7 +28,7 @@ class AMCommand(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterApplicationMasterRequest:
-    """Where the AM's clients find it."""
+    """The AM's address for clients."""
 
     host: str | None = proto(1, STRING, None)
     rpc_port: int | None = proto(2, INT32, None)
@@ -37,7 +37,7 @@ class RegisterApplicationMasterRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterApplicationMasterResponse:
-    """What the AM may use, and what runs already from an earlier attempt."""
+    """The AM's resource limits, and the running containers of an earlier attempt."""
 
     maximum_capability: Resource = proto(1, Resource, Resource())
     client_to_am_token_master_key: bytes | None = proto(2, BYTES, None, secret=True)
@@ -50,7 +50,7 @@ class RegisterApplicationMasterResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceBlacklistRequest:
-    """Nodes not to be used any more, and nodes to be used again."""
+    """Nodes to be avoided, and nodes to be used again."""
 
     blacklist_additions: tuple[str, ...] = repeated(1, STRING)
     blacklist_removals: tuple[str, ...] = repeated(2, STRING)
@@ -58,7 +58,7 @@ class ResourceBlacklistRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocateRequest:
-    """The AM's heartbeat: what it wants and gives back; `response_id` is the last answer's."""
+    """The AM's heartbeat: its requests and releases; `response_id` is from the last response."""
 
     ask: tuple[ResourceRequest, ...] = repeated(1, ResourceRequest)
     release: tuple[ContainerId, ...] = repeated(2, ContainerId)
@@ -77,21 +77,21 @@ class PreemptionContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrictPreemptionContract:
-    """Containers that will be taken back whatever the AM does."""
+    """Containers that will be taken back in any case."""
 
     container: tuple[PreemptionContainer, ...] = repeated(1, PreemptionContainer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreemptionContract:
-    """Containers that will be taken back unless the AM frees as much elsewhere."""
+    """Containers that will be taken back unless the AM releases as much elsewhere."""
 
     container: tuple[PreemptionContainer, ...] = repeated(2, PreemptionContainer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreemptionMessage:
-    """What the scheduler is about to take back."""
+    """The containers that the scheduler is about to take back."""
 
     strict_contract: StrictPreemptionContract | None = proto(1, StrictPreemptionContract, None)
     contract: PreemptionContract | None = proto(2, PreemptionContract, None)
@@ -99,28 +99,28 @@ class PreemptionMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocateResponse:
-    """What was given and what ended since the last heartbeat."""
+    """The containers that were allocated or ended since the last heartbeat."""
 
     am_command: AMCommand | None = proto(1, AMCommand, None)
     response_id: int = proto(2, INT32, 0)
     allocated_containers: tuple[Container, ...] = repeated(3, Container)
     completed_container_statuses: tuple[ContainerStatus, ...] = repeated(4, ContainerStatus)
     limit: Resource | None = proto(5, Resource, None)
-    """The headroom: what the application may still get now."""
+    """The headroom: the resources that the application may still get."""
     updated_nodes: tuple[NodeReport, ...] = repeated(6, NodeReport)
     num_cluster_nodes: int = proto(7, INT32, 0)
     preempt: PreemptionMessage | None = proto(8, PreemptionMessage, None)
     nm_tokens: tuple[NMToken, ...] = repeated(9, NMToken)
-    """One for each node when it is used first: not repeated, so keep it."""
+    """One for each node on its first use: not repeated, so keep it."""
     am_rm_token: Token | None = proto(12, Token, None)
-    """The AMRMToken after a roll of the master key: replaces the one in use."""
+    """The AMRMToken after a roll of the master key: replaces the current one."""
     application_priority: Priority | None = proto(13, Priority, None)
     containers_from_previous_attempts: tuple[Container, ...] = repeated(17, Container)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishApplicationMasterRequest:
-    """The application's end, as the AM tells it."""
+    """The application's end, reported by the AM."""
 
     diagnostics: str | None = proto(1, FREE_TEXT, None)
     tracking_url: str | None = proto(2, STRING, None)
@@ -129,6 +129,6 @@ class FinishApplicationMasterRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishApplicationMasterResponse:
-    """Whether it is saved; ask again until it is."""
+    """Whether it is saved; repeat the request until it is."""
 
     is_unregistered: bool = proto(1, BOOL, default=False)
