@@ -33,7 +33,7 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
         try:
             raise error
         finally:
-            error.__context__ = context  # `raise` has put the group in its place
+            error.__context__ = context  # `raise` has replaced it by the group
 
 
 class _Group(asyncio.TaskGroup):

@@ -9,7 +9,7 @@ HTTP.
                                       |<----------- length bytes -------------->|
 
 A request has the name of its class; its answer has its number and the name of its own class. A
-frame with the number of a request and no name withdraws that request: it gets no answer.
+frame with the number of a request and no name withdraws that request: it is not answered.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The protobuf wire format for frozen dataclasses whose fields carry Hadoop's field numbers.
 
 A message is a plain dataclass; `proto`, `repeated` and `mapping` put the number and the kind of
-each field beside its name:
+each field next to its name:
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class NodeId:

@@ -88,7 +88,7 @@ class Resources(read.Element):
             raise read.unknown(
                 "key", "custom", ("memory", "vcores", "gpus", "fpgas", _SHORT_NAMES_KEY)
             )
-        custom = {key: document.pop(key) for key in [*document] if _is_told(key)}
+        custom = {key: document.pop(key) for key in [*document] if _is_qualified(key)}
         for key, amount in custom.items():
             with read.at(key):
                 _amount(amount)
@@ -104,11 +104,11 @@ class Resources(read.Element):
     def _document(self, *, secrets: bool, nulls: bool) -> dict[str, object]:
         document = read.Element._document(self, secrets=secrets, nulls=nulls)  # noqa: SLF001  # ours
         del document["custom"]
-        told = {name: amount for name, amount in self.custom.items() if _is_told(name)}
-        plain = {name: amount for name, amount in self.custom.items() if not _is_told(name)}
-        return {**document, **told, **({_SHORT_NAMES_KEY: plain} if plain else {})}
+        qualified = {name: amount for name, amount in self.custom.items() if _is_qualified(name)}
+        plain = {name: amount for name, amount in self.custom.items() if not _is_qualified(name)}
+        return {**document, **qualified, **({_SHORT_NAMES_KEY: plain} if plain else {})}
 
 
-def _is_told(name: str) -> bool:
+def _is_qualified(name: str) -> bool:
     """Whether a key looks like a resource type."""
     return "/" in name or "." in name

@@ -119,8 +119,7 @@ class Scheduler(Closing):
     async def finish(
         self, status: FinalApplicationStatus, diagnostics: str, tracking_url: str = ""
     ) -> None:
-        """Report the application's end until it is saved; after that YARN may kill the AM at any
-        time."""
+        """Report the application's end until it is saved; then YARN may kill the AM at any time."""
         request = records.FinishApplicationMasterRequest(
             final_application_status=status, diagnostics=diagnostics, tracking_url=tracking_url
         )

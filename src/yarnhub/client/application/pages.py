@@ -102,7 +102,7 @@ class WebPages:
         """Pass a page on no longer.
 
         Raises:
-            ControlError: There is none with this route.
+            ControlError: No page has this route.
         """
         await self._application.ask(messages.RemovePage(route=route))
 

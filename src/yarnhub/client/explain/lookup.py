@@ -59,8 +59,8 @@ async def look_up(
         cluster = group.create_task(look_up_cluster(manager, settings, figures=waits))
         neighbours = group.create_task(manager.get_applications(holding))
         containers = group.create_task(_containers(manager, attempts))
-        told = group.create_task(_ask_master(report, connect))
-    instances, spec = told.result()
+        answers = group.create_task(_ask_master(report, connect))
+    instances, spec = answers.result()
     starting = await _starting(NodeLogs(settings), instances or ())
     found = ApplicationFacts(
         report=report,
@@ -89,12 +89,12 @@ async def look_up_cluster(
         root = group.create_task(manager.get_queues())
         nodes = group.create_task(manager.get_cluster_nodes(NodeState))
         labels = group.create_task(manager.get_cluster_node_labels())
-        told = group.create_task(queue_figures(settings)) if figures else None
+        reading = group.create_task(queue_figures(settings)) if figures else None
     return ClusterFacts(
         root=root.result(),
         nodes=nodes.result(),
         shared_labels=frozenset(each.name for each in labels.result() if not each.is_exclusive),
-        figures=told.result() if told is not None else {},
+        figures=reading.result() if reading is not None else {},
     )
 
 
@@ -119,7 +119,7 @@ async def _ask_master(
             instances = await master.get_containers(states=None)
             spec = ApplicationSpec.from_json(await master.get_specification())
     except YarnhubError:
-        return None, None  # it is somebody else's, or is just ending
+        return None, None  # it belongs to another user, or is just ending
     return instances, spec
 
 

@@ -129,7 +129,7 @@ class LiveLogs(Closing):
         owner, has their names and the ended ones.
 
         Raises:
-            AccessDeniedError: It belongs to somebody else who does not show it.
+            AccessDeniedError: It belongs to another user, who does not share it.
         """
         check_shown(report, self._user)
         attempt = report.current_application_attempt_id
@@ -164,9 +164,9 @@ class LiveLogs(Closing):
                     self._master = await self._masters.enter_async_context(reached)
                 known = await self._master.get_containers(states=None)
         except AccessDeniedError:
-            self._refused = True  # it is somebody else's
+            self._refused = True  # it belongs to another user
         except YarnhubError:
-            self._master = None  # it has just ended, or is being started anew
+            self._master = None  # it has just ended, or is being restarted
         else:
             return [each for each in known if each.yarn_container_id]
         return ()
@@ -245,7 +245,7 @@ class LiveLogs(Closing):
                     yield LogChunk(file, 0, b"")
             at = self.positions[key]
             if at > size:
-                at = self.positions[key] = 0  # it was written anew, as by a rotation
+                at = self.positions[key] = 0  # it was replaced, for example by a rotation
             if at == size:
                 return
             until = None if limit is None else at + limit

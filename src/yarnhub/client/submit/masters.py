@@ -78,11 +78,11 @@ class ManagedMaster:
             files[python_upload.FOLDER] = self.archive
         if submission.simple_authentication:
             variables["HADOOP_USER_NAME"] = submission.user
-        told = credentials(submission)
-        secrets = {**told.secrets, bootstrap.PROGRAM: self.program}
+        common = credentials(submission)
+        secrets = {**common.secrets, bootstrap.PROGRAM: self.program}
         return ContainerLaunchContext(
             local_resources=local_resources(files),
-            tokens=Credentials(told.tokens, secrets).write(),
+            tokens=Credentials(common.tokens, secrets).write(),
             environment=launch.environment(variables),
             command=(launch.command(_RUN_MASTER, MASTER_LOG),),
             application_acls=application_acls(submission.spec.acls, submission.viewer),

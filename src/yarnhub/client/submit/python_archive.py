@@ -6,7 +6,7 @@
     lib/*.so*          all shared libraries that it and its modules need, libc included
     lib/python3.11/    the standard library, compiled
 
-With the loader and libc beside it, it asks nothing of a node but the kernel: its own libc may be
+With its own loader and libc, it needs only a node's kernel: its own libc may be
 older or newer, or none at all. What no ApplicationMaster imports is left out.
 """
 
@@ -183,6 +183,8 @@ def _shared_libraries(binaries: list[Path]) -> tuple[Path, dict[str, Path]]:
             f"no archive can be created from {binaries[0]}: it is not dynamically linked"
         )
     if "libc.so.6" in libraries:
-        beside = libraries["libc.so.6"].parent
-        libraries |= {name: beside / name for name in _NAME_SERVICE if (beside / name).is_file()}
+        libc_folder = libraries["libc.so.6"].parent
+        libraries |= {
+            name: libc_folder / name for name in _NAME_SERVICE if (libc_folder / name).is_file()
+        }
     return min(loaders), libraries

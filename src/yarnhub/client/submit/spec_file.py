@@ -121,7 +121,7 @@ def parse_document(content: bytes | str, form: str) -> object:
     except RecursionError as error:
         raise SpecError("", "is nested too deep") from error
     except (yaml.YAMLError, ValueError) as error:
-        # A character that YAML forbids; something like a date that is none.
+        # A character that YAML forbids; or for example an invalid date.
         raise SpecError("", " ".join(str(error).split())[:500]) from error
 
 

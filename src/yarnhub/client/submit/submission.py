@@ -120,7 +120,7 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
         am_container_spec=submission.master.launch_context(submission),
         unmanaged_am=unmanaged,
         # The next attempt takes over what runs; the only one of an unmanaged AM goes on when
-        # whoever holds it was killed and is started again.
+        # its holder was killed and is restarted.
         keep_containers_across_application_attempts=unmanaged or spec.max_attempts > 1,
         max_app_attempts=1 if unmanaged else spec.max_attempts,
         resource=capability(spec.master.resources),

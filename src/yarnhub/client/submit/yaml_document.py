@@ -30,7 +30,7 @@ MAX_DEPTH = 50
 """Nested lists and mappings; specifications have 6. LibYAML's own recursion crashes the process
 when the stack is full."""
 MAX_VALUES = 200_000
-"""Values, with those of aliases counted each time they are named."""
+"""Values, including those of aliases each time they are used."""
 
 MAX_DIGITS = 4300
 """Digits of a number, Python's own limit for decimal ones: a YAML number of base 60 (`1:59:59`)
@@ -83,7 +83,7 @@ def _measure(text: str) -> None:
 
 
 def _may_be_number(event: ScalarEvent) -> bool:
-    """Whether a scalar is one, or a tag may make it one; what stands in quotes is none."""
+    """Whether a scalar is a number, or may become one by its tag; quoted text is not."""
     quoted_only = event.implicit[1] and not event.implicit[0]
     return not quoted_only and bool(_NUMBER.fullmatch(event.value))
 

@@ -85,14 +85,14 @@ class LeafFigures:
         return min(self.am_limit[name] // least for name, least in self.am_least.items())
 
 
-def read_scheduler_page(told: Any) -> dict[str, LeafFigures]:  # Any: JSON
+def read_scheduler_page(page: Any) -> dict[str, LeafFigures]:  # Any: JSON
     """The leaf queues by path; empty for an unknown scheduler.
 
     Raises:
         RemoteProtocolError: It is not this response.
     """
     try:
-        scheduler = told["scheduler"]["schedulerInfo"]
+        scheduler = page["scheduler"]["schedulerInfo"]
         match scheduler.get("type"):
             case "capacityScheduler":
                 return {each.path: each for each in _capacity_leaves(scheduler, "", ())}

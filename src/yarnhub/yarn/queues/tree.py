@@ -32,8 +32,8 @@ def with_paths(queue: QueueInfo, parent: str = "") -> QueueInfo:
         queue: From `getQueueInfo`.
         parent: The path of its parent; empty for the root.
     """
-    told = queue.queue_path or queue.queue_name
-    path = told if not parent or told.startswith(f"{parent}.") else f"{parent}.{told}"
+    name = queue.queue_path or queue.queue_name
+    path = name if not parent or name.startswith(f"{parent}.") else f"{parent}.{name}"
     return replace(
         queue,
         queue_path=path,

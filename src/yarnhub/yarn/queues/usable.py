@@ -21,14 +21,14 @@ def takes_applications(queue: QueueInfo) -> bool:
     return queue.state in (None, QueueState.RUNNING)
 
 
-def submission_acls(told: Iterable[QueueUserACLInfo]) -> frozenset[str]:
+def submission_acls(acls: Iterable[QueueUserACLInfo]) -> frozenset[str]:
     """The queues whose ACLs allow a user to submit, by YARN's names.
 
     Args:
-        told: The result of `getQueueUserAcls` for the user.
+        acls: The result of `getQueueUserAcls` for the user.
     """
     return frozenset(
-        each.queue_name for each in told if QueueACL.SUBMIT_APPLICATIONS in each.user_acls
+        each.queue_name for each in acls if QueueACL.SUBMIT_APPLICATIONS in each.user_acls
     )
 
 

@@ -199,7 +199,7 @@ class GetQueueInfoRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetQueueInfoResponse:
-    """A queue; None if there is none of that name."""
+    """A queue; None if the name is unknown."""
 
     queue_info: QueueInfo | None = proto(1, QueueInfo, None)
 
