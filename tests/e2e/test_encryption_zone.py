@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from typing import TYPE_CHECKING
@@ -14,28 +13,17 @@ from e2e.walk import User, eventually, log_in
 from yarnhub.base.errors import AccessDeniedError
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.tokens.submission import SubmissionTokens
-from yarnhub.cluster import HadoopCluster
 from yarnhub.filesystem.key_provider import KeyProviderTokens, find_key_provider
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.wire.identifiers import KEY_SERVER, read_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from yarnhub.cluster import HadoopCluster
+
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture(scope="module")
-def kerberos_cluster() -> Iterator[HadoopCluster]:
-    """The only one with a key server."""
-    cluster = HadoopCluster(kerberos=True, encryption_zone=True)
-    asyncio.run(cluster.start())
-    try:
-        yield cluster
-    finally:
-        asyncio.run(cluster.stop())
 
 
 @pytest.fixture

@@ -23,17 +23,21 @@ if TYPE_CHECKING:
 
 STATE_VARIABLE = "YARNHUB_TEST_CLUSTER_STATE"
 
+SITE = {"yarn-site.xml": {"yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "200"}}
+"""The ResourceManager gives a node's containers out at its heartbeats, each second by default: most
+of what a test would wait for."""
+
 
 @pytest.fixture(scope="session")
 def hadoop_cluster() -> Iterator[HadoopCluster]:
-    """A cluster without Kerberos, with one node."""
+    """A cluster without Kerberos, with one node that sends a heartbeat each 0.2 s."""
     with _running_cluster(kerberos=False) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
 def kerberos_cluster() -> Iterator[HadoopCluster]:
-    """A cluster with Kerberos, with one node; needs root."""
+    """A cluster with Kerberos and an encryption zone, with one node as above; needs root."""
     with _running_cluster(kerberos=True) as cluster:
         yield cluster
 
@@ -48,7 +52,7 @@ def _running_cluster(*, kerberos: bool) -> Iterator[HadoopCluster]:
             if cluster.options.kerberos == kerberos:
                 yield cluster
                 return
-    cluster = HadoopCluster(ClusterOptions(kerberos=kerberos))
+    cluster = HadoopCluster(ClusterOptions(kerberos=kerberos, encryption_zone=kerberos, site=SITE))
     asyncio.run(cluster.start())
     try:
         yield cluster
