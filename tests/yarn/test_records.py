@@ -24,6 +24,7 @@ from yarnhub.cluster.options import TESTED_VERSIONS
 from yarnhub.filesystem import delegation
 from yarnhub.hadoop.codec import FieldInfo, fields
 from yarnhub.hadoop.scalars import Scalar
+from yarnhub.hadoop.wire import delegation as delegation_records
 from yarnhub.hadoop.wire import headers, identifiers, tokens
 from yarnhub.hadoop.wire.method import Method
 from yarnhub.yarn import node_manager, resource_manager, scheduler
@@ -83,7 +84,7 @@ def _classes() -> Iterator[type]:
         importlib.import_module(f"{yarnhub.yarn.records.__name__}.{module.name}")
         for module in pkgutil.iter_modules(yarnhub.yarn.records.__path__)
     ]
-    for module in (*modules, headers, tokens, identifiers, delegation):
+    for module in (*modules, headers, tokens, identifiers, delegation, delegation_records):
         for value in vars(module).values():
             if isinstance(value, type) and value.__module__ == module.__name__:
                 yield value
