@@ -165,5 +165,5 @@ async def test_without_security_there_is_nothing_to_keep(
     from yarnhub.client.access.settings import Settings
 
     simple = Settings.from_environment({**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path)})
-    with pytest.raises(ConfigurationError, match="no security"):
+    with pytest.raises(ConfigurationError, match="security is disabled"):
         await keep_all_tokens(simple, [])

@@ -122,7 +122,7 @@ async def test_no_token_for_whom_the_login_may_not_act(
 @pytest.mark.cluster
 async def test_no_token_without_security(hadoop_cluster: HadoopCluster) -> None:
     configuration = Configuration.load(hadoop_cluster.conf_dir)
-    with pytest.raises(ConfigurationError, match="gives no delegation tokens"):
+    with pytest.raises(ConfigurationError, match="issues no delegation tokens"):
         await NameNodeTokens("", configuration).fetch(SimpleUser("alice"), "yarn")
 
 

@@ -278,7 +278,7 @@ async def test_less_protection_than_asked_for_is_refused(realm: HadoopCluster) -
         if realm.options.rpc_protection is RpcProtection.PRIVACY:
             await new_application(client)
         else:
-            with pytest.raises(AuthenticationError, match=r"offers .* asks for privacy"):
+            with pytest.raises(AuthenticationError, match=r"offers .* requires privacy"):
                 await new_application(client)
 
 

@@ -56,7 +56,7 @@ ROUTER = Limit(
     "Hadoop 3.4.2's Router fails on every application whose ApplicationMaster is not run by YARN. "
     "Submit the application to YARN (managed); for servers of JupyterHub, set "
     '`c.YarnSpawner.application_master = "cluster"`.',
-    r"Router at .* fails on every application",
+    r"Router at .* fails on every unmanaged application",
 )
 OPPORTUNISTIC = {
     "yarn.nodemanager.amrmproxy.enabled": "true",
