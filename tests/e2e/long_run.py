@@ -45,7 +45,8 @@ from pathlib import Path
 sys.path.insert(0, "yarnhub.zip")
 from yarnhub.control import bootstrap
 from yarnhub.control.json import load
-from yarnhub.filesystem.webhdfs import DelegationToken, WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs_requests import DelegationToken
 from yarnhub.hadoop.trust import Trust
 from yarnhub.hadoop.wire.tokens import Credentials
 

@@ -22,7 +22,8 @@ from yarnhub.base.errors import (
 from yarnhub.filesystem.hdfs import native_user_name
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
-from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs_requests import DelegationToken, UserName, WebHdfsRequests
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.hadoop.wire.tokens import Token
 
@@ -73,9 +74,9 @@ class TestWebHdfs(FileSystemContract):
         self, fs: WebHdfsFileSystem, base: str
     ) -> None:
         await fs.make_directory(f"{base}/.a.12345678._COPYING_")
-        web, fs._web = fs._web, (f"http://localhost:{closed_port()}",)
+        web, fs.requests._web = fs.requests._web, (f"http://localhost:{closed_port()}",)
         await fs._partials.discard(f"{base}/.a.12345678._COPYING_")
-        fs._web = web
+        fs.requests._web = web
         assert len(await fs.list(base)) == 1
         await fs.write(f"{base}/b", b"")
         assert [status.path for status in await fs.list(base)] == [f"{fs.uri}{base}/b"]
@@ -250,4 +251,4 @@ async def test_a_redirect_is_followed_with_our_own_path_and_words() -> None:
 
 async def test_the_redirect_of_a_gateway_stays_as_it_is() -> None:
     location = "http://gateway/x/webhdfs/data/v1/a?_=secret"
-    assert WebHdfsFileSystem._own_path(location, "/a", {}) == location
+    assert WebHdfsRequests._own_path(location, "/a", {}) == location

@@ -19,7 +19,8 @@ from yarnhub.filesystem.mount_table import MountTable
 from yarnhub.filesystem.name_node import PRINCIPAL, find_name_nodes, name_node_options
 from yarnhub.filesystem.paths import DEFAULT_PORTS, Location
 from yarnhub.filesystem.viewfs import ViewFileSystem
-from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs_requests import DelegationToken, UserName
 from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.security.auth_to_local import local_name
 from yarnhub.hadoop.security.authentication import is_secure

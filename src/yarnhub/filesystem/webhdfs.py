@@ -8,71 +8,30 @@ Source: the Hadoop documentation, "WebHDFS REST API".
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import functools
-import json
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from contextlib import AsyncExitStack, aclosing
+from typing import TYPE_CHECKING
 
 from yarnhub.base.closing import Closing
-from yarnhub.base.deadline import Deadline
-from yarnhub.base.errors import (
-    AuthenticationError,
-    CallOutcome,
-    ConnectError,
-    ConnectionLostError,
-    RemoteProtocolError,
-    StandbyError,
-    YarnhubError,
-)
+from yarnhub.base.errors import CallOutcome, ConnectionLostError, RemoteProtocolError
 from yarnhub.filesystem.content import chunks_of, counted, file_chunks
-from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError, translate_java
+from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError
 from yarnhub.filesystem.partials import Partials, partial_name
 from yarnhub.filesystem.paths import hdfs_part, new_hdfs_part
 from yarnhub.filesystem.port import FileStatus
-from yarnhub.hadoop.http import Response, exchange
+from yarnhub.filesystem.webhdfs_requests import WebHdfsRequests, field
+from yarnhub.hadoop.http import exchange
 from yarnhub.hadoop.trust import system, trust_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
+    from yarnhub.filesystem.webhdfs_requests import DelegationToken, UserName
     from yarnhub.hadoop.trust import TrustSource
-    from yarnhub.hadoop.wire.tokens import Token
 
-MAX_RESPONSE = 64 << 20
-"""The limit of a JSON response, in bytes: a listing of some 200 000 files."""
-_PREFIX = "/webhdfs/v1"
 _BINARY = (("Content-Type", "application/octet-stream"),)
-
-
-@dataclass(frozen=True, slots=True)
-class UserName:
-    """An unauthenticated user; `real` is the user who connects for `name`."""
-
-    name: str
-    real: str | None = None
-
-    def parameters(self) -> dict[str, str]:
-        """The query parameters of the user."""
-        if self.real is None:
-            return {"user.name": self.name}
-        return {"user.name": self.real, "doas": self.name}
-
-
-@dataclass(frozen=True, slots=True)
-class DelegationToken:
-    """The user that a NameNode's delegation token was given to."""
-
-    token: Token
-
-    def parameters(self) -> dict[str, str]:
-        """The query parameters of the user: the token with its secret."""
-        return {"delegation": self.token.to_url()}
 
 
 class WebHdfsFileSystem(Closing):
@@ -95,24 +54,21 @@ class WebHdfsFileSystem(Closing):
         deadline: float = 60.0,
         trust: TrustSource = system,
     ) -> None:
-        self._uri = uri
-        self._trust = trust
-        self._web = tuple(web)
-        self._active = 0
-        self.identity = identity
-        """The user from the next request on: a token may be replaced by a newer one."""
-        self._deadline = deadline
+        self.requests = WebHdfsRequests(uri, web, identity, deadline, trust)
+        """Its identity may be replaced: a token by a newer one."""
         self._partials = Partials(functools.partial(self.delete, recursive=True))
 
     @property
     def uri(self) -> str:
         """See `FileSystem.uri`."""
-        return self._uri
+        return self.requests.uri
 
     async def home(self) -> str:
         """See `FileSystem.home`."""
-        answer = await self._ask("find the home directory of", "GET", "/", "GETHOMEDIRECTORY")
-        return self.uri + str(_field(answer, "Path"))
+        answer = await self.requests.ask(
+            "find the home directory of", "GET", "/", "GETHOMEDIRECTORY"
+        )
+        return self.uri + str(field(answer, "Path"))
 
     async def status(self, path: str) -> FileStatus | None:
         """See `FileSystem.status`."""
@@ -122,14 +78,14 @@ class WebHdfsFileSystem(Closing):
             return None
 
     async def _status(self, at: str, action: str = "look at") -> FileStatus:
-        answer = await self._ask(action, "GET", at, "GETFILESTATUS")
-        return self._convert(_field(answer, "FileStatus"), at)
+        answer = await self.requests.ask(action, "GET", at, "GETFILESTATUS")
+        return self._convert(field(answer, "FileStatus"), at)
 
     async def list(self, path: str) -> Sequence[FileStatus]:
         """See `FileSystem.list`."""
         at = hdfs_part(self.uri, path)
-        answer = await self._ask("list", "GET", at, "LISTSTATUS")
-        entries = _field(_field(answer, "FileStatuses"), "FileStatus")
+        answer = await self.requests.ask("list", "GET", at, "LISTSTATUS")
+        entries = field(field(answer, "FileStatuses"), "FileStatus")
         if not isinstance(entries, list):
             raise RemoteProtocolError(f"the listing of {self.uri}{at} is not a list")
         return sorted(
@@ -139,7 +95,9 @@ class WebHdfsFileSystem(Closing):
     async def make_directory(self, path: str, permission: int = 0o700) -> None:
         """See `FileSystem.make_directory`."""
         at = new_hdfs_part("make the directory", self.uri, path)
-        await self._ask("make the directory", "PUT", at, "MKDIRS", permission=f"{permission:o}")
+        await self.requests.ask(
+            "make the directory", "PUT", at, "MKDIRS", permission=f"{permission:o}"
+        )
 
     async def upload(
         self,
@@ -167,10 +125,10 @@ class WebHdfsFileSystem(Closing):
             # Before anything is created: this fails if the local file is missing.
             first = await anext(chunks, b"")
             try:
-                await self._ask("write", "PUT", folder, "MKDIRS", permission="755")
+                await self.requests.ask("write", "PUT", folder, "MKDIRS", permission="755")
                 await self._create(at, partial, permission, _after(first, chunks))
                 # Without the option, a rename to an existing file is refused.
-                await self._ask(
+                await self.requests.ask(
                     "write", "PUT", partial, "RENAME", destination=at, renameoptions="OVERWRITE"
                 )
             finally:
@@ -180,23 +138,23 @@ class WebHdfsFileSystem(Closing):
     async def _create(
         self, at: str, partial: str, permission: int, chunks: AsyncGenerator[bytes, None]
     ) -> None:
-        where = await self._redirect(
+        where = await self.requests.redirect(
             "write", "PUT", partial, "CREATE", permission=f"{permission:o}", createparent="false"
         )
-        async with self._timer("write", at) as timer:
+        async with self.requests.timer("write", at) as timer:
 
             async def body() -> AsyncGenerator[bytes, None]:
                 async for chunk in chunks:
-                    timer.reschedule(self._until())
+                    timer.reschedule(self.requests.until())
                     yield chunk
-                timer.reschedule(self._until())
+                timer.reschedule(self.requests.until())
 
-            trust = await trust_for(where, self._trust)
+            trust = await trust_for(where, self.requests.trust)
             async with (
-                self._errors("write", at),
+                self.requests.errors("write", at),
                 exchange("PUT", where, headers=_BINARY, body=body(), trust=trust) as response,
             ):
-                await self._check(response, "write", at)
+                await self.requests.check(response, "write", at)
 
     async def read(
         self, path: str, offset: int = 0, length: int | None = None
@@ -210,17 +168,17 @@ class WebHdfsFileSystem(Closing):
         size = max(0, status.length - offset)
         size = size if length is None else min(size, length)
         span = {"offset": str(offset), "length": str(size)}
-        where = await self._redirect("read", "GET", at, "OPEN", **(span if size else {}))
+        where = await self.requests.redirect("read", "GET", at, "OPEN", **(span if size else {}))
         if not size:
             return
         # An exit stack, since the generator may be closed after any chunk.
         async with AsyncExitStack() as stack:
-            async with self._timer("read", at), self._errors("read", at):
-                trust = await trust_for(where, self._trust)
+            async with self.requests.timer("read", at), self.requests.errors("read", at):
+                trust = await trust_for(where, self.requests.trust)
                 response = await stack.enter_async_context(exchange("GET", where, trust=trust))
-                await self._check(response, "read", at)
+                await self.requests.check(response, "read", at)
             while size > 0:
-                async with self._timer("read", at), self._errors("read", at):
+                async with self.requests.timer("read", at), self.requests.errors("read", at):
                     chunk = await anext(response.chunks, b"")
                 if not chunk:
                     raise ConnectionLostError(
@@ -234,13 +192,13 @@ class WebHdfsFileSystem(Closing):
         """See `FileSystem.move`."""
         at, to = hdfs_part(self.uri, path), new_hdfs_part("move", self.uri, destination)
         # Without the option, it would be moved into a directory at the destination.
-        await self._ask("move", "PUT", at, "RENAME", destination=to, renameoptions="NONE")
+        await self.requests.ask("move", "PUT", at, "RENAME", destination=to, renameoptions="NONE")
 
     async def rename(self, path: str, destination: str) -> bool:
         """Move a file or directory; False if it does not exist, or the destination does."""
         at, to = hdfs_part(self.uri, path), hdfs_part(self.uri, destination)
-        answer = await self._ask("rename", "PUT", at, "RENAME", destination=to)
-        return _field(answer, "boolean") is True
+        answer = await self.requests.ask("rename", "PUT", at, "RENAME", destination=to)
+        return field(answer, "boolean") is True
 
     async def set_attribute(self, path: str, name: str, value: bytes) -> None:
         """Set a new extended attribute of a path, such as `user.x`.
@@ -256,149 +214,44 @@ class WebHdfsFileSystem(Closing):
         at = hdfs_part(self.uri, path)
         encoded = "0s" + base64.b64encode(value).decode()  # XAttrCodec
         attribute = {"xattr.name": name, "xattr.value": encoded, "flag": "CREATE"}
-        await self._ask("set an attribute of", "PUT", at, "SETXATTR", **attribute)
+        await self.requests.ask("set an attribute of", "PUT", at, "SETXATTR", **attribute)
 
     async def attributes(self, path: str) -> dict[str, bytes]:
         """All extended attributes of a path, by name."""
         at = hdfs_part(self.uri, path)
-        answer = await self._ask("read", "GET", at, "GETXATTRS", encoding="base64")
-        entries = _field(answer, "XAttrs")
+        answer = await self.requests.ask("read", "GET", at, "GETXATTRS", encoding="base64")
+        entries = field(answer, "XAttrs")
         if not isinstance(entries, list):
             raise RemoteProtocolError(f"the attributes of {self.uri}{at} are not a list")
         found = {}
         for entry in entries:
-            value = str(_field(entry, "value")).removeprefix("0s")
-            found[str(_field(entry, "name"))] = base64.b64decode(value)
+            value = str(field(entry, "value")).removeprefix("0s")
+            found[str(field(entry, "name"))] = base64.b64decode(value)
         return found
 
     async def delete(self, path: str, *, recursive: bool = False) -> bool:
         """See `FileSystem.delete`."""
         at = hdfs_part(self.uri, path)
         flag = str(recursive).lower()
-        answer = await self._ask("delete", "DELETE", at, "DELETE", recursive=flag)
-        return _field(answer, "boolean") is True
+        answer = await self.requests.ask("delete", "DELETE", at, "DELETE", recursive=flag)
+        return field(answer, "boolean") is True
 
     async def aclose(self) -> None:
         """See `FileSystem.aclose`: each call has a connection of its own."""
         await self._partials.retry()
 
-    async def _ask(
-        self, action: str, verb: str, at: str, operation: str, **parameters: str
-    ) -> object:
-        """An operation of the NameNode itself, which responds with JSON or nothing."""
-        _, body = await self._call_active(action, verb, at, operation, parameters)
-        return body
-
-    async def _redirect(
-        self, action: str, verb: str, at: str, operation: str, **parameters: str
-    ) -> str:
-        """The DataNode's URL for an operation on content."""
-        location, _ = await self._call_active(action, verb, at, operation, parameters)
-        if urlsplit(location or "").scheme not in {"http", "https"}:
-            raise RemoteProtocolError(
-                f"cannot {action} {self.uri}{at}: the NameNode named no DataNode"
-            )
-        return self._own_path(location or "", at, {**parameters, **self.identity.parameters()})
-
-    @staticmethod
-    def _own_path(location: str, at: str, parameters: Mapping[str, str]) -> str:
-        """A NameNode's redirect with our own spelling of the path and parameters.
-
-        Java's URI class normalizes its path to NFC, which names another file, and encodes twice:
-        `o'brien` would be `o%27brien`.
-
-        Source: org.apache.hadoop.hdfs.server.namenode.web.resources.NamenodeWebHdfsMethods,
-        redirectURI.
-        """
-        parts = urlsplit(location)
-        if not parts.path.startswith(_PREFIX):
-            return location  # a gateway's own
-        own = {key.lower(): quote(value, safe="") for key, value in parameters.items()}
-        fields = [each.partition("=") for each in parts.query.split("&")]
-        query = "&".join(f"{key}={own.get(key.lower(), value)}" for key, _, value in fields)
-        return f"{parts.scheme}://{parts.netloc}{_PREFIX}{quote(at)}?{query}"
-
-    async def _call_active(
-        self, action: str, verb: str, at: str, operation: str, parameters: Mapping[str, str]
-    ) -> tuple[str | None, object]:
-        """Try the NameNodes in turn until one is active, starting with the last active one."""
-        failure: YarnhubError | None = None
-        for attempt in range(len(self._web)):
-            index = (self._active + attempt) % len(self._web)
-            query = {"op": operation, **parameters, **self.identity.parameters()}
-            pairs = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
-            url = f"{self._web[index]}{_PREFIX}{quote(at)}?{pairs}"
-            try:
-                async with (
-                    self._timer(action, at),
-                    self._errors(action, at),
-                    exchange(verb, url, trust=await trust_for(url, self._trust)) as response,
-                ):
-                    body = await self._check(response, action, at)
-            except (ConnectError, StandbyError) as error:
-                failure = failure or error
-                continue
-            self._active = index
-            return response.header("location") or None, body
-        raise failure or FileSystemError(action, self.uri + at, "no NameNode is configured")
-
-    async def _check(self, response: Response, action: str, at: str) -> object:
-        """The response's JSON, None if it has none.
-
-        Raises:
-            YarnhubError: The response is an error.
-        """
-        kind = response.header("content-type")
-        if response.status in {200, 201} and "json" not in kind:
-            return None
-        if response.status in {200, 201, 307}:
-            return _parse(await response.read(MAX_RESPONSE))
-        text = (await response.read(MAX_RESPONSE)).decode(errors="replace")
-        if "json" in kind:
-            refusal = _field(_parse(text), "RemoteException")
-            java_class = str(_field(refusal, "javaClassName"))
-            message = str(_field(refusal, "message"))
-            raise translate_java(java_class, message, action=action, path=self.uri + at)
-        if response.status == HTTPStatus.UNAUTHORIZED:
-            raise AuthenticationError(
-                f"cannot {action} {self.uri}{at}: the HTTP server requires Kerberos (SPNEGO), which"
-                " is not supported here; use a delegation token"
-            )
-        reason = f"HTTP status {response.status} {response.reason}"
-        raise FileSystemError(action, self.uri + at, reason)
-
-    def _until(self) -> float:
-        return asyncio.get_running_loop().time() + self._deadline
-
-    def _timer(self, action: str, at: str) -> Deadline:
-        message = f"cannot {action} {self.uri}{at}: no response within {self._deadline:g} s"
-        return Deadline(self._deadline, message)
-
-    @asynccontextmanager
-    async def _errors(self, action: str, at: str) -> AsyncIterator[None]:
-        """Add the attempted action to errors, which must not contain a URL: it has the token."""
-        what = f"cannot {action} {self.uri}{at}"
-        try:
-            yield
-        except ConnectError as error:
-            raise ConnectError(f"{what}: {error}") from error
-        except ConnectionLostError as error:
-            raise ConnectionLostError(f"{what}: {error}", error.outcome) from error
-        except RemoteProtocolError as error:
-            raise RemoteProtocolError(f"{what}: {error}") from error
-
     def _convert(self, entry: object, at: str) -> FileStatus:
-        suffix = str(_field(entry, "pathSuffix"))
+        suffix = str(field(entry, "pathSuffix"))
         path = f"{at.rstrip('/')}/{suffix}" if suffix else at
-        is_directory = _field(entry, "type") == "DIRECTORY"
+        is_directory = field(entry, "type") == "DIRECTORY"
         try:
             return FileStatus(
                 path=self.uri + path,
-                length=0 if is_directory else int(str(_field(entry, "length"))),
-                modification_time=int(str(_field(entry, "modificationTime"))),
+                length=0 if is_directory else int(str(field(entry, "length"))),
+                modification_time=int(str(field(entry, "modificationTime"))),
                 is_directory=is_directory,
-                owner=str(_field(entry, "owner")),
-                permission=int(str(_field(entry, "permission")), 8),
+                owner=str(field(entry, "owner")),
+                permission=int(str(field(entry, "permission")), 8),
             )
         except ValueError as error:
             raise RemoteProtocolError(f"the status of {self.uri}{path} is invalid") from error
@@ -408,18 +261,3 @@ async def _after(first: bytes, chunks: AsyncGenerator[bytes, None]) -> AsyncGene
     yield first
     async for chunk in chunks:
         yield chunk
-
-
-def _parse(text: str | bytes) -> object:
-    try:
-        # Any: what JSON holds is checked field by field.
-        parsed: Any = json.loads(text) if text.strip() else None
-    except (ValueError, RecursionError) as error:
-        raise RemoteProtocolError("a response of WebHDFS is not JSON") from error
-    return parsed
-
-
-def _field(answer: object, name: str) -> object:
-    if not isinstance(answer, dict) or name not in answer:
-        raise RemoteProtocolError(f"a response of WebHDFS has no {name}")
-    return answer[name]

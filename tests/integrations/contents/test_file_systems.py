@@ -11,7 +11,8 @@ from traitlets.config import Application, Config
 from docs.blocks import PROJECT, blocks
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.control.bootstrap import CERTIFICATE, KEY
-from yarnhub.filesystem.webhdfs import DelegationToken, WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs_requests import DelegationToken
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 from yarnhub.integrations.contents import HdfsContents, hdfs_from_environment
 from yarnhub.integrations.contents.file_systems import ContainerHdfs, ProcessHdfs
@@ -61,8 +62,8 @@ async def test_a_container_uses_the_token_that_its_file_holds_now(tmp_path: Path
         write_tokens(tokens, password)
         opened = await hdfs.open()
         assert isinstance(opened, WebHdfsFileSystem)
-        assert isinstance(opened.identity, DelegationToken)
-        assert opened.identity.token.password == password
+        assert isinstance(opened.requests.identity, DelegationToken)
+        assert opened.requests.identity.token.password == password
         assert await hdfs.open() is opened
     tokens.unlink()
     with pytest.raises(ConfigurationError, match="cannot be read"):

@@ -11,7 +11,8 @@ from integrations.contents.contract import ContentsContract, drive, names, refus
 from yarnhub.filesystem.hdfs import HdfsFileSystem, native_user_name
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
-from yarnhub.filesystem.webhdfs import UserName, WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs_requests import UserName
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.integrations.contents import ContentsWithHdfs, HdfsContents
 from yarnhub.integrations.contents.file_systems import ProcessHdfs
@@ -79,7 +80,7 @@ class TestOverWebHdfs(ContentsContract):
         self, contents: ContentsWithHdfs, superuser: WebHdfsFileSystem, base: str, quota: str
     ) -> None:
         await contents.save(text("old"), "hdfs/a")
-        await superuser._ask("limit", "PUT", base, "SETQUOTA", **{quota: "2"})
+        await superuser.requests.ask("limit", "PUT", base, "SETQUOTA", **{quota: "2"})
         with refused(507, "your quota is exceeded"):
             await contents.save(text("new"), "hdfs/a")
         assert (await contents.get("hdfs/a"))["content"] == "old"
@@ -117,7 +118,7 @@ class TestOverWebHdfs(ContentsContract):
     ) -> None:
         half = f"{base}/.a.12345678._COPYING_"
         await superuser.make_directory(half, 0o777)
-        await superuser._ask("x", "PUT", half, "SETTIMES", modificationtime="1")
+        await superuser.requests.ask("x", "PUT", half, "SETTIMES", modificationtime="1")
         await contents.get("hdfs")
         assert list(await superuser.list(base)) == []
 

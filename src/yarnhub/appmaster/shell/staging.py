@@ -10,7 +10,8 @@ from yarnhub.appmaster.shell.journal.hdfs import HdfsJournal
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
 from yarnhub.control import bootstrap, json
-from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs_requests import DelegationToken, UserName
 from yarnhub.hadoop.trust import Trust
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class StagingFolder:
     def use_tokens(self, tokens: Mapping[str, Token]) -> None:
         """Enter with the newer one of these from now on."""
         if self.token is not None and (newer := tokens.get(self.token)) is not None:
-            self.file_system.identity = DelegationToken(newer)
+            self.file_system.requests.identity = DelegationToken(newer)
 
     def journal(self, attempt: int) -> HdfsJournal:
         """The application's journal, for an attempt."""

@@ -9,7 +9,8 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
-from yarnhub.filesystem.webhdfs import DelegationToken, UserName, WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
+from yarnhub.filesystem.webhdfs_requests import DelegationToken, UserName
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.integrations.doctor.finding import error, not_checked, ok
 
