@@ -102,11 +102,11 @@ async def test_a_token(hadoop_cluster: HadoopCluster) -> None:
         await new_application(client)
     forged = replace(token, password=b"forged")
     async with calling(hadoop_cluster, TokenUser(forged)) as client:
-        with pytest.raises(AuthenticationError, match="refused us"):
+        with pytest.raises(AuthenticationError, match="refused the connection"):
             await new_application(client)
     altered = replace(token, identifier=token.identifier[:-1] + b"\0")
     async with calling(hadoop_cluster, TokenUser(altered)) as client:
-        with pytest.raises(AuthenticationError, match="refused us"):
+        with pytest.raises(AuthenticationError, match="refused the connection"):
             await new_application(client)
 
 

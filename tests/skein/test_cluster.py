@@ -479,7 +479,7 @@ def test_credentials_of_its_own(client: api.Client, skein: Any, tmp_path: Path) 
         assert b"BEGIN" not in repr(app.get_specification()).encode()
         with pytest.warns(UserWarning, match="global security credentials not found"):
             stranger = client.connect(app.id)
-        with stranger, pytest.raises(api.ConnectionError, match="another one"):
+        with stranger, pytest.raises(api.ConnectionError, match="a different one"):
             _ = stranger.kv["x"]
         security.to_directory(tmp_path / "own")
         found = api.Security.from_directory(tmp_path / "own")

@@ -119,7 +119,7 @@ async def test_many_at_once_each_with_its_own_key(
         stolen = await stack.enter_async_context(
             ApplicationClient(b.id, address, Credentials(*a.pair))
         )
-        with pytest.raises(Exception, match="another one"):
+        with pytest.raises(Exception, match="a different one"):
             await stolen.keys.put("k", b"v")
     assert await a.keys.get_range() == (Entry(key="k", value=b"v"),)
     assert await b.keys.get_range() == ()
