@@ -121,7 +121,7 @@ def test_a_success_has_no_diagnostics() -> None:
         ),
         (
             Outcome(cause=Cause.REFUSED, subject=Subject.APPLICATION, raw="too much"),
-            "YARN refused what was asked for: too much",
+            "YARN refused the request: too much",
         ),
         (
             Outcome(cause=Cause.REQUESTED, subject=Subject.APPLICATION, raw="done"),
@@ -131,7 +131,7 @@ def test_a_success_has_no_diagnostics() -> None:
             Outcome(cause=Cause.FINISHED, subject=Subject.APPLICATION),
             "All services have completed successfully.",
         ),
-        (Outcome(cause=Cause.FORGOTTEN), "YARN does not know it any more."),
+        (Outcome(cause=Cause.FORGOTTEN), "YARN no longer has a record of it."),
         (
             Outcome.of_code(0, subject=Subject.SCRIPT),
             "The master's script completed successfully.",

@@ -124,5 +124,5 @@ async def test_the_clients_python_runs_the_application_master(
 async def test_without_it_the_user_is_told_what_to_do(settings: Settings, path: str) -> None:
     async with Client(settings) as client:
         application = await client.submit(specification(settings, path))
-        with pytest.raises(ApplicationFailedError, match=r"no Python 3\.11 .*or say 'archive'"):
+        with pytest.raises(ApplicationFailedError, match=r"no Python 3\.11 .*or write 'archive'"):
             await client.connect(application, deadline=60)

@@ -31,7 +31,7 @@ REQUEST = SessionRequest(
     files={"environment": File(source="hdfs:///environment.tar.gz")},
 )
 ON_THIS_NODE = Sight(node="localhost", container="container_1")
-BROKEN = End(1, Outcome.of_words("Exit code 3"))
+BROKEN = End(1, Outcome.of_message("Exit code 3"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    Words = str | YarnhubError
+    Message = str | YarnhubError
 
 
 class Deadline:
@@ -26,7 +26,7 @@ class Deadline:
             returns either, called when the time has passed.
     """
 
-    def __init__(self, seconds: float | None, error: Words | Callable[[], Words]) -> None:
+    def __init__(self, seconds: float | None, error: Message | Callable[[], Message]) -> None:
         self._scope = asyncio.timeout(seconds)
         self._error = error
 

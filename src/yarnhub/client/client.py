@@ -164,8 +164,8 @@ class Client(Closing):
         Raises:
             DeadlineExceededError: It has not ended; it continues to run.
         """
-        words = f"{application_id} has not ended within {deadline or 0:g} s; it continues to run"
-        async with Deadline(deadline, lambda: words):
+        message = f"{application_id} has not ended within {deadline or 0:g} s; it continues to run"
+        async with Deadline(deadline, lambda: message):
             return await watch(
                 self.resource_manager,
                 application_id,
@@ -257,8 +257,8 @@ class Client(Closing):
         Raises:
             AccessDeniedError: It belongs to another user.
         """
-        words = f"{application_id} was asked to end but has not ended within {deadline:g} s"
-        async with Deadline(deadline, lambda: words):
+        message = f"{application_id} was asked to end but has not ended within {deadline:g} s"
+        async with Deadline(deadline, lambda: message):
             while not await self.resource_manager.force_kill_application(application_id):
                 # The ResourceManager reports an end only when polled.
                 await asyncio.sleep(_KILL_POLL_INTERVAL)
@@ -273,9 +273,9 @@ class Client(Closing):
         from yarnhub.client.files.file_systems import user_file_system
         from yarnhub.client.files.staging import staging_folder
 
-        words = f"the uploaded files of {application_id} were not deleted within {deadline:g} s"
+        message = f"the uploaded files of {application_id} were not deleted within {deadline:g} s"
         async with (
-            Deadline(deadline, lambda: words),
+            Deadline(deadline, lambda: message),
             user_file_system(self._settings) as file_system,
         ):
             folder = await staging_folder(file_system, application_id)
@@ -297,9 +297,9 @@ class Client(Closing):
         from yarnhub.client.files.sweep import sweep
         from yarnhub.client.submit.python_upload import runtime_archives
 
-        words = f"not all files that applications left behind were deleted within {deadline:g} s"
+        message = f"not all files that applications left behind were deleted within {deadline:g} s"
         async with (
-            Deadline(deadline, lambda: words),
+            Deadline(deadline, lambda: message),
             user_file_system(self._settings) as file_system,
         ):
             swept = await sweep(self.resource_manager, file_system, now)
@@ -335,11 +335,11 @@ class Client(Closing):
         own = await asyncio.to_thread(credentials.for_application, str(application_id))
         report: ApplicationReport | None = None
 
-        def words() -> str:
+        def message() -> str:
             reason = f": {report.diagnostics.strip()}" if report and report.diagnostics else ""
             return f"{application_id} is not running after {deadline or 0:g} s{reason}"
 
-        async with Deadline(deadline, words):
+        async with Deadline(deadline, message):
             while True:
                 report = await self.application_report(application_id)
                 if report.yarn_application_state is YarnApplicationState.RUNNING:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.control.outcomes import Cause, Outcome, Subject, first_words
+from yarnhub.control.outcomes import Cause, Outcome, Subject, essential_text
 from yarnhub.control.words import describe
 
 _RECORD = re.compile(
@@ -51,7 +51,7 @@ def read(diagnostics: str) -> Outcome:
     text = _POINTER.sub(" ", diagnostics)
     if found := _AM_EXIT.search(diagnostics):
         return Outcome.of_code(int(found[1]), text, Subject.MASTER)
-    return Outcome(cause=Cause.UNKNOWN, subject=Subject.APPLICATION, raw=first_words(text))
+    return Outcome(cause=Cause.UNKNOWN, subject=Subject.APPLICATION, raw=essential_text(text))
 
 
 def explain(diagnostics: str) -> str:

@@ -147,7 +147,7 @@ class Outcome:
             cause = Cause.SIGNAL if signalled else Cause.FAILED
         elif cause is Cause.FINISHED and subject is Subject.MASTER:
             cause = Cause.FAILED  # without telling YARN
-        kept = "" if cause is Cause.FINISHED else first_words(raw)
+        kept = "" if cause is Cause.FINISHED else essential_text(raw)
         return cls(cause=cause, subject=subject, exit_code=code, raw=kept)
 
     @classmethod
@@ -156,16 +156,16 @@ class Outcome:
         return cls.of_code(status.exit_status, status.diagnostics)
 
     @classmethod
-    def of_words(cls, words: str, subject: Subject = Subject.CONTAINER) -> Outcome:
+    def of_message(cls, message: str, subject: Subject = Subject.CONTAINER) -> Outcome:
         """The outcome from a version of yarnhub without causes."""
-        return cls(cause=Cause.UNKNOWN, subject=subject, raw=words)
+        return cls(cause=Cause.UNKNOWN, subject=subject, raw=message)
 
     def of_application(self, container: str) -> Outcome:
         """The end of an application that failed because this container ended so."""
         return replace(self, subject=Subject.APPLICATION, container=container)
 
 
-def first_words(diagnostics: str) -> str:
+def essential_text(diagnostics: str) -> str:
     """The part of YARN's diagnostics that is not boilerplate, on one line."""
     lines = [line.strip() for line in diagnostics.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("at ", "Stack trace"))]

@@ -42,20 +42,20 @@ _FINISHED = {
 }
 _NO_PYTHON = (
     "its node has no Python 3.11 or newer on its PATH: name one in the specification as "
-    "master.env.YARNHUB_PYTHON, or say 'archive' there, and the client brings its own"
+    "master.env.YARNHUB_PYTHON, or write 'archive' there, and the client uploads its own"
 )
 
 
 def describe(outcome: Outcome) -> str:
     """The description of an end, followed by YARN's own diagnostics."""
-    said = brief(outcome)
+    text = brief(outcome)
     if outcome.subject is Subject.APPLICATION and outcome.container:
         service = outcome.container.rpartition("_")[0]
-        said = f"Failure in service {service}: {outcome.container} ended. {said}"
-    return f"{said} YARN says: {outcome.raw}" if says_more(outcome) else said
+        text = f"Failure in service {service}: {outcome.container} ended. {text}"
+    return f"{text} YARN says: {outcome.raw}" if adds_detail(outcome) else text
 
 
-def says_more(outcome: Outcome) -> bool:
+def adds_detail(outcome: Outcome) -> bool:
     """Whether `raw` adds to the text for the cause."""
     return bool(outcome.raw) and outcome.exit_code is not None
 
@@ -81,9 +81,9 @@ def brief(outcome: Outcome, more_memory: str = MORE_MEMORY) -> str:
             late = " It did not end within its grace period." if outcome.grace is not None else ""
             return f"Killed by user request.{late}"
         case Cause.REFUSED:
-            return f"YARN refused what was asked for: {outcome.raw}"
+            return f"YARN refused the request: {outcome.raw}"
         case Cause.FORGOTTEN:
-            return "YARN does not know it any more."
+            return "YARN no longer has a record of it."
         case _:
             return _by_code(outcome, more_memory)
 
@@ -91,12 +91,12 @@ def brief(outcome: Outcome, more_memory: str = MORE_MEMORY) -> str:
 def _by_code(outcome: Outcome, more_memory: str) -> str:
     if outcome.subject is Subject.SCRIPT:
         return _of_script(outcome)
-    said = f"{_meaning(outcome, more_memory)}."
+    text = f"{_meaning(outcome, more_memory)}."
     if outcome.exit_code is not None:
-        said = f"exit code {outcome.exit_code}: {said}"
+        text = f"exit code {outcome.exit_code}: {text}"
     if outcome.subject is Subject.MASTER:
-        return f"its ApplicationMaster ended, {said}"
-    return f"{said[0].upper()}{said[1:]}"
+        return f"its ApplicationMaster ended, {text}"
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _of_script(outcome: Outcome) -> str:
@@ -114,8 +114,8 @@ def _meaning(outcome: Outcome, more_memory: str) -> str:
     if cause is Cause.NOT_FOUND and outcome.subject is Subject.MASTER:
         return _NO_PYTHON
     if number is not None:
-        said = _SIGNALS.get(number, f"it was ended by signal {number}")
+        text = _SIGNALS.get(number, f"it was ended by signal {number}")
     else:
-        said = _MEANINGS[cause]
+        text = _MEANINGS[cause]
     wants = number == 9 or cause in {Cause.MEMORY, Cause.VIRTUAL_MEMORY}
-    return f"{said}: {more_memory}" if wants else said
+    return f"{text}: {more_memory}" if wants else text

@@ -294,10 +294,10 @@ class HdfsFileSystem(Closing):
     ) -> T:
         """Limit the time of one response and translate its error."""
         url = self.uri + at
-        words = (
+        message = (
             f"cannot {action} {url}: {self._service} did not respond within {self._deadline:g} s"
         )
-        async with Deadline(self._deadline, words):
+        async with Deadline(self._deadline, message):
             try:
                 if self._guarded is not None:
                     await self._guarded.start()

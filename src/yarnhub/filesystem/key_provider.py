@@ -210,9 +210,9 @@ class KeyProviderTokens:
         place = urlsplit(url).netloc
         proof = Negotiation(user.credential, urlsplit(url).hostname or "")
         target = f"{url}/v1/?{urlencode(parameters)}"
-        words = f"the key server at {place} did not respond within {self._deadline:g} s"
+        message = f"the key server at {place} did not respond within {self._deadline:g} s"
         try:
-            async with Deadline(self._deadline, words):
+            async with Deadline(self._deadline, message):
                 header = await proof.header()
                 trust = await trust_for(target, self._trust)
                 async with exchange(verb, target, headers=[header], trust=trust) as response:

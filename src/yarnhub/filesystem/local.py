@@ -132,8 +132,8 @@ class LocalFileSystem(Closing):
 
     async def _run(self, action: str, path: str, do: Callable[[Path], T]) -> T:
         at = Path(local_part(URI, path))
-        words = f"cannot {action} {URI}{at}: no response within {self._deadline:g} s"
-        async with Deadline(self._deadline, words):
+        message = f"cannot {action} {URI}{at}: no response within {self._deadline:g} s"
+        async with Deadline(self._deadline, message):
             with local_errors(action, URI + str(at)):
                 return await asyncio.to_thread(do, at)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.control.messages import Container
 
-_REPLACED = Outcome.of_words("its container ended")
+_REPLACED = Outcome.of_message("its container ended")
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ async def test_what_the_scheduler_can_never_grant_ends_the_application_with_its_
     assert world.scheduler.finished == [
         (
             FinalApplicationStatus.FAILED,
-            "YARN refused what was asked for: no such label: gpu",
+            "YARN refused the request: no such label: gpu",
         )
     ]
 
@@ -231,7 +231,7 @@ async def test_what_it_says_again_and_again_is_one() -> None:
         world.scheduler.refusals += [broken] * 6
     ((status, words),) = world.scheduler.finished
     assert status is FinalApplicationStatus.FAILED
-    assert words == "YARN refused what was asked for: at some line"
+    assert words == "YARN refused the request: at some line"
 
 
 @instant

@@ -282,7 +282,7 @@ def test_a_node_without_python_says_so_in_the_masters_log(tmp_path: Path) -> Non
     assert code == 127
     assert "no Python 3.11 or newer" in log
     assert "master.env.YARNHUB_PYTHON" in log
-    assert "say 'archive' there" in log
+    assert "write 'archive' there" in log
 
 
 def test_a_priority_and_a_timeout_are_yarns() -> None:

@@ -178,7 +178,7 @@ async def test_the_fault_of_a_hook_is_not_shown_but_said(
 
 
 async def test_an_end_before_it_was_ready_says_why(where: OneSession) -> None:
-    where.session.how = End(1, outcomes.Outcome.of_words("Exit code 3"))
+    where.session.how = End(1, outcomes.Outcome.of_message("Exit code 3"))
     refusal = await failure(make_spawner(where))
     assert refusal.jupyterhub_message == "The server ended before it was ready: Exit code 3"
 
@@ -189,7 +189,7 @@ async def test_what_the_servers_program_says_instead_of_its_port(where: OneSessi
         starting = tasks.create_task(caught(spawner))
         await asyncio.sleep(0)
         spawner.report_error("no port from 1 to 2 is free")
-        where.session.how = End(1, outcomes.Outcome.of_words("Exit code 1: its program failed"))
+        where.session.how = End(1, outcomes.Outcome.of_message("Exit code 1: its program failed"))
     said = starting.result().jupyterhub_message
     assert said == "The server's program cannot run: no port from 1 to 2 is free"
 
@@ -230,7 +230,7 @@ def is_fit(text: str) -> bool:
 
 
 async def test_words_of_others_are_cut_and_cleaned_where_they_are_shown(where: OneSession) -> None:
-    where.session.how = End(1, outcomes.Outcome.of_words(HOSTILE))
+    where.session.how = End(1, outcomes.Outcome.of_message(HOSTILE))
     assert is_fit((await failure(make_spawner(where))).jupyterhub_message)
     where.session.how, where.refusing = None, ConnectError(HOSTILE)
     refusal = await failure(make_spawner(where))
@@ -251,7 +251,7 @@ async def test_and_where_they_are_stored_and_logged(
 ) -> None:
     spawner = make_spawner(where)
     spawner.load_state({"application_id": APPLICATION})
-    where.session.how = End(1, outcomes.Outcome.of_words(HOSTILE))
+    where.session.how = End(1, outcomes.Outcome.of_message(HOSTILE))
     spawner.log = logging.getLogger("hub")
     with caplog.at_level(logging.INFO):
         assert await spawner.poll() == 1
@@ -284,5 +284,5 @@ async def test_whatever_goes_wrong_a_server_is_not_taken_for_ended(
     assert spawner.get_state()["application_id"] == APPLICATION
     monkeypatch.undo()
     assert await spawner.poll() is None
-    where.session.how = End(0, outcomes.Outcome.of_words("done"))
+    where.session.how = End(0, outcomes.Outcome.of_message("done"))
     assert await spawner.poll() == 0

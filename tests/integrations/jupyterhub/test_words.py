@@ -136,8 +136,8 @@ OF_SERVER = MEMORY.of_application("jupyterhub_0")
         (Outcome(cause=Cause.KILLED_BY_USER), "Killed by user request."),
         (Outcome(cause=Cause.NOT_STARTED, raw="no route"), "Could not be started: no route"),
         (Outcome(cause=Cause.FORGOTTEN), "YARN does not know its application any more."),
-        (Outcome.of_words(""), "YARN reports no reason"),
-        (Outcome.of_words("what an older version said"), "what an older version said"),
+        (Outcome.of_message(""), "YARN reports no reason"),
+        (Outcome.of_message("what an older version said"), "what an older version said"),
     ],
 )
 def test_an_end_in_words(outcome: Outcome, text: str) -> None:

@@ -48,7 +48,7 @@ class Instance:
 
     def __post_init__(self) -> None:
         if self.exit_message:
-            object.__setattr__(self, "outcome", Outcome.of_words(self.exit_message))
+            object.__setattr__(self, "outcome", Outcome.of_message(self.exit_message))
             object.__setattr__(self, "exit_message", "")
 
     @property

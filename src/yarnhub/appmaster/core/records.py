@@ -46,7 +46,7 @@ class ApplicationRecord:
 
     def __post_init__(self) -> None:
         if self.final_status is not None and self.outcome is None:
-            found = Outcome.of_words(self.diagnostics, Subject.APPLICATION)
+            found = Outcome.of_message(self.diagnostics, Subject.APPLICATION)
             object.__setattr__(self, "outcome", found)
             object.__setattr__(self, "diagnostics", "")
 

@@ -147,9 +147,9 @@ class WebServers:
     @contextlib.asynccontextmanager
     async def _timer(self, address: str) -> AsyncIterator[None]:
         seconds = RESPONSE_TIMEOUT if self._deadline is None else self._deadline
-        words = f"{self._what} at {address} did not respond within {seconds:g} s"
+        message = f"{self._what} at {address} did not respond within {seconds:g} s"
         try:
-            async with Deadline(seconds, words):
+            async with Deadline(seconds, message):
                 yield
         except ConnectError as error:
             raise ConnectError(f"{self._what} cannot be reached: {error}") from error

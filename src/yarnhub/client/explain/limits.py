@@ -68,7 +68,7 @@ def limits_reached(facts: ApplicationFacts) -> list[Reason]:
     if figures is None or report.app_resource_usage.num_used_containers > 0:
         return []
     found: list[Reason | None] = [_parallel(figures, report), _of_user(figures, report)]
-    if report.unmanaged_application:  # of a managed one YARN says it
+    if report.unmanaged_application:  # YARN reports it for managed ones
         found.append(_masters(figures, report))
     return [reason for reason in found if reason is not None]
 

@@ -49,7 +49,7 @@ def why_pending(
 
 
 def waiting_diagnostics(report: ApplicationReport) -> str:
-    """What YARN says of an application that waits, without the figures behind it."""
+    """YARN's diagnostics of a waiting application, without the figures at the end."""
     return report.diagnostics.partition(" Details :")[0].strip()
 
 

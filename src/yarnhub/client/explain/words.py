@@ -71,8 +71,8 @@ def summary(explanation: Explanation) -> str:
         case Phase.ENDED:
             state, status = explanation.state.name, explanation.final_status.name
             how = state if state == status else f"{state}, {status}"
-            said = _on_one_line(explanation.outcome)
-            return f"It has ended ({how}){f': {said}' if said else '.'}"
+            text = _on_one_line(explanation.outcome)
+            return f"It has ended ({how}){f': {text}' if text else '.'}"
 
 
 def sentence(reason: Reason) -> str:
@@ -99,8 +99,8 @@ def sentence(reason: Reason) -> str:
         case WaitsForServices() | ContainersStarting() | ContainersFailed() | OwnerOnly():
             return _on_services(reason)
         case MasterFailed():
-            said = _on_one_line(reason.outcome)
-            return f"Run {reason.attempt} of its ApplicationMaster failed: {said}"
+            text = _on_one_line(reason.outcome)
+            return f"Run {reason.attempt} of its ApplicationMaster failed: {text}"
         case ContainersPreempted():
             return "YARN preempted containers of it for other queues."
         case _:
@@ -273,8 +273,8 @@ def _on_services(
                 "files first."
             )
         case ContainersFailed(service, count, last, outcome):
-            said = describe(outcome)
-            return f"{counted(count, 'container')} of {service} failed; the last, {last}: {said}"
+            text = describe(outcome)
+            return f"{counted(count, 'container')} of {service} failed; the last, {last}: {text}"
         case OwnerOnly():
             return "Only its owner can see what it waits for."
 

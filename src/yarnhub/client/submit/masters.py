@@ -25,7 +25,7 @@ MASTER_LOG = "application.master.log"
 _RUN_MASTER = f"""\
 {launch.run_token_file()}
 echo "This node has no Python 3.11 or newer on its PATH ($PATH): name one in the specification as \
-master.env.YARNHUB_PYTHON, an absolute path that all nodes have, or say 'archive' there: then the \
+master.env.YARNHUB_PYTHON, an absolute path that all nodes have, or write 'archive' there: the \
 client brings its own." >&2
 exit 127"""
 

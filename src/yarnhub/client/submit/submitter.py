@@ -199,7 +199,7 @@ class Submitter:
             last = report
             return report.am_rm_token is not None or report.yarn_application_state.ended
 
-        def words() -> str:
+        def message() -> str:
             reason = f": {last.diagnostics.strip()}" if last and last.diagnostics.strip() else ""
             return (
                 f"YARN issued no token for {submission.application_id}, an unmanaged application,"
@@ -207,7 +207,7 @@ class Submitter:
             )
 
         try:
-            async with Deadline(deadline, words):
+            async with Deadline(deadline, message):
                 report = await self._once_submitted(submission, has_token)
         except RemoteError as error:
             if _NO_PAGE not in error.message:

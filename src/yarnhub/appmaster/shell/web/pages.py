@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from yarnhub.appmaster.shell.web.html import Html, join, tag
-from yarnhub.control.words import brief, describe, says_more
+from yarnhub.control.words import adds_detail, brief, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -209,9 +209,9 @@ def _container(view: ContainerView) -> Html:
 
 def _end(outcome: Outcome) -> object:
     """Plain words; what YARN says itself is seen by who wants to."""
-    if not says_more(outcome):
+    if not adds_detail(outcome):
         return describe(outcome)
-    said = tag("p", f"YARN says: {outcome.raw}", class_="dim")
+    said = tag("p", f"YARN reports: {outcome.raw}", class_="dim")
     return tag("details", tag("summary", brief(outcome)), said)
 
 
