@@ -88,7 +88,7 @@ def test_an_application_from_submission_to_shutdown(skein: Any) -> None:
     (one,) = json.loads(skein.out("container", "ls", app_id, "--output", "json"))
     assert one["id"] == "worker_1"
     assert json.loads(skein.out("kv", "ls", app_id, "--output", "json")) == ["a"]
-    assert "it runs on" in skein.error("application", "wait", app_id, "--timeout", "0.1")
+    assert "it continues to run" in skein.error("application", "wait", app_id, "--timeout", "0.1")
 
     assert "sleep 600" in skein.out("application", "specification", app_id)
     specification = skein.out("application", "specification", app_id, "--output", "json")

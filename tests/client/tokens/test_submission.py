@@ -36,7 +36,7 @@ from yarnhub.filesystem.delegation import NameNodeTokens
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser
-from yarnhub.hadoop.wire.identifiers import HDFS, RESOURCE_MANAGER, read_identifier
+from yarnhub.hadoop.wire.identifiers import HDFS, KEY_SERVER, RESOURCE_MANAGER, read_identifier
 from yarnhub.spec import ApplicationSpec, File, Resources, Service
 from yarnhub.yarn.records.ids import ApplicationId
 
@@ -90,9 +90,11 @@ async def test_a_submission_has_tokens_that_the_resource_manager_may_renew(
     async with SubmissionTokens(hub_settings.acting_for("alice"), named) as fetched:
         await fetched.fetch()
         found = fetched.by_alias
+    key_server = hub_settings.configuration.get("hadoop.security.key.provider.path")
     assert {alias: token.kind for alias, token in found.items()} == {
         f"127.0.0.1:{name_node}": HDFS,
         f"127.0.0.1:{manager}": RESOURCE_MANAGER,
+        key_server: KEY_SERVER,
     }
     assert {read_identifier(token).renewer for token in found.values()} == {"yarn"}
 
