@@ -31,10 +31,10 @@ async def test_a_call_that_was_given_up_can_be_waited_for() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await calls.run(call)
-    await calls.settle(0.01)
+    await calls.wait_for_abandoned(0.01)
     assert not ended.is_set()
     release.set()
-    await calls.settle(30)
+    await calls.wait_for_abandoned(30)
     assert ended.is_set()
 
 

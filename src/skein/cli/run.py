@@ -95,7 +95,7 @@ async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> 
 async def _follow(spec: ApplicationSpec, settings: Settings) -> None:
     """Run the ApplicationMaster on the cluster, and wait until the application has ended."""
     from skein.cli.progress_bar import progress_on
-    from yarnhub.client.application.watch import failed
+    from yarnhub.client.application.watch import ended_error
     from yarnhub.client.client import Client
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
@@ -109,4 +109,4 @@ async def _follow(spec: ApplicationSpec, settings: Settings) -> None:
             await client.kill(application_id)
             raise
     if report.final_application_status is not FinalApplicationStatus.SUCCEEDED:
-        raise failed(report)
+        raise ended_error(report)

@@ -12,7 +12,12 @@ from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.visibility import not_shown
-from yarnhub.client.application.watch import POLL_INTERVAL, current_address, failed, watch
+from yarnhub.client.application.watch import (
+    POLL_INTERVAL,
+    current_address,
+    ended_error,
+    wait_for_report,
+)
 from yarnhub.client.submit import appmaster_zip
 from yarnhub.client.submit.masters import ManagedMaster
 from yarnhub.client.submit.submission import (
@@ -166,7 +171,7 @@ class Client(Closing):
         """
         message = f"{application_id} has not ended within {deadline or 0:g} s; it continues to run"
         async with Deadline(deadline, lambda: message):
-            return await watch(
+            return await wait_for_report(
                 self.resource_manager,
                 application_id,
                 lambda each: each.yarn_application_state.ended,
@@ -345,7 +350,7 @@ class Client(Closing):
                 if report.yarn_application_state is YarnApplicationState.RUNNING:
                     break
                 if report.yarn_application_state.ended or not wait:
-                    raise failed(report)
+                    raise ended_error(report)
                 await asyncio.sleep(POLL_INTERVAL)
         if report.rpc_port <= 0:
             raise not_shown(report, self._settings.user_name)

@@ -245,7 +245,7 @@ class HdfsFileSystem(Closing):
         with suppress(TimeoutError):
             async with asyncio.timeout(CLEAN_UP_TIMEOUT):
                 # Calls in progress may still create the file.
-                await calls.settle(CLEAN_UP_TIMEOUT)
+                await calls.wait_for_abandoned(CLEAN_UP_TIMEOUT)
         await self._partials.discard(partial)
 
     async def read(

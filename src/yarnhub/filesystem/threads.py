@@ -57,7 +57,7 @@ class Calls:
         running: asyncio.Future[object] = loop.create_future()
         self._running.add(running)
 
-        def tell(result: T | None, error: BaseException | None) -> None:
+        def deliver(result: T | None, error: BaseException | None) -> None:
             self._running.discard(running)
             running.set_result(None)
             if ended.done():
@@ -74,7 +74,7 @@ class Calls:
             except BaseException as caught:  # noqa: BLE001  # it is raised in the caller
                 error = caught
             with contextlib.suppress(RuntimeError):  # The loop was closed in the meantime.
-                loop.call_soon_threadsafe(tell, result, error)
+                loop.call_soon_threadsafe(deliver, result, error)
 
         try:
             threading.Thread(target=work, name=self._name, daemon=True).start()
@@ -82,7 +82,7 @@ class Calls:
             daemon_thread_queue().put(work)
         return await ended
 
-    async def settle(self, patience: float) -> None:
+    async def wait_for_abandoned(self, patience: float) -> None:
         """Wait for abandoned calls, at most this many seconds."""
         if self._running:
             await asyncio.wait(self._running, timeout=patience)

@@ -126,7 +126,7 @@ async def reading(
 
 
 async def read(live: LiveLogs, *, whole: bool = False) -> list[tuple[str, str, int, bytes]]:
-    await live.look()
+    await live.list_files()
     return [
         (chunk.file.instance, chunk.file.name, chunk.offset, chunk.data)
         async for chunk in live.read(whole=whole)
@@ -162,7 +162,7 @@ async def test_long_files_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
         turns = 0
         while turns == 0 or live.behind:
             turns += 1
-            await live.look()
+            await live.list_files()
             async for chunk in live.read(whole=False):
                 number = chunk.file.container_id.id
                 assert chunk.offset == len(got[number])
@@ -220,7 +220,7 @@ async def test_cancelling_a_look_leaves_it_usable() -> None:
     cluster = Cluster({container(1): {"x.log": b"1\n"}})
     cluster.go.clear()
     async with reading(cluster) as live:
-        task = asyncio.get_running_loop().create_task(live.look())
+        task = asyncio.get_running_loop().create_task(live.list_files())
         await cluster.arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

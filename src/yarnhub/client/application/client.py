@@ -91,10 +91,10 @@ class ApplicationClient(Requests, Closing):
         extra = WAIT_SECONDS if waits else 0.0
         lost: ConnectError | ConnectionLostError | None = None
 
-        def late() -> ConnectError | ConnectionLostError | DeadlineExceededError:
-            return lost or self.unanswered()
+        def timeout_error() -> ConnectError | ConnectionLostError | DeadlineExceededError:
+            return lost or self.deadline_error()
 
-        async with Deadline(REQUEST_TIMEOUT + extra, late):
+        async with Deadline(REQUEST_TIMEOUT + extra, timeout_error):
             while True:
                 try:
                     return await self._send(request)
@@ -104,12 +104,12 @@ class ApplicationClient(Requests, Closing):
                     lost = error
                     await self._find_again(error)
 
-    def unanswered(self) -> DeadlineExceededError:
+    def deadline_error(self) -> DeadlineExceededError:
         """The error if there is no answer in time."""
         where = f"its ApplicationMaster at {self.address}"
         return DeadlineExceededError(f"{self.id}: no response from {where}")
 
-    def cut_off(self, how: OSError) -> ConnectionLostError:
+    def connection_lost_error(self, how: OSError) -> ConnectionLostError:
         """The error if the connection is lost before the answer."""
         where = f"its ApplicationMaster at {self.address}"
         return ConnectionLostError(
@@ -138,7 +138,7 @@ class ApplicationClient(Requests, Closing):
         try:
             return read_answer(request, await connection.ask(request.name(), body))
         except OSError as error:
-            raise self.cut_off(error) from error
+            raise self.connection_lost_error(error) from error
 
     async def _connect(self) -> ControlConnection:
         """A connection to the current address, replacing the previous one."""

@@ -21,7 +21,7 @@ POLL_INTERVAL = 0.25
 """Seconds between two polls of an application; they grow from a short first interval."""
 
 
-async def watch(
+async def wait_for_report(
     resource_manager: ResourceManager,
     application_id: ApplicationId,
     wanted: Callable[[ApplicationReport], bool],
@@ -49,12 +49,12 @@ def current_address(report: ApplicationReport) -> str | None:
         ApplicationFailedError: The application has ended.
     """
     if report.yarn_application_state.ended:
-        raise failed(report)
+        raise ended_error(report)
     running = report.yarn_application_state is YarnApplicationState.RUNNING
     return f"{report.host}:{report.rpc_port}" if running and report.rpc_port > 0 else None
 
 
-def failed(report: ApplicationReport) -> ApplicationFailedError:
+def ended_error(report: ApplicationReport) -> ApplicationFailedError:
     """The error for an application that ended before it reached the expected state."""
     return ApplicationFailedError(
         str(report.application_id),

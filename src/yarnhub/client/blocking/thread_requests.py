@@ -60,11 +60,11 @@ class ThreadRequests:
         try:
             answer = connection.exchange(request.name(), json.dump(request))
         except TimeoutError as error:
-            raise self._client.unanswered() from error
+            raise self._client.deadline_error() from error
         except OSError as error:
             if request.idempotent:
                 raise ConnectionAbortedError from error
-            raise self._client.cut_off(error) from error
+            raise self._client.connection_lost_error(error) from error
         return application.read_answer(request, answer)
 
     def close(self) -> None:

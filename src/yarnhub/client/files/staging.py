@@ -55,7 +55,7 @@ def is_needed(spec: ApplicationSpec) -> bool:
     return has_files(spec) or spec.max_attempts > 1
 
 
-async def place(
+async def application_folder(
     folder: str, configuration: Properties, tokens: Mapping[str, Token]
 ) -> Staging | None:
     """The description of the folder for the AM; None if the AM cannot reach it.
@@ -115,12 +115,16 @@ async def stage(
             local = local_path(file, Path())
             if local is not None:
                 return await _upload(path, local, folder, file_system, progress)
-            place = places.get(file.source)
-            return None if place is None else await _status(path, file, place)
+            application_folder = places.get(file.source)
+            return (
+                None
+                if application_folder is None
+                else await _status(path, file, application_folder)
+            )
 
     by_source = {file.source: (path, file) for path, file in reversed(files.items())}
     places = {
-        source: await _place(path, file, file_system, find)
+        source: await _find_file_system(path, file, file_system, find)
         for source, (path, file) in reversed(by_source.items())
         if local_path(file, Path()) is None
     }
@@ -132,7 +136,7 @@ async def stage(
     return map_files(spec, lambda _, file: _staged(file, tasks[file.source].result()))
 
 
-async def _place(
+async def _find_file_system(
     path: str, file: File, file_system: FileSystem, find: FindFileSystem | None
 ) -> FileSystem | None:
     """The file system of a file; None if there is nothing to look up."""
@@ -162,13 +166,13 @@ async def _upload(
     path: str, local: Path, folder: str, file_system: FileSystem, progress: Progress | None
 ) -> FileStatus:
     # Two files of the same name from different folders must not meet.
-    place = hashlib.md5(str(local).encode(), usedforsecurity=False).hexdigest()
+    application_folder = hashlib.md5(str(local).encode(), usedforsecurity=False).hexdigest()
     try:
         size = await asyncio.to_thread(_size, path, local)
         await file_system.make_directory(folder, 0o700)
         return await file_system.upload(
             local,
-            f"{folder}/{place}/{local.name}",
+            f"{folder}/{application_folder}/{local.name}",
             0o600,
             None if progress is None else lambda sent: progress(local, sent, size),
         )

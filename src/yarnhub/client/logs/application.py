@@ -107,7 +107,7 @@ class ApplicationLogs:
         else:
             async with self._live() as live:
                 await live.discover(report)
-                await live.look()
+                await live.list_files()
                 found = live.files
                 if live.failure:
                     raise live.failure
@@ -120,7 +120,7 @@ class ApplicationLogs:
         if not report.yarn_application_state.ended:
             async with self._live() as live:
                 await live.discover(report)
-                await live.look()
+                await live.list_files()
                 self._check_found(live.files)
                 if not live.files and not live.failure:
                     raise self._not_begun(report)
@@ -194,7 +194,7 @@ class ApplicationLogs:
                 self._notice(f"the ResourceManager does not respond; retrying: {error}")
                 if clock() - heard > _RESOURCE_MANAGER_TIMEOUT:
                     raise
-            await live.look()
+            await live.list_files()
             moved = False
             async with contextlib.aclosing(live.read(whole=ended)) as chunks:
                 async for chunk in chunks:

@@ -175,16 +175,16 @@ class LiveLogs(Closing):
         known = self._containers.setdefault(number, _Live(number, address))
         known.instance = instance or known.instance
 
-    async def look(self) -> None:
+    async def list_files(self) -> None:
         """Query the sizes of the files on the nodes."""
         limit = asyncio.Semaphore(_MAX_REQUESTS)
         now = asyncio.get_running_loop().time()
         async with task_group() as group:
             for container in self._containers.values():
                 if not container.settled and container.ask_at <= now:
-                    group.create_task(self._look_at(container, limit))
+                    group.create_task(self._list_files(container, limit))
 
-    async def _look_at(self, container: _Live, limit: asyncio.Semaphore) -> None:
+    async def _list_files(self, container: _Live, limit: asyncio.Semaphore) -> None:
         running = container.running
         async with limit:
             with self._failures(container):

@@ -113,10 +113,10 @@ def parse_document(content: bytes | str, form: str) -> object:
     except UnicodeDecodeError as error:
         raise SpecError("", f"is not UTF-8: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
-        raise SpecError("", f"{_place(error.lineno, error.colno)}: {error.msg}") from error
+        raise SpecError("", f"{_position(error.lineno, error.colno)}: {error.msg}") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"{_place(mark.line + 1, mark.column + 1)}: " if mark else ""
+        where = f"{_position(mark.line + 1, mark.column + 1)}: " if mark else ""
         raise SpecError("", f"{where}{error.problem or error.context}") from error
     except RecursionError as error:
         raise SpecError("", "is nested too deep") from error
@@ -125,7 +125,7 @@ def parse_document(content: bytes | str, form: str) -> object:
         raise SpecError("", " ".join(str(error).split())[:500]) from error
 
 
-def _place(line: int, column: int) -> str:
+def _position(line: int, column: int) -> str:
     return f"line {line}, column {column}"
 
 

@@ -16,7 +16,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.tasks import task_group
 from yarnhub.client.access.trust import travelling
-from yarnhub.client.application.watch import POLL_INTERVAL, failed, watch
+from yarnhub.client.application.watch import POLL_INTERVAL, ended_error, wait_for_report
 from yarnhub.client.submit.checks import check_resources, check_scripts
 from yarnhub.client.submit.submission import (
     Submission,
@@ -102,7 +102,7 @@ class Submitter:
                 yield Submission(
                     application_id=application_id,
                     spec=staged,
-                    staging=await self._place(folder, tokens.by_alias),
+                    staging=await self._application_folder(folder, tokens.by_alias),
                     user=self._settings.user_name,
                     schedulers=self._addresses(SCHEDULER),
                     resource_managers=self._addresses(CLIENT),
@@ -158,10 +158,16 @@ class Submitter:
                     await file_system.delete(folder, recursive=True)
                 raise
 
-    async def _place(self, folder: str | None, tokens: Mapping[str, Token]) -> Staging | None:
-        from yarnhub.client.files.staging import place
+    async def _application_folder(
+        self, folder: str | None, tokens: Mapping[str, Token]
+    ) -> Staging | None:
+        from yarnhub.client.files.staging import application_folder
 
-        return await place(folder, self._settings.configuration, tokens) if folder else None
+        return (
+            await application_folder(folder, self._settings.configuration, tokens)
+            if folder
+            else None
+        )
 
     async def accepted(self, submission: Submission) -> None:
         """Wait until YARN has accepted an application.
@@ -176,7 +182,7 @@ class Submitter:
             YarnApplicationState.FAILED,
             YarnApplicationState.KILLED,
         ):
-            raise failed(report)
+            raise ended_error(report)
 
     async def am_rm_token(self, submission: Submission, *, deadline: float = 120.0) -> Token:
         """The AMRMToken of an unmanaged application, once YARN waits for its AM to register.
@@ -218,7 +224,7 @@ class Submitter:
                 'YARN (managed); JupyterHub does with c.YarnSpawner.application_master = "cluster"'
             ) from error
         if report.am_rm_token is None:
-            raise failed(report)
+            raise ended_error(report)
         return report.am_rm_token
 
     async def _once_submitted(
@@ -226,7 +232,9 @@ class Submitter:
     ) -> ApplicationReport:
         while True:
             try:
-                return await watch(self._resource_manager, submission.application_id, wanted)
+                return await wait_for_report(
+                    self._resource_manager, submission.application_id, wanted
+                )
             except ApplicationNotFoundError:
                 # The ResourceManager died before it had saved it, and another one answers now.
                 await self._resource_manager.submit_application(submission_context(submission))

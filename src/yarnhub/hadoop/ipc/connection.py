@@ -96,12 +96,12 @@ class RpcConnection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         connection: RpcConnection | None = None
 
-        def late() -> ConnectError:
+        def timeout_error() -> ConnectError:
             stage = "connect to" if connection is None else "authenticate at"
             return ConnectError(f"could not {stage} {address} within {options.connect_timeout:g} s")
 
         try:
-            async with Deadline(options.connect_timeout, late):
+            async with Deadline(options.connect_timeout, timeout_error):
                 _, connection = await loop.create_connection(
                     lambda: cls(machine, address, options), address.host, address.port
                 )
