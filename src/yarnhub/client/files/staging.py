@@ -115,15 +115,11 @@ async def stage(
             local = local_path(file, Path())
             if local is not None:
                 return await _upload(path, local, folder, file_system, progress)
-            application_folder = places.get(file.source)
-            return (
-                None
-                if application_folder is None
-                else await _status(path, file, application_folder)
-            )
+            source = file_systems.get(file.source)
+            return None if source is None else await _status(path, file, source)
 
     by_source = {file.source: (path, file) for path, file in reversed(files.items())}
-    places = {
+    file_systems = {
         source: await _find_file_system(path, file, file_system, find)
         for source, (path, file) in reversed(by_source.items())
         if local_path(file, Path()) is None
@@ -166,13 +162,13 @@ async def _upload(
     path: str, local: Path, folder: str, file_system: FileSystem, progress: Progress | None
 ) -> FileStatus:
     # Two files of the same name from different folders must not meet.
-    application_folder = hashlib.md5(str(local).encode(), usedforsecurity=False).hexdigest()
+    unique = hashlib.md5(str(local).encode(), usedforsecurity=False).hexdigest()
     try:
         size = await asyncio.to_thread(_size, path, local)
         await file_system.make_directory(folder, 0o700)
         return await file_system.upload(
             local,
-            f"{folder}/{application_folder}/{local.name}",
+            f"{folder}/{unique}/{local.name}",
             0o600,
             None if progress is None else lambda sent: progress(local, sent, size),
         )
