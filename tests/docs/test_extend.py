@@ -14,7 +14,7 @@ NAMES = (
     ("src/yarnhub/appmaster/core/application.py", "def _answers("),
     ("src/yarnhub/client/application/requests.py", "messages.SetProgress("),
     ("tests/appmaster/core/test_requests.py", '    "SetProgress": '),
-    ("src/yarnhub/sessions/unmanaged_holder.py", "LIMITS = Limits("),
+    ("src/yarnhub/sessions/unmanaged_holder.py", "BUDGETS = Budgets("),
     (
         "src/yarnhub/yarn/records/resource_manager.py",
         "class MoveApplicationAcrossQueuesRequest:",

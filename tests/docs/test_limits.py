@@ -6,18 +6,18 @@ import re
 from dataclasses import fields
 
 from docs.blocks import PROJECT
-from yarnhub.appmaster.core.limits import KIB, MIB, Limits
-from yarnhub.sessions.unmanaged_holder import LIMITS
+from yarnhub.appmaster.core.budgets import KIB, MIB, Budgets
+from yarnhub.sessions.unmanaged_holder import BUDGETS
 
 PAGE = (PROJECT / "docs" / "reference" / "security.md").read_text("utf-8")
 
 
 def test_every_limit_has_its_row() -> None:
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", PAGE, re.MULTILINE)
-    own = Limits()
+    own = Budgets()
     assert rows == [
-        (each.name, shown(getattr(own, each.name)), shown(getattr(LIMITS, each.name)))
-        for each in fields(Limits)
+        (each.name, shown(getattr(own, each.name)), shown(getattr(BUDGETS, each.name)))
+        for each in fields(Budgets)
     ]
 
 

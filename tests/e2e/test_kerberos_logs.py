@@ -15,7 +15,7 @@ from e2e.walk import eventually, log_in
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
-from yarnhub.client.logs.choice import LogChoice
+from yarnhub.client.logs.selection import LogSelection
 from yarnhub.hadoop.security.kerberos import Keytab
 from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.unmanaged import UnmanagedApplications
@@ -50,7 +50,7 @@ async def test_a_service_reads_live_logs_of_what_it_runs_for_its_users(
         resources=Resources(memory=MiB(64), vcores=VCores(1)), script="id -un; exec sleep 600"
     )
     spec = ApplicationSpec(name="talk", user="alice", services={"talker": service})
-    choice = LogChoice(files=frozenset({"talker.log"}))
+    selection = LogSelection(files=frozenset({"talker.log"}))
     async with (
         UnmanagedApplications(settings, folder=tmp_path / "held", host="localhost") as held,
         Client(settings.acting_for("alice")) as client,
@@ -59,7 +59,7 @@ async def test_a_service_reads_live_logs_of_what_it_runs_for_its_users(
         try:
             notices: list[str] = []
             chunks = client.logs(
-                application.application_id, choice, follow=True, notice=notices.append
+                application.application_id, selection, follow=True, notice=notices.append
             )
             async with asyncio.timeout(60), contextlib.aclosing(chunks):
                 said = b""

@@ -15,7 +15,7 @@ from yarnhub.base.units import MiB, VCores
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
 from yarnhub.client.files.file_systems import user_file_system
-from yarnhub.client.submit.python_upload import FOLDER
+from yarnhub.client.submit.runtime_archive import FOLDER
 from yarnhub.cluster import HadoopCluster
 from yarnhub.spec import ApplicationSpec, Master, Resources, Service
 

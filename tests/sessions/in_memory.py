@@ -12,7 +12,7 @@ from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.sessions.holder import Holder
-from yarnhub.sessions.session import Session, Sight
+from yarnhub.sessions.session import Session, SessionSnapshot
 from yarnhub.sessions.tags import HubTags
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from yarnhub.base.errors import YarnhubError
     from yarnhub.client.explain.reasons import Reason
-    from yarnhub.sessions.session import End
+    from yarnhub.sessions.session import SessionEnd
     from yarnhub.spec import ApplicationSpec
 
 APPLICATION = "application_1_0001"
@@ -57,9 +57,9 @@ class InMemorySession(Session):
     user = "alice"
 
     def __init__(self) -> None:
-        self.seen = Sight()
+        self.seen = SessionSnapshot()
         self.explanation = explained()
-        self.how: End | None = None
+        self.how: SessionEnd | None = None
         self.over = asyncio.Event()
         self.stops: list[bool] = []
         """Of each time that it was stopped, whether that was at once."""
@@ -67,10 +67,10 @@ class InMemorySession(Session):
     async def ended(self) -> None:
         await self.over.wait()
 
-    async def end(self) -> End | None:
+    async def end(self) -> SessionEnd | None:
         return self.how
 
-    async def sight(self) -> Sight:
+    async def snapshot(self) -> SessionSnapshot:
         return self.seen
 
     async def explain(self) -> Explanation:
@@ -92,7 +92,7 @@ class OneSession(Holder):
         self.session = InMemorySession()
         self.refusing = refusing
         self.asked: list[ApplicationSpec] = []
-        self.found: Session | End | None = self.session
+        self.found: Session | SessionEnd | None = self.session
         """What is found of a session of an earlier hub."""
         self.sought: list[str] = []
 
@@ -110,6 +110,6 @@ class OneSession(Holder):
             raise self.refusing
         return ["localhost"]
 
-    async def find(self, application_id: str) -> Session | End | None:
+    async def find(self, application_id: str) -> Session | SessionEnd | None:
         self.sought.append(application_id)
         return self.found

@@ -16,7 +16,7 @@ from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.sessions.holder import Holder
 from yarnhub.sessions.request import SessionRequest
-from yarnhub.sessions.session import Session, Sight, lost
+from yarnhub.sessions.session import Session, SessionSnapshot, lost
 from yarnhub.sessions.users import OwnAccountError
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def container(instance: int, state: ContainerState, **changes: Any) -> Container
     return Container(service_name="jupyterhub", instance=instance, state=state, **changes)
 
 
-def test_a_sight_of_containers() -> None:
+def test_a_snapshot_of_containers() -> None:
     waiting, why = container(0, ContainerState.REQUESTED), Diagnostics("full")
-    assert Sight.of([waiting], why) == Sight(waits_for=why)
+    assert SessionSnapshot.of([waiting], why) == SessionSnapshot(waits_for=why)
     runs = container(
         0, ContainerState.RUNNING, yarn_container_id="c", yarn_node_http_address="node:8042"
     )
-    assert Sight.of([runs], why) == Sight(node="node", container="c")
+    assert SessionSnapshot.of([runs], why) == SessionSnapshot(node="node", container="c")
 
 
 def test_another_container_is_not_the_same_server() -> None:
@@ -90,8 +90,8 @@ class Former(Session):
     async def end(self) -> None:
         return None
 
-    async def sight(self) -> Sight:
-        return Sight()
+    async def snapshot(self) -> SessionSnapshot:
+        return SessionSnapshot()
 
     async def explain(self) -> Explanation:
         raise ConnectError("nobody answers at rm:8032")

@@ -11,7 +11,7 @@ import pytest
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.hadoop.security.kerberos import Keytab
-from yarnhub.sessions.queues import Alone, QueueChoice, offered, queue_choices
+from yarnhub.sessions.queues import OnlyConfigured, QueueChoice, offered, queue_choices
 from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.queues.usable import Room, Use
 from yarnhub.yarn.records.cluster import QueueInfo, QueueState
@@ -70,7 +70,9 @@ def test_queues_of_yarns_own_making_are_offered_too() -> None:
 
 def test_whoever_may_submit_to_none_is_told() -> None:
     (one,) = offered(ROOT, frozenset(), "default")
-    assert one == QueueChoice(name="default", default=True, alone=Alone.NONE_USABLE)
+    assert one == QueueChoice(
+        name="default", default=True, why_only_configured=OnlyConfigured.NONE_USABLE
+    )
 
 
 @pytest.mark.parametrize("configured", ["default", "root.default"])
@@ -106,7 +108,9 @@ async def test_without_an_answer_the_configured_queue_is_left(tmp_path: Path) ->
     )
     settings = Settings.from_environment({"HADOOP_CONF_DIR": str(tmp_path), "HOME": str(tmp_path)})
     (one,) = await queue_choices(ClusterQueues(settings, deadline=0.1), "alice", "research")
-    assert one == QueueChoice(name="research", default=True, alone=Alone.NO_ANSWER)
+    assert one == QueueChoice(
+        name="research", default=True, why_only_configured=OnlyConfigured.NO_ANSWER
+    )
 
 
 @pytest.mark.cluster
@@ -138,4 +142,4 @@ async def test_the_queues_of_a_cluster_with_kerberos(
     assert {len(each.result()) for each in asked} == {5}
     # The cluster lets the hub act for its users, and nobody else.
     (alone,) = await queue_choices(queues, "mallory", "default")
-    assert alone.alone is Alone.NO_ANSWER
+    assert alone.why_only_configured is OnlyConfigured.NO_ANSWER

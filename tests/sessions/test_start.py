@@ -14,7 +14,7 @@ from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.outcomes import Outcome
 from yarnhub.sessions.progress import Progress, Stage
 from yarnhub.sessions.request import SessionRequest
-from yarnhub.sessions.session import End, Sight
+from yarnhub.sessions.session import SessionEnd, SessionSnapshot
 from yarnhub.sessions.start import ProgramFailedError, SessionEndedError, SessionStart
 from yarnhub.spec import File
 
@@ -30,8 +30,8 @@ REQUEST = SessionRequest(
     queue="research",
     files={"environment": File(source="hdfs:///environment.tar.gz")},
 )
-ON_THIS_NODE = Sight(node="localhost", container="container_1")
-BROKEN = End(1, Outcome.of_message("Exit code 3"))
+ON_THIS_NODE = SessionSnapshot(node="localhost", container="container_1")
+BROKEN = SessionEnd(1, Outcome.of_message("Exit code 3"))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_what_is_submitted_says_its_queue_and_files(where: OneSession) -> 
     start = await begun(where)
     assert where.asked == [REQUEST.specification]
     assert await start.progress() == Progress(
-        queue="research", files=["environment"], application=APPLICATION, sight=Sight()
+        queue="research", files=["environment"], application=APPLICATION, snapshot=SessionSnapshot()
     )
 
 
@@ -154,12 +154,12 @@ async def test_why_it_waits_is_looked_up_seldom(where: OneSession) -> None:
 
 @instant
 async def test_the_last_progress_does_not_wait_for_yarn(where: OneSession) -> None:
-    async def sight() -> Sight:
+    async def snapshot() -> SessionSnapshot:
         await asyncio.sleep(3600)
         return ON_THIS_NODE
 
     start = await begun(where)
-    where.session.sight = sight  # type: ignore[method-assign]  # a ResourceManager that hangs
+    where.session.snapshot = snapshot  # type: ignore[method-assign]  # a ResourceManager that hangs
     assert (await start.last_progress(1)).stage is Stage.UNKNOWN
 
 

@@ -9,7 +9,7 @@ import pytest
 from sessions.in_memory import TAGS
 from unmanaged.damage import GOOD, journal, offline, record
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.sessions.session import Sight
+from yarnhub.sessions.session import SessionSnapshot
 from yarnhub.sessions.unmanaged_holder import UnmanagedHolder, UnmanagedSession
 from yarnhub.unmanaged.state_folder import StateFolder
 
@@ -37,7 +37,7 @@ async def test_what_was_kept_is_held(holder: UnmanagedHolder) -> None:
     assert isinstance(found, UnmanagedSession)
     assert (found.id, found.user, found.identity) == (GOOD, "alice", "")
     assert await found.end() is None
-    assert await found.sight() == Sight()
+    assert await found.snapshot() == SessionSnapshot()
 
 
 async def test_a_failure_is_not_the_last_word(holder: UnmanagedHolder, kept: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.shell.server.admission import admit
 from yarnhub.appmaster.shell.server.clients import ApplicationClients
 from yarnhub.appmaster.shell.server.control import serve
@@ -36,7 +36,7 @@ class ServedApplication:
         self.credentials = Credentials.generate()
         self.pair = self.credentials.certificate, self.credentials.key
         self.requests: list[Request[Any]] = []
-        self.clients = ApplicationClients(self.ask, Limits(connections=2))
+        self.clients = ApplicationClients(self.ask, Budgets(connections=2))
 
     async def ask(self, request: Request[Any]) -> Any:
         self.requests.append(request)

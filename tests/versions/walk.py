@@ -17,7 +17,7 @@ from hub.hub import Hub
 from yarnhub.base.errors import ApplicationFailedError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
-from yarnhub.client.logs.choice import LogChoice
+from yarnhub.client.logs.selection import LogSelection
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.cluster.processes.run import run_program
 from yarnhub.control.messages import ContainerState, FinalStatus
@@ -158,7 +158,7 @@ async def live_logs(walk: Walk) -> None:
     await has_running(await walk.connected(), 1)
     assert walk.application is not None
     notices: list[str] = []
-    choice = LogChoice(containers=frozenset({"s_0"}), files=frozenset({"s.log"}))
+    choice = LogSelection(containers=frozenset({"s_0"}), files=frozenset({"s.log"}))
     seen = b""
     async with asyncio.timeout(PATIENCE):
         logs = walk.client.logs(walk.application, choice, follow=True, notice=notices.append)

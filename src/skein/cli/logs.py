@@ -66,14 +66,14 @@ def _lines(text: str) -> int:
 def _logs(arguments: argparse.Namespace) -> None:
     from skein.cli import clients
     from yarnhub.client.applications import log_reader
-    from yarnhub.client.logs.choice import LogChoice
+    from yarnhub.client.logs.selection import LogSelection
 
     if arguments.output == "json" and not arguments.list:
         from skein.exceptions import SkeinError
 
         raise SkeinError("--output json requires --list: logs are not available as JSON")
     app_id = clients.application_id(arguments.id)
-    choice = LogChoice(
+    selection = LogSelection(
         containers=frozenset(arguments.container),
         files=frozenset(arguments.file),
         tail=arguments.tail,
@@ -86,11 +86,11 @@ def _logs(arguments: argparse.Namespace) -> None:
             log_reader(caller, app_id) as client,
         ):
             if arguments.list:
-                _show(await client.log_files(app_id, choice, notice=_say), arguments.output)
+                _show(await client.log_files(app_id, selection, notice=_say), arguments.output)
                 return
-            chunks = client.logs(app_id, choice, follow=arguments.follow, notice=_say)
+            chunks = client.logs(app_id, selection, follow=arguments.follow, notice=_say)
             async with contextlib.aclosing(chunks):
-                if choice.single:
+                if selection.single:
                     await print_raw(chunks, out)
                 elif arguments.follow:
                     await print_lines(chunks, out)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from yarnhub.client.client import Client
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.logs.aggregated import LogChunk, LogFile
-    from yarnhub.client.logs.choice import LogChoice
+    from yarnhub.client.logs.selection import LogSelection
 
 __all__ = [
     "ApplicationClient",
@@ -28,9 +28,9 @@ __all__ = [
     "Credentials",
     "CurrentContainer",
     "Explanation",
-    "LogChoice",
     "LogChunk",
     "LogFile",
+    "LogSelection",
     "Settings",
 ]
 
@@ -40,7 +40,7 @@ _MODULES = {
     "Credentials": "access.credentials",
     "CurrentContainer": "application.container",
     "Explanation": "explain.explanation",
-    "LogChoice": "logs.choice",
+    "LogSelection": "logs.selection",
     "LogChunk": "logs.aggregated",
     "LogFile": "logs.aggregated",
     "Settings": "access.settings",

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from yarnhub.client.files.staging import Progress
     from yarnhub.client.logs.aggregated import LogChunk, LogFile
     from yarnhub.client.logs.application import ApplicationLogs
-    from yarnhub.client.logs.choice import LogChoice
+    from yarnhub.client.logs.selection import LogSelection
     from yarnhub.spec import ApplicationSpec, Security
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
@@ -203,7 +203,7 @@ class Client(Closing):
     async def logs(
         self,
         application_id: ApplicationId,
-        choice: LogChoice | None = None,
+        selection: LogSelection | None = None,
         *,
         follow: bool = False,
         notice: Callable[[str], None] = lambda _: None,
@@ -216,19 +216,19 @@ class Client(Closing):
 
         Args:
             application_id: The application's id.
-            choice: The logs to read; None for all except the files that YARN writes for each
+            selection: The logs to read; None for all except the files that YARN writes for each
                 launch.
             follow: Whether to continue as logs grow and containers start, until the application has
                 ended and its logs are complete. Otherwise only the current content is read.
             notice: Called with what is waited for, and with what cannot be read.
 
         Raises:
-            NoSuchLogError: `choice` names a container that does not exist.
+            NoSuchLogError: `selection` names a container that does not exist.
             NotBegunError: It has not started a container.
             LogsNotReadyError: It has ended, and its logs were not found.
             ConfigurationError: The cluster does not aggregate logs.
         """
-        found = self._application_logs(application_id, choice, notice)
+        found = self._application_logs(application_id, selection, notice)
         async with contextlib.aclosing(found.follow() if follow else found.read()) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -236,23 +236,23 @@ class Client(Closing):
     async def log_files(
         self,
         application_id: ApplicationId,
-        choice: LogChoice | None = None,
+        selection: LogSelection | None = None,
         *,
         notice: Callable[[str], None] = lambda _: None,
     ) -> Sequence[LogFile]:
         """The log files of an application, by container and name; takes the arguments of `logs`."""
-        return await self._application_logs(application_id, choice, notice).files()
+        return await self._application_logs(application_id, selection, notice).files()
 
     def _application_logs(
         self,
         number: ApplicationId,
-        choice: LogChoice | None,
+        selection: LogSelection | None,
         notice: Callable[[str], None],
     ) -> ApplicationLogs:
         from yarnhub.client.logs.application import ApplicationLogs
-        from yarnhub.client.logs.choice import LogChoice
+        from yarnhub.client.logs.selection import LogSelection
 
-        return ApplicationLogs(self, self._settings, number, choice or LogChoice(), notice)
+        return ApplicationLogs(self, self._settings, number, selection or LogSelection(), notice)
 
     # --- control
 
@@ -300,7 +300,7 @@ class Client(Closing):
         """
         from yarnhub.client.files.file_systems import user_file_system
         from yarnhub.client.files.sweep import sweep
-        from yarnhub.client.submit.python_upload import runtime_archives
+        from yarnhub.client.submit.runtime_archive import runtime_archives
 
         message = f"not all files that applications left behind were deleted within {deadline:g} s"
         async with (

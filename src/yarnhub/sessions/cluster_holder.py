@@ -21,7 +21,7 @@ from yarnhub.client.client import Client
 from yarnhub.control import diagnostics
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.sessions.holder import Holder
-from yarnhub.sessions.session import End, Session, Sight
+from yarnhub.sessions.session import Session, SessionEnd, SessionSnapshot
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 from yarnhub.yarn.records.containers import ContainerState
 from yarnhub.yarn.records.ids import ApplicationId
@@ -44,7 +44,7 @@ _LOOK = 1.0
 """Seconds between two looks at all sessions at once."""
 _LEAVE = 60.0
 """Seconds for YARN to end an application."""
-_FORGOTTEN = End(0, Outcome(cause=Cause.FORGOTTEN, subject=Subject.APPLICATION))
+_FORGOTTEN = SessionEnd(0, Outcome(cause=Cause.FORGOTTEN, subject=Subject.APPLICATION))
 _NOT_ENDED = tuple(each for each in YarnApplicationState if not each.ended)
 _GOOD = (FinalApplicationStatus.SUCCEEDED, FinalApplicationStatus.KILLED)
 
@@ -87,10 +87,10 @@ class ClusterHolder(Holder):
     def _session(self, application_id: str, user: str, tags: Iterable[str]) -> ClusterSession:
         return ClusterSession(self, application_id, user, self.hub.identity(tags, user))
 
-    async def find(self, application_id: str) -> ClusterSession | End | None:
+    async def find(self, application_id: str) -> ClusterSession | SessionEnd | None:
         """See `Holder.find`."""
         report = await self.report(application_id)
-        if isinstance(report, End) or report is None:
+        if isinstance(report, SessionEnd) or report is None:
             return report
         return self._session(application_id, report.user, report.application_tags)
 
@@ -98,7 +98,9 @@ class ClusterHolder(Holder):
         """The cluster as a user sees it, or as the hub does; an async context manager."""
         return Client(self.settings.acting_for(user) if user else self.settings)
 
-    async def report(self, application_id: str, user: str = "") -> ApplicationReport | End | None:
+    async def report(
+        self, application_id: str, user: str = ""
+    ) -> ApplicationReport | SessionEnd | None:
         """What YARN last reported of an application, not long ago; None if that is not known.
 
         Args:
@@ -140,7 +142,7 @@ class ClusterSession(Session):
         self, holder: ClusterHolder, application_id: str, user: str, identity: str
     ) -> None:
         self._holder = holder
-        self._sight = Sight()
+        self._snapshot = SessionSnapshot()
         self.id = application_id
         self.user = user
         self.identity = identity
@@ -150,41 +152,41 @@ class ClusterSession(Session):
         while await self.end() is None:
             await asyncio.sleep(_LOOK)
 
-    async def end(self) -> End | None:
+    async def end(self) -> SessionEnd | None:
         """See `Session.end`."""
         report = await self._holder.report(self.id, self.user)
-        return report if isinstance(report, End) else None
+        return report if isinstance(report, SessionEnd) else None
 
-    async def sight(self) -> Sight:
-        """See `Session.sight`."""
-        if not self._sight.node and await self._runs():
+    async def snapshot(self) -> SessionSnapshot:
+        """See `Session.snapshot`."""
+        if not self._snapshot.node and await self._runs():
             async with (
                 Deadline(_ASK, f"YARN does not report the state of {self.id}"),
                 self._holder.client(self.user) as client,
             ):
-                self._sight = await self._found(client)
-        return self._sight
+                self._snapshot = await self._found(client)
+        return self._snapshot
 
     async def _runs(self) -> bool:
         """Whether its ApplicationMaster runs: before, there is no container to ask for."""
         report = await self._holder.report(self.id, self.user)
-        if report is None or isinstance(report, End):
+        if report is None or isinstance(report, SessionEnd):
             raise ConnectError(f"YARN does not report the state of {self.id}")
         return report.yarn_application_state is YarnApplicationState.RUNNING
 
-    async def _found(self, client: Client) -> Sight:
+    async def _found(self, client: Client) -> SessionSnapshot:
         # With ACLs, the report that the hub itself gets does not contain the attempt.
         report = await client.application_report(ApplicationId.parse(self.id))
         attempt = report.current_application_attempt_id
         if attempt is None:
-            return Sight()
+            return SessionSnapshot()
         for container in await client.resource_manager.get_containers(attempt):
             runs = container.container_state is ContainerState.RUNNING
             name = str(container.container_id)
             # The first one of an attempt is its ApplicationMaster's.
             if runs and not name.endswith("_000001") and container.node_id is not None:
-                return Sight(node=container.node_id.host, container=name)
-        return Sight()
+                return SessionSnapshot(node=container.node_id.host, container=name)
+        return SessionSnapshot()
 
     async def explain(self) -> Explanation:
         """See `Session.explain`."""
@@ -206,8 +208,8 @@ class ClusterSession(Session):
                 await client.kill(application, deadline=_LEAVE)
 
 
-def _end_of(report: ApplicationReport) -> End | None:
+def _end_of(report: ApplicationReport) -> SessionEnd | None:
     if not report.yarn_application_state.ended:
         return None
     good = report.final_application_status in _GOOD
-    return End(0 if good else 1, diagnostics.read(report.diagnostics))
+    return SessionEnd(0 if good else 1, diagnostics.read(report.diagnostics))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.explain.explanation import Explanation
-    from yarnhub.sessions.session import End, Session
+    from yarnhub.sessions.session import Session, SessionEnd
     from yarnhub.sessions.tags import HubTags
     from yarnhub.spec import ApplicationSpec
 
@@ -102,5 +102,5 @@ class Holder(ABC):
         """
 
     @abstractmethod
-    async def find(self, application_id: str) -> Session | End | None:
+    async def find(self, application_id: str) -> Session | SessionEnd | None:
         """A session that an earlier hub started; None if its state is not known."""

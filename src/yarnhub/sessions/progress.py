@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.explain.reasons import Reason
-    from yarnhub.sessions.session import Sight
+    from yarnhub.sessions.session import SessionSnapshot
 
 
 class Stage(enum.Enum):
@@ -42,7 +42,7 @@ class Progress:
         asked: Whether the start has begun; before, the hub prepares it.
         files: Names of the files that the node downloads for it.
         application: Its id; empty before YARN has accepted it.
-        sight: Where it is; None if that is not known.
+        snapshot: Where it is; None if that is not known.
         explanation: Why it is there; None if that has not been looked up yet.
         port: The one that its program has reported; 0 before.
     """
@@ -51,7 +51,7 @@ class Progress:
     asked: bool = True
     files: Sequence[str] = ()
     application: str = ""
-    sight: Sight | None = None
+    snapshot: SessionSnapshot | None = None
     explanation: Explanation | None = None
     port: int = 0
 
@@ -62,9 +62,9 @@ class Progress:
             return Stage.PREPARING
         if not self.application:
             return Stage.SUBMITTING
-        if self.sight is None:
+        if self.snapshot is None:
             return Stage.UNKNOWN
-        if not self.sight.node:
+        if not self.snapshot.node:
             return Stage.WAITING
         if self.port:
             return Stage.CONNECTING
@@ -75,6 +75,6 @@ class Progress:
     @property
     def reasons(self) -> Sequence[Reason]:
         """Why it has no container yet, the most important first."""
-        if self.sight is not None and self.sight.waits_for is not None:
-            return (self.sight.waits_for,)
+        if self.snapshot is not None and self.snapshot.waits_for is not None:
+            return (self.snapshot.waits_for,)
         return self.explanation.reasons if self.explanation is not None else ()

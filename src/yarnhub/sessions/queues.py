@@ -21,8 +21,8 @@ QUEUE = "queue"
 """The option, and the setting that it overrides."""
 
 
-class Alone(enum.Enum):
-    """Why the configured queue is offered alone."""
+class OnlyConfigured(enum.Enum):
+    """Why the configured queue is the only one offered."""
 
     NONE_USABLE = enum.auto()
     """The user may submit to no queue."""
@@ -38,13 +38,13 @@ class QueueChoice:
         name: By which an application is submitted to it.
         default: Whether it is the configured one.
         room: How much room is in it.
-        alone: Why no other one is offered; None if YARN has listed the queues.
+        why_only_configured: Why no other one is offered; None if YARN has listed the queues.
     """
 
     name: str
     default: bool = False
     room: Room = field(default=Room(Use.UNKNOWN))
-    alone: Alone | None = None
+    why_only_configured: OnlyConfigured | None = None
 
 
 async def queue_choices(
@@ -60,7 +60,11 @@ async def queue_choices(
     tree = await queues.tree()
     allowed = None if tree is None else await queues.allowed(user)
     if tree is None or allowed is None:
-        return (QueueChoice(name=configured, default=True, alone=Alone.NO_ANSWER),)
+        return (
+            QueueChoice(
+                name=configured, default=True, why_only_configured=OnlyConfigured.NO_ANSWER
+            ),
+        )
     return offered(tree, allowed, configured)
 
 
@@ -81,8 +85,10 @@ def offered(root: QueueInfo, allowed: Collection[str], configured: str) -> tuple
         )
     if not any(is_named(each, (configured,)) for each in leaves(root)):
         choices.insert(0, QueueChoice(name=configured, default=True))
-    alone = QueueChoice(name=configured, default=True, alone=Alone.NONE_USABLE)
-    return tuple(choices or [alone])
+    configured_only = QueueChoice(
+        name=configured, default=True, why_only_configured=OnlyConfigured.NONE_USABLE
+    )
+    return tuple(choices or [configured_only])
 
 
 def with_queues(

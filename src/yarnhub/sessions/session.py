@@ -20,7 +20,7 @@ _REPLACED = Outcome.of_message("its container ended")
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class SessionEnd:
     """How a session ended.
 
     Attributes:
@@ -33,7 +33,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class SessionSnapshot:
     """What is known of a session that has not ended.
 
     Attributes:
@@ -47,7 +47,9 @@ class Sight:
     container: str = ""
 
     @classmethod
-    def of(cls, containers: Iterable[Container], waits_for: Reason | None = None) -> Sight:
+    def of(
+        cls, containers: Iterable[Container], waits_for: Reason | None = None
+    ) -> SessionSnapshot:
         """What an application's containers show."""
         for each in containers:
             if each.state is ContainerState.RUNNING:
@@ -91,11 +93,11 @@ class Session(ABC):
         """
 
     @abstractmethod
-    async def end(self) -> End | None:
+    async def end(self) -> SessionEnd | None:
         """How it ended; None while it runs, or if that is not known. Returns at once."""
 
     @abstractmethod
-    async def sight(self) -> Sight:
+    async def snapshot(self) -> SessionSnapshot:
         """What is known of it.
 
         Raises:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from yarnhub.sessions.holder import Holder
-    from yarnhub.sessions.session import End, Session
+    from yarnhub.sessions.session import Session, SessionEnd
     from yarnhub.spec import ApplicationSpec
 
 _LOOK = 0.25
@@ -29,7 +29,7 @@ _ALLOCATED = 10.0
 class SessionEndedError(YarnhubError):
     """A session ended before it was ready; `outcome` tells why."""
 
-    def __init__(self, end: End) -> None:
+    def __init__(self, end: SessionEnd) -> None:
         super().__init__("the session ended before it was ready")
         self.outcome = end.outcome
 
@@ -54,7 +54,7 @@ class SessionStart:
     def __init__(self, *, queue: str, files: list[str]) -> None:
         loop = asyncio.get_running_loop()
         self.session: Session | None = None
-        self.end: End | None = None
+        self.end: SessionEnd | None = None
         self.over = False
         self._known = Progress(queue=queue, files=files)
         self._holder: Holder | None = None
@@ -134,11 +134,11 @@ class SessionStart:
         """How far it is, and what it waits for."""
         if self.session is None:
             return self._last
-        sight = None
+        snapshot = None
         with contextlib.suppress(YarnhubError):
-            sight = await self.session.sight()
+            snapshot = await self.session.snapshot()
             await self._explain(self.session)
-        return replace(self._last, sight=sight)
+        return replace(self._last, snapshot=snapshot)
 
     async def last_progress(self, patience: float) -> Progress:
         """The same, looked up once more; without where it is if YARN does not respond.
@@ -163,7 +163,7 @@ class SessionStart:
         if self.session is None:
             return ""
         try:
-            return (await self.session.sight()).node
+            return (await self.session.snapshot()).node
         except YarnhubError:  # it has ended just now, or YARN does not respond for the moment
             return ""
 

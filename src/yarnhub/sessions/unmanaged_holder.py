@@ -7,13 +7,13 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from yarnhub.appmaster.core.limits import KIB, MIB, Limits
+from yarnhub.appmaster.core.budgets import KIB, MIB, Budgets
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
 from yarnhub.control.messages import FinalStatus
 from yarnhub.sessions.cluster_holder import ClusterHolder
 from yarnhub.sessions.holder import Holder
-from yarnhub.sessions.session import End, Session, Sight, lost
+from yarnhub.sessions.session import Session, SessionEnd, SessionSnapshot, lost
 from yarnhub.unmanaged import UnmanagedApplications
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LIMITS = Limits(
+BUDGETS = Budgets(
     # A container's token agent asks the first, and `explain`, for the hub, the others.
     requests=frozenset({"WatchTokens", "GetContainers", "GetSpecification"}),
     body=16 * KIB,  # what is answered needs a hundred bytes; a MiB of JSON takes 0.2 s to read
@@ -85,7 +85,7 @@ class UnmanagedHolder(Holder):
     async def _hold(self, held: asyncio.Future[UnmanagedApplications]) -> None:
         try:
             async with UnmanagedApplications(
-                self.settings, folder=self._folder, host=self._host, limits=LIMITS
+                self.settings, folder=self._folder, host=self._host, budgets=BUDGETS
             ) as applications:
                 held.set_result(applications)
                 await asyncio.get_running_loop().create_future()  # until it is cancelled
@@ -108,7 +108,7 @@ class UnmanagedHolder(Holder):
     ) -> UnmanagedSession:
         return UnmanagedSession(applications, held, self.hub.identity(held.spec.tags, held.user))
 
-    async def find(self, application_id: str) -> Session | End | None:
+    async def find(self, application_id: str) -> Session | SessionEnd | None:
         """See `Holder.find`."""
         applications = await self._applications()
         held = applications.get(application_id)
@@ -142,7 +142,7 @@ class UnmanagedSession(Session):
         """See `Session.ended`."""
         await self.application.ended()
 
-    async def end(self) -> End | None:
+    async def end(self) -> SessionEnd | None:
         """See `Session.end`."""
         try:
             finish = await self.application.ended(deadline=0)
@@ -151,9 +151,9 @@ class UnmanagedSession(Session):
         except YarnhubError:  # it is not held any more
             return None
         good = finish.status in {FinalStatus.SUCCEEDED, FinalStatus.KILLED}
-        return End(0 if good else 1, finish.outcome)
+        return SessionEnd(0 if good else 1, finish.outcome)
 
-    async def _lost(self) -> End | None:
+    async def _lost(self) -> SessionEnd | None:
         try:
             outcome = lost(await self.application.get_containers(states=None))
             if outcome is None:
@@ -161,11 +161,13 @@ class UnmanagedSession(Session):
             await self.application.kill()
         except YarnhubError:  # it has ended just now, or YARN does not respond: look again later
             return None
-        return End(1, outcome)
+        return SessionEnd(1, outcome)
 
-    async def sight(self) -> Sight:
-        """See `Session.sight`."""
-        return Sight.of(await self.application.get_containers(), self.application.waits_for)
+    async def snapshot(self) -> SessionSnapshot:
+        """See `Session.snapshot`."""
+        return SessionSnapshot.of(
+            await self.application.get_containers(), self.application.waits_for
+        )
 
     async def explain(self) -> Explanation:
         """See `Session.explain`."""

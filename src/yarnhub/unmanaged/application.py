@@ -31,7 +31,7 @@ from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.actions import Finish
-    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.appmaster.shell.journal.recorder import Journal
     from yarnhub.appmaster.shell.runner import Runner
     from yarnhub.client.explain.reasons import Reason
@@ -59,7 +59,7 @@ class UnmanagedApplication(Requests):
             it does not wait or no reason is known.
     """
 
-    def __init__(self, credentials: Credentials, journal: Journal, limits: Limits) -> None:
+    def __init__(self, credentials: Credentials, journal: Journal, budgets: Budgets) -> None:
         secrets = credentials.secrets
         self.credentials = credentials
         self.submitted = control_json.load(
@@ -69,9 +69,9 @@ class UnmanagedApplication(Requests):
         self.application_id = ApplicationId.parse(self.id)
         self.user = self.submitted.user
         self.spec = ApplicationSpec.from_json(self.submitted.specification)
-        self._limits = limits
+        self._budgets = budgets
         self.core = self._new_core()
-        self.clients = ApplicationClients(self.ask, limits)
+        self.clients = ApplicationClients(self.ask, budgets)
         self.journal = journal
         self.pair = secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY]
         self.runner: Runner | None = None
@@ -83,7 +83,7 @@ class UnmanagedApplication(Requests):
             self.spec,
             self.submitted.specification,
             Topology(racks=self.submitted.racks),
-            self._limits,
+            self._budgets,
         )
 
     async def restore(self) -> None:

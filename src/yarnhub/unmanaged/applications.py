@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.deadline import Deadline
@@ -71,7 +71,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             name.
         port: The port for all of them; 0 for the previous port, or a free one.
         idle: Seconds between an idle application's heartbeats.
-        limits: What each application can request at the port and store in this process; None if
+        budgets: What each application can request at the port and store in this process; None if
             their owners are trusted with this process's memory and time.
     """
 
@@ -83,16 +83,16 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         host: str | None = None,
         port: int = 0,
         idle: float = _IDLE_HEARTBEAT,
-        limits: Limits | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
         self._settings = settings
         self._folder = StateFolder(folder)
         self.host = host or socket.gethostname()
         self.port = port
         self._idle = idle
-        self._limits = limits or Limits()
+        self._budgets = budgets or Budgets()
         self._tokens = TokenKeeper(settings)
-        self._submitter = UnmanagedSubmitter(settings, self._folder, self._limits, self._client)
+        self._submitter = UnmanagedSubmitter(settings, self._folder, self._budgets, self._client)
         self._clients: dict[str, Client] = {}
         self._applications: dict[str, UnmanagedApplication] = {}
         self._tasks = BackgroundTasks()
@@ -130,7 +130,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             await stack.enter_async_context(self._tasks)
             stack.callback(self._leave)
             takeover = Takeover(
-                self._folder, self._limits, self._runs, self._client, self._begin, self._spawn
+                self._folder, self._budgets, self._runs, self._client, self._begin, self._spawn
             )
             await takeover.begin(await asyncio.to_thread(lambda: self._folder.tag))
             manager = self._client("").resource_manager

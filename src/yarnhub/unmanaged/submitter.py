@@ -19,7 +19,7 @@ from yarnhub.unmanaged.application import UnmanagedApplication
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.client import Client
     from yarnhub.client.files.staging import Progress
@@ -33,7 +33,7 @@ class UnmanagedSubmitter:
     Args:
         settings: Where the cluster is and who this process is.
         folder: Where applications are kept.
-        limits: What each may ask for.
+        budgets: What each may ask for.
         client: A client that acts for a user.
     """
 
@@ -41,12 +41,12 @@ class UnmanagedSubmitter:
         self,
         settings: Settings,
         folder: StateFolder,
-        limits: Limits,
+        budgets: Budgets,
         client: Callable[[str], Client],
     ) -> None:
         self._settings = settings
         self._folder = folder
-        self._limits = limits
+        self._budgets = budgets
         self._client = client
         self._tag = SingleFlight(lambda: asyncio.to_thread(folder.made_tag), fresh=math.inf)
 
@@ -80,7 +80,7 @@ class UnmanagedSubmitter:
                     # Before it is used: YARN gives it to nobody who has registered.
                     await asyncio.to_thread(self._folder.keep, application_id, kept)
                     application = UnmanagedApplication(
-                        kept, self._folder.journal(application_id), self._limits
+                        kept, self._folder.journal(application_id), self._budgets
                     )
                     yield application
             except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.client.client import Client
     from yarnhub.unmanaged.runs import Runs
     from yarnhub.unmanaged.state_folder import StateFolder
@@ -31,12 +32,21 @@ _SWEEP_TIMEOUT = 30.0
 """Seconds for each answer of YARN about what nobody can run."""
 
 
+class _Attempt(enum.Enum):
+    """The result of an attempt to take over an application."""
+
+    SETTLED = enum.auto()
+    """It is taken over, or it never can be: its record is damaged."""
+    RETRY = enum.auto()
+    """Its record could not be read; a later attempt may succeed."""
+
+
 class Takeover:
     """Takes over each application that the folder keeps, and ends those that are lost.
 
     Args:
         folder: Where applications are kept.
-        limits: What each may ask for.
+        budgets: What each may ask for.
         runs: Ends those whose submission was cut off.
         client: A client that acts for a user.
         begin: Runs an application.
@@ -46,14 +56,14 @@ class Takeover:
     def __init__(
         self,
         folder: StateFolder,
-        limits: Limits,
+        budgets: Budgets,
         runs: Runs,
         client: Callable[[str], Client],
         begin: Callable[[UnmanagedApplication], object],
         spawn: Callable[[str, Callable[[], Coroutine[Any, Any, None]]], None],
     ) -> None:
         self._folder = folder
-        self._limits = limits
+        self._budgets = budgets
         self._runs = runs
         self._client = client
         self._begin = begin
@@ -66,17 +76,17 @@ class Takeover:
             tag: What YARN knows the folder's applications by; empty if there is none.
         """
         for application_id in await asyncio.to_thread(self._folder.applications):
-            if not await self._taken_over(application_id):
+            if await self._take_over(application_id) is _Attempt.RETRY:
                 self._spawn(application_id, partial(self._take_over_later, application_id))
         if tag:
             self._spawn("sweep", partial(self._sweep, tag))
 
-    async def _taken_over(self, application_id: str) -> bool:
-        """Hold what is kept of an application; says whether it may help to try that again."""
+    async def _take_over(self, application_id: str) -> _Attempt:
+        """Run an application of the folder, or end it if its submission was cut off."""
         try:
             kept = await asyncio.to_thread(self._folder.read, application_id)
             application = UnmanagedApplication(
-                kept, self._folder.journal(application_id), self._limits
+                kept, self._folder.journal(application_id), self._budgets
             )
             if application.id != application_id:
                 raise ConfigurationError(f"what is kept is of {application.id}")
@@ -88,19 +98,19 @@ class Takeover:
                 self._begin(application)
         except OSError as error:
             _log.error("%s cannot be taken over yet: %s", application_id, error)
-            return False
+            return _Attempt.RETRY
         except Exception as error:  # noqa: BLE001  # what is damaged is so in any way
             _log.error(
                 "%s cannot be taken over, what is kept of it is damaged: %s: %s",
                 *(application_id, type(error).__name__, error),
             )
-        return True
+        return _Attempt.SETTLED
 
     async def _take_over_later(self, application_id: str) -> None:
         """Try again and again: a disk's or the system's fault may pass."""
         while True:
             await asyncio.sleep(_RETRY_PAUSE)
-            if await self._taken_over(application_id):
+            if await self._take_over(application_id) is _Attempt.SETTLED:
                 return
 
     async def _sweep(self, tag: str) -> None:

@@ -20,7 +20,7 @@ from yarnhub.yarn.records.resources import Priority
 from yarnhub.yarn.records.scheduler import AllocateResponse
 
 if TYPE_CHECKING:
-    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.control.messages import Request
 
 OVER = Outcome(cause=Cause.FINISHED, subject=Subject.APPLICATION)
@@ -66,8 +66,8 @@ def container(number: int, priority: int) -> Container:
 class Scenario:
     """Plays YARN and the clients; keeps what the application did."""
 
-    def __init__(self, spec: ApplicationSpec, limits: Limits | None = None) -> None:
-        self.application = Application(spec, "the document", Topology(racks={}), limits)
+    def __init__(self, spec: ApplicationSpec, budgets: Budgets | None = None) -> None:
+        self.application = Application(spec, "the document", Topology(racks={}), budgets)
         self.now = START
         self.history: list[Action] = []
         self.asked: dict[str, int] = {}
@@ -110,7 +110,7 @@ class Scenario:
     def restart(self, *previous: Container) -> list[Action]:
         """Another process goes on from what was recorded; the scheduler keeps these for it."""
         old = self.application
-        self.application = Application(old.spec, "the document", Topology(racks={}), old.limits)
+        self.application = Application(old.spec, "the document", Topology(racks={}), old.budgets)
         self.application.restore(json.load(Change, change) for change in self.recorded)
         assert self.application.snapshot() == old.snapshot()
         self.recorded = [json.dump(self.application.snapshot())]

@@ -10,6 +10,7 @@ import pytest
 
 from appmaster.core.scenario import Scenario, application, ended, service
 from yarnhub.appmaster.core.application import Application
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.core.events import (
     Asked,
     Ended,
@@ -22,7 +23,6 @@ from yarnhub.appmaster.core.events import (
     Started,
     Withdrawn,
 )
-from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.core.records import Change
 from yarnhub.control import json
@@ -66,12 +66,12 @@ if TYPE_CHECKING:
 
     Trace = Callable[[FrameType, str, object], "Trace"]
 
-LIMITS = Limits(ended=5)
+BUDGETS = Budgets(ended=5)
 
 
 def aged(ends: int) -> Scenario:
     """An application one of whose services has failed and was replaced so often."""
-    play = Scenario(application(a=service(max_restarts=-1), b=service()), LIMITS)
+    play = Scenario(application(a=service(max_restarts=-1), b=service()), BUDGETS)
     play.start()
     play.allocate("b")
     for _ in range(ends):
@@ -178,7 +178,7 @@ def test_a_restart_costs_no_more_after_many_ends() -> None:
     costs = []
     for play in (aged(8), aged(300)):
         snapshot = json.dump(play.application.snapshot())
-        restored = Application(play.application.spec, "", Topology(racks={}), LIMITS)
+        restored = Application(play.application.spec, "", Topology(racks={}), BUDGETS)
         costs.append(
             lines(lambda into=restored, of=snapshot: into.restore([json.load(Change, of)]))  # type: ignore[misc]  # bound early
         )
@@ -229,7 +229,7 @@ def test_a_journal_with_all_instances_is_read() -> None:
         {{"ServiceRecord":{{"name":"a","failures":50,"restarts":50,"waits_for":[]}}}},
         {instances},
         {{"Instance":{{"service":"a","number":50,"state":"REQUESTED","initial":true}}}}]}}"""
-    restored = Application(application(a=service()), "", Topology(racks={}), LIMITS)
+    restored = Application(application(a=service()), "", Topology(racks={}), BUDGETS)
     restored.restore([json.load(Change, written.encode())])
     found = restored.services["a"]
     assert found.counts[ContainerState.FAILED] == 50
@@ -239,13 +239,13 @@ def test_a_journal_with_all_instances_is_read() -> None:
 
 
 def test_a_line_that_was_written_twice_counts_once() -> None:
-    play = Scenario(application(a=service(max_restarts=-1)), LIMITS)
+    play = Scenario(application(a=service(max_restarts=-1)), BUDGETS)
     play.start()
     recorded = [play.application.snapshot()]
     for _ in range(3):
         (given,) = play.allocate("a")
         play.complete(given, 1)
     recorded += [json.load(Change, each) for each in play.recorded]
-    restored = Application(play.application.spec, "", Topology(racks={}), LIMITS)
+    restored = Application(play.application.spec, "", Topology(racks={}), BUDGETS)
     restored.restore([*recorded, *recorded[-3:], *recorded[-4:]])
     assert restored.snapshot() == play.application.snapshot()

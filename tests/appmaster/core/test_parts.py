@@ -6,7 +6,7 @@ import pytest
 
 from appmaster.core.scenario import application, container, service
 from yarnhub.appmaster.core.actions import Action, Reply
-from yarnhub.appmaster.core.end import End
+from yarnhub.appmaster.core.end import ApplicationEnd
 from yarnhub.appmaster.core.instances import Instance
 from yarnhub.appmaster.core.placement import OutstandingRequests, Topology
 from yarnhub.appmaster.core.records import Change, KeyRecord, Ledger
@@ -63,10 +63,10 @@ def test_an_instance_is_found_by_its_container_while_it_runs() -> None:
     found.start()
     given = container(7, 1)
     running = Instance("a", 0, ContainerState.RUNNING, container=given, start_time=1.0)
-    found.file(running)
+    found.store(running)
     assert found.running_in(given.id) is running
     assert found.running == [running]
-    found.file(Instance("a", 0, ContainerState.FAILED, container=given, start_time=1.0))
+    found.store(Instance("a", 0, ContainerState.FAILED, container=given, start_time=1.0))
     assert found.running_in(given.id) is None
     assert found["a"].counts[ContainerState.FAILED] == 1
 
@@ -94,7 +94,7 @@ def test_a_change_is_asked_for_once_and_again_when_the_scheduler_has_forgotten()
     assert asked() == [2, 1]
     assert asked() == []
     outstanding.given("a")
-    found.file(instance(0, ContainerState.KILLED))
+    found.store(instance(0, ContainerState.KILLED))
     assert asked() == []
     outstanding.repeat(())
     assert asked() == [1, 1]
@@ -129,7 +129,7 @@ def test_a_refusal_is_an_answer() -> None:
 
 
 def test_the_end_is_decided_once() -> None:
-    end = End()
+    end = ApplicationEnd()
     end.shut_down(Shutdown(status=FinalStatus.KILLED, diagnostics="by alice"))
     end.follow_script(0)
     assert end.finish is not None

@@ -13,6 +13,7 @@ from typing import Any
 
 from appmaster.core.scenario import Scenario, application, container, ended, service
 from yarnhub.appmaster.core.application import Application
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.core.events import (
     Ended,
     Heartbeat,
@@ -22,7 +23,6 @@ from yarnhub.appmaster.core.events import (
     Resynced,
     Withdrawn,
 )
-from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.core.records import Change
 from yarnhub.control import json
@@ -60,7 +60,7 @@ from yarnhub.yarn.records.ids import NodeId
 from yarnhub.yarn.records.scheduler import AllocateResponse
 
 RECORDED = Path(__file__).parent / "recorded"
-LIMITS = Limits(ended=3)
+BUDGETS = Budgets(ended=3)
 WORDS = {"exit_message", "diagnostics"}
 """What this version records as an outcome."""
 SPEC = application(
@@ -92,7 +92,7 @@ def _node(number: int) -> NMToken:
 
 def _play() -> tuple[list[bytes], list[bytes]]:
     """Every event and request; the lines recorded, and snapshots before the end and behind it."""
-    play = Scenario(SPEC, LIMITS)
+    play = Scenario(SPEC, BUDGETS)
     play.start()
     for number in range(6):
         (given,) = play.allocate("failing")
@@ -162,7 +162,7 @@ def _play() -> tuple[list[bytes], list[bytes]]:
 
 
 def _restored(changes: list[bytes]) -> Application:
-    application = Application(SPEC, "the document", Topology(racks={}), LIMITS)
+    application = Application(SPEC, "the document", Topology(racks={}), BUDGETS)
     application.restore(json.load(Change, each) for each in changes)
     return application
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hadoop.secure_server import https_server, server_context
-from yarnhub.appmaster.shell.staging import StagingFolder
+from yarnhub.appmaster.shell.application_folder import ApplicationFolder
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.access import trust
 from yarnhub.client.access.settings import Settings
@@ -123,7 +123,7 @@ async def test_an_application_master_deletes_its_folder_behind_a_private_ca(
         )
         for given in ({}, secrets):
             caplog.clear()
-            staging = StagingFolder.of(submitted, Credentials({}, given))
+            staging = ApplicationFolder.of(submitted, Credentials({}, given))
             assert staging is not None
             await staging.delete()
             refused = "could not be deleted" in caplog.text

@@ -11,11 +11,11 @@ from client.explain.reports import MASTER, report
 from yarnhub.client.explain.explanation import Phase, explain
 from yarnhub.client.explain.facts import ApplicationFacts
 from yarnhub.client.explain.reasons import (
+    ApplicationUsage,
     ContainersFailed,
     ContainersPreempted,
     ContainersStarting,
     Diagnostics,
-    Holder,
     LabelNotAccessible,
     LargerThanAnyNode,
     MasterFailed,
@@ -106,8 +106,8 @@ REASONS: dict[str, tuple[Phase, list[Reason]]] = {
                 amounts(4000, 1),
                 amounts(4096, 4),
                 (
-                    Holder("application_1_0009", "bob", 3000),
-                    Holder("application_1_0008", "eve", 1000),
+                    ApplicationUsage("application_1_0009", "bob", 3000),
+                    ApplicationUsage("application_1_0008", "eve", 1000),
                 ),
             )
         ],

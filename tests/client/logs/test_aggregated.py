@@ -20,7 +20,7 @@ from yarnhub.base.errors import (
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.logs.aggregated import LogsNotReadyError, find_logs, read_log
 from yarnhub.client.logs.application import ApplicationLogs
-from yarnhub.client.logs.choice import LogChoice
+from yarnhub.client.logs.selection import LogSelection
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.conf import Configuration
@@ -183,7 +183,7 @@ def forgotten(root: Path, user: str, app: ApplicationId) -> ApplicationLogs:
         options=RpcOptions(),
     )
     client: Any = Forgetful()  # the part of it that is asked
-    return ApplicationLogs(client, settings, app, LogChoice(), lambda _: None)
+    return ApplicationLogs(client, settings, app, LogSelection(), lambda _: None)
 
 
 @pytest.mark.parametrize("user", ["alice", "admin"])

@@ -19,8 +19,8 @@ from yarn.logs.node_answers import framed
 from yarnhub.base.errors import AccessDeniedError, ConnectError
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.logs import live as live_logs
-from yarnhub.client.logs.choice import LogChoice
 from yarnhub.client.logs.live import LiveLogs
+from yarnhub.client.logs.selection import LogSelection
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
@@ -112,7 +112,7 @@ SETTINGS = Settings(
 
 @contextlib.asynccontextmanager
 async def reading(
-    cluster: Cluster, choice: LogChoice | None = None, notices: list[str] | None = None
+    cluster: Cluster, selection: LogSelection | None = None, notices: list[str] | None = None
 ) -> AsyncIterator[LiveLogs]:
     async with server(cluster) as url:
         for name in cluster.files:
@@ -120,7 +120,7 @@ async def reading(
             cluster.running.append(name)
         said = [] if notices is None else notices
         client: Any = cluster
-        async with LiveLogs(client, SETTINGS, choice or LogChoice(), said.append) as live:
+        async with LiveLogs(client, SETTINGS, selection or LogSelection(), said.append) as live:
             await live.discover(REPORT)
             yield live
 
@@ -174,7 +174,7 @@ async def test_long_files_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_last_lines_of_what_is_there_and_all_of_what_begins_later() -> None:
     files = {container(1): {"x.log": b"1\n2\n3\n"}}
     cluster = Cluster(files)
-    async with reading(cluster, LogChoice(tail=2)) as live:
+    async with reading(cluster, LogSelection(tail=2)) as live:
         assert await read(live) == [("", "x.log", 2, b"2\n3\n")]
         files[container(1)] |= {"x.log": b"1\n2\n3\n4\n5\n6\n", "y.log": b"a\nb\nc\n"}
         assert await read(live) == [

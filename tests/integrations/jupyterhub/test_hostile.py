@@ -26,7 +26,7 @@ from yarnhub.client.application.client import ApplicationClient
 from yarnhub.control import bootstrap, environment
 from yarnhub.control.bootstrap import server_name
 from yarnhub.hadoop.wire.tokens import Credentials as TokenFile
-from yarnhub.sessions.unmanaged_holder import LIMITS
+from yarnhub.sessions.unmanaged_holder import BUDGETS
 from yarnhub.spec import Service
 from yarnhub.unmanaged.admission import SharedAdmission
 
@@ -48,7 +48,7 @@ class Held:
         self.credentials = Credentials.generate()
         self.pair = self.credentials.certificate, self.credentials.key
         spec = application(jupyterhub=Service(resources=RESOURCES, script="run"))
-        self.core = Application(spec, "{}", Topology(racks={}), LIMITS)
+        self.core = Application(spec, "{}", Topology(racks={}), BUDGETS)
         scheduler = FakeScheduler()
         self.journal = folder / f"{self.id}.journal"
         self.runner = Runner(
@@ -59,7 +59,7 @@ class Held:
             lambda: asyncio.get_running_loop().time(),
             FileJournal(self.journal),
         )
-        self.clients = ApplicationClients(self.runner.ask, LIMITS)
+        self.clients = ApplicationClients(self.runner.ask, BUDGETS)
 
     def container(self, folder: Path, port: int) -> dict[str, str]:
         """The variables of a container of it."""

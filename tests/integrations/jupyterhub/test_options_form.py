@@ -10,7 +10,7 @@ from markupsafe import Markup
 from yarnhub.integrations.jupyterhub.options_form import options_from_form, queue_label, render_form
 from yarnhub.sessions.choice import ChoiceError, choose
 from yarnhub.sessions.profiles import Profile, parse_profiles
-from yarnhub.sessions.queues import Alone, QueueChoice, with_queues
+from yarnhub.sessions.queues import OnlyConfigured, QueueChoice, with_queues
 from yarnhub.yarn.queues.usable import Room, Use
 
 HOSTILE = "\"'><script>alert(1)</script>&{{ 7 * 7 }}"
@@ -207,11 +207,14 @@ def test_how_free_a_queue_is(room: Room, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("alone", "words"),
+    ("why", "words"),
     [
-        (Alone.NONE_USABLE, "default (you may not submit to any queue)"),
-        (Alone.NO_ANSWER, "default (YARN does not respond, so other queues are not shown)"),
+        (OnlyConfigured.NONE_USABLE, "default (you may not submit to any queue)"),
+        (
+            OnlyConfigured.NO_ANSWER,
+            "default (YARN does not respond, so other queues are not shown)",
+        ),
     ],
 )
-def test_why_no_other_queue_is_offered(alone: Alone, words: str) -> None:
-    assert queue_label(QueueChoice(name="default", alone=alone)) == words
+def test_why_no_other_queue_is_offered(why: OnlyConfigured, words: str) -> None:
+    assert queue_label(QueueChoice(name="default", why_only_configured=why)) == words

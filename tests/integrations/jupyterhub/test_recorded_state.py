@@ -59,5 +59,5 @@ async def test_servers_are_taken_over(folder: Path) -> None:
         found = await spawner.holder().find(spawner.application_id)
         assert isinstance(found, Session)
         assert found.identity == (await spawner.chosen_request()).identity
-        sight = await found.sight()
-        assert sight.node == ("node-1" if server == "" else "")
+        snapshot = await found.snapshot()
+        assert snapshot.node == ("node-1" if server == "" else "")

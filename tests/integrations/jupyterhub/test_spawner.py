@@ -33,14 +33,14 @@ from yarnhub.base.errors import (
 from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control import outcomes
 from yarnhub.integrations.jupyterhub.refusals import Refusal
-from yarnhub.sessions.session import End, Sight
+from yarnhub.sessions.session import SessionEnd, SessionSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from integrations.jupyterhub.spawning import Spawner
 
-ON_THIS_NODE = Sight(node="localhost", container="container_1")
+ON_THIS_NODE = SessionSnapshot(node="localhost", container="container_1")
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ async def test_the_fault_of_a_hook_is_not_shown_but_said(
 
 
 async def test_an_end_before_it_was_ready_says_why(where: OneSession) -> None:
-    where.session.how = End(1, outcomes.Outcome.of_message("Exit code 3"))
+    where.session.how = SessionEnd(1, outcomes.Outcome.of_message("Exit code 3"))
     refusal = await failure(make_spawner(where))
     assert refusal.jupyterhub_message == "The server ended before it was ready: Exit code 3"
 
@@ -189,7 +189,9 @@ async def test_what_the_servers_program_says_instead_of_its_port(where: OneSessi
         starting = tasks.create_task(caught(spawner))
         await asyncio.sleep(0)
         spawner.report_error("no port from 1 to 2 is free")
-        where.session.how = End(1, outcomes.Outcome.of_message("Exit code 1: its program failed"))
+        where.session.how = SessionEnd(
+            1, outcomes.Outcome.of_message("Exit code 1: its program failed")
+        )
     said = starting.result().jupyterhub_message
     assert said == "The server's program cannot run: no port from 1 to 2 is free"
 
@@ -202,16 +204,19 @@ async def test_certificates_that_cannot_be_made_say_why(where: OneSession) -> No
 
 @instant
 @pytest.mark.parametrize(
-    ("sight", "reason"),
+    ("snapshot", "reason"),
     [
-        (Sight(), "waits for a container in queue default: YARN's diagnostics: The queue is full."),
+        (
+            SessionSnapshot(),
+            "waits for a container in queue default: YARN's diagnostics: The queue is full.",
+        ),
         (ON_THIS_NODE, "c.YarnSpawner.cmd has to end in `python -m yarnspawner.singleuser`"),
     ],
 )
 async def test_what_takes_too_long_ends_with_the_last_reason(
-    sight: Sight, reason: str, where: OneSession
+    snapshot: SessionSnapshot, reason: str, where: OneSession
 ) -> None:
-    where.session.seen = sight
+    where.session.seen = snapshot
     where.session.explanation = explained(Diagnostics("The queue is full."))
     async with asyncio.timeout(1):  # JupyterHub's own limit
         refusal = await failure(make_spawner(where, start_timeout=1))
@@ -230,7 +235,7 @@ def is_fit(text: str) -> bool:
 
 
 async def test_words_of_others_are_cut_and_cleaned_where_they_are_shown(where: OneSession) -> None:
-    where.session.how = End(1, outcomes.Outcome.of_message(HOSTILE))
+    where.session.how = SessionEnd(1, outcomes.Outcome.of_message(HOSTILE))
     assert is_fit((await failure(make_spawner(where))).jupyterhub_message)
     where.session.how, where.refusing = None, ConnectError(HOSTILE)
     refusal = await failure(make_spawner(where))
@@ -239,7 +244,7 @@ async def test_words_of_others_are_cut_and_cleaned_where_they_are_shown(where: O
 
 
 async def test_and_where_they_are_said_meanwhile(where: OneSession) -> None:
-    where.session.seen = Sight(waits_for=Diagnostics(HOSTILE))
+    where.session.seen = SessionSnapshot(waits_for=Diagnostics(HOSTILE))
     spawner = make_spawner(where)
     async with started(spawner):
         said = await anext(spawner.progress())
@@ -251,7 +256,7 @@ async def test_and_where_they_are_stored_and_logged(
 ) -> None:
     spawner = make_spawner(where)
     spawner.load_state({"application_id": APPLICATION})
-    where.session.how = End(1, outcomes.Outcome.of_message(HOSTILE))
+    where.session.how = SessionEnd(1, outcomes.Outcome.of_message(HOSTILE))
     spawner.log = logging.getLogger("hub")
     with caplog.at_level(logging.INFO):
         assert await spawner.poll() == 1
@@ -284,5 +289,5 @@ async def test_whatever_goes_wrong_a_server_is_not_taken_for_ended(
     assert spawner.get_state()["application_id"] == APPLICATION
     monkeypatch.undo()
     assert await spawner.poll() is None
-    where.session.how = End(0, outcomes.Outcome.of_message("done"))
+    where.session.how = SessionEnd(0, outcomes.Outcome.of_message("done"))
     assert await spawner.poll() == 0

@@ -12,7 +12,7 @@ from integrations.jupyterhub.spawning import make_spawner
 from sessions.in_memory import APPLICATION, OneSession
 from yarnhub.base.errors import ConnectError
 from yarnhub.control.outcomes import Outcome
-from yarnhub.sessions.session import End, Session
+from yarnhub.sessions.session import Session, SessionEnd
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ async def test_a_server_of_yarnspawner_0_4_is_asked_about() -> None:
 
 async def test_why_a_server_ended_is_kept_until_the_next_one_runs() -> None:
     where = OneSession()
-    where.found = End(1, Outcome.of_message("it needed more memory"))
+    where.found = SessionEnd(1, Outcome.of_message("it needed more memory"))
     spawner = later(where)
     assert await spawner.poll() == 1
     spawner.clear_state()
@@ -91,7 +91,7 @@ async def test_a_server_of_the_hub_before_is_looked_for_once() -> None:
 @pytest.mark.parametrize("code", [0, 1])
 async def test_one_that_ended_before_this_hub_began_is_told_with_its_code(code: int) -> None:
     where = OneSession()
-    where.found = End(code, Outcome.of_message("it ended by itself"))
+    where.found = SessionEnd(code, Outcome.of_message("it ended by itself"))
     spawner = later(where)
     assert [await spawner.poll() for _ in range(2)] == [code] * 2
     assert where.sought == [APPLICATION], "an end is for ever"
@@ -102,7 +102,7 @@ async def test_what_yarn_cannot_say_now_is_asked_again() -> None:
     where.found = None
     spawner = later(where)
     assert await spawner.poll() is None
-    where.found = End(1, Outcome.of_message("it ended meanwhile"))
+    where.found = SessionEnd(1, Outcome.of_message("it ended meanwhile"))
     assert await spawner.poll() == 1
 
 
@@ -111,9 +111,9 @@ async def test_a_poll_does_not_wait_for_a_cluster_that_says_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Silent(OneSession):
-        async def find(self, application_id: str) -> Session | End | None:
+        async def find(self, application_id: str) -> Session | SessionEnd | None:
             await asyncio.sleep(3600)
-            return End(1, Outcome.of_message("it was too late"))
+            return SessionEnd(1, Outcome.of_message("it was too late"))
 
     began = asyncio.get_running_loop().time()
     assert await later(Silent()).poll() is None
@@ -123,7 +123,7 @@ async def test_a_poll_does_not_wait_for_a_cluster_that_says_nothing(
 
 async def test_a_fault_of_ours_is_logged_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(OneSession):
-        async def find(self, application_id: str) -> Session | End | None:
+        async def find(self, application_id: str) -> Session | SessionEnd | None:
             raise ZeroDivisionError
 
     assert await later(Broken()).poll() is None
@@ -140,7 +140,7 @@ async def test_the_hub_hears_of_an_end_at_once() -> None:
     spawner = later(where)
     heard = notified(spawner)
     assert await spawner.poll() is None
-    where.session.how = End(1, Outcome.of_message("it was killed"))
+    where.session.how = SessionEnd(1, Outcome.of_message("it was killed"))
     where.session.over.set()
     await turns()
     assert heard == ["ended"]
@@ -181,7 +181,7 @@ async def test_nor_is_what_the_hub_has_forgotten() -> None:
 
 async def test_what_ended_already_is_not_stopped() -> None:
     where = OneSession()
-    where.found = End(0, Outcome.of_message("it ended by itself"))
+    where.found = SessionEnd(0, Outcome.of_message("it ended by itself"))
     await later(where).stop()
     await make_spawner(where).stop()
     assert where.session.stops == []

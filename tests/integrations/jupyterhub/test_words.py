@@ -12,14 +12,14 @@ from yarnhub.control import diagnostics
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.integrations.jupyterhub import words
 from yarnhub.sessions.progress import Progress
-from yarnhub.sessions.session import Sight
+from yarnhub.sessions.session import SessionSnapshot
 from yarnhub.yarn.records.cluster import QueueState
 
 APP = "application_1_0001"
 DRAINING = QueueNotRunning("q", QueueState.DRAINING)
 STOPPED = QueueNotRunning("q", QueueState.STOPPED)
 PREEMPTED = ContainersPreempted()
-ON_NODE = Sight(node="node-7", container="container_1")
+ON_NODE = SessionSnapshot(node="node-7", container="container_1")
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,14 @@ ON_NODE = Sight(node="node-7", container="container_1")
         ({"asked": False}, "The hub prepares your server."),
         ({}, "Asking YARN for a container in queue q."),
         ({"application": APP}, f"YARN does not report the state of {APP}; retrying."),
-        ({"application": APP, "sight": Sight()}, f"{APP} waits for a container in queue q."),
+        (
+            {"application": APP, "snapshot": SessionSnapshot()},
+            f"{APP} waits for a container in queue q.",
+        ),
         (
             {
                 "application": APP,
-                "sight": Sight(),
+                "snapshot": SessionSnapshot(),
                 "explanation": explained(DRAINING, STOPPED, PREEMPTED),
             },
             f"{APP} waits for a container in queue q: Queue q is DRAINING. Queue q is STOPPED.",
@@ -40,23 +43,23 @@ ON_NODE = Sight(node="node-7", container="container_1")
         (
             {
                 "application": APP,
-                "sight": Sight(waits_for=STOPPED),
+                "snapshot": SessionSnapshot(waits_for=STOPPED),
                 "explanation": explained(DRAINING),
             },
             f"{APP} waits for a container in queue q: Queue q is STOPPED.",
         ),
-        ({"application": APP, "sight": ON_NODE}, "Starting on node-7 (container_1)."),
+        ({"application": APP, "snapshot": ON_NODE}, "Starting on node-7 (container_1)."),
         (
             {
                 "application": APP,
-                "sight": ON_NODE,
+                "snapshot": ON_NODE,
                 "files": ["environment"],
                 "explanation": explained(starting=("jupyterhub_0",)),
             },
             "node-7 (container_1) fetches environment.",
         ),
         (
-            {"application": APP, "sight": ON_NODE, "port": 8888},
+            {"application": APP, "snapshot": ON_NODE, "port": 8888},
             "Running on node-7 (container_1): waiting for its first response.",
         ),
     ],
@@ -69,15 +72,15 @@ def test_it_goes_forward() -> None:
     steps = [
         Progress(queue="q", asked=False),
         Progress(queue="q"),
-        Progress(queue="q", application=APP, sight=Sight()),
+        Progress(queue="q", application=APP, snapshot=SessionSnapshot()),
         Progress(
             queue="q",
             application=APP,
-            sight=ON_NODE,
+            snapshot=ON_NODE,
             explanation=explained(starting=("jupyterhub_0",)),
         ),
-        Progress(queue="q", application=APP, sight=ON_NODE),
-        Progress(queue="q", application=APP, sight=ON_NODE, port=8888),
+        Progress(queue="q", application=APP, snapshot=ON_NODE),
+        Progress(queue="q", application=APP, snapshot=ON_NODE, port=8888),
     ]
     percents = [step.stage.value for step in steps]
     assert percents == sorted(set(percents))
@@ -88,16 +91,16 @@ def test_it_goes_forward() -> None:
     [
         ({}, "YARN has not accepted it in queue q yet: its ResourceManager does not answer"),
         (
-            {"sight": Sight(), "explanation": explained(STOPPED)},
+            {"snapshot": SessionSnapshot(), "explanation": explained(STOPPED)},
             f"{APP} waits for a container in queue q: Queue q is STOPPED.",
         ),
         (
-            {"sight": ON_NODE, "files": ["env"], "explanation": explained(starting=("it",))},
+            {"snapshot": ON_NODE, "files": ["env"], "explanation": explained(starting=("it",))},
             "node-7 (container_1) fetches env.",
         ),
-        ({"sight": ON_NODE}, "has to end in `python -m yarnspawner.singleuser`"),
-        ({"sight": ON_NODE}, f"is in the logs of {APP}."),
-        ({"sight": ON_NODE, "port": 8888}, "port 8888 of that node does not respond"),
+        ({"snapshot": ON_NODE}, "has to end in `python -m yarnspawner.singleuser`"),
+        ({"snapshot": ON_NODE}, f"is in the logs of {APP}."),
+        ({"snapshot": ON_NODE, "port": 8888}, "port 8888 of that node does not respond"),
     ],
 )
 def test_what_takes_too_long_has_a_reason(known: dict[str, Any], text: str) -> None:

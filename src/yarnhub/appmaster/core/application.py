@@ -15,8 +15,9 @@ import math
 from typing import TYPE_CHECKING, Any, assert_never
 
 from yarnhub.appmaster.core.actions import Finish, Release
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.core.container_requests import ContainerRequests
-from yarnhub.appmaster.core.end import End
+from yarnhub.appmaster.core.end import ApplicationEnd
 from yarnhub.appmaster.core.events import (
     Asked,
     Ended,
@@ -35,7 +36,6 @@ from yarnhub.appmaster.core.instances import Instance
 from yarnhub.appmaster.core.key_requests import KeyRequests
 from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore
 from yarnhub.appmaster.core.lifecycle import Lifecycle
-from yarnhub.appmaster.core.limits import Limits
 from yarnhub.appmaster.core.pages import WebPages
 from yarnhub.appmaster.core.placement import OutstandingRequests
 from yarnhub.appmaster.core.records import (
@@ -101,7 +101,7 @@ class Application:
         spec: What was submitted.
         document: The same, as it was sent.
         topology: The cluster's hosts.
-        limits: What the application may have us keep.
+        budgets: What the application may have us keep.
 
     Attributes:
         services: The instances of each service.
@@ -118,25 +118,25 @@ class Application:
         spec: ApplicationSpec,
         document: str,
         topology: Topology,
-        limits: Limits | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
         self.spec = spec
         self.document = document
-        self.limits = limits = limits or Limits()
+        self.budgets = budgets = budgets or Budgets()
         self._now = 0.0
         self._actions: list[Action] = []
         self._ledger = Ledger()
-        self._end = End()
+        self._end = ApplicationEnd()
         self.progress: float | None = None
-        self.services = Services(spec.services, limits.ended, self._ledger)
+        self.services = Services(spec.services, budgets.ended, self._ledger)
         self.keys = KeyValueStore()
-        self.history = KeyHistory(limits.events, limits.event_bytes)
-        self.pages = WebPages(limits.pages)
-        self.tokens = DelegationTokens(limits.token_bytes, self._actions, self._time)
+        self.history = KeyHistory(budgets.events, budgets.event_bytes)
+        self.pages = WebPages(budgets.pages)
+        self.tokens = DelegationTokens(budgets.token_bytes, self._actions, self._time)
         self.yarn_tokens = YarnTokens(self._ledger)
         self._lifecycle = Lifecycle(self.services, self.keys, self._end, self._actions, self._time)
         self._outstanding = OutstandingRequests(spec, topology)
-        self.requests = Requests(self._answers(), limits.waiting, self._actions)
+        self.requests = Requests(self._answers(), budgets.waiting, self._actions)
 
     @property
     def finish(self) -> Finish | None:
@@ -218,7 +218,7 @@ class Application:
         if self.services.started:
             # The scheduler may still owe it containers, or may have forgotten that it does.
             self._outstanding.repeat(self.services)
-            self._lifecycle.go_on()
+            self._lifecycle.resume_running()
         else:
             self.services.start()
 
@@ -272,8 +272,8 @@ class Application:
 
     def _answers(self) -> dict[type[Request[Any]], Callable[[Any], object]]:
         """The function that carries out each request."""
-        containers = ContainerRequests(self.services, self._lifecycle, self._end, self.limits)
-        keys = KeyRequests(self.keys, self.history, self.services, self.limits)
+        containers = ContainerRequests(self.services, self._lifecycle, self._end, self.budgets)
+        keys = KeyRequests(self.keys, self.history, self.services, self.budgets)
         operations: dict[type[Request[Any]], Callable[[Any], Nothing | Entries | Keys]] = {
             PutKey: keys.put,
             GetKey: keys.get,
@@ -291,7 +291,7 @@ class Application:
             Scale: containers.scale,
             KillContainer: containers.kill,
             **operations,
-            Transaction: Transactions(self.keys, operations, self.limits).carry_out,
+            Transaction: Transactions(self.keys, operations, self.budgets).carry_out,
             WaitKey: keys.wait,
             WatchKeys: keys.watch,
             UpdateTokens: self._update_tokens,
@@ -353,7 +353,7 @@ class Application:
             case ServiceRecord():
                 self.services[record.name].restore(record)
             case Instance():
-                self.services.file(record)
+                self.services.store(record)
             case KeyRecord(entry=entry):
                 if entry is None:
                     self.keys.delete(record.key)

@@ -20,9 +20,9 @@ from yarnhub.control.messages import (
 from yarnhub.spec import Service
 
 if TYPE_CHECKING:
-    from yarnhub.appmaster.core.end import End
+    from yarnhub.appmaster.core.budgets import Budgets
+    from yarnhub.appmaster.core.end import ApplicationEnd
     from yarnhub.appmaster.core.lifecycle import Lifecycle
-    from yarnhub.appmaster.core.limits import Limits
     from yarnhub.appmaster.core.services import Services
 
 
@@ -33,14 +33,16 @@ class ContainerRequests:
         services: Whose instances they are.
         lifecycle: What ends them.
         end: The application's; once it is decided nothing more is started.
-        limits: What the application may have.
+        budgets: What the application may have.
     """
 
-    def __init__(self, services: Services, lifecycle: Lifecycle, end: End, limits: Limits) -> None:
+    def __init__(
+        self, services: Services, lifecycle: Lifecycle, end: ApplicationEnd, budgets: Budgets
+    ) -> None:
         self._services = services
         self._lifecycle = lifecycle
         self._end = end
-        self._limits = limits
+        self._budgets = budgets
 
     def get(self, request: GetContainers) -> Containers:
         """The containers of some services, in some states."""
@@ -61,10 +63,10 @@ class ContainerRequests:
         except SpecError as error:
             raise RefusedError(FailureCode.INVALID, f"env.{error}") from error
         size = sum(len(key) + len(value) for key, value in request.env.items())
-        if size > self._limits.env:
+        if size > self._budgets.env:
             raise RefusedError(
                 FailureCode.INVALID,
-                f"env has {size} bytes, an instance's may have {self._limits.env} at most",
+                f"env has {size} bytes, an instance's may have {self._budgets.env} at most",
             )
         service = self._services.named(request.service)
         self._check_count(len(service.active) + 1)
@@ -100,7 +102,7 @@ class ContainerRequests:
             raise RefusedError(ENDING.code, ENDING.message)
 
     def _check_count(self, wanted: int) -> None:
-        most = self._limits.instances
+        most = self._budgets.instances
         if wanted > most:
             raise RefusedError(
                 FailureCode.INVALID, f"a service has {most} active instances at most"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.services import Services
 
 
-class End:
+class ApplicationEnd:
     """The end of an application: decided once, and over when YARN may be told.
 
     Attributes:

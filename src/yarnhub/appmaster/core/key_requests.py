@@ -25,8 +25,8 @@ from yarnhub.control.messages import (
 )
 
 if TYPE_CHECKING:
+    from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore
-    from yarnhub.appmaster.core.limits import Limits
     from yarnhub.appmaster.core.services import Services
 
 
@@ -37,16 +37,16 @@ class KeyRequests:
         keys: The application's.
         history: What happened to them.
         services: Whose instances may own keys.
-        limits: What the application may have.
+        budgets: What the application may have.
     """
 
     def __init__(
-        self, keys: KeyValueStore, history: KeyHistory, services: Services, limits: Limits
+        self, keys: KeyValueStore, history: KeyHistory, services: Services, budgets: Budgets
     ) -> None:
         self._keys = keys
         self._history = history
         self._services = services
-        self._limits = limits
+        self._budgets = budgets
 
     def put(self, request: PutKey) -> Nothing:
         """Set a key."""
@@ -105,7 +105,7 @@ class KeyRequests:
 
     def watch(self, request: WatchKeys) -> KeyEvents | None:
         """What happened to some keys, once something has."""
-        check_length(len(request.ranges), self._limits)
+        check_length(len(request.ranges), self._budgets)
         for wanted in request.ranges:
             _check_range(wanted)
         found = self._history.since(request)
@@ -118,7 +118,7 @@ class KeyRequests:
 
     def _check_fits(self, size: int) -> None:
         """See whether an answer is not too long to be sent."""
-        most = self._limits.answer
+        most = self._budgets.answer
         if size > most:
             raise RefusedError(
                 FailureCode.FULL,
@@ -127,18 +127,18 @@ class KeyRequests:
 
     def _check_room(self, old: Entry | None, new: Entry) -> None:
         """See whether a key may be set: an application's keys are in its AM's memory."""
-        keys, limits = self._keys, self._limits
-        if old is None and len(keys) >= limits.keys:
+        keys, budgets = self._keys, self._budgets
+        if old is None and len(keys) >= budgets.keys:
             raise RefusedError(
                 FailureCode.FULL,
-                f"the key-value store holds {limits.keys} keys, no more fit: delete some",
+                f"the key-value store holds {budgets.keys} keys, no more fit: delete some",
             )
         size = weight(new.key, new.value)
         more = size - (weight(old.key, old.value) if old else 0)
-        if more > 0 and keys.size + more > limits.key_bytes:
+        if more > 0 and keys.size + more > budgets.key_bytes:
             raise RefusedError(
                 FailureCode.FULL,
-                f"the key-value store holds {keys.size} bytes of the {limits.key_bytes} that fit, "
+                f"the key-value store holds {keys.size} bytes of the {budgets.key_bytes} that fit, "
                 f"{size} more do not: delete some",
             )
 
@@ -154,13 +154,13 @@ def answer_weight(answer: object) -> int:
             return 0
 
 
-def check_length(length: int, limits: Limits) -> None:
+def check_length(length: int, budgets: Budgets) -> None:
     """See whether a request has not too many parts.
 
     Raises:
         RefusedError: It has.
     """
-    most = limits.operations
+    most = budgets.operations
     if length > most:
         raise RefusedError(
             FailureCode.INVALID, f"the request has {length} parts, {most} are allowed at most"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from yarnhub.appmaster.core.actions import Action
-    from yarnhub.appmaster.core.end import End
+    from yarnhub.appmaster.core.end import ApplicationEnd
     from yarnhub.appmaster.core.instances import Instance
     from yarnhub.appmaster.core.keys import KeyValueStore
     from yarnhub.appmaster.core.services import Services
@@ -40,7 +40,7 @@ class Lifecycle:
         self,
         services: Services,
         keys: KeyValueStore,
-        end: End,
+        end: ApplicationEnd,
         actions: list[Action],
         now: Callable[[], float],
     ) -> None:
@@ -52,7 +52,7 @@ class Lifecycle:
 
     # --- containers
 
-    def go_on(self) -> None:
+    def resume_running(self) -> None:
         """Take over what another process began."""
         for instance in self._services.running:
             assert instance.container is not None
@@ -83,7 +83,7 @@ class Lifecycle:
             ready=readiness is None,
             due=now if readiness and readiness.port else instance.due,
         )
-        self._services.file(running)
+        self._services.store(running)
         self._actions.append(_launch(running, container))
 
     def completed(self, status: ContainerStatus) -> None:
@@ -118,7 +118,7 @@ class Lifecycle:
         """What runs in a container is ready."""
         instance = self._services.running_in(container_id)
         if instance is not None and not instance.stopping:
-            self._services.file(replace(instance, ready=True, due=None))
+            self._services.store(replace(instance, ready=True, due=None))
 
     # --- ends
 
@@ -135,7 +135,7 @@ class Lifecycle:
             due=self._now() + grace,
             outcome=Outcome(cause=Cause.STOPPING, grace=grace),
         )
-        self._services.file(stopping)
+        self._services.store(stopping)
         self._actions.append(Signal(instance.container))
         return stopping
 
@@ -166,7 +166,7 @@ class Lifecycle:
             stopping=False,
             due=None,
         )
-        self._services.file(ended)
+        self._services.store(ended)
         for key in self._keys.owned_by(ended.id):
             self._keys.delete(key)
         return ended
@@ -207,7 +207,7 @@ class Lifecycle:
                 if instance.stopping:
                     self._kill_now(instance)
                 elif instance.state is ContainerState.WAITING:
-                    service.file(replace(instance, due=None))
+                    service.store(replace(instance, due=None))
                 elif port is not None:
                     self._probe(instance, port)
 
@@ -218,7 +218,7 @@ class Lifecycle:
         # The longer it has taken, the less it matters.
         pause = (self._now() - instance.start_time) / 2
         due = self._now() + min(max(pause, _MIN_PROBE_PAUSE), _MAX_PROBE_PAUSE)
-        self._services.file(replace(instance, due=due))
+        self._services.store(replace(instance, due=due))
 
     def see_what_is_ready(self) -> None:
         """Find the instances whose key is set."""
@@ -228,7 +228,7 @@ class Lifecycle:
                 continue
             for instance in service.unready:
                 if self._keys.get(readiness.key_of(instance.id)) is not None:
-                    service.file(replace(instance, ready=True))
+                    service.store(replace(instance, ready=True))
 
     def release_dependents(self) -> None:
         """Request what waited for services that are ready now, or for its delay."""
@@ -238,7 +238,7 @@ class Lifecycle:
             if not service.waits_for:
                 for instance in service.find(ContainerState.WAITING):
                     if instance.due is None:
-                        service.file(replace(instance, state=ContainerState.REQUESTED))
+                        service.store(replace(instance, state=ContainerState.REQUESTED))
 
 
 def _launch(instance: Instance, container: Container) -> Launch:

@@ -94,7 +94,7 @@ class ServiceInstances:
 
     # --- changes
 
-    def file(self, instance: Instance) -> None:
+    def store(self, instance: Instance) -> None:
         """File an instance that is new or was changed."""
         number, state = instance.number, instance.state
         before = self._ended.pop(number, None)  # a record that was written twice
@@ -132,7 +132,7 @@ class ServiceInstances:
         instance = Instance(
             self.name, self.next_number, self._first_state, dict(env), initial=initial
         )
-        self.file(instance)
+        self.store(instance)
         return instance
 
     def replace(self, failed: Instance, now: float, *, delayed: bool) -> None:
@@ -144,7 +144,7 @@ class ServiceInstances:
             delay = min(max(longer, self.service.restart_delay), self.service.max_restart_delay)
             if delay:
                 state, due = ContainerState.WAITING, now + delay
-        self.file(
+        self.store(
             Instance(
                 self.name,
                 self.next_number,
@@ -277,9 +277,9 @@ class Services(dict[str, ServiceInstances]):
             for _ in range(service.service.instances):
                 service.add({}, initial=True)
 
-    def file(self, instance: Instance) -> None:
+    def store(self, instance: Instance) -> None:
         """File an instance that was changed."""
-        self[instance.service].file(instance)
+        self[instance.service].store(instance)
 
     def named(self, name: str) -> ServiceInstances:
         """The service that a client names.

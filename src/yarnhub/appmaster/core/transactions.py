@@ -24,8 +24,8 @@ from yarnhub.control.messages import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.appmaster.core.keys import KeyValueStore
-    from yarnhub.appmaster.core.limits import Limits
 
 _COMPARE = {
     Operator.LESS: operator.lt,
@@ -41,18 +41,18 @@ class Transactions:
     Args:
         keys: The application's.
         operations: The function that carries out each operation.
-        limits: What the application may have.
+        budgets: What the application may have.
     """
 
     def __init__(
         self,
         keys: KeyValueStore,
         operations: Mapping[type[Request[Any]], Callable[[Any], Nothing | Entries | Keys]],
-        limits: Limits,
+        budgets: Budgets,
     ) -> None:
         self._keys = keys
         self._operations = operations
-        self._limits = limits
+        self._budgets = budgets
 
     def carry_out(self, request: Transaction) -> Transacted:
         """Carry out several operations, or none of them.
@@ -60,13 +60,13 @@ class Transactions:
         Raises:
             RefusedError: One of them cannot be carried out; nothing was changed.
         """
-        check_length(len(request.conditions), self._limits)
-        check_length(max(len(request.on_success), len(request.on_failure)), self._limits)
+        check_length(len(request.conditions), self._budgets)
+        check_length(max(len(request.on_success), len(request.on_failure)), self._budgets)
         held = [self._holds(condition) for condition in request.conditions]
         succeeded = all(held)  # all are looked at, so that a wrong one never depends on the others
         operations = request.on_success if succeeded else request.on_failure
         results: list[Nothing | Entries | Keys] = []
-        size, most = 0, self._limits.answer
+        size, most = 0, self._budgets.answer
         try:
             for operation in operations:
                 results.append(self._operations[type(operation)](operation))

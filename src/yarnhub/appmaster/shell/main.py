@@ -17,13 +17,13 @@ from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.core.events import MasterScriptEnded
 from yarnhub.appmaster.core.placement import Topology
 from yarnhub.appmaster.shell.agent_program import token_agent
+from yarnhub.appmaster.shell.application_folder import ApplicationFolder
 from yarnhub.appmaster.shell.journal.recorder import restore
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.appmaster.shell.scheduler import RegisteredScheduler, scheduler_addresses
 from yarnhub.appmaster.shell.script import run_script
 from yarnhub.appmaster.shell.server.admission import OwnAdmission
 from yarnhub.appmaster.shell.server.control import serve
-from yarnhub.appmaster.shell.staging import StagingFolder
 from yarnhub.appmaster.shell.tokens import EarlyRequests, OwnTokens
 from yarnhub.appmaster.shell.web.site import Site
 from yarnhub.base.deadline import Deadline
@@ -80,7 +80,7 @@ async def _main(env: Mapping[str, str]) -> int:
     host = env.get("NM_HOST", "localhost")
     application = Application(spec, submitted.specification, Topology(racks=submitted.racks))
     attempt = Attempt.of(env, submitted.attempts)
-    folder = StagingFolder.of(submitted, credentials)
+    folder = ApplicationFolder.of(submitted, credentials)
     early = EarlyRequests()
 
     async with contextlib.AsyncExitStack() as stack:
@@ -88,7 +88,7 @@ async def _main(env: Mapping[str, str]) -> int:
             credentials.secrets[bootstrap.CERTIFICATE],
             credentials.secrets[bootstrap.KEY],
             early.ask,
-            application.limits,
+            application.budgets,
         )
         port = await stack.enter_async_context(serve(admission, host))
         site = Site.of(application, submitted, env, time.time)
@@ -133,7 +133,7 @@ async def _main(env: Mapping[str, str]) -> int:
 
 
 async def _restore(
-    application: Application, attempt: Attempt, folder: StagingFolder | None
+    application: Application, attempt: Attempt, folder: ApplicationFolder | None
 ) -> Journal | None:
     """Take over what an earlier attempt recorded; returns where to go on recording.
 
@@ -159,7 +159,7 @@ async def _restore(
 
 
 async def _late_tokens(
-    early: EarlyRequests, folder: StagingFolder | None, expired: AuthenticationError
+    early: EarlyRequests, folder: ApplicationFolder | None, expired: AuthenticationError
 ) -> UpdateTokens:
     """Wait for tokens, and enter the application's folder with them; see `EarlyRequests`."""
     async with Deadline(_TOKEN_WAIT, expired):

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from yarnhub.appmaster.shell.application_folder import ApplicationFolder
     from yarnhub.appmaster.shell.server.clients import Answer
-    from yarnhub.appmaster.shell.staging import StagingFolder
     from yarnhub.hadoop.wire.tokens import Token
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class OwnTokens:
         folder: What the AM reads and writes in HDFS.
     """
 
-    def __init__(self, path: Path, folder: StagingFolder | None = None) -> None:
+    def __init__(self, path: Path, folder: ApplicationFolder | None = None) -> None:
         self._path = path
         self._folder = folder
         self._tokens: Mapping[str, Token] = {}

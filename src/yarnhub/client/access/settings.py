@@ -35,7 +35,7 @@ class Settings:
         config_folder: The folder with the user's credentials for applications.
         cache_folder: A folder for files that can be created again.
         language: `LANG` for the containers.
-        options: Limits and requirements of all connections.
+        options: Budgets and requirements of all connections.
         python: The Python of ApplicationMasters whose specification names none: a path that all
             nodes have, `archive` for the runtime archive, or empty for what nodes have on PATH.
         trust: The CA of the cluster's HTTPS servers.

@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.client.explain.limits import limits_reached, master_limit, requested_master
+from yarnhub.client.explain.limit_reasons import limits_reached, master_limit, requested_master
 from yarnhub.client.explain.pending import waiting_diagnostics, why_pending
 from yarnhub.client.explain.reasons import (
     ContainersFailed,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.client.explain.limits import limits_reached
+from yarnhub.client.explain.limit_reasons import limits_reached
 from yarnhub.client.explain.reasons import (
+    ApplicationUsage,
     Diagnostics,
-    Holder,
     LabelNotAccessible,
     LargerThanAnyNode,
     NoMatchingNode,
@@ -123,9 +123,9 @@ def _queue_for(request: PendingRequest, facts: ApplicationFacts) -> Reason | Non
     return QueueFull(request, full.queue, full.used, full.limit, _holders(facts))
 
 
-def _holders(facts: ApplicationFacts) -> tuple[Holder, ...]:
+def _holders(facts: ApplicationFacts) -> tuple[ApplicationUsage, ...]:
     holders = [
-        Holder(str(each.application_id), each.user, memory)
+        ApplicationUsage(str(each.application_id), each.user, memory)
         for each in facts.neighbours
         if (memory := _memory(each)) > 0
     ]

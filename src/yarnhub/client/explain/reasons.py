@@ -132,8 +132,8 @@ class LabelNotAccessible:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """An application that holds resources.
+class ApplicationUsage:
+    """What an application of a full queue uses.
 
     Attributes:
         application: Its id.
@@ -162,7 +162,7 @@ class QueueFull:
     queue: str
     used: Amounts
     limit: Amounts
-    holders: tuple[Holder, ...]
+    holders: tuple[ApplicationUsage, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.explain.reasons import (
-        Holder,
+        ApplicationUsage,
         MissingService,
         PendingRequest,
         Reason,
@@ -182,7 +182,7 @@ def _on_queue(reason: QueueNotRunning | LabelNotAccessible | QueueFull) -> str:
             )
 
 
-def _holders(holders: Sequence[Holder]) -> str:
+def _holders(holders: Sequence[ApplicationUsage]) -> str:
     named = [
         f"{each.application} of {each.user} ({each.memory} MiB)" for each in holders[:_MAX_NAMED]
     ]

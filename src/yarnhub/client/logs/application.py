@@ -23,15 +23,15 @@ from yarnhub.client.logs.aggregated import (
     find_owner,
     read_log,
 )
-from yarnhub.client.logs.choice import (
+from yarnhub.client.logs.live import LiveLogs
+from yarnhub.client.logs.selection import (
     MAX_SCRIPT_BYTES,
     SCRIPT,
-    LogChoice,
+    LogSelection,
     instance_by_files,
     instance_in,
     last_lines,
 )
-from yarnhub.client.logs.live import LiveLogs
 from yarnhub.yarn.logs.layout import log_roots
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.applications import LogAggregationStatus as Aggregation
@@ -76,7 +76,7 @@ class ApplicationLogs:
         applications: Access to applications.
         settings: The cluster and the user who reads the logs.
         application_id: Which application.
-        choice: The logs to read.
+        selection: The logs to read.
         notice: Called with what is waited for, and with what cannot be read.
     """
 
@@ -85,13 +85,13 @@ class ApplicationLogs:
         applications: Applications,
         settings: Settings,
         application_id: ApplicationId,
-        choice: LogChoice,
+        selection: LogSelection,
         notice: Callable[[str], None],
     ) -> None:
         self._applications = applications
         self._settings = settings
         self._id = application_id
-        self._choice = choice
+        self._selection = selection
         self._notice = notice
         self._place = log_roots(settings.configuration)[0]
         self._positions: dict[tuple[ContainerId, str], int] = {}
@@ -112,7 +112,7 @@ class ApplicationLogs:
                 if live.failure:
                     raise live.failure
         self._check_found(found)
-        return [file for file in found if self._choice.has(file)]
+        return [file for file in found if self._selection.has(file)]
 
     async def read(self) -> AsyncGenerator[LogChunk, None]:
         """The current content, container by container, file by file."""
@@ -130,7 +130,7 @@ class ApplicationLogs:
                 if live.failure:
                     raise live.failure
             return
-        named = bool(self._choice.containers)
+        named = bool(self._selection.containers)
         async with contextlib.aclosing(self._aggregated(report, named=named)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -176,7 +176,7 @@ class ApplicationLogs:
             )
 
     def _live(self) -> LiveLogs:
-        return LiveLogs(self._applications, self._settings, self._choice, self._notice)
+        return LiveLogs(self._applications, self._settings, self._selection, self._notice)
 
     async def _while_it_runs(
         self, live: LiveLogs, report: ApplicationReport
@@ -220,7 +220,7 @@ class ApplicationLogs:
             logs = await self._find(file_system, report, named=named)
             self._check_found(log.file for log in logs)
             for log in logs:
-                if self._choice.has(log.file):
+                if self._selection.has(log.file):
                     start = await self._start(file_system, log)
                     if start is not None:
                         async with contextlib.aclosing(read_log(file_system, log, start)) as chunks:
@@ -269,7 +269,7 @@ class ApplicationLogs:
         done = self._positions.get((log.file.container_id, log.file.name))
         if done is not None:
             return done if done < log.file.length else None
-        if self._choice.tail is None or self._positions:
+        if self._selection.tail is None or self._positions:
             return 0
 
         async def read(start: int) -> AsyncGenerator[bytes, None]:
@@ -277,12 +277,12 @@ class ApplicationLogs:
                 async for chunk in chunks:
                     yield chunk.data
 
-        return await last_lines(read, log.file.length, self._choice.tail)
+        return await last_lines(read, log.file.length, self._selection.tail)
 
     def _check_found(self, files: Iterable[LogFile]) -> None:
-        """Refuse a choice of containers that do not exist."""
+        """Refuse a selection of containers that do not exist."""
         known = {name for file in files for name in (str(file.container_id), file.instance)}
-        if missing := self._choice.containers - known:
+        if missing := self._selection.containers - known:
             names = sorted(name for name in known if name and not name.startswith("container_"))
             raise NoSuchLogError(
                 f"{self._id} has no container {', '.join(sorted(missing))} with logs; its"

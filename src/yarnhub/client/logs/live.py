@@ -13,14 +13,14 @@ from yarnhub.base.errors import AccessDeniedError, RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.access.visibility import check_shown
 from yarnhub.client.logs.aggregated import LogChunk, LogFile
-from yarnhub.client.logs.choice import (
+from yarnhub.client.logs.node import NodeLogs
+from yarnhub.client.logs.selection import (
     MAX_SCRIPT_BYTES,
     SCRIPT,
     instance_by_files,
     instance_in,
     last_lines,
 )
-from yarnhub.client.logs.node import NodeLogs
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.ids import ContainerId
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient
     from yarnhub.client.application.port import Applications
-    from yarnhub.client.logs.choice import LogChoice
+    from yarnhub.client.logs.selection import LogSelection
     from yarnhub.control.messages import Container
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
@@ -68,7 +68,7 @@ class LiveLogs(Closing):
     Args:
         applications: Access to applications.
         settings: The cluster and the user who reads the logs.
-        choice: The logs to read.
+        selection: The logs to read.
         notice: Called with what cannot be read, once for each container.
     """
 
@@ -76,11 +76,11 @@ class LiveLogs(Closing):
         self,
         applications: Applications,
         settings: Settings,
-        choice: LogChoice,
+        selection: LogSelection,
         notice: Callable[[str], None],
     ) -> None:
         self._applications = applications
-        self._choice = choice
+        self._selection = selection
         self._notice = notice
         self._user = settings.user_name
         self._nodes = NodeLogs(settings)
@@ -221,11 +221,11 @@ class LiveLogs(Closing):
         self.behind = False
         now = asyncio.get_running_loop().time()
         for container in sorted(self._containers.values(), key=_order):
-            wanted = self._choice.has_container(container.id, container.instance)
+            wanted = self._selection.has_container(container.id, container.instance)
             if not wanted or container.ask_at > now:
                 continue
             for name in sorted(container.sizes):
-                if self._choice.has_file(name, container.sizes[name]):
+                if self._selection.has_file(name, container.sizes[name]):
                     limit = None if whole else _BYTES_PER_TURN
                     async with contextlib.aclosing(self._new(container, name, limit)) as chunks:
                         async for chunk in chunks:
@@ -263,10 +263,10 @@ class LiveLogs(Closing):
 
     async def _beginning(self, container: _Live, name: str) -> int:
         """The offset of the first read: at the last lines of a file that existed at the start."""
-        if self._choice.tail is None or not self._first:
+        if self._selection.tail is None or not self._first:
             return 0
         return await last_lines(
-            self._read(container, name), container.sizes[name], self._choice.tail
+            self._read(container, name), container.sizes[name], self._selection.tail
         )
 
     @contextlib.contextmanager

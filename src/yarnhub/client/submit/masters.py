@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from yarnhub.client.submit import python_upload
+from yarnhub.client.submit import runtime_archive
 from yarnhub.client.submit.submission import credentials
 from yarnhub.control import bootstrap
 from yarnhub.hadoop.wire.tokens import Credentials
@@ -49,11 +49,11 @@ class ManagedMaster:
         """See `MasterLaunch.unmanaged`."""
         return False
 
-    async def provided(
+    async def ready_on_nodes(
         self, spec: ApplicationSpec, settings: Settings, progress: Progress | None
     ) -> ManagedMaster:
-        """See `MasterLaunch.provided`: uploads the runtime archive if a node needs it."""
-        if spec.master.env.get(python_upload.VARIABLE, self.python) != python_upload.ARCHIVE:
+        """See `MasterLaunch.ready_on_nodes`: uploads the runtime archive if a node needs it."""
+        if spec.master.env.get(runtime_archive.VARIABLE, self.python) != runtime_archive.ARCHIVE:
             return self
         # hdfs-native takes longer to import than a submission without files takes in all.
         from yarnhub.client.files.file_systems import user_file_system
@@ -62,7 +62,7 @@ class ManagedMaster:
         archive = await asyncio.to_thread(python_archive.cached, settings.cache_folder)
         async with user_file_system(settings) as file_system:
             return replace(
-                self, archive=await python_upload.published(file_system, archive, progress)
+                self, archive=await runtime_archive.published(file_system, archive, progress)
             )
 
     def launch_context(self, submission: Submission) -> ContainerLaunchContext:
@@ -72,10 +72,10 @@ class ManagedMaster:
         variables = {"LANG": submission.language, **docker, **master.env}
         files = dict(master.files)
         if self.python:
-            variables.setdefault(python_upload.VARIABLE, self.python)
+            variables.setdefault(runtime_archive.VARIABLE, self.python)
         if self.archive is not None:
-            variables[python_upload.VARIABLE] = python_upload.PYTHON
-            files[python_upload.FOLDER] = self.archive
+            variables[runtime_archive.VARIABLE] = runtime_archive.PYTHON
+            files[runtime_archive.FOLDER] = self.archive
         if submission.simple_authentication:
             variables["HADOOP_USER_NAME"] = submission.user
         common = credentials(submission)
@@ -98,8 +98,8 @@ class UnmanagedMaster:
         """See `MasterLaunch.unmanaged`."""
         return True
 
-    async def provided(self, *_: object) -> UnmanagedMaster:
-        """See `MasterLaunch.provided`: it needs nothing of the nodes."""
+    async def ready_on_nodes(self, *_: object) -> UnmanagedMaster:
+        """See `MasterLaunch.ready_on_nodes`: it needs nothing of the nodes."""
         return self
 
     def launch_context(self, submission: Submission) -> ContainerLaunchContext:

@@ -42,7 +42,7 @@ class MasterLaunch(Protocol):
         """Whether it runs outside of YARN, which then starts no container for it."""
         ...
 
-    async def provided(
+    async def ready_on_nodes(
         self, spec: ApplicationSpec, settings: Settings, progress: Progress | None, /
     ) -> Self:
         """A copy, once the nodes can read all that it needs.

@@ -91,7 +91,7 @@ class Submitter:
                 new = group.create_task(manager.get_new_application())
                 nodes = group.create_task(manager.get_cluster_nodes())
                 group.create_task(tokens.fetch())
-                ready = group.create_task(master.provided(spec, self._settings, progress))
+                ready = group.create_task(master.ready_on_nodes(spec, self._settings, progress))
             check_resources(spec, new.result().maximum_capability)
             application_id = new.result().application_id
             # The key goes into the token file, and nowhere else.

@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from yarnhub.base.foreign_text import quoted
 from yarnhub.sessions.choice import ChoiceError, choose, default_profile
 from yarnhub.sessions.profiles import PROFILE, UNLISTED, WRITTEN
-from yarnhub.sessions.queues import Alone
+from yarnhub.sessions.queues import OnlyConfigured
 from yarnhub.yarn.queues.usable import Use
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _PREFIX = "profile-option-"
 _OTHERS = frozenset({"_xsrf"})
 """Fields of the hub's own."""
-_ALONE = {
-    Alone.NONE_USABLE: "you may not submit to any queue",
-    Alone.NO_ANSWER: "YARN does not respond, so other queues are not shown",
+_ONLY_CONFIGURED = {
+    OnlyConfigured.NONE_USABLE: "you may not submit to any queue",
+    OnlyConfigured.NO_ANSWER: "YARN does not respond, so other queues are not shown",
 }
 
 
@@ -90,7 +90,11 @@ def options_from_form(form: Mapping[str, Sequence[object]]) -> dict[str, str]:
 
 def queue_label(queue: QueueChoice) -> str:
     """What users read of a queue: its name, and how free it is if the scheduler says so."""
-    words = _ALONE[queue.alone] if queue.alone else _room(queue.room)
+    words = (
+        _ONLY_CONFIGURED[queue.why_only_configured]
+        if queue.why_only_configured
+        else _room(queue.room)
+    )
     return f"{queue.name} ({words})" if words else queue.name
 
 

@@ -40,7 +40,7 @@ def main() -> None:
     try:
         held = prepare(variables, Path.cwd())
         sys.argv[1:1] = contents_options(variables, sys.argv)
-        from yarnhub.integrations.jupyterhub.server import run
+        from yarnhub.integrations.jupyterhub.single_user_server import run
     except ImportError as error:
         fail(f"{error}: the environment of {sys.executable} needs yarnhub[lab]", variables)
     except (YarnhubError, OSError) as error:

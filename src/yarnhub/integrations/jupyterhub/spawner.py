@@ -22,10 +22,10 @@ from yarnhub.integrations.jupyterhub.offer import Offer
 from yarnhub.integrations.jupyterhub.refusals import Refusal, telling_why
 from yarnhub.integrations.jupyterhub.server_request import modified, request_of
 from yarnhub.integrations.jupyterhub.traits import SpawnerTraits
-from yarnhub.sessions.ports.challenge import check_server
 from yarnhub.sessions.ports.proof import ImpostorError
+from yarnhub.sessions.ports.server_check import check_server
 from yarnhub.sessions.progress import Progress
-from yarnhub.sessions.session import End
+from yarnhub.sessions.session import SessionEnd
 from yarnhub.sessions.start import SessionStart
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ _LEFT = 5.0
 _LOOK = 0.25
 """Seconds between two looks at how far a start is."""
 _STATE_VERSION = 1
-_STOPPED = End(0, Outcome(cause=Cause.REQUESTED, subject=Subject.APPLICATION, raw="it was stopped"))
+_STOPPED = SessionEnd(
+    0, Outcome(cause=Cause.REQUESTED, subject=Subject.APPLICATION, raw="it was stopped")
+)
 
 # JupyterHub asks authenticators for handlers, but not spawners, and `extra_handlers` is for
 # administrators. It reads this list after it has imported its spawner.
@@ -80,7 +82,7 @@ class YarnSpawner(SpawnerTraits):
         """Where the server's ApplicationMaster runs: a profile may set it."""
         self._start: SessionStart | None = None
         self._session: Session | None = None
-        self._ended: End | None = None
+        self._ended: SessionEnd | None = None
         self._watching: asyncio.Task[None] | None = None
         super().__init__(*args, **kwargs)
 
@@ -275,12 +277,12 @@ class YarnSpawner(SpawnerTraits):
                 self.log.info("%s's server has ended: %s", self.who, why)
         return None if self._ended is None else self._ended.code
 
-    async def _look(self) -> End | None:
+    async def _look(self) -> SessionEnd | None:
         try:
             async with Deadline(_TAKE_OVER, f"no answer within {_TAKE_OVER:g} s"):
                 if self._session is None:
                     found = await self.holder().find(self.application_id)
-                    if found is None or isinstance(found, End):
+                    if found is None or isinstance(found, SessionEnd):
                         return found
                     self._session = found
                     self._watch(found)
@@ -305,7 +307,7 @@ class YarnSpawner(SpawnerTraits):
             found = await self.holder().find(self.application_id)
             if found is None:
                 raise ConnectError(f"{self.application_id} is not stopped: YARN cannot be asked")
-            self._session = None if isinstance(found, End) else found
+            self._session = None if isinstance(found, SessionEnd) else found
         self._watch(None)
         if self._session is not None:
             await self._session.stop(now=now)

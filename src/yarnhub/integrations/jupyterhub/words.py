@@ -78,8 +78,8 @@ def _held_up(start: Progress) -> str:
 
 
 def _place(start: Progress) -> str:
-    assert start.sight is not None
-    return f"{start.sight.node} ({start.sight.container})"
+    assert start.snapshot is not None
+    return f"{start.snapshot.node} ({start.snapshot.container})"
 
 
 def _files(files: Sequence[str]) -> str:

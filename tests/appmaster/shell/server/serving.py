@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.shell.server.admission import OwnAdmission
 from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.client.access.credentials import Credentials
@@ -86,19 +86,19 @@ class Client:
 
 
 def own_admission(
-    answer: Callable[[Request[Any]], Awaitable[object]], limits: Limits | None = None
+    answer: Callable[[Request[Any]], Awaitable[object]], budgets: Budgets | None = None
 ) -> OwnAdmission:
-    return OwnAdmission(PAIR.certificate, PAIR.key, answer, limits or Limits())
+    return OwnAdmission(PAIR.certificate, PAIR.key, answer, budgets or Budgets())
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    answer: Callable[[Request[Any]], Awaitable[object]], limits: Limits | None = None
+    answer: Callable[[Request[Any]], Awaitable[object]], budgets: Budgets | None = None
 ) -> AsyncIterator[int]:
     """A server for the block; afterwards nothing of it runs on."""
     before = asyncio.all_tasks()
     async with asyncio.timeout(20):
-        async with serve(own_admission(answer, limits), "127.0.0.1") as port:
+        async with serve(own_admission(answer, budgets), "127.0.0.1") as port:
             yield port
         while not asyncio.all_tasks() <= before:  # asyncio's own, of a handshake that failed
             await asyncio.sleep(0.01)

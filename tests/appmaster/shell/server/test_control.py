@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from appmaster.shell.server.serving import Answering, connected, own_admission, serving
-from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.shell.server import control as module
 from yarnhub.appmaster.shell.server import listener
 from yarnhub.appmaster.shell.server.control import serve
@@ -112,7 +112,7 @@ async def test_bodies_that_are_no_such_request_are_refused(body: bytes) -> None:
 
 async def test_a_body_that_is_too_large_is_refused() -> None:
     answering = Answering()
-    async with serving(answering, Limits(body=100_000)) as port, connected(port) as client:
+    async with serving(answering, Budgets(body=100_000)) as port, connected(port) as client:
         client.post("PutKey", b" " * 100_001)
         status, body = await client.answer()
         assert (status, json.load(Failure, body)) == (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appmaster.shell.server.serving import OTHER, PAIR, Answering, own_admission
-from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.shell.server import frame_connection
 from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.errors import FailureCode, RemoteProtocolError
@@ -52,9 +52,9 @@ ENDED = Container(
 async def connected(
     answer: Callable[[Request[Any]], Awaitable[object]],
     pair: Credentials = PAIR,
-    limits: Limits | None = None,
+    budgets: Budgets | None = None,
 ) -> AsyncIterator[ControlConnection]:
-    async with asyncio.timeout(20), serve(own_admission(answer, limits), "127.0.0.1") as port:
+    async with asyncio.timeout(20), serve(own_admission(answer, budgets), "127.0.0.1") as port:
         connection = await opened(port, pair)
         try:
             yield connection
@@ -192,7 +192,7 @@ async def test_who_asks_and_withdraws_thousands_of_times_holds_nobody_up() -> No
     context = PAIR.client_context()
     context.set_alpn_protocols([PROTOCOL])
     both = b"".join(bytes(Frame(n, "GetKey")) + bytes(Frame(n + 90_000, "")) for n in range(12_000))
-    admission = own_admission(answering, Limits(at_once=1))
+    admission = own_admission(answering, Budgets(at_once=1))
     async with asyncio.timeout(20), serve(admission, "127.0.0.1") as port:
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port, ssl=context, server_hostname=SERVER_NAME
@@ -216,9 +216,9 @@ async def test_who_asks_and_withdraws_thousands_of_times_holds_nobody_up() -> No
 async def test_no_more_are_taken_than_may_be_under_way() -> None:
     answering = Answering()
     answering.go_on.clear()
-    limits = Limits(at_once=3)
+    budgets = Budgets(at_once=3)
     async with (
-        connected(answering, limits=limits) as connection,
+        connected(answering, budgets=budgets) as connection,
         asyncio.TaskGroup() as group,
     ):
         asked = [group.create_task(value(connection, str(n))) for n in range(10)]
@@ -232,8 +232,8 @@ async def test_no_more_are_taken_than_may_be_under_way() -> None:
 
 async def test_who_takes_more_than_his_share_waits() -> None:
     loop = asyncio.get_running_loop()
-    limits = Limits(rate=100_000)
-    async with connected(Answering(), limits=limits) as connection:
+    budgets = Budgets(rate=100_000)
+    async with connected(Answering(), budgets=budgets) as connection:
         began = loop.time()
         for _ in range(3):
             await ask(connection, PutKey(key="k", value=b"x" * 60_000))
@@ -243,7 +243,7 @@ async def test_who_takes_more_than_his_share_waits() -> None:
 
 
 async def test_a_request_that_is_too_large_is_refused_and_the_next_is_not() -> None:
-    async with connected(Answering(), limits=Limits(body=100_000)) as connection:
+    async with connected(Answering(), budgets=Budgets(body=100_000)) as connection:
         found = await ask(connection, PutKey(key="k", value=b"x" * 1_000_000))
         assert found == Failure(FailureCode.INVALID, "a request may have 100000 bytes at most")
         assert await value(connection, "k") == "k"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from appmaster.shell.server.serving import Answering, connected, own_admission, serving
-from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.shell.server import http, listener
 from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.control.messages import (
@@ -98,7 +98,7 @@ async def test_a_body_in_thousands_of_pieces_holds_nobody_up() -> None:
 
 
 async def test_pieces_are_paid_for_and_not_only_their_bytes() -> None:
-    admission = own_admission(Answering(), Limits(rate=1 << 20))
+    admission = own_admission(Answering(), Budgets(rate=1 << 20))
     clients = admission.clients(None)  # type: ignore[arg-type]  # it looks at nobody
     async with (
         asyncio.timeout(20),

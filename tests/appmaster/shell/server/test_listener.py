@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appmaster.shell.server.serving import Answering, connected, own_admission
-from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.shell.server import listener
 from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.errors import FailureCode
@@ -124,7 +124,7 @@ def raise_(error: Exception) -> None:
 
 
 async def test_an_application_has_so_many_connections() -> None:
-    admission = own_admission(Answering(), Limits(connections=2))
+    admission = own_admission(Answering(), Budgets(connections=2))
     async with asyncio.timeout(20), serve(admission, "127.0.0.1") as port:
         async with connected(port), connected(port):
             assert await answered_or_turned_away(port) is False
@@ -141,10 +141,10 @@ async def answered_or_turned_away(port: int) -> bool:
 
 async def test_only_what_is_allowed_is_answered_and_nothing_else_is_read() -> None:
     answering = Answering()
-    limits = Limits(requests=frozenset({"GetKey"}), body=1000)
+    budgets = Budgets(requests=frozenset({"GetKey"}), body=1000)
     async with (
         asyncio.timeout(20),
-        serve(own_admission(answering, limits), "127.0.0.1") as port,
+        serve(own_admission(answering, budgets), "127.0.0.1") as port,
         connected(port) as client,
     ):
         client.post("PutKey", b"[" * 900)

@@ -10,7 +10,7 @@ from yarnhub.base.key_pairs import load_pair
 from yarnhub.control.frames import PROTOCOLS
 
 if TYPE_CHECKING:
-    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.appmaster.shell.server.clients import Answer
 
 
@@ -48,10 +48,10 @@ class Admission(Protocol):
 class OwnAdmission:
     """The admission of a port that serves one application."""
 
-    def __init__(self, certificate: bytes, key: bytes, answer: Answer, limits: Limits) -> None:
+    def __init__(self, certificate: bytes, key: bytes, answer: Answer, budgets: Budgets) -> None:
         self.context = bare_context()
         admit(self.context, certificate, key)
-        self._clients = ApplicationClients(answer, limits)
+        self._clients = ApplicationClients(answer, budgets)
 
     def clients(self, client: ssl.SSLObject) -> ApplicationClients:  # noqa: ARG002  # the handshake said who
         """The application's: whoever came through the handshake holds its key."""

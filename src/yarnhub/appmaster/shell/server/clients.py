@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from yarnhub.appmaster.core.limits import Limits
+    from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.control.messages import Request
 
     Answer = Callable[[Request[Any]], Awaitable[object]]
@@ -23,19 +23,19 @@ class ApplicationClients:
 
     Args:
         answer: Answers a request of theirs.
-        limits: The application's.
+        budgets: The application's.
     """
 
-    def __init__(self, answer: Answer, limits: Limits) -> None:
+    def __init__(self, answer: Answer, budgets: Budgets) -> None:
         self.answer = answer
-        self.limits = limits
+        self.budgets = budgets
         self._connections = 0
         self._paid_until = 0.0
 
     @property
     def full(self) -> bool:
         """Whether they have as many connections as they may."""
-        most = self.limits.connections
+        most = self.budgets.connections
         return most is not None and self._connections >= most
 
     @contextlib.contextmanager
@@ -49,8 +49,8 @@ class ApplicationClients:
 
     def spend(self, cost: int) -> float:
         """Account for so many bytes; returns how many seconds nothing more should be taken."""
-        if self.limits.rate is None:
+        if self.budgets.rate is None:
             return 0.0
         now = asyncio.get_running_loop().time()
-        self._paid_until = max(self._paid_until, now - _BURST) + cost / self.limits.rate
+        self._paid_until = max(self._paid_until, now - _BURST) + cost / self.budgets.rate
         return max(0.0, self._paid_until - now)

@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.appmaster.core.limits import REQUEST
+from yarnhub.appmaster.core.budgets import REQUEST
 from yarnhub.appmaster.shell.server import http
 from yarnhub.appmaster.shell.server.frame_connection import FrameConnection
 from yarnhub.appmaster.shell.server.listener import listen
@@ -73,7 +73,7 @@ async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator
             return Frame(frame.number, type(reply).__name__, json.dump(reply))
 
         async def over_http(request: http.Request) -> None:
-            body = await request.body(clients.limits.body)
+            body = await request.body(clients.budgets.body)
             known = request.method == "POST" and request.target.startswith(_PREFIX)
             name = request.target.removeprefix(_PREFIX) if known else request.target
             reply = await _reply(name, body, clients)
@@ -93,20 +93,20 @@ async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator
 
 
 async def _reply(name: str, body: bytes | None, clients: ApplicationClients) -> object:
-    limits = clients.limits
+    budgets = clients.budgets
     if body is None:
-        return Failure(FailureCode.INVALID, f"a request may have {limits.body} bytes at most")
+        return Failure(FailureCode.INVALID, f"a request may have {budgets.body} bytes at most")
     kind = REQUESTS.get(name)
     if kind is None:
         return Failure(
             FailureCode.UNKNOWN_REQUEST, f"this application does not know {quoted(name)}"
         )
-    if limits.requests is not None and name not in limits.requests:
+    if budgets.requests is not None and name not in budgets.requests:
         return Failure(
             FailureCode.NOT_ALLOWED,
             f"{name} is not answered here: the process that runs this application's "
             f"ApplicationMaster runs those of others, too, and answers "
-            f"{', '.join(sorted(limits.requests))} only",
+            f"{', '.join(sorted(budgets.requests))} only",
         )
     try:
         return await answer_in_time(json.load(kind, body), clients.answer)

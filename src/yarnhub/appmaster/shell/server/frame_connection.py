@@ -7,7 +7,7 @@ import select
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from yarnhub.appmaster.core.limits import REQUEST
+from yarnhub.appmaster.core.budgets import REQUEST
 from yarnhub.base.tasks import task_group
 from yarnhub.control.frames import Frame, Frames
 
@@ -50,7 +50,7 @@ class FrameConnection(asyncio.Protocol):
         self._transport: asyncio.Transport = writer.transport  # type: ignore[assignment]  # TCP's
         self._answer = answer
         self._clients = clients
-        self._frames = Frames(clients.limits.body)
+        self._frames = Frames(clients.budgets.body)
         self._pending: OrderedDict[int, Frame] = OrderedDict()
         """Read, and not begun to be answered, by their numbers."""
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -147,7 +147,7 @@ class FrameConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Begin what may be begun, and read on only where nothing is left to be begun."""
-        at_once = self._clients.limits.at_once
+        at_once = self._clients.budgets.at_once
         held = self._unread or self._throttle is not None
         while self._pending and not held and len(self._tasks) < at_once:
             _, frame = self._pending.popitem(last=False)

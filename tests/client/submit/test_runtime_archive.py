@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from yarnhub.client.submit.python_upload import published
+from yarnhub.client.submit.runtime_archive import published
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.spec import FileType, FileVisibility
 

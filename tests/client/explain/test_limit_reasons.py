@@ -10,10 +10,10 @@ from client.explain.reports import holding, node, queue, report, waiting
 from yarn.queues.pages import leaf, recorded
 from yarnhub.client.explain.explanation import explain, why_no_container
 from yarnhub.client.explain.facts import ApplicationFacts
-from yarnhub.client.explain.limits import limits_reached
+from yarnhub.client.explain.limit_reasons import limits_reached
 from yarnhub.client.explain.reasons import (
+    ApplicationUsage,
     Diagnostics,
-    Holder,
     NoRoomOnNodes,
     NothingInTheWay,
     ParallelLimit,
@@ -39,7 +39,7 @@ def test_a_full_queue_is_called_full() -> None:
     assert isinstance(full, QueueFull)
     assert (full.queue, full.used) == ("root.default", {MEMORY: 8192, VCORES: 1})
     assert full.limit[MEMORY] == 8192
-    assert full.holders == (Holder("application_1_0009", "bob", 8192),)
+    assert full.holders == (ApplicationUsage("application_1_0009", "bob", 8192),)
     assert why_no_container(facts) == on_nodes
 
 

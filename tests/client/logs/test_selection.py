@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yarnhub.client.logs import choice as log_choice
+from yarnhub.client.logs import selection as log_selection
 from yarnhub.client.logs.aggregated import LogFile
-from yarnhub.client.logs.choice import LogChoice, instance_by_files, instance_in, last_lines
+from yarnhub.client.logs.selection import LogSelection, instance_by_files, instance_in, last_lines
 from yarnhub.yarn.records.ids import ContainerId
 
 if TYPE_CHECKING:
@@ -34,19 +34,19 @@ def file(name: str = "worker.log", *, length: int = 1, instance: str = "worker_0
 def test_containers_by_name_or_id_and_files(
     containers: tuple[str, ...], files: tuple[str, ...], chosen: bool
 ) -> None:
-    choice = LogChoice(containers=frozenset(containers), files=frozenset(files))
-    assert choice.has(file()) == chosen
-    assert choice.single == (len(containers) == len(files) == 1)
+    selection = LogSelection(containers=frozenset(containers), files=frozenset(files))
+    assert selection.has(file()) == chosen
+    assert selection.single == (len(containers) == len(files) == 1)
 
 
 def test_what_yarn_writes_of_the_launch_comes_only_when_it_is_named() -> None:
-    every = LogChoice()
+    every = LogSelection()
     assert not every.has(file("launch_container.sh"))
     assert not every.has(file("prelaunch.err", length=0))
     assert every.has(file("prelaunch.err"))
     assert not every.has(file("worker_3.container", length=0))
     assert every.has(file("mine.container"))
-    assert LogChoice(files=frozenset({"directory.info"})).has(file("directory.info"))
+    assert LogSelection(files=frozenset({"directory.info"})).has(file("directory.info"))
 
 
 def test_the_name_in_a_launch_script() -> None:
@@ -73,7 +73,7 @@ async def test_the_last_lines(content: bytes, lines: int, size: int, window: int
             yield grown[at : at + size]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log_choice, "_TAIL_WINDOW", window)
+        patch.setattr(log_selection, "_TAIL_WINDOW", window)
         start = await last_lines(read, len(content), lines)
     kept = content.splitlines(keepends=True)[-lines:] if lines else []
     assert content[start:] == b"".join(kept)

@@ -1,4 +1,4 @@
-"""Which logs of an application are wanted, and how much of each."""
+"""A selection of an application's logs, and of how much of each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TAIL_WINDOW = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogChoice:
+class LogSelection:
     """A selection of logs.
 
     Attributes:

@@ -29,7 +29,7 @@ _CLEAN_UP_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class StagingFolder:
+class ApplicationFolder:
     """The folder, and who may enter it."""
 
     file_system: WebHdfsFileSystem
@@ -40,7 +40,7 @@ class StagingFolder:
     @classmethod
     def of(
         cls, application: SubmittedApplication, credentials: Credentials
-    ) -> StagingFolder | None:
+    ) -> ApplicationFolder | None:
         """That of a submitted application; None if it has none."""
         staging = application.staging
         if staging is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appmaster.core.scenario import Scenario, application, service
-from yarnhub.appmaster.core.limits import Limits
+from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.control.messages import (
     AddContainer,
     AddPage,
@@ -26,7 +26,7 @@ from yarnhub.control.messages import (
 )
 from yarnhub.hadoop.wire.tokens import Credentials, Token
 
-TIGHT = Limits(
+TIGHT = Budgets(
     answer=100,
     waiting=2,
     keys=3,

@@ -13,7 +13,7 @@ KIB, MIB = 1024, 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Budgets:
     """Budgets of one application. The defaults are those of a process of its own.
 
     Attributes:

@@ -15,11 +15,11 @@ from tornado.web import Application
 
 from integrations.jupyterhub.impostor import Impostor
 from yarnhub.base.errors import ConnectError
-from yarnhub.integrations.jupyterhub.server import ProofHandler
-from yarnhub.sessions.ports import challenge, proof
-from yarnhub.sessions.ports.challenge import check_server
+from yarnhub.integrations.jupyterhub.single_user_server import ProofHandler
+from yarnhub.sessions.ports import proof, server_check
 from yarnhub.sessions.ports.held import ListenOptions, listen
 from yarnhub.sessions.ports.proof import ImpostorError
+from yarnhub.sessions.ports.server_check import check_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -102,7 +102,7 @@ async def test_who_closes_is_nobody_yet() -> None:
 
 
 async def test_who_keeps_silent_is_nobody_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(challenge, "_PATIENCE", 0.1)
+    monkeypatch.setattr(server_check, "_PATIENCE", 0.1)
     held = listen(HERE)
     with pytest.raises(ConnectError, match="no answer"):
         await check(held.number)
@@ -170,7 +170,7 @@ async def test_nor_is_one_that_the_hub_did_not_make(
 async def test_with_certificates_nobody_is_asked_without(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(challenge, "_PATIENCE", 0.3)
+    monkeypatch.setattr(server_check, "_PATIENCE", 0.3)
     impostor = Impostor(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     async with impostor.serving() as port:
         with pytest.raises((ConnectError, ImpostorError)):

@@ -17,9 +17,9 @@ from tornado.web import Application, RequestHandler
 
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
 from yarnhub.hadoop.wire.tokens import Credentials
-from yarnhub.sessions.ports.challenge import check_server
 from yarnhub.sessions.ports.held import ListenOptions, listen
 from yarnhub.sessions.ports.proof import ImpostorError
+from yarnhub.sessions.ports.server_check import check_server
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
