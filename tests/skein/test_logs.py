@@ -121,7 +121,7 @@ def test_a_follower_sees_each_line_once_from_the_first_to_the_last(
     one = ("application", "logs", app_id, "--container", "talker_2", "--file", "talker.log")
     assert skein.out(*one) == "\n".join(["begun by talker_2", *numbers, "the end"])
     assert skein.out(*one, "--follow", "--tail", "2") == "3000\nthe end"
-    assert "there are master, talker_0, talker_1, talker_2" in skein.error(
+    assert "its containers with logs: master, talker_0, talker_1, talker_2" in skein.error(
         "application", "logs", app_id, "--container", "talker_9"
     )
 
