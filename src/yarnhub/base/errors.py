@@ -16,7 +16,7 @@
     |-- RemoteError                  the peer responded with an exception
     |   |-- AccessDeniedError
     |   |-- ApplicationNotFoundError
-    |   |-- AttemptNotFoundError     YARN no longer knows this attempt: its AM must stop
+    |   |-- AttemptNotFoundError     YARN has no record of this attempt: its AM must stop
     |   |-- InvalidRequestError      the request can never be granted
     |   |-- NotRegisteredError       the ResourceManager was restarted: register again
     |   |-- ServerBusyError          the peer asks for a retry later
@@ -152,7 +152,7 @@ class ApplicationNotFoundError(RemoteError):
 
 
 class AttemptNotFoundError(RemoteError):
-    """The ResourceManager no longer knows this application attempt: its AM must stop."""
+    """The ResourceManager has no record of this application attempt: its AM must stop."""
 
 
 class InvalidRequestError(RemoteError):
@@ -222,7 +222,7 @@ class FailureCode(enum.StrEnum):
     UNKNOWN_REQUEST = "unknown-request"
     """It is of another version."""
     OTHER = "other"
-    """What only another version refuses for; the message says it."""
+    """A reason of another version; see the message."""
 
     @classmethod
     def _missing_(cls, value: object) -> FailureCode | None:

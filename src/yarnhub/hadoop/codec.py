@@ -292,4 +292,4 @@ def _read_entry(
 
 
 _ABSENT: dict[int, Any] = {VARINT: 0, LENGTH_DELIMITED: b"", FIXED32: bytes(4), FIXED64: bytes(8)}
-"""What stands for a half of a map entry that was not sent: the zero of its wire type."""
+"""The default of a missing part of a map entry: the zero of its wire type."""

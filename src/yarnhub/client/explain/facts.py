@@ -1,4 +1,4 @@
-"""What is known of an application and of the cluster that it runs on."""
+"""The facts about an application and its cluster."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
-    """What is known of the cluster, for any of its applications.
+    """The facts about the cluster, for any of its applications.
 
     Attributes:
-        root: The root queue with all below it; None where it is not known.
+        root: The root queue with all queues below it; None if unknown.
         nodes: All nodes, in any state.
-        shared_labels: Labels whose nodes also take what asks for none.
-        figures: What the ResourceManager's pages tell of leaf queues, by their paths.
+        shared_labels: Labels whose nodes also accept requests without a label.
+        figures: The figures of leaf queues, by path.
     """
 
     root: QueueInfo | None
@@ -35,7 +35,7 @@ class ClusterFacts:
     figures: Mapping[str, LeafFigures]
 
     def of(self, facts: ApplicationFacts) -> ApplicationFacts:
-        """What is known of one application, together with what is known of its cluster."""
+        """Combine the facts about one application with those about its cluster."""
         queues = line_to(self.root, facts.report.queue)
         return replace(
             facts,
@@ -48,20 +48,20 @@ class ClusterFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationFacts:
-    """What is known now; of an application that has ended, its reports alone.
+    """The current facts; about an ended application, only its reports.
 
     Attributes:
         report: The application's.
         attempts: The runs of its ApplicationMaster.
-        containers: Those that it holds, as YARN sees them.
-        queues: Its queue and those above it, from the root down; empty where they are not known.
-        figures: What the ResourceManager's pages tell of its queue; None where they do not.
-        neighbours: The applications that hold something in the same queue, itself included.
+        containers: Its containers in YARN.
+        queues: Its queue and its parents, from the root down; empty if unknown.
+        figures: The figures of its queue; None if unknown.
+        neighbours: The applications with resources in the same queue, including itself.
         nodes: All nodes, in any state.
-        shared_labels: Labels whose nodes also take what asks for none.
-        instances: Its services' containers; None where its ApplicationMaster does not tell.
+        shared_labels: Labels whose nodes also accept requests without a label.
+        instances: Its services' containers; None if its ApplicationMaster does not respond.
         starting: Names of containers whose nodes are still fetching files for them.
-        spec: Its specification; None where its ApplicationMaster does not tell.
+        spec: Its specification; None if its ApplicationMaster does not respond.
     """
 
     report: ApplicationReport

@@ -1,8 +1,8 @@
-"""Which of the scheduler's limits keeps an application from its first container: pure, no I/O.
+"""Which of the scheduler's limits prevents an application's first container: pure, no I/O.
 
-YARN registers an unmanaged application above a limit as any other, then gives it nothing and says
-nothing (Hadoop 3.4.2, FiCaSchedulerApp.isWaitingForAMContainer). Only figures are believed: a queue
-that is full looks the same from the application's side.
+YARN registers an unmanaged application above a limit like any other, but allocates and reports
+nothing (Hadoop 3.4.2, FiCaSchedulerApp.isWaitingForAMContainer). Only the figures show it: for the
+application, a full queue looks the same.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def requested_master(diagnostics: str) -> dict[str, int]:
-    """What an ApplicationMaster asks for, by YARN's diagnostics; empty where they do not say."""
+    """An ApplicationMaster's resources from YARN's diagnostics; empty if missing."""
     return _amounts_in(diagnostics, "AM Resource Request")
 
 
@@ -62,7 +62,7 @@ def _amounts_in(diagnostics: str, what: str) -> dict[str, int]:
 def limits_reached(facts: ApplicationFacts) -> list[Reason]:
     """The limits that its queue's figures show as reached.
 
-    None of an application that has a container: it is over them.
+    None for an application with a container, which has passed them.
     """
     report, figures = facts.report, facts.figures
     if figures is None or report.app_resource_usage.num_used_containers > 0:
@@ -76,7 +76,7 @@ def limits_reached(facts: ApplicationFacts) -> list[Reason]:
 def _parallel(figures: LeafFigures, report: ApplicationReport) -> ParallelLimit | None:
     considered = report.diagnostics and not report.unmanaged_application
     if not figures.held_back or considered:
-        return None  # YARN has words for a managed one that it considers, and none for these
+        return None  # YARN has diagnostics for a managed one that it considers, but not for these
     return ParallelLimit(
         queue=figures.path,
         user=report.user,

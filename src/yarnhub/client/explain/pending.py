@@ -40,8 +40,8 @@ def why_pending(
 
     Args:
         request: The pending request.
-        facts: All that is known.
-        sure: Whether a reason is known already; then it may be none.
+        facts: The facts.
+        sure: Whether another reason is known; then there may be none.
     """
     queue = _queue_for(request, facts)
     found = [*_nodes_for(request, facts), *([queue] if queue else []), *limits_reached(facts)]
@@ -85,12 +85,12 @@ def _nodes_for(request: PendingRequest, facts: ApplicationFacts) -> list[Reason]
 
 
 def _may_run_on(request: PendingRequest, node: NodeReport, shared: frozenset[str]) -> bool:
-    """Whether a node is one that will do.
+    """Whether a node matches a request.
 
     Args:
-        request: What waits.
+        request: The request.
         node: The node.
-        shared: Labels whose nodes also take what asks for none.
+        shared: Labels whose nodes also accept requests without a label.
     """
     labels = {label for label in node.node_labels if label}
     fits = request.label in labels if request.label else labels <= shared

@@ -1,4 +1,4 @@
-"""The sentences of an explanation that all who show it share: no I/O, no command's name."""
+"""The sentences of an explanation, common to all user interfaces: no I/O, no command's name."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from yarnhub.control.outcomes import Outcome
 
 _MAX_NAMED = 3
-"""How many of a kind are named."""
+"""The number of items that are named in a sentence."""
 
 
 def summary(explanation: Explanation) -> str:
@@ -153,7 +153,7 @@ def _wanted(request: PendingRequest) -> str:
 
 
 def _unavailable(nodes: Sequence[UnavailableNode]) -> str:
-    """The nodes that do not run, as a clause."""
+    """The nodes that are not running, as a clause."""
     named = []
     for each in nodes[:_MAX_NAMED]:
         health = " ".join(each.raw.split())[:200]
@@ -303,5 +303,5 @@ def in_words(amounts: Mapping[str, int]) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """Such as `1 container` or `2 containers`."""
+    """For example `1 container` or `2 containers`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -167,7 +167,7 @@ class EventQueue:
             raise ConnectError("the client is closed") from error
         finally:
             self._poll = None
-        # Otherwise the filters have changed meanwhile: the next request asks for the present ones.
+        # Otherwise the filters have changed: the next request uses the current ones.
         if found is not None and ranges == self._ranges():
             self._take(found)
             self._notify()

@@ -155,7 +155,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None
 
 
 def _takes_a_name(loader: Path) -> bool:
-    """Whether it knows `--argv0`, as since glibc 2.33."""
+    """Whether it supports `--argv0`, since glibc 2.33."""
     try:
         shown = subprocess.run([loader, "--help"], capture_output=True, timeout=60, check=False)
     except (OSError, subprocess.SubprocessError):

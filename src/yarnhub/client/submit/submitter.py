@@ -236,6 +236,6 @@ class Submitter:
                     self._resource_manager, submission.application_id, wanted
                 )
             except ApplicationNotFoundError:
-                # The ResourceManager died before it had saved it, and another one answers now.
+                # The ResourceManager failed before it had saved it, and another one took over.
                 await self._resource_manager.submit_application(submission_context(submission))
                 await asyncio.sleep(POLL_INTERVAL)

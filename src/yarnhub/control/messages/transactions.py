@@ -50,7 +50,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transacted:
-    """Whether all conditions held, and the answers of the operations carried out."""
+    """Whether all conditions held, and the answers of the executed operations."""
 
     succeeded: bool
     results: tuple[Nothing | Entries | Keys, ...]

@@ -126,7 +126,7 @@ class DigestMd5:
 
     def _check(self, proof: bytes | None) -> None:
         if self._proof is None or not hmac.compare_digest(proof or b"", self._proof):
-            raise AuthenticationError("the server did not prove that it knows the token's password")
+            raise AuthenticationError("the server did not prove that it has the token's password")
         self._proven = True
 
     def finish(self, final: bytes | None) -> Layer | None:

@@ -100,7 +100,7 @@ class Credentials:
             ConfigurationError: The bytes are not a token file, or are truncated.
         """
         if data[:4] != _MAGIC:
-            raise ConfigurationError("this is not a Hadoop token file: it does not begin with HDTS")
+            raise ConfigurationError("this is not a Hadoop token file: it does not start with HDTS")
         version = data[4] if len(data) > 4 else None
         try:
             if version == _WRITABLE:

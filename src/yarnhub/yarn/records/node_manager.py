@@ -35,7 +35,7 @@ class ContainerExceptionMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartContainerRequest:
-    """Start one container; the token says which and how large."""
+    """Start one container; the token has its id and size."""
 
     container_launch_context: ContainerLaunchContext = proto(1, ContainerLaunchContext)
     container_token: Token = proto(2, Token)

@@ -1,4 +1,4 @@
-"""What is asked for and given: memory, vcores and any further resource type.
+"""Resources: memory, vcores and any further resource type.
 
 Source: yarn_protos.proto.
 """
@@ -12,7 +12,7 @@ from yarnhub.hadoop.codec import proto, repeated
 from yarnhub.hadoop.scalars import BOOL, INT32, INT64, STRING
 
 MEMORY, VCORES = "memory-mb", "vcores"
-"""YARN's names of the resource types that there always are."""
+"""YARN's names of the resource types that always exist."""
 
 
 class ResourceTypes(enum.IntEnum):
@@ -22,7 +22,7 @@ class ResourceTypes(enum.IntEnum):
 
 
 class ExecutionType(enum.IntEnum):
-    """Whether a container is guaranteed, or runs in what others leave free."""
+    """Whether a container is guaranteed, or uses the free resources of others."""
 
     GUARANTEED = 1
     OPPORTUNISTIC = 2
@@ -56,7 +56,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priority:
-    """The lower the number, the sooner it is served."""
+    """Lower numbers are served first."""
 
     priority: int | None = proto(1, INT32, None)
 
