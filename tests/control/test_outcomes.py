@@ -41,7 +41,7 @@ def test_every_status_of_yarn_is_a_cause_in_words(code: Exit) -> None:
         (137, Cause.SIGNAL, "out of memory"),
         (139, Cause.SIGNAL, "signal 11"),
         (143, Cause.SIGNAL, "asked to end (signal 15)"),
-        (154, Cause.LOST_TRACK, "does not know how it ended"),
+        (154, Cause.LOST_TRACK, "could not determine how it ended"),
         (128, Cause.FAILED, "its program failed"),
         (Exit.KILLED_EXCEEDED_PMEM, Cause.MEMORY, "more memory than it asked for"),
         (Exit.KILLED_EXCEEDED_VMEM, Cause.VIRTUAL_MEMORY, "more virtual memory"),
@@ -85,7 +85,7 @@ def test_the_diagnostics_follow_on_one_line_without_the_java_stack() -> None:
         "Last 4096 bytes of stderr : boom"
     )
     assert describe(outcome) == (
-        f"Exit code 1: its program failed, see its log. YARN says: {outcome.raw}"
+        f"Exit code 1: its program failed, see its log. YARN's diagnostics: {outcome.raw}"
     )
     assert brief(outcome) == "Exit code 1: its program failed, see its log."
 

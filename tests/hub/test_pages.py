@@ -109,7 +109,7 @@ async def test_a_cluster_that_does_not_answer_is_named_in_time(
         async with Hub(tmp_path / "hub", environment, config) as hub:
             said = " ".join(await failure(hub))
             # Whether connecting is tried again for so long depends on the machine.
-            assert "since the cluster does not answer" in said or re.search(
+            assert "since the cluster does not respond" in said or re.search(
                 "is not ready after 1 s. YARN has not accepted it .* ResourceManager", said
             )
             assert "TimeoutError" not in hub.log.read_text()

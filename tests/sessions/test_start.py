@@ -57,7 +57,7 @@ def responding_at(attempt: int) -> Callable[[str, int], Awaitable[None]]:
         nonlocal attempts
         attempts += 1
         if attempts < attempt:
-            raise ConnectError(f"nobody answers at {node}:{port}")
+            raise ConnectError(f"cannot connect to {node}:{port}")
 
     return check
 

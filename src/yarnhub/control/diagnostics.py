@@ -3,7 +3,7 @@
 An ApplicationMaster adds the cause at the end, in a form that can be parsed, independent of the
 text before:
 
-    ... YARN says: [2026-11-21]Container is running ... [cause=memory exit=-104 of=a_0 raw=71]
+    ... YARN's diagnostics: [2026-11-21]Container is ... [cause=memory exit=-104 of=a_0 raw=71]
 
 `raw` is the number of characters of YARN's, or another, text before the record.
 """

@@ -25,7 +25,7 @@ _MEANINGS = {
     Cause.DISKS_FAILED: "the node's disks failed or are full",
     Cause.CONTAINER_SCHEDULER: "the node needed the room for guaranteed containers",
     Cause.NOT_LOCALIZED: "it was never started, as when a file of it cannot be localized",
-    Cause.LOST_TRACK: "its NodeManager was started again and does not know how it ended",
+    Cause.LOST_TRACK: "its NodeManager restarted and could not determine how it ended",
     Cause.KILLED_BY_MASTER: "its ApplicationMaster ended it",
     Cause.KILLED_BY_RESOURCE_MANAGER: "the ResourceManager ended it",
     Cause.KILLED_AFTER_APPLICATION: "its application had ended",
@@ -52,7 +52,7 @@ def describe(outcome: Outcome) -> str:
     if outcome.subject is Subject.APPLICATION and outcome.container:
         service = outcome.container.rpartition("_")[0]
         text = f"Failure in service {service}: {outcome.container} ended. {text}"
-    return f"{text} YARN says: {outcome.raw}" if adds_detail(outcome) else text
+    return f"{text} YARN's diagnostics: {outcome.raw}" if adds_detail(outcome) else text
 
 
 def adds_detail(outcome: Outcome) -> bool:

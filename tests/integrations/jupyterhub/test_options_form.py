@@ -209,7 +209,7 @@ def test_how_free_a_queue_is(room: Room, words: str) -> None:
 @pytest.mark.parametrize(
     ("why", "words"),
     [
-        (OnlyConfigured.NONE_USABLE, "default (you may not submit to any queue)"),
+        (OnlyConfigured.NONE_USABLE, "default (you cannot submit to any queue)"),
         (
             OnlyConfigured.NO_ANSWER,
             "default (YARN does not respond, so other queues are not shown)",

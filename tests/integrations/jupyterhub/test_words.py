@@ -89,7 +89,7 @@ def test_it_goes_forward() -> None:
 @pytest.mark.parametrize(
     ("known", "text"),
     [
-        ({}, "YARN has not accepted it in queue q yet: its ResourceManager does not answer"),
+        ({}, "YARN has not accepted it in queue q yet: its ResourceManager does not respond"),
         (
             {"snapshot": SessionSnapshot(), "explanation": explained(STOPPED)},
             f"{APP} waits for a container in queue q: Queue q is STOPPED.",
@@ -138,7 +138,7 @@ OF_SERVER = MEMORY.of_application("jupyterhub_0")
         ),
         (Outcome(cause=Cause.KILLED_BY_USER), "Killed by user request."),
         (Outcome(cause=Cause.NOT_STARTED, raw="no route"), "Could not be started: no route"),
-        (Outcome(cause=Cause.FORGOTTEN), "YARN does not know its application any more."),
+        (Outcome(cause=Cause.FORGOTTEN), "YARN no longer has a record of its application."),
         (Outcome.of_message(""), "YARN reports no reason"),
         (Outcome.of_message("what an older version said"), "what an older version said"),
     ],

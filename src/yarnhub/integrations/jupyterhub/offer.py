@@ -155,7 +155,9 @@ def _refusing() -> Iterator[None]:
         raise Refusal(str(error), reason="options") from error
     except ProfileError as error:
         raise Refusal(
-            f"What the administrator offers is wrong: {error}", reason="profiles", status_code=500
+            f"The configured profiles are invalid: {error}. Tell your administrator.",
+            reason="profiles",
+            status_code=500,
         ) from error
     except YarnhubError as error:
         raise refusal(error) from error

@@ -29,7 +29,7 @@ _PREFIX = "profile-option-"
 _OTHERS = frozenset({"_xsrf"})
 """Fields of the hub's own."""
 _ONLY_CONFIGURED = {
-    OnlyConfigured.NONE_USABLE: "you may not submit to any queue",
+    OnlyConfigured.NONE_USABLE: "you cannot submit to any queue",
     OnlyConfigured.NO_ANSWER: "YARN does not respond, so other queues are not shown",
 }
 

@@ -107,7 +107,7 @@ def refusal(error: YarnhubError) -> Refusal:
             said = f"The hub is not set up as it should be: {error}. Tell its administrator."
             return Refusal(said, reason="hub", status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
         case ConnectError() | ConnectionLostError() | DeadlineExceededError():
-            said = f"Your server was not started, since the cluster does not answer: {error}."
+            said = f"Your server was not started, since the cluster does not respond: {error}."
         case RemoteError():
             said = f"Your server was not started, since the cluster refused something: {error}."
         case _:

@@ -61,11 +61,11 @@ def _held_up(start: Progress) -> str:
         case Stage.SUBMITTING:
             return (
                 f"YARN has not accepted it in queue {start.queue} yet: its ResourceManager does "
-                "not answer, or files are still being uploaded."
+                "not respond, or files are still being uploaded."
             )
         case Stage.STARTING:
             return (
-                f"Its command runs on {_place(start)}, but has not told the hub its port: "
+                f"Its command runs on {_place(start)}, but has not reported its port to the hub: "
                 "c.YarnSpawner.cmd has to end in `python -m yarnspawner.singleuser`. What it "
                 f"wrote is in the logs of {start.application}."
             )
@@ -96,6 +96,6 @@ def _files(files: Sequence[str]) -> str:
 def ended(outcome: Outcome) -> str:
     """Why a server ended, without what is of use to administrators alone."""
     if outcome.cause is Cause.FORGOTTEN:
-        return "YARN does not know its application any more."
+        return "YARN no longer has a record of its application."
     said = brief(outcome, more_memory="start it with more memory")
     return clean_and_cut(said).strip() or "YARN reports no reason"

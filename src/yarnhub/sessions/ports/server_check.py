@@ -60,8 +60,8 @@ async def check_server(
             f"it has no certificate of this hub for {host}: {error.verify_message}"
         ) from error
     except (OSError, EOFError) as error:
-        said = str(error) or "no answer"
-        raise ConnectError(f"nobody answers at {host}:{port}: {said}") from error
+        said = str(error) or "no response"
+        raise ConnectError(f"cannot connect to {host}:{port}: {said}") from error
     proof.check(answer, token, nonce, (peer[0].partition("%")[0], peer[1]))
 
 
