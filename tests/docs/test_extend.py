@@ -23,6 +23,9 @@ NAMES = (
     ("src/yarnhub/integrations/jupyterhub/traits.py", "    grace_period = "),
     ("src/yarnhub/integrations/jupyterhub/offer.py", "OVERRIDABLE = "),
     ("src/yarnhub/sessions/request.py", "    grace_period: "),
+    ("src/yarnhub/integrations/doctor/finding.py", "def not_checked("),
+    ("src/yarnhub/integrations/doctor/queue.py", "def judge("),
+    ("src/yarnhub/integrations/doctor/checks.py", "CHECKS = ("),
 )
 
 

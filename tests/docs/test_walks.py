@@ -1,4 +1,4 @@
-"""Pages that follow one action through the modules: each exists, none comes a third time."""
+"""Walks through the modules, and tables of them: each exists; a walk names none a third time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from docs.blocks import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 EXPLANATION = PROJECT / "docs" / "explanation"
 SOURCE = PROJECT / "src"
@@ -49,3 +50,19 @@ def test_a_walk_names_modules_and_returns_to_each_at_most_once(title: str, walk:
 def test_the_main_actions_have_their_walks() -> None:
     titles = [title for title, _ in walks()]
     assert {"Submitting an application, step by step", "Setting a key, step by step"} <= {*titles}
+
+
+@pytest.mark.parametrize("package", ["client", "yarn", "filesystem"])
+def test_a_table_of_parts_names_each_module_once(package: str) -> None:
+    page = (EXPLANATION / "architecture.md").read_text("utf-8")
+    table = page.partition(f"### The parts of `{package}`\n")[2].partition("\n#")[0]
+    rows = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    folder = SOURCE / "yarnhub" / package
+    found = [each.stem for each in folder.iterdir() if each.suffix == ".py" or is_package(each)]
+    assert sorted([*named, "__init__"]) == sorted(found)
+
+
+def is_package(folder: Path) -> bool:
+    """Whether a folder is a package."""
+    return (folder / "__init__.py").is_file()
