@@ -1,8 +1,8 @@
-"""What one application may have its ApplicationMaster keep and do.
+"""What one application can use of its ApplicationMaster.
 
-Whoever starts an application says it: the ApplicationMaster that is a process of its own harms
-nobody else, and lets its user do much; a process that holds the applications of many users lets
-each of them do what they need, so that none costs the others anything.
+An ApplicationMaster in a process of its own affects only its own user, so its budgets are large. A
+process with the applications of many users gives each application what it needs, so that none of
+them can slow down the others.
 """
 
 from __future__ import annotations

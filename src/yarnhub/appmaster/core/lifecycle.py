@@ -53,7 +53,7 @@ class Lifecycle:
     # --- containers
 
     def resume_running(self) -> None:
-        """Take over what another process began."""
+        """Resume the running instances of an earlier process."""
         for instance in self._services.running:
             assert instance.container is not None
             if instance.stopping:

@@ -95,7 +95,7 @@ class ServiceInstances:
     # --- changes
 
     def store(self, instance: Instance) -> None:
-        """File an instance that is new or was changed."""
+        """Store an instance that is new or has changed."""
         number, state = instance.number, instance.state
         before = self._ended.pop(number, None)  # a record that was written twice
         if before is not None:
@@ -278,7 +278,7 @@ class Services(dict[str, ServiceInstances]):
                 service.add({}, initial=True)
 
     def store(self, instance: Instance) -> None:
-        """File an instance that was changed."""
+        """Store an instance that has changed."""
         self[instance.service].store(instance)
 
     def named(self, name: str) -> ServiceInstances:

@@ -30,7 +30,7 @@ _CLEAN_UP_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ApplicationFolder:
-    """The folder, and who may enter it."""
+    """An application's folder in HDFS, and the token that opens it."""
 
     file_system: WebHdfsFileSystem
     folder: str
@@ -41,7 +41,7 @@ class ApplicationFolder:
     def of(
         cls, application: SubmittedApplication, credentials: Credentials
     ) -> ApplicationFolder | None:
-        """That of a submitted application; None if it has none."""
+        """The folder of a submitted application; None if it has none."""
         staging = application.staging
         if staging is None:
             return None
