@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import pkgutil
 import re
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ SOURCES = [
     and file.name not in ("conf.py", "cluster.py")  # that one has the deprecated names
 ]
 KEY = re.compile(r"(?:yarn|dfs|fs|ipc|hadoop\.(?:rpc|security|http))\.[\w.-]+|yarnhub\.python")
+DIRECTIVE = re.compile(
+    r"^(?:\.\. |   :)(currentmodule|auto\w+|exclude-members)::? (.+)$", re.MULTILINE
+)
 OF_YARN = {"CONTAINER_ID", "LOCAL_DIRS", "LOG_DIRS", "NM_HOST", "NM_HTTP_PORT", "USER"}
 READS = (
     re.compile(r'\b(?:environ|environment|variables|env)(?:\(\))?(?:\.get\(|\[)"([A-Z_]{3,})"'),
@@ -58,6 +62,19 @@ def test_every_public_name_has_its_place(name: str) -> None:
     described = re.findall(r"^\.\. auto\w+:: (?:[\w.]+\.)?(\w+)$", page("python.md"), re.MULTILINE)
     in_words = re.findall(r"`(\w+)`", page("python.md"))
     assert name in (*described, *in_words, *vars(exceptions))
+
+
+@pytest.mark.parametrize("file", sorted(REFERENCE.glob("*.md")), ids=lambda file: file.name)
+def test_every_described_name_exists(file: Path) -> None:
+    module, target = "", object()
+    for directive, name in DIRECTIVE.findall(file.read_text("utf-8")):
+        if directive == "currentmodule":
+            module = name
+        elif directive == "exclude-members":
+            in_module = isinstance(target, ModuleType)  # fields of a class are no attributes of it
+            assert not in_module or all(hasattr(target, each) for each in name.split(", "))
+        else:
+            target = pkgutil.resolve_name(name if "." in name else f"{module}.{name}")
 
 
 @pytest.mark.parametrize("module", [errors, exceptions], ids=lambda module: module.__name__)
