@@ -55,6 +55,7 @@ def test_a_value_that_a_setting_does_not_take_is_named_and_leaves_nothing() -> N
     with pytest.raises(Refusal, match=words) as refused, spawner.offer.overridden(choice):
         pass
     assert refused.value.status_code == 500
+    assert refused.value.jupyterhub_message.startswith("The configured profiles are invalid: ")
     assert (spawner.mem_limit, spawner.cpu_limit) == (2**30, 1)
 
 

@@ -208,7 +208,7 @@ def _container(view: ContainerView) -> Html:
 
 
 def _end(outcome: Outcome) -> object:
-    """Plain words; what YARN says itself is seen by who wants to."""
+    """The description of an end, with YARN's own diagnostics folded away."""
     if not adds_detail(outcome):
         return describe(outcome)
     said = tag("p", f"YARN reports: {outcome.raw}", class_="dim")
