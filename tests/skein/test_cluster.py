@@ -401,7 +401,7 @@ def test_nodes_and_queues(client: api.Client) -> None:
         assert node.id == f"{node.host}:{node.port}"
         assert node.total_resources.memory > 0
         assert node.health_report == ""
-    with pytest.raises(ValueError, match="'nosuch' is not a valid NodeState"):
+    with pytest.raises(ValueError, match="'nosuch' is not a node's state"):
         client.get_nodes(states=["nosuch"])
 
     queues = {queue.name: queue for queue in client.get_all_queues()}
