@@ -74,7 +74,7 @@ async def check(
     async with ApplicationClient(application_id, address, pair) as own:
         await own.keys.put("k", b"v")
     async with ApplicationClient(application_id, address, stranger) as other:
-        with pytest.raises(AccessDeniedError, match="another one"):
+        with pytest.raises(AccessDeniedError, match="a different one"):
             await other.add_container("s")
 
 

@@ -35,7 +35,7 @@ async def test_an_application_answers_to_the_credentials_it_was_submitted_with(
             async with await client.connect(application) as reached:
                 assert [each.id for each in await reached.get_containers()] == ["s_0"]
             async with await stranger.connect(application) as refused:
-                with pytest.raises(AccessDeniedError, match="another one"):
+                with pytest.raises(AccessDeniedError, match="a different one"):
                     await refused.get_containers()
         finally:
             await client.kill(application)
