@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from yarnhub.filesystem.port import FileSystem
 
-LARGE = 64 << 20
-FLAT = LARGE * 2 // 3  # allocators keep some of what was freed
+LARGE = 160 << 20
+FLAT = LARGE // 2  # allocators keep some of what was freed, buffers are tens of MiB
 """Bytes that the process may grow by while a large file passes through it."""
 
 
