@@ -132,7 +132,7 @@ class ClusterHolder(Holder):
 
 
 def _in_time() -> Deadline:
-    return Deadline(_ASK, f"no answer within {_ASK:g} s")
+    return Deadline(_ASK, f"no response within {_ASK:g} s")
 
 
 class ClusterSession(Session):

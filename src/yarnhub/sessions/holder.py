@@ -83,7 +83,7 @@ class Holder(ABC):
         """
         try:
             # One at a time: two hundred sessions that start at once do not ask two hundred times.
-            async with self._explaining, Deadline(_ASK, f"no answer within {_ASK:g} s"):
+            async with self._explaining, Deadline(_ASK, f"no response within {_ASK:g} s"):
                 return await session.explain()
         except YarnhubError as error:
             _log.debug("%s cannot be explained: %s", session.id, error)

@@ -201,4 +201,4 @@ class Runs:
 
 
 def _in_time() -> Deadline:
-    return Deadline(_CLEAN_UP_TIMEOUT, f"no answer within {_CLEAN_UP_TIMEOUT:g} s")
+    return Deadline(_CLEAN_UP_TIMEOUT, f"no response within {_CLEAN_UP_TIMEOUT:g} s")

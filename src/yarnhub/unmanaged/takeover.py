@@ -120,7 +120,7 @@ class Takeover:
         """
         request = GetApplicationsRequest(application_tags=(tag,), application_states=_NOT_ENDED)
         try:
-            async with Deadline(_SWEEP_TIMEOUT, f"no answer within {_SWEEP_TIMEOUT:g} s"):
+            async with Deadline(_SWEEP_TIMEOUT, f"no response within {_SWEEP_TIMEOUT:g} s"):
                 found = await self._client("").applications(request)
         except YarnhubError as error:
             _log.warning("YARN cannot be asked for applications that nobody runs: %s", error)

@@ -147,7 +147,7 @@ async def test_who_asks_before_it_starts_hears_all_of_it(where: OneSession) -> N
         (SpecError("services.jupyterhub.resources.vcores", "is 9, the most is 4"), 400, "is 9"),
         (ConnectError("nobody answers at rm:8032"), 503, "nobody answers at rm:8032"),
         (ConnectionLostError("rm:8032 went away", CallOutcome.UNKNOWN), 503, "rm:8032 went away"),
-        (DeadlineExceededError("no answer within 60 s"), 503, "no answer within 60 s"),
+        (DeadlineExceededError("no response within 60 s"), 503, "no response within 60 s"),
         (ConfigurationError("yarn-site.xml is missing"), 500, "yarn-site.xml is missing"),
         (AuthenticationError("the key is too old"), 500, "the key is too old"),
         (

@@ -67,7 +67,7 @@ class ApplicationFolder:
     async def delete(self) -> None:
         """Delete all that was uploaded and recorded: the application has ended."""
         try:
-            async with Deadline(_CLEAN_UP_TIMEOUT, f"no answer within {_CLEAN_UP_TIMEOUT:g} s"):
+            async with Deadline(_CLEAN_UP_TIMEOUT, f"no response within {_CLEAN_UP_TIMEOUT:g} s"):
                 await self.file_system.delete(self.folder, recursive=True)
         except YarnhubError as error:
             _log.warning("%s could not be deleted: %s", self.folder, error)

@@ -279,7 +279,7 @@ class YarnSpawner(SpawnerTraits):
 
     async def _look(self) -> SessionEnd | None:
         try:
-            async with Deadline(_TAKE_OVER, f"no answer within {_TAKE_OVER:g} s"):
+            async with Deadline(_TAKE_OVER, f"no response within {_TAKE_OVER:g} s"):
                 if self._session is None:
                     found = await self.holder().find(self.application_id)
                     if found is None or isinstance(found, SessionEnd):

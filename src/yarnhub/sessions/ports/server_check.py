@@ -46,7 +46,7 @@ async def check_server(
     nonce = secrets.token_hex(32)
     target = f"{prefix.rstrip('/')}/{proof.PATH}?nonce={nonce}"
     try:
-        async with Deadline(_PATIENCE, f"no answer within {_PATIENCE:g} s"):
+        async with Deadline(_PATIENCE, f"no response within {_PATIENCE:g} s"):
             reader, writer = await asyncio.open_connection(host, port, ssl=tls)
             try:
                 peer = writer.get_extra_info("peername")

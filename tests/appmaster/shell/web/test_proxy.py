@@ -161,7 +161,7 @@ async def test_a_page_that_nobody_serves_or_that_is_silent_is_said_to(
     async with pages() as (play, asking), target(silent) as (url, _):
         add(play, url)
         found = await asking.get("/pages/page/")
-        assert (found.status_code, "no answer within 0.1 s" in found.text) == (502, True)
+        assert (found.status_code, "no response within 0.1 s" in found.text) == (502, True)
         add(play, "http://127.0.0.1:1/", "closed")
         found = await asking.get("/pages/closed/")
         assert (found.status_code, "cannot connect to 127.0.0.1:1" in found.text) == (502, True)

@@ -48,7 +48,7 @@ async def pass_on(request: Request, page: Page, rest: str, query: str) -> None:
     url = page.target.rstrip("/") + rest if rest else page.target
     async with contextlib.AsyncExitStack() as stack:
         async with Deadline(
-            _ANSWER_TIMEOUT, ConnectError(f"no answer within {_ANSWER_TIMEOUT:g} s")
+            _ANSWER_TIMEOUT, ConnectError(f"no response within {_ANSWER_TIMEOUT:g} s")
         ):
             response = await stack.enter_async_context(_sent(request, url, query))
         headers = _headers(response.headers, "set-cookie", "location")
