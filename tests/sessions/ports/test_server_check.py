@@ -104,7 +104,7 @@ async def test_who_closes_is_nobody_yet() -> None:
 async def test_who_keeps_silent_is_nobody_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_check, "_PATIENCE", 0.1)
     held = listen(HERE)
-    with pytest.raises(ConnectError, match="no answer"):
+    with pytest.raises(ConnectError, match="no response"):
         await check(held.number)
     held.close()
 
