@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 EXPLANATION = PROJECT / "docs" / "explanation"
 SOURCE = PROJECT / "src"
+SERVER = "Starting a user's server, step by step"
 _TITLE = re.compile(r"^#+ (.*step by step.*)$", re.MULTILINE)
 
 
@@ -48,8 +49,20 @@ def test_a_walk_names_modules_and_returns_to_each_at_most_once(title: str, walk:
 
 
 def test_the_main_actions_have_their_walks() -> None:
-    titles = [title for title, _ in walks()]
-    assert {"Submitting an application, step by step", "Setting a key, step by step"} <= {*titles}
+    page = (EXPLANATION / "architecture.md").read_text("utf-8")
+    assert _TITLE.findall(page) == [
+        "Submitting an application, step by step",
+        SERVER,
+        "Setting a key, step by step",
+    ]
+
+
+@pytest.mark.parametrize("package", ["integrations/jupyterhub", "sessions"])
+def test_the_walk_of_a_server_names_each_module(package: str) -> None:
+    named = {name for name in modules(dict(walks())[SERVER]) if name.startswith(f"{package}/")}
+    folder = SOURCE / "yarnhub"
+    found = [each for each in (folder / package).rglob("*.py") if each.name != "__init__.py"]
+    assert named == {each.relative_to(folder).with_suffix("").as_posix() for each in found}
 
 
 @pytest.mark.parametrize("package", ["client", "yarn", "filesystem"])
