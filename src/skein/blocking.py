@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 from skein import exceptions
 from yarnhub.base import errors
 from yarnhub.client.blocking.client import BlockingClient
-from yarnhub.client.errors import ApplicationTypeError, QueueRefusedError
+from yarnhub.client.errors import ApplicationTypeError, EventsMissedError, QueueRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -35,18 +35,24 @@ def translate(error: errors.YarnhubError, otherwise: type[exceptions.SkeinError]
             return otherwise(f"{error}; {new} makes new ones")
         case errors.NotBegunError():
             return otherwise(f"{error}: `Client.explain({error.application_id!r})` says why")
-        case errors.ConnectError() | errors.ConnectionLostError():
+        case (
+            errors.ConnectError()
+            | errors.ConnectionLostError()
+            | errors.ControlError(code=errors.FailureCode.ENDED)
+        ):
             return exceptions.ConnectionError(str(error))
         case errors.DeadlineExceededError():
             return exceptions.TimeoutError(str(error))
-        case errors.ApplicationNotFoundError() | QueueRefusedError():
+        case (
+            errors.ApplicationNotFoundError()
+            | QueueRefusedError()
+            | errors.ControlError(code=errors.FailureCode.INVALID)
+        ):
             return ValueError(str(error))
+        case EventsMissedError():
+            return exceptions.EventsMissedError(str(error))
         case ApplicationTypeError():
             return exceptions.SkeinError(str(error))
-        case errors.ControlError(code=errors.FailureCode.INVALID):
-            return ValueError(str(error))
-        case errors.ControlError(code=errors.FailureCode.ENDED):
-            return exceptions.ConnectionError(str(error))
         case _:
             return otherwise(str(error))
 

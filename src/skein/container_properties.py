@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from skein.environment import chosen, container_folder, credentials_folder, variable
+from skein.environment import chosen, credentials_folder, variable, variables
 from skein.specification import Resources
+from yarnhub.client.application.container_folder import container_folder
 from yarnhub.control import environment as names
 
 
@@ -62,7 +63,7 @@ class Properties(Mapping[str, object]):
     @property
     def container_dir(self) -> str | None:
         """The container's folder."""
-        folder = container_folder()
+        folder = container_folder(variables())
         return None if folder is None else str(folder)
 
     @property

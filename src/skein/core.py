@@ -15,14 +15,8 @@ from skein.container_properties import Properties, properties
 from skein.security import Security, credentials_of
 from skein.specification import ApplicationSpec
 from yarnhub.base import errors
+from yarnhub.client import applications, lifecycle
 from yarnhub.client import client as engine_client
-from yarnhub.client import lifecycle
-from yarnhub.client.applications import (
-    as_owner,
-    find_application,
-    find_applications,
-    log_reader,
-)
 from yarnhub.client.blocking.loop import KeptOpen
 from yarnhub.client.cluster import find_all_queues, find_nodes, find_queue
 from yarnhub.client.filters import ApplicationFilters, node_states, parse_time
@@ -34,8 +28,6 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from skein.explanation import Explanation
-    from yarnhub.client.access.credentials import Credentials
-    from yarnhub.client.application.client import ApplicationClient as Application
     from yarnhub.client.filters import When
 
 __all__ = ["ApplicationClient", "Client", "Properties", "properties"]
@@ -86,11 +78,10 @@ class Client(Blocking):
         self._opened: engine_client.Client | None = None
         try:
             self._open()
-        except errors.AuthenticationError as error:
-            if keytab is not None:  # otherwise a ticket may still come
-                raise self._translated(error) from error
         except errors.YarnhubError as error:
-            raise self._translated(error) from error
+            # A ticket may be obtained later.
+            if keytab is not None or not isinstance(error, errors.AuthenticationError):
+                raise self._translated(error) from error
 
     def _open(self) -> engine_client.Client:
         with self._lock:
@@ -208,16 +199,14 @@ class Client(Blocking):
         security = security or self._security or Security._default_for(app_id)  # noqa: SLF001  # ours
         number = ApplicationId.parse(app_id)
         try:
-            engine = self.call(self._reach, number, credentials_of(security), wait=wait)
+            engine = self.call(
+                applications.connect, self._engine, number, credentials_of(security), wait=wait
+            )
         except exceptions.DriverError as error:
             if isinstance(error.__cause__, errors.ApplicationFailedError):
                 raise exceptions.ApplicationNotRunningError(str(error)) from error
             raise
         return ApplicationClient._located(engine.address, engine.id, security, engine.locate)  # noqa: SLF001  # ours
-
-    async def _reach(self, number: ApplicationId, own: Credentials, *, wait: bool) -> Application:
-        async with as_owner(self._engine, number) as (client, _):
-            return await client.connect(number, wait=wait, deadline=None, credentials=own)
 
     # --- reports
 
@@ -227,7 +216,7 @@ class Client(Blocking):
         Raises:
             ValueError: YARN knows no application with this id.
         """
-        record = self.call(find_application, self._engine, ApplicationId.parse(app_id))
+        record = self.call(applications.find_application, self._engine, ApplicationId.parse(app_id))
         return model.ApplicationReport.of(record)
 
     def get_applications(  # skein's signature
@@ -244,7 +233,7 @@ class Client(Blocking):
         """The applications that pass all filters, by id; those that have not ended by default."""
         started, finished = (started_begin, started_end), (finished_begin, finished_end)
         filters = ApplicationFilters.parse(states, name, user, queue, *started, *finished)
-        found = self.call(find_applications, self._engine, filters)
+        found = self.call(applications.find_applications, self._engine, filters)
         return [model.ApplicationReport.of(record) for record in found]
 
     _parse_datetime = staticmethod(parse_time)  # skein's own tests look here
@@ -263,8 +252,8 @@ class Client(Blocking):
 
     async def _read_logs(self, number: ApplicationId, user: str) -> dict[str, str]:
         async with (
-            engine_client.Client(self._settings.acting_for(user)) as engine,
-            log_reader(engine, number) as client,
+            self._engine.acting_for(user) as engine,
+            applications.log_reader(engine, number) as client,
         ):
             return await read_texts(client.logs(number))
 
@@ -274,14 +263,10 @@ class Client(Blocking):
         Raises:
             ValueError: YARN knows no application with this id.
         """
-        return self.call(self._explain, ApplicationId.parse(app_id))
-
-    async def _explain(self, number: ApplicationId) -> Explanation:
         from skein.explanation import Explanation
 
-        async with as_owner(self._engine, number) as (client, _):
-            found = await client.explain(number)
-        return Explanation.of(found, logs=f"Client.application_logs({str(number)!r})")
+        found = self.call(applications.explain, self._engine, ApplicationId.parse(app_id))
+        return Explanation.of(found, logs=f"Client.application_logs({app_id!r})")
 
     # --- the cluster
 
@@ -328,7 +313,7 @@ class Client(Blocking):
         self.call(self._kill, ApplicationId.parse(app_id), user)
 
     async def _kill(self, number: ApplicationId, user: str) -> None:
-        async with engine_client.Client(self._settings.acting_for(user)) as engine:
+        async with self._engine.acting_for(user) as engine:
             await lifecycle.kill(engine, number)
 
     def keep_tokens(self, *app_ids: str) -> None:

@@ -9,7 +9,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from yarnhub.base.files import write_private
 from yarnhub.spec import _reading as read
 
 if TYPE_CHECKING:
@@ -129,10 +128,9 @@ class Document(read.Element):
 
     def to_yaml(self, skip_nulls: bool = True, *, secrets: bool = True) -> str:  # noqa: FBT001, FBT002  # skein's signature
         """Write the document that `from_yaml` reads; arguments as for `to_dict`."""
-        import yaml
+        from yarnhub.client.submit.spec_file import format_document
 
-        document = self.to_dict(skip_nulls, secrets=secrets)
-        return yaml.safe_dump(document, sort_keys=False, default_flow_style=False)
+        return format_document(self.to_dict(skip_nulls, secrets=secrets), "yaml")
 
     def to_file(
         self,
@@ -149,16 +147,10 @@ class Document(read.Element):
             format: `json` or `yaml`; `infer` takes it from the suffix.
             skip_nulls: Whether to leave out what is None.
         """
-        from yarnhub.client.submit.spec_file import document_format
+        from yarnhub.client.submit.spec_file import write_document
 
-        path = Path(path)
-        written = self.to_json if document_format(path, format) == "json" else self.to_yaml
-        text = written(skip_nulls)
         private = self.to_dict() != self.to_dict(secrets=False)
-        if private:
-            write_private(path, text.encode())
-        else:
-            path.write_text(text, encoding="utf-8")
+        write_document(Path(path), self.to_dict(skip_nulls), format, private=private)
 
 
 def _rebuild(kind: type[Document], values: dict[str, object]) -> Document:

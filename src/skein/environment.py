@@ -30,12 +30,7 @@ def current_container() -> CurrentContainer | None:
 
 def settings(keytab: str | Path | None = None, principal: str | None = None) -> Settings:
     """Where the cluster is and who the user is: of the keytab, or of the ticket of `kinit`."""
-    if keytab is not None and principal is not None:
-        found = Settings.of_keytab(variables(), Path(keytab), principal)
-    elif keytab is not None or principal is not None:
-        raise ValueError("give both a keytab and a principal, or neither")
-    else:
-        found = Settings.from_environment(variables())
+    found = Settings.of_login(variables(), keytab, principal)
     return replace(found, config_folder=credentials_folder())
 
 
@@ -44,23 +39,6 @@ def credentials_folder() -> Path:
     return Path(chosen.get("config_dir") or config_folder(variables()))
 
 
-_OF_A_CONTAINER = ("container_tokens", ".skein.crt")
-"""YARN makes a folder for a container on every disk, and puts files into one of them. The second
-is of a container that skein 0.8 started."""
-
-
 def variable(name: str) -> str | None:
     """The value of a variable; None if it is not set or empty."""
     return variables().get(name) or None
-
-
-def container_folder() -> Path | None:
-    """The folder of the container that this process runs in; None outside of one."""
-    container = variable("CONTAINER_ID")
-    if container is None:
-        return None
-    for disk in filter(None, (variable("LOCAL_DIRS") or "").split(",")):
-        folder = Path(disk) / container
-        if any((folder / name).exists() for name in _OF_A_CONTAINER):
-            return folder
-    return None

@@ -9,7 +9,8 @@
     |-- TimeoutError                 also the builtin TimeoutError
     |-- DriverError                  the cluster refused, or the client is not configured correctly
     |   `-- RefusedError             the submission can never succeed (also ValueError)
-    `-- ApplicationError             the application refused the request
+    |-- ApplicationError             the application refused the request
+    `-- EventsMissedError            a queue of events was read too slowly
 
 Builtin errors are raised where they fit: `KeyError` for a key that is not set, `ValueError`
 for an invalid argument.
@@ -33,6 +34,7 @@ __all__ = [
     "ConnectionError",
     "DriverError",
     "DriverNotRunningError",
+    "EventsMissedError",
     "FileExistsError",
     "FileNotFoundError",
     "RefusedError",
@@ -72,6 +74,13 @@ class RefusedError(DriverError, ValueError):
 
 class ApplicationError(SkeinError):
     """The application refused the request."""
+
+
+class EventsMissedError(SkeinError):
+    """A queue of events was read too slowly, and the application keeps only the latest events.
+
+    The next `get` continues with the oldest event that is still available.
+    """
 
 
 class Context:

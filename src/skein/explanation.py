@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.client.explain.explanation import Phase
-from yarnhub.client.explain.words import sentence, summary
-from yarnhub.yarn.records.applications import FinalApplicationStatus
+from yarnhub.client.explain.words import sentences, summary
 
 if TYPE_CHECKING:
     from typing import Self
@@ -43,17 +41,11 @@ class Explanation:
             found: What was found out.
             logs: How to read its logs.
         """
-        reasons = [sentence(reason) for reason in found.reasons]
-        if (
-            found.phase is Phase.ENDED
-            and found.final_status is not FinalApplicationStatus.SUCCEEDED
-        ):
-            reasons.append(f"Its logs may say more: {logs}")
         return cls(
             id=found.id,
             state=found.state.name,
             summary=summary(found),
-            reasons=tuple(reasons),
+            reasons=sentences(found, logs=logs),
             places=found.places,
             starting=found.starting,
         )

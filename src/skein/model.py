@@ -14,7 +14,9 @@ from skein.files import File
 from skein.security import Security
 from skein.specification import ACLs, ApplicationSpec, Master, Resources, Service, parse_memory
 from skein.states import ApplicationState, ContainerState, FinalStatus, NodeState, QueueState
+from skein.utils import datetime_from_millis
 from yarnhub.client.logs.texts import LogTexts
+from yarnhub.client.usage import resource_usage
 from yarnhub.control.diagnostics import without_record
 from yarnhub.spec import FileType, FileVisibility, LogLevel
 from yarnhub.yarn.queues.tree import own_name
@@ -81,16 +83,15 @@ class ResourceUsageReport:
         return "ResourceUsageReport<...>"
 
     @classmethod
-    def of(cls, record: applications.ApplicationResourceUsageReport, *, ended: bool) -> Self:
-        """From YARN's record, which counts the last containers for a while after the end."""
-        nothing = Resources(memory=0, vcores=0)
+    def of(cls, record: applications.ApplicationResourceUsageReport) -> Self:
+        """From YARN's record, without negative amounts: see `resource_usage`."""
         return cls(
-            memory_seconds=max(0, record.memory_seconds),
-            vcore_seconds=max(0, record.vcore_seconds),
-            num_used_containers=0 if ended else max(0, record.num_used_containers),
-            needed_resources=nothing if ended else _resources(record.needed_resources),
-            reserved_resources=nothing if ended else _resources(record.reserved_resources),
-            used_resources=nothing if ended else _resources(record.used_resources),
+            memory_seconds=record.memory_seconds,
+            vcore_seconds=record.vcore_seconds,
+            num_used_containers=record.num_used_containers,
+            needed_resources=_resources(record.needed_resources),
+            reserved_resources=_resources(record.reserved_resources),
+            used_resources=_resources(record.used_resources),
             resource_seconds=dict(record.application_resource_usage_map),
         )
 
@@ -147,12 +148,10 @@ class ApplicationReport:
             state=ApplicationState(record.yarn_application_state.name),
             final_status=_final_status(record.final_application_status.name),
             progress=record.progress,
-            usage=ResourceUsageReport.of(
-                record.app_resource_usage, ended=record.yarn_application_state.ended
-            ),
+            usage=ResourceUsageReport.of(resource_usage(record)),
             diagnostics=without_record(record.diagnostics),
-            start_time=_local_time(record.start_time / 1000),
-            finish_time=_local_time(record.finish_time / 1000),
+            start_time=datetime_from_millis(record.start_time),
+            finish_time=datetime_from_millis(record.finish_time),
         )
 
     @property
@@ -197,8 +196,8 @@ class Container:
             state=ContainerState(message.state.value),
             yarn_container_id=message.yarn_container_id,
             yarn_node_http_address=message.yarn_node_http_address,
-            start_time=_local_time(message.start_time or 0),
-            finish_time=_local_time(message.finish_time or 0),
+            start_time=datetime_from_millis((message.start_time or 0) * 1000),
+            finish_time=datetime_from_millis((message.finish_time or 0) * 1000),
             exit_message=message.exit_message,
             ready=message.ready,
         )
@@ -331,14 +330,7 @@ def _final_status(name: str) -> FinalStatus:
     return FinalStatus.SUCCEEDED if name == "ENDED" else FinalStatus(name)
 
 
-def _local_time(seconds: float) -> dt.datetime | None:
-    """Seconds since 1970 as skein gives times; None for what has not been."""
-    if seconds <= 0:
-        return None
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).astimezone().replace(tzinfo=None)
-
-
 def _runtime(start: dt.datetime | None, finish: dt.datetime | None) -> dt.timedelta:
     if start is None:
         return dt.timedelta()
-    return (finish or dt.datetime.now().astimezone().replace(tzinfo=None)) - start
+    return (finish or dt.datetime.now()) - start  # noqa: DTZ005  # as skein gives times

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 from skein import environment
 from skein.blocking import skeins_errors
 from skein.document import Document
-from skein.environment import container_folder, credentials_folder
+from skein.environment import credentials_folder
 from skein.exceptions import context
 from skein.files import File
 from yarnhub import spec
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.client.access.credentials import CERTIFICATE_FILE, KEY_FILE, Credentials
+from yarnhub.client.application.container_folder import skeins_pair
 
 if TYPE_CHECKING:
     from typing import Self
@@ -87,10 +88,8 @@ class Security(Document, spec.Security):
     @classmethod
     def _beside(cls, missing: ConfigurationError) -> Self:
         """The pair in the container's folder, where skein 0.8 put it."""
-        if (found := container_folder()) is not None:
-            pair = [found / name for name in (f".{CERTIFICATE_FILE}", f".{KEY_FILE}")]
-            if all(path.exists() for path in pair):
-                return cls(*map(str, pair))
+        if pair := skeins_pair(environment.variables()):
+            return cls(*map(str, pair))
         raise FileNotFoundError("Failed to resolve .skein.{crt,pem} in 'LOCAL_DIRS'") from missing
 
     @classmethod
@@ -100,13 +99,9 @@ class Security(Document, spec.Security):
         Whoever finds it just made by another process is not warned.
         """
         folder = credentials_folder()
+        text = f"Skein global security credentials not found, writing now to '{folder}'."
         with skeins_errors():
-            if Credentials.read(folder) is None:
-                with contextlib.suppress(FileExistsError):
-                    Credentials.generate().write(folder, force=False)
-                    context.warn(
-                        f"Skein global security credentials not found, writing now to '{folder}'."
-                    )
+            Credentials.read_or_create(folder, created=lambda: context.warn(text))
         return cls._in(folder)
 
     @classmethod
@@ -116,12 +111,11 @@ class Security(Document, spec.Security):
         Raises:
             FileNotFoundError: There is none, or half of one.
         """
-        found = cls._in(Path(directory))
-        for file in found.cert_file, found.key_file:
-            assert file is not None
-            if not (path := Path(file.source.removeprefix("file://"))).exists():
+        folder = Path(directory).absolute()
+        for path in folder / CERTIFICATE_FILE, folder / KEY_FILE:
+            if not path.exists():
                 raise FileNotFoundError(f"{directory} holds no credentials: there is no '{path}'")
-        return found
+        return cls._in(folder)
 
     def to_directory(self, directory: str | Path, force: bool = False) -> Self:  # noqa: FBT001, FBT002  # skein's signature
         """Write the pair into a folder, as files that only the user can read.

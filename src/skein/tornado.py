@@ -32,7 +32,4 @@ def init_kerberos(
         FileNotFoundError: The keytab does not exist.
         ImportError: The package `gssapi` is not installed.
     """
-    named = str(keytab or environment.variables().get("KRB5_KTNAME", "")).removeprefix("FILE:")
-    if not named:
-        raise ValueError("give a keytab, or set the variable KRB5_KTNAME to one")
-    tornado_login.init_kerberos(named, service, hostname)
+    tornado_login.init_kerberos(environment.variables(), keytab, service, hostname)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import fcntl
 import os
-import threading
-import weakref
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yarnhub.base.file_lock import locked
 from yarnhub.base.foreign_text import clean_and_cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
 __all__ = [
     "cached_property",
@@ -56,9 +56,9 @@ def humanize_timedelta(td: dt.timedelta) -> str:
     return format_runtime(td.total_seconds())
 
 
-def datetime_from_millis(x: int | None) -> dt.datetime | None:
-    """Milliseconds since 1970 as local time without a zone; None for 0, which is never."""
-    return dt.datetime.fromtimestamp(x / 1000) if x else None  # noqa: DTZ006  # as skein gives times
+def datetime_from_millis(x: float | None) -> dt.datetime | None:
+    """Milliseconds since 1970 as local time without a zone; None for 0 or less, which is never."""
+    return dt.datetime.fromtimestamp(x / 1000) if x and x > 0 else None  # noqa: DTZ006  # as skein gives times
 
 
 def datetime_to_millis(x: dt.datetime | None) -> int | None:
@@ -88,21 +88,15 @@ def pid_exists(pid: int) -> bool:
 class _FileLock:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
-        self._descriptor = -1
-        self._thread = threading.Lock()  # flock does not keep threads apart
+        self._held: AbstractContextManager[None] = contextlib.nullcontext()
 
     def acquire(self) -> None:
-        self._thread.acquire()
-        try:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        except BaseException:
-            self._thread.release()
-            raise
+        held = locked(self._path, 0o666)
+        held.__enter__()
+        self._held = held  # only now: another thread may hold it before
 
     def release(self) -> None:
-        os.close(self._descriptor)
-        self._thread.release()
+        self._held.__exit__(None, None, None)
 
     def __enter__(self) -> None:
         self.acquire()
@@ -111,14 +105,6 @@ class _FileLock:
         self.release()
 
 
-_locks: weakref.WeakValueDictionary[str, _FileLock] = weakref.WeakValueDictionary()
-_locking = threading.Lock()
-
-
 def lock_file(path: str) -> _FileLock:
-    """A lock that keeps threads and processes apart; one object for each path."""
-    with _locking:
-        lock = _locks.get(path)
-        if lock is None:
-            lock = _locks[path] = _FileLock(path)
-        return lock
+    """A lock that keeps threads and processes apart, on a file."""
+    return _FileLock(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from yarnhub.base.errors import AccessDeniedError, InvalidRequestError, RemoteError
-from yarnhub.client import lifecycle
+from yarnhub.client import applications, lifecycle
 from yarnhub.client.applications import (
     as_owner,
     find_application,
@@ -87,6 +87,12 @@ class Cluster:
     async def wait(self, number: ApplicationId, *, deadline: float) -> None:
         self._do("wait", number)
 
+    async def connect(self, number: ApplicationId, **how: object) -> None:
+        self._do("connect", number, how)
+
+    async def explain(self, number: ApplicationId) -> None:
+        self._do("explain", number)
+
     async def clean_up(self, number: ApplicationId) -> None:
         self._do("clean up", number)
 
@@ -109,6 +115,16 @@ async def test_the_owner_is_asked_where_the_caller_may_act_for_them() -> None:
     assert await asked_as(Cluster()) == "alice"
     assert await asked_as(Cluster(shown=("bob",))) == "bob", "it may not act for alice"
     assert await asked_as(Cluster(reports=(report(rpc_port=1),))) == "bob", "YARN shows all of it"
+
+
+async def test_connecting_and_explaining_as_the_owner() -> None:
+    cluster: Any = Cluster()
+    await applications.connect(cluster, NUMBER)
+    await applications.explain(cluster, NUMBER)
+    assert cluster.done == [
+        ("alice", "connect", NUMBER, {"wait": True, "deadline": None, "credentials": None}),
+        ("alice", "explain", NUMBER),
+    ]
 
 
 async def test_what_the_caller_may_not_its_owner_does() -> None:

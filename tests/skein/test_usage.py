@@ -19,7 +19,7 @@ TOLD = (
 def test_gpu_seconds_are_told() -> None:
     record = decode(ApplicationResourceUsageReport, TOLD)
     assert record.application_preempted_resource_usage_map == {"yarn.io/gpu": 7}
-    usage = ResourceUsageReport.of(record, ended=True)
+    usage = ResourceUsageReport.of(record)
     assert usage.resource_seconds == {"memory-mb": 1024, "yarn.io/gpu": 42}
     assert (usage.memory_seconds, usage.vcore_seconds) == (1024, 2)
     assert '"yarn.io/gpu": 42' in to_json(usage)

@@ -282,13 +282,13 @@ def _specification(arguments: argparse.Namespace) -> None:
     from skein.cli import clients
 
     async def specification() -> None:
-        import yaml
+        from yarnhub.client.submit.spec_file import format_document
 
         async with clients.application(arguments.id) as application:
             document = json.loads(await application.get_specification())
         if arguments.output == "json":
             print(json.dumps(document, indent=2))
             return
-        print(yaml.safe_dump(document, sort_keys=False, default_flow_style=False), end="")
+        print(format_document(document, "yaml"), end="")
 
     clients.run(specification())

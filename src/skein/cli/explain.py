@@ -27,14 +27,14 @@ def add_parser(commands: Subparsers) -> None:
 def _explain(arguments: argparse.Namespace) -> None:
     from skein.cli import clients
     from skein.explanation import Explanation
-    from yarnhub.client.applications import as_owner
+    from yarnhub.client import applications
 
     app_id = clients.application_id(arguments.id)
 
     async def explain() -> None:
-        async with clients.cluster() as caller, as_owner(caller, app_id) as (client, _):
+        async with clients.cluster() as client:
             found = Explanation.of(
-                await client.explain(app_id), logs=f"skein application logs {app_id}"
+                await applications.explain(client, app_id), logs=f"skein application logs {app_id}"
             )
         if arguments.output == "json":
             from skein.cli.json_output import to_json

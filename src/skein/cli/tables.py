@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skein.utils import format_runtime, format_table
+from yarnhub.client.usage import resource_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,22 +36,16 @@ def application_table(reports: Iterable[ApplicationReport], now: float) -> str:
 
 
 def _application_row(report: ApplicationReport, now: float) -> tuple[object, ...]:
-    usage = report.app_resource_usage
-    holds = (
-        usage.num_used_containers,
-        usage.used_resources.virtual_cores,
-        usage.used_resources.memory,
-    )
-    # YARN counts the last containers of an application for a while after its end, and reports -1 to
-    # users who may not view it.
-    ended = report.yarn_application_state.ended
+    usage = resource_usage(report)
     end = report.finish_time / 1000 if report.finish_time else now
     return (
         report.application_id,
         report.name,
         report.yarn_application_state.name,
         report.final_application_status.name,
-        *(0 if ended else max(0, held or 0) for held in holds),
+        usage.num_used_containers,
+        usage.used_resources.virtual_cores or 0,
+        usage.used_resources.memory or 0,
         format_runtime(end - report.start_time / 1000),
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from skein import installation
-from skein.kv.events import EventQueue, EventsMissedError
+from skein.exceptions import EventsMissedError
+from skein.kv.events import EventQueue
 from skein.kv.store import KeyValueStore
 from yarnhub.client.keys import (
     Condition,

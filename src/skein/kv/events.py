@@ -10,25 +10,17 @@ import queue
 from typing import TYPE_CHECKING
 
 from skein.blocking import skeins_errors
-from skein.exceptions import ApplicationError, SkeinError
-from yarnhub.client import errors, keys
+from skein.exceptions import ApplicationError
+from yarnhub.client import keys
 from yarnhub.client.blocking.loop import KeptOpen
 from yarnhub.client.keys import EventFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
     from typing import Any, Self
 
     from skein.blocking import BlockingApplication
     from yarnhub.client.keys import Event, EventType
-
-
-class EventsMissedError(SkeinError):
-    """The queue was read too slowly, and the application keeps only the latest events.
-
-    The next `get` continues with the oldest event that is still available.
-    """
 
 
 class EventQueue:
@@ -57,12 +49,7 @@ class EventQueue:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.unsubscribe_all()
 
     @property
@@ -151,10 +138,7 @@ class EventQueue:
 
     def _call(self, function: Callable[..., Any], *arguments: object) -> Any:
         with skeins_errors(ApplicationError):
-            try:
-                return self._held.call(function, *arguments)
-            except errors.EventsMissedError as error:
-                raise EventsMissedError(str(error)) from error
+            return self._held.call(function, *arguments)
 
     def qsize(self) -> int:
         """The number of fetched events; there may be more in the application."""

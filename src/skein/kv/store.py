@@ -154,8 +154,7 @@ class KeyValueStore(MutableMapping[str, bytes]):
         """The value of a key, atomically set to `default` if it is not set."""
         if not isinstance(default, bytes):
             raise TypeError(f"default must be bytes, not {type(default).__name__}")
-        result = self.transaction(keys.exists(key), keys.get(key), keys.put(key, default))
-        return result.results[0] if result.succeeded else default
+        return self._client.call(self._client.engine.keys.set_default, key, default)
 
     @overload
     def wait(self, key: str, return_owner: Literal[False] = False) -> bytes: ...

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import AsyncIterator
 
+    from yarnhub.client.access.credentials import Credentials
+    from yarnhub.client.application.client import ApplicationClient
     from yarnhub.client.client import Client
+    from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.filters import ApplicationFilters
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
@@ -102,6 +105,28 @@ async def as_owner(
             report = await owner.application_report(number)
             asked = owner
         yield asked, report
+
+
+async def connect(
+    client: Client,
+    number: ApplicationId,
+    credentials: Credentials | None = None,
+    *,
+    wait: bool = True,
+    deadline: float | None = None,
+) -> ApplicationClient:
+    """Connect to an application, like `as_owner`; see `Client.connect`.
+
+    Waits without a limit by default.
+    """
+    async with as_owner(client, number) as (asked, _):
+        return await asked.connect(number, wait=wait, deadline=deadline, credentials=credentials)
+
+
+async def explain(client: Client, number: ApplicationId) -> Explanation:
+    """Why an application waits, or how it ended, like `as_owner`; see `Client.explain`."""
+    async with as_owner(client, number) as (asked, _):
+        return await asked.explain(number)
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,10 @@ import logging
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _log = logging.getLogger("tornado.application")
 
@@ -46,22 +49,31 @@ _service: _Service | None = None
 """Set by `init_kerberos`, once for the process, as mixins know no object of their own."""
 
 
-def init_kerberos(keytab: str, service: str = "HTTP", hostname: str | None = None) -> None:
+def init_kerberos(
+    environment: Mapping[str, str],
+    keytab: str | Path | None = None,
+    service: str = "HTTP",
+    hostname: str | None = None,
+) -> None:
     """Have this process's `KerberosAuthMixin` handlers be a service of a host.
 
     Args:
-        keytab: The path of the file with the service's key, with or without `FILE:`.
+        environment: The variables of the process.
+        keytab: The file with the service's key; None takes the variable `KRB5_KTNAME`.
         service: The service's name; browsers ask for `HTTP`.
         hostname: The host's name in the principal; None takes this host's.
 
     Raises:
-        ValueError: The service's key is not in the keytab.
+        ValueError: There is no keytab, or the service's key is not in it.
         FileNotFoundError: The keytab does not exist.
         ImportError: The package `gssapi` is not installed.
     """
+    named = str(keytab or environment.get("KRB5_KTNAME", "")).removeprefix("FILE:")
+    if not named:
+        raise ValueError("give a keytab, or set the variable KRB5_KTNAME to one")
     import gssapi
 
-    path = Path(keytab.removeprefix("FILE:")).expanduser().absolute()
+    path = Path(named).expanduser().absolute()
     if not path.exists():
         raise FileNotFoundError(f"No keytab found at {path}")
     name = f"{service}@{hostname or socket.gethostname()}"

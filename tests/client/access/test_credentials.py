@@ -83,14 +83,16 @@ def test_threads_that_begin_at_once_get_one_pair(tmp_path: Path) -> None:
     for number in range(25):
         folder = tmp_path / str(number)
         begin = threading.Barrier(8)
+        created: list[Path] = []
         with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(lambda _: _created(folder, begin), range(8)))  # noqa: B023
+            found = list(pool.map(lambda _: _created(folder, begin, created), range(8)))  # noqa: B023
         assert len({each.key for each in found}) == 1
+        assert created == [folder], "one of them is told"
 
 
-def _created(folder: Path, begin: threading.Barrier) -> Credentials:
+def _created(folder: Path, begin: threading.Barrier, created: list[Path]) -> Credentials:
     begin.wait(20)
-    return Credentials.read_or_create(folder)
+    return Credentials.read_or_create(folder, created=lambda: created.append(folder))
 
 
 def test_a_first_write_that_begins_while_somebody_reads_is_waited_for(

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, CredentialsError, SpecError
+from yarnhub.base.file_lock import locked
 from yarnhub.base.files import read_regular, write_private
 from yarnhub.base.key_pairs import load_pair
 from yarnhub.control.bootstrap import SERVER_NAME, server_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
@@ -209,7 +210,7 @@ class Credentials:
         Raises:
             ConfigurationError: A pair exists, and `force` is False.
         """
-        with _locked(folder):
+        with _written(folder):
             if not force and cls._read(folder) is not None:
                 raise ConfigurationError(
                     f"a pair already exists in {folder}; with --force it is replaced, and running"
@@ -220,16 +221,27 @@ class Credentials:
             return pair
 
     @classmethod
-    def read_or_create(cls, folder: Path) -> Credentials:
-        """The pair in a folder, created on first use."""
+    def read_or_create(
+        cls, folder: Path, created: Callable[[], object] = lambda: None
+    ) -> Credentials:
+        """The pair in a folder, created on first use.
+
+        Args:
+            folder: The folder.
+            created: Called if this call has created it, not another process.
+
+        Raises:
+            CredentialsError: One of its files is missing or cannot be read.
+        """
         found = cls.read(folder)
         if found is not None:
             return found
-        with _locked(folder):
+        with _written(folder):
             found = cls._read(folder)
             if found is None:
                 found = cls.generate()
                 _write(found, folder)
+                created()
             return found
 
     def write(self, folder: Path, *, force: bool) -> None:
@@ -238,7 +250,7 @@ class Credentials:
         Raises:
             FileExistsError: A pair, or part of one, exists, and `force` is False.
         """
-        with _locked(folder):
+        with _written(folder):
             for name in (CERTIFICATE_FILE, KEY_FILE):
                 if not force and (folder / name).exists():
                     raise FileExistsError(f"'{folder / name}' already exists; force replaces it")
@@ -278,15 +290,11 @@ def _write(pair: Credentials, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _written(folder: Path) -> Iterator[None]:
     """Hold a folder's lock: two processes may start at once."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with locked(folder / _LOCK_FILE):
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

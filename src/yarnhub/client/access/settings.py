@@ -130,21 +130,29 @@ class Settings:
         )
 
     @classmethod
-    def of_keytab(cls, environment: Mapping[str, str], keytab: Path, principal: str) -> Settings:
+    def of_login(
+        cls, environment: Mapping[str, str], keytab: str | Path | None, principal: str | None
+    ) -> Settings:
         """Settings from the environment, with a keytab as login, which is tried at once.
 
         Args:
             environment: The variables.
-            keytab: The file with the principal's key.
-            principal: The principal to log in as.
+            keytab: The file with the principal's key; None uses the ticket cache.
+            principal: The principal to log in as; None if there is no keytab.
 
         Raises:
+            ValueError: There is a keytab without a principal, or the reverse.
             FileNotFoundError: The keytab does not exist.
             ConfigurationError: As `from_environment`.
             AuthenticationError: The keytab cannot be used to log in.
         """
         from yarnhub.hadoop.security.kerberos import Keytab
 
+        if keytab is None and principal is None:
+            return cls.from_environment(environment)
+        if keytab is None or principal is None:
+            raise ValueError("give both a keytab and a principal, or neither")
+        keytab = Path(keytab)
         if not keytab.exists():
             raise FileNotFoundError(f"keytab doesn't exist at '{keytab.absolute()}'")
         credential = Keytab(keytab, principal)

@@ -29,6 +29,7 @@ from yarnhub.client.explain.reasons import (
 )
 from yarnhub.control import diagnostics
 from yarnhub.control.words import describe
+from yarnhub.yarn.records.applications import FinalApplicationStatus
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
@@ -73,6 +74,20 @@ def summary(explanation: Explanation) -> str:
             how = state if state == status else f"{state}, {status}"
             text = _on_one_line(explanation.outcome)
             return f"It has ended ({how}){f': {text}' if text else '.'}"
+
+
+def sentences(explanation: Explanation, *, logs: str) -> tuple[str, ...]:
+    """The reasons in sentences; after a failure, also where its logs are.
+
+    Args:
+        explanation: The explanation.
+        logs: How the reader gets the application's logs.
+    """
+    found = [sentence(reason) for reason in explanation.reasons]
+    succeeded = explanation.final_status is FinalApplicationStatus.SUCCEEDED
+    if explanation.phase is Phase.ENDED and not succeeded:
+        found.append(f"Its logs may say more: {logs}")
+    return tuple(found)
 
 
 def sentence(reason: Reason) -> str:

@@ -28,6 +28,7 @@ _PARTS = ("__init__.py", "base", "hadoop", "yarn", "filesystem", "spec", "contro
 _EXCLUDED = (
     "appmaster/shell/journal/file.py",
     "base/background.py",
+    "base/file_lock.py",
     "base/single_flight.py",
     "yarn/addresses.py",
     "yarn/logs",

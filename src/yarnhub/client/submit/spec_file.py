@@ -10,7 +10,7 @@ from typing import TypeVar
 import yaml
 
 from yarnhub.base.errors import SpecError
-from yarnhub.base.files import read_limited
+from yarnhub.base.files import read_limited, write_private
 from yarnhub.base.foreign_text import quoted
 from yarnhub.client.submit.yaml_document import parse_yaml
 from yarnhub.spec import ApplicationSpec, File
@@ -68,6 +68,38 @@ def read_document(path: Path, form: str = "infer") -> object:
     """
     form = document_format(path, form)
     return parse_document(read_limited(path, MAX_BYTES), form)
+
+
+def write_document(path: Path, document: object, form: str = "infer", *, private: bool) -> None:
+    """Write a file that `read_document` reads.
+
+    Args:
+        path: The file, which is replaced.
+        document: Its content.
+        form: See `document_format`.
+        private: Whether only the user may read the file.
+
+    Raises:
+        SpecError: The format or the suffix is unknown.
+        OSError: It cannot be written.
+    """
+    text = format_document(document, document_format(path, form))
+    if private:
+        write_private(path, text.encode())
+    else:
+        path.write_text(text, encoding="utf-8")
+
+
+def format_document(document: object, form: str) -> str:
+    """The text of a document.
+
+    Args:
+        document: Its content.
+        form: `json`, or else it is YAML.
+    """
+    if form == "json":
+        return json.dumps(document)
+    return yaml.safe_dump(document, sort_keys=False, default_flow_style=False)
 
 
 def document_format(path: Path, form: str = "infer") -> str:
