@@ -1,0 +1,58 @@
+"""What a kernel is started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.spec import File
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRequest:
+    """A request for one kernel, checked against what its kernelspec and its user's limits allow.
+
+    Attributes:
+        id: The kernel's id, a UUID in its usual form.
+        owner: The user's name at the service or the hub.
+        user: The cluster's name of the user that it runs as.
+        name: The kernelspec's name.
+        argv: The kernelspec's, with `{connection_file}`.
+        env: Variables of the kernel; they reach the node in the token file only.
+        cwd: The folder on the node that the kernel starts in; empty for the container's `work`.
+        interrupt: The kernelspec's `interrupt_mode`.
+        transport: `ipc` or `tcp`, see `protocol.Launch`.
+        queue: YARN's queue.
+        memory: Bytes.
+        vcores: Virtual cores.
+        resource_types: Amounts of other resource types, such as `yarn.io/gpu`.
+        node_label: The node label; empty for the queue's default.
+        priority: Among the queue's applications.
+        files: Files and archives by their names in the container's folder.
+        prologue: Shell lines before the launcher starts, for example to activate an environment.
+        python: The Python that runs the launcher; empty for the node's first one of 3.11 or newer.
+        notebook: The notebook's path, if one is known.
+    """
+
+    id: str
+    owner: str
+    user: str
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str = ""
+    interrupt: str = "signal"
+    transport: str = "ipc"
+    queue: str = "default"
+    memory: int = 1024 * 1024 * 1024
+    vcores: int = 1
+    resource_types: Mapping[str, int] = field(default_factory=dict)
+    node_label: str = ""
+    priority: int = 0
+    files: Mapping[str, File] = field(default_factory=dict)
+    prologue: str = ""
+    python: str = ""
+    notebook: str = ""
