@@ -65,12 +65,12 @@ async def hub(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"profile": "big"}, "There is no profile 'big'; choose one of 'small', 'fruit'."),
-        ({"profile": "small", "mem_limit": "1 T"}, "There is no option 'mem_limit'"),
-        ({"profile": "fruit", "queue": "default"}, "There is no option 'queue'"),
+        ({"profile": "big"}, "The profile 'big' does not exist; choose one of 'small', 'fruit'."),
+        ({"profile": "small", "mem_limit": "1 T"}, "The profile has no option 'mem_limit'"),
+        ({"profile": "fruit", "queue": "default"}, "The profile has no option 'queue'"),
         ({"queue": "root"}, "Queue: 'root' is not offered"),
         ({"profile": "fruit", "memory--unlisted-choice": "4096"}, "500 to 999"),
-        ({"profile": ["small"]}, "The option 'profile' has to be one text."),
+        ({"profile": ["small"]}, "The option 'profile' must be a single text."),
     ],
 )
 async def test_a_forged_request_is_refused_in_words(
@@ -137,7 +137,7 @@ async def test_the_form_shows_what_can_be_chosen(hub: Hub, screenshots: Path) ->
         assert not await written.evaluate("field => field.checkValidity()")
         await written.evaluate("field => field.removeAttribute('pattern')")
         await page.get_by_role("button", name="Start").click()
-        await page.get_by_text("'4096' is not taken: 500 to 999").wait_for()
+        await page.get_by_text("'4096' is not accepted: 500 to 999").wait_for()
         # A link is checked as the form is.
         await page.goto(f"{hub.url}/hub/spawn?opt-profile=fruit&opt-memory=much")
         await page.get_by_text("Memory: 'much' is not offered").wait_for()

@@ -77,7 +77,7 @@ async def test_a_link_fills_the_form_in_and_starts_nothing(tmp_path: Path) -> No
         assert 'value="512"' in answer.text
         answer = await page(hub, "/hub/spawn?opt-profile=huge")
         assert answer.status_code == httpx.codes.BAD_REQUEST
-        assert "There is no profile &#39;huge&#39;" in answer.text
+        assert "The profile &#39;huge&#39; does not exist" in answer.text
         assert (await hub.api.get("/users/alice")).json()["servers"] == {}
 
 
@@ -85,7 +85,7 @@ async def test_a_hub_that_is_not_set_up_says_so_everywhere(tmp_path: Path) -> No
     nowhere = str(tmp_path / "nowhere")
     environment = {**os.environ, "HADOOP_CONF_DIR": nowhere}  # noqa: TID251
     async with Hub(tmp_path / "hub", environment, CONFIG) as hub:
-        words = f"The hub is not set up as it should be: the Hadoop .* {nowhere} does not"
+        words = f"The hub is not configured correctly: the Hadoop .* {nowhere} does not"
         said = await failure(hub)
         assert re.search(words, "\n".join(said))
         answer = await page(hub, "/hub/spawn")
@@ -109,7 +109,7 @@ async def test_a_cluster_that_does_not_answer_is_named_in_time(
         async with Hub(tmp_path / "hub", environment, config) as hub:
             said = " ".join(await failure(hub))
             # Whether connecting is tried again for so long depends on the machine.
-            assert "since the cluster does not respond" in said or re.search(
+            assert "the cluster does not respond" in said or re.search(
                 "is not ready after 1 s. YARN has not accepted it .* ResourceManager", said
             )
             assert "TimeoutError" not in hub.log.read_text()
@@ -140,6 +140,6 @@ async def test_who_looks_while_hooks_run_sees_all_that_follows(tmp_path: Path) -
             while (said := await events(hub)) == []:
                 await asyncio.sleep(POLL)
     before, asking, failed = said[-3:]
-    assert before == "The hub prepares your server."
-    assert asking == "Asking YARN for a container in queue default."
+    assert before == "Preparing your server."
+    assert asking == "Requesting a container in queue default."
     assert failed.startswith("Spawn failed: Your server is not ready after 2 s.")

@@ -218,7 +218,7 @@ async def test_a_server_that_ends_at_once_says_why(servers: Servers) -> None:
 async def test_nobody_is_sent_to_a_program_that_has_taken_the_port(servers: Servers) -> None:
     said = await servers.start(profile="stolen")
     assert said["failed"]
-    assert re.search(r"another program answers at port \d+ of \S+: it does not have", str(said))
+    assert re.search(r"another program listens on port \d+ of \S+: it does not have", str(said))
     routes = (await servers.hub.api.get("/proxy")).json()
     assert not [each for each in routes if "alice" in each]
     await servers.until(0)

@@ -106,7 +106,7 @@ async def test_nobody_is_sent_to_him_if_she_gives_it_up(
         said = await last_said(hub)
         routes = (await hub.api.get("/proxy")).json()
     port = noted(meeting_place, "taken").strip()
-    assert f"another program answers at port {port}" in said, hub.tail()
+    assert f"another program listens on port {port}" in said, hub.tail()
     assert not [each for each in routes if "alice" in each]
     received = noted(meeting_place, "received")
     assert received.startswith("/user/alice/api/yarnspawner?nonce=")

@@ -71,7 +71,7 @@ def test_who_says_nothing_gets_the_defaults() -> None:
 def test_without_profiles_there_is_nothing_to_choose() -> None:
     offered = with_queues((), (), label)
     assert choose(offered, {}) == Choice(layers=({},))
-    with pytest.raises(ChoiceError, match="no option 'x'; this profile has no options"):
+    with pytest.raises(ChoiceError, match="no option 'x'"):
         choose(offered, {"x": "1"})
 
 
@@ -116,20 +116,20 @@ def test_a_value_may_be_made_of_the_spawner() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"profile": "gpus"}, r"no profile 'gpus'; choose one of 'small', 'gpu'\."),
-        ({"profile": ["gpu"]}, r"'profile' has to be one text"),
-        ({"profile": "small", "count": "two"}, r"no option 'count'; this profile has no options"),
-        ({"queue": "root"}, r"no option 'queue'; this profile has 'count', 'memory'"),
+        ({"profile": "gpus"}, r"profile 'gpus' does not exist; choose one of 'small', 'gpu'\."),
+        ({"profile": ["gpu"]}, r"'profile' must be a single text"),
+        ({"profile": "small", "count": "two"}, r"no option 'count'\."),
+        ({"queue": "root"}, r"no option 'queue'; its options are 'count', 'memory'"),
         ({"count": "three"}, r"GPUs: 'three' is not offered; choose one of 'one', 'two'\."),
-        ({"count": 2}, r"'count' has to be one text"),
+        ({"count": 2}, r"'count' must be a single text"),
         ({"count": "unlisted-choice"}, r"GPUs: 'unlisted-choice' is not offered"),
-        ({"count--unlisted-choice": "3"}, r"GPUs: .*others are not taken"),
-        ({"memory--unlisted-choice": "100"}, r"Memory: '100' is not taken: 1 to 99, in GiB\."),
+        ({"count--unlisted-choice": "3"}, r"GPUs: .*others are not accepted"),
+        ({"memory--unlisted-choice": "100"}, r"Memory: '100' is not accepted: 1 to 99, in GiB\."),
         ({"memory--unlisted-choice": "8\n"}, r"cannot be printed"),
         ({"memory--unlisted-choice": "8 "}, r"1 to 99"),
-        ({"memory--unlisted-choice": ""}, r"write a value"),
+        ({"memory--unlisted-choice": ""}, r"enter a value"),
         ({"memory--unlisted-choice": "9" * 1001}, r"longer than 1000"),
-        ({"memory--unlisted-choice": 8}, r"has to be one text"),
+        ({"memory--unlisted-choice": 8}, r"must be a single text"),
         ({"memory": "little", "memory--unlisted-choice": "8"}, r"not both"),
         ({"x" * 200: "1"}, r"no option 'x{60}\.\.\.'"),
     ],
@@ -193,7 +193,7 @@ def test_without_profiles_there_are_the_queues_alone() -> None:
     offered = with_queues((), QUEUES, label)
     choice = choose(offered, {})
     assert choice.user_options == {"queue": "fruit"}
-    with pytest.raises(ChoiceError, match="no profile"):
+    with pytest.raises(ChoiceError, match=r"profile '.*' does not exist"):
         choose(offered, {"profile": ""})
 
 

@@ -59,14 +59,14 @@ def unlisted(**rest: object) -> list[dict[str, object]]:
     [
         ("gpu", r"profile_list: must be a list of profiles, not 'gpu'"),
         ([{}], r"profile_list\[0\]\.display_name: is required"),
-        ([{"display_name": "!"}], r"profile_list\[0\]\.display_name: give it a name with letters"),
+        ([{"display_name": "!"}], r"profile_list\[0\]\.display_name: set a name with letters"),
         (profile(slugg="x"), r"\[0\]: unknown key 'slugg'; did you mean 'slug'"),
         (profile(slug="a--b"), r"\[0\]\.slug: must be words"),
         (profile(default="yes"), r"\[0\]\.default: must be true or false"),
         (profile(kubespawner_override={}), r"\[0\]\.kubespawner_override: .* yarn_override"),
         (profile(yarn_override=["queue"]), r"\[0\]\.yarn_override: must be a mapping"),
         (profile(yarn_override={"quue": 1}), r"yarn_override\.quue: .* did you mean 'queue'\?"),
-        (profile() * 2, r"\[1\]\.slug: 'one' is that of another"),
+        (profile() * 2, r"\[1\]\.slug: 'one' is also the slug of another"),
         (
             [{"display_name": "A", "default": True}, {"display_name": "B", "default": True}],
             r"profile_list: only one can be the default, not a and b",
@@ -75,10 +75,13 @@ def unlisted(**rest: object) -> list[dict[str, object]]:
         (option(), r"profile_options\.x: offers nothing"),
         (
             profile(profile_options={"profile": Option(display_name="P", choices=A)}),
-            r"profile_options\.profile: is taken",
+            r"profile_options\.profile: is reserved",
         ),
         (option(choices={"a": {}}), r"choices\.a\.display_name: is required"),
-        (option(choices={"unlisted-choice": {"display_name": "A"}}), r"unlisted-choice: is taken"),
+        (
+            option(choices={"unlisted-choice": {"display_name": "A"}}),
+            r"unlisted-choice: is reserved",
+        ),
         (
             option(choices={"two": {"display_name": "2", "yarn_override": {"quue": "x"}}}),
             r"profile_list\[0\]\.profile_options\.x\.choices\.two\.yarn_override\.quue: unknown",
@@ -91,7 +94,7 @@ def unlisted(**rest: object) -> list[dict[str, object]]:
             option(choices={each: {"display_name": each, "default": True} for each in "ab"}),
             r"x\.choices: only one can be the default, not a and b",
         ),
-        (unlisted(validation_regex="("), r"unlisted_choice\.validation_regex: is no regular"),
+        (unlisted(validation_regex="("), r"unlisted_choice\.validation_regex: is not a regular"),
         (unlisted(yarn_override={"mem_limit": "{size}"}), r"yarn_override: only \{value\}"),
         (unlisted(yarn_override={"mem_limit": "{"}), r"yarn_override: only \{value\}"),
         (unlisted(yarn_override={"mem_limit": "{value!r}"}), r"yarn_override: only \{value\}"),
@@ -120,7 +123,7 @@ def test_files_of_the_users_choice_need_a_pattern() -> None:
 @pytest.mark.parametrize("name", SHELL)
 def test_shell_of_the_users_choice_needs_a_pattern_and_no_quotes(name: str) -> None:
     override = {name: "source envs/{value}/bin/activate"}
-    with pytest.raises(ProfileError, match=rf"yarn_override\.{name}: what a user writes.*regex"):
+    with pytest.raises(ProfileError, match=rf"yarn_override\.{name}: text from a user.*regex"):
         parse(unlisted(yarn_override=override))
     parse(unlisted(yarn_override=override, validation_regex=".*"))
     parse(unlisted(yarn_override={name: "source {{env}}"}))

@@ -61,10 +61,10 @@ def test_the_shell_takes_it_as_one_word(text: str, value: str) -> None:
         (f"echo $'it\\'s {PLACE}'", "without $' around it"),
         (f"echo $[ {PLACE} ]", "or $["),
         (f"(true)# it's\necho '{PLACE}'", "a space before each #"),
-        (f"echo a\\\n# it's {PLACE}", "no \\ at the end of the line before it"),
+        (f"echo a\\\n# it's {PLACE}", "no \\ at the end of the previous line"),
         (f"`# it's` echo '{PLACE}'", "without ` around it"),
-        (f"cat <<EOF\n{PLACE}\nEOF", "behind <<"),
-        (f"echo $(( {PLACE} ))", "behind <<, (("),
+        (f"cat <<EOF\n{PLACE}\nEOF", "after <<"),
+        (f"echo $(( {PLACE} ))", "after <<, (("),
     ],
 )
 def test_it_may_not_stand_where_quotes_do_not_hold(text: str, reason: str) -> None:

@@ -1,1 +1,1 @@
-"""What other projects plug in: a package for each."""
+"""Integrations with other projects: a package for each."""

@@ -1,4 +1,4 @@
-"""Who asks: authentication for handlers of tornado, as Hadoop's own web pages have it.
+"""Authentication for handlers of tornado, as in Hadoop's own web pages.
 
 Needs the package `tornado`; `KerberosAuthMixin` needs `gssapi` as well.
 """
@@ -19,9 +19,9 @@ _log = logging.getLogger("tornado.application")
 
 
 class _Handler(Protocol):
-    """As much of `tornado.web.RequestHandler` as is used here."""
+    """The part of `tornado.web.RequestHandler` that is used here."""
 
-    request: Any  # tornado has types only where it is installed
+    request: Any  # tornado has types only if it is installed
 
     def set_status(self, status_code: int) -> None: ...
     def set_header(self, name: str, value: str) -> None: ...
@@ -39,14 +39,14 @@ class _SimpleHandler(_Handler, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Service:
-    """Who this process is: its credentials, and the realm of its principal."""
+    """The identity of this process: its credentials, and the realm of its principal."""
 
     credentials: Any  # gssapi has no types
     realm: str
 
 
 _service: _Service | None = None
-"""Set by `init_kerberos`, once for the process, as mixins know no object of their own."""
+"""Set by `init_kerberos`, once for the process, as mixins have no object of their own."""
 
 
 def init_kerberos(
@@ -55,12 +55,12 @@ def init_kerberos(
     service: str = "HTTP",
     hostname: str | None = None,
 ) -> None:
-    """Have this process's `KerberosAuthMixin` handlers be a service of a host.
+    """Set the identity of this process's `KerberosAuthMixin` handlers: a service on a host.
 
     Args:
         environment: The variables of the process.
         keytab: The file with the service's key; None takes the variable `KRB5_KTNAME`.
-        service: The service's name; browsers ask for `HTTP`.
+        service: The service's name; browsers use `HTTP`.
         hostname: The host's name in the principal; None takes this host's.
 
     Raises:
@@ -90,7 +90,7 @@ def init_kerberos(
 
 
 def _require(handler: _Handler, scheme: str) -> NoReturn:
-    """Answer that the request needs authentication."""
+    """Respond that authentication is required."""
     from tornado import web
 
     handler.set_status(401)
@@ -100,7 +100,7 @@ def _require(handler: _Handler, scheme: str) -> NoReturn:
 
 
 class KerberosAuthMixin:
-    """A `tornado.web.RequestHandler` whose `current_user` is proven by Kerberos (SPNEGO).
+    """A `tornado.web.RequestHandler` whose `current_user` is authenticated by Kerberos (SPNEGO).
 
     ```
     class HelloHandler(KerberosAuthMixin, web.RequestHandler):
@@ -114,13 +114,13 @@ class KerberosAuthMixin:
     """
 
     def get_current_user(self: _KerberosHandler) -> str:
-        """The user; override it to know users by other means too."""
+        """The user; override it to authenticate users in other ways too."""
         return self.get_current_user_kerberos()
 
     def get_current_user_kerberos(self: _Handler) -> str:
         """The user's short name; a principal of another realm is named in full.
 
-        Who does not prove who he is gets status 401.
+        Users who are not authenticated get status 401.
         """
         if _service is None:
             raise RuntimeError("call init_kerberos before requests are served")
@@ -130,32 +130,32 @@ class KerberosAuthMixin:
         principal, answer = _accept(_service, token) or (None, "")
         if principal is None:
             _require(self, "Negotiate")
-        if answer:  # by which the server proves who it is
+        if answer:  # authenticates the server
             self.set_header("WWW-Authenticate", f"Negotiate {answer}")
         name, _, realm = principal.rpartition("@")
         return name if realm == _service.realm else principal
 
 
 def _accept(service: _Service, token: str) -> tuple[str, str] | None:
-    """The principal that a token proves, and the answer to it; None if it proves none."""
+    """The principal of a token, and the response to it; None if it is not valid."""
     import gssapi
 
     try:
         context = gssapi.SecurityContext(creds=service.credentials, usage="accept")
         answer = context.step(base64.b64decode(token, validate=True)) or b""
-        # An error that comes with an answer for the client is raised only here.
+        # An error with a response for the client is raised only here.
         if not context.complete:
             return None
         return str(context.initiator_name), base64.b64encode(answer).decode()
     except (ValueError, gssapi.raw.GSSError) as error:
-        _log.info("a client could not prove who it is: %s", error)
+        _log.info("a client failed to authenticate: %s", error)
         return None
 
 
 class SimpleAuthMixin:
-    """A `tornado.web.RequestHandler` whose `current_user` is who he says: `?user.name=`.
+    """A `tornado.web.RequestHandler` whose `current_user` is the one in `?user.name=`.
 
-    Nothing is proven: everybody can be anybody, as on a cluster without Kerberos.
+    Without authentication: anyone can use any name, as on a cluster without Kerberos.
 
     ```
     class HelloHandler(SimpleAuthMixin, web.RequestHandler):
@@ -166,9 +166,9 @@ class SimpleAuthMixin:
     """
 
     def get_current_user(self: _SimpleHandler) -> str:
-        """The user; override it to know users by other means too."""
+        """The user; override it to authenticate users in other ways too."""
         return self.get_current_user_simple()
 
     def get_current_user_simple(self: _Handler) -> str:
-        """The user whom the request names; one that names none gets status 401."""
+        """The user in the request; a request without one gets status 401."""
         return self.get_argument("user.name", "") or _require(self, "PseudoAuth")

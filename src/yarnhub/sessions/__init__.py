@@ -1,4 +1,4 @@
-"""A container held for a user: its request, what holds it, its start, its port and its end.
+"""Containers that are held for users: the request, the holder, the start, the port and the end.
 
-No web framework is known here.
+Independent of web frameworks.
 """

@@ -1,6 +1,6 @@
-"""Which of the profiles a user has chosen; no I/O.
+"""The profile that a user has chosen; no I/O.
 
-A user's options are never trusted: `choose` only gives what a profile contains.
+A user's options are never trusted: `choose` only returns what a profile contains.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ChoiceError(YarnhubError):
-    """What a user has chosen is not offered; the message lists what is."""
+    """The user's choice is not offered; the message lists what is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,9 @@ class Choice:
     """What a user has chosen.
 
     Attributes:
-        layers: Values of settings, each over those before.
-        user_options: What chooses the same again.
-        written: The settings that the user has written something of.
+        layers: Values of settings; later ones override earlier ones.
+        user_options: The options that lead to the same choice.
+        written: The settings that contain text from the user.
     """
 
     display_name: str = ""
@@ -39,11 +39,11 @@ class Choice:
     written: frozenset[str] = frozenset()
 
     def over(self, settings: object) -> dict[str, object]:
-        """The settings that it sets: mappings are merged into those before, where None removes.
+        """The settings that it sets; mappings are merged into earlier ones, and None removes a key.
 
         Args:
-            settings: Has those before as attributes; a value that can be called is given by
-                calling it with this.
+            settings: Has the earlier values as attributes; a value that is callable is called with
+                this object.
         """
         values: dict[str, object] = {}
         for layer in self.layers:
@@ -55,24 +55,24 @@ class Choice:
 
 
 def default_profile(profiles: Sequence[Profile]) -> Profile:
-    """The profile of a user who has chosen none: the first if none is the default."""
+    """The profile if the user has chosen none: the default one, or else the first."""
     return next((each for each in profiles if each.default), profiles[0])
 
 
 def choose(profiles: Sequence[Profile], user_options: Mapping[str, object]) -> Choice:
-    """What a user's options choose, be they from the form, a link, a request or saved.
+    """The choice in a user's options, whether from the form, a link, a request or the database.
 
     Args:
-        profiles: What is offered; at least one.
-        user_options: Whatever the user sent.
+        profiles: The offered profiles; at least one.
+        user_options: What the user sent; not trusted.
 
     Raises:
-        ChoiceError: Something of them is not offered, or was none of a profile's.
+        ChoiceError: An option or value is not offered by the profile.
     """
     for name, value in user_options.items():
         if not isinstance(value, str):
-            raise ChoiceError(f"The option {_short(name)} has to be one text.")
-    wanted = cast("dict[str, str]", dict(user_options))  # just seen
+            raise ChoiceError(f"The option {_short(name)} must be a single text.")
+    wanted = cast("dict[str, str]", dict(user_options))  # checked above
     profile = _profile(profiles, wanted.pop(PROFILE, None))
     layers = [profile.yarn_override]
     chosen = {PROFILE: profile.slug} if profile.slug else {}
@@ -81,7 +81,7 @@ def choose(profiles: Sequence[Profile], user_options: Mapping[str, object]) -> C
         listed, written = wanted.pop(key, None), wanted.pop(key + WRITTEN, None)
         if written is not None:
             if listed is not None:
-                raise ChoiceError(f"{option.display_name}: choose one, or write one, not both.")
+                raise ChoiceError(f"{option.display_name}: choose a value or enter one, not both.")
             layers.append(_written(option, written))
             taken |= option.unlisted_choice.takes
             chosen[key + WRITTEN] = written
@@ -91,10 +91,9 @@ def choose(profiles: Sequence[Profile], user_options: Mapping[str, object]) -> C
             layers.append(_listed(option, picked))
             chosen[key] = picked
     if wanted:
-        offered = _words(profile.profile_options) if profile.profile_options else "no options"
-        raise ChoiceError(
-            f"There is no option {_short(next(iter(wanted)))}; this profile has {offered}."
-        )
+        options = profile.profile_options
+        offered = f"; its options are {_words(options)}" if options else ""
+        raise ChoiceError(f"The profile has no option {_short(next(iter(wanted)))}{offered}.")
     return Choice(
         display_name=profile.display_name,
         slug=profile.slug,
@@ -109,7 +108,9 @@ def _profile(profiles: Sequence[Profile], slug: str | None) -> Profile:
         return default_profile(profiles)
     named = {each.slug: each for each in profiles if each.slug}
     if slug not in named:
-        raise ChoiceError(f"There is no profile {_short(slug)}; choose one of {_words(named)}.")
+        raise ChoiceError(
+            f"The profile {_short(slug)} does not exist; choose one of {_words(named)}."
+        )
     return named[slug]
 
 
@@ -125,10 +126,11 @@ def _listed(option: Option, name: str) -> Overrides:
 def _written(option: Option, value: str) -> Overrides:
     if not option.unlisted_choice.enabled:
         raise ChoiceError(
-            f"{option.display_name}: choose one of {_words(option.choices)}; others are not taken."
+            f"{option.display_name}: choose one of {_words(option.choices)}; "
+            "others are not accepted."
         )
     if refusal := option.unlisted_choice.refusal(value):
-        raise ChoiceError(f"{option.display_name}: {_short(value)} is not taken: {refusal}.")
+        raise ChoiceError(f"{option.display_name}: {_short(value)} is not accepted: {refusal}.")
     return option.unlisted_choice.filled(value)
 
 
@@ -137,7 +139,7 @@ def _short(value: str) -> str:
 
 
 def _words(names: Mapping[str, object]) -> str:
-    return ", ".join(map(repr, names)) or "those that are offered"
+    return ", ".join(map(repr, names)) or "the offered ones"
 
 
 def _merged(before: object, value: object) -> object:

@@ -1,6 +1,6 @@
 """Holds sessions whose ApplicationMasters run on the cluster: two containers each.
 
-They need nothing outside of the cluster, however long no hub runs.
+They keep running without a hub for any length of time.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _ASK = 10.0
-"""Seconds for the ResourceManager to answer."""
+"""Seconds for a response of the ResourceManager."""
 _LOOK = 1.0
-"""Seconds between two looks at all sessions at once."""
+"""Seconds between two queries for all sessions."""
 _LEAVE = 60.0
 """Seconds for YARN to end an application."""
 _FORGOTTEN = SessionEnd(0, Outcome(cause=Cause.FORGOTTEN, subject=Subject.APPLICATION))
@@ -50,11 +50,11 @@ _GOOD = (FinalApplicationStatus.SUCCEEDED, FinalApplicationStatus.KILLED)
 
 
 class ClusterHolder(Holder):
-    """Starts sessions and looks at them: one request to YARN for all of them.
+    """Starts sessions and monitors them, with one request to YARN for all of them.
 
     Args:
-        settings: Who the hub is; it acts for its users.
-        hub: Tells this hub's applications from others on the cluster.
+        settings: The hub's settings and login; the hub acts for its users.
+        hub: The tags by which this hub's applications are recognized.
     """
 
     def __init__(self, settings: Settings, hub: HubTags) -> None:
@@ -74,7 +74,7 @@ class ClusterHolder(Holder):
         return [self._session(name, each.user, each.application_tags) for name, each in found]
 
     async def _running(self, tag: str) -> list[tuple[str, ApplicationReport]]:
-        """What runs and bears a tag, by id; only what this hub started."""
+        """The running applications of this hub that have a tag, with their ids."""
         running = GetApplicationsRequest(
             application_tags=(tag or self.hub.all_sessions,), application_states=_NOT_ENDED
         )
@@ -95,40 +95,40 @@ class ClusterHolder(Holder):
         return self._session(application_id, report.user, report.application_tags)
 
     def client(self, user: str) -> Client:
-        """The cluster as a user sees it, or as the hub does; an async context manager."""
+        """A client that acts for a user, or for the hub; an async context manager."""
         return Client(self.settings.acting_for(user) if user else self.settings)
 
     async def report(
         self, application_id: str, user: str = ""
     ) -> ApplicationReport | SessionEnd | None:
-        """What YARN last reported of an application, not long ago; None if that is not known.
+        """YARN's latest report of an application, at most seconds old; None if unknown.
 
         Args:
-            application_id: Which.
-            user: Its user: with ACLs, YARN tells the reason of its end to no other one.
+            application_id: The id of the application.
+            user: Its user: with ACLs, YARN reports why it ended to its user only.
         """
         await self._looks.get()
         found = self._reports.get(application_id)
         if found is not None:
             return _end_of(found) or found
-        # It has ended, is new, or YARN cannot be asked.
+        # It has ended, is new, or YARN does not respond.
         try:
             async with _in_time(), self.client(user) as client:
                 found = await client.application_report(ApplicationId.parse(application_id))
         except ApplicationNotFoundError:
             return _FORGOTTEN
         except YarnhubError as error:
-            _log.warning("the state of %s is not known: %s", application_id, error)
+            _log.warning("the state of %s is unknown: %s", application_id, error)
             return None
         return _end_of(found) or found
 
     async def _look_at_all(self) -> None:
-        """Ask for all sessions at once."""
+        """Query the state of all sessions in one request."""
         try:
             async with _in_time():
                 self._reports = dict(await self._running(""))
         except YarnhubError as error:
-            _log.warning("the state of the sessions on YARN is not known: %s", error)
+            _log.warning("the state of the sessions on YARN is unknown: %s", error)
 
 
 def _in_time() -> Deadline:
@@ -168,14 +168,14 @@ class ClusterSession(Session):
         return self._snapshot
 
     async def _runs(self) -> bool:
-        """Whether its ApplicationMaster runs: before, there is no container to ask for."""
+        """Whether its ApplicationMaster is running; before that, it has no other container."""
         report = await self._holder.report(self.id, self.user)
         if report is None or isinstance(report, SessionEnd):
             raise ConnectError(f"YARN does not report the state of {self.id}")
         return report.yarn_application_state is YarnApplicationState.RUNNING
 
     async def _found(self, client: Client) -> SessionSnapshot:
-        # With ACLs, the report that the hub itself gets does not contain the attempt.
+        # With ACLs, the report for the hub's own user does not contain the attempt.
         report = await client.application_report(ApplicationId.parse(self.id))
         attempt = report.current_application_attempt_id
         if attempt is None:
@@ -183,7 +183,7 @@ class ClusterSession(Session):
         for container in await client.resource_manager.get_containers(attempt):
             runs = container.container_state is ContainerState.RUNNING
             name = str(container.container_id)
-            # The first one of an attempt is its ApplicationMaster's.
+            # The first container of an attempt is the ApplicationMaster's.
             if runs and not name.endswith("_000001") and container.node_id is not None:
                 return SessionSnapshot(node=container.node_id.host, container=name)
         return SessionSnapshot()

@@ -1,6 +1,6 @@
-"""Secret variables and files of a session's program: in its token file, and out of that again.
+"""Secret variables and files of a session's program, packed into its token file and unpacked.
 
-Only the container's user can read that file. What unpacks it needs the standard library only.
+Only the container's user can read that file. Unpacking it only needs the standard library.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _VARIABLE = "variable:"
 _FILE = "file:"
-"""What the names of secrets begin with."""
+"""The prefix of the secrets' names."""
 
 
 def packed(variables: Mapping[str, str], files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -31,12 +31,12 @@ def packed(variables: Mapping[str, str], files: Mapping[str, bytes]) -> dict[str
 
 
 def unpack(secrets: Mapping[str, bytes], variables: MutableMapping[str, str], folder: Path) -> None:
-    """Give a program what was packed for it.
+    """Unpack the secrets for a program.
 
     Args:
-        secrets: Of the container's token file; others are ignored.
-        variables: Of the program; its secret ones are set here.
-        folder: Where its secret files are written; only its user can enter it.
+        secrets: The secrets in the container's token file; others than a session's are ignored.
+        variables: The program's variables; the secret ones are added.
+        folder: The folder for its secret files, which only its user can access.
     """
     for name, value in secrets.items():
         if name.startswith(_VARIABLE):

@@ -1,4 +1,4 @@
-"""What starts, holds and finds the sessions of one hub."""
+"""Starts, holds and finds the sessions of one hub."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Holder(ABC):
     """Holds all sessions of one hub whose ApplicationMasters run in the same place.
 
     Args:
-        settings: Who the hub is; it acts for its users.
-        hub: Tells this hub's applications from others on the cluster.
+        settings: The hub's settings and login; the hub acts for its users.
+        hub: The tags by which this hub's applications are recognized.
     """
 
     def __init__(self, settings: Settings, hub: HubTags) -> None:
@@ -54,35 +54,35 @@ class Holder(ABC):
     async def start(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> Session:
         """Submit a session's application; returns when YARN has accepted it.
 
-        A former one of the same user and name, which the hub has lost, is ended first, wherever
-        its ApplicationMaster runs. An error or cancelling leaves nothing behind.
+        An earlier one of the same user and name, which the hub has lost, is killed first, wherever
+        its ApplicationMaster runs. After an error or a cancellation, nothing remains.
 
         Args:
-            spec: Has the identity of the session among its tags.
-            secrets: What the container finds in its token file.
+            spec: The specification, with the session's identity among its tags.
+            secrets: The secrets for the container's token file.
 
         Raises:
-            OwnAccountError: It would run as the hub.
-            SpecError: The cluster can never give what is asked for.
+            OwnAccountError: It would run as the hub's own user.
+            SpecError: The cluster can never allocate the requested container.
             ApplicationFailedError: YARN refused it, with its reason.
             YarnhubError: YARN does not respond.
         """
         if self.settings.secure and comparable(spec.user) == comparable(self.settings.user_name):
             raise OwnAccountError(spec.user)
         identity = self.hub.identity(spec.tags, spec.user)
-        if not identity:  # without one, all sessions of the hub would be former ones
+        if not identity:  # without one, all sessions of the hub would be killed
             raise LocalProtocolError(f"the application {spec.name} is not a session of this hub")
         for former in await self.all(identity):
             await former.stop(now=True)
         return await self._submit(spec, secrets)
 
     async def explain(self, session: Session) -> Explanation | None:
-        """Why a session's application is in its state; None if that is not known.
+        """Why a session's application is in its state; None if unknown.
 
-        This takes several requests to YARN: ask only while a user reads the answer.
+        This makes several requests to YARN: call it only while a user is waiting.
         """
         try:
-            # One at a time: two hundred sessions that start at once do not ask two hundred times.
+            # One at a time: two hundred sessions may be starting at once.
             async with self._explaining, Deadline(_ASK, f"no response within {_ASK:g} s"):
                 return await session.explain()
         except YarnhubError as error:
@@ -103,4 +103,4 @@ class Holder(ABC):
 
     @abstractmethod
     async def find(self, application_id: str) -> Session | SessionEnd | None:
-        """A session that an earlier hub started; None if its state is not known."""
+        """A session that an earlier hub started; None if its state is unknown."""

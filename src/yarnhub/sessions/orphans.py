@@ -1,4 +1,4 @@
-"""Sessions that run and belong to no user of the hub: after its database was lost, say."""
+"""Running sessions that belong to no user of the hub, for example after its database was lost."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ _log = logging.getLogger(__name__)
 
 
 async def orphans(holder: Holder, claimed: Callable[[], Collection[str]]) -> list[Session]:
-    """The sessions that this hub started, that run, and that belong to no user.
+    """The running sessions that this hub started and that belong to no user.
 
     Args:
         holder: Finds all sessions of the hub.
-        claimed: Gives the ids of the applications that users have, and the identities of the
-            sessions that are being started.
+        claimed: Returns the ids of the users' applications, and the identities of sessions that are
+            starting.
 
     Raises:
         YarnhubError: YARN does not respond.
     """
-    # Before the users are looked at: what is started meanwhile belongs to one by then.
+    # Before the users' sessions are listed: a session that starts meanwhile is in that list.
     found = await holder.all()
     theirs = claimed()
     return [each for each in found if each.id not in theirs and each.identity not in theirs]
 
 
 async def end(sessions: Iterable[Session]) -> list[Session]:
-    """End sessions; returns those that have ended. One that cannot be ended keeps no other one."""
+    """Kill sessions; returns those that have ended. An error for one does not affect the others."""
     ended = []
     for session in sessions:
         try:
             await session.stop(now=True)
         except YarnhubError as error:
-            _log.warning("%s may run on: %s", session.id, error)
+            _log.warning("%s may still be running: %s", session.id, error)
         else:
             ended.append(session)
     return ended

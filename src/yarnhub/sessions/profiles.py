@@ -1,6 +1,6 @@
 """Profiles: what an administrator offers to users; no I/O.
 
-The grammar is that of KubeSpawner 7.1, with `yarn_override` in place of `kubespawner_override`.
+The format is KubeSpawner 7.1's, with `yarn_override` instead of `kubespawner_override`.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 UNLISTED = "unlisted-choice"
-"""The choice that stands for a value of the user's own."""
+"""The choice that means a value that the user enters."""
 WRITTEN = f"--{UNLISTED}"
-"""What the name of an option ends with where its value is the user's own."""
+"""The suffix of an option's name if the user has entered its value."""
 PROFILE = "profile"
 
 _LONGEST = 1000
-"""Characters that a user may write: an administrator's pattern may take long over many."""
+"""The maximum number of characters of a value: matching a long one can take long."""
 _NAME = read.matching(
-    r"\w+(?:[-.]\w+)*", "words of letters and figures, with single dashes or dots between them"
+    r"\w+(?:[-.]\w+)*", "words of letters and digits, with single dashes or dots between them"
 )
 _TEMPLATE = "script_template"
 _SHELL = frozenset({"prologue", "epilogue", "cmd", _TEMPLATE})
 _DANGERS = {
     "localize_files": "a user could name any file that the hub can read",
-    **dict.fromkeys(_SHELL, "what a user writes, or the author of a link, would reach a shell"),
+    **dict.fromkeys(_SHELL, "text from a user, or the author of a link, would reach a shell"),
 }
-"""Settings that take a value of the user's only if it matches a pattern, and why."""
+"""Settings that accept a user's value only if it matches a pattern, and why."""
 
 Overrides = Mapping[str, object]
 
 
 class ProfileError(ConfigurationError):
-    """A list of profiles is wrong; the message names the place."""
+    """A list of profiles is not valid; the message names the place."""
 
 
 def _overrides(value: object) -> Overrides:
@@ -53,25 +53,25 @@ def _pattern(value: object) -> str:
     try:
         re.compile(read.text(value))
     except re.error as error:
-        raise SpecError("", f"is no regular expression: {error}") from error
+        raise SpecError("", f"is not a regular expression: {error}") from error
     return read.text(value)
 
 
 class _Document(read.Element):
-    """A part of the list that overrides something."""
+    """A part of the list that can override settings."""
 
     __slots__ = ()
 
     @classmethod
     def _expand(cls, data: object) -> object:
         if isinstance(data, Mapping) and "kubespawner_override" in data:
-            raise SpecError("kubespawner_override", "is KubeSpawner's; write yarn_override")
+            raise SpecError("kubespawner_override", "is KubeSpawner's name; use yarn_override")
         return data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed(_Document):
-    """One of the choices of an option."""
+    """One choice of an option."""
 
     display_name: str
     default: bool = False
@@ -86,11 +86,11 @@ class Listed(_Document):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlisted(_Document):
-    """A value that the user writes; `{value}` in the texts of the override stands for it.
+    """A value that the user enters; it replaces `{value}` in the strings of the override.
 
     Attributes:
-        validation_regex: What the value has to match as a whole; empty takes anything.
-        validation_message: What the user reads otherwise.
+        validation_regex: The whole value must match it; empty accepts any value.
+        validation_message: The message if it does not match.
     """
 
     enabled: bool = False
@@ -116,7 +116,7 @@ class Unlisted(_Document):
                     texts = list(_texts(_filled(template, PLACE)))
                 except (LookupError, ValueError) as error:
                     raise SpecError(
-                        "", f"only {{value}} is filled in ({error!r}); write {{{{ for a brace"
+                        "", f"only {{value}} is replaced ({error!r}); write {{{{ for a brace"
                     ) from error
                 if any(PLACE in each for each in texts):
                     with read.at(name):
@@ -124,7 +124,7 @@ class Unlisted(_Document):
 
     @property
     def takes(self) -> frozenset[str]:
-        """The settings that what the user writes goes into."""
+        """The settings that the user's value becomes a part of."""
         return frozenset(
             name
             for name, template in self.yarn_override.items()
@@ -132,19 +132,19 @@ class Unlisted(_Document):
         )
 
     def _check_use(self, name: str, text: str) -> None:
-        """Refuse an override that gives a user more than its author can have meant."""
+        """Refuse an override that gives users more access than its author can have intended."""
         danger = _DANGERS.get(name)
         if danger and not self.validation_regex:
-            raise SpecError("", f"{danger}: give a validation_regex")
+            raise SpecError("", f"{danger}: set a validation_regex")
         if name in _SHELL and (reason := why_unsafe(text)):
             raise SpecError("", reason)
 
     def filled(self, value: str) -> Overrides:
-        """The override for a value; in texts of shell it is one quoted word."""
+        """The override for a value; in shell text, the value is one quoted word."""
         word = shlex.quote(value)
         written = {
             **dict.fromkeys(_SHELL, word),
-            _TEMPLATE: word.replace("{", "{{").replace("}", "}}"),  # it is filled in once more
+            _TEMPLATE: word.replace("{", "{{").replace("}", "}}"),  # a template itself
         }
         return {
             name: _filled(each, written.get(name, value))
@@ -152,21 +152,21 @@ class Unlisted(_Document):
         }
 
     def refusal(self, value: str) -> str:
-        """Why a value is not taken; empty for one that is."""
+        """Why a value is not accepted; empty if it is."""
         if not value:
-            return "write a value"
+            return "enter a value"
         if len(value) > _LONGEST:
             return f"it is longer than {_LONGEST} characters"
         if not value.isprintable():
-            return "it has characters that cannot be printed"
+            return "it contains characters that cannot be printed"
         if self.validation_regex and not re.fullmatch(self.validation_regex, value):
-            return self.validation_message or f"it has to match {self.validation_regex}"
+            return self.validation_message or f"it must match {self.validation_regex}"
         return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option(_Document):
-    """Something that users may choose beside their profile."""
+    """An option of a profile, for users to choose a value."""
 
     display_name: str
     choices: Mapping[str, Listed] = field(default_factory=dict)
@@ -180,25 +180,25 @@ class Option(_Document):
 
     def _check(self) -> None:
         if UNLISTED in self.choices:
-            raise SpecError(f"choices.{UNLISTED}", "is taken; give it another name")
+            raise SpecError(f"choices.{UNLISTED}", "is reserved; use a different name")
         if not self.choices and not self.unlisted_choice.enabled:
-            raise SpecError("", "offers nothing: give choices, or enable its unlisted_choice")
+            raise SpecError("", "offers nothing: set choices, or enable unlisted_choice")
         with read.at("choices"):
             _one_default(self.choices)
 
     @property
     def default(self) -> str | None:
-        """The choice of a user who has made none: the first if none is the default."""
+        """The choice if the user has made none: the default one, or else the first."""
         marked = (key for key, each in self.choices.items() if each.default)
         return next(marked, next(iter(self.choices), None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile(_Document):
-    """One of the things that a user's container may be.
+    """One kind of container that users can choose.
 
     Attributes:
-        slug: What it is called in URLs and requests; made of the display name by default.
+        slug: The name in URLs and requests; derived from the display name by default.
     """
 
     display_name: str
@@ -219,14 +219,14 @@ class Profile(_Document):
 
     def _check(self) -> None:
         if PROFILE in self.profile_options:
-            raise SpecError(f"profile_options.{PROFILE}", "is taken; give it another name")
+            raise SpecError(f"profile_options.{PROFILE}", "is reserved; use a different name")
         if not self.slug:
             slug = re.sub(r"\W+", "-", self.display_name.casefold()).strip("-")
             object.__setattr__(self, "slug", slug)
 
     @property
     def overrides(self) -> Iterator[tuple[str, Overrides]]:
-        """All that may be overridden, with where it stands."""
+        """All overrides, with their places in the document."""
         yield "yarn_override", self.yarn_override
         for key, option in self.profile_options.items():
             where = f"profile_options.{key}"
@@ -236,21 +236,21 @@ class Profile(_Document):
 
 
 NAMELESS = Profile(display_name="")
-"""Stands for profiles where there are none."""
+"""The profile if none are configured."""
 
 
 def parse_profiles(
     value: object, *, allowed: Collection[str], setting: str = "profile_list"
 ) -> tuple[Profile, ...]:
-    """Read a list of profiles, or a mapping whose values are taken in their keys' order.
+    """Read a list of profiles, or a mapping, whose values are read in the order of the keys.
 
     Args:
         value: The list.
         allowed: Names of the settings that may be overridden.
-        setting: What the administrator calls the list; errors start with it.
+        setting: The name of the list in the configuration; errors start with it.
 
     Raises:
-        ProfileError: Something in it is wrong.
+        ProfileError: It is not valid.
     """
     try:
         with read.at(setting):
@@ -271,9 +271,9 @@ def _parse(value: object, allowed: Collection[str]) -> tuple[Profile, ...]:
         with read.at(where):
             profile = Profile.read(document)
             if not profile.slug:
-                raise SpecError("display_name", "give it a name with letters, or a slug")
+                raise SpecError("display_name", "set a name with letters, or a slug")
             if profile.slug in found:
-                raise SpecError("slug", f"{profile.slug!r} is that of another profile too")
+                raise SpecError("slug", f"{profile.slug!r} is also the slug of another profile")
             for place, names in profile.overrides:
                 for name in names:
                     if name not in allowed:
@@ -312,7 +312,7 @@ def _parts(template: str, value: str) -> Iterator[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """All texts in the value of a setting."""
+    """All strings in the value of a setting."""
     match value:
         case str():
             yield value
@@ -322,5 +322,5 @@ def _texts(value: object) -> Iterator[str]:
         case list() | tuple():
             for each in value:
                 yield from _texts(each)
-        case _:  # numbers, and what is called at the start
+        case _:  # numbers, and callables, which are called at the start
             pass

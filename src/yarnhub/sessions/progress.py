@@ -1,4 +1,4 @@
-"""How far the start of a session is, and what is known of it: no I/O, no words."""
+"""The progress of a session's start, as data; no I/O, no messages."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 
 
 class Stage(enum.Enum):
-    """How far a session is; the values are per cent, and no promise of time."""
+    """The stage of a start; the values are percentages, unrelated to time."""
 
     PREPARING = 2
-    """The hub has not asked YARN yet."""
+    """The hub has not submitted it yet."""
     SUBMITTING = 5
     """YARN has not accepted it yet."""
     UNKNOWN = 10
-    """YARN has accepted it, and does not respond now."""
+    """YARN has accepted it, but does not respond at present."""
     WAITING = 20
-    """It has no container yet."""
+    """It waits for its container."""
     LOCALIZING = 50
-    """Its node downloads files for it."""
+    """Its node is downloading files."""
     STARTING = 70
-    """Its command runs."""
+    """Its command is running."""
     CONNECTING = 90
-    """Its program has reported its port, and the hub waits for the first response there."""
+    """Its program has reported its port; the hub is waiting for the first response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What is known of a session that is being started.
+    """The progress of a session that is starting.
 
     Attributes:
         queue: The queue of its application.
-        asked: Whether the start has begun; before, the hub prepares it.
+        asked: Whether the start has begun; before that, the hub prepares it.
         files: Names of the files that the node downloads for it.
-        application: Its id; empty before YARN has accepted it.
-        snapshot: Where it is; None if that is not known.
-        explanation: Why it is there; None if that has not been looked up yet.
-        port: The one that its program has reported; 0 before.
+        application: The application's id; empty before YARN has accepted it.
+        snapshot: The state of the session; None if unknown.
+        explanation: Why it is in this state; None if not determined yet.
+        port: The port that its program has reported; 0 before that.
     """
 
     queue: str
@@ -57,7 +57,7 @@ class Progress:
 
     @property
     def stage(self) -> Stage:
-        """How far it is."""
+        """The stage."""
         if not self.asked:
             return Stage.PREPARING
         if not self.application:
@@ -74,7 +74,7 @@ class Progress:
 
     @property
     def reasons(self) -> Sequence[Reason]:
-        """Why it has no container yet, the most important first."""
+        """Why it is waiting for its container, the most important reason first."""
         if self.snapshot is not None and self.snapshot.waits_for is not None:
             return (self.snapshot.waits_for,)
         return self.explanation.reasons if self.explanation is not None else ()

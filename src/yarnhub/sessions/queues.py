@@ -1,4 +1,4 @@
-"""The queues that a user may choose, and how much room is in them."""
+"""The queues that a user can choose from, and their free capacity."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.cluster import QueueInfo
 
 QUEUE = "queue"
-"""The option, and the setting that it overrides."""
+"""The name of the option, and of the setting that it overrides."""
 
 
 class OnlyConfigured(enum.Enum):
@@ -27,18 +27,18 @@ class OnlyConfigured(enum.Enum):
     NONE_USABLE = enum.auto()
     """The user may submit to no queue."""
     NO_ANSWER = enum.auto()
-    """YARN does not answer."""
+    """YARN does not respond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueChoice:
-    """A queue that a user may choose.
+    """A queue that a user can choose.
 
     Attributes:
-        name: By which an application is submitted to it.
-        default: Whether it is the configured one.
-        room: How much room is in it.
-        why_only_configured: Why no other one is offered; None if YARN has listed the queues.
+        name: The name with which an application is submitted to it.
+        default: Whether it is the configured queue.
+        room: Its free capacity.
+        why_only_configured: Why no other queue is offered; None if YARN has listed the queues.
     """
 
     name: str
@@ -50,12 +50,12 @@ class QueueChoice:
 async def queue_choices(
     queues: ClusterQueues, user: str, configured: str
 ) -> tuple[QueueChoice, ...]:
-    """The queues that a user may submit to now; never empty. Cancelling leaves nothing behind.
+    """The queues to which a user may submit; never empty. Cancelling has no side effects.
 
     Args:
-        queues: The cluster's.
-        user: The cluster's name of the user.
-        configured: The default; alone if YARN does not answer.
+        queues: The cluster's queues.
+        user: The user's name on the cluster.
+        configured: The default, and the only one if YARN does not respond.
     """
     tree = await queues.tree()
     allowed = None if tree is None else await queues.allowed(user)
@@ -69,13 +69,13 @@ async def queue_choices(
 
 
 def offered(root: QueueInfo, allowed: Collection[str], configured: str) -> tuple[QueueChoice, ...]:
-    """The leaf queues that run and that a user may submit to, in the scheduler's order.
+    """The running leaf queues to which a user may submit, in the scheduler's order.
 
     Args:
-        root: The root queue with all below it, from `get_queues`.
-        allowed: The names of queues that the user may submit to, be they paths or not.
-        configured: The default. If there is no such leaf it is offered too: YARN makes queues for
-            users below some, and only its rules know where they place an application.
+        root: The root queue with its descendants, from `get_queues`.
+        allowed: The names or paths of queues to which the user may submit.
+        configured: The default. It is offered even if it is not a leaf: YARN creates users' queues
+            below some queues, and its rules determine where an application is placed.
     """
     choices = []
     for name, each in usable_queues(root, allowed).items():
@@ -96,12 +96,12 @@ def with_queues(
     queues: Sequence[QueueChoice],
     label: Callable[[QueueChoice], str],
 ) -> tuple[Profile, ...]:
-    """Offer the queues too, in each profile that does not set its own.
+    """Add the choice of a queue to each profile that does not set one.
 
     Args:
-        profiles: Without any there is one of no name, which has no other option.
-        queues: What to offer.
-        label: What users read of each.
+        profiles: The profiles; if empty, a nameless one is added, with no other option.
+        queues: The queues to offer.
+        label: Returns the text for a queue.
     """
     profiles = profiles or [NAMELESS]
     if not queues:

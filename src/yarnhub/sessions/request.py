@@ -1,4 +1,4 @@
-"""What is asked of YARN for a session: from what was chosen to a specification; no I/O."""
+"""The request to YARN for a session: from a user's choice to a specification; no I/O."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
     from yarnhub.sessions.tags import HubTags
 
 _PARTS = ("prologue", "singleuser_command", "epilogue")
-"""Of a script, as its template names them."""
+"""The parts of a script, as named in its template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRequest:
-    """What one session is started with.
+    """The properties of one session.
 
     Attributes:
-        user: The cluster's name of the user that it runs as.
-        owner: The hub's name of the user.
-        hub: Whose tags it gets.
-        name: Its own; empty for a user's default one.
-        queue: That pays.
-        memory: Bytes.
+        user: The name on the cluster of the user that it runs as.
+        owner: The user's name in the hub.
+        hub: The tags of the hub.
+        name: The session's name; empty for a user's default session.
+        queue: The queue to submit it to.
+        memory: The memory, in bytes.
         vcores: Virtual cores.
-        resource_types: More of what the cluster has, such as `yarn.io/gpu`.
-        node_label: Where it may run; empty is the queue's default.
-        priority: Among the queue's applications.
-        command: Words of a shell's line, which the administrator wrote.
-        arguments: Of the command, meant literally.
-        script_template: With `{prologue}`, `{singleuser_command}` and `{epilogue}`.
+        resource_types: Amounts of other resource types, such as `yarn.io/gpu`.
+        node_label: The label of the nodes that it may run on; if empty, the queue's default.
+        priority: The priority among the queue's applications.
+        command: Words of a shell command, from the administrator.
+        arguments: Arguments of the command, taken literally.
+        script_template: The script, with `{prologue}`, `{singleuser_command}` and `{epilogue}`.
         prologue: Lines before the command.
-        epilogue: Lines behind it.
-        files: By the name that they have in the container's folder.
-        environment: Variables, secret ones included.
-        secret_variables: Names of those that are. YARN writes the others into a file, and shows
+        epilogue: Lines after the command.
+        files: The files, by their names in the container's folder.
+        environment: Environment variables, including secret ones.
+        secret_variables: Names of the secret ones. YARN writes the others into a file, and shows
             them to administrators.
-        secret_files: Contents of files that only the program may read, by name.
-        tags: Words to find the application by.
-        acls: Who besides the user may see and end it.
-        grace_period: Seconds between being asked to end and being killed.
-        application_master: Where it runs: `hub` or `cluster`.
+        secret_files: Contents of files that only the program can read, by name.
+        tags: Tags of the application.
+        acls: Who, besides the user, can view and kill it.
+        grace_period: Seconds between SIGTERM and SIGKILL.
+        application_master: Where its ApplicationMaster runs: `hub` or `cluster`.
     """
 
     user: str
@@ -78,10 +78,10 @@ class SessionRequest:
 
     @property
     def specification(self) -> ApplicationSpec:
-        """What YARN is asked for; nothing in it is secret.
+        """The specification for YARN; contains no secrets.
 
         Raises:
-            SpecError: Something chosen is not valid, such as a name of a file.
+            SpecError: A property is not valid, such as the name of a file.
         """
         resources = Resources(
             memory=MiB(-(-self.memory // 2**20)),
@@ -106,7 +106,7 @@ class SessionRequest:
             user=self.user,
             node_label=self.node_label,
             priority=self.priority,
-            # YARN may start a second ApplicationMaster, where it starts one.
+            # YARN may start a second ApplicationMaster if it runs on the cluster.
             max_attempts=1 if self.application_master == "hub" else 2,
             tags={
                 self.hub.kind,
@@ -121,12 +121,12 @@ class SessionRequest:
 
     @property
     def identity(self) -> str:
-        """The tag of this one session: there is never more than one of it."""
+        """The tag of this session: at most one application has it."""
         return self.hub.session(self.user, self.owner, self.name)
 
     @property
     def script(self) -> str:
-        """What the container runs."""
+        """The script of the container."""
         words = [*self.command, *map(shlex.quote, self.arguments)]
         return self.script_template.format(
             prologue=self.prologue, singleuser_command=" ".join(words), epilogue=self.epilogue
@@ -134,7 +134,7 @@ class SessionRequest:
 
     @property
     def secrets(self) -> dict[str, bytes]:
-        """What the container finds in its token file."""
+        """The secrets for the container's token file."""
         variables = {
             name: value for name, value in self.environment.items() if name in self.secret_variables
         }
@@ -142,11 +142,11 @@ class SessionRequest:
 
 
 def why_unsafe_script(template: str, written: Collection[str]) -> str:
-    """Why a script would not have what a user writes as one word; empty if it has.
+    """Why a user's text would not be one word in a script; empty if it would.
 
     Args:
-        template: The script's.
-        written: The settings that the user has written something of.
+        template: The template of the script.
+        written: The settings that contain text from the user.
     """
     parts = {part for part in _PARTS if part in written}
     if not {"cmd", "args"}.isdisjoint(written):

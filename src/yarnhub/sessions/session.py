@@ -24,8 +24,8 @@ class SessionEnd:
     """How a session ended.
 
     Attributes:
-        code: 0 if nothing went wrong.
-        outcome: What ended it.
+        code: 0 if it ended without an error.
+        outcome: Why it ended.
     """
 
     code: int
@@ -34,12 +34,12 @@ class SessionEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSnapshot:
-    """What is known of a session that has not ended.
+    """The state of a session that has not ended.
 
     Attributes:
-        waits_for: Why YARN does not allocate its container; None if it is not known.
-        node: The host of its container; empty while there is none.
-        container: YARN's id of the container.
+        waits_for: Why YARN has not allocated its container; None if unknown.
+        node: The host of its container; empty before it is allocated.
+        container: The container's id on YARN.
     """
 
     waits_for: Reason | None = None
@@ -50,7 +50,7 @@ class SessionSnapshot:
     def of(
         cls, containers: Iterable[Container], waits_for: Reason | None = None
     ) -> SessionSnapshot:
-        """What an application's containers show."""
+        """The state that an application's containers show."""
         for each in containers:
             if each.state is ContainerState.RUNNING:
                 host = each.yarn_node_http_address.rpartition(":")[0]
@@ -59,10 +59,10 @@ class SessionSnapshot:
 
 
 def lost(containers: Iterable[Container]) -> Outcome | None:
-    """Why a session's container ended though its application runs on; None if it did not.
+    """Why a session's container ended although its application is running; None if it did not.
 
-    YARN preempted it, or its node was lost, and another one is to be started: but what the user
-    did is gone with the first.
+    YARN preempted it, or its node was lost. The application would start another one, but the state
+    of the user's program is lost.
     """
     first = min(containers, key=lambda each: each.instance, default=None)
     if first is None:  # none has been requested yet
@@ -75,8 +75,8 @@ class Session(ABC):
     """One session's application.
 
     Attributes:
-        id: The application's, such as `application_1700000000000_0001`.
-        user: The cluster's name of the user that it runs as.
+        id: The application's id, such as `application_1700000000000_0001`.
+        user: The name on the cluster of the user that it runs as.
         identity: Its tag, see `HubTags`; empty if this hub did not start it.
     """
 
@@ -86,27 +86,27 @@ class Session(ABC):
 
     @abstractmethod
     async def ended(self) -> None:
-        """Wait until it may have ended: `end` then tells.
+        """Wait until it may have ended; `end` then returns the result.
 
         Raises:
-            YarnhubError: It is not known any more.
+            YarnhubError: Its state is no longer available.
         """
 
     @abstractmethod
     async def end(self) -> SessionEnd | None:
-        """How it ended; None while it runs, or if that is not known. Returns at once."""
+        """How it ended; None while it is running, or if unknown. Returns immediately."""
 
     @abstractmethod
     async def snapshot(self) -> SessionSnapshot:
-        """What is known of it.
+        """The state of the session.
 
         Raises:
-            YarnhubError: It has ended, or nothing is known.
+            YarnhubError: It has ended, or its state is unknown.
         """
 
     @abstractmethod
     async def explain(self) -> Explanation:
-        """Why it is in its state; `Holder.explain` asks one session at a time.
+        """Why it is in its state; `Holder.explain` makes one such request at a time.
 
         Raises:
             YarnhubError: YARN does not respond.
@@ -114,10 +114,10 @@ class Session(ABC):
 
     @abstractmethod
     async def stop(self, *, now: bool) -> None:
-        """End it; returns when its container is gone.
+        """Stop it; returns when its container has ended.
 
         Args:
-            now: Without its grace period.
+            now: Whether to skip the grace period.
 
         Raises:
             DeadlineExceededError: YARN does not respond.

@@ -1,26 +1,26 @@
-"""Texts of shell in which a quoted value shall stand, as one word and nothing else; no I/O."""
+"""Whether a quoted value is exactly one word at a place in shell text; no I/O."""
 
 from __future__ import annotations
 
 PLACE = "\0"
-"""Stands where the value shall: no text of shell holds it."""
+"""Marks the place of the value; cannot occur in shell text."""
 
 _NO_WORDS = ("<<", "((", "$[")
-"""Behind these quotes mean something else, or nothing."""
+"""After these, quotes have a different meaning, or none."""
 _COMMENT_BEGINS = " \t\n;&|()<>"
-"""What stands before a `#` that begins a comment."""
+"""Characters before a `#` that begins a comment."""
 
 
 def why_unsafe(text: str, name: str = "value") -> str:
     """Why a quoted value would not be one word there; empty if it would.
 
     Args:
-        text: With `PLACE` where the value shall stand.
-        name: What the author writes between braces for it.
+        text: The text, with `PLACE` at the place of the value.
+        name: The name of the value, which the author writes between braces.
     """
     before = text[: text.rfind(PLACE) + 1]
     if any(each in before for each in _NO_WORDS):
-        return "it cannot be quoted behind <<, (( or $[: put it into a variable before that"
+        return "it cannot be quoted after <<, (( or $[: assign it to a variable before that"
     inside = _Inside()
     at = 0
     while at < len(before):
@@ -31,7 +31,7 @@ def why_unsafe(text: str, name: str = "value") -> str:
             return f"write {{{name}}} without \\ before it: it is quoted for the shell"
         if before[at] == "#" and inside.may_comment:
             if before[:at].endswith((")", "\\\n")):
-                return "write a space before each #, and no \\ at the end of the line before it"
+                return "write a space before each #, and no \\ at the end of the previous line"
             if at == 0 or before[at - 1] in _COMMENT_BEGINS:
                 at = before.find("\n", at)
                 if at < 0:
@@ -42,14 +42,14 @@ def why_unsafe(text: str, name: str = "value") -> str:
 
 
 class _Inside:
-    """What is open at a place of a text: quotes, and expansions that have quotes of their own."""
+    """The constructs that are open at a place: quotes, and expansions that can contain quotes."""
 
     def __init__(self) -> None:
         self._open: list[str] = []
 
     @property
     def quotes(self) -> list[str]:
-        """What is open and would change a quoted word: all but parentheses."""
+        """The open constructs that would change a quoted word: all except parentheses."""
         return [each for each in self._open if each != "("]
 
     @property
@@ -58,16 +58,16 @@ class _Inside:
 
     @property
     def escapes(self) -> bool:
-        """Whether a backslash takes the meaning from the next character."""
+        """Whether a backslash escapes the next character."""
         return self._last != "'"
 
     @property
     def may_comment(self) -> bool:
-        """Whether a word may begin here that is a comment."""
+        """Whether a comment may begin here."""
         return not self.quotes
 
     def pass_over(self, text: str, at: int) -> int:
-        """Note what the text opens or closes at a place; returns how long that is."""
+        """Record what is opened or closed at a place; returns its length."""
         two, letter = text[at : at + 2], text[at]
         if letter == "\\" and self.escapes:
             return 2
@@ -100,7 +100,7 @@ class _Inside:
         return 1
 
     def _toggle(self, quote: str) -> None:
-        """Open a quote, or close it: with backquotes, whatever is open in them ends, too."""
+        """Open or close a quote; a closing backquote also closes everything that is open in it."""
         if self._last == quote:
             self._open.pop()
         elif quote == "`" and quote in self._open:

@@ -1,4 +1,4 @@
-"""The start of a session, until its program answers at its port."""
+"""The start of a session, until its program responds at its port."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from yarnhub.spec import ApplicationSpec
 
 _LOOK = 0.25
-"""Seconds between two looks at a session that is being started; they cost no request."""
+"""Seconds between two checks of a session that is starting; they need no request."""
 _EXPLAIN = 2.0
-"""Seconds between two explanations of why a session waits; the first one is after as many."""
+"""Seconds between two explanations of why a session waits, and before the first one."""
 _ALLOCATED = 10.0
-"""Seconds for the node of a program that asks where to listen to become known."""
+"""Seconds until the node is known of a program that requests where to listen."""
 
 
 class SessionEndedError(YarnhubError):
-    """A session ended before it was ready; `outcome` tells why."""
+    """A session ended before it was ready; `outcome` has the reason."""
 
     def __init__(self, end: SessionEnd) -> None:
         super().__init__("the session ended before it was ready")
@@ -35,20 +35,20 @@ class SessionEndedError(YarnhubError):
 
 
 class ProgramFailedError(YarnhubError):
-    """The program in the container has reported that it cannot run, and why."""
+    """The program in the container has reported why it cannot run."""
 
 
 class SessionStart:
-    """One start of a session, from before its submission.
+    """The start of a session, beginning before its submission.
 
     Args:
-        queue: The queue, until what is submitted names one.
-        files: Names of the files that the node downloads, until then.
+        queue: The queue that is shown until a specification is submitted.
+        files: The names of files that are shown until then.
 
     Attributes:
-        session: What has been submitted; None before.
-        end: How it ended, if it did.
-        over: Whether the start is over, however it ended.
+        session: The session; None before it is submitted.
+        end: How the session ended; None if it has not.
+        over: Whether the start has succeeded, failed or been cancelled.
     """
 
     def __init__(self, *, queue: str, files: list[str]) -> None:
@@ -62,7 +62,7 @@ class SessionStart:
         self._error = ""
         self._explain_at = loop.time() + _EXPLAIN
 
-    # --- what starts it
+    # --- submission
 
     async def submit(
         self, holder: Holder, spec: ApplicationSpec, secrets: Mapping[str, bytes]
@@ -76,15 +76,15 @@ class SessionStart:
         return self.session
 
     async def ready(self, check: Callable[[str, int], Awaitable[None]]) -> tuple[str, int]:
-        """Wait until the session's program answers; returns its node and port.
+        """Wait until the session's program responds; returns its node and port.
 
-        Cancelling leaves the session as it is.
+        Cancelling does not stop the session.
 
         Args:
-            check: Asks at a node and a port; raises `ConnectError` while there is no response.
+            check: Connects to a node and a port; raises `ConnectError` if there is no response.
 
         Raises:
-            SessionEndedError: It ended before.
+            SessionEndedError: It ended before that.
             ProgramFailedError: Its program cannot run.
         """
         assert self.session is not None
@@ -102,13 +102,13 @@ class SessionStart:
             await asyncio.sleep(_LOOK)
 
     def close(self) -> None:
-        """The start is over: what the program reports from now on does not count."""
+        """End the start; later reports of the program are ignored."""
         self.over = True
 
-    # --- what the program asks and reports
+    # --- requests and reports of the program
 
     async def addresses(self) -> list[str]:
-        """The addresses at which the hub reaches the session's node; none if it is not known."""
+        """The addresses at which the hub reaches the session's node; empty if unknown."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(_ALLOCATED):
@@ -119,19 +119,19 @@ class SessionStart:
         return []
 
     def report_port(self, port: int) -> None:
-        """The program has reported its port."""
+        """Called when the program has reported its port."""
         if not self.over and not self._port.done():
             self._port.set_result(port)
 
     def report_error(self, error: str) -> None:
-        """The program has reported that it will have no port, and why."""
+        """Called when the program has reported why it cannot listen."""
         if not self.over:
             self._error = error
 
-    # --- how far it is
+    # --- progress
 
     async def progress(self) -> Progress:
-        """How far it is, and what it waits for."""
+        """The progress, and what the session waits for."""
         if self.session is None:
             return self._last
         snapshot = None
@@ -141,7 +141,7 @@ class SessionStart:
         return replace(self._last, snapshot=snapshot)
 
     async def last_progress(self, patience: float) -> Progress:
-        """The same, looked up once more; without where it is if YARN does not respond.
+        """The progress, updated; without the session's state if YARN does not respond.
 
         Args:
             patience: Seconds for YARN to respond.
@@ -155,20 +155,20 @@ class SessionStart:
 
     @property
     def _last(self) -> Progress:
-        """What is known without asking."""
+        """The progress without a new request."""
         return replace(self._known, port=self._port.result() if self._port.done() else 0)
 
     async def _node(self) -> str:
-        """The host of the container; empty while it has none, or if it is not known."""
+        """The host of the container; empty before it is allocated, or if unknown."""
         if self.session is None:
             return ""
         try:
             return (await self.session.snapshot()).node
-        except YarnhubError:  # it has ended just now, or YARN does not respond for the moment
+        except YarnhubError:  # it has just ended, or YARN does not respond at present
             return ""
 
     async def _explain(self, session: Session) -> None:
-        """Look up again why it waits, for all who look at it."""
+        """Update the explanation, which all viewers of the progress share."""
         now = asyncio.get_running_loop().time()
         if self._holder is not None and now >= self._explain_at:
             self._explain_at = now + _EXPLAIN

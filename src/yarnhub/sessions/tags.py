@@ -1,4 +1,4 @@
-"""The tags of sessions on YARN: whose they are, and which."""
+"""The tags of sessions on YARN: the hub, the user and the name."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ _NOT_IN_TAGS = re.compile(r"[^a-z0-9._-]")
 class HubTags:
     """The tags by which one hub recognizes its own sessions on YARN.
 
-    YARN accepts any tag from any user and shows it to others: copied or made-up tags must not pass
-    for the hub's. So they are derived from a secret, and are valid for one user of the cluster.
+    YARN accepts any tag from any user and shows it to others. Copied or made-up tags must not be
+    accepted, so the hub's are derived from a secret, and valid for one user of the cluster.
 
     Args:
-        secret: Of this hub alone, and always the same.
-        kind: What YARN shows of all sessions: the name and a tag of their applications, and the
-            name of their one service.
+        secret: The secret of this hub, which never changes.
+        kind: The name and a tag of all sessions' applications, and the name of their only service.
     """
 
     def __init__(self, secret: bytes, kind: str) -> None:
         self._secret = secret
         self.kind = kind
         self.all_sessions = f"{kind}-{self._code('hub')}"
-        """Of all of the hub's applications, to ask for them; it proves nothing."""
+        """The tag of all of the hub's applications, for queries; it proves nothing."""
 
     def session(self, user: str, owner: str, name: str) -> str:
         """The identity of a session.
 
         Args:
-            user: The cluster's name of the user that it runs as.
-            owner: The hub's name of the user.
-            name: The session's; empty for the default one.
+            user: The name on the cluster of the user that it runs as.
+            owner: The user's name in the hub.
+            name: The session's name; empty for the default one.
         """
         which = self._code("server", owner, name)
         return f"server-{which}-{self._code('user', user, which)}"
@@ -47,8 +46,8 @@ class HubTags:
         """The identity among an application's tags; empty if this hub did not start it.
 
         Args:
-            tags: The application's.
-            user: Its user, as YARN reports.
+            tags: The application's tags.
+            user: Its user, as reported by YARN.
         """
         for tag in tags:
             match = _IDENTITY.fullmatch(tag)
@@ -61,9 +60,9 @@ class HubTags:
 
 
 def words_for(owner: str, name: str) -> tuple[str, ...]:
-    """Words by which an administrator finds a user's sessions; YARN takes lower-case ones.
+    """Tags for administrators to find a user's sessions, in lower case as YARN requires.
 
-    Names are written in what tags may hold, so two users may have the same.
+    Characters that tags cannot contain are replaced, so two users may have the same tags.
     """
     user = f"user-{_NOT_IN_TAGS.sub('_', owner.lower())}"[:100]
     return (user, f"named-{_NOT_IN_TAGS.sub('_', name.lower())}"[:100]) if name else (user,)

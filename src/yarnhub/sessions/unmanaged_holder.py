@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 BUDGETS = Budgets(
-    # A container's token agent asks the first, and `explain`, for the hub, the others.
+    # The first is used by a container's token agent, the others by `explain` in the hub.
     requests=frozenset({"WatchTokens", "GetContainers", "GetSpecification"}),
-    body=16 * KIB,  # what is answered needs a hundred bytes; a MiB of JSON takes 0.2 s to read
+    body=16 * KIB,  # requests need a hundred bytes; a MiB of JSON takes 0.2 s to parse
     answer=MIB,
     connections=16,
     at_once=4,
@@ -46,23 +46,23 @@ BUDGETS = Budgets(
     ended=20,
     pages=10,
 )
-"""Of one session: no container may cost others' sessions anything, whatever its user runs in it."""
+"""The limits of one session, so that no user's container can slow down other sessions."""
 _ASK = 10.0
-"""Seconds for the ResourceManager to answer."""
+"""Seconds for a response of the ResourceManager."""
 _LEAVE = 10.0
-"""Seconds for YARN to end a container, beyond its grace period."""
+"""Seconds for YARN to end a container, in addition to its grace period."""
 
 
 class UnmanagedHolder(Holder):
-    """Holds the applications for as long as the hub runs, and takes them over when it starts.
+    """Holds the applications while the hub runs, and takes them over when it starts.
 
-    They are held by one task of this object's, which ends with the hub and ends none of them.
+    One task of this object holds them; its end does not end the applications.
 
     Args:
-        settings: Who the hub is; it acts for its users.
-        hub: Tells this hub's applications from others on the cluster.
-        folder: Where the applications are kept.
-        host: Where containers reach this process.
+        settings: The hub's settings and login; the hub acts for its users.
+        hub: The tags by which this hub's applications are recognized.
+        folder: The folder for the applications' state.
+        host: The host name at which containers reach this process.
     """
 
     def __init__(self, settings: Settings, hub: HubTags, *, folder: Path, host: str) -> None:
@@ -75,7 +75,7 @@ class UnmanagedHolder(Holder):
         self._held: asyncio.Future[UnmanagedApplications] | None = None
 
     async def _applications(self) -> UnmanagedApplications:
-        """All that are held; starts to hold them at the first call, and after a failure."""
+        """The held applications; holding starts at the first call, and again after a failure."""
         loop = asyncio.get_running_loop()
         if self._held is None or (self._holding is not None and self._holding.done()):
             self._held = loop.create_future()
@@ -91,7 +91,7 @@ class UnmanagedHolder(Holder):
                 await asyncio.get_running_loop().create_future()  # until it is cancelled
         except Exception as error:  # noqa: BLE001  # raised in the callers that wait, or logged
             if held.done():
-                _log.exception("sessions on YARN are held no longer; the next request tries again")
+                _log.exception("sessions on YARN are no longer held; the next request tries again")
             else:
                 held.set_exception(error)
         finally:
@@ -118,7 +118,7 @@ class UnmanagedHolder(Holder):
         return await self._others.find(application_id)
 
     async def all(self, tag: str = "") -> list[Session]:
-        """See `Holder.all`; also those whose ApplicationMasters are on the cluster."""
+        """See `Holder.all`; includes sessions whose ApplicationMasters run on the cluster."""
         held = await self._applications()
         others = await self._others.all(tag)
         found = [
@@ -128,7 +128,7 @@ class UnmanagedHolder(Holder):
 
 
 class UnmanagedSession(Session):
-    """A session whose ApplicationMaster is in this process: answers come out of memory."""
+    """A session whose ApplicationMaster runs in this process: its state is in memory."""
 
     def __init__(
         self, applications: UnmanagedApplications, application: UnmanagedApplication, identity: str
@@ -148,7 +148,7 @@ class UnmanagedSession(Session):
             finish = await self.application.ended(deadline=0)
         except DeadlineExceededError:
             return await self._lost()
-        except YarnhubError:  # it is not held any more
+        except YarnhubError:  # it is no longer held
             return None
         good = finish.status in {FinalStatus.SUCCEEDED, FinalStatus.KILLED}
         return SessionEnd(0 if good else 1, finish.outcome)
@@ -159,7 +159,7 @@ class UnmanagedSession(Session):
             if outcome is None:
                 return None
             await self.application.kill()
-        except YarnhubError:  # it has ended just now, or YARN does not respond: look again later
+        except YarnhubError:  # it has just ended, or YARN does not respond: try again later
             return None
         return SessionEnd(1, outcome)
 

@@ -1,4 +1,4 @@
-"""The cluster's users for whom sessions are started: which names are accepted."""
+"""The users of the cluster for whom sessions can be started."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ SERVICE_ACCOUNTS = frozenset(
         *("daemon", "bin", "sys", "nobody", "dr.who"),
     }
 )
-"""Accounts of a cluster's services: a program that runs as one of them controls the cluster."""
+"""Accounts of a cluster's services: programs that run as one of them can control the cluster."""
 
 _STRANGE = re.compile(
     r"[\s,/@\\:\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f"
     r"\U000e0100-\U000e01ef]"
 )
-"""Separators, and what is invisible though Unicode counts it among letters and marks."""
+"""Separators, and invisible characters that Unicode counts among letters and marks."""
 
 
 class InvalidUserError(YarnhubError):
-    """A name that no user of a cluster has."""
+    """A name that is not valid for a user of a cluster."""
 
 
 class DeniedUserError(YarnhubError):
-    """A user for whom no session is started."""
+    """A user for whom sessions cannot be started."""
 
 
 class OwnAccountError(SpecError):
-    """A session would run as the hub itself.
+    """A session would run as the hub's own user.
 
     Args:
         name: The hub's name on the cluster.
@@ -47,23 +47,23 @@ class OwnAccountError(SpecError):
 
 
 def comparable(name: str) -> str:
-    """A name as it is compared: many directories ignore the case and the width of letters."""
+    """A name for comparisons: many directories ignore the case and the width of letters."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 
 def check_user(name: str, denied: Collection[str]) -> None:
-    """Accept a cluster user, or not.
+    """Check the name of a user.
 
     Args:
-        name: The user's on the cluster.
-        denied: Users for whom no session is started, in any case and width.
+        name: The user's name on the cluster.
+        denied: Users for whom sessions cannot be started, in any case and width.
 
     Raises:
-        InvalidUserError: No user of a cluster has such a name.
+        InvalidUserError: The name is not valid on a cluster.
         DeniedUserError: The user is denied.
     """
-    # A name is part of ACLs, paths and principals: YARN accepts none with these characters. What
-    # cannot be seen makes one name look like another.
+    # Names are part of ACLs, paths and principals, so YARN does not accept these characters.
+    # Invisible characters make one name look like another.
     if not name or not name.isprintable() or _STRANGE.search(name):
         raise InvalidUserError(f"{name!r} cannot be a user of the cluster")
     if comparable(name) in set(map(comparable, denied)):

@@ -25,7 +25,7 @@ async def is_skipped(deployment: Deployment) -> Finding:
 
 
 async def fails(deployment: Deployment) -> Finding:
-    raise ConnectError("nobody answers at h:1")
+    raise ConnectError("cannot connect to h:1")
 
 
 async def hangs(deployment: Deployment) -> Finding:
@@ -50,7 +50,7 @@ async def test_checks_that_need_a_failed_one_are_skipped() -> None:
         Check("g", is_well, ("f", "a")),
     )
     assert await told(*checks) == [
-        "error        a: nobody answers at h:1",
+        "error        a: cannot connect to h:1",
         "warning      b: poor -> try",
         "not checked  c: it depends on a",
         "not checked  d: it depends on c",

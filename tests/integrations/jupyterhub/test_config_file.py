@@ -25,7 +25,7 @@ CLASSES: dict[str, Any] = {
     "ConfigurableHTTPProxy": ConfigurableHTTPProxy,
 }
 BARE = Facts(conf_dir="/etc/hadoop/conf", host="hub.example.com", secure=False)
-SECURE = replace(BARE, secure=True, unknown=("ResourceManager: nobody answers at rm:8032",))
+SECURE = replace(BARE, secure=True, unknown=("ResourceManager: cannot connect to rm:8032",))
 FULL = replace(
     BARE,
     secure=True,
@@ -75,7 +75,7 @@ def test_what_is_not_known_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "principal" not in config.YarnSpawner
     assert config.YarnSpawner.queue == "default"
     text = render(SECURE)
-    assert "# - ResourceManager: nobody answers at rm:8032" in text
+    assert "# - ResourceManager: cannot connect to rm:8032" in text
     assert "# Unknown: the hub's principal" in text
     assert "# Unknown: the queues" in text
     assert "# Unknown: the largest container" in text

@@ -173,7 +173,7 @@ async def test_a_link_fills_in_no_other_page() -> None:
 
 async def test_a_link_to_what_is_not_offered_says_so() -> None:
     spawner = offering()
-    with pytest.raises(Refusal, match="There is no profile 'big'"):
+    with pytest.raises(Refusal, match="The profile 'big' does not exist"):
         await spawner.options_from_query({"profile": ["big"]})
     assert re.search(r'value="small"[^>]*checked', await spawner.get_options_form())
 

@@ -184,7 +184,7 @@ def test_fields_that_count(form: dict[str, list[object]], options: dict[str, str
 
 @pytest.mark.parametrize("values", [[], ["a", "b"], [{"filename": "x"}]])
 def test_files_and_repeated_fields_are_refused(values: list[object]) -> None:
-    with pytest.raises(ChoiceError, match="'x' has to be sent once, as text"):
+    with pytest.raises(ChoiceError, match="'x' must be sent once, as text"):
         options_from_form({"x": values})
 
 

@@ -130,7 +130,7 @@ def test_nobody_whom_the_hubs_address_leads_to_gets_the_token(
 ) -> None:
     variables["JUPYTERHUB_API_TOKEN"] = "mine"
     hub.elsewhere, hub.answer = f"http://localhost:{hub.server_port}/hub/api/yarnspawner", answer
-    with pytest.raises(ConfigurationError, match="does not say where to listen"):
+    with pytest.raises(ConfigurationError, match="did not return where to listen"):
         reporter(variables).where_to_listen()
     assert hub.asked == 1
 
@@ -161,7 +161,7 @@ def test_or_with_the_one_that_the_administrator_names(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     variables["JUPYTERHUB_ROOT_DIR"] = named
-    with pytest.raises(ConfigurationError, match=r"no folder .*/notebooks on .*notebook_dir"):
+    with pytest.raises(ConfigurationError, match=r"/notebooks not found on .*notebook_dir"):
         prepare(variables, tmp_path)
     (tmp_path / "notebooks").mkdir()
     prepare(variables, tmp_path).close()
@@ -212,7 +212,7 @@ def test_home_is_the_users_own_or_the_containers(tmp_path: Path) -> None:
 def test_a_hub_that_does_not_take_it(variables: dict[str, str], hub: Hub, tmp_path: Path) -> None:
     hub.answer = 403
     prepare(variables, tmp_path).close()
-    with pytest.raises(ConfigurationError, match="does not take the port"):
+    with pytest.raises(ConfigurationError, match="refused the port"):
         report(1, variables)
 
 
@@ -221,7 +221,7 @@ def test_a_hub_that_does_not_say_where_to_listen(
     said: object, variables: dict[str, str], hub: Hub, tmp_path: Path
 ) -> None:
     hub.place = said
-    with pytest.raises(ConfigurationError, match="does not say where to listen"):
+    with pytest.raises(ConfigurationError, match="did not return where to listen"):
         prepare(variables, tmp_path)
 
 
@@ -234,7 +234,7 @@ def test_hdfs_is_shown_unless_somebody_chose_otherwise() -> None:
 
 
 def test_outside_of_a_container(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no container that a hub has started"):
+    with pytest.raises(ConfigurationError, match="not a container that a hub has started"):
         prepare({}, tmp_path)
 
 

@@ -79,7 +79,7 @@ async def test_nobody_is_sent_to_another_program(where: OneSession) -> None:
     impostor = Impostor(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     async with impostor.serving() as port:
         refusal = await failure(make_spawner(where), port)
-    words = f"another program answers at port {port} of localhost"
+    words = f"another program listens on port {port} of localhost"
     assert words in refusal.jupyterhub_message
     assert b"hers" not in impostor.received
 
@@ -117,7 +117,7 @@ async def test_or_where_the_administrator_says(
     "ports", ["40000", "40000-", "5-4", "0-9", "1-65536", "40000..41000", "1-2-3"]
 )
 def test_a_range_that_is_none_is_named(ports: str, where: OneSession) -> None:
-    with pytest.raises(TraitError, match="port_range has to be two ports such as"):
+    with pytest.raises(TraitError, match="port_range must be two ports, such as"):
         make_spawner(where, port_range=ports)
 
 
@@ -128,7 +128,7 @@ def test_a_range_that_is_none_is_named(ports: str, where: OneSession) -> None:
 async def test_who_asks_before_it_starts_hears_all_of_it(where: OneSession) -> None:
     spawner = make_spawner(where)
     said = spawner.progress()
-    assert (await anext(said))["message"] == "The hub prepares your server."
+    assert (await anext(said))["message"] == "Preparing your server."
     async with started(spawner):  # after its hooks, and its certificates
         waits = await anext(said)
         assert waits["message"] == f"{APPLICATION} waits for a container in queue default."
@@ -145,7 +145,7 @@ async def test_who_asks_before_it_starts_hears_all_of_it(where: OneSession) -> N
     ("error", "status", "words"),
     [
         (SpecError("services.jupyterhub.resources.vcores", "is 9, the most is 4"), 400, "is 9"),
-        (ConnectError("nobody answers at rm:8032"), 503, "nobody answers at rm:8032"),
+        (ConnectError("cannot connect to rm:8032"), 503, "cannot connect to rm:8032"),
         (ConnectionLostError("rm:8032 went away", CallOutcome.UNKNOWN), 503, "rm:8032 went away"),
         (DeadlineExceededError("no response within 60 s"), 503, "no response within 60 s"),
         (ConfigurationError("yarn-site.xml is missing"), 500, "yarn-site.xml is missing"),
@@ -173,7 +173,7 @@ async def test_the_fault_of_a_hook_is_not_shown_but_said(
         raise KeyError("password=secret")
 
     refusal = await failure(make_spawner(where, modify_application_hook=hook))
-    assert "something went wrong in the hub, whose log says more" in refusal.jupyterhub_message
+    assert "an error occurred in the hub; see its log" in refusal.jupyterhub_message
     assert "secret" not in refusal.jupyterhub_message
 
 
@@ -197,8 +197,8 @@ async def test_what_the_servers_program_says_instead_of_its_port(where: OneSessi
 
 
 async def test_certificates_that_cannot_be_made_say_why(where: OneSession) -> None:
-    where.refusing = ConnectError("nobody answers at rm:8032")
-    with pytest.raises(Refusal, match="nobody answers at rm:8032"):
+    where.refusing = ConnectError("cannot connect to rm:8032")
+    with pytest.raises(Refusal, match="cannot connect to rm:8032"):
         await make_spawner(where).create_certs()
 
 
@@ -210,7 +210,7 @@ async def test_certificates_that_cannot_be_made_say_why(where: OneSession) -> No
             SessionSnapshot(),
             "waits for a container in queue default: YARN's diagnostics: The queue is full.",
         ),
-        (ON_THIS_NODE, "c.YarnSpawner.cmd has to end in `python -m yarnspawner.singleuser`"),
+        (ON_THIS_NODE, "c.YarnSpawner.cmd must end in `python -m yarnspawner.singleuser`"),
     ],
 )
 async def test_what_takes_too_long_ends_with_the_last_reason(

@@ -118,7 +118,7 @@ async def test_a_poll_does_not_wait_for_a_cluster_that_says_nothing(
     began = asyncio.get_running_loop().time()
     assert await later(Silent()).poll() is None
     assert asyncio.get_running_loop().time() - began == 5
-    assert f"the state of {APPLICATION} is not known: no response within 5 s" in caplog.text
+    assert f"the state of {APPLICATION} is unknown: no response within 5 s" in caplog.text
 
 
 async def test_a_fault_of_ours_is_logged_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
@@ -191,7 +191,7 @@ async def test_what_may_run_on_is_not_called_stopped() -> None:
     where = OneSession()
     where.found = None
     spawner = later(where)
-    with pytest.raises(ConnectError, match=f"{APPLICATION} is not stopped"):
+    with pytest.raises(ConnectError, match=f"cannot stop {APPLICATION}"):
         await spawner.stop()
     assert spawner.get_state() == MASTER
     assert await spawner.poll() is None

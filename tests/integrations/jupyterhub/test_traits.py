@@ -47,7 +47,7 @@ async def test_variables_may_be_numbers() -> None:
 
 
 async def test_a_variable_that_is_nothing_is_named() -> None:
-    with pytest.raises(ConfigurationError, match=r"environment: HOSTS has to be a text .* a list"):
+    with pytest.raises(ConfigurationError, match=r"environment: HOSTS must be a string .* a list"):
         await spawner(environment={"HOSTS": ["a"]}).chosen_request()
 
 

@@ -25,8 +25,8 @@ ON_NODE = SessionSnapshot(node="node-7", container="container_1")
 @pytest.mark.parametrize(
     ("known", "text"),
     [
-        ({"asked": False}, "The hub prepares your server."),
-        ({}, "Asking YARN for a container in queue q."),
+        ({"asked": False}, "Preparing your server."),
+        ({}, "Requesting a container in queue q."),
         ({"application": APP}, f"YARN does not report the state of {APP}; retrying."),
         (
             {"application": APP, "snapshot": SessionSnapshot()},
@@ -56,7 +56,7 @@ ON_NODE = SessionSnapshot(node="node-7", container="container_1")
                 "files": ["environment"],
                 "explanation": explained(starting=("jupyterhub_0",)),
             },
-            "node-7 (container_1) fetches environment.",
+            "node-7 (container_1) is downloading environment.",
         ),
         (
             {"application": APP, "snapshot": ON_NODE, "port": 8888},
@@ -96,10 +96,10 @@ def test_it_goes_forward() -> None:
         ),
         (
             {"snapshot": ON_NODE, "files": ["env"], "explanation": explained(starting=("it",))},
-            "node-7 (container_1) fetches env.",
+            "node-7 (container_1) is downloading env.",
         ),
-        ({"snapshot": ON_NODE}, "has to end in `python -m yarnspawner.singleuser`"),
-        ({"snapshot": ON_NODE}, f"is in the logs of {APP}."),
+        ({"snapshot": ON_NODE}, "must end in `python -m yarnspawner.singleuser`"),
+        ({"snapshot": ON_NODE}, f"The logs of {APP} contain its output."),
         ({"snapshot": ON_NODE, "port": 8888}, "port 8888 of that node does not respond"),
     ],
 )

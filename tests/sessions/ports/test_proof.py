@@ -38,7 +38,7 @@ def test_the_server(addresses: list[str], peer: tuple[str, int]) -> None:
     ids=["another token", "an answer of before"],
 )
 def test_who_does_not_have_the_token(answer: bytes) -> None:
-    with pytest.raises(ImpostorError, match="does not have the token"):
+    with pytest.raises(ImpostorError, match="does not have the server's token"):
         check(answer, "token", NONCE, NODE)
 
 
@@ -55,7 +55,7 @@ def test_who_does_not_have_the_token(answer: bytes) -> None:
 )
 def test_who_has_asked_the_server(addresses: list[str], port: int) -> None:
     handed_on = prove("token", NONCE, addresses, port)
-    with pytest.raises(ImpostorError, match="not at the address"):
+    with pytest.raises(ImpostorError, match="listens at a different address"):
         check(handed_on, "token", NONCE, NODE)
 
 

@@ -59,7 +59,7 @@ async def test_the_users_server_is_accepted(alices: int) -> None:
 
 async def test_a_server_of_another_user_is_not() -> None:
     async with serving("bob's") as port:
-        with pytest.raises(ImpostorError, match="does not have the token"):
+        with pytest.raises(ImpostorError, match="does not have the server's token"):
             await check(port)
 
 
@@ -80,7 +80,7 @@ LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 2**20
 async def test_another_program_is_not_and_learns_no_secret(answer: bytes) -> None:
     impostor = Impostor(answer)
     async with impostor.serving() as port:
-        with pytest.raises(ImpostorError, match="does not answer as a server of this hub"):
+        with pytest.raises(ImpostorError, match="does not respond like a server of this hub"):
             await check(port)
     assert impostor.received.startswith(b"GET /user/alice/api/yarnspawner?nonce=")
     assert b"hers" not in impostor.received
@@ -89,7 +89,7 @@ async def test_another_program_is_not_and_learns_no_secret(answer: bytes) -> Non
 
 async def test_who_hands_on_to_the_server_is_not(alices: int) -> None:
     async with Impostor(server=alices).serving() as port:
-        with pytest.raises(ImpostorError, match="not at the address"):
+        with pytest.raises(ImpostorError, match="listens at a different address"):
             await check(port)
 
 
@@ -153,7 +153,7 @@ async def test_with_certificates_the_users_server_is_accepted(certificates: Cert
 
 async def test_the_certificate_of_another_user_is_not_enough(certificates: Certificates) -> None:
     async with serving("bob's", certificates.of_server("bob")) as port:
-        with pytest.raises(ImpostorError, match="does not have the token"):
+        with pytest.raises(ImpostorError, match="does not have the server's token"):
             await check(port, certificates.of_hub)
 
 

@@ -42,7 +42,7 @@ class DoctorOptions:
         principal: The hub's Kerberos principal; goes with `keytab`.
         keytab: The file with its key.
         run: Whether to run an application on the nodes.
-        hub_config: The `jupyterhub_config.py`; None if it is not known.
+        hub_config: The `jupyterhub_config.py`; None if unknown.
     """
 
     environment: Mapping[str, str]
@@ -63,7 +63,7 @@ class Deployment:
     Attributes:
         options: What to check.
         configuration: The Hadoop configuration on this host.
-        rm_conf: The ResourceManager's own configuration, if it shows it; else `configuration`.
+        rm_conf: The ResourceManager's own configuration, if available; else `configuration`.
         rm_source: Where `rm_conf` comes from, for messages.
         can_impersonate: Whether the hub may act for the user.
         response_timeout: Seconds for one response.
@@ -81,7 +81,7 @@ class Deployment:
     @property
     def settings(self) -> Settings:
         """The hub's user, after the login."""
-        assert self._settings is not None, "the check has to need `login`"
+        assert self._settings is not None, "the check must need `login`"
         return self._settings
 
     @settings.setter
@@ -90,7 +90,7 @@ class Deployment:
 
     @property
     def as_user(self) -> Settings:
-        """The hub acting for the user, if it may; else the hub itself."""
+        """The hub acting for the user, if that is allowed; else the hub itself."""
         return (
             self.settings.acting_for(self.options.user) if self.can_impersonate else self.settings
         )
@@ -103,7 +103,7 @@ class Deployment:
     @property
     def active(self) -> int:
         """The index of the active ResourceManager."""
-        assert self._active is not None, "the check has to need `ResourceManager`"
+        assert self._active is not None, "the check must need `ResourceManager`"
         return self._active
 
     @active.setter

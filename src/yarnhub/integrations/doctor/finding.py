@@ -64,7 +64,7 @@ def error(what: str, mend: str = "") -> Finding:
 
 
 def not_checked(reason: str) -> Finding:
-    """It is not known whether there is a problem."""
+    """It could not be determined whether there is a problem."""
     return Finding(Grade.NOT_CHECKED, reason)
 
 

@@ -43,7 +43,7 @@ async def check(deployment: Deployment) -> Finding:
 async def check_web(deployment: Deployment) -> Finding:
     """Check that WebHDFS responds.
 
-    ApplicationMasters keep their journals by it, and JupyterLab reads and writes files by it.
+    ApplicationMasters use it for their journals, and JupyterLab for files.
     """
     if not (deployment.configuration.get("fs.defaultFS") or "").startswith("hdfs:"):
         return not_checked("fs.defaultFS is not an hdfs:// URL")

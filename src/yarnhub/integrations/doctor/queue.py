@@ -37,18 +37,18 @@ def judge(name: str, root: QueueInfo | None, allowed: Collection[str], user: str
     others = ", ".join(usable_queues(root, allowed)) or "none"
     line = line_to(root, name)
     if not line:
-        return error(f"queue {name} does not exist", f"take one of {others}")
+        return error(f"queue {name} does not exist", f"use one of {others}")
     queue = line[-1]
     path = queue.queue_path
     if queue.child_queues:
         children = ", ".join(each.queue_path for each in queue.child_queues)
-        return error(f"{path} is a parent queue", f"take one of {children}")
+        return error(f"{path} is a parent queue", f"use one of {children}")
     if queue.state is not None and not takes_applications(queue):
-        return error(f"{path} is {queue.state.name.lower()}", "start it, or take another one")
+        return error(f"{path} is {queue.state.name.lower()}", "start it, or use another one")
     if not is_named(queue, allowed):
         return error(
             f"{user} may not submit to {path}",
-            f"allow it by yarn.scheduler.capacity.{path}.acl_submit_applications, or take one of "
+            f"allow it with yarn.scheduler.capacity.{path}.acl_submit_applications, or use one of "
             f"{others}",
         )
     return ok(f"{path} is running, and {user} may submit to it")

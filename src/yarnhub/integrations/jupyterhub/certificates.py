@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def alternative_names(hosts: Iterable[str]) -> list[str]:
-    """What a certificate says of the hosts that its holder may be on."""
+    """The alternative names in a certificate, for the hosts that a server may run on."""
     return [f"{_kind(host)}:{host}" for host in hosts]
 
 
@@ -24,13 +24,13 @@ def _kind(host: str) -> str:
 
 
 def read_certificates(paths: Mapping[str, str]) -> tuple[dict[str, str], dict[str, bytes]]:
-    """The files that a server is to have, and what they hold.
+    """The files for a server, and their contents.
 
     Args:
-        paths: By what they are for, as the hub has them.
+        paths: The paths on the hub's host, by their purpose.
 
     Returns:
-        The same with names in the server's folder, and the files' contents by these names.
+        The paths in the server's folder, and the files' contents by their names.
     """
     names = {kind: f"jupyterhub-{kind}.pem" for kind in paths}
     return names, {names[kind]: Path(path).read_bytes() for kind, path in paths.items()}

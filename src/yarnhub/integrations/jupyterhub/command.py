@@ -1,4 +1,4 @@
-"""The command that runs a server: jupyterhub's own names of it stand for ours; no I/O."""
+"""The command that runs a server, with jupyterhub's program replaced by ours; no I/O."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRAM = "yarnspawner.singleuser"
-"""It gets the server's secrets, and tells the hub the port: jupyterhub's own does neither."""
+"""It unpacks the server's secrets and reports the port to the hub; jupyterhub's does neither."""
 
 _SCRIPT = re.compile(r"(?<!\S)(\S*/)?(?:jupyterhub-singleuser|jupyter-labhub)(?!\S)")
 _MODULE = re.compile(r"(?<!\S)-m\s+(?:jupyterhub\.singleuser|jupyterlab\.labhubapp)(?!\S)")
 
 
 def with_our_program(command: Sequence[str]) -> list[str]:
-    """A command, with our program in place of jupyterhub's of the same environment.
+    """A command with our program instead of jupyterhub's, from the same environment.
 
     Args:
-        command: Words of a shell's line; one text may hold several.
+        command: Words of a shell command; one string can contain several.
     """
     return [_replaced(words) for words in command]
 

@@ -1,4 +1,4 @@
-"""A first `jupyterhub_config.py`: pure, from what is known of a cluster to a text."""
+"""A first `jupyterhub_config.py`, from the facts about a cluster; no I/O."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from yarnhub.yarn.queues.tree import own_name
 
 _WIDTH = 88
 _USUAL = 2048
-"""MiB of a server, unless the cluster gives less."""
+"""MiB of a server, unless the cluster allows less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of a cluster.
+    """The facts about a cluster.
 
     Attributes:
-        conf_dir: The folder of its configuration.
-        host: The hub's.
-        secure: Whether it asks for Kerberos.
-        principal: The hub's; empty if it is not known.
-        keytab: The file with its key; empty if it is not known.
-        queues: To which the hub may submit; empty if they are not known.
-        memory: MiB of the largest container; 0 if it is not known.
-        vcores: Of the largest container; 0 if that is not known.
-        unknown: What could not be found out, and why.
+        conf_dir: The folder with its configuration.
+        host: The hub's host name.
+        secure: Whether it requires Kerberos.
+        principal: The hub's principal; empty if unknown.
+        keytab: The file with its key; empty if unknown.
+        queues: The queues to which the hub may submit; empty if unknown.
+        memory: MiB of the largest container; 0 if unknown.
+        vcores: Virtual cores of the largest container; 0 if unknown.
+        unknown: What could not be determined, and why.
     """
 
     conf_dir: str
@@ -41,7 +41,7 @@ class Facts:
 
 
 def render(facts: Facts) -> str:
-    """The file. It holds no secret."""
+    """The content of the file. It contains no secret."""
     parts = (
         _head(facts),
         _cluster(facts),
@@ -233,5 +233,5 @@ c.JupyterHub.load_roles = [
 
 
 def _quoted(text: str) -> str:
-    """As a literal of Python, in double quotes where that is simple."""
+    """A Python literal, in double quotes if that is simple."""
     return f'"{text}"' if text.isprintable() and not {'"', "\\"} & set(text) else repr(text)

@@ -1,4 +1,4 @@
-"""What all spawners of one JupyterHub share: where its servers run, and what it knows of queues."""
+"""The objects that all spawners of one JupyterHub share: holders, tags and queues."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class HubSessions:
     """The sessions of one hub, by the settings that they depend on.
 
     Attributes:
-        tasks: Of the hub. JupyterHub cancels all tasks when it ends, and waits for them.
+        tasks: Background tasks. JupyterHub cancels all tasks when it stops, and waits for them.
     """
 
     def __init__(self) -> None:
@@ -37,10 +37,10 @@ class HubSessions:
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> HubSessions:
-        """The hub's, which are made on first use.
+        """The hub's, created on first use.
 
         Args:
-            settings: The hub's own for its handlers, which all of its users have.
+            settings: The hub's settings for handlers, which all of its users share.
         """
         if _KEY not in settings:
             settings[_KEY] = cls()
@@ -48,10 +48,10 @@ class HubSessions:
         return found
 
     def holder(self, spawner: SpawnerTraits, master: str) -> Holder:
-        """What holds the sessions whose ApplicationMasters run in one place.
+        """The holder of the sessions whose ApplicationMasters run in one place.
 
         Args:
-            spawner: One of the hub's.
+            spawner: Any spawner of the hub.
             master: `hub` or `cluster`.
 
         Raises:
@@ -94,10 +94,10 @@ class HubSessions:
         return self._queues[key]
 
     def log_orphans_once(self, holder: Holder, app: Any) -> None:  # Any: JupyterHub's own
-        """Have the log name the sessions that belong to no user, once the hub has settled.
+        """Log the sessions that belong to no user, once the hub has loaded its own.
 
         Args:
-            holder: Finds them.
+            holder: Finds the sessions.
             app: JupyterHub's application.
         """
         if not self._orphans_logged:

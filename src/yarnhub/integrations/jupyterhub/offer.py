@@ -1,4 +1,4 @@
-"""What a spawner offers its user: profiles, queues, and the form for them."""
+"""The choices that a spawner offers its user: profiles, queues, and the form for them."""
 
 from __future__ import annotations
 
@@ -37,31 +37,31 @@ OVERRIDABLE = frozenset(
         *("application_master", "debug", "disable_user_config"),
     }
 )
-"""What a profile may set."""
+"""The settings that a profile can override."""
 
 
 class Offer:
-    """What one spawner offers: its user chooses from this, and gets nothing else.
+    """The choices that one spawner offers; its user gets nothing else.
 
     Args:
-        spawner: Its settings are what the administrator has set.
-        queues: Gives what is known of the cluster's queues.
+        spawner: The spawner with the administrator's settings.
+        queues: Returns the cluster's queues.
     """
 
     def __init__(self, spawner: SpawnerTraits, queues: Callable[[], ClusterQueues]) -> None:
         self._spawner = spawner
         self._cluster_queues = queues
         self._linked: tuple[object, Mapping[str, object]] = (None, {})
-        """What a link has chosen, and the request that it came with."""
+        """The choice in a link, and the request that contained it."""
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to choose."""
+        """Whether the user has a choice."""
         return bool(self._spawner.profile_list) or self._spawner.choose_queue
 
     async def form(self, _spawner: Spawner) -> str:
         """The HTML of the form; JupyterHub calls it with the spawner."""
-        # A link counts for the page that it opens, and not for another one of the same user.
+        # A link only applies to the page that it opens, not to other pages of the same user.
         handler, options = self._linked
         linked = handler is not None and handler is self._spawner.handler
         chosen = options if linked else self._spawner.user_options
@@ -70,11 +70,11 @@ class Offer:
             return render_form(await self._offered(), chosen, linked=linked)
 
     async def from_query(self, query: Mapping[str, list[object]]) -> NoReturn:
-        """Fill the form in with what a link says, and start nothing: anybody may have written it.
+        """Prefill the form from a link, and start nothing: anyone may have written the link.
 
         Raises:
-            SpawnException: What it says is not offered.
-            LinkError: It is: JupyterHub shows the form then.
+            SpawnException: The choice is not offered.
+            LinkError: It is offered; JupyterHub then shows the form.
         """
         if self.exists:
             with _refusing():
@@ -84,7 +84,7 @@ class Offer:
         raise LinkError
 
     async def from_form(self, form: Mapping[str, list[object]]) -> Mapping[str, object]:
-        """The options that a form has chosen.
+        """The options that were chosen in a form.
 
         Raises:
             SpawnException: They are not offered.
@@ -95,13 +95,13 @@ class Offer:
             return dict(choose(await self._offered(), options_from_form(form)).user_options)
 
     async def chosen(self) -> Choice:
-        """What the user has chosen, looked up anew in what is offered now.
+        """The user's choice, checked against what is currently offered.
 
         Raises:
             SpawnException: It is not offered.
         """
         if not self.exists:
-            return Choice()  # the options are those of a form of the administrator's own
+            return Choice()  # the options come from the administrator's own form
         with _refusing():
             return choose(await self._offered(), self._spawner.user_options)
 
@@ -122,10 +122,10 @@ class Offer:
 
     @contextlib.contextmanager
     def overridden(self, choice: Choice) -> Iterator[None]:
-        """Have the values of a choice until the end of the block, in which nobody may await.
+        """Set the values of a choice until the end of the block, which must not await.
 
         Raises:
-            SpawnException: A trait does not take its value.
+            SpawnException: A trait does not accept its value.
         """
         with _refusing():
             values = choice.over(self._spawner)
@@ -140,7 +140,7 @@ class Offer:
                             f"profile {choice.display_name!r} sets {name} to {value!r}: {error}"
                         ) from error
                 if reason := why_unsafe_script(self._spawner.script_template, choice.written):
-                    raise ProfileError(f"script_template: {reason}, for users write a part of it")
+                    raise ProfileError(f"script_template: {reason}: users set a part of it")
             yield
         finally:
             for name, value in before.items():
@@ -155,7 +155,7 @@ def _refusing() -> Iterator[None]:
         raise Refusal(str(error), reason="options") from error
     except ProfileError as error:
         raise Refusal(
-            f"The configured profiles are invalid: {error}. Tell your administrator.",
+            f"The configured profiles are invalid: {error}. Contact your administrator.",
             reason="profiles",
             status_code=500,
         ) from error

@@ -1,7 +1,7 @@
-"""The page on which users choose a profile and its options; no I/O but reading its template once.
+"""The page on which users choose a profile and its options; only reads its template.
 
-Its fields are named as those of KubeSpawner's form. It needs no script: without one it shows the
-options of all profiles, and those of the one that was picked count.
+Its fields have the same names as in KubeSpawner's form. It works without JavaScript: it then shows
+the options of all profiles, and the options of the selected profile apply.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "profile-option-"
 _OTHERS = frozenset({"_xsrf"})
-"""Fields of the hub's own."""
+"""Fields that the hub adds."""
 _ONLY_CONFIGURED = {
     OnlyConfigured.NONE_USABLE: "you cannot submit to any queue",
     OnlyConfigured.NO_ANSWER: "YARN does not respond, so other queues are not shown",
@@ -37,14 +37,14 @@ _ONLY_CONFIGURED = {
 def render_form(
     profiles: Sequence[Profile], chosen: Mapping[str, object], *, linked: bool = False
 ) -> str:
-    """The fields, as HTML in which all that profiles say is escaped; empty if nothing is to choose.
+    """The fields, as HTML with all text from profiles escaped; empty without a choice.
 
-    A user whose saved choice is refused now gets the page anyway: sending it makes a good choice.
+    If a saved choice is no longer valid, the page is shown without it.
 
     Args:
-        profiles: What is offered, queues included; at least one.
-        chosen: What the user has chosen before; what of it is offered no more is left out.
-        linked: Whether a link has, which somebody else may have written.
+        profiles: The offered profiles, with queues; at least one.
+        chosen: The user's earlier choice; parts that are no longer offered are ignored.
+        linked: Whether the choice comes from a link, which anyone may have written.
     """
     if not _has_choice(profiles) and _is_offered(profiles, chosen):
         return ""
@@ -58,7 +58,7 @@ def render_form(
         prefix=_prefix,
         written=WRITTEN,
         unlisted=UNLISTED,
-        # What was chosen in one profile says nothing about an option of the same name in another.
+        # A choice in one profile does not apply to an option of the same name in another.
         selected=lambda profile, key, option: _selected(
             key, option, chosen if profile.slug == picked else {}
         ),
@@ -66,7 +66,7 @@ def render_form(
 
 
 def options_from_form(form: Mapping[str, Sequence[object]]) -> dict[str, str]:
-    """What was sent, as `choose` takes it: fields of profiles that were not picked are left out.
+    """The options in a form, for `choose`; fields of other profiles are ignored.
 
     Raises:
         ChoiceError: A field is a file, or was sent twice.
@@ -80,7 +80,8 @@ def options_from_form(form: Mapping[str, Sequence[object]]) -> dict[str, str]:
     }
     for written in [name for name in options if name.endswith(WRITTEN)]:
         key = written.removesuffix(WRITTEN)
-        # Without a script both fields are sent: then the choice says which one counts.
+        # Without JavaScript, both fields are sent, and the selected choice determines which
+        # applies.
         if options.get(key) == UNLISTED:
             del options[key]
         elif key in options or not options[written]:
@@ -89,7 +90,7 @@ def options_from_form(form: Mapping[str, Sequence[object]]) -> dict[str, str]:
 
 
 def queue_label(queue: QueueChoice) -> str:
-    """What users read of a queue: its name, and how free it is if the scheduler says so."""
+    """The label of a queue: its name, and how much of it is free, if known."""
     words = (
         _ONLY_CONFIGURED[queue.why_only_configured]
         if queue.why_only_configured
@@ -118,7 +119,7 @@ def _prefix(slug: str) -> str:
 
 def _one(name: str, values: Sequence[object]) -> str:
     if len(values) != 1 or not isinstance(values[0], str):
-        raise ChoiceError(f"The field {quoted(name)} has to be sent once, as text.")
+        raise ChoiceError(f"The field {quoted(name)} must be sent once, as text.")
     return values[0]
 
 
@@ -138,7 +139,7 @@ def _is_offered(profiles: Sequence[Profile], chosen: Mapping[str, object]) -> bo
 
 
 def _selected(key: str, option: Option, chosen: Mapping[str, object]) -> tuple[object, object]:
-    """The choice that is selected, and the value that is written."""
+    """The selected choice, and the value that the user has entered."""
     written = chosen.get(key + WRITTEN)
     if option.unlisted_choice.enabled and isinstance(written, str):
         return UNLISTED, written

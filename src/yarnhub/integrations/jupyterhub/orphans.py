@@ -1,6 +1,6 @@
-"""Servers that run and that none of the hub's users has: after a lost database, say.
+"""Running servers that belong to no user of the hub, for example after its database was lost.
 
-`GET /hub/api/yarnspawner/orphans` lists them, `DELETE` ends them; for administrators of servers.
+`GET /hub/api/yarnspawner/orphans` lists them, `DELETE` kills them; for administrators of servers.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _log = logging.getLogger(__name__)
 
 PATH = r"/api/yarnspawner/orphans"
 _SETTLED = 60.0
-"""Seconds after which a hub that was started knows the servers of all its users."""
+"""Seconds after which a started hub has loaded the servers of all its users."""
 
 
 def claimed(app: Any) -> set[str]:
-    """Ids of the applications that users have, and identities of servers that are being started.
+    """The ids of the users' applications, and the identities of servers that are starting.
 
     Args:
         app: JupyterHub's application.
@@ -48,12 +48,12 @@ def claimed(app: Any) -> set[str]:
 
 
 async def log_orphans(holder: Holder, app: Any) -> None:
-    """Log, once the hub has settled, what runs and belongs to no user."""
+    """Log the servers that belong to no user, once the hub has loaded its own."""
     await asyncio.sleep(_SETTLED)
     try:
         found = await orphans(holder, partial(claimed, app))
     except YarnhubError as error:
-        _log.warning("it is not known which servers run on YARN: %s", error)
+        _log.warning("the servers that run on YARN could not be determined: %s", error)
         return
     for session in found:
         _log.warning(
@@ -66,7 +66,7 @@ async def log_orphans(holder: Holder, app: Any) -> None:
 
 
 class OrphansHandler(APIHandler):
-    """Lists and ends servers that belong to no user."""
+    """Lists and kills servers that belong to no user."""
 
     @needs_scope("admin:servers")
     async def get(self) -> None:
@@ -75,7 +75,7 @@ class OrphansHandler(APIHandler):
 
     @needs_scope("admin:servers")
     async def delete(self) -> None:
-        """End them; the response lists those that have ended."""
+        """Kill them; the response lists the servers that have ended."""
         ended = await end(await self._orphans())
         self.write(json.dumps([_model(session) for session in ended]))
 
@@ -83,7 +83,7 @@ class OrphansHandler(APIHandler):
         some = self.db.query(orm.User).first()
         if some is None:
             return []
-        # The spawner of any user finds the sessions of all.
+        # Any user's spawner finds the sessions of all users.
         holder = self.users[some].spawner.holder_of_all()
         return await orphans(holder, partial(claimed, self.app))
 

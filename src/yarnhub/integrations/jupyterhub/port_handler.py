@@ -1,8 +1,8 @@
-"""Where a server asks where to listen on its node, and reports the port that it has got there.
+"""The handler for servers: where to listen on the node, and the report of the port.
 
-`GET /hub/api/yarnspawner`, and `POST` with `{"port": 12345}`, or with `{"error": "..."}` if there
-will be none, with the server's own API token. The token says whose it is: the one server that was
-started with it, and nothing else of that can be set.
+`GET /hub/api/yarnspawner`, and `POST` with `{"port": 12345}`, or with `{"error": "..."}` if the
+server cannot listen, with the server's own API token. The token identifies the server: a request
+cannot change anything of other servers.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ class StartingSpawner(Protocol):
     """The spawner of a server that is being started."""
 
     async def place(self) -> dict[str, object]:
-        """Where the server shall listen."""
+        """The addresses and ports for the server."""
 
     def report_port(self, port: int) -> None:
-        """The server has told its port."""
+        """Called when the server has reported its port."""
 
     def report_error(self, error: str) -> None:
-        """The server has told that it will have no port, and why."""
+        """Called when the server has reported why it cannot listen."""
 
 
 @web.stream_request_body
 class PortHandler(APIHandler):
-    """Says where the server that asks shall listen, and takes its port.
+    """Returns where a server must listen, and receives its port.
 
-    No more of a body is read than a report may have, and nothing of it is kept without a token.
+    Bodies that are longer than a report are refused, and ignored without a token.
     """
 
     async def prepare(self) -> None:
-        """Limit the body, and see whether it is wanted."""
+        """Limit the body, and check the token."""
         self.request.connection.set_max_body_size(LONGEST_REPORT)
         await super().prepare()
         self._body = bytearray()
         try:
             self._spawner()
         except web.HTTPError:
-            # Refused once the body has come. An answer before that ends the connection, and the
-            # proxy may then answer 503 in its place.
+            # Refused after the body was read. An earlier response closes the connection, and the
+            # proxy may then respond 503 instead.
             self._wanted = False
         else:
             self._wanted = True
@@ -58,11 +58,11 @@ class PortHandler(APIHandler):
             self._body += chunk
 
     async def get(self) -> None:
-        """Say where to listen."""
+        """Return where to listen."""
         self.write(await self._spawner().place())
 
     async def post(self) -> None:
-        """Take the port, or why there is none."""
+        """Receive the port, or the reason why the server cannot listen."""
         spawner = self._spawner()
         try:
             report = read_report(bytes(self._body))
@@ -87,4 +87,4 @@ class PortHandler(APIHandler):
                     found: StartingSpawner = spawner
                     return found
                 break
-        raise web.HTTPError(403, "this token is not that of a server that is being started")
+        raise web.HTTPError(403, "the token does not belong to a server that is starting")

@@ -1,4 +1,4 @@
-"""What users of the hub read when their server is not started."""
+"""Messages for users of the hub when a server cannot be started."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 
 class Refusal(SpawnException):
-    """A refusal whose words the hub's pages show as they are.
+    """A refusal with a message that the hub's pages show unchanged.
 
     Args:
-        message: For the user and the log; words of others may be in it.
-        reason: A word for it, in the hub's metrics.
-        status_code: HTTP's.
+        message: For the user and the log; may contain text from other programs.
+        reason: The label in the hub's metrics.
+        status_code: The HTTP status.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Refusal(SpawnException):
 
     @property
     def jupyterhub_message(self) -> str:
-        """What pages show; without it they show the class and the status too, or nothing."""
+        """The message on pages; without it, they also show the class and the status, or nothing."""
         return str(self.message)
 
 
 class LinkError(YarnhubError):
-    """A link has chosen a server, and nothing is started by it alone: the form says so."""
+    """A link has chosen a server. Links alone never start one, so the form is shown."""
 
     jupyterhub_message = ""
 
@@ -67,31 +67,31 @@ def refuse_user(name: str, owner: str, denied: Collection[str]) -> None:
     """Refuse a cluster user for whom no server is started.
 
     Raises:
-        SpawnException: Says whom and why.
+        SpawnException: The message contains the name and the reason.
     """
     try:
         check_user(name, denied)
     except InvalidUserError as error:
         raise Refusal(
-            f"{error}. You are logged in as {owner!r}; the administrator maps names by "
-            "`c.YarnSpawner.cluster_user`.",
+            f"{error}. You are logged in as {owner!r}; the administrator can map "
+            "names with `c.YarnSpawner.cluster_user`.",
             reason="user",
         ) from error
     except DeniedUserError as error:
         raise Refusal(
-            f"No server is started for {name!r}: it is an account of the system's "
+            f"Servers cannot be started for {name!r}: it is a system account "
             "(`c.YarnSpawner.denied_users`).",
             reason="user",
         ) from error
 
 
 def refusal(error: YarnhubError) -> Refusal:
-    """What a user reads of an error that has ended the start of a server."""
+    """The message for the user, for an error during the start of a server."""
     match error:
         case ProgramFailedError() | SessionEndedError():
             return _not_ready(error)
         case OwnAccountError():
-            said = f"{error}, as which no server runs; c.YarnSpawner.cluster_user maps names"
+            said = f"{error}; c.YarnSpawner.cluster_user can map the name to a different one"
             return Refusal(f"Your server cannot be started: {said}.", reason="limit")
         case SpecError():
             return Refusal(f"Your server cannot be started: {error}.", reason="limit")
@@ -104,12 +104,12 @@ def refusal(error: YarnhubError) -> Refusal:
         case InvalidRequestError():
             return Refusal(f"YARN refused your server: {error}.", reason="refused")
         case ConfigurationError() | AuthenticationError():
-            said = f"The hub is not set up as it should be: {error}. Tell its administrator."
+            said = f"The hub is not configured correctly: {error}. Contact its administrator."
             return Refusal(said, reason="hub", status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
         case ConnectError() | ConnectionLostError() | DeadlineExceededError():
-            said = f"Your server was not started, since the cluster does not respond: {error}."
+            said = f"Your server was not started: the cluster does not respond: {error}."
         case RemoteError():
-            said = f"Your server was not started, since the cluster refused something: {error}."
+            said = f"Your server was not started: the cluster refused a request: {error}."
         case _:
             said = f"Your server was not started: {error}."
     return Refusal(said, reason="cluster", status_code=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -126,22 +126,22 @@ def _not_ready(error: ProgramFailedError | SessionEndedError) -> Refusal:
 
 @contextmanager
 def telling_why(log: Logger, who: str) -> Iterator[None]:
-    """Have an error say to a user why there is no server.
+    """Translate errors to messages for the user whose server cannot be started.
 
     Raises:
-        SpawnException: With words for the user, whatever the error was.
+        SpawnException: For each error; with a message for the user.
     """
     try:
         yield
-    except HTTPError:  # a refusal, or what a hook says
+    except HTTPError:  # a refusal, or a hook's own error
         raise
     except YarnhubError as error:
         raise refusal(error) from error
     except Exception as error:
         log.exception("%s's server is not started", who)
         raise Refusal(
-            "Your server was not started: something went wrong in the hub, whose log says more. "
-            "Tell its administrator.",
+            "Your server was not started: an error occurred in the hub; see its log. "
+            "Contact its administrator.",
             reason="error",
             status_code=HTTPStatus.INTERNAL_SERVER_ERROR,
         ) from error

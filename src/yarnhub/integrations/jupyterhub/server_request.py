@@ -1,4 +1,4 @@
-"""What is requested for a server, from the settings of its spawner."""
+"""The request for a server, from the settings of its spawner."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from yarnhub.sessions.tags import HubTags
 
 SERVICE = "jupyterhub"
-"""The one service of a server's application, and the application, as yarnspawner 0.4 named it."""
+"""The name of a server's application and of its only service, as in yarnspawner 0.4."""
 SECRET_VARIABLES = frozenset({"JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"})
-"""Variables that are told to a server only, and not to YARN."""
+"""Secret variables, which are not part of the launch context that YARN shows."""
 
 
 def request_of(
     spawner: SpawnerTraits, user: str, hub: HubTags, certificates: Mapping[str, bytes]
 ) -> SessionRequest:
-    """The request for a server, from the settings as they are now.
+    """The request for a server, from the current settings.
 
     Args:
-        spawner: Has the settings.
-        user: The cluster's name of the user.
+        spawner: The spawner with the settings.
+        user: The user's name on the cluster.
         hub: The tags of the hub.
-        certificates: Of the server, with `internal_ssl`.
+        certificates: The server's, with `internal_ssl`.
 
     Raises:
-        ConfigurationError: A setting cannot be what it is.
+        ConfigurationError: A setting is not valid.
     """
     return SessionRequest(
         user=user,
@@ -65,10 +65,10 @@ def request_of(
 
 
 async def modified(spawner: SpawnerTraits, spec: ApplicationSpec) -> ApplicationSpec:
-    """What the administrator's hook makes of a specification.
+    """The specification that the administrator's hook returns.
 
     Raises:
-        ConfigurationError: None that can be submitted.
+        ConfigurationError: The hook returned a specification that cannot be submitted.
     """
     if spawner.modify_application_hook is None:
         return spec
@@ -78,14 +78,14 @@ async def modified(spawner: SpawnerTraits, spec: ApplicationSpec) -> Application
     if not isinstance(modified, ApplicationSpec) or set(modified.services) != {SERVICE}:
         raise ConfigurationError(
             "c.YarnSpawner.modify_application_hook must return the ApplicationSpec to submit, "
-            f"with the one service {SERVICE!r}, and returned a {type(modified).__name__}"
+            f"with the only service {SERVICE!r}, but returned a {type(modified).__name__}"
         )
     if modified.user != spec.user:
         raise ConfigurationError(
             f"c.YarnSpawner.modify_application_hook changed the user {spec.user!r} to "
-            f"{modified.user!r}: c.YarnSpawner.cluster_user maps users"
+            f"{modified.user!r}: map users with c.YarnSpawner.cluster_user"
         )
-    # The hub finds its servers by its own tags.
+    # The hub recognizes its servers by these tags.
     return replace(modified, tags={*modified.tags, *spec.tags})
 
 
@@ -94,7 +94,7 @@ def _variables(spawner: SpawnerTraits) -> dict[str, str]:
     for name, value in variables.items():
         if not isinstance(value, str | int | float):
             raise ConfigurationError(
-                f"c.YarnSpawner.environment: {name} has to be a text or a number, and is a "
+                f"c.YarnSpawner.environment: {name} must be a string or a number, not a "
                 f"{type(value).__name__}"
             )
     return {name: str(value) for name, value in variables.items()}

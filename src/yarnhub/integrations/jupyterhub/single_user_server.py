@@ -1,4 +1,4 @@
-"""Jupyter's server on the port that this process holds already, with its proof for the hub."""
+"""Jupyter Server on the port on which this process already listens, with the proof for the hub."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 class ProofHandler(RequestHandler):
-    """Proves that this is the server, to whoever asks: no secret is in it."""
+    """Responds to anyone with a proof that this is the server; reveals no secret."""
 
     def initialize(self, held: HeldPort, token: str) -> None:
-        """Take what the proof is made of."""
+        """Receive the data for the proof."""
         self._held, self._token = held, token
 
     @allow_unauthenticated
     def get(self) -> None:
-        """Give the proof."""
+        """Return the proof."""
         answer = self._held.prove(self._token, self.get_query_argument("nonce", ""))
         if answer is None:
             raise HTTPError(400)
@@ -38,19 +38,19 @@ class ProofHandler(RequestHandler):
 
 
 def server_on(held: HeldPort, reporter: Reporter, token: str) -> type[ServerApp]:
-    """A class of Jupyter's server that answers at a held port, and then tells the hub of it.
+    """A class of Jupyter Server that uses a held port, and then reports it to the hub.
 
     Args:
-        held: The port.
-        reporter: Tells the hub.
+        held: The port on which it listens.
+        reporter: Reports to the hub.
         token: The server's API token.
     """
 
     class Server(ServerApp):
-        """Jupyter's own, but for its port."""
+        """Jupyter's own class, except for the port."""
 
         def _find_http_port(self) -> None:
-            """Look for none: it is held."""
+            """Do nothing: the port is held."""
 
         def _bind_http_server_tcp(self) -> bool:
             path = url_path_join(self.base_url, proof.PATH)
@@ -71,12 +71,12 @@ def server_on(held: HeldPort, reporter: Reporter, token: str) -> type[ServerApp]
 
 
 def run(held: HeldPort, reporter: Reporter, variables: Mapping[str, str]) -> None:
-    """Run JupyterHub's single-user server; ends with it.
+    """Run JupyterHub's single-user server; exits with it.
 
     Args:
-        held: The port at which it answers.
-        reporter: Tells the hub.
-        variables: Of this process, as `singleuser.prepare` has left them.
+        held: The port on which the server listens.
+        reporter: Reports to the hub.
+        variables: The variables of this process, after `singleuser.prepare`.
     """
     server = server_on(held, reporter, variables["JUPYTERHUB_API_TOKEN"])
     if variables.get("JUPYTERHUB_SINGLEUSER_EXTENSION") == "0":
@@ -87,13 +87,13 @@ def run(held: HeldPort, reporter: Reporter, variables: Mapping[str, str]) -> Non
     from jupyterhub.singleuser.extension import JupyterHubSingleUser
 
     class SingleUser(JupyterHubSingleUser):
-        """JupyterHub's own, on that server."""
+        """JupyterHub's own class, on that server."""
 
         serverapp_class = server
 
         @classmethod
         def get_extension_package(cls) -> str:
-            """The package that has the extension: JupyterHub, not this one."""
+            """The package that contains the extension: JupyterHub."""
             return "jupyterhub"
 
     SingleUser.launch_instance()

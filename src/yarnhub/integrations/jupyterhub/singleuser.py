@@ -1,4 +1,4 @@
-"""A user's server in its container: secrets in, jupyterhub's own program, and its port out.
+"""A user's server in its container: unpacks the secrets, listens, and starts Jupyter Server.
 
 `python -m yarnspawner.singleuser` is this module's `main`.
 """
@@ -31,11 +31,11 @@ TLS_FILES = ("JUPYTERHUB_SSL_CERTFILE", "JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SS
 ROOT = "JUPYTERHUB_ROOT_DIR"
 """The variable that names the folder that users see: `c.YarnSpawner.notebook_dir`."""
 WORK = "work"
-"""The folder that they see by default, in the container's."""
+"""The folder in the container's folder that they see by default."""
 
 
 def main() -> None:
-    """Run the server of the container that this process is in."""
+    """Run the server in this container."""
     variables = os.environ  # noqa: TID251  # this is an entry point
     try:
         held = prepare(variables, Path.cwd())
@@ -49,38 +49,38 @@ def main() -> None:
 
 
 def fail(why: str, variables: Mapping[str, str]) -> NoReturn:
-    """Tell the hub why there will be no server, and end."""
-    with contextlib.suppress(ConfigurationError):  # it may be the hub that cannot be reached
+    """Report to the hub why the server cannot start, and exit."""
+    with contextlib.suppress(ConfigurationError):  # the hub may be what cannot be reached
         if "JUPYTERHUB_API_TOKEN" in variables:
             reporter(variables).report_error(why)
     sys.exit(f"Error: {why}")
 
 
 def prepare(variables: MutableMapping[str, str], folder: Path) -> HeldPort:
-    """Make the variables what jupyterhub-singleuser wants, and listen at a port.
+    """Set the variables that jupyterhub-singleuser requires, and listen on a port.
 
-    The server has to answer at that port, which it proves by `HeldPort.prove`; then `report` tells
+    The server must use that port, and proves this with `HeldPort.prove`; then `report` sends it to
     the hub.
 
     Args:
-        variables: Of this process; its secret ones are set here, for it and its children alone.
-        folder: The container's.
+        variables: The variables of this process; secret ones are set here, for it and its children.
+        folder: The container's folder.
 
     Raises:
-        ConfigurationError: This is no container of a hub's, or the hub does not answer.
+        ConfigurationError: This is not a container of a hub, or the hub does not respond.
     """
     container = CurrentContainer.from_environment(variables)
     if container is None:
         raise ConfigurationError(
-            "this is no container that a hub has started: YarnSpawner runs this program"
+            "this is not a container that a hub has started: YarnSpawner runs this program"
         )
-    private = folder / ".jupyterhub"  # Jupyter shows nobody what begins with a dot
+    private = folder / ".jupyterhub"  # Jupyter does not show files whose names start with a dot
     private.mkdir(mode=0o700, exist_ok=True)
     unpack(container.secrets(), variables, private)
     for name in TLS_FILES:
         if variables.get(name):
             variables[name] = str(private / variables[name])
-    # Files of its own go with the container; HOME may be the same for all servers of a user.
+    # Deleted with the container; HOME may be the same for all servers of a user.
     variables["JUPYTER_RUNTIME_DIR"] = str(folder / ".jupyter" / "runtime")
     variables["JUPYTER_DATA_DIR"] = str(folder / ".jupyter")
     variables["HOME"] = str(home(variables.get("USER", ""), folder))
@@ -101,11 +101,11 @@ def _listen(variables: Mapping[str, str]) -> HeldPort:
 
 
 def contents_options(variables: Mapping[str, str], given: Sequence[str]) -> list[str]:
-    """What has JupyterLab show HDFS, and nothing of YARN's, unless something else was chosen.
+    """Options for JupyterLab to show HDFS but no files of YARN, unless configured otherwise.
 
     Args:
-        variables: Of this process; `YARNHUB_HDFS_FOLDER=off` leaves HDFS out.
-        given: The command line as the hub gave it.
+        variables: The variables of this process; `YARNHUB_HDFS_FOLDER=off` hides HDFS.
+        given: The command line that the hub has set.
     """
     chosen = any("contents_manager_class" in option for option in given)
     off = variables.get("YARNHUB_HDFS_FOLDER", "").lower() in {"off", "0", "false", "no"}
@@ -116,12 +116,12 @@ def contents_options(variables: Mapping[str, str], given: Sequence[str]) -> list
 
 
 def root(variables: Mapping[str, str], folder: Path) -> Path:
-    """The folder that the user sees: one of its own, if the administrator has named none.
+    """The folder that the user sees: a new one, unless the administrator has set one.
 
-    The container's holds YARN's files and the environment.
+    The container's folder contains YARN's files and the environment.
 
     Raises:
-        ConfigurationError: The node has no such folder.
+        ConfigurationError: The folder does not exist on the node.
     """
     named = variables.get(ROOT)
     if not named:
@@ -131,19 +131,19 @@ def root(variables: Mapping[str, str], folder: Path) -> Path:
     found = folder / os.path.expanduser(named)  # noqa: PTH111  # as JupyterHub does
     if not found.is_dir():
         raise ConfigurationError(
-            f"there is no folder {found} on {socket.gethostname()}: c.YarnSpawner.notebook_dir"
+            f"folder {found} not found on {socket.gethostname()}: see c.YarnSpawner.notebook_dir"
         )
     return found
 
 
 def home(user: str, folder: Path) -> Path:
-    """The user's home folder on this node; the container's, where there is none that is the user's.
+    """The user's home folder on this node, or else the container's folder.
 
-    YARN's HOME is one for the containers of all users, and none of them may write to it.
+    The HOME that YARN sets is the same for all users' containers, and usually not writable.
     """
     try:
         account = pwd.getpwuid(os.getuid())
-    except KeyError:  # an OS user of an image that does not know it
+    except KeyError:  # an OS user that the image does not have
         return folder
     theirs = account.pw_name == user and os.access(account.pw_dir, os.W_OK)
     return Path(account.pw_dir) if theirs else folder
@@ -156,7 +156,7 @@ def with_port(url: str, host: str, port: int) -> str:
 
 
 def reporter(variables: Mapping[str, str]) -> Reporter:
-    """What speaks to the hub, with the server's own token.
+    """The reporter to the hub, with the server's own token.
 
     Raises:
         ConfigurationError: The server's certificates cannot be read.
@@ -169,16 +169,16 @@ def reporter(variables: Mapping[str, str]) -> Reporter:
 
 
 def report(port: int, variables: Mapping[str, str]) -> None:
-    """Tell the hub the port.
+    """Report the port to the hub.
 
     Raises:
-        ConfigurationError: It does not take it; says why.
+        ConfigurationError: The hub refuses it; the message contains the reason.
     """
     reporter(variables).report_port(port)
 
 
 def _tls(variables: Mapping[str, str]) -> ssl.SSLContext | None:
-    """What proves the two to each other, with the hub's internal_ssl."""
+    """The certificates for connections to the hub, with its internal_ssl."""
     if not variables.get("JUPYTERHUB_SSL_CERTFILE"):
         return None
     import ssl

@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 _TAKE_OVER = 5.0
 """Seconds that a poll waits for the sessions of an earlier hub to be taken over."""
 _LEFT = 5.0
-"""Seconds of `start_timeout` that are left for finding out why it was too short."""
+"""Seconds of `start_timeout` that are reserved for determining why it was exceeded."""
 _LOOK = 0.25
-"""Seconds between two looks at how far a start is."""
+"""Seconds between two checks of a start's progress."""
 _STATE_VERSION = 1
 _STOPPED = SessionEnd(
     0, Outcome(cause=Cause.REQUESTED, subject=Subject.APPLICATION, raw="it was stopped")
 )
 
-# JupyterHub asks authenticators for handlers, but not spawners, and `extra_handlers` is for
+# JupyterHub adds handlers of authenticators, but not of spawners, and `extra_handlers` is for
 # administrators. It reads this list after it has imported its spawner.
 default_handlers += [
     (port_handler.PATH, port_handler.PortHandler),
@@ -59,15 +59,15 @@ default_handlers += [
 class YarnSpawner(SpawnerTraits):
     """Starts each user's server in a YARN container that runs as the user.
 
-    The cluster has to allow the hub's user to act for its users: `hadoop.proxyuser.<hub>.hosts`
+    The cluster must allow the hub's user to act for its users: `hadoop.proxyuser.<hub>.hosts`
     and `.groups`.
 
     Attributes:
-        application_id: The server's; empty if there is none.
+        application_id: The id of the server's application; empty if no server is running.
         identity: The tag of the server on the cluster; empty until it is started.
-        ended_because: Why the last server ended, for its user.
+        ended_because: Why the last server ended, as a message for its user.
         offer: What the user can choose.
-        certificates: Of the server, with `internal_ssl`.
+        certificates: The server's, with `internal_ssl`.
     """
 
     ssl_alt_names: Any  # JupyterHub's own
@@ -79,7 +79,7 @@ class YarnSpawner(SpawnerTraits):
         self.offer = Offer(self, lambda: self.hub_sessions.queues(self))
         self.certificates: dict[str, bytes] = {}
         self._master = ""
-        """Where the server's ApplicationMaster runs: a profile may set it."""
+        """Where the server's ApplicationMaster runs; a profile can set it."""
         self._start: SessionStart | None = None
         self._session: Session | None = None
         self._ended: SessionEnd | None = None
@@ -88,21 +88,21 @@ class YarnSpawner(SpawnerTraits):
 
     @property
     def who(self) -> str:
-        """Whose server, for the log: names may contain anything."""
+        """The server's user, for the log: names may contain any character."""
         return clean_and_cut(self._log_name, lines=False)
 
     # --- state
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` gave."""
+        """Restore the state that `get_state` returned."""
         super().load_state(state)
-        # yarnspawner 0.4 wrote `app_id`; its applications cannot be held, but can be asked about.
+        # yarnspawner 0.4 wrote `app_id`; its applications can be monitored, but not held.
         self.application_id = state.get("application_id") or state.get("app_id") or ""
         self._master = state.get("application_master", "")
         self.ended_because = state.get("ended_because", "")
 
     def get_state(self) -> dict[str, Any]:
-        """What finds the server again after the hub was restarted."""
+        """The state with which a restarted hub finds the server."""
         state: dict[str, Any] = super().get_state()
         if self.application_id:
             state |= {"application_id": self.application_id, "version": _STATE_VERSION}
@@ -112,10 +112,10 @@ class YarnSpawner(SpawnerTraits):
         return state
 
     def clear_state(self) -> None:
-        """Forget the server: it has ended."""
+        """Clear the state of a server that has ended."""
         super().clear_state()
         self._watch(None)
-        # Pages show it, of a spawner that is made anew out of this state.
+        # Pages show it, from a new spawner with this state.
         self.ended_because = words.ended(self._ended.outcome) if self._ended else ""
         self.application_id = self._master = ""
         self._session = self._start = None
@@ -139,10 +139,10 @@ class YarnSpawner(SpawnerTraits):
         await self.offer.from_query(query)
 
     async def chosen_request(self) -> SessionRequest:
-        """What the user has chosen, and the administrator for all the rest.
+        """The request, from the user's choice and the administrator's settings.
 
         Raises:
-            SpawnException: It is not offered, or no server is started for this user.
+            SpawnException: The choice is not offered, or servers are not started for this user.
         """
         user = self.cluster_user_name()
         with self.offer.overridden(await self.offer.chosen()):
@@ -153,13 +153,13 @@ class YarnSpawner(SpawnerTraits):
     # --- start
 
     async def start(self) -> str:
-        """Start a server; returns its URL once it has proven that it answers there.
+        """Start a server; returns its URL once the server has proven its identity.
 
-        An error or cancelling leaves nothing behind on the cluster.
+        After an error or a cancellation, nothing remains on the cluster.
 
         Raises:
-            SpawnException: It was not started, or was not ready in time; its message says why, for
-                the user.
+            SpawnException: It was not started, or was not ready in time; with a message for the
+                user.
         """
         self._session = self._ended = None
         self.ended_because = ""
@@ -173,7 +173,7 @@ class YarnSpawner(SpawnerTraits):
             self._ended = start.end or self._ended
 
     async def _in_time(self, start: SessionStart) -> str:
-        """The URL of the server, before JupyterHub's own limit ends the start without a reason."""
+        """The URL of the server; fails before JupyterHub's own time-out, which gives no reason."""
         left = min(_LEFT, self.start_timeout / 10)
         limit = asyncio.timeout(self.start_timeout - left)
         try:
@@ -187,7 +187,7 @@ class YarnSpawner(SpawnerTraits):
             raise Refusal(why, reason="timeout", status_code=504) from error
 
     async def _ready(self, start: SessionStart) -> str:
-        """The URL of the server that is chosen, once it answers there."""
+        """The URL of the chosen server, once it responds."""
         request = await self.chosen_request()
         self._master = request.application_master
         spec = await modified(self, request.specification)
@@ -199,22 +199,22 @@ class YarnSpawner(SpawnerTraits):
         return f"{'https' if self.internal_ssl else 'http'}://{node}:{port}"
 
     async def _check(self, node: str, port: int) -> None:
-        """Make sure that it is the user's server that answers; see `check_server`."""
+        """Make sure that the user's server responds; see `check_server`."""
         try:
             await check_server(
                 node, port, prefix=self.server.base_url, token=self.api_token, tls=await self._tls()
             )
         except ImpostorError as error:
             raise Refusal(
-                f"Your server was not started: another program answers at port {port} of {node}: "
-                f"{error}. Start it again, and tell the hub's administrator if that does not "
-                "help: the server's environment may have another version of yarnhub.",
+                f"Your server was not started: another program listens on port {port} of {node}: "
+                f"{error}. Start it again. If that does not help, contact the hub's administrator: "
+                "the server's environment may have a different version of yarnhub.",
                 reason="impostor",
                 status_code=500,
             ) from error
 
     async def _tls(self) -> ssl.SSLContext | None:
-        """What the hub and its servers authenticate with, with `internal_ssl`."""
+        """The certificates of the hub, with `internal_ssl`."""
         kept = self.user.settings
         made: ssl.SSLContext | None = await asyncio.to_thread(
             make_ssl_context,
@@ -225,9 +225,9 @@ class YarnSpawner(SpawnerTraits):
         return made
 
     async def progress(self) -> AsyncIterator[dict[str, object]]:
-        """What happens to a server that is being started, one message for each change."""
+        """The progress of a server's start, one message for each change."""
         last = None
-        while self._spawn_pending:  # before `start`, too, and until the hub has had an answer
+        while self._spawn_pending:  # also before `start`, and until the hub has had a response
             known = (
                 await self._start.progress()
                 if self._start is not None
@@ -242,10 +242,10 @@ class YarnSpawner(SpawnerTraits):
                 yield message
             await asyncio.sleep(_LOOK)
 
-    # --- what a server that is being started asks and reports: see `port_handler`
+    # --- requests and reports of a server that is starting: see `port_handler`
 
     async def place(self) -> dict[str, object]:
-        """Where the server shall listen."""
+        """The addresses and ports for the server."""
         addresses = [self.ip] if self.ip else []
         if not addresses and self._start is not None:
             addresses = await self._start.addresses()
@@ -253,19 +253,19 @@ class YarnSpawner(SpawnerTraits):
         return {"addresses": addresses, "strict": bool(self.ip), "first": first, "last": last}
 
     def report_port(self, port: int) -> None:
-        """The server has reported its port, with its own token."""
+        """Called when the server has reported its port, with its own token."""
         if self._start is not None:
             self._start.report_port(port)
 
     def report_error(self, error: str) -> None:
-        """The server has reported, with its own token, that it will have no port, and why."""
+        """Called when the server has reported, with its own token, why it cannot listen."""
         if self._start is not None:
             self._start.report_error(error)
 
     # --- end
 
     async def poll(self) -> int | None:
-        """None while the server runs or its state is not known; else 0, or 1 after a failure."""
+        """None while the server runs or its state is unknown; else 0, or 1 after a failure."""
         if self._start is not None and not self._start.over:
             return None
         if not self.application_id:
@@ -287,26 +287,26 @@ class YarnSpawner(SpawnerTraits):
                     self._session = found
                     self._watch(found)
                 return await self._session.end()
-        except Exception as error:  # JupyterHub forgets a server whose poll fails
+        except Exception as error:  # JupyterHub drops a server whose poll fails
             ours = not isinstance(error, YarnhubError)
             self.log.warning(
-                "the state of %s is not known: %s", self.application_id, error, exc_info=ours
+                "the state of %s is unknown: %s", self.application_id, error, exc_info=ours
             )
             return None
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002  # JupyterHub's own
-        """End the server; returns when its container is gone.
+        """Stop the server; returns when its container has ended.
 
         Args:
-            now: Without its grace period.
+            now: Whether to skip the grace period.
 
         Raises:
-            YarnhubError: YARN does not respond; the server may still run.
+            YarnhubError: YARN does not respond; the server may still be running.
         """
         if self._session is None and self.application_id:
             found = await self.holder().find(self.application_id)
             if found is None:
-                raise ConnectError(f"{self.application_id} is not stopped: YARN cannot be asked")
+                raise ConnectError(f"cannot stop {self.application_id}: YARN does not respond")
             self._session = None if isinstance(found, SessionEnd) else found
         self._watch(None)
         if self._session is not None:
@@ -314,8 +314,8 @@ class YarnSpawner(SpawnerTraits):
             self._ended = _STOPPED
 
     def _watch(self, session: Session | None) -> None:
-        """Have the hub notified at once when this session ends, and of no other one."""
-        # The hub's own reaction to an end is called from within the task that notified it.
+        """Notify the hub when this session ends; earlier sessions are no longer watched."""
+        # The hub reacts to an end within the task that notified it.
         if self._watching is not None and self._watching is not asyncio.current_task():
             self._watching.cancel()
         self._watching = None
@@ -325,14 +325,14 @@ class YarnSpawner(SpawnerTraits):
             )
 
     async def _notify(self, session: Session) -> None:
-        with contextlib.suppress(YarnhubError):  # the state is not known: the hub polls on
+        with contextlib.suppress(YarnhubError):  # the state is unknown: the hub keeps polling
             await session.ended()
             await self.poll_and_notify()
 
     # --- internal_ssl
 
     async def create_certs(self) -> dict[str, str]:
-        """Make certificates that are valid on every node: it is not known yet which one it is."""
+        """Create certificates that are valid on every node, since the node is not known yet."""
         chosen = self.ssl_alt_names
         if not callable(chosen):
             with telling_why(self.log, self.who):
@@ -342,7 +342,7 @@ class YarnSpawner(SpawnerTraits):
         return made
 
     async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
-        """Have the container find them in its token file; returns their names there."""
+        """Read the certificates for the container's token file; returns their names there."""
         names, self.certificates = await asyncio.to_thread(read_certificates, paths)
         return names
 
@@ -350,7 +350,7 @@ class YarnSpawner(SpawnerTraits):
 
     @property
     def hub_sessions(self) -> HubSessions:
-        """What all spawners of the hub share."""
+        """The objects that all spawners of the hub share."""
         return HubSessions.of(self.user.settings)
 
     @property
@@ -359,15 +359,15 @@ class YarnSpawner(SpawnerTraits):
         return self.hub_sessions.tags(self)
 
     def holder(self) -> Holder:
-        """What holds this server, and all others that run as it does."""
+        """The holder of this server, and of all others that run in the same way."""
         if app := self.user.settings.get("app"):
             self.hub_sessions.log_orphans_once(self.holder_of_all(), app)
         return self.hub_sessions.holder(self, self._master or self.application_master)
 
     def holder_of_all(self) -> Holder:
-        """What finds all servers of the hub, wherever their ApplicationMasters run."""
+        """The holder that finds all servers of the hub, wherever their ApplicationMasters run."""
         return self.hub_sessions.holder(self, "cluster")
 
 
 def _apply_at_start(_spawner: YarnSpawner, _user_options: Mapping[str, object]) -> None:
-    """Do nothing: a choice is looked up by each start, and never sticks to the spawner."""
+    """Do nothing: each start looks up the choice, which does not change the spawner."""

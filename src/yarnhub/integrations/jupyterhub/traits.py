@@ -36,12 +36,12 @@ _RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
 
 
 class WholeNumber(CInt[int, Any]):
-    """A whole number, or a text of one; of others nothing is cut off."""
+    """An integer, or a string that contains one; fractions are refused."""
 
     info_text = "a whole number"
 
     def validate(self, obj: Any, value: Any) -> int:  # Any: traitlets' own
-        """Refuse what has a fraction."""
+        """Refuse fractions."""
         if isinstance(value, float) and not value.is_integer():
             self.error(obj, value)
         number: int = super().validate(obj, value)
@@ -59,7 +59,7 @@ class SpawnerTraits(Spawner):
     keytab = Unicode(
         None, allow_none=True, help="The keytab of `principal`, readable by the hub's user."
     ).tag(config=True)
-    cluster_user: Any = CallableTrait(  # Any: of a callable or None traitlets knows no type
+    cluster_user: Any = CallableTrait(  # Any: traitlets has no type for a callable or None
         None,
         allow_none=True,
         help="""A function that is called with the spawner and returns the user's name on the
@@ -85,7 +85,7 @@ class SpawnerTraits(Spawner):
 
     # --- what users choose
 
-    profile_list: Any = Union(  # Any: of this traitlets knows no type
+    profile_list: Any = Union(  # Any: traitlets has no type for this
         [List(), Dict(), CallableTrait()],
         help="""The profiles that users can choose from: a list, or a function that is called
         with the spawner and returns a list; can be async. The format is KubeSpawner's, with
@@ -202,47 +202,47 @@ class SpawnerTraits(Spawner):
         found = _RANGE.fullmatch(value)
         if value and not (found and 0 < int(found[1]) <= int(found[2]) <= _LAST_PORT):
             raise TraitError(
-                f"c.YarnSpawner.port_range has to be two ports such as 40000-41000, not {value!r}"
+                f"c.YarnSpawner.port_range must be two ports, such as 40000-41000, not {value!r}"
             )
         return value
 
     @property
     def ports(self) -> tuple[int, int]:
-        """The first and the last that a server may take; 0 for any."""
+        """The first and the last port for servers; 0 means any port."""
         found = _RANGE.fullmatch(self.port_range)
         if self.port or not found:
             return self.port, self.port
         return int(found[1]), int(found[2])
 
     def cluster_user_name(self) -> str:
-        """Whom the cluster knows the user as.
+        """The user's name on the cluster.
 
         Raises:
-            SpawnException: No server is started for such a user.
+            SpawnException: Servers are not started for this user.
         """
         user: str = self.user.name if self.cluster_user is None else self.cluster_user(self)
         refuse_user(user, self.user.name, self.denied_users)
         return user
 
     def cluster_settings(self) -> Settings:
-        """Where the cluster is, and who the hub is there.
+        """The cluster's configuration, and the hub's login.
 
         Raises:
-            ConfigurationError: The configuration or the login is not as it should be.
+            ConfigurationError: The configuration or the login is not valid.
         """
         if bool(self.principal) != bool(self.keytab):
             raise ConfigurationError(
-                "c.YarnSpawner.principal and c.YarnSpawner.keytab go together: one is not set"
+                "c.YarnSpawner.principal and c.YarnSpawner.keytab must be set together"
             )
         credential = None
         if self.keytab and self.principal:
             from yarnhub.hadoop.security.kerberos import Keytab
 
             credential = Keytab(self.keytab, self.principal)
-        # The hub's own environment: that of its service unit.
+        # The hub's own environment, such as its service unit's.
         return Settings.from_environment(os.environ, credential)  # noqa: TID251
 
-    # --- JupyterHub wants these of every class of spawners
+    # --- required by JupyterHub in each spawner class
 
     @abstractmethod
     async def start(self) -> str:
@@ -250,7 +250,7 @@ class SpawnerTraits(Spawner):
 
     @abstractmethod
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002  # JupyterHub's own
-        """End the server."""
+        """Stop the server."""
 
     @abstractmethod
     async def poll(self) -> int | None:

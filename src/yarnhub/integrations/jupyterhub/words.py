@@ -1,4 +1,4 @@
-"""What a user of the hub reads of a server."""
+"""Messages about a server for users of the hub."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
     from yarnhub.sessions.progress import Progress
 
 _FILES = 3
-"""How many files are named."""
+"""The maximum number of file names in a message."""
 _REASONS = 2
-"""How many reasons are given, the weightiest first."""
+"""The maximum number of reasons in a message, the most important first."""
 
 
 # --- while it starts
 
 
 def progress(start: Progress) -> str:
-    """How far a server is that is being started, in a line."""
-    # Words of YARN, of nodes and of a user's own ApplicationMaster may be in it.
+    """The progress of a server's start, on one line."""
+    # It can contain text from YARN, from nodes and from a user's own ApplicationMaster.
     return clean_and_cut(_progress(start), lines=False)
 
 
 def overdue(start: Progress, seconds: float) -> str:
-    """Why a server is not ready after so many seconds."""
+    """Why a server is not ready after a number of seconds."""
     return f"Your server is not ready after {seconds:g} s. {_held_up(start)}"
 
 
 def _progress(start: Progress) -> str:
     match start.stage:
         case Stage.PREPARING:
-            return "The hub prepares your server."
+            return "Preparing your server."
         case Stage.SUBMITTING:
-            return f"Asking YARN for a container in queue {start.queue}."
+            return f"Requesting a container in queue {start.queue}."
         case Stage.UNKNOWN:
             return f"YARN does not report the state of {start.application}; retrying."
         case Stage.WAITING:
@@ -49,7 +49,7 @@ def _progress(start: Progress) -> str:
             reasons = " ".join(map(sentence, start.reasons[:_REASONS]))
             return f"{said}: {reasons}" if reasons else f"{said}."
         case Stage.LOCALIZING:
-            return f"{_place(start)} fetches {_files(start.files)}."
+            return f"{_place(start)} is downloading {_files(start.files)}."
         case Stage.STARTING:
             return f"Starting on {_place(start)}."
         case Stage.CONNECTING:
@@ -66,8 +66,8 @@ def _held_up(start: Progress) -> str:
         case Stage.STARTING:
             return (
                 f"Its command runs on {_place(start)}, but has not reported its port to the hub: "
-                "c.YarnSpawner.cmd has to end in `python -m yarnspawner.singleuser`. What it "
-                f"wrote is in the logs of {start.application}."
+                "c.YarnSpawner.cmd must end in `python -m yarnspawner.singleuser`. The logs of "
+                f"{start.application} contain its output."
             )
         case Stage.CONNECTING:
             return (
@@ -86,7 +86,7 @@ def _files(files: Sequence[str]) -> str:
     named = ", ".join(files[:_FILES])
     more = len(files) - _FILES
     if not named:
-        return "what the server needs"
+        return "the server's files"
     return f"{named} and {more} more" if more > 0 else named
 
 
@@ -94,7 +94,7 @@ def _files(files: Sequence[str]) -> str:
 
 
 def ended(outcome: Outcome) -> str:
-    """Why a server ended, without what is of use to administrators alone."""
+    """Why a server ended, without details that only help administrators."""
     if outcome.cause is Cause.FORGOTTEN:
         return "YARN no longer has a record of its application."
     said = brief(outcome, more_memory="start it with more memory")

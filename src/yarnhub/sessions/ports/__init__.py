@@ -1,4 +1,4 @@
-"""The port at which a container's program answers: held, reported and proven.
+"""The port on which a container's program listens: held, reported and proven.
 
-What runs in the container needs the standard library only.
+The modules that run in the container only need the standard library.
 """

@@ -1,4 +1,4 @@
-"""The port that a server's program holds, from before the hub is told of it until it ends.
+"""The port on which a server's program listens, from before the report until its end.
 
 No other program on the node can listen there: the sockets listen before the port is reported, and
 the server uses these sockets.
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # what it says
 _BACKLOG = 128
-"""Connections that wait until the server takes them: tornado's own."""
+"""The maximum number of connections that are not accepted yet; tornado's default."""
 _TRIES = 50
-"""How many ports of the system's choice are tried: one may be taken at another address."""
+"""How many free ports are tried: a port can be in use on another address."""
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenOptions:
-    """Where a program shall listen.
+    """Where a program must listen.
 
     Attributes:
-        addresses: The addresses at which the hub reaches the node; if empty, all that the node has.
-        strict: Whether it shall listen nowhere if the node has none of them: the administrator
-            has named them.
-        first: The lowest port; 0 leaves the choice to the node.
+        addresses: The addresses at which the hub reaches the node; if empty, all of the node's.
+        strict: Whether it is an error if the node has none of them, because the administrator has
+            configured them.
+        first: The lowest port; 0 means any free port.
         last: The highest port.
     """
 
@@ -48,7 +48,7 @@ class ListenOptions:
 
 @dataclass(frozen=True, slots=True)
 class HeldPort:
-    """A port at which this process listens.
+    """A port on which this process listens.
 
     Attributes:
         number: The port.
@@ -60,39 +60,39 @@ class HeldPort:
 
     @property
     def addresses(self) -> list[str]:
-        """At which it listens."""
+        """The addresses on which it listens."""
         return [each.getsockname()[0].partition("%")[0] for each in self.sockets]
 
     def prove(self, token: str, nonce: str) -> bytes | None:
-        """What to answer to a hub that asks who listens here; None to what no hub asks."""
+        """The response to a hub's request for proof; None if the request is not a hub's."""
         if not proof.NONCE.fullmatch(nonce):
             return None
         return proof.prove(token, nonce, self.addresses, self.number)
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         for each in self.sockets:
             each.close()
 
 
 class AddressError(ConfigurationError):
-    """The node does not have the address at which a program has to listen."""
+    """The node does not have the address on which a program must listen."""
 
 
 class NoFreePortError(ConfigurationError):
-    """All ports at which a program may listen are taken."""
+    """All ports on which a program may listen are in use."""
 
 
 def listen(options: ListenOptions) -> HeldPort:
-    """Listen at one port, at all addresses.
+    """Listen on one port, on all addresses.
 
-    Addresses that this node does not have are left out, for a hub may know it by others; if it has
-    none of them, it listens at all of its own.
+    Addresses that this node does not have are ignored, because its name can resolve to others on
+    the hub's machine; if it has none of them, the program listens on all of its own.
 
     Raises:
-        AddressError: It may listen nowhere.
+        AddressError: The node has none of the addresses, and `strict` is set.
         NoFreePortError: No port is free there.
-        ConfigurationError: Something else is wrong.
+        ConfigurationError: The node cannot listen for another reason.
     """
     addresses = [each for each in options.addresses if _is_here(each)] or EVERYWHERE
     if options.strict and addresses is EVERYWHERE:
@@ -110,7 +110,7 @@ def _ports(options: ListenOptions) -> Iterator[int]:
     if not options.first:
         yield from [0] * _TRIES
         return
-    # Not all servers of a node try the same one first.
+    # The servers of a node do not all try the same port first.
     ports = list(range(options.first, options.last + 1))
     random.shuffle(ports)
     yield from ports
@@ -127,7 +127,7 @@ def _is_here(address: str) -> bool:
 
 
 def _is_missing(error: OSError) -> bool:
-    """Whether the node does not have an address, rather than anything else being wrong."""
+    """Whether the error means that the node does not have the address."""
     return isinstance(error, socket.gaierror) or error.errno in _NOT_HERE
 
 
@@ -153,15 +153,15 @@ def _hold(addresses: Sequence[str], port: int) -> HeldPort | None:
 
 
 def _bound(address: str, port: int) -> socket.socket:
-    """A socket at an address. It holds the port once it listens, even if it was bound before."""
+    """A socket bound to an address. The port is its own only once it listens."""
     found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, at = found[0]
     made = socket.socket(family, kind, protocol)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of connections that are over
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for connections in TIME_WAIT
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.settimeout(0)  # as tornado wants it
+        made.settimeout(0)  # as tornado requires
         made.bind(at)
     except OSError:
         made.close()

@@ -1,8 +1,8 @@
-"""How a server proves that it holds its port: with its API token, which it does not send; no I/O.
+"""A server's proof that a port is its own, with its API token, which is not sent; no I/O.
 
-The hub asks `GET <the server's URL>/api/yarnspawner?nonce=...` of the program that answers at the
-port, without any secret. The answer names where the server listens. What another program has
-asked the server for and hands on to the hub is refused therefore: it listens elsewhere.
+The hub sends `GET <the server's URL>/api/yarnspawner?nonce=...`, without any secret, to the program
+that listens on the port. The response contains the addresses on which the server listens. A program
+that forwards the request to the real server is therefore refused: it listens elsewhere.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PATH = "api/yarnspawner"
-"""Below the server's URL."""
+"""The path below the server's URL."""
 NONCE = re.compile(r"[0-9a-f]{64}")
 
 
 class ImpostorError(YarnhubError):
-    """Another program than a user's server answers at its port."""
+    """A program that is not the user's server responds at its port."""
 
 
 def prove(token: str, nonce: str, addresses: Sequence[str], port: int) -> bytes:
-    """What a server answers.
+    """The response of a server.
 
     Args:
         token: Its API token.
-        nonce: What it was sent: 64 hexadecimal digits.
-        addresses: At which it listens; `0.0.0.0` and `::` are all of a kind.
-        port: The same for all of them.
+        nonce: The nonce in the request: 64 hexadecimal digits.
+        addresses: The addresses on which it listens; `0.0.0.0` and `::` are all IPv4 or IPv6 ones.
+        port: The port, the same for all of them.
     """
     answer = {
         "addresses": list(addresses),
@@ -45,28 +45,28 @@ def prove(token: str, nonce: str, addresses: Sequence[str], port: int) -> bytes:
 
 
 def check(answer: bytes, token: str, nonce: str, peer: tuple[str, int]) -> None:
-    """Accept an answer, or not.
+    """Check a response.
 
     Args:
-        answer: Whatever was received.
-        token: The server's.
-        nonce: What was sent; used once.
-        peer: Address and port to which it was sent.
+        answer: The bytes received; not trusted.
+        token: The server's API token.
+        nonce: The nonce that was sent; used once.
+        peer: The address and port to which the request was sent.
 
     Raises:
-        ImpostorError: It is not the server's, or not of a server that listens there.
+        ImpostorError: It is not the response of this server, or the server does not listen there.
     """
     try:
-        document: Any = json.loads(answer)  # Any: whatever was sent
+        document: Any = json.loads(answer)  # Any: not checked yet
         addresses, port = document["addresses"], document["port"]
         expected = _proof(token, nonce, [str(each) for each in addresses], int(port))
         proven = hmac.compare_digest(expected, str(document["proof"]))
     except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
-        raise ImpostorError("it does not answer as a server of this hub") from error
+        raise ImpostorError("it does not respond like a server of this hub") from error
     if not proven:
-        raise ImpostorError("it does not have the token of the server")
+        raise ImpostorError("it does not have the server's token")
     if int(port) != peer[1] or not any(_covers(str(each), peer[0]) for each in addresses):
-        raise ImpostorError("it is not at the address at which the server listens")
+        raise ImpostorError("the server listens at a different address")
 
 
 def _proof(token: str, nonce: str, addresses: Sequence[str], port: int) -> str:
@@ -78,6 +78,6 @@ def _covers(listening: str, peer: str) -> bool:
     theirs = ipaddress.ip_address(peer)
     try:
         ours = ipaddress.ip_address(listening)
-    except ValueError:  # a program that has the token may write anything
+    except ValueError:  # a program that has the token may send anything
         return False
     return ours == theirs or (ours.is_unspecified and ours.version == theirs.version)

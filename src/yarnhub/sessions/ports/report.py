@@ -1,7 +1,7 @@
-"""How a container's program learns where to listen, and reports the port that it listens on.
+"""Requests of a container's program to the hub: where to listen, and the report of the port.
 
-It asks the hub by `GET`, and reports by `POST` with `{"port": 12345}`, or with `{"error": "..."}`
-if there will be no port. Its own token identifies it.
+`GET` returns the addresses. `POST` reports `{"port": 12345}`, or `{"error": "..."}` if the program
+cannot listen. The program's own token identifies it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import ssl
 
 _PATIENCE = 30.0
-"""Seconds that the hub may take to answer."""
+"""Seconds for a response of the hub."""
 _LONGEST_ANSWER = 2**16
 """Bytes."""
 _LONGEST_ERROR = 600
@@ -31,14 +31,14 @@ LONGEST_REPORT = 4096
 
 
 class Reporter:
-    """Speaks to the hub for the program in a container.
+    """Sends the requests of the program in a container.
 
-    All methods raise `ConfigurationError` if the hub does not answer, or refuses.
+    All methods raise `ConfigurationError` if the hub does not respond, or refuses.
 
     Args:
-        url: Of the hub's handler.
-        token: The program's own.
-        tls: What the two prove themselves by; None without.
+        url: The URL of the hub's handler.
+        token: The program's API token.
+        tls: The certificates of the program and the hub; None for HTTP.
     """
 
     def __init__(self, url: str, token: str, tls: ssl.SSLContext | None = None) -> None:
@@ -47,25 +47,25 @@ class Reporter:
         self._tls = tls
 
     def where_to_listen(self) -> ListenOptions:
-        """Where the hub wants the program to listen, on this node."""
-        said: Any = self._ask("does not say where to listen")
+        """The addresses and ports for the program on this node."""
+        said: Any = self._ask("did not return where to listen")
         try:
             return ListenOptions(**{**said, "addresses": tuple(said["addresses"])})
         except (TypeError, LookupError) as error:
             raise ConfigurationError(
-                "the hub does not say where to listen: are its yarnhub and this one of one version?"
+                "the hub did not return where to listen: it may have a different version of yarnhub"
             ) from error
 
     def report_port(self, port: int) -> None:
         """Report the port to the hub."""
-        self._ask("does not take the port", {"port": port})
+        self._ask("refused the port", {"port": port})
 
     def report_error(self, error: str) -> None:
-        """Report to the hub why there will be no port."""
-        self._ask("does not take the error", {"error": error[:_LONGEST_ERROR]})
+        """Report to the hub why the program cannot listen on a port."""
+        self._ask("refused the error", {"error": error[:_LONGEST_ERROR]})
 
     def _ask(self, refused: str, body: object = None) -> object:
-        """What the hub answers: a document, or nothing."""
+        """The response of the hub: a document, or None."""
         request = urllib.request.Request(  # noqa: S310  # the hub's own address
             self._url,
             data=None if body is None else json.dumps(body).encode(),
@@ -85,10 +85,10 @@ class Reporter:
         except OSError as error:
             raise ConfigurationError(f"the hub at {url} cannot be reached: {error}") from error
         except ValueError as error:
-            raise ConfigurationError(f"what the hub at {url} says is not JSON: {error}") from error
+            raise ConfigurationError(f"the response of {url} is not JSON: {error}") from error
 
     def _opener(self) -> urllib.request.OpenerDirector:
-        """What asks the hub itself: neither a proxy nor another host gets the token."""
+        """An opener for the hub only: no proxy and no other host gets the token."""
         straight = urllib.request.ProxyHandler({})
         tls = urllib.request.HTTPSHandler(context=self._tls)
         return urllib.request.build_opener(straight, _NoRedirect, tls)
@@ -96,32 +96,32 @@ class Reporter:
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
-        """Follow none: it would take the token along."""
+        """Follow no redirects: the new URL would get the token."""
 
 
 # --- in the hub
 
 
 class ReportError(YarnhubError):
-    """What was sent is not a report."""
+    """The body is not a report."""
 
 
 def read_report(body: bytes) -> int | str:
     """The port in a report, or the error.
 
     Raises:
-        ReportError: There is none, or something beside it.
+        ReportError: It contains neither, or more than that.
     """
     try:
-        document: Any = json.loads(body)  # Any: whatever was sent
+        document: Any = json.loads(body)  # Any: not checked yet
     except (ValueError, RecursionError):
-        raise ReportError("the body is no JSON document") from None
+        raise ReportError("the body is not a JSON document") from None
     if not isinstance(document, dict) or set(document) not in ({"port"}, {"error"}):
         raise ReportError('the body must be {"port": N} or {"error": "..."}, nothing else')
     if "error" in document:
         error = document["error"]
         if not isinstance(error, str) or not error:
-            raise ReportError("the error must be a text")
+            raise ReportError("the error must be a string")
         return error
     port = document["port"]
     if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 2**16:

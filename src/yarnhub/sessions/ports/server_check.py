@@ -1,4 +1,4 @@
-"""The hub's side of a proof: whether the server answers at the port that it has reported."""
+"""The hub's side of a proof: whether the user's server listens on the port that was reported."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
 
 _PATIENCE = 5.0
-"""Seconds for an answer."""
+"""Seconds for a response."""
 _LONGEST = 2**14
-"""Bytes of an answer, head included: the program that listens there may send anything."""
+"""Bytes of a response with its headers: the program that listens there may send anything."""
 
-_STRANGE = "it does not answer as a server of this hub"
+_STRANGE = "it does not respond like a server of this hub"
 
 
 async def check_server(
     host: str, port: int, *, prefix: str, token: str, tls: ssl.SSLContext | None
 ) -> None:
-    """Make sure that a user's server answers at a port, and no other program.
+    """Make sure that the program that listens on a port is a user's server.
 
     Nothing secret is sent. Cancelling closes the connection.
 
@@ -37,11 +37,11 @@ async def check_server(
         port: The port that the server has reported.
         prefix: The path of the server's URL.
         token: Its API token.
-        tls: With the hub's `internal_ssl`.
+        tls: The certificates, with the hub's `internal_ssl`; None without.
 
     Raises:
-        ConnectError: No program answers there now; one may later.
-        ImpostorError: Another program does.
+        ConnectError: No program responds there at present.
+        ImpostorError: A different program responds.
     """
     nonce = secrets.token_hex(32)
     target = f"{prefix.rstrip('/')}/{proof.PATH}?nonce={nonce}"
