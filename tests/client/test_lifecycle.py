@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from yarnhub.base.errors import AccessDeniedError, InvalidRequestError, RemoteError
+from yarnhub.base.errors import (
+    AccessDeniedError,
+    InvalidRequestError,
+    QueueAccessDeniedError,
+    RemoteError,
+)
 from yarnhub.client import applications, lifecycle
 from yarnhub.client.applications import (
     as_owner,
@@ -159,7 +164,8 @@ async def test_an_application_of_another_type_is_left_alone() -> None:
     ("error", "raised"),
     [
         (RemoteError("YarnException", "no such queue"), QueueRefusedError),
-        (denied("alice cannot submit to queue apples"), QueueRefusedError),
+        (QueueAccessDeniedError("AccessControlException", "no such queue"), QueueRefusedError),
+        (denied("alice may not modify what is in apples"), AccessDeniedError),
         (denied("alice may not modify it"), AccessDeniedError),
         (InvalidRequestError("InvalidRequest", "apples"), InvalidRequestError),
     ],

@@ -29,6 +29,7 @@ FOREIGN = {
     "Application is Activated",
     "no protocol: N/A",
     "not found in AMRMTokenSecretManager",
+    "the target queue doesn't exist",
     # NodeManagers
     "recently stopped",
     r"User \[.*\] is not authorized to view the logs",

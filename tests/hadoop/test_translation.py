@@ -11,6 +11,7 @@ from yarnhub.base.errors import (
     AuthenticationError,
     InvalidRequestError,
     NotRegisteredError,
+    QueueAccessDeniedError,
     RemoteError,
     ServerBusyError,
     StaleContainerError,
@@ -59,6 +60,16 @@ def test_an_attempt_that_is_over_is_not_taken_for_a_wrong_token() -> None:
     made = translate(SECURITY + "token.SecretManager$InvalidToken", text, address="rm:1")
     assert type(made) is AttemptNotFoundError
     assert text in str(made)
+
+
+def test_a_queue_to_which_nothing_can_be_moved() -> None:
+    # ClientRMService.moveApplicationAcrossQueues, in the exception that wraps others.
+    text = (
+        f"{SECURITY}AccessControlException: User bob cannot submit applications to target queue or "
+        "the target queue doesn't exist: apples while moving application_1_0001"
+    )
+    made = translate(YARN + "YarnException", text)
+    assert type(made) is QueueAccessDeniedError
 
 
 def test_a_token_that_is_not_known_yet_is_asked_for_again() -> None:

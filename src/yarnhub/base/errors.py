@@ -15,6 +15,7 @@
     |-- RemoteProtocolError          the peer violated a protocol
     |-- RemoteError                  the peer responded with an exception
     |   |-- AccessDeniedError
+    |   |   `-- QueueAccessDeniedError  a queue does not exist, or the user may not submit to it
     |   |-- ApplicationNotFoundError
     |   |-- AttemptNotFoundError     YARN has no record of this attempt: its AM must stop
     |   |-- InvalidRequestError      the request can never be granted
@@ -145,6 +146,10 @@ class RemoteError(YarnhubError):
 
 class AccessDeniedError(RemoteError):
     """The peer does not allow the user to make the call."""
+
+
+class QueueAccessDeniedError(AccessDeniedError):
+    """The queue does not exist, or does not allow the user to submit; YARN does not tell which."""
 
 
 class ApplicationNotFoundError(RemoteError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import AccessDeniedError, RemoteError
+from yarnhub.base.errors import AccessDeniedError, QueueAccessDeniedError, RemoteError
 from yarnhub.client.applications import as_owner, find_application
 from yarnhub.client.errors import QueueRefusedError
 from yarnhub.control.messages import FinalStatus
@@ -78,10 +78,8 @@ async def move(client: Client, number: ApplicationId, queue: str) -> None:
             lambda asked: asked.resource_manager.move_application_across_queues(number, queue),
         )
     except RemoteError as error:
-        # An error that names the queue comes from the queue; one without a class is not about
-        # permissions.
-        of_queue = isinstance(error, AccessDeniedError) and queue in error.message
-        if of_queue or type(error) is RemoteError:
+        # The other reasons, such as a queue that is not a leaf, have no Java class of their own.
+        if isinstance(error, QueueAccessDeniedError) or type(error) is RemoteError:
             raise QueueRefusedError(str(error)) from error
         raise
 

@@ -11,6 +11,7 @@ from yarnhub.base.errors import (
     AuthenticationError,
     InvalidRequestError,
     NotRegisteredError,
+    QueueAccessDeniedError,
     RemoteError,
     ServerBusyError,
     StaleContainerError,
@@ -45,6 +46,10 @@ _WRAPPER = "YarnException"
 RPCUtil.getRemoteException."""
 _WRAPPED = re.compile(r"((?:\w+\.)+[\w$]*(?:Exception|Error)): ")
 """The text of a wrapped exception: `class.Name: message`."""
+
+_TARGET_QUEUE = "the target queue doesn't exist"
+"""The exception's class is the same as for an application of another user.
+Source: ClientRMService.moveApplicationAcrossQueues."""
 
 _ADVICE = {
     "is not allowed to impersonate": (
@@ -89,6 +94,8 @@ def translate(java_class: str, text: str, *, method: str = "", address: str = ""
         error.retriable = "Request is a replay" in message
         return error
     found = _CLASSES.get(name, RemoteError)
+    if found is AccessDeniedError and _TARGET_QUEUE in message:
+        found = QueueAccessDeniedError
     return found(java_class, message, method=method, address=address, details=text)
 
 
