@@ -19,6 +19,7 @@ from yarnhub.client import applications, lifecycle
 from yarnhub.client import client as engine_client
 from yarnhub.client.blocking.loop import KeptOpen
 from yarnhub.client.cluster import find_all_queues, find_nodes, find_queue
+from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.client.filters import ApplicationFilters, node_states, parse_time
 from yarnhub.client.logs.texts import read_texts
 from yarnhub.yarn.records.ids import ApplicationId
@@ -203,7 +204,7 @@ class Client(Blocking):
                 applications.connect, self._engine, number, credentials_of(security), wait=wait
             )
         except exceptions.DriverError as error:
-            if isinstance(error.__cause__, errors.ApplicationFailedError):
+            if isinstance(error.__cause__, ApplicationFailedError):
                 raise exceptions.ApplicationNotRunningError(str(error)) from error
             raise
         return ApplicationClient._located(engine.address, engine.id, security, engine.locate)  # noqa: SLF001  # ours

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from client.submissions import sleeper
-from yarnhub.base.errors import AccessDeniedError, ApplicationFailedError
+from yarnhub.base.errors import AccessDeniedError
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
+from yarnhub.client.errors import ApplicationFailedError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,6 @@ import pytest
 from appmaster.shell.server.serving import ID, PAIR, Answering
 from client.living import served
 from yarnhub.base.errors import (
-    ApplicationFailedError,
     ConfigurationError,
     ConnectError,
     ConnectionLostError,
@@ -19,6 +18,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.client.application import client as module
 from yarnhub.client.application.client import ApplicationClient
+from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.control.messages import (
     REQUESTS,
     Entries,
@@ -28,6 +28,7 @@ from yarnhub.control.messages import (
     PutKey,
     Request,
 )
+from yarnhub.control.outcomes import Outcome
 
 NOBODY = "127.0.0.1:1"
 FOUND = Entries(entries=(Entry(key="k", value=b"v"),))
@@ -100,7 +101,7 @@ async def test_where_nobody_can_tell_it_is_as_if_nobody_was_asked(failure: Yarnh
 
 
 async def test_the_end_of_the_application_is_told() -> None:
-    ended = ApplicationFailedError(ID, "FINISHED", "as it should")
+    ended = ApplicationFailedError(ID, "FINISHED", Outcome.of_message("as it should"))
     async with ApplicationClient(ID, NOBODY, PAIR, Places(None, ended)) as app:
         with pytest.raises(ConnectError, match="is FINISHED: as it should"):
             await app.get_specification()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.walk import of_application
-from yarnhub.base.errors import ApplicationFailedError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
+from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.client.files.file_systems import user_file_system
 from yarnhub.client.submit.runtime_archive import FOLDER
 from yarnhub.cluster import HadoopCluster

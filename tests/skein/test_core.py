@@ -12,6 +12,8 @@ from skein.container_properties import Properties
 from skein.model import ApplicationState, ContainerState
 from yarnhub.base import errors
 from yarnhub.base.errors import FailureCode
+from yarnhub.client.errors import ApplicationFailedError
+from yarnhub.control.outcomes import Outcome
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ from yarnhub.base.errors import FailureCode
         (errors.ConfigurationError("x"), skein.DriverError),
         (errors.AuthenticationError("x"), skein.DriverError),
         (errors.AccessDeniedError("java.X", "x"), skein.DriverError),
-        (errors.ApplicationFailedError("a", "FAILED", "x"), skein.DriverError),
+        (ApplicationFailedError("a", "FAILED", Outcome.of_message("x")), skein.DriverError),
     ],
 )
 def test_every_error_becomes_one_that_skeins_users_catch(

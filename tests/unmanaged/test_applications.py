@@ -18,7 +18,6 @@ from yarnhub.appmaster.core.actions import Action, Finish
 from yarnhub.appmaster.core.application import Application
 from yarnhub.appmaster.core.events import Event, Heartbeat
 from yarnhub.base.errors import (
-    ApplicationFailedError,
     AuthenticationError,
     ConfigurationError,
     ConnectionLostError,
@@ -30,6 +29,7 @@ from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.application.client import ApplicationClient
 from yarnhub.client.client import Client
+from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.client.files.file_systems import user_file_system
 from yarnhub.control.messages import ContainerState, Entry, FinalStatus
 from yarnhub.control.outcomes import Cause, Outcome, Subject

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hub.hub import Hub
-from yarnhub.base.errors import ApplicationFailedError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.client import Client
+from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.client.logs.selection import LogSelection
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.cluster.processes.run import run_program

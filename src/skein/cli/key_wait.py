@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from skein.cli.clients import CURRENT, application_id, cluster, current
 from skein.cli.waiting import NOTICE_DELAY, POLL_INTERVAL, Notices, started
 from yarnhub.base.errors import (
-    ApplicationFailedError,
     ConnectError,
     ConnectionLostError,
     ControlError,
     DeadlineExceededError,
     FailureCode,
 )
+from yarnhub.client.errors import ApplicationFailedError
 
 if TYPE_CHECKING:
     from yarnhub.client.application.client import ApplicationClient

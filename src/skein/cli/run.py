@@ -74,7 +74,7 @@ async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> 
     import tempfile
 
     from skein.cli.progress_bar import progress_on
-    from yarnhub.base.errors import ApplicationFailedError
+    from yarnhub.client.errors import ApplicationFailedError
     from yarnhub.control.messages import FinalStatus
     from yarnhub.unmanaged import UnmanagedApplications
 
@@ -89,7 +89,7 @@ async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> 
                 await application.kill()
                 raise
     if finish.status is not FinalStatus.SUCCEEDED:
-        raise ApplicationFailedError(application.id, finish.status.value, finish.diagnostics)
+        raise ApplicationFailedError(application.id, finish.status.value, finish.outcome)
 
 
 async def _follow(spec: ApplicationSpec, settings: Settings) -> None:

@@ -24,7 +24,6 @@
     |   |-- StaleContainerError      the container was allocated by an earlier ResourceManager
     |   `-- StandbyError             this one of the pair is not active: try the other
     |-- NotBegunError                no container of the application has started
-    |-- ApplicationFailedError       the application ended before it reached the expected state
     `-- ControlError                 an ApplicationMaster refused a request
 
 `retriable` of each class is whether the same request may be retried automatically.
@@ -194,23 +193,6 @@ class NotBegunError(YarnhubError):
     def __init__(self, application_id: str, state: str) -> None:
         super().__init__(f"{application_id} is {state}, and none of its containers has started")
         self.application_id = application_id
-
-
-class ApplicationFailedError(YarnhubError):
-    """The application ended before it reached the expected state.
-
-    Attributes:
-        application_id: The application's id.
-        state: Its final state as YARN names it.
-        diagnostics: The cause, with YARN's diagnostics.
-    """
-
-    def __init__(self, application_id: str, state: str, diagnostics: str) -> None:
-        reason = f": {diagnostics.strip()}" if diagnostics.strip() else ""
-        super().__init__(f"{application_id} is {state}{reason}")
-        self.application_id = application_id
-        self.state = state
-        self.diagnostics = diagnostics
 
 
 class FailureCode(enum.StrEnum):

@@ -15,12 +15,12 @@ from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
-    ApplicationFailedError,
     ConfigurationError,
     DeadlineExceededError,
 )
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.client import Client
+from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.client.tokens.keeper import TokenKeeper
 from yarnhub.control.bootstrap import server_name
 from yarnhub.unmanaged.admission import SharedAdmission
@@ -251,7 +251,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     @staticmethod
     async def _failure(application: UnmanagedApplication) -> ApplicationFailedError:
         finish = await application.ended()
-        return ApplicationFailedError(application.id, finish.status.value, finish.diagnostics)
+        return ApplicationFailedError(application.id, finish.status.value, finish.outcome)
 
     def _begin(self, application: UnmanagedApplication) -> Runner:
         run = self._runs.begin(application)

@@ -11,7 +11,6 @@ from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AccessDeniedError,
-    ApplicationFailedError,
     CallOutcome,
     ConnectError,
     ConnectionLostError,
@@ -23,6 +22,7 @@ from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.base.single_flight import SingleFlight
 from yarnhub.client.application.connection import ControlConnection
 from yarnhub.client.application.requests import Requests
+from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.frames import PROTOCOLS

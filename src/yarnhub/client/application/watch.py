@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ApplicationFailedError
+from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.control import diagnostics
 from yarnhub.yarn.records.applications import YarnApplicationState
 
@@ -59,5 +59,5 @@ def ended_error(report: ApplicationReport) -> ApplicationFailedError:
     return ApplicationFailedError(
         str(report.application_id),
         report.yarn_application_state.name,
-        diagnostics.explain(report.diagnostics),
+        diagnostics.read(report.diagnostics),
     )

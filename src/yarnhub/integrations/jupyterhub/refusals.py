@@ -11,7 +11,6 @@ from tornado.web import HTTPError
 
 from yarnhub.base.errors import (
     AccessDeniedError,
-    ApplicationFailedError,
     AuthenticationError,
     ConfigurationError,
     ConnectError,
@@ -23,6 +22,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.integrations.jupyterhub import words
 from yarnhub.sessions.start import ProgramFailedError, SessionEndedError
 from yarnhub.sessions.users import (
