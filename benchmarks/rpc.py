@@ -22,7 +22,7 @@ from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser, User
 from yarnhub.hadoop.wire.delegation import GetDelegationTokenRequest
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.yarn.addresses import CLIENT, resource_manager
 from yarnhub.yarn.records.resource_manager import GetNewApplicationRequest
 from yarnhub.yarn.resource_manager import GET_DELEGATION_TOKEN, GET_NEW_APPLICATION, PROTOCOL
@@ -88,7 +88,7 @@ async def run(arguments: argparse.Namespace) -> None:
         me = KerberosUser(Keytab(arguments.keytab, arguments.principal))
     await measure("user", as_user(me), arguments.runs)
     if arguments.token_file:
-        found = Credentials.read(arguments.token_file.read_bytes()).find("RM_DELEGATION_TOKEN")
+        found = TokenStorage.read(arguments.token_file.read_bytes()).find("RM_DELEGATION_TOKEN")
     else:
         # Without Kerberos a token is given to proxied users only; test clusters let root be one.
         asking = replace(me, real=me.name) if isinstance(me, SimpleUser) else me

@@ -11,7 +11,7 @@ from yarnhub.control.bootstrap import (
     TRUST,
     SubmittedApplication,
 )
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 
 AMRM = Token(b"am", b"secret", "YARN_AM_RM_TOKEN", "")
 HDFS = Token(b"hdfs", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
@@ -22,7 +22,7 @@ HANDED_ON = {
     f"{SECRET}password": b"of the submitter's",
     TRUST: b"the cluster's CA",
 }
-CREDENTIALS = Credentials(
+CREDENTIALS = TokenStorage(
     {"": AMRM, "10.0.0.1:8020": HDFS},
     {PROGRAM: b"zip", "other": b"x", **HANDED_ON},
 )

@@ -28,7 +28,7 @@ from yarnhub.appmaster.token_agent import LOG, Agent
 from yarnhub.control import environment
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, RESOURCE_MANAGERS
 from yarnhub.control.messages import Request, Shutdown, UpdateTokens
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -80,7 +80,7 @@ class Node:
     def contexts_at(self, address: str) -> ContextBuilder:
         """What containers are made of whose ApplicationMaster is at an address."""
         secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key, RESOURCE_MANAGERS: b"rm:8032"}
-        own = Credentials({HDFS.service: HDFS}, secrets)
+        own = TokenStorage({HDFS.service: HDFS}, secrets)
         return ContextBuilder(APPLICATION, address, own, quick_agent())
 
     async def start(self, script: str, path: str | None = None) -> asyncio.subprocess.Process:
@@ -104,11 +104,11 @@ class Node:
 
     async def update(self, token: Token) -> None:
         """Do as whoever keeps the tokens."""
-        given = Credentials({token.service: token}).write()
+        given = TokenStorage({token.service: token}).write()
         await self.world.runner.ask(UpdateTokens(tokens=given))
 
     def token(self) -> bytes:
-        return Credentials.read(self.file.read_bytes()).tokens[HDFS.service].identifier
+        return TokenStorage.read(self.file.read_bytes()).tokens[HDFS.service].identifier
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ async def test_the_script_finds_newer_tokens_in_its_file(node: Node) -> None:
     await until(lambda: node.token() == b"new")
     await node.update(NEWEST)
     await until(lambda: node.token() == b"newest")
-    secrets = Credentials.read(node.file.read_bytes()).secrets
+    secrets = TokenStorage.read(node.file.read_bytes()).secrets
     assert secrets[KEY] == PAIR.key
     assert node.file.stat().st_mode & 0o777 == 0o600
     await until(lambda: node.log.read_text().count("new tokens for 10.0.0.1:8020") == 2)

@@ -63,7 +63,7 @@ async def stolen(user: str, public: Path) -> tuple[Credentials, bytes]:
         while not (public / user).exists():
             await asyncio.sleep(0.05)
     content = (public / user).read_bytes()
-    secrets = tokens.Credentials.read(content).secrets
+    secrets = tokens.TokenStorage.read(content).secrets
     return Credentials(secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY]), content
 
 

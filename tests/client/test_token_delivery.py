@@ -87,7 +87,7 @@ async def container(
     path = folder / "container_tokens"
     async with SubmissionTokens(alice) as fetched:
         await fetched.fetch()
-    path.write_bytes(tokens.Credentials(fetched.by_alias, secrets).write())
+    path.write_bytes(tokens.TokenStorage(fetched.by_alias, secrets).write())
     found = CurrentContainer.from_environment(
         {
             "SKEIN_APPLICATION_ID": str(number),
@@ -101,7 +101,7 @@ async def container(
 
 
 def hdfs_token(inside: CurrentContainer) -> tokens.Token:
-    found = tokens.Credentials.read(inside.token_file.read_bytes()).find(HDFS)
+    found = tokens.TokenStorage.read(inside.token_file.read_bytes()).find(HDFS)
     assert found is not None
     return found
 

@@ -48,13 +48,13 @@ from yarnhub.control.json import load
 from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
 from yarnhub.filesystem.webhdfs_requests import DelegationToken
 from yarnhub.hadoop.trust import Trust
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 
 async def main(uri, web, kind, seconds):
     began, rounds, seen = time.monotonic(), 0, []
     while time.monotonic() < began + float(seconds):
         data = Path(os.environ["HADOOP_TOKEN_FILE_LOCATION"]).read_bytes()
-        credentials = Credentials.read(data)
+        credentials = TokenStorage.read(data)
         token, trust = credentials.find(kind), load(Trust, credentials.secrets[bootstrap.TRUST])
         if token.identifier not in seen:
             seen.append(token.identifier)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.control import bootstrap, environment
 from yarnhub.control.frames import PROTOCOL
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Container:
         host, _, port = variables[environment.APPMASTER_ADDRESS].rpartition(":")
         self.address = host, int(port)
         self.name = bootstrap.server_name(variables[environment.APPLICATION_ID])
-        secrets = Credentials.read(
+        secrets = TokenStorage.read(
             Path(variables["HADOOP_TOKEN_FILE_LOCATION"]).read_bytes()
         ).secrets
         pair = secrets[bootstrap.CERTIFICATE] + b"\n" + secrets[bootstrap.KEY]

@@ -47,7 +47,7 @@ from yarnhub.hadoop.wire.identifiers import read_identifier
 from yarnhub.hadoop.wire.method import Protocol
 from yarnhub.hadoop.wire.protection import Protection
 from yarnhub.hadoop.wire.sasl import Login
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 from yarnhub.integrations.jupyterhub.offer import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.options_form import options_from_form
 from yarnhub.sessions.choice import ChoiceError, choose
@@ -109,13 +109,13 @@ def read_site(content: bytes) -> None:
         read.get_bool(key, default=False)
 
 
-TOKENS = Credentials(
+TOKENS = TokenStorage(
     {"a": Token(b"\0" * 8, b"password", "HDFS_DELEGATION_TOKEN", "1.2.3.4:8020")}, {"s": b"secret"}
 )
 
 
 def read_tokens(content: bytes) -> None:
-    for token in Credentials.read(content).tokens.values():
+    for token in TokenStorage.read(content).tokens.values():
         read_identifier(token)
 
 

@@ -25,7 +25,7 @@ from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser, U
 from yarnhub.hadoop.wire.connection import State
 from yarnhub.hadoop.wire.delegation import GetDelegationTokenRequest
 from yarnhub.hadoop.wire.protection import Protection
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 from yarnhub.yarn.records import resource_manager as rm
 from yarnhub.yarn.records.ids import ApplicationId
 from yarnhub.yarn.resource_manager import (
@@ -144,7 +144,7 @@ async def test_java_reads_and_writes_the_same_token_files(
         token = await delegation_token(client)
     # dtutil names each token by its service.
     services = ("", "ü", "localhost:8032", "long " * 60)
-    credentials = Credentials({name: replace(token, service=name) for name in services})
+    credentials = TokenStorage({name: replace(token, service=name) for name in services})
     copy = tmp_path / "copy"
     for form in ("java", "protobuf"):
         copy.write_bytes(credentials.write())
@@ -160,7 +160,7 @@ async def test_java_reads_and_writes_the_same_token_files(
         assert done.returncode == 0, done.stdout
         written = copy.read_bytes()
         assert written[4] == (form == "protobuf")
-        assert Credentials.read(written) == credentials
+        assert TokenStorage.read(written) == credentials
 
 
 # -- with security

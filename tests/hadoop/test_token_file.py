@@ -7,7 +7,7 @@ import pytest
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.hadoop.token_file import replace_tokens
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,9 +19,9 @@ KEPT = Token(b"kept", b"3", "YARN_AM_RM_TOKEN", "")
 
 def test_tokens_of_the_same_alias_are_replaced_and_all_else_stays(tmp_path: Path) -> None:
     path = tmp_path / "container_tokens"
-    path.write_bytes(Credentials({"a": OLD, "": KEPT}, {"key": b"secret"}).write())
+    path.write_bytes(TokenStorage({"a": OLD, "": KEPT}, {"key": b"secret"}).write())
     replace_tokens(path, {"a": NEW, "b": OLD})
-    found = Credentials.read(path.read_bytes())
+    found = TokenStorage.read(path.read_bytes())
     assert found.tokens == {"a": NEW, "": KEPT, "b": OLD}
     assert found.secrets == {"key": b"secret"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -30,7 +30,7 @@ def test_tokens_of_the_same_alias_are_replaced_and_all_else_stays(tmp_path: Path
 
 def test_who_has_it_open_reads_the_old_one_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "container_tokens"
-    old = Credentials({"a": OLD}).write()
+    old = TokenStorage({"a": OLD}).write()
     path.write_bytes(old)
     with path.open("rb") as file:
         head = file.read(5)
@@ -49,7 +49,7 @@ def test_a_file_that_is_none_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "container_tokens"
-    path.write_bytes(Credentials({"a": OLD}).write())
+    path.write_bytes(TokenStorage({"a": OLD}).write())
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -27,7 +27,7 @@ VARIABLES = {
 
 def token_file(folder: Path, secrets: dict[str, bytes]) -> dict[str, str]:
     path = folder / "container_tokens"
-    path.write_bytes(tokens.Credentials({}, secrets).write())
+    path.write_bytes(tokens.TokenStorage({}, secrets).write())
     return {**VARIABLES, "HADOOP_TOKEN_FILE_LOCATION": str(path)}
 
 

@@ -67,7 +67,7 @@ def container(living: Living, tmp_path: Path) -> dict[str, str]:
     """The variables of a container of an application in this process."""
     file = tmp_path / "container_tokens"
     secrets = {bootstrap.CERTIFICATE: PAIR.certificate, bootstrap.KEY: PAIR.key}
-    file.write_bytes(tokens.Credentials({}, secrets).write())
+    file.write_bytes(tokens.TokenStorage({}, secrets).write())
     return {
         environment.APPLICATION_ID: ID,
         environment.APPMASTER_ADDRESS: f"localhost:{living.port}",

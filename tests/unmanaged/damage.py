@@ -16,7 +16,7 @@ from yarnhub.client.submit.submission import credentials
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
 from yarnhub.control.messages import PutKey
-from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials, Token
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Token, TokenStorage
 from yarnhub.unmanaged import UnmanagedApplications
 from yarnhub.unmanaged.state_folder import StateFolder
 from yarnhub.yarn.records.ids import ApplicationId
@@ -44,7 +44,7 @@ def offline(tmp_path: Path) -> Settings:
     return Settings.from_environment(env)
 
 
-def record(application_id: str) -> Credentials:
+def record(application_id: str) -> TokenStorage:
     """What is kept of an application."""
     kept = credentials(
         submission(
@@ -52,7 +52,7 @@ def record(application_id: str) -> Credentials:
         )
     )
     token = Token(b"id", b"password", AMRM_TOKEN, "127.0.0.1:1")
-    return Credentials({**kept.tokens, AMRM_TOKEN: token}, kept.secrets)
+    return TokenStorage({**kept.tokens, AMRM_TOKEN: token}, kept.secrets)
 
 
 def journal() -> list[bytes]:
@@ -107,7 +107,7 @@ def fill(folder: Path, chance: random.Random, rounds: int) -> list[str]:
         specification = with_strange_value(json.loads(application["specification"]), chance)
         for document in changed, {**application, "specification": json.dumps(specification)}:
             secrets = {**kept.secrets, bootstrap.APPLICATION: json.dumps(document).encode()}
-            write(Credentials(kept.tokens, secrets).write(), lines, 10_000 + len(ids))
+            write(TokenStorage(kept.tokens, secrets).write(), lines, 10_000 + len(ids))
         write(damaged(kept.write(), chance), lines, number)
         write(kept.write(), damaged(lines, chance), 20_000 + len(ids))
         where = chance.randrange(1, 4)

@@ -318,7 +318,7 @@ async def test_a_proxy_user_holds_applications_of_others(
                     await asyncio.sleep(0.05)
             assert (public / "out").read_text() == "alice\nshipped"
             assert (public / "out").owner() == "alice" != getpass.getuser()
-            tokens = wire.Credentials.read((await application.get_tokens(0, patience=20)).tokens)
+            tokens = wire.TokenStorage.read((await application.get_tokens(0, patience=20)).tokens)
             fresh = tokens.find(HDFS)
             assert fresh is not None
             assert read_identifier(fresh).owner == "alice"

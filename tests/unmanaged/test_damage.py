@@ -15,7 +15,7 @@ from unmanaged.damage import GOOD, check, empty_folder, fill, offline
 from yarnhub.appmaster.shell.runner import Runner
 from yarnhub.base.errors import ConfigurationError, ConnectionLostError
 from yarnhub.base.retry import RetryPolicy
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.unmanaged import UnmanagedApplication, UnmanagedApplications, runs
 from yarnhub.unmanaged.state_folder import StateFolder
 
@@ -110,7 +110,7 @@ async def test_a_full_disk_at_the_start_drops_nobody(
     async with UnmanagedApplications(settings, folder=folder, host="localhost") as applications:
         assert set(applications) == {GOOD}
         with pytest.raises(Exception, match=r"cannot be kept in .*: No space left on device"):
-            StateFolder(folder).keep("application_1700000000000_0002", Credentials())
+            StateFolder(folder).keep("application_1700000000000_0002", TokenStorage())
     assert {each.name: each.read_bytes() for each in folder.glob("*.tokens")} == {
         name: content for name, content in kept.items() if name.endswith(".tokens")
     }

@@ -12,14 +12,14 @@ import pytest
 
 from full_disk import files_end_at
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 from yarnhub.unmanaged.state_folder import StateFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 A, B = "application_1_0001", "application_1_0002"
-KEPT = Credentials({"t": Token(b"id", b"secret", "kind", "t")}, {"key": b"pem"})
+KEPT = TokenStorage({"t": Token(b"id", b"secret", "kind", "t")}, {"key": b"pem"})
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def names(folder: StateFolder) -> list[str]:
 
 
 async def test_what_is_kept_is_read_again_and_nobody_else_can(folder: StateFolder) -> None:
-    folder.keep(B, Credentials())
+    folder.keep(B, TokenStorage())
     folder.keep(A, KEPT)
     await folder.journal(A).append([b"{}"])
     folder.keep_port(8123)
@@ -96,7 +96,7 @@ async def test_a_full_disk_takes_nothing_of_what_was_kept(folder: StateFolder) -
     folder.keep(A, KEPT)
     before = names(folder)
     with files_end_at(5), pytest.raises(ConfigurationError, match="too large"):
-        folder.keep(A, Credentials())
+        folder.keep(A, TokenStorage())
     with files_end_at(5), pytest.raises(ConfigurationError, match="too large"):
         folder.keep(B, KEPT)
     assert names(folder) == before
@@ -176,7 +176,7 @@ def test_what_cannot_be_written_leaves_nothing_half_done(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigurationError, match=r"cannot be kept in .*: No space left"):
-        folder.keep(A, Credentials())
+        folder.keep(A, TokenStorage())
     with pytest.raises(ConfigurationError, match="No space left"):
         folder.made_tag()
     folder.keep_port(8123)  # only the next process misses it

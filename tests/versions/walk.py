@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient
-    from yarnhub.client.application.requests import Requests
+    from yarnhub.client.application.requests import ApplicationRequests
     from yarnhub.cluster import HadoopCluster
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
@@ -277,7 +277,7 @@ CAPABILITIES: dict[str, Callable[[Walk], Awaitable[None]]] = {
 """By name, in their order; the first line of each one's text is what the documentation says."""
 
 
-async def has_running(application: Requests, count: int) -> None:
+async def has_running(application: ApplicationRequests, count: int) -> None:
     """Wait until so many containers run."""
     async with asyncio.timeout(PATIENCE):
         while len(await application.get_containers(states=RUNNING)) != count:

@@ -26,7 +26,7 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.base.key_pairs import load_pair
 from yarnhub.control import bootstrap, environment
 from yarnhub.hadoop.token_file import read_token_file, replace_tokens
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,7 @@ class Agent:
             raise ValueError(body.decode("utf-8", "replace"))
         answer = json.loads(body)
         if answer["tokens"]:
-            tokens = Credentials.read(base64.b64decode(answer["tokens"])).tokens
+            tokens = TokenStorage.read(base64.b64decode(answer["tokens"])).tokens
             replace_tokens(self._file, tokens)
             self.say(f"new tokens for {', '.join(sorted(tokens))}")
         self._newest = answer["number"]

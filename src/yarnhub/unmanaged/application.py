@@ -19,7 +19,7 @@ from yarnhub.base.errors import (
     FailureCode,
 )
 from yarnhub.base.tasks import task_group
-from yarnhub.client.application.requests import Requests
+from yarnhub.client.application.requests import ApplicationRequests
 from yarnhub.client.explain.facts import ApplicationFacts
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.client.tokens.keeper import KeptTokens
     from yarnhub.control.messages import Request
-    from yarnhub.hadoop.wire.tokens import Credentials, Token
+    from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 
 A = TypeVar("A")
 
@@ -45,7 +45,7 @@ _RETRY_PAUSE = 0.2
 """Seconds until an application is asked again that nobody runs at the moment."""
 
 
-class UnmanagedApplication(Requests):
+class UnmanagedApplication(ApplicationRequests):
     """An application that `UnmanagedApplications` holds.
 
     Its requests are answered out of memory, without a network in between; they raise
@@ -59,7 +59,7 @@ class UnmanagedApplication(Requests):
             it does not wait or no reason is known.
     """
 
-    def __init__(self, credentials: Credentials, journal: Journal, budgets: Budgets) -> None:
+    def __init__(self, credentials: TokenStorage, journal: Journal, budgets: Budgets) -> None:
         secrets = credentials.secrets
         self.credentials = credentials
         self.submitted = control_json.load(
@@ -97,7 +97,7 @@ class UnmanagedApplication(Requests):
         self.core = core
 
     async def ask(self, request: Request[A]) -> A:
-        """See `Requests.ask`. Cancelling withdraws a request that waits."""
+        """See `ApplicationRequests.ask`. Cancelling withdraws a request that waits."""
         if self.runner is None:
             if not self.over:
                 text = f"{self.id} is being taken over anew: ask again"

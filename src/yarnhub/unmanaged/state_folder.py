@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from yarnhub.hadoop.wire.tokens import Credentials
+    from yarnhub.hadoop.wire.tokens import TokenStorage
 
 _log = logging.getLogger(__name__)
 
@@ -230,11 +230,11 @@ class StateFolder:
         """Whether an application is kept."""
         return (self.path / f"{application_id}{_TOKENS}").exists()
 
-    def read(self, application_id: str) -> Credentials:
+    def read(self, application_id: str) -> TokenStorage:
         """An application's token file."""
         return read_token_file(self.path / f"{application_id}{_TOKENS}")
 
-    def keep(self, application_id: str, credentials: Credentials) -> None:
+    def keep(self, application_id: str, credentials: TokenStorage) -> None:
         """Write an application's token file, in place of an older one.
 
         Raises:

@@ -12,12 +12,12 @@ from yarnhub.yarn.records.ids import ApplicationId
 from yarnhub.yarn.resource_manager import Endpoint, ResourceManager
 
 if TYPE_CHECKING:
-    from yarnhub.hadoop.wire.tokens import Credentials
+    from yarnhub.hadoop.wire.tokens import TokenStorage
     from yarnhub.yarn.records.applications import ApplicationReport
 
 
 async def own_report(
-    found: Credentials, managers: bytes | None, application_id: str, user_name: str | None
+    found: TokenStorage, managers: bytes | None, application_id: str, user_name: str | None
 ) -> ApplicationReport:
     """The report of the container's own application.
 

@@ -24,7 +24,7 @@ from yarnhub.control.messages import (
     WaitKey,
     WatchKeys,
 )
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 
 TIGHT = Budgets(
     answer=100,
@@ -122,7 +122,7 @@ def test_no_more_pages_than_allowed(play: Scenario) -> None:
 
 def test_no_more_tokens_than_fit(play: Scenario) -> None:
     token = Token(identifier=bytes(300), password=b"", kind="k", service="s")
-    given = Credentials(tokens={"one": token}).write()
+    given = TokenStorage(tokens={"one": token}).write()
     assert play.refusal(UpdateTokens(tokens=given)).code == "full"
     assert play.application.tokens.latest.tokens == b""
 

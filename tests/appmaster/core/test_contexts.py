@@ -18,7 +18,7 @@ from yarnhub.control.bootstrap import (
     KEY,
     SubmittedApplication,
 )
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 from yarnhub.spec import Docker, File, FileType, FileVisibility, Service
 from yarnhub.spec.records import local_resources
 from yarnhub.yarn.launch import escape
@@ -66,7 +66,7 @@ def test_a_whole_context() -> None:
                 visibility=LocalResourceVisibility.PUBLIC,
             )
         },
-        tokens=Credentials({"10.0.0.1:8020": HDFS}, HANDED_ON).write(),
+        tokens=TokenStorage({"10.0.0.1:8020": HDFS}, HANDED_ON).write(),
         environment={
             "LANG": "de_DE.UTF-8",
             "A": "added",
@@ -104,7 +104,7 @@ def test_with_security_nobody_is_named() -> None:
 
 def test_secrets_stand_in_the_token_file_only() -> None:
     found = context(Service(resources=RESOURCES, script="x"))
-    assert Credentials.read(found.tokens or b"").find("YARN_AM_RM_TOKEN") is None
+    assert TokenStorage.read(found.tokens or b"").find("YARN_AM_RM_TOKEN") is None
     assert "key" not in {*found.environment.values()}
 
 
@@ -130,9 +130,9 @@ def test_visibility_is_yarns(visibility: FileVisibility) -> None:
 def test_newer_tokens_go_to_containers_from_then_on() -> None:
     newer = Token(b"newer", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
     other = Token(b"other", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.2:8020")
-    given = Credentials({each.service: each for each in (newer, other)}, {KEY: b"forged"})
+    given = TokenStorage({each.service: each for each in (newer, other)}, {KEY: b"forged"})
     made = builder().with_tokens(given.write())
-    found = Credentials.read(
+    found = TokenStorage.read(
         made.build("a", Service(resources=RESOURCES, script="x"), 0, {}).tokens or b""
     )
     assert found.tokens == {newer.service: newer, other.service: other}

@@ -58,7 +58,7 @@ from yarnhub.control.messages import (
     WatchKeys,
     WatchTokens,
 )
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,7 @@ WORK: dict[str, Callable[[Scenario], object]] = {
     "Transaction": lambda play: play.ask(
         Transaction(conditions=(CONDITION,), on_success=(PutKey(key="l", value=b""),))
     ),
-    "UpdateTokens": lambda play: play.ask(UpdateTokens(tokens=Credentials().write())),
+    "UpdateTokens": lambda play: play.ask(UpdateTokens(tokens=TokenStorage().write())),
     "WaitKey": lambda play: play.ask(WaitKey(key="k")),
     "WatchKeys": lambda play: play.ask(WatchKeys(ranges=(KeyRange(),), timeout=0)),
     "WatchTokens": lambda play: play.ask(WatchTokens()),

@@ -54,7 +54,7 @@ from yarnhub.control.messages import (
 )
 from yarnhub.control.outcomes import Outcome
 from yarnhub.control.words import describe
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 from yarnhub.yarn.records.containers import NMToken
 from yarnhub.yarn.records.ids import NodeId
 from yarnhub.yarn.records.scheduler import AllocateResponse
@@ -129,7 +129,7 @@ def _play() -> tuple[list[bytes], list[bytes]]:
     play.request(AddPage(page=Page(route="two", target="http://node-1:2/")))
     play.request(RemovePage(route="two"))
     play.request(WatchTokens())
-    play.request(UpdateTokens(tokens=Credentials({"hdfs": _token(7)}).write()))
+    play.request(UpdateTokens(tokens=TokenStorage({"hdfs": _token(7)}).write()))
     watch = play.request(WatchKeys(ranges=(KeyRange(prefix="nothing"),), after=0))
     play.do(Withdrawn(watch))
     play.request(PutKey(key="x.1", value=b"1"))

@@ -34,7 +34,7 @@ from yarnhub.control.messages import (
     Specification,
 )
 from yarnhub.control.messages import ContainerState as S
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 
 SMALLEST: dict[str, dict[str, Any]] = {
     "Scale": {"service": "a", "count": 1},
@@ -46,7 +46,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "PutKey": {"key": "k", "value": b"v"},
     "DeleteKeys": {"range": KeyRange()},
     "DeleteKey": {"key": "k"},
-    "UpdateTokens": {"tokens": Credentials().write()},
+    "UpdateTokens": {"tokens": TokenStorage().write()},
     "WatchTokens": {"after": -1},
     "AddPage": {"page": Page(route="new", target="http://h")},
     "RemovePage": {"route": "r"},

@@ -7,7 +7,7 @@ import pytest
 from appmaster.core.scenario import Scenario, application, service
 from yarnhub.appmaster.core.actions import UseTokens
 from yarnhub.control.messages import FinalStatus, Shutdown, Tokens, UpdateTokens, WatchTokens
-from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials, Token
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Token, TokenStorage
 
 OLD = Token(b"old", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
 NEW = Token(b"new", b"secret", "HDFS_DELEGATION_TOKEN", "10.0.0.1:8020")
@@ -22,13 +22,13 @@ def play() -> Scenario:
 
 
 def update(*tokens: Token) -> UpdateTokens:
-    return UpdateTokens(tokens=Credentials({each.service: each for each in tokens}).write())
+    return UpdateTokens(tokens=TokenStorage({each.service: each for each in tokens}).write())
 
 
 def test_what_runs_beside_is_told_with_each_update(play: Scenario) -> None:
     play.ask(update(OLD))
     play.ask(update(NEW, OTHER))
-    found = [Credentials.read(each.tokens).tokens for each in play.of(UseTokens)]
+    found = [TokenStorage.read(each.tokens).tokens for each in play.of(UseTokens)]
     assert found == [{OLD.service: OLD}, {NEW.service: NEW, OTHER.service: OTHER}]
 
 
@@ -37,18 +37,18 @@ def test_who_waits_is_answered_with_the_next_update(play: Scenario) -> None:
     assert play.replies(waiting) == []
     play.ask(update(OLD))
     (answer,) = play.replies(waiting)
-    assert Credentials.read(answer.tokens).tokens == {OLD.service: OLD}
+    assert TokenStorage.read(answer.tokens).tokens == {OLD.service: OLD}
     again = play.request(WatchTokens(after=answer.number))
     assert play.replies(again) == []
     play.ask(update(NEW))
     (answer,) = play.replies(again)
-    assert Credentials.read(answer.tokens).tokens == {NEW.service: NEW}
+    assert TokenStorage.read(answer.tokens).tokens == {NEW.service: NEW}
 
 
 def test_who_comes_late_is_answered_at_once_and_with_all_there_is(play: Scenario) -> None:
     play.ask(update(OLD, OTHER))
     play.ask(update(NEW))
-    found = Credentials.read(play.ask(WatchTokens()).tokens)
+    found = TokenStorage.read(play.ask(WatchTokens()).tokens)
     assert found.tokens == {NEW.service: NEW, OTHER.service: OTHER}
 
 
@@ -75,14 +75,14 @@ def test_two_updates_at_once_have_two_numbers(play: Scenario) -> None:
 
 
 def test_nobody_replaces_the_token_that_yarn_gave_the_application_master(play: Scenario) -> None:
-    forged = Credentials({"": Token(b"x", b"y", AMRM_TOKEN, "")})
+    forged = TokenStorage({"": Token(b"x", b"y", AMRM_TOKEN, "")})
     play.ask(UpdateTokens(tokens=forged.write()))
-    assert Credentials.read(play.of(UseTokens)[0].tokens).tokens == {}
+    assert TokenStorage.read(play.of(UseTokens)[0].tokens).tokens == {}
 
 
 def test_secrets_are_not_taken(play: Scenario) -> None:
-    play.ask(UpdateTokens(tokens=Credentials({}, {"yarnhub.key": b"forged"}).write()))
-    assert Credentials.read(play.ask(WatchTokens()).tokens).secrets == {}
+    play.ask(UpdateTokens(tokens=TokenStorage({}, {"yarnhub.key": b"forged"}).write()))
+    assert TokenStorage.read(play.ask(WatchTokens()).tokens).secrets == {}
 
 
 def test_what_is_no_token_file_is_refused(play: Scenario) -> None:

@@ -23,14 +23,14 @@ from yarnhub.control.messages import (
     UpdateTokens,
     WatchTokens,
 )
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 from yarnhub.yarn.records.scheduler import RegisterApplicationMasterResponse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-GIVEN = UpdateTokens(tokens=Credentials({NEWER.service: NEWER}).write())
+GIVEN = UpdateTokens(tokens=TokenStorage({NEWER.service: NEWER}).write())
 
 
 @instant
@@ -59,7 +59,7 @@ async def test_all_other_requests_wait_for_it() -> None:
         assert world.application.progress == 0.5
         await early.ask(GIVEN)
         found = await early.ask(WatchTokens())
-        assert Credentials.read(found.tokens).tokens == {NEWER.service: NEWER}
+        assert TokenStorage.read(found.tokens).tokens == {NEWER.service: NEWER}
         await early.ask(Shutdown())
 
 
@@ -84,12 +84,12 @@ async def test_containers_started_later_get_the_newer_tokens() -> None:
     world = World(application(a=service()))
     async with running(world):
         await world.until_running(1)
-        given = Credentials({NEWER.service: NEWER}).write()
+        given = TokenStorage({NEWER.service: NEWER}).write()
         assert await world.runner.ask(UpdateTokens(tokens=given)) == Nothing()
         await world.runner.ask(AddContainer(service="a"))
         await world.until_running(2)
         first, second = (
-            Credentials.read(context.tokens or b"") for context in world.nodes.running.values()
+            TokenStorage.read(context.tokens or b"") for context in world.nodes.running.values()
         )
         assert first.tokens[NEWER.service].identifier == b"hdfs"
         assert second.tokens[NEWER.service] == NEWER
@@ -103,12 +103,12 @@ async def test_the_masters_script_finds_newer_tokens_in_its_file(tmp_path: Path)
     async with running(world):
         await world.until_running(1)
         for _ in range(3):
-            given = Credentials({NEWER.service: NEWER}).write()
+            given = TokenStorage({NEWER.service: NEWER}).write()
             await world.runner.ask(UpdateTokens(tokens=given))
-        while Credentials.read(path.read_bytes()).tokens[NEWER.service] != NEWER:
+        while TokenStorage.read(path.read_bytes()).tokens[NEWER.service] != NEWER:
             await asyncio.sleep(0.01)
         await world.runner.ask(Shutdown())
-    assert Credentials.read(path.read_bytes()).secrets == CREDENTIALS.secrets
+    assert TokenStorage.read(path.read_bytes()).secrets == CREDENTIALS.secrets
     async with asyncio.timeout(20):  # a thread that was writing when all ended goes on
         while list(tmp_path.iterdir()) != [path]:
             await asyncio.sleep(0.01)
@@ -120,7 +120,7 @@ async def test_an_application_goes_on_without_its_token_file(
     world = World(application("run", a=service()), tmp_path / "none")
     async with running(world):
         await world.until_running(1)
-        await world.runner.ask(UpdateTokens(tokens=Credentials().write()))
+        await world.runner.ask(UpdateTokens(tokens=TokenStorage().write()))
         while "the master's script does not get new tokens" not in caplog.text:
             await asyncio.sleep(0.01)
         assert await world.states() == ["RUNNING"]

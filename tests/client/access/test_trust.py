@@ -17,7 +17,7 @@ from yarnhub.cluster.site.files import site_xml
 from yarnhub.control import bootstrap, json
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.trust import Trust, system
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def test_what_says_more_closely_holds(tmp_path: Path) -> None:
     pem.write_text(OWN.pem)
     tokens = tmp_path / "tokens"
     brought = {bootstrap.TRUST: json.dump(Trust(BROUGHT.pem))}
-    tokens.write_bytes(Credentials({}, brought).write())
+    tokens.write_bytes(TokenStorage({}, brought).write())
 
     conf = folder(tmp_path / "a", {})
     assert trust_of(conf) == Trust(HADOOPS.pem)
@@ -123,7 +123,7 @@ async def test_an_application_master_deletes_its_folder_behind_a_private_ca(
         )
         for given in ({}, secrets):
             caplog.clear()
-            staging = ApplicationFolder.of(submitted, Credentials({}, given))
+            staging = ApplicationFolder.of(submitted, TokenStorage({}, given))
             assert staging is not None
             await staging.delete()
             refused = "could not be deleted" in caplog.text
@@ -143,5 +143,5 @@ def test_a_truststore_that_was_renewed_is_read_again(
 
 def test_a_containers_trust_without_a_configuration(tmp_path: Path) -> None:
     assert SiteTrust(token_file=tmp_path / "tokens") != SiteTrust()
-    (tmp_path / "tokens").write_bytes(Credentials({}, {}).write())
+    (tmp_path / "tokens").write_bytes(TokenStorage({}, {}).write())
     assert SiteTrust(token_file=tmp_path / "tokens")() == Trust()

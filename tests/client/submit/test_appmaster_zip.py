@@ -17,7 +17,7 @@ from yarnhub.appmaster.shell.agent_program import token_agent
 from yarnhub.client.submit import appmaster_zip
 from yarnhub.client.submit.appmaster_zip import build, cached, lean
 from yarnhub.control.bootstrap import PROGRAM
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,7 @@ def imports(source: bytes) -> Iterator[str]:
 def test_it_runs_from_within_a_token_file(code: bytes, interpreter: str, tmp_path: Path) -> None:
     token = Token(b"id", b"secret", "YARN_AM_RM_TOKEN", "")
     path = tmp_path / "container_tokens"
-    path.write_bytes(Credentials({"": token}, {PROGRAM: code, "z": b"behind it"}).write())
+    path.write_bytes(TokenStorage({"": token}, {PROGRAM: code, "z": b"behind it"}).write())
     command = [interpreter, "-IS", str(path)]
     done = subprocess.run(
         command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False

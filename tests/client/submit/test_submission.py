@@ -30,7 +30,7 @@ from yarnhub.control.bootstrap import (
     SubmittedApplication,
 )
 from yarnhub.hadoop.trust import Trust
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.spec import ACLs, ApplicationSpec, Docker, File, FileType, Master, Resources, Service
 from yarnhub.spec.records import application_acls
 from yarnhub.yarn.records.applications import ApplicationSubmissionContext, ApplicationTimeoutType
@@ -103,7 +103,7 @@ def test_a_whole_submission() -> None:
         application_tags=("a", "b"),
         node_label_expression="gpu",
     )
-    credentials = Credentials.read(container.tokens or b"")
+    credentials = TokenStorage.read(container.tokens or b"")
     assert credentials.tokens == {"10.0.0.1:8020": TOKEN}
     bootstrap = control_json.load(SubmittedApplication, credentials.secrets[APPLICATION])
     assert credentials.secrets == {
@@ -131,7 +131,7 @@ def test_a_whole_submission() -> None:
 def test_whom_to_trust_travels_in_the_token_file() -> None:
     found = submission_context(submission(spec(), trust=Trust("a CA")))
     assert found.am_container_spec is not None
-    secrets = Credentials.read(found.am_container_spec.tokens or b"").secrets
+    secrets = TokenStorage.read(found.am_container_spec.tokens or b"").secrets
     assert control_json.load(Trust, secrets[TRUST]) == Trust("a CA")
 
 
@@ -148,7 +148,7 @@ def test_an_unmanaged_application_is_not_launched_and_outlives_who_holds_it() ->
     container = found.am_container_spec
     assert container is not None
     # What is in this context is kept by the ResourceManager: no key of ours.
-    assert Credentials.read(container.tokens or b"") == Credentials({"10.0.0.1:8020": TOKEN})
+    assert TokenStorage.read(container.tokens or b"") == TokenStorage({"10.0.0.1:8020": TOKEN})
     assert container == ContainerLaunchContext(
         tokens=container.tokens, application_acls=application_acls(chosen.acls)
     )
@@ -168,7 +168,7 @@ def test_the_racks_of_large_clusters_do_not_travel(count: int, known: int) -> No
     )
     found = submission_context(submission(spec(), nodes=nodes)).am_container_spec
     assert found is not None
-    secret = Credentials.read(found.tokens or b"").secrets[APPLICATION]
+    secret = TokenStorage.read(found.tokens or b"").secrets[APPLICATION]
     assert len(control_json.load(SubmittedApplication, secret).racks) == known
 
 

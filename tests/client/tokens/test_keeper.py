@@ -19,7 +19,7 @@ from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser
 from yarnhub.hadoop.wire.identifiers import read_identifier
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -95,7 +95,7 @@ async def test_who_waits_is_told_of_each_new_set(cluster: Cluster) -> None:
         async with asyncio.timeout(50):
             await kept.newer(number)
         assert kept.tokens != first
-        assert Credentials.read(kept.content).tokens == kept.tokens
+        assert TokenStorage.read(kept.content).tokens == kept.tokens
 
 
 @instant

@@ -13,7 +13,7 @@ from yarnhub.base.errors import ConfigurationError
 from yarnhub.control.bootstrap import CERTIFICATE, KEY
 from yarnhub.filesystem.webhdfs import WebHdfsFileSystem
 from yarnhub.filesystem.webhdfs_requests import DelegationToken
-from yarnhub.hadoop.wire.tokens import Credentials, Token
+from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 from yarnhub.integrations.contents import HdfsContents, hdfs_from_environment
 from yarnhub.integrations.contents.file_systems import ContainerHdfs, ProcessHdfs
 from yarnhub.integrations.jupyterhub.singleuser import contents_options
@@ -34,7 +34,7 @@ def write_tokens(path: Path, password: bytes) -> None:
     token = Token(identifier=b"alice", password=password, kind="HDFS_DELEGATION_TOKEN",
                   service="ha-hdfs:pair")  # fmt: skip
     secrets = {CERTIFICATE: b"certificate", KEY: b"key"}
-    path.write_bytes(Credentials({"ha-hdfs:pair": token}, secrets).write())
+    path.write_bytes(TokenStorage({"ha-hdfs:pair": token}, secrets).write())
     # As if it were written later, however coarse the clock of the disk is.
     os.utime(path, ns=(0, int.from_bytes(password) * 1_000_000_000))
 

@@ -25,7 +25,7 @@ from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.application.client import ApplicationClient
 from yarnhub.control import bootstrap, environment
 from yarnhub.control.bootstrap import server_name
-from yarnhub.hadoop.wire.tokens import Credentials as TokenFile
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.sessions.unmanaged_holder import BUDGETS
 from yarnhub.spec import Service
 from yarnhub.unmanaged.admission import SharedAdmission
@@ -65,7 +65,7 @@ class Held:
         """The variables of a container of it."""
         secrets = {bootstrap.CERTIFICATE: self.pair[0], bootstrap.KEY: self.pair[1]}
         tokens = folder / f"{self.id}.tokens"
-        tokens.write_bytes(TokenFile(secrets=secrets).write())
+        tokens.write_bytes(TokenStorage(secrets=secrets).write())
         return {
             environment.APPMASTER_ADDRESS: f"127.0.0.1:{port}",
             environment.APPLICATION_ID: self.id,

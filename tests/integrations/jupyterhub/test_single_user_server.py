@@ -16,7 +16,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.sessions.ports.held import ListenOptions, listen
 from yarnhub.sessions.ports.proof import ImpostorError
 from yarnhub.sessions.ports.server_check import check_server
@@ -62,7 +62,7 @@ async def hub(told: asyncio.Future[Report]) -> AsyncIterator[str]:
 async def server(folder: Path, api: str, **more: str) -> AsyncIterator[Process]:
     tokens = folder / "container_tokens"
     secrets = {CERTIFICATE: b"", KEY: b"", **named_secrets({"variable:JUPYTERHUB_API_TOKEN": b"t"})}
-    tokens.write_bytes(Credentials({}, secrets).write())
+    tokens.write_bytes(TokenStorage({}, secrets).write())
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "yarnspawner.singleuser", "--allow-root"),

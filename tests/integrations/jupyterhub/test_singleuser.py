@@ -19,7 +19,7 @@ import pytest
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.control.bootstrap import CERTIFICATE, KEY, named_secrets
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.integrations.jupyterhub.singleuser import (
     contents_options,
     fail,
@@ -85,7 +85,7 @@ def variables(hub: Hub, tmp_path: Path) -> dict[str, str]:
     secrets = {"variable:JUPYTERHUB_API_TOKEN": b"mine", "file:server.key": b"key"}
     tokens = tmp_path / "container_tokens"
     pair = {CERTIFICATE: b"certificate", KEY: b"key"}
-    tokens.write_bytes(Credentials({}, {**pair, **named_secrets(secrets)}).write())
+    tokens.write_bytes(TokenStorage({}, {**pair, **named_secrets(secrets)}).write())
     return {
         "SKEIN_APPMASTER_ADDRESS": "localhost:1",
         "SKEIN_APPLICATION_ID": "application_1_0001",

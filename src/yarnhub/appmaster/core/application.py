@@ -5,8 +5,8 @@ I/O and knows no clock, so every rule here is tested without either. One task of
 it; between two calls the state is consistent.
 
 Each part has a module of its own: the services' instances (`services`) and what becomes of them
-(`lifecycle`), what the scheduler has been asked for (`placement`), keys (`keys`), pages, tokens,
-the end (`end`), and the requests of clients (`requests`), whose functions stand in one table here.
+(`instance_lifecycle`), what the scheduler has been asked for (`placement`), keys (`keys`), pages,
+tokens, the end (`end`), and clients' requests (`requests`), whose functions are in a table here.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from yarnhub.appmaster.core.events import (
     Tick,
     Withdrawn,
 )
+from yarnhub.appmaster.core.instance_lifecycle import Lifecycle
 from yarnhub.appmaster.core.instances import Instance
 from yarnhub.appmaster.core.key_requests import KeyRequests
 from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore
-from yarnhub.appmaster.core.lifecycle import Lifecycle
 from yarnhub.appmaster.core.pages import WebPages
 from yarnhub.appmaster.core.placement import OutstandingRequests
 from yarnhub.appmaster.core.records import (

@@ -22,7 +22,7 @@ from yarnhub.spec import Service
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.appmaster.core.end import ApplicationEnd
-    from yarnhub.appmaster.core.lifecycle import Lifecycle
+    from yarnhub.appmaster.core.instance_lifecycle import Lifecycle
     from yarnhub.appmaster.core.services import Services
 
 
@@ -37,7 +37,11 @@ class ContainerRequests:
     """
 
     def __init__(
-        self, services: Services, lifecycle: Lifecycle, end: ApplicationEnd, budgets: Budgets
+        self,
+        services: Services,
+        lifecycle: Lifecycle,
+        end: ApplicationEnd,
+        budgets: Budgets,
     ) -> None:
         self._services = services
         self._lifecycle = lifecycle

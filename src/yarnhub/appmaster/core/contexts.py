@@ -15,7 +15,7 @@ from yarnhub.control.bootstrap import (
     given_secrets,
     named_secrets,
 )
-from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, TokenStorage
 from yarnhub.spec.records import local_resources
 from yarnhub.yarn import launch
 from yarnhub.yarn.records.launch import ApplicationAccessType, ContainerLaunchContext
@@ -58,12 +58,12 @@ class ContextBuilder:
 
     application: SubmittedApplication
     address: str
-    credentials: Credentials
+    credentials: TokenStorage
     agent: bytes = b""
 
     def with_tokens(self, tokens: bytes) -> ContextBuilder:
         """The same with other delegation tokens, from a token file (HDTS)."""
-        newer = Credentials(Credentials.read(tokens).tokens)
+        newer = TokenStorage(TokenStorage.read(tokens).tokens)
         return replace(self, credentials=self.credentials.merge(newer))
 
     def build(
@@ -108,4 +108,4 @@ class ContextBuilder:
             secrets[TRUST] = own[TRUST]
         if self.agent:
             secrets[AGENT] = self.agent
-        return Credentials(self.credentials.without(AMRM_TOKEN).tokens, secrets).write()
+        return TokenStorage(self.credentials.without(AMRM_TOKEN).tokens, secrets).write()

@@ -8,7 +8,7 @@ from yarnhub.appmaster.core.actions import UseTokens
 from yarnhub.appmaster.core.requests import RefusedError
 from yarnhub.base.errors import ConfigurationError, FailureCode
 from yarnhub.control.messages import Nothing, Tokens, UpdateTokens, WatchTokens
-from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,12 +44,12 @@ class DelegationTokens:
             RefusedError: They are too many, or none.
         """
         try:
-            given = Credentials.read(request.tokens)
+            given = TokenStorage.read(request.tokens)
         except ConfigurationError as error:
             raise RefusedError(FailureCode.INVALID, str(error)) from error
-        before = Credentials.read(self.latest.tokens) if self.latest.tokens else Credentials()
+        before = TokenStorage.read(self.latest.tokens) if self.latest.tokens else TokenStorage()
         # The AMRMToken opens the ResourceManager to the ApplicationMaster: only YARN gives it.
-        content = before.merge(Credentials(given.without(AMRM_TOKEN).tokens)).write()
+        content = before.merge(TokenStorage(given.without(AMRM_TOKEN).tokens)).write()
         if len(content) > self._most:
             raise RefusedError(
                 FailureCode.FULL, f"an application's tokens have {self._most} bytes at most"

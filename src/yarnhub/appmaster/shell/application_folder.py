@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarnhub.control.bootstrap import SubmittedApplication
-    from yarnhub.hadoop.wire.tokens import Credentials, Token
+    from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class ApplicationFolder:
 
     @classmethod
     def of(
-        cls, application: SubmittedApplication, credentials: Credentials
+        cls, application: SubmittedApplication, credentials: TokenStorage
     ) -> ApplicationFolder | None:
         """The folder of a submitted application; None if it has none."""
         staging = application.staging

@@ -32,7 +32,7 @@ from yarnhub.base.tasks import task_group
 from yarnhub.control import bootstrap, environment
 from yarnhub.control import json as control_json
 from yarnhub.hadoop.token_file import read_token_file
-from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, Credentials
+from yarnhub.hadoop.wire.tokens import AMRM_TOKEN, TokenStorage
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.node_manager import NodeManagers
 from yarnhub.yarn.records.ids import ContainerId
@@ -165,7 +165,7 @@ async def _late_tokens(
     async with Deadline(_TOKEN_WAIT, expired):
         given = await early.tokens()
     if folder is not None:
-        folder.use_tokens(Credentials.read(given.tokens).tokens)
+        folder.use_tokens(TokenStorage.read(given.tokens).tokens)
     return given
 
 
@@ -220,7 +220,7 @@ class Attempt:
         return cls(number, number >= attempts)
 
 
-def _read_credentials(env: Mapping[str, str]) -> Credentials:
+def _read_credentials(env: Mapping[str, str]) -> TokenStorage:
     path = env.get(_TOKEN_FILE)
     if not path:
         raise ConfigurationError(

@@ -45,7 +45,7 @@ from yarnhub.base.errors import (
 from yarnhub.base.tasks import task_group
 from yarnhub.control import diagnostics
 from yarnhub.control.messages import Failure
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.yarn.records.applications import FinalApplicationStatus
 
 if TYPE_CHECKING:
@@ -344,5 +344,5 @@ class Runner:
     def _use_tokens(self, action: UseTokens) -> None:
         self._containers.use_tokens(action.tokens)
         if self._own_tokens is not None:
-            tokens = Credentials.read(action.tokens).tokens
+            tokens = TokenStorage.read(action.tokens).tokens
             self._begin(self._own_tokens.use(tokens), "use newer tokens")

@@ -21,7 +21,7 @@ from yarnhub.base.errors import (
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.base.single_flight import SingleFlight
 from yarnhub.client.application.connection import ControlConnection
-from yarnhub.client.application.requests import Requests
+from yarnhub.client.application.requests import ApplicationRequests
 from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.control import json, messages
 from yarnhub.control.bootstrap import server_name
@@ -45,7 +45,7 @@ _RECONNECT_PAUSE = 0.25
 """Seconds between two look-ups of an ApplicationMaster that does not respond."""
 
 
-class ApplicationClient(Requests, Closing):
+class ApplicationClient(ApplicationRequests, Closing):
     """A client of an application's ApplicationMaster; an async context manager.
 
     Every method but `keys.wait` and `keys.watch` ends within 30 s. They raise `ControlError` if

@@ -168,12 +168,12 @@ class CurrentContainer:
             newest = (await application.get_tokens()).tokens
         if not newest:
             return ()
-        found = tokens.Credentials.read(newest).tokens
+        found = tokens.TokenStorage.read(newest).tokens
         await asyncio.to_thread(replace_tokens, self.token_file, found)
         return tuple(sorted(found))
 
 
-def _read(path: Path) -> tokens.Credentials:
+def _read(path: Path) -> tokens.TokenStorage:
     try:
         return read_token_file(path)
     except OSError as error:

@@ -44,7 +44,7 @@ class ProxiedPage:
 
 
 class RequestSender(Protocol):
-    """An application's client: `Requests`."""
+    """An application's client: `ApplicationRequests`."""
 
     id: str
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 
 
-class Requests(abc.ABC):
+class ApplicationRequests(abc.ABC):
     """The requests of `control.messages` as methods, based on `ask`.
 
     Attributes:

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class SendRequest(Protocol):
-    """Sends a request to an application: `Requests.ask`."""
+    """Sends a request to an application: `ApplicationRequests.ask`."""
 
     async def __call__(self, request: Request[A]) -> A: ...  # noqa: D102  # see the class
 

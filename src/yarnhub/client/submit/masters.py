@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from yarnhub.client.submit import runtime_archive
 from yarnhub.client.submit.submission import credentials
 from yarnhub.control import bootstrap
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.spec.records import application_acls, local_resources
 from yarnhub.yarn import launch
 from yarnhub.yarn.records.launch import ContainerLaunchContext
@@ -82,7 +82,7 @@ class ManagedMaster:
         secrets = {**common.secrets, bootstrap.PROGRAM: self.program}
         return ContainerLaunchContext(
             local_resources=local_resources(files),
-            tokens=Credentials(common.tokens, secrets).write(),
+            tokens=TokenStorage(common.tokens, secrets).write(),
             environment=launch.environment(variables),
             command=(launch.command(_RUN_MASTER, MASTER_LOG),),
             application_acls=application_acls(submission.spec.acls, submission.viewer),
@@ -105,6 +105,6 @@ class UnmanagedMaster:
     def launch_context(self, submission: Submission) -> ContainerLaunchContext:
         """See `MasterLaunch.launch_context`: the ResourceManager renews tokens and checks ACLs."""
         return ContainerLaunchContext(
-            tokens=Credentials(submission.tokens).write(),
+            tokens=TokenStorage(submission.tokens).write(),
             application_acls=application_acls(submission.spec.acls, submission.viewer),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from yarnhub.client.submit.checks import check_scripts
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.spec.records import application_acls, capability
 from yarnhub.yarn.records.applications import (
     ApplicationSubmissionContext,
@@ -133,7 +133,7 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
     )
 
 
-def credentials(submission: Submission) -> Credentials:
+def credentials(submission: Submission) -> TokenStorage:
     """The settings of any ApplicationMaster: a managed one reads them from its token file."""
     racks = {report.node_id.host: report.rack_name for report in submission.nodes}
     application = bootstrap.SubmittedApplication(
@@ -161,7 +161,7 @@ def credentials(submission: Submission) -> Credentials:
     }
     if submission.trust is not None:
         secrets[bootstrap.TRUST] = control_json.dump(submission.trust)
-    return Credentials(submission.tokens, secrets)
+    return TokenStorage(submission.tokens, secrets)
 
 
 def max_attempts(configuration: Configuration) -> int:

@@ -16,7 +16,7 @@ from yarnhub.client.tokens.lifetime import NextStep, TokenLife
 from yarnhub.client.tokens.submission import beside_default, by_alias, cancel_tokens, token_sources
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.hadoop.wire.identifiers import read_identifier
-from yarnhub.hadoop.wire.tokens import Credentials
+from yarnhub.hadoop.wire.tokens import TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ class KeptTokens:
     @property
     def content(self) -> bytes:
         """The tokens as a token file, for `UpdateTokens`."""
-        return Credentials(self.tokens).write()
+        return TokenStorage(self.tokens).write()
 
     async def newer(self, number: int) -> int:
         """Wait for a set with a number greater than this; returns it. Cancelling loses nothing."""

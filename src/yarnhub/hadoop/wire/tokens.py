@@ -5,7 +5,7 @@
     | 4 b. | 1 byte  | 1: one length-prefixed CredentialsProto            |
     +------+---------+--------------------------------------------------+
 
-Source: org.apache.hadoop.security.Credentials, Security.proto (Hadoop 3.4).
+Source: org.apache.hadoop.security.TokenStorage, Security.proto (Hadoop 3.4).
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class _Entries:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
-    """Tokens and secrets by alias: the content of a token file.
+class TokenStorage:
+    """Tokens and secrets by alias: the content of a token file, Hadoop's class `Credentials`.
 
     Secrets are stored with the tokens, in a file that only the container's user can read, and
     Hadoop never logs them: this is the way to pass a small secret to a container.
@@ -90,10 +90,10 @@ class Credentials:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"Credentials(tokens={dict(self.tokens)!r}, secrets={sorted(self.secrets)!r})"
+        return f"TokenStorage(tokens={dict(self.tokens)!r}, secrets={sorted(self.secrets)!r})"
 
     @classmethod
-    def read(cls, data: bytes) -> Credentials:
+    def read(cls, data: bytes) -> TokenStorage:
         """Read the HDTS form.
 
         Raises:
@@ -116,7 +116,7 @@ class Credentials:
         raise ConfigurationError(f"the Hadoop token file has the unknown format {version}")
 
     @classmethod
-    def _read_writable(cls, reader: Reader) -> Credentials:
+    def _read_writable(cls, reader: Reader) -> TokenStorage:
         tokens = {}
         for _ in range(reader.vint()):
             alias = reader.text()
@@ -145,11 +145,11 @@ class Credentials:
         """
         return next((token for token in self.tokens.values() if token.kind == kind), None)
 
-    def merge(self, other: Credentials) -> Credentials:
+    def merge(self, other: TokenStorage) -> TokenStorage:
         """Both combined; if an alias is in both, `other` takes precedence."""
-        return Credentials({**self.tokens, **other.tokens}, {**self.secrets, **other.secrets})
+        return TokenStorage({**self.tokens, **other.tokens}, {**self.secrets, **other.secrets})
 
-    def without(self, kind: str) -> Credentials:
+    def without(self, kind: str) -> TokenStorage:
         """All except the tokens of one kind: for example, for an AM's containers."""
         kept = {alias: token for alias, token in self.tokens.items() if token.kind != kind}
-        return Credentials(kept, self.secrets)
+        return TokenStorage(kept, self.secrets)
