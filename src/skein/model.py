@@ -188,7 +188,7 @@ class Container:
         )
 
     @classmethod
-    def of(cls, message: messages.Container) -> Self:
+    def of(cls, message: messages.ServiceContainer) -> Self:
         """From the ApplicationMaster's message."""
         return cls(
             service_name=message.service_name,

@@ -14,7 +14,6 @@ from yarnhub.control import bootstrap, json, messages
 from yarnhub.control.messages import (
     REQUESTS,
     AddContainer,
-    Container,
     Entries,
     Entry,
     GetContainers,
@@ -23,6 +22,7 @@ from yarnhub.control.messages import (
     Nothing,
     PutKey,
     Scale,
+    ServiceContainer,
     SetProgress,
     Shutdown,
     Transacted,
@@ -196,7 +196,7 @@ def test_what_almost_fits_is_read_or_refused(case: tuple[type[Any], bytes]) -> N
     cls=st.sampled_from(CLASSES),
     data=st.binary(max_size=30) | JSON.map(plain_json.dumps).map(str.encode),
 )
-@example(cls=Container, data=b"\xef\xbb\xbf{}")
+@example(cls=ServiceContainer, data=b"\xef\xbb\xbf{}")
 def test_garbage_is_read_or_refused(cls: type[Any], data: bytes) -> None:
     try:
         found = json.load(cls, data)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.client.application.client import ApplicationClient
-    from yarnhub.control.messages import Container
+    from yarnhub.control.messages import ServiceContainer
 
 RECOVERY = 60.0
 """Seconds within which an application has to be well again."""
@@ -142,14 +142,14 @@ class Witness:
             return f"there are {dict(counts)}"
         return self._stray(containers) or self._unseen(containers)
 
-    def _unseen(self, containers: tuple[Container, ...]) -> str | None:
+    def _unseen(self, containers: tuple[ServiceContainer, ...]) -> str | None:
         """Whether YARN would not keep a container."""
         if self._seen is None:
             return None
         unseen = {each.yarn_container_id for each in containers} - self._seen()
         return f"YARN does not know that {unseen} run" if unseen else None
 
-    def _stray(self, containers: tuple[Container, ...]) -> str | None:
+    def _stray(self, containers: tuple[ServiceContainer, ...]) -> str | None:
         """Whether the processes are those of the containers, each with one."""
         wanted = {each.yarn_container_id for each in containers}
         found = {name for name in all_containers() if self._own in name}

@@ -11,7 +11,7 @@ from hadoop.tickets import Ticket
 from sessions.in_memory import SETTINGS, TAGS
 from yarnhub.base.errors import ConnectError, LocalProtocolError
 from yarnhub.client.explain.reasons import Diagnostics
-from yarnhub.control.messages import Container, ContainerState
+from yarnhub.control.messages import ContainerState, ServiceContainer
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.sessions.holder import Holder
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 PREEMPTED = Outcome(cause=Cause.PREEMPTED, exit_code=-102)
 
 
-def container(instance: int, state: ContainerState, **changes: Any) -> Container:
-    return Container(service_name="jupyterhub", instance=instance, state=state, **changes)
+def container(instance: int, state: ContainerState, **changes: Any) -> ServiceContainer:
+    return ServiceContainer(service_name="jupyterhub", instance=instance, state=state, **changes)
 
 
 def test_a_snapshot_of_containers() -> None:

@@ -26,7 +26,7 @@ def test_a_report_for_programs() -> None:
 
 
 def test_a_container_has_its_id_too() -> None:
-    message = messages.Container(
+    message = messages.ServiceContainer(
         service_name="worker", instance=3, state=messages.ContainerState.WAITING
     )
     (found,) = json.loads(to_json([Container.of(message)]))

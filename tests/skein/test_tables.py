@@ -4,7 +4,7 @@ import pytest
 
 from skein.cli.tables import application_table, container_table, node_table, queue_table
 from skein.utils import format_runtime, format_table
-from yarnhub.control.messages import Container, ContainerState
+from yarnhub.control.messages import ContainerState, ServiceContainer
 from yarnhub.yarn.records.applications import (
     ApplicationReport,
     ApplicationResourceUsageReport,
@@ -67,9 +67,11 @@ def test_no_line_of_a_table_ends_with_blanks() -> None:
 
 def test_containers_show_their_runtime() -> None:
     containers = [
-        Container(service_name="w", instance=0, state=ContainerState.REQUESTED),
-        Container(service_name="w", instance=1, state=ContainerState.RUNNING, start_time=10.0),
-        Container(
+        ServiceContainer(service_name="w", instance=0, state=ContainerState.REQUESTED),
+        ServiceContainer(
+            service_name="w", instance=1, state=ContainerState.RUNNING, start_time=10.0
+        ),
+        ServiceContainer(
             service_name="w",
             instance=2,
             state=ContainerState.FAILED,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from yarnhub.client.access.settings import Settings
-    from yarnhub.control.messages import Container, ContainerState
+    from yarnhub.control.messages import ContainerState, ServiceContainer
 
 RESOURCES = Resources(memory=MiB(64), vcores=VCores(1))
 
@@ -72,5 +72,5 @@ class Holder:
             self.process.kill()
 
 
-def seen(containers: Sequence[Container]) -> list[tuple[str, ContainerState, str]]:
+def seen(containers: Sequence[ServiceContainer]) -> list[tuple[str, ContainerState, str]]:
     return [(each.id, each.state, each.yarn_container_id) for each in containers]

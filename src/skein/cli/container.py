@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from skein.cli.parsers import Subparsers
-    from yarnhub.control.messages import Container
+    from yarnhub.control.messages import ServiceContainer
 
 _STATES = ("WAITING", "REQUESTED", "RUNNING", "SUCCEEDED", "FAILED", "KILLED")
 
@@ -110,7 +110,7 @@ def _list(arguments: argparse.Namespace) -> None:
     clients.run(list_containers())
 
 
-def _print_json(containers: Iterable[Container]) -> None:
+def _print_json(containers: Iterable[ServiceContainer]) -> None:
     from skein import model
     from skein.cli.json_output import to_json
 

@@ -10,7 +10,7 @@ from yarnhub.client.usage import resource_usage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from yarnhub.control.messages import Container
+    from yarnhub.control.messages import ServiceContainer
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
 
@@ -50,7 +50,7 @@ def _application_row(report: ApplicationReport, now: float) -> tuple[object, ...
     )
 
 
-def container_table(containers: Iterable[Container], now: float) -> str:
+def container_table(containers: Iterable[ServiceContainer], now: float) -> str:
     """The table of `container ls`.
 
     Args:
@@ -64,7 +64,7 @@ def container_table(containers: Iterable[Container], now: float) -> str:
     return format_table(("service", "id", "state", "runtime"), rows)
 
 
-def _container_runtime(container: Container, now: float) -> str:
+def _container_runtime(container: ServiceContainer, now: float) -> str:
     if container.start_time is None:
         return format_runtime(0)
     end = now if container.finish_time is None else container.finish_time

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.explain.reasons import Reason
-    from yarnhub.control.messages import Container
+    from yarnhub.control.messages import ServiceContainer
 
 _REPLACED = Outcome.of_message("its container ended")
 
@@ -48,7 +48,7 @@ class SessionSnapshot:
 
     @classmethod
     def of(
-        cls, containers: Iterable[Container], waits_for: Reason | None = None
+        cls, containers: Iterable[ServiceContainer], waits_for: Reason | None = None
     ) -> SessionSnapshot:
         """The state that an application's containers show."""
         for each in containers:
@@ -58,7 +58,7 @@ class SessionSnapshot:
         return cls(waits_for=waits_for)
 
 
-def lost(containers: Iterable[Container]) -> Outcome | None:
+def lost(containers: Iterable[ServiceContainer]) -> Outcome | None:
     """Why a session's container ended although its application is running; None if it did not.
 
     YARN preempted it, or its node was lost. The application would start another one, but the state

@@ -213,6 +213,6 @@ def begun(**services: object) -> Scenario:
     return play
 
 
-def report(play: Scenario, number: int = -1, name: str = "a") -> messages.Container:
+def report(play: Scenario, number: int = -1, name: str = "a") -> messages.ServiceContainer:
     """As clients are told, but without the time that asking takes."""
     return play.application.services[name].instances[number].report()

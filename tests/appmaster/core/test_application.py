@@ -25,7 +25,6 @@ from yarnhub.appmaster.core.events import (
 from yarnhub.base.errors import FailureCode
 from yarnhub.control.messages import (
     AddContainer,
-    Container,
     Entries,
     Entry,
     Failure,
@@ -39,6 +38,7 @@ from yarnhub.control.messages import (
     Nothing,
     PutKey,
     Scale,
+    ServiceContainer,
     Shutdown,
     WaitKey,
 )
@@ -80,7 +80,7 @@ def test_a_report_has_all_that_is_known_of_an_instance() -> None:
     play.complete(given, 3)
     # complete() ended the application: the report is the service's own
     (instance,) = play.application.services["a"].instances
-    assert instance.report() == Container(
+    assert instance.report() == ServiceContainer(
         service_name="a",
         instance=0,
         state=S.FAILED,

@@ -12,15 +12,15 @@ from appmaster.core.scenario import (
     service,
 )
 from yarnhub.appmaster.core.actions import Finish, Stop
+from yarnhub.control.messages import ContainerState as S
 from yarnhub.control.messages import (
-    Container,
     FinalStatus,
     GetContainers,
     KillContainer,
     Nothing,
     Scale,
+    ServiceContainer,
 )
-from yarnhub.control.messages import ContainerState as S
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.yarn.records.containers import ContainerExitStatus as Exit
 
@@ -137,7 +137,7 @@ def test_a_killed_instance_tells_when_and_why_it_ended() -> None:
     play.start()
     play.ask(KillContainer(id="a_0"))
     (found,) = play.ask(GetContainers(states=None)).containers
-    assert found == Container(
+    assert found == ServiceContainer(
         service_name="a",
         instance=0,
         state=S.KILLED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from client.explain.reports import ATTEMPT, MASTER, holding, node, queue, report
 from yarnhub.client.explain.facts import ApplicationFacts
-from yarnhub.control.messages import Container, ContainerState
+from yarnhub.control.messages import ContainerState, ServiceContainer
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import (
     ApplicationAttemptReport,
@@ -118,8 +118,8 @@ def spec(**service: object) -> ApplicationSpec:
 
 def instance(
     name: str, number: int, state: str, message: str = "", container_id: str = ""
-) -> Container:
-    return Container(
+) -> ServiceContainer:
+    return ServiceContainer(
         service_name=name,
         instance=number,
         state=ContainerState[state],

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yarnhub.client.explain.facts import ApplicationFacts
-from yarnhub.control.messages import Container, ContainerState
+from yarnhub.control.messages import ContainerState, ServiceContainer
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.records.applications import (
     ApplicationReport,
@@ -96,7 +96,9 @@ def waiting(figures: LeafFigures | None, **changes: object) -> ApplicationFacts:
         report=report("RUNNING", unmanaged_application=True),
         nodes=(node(),),
         queues=(queue(),),
-        instances=(Container(service_name="lab", instance=0, state=ContainerState.REQUESTED),),
+        instances=(
+            ServiceContainer(service_name="lab", instance=0, state=ContainerState.REQUESTED),
+        ),
         spec=spec,
         figures=figures,
     )

@@ -10,12 +10,12 @@ from yarnhub.base.errors import FailureCode, SpecError
 from yarnhub.control.messages import (
     ENDED_STATES,
     AddContainer,
-    Container,
     Containers,
     GetContainers,
     KillContainer,
     Nothing,
     Scale,
+    ServiceContainer,
 )
 from yarnhub.spec import Service
 
@@ -59,7 +59,7 @@ class ContainerRequests:
         ]
         return Containers(containers=reports(found, request.states))
 
-    def add(self, request: AddContainer) -> Container:
+    def add(self, request: AddContainer) -> ServiceContainer:
         """Start one more instance."""
         self._check_running()
         try:

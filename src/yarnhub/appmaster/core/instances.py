@@ -56,9 +56,9 @@ class Instance:
         """`<service>_<instance>`, the name that users know it by."""
         return f"{self.service}_{self.number}"
 
-    def report(self) -> messages.Container:
+    def report(self) -> messages.ServiceContainer:
         """As clients see it."""
-        return messages.Container(
+        return messages.ServiceContainer(
             service_name=self.service,
             instance=self.number,
             state=self.state,
@@ -74,7 +74,7 @@ class Instance:
 
 def reports(
     instances: Iterable[Instance], states: tuple[ContainerState, ...] | None
-) -> tuple[messages.Container, ...]:
+) -> tuple[messages.ServiceContainer, ...]:
     """Instances as clients see them, in the order given."""
     return tuple(
         instance.report() for instance in instances if states is None or instance.state in states

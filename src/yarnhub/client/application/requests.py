@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.application.pages import WebPages
     from yarnhub.client.keys import Keys
-    from yarnhub.control.messages import Container, ContainerState, FinalStatus, Request
+    from yarnhub.control.messages import ContainerState, FinalStatus, Request, ServiceContainer
 
 A = TypeVar("A")
 
@@ -91,7 +91,7 @@ class ApplicationRequests(abc.ABC):
         self,
         services: Iterable[str] | None = None,
         states: Iterable[ContainerState] | None = messages.ACTIVE_STATES,
-    ) -> tuple[Container, ...]:
+    ) -> tuple[ServiceContainer, ...]:
         """Containers, sorted by service and instance; None filters nothing."""
         request = messages.GetContainers(
             services=None if services is None else tuple(services),
@@ -101,12 +101,14 @@ class ApplicationRequests(abc.ABC):
 
     async def scale(
         self, service: str, *, count: int | None = None, delta: int | None = None
-    ) -> tuple[Container, ...]:
+    ) -> tuple[ServiceContainer, ...]:
         """Set or change the number of active instances; returns the affected containers."""
         request = messages.Scale(service=service, count=count, delta=delta)
         return (await self.ask(request)).containers
 
-    async def add_container(self, service: str, env: dict[str, str] | None = None) -> Container:
+    async def add_container(
+        self, service: str, env: dict[str, str] | None = None
+    ) -> ServiceContainer:
         """Start one more instance, with `env` in addition to the service's variables."""
         return await self.ask(messages.AddContainer(service=service, env=env or {}))
 

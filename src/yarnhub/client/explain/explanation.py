@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.explain.facts import ApplicationFacts
     from yarnhub.client.explain.reasons import Reason
-    from yarnhub.control.messages import Container
+    from yarnhub.control.messages import ServiceContainer
     from yarnhub.spec import Service
     from yarnhub.yarn.records.applications import FinalApplicationStatus
 
@@ -253,11 +253,11 @@ def _counts(facts: ApplicationFacts) -> tuple[int, int | None]:
     return running, len(states) - running
 
 
-def _instances(service: str, facts: ApplicationFacts) -> list[Container]:
+def _instances(service: str, facts: ApplicationFacts) -> list[ServiceContainer]:
     return [each for each in facts.instances or () if each.service_name == service]
 
 
-def _of(containers: list[Container], state: ContainerState) -> list[Container]:
+def _of(containers: list[ServiceContainer], state: ContainerState) -> list[ServiceContainer]:
     return [each for each in containers if each.state is state]
 
 

@@ -10,7 +10,7 @@ from yarnhub.yarn.queues.tree import line_to
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from yarnhub.control.messages import Container
+    from yarnhub.control.messages import ServiceContainer
     from yarnhub.spec import ApplicationSpec
     from yarnhub.yarn.queues.figures import LeafFigures
     from yarnhub.yarn.records.applications import ApplicationAttemptReport, ApplicationReport
@@ -72,6 +72,6 @@ class ApplicationFacts:
     neighbours: tuple[ApplicationReport, ...] = ()
     nodes: tuple[NodeReport, ...] = ()
     shared_labels: frozenset[str] = frozenset()
-    instances: tuple[Container, ...] | None = None
+    instances: tuple[ServiceContainer, ...] | None = None
     starting: frozenset[str] = frozenset()
     spec: ApplicationSpec | None = None

@@ -21,7 +21,7 @@ from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 if TYPE_CHECKING:
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient
-    from yarnhub.control.messages import Container
+    from yarnhub.control.messages import ServiceContainer
     from yarnhub.yarn.records.applications import ApplicationAttemptReport, ApplicationReport
     from yarnhub.yarn.records.containers import ContainerReport
     from yarnhub.yarn.resource_manager import ResourceManager
@@ -111,7 +111,7 @@ async def _containers(
 
 async def _ask_master(
     report: ApplicationReport, connect: Connect
-) -> tuple[tuple[Container, ...] | None, ApplicationSpec | None]:
+) -> tuple[tuple[ServiceContainer, ...] | None, ApplicationSpec | None]:
     if report.yarn_application_state is not YarnApplicationState.RUNNING:
         return None, None
     try:
@@ -123,7 +123,7 @@ async def _ask_master(
     return instances, spec
 
 
-async def _starting(nodes: NodeLogs, instances: tuple[Container, ...]) -> frozenset[str]:
+async def _starting(nodes: NodeLogs, instances: tuple[ServiceContainer, ...]) -> frozenset[str]:
     """The newest containers without logs: their nodes are fetching files."""
     running = [each for each in instances if each.state is ContainerState.RUNNING]
     running.sort(key=lambda each: each.start_time or 0.0, reverse=True)
@@ -134,7 +134,7 @@ async def _starting(nodes: NodeLogs, instances: tuple[Container, ...]) -> frozen
     return frozenset(each.id for each, answer in found if answer.result() is False)
 
 
-async def _has_logs(nodes: NodeLogs, container: Container) -> bool | None:
+async def _has_logs(nodes: NodeLogs, container: ServiceContainer) -> bool | None:
     """Whether a container has started to write logs; None if its node does not respond."""
     try:
         number = ContainerId.parse(container.yarn_container_id)

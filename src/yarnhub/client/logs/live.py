@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from yarnhub.client.application.client import ApplicationClient
     from yarnhub.client.application.port import Applications
     from yarnhub.client.logs.selection import LogSelection
-    from yarnhub.control.messages import Container
+    from yarnhub.control.messages import ServiceContainer
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
 
@@ -154,7 +154,7 @@ class LiveLogs(Closing):
         for container in self._containers.values():
             container.running = container.id in running
 
-    async def _ask_master(self, number: ApplicationId) -> Iterable[Container]:
+    async def _ask_master(self, number: ApplicationId) -> Iterable[ServiceContainer]:
         if self._refused:
             return ()
         try:

@@ -35,7 +35,7 @@ ENDED_STATES = (ContainerState.SUCCEEDED, ContainerState.FAILED, ContainerState.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class ServiceContainer:
     """One instance of a service."""
 
     service_name: str
@@ -65,13 +65,13 @@ class Container:
 class Containers:
     """Containers, in the order of the request."""
 
-    containers: tuple[Container, ...]
+    containers: tuple[ServiceContainer, ...]
 
 
 def without_outcomes(answer: object) -> object:
     """An answer for clients of versions that refuse unknown fields."""
     match answer:
-        case Container():
+        case ServiceContainer():
             return replace(answer, outcome=None)
         case Containers():
             return Containers(
@@ -103,10 +103,10 @@ class Scale(Request[Containers]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddContainer(Request[Container]):
+class AddContainer(Request[ServiceContainer]):
     """Start one more instance, with `env` overriding the service's variables."""
 
-    answer = Container
+    answer = ServiceContainer
     service: str
     env: dict[str, str] = field(default_factory=dict)
 

@@ -21,7 +21,6 @@ from yarnhub.control.bootstrap import SERVER_NAME
 from yarnhub.control.frames import EARLIER_PROTOCOL, PROTOCOL, PROTOCOLS, Frame
 from yarnhub.control.messages import (
     AddContainer,
-    Container,
     Containers,
     ContainerState,
     Entries,
@@ -30,6 +29,7 @@ from yarnhub.control.messages import (
     GetKey,
     PutKey,
     Request,
+    ServiceContainer,
     WaitKey,
 )
 from yarnhub.control.outcomes import Cause, Outcome
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.access.credentials import Credentials
 
-ENDED = Container(
+ENDED = ServiceContainer(
     service_name="a",
     instance=0,
     state=ContainerState.FAILED,
@@ -109,7 +109,7 @@ async def test_outcomes_are_told_to_who_can_read_them(
         assert await ask(connection, GetContainers()) == Containers(containers=(told,))
         frame = await connection.ask("AddContainer", json.dump(AddContainer(service="a")))
         await connection.close()
-    assert json.load(Container, frame.body or b"") == told
+    assert json.load(ServiceContainer, frame.body or b"") == told
     assert (b'"outcome":' in (frame.body or b"")) is bool(outcome)
 
 
