@@ -21,6 +21,8 @@ PROTOCOL = "yarnhub.control.2"
 EARLIER_PROTOCOL = "yarnhub.control"
 """Its answers have no outcomes: versions that support only this protocol refuse unknown fields."""
 PROTOCOLS = (PROTOCOL, EARLIER_PROTOCOL)
+STREAM = "yarnhub.stream.1"
+"""Offered by a container's program for a connection without requests: see `unmanaged.streams`."""
 _HEADER = struct.Struct(">II")
 
 

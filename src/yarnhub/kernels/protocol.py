@@ -9,8 +9,10 @@ the connection is for, see `Purpose`:
 - *idle*: the connection waits until the holder sends one byte, a `Channel`. From then on it carries
   the bytes of one ZeroMQ connection to the kernel's socket (ZMTP, unchanged in both directions).
   For `Channel.HISTORY` it carries the messages that the kernel published while nobody listened, as
-  `pack_message` writes them, then the launcher ends its direction; it forgets them when it reads
-  `RECEIVED`. The launcher always keeps some idle connections open.
+  `pack_message` writes them, then `END`: a TLS connection cannot be closed in one direction only.
+  The launcher forgets the messages when it reads `RECEIVED`.
+
+The launcher always keeps some idle connections open.
 
 Only the launcher connects, so a container needs no open port. A launcher that has lost its
 connection connects again and reports, to whichever process holds the application by then.
@@ -183,8 +185,12 @@ def pack_message(parts: Sequence[bytes]) -> bytes:
     return b"".join(packed)
 
 
+END = pack_message(())
+"""Follows the last message: a message without parts."""
+
+
 def unpack_messages(data: bytes) -> list[list[bytes]]:
-    """The messages in what `pack_message` wrote.
+    """The messages in what `pack_message` wrote, without `END`.
 
     Raises:
         RemoteProtocolError: It ends in the middle of a message, or is something else.

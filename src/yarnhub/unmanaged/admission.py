@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from yarnhub.appmaster.shell.server.admission import admit, bare_context
+from yarnhub.control.frames import PROTOCOLS, STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,7 @@ class _ApplicationContext(ssl.SSLContext):
         context.application = weakref.ref(application)
         context.leaf = _leaf(application.pair[0])
         admit(context, *application.pair)
+        context.set_alpn_protocols((*PROTOCOLS, STREAM))
         return context
 
 

@@ -26,6 +26,7 @@ from yarnhub.control import json as control_json
 from yarnhub.control.messages import ContainerState, FinalStatus
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
 from yarnhub.spec import ApplicationSpec
+from yarnhub.unmanaged.streams import Streams
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from yarnhub.client.tokens.keeper import KeptTokens
     from yarnhub.control.messages import Request
     from yarnhub.hadoop.wire.tokens import Token, TokenStorage
+    from yarnhub.unmanaged.streams import StreamAcceptor
 
 A = TypeVar("A")
 
@@ -152,6 +154,10 @@ class UnmanagedApplication(ApplicationRequests):
         self.runner = None
         if not self._end.done():
             self._end.set_result(finish)
+
+    def accept_streams(self, accept: StreamAcceptor | None) -> None:
+        """Accept the connections without requests of its containers; None refuses new ones."""
+        self.clients.streams = Streams(accept, self._budgets.streams) if accept else None
 
     def let_go(self) -> None:
         """It runs on, and this process holds it no longer."""

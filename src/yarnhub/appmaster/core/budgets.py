@@ -22,6 +22,7 @@ class Budgets:
         answer: Bytes of keys and values in an answer.
         connections: Connections to the control port at once; None for as many as there is room
             for.
+        streams: The same for connections without requests, see `control.frames.STREAM`.
         at_once: Requests of a connection that are under way at once.
         rate: Bytes a second that its connections may cost in all, with `REQUEST` more for each
             request; None does not count.
@@ -42,6 +43,7 @@ class Budgets:
     body: int = 64 * MIB
     answer: int = 64 * MIB
     connections: int | None = None
+    streams: int = 0
     at_once: int = 1000
     rate: int | None = None
     waiting: int = 100_000

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from yarnhub.appmaster.core.budgets import Budgets
+    from yarnhub.appmaster.shell.server.listener import Accept
     from yarnhub.control.messages import Request
 
     Answer = Callable[[Request[Any]], Awaitable[object]]
@@ -29,6 +30,8 @@ class ApplicationClients:
     def __init__(self, answer: Answer, budgets: Budgets) -> None:
         self.answer = answer
         self.budgets = budgets
+        self.streams: Accept | None = None
+        """Accepts the connections of `frames.STREAM`; None refuses them."""
         self._connections = 0
         self._paid_until = 0.0
 

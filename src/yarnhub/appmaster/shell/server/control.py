@@ -19,7 +19,7 @@ from yarnhub.appmaster.shell.server.listener import listen
 from yarnhub.base.errors import ControlError, FailureCode, RemoteProtocolError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.control import json
-from yarnhub.control.frames import EARLIER_PROTOCOL, PROTOCOLS, Frame
+from yarnhub.control.frames import EARLIER_PROTOCOL, PROTOCOLS, STREAM, Frame
 from yarnhub.control.messages import (
     REQUESTS,
     Entries,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from yarnhub.appmaster.shell.server.admission import Admission
     from yarnhub.appmaster.shell.server.clients import Answer, ApplicationClients
+    from yarnhub.appmaster.shell.server.listener import ClientConnection
 
 _PREFIX = "/control/"
 _MAX_WAIT = 60.0
@@ -59,12 +60,16 @@ async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator
 
     def accept(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> FrameConnection | http.HttpConnection | None:
+    ) -> ClientConnection | None:
         client: ssl.SSLObject = writer.get_extra_info("ssl_object")
         clients = admission.clients(client)
-        if clients is None or clients.full:
+        if clients is None:
             return None
         protocol = client.selected_alpn_protocol()
+        if protocol == STREAM:
+            return clients.streams and clients.streams(reader, writer)
+        if clients.full:
+            return None
 
         async def in_frames(frame: Frame) -> Frame:
             reply = await _reply(frame.name, frame.body, clients)
