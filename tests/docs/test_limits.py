@@ -26,7 +26,7 @@ def shown(limit: object) -> str:
     match limit:
         case frozenset():
             return ", ".join(f"`{name}`" for name in sorted(limit))
-        case int() if limit % KIB == 0:
+        case int() if limit and limit % KIB == 0:
             return f"{limit // MIB} MiB" if limit % MIB == 0 else f"{limit // KIB} KiB"
         case int():
             return f"{limit:,}".replace(",", " ") if limit >= 10_000 else str(limit)
