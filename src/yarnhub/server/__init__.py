@@ -1,0 +1,1 @@
+"""Services for users: what listens on the network, above all integrations."""

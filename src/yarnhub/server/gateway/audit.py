@@ -1,0 +1,121 @@
+"""The audit log: a line of JSON for each thing that was done to a kernel, or refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+import logging
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+MAX_FIELD = 512
+"""Characters of one value."""
+_REFUSALS = 120
+"""Refusals that are recorded in one minute; the rest are counted."""
+_MINUTE = 60.0
+
+
+class Event(enum.Enum):
+    """What happened."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    INTERRUPT = "interrupt"
+    CONNECT = "connect"
+    CULL = "cull"
+    FAIL = "fail"
+    REFUSE = "refuse"
+
+
+class AuditLog:
+    """Writes lines of JSON to a file that only its owner can read.
+
+    The file is opened for each line: a program that rotates logs can rename it at any time. Nothing
+    fails because a line cannot be written: it goes to the log of the process instead.
+
+    Args:
+        path: The file; None for none.
+        clock: Seconds of a clock that never goes back.
+
+    Attributes:
+        lost: Lines that could not be written.
+    """
+
+    def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self._cut = False
+        """Whether the last line was cut off by a full disk."""
+        self._minute = -_MINUTE
+        self._refusals = self._unrecorded = 0
+        self.lost = 0
+
+    def write(self, event: Event, actor: str, **fields: object) -> None:
+        """Write one line.
+
+        Args:
+            event: What happened.
+            actor: The user or the part of the service that caused it; empty if unknown.
+            fields: Such as `kernel`, `owner`, `name`, `reason`; empty ones are left out.
+        """
+        if event is Event.REFUSE and not self._record_refusal():
+            return
+        if self._unrecorded:
+            fields["unrecorded_refusals"], self._unrecorded = self._unrecorded, 0
+        record: dict[str, object] = {
+            "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+            "event": event.value,
+            "actor": _bounded(actor),
+        }
+        record |= {
+            name: _bounded(value) for name, value in fields.items() if value not in ("", None)
+        }
+        self._append(json.dumps(record).replace("\x7f", "\\u007f"))
+
+    def _record_refusal(self) -> bool:
+        """Anybody can cause refusals: they must not fill the disk."""
+        now = self._clock()
+        if now - self._minute >= _MINUTE:
+            self._minute, self._refusals = now, 0
+        self._refusals += 1
+        if self._refusals > _REFUSALS:
+            self._unrecorded += 1
+            return False
+        return True
+
+    def _append(self, line: str) -> None:
+        if self._path is None:
+            return
+        data = ("\n" if self._cut else "").encode() + line.encode() + b"\n"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(self._path, flags | os.O_NONBLOCK, 0o600)
+            try:
+                written = os.write(descriptor, data)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._lose(line, error.strerror or type(error).__name__)
+            return
+        self._cut = written < len(data)
+        if self._cut:
+            self._lose(line, "the disk is full")
+
+    def _lose(self, line: str, why: str) -> None:
+        self.lost += 1
+        _log.error("cannot write to the audit log %s: %s; the line is %s", self._path, why, line)
+
+
+def _bounded(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        return value
+    text = str(value)
+    return text if len(text) <= MAX_FIELD else f"{text[:MAX_FIELD]}..."

@@ -1,0 +1,125 @@
+"""Users who prove who they are by tokens of JupyterHub: asked of the hub's REST API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from yarnhub.base.errors import YarnhubError
+from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.server.gateway.recent import Recent
+
+_log = logging.getLogger(__name__)
+
+FRESH = 30.0
+"""Seconds for which an answer is used: a revoked token works for so long."""
+MAX_KEPT = 2000
+"""Answers that are kept."""
+_AT_ONCE = 20
+"""Requests to the hub at the same time; more wait."""
+_DEADLINE = 10.0
+"""Seconds for the hub to respond."""
+
+
+class HubUnavailableError(YarnhubError):
+    """The hub does not respond, or not as it should: what was requested is not known."""
+
+    retriable = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubAddress:
+    """The hub, as its services reach it.
+
+    Attributes:
+        api_url: The URL of its REST API.
+        api_token: The service's own token; for groups it needs the scope `read:users:groups`.
+        scopes: A user's token has to have one of them.
+    """
+
+    api_url: str
+    api_token: str = field(repr=False)
+    scopes: frozenset[str]
+
+
+class HubLogin:
+    """Users prove who they are by tokens of JupyterHub.
+
+    Args:
+        hub: The hub.
+        client: For requests to it; the caller closes it.
+        fresh: Seconds for which an answer is used.
+    """
+
+    def __init__(self, hub: HubAddress, client: httpx.AsyncClient, fresh: float = FRESH) -> None:
+        self._hub = hub
+        self._client = client
+        self._users = Recent(self._look_up, fresh=fresh, most=MAX_KEPT)
+        self._groups = Recent(self._look_up_groups, fresh=fresh, most=MAX_KEPT)
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def user(self, token: str) -> str | None:
+        """The name of a token's user; None if the token is not valid for this service.
+
+        Raises:
+            HubUnavailableError: It is not known.
+        """
+        return await self._users.get(token)
+
+    async def groups(self, name: str) -> frozenset[str]:
+        """The groups of a user; none if the hub has no such user.
+
+        Raises:
+            HubUnavailableError: They are not known.
+        """
+        return await self._groups.get(name)
+
+    async def _look_up(self, token: str) -> str | None:
+        from jupyterhub.services.auth import check_scopes
+
+        model = await self._request("/user", token)
+        if model is None or model.get("kind") != "user":
+            return None
+        name, scopes = model.get("name"), model.get("scopes")
+        if not isinstance(name, str) or not isinstance(scopes, list):
+            return None
+        if not check_scopes(set(self._hub.scopes), set(scopes)):
+            who = clean_and_cut(name, lines=False)
+            needed = ", ".join(sorted(self._hub.scopes))
+            _log.warning("a token of %s has none of the scopes %s", who, needed)
+            return None
+        return name
+
+    async def _look_up_groups(self, name: str) -> frozenset[str]:
+        model = await self._request(f"/users/{quote(name, safe='')}", self._hub.api_token)
+        groups = [] if model is None else model.get("groups")
+        if not isinstance(groups, list):
+            raise HubUnavailableError(
+                "Groups could not be determined: the service needs the scope read:users:groups"
+            )
+        return frozenset(map(str, groups))
+
+    async def _request(self, path: str, token: str) -> dict[str, Any] | None:  # Any: JSON
+        """The answer to a request with a token; None if there is none for this token."""
+        url = f"{self._hub.api_url.rstrip('/')}{path}"
+        headers = {"Authorization": f"token {token}"}
+        try:
+            async with self._slots:
+                answer = await self._client.get(url, headers=headers, timeout=_DEADLINE)
+        except httpx.HTTPError as error:
+            why = str(error) or type(error).__name__
+            raise HubUnavailableError(f"The hub does not respond at {url}: {why}") from error
+        if answer.status_code in {401, 403, 404}:
+            return None
+        try:
+            model = answer.raise_for_status().json()
+        except (httpx.HTTPStatusError, ValueError) as error:
+            raise HubUnavailableError(
+                f"The hub responds with status {answer.status_code} at {url}"
+            ) from error
+        return model if isinstance(model, dict) else None

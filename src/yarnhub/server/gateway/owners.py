@@ -1,0 +1,121 @@
+"""Whose kernels there are, and what each user holds."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.server.gateway.limits import NOTHING, Held, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from yarnhub.kernels.kernel import KernelHolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """Whose kernel one is.
+
+    Attributes:
+        owner: The user's name.
+        size: What the kernel holds.
+    """
+
+    owner: str
+    size: Size
+
+
+class Owners:
+    """Whose kernels there are.
+
+    Args:
+        manager: jupyter_server's kernel manager.
+        holder: Holds the kernels: it has the owners of those that an earlier process started.
+    """
+
+    def __init__(self, manager: Any, holder: KernelHolder | None = None) -> None:
+        # Any: jupyter_server's managers have no types
+        self._manager = manager
+        self._holder = holder
+        self._known: dict[str, Owned] = {}
+        """Of the kernels that this process has started."""
+        self._starting: set[str] = set()
+
+    @contextlib.contextmanager
+    def starting(self, kernel_id: str, owned: Owned) -> Iterator[None]:
+        """While a kernel is started: it belongs to its owner from the first moment.
+
+        An error in the block removes it.
+        """
+        self._known[kernel_id] = owned
+        self._starting.add(kernel_id)
+        try:
+            yield
+        except BaseException:
+            del self._known[kernel_id]
+            raise
+        finally:
+            self._starting.discard(kernel_id)
+
+    def find(self, kernel_id: str) -> Owned | None:
+        """Whose kernel one is; None if there is no such kernel."""
+        if kernel_id not in self._manager and kernel_id not in self._starting:
+            self._known.pop(kernel_id, None)
+            return None
+        known = self._known.get(kernel_id)
+        if known is not None:
+            return known
+        held = None if self._holder is None else self._holder.find(kernel_id)
+        if held is None:
+            return None
+        size = Size(memory=held.request.memory, vcores=held.request.vcores)
+        return Owned(owner=held.request.owner, size=size)
+
+    def is_taken(self, kernel_id: str) -> bool:
+        """Whether there is such a kernel, whoever owns it."""
+        return (
+            kernel_id in self._manager
+            or kernel_id in self._starting
+            or (self._holder is not None and self._holder.find(kernel_id) is not None)
+        )
+
+    def all(self) -> dict[str, Owned]:
+        """All kernels that exist or are being started, by id."""
+        found = {
+            kernel_id: owned
+            for kernel_id in [*self._manager.list_kernel_ids(), *self._starting]
+            if (owned := self.find(kernel_id)) is not None
+        }
+        self._known = {
+            kernel_id: owned for kernel_id, owned in self._known.items() if kernel_id in found
+        }
+        return found
+
+    def held(self, groups: Mapping[str, frozenset[str]]) -> list[Held]:
+        """What each user holds; dead kernels hold nothing.
+
+        Args:
+            groups: The groups of users, by name.
+        """
+        sizes: dict[str, Size] = {}
+        for kernel_id, owned in self.all().items():
+            if not self._is_dead(kernel_id):
+                sizes[owned.owner] = sizes.get(owned.owner, NOTHING) + owned.size
+        return [
+            Held(owner=owner, groups=groups.get(owner, frozenset()), size=size)
+            for owner, size in sizes.items()
+        ]
+
+    def states(self) -> list[str]:
+        """The states of all kernels, such as `starting`, `idle`, `busy` or `dead`."""
+        return [self._state(kernel_id) for kernel_id in self.all()]
+
+    def _is_dead(self, kernel_id: str) -> bool:
+        return self._state(kernel_id) == "dead"
+
+    def _state(self, kernel_id: str) -> str:
+        if kernel_id not in self._manager:
+            return "starting"
+        return getattr(self._manager.get_kernel(kernel_id), "execution_state", "") or "starting"

@@ -1,0 +1,205 @@
+"""One user's view of the kernel manager: what handlers have instead of it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_core.utils import ensure_async
+from tornado import web
+
+from yarnhub.base.errors import SpecError, YarnhubError
+from yarnhub.server.gateway.audit import Event
+from yarnhub.server.gateway.limits import LimitReachedError
+from yarnhub.server.gateway.owners import Owned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.server.gateway.identity import Identity
+    from yarnhub.server.gateway.service import Service
+    from yarnhub.server.gateway.start_request import StartRequest
+
+# Any, in this module: jupyter_server's managers and models have no types
+
+
+class UserKernels:
+    """The kernels of one user, with the methods that jupyter_server's handlers call.
+
+    Unknown ids and ids of other users raise the same error, with status 404.
+
+    Args:
+        service: All parts of the service.
+        identity: The user.
+        origin: Where the request comes from, for the audit log.
+
+    Attributes:
+        identity: The user.
+    """
+
+    def __init__(self, service: Service, identity: Identity, origin: Mapping[str, object]) -> None:
+        self._service = service
+        self._origin = origin
+        self.identity = identity
+
+    @property
+    def default_kernel_name(self) -> str:
+        """The name of the default kernelspec."""
+        name: str = self._service.manager.default_kernel_name
+        return name
+
+    # --- what does not change a kernel
+
+    def get_kernel(self, kernel_id: str) -> Any:
+        """The manager of one kernel."""
+        self._check(kernel_id, "connect")
+        return self._service.manager.get_kernel(kernel_id)
+
+    async def kernel_model(self, kernel_id: str) -> Any:
+        """The model of one kernel."""
+        self._check(kernel_id, "read")
+        return await ensure_async(self._service.manager.kernel_model(kernel_id))
+
+    async def list_kernels(self) -> list[Any]:
+        """The models of all of the user's kernels."""
+        manager = self._service.manager
+        models = []
+        for kernel_id, owned in self._service.owners.all().items():
+            if owned.owner == self.identity.name and kernel_id in manager:
+                models.append(await ensure_async(manager.kernel_model(kernel_id)))
+        return models
+
+    # --- what does
+
+    async def start(self, request: StartRequest) -> str:
+        """Start a kernel; returns its id.
+
+        Raises:
+            HTTPError: It is refused, with words for the user.
+        """
+        name = request.name or self.default_kernel_name
+        kernel_id = request.id or str(uuid.uuid4())
+        try:
+            self._check_username(request.username)
+            await self._start(kernel_id, name, dict(request.env))
+        except web.HTTPError as error:
+            self.refused("start", error.log_message or "", kernel=request.id, name=name)
+            self._service.metrics.failed("refused")
+            raise
+        self._record(Event.START, kernel_id, name=name)
+        return kernel_id
+
+    async def shutdown_kernel(self, kernel_id: str) -> None:
+        """Shut a kernel down."""
+        self._check(kernel_id, "stop")
+        await ensure_async(self._service.manager.shutdown_kernel(kernel_id))
+        self._record(Event.STOP, kernel_id)
+
+    async def interrupt_kernel(self, kernel_id: str) -> None:
+        """Interrupt what a kernel executes."""
+        self._check(kernel_id, "interrupt")
+        await ensure_async(self._service.manager.interrupt_kernel(kernel_id))
+        self._record(Event.INTERRUPT, kernel_id)
+
+    async def restart_kernel(self, kernel_id: str) -> None:
+        """Restart a kernel."""
+        self._check(kernel_id, "restart")
+        await ensure_async(self._service.manager.restart_kernel(kernel_id))
+        self._record(Event.RESTART, kernel_id)
+
+    def connected(self, kernel_id: str) -> None:
+        """Note that a websocket of a kernel was opened."""
+        self._record(Event.CONNECT, kernel_id)
+
+    def check_user(self, named: str) -> None:
+        """Refuse a request that names another user.
+
+        Raises:
+            HTTPError: It does.
+        """
+        try:
+            self._check_username(named)
+        except web.HTTPError as error:
+            self.refused("read", error.log_message or "")
+            raise
+
+    def refused(self, action: str, reason: str, **fields: object) -> None:
+        """Note that a request was refused."""
+        self._service.audit.write(
+            Event.REFUSE,
+            self.identity.name,
+            action=action,
+            reason=reason,
+            **self._origin,
+            **fields,
+        )
+
+    # --- how
+
+    async def _start(self, kernel_id: str, name: str, env: dict[str, str]) -> None:
+        service, identity = self._service, self.identity
+        spec = await self._kernelspec(name)
+        groups = await service.groups_of_owners()
+        try:
+            size = service.size_of(spec, env)
+            # Nothing is awaited from here to the start: two requests cannot both fit.
+            if service.owners.is_taken(kernel_id):
+                raise self._taken(kernel_id)
+            held = service.owners.held(groups)
+            service.limits.check(held, identity.name, identity.groups, size)
+            with service.owners.starting(kernel_id, Owned(owner=identity.name, size=size)):
+                await service.start(kernel_id, name, env, identity)
+        except LimitReachedError as error:
+            raise web.HTTPError(403, str(error)) from error
+        except (SpecError, ValueError) as error:
+            raise web.HTTPError(400, str(error)) from error
+        except YarnhubError as error:
+            raise web.HTTPError(503, str(error)) from error
+
+    async def _kernelspec(self, name: str) -> Any:
+        identity, service = self.identity, self._service
+        if service.policy.allows(name, identity.name, identity.groups):
+            try:
+                return await ensure_async(service.specs.get_kernel_spec(name))
+            except (NoSuchKernel, KeyError):
+                pass
+        raise web.HTTPError(404, f"There is no kernelspec {name!r}")
+
+    def _check(self, kernel_id: str, action: str) -> None:
+        owned = self._service.owners.find(kernel_id)
+        if owned is not None and owned.owner == self.identity.name:
+            return
+        if owned is not None:
+            self.refused(action, "a kernel of another user", kernel=kernel_id, owner=owned.owner)
+        raise _unknown(kernel_id)
+
+    def _taken(self, kernel_id: str) -> web.HTTPError:
+        owned = self._service.owners.find(kernel_id)
+        if owned is not None and owned.owner == self.identity.name:
+            return web.HTTPError(409, f"There is already a kernel with the id {kernel_id}")
+        return _unknown(kernel_id)
+
+    def _check_username(self, named: str) -> None:
+        identity = self.identity
+        if named and named not in {identity.name, identity.cluster_user}:
+            raise web.HTTPError(
+                403,
+                f"The request names the user {named[:100]!r} (KERNEL_USERNAME), but you are "
+                f"{identity.name!r}. Remove KERNEL_USERNAME from the client's environment.",
+            )
+
+    def _record(self, event: Event, kernel_id: str, **fields: object) -> None:
+        self._service.audit.write(
+            event,
+            self.identity.name,
+            owner=self.identity.name,
+            kernel=kernel_id,
+            **self._origin,
+            **fields,
+        )
+
+
+def _unknown(kernel_id: str) -> web.HTTPError:
+    # As jupyter_server words it.
+    return web.HTTPError(404, f"Kernel does not exist: {kernel_id}")

@@ -1,0 +1,73 @@
+"""The web application: jupyter_server's settings for our handlers."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server._tz import utcnow
+from jupyter_server.auth.authorizer import AllowAllAuthorizer
+from jupyter_server.log import log_request
+from tornado import web
+from tornado.httpserver import HTTPServer
+
+from yarnhub.server.gateway.handlers import routes
+from yarnhub.server.gateway.start_request import MAX_BODY
+
+if TYPE_CHECKING:
+    import ssl
+
+    from traitlets.config import Config
+
+    from yarnhub.server.gateway.service import Service
+
+MAX_MESSAGE = 10 * 1024 * 1024
+"""Bytes of a websocket's message; tornado's own limit."""
+_MAX_HEADER = 64 * 1024
+_BODY = 30.0
+"""Seconds for the body of a request."""
+_IDLE = 300.0
+"""Seconds for which a connection without a request stays open."""
+
+
+def application(
+    service: Service, config: Config, *, base_url: str, websocket_class: type[Any]
+) -> web.Application:
+    """The web application.
+
+    Args:
+        service: The parts that handlers use.
+        config: traitlets' own.
+        base_url: What all paths begin with; begins and ends with a slash.
+        websocket_class: Joins a websocket to a kernel.
+    """
+    settings = {
+        "base_url": base_url,
+        "config": config,
+        "service": service,
+        "kernel_manager": service.manager,
+        "kernel_spec_manager": service.specs,
+        "identity_provider": service.identities,
+        "authorizer": AllowAllAuthorizer(identity_provider=service.identities),
+        "kernel_websocket_connection_class": websocket_class,
+        "allow_unauthenticated_access": False,
+        # The host that a client names is the proxy's, or any name of this host.
+        "allow_remote_access": True,
+        "started": utcnow(),
+        "websocket_max_message_size": MAX_MESSAGE,
+        "log_function": partial(log_request, record_prometheus_metrics=False),
+    }
+    return web.Application(routes(base_url), **settings)
+
+
+def server(app: web.Application, tls: ssl.SSLContext | None) -> HTTPServer:
+    """A server for it, with limits for everything that a client can send."""
+    return HTTPServer(
+        app,
+        ssl_options=tls,
+        max_body_size=MAX_BODY,
+        max_header_size=_MAX_HEADER,
+        max_buffer_size=MAX_MESSAGE + MAX_BODY,
+        body_timeout=_BODY,
+        idle_connection_timeout=_IDLE,
+    )

@@ -1,0 +1,163 @@
+"""A gateway in this process, with kernels that are local processes and a hub that tests write."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado.httpclient import HTTPRequest
+from tornado.netutil import bind_sockets
+from tornado.websocket import websocket_connect
+from traitlets.config import Config
+
+from yarnhub.server.gateway.audit import AuditLog
+from yarnhub.server.gateway.hub_login import HubAddress, HubLogin
+from yarnhub.server.gateway.identity import GatewayIdentityProvider
+from yarnhub.server.gateway.kernelspec_policy import KernelspecPolicy
+from yarnhub.server.gateway.limits import Limits, Size
+from yarnhub.server.gateway.metrics import Metrics
+from yarnhub.server.gateway.owners import Owners
+from yarnhub.server.gateway.service import Service
+from yarnhub.server.gateway.web import application, server
+from yarnhub.server.gateway.websockets import Websockets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+SCOPE = "access:services!service=gateway"
+GIB = 2**30
+
+
+@dataclass
+class FakeHub:
+    """What a hub's REST API answers; `test_hub.py` serves a gateway with a real one."""
+
+    users: dict[str, str] = field(default_factory=lambda: {"a": "alice", "b": "bob"})
+    """By token."""
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    scopes: dict[str, list[str]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    broken: bool = False
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request.url.path)
+        if self.broken:
+            return httpx.Response(500)
+        token = request.headers["Authorization"].removeprefix("token ")
+        if request.url.path.startswith("/hub/api/users/"):
+            name = request.url.path.rpartition("/")[2]
+            return httpx.Response(
+                200, json={"kind": "user", "name": name, "groups": self.groups.get(name, [])}
+            )
+        name = self.users.get(token, "")
+        if not name:
+            return httpx.Response(403, json={"status": 403, "message": "Forbidden"})
+        scopes = self.scopes.get(token, [SCOPE])
+        kind = "service" if name.startswith("service:") else "user"
+        return httpx.Response(200, json={"kind": kind, "name": name, "scopes": scopes})
+
+
+@dataclass
+class Gateway:
+    """A running gateway."""
+
+    url: str
+    hub: FakeHub
+    service: Service
+    audit: Path
+    client: httpx.AsyncClient
+
+    async def request(self, user: str, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        headers = {"Authorization": f"token {user}"} if user else {}
+        headers |= kwargs.pop("headers", {})
+        return await self.client.request(method, f"{self.url}{path}", headers=headers, **kwargs)
+
+    async def start(self, user: str, **body: Any) -> str:
+        answer = await self.request(user, "POST", "/api/kernels", json={"name": "python3"} | body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def websocket(self, user: str, kernel: str, session: str = "s") -> Any:
+        url = f"ws{self.url.removeprefix('http')}/api/kernels/{kernel}/channels"
+        return await websocket_connect(
+            HTTPRequest(f"{url}?session_id={session}", headers={"Authorization": f"token {user}"}),
+            ping_interval=None,
+        )
+
+
+@contextlib.asynccontextmanager
+async def gateway(
+    folder: Path,
+    *,
+    limits: Limits | None = None,
+    policy: KernelspecPolicy | None = None,
+    sizes: Mapping[str, Size] | None = None,
+    allowed_env: tuple[str, ...] = ("KERNEL_*",),
+    metrics_token: str = "",
+    websockets: tuple[int, int] = (10, 20),
+    fresh: float = 0.0,
+) -> AsyncIterator[Gateway]:
+    """Serve a gateway for as long as the block runs; in the end all of its kernels are gone."""
+    hub = FakeHub()
+    address = HubAddress(
+        api_url="http://hub/hub/api", api_token="service", scopes=frozenset({SCOPE})
+    )
+    config = Config()
+    manager = AsyncMappingKernelManager(
+        config=config,
+        connection_dir=str(folder),
+        root_dir=str(folder),
+        use_pending_kernels=True,
+    )
+    owners = Owners(manager)
+    audit = folder / "audit.jsonl"
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(hub.answer)) as hub_client,
+        httpx.AsyncClient(timeout=30, trust_env=False) as client,
+    ):
+        service = Service(
+            manager=manager,
+            specs=KernelSpecManager(),
+            identities=GatewayIdentityProvider(
+                HubLogin(address, hub_client, fresh),
+                kerberos=False,
+                cluster_user=str,
+                denied=("root",),
+                with_groups=True,
+            ),
+            owners=owners,
+            policy=policy or KernelspecPolicy(),
+            limits=limits or Limits(),
+            size_of=lambda _, env: (sizes or {}).get(
+                env.get("KERNEL_SIZE", ""), Size(memory=GIB, vcores=1)
+            ),
+            allowed_env=allowed_env,
+            audit=AuditLog(audit, time.monotonic),
+            metrics=Metrics(owners.states),
+            metrics_token=metrics_token,
+            websockets=Websockets(*websockets),
+        )
+        app = application(
+            service, config, base_url="/", websocket_class=ZMQChannelsWebsocketConnection
+        )
+        http = server(app, None)
+        (socket,) = bind_sockets(0, "127.0.0.1")
+        http.add_socket(socket)
+        try:
+            async with service.tasks:
+                yield Gateway(
+                    f"http://127.0.0.1:{socket.getsockname()[1]}", hub, service, audit, client
+                )
+        finally:
+            service.websockets.close_all(1001, "the test ends")
+            http.stop()
+            await http.close_all_connections()
+            await manager.shutdown_all(now=True)
+            await ZMQChannelsWebsocketConnection.close_all()
