@@ -1,0 +1,163 @@
+"""The end that a launcher connects to: a holder's without a cluster, which tests look into."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import TYPE_CHECKING
+
+from appmaster.shell.server.serving import ID, PAIR
+from yarnhub.base.key_pairs import load_pair
+from yarnhub.control.bootstrap import server_name
+from yarnhub.control.frames import STREAM
+from yarnhub.kernels.protocol import (
+    END,
+    RECEIVED,
+    Channel,
+    Order,
+    ProcessState,
+    Purpose,
+    Report,
+    line,
+    read_report,
+    unpack_messages,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+PATIENCE = 60.0
+
+
+class End:
+    """Takes a launcher's connections.
+
+    Attributes:
+        reports: All that were received.
+        port: Where it listens.
+        names: Which application each connection asked for.
+    """
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self.names: list[str | None] = []
+        self.port = 0
+        self.controls = 0
+        self.control: asyncio.StreamWriter | None = None
+        self._number = 0
+        self._idle: asyncio.Queue[Streams] = asyncio.Queue()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._changed = asyncio.Condition()
+
+    async def serve(self, port: int = 0, protocols: tuple[str, ...] = (STREAM,)) -> asyncio.Server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=PAIR.certificate.decode())
+        context.set_alpn_protocols(list(protocols))
+        load_pair(context, PAIR.certificate, PAIR.key)
+        context.sni_callback = lambda _, name, __: self.names.append(name)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", port, ssl=context)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        first = await reader.read(1)
+        if first == Purpose.IDLE.value:
+            self._idle.put_nowait((reader, writer))
+        elif first == Purpose.CONTROL.value:
+            self.controls += 1
+            self.control = writer
+            with contextlib.suppress(OSError):
+                while received := await reader.readline():
+                    async with self._changed:
+                        self.reports.append(read_report(received))
+                        self._changed.notify_all()
+        else:
+            writer.transport.abort()
+
+    async def until(self, condition: Callable[[Report], object]) -> Report:
+        """The first report from now on that fulfills a condition; the last one counts, too."""
+        seen = max(0, len(self.reports) - 1)
+        async with asyncio.timeout(PATIENCE), self._changed:
+            while True:
+                for report in self.reports[seen:]:
+                    if condition(report):
+                        return report
+                seen = len(self.reports)
+                await self._changed.wait()
+
+    async def running(self, generation: int = 1) -> Report:
+        return await self.until(
+            lambda report: report.generation == generation and report.state is ProcessState.RUNNING
+        )
+
+    async def ended(self) -> Report:
+        return await self.until(lambda report: report.state is ProcessState.ENDED)
+
+    async def order(self, *, signal: int = 0, start: int = 0, wait: bool = True) -> None:
+        self._number += 1
+        number = self._number
+        await self.send(line(Order(number=number, signal=signal, start=start)))
+        if wait:
+            await self.until(lambda report: report.order == number)
+
+    async def send(self, data: bytes) -> None:
+        assert self.control is not None
+        self.control.write(data)
+        await self.control.drain()
+
+    async def open(self, channel: Channel) -> Streams:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                reader, writer = await self._idle.get()
+                if not writer.is_closing() and not reader.at_eof():
+                    break
+        writer.write(bytes((channel.value,)))
+        await writer.drain()
+        return reader, writer
+
+    @property
+    def idle(self) -> int:
+        return self._idle.qsize()
+
+    async def history(self, *, confirm: bool = True) -> list[list[bytes]]:
+        reader, writer = await self.open(Channel.HISTORY)
+        data = b""
+        async with asyncio.timeout(PATIENCE):
+            while not data.endswith(END):
+                received = await reader.read(2**20)
+                assert received, "closed before the end"
+                data += received
+        if confirm:
+            writer.write(RECEIVED)
+            await writer.drain()
+            async with asyncio.timeout(PATIENCE):
+                assert await reader.read() == b""
+        writer.close()
+        return [parts for parts in unpack_messages(data) if parts]
+
+    def break_connections(self) -> None:
+        """Have the holder be gone, as after a kill."""
+        for writer in self._writers:
+            with contextlib.suppress(AttributeError):  # asyncio's, if it was closed twice
+                writer.transport.abort()
+        self._writers.clear()
+        self._idle = asyncio.Queue()
+
+
+@contextlib.asynccontextmanager
+async def end() -> AsyncIterator[End]:
+    made = End()
+    server = await made.serve()
+    try:
+        yield made
+    finally:
+        server.close()
+        made.break_connections()
+
+
+SERVER_NAME = server_name(ID)
