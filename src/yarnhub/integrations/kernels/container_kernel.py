@@ -1,0 +1,180 @@
+"""Jupyter Server's manager of one kernel, for kernels that may run in a container."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
+from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
+from tornado.concurrent import Future
+from traitlets import default
+
+from yarnhub.integrations.kernels import words
+from yarnhub.integrations.kernels.provisioner import StartError, YarnhubProvisioner
+from yarnhub.integrations.kernels.records import KernelRecord
+from yarnhub.integrations.kernels.replay import replay
+from yarnhub.integrations.kernels.restarter import ContainerRestarter
+from yarnhub.kernels.kernel import KernelState
+from yarnhub.kernels.protocol import Activity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.integrations.kernels.holding import Holding
+    from yarnhub.integrations.kernels.requests import Owner
+    from yarnhub.kernels.kernel import Kernel
+
+_PROVISIONER = "yarnhub"
+"""The name of the entry point."""
+_SHOWN = {Activity.IDLE: "idle", Activity.BUSY: "busy"}
+
+
+class ContainerKernel(ServerKernelManager):
+    """One kernel; its parent is a `YarnhubKernelManager`.
+
+    Attributes:
+        found: Whether a former server started it.
+        withdrawn: Whether it was shut down before it started.
+        problem: Why a former server's kernel has not been found again so far.
+    """
+
+    found = False
+    withdrawn = False
+    problem = ""
+    _followed: Kernel | None = None
+
+    @default("restarter_class")
+    def _default_restarter_class(self) -> type[ContainerRestarter]:
+        return ContainerRestarter
+
+    @property
+    def holding(self) -> Holding:
+        """The kernels of this server."""
+        holding: Holding = self.parent.holding
+        return holding
+
+    @property
+    def owner(self) -> Owner:
+        """For whom it runs."""
+        owner: Owner = self.parent.owner_of(self.kernel_id)
+        return owner
+
+    @property
+    def container(self) -> YarnhubProvisioner | None:
+        """Its provisioner, if it runs in a container and its start has begun."""
+        found = self.provisioner
+        return found if isinstance(found, YarnhubProvisioner) else None
+
+    @property
+    def in_container(self) -> bool:
+        """Whether its kernelspec says that it runs in a container."""
+        return is_for_containers(self.kernel_spec)
+
+    @property
+    def kernel_spec(self) -> KernelSpec | None:
+        """Its kernelspec; a kernel that was found again may not have one any more."""
+        try:
+            return super().kernel_spec
+        except NoSuchKernel:
+            if not self.found:
+                raise
+            self._kernel_spec = KernelSpec(
+                display_name=self.kernel_name,
+                metadata={"kernel_provisioner": {"provisioner_name": _PROVISIONER}},
+            )
+            return self._kernel_spec
+
+    def restore(self, record: KernelRecord) -> None:
+        """Prepare to find a former server's kernel again."""
+        self.found = True
+        self.kernel_id = record.id
+        self.execution_state = "starting"
+        self.problem = words.joining()
+        self._attempted_start = True
+        # Otherwise each connection would first send a request that waits behind the running cell.
+        known: Future[dict[str, str]] = Future()
+        known.set_result({"protocol_version": record.protocol} if record.protocol else {})
+        self._kernel_info_future = known
+
+    def record(self, *, cwd: str, env: Mapping[str, str]) -> None:
+        """Store what another server needs to find it again."""
+        self.holding.records.put(
+            KernelRecord(id=self.kernel_id, name=self.kernel_name, cwd=cwd, env=dict(env))
+        )
+
+    def tell_problem(self, problem: str) -> None:
+        """Note why it has not been found again so far."""
+        self.problem = words.joining(problem)
+
+    def withdraw(self, *, end: bool = True) -> None:
+        """Cancel its start.
+
+        Args:
+            end: Whether its application is ended.
+        """
+        self.withdrawn = True
+        if self.container is not None:
+            self.container.withdraw(end=end)
+
+    def detach(self) -> None:
+        """Leave it running, for the next server."""
+        self.withdraw(end=False)
+        self.stop_restarter()
+        self._close_control_socket()
+
+    def waits_for(self) -> str:
+        """What it waits for, in words."""
+        container = self.container
+        if container is None or container.kernel is None:
+            return self.problem or words.waiting(None)
+        return words.waiting(container.kernel.status, container.kernel.application_id)
+
+    # --- jupyter_client's steps of a start
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
+        if self.withdrawn:
+            raise StartError(words.WITHDRAWN)
+        # A former process' file would be equal, and then none of it is used.
+        if self.found and self.container is not None and self.container.kernel is None:
+            self.cleanup_connection_file()
+        await super()._async_launch_kernel(kernel_cmd, **kw)
+
+    async def _async_post_start_kernel(self, **kw: Any) -> None:
+        await super()._async_post_start_kernel(**kw)
+        kernel = self.container.kernel if self.container is not None else None
+        if kernel is None or kernel is self._followed:
+            return
+        if self.found:
+            # Before it is ready: a client that connects would use the same ZeroMQ identity.
+            await replay(self.parent, self, kernel)
+        self._followed = kernel
+        _ = self.holding.tasks.start(self._follow(kernel), name=f"state of kernel {self.kernel_id}")
+
+    def cleanup_ipc_files(self) -> None:
+        """Leave the sockets of a container's channels, which are not the process'."""
+        if self.container is None:
+            super().cleanup_ipc_files()
+
+    async def _follow(self, kernel: Kernel) -> None:
+        """Report ends at once, and keep `execution_state` true, also after a former server."""
+        status = kernel.status
+        while True:
+            if status.state is KernelState.RUNNING and self.ready.done():
+                self.execution_state = _SHOWN.get(status.activity, self.execution_state)
+            if status.state in (KernelState.ENDED, KernelState.DEAD) and self._restarter:
+                await self._restarter.poll()
+            if status.state is KernelState.DEAD or self._followed is not kernel:
+                return
+            status = await kernel.changed(status)
+
+
+def is_for_containers(spec: Any) -> bool:  # jupyter_client's KernelSpec
+    """Whether kernels of a kernelspec run in containers."""
+    provisioner = spec.metadata.get("kernel_provisioner") or {}
+    return provisioner.get("provisioner_name") == _PROVISIONER
+
+
+def done(future: Any) -> asyncio.Future[None]:  # jupyter_client's `ready` is of either kind
+    """A future of jupyter_client's that can be awaited."""
+    return future if isinstance(future, asyncio.Future) else asyncio.wrap_future(future)

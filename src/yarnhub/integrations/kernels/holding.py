@@ -1,0 +1,150 @@
+"""The holder of a server's kernels, from the start to the end of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from yarnhub.base.background import BackgroundTasks
+from yarnhub.base.errors import YarnhubError
+from yarnhub.integrations.kernels.channel_sockets import ChannelSockets
+from yarnhub.integrations.kernels.records import KernelRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from yarnhub.kernels.kernel import Kernel, KernelHolder
+
+_FIRST_RETRY = 1.0
+_LAST_RETRY = 30.0
+"""Seconds: YARN is asked again and again, as nothing is known of the kernels until it responds."""
+_LEAVE = 10.0
+"""Seconds for the holder to be left, before this is cancelled."""
+_log = logging.getLogger(__name__)
+
+
+class Holding:
+    """Enters a holder when it is first needed, and leaves it when the server stops.
+
+    Args:
+        root: The folder of the user's servers, see `KernelRecords`.
+        make: Constructs the holder for a folder of this server.
+
+    Attributes:
+        records: The records of the server's kernels.
+        sockets: Their channels.
+        tasks: Work that outlives a request.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+
+    def __init__(self, root: Path, make: Callable[[Path], KernelHolder]) -> None:
+        self._make = make
+        self.records = KernelRecords(root)
+        self.sockets = ChannelSockets(self.records.folder / "channels")
+        self.tasks = BackgroundTasks()
+        self._holding = BackgroundTasks()
+        self._entered: asyncio.Future[KernelHolder] | None = None
+        self._leave = asyncio.Event()
+        self._holds: asyncio.Task[None] | None = None
+        self._ends: dict[str, asyncio.Task[None]] = {}
+
+    async def holder(self) -> KernelHolder:
+        """The holder, after it has found its kernels.
+
+        Cancelling a call leaves the others waiting. After an error, the next call tries again.
+
+        Raises:
+            YarnhubError: It could not be entered.
+        """
+        entered = self._entered
+        if entered is None or (entered.done() and entered.exception() is not None):
+            entered = self._entered = asyncio.get_running_loop().create_future()
+            self._holds = self._holding.start(self._hold(entered), name="holder of kernels")
+        return await asyncio.shield(entered)
+
+    async def find(self, kernel_id: str, tell: Callable[[str], None]) -> Kernel | None:
+        """A kernel that the server before this one started; None if there is none.
+
+        Waits until YARN responds.
+
+        Args:
+            kernel_id: Its id.
+            tell: Called with the reason after each failure.
+        """
+        pause = _FIRST_RETRY
+        while True:
+            try:
+                return (await self.holder()).find(kernel_id)
+            except YarnhubError as error:
+                _log.warning("the kernels cannot be found again, retrying: %s", error)
+                tell(str(error))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LAST_RETRY)
+
+    async def end(self, kernel_id: str, *, now: bool = False) -> None:
+        """End a kernel's container and remove all records of the kernel.
+
+        Returns when the container is gone. Cancelling leaves the work running in the background,
+        until YARN responds or the server stops; the next server continues it.
+
+        Args:
+            kernel_id: The kernel's id.
+            now: Without a grace period.
+        """
+        task = self._ends.get(kernel_id)
+        if task is None:
+            self.sockets.close(kernel_id)
+            self.records.change(kernel_id, ending=True)
+            work = self._end(kernel_id, now=now)
+            task = self._ends[kernel_id] = self.tasks.start(work, name=f"end of kernel {kernel_id}")
+            task.add_done_callback(lambda _: self._ends.pop(kernel_id, None))
+        await asyncio.shield(task)
+
+    async def aclose(self) -> None:
+        """Leave the holder; no kernel ends."""
+        await self.tasks.aclose()
+        await self.sockets.aclose()
+        if self._holds is not None and not self._holds.done():
+            self._leave.set()
+            await asyncio.wait([self._holds], timeout=_LEAVE)
+        await self._holding.aclose()
+        self.records.release()
+
+    async def _hold(self, entered: asyncio.Future[KernelHolder]) -> None:
+        try:
+            async with self._make(self.records.folder) as holder:
+                entered.set_result(holder)
+                await self._leave.wait()
+        except YarnhubError as error:
+            if entered.done():
+                raise
+            entered.set_exception(error)
+            entered.exception()  # asyncio logs errors that nothing has read
+        except BaseException:
+            entered.cancel()
+            raise
+
+    async def _end(self, kernel_id: str, *, now: bool) -> None:
+        kernel = await self.find(kernel_id, lambda _: None)
+        if kernel is not None:
+            await _stop(kernel, now=now)
+            with contextlib.suppress(YarnhubError):
+                (await self.holder()).forget(kernel_id)
+        self.records.remove(kernel_id)
+
+
+async def _stop(kernel: Kernel, *, now: bool) -> None:
+    """Stop a kernel, however long YARN does not respond."""
+    pause = _FIRST_RETRY
+    while True:
+        try:
+            return await kernel.stop(now=now)
+        except YarnhubError as error:
+            _log.warning("kernel %s cannot be stopped, retrying: %s", kernel.id, error)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LAST_RETRY)

@@ -1,0 +1,130 @@
+"""What a server stores of its kernels to find them again: one file per kernel, for its user only.
+
+Servers of the same user run at the same time, and must not take each other's kernels. So each locks
+a numbered folder of its own, the lowest that is free; a server that is started again gets its
+folder, and its kernels, back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING
+
+from yarnhub.base.files import read_regular, write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+_MAX_BYTES = 1 << 20
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRecord:
+    """A kernel of this server.
+
+    Attributes:
+        id: Its id.
+        name: Its kernelspec's name.
+        cwd: The folder on the server that it was started for; empty for none.
+        env: The variables of its request.
+        session: The session of the client that connected last; empty before.
+        protocol: The version of Jupyter's protocol that it uses; empty if unknown.
+        ending: Whether it was shut down, and its container may not have ended.
+    """
+
+    id: str
+    name: str
+    cwd: str = ""
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    session: str = ""
+    protocol: str = ""
+    ending: bool = False
+
+
+class KernelRecords:
+    """The records of one server.
+
+    Args:
+        root: The folder of all servers of the user; created if it does not exist.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder, self._lock = _own_folder(root)
+        self._records: dict[str, KernelRecord] = {}
+        for file in sorted(self.folder.glob("kernel-*.json")):
+            record = _read(file)
+            if record is not None:
+                self._records[record.id] = record
+
+    def __iter__(self) -> Iterator[KernelRecord]:
+        return iter(list(self._records.values()))
+
+    def get(self, kernel_id: str) -> KernelRecord | None:
+        """The record of a kernel; None if there is none."""
+        return self._records.get(kernel_id)
+
+    def put(self, record: KernelRecord) -> None:
+        """Store a record."""
+        if self._records.get(record.id) == record:
+            return
+        write_private(self._file(record.id), json.dumps(asdict(record)).encode())
+        self._records[record.id] = record
+
+    def change(self, kernel_id: str, **values: Any) -> None:  # the record's own types
+        """Store other values of a record; nothing if there is none."""
+        record = self._records.get(kernel_id)
+        if record is not None:
+            self.put(replace(record, **values))
+
+    def remove(self, kernel_id: str) -> None:
+        """Delete a record; nothing if there is none."""
+        if self._records.pop(kernel_id, None) is not None:
+            self._file(kernel_id).unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Leave the folder to the next server."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _file(self, kernel_id: str) -> Path:
+        return self.folder / f"kernel-{kernel_id}.json"
+
+
+def _own_folder(root: Path) -> tuple[Path, int | None]:
+    for number in itertools.count():
+        folder = root / str(number)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        except OSError:
+            os.close(descriptor)
+            raise
+        return folder, descriptor
+    raise AssertionError("itertools.count ends")
+
+
+def _read(file: Path) -> KernelRecord | None:
+    try:
+        found = json.loads(read_regular(file, _MAX_BYTES))
+        known = {each.name for each in fields(KernelRecord)}
+        return KernelRecord(**{key: value for key, value in found.items() if key in known})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        _log.warning("the record of a kernel cannot be read and is ignored: %s: %s", file, error)
+        return None

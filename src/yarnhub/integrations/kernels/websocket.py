@@ -1,0 +1,191 @@
+"""The websocket between a client and a kernel, for kernels that make their client wait.
+
+Jupyter Server holds the handshake back until a kernel has started, and proxies and browsers give
+up. Here the websocket opens at once. It keeps what the client sends until the kernel is connected;
+JupyterLab sends the cells that the user runs after some seconds. Their output says what the kernel
+waits for, and is cleared when it has started.
+
+The status `dead` on a websocket has no text. So the websocket of a dead kernel is closed with a
+code for which JupyterLab connects again; the handshake is refused, and JupyterLab asks for the
+kernel's model and shows its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_binary_message,
+    deserialize_msg_from_ws_v1,
+    serialize_msg_to_ws_v1,
+)
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from tornado import web
+from tornado.websocket import WebSocketClosedError
+
+from yarnhub.integrations.kernels.container_kernel import done
+
+if TYPE_CHECKING:
+    from yarnhub.integrations.kernels.container_kernel import ContainerKernel
+
+CLOSED = 4000
+"""The code of a websocket that is closed for its kernel: neither 1000 nor 1001, which are final."""
+_V1 = "v1.kernel.websocket.jupyter.org"
+_MAX_HELD = 64 * 1024 * 1024
+_MAX_MESSAGES = 10_000
+"""Of a client while its kernel starts: a notebook whose cells all run sends one for each."""
+_MAX_REASON = 120
+"""Bytes: a closing frame has 125, two of which are the code (RFC 6455, 5.5)."""
+_REFRESHED = 1.0
+"""Seconds between looks at what a kernel waits for."""
+_log = logging.getLogger(__name__)
+
+
+class PatientConnection(ZMQChannelsWebsocketConnection):
+    """The connection of one client to one kernel."""
+
+    _held: list[Any] | None = None
+    _connecting: asyncio.Task[None] | None = None
+    _joined = False
+
+    async def prepare(self) -> None:
+        """Accept the websocket, unless the kernel is dead.
+
+        Raises:
+            HTTPError: 410 with the reason.
+        """
+        kernel = self.kernel_manager
+        if kernel.execution_state == "dead":
+            raise web.HTTPError(410, "%s", kernel.reason or "The kernel is dead.")
+        await self._register_session()
+        self._held = []
+        self._told: dict[str, str] = {}
+
+    def connect(self) -> asyncio.Future[None]:
+        """Connect to the kernel in the background: tornado reads no message before this returns."""
+        self.websocket_handler.set_nodelay(True)  # else each execution takes 40 ms longer
+        work = self._connect()
+        name = f"client of kernel {self.kernel_id}"
+        self._connecting = self.multi_kernel_manager.holding.tasks.start(work, name=name)
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        opened.set_result(None)
+        return opened
+
+    def disconnect(self) -> None:
+        """End the connection, whether or not the kernel has started."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._joined:
+            super().disconnect()
+        elif self._open_sessions.get(self.session_key) is self.websocket_handler:
+            self._open_sessions.pop(self.session_key)
+
+    def handle_incoming_message(self, incoming_msg: Any) -> None:
+        """Send a message to the kernel, or keep it until the kernel has started."""
+        if self._held is None:
+            super().handle_incoming_message(incoming_msg)
+            return
+        self._held.append(incoming_msg)
+        size = sum(map(len, self._held))
+        if len(self._held) > _MAX_MESSAGES or size > _MAX_HELD:
+            self._close("too many messages for a kernel that has not started")
+
+    def on_restart_failed(self) -> None:
+        """Close the websocket: the kernel is dead."""
+        self._close(self.kernel_manager.reason or "the kernel is dead")
+
+    # --- until the kernel has started
+
+    async def _connect(self) -> None:
+        try:
+            await self._wait()
+            await super().prepare()
+            self._clear()
+            self._joined = True
+            connected = super().connect()
+            if connected is not None:
+                await connected
+        except web.HTTPError as error:
+            self._close(error.log_message or "the kernel has not started")
+            return
+        except (RuntimeError, TimeoutError) as error:
+            _log.warning("kernel %s: a client is not connected: %s", self.kernel_id, error)
+            self._close(str(error) or "the kernel does not respond")
+            return
+        held, self._held = self._held or [], None
+        for message in held:
+            super().handle_incoming_message(message)
+        self._note()
+
+    async def _register_session(self) -> None:
+        if not self.session_key:  # `prepare` of the base class, a second time
+            await super()._register_session()
+
+    async def _wait(self) -> None:
+        """Wait until the kernel has started, and tell the client what it waits for."""
+        kernel: ContainerKernel = self.kernel_manager
+        ready = done(kernel.ready)
+        if ready.done():
+            return
+        self._send("status", {"execution_state": "starting"})
+        while not ready.done():
+            await asyncio.wait([ready], timeout=_REFRESHED)
+            if not ready.done():
+                self._tell(kernel.waits_for())
+        if ready.exception() is not None:
+            raise web.HTTPError(410, "%s", str(ready.exception()))
+
+    def _tell(self, text: str) -> None:
+        """Show a text in the output of the cells that wait, in place of the one before."""
+        for header in filter(None, map(self._execution, self._held or ())):
+            before = self._told.get(header["msg_id"])
+            if before == text:
+                continue
+            if before is not None:
+                self._send("clear_output", {"wait": True}, header)
+            self._told[header["msg_id"]] = text
+            self._send("stream", {"name": "stdout", "text": f"{text}\n"}, header)
+
+    def _clear(self) -> None:
+        for header in filter(None, map(self._execution, self._held or ())):
+            if header["msg_id"] in self._told:
+                self._send("clear_output", {"wait": False}, header)
+
+    def _note(self) -> None:
+        info = self._kernel_info_future
+        found = info.result() if info.done() else {}
+        protocol = str(found.get("protocol_version", ""))
+        self.multi_kernel_manager.note_client(self.kernel_id, self.session.session, protocol)
+
+    def _execution(self, message: Any) -> dict[str, Any] | None:
+        """The header of a message that runs a cell; None for all others."""
+        try:
+            if self.subprotocol == _V1:
+                header = json.loads(bytes(deserialize_msg_from_ws_v1(message)[1][0]))
+            elif isinstance(message, bytes):
+                header = deserialize_binary_message(message)["header"]
+            else:
+                header = json.loads(message)["header"]
+            return header if header["msg_type"] == "execute_request" and header["msg_id"] else None
+        except Exception as error:  # noqa: BLE001  # whatever a client sends
+            _log.debug("a message of a client cannot be read: %s", error)
+            return None
+
+    def _send(self, kind: str, content: dict[str, Any], parent: Any = None) -> None:
+        message = self.session.msg(kind, content, parent={"header": parent} if parent else None)
+        try:
+            if self.subprotocol == _V1:
+                packed = serialize_msg_to_ws_v1(message, "iopub", self.session.pack)
+                self.write_message(packed, binary=True)
+            else:
+                text = json.dumps(message | {"channel": "iopub"}, default=str)
+                self.write_message(text)
+        except WebSocketClosedError:
+            _log.debug("a client of kernel %s has left", self.kernel_id)
+
+    def _close(self, reason: str) -> None:
+        short = " ".join(reason.split()).encode()[:_MAX_REASON].decode(errors="ignore")
+        self.websocket_handler.close(CLOSED, short)
