@@ -105,18 +105,20 @@ def test_an_archive_is_downloaded_once_for_all_kernels_of_a_user() -> None:
     assert public == File(source="hdfs:///e.tar.gz", visibility=FileVisibility.PUBLIC)
 
 
-@pytest.mark.parametrize("python", ["python", "python3"])
+@pytest.mark.parametrize("python", ["python", "python3", "python3.11"])
 def test_a_bare_python_is_the_environments(python: str) -> None:
     spec = Kernelspec(name="science", argv=(python, *ARGV[1:]))
-    folder = request({"environment": "/opt/science"}, spec)
-    assert (folder.argv[0], folder.python) == ("/opt/science/bin/python",) * 2
-    # It is found by PATH, since the kernel does not start in the container's folder.
+    assert request({"environment": "/opt/science"}, spec).argv[0] == f"/opt/science/bin/{python}"
+    # The launcher fills in the container's folder: the kernel may start in another one.
     archive = request({"environment": "hdfs:///science.tar.gz"}, spec)
-    assert (archive.argv[0], archive.python) == (python, "environment/bin/python")
+    assert archive.argv[0] == f"{{resource_dir}}/environment/bin/{python}"
+    assert archive.argv[1:] == ARGV[1:]
     named = request({"python": "/usr/bin/python3.12"}, spec)
-    assert (named.argv[0], named.python) == ("/usr/bin/python3.12",) * 2
+    assert (named.argv[0], named.python) == (python, "/usr/bin/python3.12")
+    # The environment's Python may be too old for the launcher.
     launcher = request({"environment": "/opt/old", "python": "/usr/bin/python3.12"}, spec)
-    assert (launcher.argv[0], launcher.python) == ("/opt/old/bin/python", "/usr/bin/python3.12")
+    assert (launcher.argv[0], launcher.python) == (f"/opt/old/bin/{python}", "/usr/bin/python3.12")
+    assert request({"environment": "/opt/old"}, spec).python == ""
 
 
 def test_another_program_stays_as_it_is() -> None:

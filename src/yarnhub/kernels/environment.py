@@ -85,9 +85,9 @@ class Environment(reading.Element):
         return {ENVIRONMENT: self.archive} if self.archive is not None else {}
 
     @property
-    def python(self) -> str:
-        """Its Python, relative to the container's folder if it is an archive."""
-        return f"{self.folder or ENVIRONMENT}/bin/python"
+    def bin(self) -> str:
+        """The folder of its programs in a kernel's argv; see `protocol.Launch.argv`."""
+        return f"{self.folder or f'{{resource_dir}}/{ENVIRONMENT}'}/bin"
 
     @property
     def prologue(self) -> str:

@@ -32,8 +32,8 @@ WORK = "work"
 """The folder in the container that a kernel starts in by default."""
 GPU = "yarn.io/gpu"
 
-_PYTHONS = ("python", "python3")
-"""What `ipykernel install` and others write for the Python of the environment."""
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+"""What kernelspecs have for the Python of the environment that they are in."""
 _MAX_VARIABLES = 200
 _MAX_VARIABLE_BYTES = 64 * 1024
 """Of all variables of a request. They travel in the token file, a part of each submission."""
@@ -88,7 +88,8 @@ class KernelspecConfig(reading.Element):
         cwd: The folder on the node that the kernel starts in; empty for the container's own.
         shared_folders: Folders that the nodes have too: from the path on the notebook server to
             the path on the nodes. A kernel whose notebook is in one of them starts in its folder.
-        python: The Python that runs the launcher; empty for the environment's.
+        python: The Python that runs the launcher, and `python` in argv without an environment;
+            empty for the environment's, or the nodes', if that is new enough.
         transport: `ipc`, or `tcp` for kernels that cannot bind Unix sockets.
         limits: What a request may change, by variable.
         allowed_env: Names of further variables that a request may set for the kernel.
@@ -242,7 +243,6 @@ def request_of(
     if notebook:
         told |= {"JPY_SESSION_NAME": notebook}
     env = {**_env(spec), **config.env, **variables, **told}
-    environment = config.environment
     return KernelRequest(
         id=id,
         owner=owner,
@@ -260,8 +260,8 @@ def request_of(
         node_label=str(values["node_label"]),
         priority=_integer(values["priority"]),
         files=config.all_files,
-        prologue=(environment.prologue if environment else "") + config.prologue,
-        python=config.python or (environment.python if environment else ""),
+        prologue=(config.environment.prologue if config.environment else "") + config.prologue,
+        python=config.python,
         notebook=notebook,
     )
 
@@ -315,10 +315,9 @@ def _argv(config: KernelspecConfig, spec: Kernelspec) -> tuple[str, ...]:
             raise SpecError("", "is empty: write the program of the kernel and its arguments")
         if not any("{connection_file}" in word for word in argv):
             raise SpecError("", "must contain {connection_file}")
-    environment = config.environment
-    # In an archive it is found by PATH: the kernel starts in another folder than the container's.
-    python = environment.folder and environment.python if environment else config.python
-    return (python, *argv[1:]) if python and argv[0] in _PYTHONS else argv
+    if config.environment is None or not _PYTHON.fullmatch(argv[0]):
+        return argv
+    return (f"{config.environment.bin}/{argv[0]}", *argv[1:])
 
 
 def _env(spec: Kernelspec) -> Mapping[str, str]:

@@ -33,7 +33,8 @@ class KernelRequest:
         priority: Among the queue's applications.
         files: Files and archives by their names in the container's folder.
         prologue: Shell lines before the launcher starts, for example to activate an environment.
-        python: The Python that runs the launcher; empty for the node's first one of 3.11 or newer.
+        python: The Python that runs the launcher; empty for the first one of 3.11 or newer in the
+            environment, in `PATH`, or among the files.
         notebook: The notebook's path, if one is known.
     """
 
