@@ -185,10 +185,10 @@ async def test_who_waits_for_one_that_is_left_is_told_that_it_runs_on(
 ) -> None:
     async with hold(settings, tmp_path) as applications:
         application = await applications.submit(spec())
-        with pytest.raises(DeadlineExceededError, match="runs on"):
+        with pytest.raises(DeadlineExceededError, match="keeps running"):
             await application.ended(deadline=0.01)
     for request in (application.ended(), application.get_containers()):
-        with pytest.raises(ConnectionLostError, match="held no longer by this process"):
+        with pytest.raises(ConnectionLostError, match="no longer held by this process"):
             await request
     async with hold(settings, tmp_path) as applications:
         await kill_all(applications)

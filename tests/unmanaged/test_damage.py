@@ -90,7 +90,7 @@ async def test_a_port_that_somebody_has_taken_drops_nobody(
             assert set(other) == {GOOD}
             assert other.port != port
         chosen = UnmanagedApplications(settings, folder=folder, host="localhost", port=port)
-        with pytest.raises(ConfigurationError, match=f"port {port} of localhost.* cannot be had"):
+        with pytest.raises(ConfigurationError, match=f"port {port} of .* is not available"):
             await chosen.__aenter__()
     async with UnmanagedApplications(settings, folder=folder, host="localhost") as again:
         assert again.port == port
@@ -109,7 +109,7 @@ async def test_a_full_disk_at_the_start_drops_nobody(
         monkeypatch.setattr(os, call, full)
     async with UnmanagedApplications(settings, folder=folder, host="localhost") as applications:
         assert set(applications) == {GOOD}
-        with pytest.raises(Exception, match=r"cannot be kept in .*: No space left on device"):
+        with pytest.raises(Exception, match=r"cannot be stored in .*: No space left on device"):
             StateFolder(folder).keep("application_1700000000000_0002", TokenStorage())
     assert {each.name: each.read_bytes() for each in folder.glob("*.tokens")} == {
         name: content for name, content in kept.items() if name.endswith(".tokens")

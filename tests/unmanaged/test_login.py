@@ -32,7 +32,7 @@ async def test_an_application_of_ones_own_is_refused_before_anything_is_done(
 ) -> None:
     login = other(settings(tmp_path), KerberosUser(Ticket()))
     held = UnmanagedApplications(login, folder=tmp_path / "held", host="localhost")
-    with pytest.raises(ConfigurationError, match="YARN gives hub no token for an unmanaged"):
+    with pytest.raises(ConfigurationError, match="YARN issues hub no token for an unmanaged"):
         await held.submit(ApplicationSpec(user=user, services=SERVICES))
 
 

@@ -83,7 +83,7 @@ def test_a_folder_that_others_can_enter_is_refused(folder: StateFolder) -> None:
 def test_a_place_that_cannot_be_a_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     folder = StateFolder(tmp_path / "file" / "folder")
-    refused = pytest.raises(ConfigurationError, match=r"cannot be kept in .*: Not a directory")
+    refused = pytest.raises(ConfigurationError, match=r"cannot be stored in .*: Not a directory")
     with refused, folder.held():
         pass
 
@@ -133,7 +133,7 @@ def test_a_folder_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path)
         lambda: StateFolder(tmp_path).held().__enter__(),
         lambda: StateFolder(tmp_path).secret(),
     ):
-        with pytest.raises(ConfigurationError, match=r"not empty .* it contains 'hub.keytab'"):
+        with pytest.raises(ConfigurationError, match=r"not empty, .* it contains 'hub.keytab'"):
             call()
     assert [each.name for each in tmp_path.iterdir()] == ["hub.keytab"]
 
@@ -161,7 +161,7 @@ def test_a_secret_is_made_once_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"short"])
 def test_a_damaged_secret_is_told_and_kept(folder: StateFolder, content: bytes) -> None:
     (folder.path / "secret").write_bytes(content)
-    with pytest.raises(ConfigurationError, match="is damaged; put it back"):
+    with pytest.raises(ConfigurationError, match="is damaged; restore it"):
         folder.secret()
     assert (folder.path / "secret").read_bytes() == content
 
@@ -175,7 +175,7 @@ def test_what_cannot_be_written_leaves_nothing_half_done(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ConfigurationError, match=r"cannot be kept in .*: No space left"):
+    with pytest.raises(ConfigurationError, match=r"cannot be stored in .*: No space left"):
         folder.keep(A, TokenStorage())
     with pytest.raises(ConfigurationError, match="No space left"):
         folder.made_tag()

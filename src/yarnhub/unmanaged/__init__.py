@@ -1,7 +1,7 @@
 """Applications whose ApplicationMasters run in this process: hundreds on one event loop.
 
-YARN calls such an ApplicationMaster unmanaged: it starts none, and gives the token of the one that
-we run. Nothing but the application's own containers then runs on the cluster.
+YARN calls such ApplicationMasters unmanaged: it does not start them, and issues a token for each.
+Only the application's own containers then run on the cluster.
 """
 
 from yarnhub.unmanaged.application import UnmanagedApplication

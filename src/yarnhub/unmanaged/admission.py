@@ -24,23 +24,23 @@ class ServedApplication(Protocol):
 
     @property
     def pair(self) -> tuple[bytes, bytes]:
-        """The certificate and key of those who may reach it, in PEM."""
+        """The certificate and key of its clients, in PEM."""
         ...
 
     @property
     def clients(self) -> ApplicationClients:
-        """Those who may reach it, what they are answered and what they may take."""
+        """Its clients: their requests, and the limits on what they use."""
         ...
 
 
 class SharedAdmission:
-    """Lets the holders of an application's key in to that application, and to no other.
+    """Admits the holders of an application's key to that application only.
 
-    A context is made for an application's first handshake, and kept as long as the application: a
-    thousand applications that nobody talks to cost nothing here.
+    A context is created for an application's first handshake, and kept as long as the application:
+    applications without clients need no memory here.
 
     Args:
-        find: The application of a server name, as `control.bootstrap.server_name` makes it.
+        find: Returns the application of a server name from `control.bootstrap.server_name`.
     """
 
     def __init__(self, find: Callable[[str], ServedApplication | None]) -> None:
@@ -63,18 +63,18 @@ class SharedAdmission:
         context = self._contexts.get(application)
         if context is None:
             context = self._contexts[application] = _ApplicationContext.of(application)
-        # OpenSSL takes certificate and trusted certificates from the new context, but whether
-        # there is any question of trust from the old one: that asks, see `bare_context`.
+        # OpenSSL takes certificate and trusted certificates from the new context, but whether to
+        # verify the client from the old one, which requires it: see `bare_context`.
         connection.context = context
         return None
 
     def clients(self, client: ssl.SSLObject) -> ApplicationClients | None:
-        """Those of the application that a client named, if it has shown that very one's key."""
+        """The clients of the application that a client named, if the client has its key."""
         context = client.context
         if not isinstance(context, _ApplicationContext):
             return None
-        # The handshake has verified it unless a session was resumed, which is verified for
-        # whatever application it began with.
+        # The handshake has verified it unless a session was resumed, which was verified for the
+        # application with which it began.
         application = context.application()
         if application is None or client.getpeercert(binary_form=True) != context.leaf:
             return None
@@ -82,15 +82,15 @@ class SharedAdmission:
 
 
 class _ApplicationContext(ssl.SSLContext):
-    """A context that knows whose it is, and keeps nothing that has ended."""
+    """A context with its application, which it does not keep alive."""
 
     application: weakref.ReferenceType[ServedApplication]
     leaf: bytes
-    """The certificate, as it is sent."""
+    """The certificate, in DER."""
 
     @classmethod
     def of(cls, application: ServedApplication) -> _ApplicationContext:
-        """That of an application."""
+        """Create the context of an application."""
         context = cls(ssl.PROTOCOL_TLS_SERVER)
         context.application = weakref.ref(application)
         context.leaf = _leaf(application.pair[0])
@@ -100,7 +100,7 @@ class _ApplicationContext(ssl.SSLContext):
 
 
 def _leaf(certificate: bytes) -> bytes:
-    """The first certificate of a PEM file, as it is sent."""
+    """The first certificate of a PEM file, in DER."""
     end = certificate.index(_END) + len(_END)
     begin = certificate.index(b"-----BEGIN CERTIFICATE-----")
     return ssl.PEM_cert_to_DER_cert(certificate[begin:end].decode())

@@ -1,4 +1,4 @@
-"""One application whose ApplicationMaster runs in this process."""
+"""An application whose ApplicationMaster runs in this process."""
 
 from __future__ import annotations
 
@@ -44,21 +44,20 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 
 _RETRY_PAUSE = 0.2
-"""Seconds until an application is asked again that nobody runs at the moment."""
+"""Seconds until the state of an application without a runner is queried again."""
 
 
 class UnmanagedApplication(ApplicationRequests):
     """An application that `UnmanagedApplications` holds.
 
-    Its requests are answered out of memory, without a network in between; they raise
-    `ControlError`.
+    Its requests are answered from memory, without the network; they raise `ControlError`.
 
     Attributes:
-        id: Such as `application_1700000000000_0001`.
-        spec: What was submitted, with its files staged.
-        user: Whose it is.
-        waits_for: Why YARN gives it no container, some seconds after it has begun to wait; None if
-            it does not wait or no reason is known.
+        id: The application's id, such as `application_1700000000000_0001`.
+        spec: The submitted specification, with its files staged.
+        user: The user that it runs as.
+        waits_for: Why YARN has not allocated a container, determined some seconds after it has
+            begun to wait; None if it does not wait or the reason is unknown.
     """
 
     def __init__(self, credentials: TokenStorage, journal: Journal, budgets: Budgets) -> None:
@@ -89,7 +88,7 @@ class UnmanagedApplication(ApplicationRequests):
         )
 
     async def restore(self) -> None:
-        """Make it what its journal says.
+        """Restore its state from its journal.
 
         Raises:
             YarnhubError: The journal cannot be read, or is of another version of yarnhub.
@@ -102,26 +101,26 @@ class UnmanagedApplication(ApplicationRequests):
         """See `ApplicationRequests.ask`. Cancelling withdraws a request that waits."""
         if self.runner is None:
             if not self.over:
-                text = f"{self.id} is being taken over anew: ask again"
+                text = f"{self.id} is being taken over again: retry"
                 raise ConnectionLostError(text, CallOutcome.NOT_SENT)
-            self._end.result()  # raises if it has not ended, but is held no longer
+            self._end.result()  # raises if it has not ended, but is no longer held
             raise ControlError(FailureCode.ENDED, f"{self.id} has ended")
         answer = await answer_in_time(request, self.runner.ask)
-        return cast("A", answer)  # the core answers with the request's class of answer
+        return cast("A", answer)  # the core returns the request's class of answer
 
     @property
     def over(self) -> bool:
-        """Whether it has ended, or is held no longer."""
+        """Whether it has ended, or is no longer held."""
         return self._end.done()
 
     @property
     def am_rm_token(self) -> Token | None:
-        """The newest; None if YARN gave none, since its submission was cut off."""
+        """The newest one; None if YARN issued none, because its submission was interrupted."""
         return self.core.yarn_tokens.am_rm or self.credentials.find(AMRM_TOKEN)
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for containers and has none."""
+        """Whether it waits for containers and none is running."""
         services = self.core.services.values()
         return (
             self.runner is not None
@@ -130,10 +129,10 @@ class UnmanagedApplication(ApplicationRequests):
         )
 
     def facts(self, queue: str) -> ApplicationFacts:
-        """What is known of it here, while it runs.
+        """The facts about it in this process, while it is running.
 
         Args:
-            queue: Where YARN has put it.
+            queue: The queue in which YARN has placed it.
         """
         report = ApplicationReport(
             application_id=self.application_id,
@@ -150,7 +149,7 @@ class UnmanagedApplication(ApplicationRequests):
         return ApplicationFacts(report=report, instances=reports(requested, None), spec=self.spec)
 
     def end(self, finish: Finish) -> None:
-        """It has ended; whoever holds it says so."""
+        """Record that it has ended; called by its holder."""
         self.runner = None
         if not self._end.done():
             self._end.set_result(finish)
@@ -160,29 +159,29 @@ class UnmanagedApplication(ApplicationRequests):
         self.clients.streams = Streams(accept, self._budgets.streams) if accept else None
 
     def let_go(self) -> None:
-        """It runs on, and this process holds it no longer."""
+        """Stop holding it; it keeps running."""
         self.runner = None
         if not self._end.done():
-            text = f"{self.id} is held no longer by this process; it runs on"
+            text = f"{self.id} is no longer held by this process; it keeps running"
             self._end.set_exception(ConnectionLostError(text, CallOutcome.UNKNOWN))
-            self._end.exception()  # retrieved: there may be nobody who waits
+            self._end.exception()  # retrieved: there may be no waiter
 
     async def ended(self, *, deadline: float | None = None) -> Finish:
-        """Wait until it has ended; returns how.
+        """Wait until it has ended; returns how it ended.
 
         Args:
-            deadline: Seconds from now; None waits as long as it takes.
+            deadline: Seconds from now; None for no limit.
 
         Raises:
-            DeadlineExceededError: It runs on.
-            ConnectionLostError: It runs on, and this process has left it.
+            DeadlineExceededError: It is still running.
+            ConnectionLostError: It keeps running, but this process no longer holds it.
         """
-        words = f"{self.id} has not ended within {deadline or 0:g} s; it runs on"
+        words = f"{self.id} has not ended within {deadline or 0:g} s; it keeps running"
         async with Deadline(deadline, lambda: words):
             return await asyncio.shield(self._end)
 
     async def keep_tokens(self, kept: KeptTokens) -> None:
-        """Give it each new set of tokens; returns when it has ended."""
+        """Pass each new set of tokens to it; returns when it has ended."""
 
         async def bring() -> None:
             number = 0
@@ -192,25 +191,25 @@ class UnmanagedApplication(ApplicationRequests):
 
         try:
             async with task_group() as group:
-                bringing = group.create_task(bring(), name="bring tokens")
+                bringing = group.create_task(bring(), name="pass tokens")
                 await self.ended()
                 bringing.cancel()
         finally:
             kept.ended = self._end.done()
 
     async def kill(self, *, deadline: float = 60.0) -> None:
-        """End it at once; returns when it has ended and its uploads are deleted.
+        """Kill it; returns when it has ended and its uploads are deleted.
 
         Raises:
-            DeadlineExceededError: The ResourceManager cannot be told; it is tried on.
+            DeadlineExceededError: The ResourceManager does not respond; retries continue.
         """
-        words = f"{self.id} has not ended within {deadline:g} s; it is tried on"
+        words = f"{self.id} has not ended within {deadline:g} s; retries continue"
         async with Deadline(deadline, lambda: words):
             while not self.over:
                 try:
                     await self.shutdown(FinalStatus.KILLED, "Killed by user request.")
                     break
-                except ConnectionLostError:  # its run has ended, and either it or another begins
+                except ConnectionLostError:  # its run has ended; it has ended, too, or is run again
                     await asyncio.sleep(_RETRY_PAUSE)
                 except ControlError:
                     if not self.over:

@@ -1,4 +1,4 @@
-"""All applications of one process: submitted, held, and taken over from the process before it."""
+"""All applications of one process: submitted, held, and taken over from the previous process."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _IDLE_HEARTBEAT = 5.0
-"""Seconds between the heartbeats of an application in which nothing happens: five hundred of them
-then cost a few per cent of a core, and a container's end is heard of within this."""
+"""Seconds between the heartbeats of an idle application: five hundred of them then need a few
+percent of a core, and a container's end is reported within this time."""
 _KILL_TIMEOUT = 30.0
-"""Seconds for the end of an application whose submission was called off."""
+"""Seconds for the end of an application whose submission was undone."""
 
 
 class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
-    """Submits and holds applications whose ApplicationMasters are in this process.
+    """Submits and holds applications whose ApplicationMasters run in this process.
 
-    An async context manager, and a mapping of the applications that run, by id. Entering takes
-    over what the folder's last process held, however that ended: containers, keys, counts.
+    An async context manager, and a mapping of the running applications, by id. Entering takes over
+    the applications of the folder's previous process, however that ended: containers, keys, counts.
     Leaving the block does not end any application: YARN keeps them for
     `yarn.am.liveness-monitor.expiry-interval-ms` (15 minutes by default), and the next process with
     the same folder takes them over. Applications do not affect each other.
@@ -141,7 +141,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
 
     @contextlib.asynccontextmanager
     async def _served(self) -> AsyncIterator[int]:
-        """Serve at the port that containers know, or at any other if somebody has taken it."""
+        """Serve at the port that containers use, or at a different one if it is taken."""
         admission = SharedAdmission(self._find)
         known = await asyncio.to_thread(lambda: self._folder.port)
         async with contextlib.AsyncExitStack() as stack:
@@ -153,12 +153,12 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
             except OSError as error:
                 if self.port or not known:
                     raise ConfigurationError(
-                        f"port {self.port or 'any'} of {self.host}, where containers look for "
-                        f"this process, cannot be had: {error.strerror}"
+                        f"port {self.port or 'any'} of {self.host}, where containers connect to "
+                        f"this process, is not available: {error.strerror}"
                     ) from error
-                # Whoever has it must not be the end of all that runs. It stays the one to be had:
-                # containers find another one by the ResourceManager.
-                _log.error("port %d, which containers know, is taken: %s", known, error.strerror)
+                # The applications must keep running. The next process tries this port again;
+                # meanwhile, containers find the new one in the ResourceManager's reports.
+                _log.error("port %d, which containers use, is taken: %s", known, error.strerror)
                 port = await stack.enter_async_context(serve(admission, self.host, 0))
             yield port
 
@@ -200,28 +200,32 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     ) -> UnmanagedApplication:
         """Submit an application and hold it; returns when YARN has accepted it.
 
-        An error or cancelling leaves nothing behind: what was uploaded is deleted, and what was
-        submitted is killed.
+        After an error or a cancellation, uploads are deleted and the application is killed.
 
         Args:
-            spec: What to run; sources of local files are absolute. The application gets a pair of
-                its own, by which the holder of `master.security` reaches it, if there is one.
-            progress: Is told how far each upload is.
-            secrets: As in `Client.submit`; kept in the folder as long as it runs.
-            deadline: Seconds for all of it, uploads included; None waits as long as it takes.
+            spec: What to run; sources of local files are absolute. The application gets its own
+                certificate and key, with which the holder of `master.security`, if set, can connect
+                to it.
+            progress: Called with the progress of each upload.
+            secrets: As in `Client.submit`; stored in the folder while it runs.
+            deadline: Seconds in total, including uploads; None for no limit.
 
         Raises:
-            ConfigurationError: It cannot be kept in the folder: the disk is full, say.
-            SpecError: A file does not exist, the cluster can never give what is asked for, or
-                there is a script for an ApplicationMaster's container: there is none.
-            ConfigurationError: With Kerberos the application would be of this process's own
-                login, which YARN gives no token for it.
-            ApplicationFailedError: YARN refused it, with its reason: an unknown queue, say.
-            DeadlineExceededError: YARN has not accepted it in time.
+            ConfigurationError: It cannot be stored in the folder, for example because the disk is
+                full.
+            SpecError: A file does not exist, the request exceeds what the cluster has, or the
+                specification has a script for the ApplicationMaster's container, which does not
+                exist.
+            ConfigurationError: With Kerberos, the application's user is this process's own login,
+                for which YARN issues no token.
+            ApplicationFailedError: YARN refused it, for example because of an unknown queue.
+            DeadlineExceededError: YARN has not accepted it in time; the submission is undone.
         """
         self._submitter.check(spec)
         began: list[UnmanagedApplication] = []
-        words = f"{spec.name} was not accepted by YARN within {deadline or 0:g} s, and taken back"
+        words = (
+            f"YARN did not accept {spec.name} within {deadline or 0:g} s; the submission is undone"
+        )
         try:
             async with (
                 Deadline(deadline, words),
@@ -233,7 +237,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                 if not application.core.services.started:
                     raise await self._failure(application)
         except BaseException:
-            for application in began:  # the end came between its beginning and our return
+            for application in began:  # the process is leaving the block meanwhile
                 if await self._runs.ended_by_yarn(application) is not None:
                     with contextlib.suppress(DeadlineExceededError):
                         await application.ended(deadline=_KILL_TIMEOUT)
@@ -241,7 +245,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
         return began[0]
 
     async def explain(self, application: UnmanagedApplication) -> Explanation:
-        """Why an application waits, what it does and where: see `Client.explain`."""
+        """Explain why an application waits or how it ended: see `Client.explain`."""
         settings = self._settings.acting_for(application.user)
         async with Client(settings, Credentials(*application.pair)) as client:
             return await client.explain(application.application_id)

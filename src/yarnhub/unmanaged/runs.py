@@ -1,4 +1,4 @@
-"""What runs a process's applications, each of them to its end."""
+"""Runs the applications of a process until they end."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RERUN = RetryPolicy(first_delay=1.0, max_delay=60.0)
-"""When an application is taken over that a fault has dropped. YARN waits ten times as long."""
+"""Delays before an application is taken over after an error. YARN waits ten times as long."""
 _RETRY_PAUSE = 60.0
-"""Seconds until tokens that were not had are asked for again; the submission's serve as long."""
+"""Seconds until tokens are requested again after an error; meanwhile the submission's are used."""
 _CLEAN_UP_TIMEOUT = 30.0
-"""Seconds for what is done for an application that has ended."""
+"""Seconds for the clean-up of an application that has ended."""
 _FORGOTTEN = Outcome(cause=Cause.FORGOTTEN, subject=Subject.APPLICATION)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One application's run, from its registration or where the run before it was cut off."""
+    """One run of an application, from its registration or the interruption of the previous run."""
 
     runner: Runner
     scheduler: Scheduler
     nodes: NodeManagers
 
     async def run(self, host: str, port: int) -> Finish | None:
-        """See `Runner.run`; YARN has been told of the end that it returns."""
+        """See `Runner.run`; an end that it returns has been reported to YARN."""
         async with self.scheduler, self.nodes:
             try:
                 finish = await self.runner.run(host, port)
@@ -68,15 +68,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
-    """Runs applications to their ends, each by itself.
+    """Runs applications until they end, independently of each other.
 
     Attributes:
-        settings: Where the cluster is and who this process is.
-        folder: Where applications are kept.
+        settings: The cluster's configuration and this process's user.
+        folder: The folder with the applications' state.
         tokens: Keeps their delegation tokens fresh.
         client: A client that acts for a user.
-        host: Where containers reach this process,
-        port: and at which port.
+        host: The host name at which containers reach this process.
+        port: The port.
         idle: Seconds between an idle application's heartbeats.
     """
 
@@ -89,7 +89,7 @@ class Runs:
     idle: float
 
     def begin(self, application: UnmanagedApplication) -> Run:
-        """Make what runs an application, which has its AMRMToken."""
+        """Create the run of an application, which has its AMRMToken."""
         token = application.am_rm_token
         assert token is not None
         settings, submitted = self.settings, application.submitted
@@ -103,14 +103,14 @@ class Runs:
             scheduler,
             nodes,
             ContextBuilder(submitted, address, application.credentials, agent),
-            time.time,  # noqa: TID251  # whoever holds applications owns the clock
+            time.time,  # noqa: TID251  # the holder of applications owns the clock
             application.journal,
             heartbeat=HeartbeatTimer(self.idle),
         )
         return Run(runner, scheduler, nodes)
 
     async def run(self, application: UnmanagedApplication, first: Run) -> Finish:
-        """Run an application to its end; returns how it ended, with nothing of it left."""
+        """Run an application until it ends, and clean up; returns how it ended."""
         finish: Finish | None = None
         run: Run | None = first
         repetitions = itertools.count()
@@ -120,7 +120,7 @@ class Runs:
                 run = None
             except Exception as error:  # noqa: BLE001  # whatever it is, its containers run on
                 ours = not isinstance(error, YarnhubError)
-                _log.warning("%s is taken over anew: %s", application.id, error, exc_info=ours)
+                _log.warning("%s is taken over again: %s", application.id, error, exc_info=ours)
                 run = await self._run_anew(application, _RERUN.delay(next(repetitions), 1.0))
         while finish is None:
             finish = await self.ended_by_yarn(application)
@@ -130,7 +130,7 @@ class Runs:
         return finish
 
     async def _run_anew(self, application: UnmanagedApplication, pause: float) -> Run | None:
-        """What runs an application from what is recorded of it; None if YARN has ended it."""
+        """The next run of an application, from its journal; None if YARN has ended it."""
         application.runner = None
         while True:
             await asyncio.sleep(pause)
@@ -147,7 +147,7 @@ class Runs:
                 pause = max(pause, _RETRY_PAUSE)
 
     async def _is_over(self, application: UnmanagedApplication) -> bool:
-        """Whether YARN has ended an application; False if it cannot be asked."""
+        """Whether YARN has ended an application; False if unknown."""
         try:
             async with _in_time():
                 report = await self.client(application.user).application_report(
@@ -160,7 +160,7 @@ class Runs:
         return report.yarn_application_state.ended
 
     async def keep_tokens(self, application: UnmanagedApplication) -> None:
-        """Give an application fresh tokens until it has ended."""
+        """Pass fresh tokens to an application until it has ended."""
         if application.runner is not None:
             await application.runner.begun.wait()
         while not application.over:
@@ -175,7 +175,7 @@ class Runs:
                 await asyncio.sleep(_RETRY_PAUSE)
 
     async def ended_by_yarn(self, application: UnmanagedApplication) -> Finish | None:
-        """How an application ended that is not ours any more; None if YARN cannot be asked."""
+        """How an application ended that this process no longer runs; None if unknown."""
         client = self.client(application.user)
         try:
             async with _in_time():
@@ -184,20 +184,20 @@ class Runs:
         except ApplicationNotFoundError:
             return Finish(FinalStatus.UNDEFINED, _FORGOTTEN)
         except YarnhubError as error:
-            _log.warning("%s may run on: %s", application.id, error)
+            _log.warning("%s may still be running: %s", application.id, error)
             return None
         status = FinalStatus[report.final_application_status.name]
         return Finish(status, diagnostics.read(report.diagnostics))
 
     async def clean_up(self, application: UnmanagedApplication) -> None:
-        """Forget an application that has ended, unless its uploads cannot be deleted now."""
+        """Delete the state of an ended application, unless its uploads cannot be deleted now."""
         try:
             async with _in_time():
                 if has_files(application.spec):
                     await self.client(application.user).clean_up(application.application_id)
                 await asyncio.to_thread(self.folder.forget, application.id)
         except (YarnhubError, OSError) as error:
-            _log.warning("what %s uploaded is still there: %s", application.id, error)
+            _log.warning("the uploads of %s could not be deleted: %s", application.id, error)
 
 
 def _in_time() -> Deadline:

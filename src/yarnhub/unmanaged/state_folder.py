@@ -1,15 +1,15 @@
-"""Where a process keeps its applications, so that the next process takes them over.
+"""The folder with the state of a process's applications, from which the next process takes over.
 
     <folder>/lock                   held by the process that runs them
     <folder>/port                   where their containers reach it
-    <folder>/tag                    what YARN knows its applications by
-    <folder>/claim                  held by the process that knows its own by the secret
-    <folder>/secret                 32 bytes that nobody else knows, for whatever holds the folder
-    <folder>/<application>.tokens   what YARN would give an ApplicationMaster: its token file
-    <folder>/<application>.journal  what has happened since
+    <folder>/tag                    the tag of its applications on YARN
+    <folder>/claim                  held by the process that uses the secret
+    <folder>/secret                 32 random bytes, for the process that holds the folder
+    <folder>/<application>.tokens   the ApplicationMaster's token file
+    <folder>/<application>.journal  its journal
 
-All of it is readable by its user alone: token files hold keys. What has another name is nobody's
-here, and is neither read nor deleted.
+Only its user can read the folder, since token files contain keys. Files with other names are
+neither read nor deleted.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ _HALF_WRITTEN = re.compile(
     rf"\.(?:{_PORT}|{_TAG}|{_SECRET}|{_ID}(?:\{_TOKENS}|\{_JOURNAL}))\.\d+"
     rf"|{_ID}\{_JOURNAL}\.new"  # its name in earlier versions
 )
-"""What is left behind when a process is killed while it writes."""
+"""Files that remain if a process is killed while it writes."""
 _TAG_OF_OURS = re.compile(r"held-by-[0-9a-f]{16}")
 _OF_THE_DISK = frozenset({"lost+found", ".snapshot"})
-"""What is in a folder that is a file system of its own, and empty."""
+"""The content of an empty folder that is a mount point."""
 
 
 class StateFolder:
-    """A folder of applications. All methods block for a moment: the disk is local.
+    """A folder of applications. All methods block briefly: the disk is local.
 
     Args:
-        path: It is made on first use.
+        path: The folder, which is created on first use.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,10 +69,11 @@ class StateFolder:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Keep all other processes out.
+        """Lock the folder against other processes.
 
         Raises:
-            ConfigurationError: Another one is in, or it is not a private folder of ours.
+            ConfigurationError: Another process holds it, or it is not a private folder of this
+                user.
         """
         lock = self._open()
         try:
@@ -85,13 +86,13 @@ class StateFolder:
             os.close(lock)
 
     def _open(self) -> int:
-        """Make the folder, or see that it is ours; opens the file that says so."""
+        """Create or check the folder, and open its lock file."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = self.path.stat()
             if status.st_mode & 0o077 or status.st_uid != os.geteuid():
                 raise ConfigurationError(
-                    f"{self.path} holds keys and must be a folder that only its user can enter: "
+                    f"{self.path} contains keys and must be a folder that only its user can enter: "
                     f"`chmod 700 {self.path}`"
                 )
             lock = self.path / _LOCK
@@ -99,53 +100,55 @@ class StateFolder:
                 others = sorted({each.name for each in self.path.iterdir()} - _OF_THE_DISK)
                 if others:
                     raise ConfigurationError(
-                        f"{self.path} is not empty and not a folder of applications: it contains "
-                        f"{others[0]!r}; name a folder of its own"
+                        f"{self.path} is not empty, and not a folder of applications: it contains "
+                        f"{others[0]!r}; use a separate folder"
                     )
             return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise self._error(error) from error
 
     def _error(self, error: OSError) -> ConfigurationError:
-        return ConfigurationError(f"applications cannot be kept in {self.path}: {error.strerror}")
+        return ConfigurationError(f"applications cannot be stored in {self.path}: {error.strerror}")
 
     # --- what all applications share
 
     @property
     def port(self) -> int:
-        """The port that the applications' containers know; 0 if there is none yet."""
+        """The port that the applications' containers use; 0 if it is not set yet."""
         text = self._read(_PORT).strip()
         port = int(text) if text.isdigit() and len(text) <= len("65535") else 0
         if text and not 0 < port < 1 << 16:
-            _log.error("%s is damaged: running containers look for another port", self.path / _PORT)
+            _log.error(
+                "%s is damaged: running containers must find the new port", self.path / _PORT
+            )
             return 0
         return port
 
     def keep_port(self, number: int) -> None:
-        """Keep the port that containers are told, for the next process."""
+        """Store the port that containers use, for the next process."""
         if number == self.port:
             return
         try:
             write_private(self.path / _PORT, str(number).encode())
         except OSError as error:
-            # All goes on now; only the next process will listen elsewhere.
-            _log.error("the port cannot be kept in %s: %s", self.path, error)
+            # This process continues; only the next one will listen elsewhere.
+            _log.error("the port cannot be stored in %s: %s", self.path, error)
 
     @property
     def tag(self) -> str:
-        """The tag of all applications that are kept here; empty if there is none yet."""
+        """The tag of all applications in this folder; empty if it is not set yet."""
         text = self._read(_TAG).decode(errors="replace")
         if _TAG_OF_OURS.fullmatch(text):
             return text
         if text:
-            _log.error("%s is damaged: a new tag takes its place", self.path / _TAG)
+            _log.error("%s is damaged: it is replaced by a new tag", self.path / _TAG)
         return ""
 
     def made_tag(self) -> str:
-        """The same, made on first use.
+        """The same, created on first use.
 
         Raises:
-            ConfigurationError: It cannot be kept.
+            ConfigurationError: It cannot be stored.
         """
         if tag := self.tag:
             return tag
@@ -154,7 +157,7 @@ class StateFolder:
         return tag
 
     def _read(self, name: str) -> bytes:
-        """A small file; empty where there is none. One that cannot be read stops nobody."""
+        """The content of a small file; empty if it does not exist or cannot be read."""
         try:
             return (self.path / name).read_bytes()
         except FileNotFoundError:
@@ -170,12 +173,12 @@ class StateFolder:
             raise self._error(error) from error
 
     def claim(self) -> None:
-        """Keep the secret from all other processes' use, for as long as this one runs.
+        """Reserve the secret for this process until it exits.
 
-        Two that know their own by one secret would end each other's.
+        Two processes with one secret would kill each other's applications.
 
         Raises:
-            ConfigurationError: Another one has it.
+            ConfigurationError: Another process uses it.
         """
         os.close(self._open())
         try:
@@ -185,14 +188,14 @@ class StateFolder:
         if not _locked(claim):
             os.close(claim)
             raise ConfigurationError(
-                f"{self.path} is used by another process already; name a folder of its own"
+                f"{self.path} is used by another process already; use a separate folder"
             )
 
     def secret(self) -> bytes:
-        """What only those who can read this folder know; made on first use, with the folder.
+        """The secret in this folder; created on first use, with the folder.
 
         Raises:
-            ConfigurationError: It cannot be read, is damaged, or cannot be kept.
+            ConfigurationError: It cannot be read, is damaged, or cannot be stored.
         """
         os.close(self._open())
         path = self.path / _SECRET
@@ -205,29 +208,29 @@ class StateFolder:
             raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
         if len(content) != _SECRET_SIZE:
             raise ConfigurationError(
-                f"{path} is damaged; put it back from a back-up, or delete it: then servers that "
-                "run now are not recognized by their tags any more"
+                f"{path} is damaged; restore it from a backup, or delete it: then running "
+                "servers are no longer recognized by their tags"
             )
         return content
 
     # --- applications
 
     def applications(self) -> list[str]:
-        """The ids of those that are kept; of others nothing is left behind."""
+        """The ids of the stored applications; incomplete files of others are deleted."""
         names = {each.name for each in self.path.iterdir()}
         found = {match[1] for name in names if (match := _KEPT.fullmatch(name))}
         for name in names:
             of = _OF_APPLICATION.fullmatch(name)
-            # Its process was killed while it wrote or deleted this.
+            # A process was killed while it wrote or deleted this.
             if _HALF_WRITTEN.fullmatch(name) or (of and of[1] not in found):
                 try:
                     (self.path / name).unlink()
                 except OSError as error:
-                    _log.warning("%s is left over: %s", self.path / name, error)
+                    _log.warning("%s could not be deleted: %s", self.path / name, error)
         return sorted(found)
 
     def keeps(self, application_id: str) -> bool:
-        """Whether an application is kept."""
+        """Whether an application is stored."""
         return (self.path / f"{application_id}{_TOKENS}").exists()
 
     def read(self, application_id: str) -> TokenStorage:
@@ -235,26 +238,26 @@ class StateFolder:
         return read_token_file(self.path / f"{application_id}{_TOKENS}")
 
     def keep(self, application_id: str, credentials: TokenStorage) -> None:
-        """Write an application's token file, in place of an older one.
+        """Write an application's token file, replacing an older one.
 
         Raises:
-            ConfigurationError: It cannot be kept: the disk is full, say.
+            ConfigurationError: It cannot be stored, for example because the disk is full.
         """
         self._write(f"{application_id}{_TOKENS}", credentials.write())
 
     def journal(self, application_id: str) -> FileJournal:
-        """What has happened to an application."""
+        """The journal of an application."""
         return FileJournal(self.path / f"{application_id}{_JOURNAL}")
 
     def forget(self, application_id: str) -> None:
-        """Delete all that is kept of an application."""
-        # In this order: a journal without its token file is nobody's.
+        """Delete all files of an application."""
+        # In this order: a journal without its token file is ignored.
         for suffix in (_TOKENS, _JOURNAL):
             (self.path / f"{application_id}{suffix}").unlink(missing_ok=True)
 
 
 def _locked(descriptor: int) -> bool:
-    """Lock a file until it is closed; says whether nobody else has it."""
+    """Lock a file until it is closed; returns whether the lock was free."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What it takes to submit an application whose ApplicationMaster runs in this process."""
+"""The submission of applications whose ApplicationMasters run in this process."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 class UnmanagedSubmitter:
-    """Submits applications, and keeps each in the folder before YARN knows of it.
+    """Submits applications, each of which is stored in the folder before it is submitted.
 
     Args:
-        settings: Where the cluster is and who this process is.
-        folder: Where applications are kept.
-        budgets: What each may ask for.
+        settings: The cluster's configuration and this process's user.
+        folder: The folder with the applications' state.
+        budgets: The limits of each application.
         client: A client that acts for a user.
     """
 
@@ -57,12 +57,12 @@ class UnmanagedSubmitter:
         progress: Progress | None,
         secrets: Mapping[str, bytes] | None,
     ) -> AsyncIterator[UnmanagedApplication]:
-        """Submit an application that is to begin in the block; all that it takes is kept by then.
+        """Submit an application, which the block begins to run; its state is stored by then.
 
-        An error takes it back, unless it has begun.
+        After an error, the submission is undone, unless the application has begun.
         """
         holders_pair = await asyncio.to_thread(_holders_pair, spec)
-        # The only attempt is taken over instead of repeated.
+        # There is one attempt, which is taken over instead of repeated.
         spec = replace(spec, max_attempts=1, tags={*spec.tags, await self._tag.get()})
         client = self._client(spec.user)
         async with client.submitter.prepared(
@@ -72,48 +72,47 @@ class UnmanagedSubmitter:
             kept = credentials(submission)
             application: UnmanagedApplication | None = None
             try:
-                # Before it is submitted: whoever comes after us must know of it.
+                # Stored before the submission, for the next process.
                 await asyncio.to_thread(self._folder.keep, application_id, kept)
                 async with client.submitter.submitted(submission):
                     token = await client.submitter.am_rm_token(submission)
                     kept = replace(kept, tokens={**kept.tokens, AMRM_TOKEN: token})
-                    # Before it is used: YARN gives it to nobody who has registered.
+                    # Stored before it is used: YARN does not return it after the registration.
                     await asyncio.to_thread(self._folder.keep, application_id, kept)
                     application = UnmanagedApplication(
                         kept, self._folder.journal(application_id), self._budgets
                     )
                     yield application
             except BaseException:
-                # What has begun is recorded until its end, and forgotten by what runs it.
+                # An application that has begun is cleaned up by its runner.
                 if application is None or application.runner is None:
                     await asyncio.to_thread(self._folder.forget, application_id)
                 raise
 
     def check(self, spec: ApplicationSpec) -> None:
-        """See whether an application can be unmanaged.
+        """Check whether an application can be unmanaged.
 
         Raises:
-            SpecError: There is a script for an ApplicationMaster's container: there is none.
-            ConfigurationError: YARN would never give its AMRMToken.
+            SpecError: It has a script for the ApplicationMaster's container, which does not exist.
+            ConfigurationError: YARN would not return its AMRMToken.
         """
         if spec.master.script:
             raise SpecError(
                 "master.script",
-                "an unmanaged application has no container for its ApplicationMaster, in which "
-                "this would run: make it a service, or submit the application to YARN (managed)",
+                "an unmanaged application has no container for its ApplicationMaster: make the "
+                "script a service, or submit the application to YARN (managed)",
             )
-        # RMAppImpl.createAndGetApplicationReport (Hadoop 2.10 to 3.5) gives the token to a caller
-        # whose name is equal to that of the application's user, and a login's name is the whole
-        # principal.
+        # RMAppImpl.createAndGetApplicationReport (Hadoop 2.10 to 3.5) returns the token to a caller
+        # whose name equals the application's user, and a login's name is the whole principal.
         settings = self._settings.acting_for(spec.user)
         if settings.by_principal:
             raise ConfigurationError(
-                f"with Kerberos YARN gives {settings.user_name} no token for an unmanaged "
-                "application of one's own: submit it to YARN (managed), or act for another user"
+                f"with Kerberos, YARN issues {settings.user_name} no token for an unmanaged "
+                "application of the same user: submit it to YARN (managed), or act for another user"
             )
 
 
 def _holders_pair(spec: ApplicationSpec) -> Credentials:
-    """What the application's pair is derived from: nobody holds it unless it is named."""
+    """The pair from which the application's own is derived; discarded unless it was given."""
     chosen = spec.master.security
     return Credentials.generate() if chosen is None else Credentials.named_by(chosen)

@@ -1,4 +1,4 @@
-"""Takes over the applications that the process before ran, from what is kept of them."""
+"""Takes over the applications of the previous process, from their stored state."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RETRY_PAUSE = 60.0
-"""Seconds until what could not be read is read again."""
+"""Seconds until a file that could not be read is read again."""
 _NOT_ENDED = tuple(state for state in YarnApplicationState if not state.ended)
 _SWEEP_TIMEOUT = 30.0
-"""Seconds for each answer of YARN about what nobody can run."""
+"""Seconds for each response of YARN about applications that no process can run."""
 
 
 class _Attempt(enum.Enum):
     """The result of an attempt to take over an application."""
 
     SETTLED = enum.auto()
-    """It is taken over, or it never can be: its record is damaged."""
+    """It is taken over, or it cannot be, because its state is damaged."""
     RETRY = enum.auto()
-    """Its record could not be read; a later attempt may succeed."""
+    """Its state could not be read; a later attempt may succeed."""
 
 
 class Takeover:
-    """Takes over each application that the folder keeps, and ends those that are lost.
+    """Takes over each application in the folder, and kills those that are lost.
 
     Args:
-        folder: Where applications are kept.
-        budgets: What each may ask for.
-        runs: Ends those whose submission was cut off.
+        folder: The folder with the applications' state.
+        budgets: The limits of each application.
+        runs: Cleans up applications whose submission was interrupted.
         client: A client that acts for a user.
-        begin: Runs an application.
-        spawn: Begins a task of a name.
+        begin: Starts to run an application.
+        spawn: Starts a task with a name.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class Takeover:
         self._spawn = spawn
 
     async def begin(self, tag: str) -> None:
-        """Begin to run all that is kept; what cannot be read yet is tried again.
+        """Start to run all stored applications; those that cannot be read are retried.
 
         Args:
-            tag: What YARN knows the folder's applications by; empty if there is none.
+            tag: The tag of the folder's applications on YARN; empty if it is not set.
         """
         for application_id in await asyncio.to_thread(self._folder.applications):
             if await self._take_over(application_id) is _Attempt.RETRY:
@@ -82,54 +82,54 @@ class Takeover:
             self._spawn("sweep", partial(self._sweep, tag))
 
     async def _take_over(self, application_id: str) -> _Attempt:
-        """Run an application of the folder, or end it if its submission was cut off."""
+        """Run an application of the folder, or undo its interrupted submission."""
         try:
             kept = await asyncio.to_thread(self._folder.read, application_id)
             application = UnmanagedApplication(
                 kept, self._folder.journal(application_id), self._budgets
             )
             if application.id != application_id:
-                raise ConfigurationError(f"what is kept is of {application.id}")
+                raise ConfigurationError(f"the stored state belongs to {application.id}")
             await application.restore()
             if application.am_rm_token is None:
-                # Its submission was cut off, and whoever wanted it was not told of it.
+                # Its submission was interrupted, before its caller got a result.
                 self._spawn(application_id, partial(self._take_back, application))
             else:
                 self._begin(application)
         except OSError as error:
             _log.error("%s cannot be taken over yet: %s", application_id, error)
             return _Attempt.RETRY
-        except Exception as error:  # noqa: BLE001  # what is damaged is so in any way
+        except Exception as error:  # noqa: BLE001  # damage can cause any error
             _log.error(
-                "%s cannot be taken over, what is kept of it is damaged: %s: %s",
+                "%s cannot be taken over: its stored state is damaged: %s: %s",
                 *(application_id, type(error).__name__, error),
             )
         return _Attempt.SETTLED
 
     async def _take_over_later(self, application_id: str) -> None:
-        """Try again and again: a disk's or the system's fault may pass."""
+        """Retry: an error of the disk or the system may be temporary."""
         while True:
             await asyncio.sleep(_RETRY_PAUSE)
             if await self._take_over(application_id) is _Attempt.SETTLED:
                 return
 
     async def _sweep(self, tag: str) -> None:
-        """End what bears our tag and is not kept, as where the folder is of an older back-up.
+        """Kill applications with our tag that are not stored, as after restoring an older backup.
 
-        Nobody else can run such an application: its token and keys are lost.
+        No process can run such an application: its token and keys are lost.
         """
         request = GetApplicationsRequest(application_tags=(tag,), application_states=_NOT_ENDED)
         try:
             async with Deadline(_SWEEP_TIMEOUT, f"no response within {_SWEEP_TIMEOUT:g} s"):
                 found = await self._client("").applications(request)
         except YarnhubError as error:
-            _log.warning("YARN cannot be asked for applications that nobody runs: %s", error)
+            _log.warning("applications without a holder could not be determined: %s", error)
             return
         for report in found:
             application_id = str(report.application_id)
-            # What is submitted meanwhile was kept before YARN knew of it.
+            # Applications that are submitted meanwhile are stored before that.
             if not await asyncio.to_thread(self._folder.keeps, application_id):
-                _log.warning("%s is ended: its keys are not in this folder", application_id)
+                _log.warning("%s is killed: its keys are not in this folder", application_id)
                 await self._end_lost(report)
 
     async def _end_lost(self, report: ApplicationReport) -> None:
@@ -137,7 +137,7 @@ class Takeover:
         try:
             await client.kill(report.application_id, deadline=_SWEEP_TIMEOUT)
         except YarnhubError as error:
-            _log.warning("%s may run on: %s", report.application_id, error)
+            _log.warning("%s may still be running: %s", report.application_id, error)
 
     async def _take_back(self, application: UnmanagedApplication) -> None:
         if await self._runs.ended_by_yarn(application) is not None:

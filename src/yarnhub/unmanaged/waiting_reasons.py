@@ -1,4 +1,4 @@
-"""What keeps YARN from giving applications their containers: one look for all of them."""
+"""Why applications wait for their containers: one query for all of them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LOOK_PAUSE = 2.0
-"""Seconds between two looks; who waits at two of them in a row is asked about."""
+"""Seconds between two checks; applications that wait at two consecutive ones are explained."""
 
 
 class WaitingReasons:
-    """Notices applications that get no container, and tells them why.
+    """Finds applications that wait for containers, and sets the reason.
 
-    YARN tells an unmanaged application nothing: neither that it is above a limit nor that its
-    queue is full. The ResourceManager is asked once for all, and only while one waits.
+    YARN does not report to an unmanaged application that it exceeds a limit or that its queue is
+    full. The ResourceManager is queried once for all applications, and only while one waits.
 
     Args:
-        applications: All that are held.
-        manager: Where queues and nodes are looked up.
-        settings: Who asks.
+        applications: All held applications.
+        manager: The ResourceManager.
+        settings: The settings of the caller.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class WaitingReasons:
         self._queues: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_PAUSE)
             try:
                 await self.look()
             except YarnhubError as error:
-                _log.debug("the cluster cannot be looked at: %s", error)
+                _log.debug("the state of the cluster is unknown: %s", error)
 
     async def look(self) -> None:
-        """Look once."""
+        """Check once."""
         waiting = {each.id for each in self._applications.values() if each.waits}
         long, self._waited = waiting & self._waited, waiting
         cluster = (
@@ -77,7 +77,7 @@ class WaitingReasons:
             application.waits_for = reason
 
     async def _queue(self, application_id: str) -> str:
-        """Where YARN has put an application: its rules may choose another queue than was named."""
+        """The queue in which YARN has placed an application, which may not be the requested one."""
         known = self._queues.get(application_id)
         if known is None:
             number = ApplicationId.parse(application_id)
