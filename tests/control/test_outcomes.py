@@ -40,10 +40,10 @@ def test_every_status_of_yarn_is_a_cause_in_words(code: Exit) -> None:
         (134, Cause.SIGNAL, "signal 6"),
         (137, Cause.SIGNAL, "out of memory"),
         (139, Cause.SIGNAL, "signal 11"),
-        (143, Cause.SIGNAL, "asked to end (signal 15)"),
+        (143, Cause.SIGNAL, "terminated (signal 15)"),
         (154, Cause.LOST_TRACK, "could not determine how it ended"),
         (128, Cause.FAILED, "its program failed"),
-        (Exit.KILLED_EXCEEDED_PMEM, Cause.MEMORY, "more memory than it asked for"),
+        (Exit.KILLED_EXCEEDED_PMEM, Cause.MEMORY, "more memory than it requested"),
         (Exit.KILLED_EXCEEDED_VMEM, Cause.VIRTUAL_MEMORY, "more virtual memory"),
         (Exit.KILLED_FOR_EXCESS_LOGS, Cause.EXCESS_LOGS, "more logs"),
         (Exit.PREEMPTED, Cause.PREEMPTED, "for another queue (preempted)"),
@@ -143,8 +143,8 @@ def test_a_success_has_no_diagnostics() -> None:
         (
             Outcome.of_code(143, subject=Subject.SCRIPT),
             (
-                "The master's script was asked to end (signal 15): it was killed from outside, or "
-                "the container went over its memory limit (master.resources.memory)."
+                "The master's script was terminated (signal 15): it was killed from outside, or "
+                "the container exceeded its memory limit (master.resources.memory)."
             ),
         ),
         (

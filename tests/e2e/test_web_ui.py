@@ -42,7 +42,7 @@ async def test_the_web_pages_of_alice(
         assert "the-value" not in keys
         if enable:
             assert overview.status_code == 403
-            assert "alice does not show these pages to dr.who" in overview.text
+            assert "alice does not share these pages with dr.who" in overview.text
             assert "the-key" not in keys
         else:
             assert "sleeper_0" in overview.text

@@ -124,6 +124,6 @@ async def test_a_notebook_that_eats_its_memory(hub: Hub, alice: Visitor, screens
     await expect(alice.page.get_by_role("dialog")).to_contain_text("not running", timeout=60_000)
     await alice.page.screenshot(path=screenshots / "memory-lab.png")
     await alice.page.goto(f"{alice.url}/user/alice/lab")
-    because = "it used more memory than it asked for: start it with more memory"
+    because = "it used more memory than it requested: start it with more memory"
     await expect(alice.page.locator("#ended-because")).to_contain_text(because)
     await alice.page.screenshot(path=screenshots / "memory.png")

@@ -217,7 +217,7 @@ def test_acls_keep_others_out(skein: Any, pages: Applications) -> None:
     # Nobody has to log in to this cluster's web pages: for the proxy everybody is dr.who.
     refused = httpx.get(app.ui.address + "overview")
     assert refused.status_code == 403
-    assert f"{skein.user} does not show these pages to dr.who" in refused.text
+    assert f"{skein.user} does not share these pages with dr.who" in refused.text
     assert "sleeper" not in refused.text
     app.shutdown()
     acls["ui_users"] = ["*"]

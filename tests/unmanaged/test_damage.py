@@ -165,5 +165,5 @@ async def test_who_asks_while_a_run_ends_is_told_and_may_ask_again(
 
 
 async def refused(application: UnmanagedApplication) -> None:
-    with pytest.raises(ConnectionLostError, match="ended before it answered"):
+    with pytest.raises(ConnectionLostError, match="ended before the answer"):
         await application.keys.get("k0")

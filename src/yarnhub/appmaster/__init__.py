@@ -1,4 +1,4 @@
-"""The ApplicationMaster: a pure core that decides, and a thin shell that does.
+"""The ApplicationMaster: a pure core that makes decisions, and a thin shell that executes them.
 
-It runs in a container of its own from a zip with nothing but the standard library and h11.
+It runs in its own container, from a zip, with only the standard library and h11.
 """

@@ -1,8 +1,8 @@
-"""Keeps a container's token file fresh, as a process of its own beside the container's script.
+"""Keeps a container's token file fresh, as a separate process next to the container's script.
 
-Runs on the node's Python from within the token file itself (see `shell.agent_program`), and so
-imports little: its memory counts against the container's. It asks the ApplicationMaster for newer
-tokens, which answers when there are some, and ends when the script does.
+Runs on the node's Python from within the token file itself (see `shell.agent_program`), and imports
+little: its memory counts against the container's. Its requests for newer tokens wait in the
+ApplicationMaster until there are some. It ends when the script does.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOG = "tokens.log"
-"""The agent's own file in the container's log folder; written only when there is something."""
+"""The agent's own file in the container's log folder; created only when it is needed."""
 
 _POLL_PAUSE = 1.0
-"""Seconds between two looks whether the script still runs."""
+"""Seconds between two checks whether the script is running."""
 _WATCH_TIMEOUT = 50.0
-"""Seconds that a question may wait: the ApplicationMaster allows 60."""
+"""Seconds that a request may wait: the ApplicationMaster allows 60."""
 _ANSWER_TIMEOUT = 30.0
-"""Seconds beyond that for an answer."""
+"""Seconds beyond that for a response."""
 _LOCATE_TIMEOUT = 300.0
-"""Seconds to ask ResourceManagers, of which one may be starting, where an ApplicationMaster is."""
+"""Seconds to look up an ApplicationMaster's address in the ResourceManagers."""
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0
-"""Seconds between two attempts to reach an ApplicationMaster: they grow."""
+"""Seconds between two attempts to connect to an ApplicationMaster: they grow."""
 
 
 class _EndingError(Exception):
-    """The application ends: there will be no newer tokens, unless another attempt begins."""
+    """The application is ending: there are no newer tokens, unless another attempt starts."""
 
 
 class Agent:
-    """Asks one ApplicationMaster for one token file.
+    """Requests the tokens for one token file from one ApplicationMaster.
 
     Args:
-        env: The container's environment.
+        env: The environment of the container.
     """
 
     def __init__(self, env: Mapping[str, str]) -> None:
@@ -66,7 +66,7 @@ class Agent:
         self._newest = 0
 
     def run(self) -> None:
-        """Ask for ever."""
+        """Request tokens forever."""
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -80,18 +80,18 @@ class Agent:
                 YarnhubError,
                 _EndingError,
             ) as error:
-                # Said once, not with each attempt; an end is no trouble.
+                # Logged once, not for each attempt; the end of the application is not an error.
                 if pause == _FIRST_PAUSE and not isinstance(error, _EndingError):
-                    self.say(f"no news of tokens from {self._address}, trying again: {error!r}")
+                    self.say(f"no tokens from {self._address}, retrying: {error!r}")
                 self._close()
                 time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
                 pause = min(_LAST_PAUSE, pause * 2)
                 self._locate()
 
     def _locate(self) -> None:
-        """Ask elsewhere from now on, if another ApplicationMaster runs the application.
+        """Use the new address, if another ApplicationMaster runs the application.
 
-        In a process of its own: that needs much more memory, and for a moment only.
+        In a separate process: this needs much more memory, but only briefly.
         """
         command = [sys.executable, "-IS", str(self._file), "locate"]
         try:
@@ -125,7 +125,7 @@ class Agent:
     def _connect(self) -> http.client.HTTPSConnection:
         secrets = read_token_file(self._file).secrets
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False  # it trusts this one certificate, whatever its name
+        context.check_hostname = False  # it trusts only this certificate, with any name
         context.load_verify_locations(cadata=secrets[bootstrap.CERTIFICATE].decode())
         load_pair(context, secrets[bootstrap.CERTIFICATE], secrets[bootstrap.KEY])
         return _Connection(self._address, self._name, context)
@@ -136,14 +136,14 @@ class Agent:
             self._connection = None
 
     def say(self, text: str) -> None:
-        """Write a line into the log; where the disk is full, tokens are fresh without it."""
+        """Write a line to the log; errors, such as a full disk, are ignored."""
         now = dt.datetime.now().astimezone().isoformat(timespec="seconds")
         with contextlib.suppress(OSError), self._log.open("a") as log:
             log.write(f"{now} {text}\n")
 
 
 class _Connection(http.client.HTTPSConnection):
-    """Asks for a name that is not the host's: one port may serve many applications."""
+    """Sends the application's name instead of the host's: one port may serve many applications."""
 
     def __init__(self, address: str, name: str, context: ssl.SSLContext) -> None:
         super().__init__(address, timeout=_WATCH_TIMEOUT + _ANSWER_TIMEOUT, context=context)
@@ -151,24 +151,24 @@ class _Connection(http.client.HTTPSConnection):
         self._own_context = context
 
     def connect(self) -> None:
-        """Connect, and check that it is the application itself."""
+        """Connect, and verify the application's certificate."""
         http.client.HTTPConnection.connect(self)
         self.sock = self._own_context.wrap_socket(self.sock, server_hostname=self._name)
 
 
 def end_with(script: int) -> None:
-    """End this process, as soon as another one has ended; looks each second.
+    """End this process once another one has ended; checks every second.
 
     Args:
-        script: The other's process id.
+        script: The process ID of the other one.
     """
     try:
         folder = os.open(f"/proc/{script}", os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
-        sys.exit()  # it was faster
+        sys.exit()  # it has ended already
 
     def look(*_: object) -> None:
-        # The folder is that process's own: a later one of the same id does not bring it back.
+        # The descriptor is for that process: a later one with the same ID does not change it.
         try:
             with open("stat", opener=lambda name, flags: os.open(name, flags, dir_fd=folder)) as f:
                 state = f.read().rpartition(")")[2].split()[0]
@@ -196,7 +196,7 @@ def locate(env: Mapping[str, str]) -> str:
 
 
 def main(arguments: list[str], env: Mapping[str, str]) -> None:
-    """Serve the script whose process id is the argument, as long as it runs; or `locate`."""
+    """Keep the tokens fresh while the process whose ID is the argument runs; or `locate`."""
     if arguments == ["locate"]:
         sys.stdout.write(locate(env))
         return

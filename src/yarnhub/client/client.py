@@ -262,7 +262,7 @@ class Client(Closing):
         Raises:
             AccessDeniedError: It belongs to another user.
         """
-        message = f"{application_id} was asked to end but has not ended within {deadline:g} s"
+        message = f"{application_id} was killed, but has not ended within {deadline:g} s"
         async with Deadline(deadline, lambda: message):
             while not await self.resource_manager.force_kill_application(application_id):
                 # The ResourceManager reports an end only when polled.

@@ -9,22 +9,22 @@ from yarnhub.control.outcomes import Cause, Subject
 if TYPE_CHECKING:
     from yarnhub.control.outcomes import Outcome
 
-MORE_MEMORY = "ask for more memory in the specification"
+MORE_MEMORY = "request more memory in the specification"
 """The advice on memory for authors of specifications."""
 
 _MEANINGS = {
     Cause.FAILED: "its program failed, see its log",
     Cause.NOT_FOUND: "its command was not found",
     Cause.NOT_EXECUTABLE: "its command could not be executed",
-    Cause.SIGNAL: "it was ended by a signal",
-    Cause.MEMORY: "it used more memory than it asked for",
+    Cause.SIGNAL: "it was terminated by a signal",
+    Cause.MEMORY: "it used more memory than it requested",
     Cause.VIRTUAL_MEMORY: "it used more virtual memory than YARN allows",
     Cause.EXCESS_LOGS: "it wrote more logs than YARN allows",
     Cause.PREEMPTED: "YARN took the container back for another queue (preempted)",
     Cause.NODE_LOST: "YARN took the container back: its node was lost or it was released",
     Cause.DISKS_FAILED: "the node's disks failed or are full",
-    Cause.CONTAINER_SCHEDULER: "the node needed the room for guaranteed containers",
-    Cause.NOT_LOCALIZED: "it was never started, as when a file of it cannot be localized",
+    Cause.CONTAINER_SCHEDULER: "the node needed its resources for guaranteed containers",
+    Cause.NOT_LOCALIZED: "it was not started: for example, a file could not be localized",
     Cause.LOST_TRACK: "its NodeManager restarted and could not determine how it ended",
     Cause.KILLED_BY_MASTER: "its ApplicationMaster ended it",
     Cause.KILLED_BY_RESOURCE_MANAGER: "the ResourceManager ended it",
@@ -32,7 +32,7 @@ _MEANINGS = {
 }
 _SIGNALS = {
     9: "it was killed (signal 9), perhaps because the node was out of memory",
-    15: "it was asked to end (signal 15)",
+    15: "it was terminated (signal 15)",
 }
 _FINISHED = {
     Subject.CONTAINER: "Completed successfully.",
@@ -102,8 +102,8 @@ def _by_code(outcome: Outcome, more_memory: str) -> str:
 def _of_script(outcome: Outcome) -> str:
     if outcome.signal == 15:
         return (
-            "The master's script was asked to end (signal 15): it was killed from outside, or the "
-            "container went over its memory limit (master.resources.memory)."
+            "The master's script was terminated (signal 15): it was killed from outside, or the "
+            "container exceeded its memory limit (master.resources.memory)."
         )
     code = outcome.exit_code
     return f"The master's script failed with exit code {code}, see its log application.driver.log."
@@ -114,7 +114,7 @@ def _meaning(outcome: Outcome, more_memory: str) -> str:
     if cause is Cause.NOT_FOUND and outcome.subject is Subject.MASTER:
         return _NO_PYTHON
     if number is not None:
-        text = _SIGNALS.get(number, f"it was ended by signal {number}")
+        text = _SIGNALS.get(number, f"it was terminated by signal {number}")
     else:
         text = _MEANINGS[cause]
     wants = number == 9 or cause in {Cause.MEMORY, Cause.VIRTUAL_MEMORY}

@@ -165,7 +165,7 @@ WORDS = {
         [
             (
                 "Run 1 of its ApplicationMaster failed: its ApplicationMaster ended, exit code "
-                "-104: it used more memory than it asked for"
+                "-104: it used more memory than it requested"
             ),
         ],
     ),

@@ -121,7 +121,7 @@ OF_SERVER = MEMORY.of_application("jupyterhub_0")
         *(
             (
                 outcome,
-                "Exit code -104: it used more memory than it asked for: start it with more memory.",
+                "Exit code -104: it used more memory than it requested: start it with more memory.",
             )
             for outcome in (MEMORY, OF_SERVER, diagnostics.read(diagnostics.write(OF_SERVER)))
         ),

@@ -1,1 +1,1 @@
-"""What an ApplicationMaster decides: events in, actions out; no I/O, no clock."""
+"""The decisions of an ApplicationMaster: events in, actions out; no I/O, no clock."""

@@ -1,4 +1,4 @@
-"""What an application wants done."""
+"""The actions of an application."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Send these requests with the next heartbeat; each replaces its predecessor."""
+    """Send these requests with the next heartbeat; each replaces the previous one."""
 
     requests: tuple[ResourceRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give a container back with the next heartbeat."""
+    """Release a container with the next heartbeat."""
 
     container_id: ContainerId
 
@@ -43,28 +43,28 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """See how a container is that another process began: start it if it was not."""
+    """Check a container that an earlier process was starting; start it if it is not running."""
 
     launch: Launch
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End a container's processes."""
+    """Stop a container's processes."""
 
     container: Container
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Ask a container's processes to end (SIGTERM)."""
+    """Send SIGTERM to a container's processes."""
 
     container: Container
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """See whether a container's port answers; `PortAnswered` follows if it does."""
+    """Check whether a container's port accepts connections; `PortAnswered` follows if it does."""
 
     container: Container
     port: int
@@ -72,7 +72,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer a client: the request's answer class, or `Failure`."""
+    """Respond to a client with the request's answer class, or `Failure`."""
 
     request_id: int
     answer: Any  # the class depends on the request
@@ -80,23 +80,23 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UseTokens:
-    """Hand these delegation tokens to whatever is started from now on: a token file (HDTS)."""
+    """Use these delegation tokens for containers that start from now on: a token file (HDTS)."""
 
     tokens: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Unregister and end. Nothing follows it."""
+    """Unregister and exit. No action follows it."""
 
     status: FinalStatus
     outcome: Outcome
     retriable: bool = False
-    """Whether it failed by itself: another attempt, begun anew, might not."""
+    """Whether the application itself failed: another attempt may succeed."""
 
     @property
     def diagnostics(self) -> str:
-        """How it ended, in words."""
+        """How it ended, as text."""
         return describe(self.outcome)
 
 

@@ -1,12 +1,12 @@
-"""One application: what it wants, what it has, and how it ends.
+"""One application: its desired and its actual state, and its end.
 
-`Application.handle` takes an event and the time and returns the actions that follow. It does no
-I/O and knows no clock, so every rule here is tested without either. One task of the shell feeds
-it; between two calls the state is consistent.
+`Application.handle` takes an event and the time and returns the resulting actions. It does no I/O
+and uses no clock, so every rule here is tested without either. One task of the shell calls it;
+between two calls the state is consistent.
 
-Each part has a module of its own: the services' instances (`services`) and what becomes of them
-(`instance_lifecycle`), what the scheduler has been asked for (`placement`), keys (`keys`), pages,
-tokens, the end (`end`), and clients' requests (`requests`), whose functions are in a table here.
+Each part has its own module: the services' instances (`services`) and their lifecycle
+(`instance_lifecycle`), the requests to the scheduler (`placement`), keys (`keys`), pages, tokens, the end
+(`end`), and the requests of clients (`requests`), whose functions are in one table here.
 """
 
 from __future__ import annotations
@@ -95,22 +95,22 @@ if TYPE_CHECKING:
 
 
 class Application:
-    """The parts of one application, and what an event does to them.
+    """The parts of one application, and the effects of events on them.
 
     Args:
-        spec: What was submitted.
-        document: The same, as it was sent.
+        spec: The submitted specification.
+        document: The same, as the submitted document.
         topology: The cluster's hosts.
-        budgets: What the application may have us keep.
+        budgets: The limits of the application.
 
     Attributes:
         services: The instances of each service.
         keys: The key-value store.
-        history: What happened to it.
+        history: Its latest events.
         pages: The web pages of services.
-        tokens: The delegation tokens that were handed in.
-        yarn_tokens: The tokens that YARN gave.
-        progress: 0 to 1, as the application itself says; None until it does.
+        tokens: The delegation tokens from clients.
+        yarn_tokens: The tokens from YARN.
+        progress: 0 to 1, as set by the application; None before that.
     """
 
     def __init__(
@@ -140,24 +140,24 @@ class Application:
 
     @property
     def finish(self) -> Finish | None:
-        """How it ends, once that is decided."""
+        """How it ends; None before that is decided."""
         return self._end.finish
 
     @property
     def over(self) -> bool:
-        """Whether it has ended: nothing happens any more."""
+        """Whether it has ended; then no more actions follow."""
         return self._end.over
 
     @property
     def due(self) -> float | None:
-        """When a `Tick` is wanted next."""
+        """When the next `Tick` is due."""
         return None if self.over else self._lifecycle.due
 
     def handle(self, event: Event, now: float) -> list[Action]:
-        """Apply one event; returns what has to be done, in order.
+        """Apply one event; returns the resulting actions, in order.
 
         Args:
-            event: What happened.
+            event: The event.
             now: Seconds since 1970.
         """
         self._now = now
@@ -208,7 +208,7 @@ class Application:
             case MasterScriptEnded():
                 self._end.follow_script(event.exit_code)
             case Tick():
-                pass  # the time is looked at after every event
+                pass  # the time is checked after every event
             case _:
                 assert_never(event)
 
@@ -216,7 +216,7 @@ class Application:
 
     def _start(self) -> None:
         if self.services.started:
-            # The scheduler may still owe it containers, or may have forgotten that it does.
+            # The scheduler may have pending requests for it, or may have lost them.
             self._outstanding.repeat(self.services)
             self._lifecycle.resume_running()
         else:
@@ -243,11 +243,11 @@ class Application:
                 self._lifecycle.run(owed, container)
                 self._outstanding.given(service.name)
                 return
-        # Scaled down while the scheduler was about to give it.
+        # Scaled down while the scheduler was allocating it.
         self._actions.append(Release(container.id))
 
     def _settle(self) -> None:
-        """What follows from the state and the time, whatever event led to it."""
+        """Apply what follows from the state and the time, whatever the event was."""
         end, lifecycle = self._end, self._lifecycle
         lifecycle.do_what_is_due()
         lifecycle.see_what_is_ready()
@@ -315,9 +315,9 @@ class Application:
         return answer
 
     def _last_answer(self, request: Request[Any]) -> object:
-        """What a client is told that asks once the end is decided and YARN is being told.
+        """The response to a request after the end is decided, while it is reported to YARN.
 
-        What is only read is answered still, and to end what ends is done.
+        Read-only requests are still answered, and requests to end it succeed.
         """
         match request:
             case WatchKeys():
@@ -330,12 +330,12 @@ class Application:
             case _:
                 return self.requests.answer(request) if request.reads else ENDING
 
-    # --- what is recorded
+    # --- the record
 
     def restore(self, changes: Iterable[Change]) -> None:
-        """Become what these changes made of an application of the same specification.
+        """Restore the state that these changes describe, for the same specification.
 
-        What it had asked the scheduler for and whoever waited for an answer are not part of that.
+        Requests to the scheduler and waiting requests of clients are not part of it.
         """
         for change in changes:
             for record in change.records:
@@ -365,7 +365,7 @@ class Application:
                 assert_never(record)
 
     def snapshot(self) -> Change:
-        """All that `restore` needs; from now on `changes` tells what is new."""
+        """The complete state for `restore`; from now on `changes` returns what is new."""
         self._ledger.begin()
         self.changes()
         services = self.services.values()
@@ -373,14 +373,14 @@ class Application:
             (
                 self._record(),
                 *(each for one in services for each in (*one.ended, *one.alive)),
-                *(service.record() for service in services),  # behind the instances they count
+                *(service.record() for service in services),  # after the instances that they count
                 *(KeyRecord(key=entry.key, entry=entry) for entry in self.keys.entries()),
                 *self.yarn_tokens.nodes.values(),
             )
         )
 
     def changes(self) -> Change | None:
-        """What has changed since this was last asked, or `snapshot` was; None if nothing has."""
+        """The changes since the last call of this or of `snapshot`; None if there are none."""
         if not self._ledger.begun:
             return self.snapshot()
         for service in self.services.values():

@@ -20,22 +20,21 @@ class Budgets:
         requests: The names of the requests that are answered at the control port; None for all.
         body: Bytes in a request.
         answer: Bytes of keys and values in an answer.
-        connections: Connections to the control port at once; None for as many as there is room
-            for.
-        streams: The same for connections without requests, see `control.frames.STREAM`.
-        at_once: Requests of a connection that are under way at once.
-        rate: Bytes a second that its connections may cost in all, with `REQUEST` more for each
-            request; None does not count.
-        waiting: Requests that wait for something to happen at once.
+        connections: Concurrent connections to the control port; None for no limit of their own.
+        streams: Concurrent connections without requests, see `control.frames.STREAM`; likewise.
+        at_once: Concurrent requests of one connection.
+        rate: Bytes per second that all its connections may use, with `REQUEST` more for each
+            request; None for no limit.
+        waiting: Concurrent requests that wait for an event.
         keys: Keys in the key-value store.
         key_bytes: Bytes of these keys and their values.
-        events: Events of keys that are kept for clients that come back.
+        events: Events of keys that are kept for later requests.
         event_bytes: Bytes of these events.
         operations: Operations and conditions in a transaction, or ranges in a watch.
         instances: Active instances of a service.
         ended: Instances of a service that have ended and whose details are kept.
         env: Bytes of the environment of one instance.
-        pages: Web pages that are passed on.
+        pages: Web pages of services.
         token_bytes: Bytes of delegation tokens.
     """
 
@@ -60,4 +59,4 @@ class Budgets:
 
 
 REQUEST = 4 * KIB
-"""Bytes whose reading costs about as much as answering a small request."""
+"""Bytes that take about as long to read as a small request takes to answer."""

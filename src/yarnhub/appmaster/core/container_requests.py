@@ -1,4 +1,4 @@
-"""What clients ask about containers."""
+"""The requests about containers."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class ContainerRequests:
     """Carries out requests about containers.
 
     Args:
-        services: Whose instances they are.
-        lifecycle: What ends them.
-        end: The application's; once it is decided nothing more is started.
-        budgets: What the application may have.
+        services: The application's services.
+        lifecycle: Ends instances.
+        end: The application's end; once it is decided, no more instances are started.
+        budgets: The limits of the application.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ContainerRequests:
         return service.add(request.env).report()
 
     def scale(self, request: Scale) -> Containers:
-        """Have more or fewer active instances."""
+        """Set or change the number of active instances."""
         self._check_running()
         service = self._services.named(request.service)
         active = len(service.active)
@@ -95,7 +95,7 @@ class ContainerRequests:
         return Containers(containers=reports(touched, None))
 
     def kill(self, request: KillContainer) -> Nothing:
-        """End one container."""
+        """Kill one container."""
         instance = self._services.instance(request.id)
         if instance is not None and not instance.state.ended:
             self._lifecycle.kill(instance)

@@ -1,4 +1,4 @@
-"""The launch context of a service's instance: a pure function of what was submitted."""
+"""The launch context of a service's instance: a pure function of the submission."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from yarnhub.control.bootstrap import SubmittedApplication
     from yarnhub.spec import Service
 
-# The script goes from the environment into a file before it runs: what stands in a command line
-# can be read by everybody on the node.
+# The script is written from the environment to a file before it runs: all users of the node can
+# read command lines.
 RUN_SCRIPT = (
     f'if [ -n "$LOG_DIRS" ]; then : > "${{LOG_DIRS%%,*}}/${names.CONTAINER_ID}{names.NAME_FILE}"; '
     "fi 2> /dev/null; "
     f'(umask 077; printf %s "${names.SCRIPT}" > .skein.sh); unset {names.SCRIPT}; '
     "exec bash .skein.sh"
 )
-# Not a child of the script's, so that nothing that waits for its children meets a stranger; but
-# of its process group, so that YARN ends it with the container.
+# Not a child of the script, which may wait for all its children; but in its process group, so that
+# YARN stops it with the container.
 RUN_AGENT = (
     f"( ( {launch.run_token_file('$$')}; echo "
     '"No Python 3.11 or newer on this node: the tokens in $HADOOP_TOKEN_FILE_LOCATION stay as '
@@ -47,13 +47,13 @@ RUN_AGENT = (
 
 @dataclass(frozen=True, slots=True)
 class ContextBuilder:
-    """What the launch contexts of an application's instances have in common.
+    """The common part of the launch contexts of an application's instances.
 
     Attributes:
-        application: What was submitted.
-        address: `host:port` where the AM answers.
-        credentials: The AM's own; its AMRMToken and program are not handed on.
-        agent: The program that keeps a container's tokens fresh; empty where none is needed.
+        application: The submitted application.
+        address: `host:port` of the AM.
+        credentials: The AM's own; its AMRMToken and program are not passed on.
+        agent: The program that keeps a container's tokens fresh; empty if not needed.
     """
 
     application: SubmittedApplication
@@ -72,10 +72,10 @@ class ContextBuilder:
         """The launch context of one instance.
 
         Args:
-            name: The service's.
+            name: The service's name.
             service: Its specification; its files are staged.
             instance: Its number.
-            env: Over the service's own variables.
+            env: Variables that override the service's.
         """
         docker = service.docker.environment if service.docker else {}
         variables = {"LANG": self.application.language, **docker, **service.env, **env}

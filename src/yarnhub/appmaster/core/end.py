@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class ApplicationEnd:
-    """The end of an application: decided once, and over when YARN may be told.
+    """The end of an application: decided once, and over when it can be reported to YARN.
 
     Attributes:
-        finish: How it ends, once that is decided.
-        over: Whether it has ended: nothing happens any more.
+        finish: How it ends; None before that is decided.
+        over: Whether it has ended; then no more actions follow.
     """
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class ApplicationEnd:
         self.over = False
 
     def decide(self, status: FinalStatus, outcome: Outcome, *, retriable: bool = False) -> None:
-        """Decide how the application ends, unless that is decided."""
+        """Decide how the application ends, unless that is already decided."""
         if self.finish is None:
             self.finish = Finish(status, outcome, retriable)
 
     def restore(self, record: ApplicationRecord) -> None:
-        """Become what was recorded."""
+        """Restore the recorded state."""
         self.over = record.over
         if record.final_status is not None:
             assert record.outcome is not None
@@ -44,24 +44,24 @@ class ApplicationEnd:
         return Nothing()
 
     def follow_script(self, exit_code: int) -> None:
-        """End it with the script beside the ApplicationMaster."""
+        """End it with the script in the ApplicationMaster's container."""
         status = FinalStatus.FAILED if exit_code else FinalStatus.SUCCEEDED
         outcome = Outcome.of_code(exit_code, subject=Subject.SCRIPT)
         self.decide(status, outcome, retriable=bool(exit_code))
 
     def follow_services(self, services: Services, *, script: bool) -> None:
-        """End it when a service has failed, or all are over.
+        """End it if a service has failed, or all have ended.
 
         Args:
-            services: The application's.
-            script: Whether a script runs beside the ApplicationMaster, with which it ends.
+            services: The application's services.
+            script: Whether a script runs in the ApplicationMaster's container, with which it ends.
         """
         for service in services.values():
             last = service.last_failure
             if service.failed and last is not None and last.outcome is not None:
                 outcome = last.outcome.of_application(last.id)
                 self.decide(FinalStatus.FAILED, outcome, retriable=True)
-        # Services that begin with no instance wait to be scaled up.
+        # Services that start without instances wait to be scaled up.
         begun = services.started and any(service.next_number for service in services.values())
         over = all(service.over for service in services.values())
         if begun and over and not script:

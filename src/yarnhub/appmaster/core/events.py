@@ -1,4 +1,4 @@
-"""What happens to an application. Times are seconds since 1970."""
+"""The events of an application. Times are seconds since 1970."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The AM is registered: containers may be asked for.
+    """The AM is registered and can request containers.
 
-    `previous` are containers that the ResourceManager keeps from before, with tokens for their
-    nodes.
+    `previous` are the running containers of an earlier attempt, with tokens for their nodes.
     """
 
     previous: tuple[Container, ...] = ()
@@ -26,7 +25,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Resynced:
-    """The ResourceManager may not know what was asked: all of it has to be asked again."""
+    """The ResourceManager may have lost the requests: all must be sent again."""
 
     previous: tuple[Container, ...] = ()
     tokens: tuple[NMToken, ...] = ()
@@ -34,21 +33,21 @@ class Resynced:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The ResourceManager's answer to a heartbeat."""
+    """The ResourceManager's response to a heartbeat."""
 
     response: AllocateResponse
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The ResourceManager will never grant what was asked: a label that no node has, say."""
+    """The ResourceManager can never grant a request, for example because of an unknown label."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A node tells that a container has ended; the scheduler may tell it too."""
+    """A node reports that a container has ended; the scheduler may report it, too."""
 
     status: ContainerStatus
 
@@ -57,7 +56,7 @@ class Ended:
 class LaunchFailed:
     """A container could not be started.
 
-    `counted` says whether that is a failure of the instance, and not of YARN alone.
+    `counted` is whether that is a failure of the instance rather than of YARN.
     """
 
     container_id: ContainerId
@@ -67,19 +66,19 @@ class LaunchFailed:
 
 @dataclass(frozen=True, slots=True)
 class PortAnswered:
-    """A container's port answers."""
+    """A container's port accepts connections."""
 
     container_id: ContainerId
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The time has come that `Application.due` named, or any other."""
+    """The time of `Application.due` has come; other times are allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A client asks something; exactly one `Reply` with this id follows, now or later."""
+    """A client's request; exactly one `Reply` with this id follows, now or later."""
 
     request_id: int
     request: Request[Any]
@@ -87,14 +86,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A client no longer waits for its reply."""
+    """A client has withdrawn its request."""
 
     request_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class MasterScriptEnded:
-    """The script beside the AM has ended."""
+    """The script in the AM's container has ended."""
 
     exit_code: int
 

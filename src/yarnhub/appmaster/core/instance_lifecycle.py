@@ -1,4 +1,4 @@
-"""What becomes of instances: from the container that YARN gives to the end, and what follows it."""
+"""The lifecycle of instances, from the allocation of a container to the end and replacement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ContainerId
 
 _MIN_PROBE_PAUSE, _MAX_PROBE_PAUSE = 0.25, 5.0
-"""Seconds between two looks at a port."""
+"""Seconds between two checks of a port."""
 _KILLED = Outcome(cause=Cause.KILLED_BY_USER)
 
 
@@ -29,10 +29,10 @@ class Lifecycle:
     """The rules by which instances start, become ready, end and are replaced.
 
     Args:
-        services: Whose instances.
-        keys: Those that an instance owns are deleted with its end.
-        end: The application's; once it is decided nothing is replaced.
-        actions: Where goes what has to be done.
+        services: The application's services.
+        keys: The application's keys; those that an instance owns are deleted at its end.
+        end: The application's end; once it is decided, no instances are replaced.
+        actions: The list to which actions are added.
         now: Seconds since 1970.
     """
 
@@ -57,22 +57,22 @@ class Lifecycle:
         for instance in self._services.running:
             assert instance.container is not None
             if instance.stopping:
-                # Perhaps once more: whether it was asked is not recorded.
+                # Possibly again: the signal is not recorded.
                 self._actions.append(Signal(instance.container))
             elif self._end.finish is None:
                 self._actions.append(Resume(_launch(instance, instance.container)))
 
     def give_back_unknown(self, containers: Iterable[Container]) -> None:
-        """Give back what the scheduler keeps for us without an instance that runs in it.
+        """Release the containers in which no instance runs.
 
-        It was given with an answer that was lost, or its instance was replaced or scaled away.
+        The response with their allocation was lost, or their instance was replaced or removed.
         """
         for container in containers:
             if self._services.running_in(container.id) is None:
                 self._actions += [Stop(container), Release(container.id)]
 
     def run(self, instance: Instance, container: Container) -> None:
-        """Start an instance in the container that YARN gave for it."""
+        """Start an instance in the container that YARN allocated for it."""
         readiness = self._services[instance.service].service.ready
         now = self._now()
         running = replace(
@@ -87,7 +87,7 @@ class Lifecycle:
         self._actions.append(_launch(running, container))
 
     def completed(self, status: ContainerStatus) -> None:
-        """A container has ended."""
+        """Handle the end of a container."""
         instance = self._services.running_in(status.container_id)
         if instance is None:
             return
@@ -102,7 +102,7 @@ class Lifecycle:
             self._replace(ended, counted=not outcome.cause.blameless)
 
     def launch_failed(self, container_id: ContainerId, reason: str, *, counted: bool) -> None:
-        """A container could not be started."""
+        """Handle a container that could not be started."""
         instance = self._services.running_in(container_id)
         if instance is None:
             return
@@ -115,7 +115,7 @@ class Lifecycle:
         self._replace(ended, counted=counted)
 
     def port_answered(self, container_id: ContainerId) -> None:
-        """What runs in a container is ready."""
+        """Mark the instance in a container as ready."""
         instance = self._services.running_in(container_id)
         if instance is not None and not instance.stopping:
             self._services.store(replace(instance, ready=True, due=None))
@@ -123,7 +123,7 @@ class Lifecycle:
     # --- ends
 
     def kill(self, instance: Instance) -> Instance:
-        """End an instance on a user's request: after its grace period, if it has one."""
+        """Kill an instance on a user's request: after its grace period, if it has one."""
         grace = self._services[instance.service].service.grace_period
         if instance.container is None or not grace:
             return self._kill_now(instance)
@@ -140,10 +140,10 @@ class Lifecycle:
         return stopping
 
     def kill_all_in_time(self) -> None:
-        """Ask what has a grace period to end, before YARN ends all with the application."""
+        """Terminate instances with a grace period, before YARN kills all with the application."""
         services = self._services
         if any(services[each.service].service.grace_period for each in services.running):
-            # YARN would end all the others with the application, but that is later now.
+            # YARN kills the others with the application, which now ends later.
             for service in services.values():
                 for instance in service.active:
                     self.kill(instance)
@@ -187,17 +187,17 @@ class Lifecycle:
 
     @property
     def due(self) -> float | None:
-        """When `do_what_is_due` is wanted next."""
+        """When `do_what_is_due` must be called next."""
         times = [each.due for service in self._services.values() for each in service.timed]
         return min((due for due in times if due is not None), default=None)
 
     @property
     def stopping(self) -> bool:
-        """Whether an instance was asked to end and has not yet."""
+        """Whether an instance is being terminated."""
         return any(each.stopping for one in self._services.values() for each in one.timed)
 
     def do_what_is_due(self) -> None:
-        """Start, kill or look at the instances whose time has come."""
+        """Start, kill or check the instances that are due."""
         now = self._now()
         for service in self._services.values():
             port = service.service.ready.port if service.service.ready else None
@@ -215,13 +215,13 @@ class Lifecycle:
         assert instance.container is not None
         assert instance.start_time is not None
         self._actions.append(Probe(instance.container, port))
-        # The longer it has taken, the less it matters.
+        # The longer it has taken, the less often it is checked.
         pause = (self._now() - instance.start_time) / 2
         due = self._now() + min(max(pause, _MIN_PROBE_PAUSE), _MAX_PROBE_PAUSE)
         self._services.store(replace(instance, due=due))
 
     def see_what_is_ready(self) -> None:
-        """Find the instances whose key is set."""
+        """Mark the instances whose key is set as ready."""
         for service in self._services.values():
             readiness = service.service.ready
             if readiness is None or readiness.key is None:
@@ -231,7 +231,7 @@ class Lifecycle:
                     service.store(replace(instance, ready=True))
 
     def release_dependents(self) -> None:
-        """Request what waited for services that are ready now, or for its delay."""
+        """Request the instances whose dependencies are ready and whose delay has passed."""
         ready = {name for name, service in self._services.items() if service.ready}
         for service in self._services.values():
             service.waits_for -= ready

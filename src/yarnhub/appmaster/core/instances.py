@@ -1,4 +1,4 @@
-"""One container of a service, from the wish for it to its end."""
+"""One container of a service, from its request to its end."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_DIGITS = 18
-"""Of an instance's number: Python refuses to read very long ones."""
+"""The maximum number of digits of an instance's number: Python refuses very long ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An instance of a service, as it is recorded: see `records`."""
+    """An instance of a service, as recorded: see `records`."""
 
     service: str
     number: int
@@ -31,20 +31,20 @@ class Instance:
     start_time: float | None = None
     finish_time: float | None = None
     outcome: Outcome | None = field(default=None, metadata=OMIT_DEFAULT)
-    """How it ended; of one that was asked to end, how it is to."""
+    """How it ended; for one that is being terminated, how it will end."""
     exit_message: str = field(default="", metadata=OMIT_DEFAULT)
-    """What earlier versions recorded in place of `outcome`."""
+    """Recorded by earlier versions instead of `outcome`."""
     initial: bool = False
-    """Whether the application began with it, or it replaces one with which it did."""
+    """Whether the application started with it, or it replaces such an instance."""
     ready: bool = False
-    """Whether it is what its service's `ready` says; it stays so until it ends."""
+    """Whether it has fulfilled its service's `ready`; stays true until it ends."""
     stopping: bool = False
-    """Whether it was asked to end and has not yet."""
+    """Whether it is being terminated."""
     delay: float = 0.0
-    """Seconds that it was started later than the end of the one it replaces."""
+    """Seconds between the end of the instance that it replaces and its start."""
     due: float | None = None
-    """When something is to be done: the start of one that waits, the kill of one that was asked
-    to end, a look at the port of one that runs."""
+    """When its next action is due: its start, its kill after the grace period, or a check of its
+    port."""
 
     def __post_init__(self) -> None:
         if self.exit_message:
@@ -53,11 +53,11 @@ class Instance:
 
     @property
     def id(self) -> str:
-        """`<service>_<instance>`, the name that users know it by."""
+        """`<service>_<instance>`, its name for users."""
         return f"{self.service}_{self.number}"
 
     def report(self) -> messages.ServiceContainer:
-        """As clients see it."""
+        """The instance in the protocol's form."""
         return messages.ServiceContainer(
             service_name=self.service,
             instance=self.number,
@@ -75,7 +75,7 @@ class Instance:
 def reports(
     instances: Iterable[Instance], states: tuple[ContainerState, ...] | None
 ) -> tuple[messages.ServiceContainer, ...]:
-    """Instances as clients see them, in the order given."""
+    """Instances in the protocol's form, in the given order."""
     return tuple(
         instance.report() for instance in instances if states is None or instance.state in states
     )

@@ -1,4 +1,4 @@
-"""What clients ask about keys."""
+"""The requests about keys."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class KeyRequests:
     """Carries out requests about keys.
 
     Args:
-        keys: The application's.
-        history: What happened to them.
-        services: Whose instances may own keys.
-        budgets: What the application may have.
+        keys: The application's keys.
+        history: Their latest events.
+        services: The services whose instances can own keys.
+        budgets: The limits of the application.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class KeyRequests:
         return None if entry is None else Entries(entries=(entry,))
 
     def watch(self, request: WatchKeys) -> KeyEvents | None:
-        """What happened to some keys, once something has."""
+        """The events of some keys, once there are any."""
         check_length(len(request.ranges), self._budgets)
         for wanted in request.ranges:
             _check_range(wanted)
@@ -117,7 +117,7 @@ class KeyRequests:
         return self._keys.keys(wanted)
 
     def _check_fits(self, size: int) -> None:
-        """See whether an answer is not too long to be sent."""
+        """Refuse an answer that is too long to be sent."""
         most = self._budgets.answer
         if size > most:
             raise RefusedError(
@@ -126,7 +126,7 @@ class KeyRequests:
             )
 
     def _check_room(self, old: Entry | None, new: Entry) -> None:
-        """See whether a key may be set: an application's keys are in its AM's memory."""
+        """Refuse a key that exceeds the limits: keys are in the AM's memory."""
         keys, budgets = self._keys, self._budgets
         if old is None and len(keys) >= budgets.keys:
             raise RefusedError(
@@ -155,10 +155,10 @@ def answer_weight(answer: object) -> int:
 
 
 def check_length(length: int, budgets: Budgets) -> None:
-    """See whether a request has not too many parts.
+    """Refuse a request with too many parts.
 
     Raises:
-        RefusedError: It has.
+        RefusedError: It has too many.
     """
     most = budgets.operations
     if length > most:

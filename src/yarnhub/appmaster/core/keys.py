@@ -1,4 +1,4 @@
-"""The key-value store of an application, and what happened to it."""
+"""The key-value store of an application, and its latest events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class KeyValueStore:
-    """Keys in order, each with a value and perhaps an owner with whose end it is deleted."""
+    """Keys in order, each with a value and optionally an owner, with which it is deleted."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
@@ -25,7 +25,7 @@ class KeyValueStore:
         self.size = 0
         """Bytes of keys and values."""
         self._changes: list[tuple[str, Entry | None, Entry | None]] = []
-        """Keys with what they had and have, since the last `commit`."""
+        """Changed keys with their entries before and after, since the last `commit`."""
 
     def get(self, key: str) -> Entry | None:
         """The entry of a key, if it is set."""
@@ -40,7 +40,7 @@ class KeyValueStore:
         self._set(entry.key, entry)
 
     def delete(self, key: str) -> bool:
-        """Delete a key; says whether it was set."""
+        """Delete a key; returns whether it was set."""
         entry = self.get(key)
         if entry is None:
             return False
@@ -49,12 +49,12 @@ class KeyValueStore:
         return True
 
     def commit(self) -> list[tuple[str, Entry | None, Entry | None]]:
-        """What was changed, as key, old and new entry in order: it cannot be undone any more."""
+        """Make the changes permanent; returns key, old and new entry for each, in order."""
         changes, self._changes = self._changes, []
         return changes
 
     def undo(self) -> None:
-        """Take back all that was not committed."""
+        """Undo all changes that were not committed."""
         for key, old, _ in reversed(self.commit()):
             self._set(key, old)
 
@@ -94,23 +94,23 @@ class KeyValueStore:
         return tuple(self._order[first:last])
 
     def entries(self) -> Iterator[Entry]:
-        """All that is set, in key order."""
+        """All entries, in key order."""
         return (self._entries[key] for key in self._order)
 
     def owned_by(self, owner: str) -> tuple[str, ...]:
-        """The keys that end with this owner."""
+        """The keys with this owner."""
         return tuple(sorted(self._owned.get(owner, ())))
 
 
 class KeyHistory:
-    """The latest events, for clients that come back for what happened since.
+    """The latest events, for clients that request them later.
 
-    When it is full the oldest are dropped, whether or not somebody still wants them: who comes
-    back too late is told so. One history serves all clients, so none of them costs memory.
+    When it is full, the oldest are dropped; a client that requests them too late is notified. All
+    clients share one history, so clients need no memory here.
 
     Args:
-        count: How many events are kept at most.
-        size: How many bytes of keys and values; the latest event is always kept.
+        count: The maximum number of events.
+        size: The maximum bytes of keys and values; the latest event is always kept.
     """
 
     def __init__(self, count: int = 10_000, size: int = 16 * 1024 * 1024) -> None:
@@ -123,11 +123,11 @@ class KeyHistory:
 
     @property
     def start(self) -> int:
-        """The number before the oldest event that is kept."""
+        """The number before the oldest kept event."""
         return self.last - len(self._events)
 
     def add(self, key: str, old: Entry | None, new: Entry | None) -> KeyEvent:
-        """A key was changed."""
+        """Record the change of a key."""
         self.last += 1
         owner = new.owner if new else old.owner if old else None
         value = new.value if new else None
@@ -142,25 +142,25 @@ class KeyHistory:
         return event
 
     def since(self, watch: WatchKeys) -> KeyEvents:
-        """What a client asks for, as far as it has happened."""
+        """The events that a client requests, as far as they have happened."""
         if watch.after is None:
             return KeyEvents(events=(), last=self.last)
-        # A number that is still to come is of an earlier attempt of the application.
+        # A number that is not reached yet comes from an earlier attempt of the application.
         missed = not self.start <= watch.after <= self.last
         later = islice(self._events, 0 if missed else watch.after - self.start, None)
         found = tuple(event for event in later if concerns(watch, event))
         return KeyEvents(events=found, last=self.last, missed=missed)
 
     def news(self, watch: WatchKeys, events: Sequence[KeyEvent]) -> KeyEvents | None:
-        """What of the newest events answers a client that waits; None if it waits on."""
+        """The newest events that a waiting client requests; None if none of them matches."""
         found = tuple(event for event in events if concerns(watch, event))
-        # Nothing before these concerned it, but when it asks again that could not be told.
+        # Earlier events do not match, but a repeated request could not determine that.
         outdated = watch.after is not None and watch.after < self.start
         return KeyEvents(events=found, last=self.last) if found or outdated else None
 
 
 def concerns(watch: WatchKeys, event: KeyEvent) -> bool:
-    """Whether a client asks for an event."""
+    """Whether an event matches a client's request."""
     return any(_contains(wanted, event.key) for wanted in watch.ranges)
 
 

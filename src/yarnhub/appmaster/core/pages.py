@@ -1,4 +1,4 @@
-"""The web pages of services that an application's own web pages pass on."""
+"""The web pages of services, which are proxied by the application's own pages."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from yarnhub.control.messages import Nothing, Pages, Ui
 if TYPE_CHECKING:
     from yarnhub.control.messages import AddPage, GetPages, GetUi, Page, RemovePage
 
-# One segment of a path (RFC 3986, pchar without percent-encoding); a dot alone is none.
+# One segment of a path (RFC 3986, pchar without percent-encoding), but not a single dot.
 _ROUTE = re.compile(r"(?!\.{1,2}$)[\w.~!$&'()*+,;=:@-]+", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]+")
 
 
 class WebPages:
-    """The pages of services by route, and where the application's own are.
+    """The pages of services by route, and the address of the application's own.
 
     Args:
-        most: How many pages of services are passed on.
+        most: The maximum number of pages of services.
 
     Attributes:
-        ui: Where the application's own are; the shell knows.
+        ui: The address of the application's own pages; set by the shell.
     """
 
     def __init__(self, most: int) -> None:
@@ -35,7 +35,7 @@ class WebPages:
         self._most = most
 
     def get_ui(self, _: GetUi) -> Ui:
-        """Where the application's own pages are."""
+        """The address of the application's own pages."""
         return self.ui
 
     def list(self, _: GetPages) -> Pages:
@@ -46,7 +46,7 @@ class WebPages:
         """Add a page.
 
         Raises:
-            RefusedError: It cannot be passed on, or is in the way of another.
+            RefusedError: It is not valid, or conflicts with another page.
         """
         if len(self.by_route) >= self._most:
             raise RefusedError(
@@ -91,7 +91,7 @@ class WebPages:
         """Remove a page.
 
         Raises:
-            RefusedError: There is none.
+            RefusedError: It does not exist.
         """
         if self.by_route.pop(request.route, None) is None:
             raise RefusedError(
@@ -101,7 +101,7 @@ class WebPages:
 
 
 def _is_target(target: str) -> bool:
-    # urlsplit drops blanks and line ends without a word.
+    # urlsplit silently drops blanks and line ends.
     if not _PRINTABLE.fullmatch(target):
         return False
     try:

@@ -1,8 +1,8 @@
-"""What to ask the scheduler for so that a service's instances come where they should, and soon.
+"""The requests to the scheduler with which a service's instances are placed correctly and fast.
 
-The CapacityScheduler gives a request for `*` alone one container in a node's heartbeat; with the
-same number asked for each host and rack as well it gives all that fit: seconds instead of a
-minute for fifty containers. Measured; see docs/decisions/placement.md.
+For a request with `*` only, the CapacityScheduler allocates one container per heartbeat of a node;
+if the same number is also requested for each host and rack, it allocates all that fit: seconds
+instead of a minute for fifty containers. Measured; see docs/decisions/placement.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Topology:
 def requests(
     service: Service, label: str, priority: int, count: int, topology: Topology
 ) -> tuple[ResourceRequest, ...]:
-    """The requests that stand for `count` more containers of a service."""
+    """The requests for `count` more containers of a service."""
 
     def request(place: str, *, relax: bool = True) -> ResourceRequest:
         return ResourceRequest(
@@ -49,16 +49,16 @@ def requests(
             capability=capability(service.resources),
             num_containers=count,
             relax_locality=relax,
-            # YARN takes a label with `*` only.
+            # YARN accepts a label with `*` only.
             node_label_expression=(label or None) if place == _ANY else None,
-            # Federation and opportunistic allocation fail on a request that does not say it
+            # Federation and opportunistic allocation fail on a request without it
             # (OpportunisticContainerAllocator.partitionAskList in Hadoop 3.4).
             execution_type_request=_GUARANTEED,
         )
 
     relax = service.relax_locality or not (service.nodes or service.racks)
     hosts, racks = _places(service, label, topology)
-    # A request at a rack lets its hosts be left only if the rack was asked for itself.
+    # A request for a rack relaxes to other racks only if the rack itself was requested.
     named = [request(host) for host in hosts]
     named += [request(rack, relax=relax or rack in service.racks) for rack in racks]
     return (*named, request(_ANY, relax=relax))
@@ -78,10 +78,10 @@ def _places(
 
 
 class OutstandingRequests:
-    """What the scheduler has been asked for and has not given yet.
+    """The pending requests to the scheduler.
 
     Args:
-        spec: The application's.
+        spec: The application's specification.
         topology: The cluster's hosts.
     """
 
@@ -89,18 +89,18 @@ class OutstandingRequests:
         self._label = spec.node_label
         self._topology = topology
         self._counts: dict[str, int | None] = {}
-        """Containers by service; None if that has to be said again."""
+        """The number of containers by service; None if it must be sent again."""
 
     def repeat(self, services: Iterable[str]) -> None:
-        """The scheduler may have forgotten what was asked for these services: ask again."""
+        """Send the requests for these services again: the scheduler may have lost them."""
         self._counts = dict.fromkeys((*self._counts, *services))
 
     def given(self, service: str) -> None:
-        """A container was given: YARN has counted it off by itself."""
+        """Record an allocation, which YARN has subtracted itself."""
         self._counts[service] = (self._counts.get(service) or 1) - 1
 
     def update(self, services: Services) -> Iterator[Ask]:
-        """Ask for what the services want now."""
+        """Request the containers that the services now need."""
         for name, instances in services.items():
             count, service = instances.requested, instances.service
             if count != self._counts.get(name, 0):

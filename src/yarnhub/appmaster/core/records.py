@@ -1,10 +1,10 @@
-"""What of an application is kept, so that another process can go on with it.
+"""The recorded state of an application, with which another process can continue it.
 
-A `Change` is what one event did: written as one line, whole or not at all. The changes in their
-order make up the state; a snapshot is a change that makes up all of it.
+A `Change` is the effect of one event: written as one line, completely or not at all. The changes in
+their order give the state; a snapshot is a change that contains all of it.
 
-What an older version of yarnhub wrote is read: a field that is added here, or to `Instance`, has a
-default.
+Records of older versions of yarnhub can be read: a field that is added here, or to `Instance`, has
+a default.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationRecord:
-    """What the application has one of."""
+    """The state of the application as a whole."""
 
     started: bool
-    """Whether the services' first instances have been made."""
+    """Whether the services' first instances have been created."""
     progress: float | None
     last_event: int
     """The number of the latest event of a key."""
     pages: tuple[Page, ...]
     am_rm_token: Token | None
-    """The newest that the scheduler gave; None if it gave none but the first."""
+    """The newest one from the scheduler; None if it has issued only the first."""
     final_status: FinalStatus | None
-    """How it ends, once that is decided."""
+    """How it ends; None before that is decided."""
     retriable: bool
     over: bool
     """Whether it has ended."""
     outcome: Outcome | None = field(default=None, metadata=OMIT_DEFAULT)
     diagnostics: str = field(default="", metadata=OMIT_DEFAULT)
-    """What earlier versions recorded in place of `outcome`."""
+    """Recorded by earlier versions instead of `outcome`."""
 
     def __post_init__(self) -> None:
         if self.final_status is not None and self.outcome is None:
@@ -62,12 +62,12 @@ class ServiceRecord:
     next_number: int = 0
     begun: bool = False
     ended: dict[str, int] | None = None
-    """How many instances have ended in each state; None where all of them are recorded."""
+    """The number of ended instances by state; None if all of them are recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
-    """What a key has; None if it is not set."""
+    """The entry of a key; None if it is not set."""
 
     key: str
     entry: Entry | None
@@ -78,14 +78,14 @@ Record = ApplicationRecord | ServiceRecord | Instance | KeyRecord | NMToken
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The records of all that an event changed; each takes the place of an earlier one."""
+    """The records of everything that an event changed; each replaces an earlier one."""
 
     records: tuple[Record, ...]
 
 
 _ORDER: tuple[type[Record], ...] = (
     Instance,
-    ServiceRecord,  # behind the instances, which it counts
+    ServiceRecord,  # after the instances, which it counts
     KeyRecord,
     NMToken,
     ApplicationRecord,
@@ -93,23 +93,23 @@ _ORDER: tuple[type[Record], ...] = (
 
 
 class Ledger:
-    """Notes the latest record of each thing that was changed since the last call of `take`.
+    """Collects the latest record of each object that was changed since the last call of `take`.
 
-    Until `begin` nothing is noted: an application that is not recorded pays nothing.
+    Nothing is collected before `begin`, so an application that is not recorded has no overhead.
     """
 
     def __init__(self) -> None:
         self.begun = False
         self._noted: dict[type[Record], dict[Hashable, Record]] = {kind: {} for kind in _ORDER}
         self._counts: dict[Hashable, Record] = {}
-        """The latest records of what is compared, because it may have changed with any event."""
+        """The latest records of objects that are compared, as any event may have changed them."""
 
     def begin(self) -> None:
-        """Note changes from now on."""
+        """Collect changes from now on."""
         self.begun = True
 
     def note(self, record: Record) -> None:
-        """Something was changed, or may have been."""
+        """Add an object that was changed, or may have been."""
         if not self.begun:
             return
         identity = _identity(record)
@@ -122,7 +122,7 @@ class Ledger:
         noted[identity] = record
 
     def take(self) -> Change | None:
-        """What was noted; None if that is nothing."""
+        """The collected changes; None if there are none."""
         records = tuple(record for noted in self._noted.values() for record in noted.values())
         for noted in self._noted.values():
             noted.clear()

@@ -1,4 +1,4 @@
-"""What clients ask: answered at once, refused, or waiting for something to happen."""
+"""Requests of clients: answered immediately, refused, or waiting for an event."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENDING = Failure(FailureCode.ENDED, "the application is ending")
 
 
 class RefusedError(Exception):
-    """A request that is not carried out; `failure` tells the client why."""
+    """A request that is refused; `failure` has the reason for the client."""
 
     def __init__(self, code: FailureCode, message: str) -> None:
         super().__init__(message)
@@ -35,13 +35,13 @@ class RefusedError(Exception):
 
 
 class Requests:
-    """The requests of clients; each gets exactly one reply, unless it is withdrawn before.
+    """The requests of clients; each gets exactly one reply, unless it is withdrawn first.
 
     Args:
-        answers: The function that carries out each request; it raises `RefusedError` where
-            nothing was changed, and returns None where the answer has to be waited for.
-        most: How many may wait at once.
-        actions: Where replies go.
+        answers: The function for each request; it raises `RefusedError` if nothing was changed, and
+            returns None if the request must wait.
+        most: The maximum number of waiting requests.
+        actions: The list to which replies are added.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class Requests:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of waiting requests."""
         return len(self._key_waits) + len(self._key_watches) + len(self._token_watches)
 
     def answer(self, request: Request[Any]) -> object | None:
-        """Carry out a request; None if its answer has to be waited for."""
+        """Execute a request; None if it must wait."""
         answer = self.answers.get(type(request))
         if answer is None:
             return Failure(FailureCode.UNKNOWN_REQUEST, f"unknown request {request.name()}")
@@ -73,7 +73,7 @@ class Requests:
             return refused.failure
 
     def ask(self, request_id: int, request: Request[Any]) -> None:
-        """Carry out a request and reply, now or when there is an answer."""
+        """Execute a request and reply, immediately or when there is an answer."""
         answer = self.answer(request)
         if answer is None and self.waiting >= self._most:
             answer = Failure(FailureCode.FULL, f"{self._most} requests wait already, ask later")
@@ -91,14 +91,14 @@ class Requests:
                 raise AssertionError(f"{request.name()} is answered at once")
 
     def withdraw(self, request_id: int) -> None:
-        """Forget a request that waits, if it does."""
+        """Drop a waiting request, if it exists."""
         for waiting in (self._key_waits, self._key_watches, self._token_watches):
             waiting.pop(request_id, None)
 
     def tell_of_keys(
         self, events: Sequence[KeyEvent], keys: KeyValueStore, history: KeyHistory
     ) -> None:
-        """Answer those who wait for what has happened to keys."""
+        """Answer the requests that wait for these events of keys."""
         if not events:
             return
         touched = {event.key for event in events}
@@ -113,13 +113,13 @@ class Requests:
                 self.reply(request_id, news)
 
     def tell_of_tokens(self, tokens: Tokens) -> None:
-        """Answer those who wait for newer tokens."""
+        """Answer the requests that wait for newer tokens."""
         watches, self._token_watches = self._token_watches, {}
         for request_id in watches:
             self.reply(request_id, tokens)
 
     def end(self) -> None:
-        """Tell all that wait that nothing will happen any more."""
+        """Answer all waiting requests: there will be no more events."""
         for waiting in (self._key_waits, self._key_watches, self._token_watches):
             for request_id in waiting:
                 self.reply(request_id, ENDING)

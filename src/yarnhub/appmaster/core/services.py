@@ -1,4 +1,4 @@
-"""The instances of an application's services: counted, never numbered twice."""
+"""The instances of an application's services; no number is used twice."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ContainerId
 
 _STOP_ORDER = (ContainerState.WAITING, ContainerState.REQUESTED, ContainerState.RUNNING)
-"""What is stopped first when a service is scaled down: what costs its user least."""
+"""The order in which instances are stopped when a service is scaled down."""
 
 
 class ServiceInstances:
     """A service's instances and its count of failures.
 
-    What one event costs does not depend on how many instances there have been: those that have
-    not ended are filed by what is asked about them, of those that have ended only the latest are
-    kept, and all are counted. An instance that was changed takes the place of the one before with
-    `file`.
+    The cost of an event does not depend on the number of past instances: those that have not ended
+    are indexed, and only the latest of those that have ended are kept, while all are counted. A
+    changed instance replaces the previous one with `file`.
 
     Args:
         name: The service's.
-        service: What was specified.
-        priority: YARN's, one for each service: what comes back is told apart by it.
-        kept: How many instances that have ended are kept.
-        ledger: Where changes are noted.
+        service: Its specification.
+        priority: YARN's priority, a different one for each service, which identifies allocations.
+        kept: The number of ended instances that are kept.
+        ledger: Collects the changes.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class ServiceInstances:
         self.priority = priority
         self.next_number = 0
         self.counts = dict.fromkeys(ENDED_STATES, 0)
-        """How many instances have ended in each way, those that are not kept included."""
+        """The number of ended instances by state, including those that are not kept."""
         self.begun = False
         """Whether an instance has ever been started."""
         self.waits_for = set(service.depends)
@@ -66,13 +65,13 @@ class ServiceInstances:
         self._ready: dict[int, Instance] = {}
         self._unready: dict[int, Instance] = {}
         self._first: dict[int, Instance] = {}
-        """Of those that it began with, or their replacements, the ones that others wait for."""
+        """The initial instances, or their replacements, for which dependents wait."""
         self._by_container: dict[ContainerId, int] = {}
 
-    # --- what is recorded
+    # --- the record
 
     def record(self) -> ServiceRecord:
-        """What is recorded of it beside its instances."""
+        """Its record, in addition to its instances."""
         return ServiceRecord(
             name=self.name,
             failures=self.failures,
@@ -84,7 +83,7 @@ class ServiceInstances:
         )
 
     def restore(self, record: ServiceRecord) -> None:
-        """Become what was recorded."""
+        """Restore the recorded state."""
         self.failures, self.restarts = record.failures, record.restarts
         self.waits_for = set(record.waits_for)
         self.next_number = max(self.next_number, record.next_number)
@@ -95,7 +94,7 @@ class ServiceInstances:
     # --- changes
 
     def store(self, instance: Instance) -> None:
-        """Store an instance that is new or has changed."""
+        """Store a new or changed instance."""
         number, state = instance.number, instance.state
         before = self._ended.pop(number, None)  # a record that was written twice
         if before is not None:
@@ -128,7 +127,7 @@ class ServiceInstances:
         self._ledger.note(instance)
 
     def add(self, env: Mapping[str, str], *, initial: bool = False) -> Instance:
-        """Want one more instance."""
+        """Add an instance."""
         instance = Instance(
             self.name, self.next_number, self._first_state, dict(env), initial=initial
         )
@@ -136,7 +135,7 @@ class ServiceInstances:
         return instance
 
     def replace(self, failed: Instance, now: float, *, delayed: bool) -> None:
-        """Want one more instance in the place of a failed one."""
+        """Add an instance that replaces a failed one."""
         state, delay, due = self._first_state, failed.delay, None
         if delayed:
             ran = now - failed.start_time if failed.start_time is not None else 0.0
@@ -160,55 +159,55 @@ class ServiceInstances:
     def _first_state(self) -> ContainerState:
         return ContainerState.WAITING if self.waits_for else ContainerState.REQUESTED
 
-    # --- what there is
+    # --- queries
 
     def get(self, number: int) -> Instance | None:
-        """The instance of a number, if it is kept."""
+        """The instance with a number, if it is kept."""
         return self._alive.get(number) or self._ended.get(number)
 
     def forgotten(self, number: int) -> bool:
-        """Whether an instance has ended and is kept no longer."""
+        """Whether an instance has ended and is no longer kept."""
         return number < self.next_number and self.get(number) is None
 
     def running_in(self, container_id: ContainerId) -> Instance | None:
-        """The instance that runs in a container."""
+        """The instance in a container."""
         number = self._by_container.get(container_id)
         return None if number is None else self._alive[number]
 
     def find(self, state: ContainerState) -> list[Instance]:
-        """The instances in a state, oldest first; of those that have ended, the ones kept."""
+        """The instances in a state, oldest first; ended ones only if they are kept."""
         if state.ended:
             return _in_order(each for each in self._ended.values() if each.state is state)
         return _in_order(self._states[state].values())
 
     @property
     def next_requested(self) -> Instance | None:
-        """What the next container is for."""
+        """The instance for the next container."""
         return next(iter(self._states[ContainerState.REQUESTED].values()), None)
 
     @property
     def instances(self) -> list[Instance]:
-        """All that have not ended, and of those that have the latest, oldest first."""
+        """All active instances and the kept ended ones, oldest first."""
         return _in_order((*self._ended.values(), *self._alive.values()))
 
     @property
     def ended(self) -> tuple[Instance, ...]:
-        """The latest that have ended, in that order."""
+        """The kept ended instances, in the order of their ends."""
         return tuple(self._ended.values())
 
     @property
     def alive(self) -> list[Instance]:
-        """Those that have not ended, oldest first."""
+        """The instances that have not ended, oldest first."""
         return _in_order(self._alive.values())
 
     @property
     def requested(self) -> int:
-        """How many containers YARN still owes."""
+        """The number of containers that YARN has not allocated yet."""
         return len(self._states[ContainerState.REQUESTED])
 
     @property
     def active(self) -> list[Instance]:
-        """The instances that have not ended, nor were asked to."""
+        """The instances that have not ended and are not being terminated."""
         return [instance for instance in self.alive if not instance.stopping]
 
     @property
@@ -218,39 +217,39 @@ class ServiceInstances:
 
     @property
     def timed(self) -> list[Instance]:
-        """The instances about which something is to be done at some time."""
+        """The instances with an action that is due at some time."""
         return list(self._timed.values())
 
     @property
     def unready(self) -> list[Instance]:
-        """The instances that run and are not what the service's `ready` says."""
+        """The running instances that have not fulfilled the service's `ready`."""
         return list(self._unready.values())
 
     def surplus(self, count: int) -> list[Instance]:
-        """The instances to stop for `count` to be left."""
+        """The instances to stop so that `count` are left."""
         active = self.active
         ordered = [each for state in _STOP_ORDER for each in active if each.state is state]
         return ordered[: max(0, len(ordered) - count)]
 
     @property
     def ready(self) -> bool:
-        """Whether those that depend on this service may start.
+        """Whether dependents of this service can start.
 
-        One that ended before it was ready, and is not replaced, is not waited for: its dependents
-        would wait for ever.
+        An instance that ended before it was ready, and is not replaced, does not count: dependents
+        would wait forever.
         """
-        if not self.service.instances:  # it begins with none, and is scaled up
+        if not self.service.instances:  # it starts without instances, and is scaled up
             return bool(self._ready)
         return self.begun and not self._first
 
     def may_restart(self) -> bool:
-        """Whether one more failed instance is replaced."""
+        """Whether another failed instance is replaced."""
         limit = self.service.max_restarts
         return limit == -1 or self.restarts < limit
 
     @property
     def failed(self) -> bool:
-        """Whether more instances failed than the specification forgives."""
+        """Whether more instances have failed than the specification allows."""
         return not self.service.allow_failures and self.failures > self.restarts
 
 
@@ -258,34 +257,34 @@ class Services(dict[str, ServiceInstances]):
     """An application's services by name.
 
     Args:
-        services: What was specified.
-        kept: How many instances of each that have ended are kept.
-        ledger: Where changes are noted.
+        services: Their specifications.
+        kept: The number of ended instances of each that are kept.
+        ledger: Collects the changes.
     """
 
     def __init__(self, services: Mapping[str, Service], kept: int, ledger: Ledger) -> None:
         super().__init__()
         self.started = False
-        """Whether their first instances have been made."""
+        """Whether their first instances have been created."""
         for priority, (name, service) in enumerate(services.items(), start=1):
             self[name] = ServiceInstances(name, service, priority, kept, ledger)
 
     def start(self) -> None:
-        """Want the instances that the application begins with."""
+        """Add the instances with which the application starts."""
         self.started = True
         for service in self.values():
             for _ in range(service.service.instances):
                 service.add({}, initial=True)
 
     def store(self, instance: Instance) -> None:
-        """Store an instance that has changed."""
+        """Store a changed instance."""
         self[instance.service].store(instance)
 
     def named(self, name: str) -> ServiceInstances:
-        """The service that a client names.
+        """The service with a name from a request.
 
         Raises:
-            RefusedError: There is none of this name.
+            RefusedError: It does not exist.
         """
         try:
             return self[name]
@@ -293,17 +292,17 @@ class Services(dict[str, ServiceInstances]):
             raise RefusedError(FailureCode.INVALID, f"Unknown service '{name}'") from None
 
     def instance(self, container_id: str) -> Instance | None:
-        """The instance of an id like `worker_3`; None if it has ended and is kept no longer.
+        """The instance with an id like `worker_3`; None if it has ended and is no longer kept.
 
         Raises:
-            RefusedError: There never was one.
+            RefusedError: It never existed.
         """
         name, _, number = container_id.rpartition("_")
         if not name or not number.isdecimal():
             raise RefusedError(
                 FailureCode.INVALID, f"'{container_id}' is not a container's id, like 'worker_0'"
             )
-        # The id itself is looked up: int() also reads 01 and ٣, under which no key is ever owned.
+        # The id itself is looked up: int() also reads 01 and ٣, which are not ids.
         service = self.named(name)
         if len(number) <= MAX_DIGITS and str(int(number)) == number:
             instance = service.get(int(number))
@@ -314,13 +313,13 @@ class Services(dict[str, ServiceInstances]):
         )
 
     def running_in(self, container_id: ContainerId) -> Instance | None:
-        """The instance that runs in a container."""
+        """The instance in a container."""
         found = (service.running_in(container_id) for service in self.values())
         return next((instance for instance in found if instance is not None), None)
 
     @property
     def running(self) -> list[Instance]:
-        """The instances that run."""
+        """The running instances."""
         return [each for service in self.values() for each in service.find(ContainerState.RUNNING)]
 
 

@@ -1,4 +1,4 @@
-"""The tokens of an application: those that clients hand in, and those that YARN gives."""
+"""The tokens of an application: from clients, and from YARN."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class DelegationTokens:
-    """The delegation tokens that were handed in since the application began; secret.
+    """The delegation tokens that clients have sent since the application started; secret.
 
-    They are not recorded: an attempt that follows is handed them again.
+    They are not recorded: clients send them again to the next attempt.
 
     Args:
-        most: How many bytes they may have.
-        actions: Where goes what has to be done.
+        most: The maximum size in bytes.
+        actions: The list to which actions are added.
         now: Seconds since 1970.
     """
 
@@ -38,42 +38,42 @@ class DelegationTokens:
         self._now = now
 
     def update(self, request: UpdateTokens) -> Nothing:
-        """Use other delegation tokens from now on.
+        """Use these delegation tokens from now on.
 
         Raises:
-            RefusedError: They are too many, or none.
+            RefusedError: They are too large, or not valid.
         """
         try:
             given = TokenStorage.read(request.tokens)
         except ConfigurationError as error:
             raise RefusedError(FailureCode.INVALID, str(error)) from error
         before = TokenStorage.read(self.latest.tokens) if self.latest.tokens else TokenStorage()
-        # The AMRMToken opens the ResourceManager to the ApplicationMaster: only YARN gives it.
+        # Only YARN issues the AMRMToken, with which the ApplicationMaster authenticates.
         content = before.merge(TokenStorage(given.without(AMRM_TOKEN).tokens)).write()
         if len(content) > self._most:
             raise RefusedError(
                 FailureCode.FULL, f"an application's tokens have {self._most} bytes at most"
             )
-        # The time goes on from attempt to attempt, and two updates may come in one millisecond.
+        # Times increase across attempts, but two updates may arrive within a millisecond.
         number = max(self.latest.number + 1, int(self._now() * 1000))
         self.latest = Tokens(number=number, tokens=content)
         self._actions.append(UseTokens(content))
         return Nothing()
 
     def watch(self, request: WatchTokens) -> Tokens | None:
-        """The tokens, if they are newer than those that a client has."""
+        """The tokens, if they are newer than the client's."""
         return self.latest if self.latest.number > request.after else None
 
 
 class YarnTokens:
-    """The tokens that YARN gave.
+    """The tokens from YARN.
 
     Args:
-        ledger: Where changes are noted.
+        ledger: Collects the changes.
 
     Attributes:
-        am_rm: The newest AMRMToken that the scheduler gave; None if it gave none but the first.
-        nodes: What opens each NodeManager that containers run on.
+        am_rm: The newest AMRMToken from the scheduler; None if it has issued only the first.
+        nodes: The token for each NodeManager with containers.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -82,7 +82,7 @@ class YarnTokens:
         self._ledger = ledger
 
     def keep(self, tokens: Iterable[NMToken]) -> None:
-        """Know what opens these NodeManagers."""
+        """Store the tokens for these NodeManagers."""
         for token in tokens:
             if self.nodes.get(token.node_id) != token:
                 self.nodes[token.node_id] = token

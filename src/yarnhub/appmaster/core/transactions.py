@@ -36,12 +36,12 @@ _COMPARE = {
 
 
 class Transactions:
-    """Carries out transactions.
+    """Executes transactions.
 
     Args:
-        keys: The application's.
-        operations: The function that carries out each operation.
-        budgets: What the application may have.
+        keys: The application's keys.
+        operations: The function for each operation.
+        budgets: The limits of the application.
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class Transactions:
         self._budgets = budgets
 
     def carry_out(self, request: Transaction) -> Transacted:
-        """Carry out several operations, or none of them.
+        """Execute several operations, or none of them.
 
         Raises:
-            RefusedError: One of them cannot be carried out; nothing was changed.
+            RefusedError: One of them is refused; nothing was changed.
         """
         check_length(len(request.conditions), self._budgets)
         check_length(max(len(request.on_success), len(request.on_failure)), self._budgets)
         held = [self._holds(condition) for condition in request.conditions]
-        succeeded = all(held)  # all are looked at, so that a wrong one never depends on the others
+        succeeded = all(held)  # all are checked: errors must not depend on the others
         operations = request.on_success if succeeded else request.on_failure
         results: list[Nothing | Entries | Keys] = []
         size, most = 0, self._budgets.answer
@@ -84,7 +84,7 @@ class Transactions:
 
     def _holds(self, condition: Condition) -> bool:
         entry = self._keys.get(condition.key)
-        left: Any  # bytes, or what containers are ordered by; None if there is none
+        left: Any  # bytes, or the sort key of a container; None if not set
         right: Any
         if condition.field is KeyField.VALUE:
             left, right = entry.value if entry else None, condition.value
@@ -106,7 +106,7 @@ class Transactions:
 
 
 def _by_number(container_id: str | None) -> tuple[str, int, str] | None:
-    """What containers are ordered by: worker_9 comes before worker_10."""
+    """The sort key of a container: worker_9 comes before worker_10."""
     if container_id is None:
         return None
     name, _, number = container_id.rpartition("_")

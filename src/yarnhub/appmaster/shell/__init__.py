@@ -1,1 +1,1 @@
-"""The ApplicationMaster's contact with the world: heartbeats, launches, clients, its script."""
+"""The ApplicationMaster's I/O: heartbeats, launches, clients, its script."""

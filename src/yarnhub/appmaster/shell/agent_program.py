@@ -1,8 +1,8 @@
 """The token agent's code as a zip that Python runs from within a container's token file.
 
-Made of the sources that this ApplicationMaster itself runs from, its own zip or an installation.
-The modules are a zip within the zip, as in `client.program`: so they take half the room, and stay
-what they are when the token file is replaced.
+Built from the sources of this ApplicationMaster, its own zip or an installation. The modules are a
+zip within the zip, as in `client.submit.appmaster_zip`, which takes half the space and does not
+change when the token file is replaced.
 """
 
 from __future__ import annotations

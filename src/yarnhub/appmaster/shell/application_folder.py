@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _ANSWER_TIMEOUT = 20.0
-"""Seconds for one answer of HDFS."""
+"""Seconds for one response of HDFS."""
 _CLEAN_UP_TIMEOUT = 10.0
-"""Seconds: YARN waits for an AM that has unregistered, but its user's container is in use."""
+"""Seconds for the clean-up of an AM that has unregistered, during which its container is in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationFolder:
-    """An application's folder in HDFS, and the token that opens it."""
+    """An application's folder in HDFS, and its delegation token."""
 
     file_system: WebHdfsFileSystem
     folder: str
     token: str | None = None
-    """The alias of the token that opens it; None without security."""
+    """The alias of its delegation token; None without security."""
 
     @classmethod
     def of(
         cls, application: SubmittedApplication, credentials: TokenStorage
     ) -> ApplicationFolder | None:
-        """The folder of a submitted application; None if it has none."""
+        """The folder of a submitted application; None without one."""
         staging = application.staging
         if staging is None:
             return None
@@ -56,7 +56,7 @@ class ApplicationFolder:
         return cls(file_system, staging.folder, staging.token)
 
     def use_tokens(self, tokens: Mapping[str, Token]) -> None:
-        """Enter with the newer one of these from now on."""
+        """Use the newer token in this file from now on."""
         if self.token is not None and (newer := tokens.get(self.token)) is not None:
             self.file_system.requests.identity = DelegationToken(newer)
 
@@ -65,7 +65,7 @@ class ApplicationFolder:
         return HdfsJournal(self.file_system, self.folder, attempt)
 
     async def delete(self) -> None:
-        """Delete all that was uploaded and recorded: the application has ended."""
+        """Delete all uploads and records: the application has ended."""
         try:
             async with Deadline(_CLEAN_UP_TIMEOUT, f"no response within {_CLEAN_UP_TIMEOUT:g} s"):
                 await self.file_system.delete(self.folder, recursive=True)

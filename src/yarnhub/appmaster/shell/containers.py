@@ -1,4 +1,4 @@
-"""What an application does about its containers, at their nodes."""
+"""The actions of an application on its containers' nodes."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ UNREACHABLE = (
     ServerBusyError,
     StandbyError,
 )
-"""The node, or the ResourceManager, may be there again at the next call."""
+"""The node, or the ResourceManager, may respond again at the next call."""
 CONNECT_TIMEOUT = 2.0
-"""Seconds in which a container's port accepts a connection, within one network."""
+"""Seconds to connect to a container's port, within one network."""
 _STATUS_PAUSE = 0.5
-"""Seconds between two looks whether a program runs that is to be asked to end."""
+"""Seconds between two checks whether a program that must be terminated is running."""
 _STATUS_RETRY = RetryPolicy(first_delay=1.0, max_delay=30.0)
 _NODE_LOST_AFTER = 900.0
-"""Seconds after which a node that never answered is taken for lost: YARN gives one up after 600
-(`yarn.nm.liveness-monitor.expiry-interval-ms`), and may have told that to another process."""
+"""Seconds after which an unresponsive node is considered lost: YARN does so after 600
+(`yarn.nm.liveness-monitor.expiry-interval-ms`), and may have reported it to an earlier process."""
 
 
 async def answers(host: str, port: int) -> bool:
-    """Whether something accepts a connection at a port; it is closed at once."""
+    """Whether a port accepts a connection, which is closed again."""
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             _, writer = await asyncio.open_connection(host, port)
@@ -72,7 +72,7 @@ async def answers(host: str, port: int) -> bool:
 
 
 class NodeManagersPort(Protocol):
-    """What the runner needs of the nodes; `yarn.node_manager.NodeManagers` is one."""
+    """The runner's interface to nodes, implemented by `yarn.node_manager.NodeManagers`."""
 
     def keep(self, tokens: Iterable[NMToken]) -> None:
         """See `NodeManagers.keep`."""
@@ -100,16 +100,16 @@ class NodeManagersPort(Protocol):
 
 
 class ContainerWork:
-    """Carries out the actions that concern one container.
+    """Executes the actions on single containers.
 
     Args:
-        services: The application's.
-        node_managers: Where the containers run.
-        contexts: How they are launched.
-        clock: Seconds since 1970.
-        feed: Takes the events that follow.
-        begin: Runs a coroutine as a task of this name, for as long as the attempt lasts.
-        answers: Whether a host's port answers.
+        services: The application's services.
+        node_managers: The nodes of the containers.
+        contexts: Builds their launch contexts.
+        clock: Returns the time in seconds since 1970.
+        feed: Receives the resulting events.
+        begin: Runs a coroutine as a task with this name, until the attempt ends.
+        answers: Returns whether a host's port accepts connections.
     """
 
     def __init__(
@@ -130,14 +130,14 @@ class ContainerWork:
         self._begin = begin
         self._answers = answers
         self._launching: dict[ContainerId, asyncio.Event] = {}
-        """Set once the node has been told."""
+        """Set once the node has received the request."""
 
     def use_tokens(self, tokens: bytes) -> None:
-        """Give containers that start later these delegation tokens."""
+        """Use these delegation tokens for containers that start later."""
         self._contexts = self._contexts.with_tokens(tokens)
 
     def begin(self, action: Launch | Resume | Stop | Signal | Probe) -> None:
-        """Begin to carry out an action."""
+        """Start to execute an action."""
         match action:
             case Launch():
                 self._launching[action.container.id] = asyncio.Event()
@@ -154,7 +154,7 @@ class ContainerWork:
                 assert_never(action)
 
     async def _resume(self, launch: Launch) -> None:
-        """See how a container is that another process began; start it if it was not."""
+        """Check a container that an earlier process was starting; start it if it is not running."""
         container = launch.container
         began = self._clock()
         for repetition in itertools.count():
@@ -163,12 +163,12 @@ class ContainerWork:
                     container.id, container.node_id
                 )
             except LocalProtocolError:
-                # Without a token the scheduler keeps no container there: it tells of the end.
+                # Without a token, no container is running there: the scheduler reports the end.
                 return
             except UNREACHABLE as error:
-                _log.warning("%s cannot be asked about: %s", container.id, error)
+                _log.warning("the status of %s is unknown: %s", container.id, error)
             except RemoteError as error:
-                # ContainerManagerImpl.getContainerStatusInternal; the scheduler tells of the end.
+                # ContainerManagerImpl.getContainerStatusInternal; the scheduler reports the end.
                 if "recently stopped" not in str(error):
                     await self._launch(launch, resumed=True)
                 return
@@ -177,7 +177,7 @@ class ContainerWork:
                     self._feed(Ended(status))
                 return
             if self._clock() - began > _NODE_LOST_AFTER:
-                self._feed(Ended(_aborted(container.id, "its node does not answer any more")))
+                self._feed(Ended(_aborted(container.id, "its node does not respond anymore")))
                 return
             await asyncio.sleep(_STATUS_RETRY.delay(repetition, random.random()))  # noqa: S311  # jitter
 
@@ -191,7 +191,7 @@ class ContainerWork:
         except YarnhubError as error:
             _log.warning("%s could not be started in %s: %s", name, container.id, error)
             if resumed:
-                # Too late for this one, which says nothing of the program.
+                # The time to start it is over, which is not an error of the program.
                 self._feed(Ended(_aborted(container.id, str(error))))
             else:
                 self._feed(LaunchFailed(container.id, str(error), _is_its_fault(error)))
@@ -207,7 +207,7 @@ class ContainerWork:
         try:
             await self._node_managers.stop_container(container.id, container.node_id)
         except YarnhubError as error:
-            # It is released as well: the scheduler ends it with the node's next heartbeat.
+            # It is also released: the scheduler stops it with the node's next heartbeat.
             _log.info("%s could not be stopped at its node: %s", container.id, error)
 
     async def _signal(self, action: Signal) -> None:
@@ -216,7 +216,7 @@ class ContainerWork:
             await self._launching[container.id].wait()
         place = container.id, container.node_id
         try:
-            # A program that is not there yet cannot be asked to end, and nobody would tell.
+            # A program that has not started does not get the signal, and no error is reported.
             while (await self._node_managers.get_container_status(*place)).container_sub_state is (
                 ContainerSubState.SCHEDULED
             ):
@@ -225,8 +225,8 @@ class ContainerWork:
                 *place, SignalContainerCommand.GRACEFUL_SHUTDOWN
             )
         except YarnhubError as error:
-            # It ends all the same, when its grace period is over.
-            _log.info("%s could not be asked to end at its node: %s", container.id, error)
+            # It is killed when its grace period is over.
+            _log.info("%s could not be terminated at its node: %s", container.id, error)
 
     async def _probe(self, action: Probe) -> None:
         container = action.container
@@ -235,8 +235,8 @@ class ContainerWork:
 
 
 def _is_its_fault(error: YarnhubError) -> bool:
-    """Whether a launch failed for a reason of the container's own, and not of its node alone."""
-    # Here a connection that is lost, or not had, was tried for minutes.
+    """Whether a launch failed because of the container, and not only because of its node."""
+    # Connection errors were retried for minutes before.
     return not isinstance(error, (StaleContainerError, *UNREACHABLE))
 
 

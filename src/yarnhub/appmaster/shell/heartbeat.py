@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 
 IDLE_INTERVAL = 1.0
-"""Seconds between heartbeats when nothing is awaited: the end of a container is heard of within
-this, and the scheduler hears of us long before it gives us up
-(`yarn.am.liveness-monitor.expiry-interval-ms`)."""
+"""Seconds between heartbeats of an idle application: the end of a container is reported within this
+time, which is much shorter than `yarn.am.liveness-monitor.expiry-interval-ms`."""
 EAGER_INTERVAL = 0.1
-"""Seconds between heartbeats at first while containers are awaited: the scheduler answers out of
-memory, and a node reports each second at the default."""
+"""Seconds between the first heartbeats while containers are pending: the scheduler responds from
+memory, and a node reports every second by default."""
 _SLOWDOWN = 1.25
 
 
 class HeartbeatTimer:
-    """Eager while containers are awaited, ever less so; at once when there is something to say.
+    """Short intervals while containers are pending, which grow; none if there is a new request.
 
     Args:
-        idle: Seconds between heartbeats when nothing is awaited.
+        idle: Seconds between heartbeats if no containers are pending.
     """
 
     def __init__(self, idle: float = IDLE_INTERVAL) -> None:
@@ -27,7 +26,7 @@ class HeartbeatTimer:
         self._now = asyncio.Event()
 
     def hasten(self, *, waiting: bool) -> None:
-        """Send the next heartbeat at once; with `waiting` the following ones soon."""
+        """Send the next heartbeat immediately; with `waiting`, the following ones soon."""
         if waiting:
             self._interval = EAGER_INTERVAL
         self._now.set()

@@ -1,4 +1,4 @@
-"""Where an ApplicationMaster's process begins."""
+"""The entry point of an ApplicationMaster's process."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ _log = logging.getLogger("yarnhub.appmaster")
 
 _TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"  # noqa: S105  # a variable's name
 _TOKEN_WAIT = 300.0
-"""Seconds that fresh tokens are waited for: an AM that sends no heartbeat for 900 s is given up."""
+"""Seconds to wait for fresh tokens: YARN ends an AM without a heartbeat for 900 s."""
 _LEVELS = {"ALL": 1, "TRACE": 5, "WARN": logging.WARNING, "FATAL": logging.CRITICAL, "OFF": 100}
 
 
 def main() -> int:
-    """Run the application that the token file describes; returns the exit code."""
+    """Run the application in the token file; returns the exit code."""
     try:
         return asyncio.run(_main(os.environ))
     except YarnhubError as error:
@@ -76,7 +76,9 @@ async def _main(env: Mapping[str, str]) -> int:
     )
     token = credentials.find(AMRM_TOKEN)
     if token is None:
-        raise ConfigurationError("the token file holds no AMRMToken: YARN did not start this")
+        raise ConfigurationError(
+            "the token file has no AMRMToken: this process was not started by YARN"
+        )
     host = env.get("NM_HOST", "localhost")
     application = Application(spec, submitted.specification, Topology(racks=submitted.racks))
     attempt = Attempt.of(env, submitted.attempts)
@@ -122,7 +124,7 @@ async def _main(env: Mapping[str, str]) -> int:
         if finish is None:
             return 1
         if finish.retriable and not attempt.last:
-            _log.info("failed, to be tried anew: %s", finish.diagnostics)
+            _log.info("failed, to be retried: %s", finish.diagnostics)
             if journal is not None:
                 await journal.delete()
             return 1
@@ -135,10 +137,10 @@ async def _main(env: Mapping[str, str]) -> int:
 async def _restore(
     application: Application, attempt: Attempt, folder: ApplicationFolder | None
 ) -> Journal | None:
-    """Take over what an earlier attempt recorded; returns where to go on recording.
+    """Take over the records of an earlier attempt; returns the journal to continue.
 
     Raises:
-        YarnhubError: There may be something, and it cannot be read.
+        YarnhubError: Records may exist, but cannot be read.
     """
     if folder is None:
         _log.warning(
@@ -153,7 +155,9 @@ async def _restore(
     except YarnhubError as error:
         if attempt.number > 1:
             raise
-        _log.error("the next attempt would begin anew, since nothing can be recorded: %s", error)
+        _log.error(
+            "the next attempt would start from the beginning, as nothing can be recorded: %s", error
+        )
         return None
     return journal
 
@@ -161,7 +165,7 @@ async def _restore(
 async def _late_tokens(
     early: EarlyRequests, folder: ApplicationFolder | None, expired: AuthenticationError
 ) -> UpdateTokens:
-    """Wait for tokens, and enter the application's folder with them; see `EarlyRequests`."""
+    """Wait for tokens, and open the application's folder with them; see `EarlyRequests`."""
     async with Deadline(_TOKEN_WAIT, expired):
         given = await early.tokens()
     if folder is not None:
@@ -197,7 +201,7 @@ async def _run(
     async with task_group() as group:
         application = group.create_task(runner.run(*endpoint), name="application")
         if late is not None:
-            bringing = group.create_task(bring(late), name="bring tokens")
+            bringing = group.create_task(bring(late), name="pass tokens")
             application.add_done_callback(lambda _: bringing.cancel())
         if spec.master.script:
             beside = group.create_task(script(), name="master script")
@@ -207,15 +211,15 @@ async def _run(
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Which of the application's attempts this process is."""
+    """The number of this attempt."""
 
     number: int
     last: bool
-    """Whether YARN starts no other one after it."""
+    """Whether it is the last attempt."""
 
     @classmethod
     def of(cls, env: Mapping[str, str], attempts: int) -> Attempt:
-        """As YARN's variable says."""
+        """The attempt in YARN's variable."""
         number = ContainerId.parse(env["CONTAINER_ID"]).app_attempt_id.attempt_id
         return cls(number, number >= attempts)
 

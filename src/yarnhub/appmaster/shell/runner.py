@@ -1,4 +1,4 @@
-"""Runs one application: carries events to the core and its actions to the world."""
+"""Runs one application: passes events to the core, and executes its actions."""
 
 from __future__ import annotations
 
@@ -66,26 +66,26 @@ _log = logging.getLogger(__name__)
 A = TypeVar("A")
 
 _PROGRESS_UNSET = 0.1
-"""What YARN shows until the application sets its progress, as skein had it."""
+"""The progress that YARN shows until the application sets it, as in skein."""
 _MAX_UNEXPECTED = 5
-"""How many heartbeats in a row may be answered with an exception that is no refusal. A
-ResourceManager that is about to stop, or to stand by, answers with whatever breaks first."""
+"""The number of consecutive heartbeats that may fail with an unknown exception. A ResourceManager
+that is stopping, or changing to standby, can raise any."""
 
 
 class Runner:
     """Runs one application from its registration to its end.
 
     Args:
-        application: The core; from here on only the runner feeds it.
-        scheduler: Where containers come from.
-        node_managers: Where they run.
-        contexts: How they are launched.
-        clock: Seconds since 1970.
-        journal: Where its changes are recorded, from which `recorder.restore` has restored it;
-            None for an application that ends with this process.
-        own_tokens: What this process itself does with newer tokens; None does nothing.
-        heartbeat: When heartbeats are due.
-        answers: Whether a host's port answers.
+        application: The core; from now on, only the runner passes events to it.
+        scheduler: The scheduler.
+        node_managers: The nodes.
+        contexts: Builds the launch contexts of containers.
+        clock: Returns the time in seconds since 1970.
+        journal: The journal, from which `recorder.restore` has restored it; None for an application
+            that ends with this process.
+        own_tokens: Called with newer tokens, for this process's own use; None for no use.
+        heartbeat: The timer of heartbeats.
+        answers: Returns whether a host's port accepts connections.
     """
 
     def __init__(
@@ -126,26 +126,27 @@ class Runner:
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.headroom: Resource | None = None
-        """What the scheduler says that the application may still get now."""
+        """The resources that the application may still get, as reported by the scheduler."""
         self.begun = asyncio.Event()
-        """Set when it is registered and its first instances are there and recorded, or it ended."""
+        """Set when it is registered and its first instances are recorded, or when it has ended."""
         self._recorder = Recorder(journal, application, self._act)
         self._finish = application.finish if application.over else None
-        """How it ends, once that is recorded."""
+        """How it ends; None before that is recorded."""
 
     async def run(self, host: str, port: int, tracking_url: str = "") -> Finish | None:
         """Register, run, and unregister.
 
-        What was taken over goes on; see `Recorder` for what is recorded. Cancelling leaves the
-        application registered and its containers running: YARN starts another attempt or ends it.
+        Containers that were taken over keep running; see `Recorder` for the record. After a
+        cancellation, the application is still registered and its containers run: YARN starts
+        another attempt or ends it.
 
         Args:
-            host: Where clients find the AM.
+            host: The host name of the AM for clients.
             port: Its control port.
-            tracking_url: What YARN's web pages link to.
+            tracking_url: The URL to which YARN's web pages link.
 
         Returns:
-            How the application ends, which `unregister` tells YARN; None if YARN ended this
+            How the application ends, which `unregister` reports to YARN; None if YARN ended this
             attempt itself.
         """
         self._endpoint = host, port, tracking_url
@@ -155,7 +156,8 @@ class Runner:
             self._group = group
             self._begin(self._recorder.run(), "recorder")
             try:
-                # A disk that is full now is no reason to be silent until YARN ends it all.
+                # The heartbeats must not stop because the disk is full: YARN would end the
+                # application.
                 await self._recorder.written()
                 await self._register(Started)
                 await self._recorder.written()
@@ -166,7 +168,7 @@ class Runner:
                         break
                     await self._heartbeat.wait()
             finally:
-                # YARN ends all containers with the application: there is nothing left to do.
+                # YARN ends all containers with the application: there are no more actions.
                 self._group = None
                 self.begun.set()
                 self._set_alarm()
@@ -176,18 +178,18 @@ class Runner:
         return self._finish
 
     async def unregister(self, finish: Finish) -> None:
-        """Tell YARN how the application ended, as often as it takes."""
+        """Report to YARN how the application ended, with any number of retries."""
         _log.info("the application ends: %s %s", finish.status.value, finish.diagnostics)
         while not await self._unregister(finish):
             await self._heartbeat.wait()
 
     def feed(self, event: Event) -> None:
-        """Give the core an event and see to the actions that follow, once they are recorded."""
+        """Pass an event to the core; the resulting actions are executed once they are recorded."""
         self._recorder.put(self._application.handle(event, self._clock()))
         self._set_alarm()
 
     def _set_alarm(self) -> None:
-        """Have the core look at the time when it wants to."""
+        """Pass the time to the core when a `Tick` is due."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -201,9 +203,9 @@ class Runner:
         self.feed(Tick())
 
     async def ask(self, request: Request[A]) -> A:
-        """Have the application answer a client's request.
+        """Pass a client's request to the application; returns the answer.
 
-        Cancelling withdraws a request that waits; any other has been carried out.
+        Cancelling withdraws a waiting request; any other has been executed.
 
         Raises:
             ControlError: It was refused; nothing was changed.
@@ -216,25 +218,25 @@ class Runner:
             answer = await reply
         finally:
             del self._replies[number]
-            # Whoever is cancelled while waiting for a future cancels the future.
+            # Cancelling the wait for a future also cancels the future.
             if not reply.done() or reply.cancelled():
                 self.feed(Withdrawn(number))
         if isinstance(answer, Failure):
             raise ControlError(answer.code, answer.message)
-        return cast("A", answer)  # the core answers with the request's class of answer
+        return cast("A", answer)  # the core returns the request's class of answer
 
     def abandon(self) -> None:
-        """Tell all that wait for an answer that the run has ended, and none will come."""
+        """Fail all waiting requests: the run has ended."""
         for reply in self._replies.values():
             if not reply.done():
-                text = "the run of the application has ended before it answered"
+                text = "the run of the application has ended before the answer"
                 reply.set_exception(ConnectionLostError(text, CallOutcome.UNKNOWN))
 
     # --- heartbeats
 
     async def _beat(self) -> bool:
-        """One heartbeat; says whether the attempt goes on."""
-        # It acknowledges the last answer, which will then never be told again.
+        """Send one heartbeat; returns whether the attempt continues."""
+        # It acknowledges the last response, which will not be repeated.
         await self._recorder.written()
         asks, self._asks = self._asks, {}
         releases, self._releases = self._releases, []
@@ -249,7 +251,7 @@ class Runner:
             _log.warning("YARN has ended this attempt: %s", error)
             return False
         except (NotRegisteredError, *UNREACHABLE) as error:
-            # Unknown is not dead: containers run on, and all is sent again.
+            # Unknown is not dead: containers keep running, and all requests are sent again.
             self._releases = releases + self._releases
             await self._recover(error)
             return True
@@ -266,17 +268,17 @@ class Runner:
         self.headroom = response.limit
         self.feed(Heartbeat(response))
         if self._answer_lost:
-            # This may be the lost answer once more, and then the scheduler has not looked at what
-            # came with the question (ApplicationMasterService.allocate): say it again.
+            # This may be the repetition of a lost response; the scheduler has then ignored the new
+            # requests (ApplicationMasterService.allocate): send them again.
             self._answer_lost = False
             self._releases = releases + self._releases
             self.feed(Resynced())
         return True
 
     async def _recover(self, error: YarnhubError) -> None:
-        """See to it that the next heartbeat may succeed."""
+        """Prepare the next heartbeat after an error."""
         if isinstance(error, NotRegisteredError):
-            _log.warning("the ResourceManager does not know us: registering again")
+            _log.warning("the ResourceManager was restarted: registering again")
             await self._register(Resynced)
         else:
             _log.warning("the ResourceManager cannot be reached: %s", error)
@@ -286,7 +288,7 @@ class Runner:
         try:
             response = await self._scheduler.register(*self._endpoint)
         except UNREACHABLE as lost:
-            # Whether it was carried out, the answer to the next heartbeat tells.
+            # The response to the next heartbeat shows whether it was executed.
             _log.warning("the ResourceManager cannot be reached: %s", lost)
             self.feed(event())
             return
@@ -295,7 +297,7 @@ class Runner:
         self.feed(event(response.containers_from_previous_attempts, tokens))
 
     async def _unregister(self, finish: Finish) -> bool:
-        """Tell how the application ended; says whether that is known now."""
+        """Report how the application ended; returns whether YARN has saved it."""
         status = FinalApplicationStatus[finish.status.value]
         try:
             await self._scheduler.finish(status, diagnostics.write(finish.outcome))

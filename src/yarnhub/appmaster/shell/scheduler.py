@@ -1,4 +1,4 @@
-"""The ResourceManager's scheduler, as an ApplicationMaster finds and uses it."""
+"""The scheduler of the ResourceManager, or of an AMRMProxy, for an ApplicationMaster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ANY = "0.0.0.0"  # noqa: S104  # an address to connect to
 
 
 class SchedulerPort(Protocol):
-    """What the runner needs of the scheduler; `yarn.scheduler.Scheduler` is one."""
+    """The runner's interface to the scheduler, implemented by `yarn.scheduler.Scheduler`."""
 
     async def register(
         self, host: str, rpc_port: int, tracking_url: str
@@ -48,7 +48,7 @@ class SchedulerPort(Protocol):
 
 
 class RegisteredScheduler:
-    """A scheduler at which this attempt has registered; a second time would be refused.
+    """A scheduler with which this attempt has registered; registering again would be refused.
 
     Source: ApplicationMasterService.registerApplicationMaster.
     """
@@ -62,7 +62,7 @@ class RegisteredScheduler:
     async def register(
         self, host: str, rpc_port: int, tracking_url: str
     ) -> RegisterApplicationMasterResponse:
-        """The answer that was given; after a restart of the ResourceManager a new one."""
+        """The earlier response; after a restart of the ResourceManager, a new one."""
         if self._response is not None:
             response, self._response = self._response, None
             return response
@@ -84,14 +84,14 @@ class RegisteredScheduler:
 def scheduler_addresses(submitted: Iterable[str], env: Mapping[str, str]) -> list[Address]:
     """The scheduler's addresses.
 
-    Where the node runs an AMRMProxy, as in a federation of clusters, it is that: YARN has put the
-    proxy's token in the place of the ResourceManager's, which takes no other. Source:
+    If the node runs an AMRMProxy, as in a federation, its address: YARN has replaced the token for
+    the ResourceManager with the proxy's. Source:
     org.apache.hadoop.yarn.server.nodemanager.amrmproxy.AMRMProxyService,
     processApplicationStartRequest (Hadoop 3.4).
 
     Args:
-        submitted: `host:port` of each, as the submitter knows them.
-        env: The environment that YARN gave the ApplicationMaster.
+        submitted: `host:port` of each, from the submitter.
+        env: The environment of the ApplicationMaster.
     """
     proxy = None
     if folder := env.get("HADOOP_CONF_DIR"):
@@ -107,7 +107,7 @@ def _proxy(folder: str, env: Mapping[str, str]) -> Address | None:
 
     from yarnhub.hadoop.site_file import read_site_file
 
-    # All of a configuration takes Hadoop's defaults, which are most of the program's size.
+    # A complete `Configuration` needs Hadoop's defaults, which would be most of the zip's size.
     file = Path(folder) / "yarn-site.xml"
     if not file.exists():
         return None
@@ -115,9 +115,9 @@ def _proxy(folder: str, env: Mapping[str, str]) -> Address | None:
     if values.get(_ENABLED, "").lower() != "true":
         return None
     text = values.get(_ADDRESS, "")
-    # A host that is named by a variable is the node itself.
+    # If the host is a variable, it is the node itself.
     host, _, port = text.rpartition(":") if ":" in text else (text, "", str(_PORT))
     here = not host or host == _ANY or "${" in host
     found = Address.parse(f"{env.get('NM_HOST', 'localhost') if here else host}:{port}")
-    _log.info("the node's AMRMProxy at port %d stands for the scheduler", found.port)
+    _log.info("using the node's AMRMProxy at port %d as the scheduler", found.port)
     return found

@@ -1,4 +1,4 @@
-"""The script that may run beside an ApplicationMaster."""
+"""The script that can run in an ApplicationMaster's container."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _POLL_PAUSE = 0.05
 async def run_script(script: str, folder: Path, log: Path, environment: Mapping[str, str]) -> int:
     """Run a script with bash; returns its exit code, 128 + n for signal n.
 
-    What it has started ends with it, and all of it when this is cancelled: SIGTERM, and SIGKILL
-    after 5 s.
+    Processes that it has started are stopped when it ends, and all of them if this is cancelled:
+    SIGTERM, and SIGKILL after 5 s.
 
     Args:
-        script: Its text.
-        folder: Where it is put, as `.skein.sh`, and runs.
-        log: Where stdout and stderr go.
-        environment: All of its environment.
+        script: The text of the script.
+        folder: The folder in which it is written, as `.skein.sh`, and runs.
+        log: The file for stdout and stderr.
+        environment: Its complete environment.
     """
     path = folder / ".skein.sh"
     await asyncio.to_thread(path.write_text, script, "utf-8")
-    # A container's first process leads a group, and that group is what the NodeManager ends: in
-    # a session of its own the script would outlive a container that is killed.
+    # The NodeManager stops the process group of a container's first process: in a session of its
+    # own, the script would survive the kill of the container.
     leads = os.getpgrp() == os.getpid()
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
@@ -54,7 +54,7 @@ async def run_script(script: str, folder: Path, log: Path, environment: Mapping[
 
 
 async def _end(group: int) -> None:
-    """End all processes of a group but this one."""
+    """Stop all processes of a group except this one."""
     clock = asyncio.get_running_loop().time
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in _members(group):
@@ -72,8 +72,8 @@ async def _end(group: int) -> None:
 def _members(group: int) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it ended meanwhile
-            # "pid (name) state parent group ...", where the name may hold anything
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            # "pid (name) state parent group ...", where the name may contain anything
             state, _, its_group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
             if int(its_group) == group and state != "Z" and int(path.parent.name) != os.getpid():
                 found.append(int(path.parent.name))

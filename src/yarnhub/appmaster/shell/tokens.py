@@ -1,4 +1,4 @@
-"""The delegation tokens that an ApplicationMaster itself works with."""
+"""The delegation tokens that an ApplicationMaster itself uses."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _log = logging.getLogger(__name__)
 
 
 class OwnTokens:
-    """Hands newer delegation tokens to the AM's own file system, and to what runs beside it.
+    """Passes newer delegation tokens to the AM's own file system, and to the master's script.
 
     Args:
         path: The AM's token file, which the master's script reads.
-        folder: What the AM reads and writes in HDFS.
+        folder: The application's folder in HDFS.
     """
 
     def __init__(self, path: Path, folder: ApplicationFolder | None = None) -> None:
@@ -36,11 +36,11 @@ class OwnTokens:
         self._writing = asyncio.Lock()
 
     async def use(self, tokens: Mapping[str, Token]) -> None:
-        """Use these from now on; a file that cannot be written is logged."""
+        """Use these from now on; an error of the token file is logged."""
         self._tokens = tokens
         if self._folder is not None:
             self._folder.use_tokens(tokens)
-        async with self._writing:  # the last one to write has the latest
+        async with self._writing:  # the last write has the latest tokens
             try:
                 await asyncio.to_thread(replace_tokens, self._path, self._tokens)
             except (OSError, ConfigurationError) as error:
@@ -50,12 +50,12 @@ class OwnTokens:
 
 
 class EarlyRequests:
-    """The requests of clients before there is a runner: takes tokens, all others wait for it.
+    """The requests of clients before the runner exists: tokens are accepted, other requests wait.
 
-    YARN starts each attempt with the tokens of the submission, however old they are. Without newer
-    ones it cannot read what the attempt before it recorded; and a client that brings some asks the
-    ResourceManager where the ApplicationMaster is. So an attempt with expired tokens registers
-    first, takes tokens, and then begins.
+    YARN starts each attempt with the tokens of the submission, which may have expired. Without
+    newer ones, it cannot read the journal of the previous attempt; and a client with newer ones
+    looks up the ApplicationMaster's address in the ResourceManager. So an attempt with expired
+    tokens first registers, receives tokens, and then starts.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class EarlyRequests:
         self._tokens: asyncio.Future[UpdateTokens] = asyncio.get_running_loop().create_future()
 
     async def ask(self, request: Request[Any]) -> Any:  # the class depends on the request
-        """Have the application answer a client's request, see `Runner.ask`."""
+        """Pass a client's request to the application, see `Runner.ask`."""
         if isinstance(request, UpdateTokens) and not self._answer.done():
             if not self._tokens.done():
                 self._tokens.set_result(request)
@@ -75,5 +75,5 @@ class EarlyRequests:
         return await asyncio.shield(self._tokens)
 
     def pass_on(self, answer: Answer) -> None:
-        """From now on requests are answered by the runner."""
+        """Pass requests to the runner from now on."""
         self._answer.set_result(answer)

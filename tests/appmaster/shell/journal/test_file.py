@@ -87,7 +87,7 @@ class TestFileJournal(JournalContract):
         await journal.load()
         await journal.append([b"abc"])
         (tmp_path / "journal").write_bytes(b"")
-        with pytest.raises(OSError, match="another program has cut it"):
+        with pytest.raises(OSError, match="another program has truncated it"):
             await journal.append([b"d"])
         await journal.compact(b"snapshot")
         await journal.append([b"e"])

@@ -59,7 +59,7 @@ async def test_other_pages_do_not_exist(path: str) -> None:
     async with pages() as (_, asking):
         found = await asking.get(path)
         assert found.status_code == 404
-        assert "There is no page" in found.text
+        assert "does not exist" in found.text
         assert "<b>" not in found.text
 
 
@@ -116,7 +116,7 @@ async def test_acls_keep_others_out_and_say_so() -> None:
         for path in ("/overview", "/kv", "/api/overview.json", "/pages/page/", "/nosuch"):
             found = await asking.get(path, headers=BOB)
             assert found.status_code == 403
-            assert "alice does not show these pages to bob" in found.text
+            assert "alice does not share these pages with bob" in found.text
             assert "acls.ui_users" in found.text
             assert "the-" not in found.text
             assert (await asking.get(path)).status_code == 403
@@ -131,8 +131,8 @@ async def test_values_are_for_the_owner_unless_nobody_is_proven_to_be_anybody() 
         found = await asking.get("/kv", headers=BOB)
         assert "the-key" in found.text
         assert "the-value" not in found.text
-        assert "The web proxy calls you bob." in found.text
-        assert "The web proxy does not know who you are." in (await asking.get("/kv")).text
+        assert "You are logged in as bob at the web proxy." in found.text
+        assert "You are not logged in at the web proxy." in (await asking.get("/kv")).text
         assert "the-value" in (await asking.get("/kv", headers=ALICE)).text
     async with pages(anybody=True) as (_, asking):
         assert "the-value" in (await asking.get("/kv", headers=BOB)).text

@@ -1,1 +1,1 @@
-"""What an application does is recorded before it is done."""
+"""The journal: changes of an application are recorded before their actions are executed."""

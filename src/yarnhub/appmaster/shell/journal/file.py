@@ -1,4 +1,4 @@
-"""The journal of a process that keeps a folder on its own disk."""
+"""The journal of a process with a state folder on its local disk."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OVERGROWN = 256 * 1024
-"""Bytes of changes after which a snapshot takes their place, unless it is larger itself."""
+"""Bytes of changes after which a snapshot replaces them, unless the snapshot is larger."""
 
 
 class FileJournal:
-    """A file of the local disk that only its user can read: one line for each change.
+    """A local file that only its user can read, with one line for each change.
 
-    What was written of a change before the disk was full is cut off before the next one is.
+    A change that was written partly, because the disk was full, is removed before the next write.
 
     Args:
         path: The file; its folder exists and is private.
@@ -34,11 +34,11 @@ class FileJournal:
         self._snapshot = 0
 
     async def load(self) -> list[bytes]:
-        """See `Journal.load`. A line that was being written at a kill is dropped.
+        """See `Journal.load`. An incomplete last line, after a kill, is dropped.
 
         Raises:
-            ConfigurationError: The file is there and holds no whole line: it was damaged. It begins
-                with a snapshot, whole or not at all.
+            ConfigurationError: The file is damaged: it exists but has no complete line, although
+                its first line, a snapshot, is written completely or not at all.
         """
         return await asyncio.to_thread(self._load)
 
@@ -50,7 +50,7 @@ class FileJournal:
         whole = content[: content.rfind(b"\n") + 1]
         if not whole:
             raise ConfigurationError(
-                f"{self._path} is damaged: it holds nothing that can be read of its application"
+                f"{self._path} is damaged: it contains no complete record of its application"
             )
         if len(whole) < len(content):
             os.truncate(self._path, len(whole))
@@ -73,11 +73,11 @@ class FileJournal:
 
     @staticmethod
     def _write(path: Path, content: bytes, at: int) -> None:
-        """Have a file end with this content, which begins at byte `at`, on the disk itself."""
+        """Make the file end with this content, starting at byte `at`, and flush it to the disk."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             if os.fstat(descriptor).st_size < at:
-                raise OSError(errno.ESTALE, "another program has cut it", str(path))
+                raise OSError(errno.ESTALE, "another program has truncated it", str(path))
             file.truncate(at)
             file.seek(at)
             file.write(content)

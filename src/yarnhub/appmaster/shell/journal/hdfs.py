@@ -1,14 +1,14 @@
-"""The journal of an ApplicationMaster that the next one, on any node, can read: in HDFS.
+"""The journal of an ApplicationMaster in HDFS, where the next one can read it from any node.
 
-A change goes into an extended attribute of a directory, which the NameNode keeps by itself in a
-few milliseconds; a file takes up to half a second to close, so only what is too large for an
-attribute becomes one. See docs/decisions/journal.md.
+A change is stored in an extended attribute of a directory, which takes the NameNode a few
+milliseconds; a file takes up to half a second to close, so only changes that are too large for an
+attribute become files. See docs/decisions/journal.md.
 
-    <folder>/state-<attempt>/snapshot        all that was before the first part
+    <folder>/state-<attempt>/snapshot        everything before the first part
     <folder>/state-<attempt>/<part>          a directory: changes in its attributes, in order
     <folder>/state-<attempt>/<part>.large    a file: one change
 
-The next attempt renames the folder, so that one that was believed dead can write no more.
+The next attempt renames the folder, so that an attempt that is still running can no longer write.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _PER_DIRECTORY = 24
-"""Attributes in one directory; HDFS allows 32, some of which others may set."""
+"""Attributes in one directory; HDFS allows 32, some of which other programs may set."""
 _ATTRIBUTE = 12 * 1024
-"""Bytes of a change that becomes one; HDFS allows 16 KiB."""
+"""Bytes of a change in an attribute; HDFS allows 16 KiB."""
 _PARTS = 12
-"""Parts after which a snapshot takes their place."""
+"""Parts after which a snapshot replaces them."""
 _NAME = "user.yarnhub."
 _SNAPSHOT = "snapshot"
 _LARGE = ".large"
@@ -45,12 +45,12 @@ class HdfsJournal:
     """One application's journal; see `Journal`.
 
     Args:
-        file_system: Where, as the application's user.
-        folder: The application's own.
+        file_system: The file system, as the application's user.
+        folder: The application's folder.
         attempt: The number of this attempt.
 
     Attributes:
-        folder: This attempt's.
+        folder: The folder of this attempt.
     """
 
     def __init__(self, file_system: WebHdfsFileSystem, folder: str, attempt: int) -> None:
@@ -60,9 +60,9 @@ class HdfsJournal:
         self._attempt = attempt
         self._part = 0
         self._attributes = _PER_DIRECTORY
-        """How many the last part has; full before there is one."""
+        """The number of changes in the last part; full before the first one."""
         self._parts: list[str] = []
-        """What stands beside the snapshot."""
+        """The parts next to the snapshot."""
 
     async def load(self) -> list[bytes]:
         """See `Journal.load`."""
@@ -80,7 +80,7 @@ class HdfsJournal:
             number, _, snapshot = _unpack(await self._read(_SNAPSHOT)).partition(b"\n")
             covered = self._part = int(number)
             changes.append(snapshot)
-        # Beside them may be what an attempt was writing when it was killed.
+        # An attempt that was killed may have left an incomplete file.
         self._parts = sorted(filter(_PART.fullmatch, names))
         for name in self._parts:
             self._part = int(name.removesuffix(_LARGE))
@@ -108,7 +108,7 @@ class HdfsJournal:
             except PathNotFoundError:
                 raise  # another attempt has taken over
             except FileSystemError as error:
-                _log.warning("the NameNode takes no attribute, writing a file: %s", error)
+                _log.warning("the NameNode refuses an attribute, writing a file: %s", error)
             else:
                 return
         await self._write(self._next(_LARGE), packed)
@@ -134,7 +134,7 @@ class HdfsJournal:
         await self._file_system.write(f"{self.folder}/{name}", packed)
 
     async def _check_ours(self) -> None:
-        """See that no other attempt has taken over: HDFS would make the folder anew."""
+        """Check that no other attempt has taken over: HDFS would create the folder again."""
         if await self._file_system.status(self.folder) is None:
             raise PathNotFoundError("write", self.folder, "another attempt has taken over")
 

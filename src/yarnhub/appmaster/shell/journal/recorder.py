@@ -1,4 +1,4 @@
-"""Sees to it that what an application does is recorded before it is done."""
+"""Records changes of an application before their actions are executed."""
 
 from __future__ import annotations
 
@@ -25,45 +25,45 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _BEGIN = b'{"records":['
-"""What the line of a change begins with, and what no text in JSON holds."""
+"""The start of a change's line, which no JSON string can contain."""
 _RETRY = RetryPolicy(first_delay=0.5, max_delay=30.0)
 _MAX_HOLD = 60.0
-"""Seconds that a heartbeat is held back for the journal. An application that is not heard of for
-`yarn.am.liveness-monitor.expiry-interval-ms` (15 minutes) is ended by YARN."""
+"""Seconds that a heartbeat waits for the journal. YARN ends an application without a heartbeat for
+`yarn.am.liveness-monitor.expiry-interval-ms` (15 minutes)."""
 
 
 class Journal(Protocol):
     """The changes of one application, in order. One process writes at a time.
 
-    What `append` has returned for is there after a kill at any moment; what it has not may be.
-    Cancelling leaves that unknown. All raise `YarnhubError` or `OSError` where it cannot be
-    reached.
+    Changes for which `append` has returned survive a kill at any moment; others may, too, also
+    after a cancellation. All methods raise `YarnhubError` or `OSError` if the journal is not
+    available.
     """
 
     async def load(self) -> list[bytes]:
-        """All changes; from now on this process is the one that writes."""
+        """All changes; from now on, only this process can write."""
         ...
 
     async def append(self, changes: Sequence[bytes]) -> None:
-        """Add changes, none of which holds a line feed."""
+        """Add changes, none of which contains a line feed."""
         ...
 
     async def compact(self, snapshot: bytes) -> None:
-        """Put one change in the place of all."""
+        """Replace all changes with one."""
         ...
 
     @property
     def overgrown(self) -> bool:
-        """Whether `compact` is worth it."""
+        """Whether `compact` saves enough."""
         ...
 
     async def delete(self) -> None:
-        """Forget it all: the application has ended."""
+        """Delete everything: the application has ended."""
         ...
 
 
 async def restore(application: Application, journal: Journal) -> bool:
-    """Make an application what its journal says; says whether that was anything.
+    """Restore an application from its journal; returns whether the journal had any changes.
 
     Raises:
         YarnhubError: The journal cannot be read, or is of another version of yarnhub.
@@ -76,8 +76,8 @@ async def restore(application: Application, journal: Journal) -> bool:
 def _read(lines: Sequence[bytes]) -> Iterator[Change]:
     """The changes of a journal's lines.
 
-    Versions before wrote a line anew behind what a full disk had taken of it: its beginning is
-    passed over where the repetition follows.
+    After a full disk, earlier versions wrote a line again after the part that was written: this
+    part is ignored.
     """
     for at, line in enumerate(lines):
         try:
@@ -91,7 +91,7 @@ def _read(lines: Sequence[bytes]) -> Iterator[Change]:
 
 
 def _after_cut(line: bytes, later: Sequence[bytes]) -> bytes | None:
-    """What of a line is whole, behind beginnings of lines that are written again; None if none."""
+    """The complete part of a line, without incomplete writes before it; None if there is none."""
     cut, begin, rest = line.rpartition(_BEGIN)
     whole = begin + rest
     first, *more = cut.split(_BEGIN)
@@ -102,12 +102,12 @@ def _after_cut(line: bytes, later: Sequence[bytes]) -> bytes | None:
 
 
 class Recorder:
-    """Writes changes down, those that come meanwhile together, and then lets actions happen.
+    """Writes changes, several at a time, and then executes their actions.
 
     Args:
-        journal: Where; None for an application that nobody could take over.
-        application: Whose changes.
-        act: Carries an action out.
+        journal: The journal; None for an application that cannot be taken over.
+        application: The application.
+        act: Executes an action.
     """
 
     def __init__(
@@ -122,20 +122,20 @@ class Recorder:
         self._idle.set()
         self._stopped = False
         self._writing = False
-        """Whether changes are on their way that `_held` holds no more."""
+        """Whether changes are being written that are no longer in `_held`."""
         self._begun = journal is None
 
     def start(self) -> None:
-        """Begin with a snapshot: changes wait for it, and what changes nothing is done meanwhile.
+        """Start with a snapshot: changes wait for it; actions without changes do not.
 
-        It says again what the journal says, so that nothing can be seen that is not recorded.
+        It contains the same state as the journal, so that no unrecorded state is visible.
         """
         if not self._begun:
             self._idle.clear()
             self._work.set()
 
     def put(self, actions: Sequence[Action]) -> None:
-        """Have these actions follow the application's latest changes."""
+        """Execute these actions after the application's latest changes are written."""
         change = None
         if self._journal is not None and not self._stopped:
             change = self._application.changes()
@@ -148,7 +148,7 @@ class Recorder:
         self._work.set()
 
     async def run(self) -> None:
-        """Write until cancelled. What was not written by then has not been acted on."""
+        """Write until cancelled. Actions of changes that were not written are not executed."""
         while True:
             await self._work.wait()
             self._work.clear()
@@ -170,11 +170,11 @@ class Recorder:
             self._idle.set()
 
     def stop(self) -> None:
-        """From now on nothing is recorded: the application is over, or this attempt is."""
+        """Stop recording: the application, or this attempt, has ended."""
         self._stopped = True
 
     async def written(self) -> None:
-        """Return when all is recorded and done, or after a minute."""
+        """Return when everything is recorded and executed, or after a minute."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_MAX_HOLD):
                 await self._idle.wait()
@@ -183,15 +183,15 @@ class Recorder:
         await journal.compact(json.dump(self._application.snapshot()))
 
     async def _persist(self, write: Callable[[Journal], Awaitable[None]]) -> None:
-        """Write, as often as it takes: nothing may happen that is not recorded."""
+        """Write, with any number of retries: actions must not be executed before."""
         assert self._journal is not None
         for repetition in itertools.count():
             try:
                 await write(self._journal)
             except (YarnhubError, OSError) as error:
-                _log.warning("the application's state cannot be written, trying again: %s", error)
+                _log.warning("the application's state cannot be written, retrying: %s", error)
                 if isinstance(error, OSError) and error.errno == errno.ESTALE:
-                    write = self._compact  # nothing that was written is there: all of it, again
+                    write = self._compact  # the journal was deleted: write everything again
             else:
                 return
             await asyncio.sleep(_RETRY.delay(repetition, random.random()))  # noqa: S311  # jitter

@@ -1,4 +1,4 @@
-"""TLS at the control port: an application lets in the holders of its own key, and nobody else."""
+"""TLS at the control port: only the holders of an application's key are admitted."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
 
 
 def bare_context() -> ssl.SSLContext:
-    """A server's context that asks every client for a certificate, and trusts none yet."""
+    """A server's context that requires a certificate from every client, and trusts none yet."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
-    # A session that is resumed is not verified again: OpenSSL lets in whoever was let in once,
-    # to whichever application of this port.
+    # A resumed session is not verified again: OpenSSL would admit the client of one application to
+    # any other on this port.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     return context
 
 
 def admit(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Have a context prove this pair, in PEM, and trust its holders."""
+    """Authenticate with this pair, in PEM, and trust its holders."""
     context.set_alpn_protocols(PROTOCOLS)
     context.load_verify_locations(cadata=certificate.decode())
     load_pair(context, certificate, key)
 
 
 class Admission(Protocol):
-    """Who is let in, and to what."""
+    """Decides which clients are admitted to which application."""
 
     @property
     def context(self) -> ssl.SSLContext:
-        """Decides the handshake."""
+        """The TLS context of the port."""
         ...
 
     def clients(self, client: ssl.SSLObject) -> ApplicationClients | None:
-        """Who a client is of, whose handshake is done; None turns it away."""
+        """The clients to which a client belongs, after the handshake; None refuses it."""
         ...
 
 
@@ -54,5 +54,5 @@ class OwnAdmission:
         self._clients = ApplicationClients(answer, budgets)
 
     def clients(self, client: ssl.SSLObject) -> ApplicationClients:  # noqa: ARG002  # the handshake said who
-        """The application's: whoever came through the handshake holds its key."""
+        """The application's clients: the handshake has verified the key."""
         return self._clients

@@ -1,4 +1,4 @@
-"""A limit on the clients of a port that have proven nothing yet, and which of them may stay."""
+"""A limit on the clients of a port that are not authenticated yet."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from typing import Protocol
 
 
 class LimitedClient(Protocol):
-    """A client that may have to make room for another one."""
+    """A client that can be disconnected in favor of another one."""
 
     peer: str
     """Its host."""
 
     @property
     def idle(self) -> bool:
-        """Whether it has asked for nothing."""
+        """Whether it has no request."""
         ...
 
     def expel(self) -> None:
-        """Have it go."""
+        """Disconnect it."""
         ...
 
 
 class ClientLimit:
-    """The clients that are connected. Where there is no room for another one, an idle one goes.
+    """The connected clients. If the limit is reached, an idle one is disconnected for a new one.
 
-    It is the one of the host with the most that has been here longest. So whoever opens many
-    connections and goes no further keeps nobody out, neither from other hosts nor from its own: who
-    does go further is gone from here long before it is the oldest.
+    It is the oldest of the host with the most clients. So idle connections, however many, cannot
+    keep out other clients, neither from other hosts nor from the same: those that authenticate
+    leave this list long before they are the oldest.
 
     Args:
-        most: How many there is room for.
+        most: The limit.
     """
 
     def __init__(self, most: int) -> None:
@@ -38,7 +38,7 @@ class ClientLimit:
         self._peers: dict[str, dict[LimitedClient, None]] = {}
 
     def enter(self, client: LimitedClient) -> bool:
-        """Let one in; says whether there was room, or one who made room."""
+        """Add a client; returns whether that was possible."""
         if self._count >= self._most and not self.expel_one():
             return False
         self._peers.setdefault(client.peer, {})[client] = None
@@ -46,7 +46,7 @@ class ClientLimit:
         return True
 
     def leave(self, client: LimitedClient) -> None:
-        """One is gone, or is no longer of those who may have to go."""
+        """Remove a client that has left or authenticated."""
         theirs = self._peers.get(client.peer, {})
         if client in theirs:
             del theirs[client]
@@ -55,7 +55,7 @@ class ClientLimit:
                 del self._peers[client.peer]
 
     def expel_one(self) -> bool:
-        """Have an idle one go; says whether there was one."""
+        """Disconnect an idle client; returns whether there was one."""
         for theirs in sorted(self._peers.values(), key=len, reverse=True):
             for client in theirs:
                 if client.idle:

@@ -1,4 +1,4 @@
-"""All who call one application at its control port: what they may ask and take, together."""
+"""The clients of one application at its control port, and their common limits."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     Answer = Callable[[Request[Any]], Awaitable[object]]
 
 _BURST = 2.0
-"""Seconds of the rate that may be spent at once."""
+"""Seconds of the rate that can be used in a burst."""
 
 
 class ApplicationClients:
     """The holders of one application's key.
 
     Args:
-        answer: Answers a request of theirs.
-        budgets: The application's.
+        answer: Answers a request.
+        budgets: The limits of the application.
     """
 
     def __init__(self, answer: Answer, budgets: Budgets) -> None:
@@ -37,13 +37,13 @@ class ApplicationClients:
 
     @property
     def full(self) -> bool:
-        """Whether they have as many connections as they may."""
+        """Whether the limit of connections is reached."""
         most = self.budgets.connections
         return most is not None and self._connections >= most
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:
-        """Count one more connection for a block."""
+        """Count a connection for a block."""
         self._connections += 1
         try:
             yield
@@ -51,7 +51,7 @@ class ApplicationClients:
             self._connections -= 1
 
     def spend(self, cost: int) -> float:
-        """Account for so many bytes; returns how many seconds nothing more should be taken."""
+        """Account for a number of bytes; returns the seconds for which to stop reading."""
         if self.budgets.rate is None:
             return 0.0
         now = asyncio.get_running_loop().time()

@@ -1,8 +1,8 @@
 """The control server: requests in frames, or as `POST /control/<name>`, over mutual TLS.
 
-Who may call: whoever holds the application's key, that is its owner and its containers. The TLS
-handshake ends for all others before a byte of theirs is read. One port serves one application or
-many: `Admission` says whose a connection is.
+Clients are the holders of the application's key: its owner and its containers. For all others, the
+TLS handshake fails before any of their bytes is read. One port serves one or many applications:
+`Admission` assigns each connection to one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "/control/"
 _MAX_WAIT = 60.0
-"""Seconds that a request may wait; clients ask again. Well under what proxies cut off at."""
+"""Seconds that a request may wait; clients repeat it. Well below the time-outs of proxies."""
 _STATUS = {
     FailureCode.UNKNOWN_REQUEST: 404,
     FailureCode.ENDED: 410,
@@ -55,7 +55,7 @@ _STATUS = {
 async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator[int]:
     """Serve on a port of `host`, a free one for 0; yields the port.
 
-    Leaving closes the port at once and gives answers under way up to a second.
+    Leaving closes the port immediately; answers in progress get up to a second.
     """
 
     def accept(
@@ -122,7 +122,7 @@ async def _reply(name: str, body: bytes | None, clients: ApplicationClients) -> 
 
 
 async def answer_in_time(request: Request[Any], answer: Answer) -> object:
-    """Answer a request, one that waits within the time that it names."""
+    """Answer a request; one that waits, within its own `timeout`."""
     if not isinstance(request, WaitKey | WatchKeys | WatchTokens):
         return await answer(request)
     try:
@@ -130,7 +130,7 @@ async def answer_in_time(request: Request[Any], answer: Answer) -> object:
             return await answer(request)
     except TimeoutError:
         if isinstance(request, WatchKeys):
-            # Answered at once: it also tells how far it has looked.
+            # Answered immediately, with the number of the latest event.
             return await answer(dataclasses.replace(request, timeout=0.0))
         if isinstance(request, WatchTokens):
             return Tokens(number=request.after)

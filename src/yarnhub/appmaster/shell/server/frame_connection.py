@@ -1,4 +1,4 @@
-"""A client that speaks in frames: many requests at a time, each answered when it is ready."""
+"""A client that uses frames: concurrent requests, each answered when its answer is ready."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.shell.server.clients import ApplicationClients
 
 IDLE_TIMEOUT = 300.0
-"""Seconds in which a client that waits for nothing must ask for something, or a piece of an answer
-be read; then it is closed."""
+"""Seconds after which the connection is closed if an idle client sends no request, or does not read
+a piece of an answer."""
 _READ_SIZE = 1 << 18
 
 
 class FrameConnection(asyncio.Protocol):
     """One client's connection.
 
-    What has come first is read from the stream; then this takes the transport over, which saves
-    each request two rounds of the loop.
+    The first bytes are read from the stream; then this object takes over the transport, which saves
+    two iterations of the loop for each request.
 
     Args:
-        reader: What the client says.
-        writer: What it is told.
-        answer: The answer to a frame.
-        clients: Who the client is of. What is more than they may ask and take is read later.
+        reader: The stream from the client.
+        writer: The stream to the client.
+        answer: Returns the answer to a frame.
+        clients: The application's clients. Reading pauses while they exceed their limits.
     """
 
     _group: asyncio.TaskGroup
@@ -52,7 +52,7 @@ class FrameConnection(asyncio.Protocol):
         self._clients = clients
         self._frames = Frames(clients.budgets.body)
         self._pending: OrderedDict[int, Frame] = OrderedDict()
-        """Read, and not begun to be answered, by their numbers."""
+        """Requests that were read but not started, by number."""
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._ready: list[bytes] = []
         self._ended = asyncio.Event()
@@ -60,17 +60,17 @@ class FrameConnection(asyncio.Protocol):
         self._heard = self._loop.time()
         self._unread = False
         self._throttle: asyncio.TimerHandle | None = None
-        """Runs while its clients have taken all that they may."""
+        """Scheduled while the clients exceed their rate."""
         self._paused = False
         self.last = False
 
     @property
     def busy(self) -> bool:
-        """Whether a request has come whose answer is not out."""
+        """Whether a request has arrived that is not answered."""
         return bool(self._tasks)
 
     async def run(self) -> None:
-        """Serve until the client goes or is idle. What it still waits for is then withdrawn."""
+        """Serve until the client leaves or is idle. Its waiting requests are then withdrawn."""
         with self._clients.connected():
             await self._run()
 
@@ -87,7 +87,7 @@ class FrameConnection(asyncio.Protocol):
                 for task in self._tasks.values():
                     task.cancel()
         except OSError:
-            pass  # what was sent on to somebody went wrong
+            pass  # an error of a proxied request
         finally:
             for timer in (self._alarm, self._throttle):
                 if timer is not None:
@@ -95,7 +95,7 @@ class FrameConnection(asyncio.Protocol):
             self._transport.abort()
 
     def _watch(self) -> None:
-        """Look after the client each time that it may have been silent for too long."""
+        """Check the client whenever it may have been idle for too long."""
         silent = self._loop.time() - self._heard
         if silent >= IDLE_TIMEOUT and (self._unread or not self._tasks):
             self._transport.abort()
@@ -114,7 +114,7 @@ class FrameConnection(asyncio.Protocol):
         self._go_on()
 
     def eof_received(self) -> None:
-        """See `asyncio.Protocol`: a client that says nothing more wants no answers either."""
+        """See `asyncio.Protocol`: a client that closes its side does not need answers."""
         self._ended.set()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's
@@ -122,7 +122,7 @@ class FrameConnection(asyncio.Protocol):
         self._ended.set()
 
     def pause_writing(self) -> None:
-        """See `asyncio.BaseProtocol`: a client that does not read is not heard either."""
+        """See `asyncio.BaseProtocol`: if a client does not read, its requests are not read."""
         self._unread = True
         self._go_on()
 
@@ -132,21 +132,21 @@ class FrameConnection(asyncio.Protocol):
         self._heard = self._loop.time()
         self._go_on()
 
-    # --- what may be taken
+    # --- limits
 
     def _spend(self, cost: int) -> None:
-        """Account for what was read or answered; go on once that is within what may be taken."""
+        """Account for what was read or answered; continue once that is within the rate."""
         pause = self._clients.spend(cost)
         if pause > 0 and self._throttle is None:
             self._throttle = self._loop.call_later(pause, self._relieve)
 
     def _relieve(self) -> None:
         self._throttle = None
-        self._spend(0)  # others may have taken more meanwhile
+        self._spend(0)  # other clients may have used more meanwhile
         self._go_on()
 
     def _go_on(self) -> None:
-        """Begin what may be begun, and read on only where nothing is left to be begun."""
+        """Start requests within the limits, and continue reading once all are started."""
         at_once = self._clients.budgets.at_once
         held = self._unread or self._throttle is not None
         while self._pending and not held and len(self._tasks) < at_once:
@@ -156,7 +156,7 @@ class FrameConnection(asyncio.Protocol):
         paused = held or len(self._tasks) >= at_once
         if paused is not self._paused:
             self._paused = paused
-            # Nothing happens where the transport is closing.
+            # No effect if the transport is closing.
             (self._transport.pause_reading if paused else self._transport.resume_reading)()
 
     # --- requests
@@ -183,20 +183,20 @@ class FrameConnection(asyncio.Protocol):
             self._flush()
             if self.last and not self._transport.is_closing():
                 self._transport.close()
-        elif len(self._ready) == 1:  # others may be ready at the same time
+        elif len(self._ready) == 1:  # other answers may be ready at the same time
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         ready, self._ready = self._ready, []
         if self._paused and self._hung_up():
             self._ended.set()
-        # asyncio logs each write to a client that has gone.
+        # asyncio logs each write to a client that has left.
         if not (self._ended.is_set() or self._transport.is_closing()):
             self._transport.write(b"".join(ready))
 
     def _hung_up(self) -> bool:
-        """Whether the client has gone, of which asyncio does not tell while reading is paused."""
-        # TLS's transport has none any more once it is closed.
+        """Whether the client has left, which asyncio does not report while reading is paused."""
+        # A closed TLS transport has no socket.
         sock: socket.socket | None = self._transport.get_extra_info("socket")
         if sock is None or sock.fileno() < 0:
             return True

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as a server: connections, each with one request after the other; asyncio and h11 alone.
+"""An HTTP/1.1 server, with asyncio and h11 only; sequential requests on each connection.
 
 `hadoop.http` is the client.
 """
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 IDLE_TIMEOUT = 300.0
-"""Seconds in which a connection's next request must begin, its next piece come, or a piece of the
-answer be read; then it is closed."""
+"""Seconds after which a connection is closed if its next request does not begin or continue, or a
+piece of an answer is not read."""
 _READ_SIZE = 1 << 16
 _EVENT_COST = 256
-"""Bytes whose reading costs about as much as one of h11's events: a body may come byte by byte."""
+"""Bytes that take as long to read as one of h11's events: a body may arrive byte by byte."""
 _EVENTS_PER_TURN = 32
-"""Events of one client until others have their turn: reading waits for nothing that has come."""
+"""Events of one client before it yields to other tasks: reading received data does not wait."""
 
 
 class Request:
-    """One request, which its handler answers once, by `respond`.
+    """One request, which its handler answers once, with `respond`.
 
     Attributes:
-        method: Such as `GET`.
-        target: As it was sent: path and query.
-        headers: As they came; names in lower case.
+        method: For example `GET`.
+        target: Path and query, as received.
+        headers: In the received order; names in lower case.
         peer: The client's IP address.
-        answered: Whether an answer has begun.
+        answered: Whether a response has started.
     """
 
     def __init__(self, connection: HttpConnection, head: h11.Request) -> None:
@@ -55,7 +55,7 @@ class Request:
         self.answered = False
 
     def header(self, name: str) -> str:
-        """The first header of a name in lower case; empty if there is none."""
+        """The first header with a lower-case name; empty if missing."""
         return next((value for key, value in self.headers if key == name), "")
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
@@ -81,12 +81,12 @@ class Request:
         headers: Iterable[tuple[str, str]],
         body: bytes | AsyncGenerator[bytes, None] = b"",
     ) -> None:
-        """Answer.
+        """Send the response.
 
         Args:
-            status: Such as 200.
-            headers: For chunks, their length in all is among these if it is known.
-            body: For HEAD, what GET would get.
+            status: For example 200.
+            headers: The headers; for chunks, including their total length if it is known.
+            body: The body; for HEAD, the body of the GET.
         """
         self.answered = True
         headers = list(headers)
@@ -110,15 +110,15 @@ class Request:
 
 
 class HttpConnection:
-    """One client's connection: one request after the other.
+    """One client's connection, with sequential requests.
 
     Args:
-        reader: What the client sends.
-        writer: What it gets.
+        reader: The stream from the client.
+        writer: The stream to the client.
         handle: Answers a request.
-        once: Whether it is for one request.
-        clients: Who it is of; None for an unknown client.
-        idle: In place of `IDLE_TIMEOUT`.
+        once: Whether to close it after one request.
+        clients: The application's clients; None for an unknown client.
+        idle: Overrides `IDLE_TIMEOUT`.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class HttpConnection:
         self._events = 0
 
     async def run(self) -> None:
-        """Serve until either side has had enough."""
+        """Serve until either side closes the connection."""
         with self._clients.connected() if self._clients else contextlib.nullcontext():
             await self._run()
 
@@ -158,24 +158,24 @@ class HttpConnection:
                     return
                 self._http.start_next_cycle()
         except h11.RemoteProtocolError as error:
-            # Anybody may, as often as he likes: the log is not his to fill.
-            _log.debug("a client broke HTTP: %s", error)
+            # Not a warning: anyone can do this any number of times.
+            _log.debug("a client violated HTTP: %s", error)
         except (OSError, TimeoutError):
-            pass  # the client went away, or what was sent on to it did
+            pass  # the client has left, or the source of a proxied response
         except asyncio.CancelledError:
-            self._writer.transport.abort()  # nobody waits any more, nor for what is left
+            self._writer.transport.abort()  # the client does not wait for the rest
             raise
         finally:
             await close(self._writer)
 
     async def _may_go_on(self) -> bool:
-        """Whether another request may follow; not behind a body that the handler did not read."""
+        """Whether another request may follow; not if the handler did not read the body."""
         if self._http.their_state is h11.SEND_BODY:
             await self.next_event()
         return self._http.their_state is h11.DONE and self._http.our_state is h11.DONE
 
     async def next_event(self) -> h11.Event | type[h11.PAUSED]:
-        """What comes next from the client."""
+        """The next event from the client."""
         async with asyncio.timeout(self.idle):
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 if self._http.they_are_waiting_for_100_continue:
@@ -191,13 +191,13 @@ class HttpConnection:
         return event  # type: ignore[return-value]  # NEED_DATA is excluded above
 
     async def send(self, event: h11.Event) -> None:
-        """Send a piece of the answer."""
+        """Send a piece of the response."""
         self._writer.write(self._http.send(event) or b"")
         async with asyncio.timeout(self.idle):
             await self._writer.drain()
 
     async def pay(self, cost: int) -> None:
-        """Wait until what was read or done is within what its clients may take."""
+        """Wait until the reading and processing so far is within the clients' rate."""
         pause = self._clients.spend(cost) if self._clients else 0.0
         if pause > 0:
             await asyncio.sleep(pause)

@@ -1,4 +1,4 @@
-"""A port and those who have connected to it, whatever is spoken there."""
+"""A port and its clients, for any protocol."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _DRAIN_TIMEOUT = 1.0
-"""Seconds for answers that are under way when the server ends."""
+"""Seconds for answers that are in progress when the server stops."""
 _HANDSHAKE_TIMEOUT = 3.0
 _SHUTDOWN_TIMEOUT = 0.5
-"""Seconds for TLS's handshake, and for its end."""
+"""Seconds for the TLS handshake, and for its shutdown."""
 _CLOSE_TIMEOUT = 5.0
-"""Seconds in which a client takes what is left for it, once its connection is closed."""
+"""Seconds in which a client must read the rest after its connection was closed."""
 _FIRST_BYTE_TIMEOUT = 3.0
-"""Seconds in which a client must begin its handshake."""
+"""Seconds in which a client must start its handshake."""
 _MAX_SILENT = 1000
-"""Clients that have not begun theirs, at most: each costs a socket."""
+"""The maximum number of clients before the handshake: each needs a socket."""
 _MAX_HANDSHAKES = 128
-"""At once: from its first bytes on TLS costs a quarter of a MiB (`asyncio.sslproto`)."""
+"""Concurrent handshakes: each needs a quarter of a MiB (`asyncio.sslproto`)."""
 _BACKLOG = 1024
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_PAUSE = 0.2
-"""Seconds until it is tried again to accept a client, where there are no more files."""
+"""Seconds until a client is accepted again after the limit of open files was reached."""
 _LOG_INTERVAL = 60.0
-"""Seconds until the log says that once more."""
+"""Seconds until this is logged again."""
 _MAX_CLIENTS = 65536
 
 
@@ -47,15 +47,15 @@ class ClientConnection(Protocol):
     """One client's connection."""
 
     last: bool
-    """Whether no further request is taken."""
+    """Whether no more requests are accepted."""
 
     @property
     def busy(self) -> bool:
-        """Whether a request has come whose answer is not out."""
+        """Whether a request has arrived that is not answered."""
         ...
 
     async def run(self) -> None:
-        """Serve until either side has had enough, and close."""
+        """Serve until either side closes the connection."""
         ...
 
 
@@ -70,15 +70,15 @@ async def listen(
 ) -> AsyncIterator[int]:
     """Serve on a port of `host`, a free one for 0; yields the port.
 
-    Leaving closes the port at once and gives answers under way up to a second.
+    Leaving closes the port immediately; answers in progress get up to a second.
 
     Args:
-        accept: Makes the connection of a client; None turns it away.
-        host: Where to listen.
-        port: And at which port.
-        context: For TLS.
-        most: Connections at once, above which an idle client makes room for a new one; None takes
-            three quarters of the files that this process may have open.
+        accept: Creates the connection of a client; None refuses it.
+        host: The host name or address to listen on.
+        port: The port to listen on.
+        context: The TLS context; None without TLS.
+        most: Concurrent connections, above which an idle client is disconnected for a new one; None
+            for three quarters of the files that this process may open.
     """
     sockets = await _bind(host, port)
     entrance = _Entrance(accept, context, most or _room_for_sockets())
@@ -96,11 +96,11 @@ async def listen(
 
 
 class _Client:
-    """A client, from its first packet to its end."""
+    """A client, from its first packet to its disconnection."""
 
     def __init__(self, sock: socket.socket, peer: str) -> None:
         self.socket: socket.socket | None = sock
-        """None once a connection is made of it, which closes it."""
+        """None once it is owned by a connection."""
         self.peer = peer
         self.connection: ClientConnection | None = None
         self.task: asyncio.Task[None] | None = None
@@ -117,13 +117,13 @@ class _Client:
 
 
 class _Entrance:
-    """Takes clients in, none of them at another's expense."""
+    """Accepts clients, so that none of them can keep out others."""
 
     def __init__(self, accept: Accept, context: ssl.SSLContext | None, most: int) -> None:
         self._accept = accept
         self._context = context
         self._most = most
-        # What has proven nothing takes a small part of what there is.
+        # Clients that are not authenticated get a small part of the limit.
         self._lobby = ClientLimit(most if context is None else max(1, min(_MAX_SILENT, most // 6)))
         self._handshakes = ClientLimit(_MAX_HANDSHAKES)
         self._beginning = asyncio.Lock()
@@ -131,7 +131,7 @@ class _Entrance:
         self._said = float("-inf")
 
     async def run(self, bound: socket.socket, group: asyncio.TaskGroup) -> None:
-        """Take clients in until cancelled."""
+        """Accept clients until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -141,15 +141,15 @@ class _Entrance:
                     self._say(f"{error.strerror}: the limit is LimitNOFILE of the unit, or ulimit")
                     self._lobby.expel_one()
                     await asyncio.sleep(_ACCEPT_PAUSE)
-                continue  # else the client went before it was accepted
+                continue  # otherwise, the client has left before it was accepted
             self._take(_Client(sock, address[0]), group)
-            await asyncio.sleep(0)  # sock_accept waits for nothing where clients queue up
+            await asyncio.sleep(0)  # sock_accept does not yield while clients are queued
 
     def _say(self, why: str) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._said >= _LOG_INTERVAL:
             self._said = now
-            _log.warning("clients are turned away: %s", why)
+            _log.warning("clients are refused: %s", why)
 
     def _take(self, client: _Client, group: asyncio.TaskGroup) -> None:
         assert client.socket is not None
@@ -179,19 +179,19 @@ class _Entrance:
                 if client.connection is not None:
                     await client.connection.run()
             finally:
-                writer.transport.abort()  # nothing happens if it is closed
-        except OSError as error:  # TimeoutError and ssl.SSLError are
-            _log.debug("a client at %s is gone: %s", client.peer, error)
+                writer.transport.abort()  # no effect if it is closed
+        except OSError as error:  # includes TimeoutError and ssl.SSLError
+            _log.debug("a client at %s has left: %s", client.peer, error)
         except Exception:  # noqa: BLE001  # one client must not be the end of all others
             _log.exception("the connection of a client at %s has failed", client.peer)
 
     async def _greet(self, client: _Client) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Make streams of a client's socket, once it has shown that it may come in."""
+        """Create the streams of a client's socket, after it was admitted."""
         if self._context is None:
             return await self._streams(client)
         async with asyncio.timeout(_FIRST_BYTE_TIMEOUT):
             await _readable(client)
-        # One after the other: whoever has to go for one is gone when the next begins.
+        # One after the other: a client that is disconnected for another has left before the next.
         async with self._beginning:
             self._lobby.leave(client)
             self._handshakes.enter(client)
@@ -222,7 +222,7 @@ class _Entrance:
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def close(self) -> None:
-        """Give answers under way a moment, and have all clients go."""
+        """Wait briefly for answers in progress, and disconnect all clients."""
         connected = [each for each in self._clients if each.connection is not None]
         for client in connected:
             assert client.connection is not None
@@ -238,7 +238,7 @@ class _Entrance:
 
 
 async def _readable(client: _Client) -> None:
-    """Wait until a client has sent something, or has gone."""
+    """Wait until a client has sent data, or has left."""
     assert client.socket is not None
     loop = asyncio.get_running_loop()
     came: asyncio.Future[None] = loop.create_future()
@@ -256,7 +256,7 @@ def _once(came: asyncio.Future[None]) -> None:
 
 
 async def _bind(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen at one port of all of a host's addresses."""
+    """Sockets that listen on one port, on all addresses of a host."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     bound: list[socket.socket] = []
@@ -267,7 +267,7 @@ async def _bind(host: str, port: int) -> list[socket.socket]:
             except OSError:
                 if not bound:
                     raise
-                continue  # an address that this machine's name has, and no interface
+                continue  # an address of this machine's name that no interface has
             bound.append(sock)
             port = bound[0].getsockname()[1]
     except BaseException:
@@ -293,22 +293,22 @@ def _listening(family: int, kind: int, protocol: int, address: tuple[object, ...
 
 
 def _room_for_sockets() -> int:
-    """How many clients there may be: other files have to be opened, too."""
+    """The maximum number of clients, which leaves some of the process's files for other uses."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MAX_CLIENTS if soft == resource.RLIM_INFINITY else max(1, soft * 3 // 4)
 
 
 async def close(writer: asyncio.StreamWriter) -> None:
-    """Close a connection, whatever its client does."""
-    # TLS's transport loses what it stands for when it is closed twice, as by its client and by us;
-    # then it cannot be aborted.
+    """Close a connection, independently of its client."""
+    # A TLS transport that is closed twice, by its client and by us, loses its inner transport; then
+    # it cannot be aborted.
     if not writer.is_closing():
         writer.close()
     try:
-        # It would never be closed whose client has gone while more was to be read.
+        # Otherwise, it would never be closed if its client has left unread data.
         async with asyncio.timeout(_CLOSE_TIMEOUT):
             await writer.wait_closed()
-    except OSError:  # TimeoutError is one
+    except OSError:  # includes TimeoutError
         pass
     finally:
-        writer.transport.abort()  # a client that does not read must not hold the connection
+        writer.transport.abort()  # a client that does not read must not keep the connection open

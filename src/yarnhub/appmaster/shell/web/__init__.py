@@ -1,1 +1,1 @@
-"""An application's web pages, which YARN's web proxy passes on: nothing can be changed by them."""
+"""An application's web pages, behind YARN's web proxy; read-only."""

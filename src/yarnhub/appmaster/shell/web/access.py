@@ -1,4 +1,4 @@
-"""Who may read an application's web pages."""
+"""Access to an application's web pages."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from yarnhub.spec import ACLs
 
 _CACHE_SECONDS = 300.0
-"""Seconds that the addresses of a proxy's host are good for, as in Hadoop's own filter."""
+"""Seconds for which the addresses of a proxy's host are cached, as in Hadoop's own filter."""
 _RESOLVE_TIMEOUT = 5.0
-"""Seconds in which a host's addresses are found, or it counts for nothing."""
+"""Seconds to look up a host's addresses."""
 _USER = re.compile(r"(?:^|;)\s*proxy-user=([^;]*)")
 
 
 class Access:
-    """Lets in whom YARN's web proxy names.
+    """Authenticates users by YARN's web proxy.
 
-    A request that comes from another host than a proxy's may say what it likes and is not
-    believed. Source: org.apache.hadoop.yarn.server.webproxy.amfilter.AmIpFilter.
+    Requests from other hosts are not trusted. Source:
+    org.apache.hadoop.yarn.server.webproxy.amfilter.AmIpFilter.
 
     Args:
         proxies: URLs of the web proxies.
-        owner: Whose application it is.
-        acls: Of the specification.
-        anybody: Whether the cluster takes names unproven, so that everybody can be the owner.
+        owner: The application's owner.
+        acls: The ACLs of the specification.
+        anybody: Whether the cluster does not authenticate users, so that anyone can be the owner.
     """
 
     def __init__(self, proxies: Iterable[str], owner: str, acls: ACLs, *, anybody: bool) -> None:
@@ -55,12 +55,12 @@ class Access:
                 # A proxy on this host's loopback sends from the address of the host's name
                 # (WebAppUtils.getResolvedAddress, WebAppProxyServlet.proxyLink).
                 found |= await _resolve(socket.gethostname())
-            if found:  # else those that were known serve on
+            if found:  # otherwise, the earlier addresses remain valid
                 self._addresses, self._until = found, clock() + _CACHE_SECONDS
         return peer.removeprefix("::ffff:") in self._addresses
 
     def user(self, request: Request) -> str | None:
-        """Whom a proxy's request is for; None if the proxy does not know."""
+        """The user of a proxy's request; None if the proxy does not name one."""
         found = _USER.search(request.header("cookie"))
         return unquote_plus(found[1]) or None if found else None
 
@@ -69,7 +69,7 @@ class Access:
         return self._open or self.may_read(user)
 
     def may_read(self, user: str | None) -> bool:
-        """Whether a user may read what the application keeps, such as the values of its keys."""
+        """Whether a user may read the application's data, such as the values of its keys."""
         listed = "*" in self._listed or user in self._listed
         return listed or user == self.owner or self._anybody
 

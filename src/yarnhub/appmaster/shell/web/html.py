@@ -1,4 +1,4 @@
-"""HTML in which every text is escaped, unless it is markup already."""
+"""HTML in which all text is escaped, unless it is markup already."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Html(str):
 
 
 def join(*parts: object) -> Html:
-    """Parts one after the other."""
+    """Concatenate parts."""
     return Html("".join(part if isinstance(part, Html) else escape(str(part)) for part in parts))
 
 
 def tag(name: str, *content: object, **attributes: object) -> Html:
     """An element.
 
-    Attributes of None are left out; `class_` is `class`, and `aria_label` is `aria-label`.
+    Attributes that are None are omitted; `class_` is `class`, and `aria_label` is `aria-label`.
     """
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'

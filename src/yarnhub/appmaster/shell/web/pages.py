@@ -1,4 +1,4 @@
-"""The application's web pages as HTML: no script, and nothing from elsewhere."""
+"""The application's web pages as HTML, without scripts and external resources."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from yarnhub.control.outcomes import Outcome
 
 _REFRESH = 15
-"""Seconds after which an overview is looked at again."""
+"""Seconds after which browsers reload an overview."""
 _MAX_VALUE = 4096
-"""Characters of a value that are shown."""
+"""The maximum number of characters of a value."""
 
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><rect width="8" height="8" rx="2"'
@@ -127,13 +127,13 @@ def keys_page(view: KeysView) -> Html:
 
 
 def message_page(title: str, text: str, origin: Origin, root: str = "./") -> Html:
-    """A page that says why there is no other.
+    """A page with an error.
 
     Args:
-        title: In short.
-        text: What is the matter and what to do.
-        origin: Whose.
-        root: Leads from here to the first page's folder.
+        title: The title.
+        text: The problem and what to do.
+        origin: The application.
+        root: The relative URL of the first page's folder.
     """
     return _frame(title, tag("section", tag("h2", title), tag("p", text)), origin, (), root=root)
 
@@ -208,7 +208,7 @@ def _container(view: ContainerView) -> Html:
 
 
 def _end(outcome: Outcome) -> object:
-    """The description of an end, with YARN's own diagnostics folded away."""
+    """The description of an end, with YARN's own diagnostics collapsed."""
     if not adds_detail(outcome):
         return describe(outcome)
     said = tag("p", f"YARN reports: {outcome.raw}", class_="dim")

@@ -1,4 +1,4 @@
-"""Passes requests on to the pages of services."""
+"""Proxies requests to the pages of services."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from yarnhub.control.messages import Page
 
 _ANSWER_TIMEOUT = 60.0
-"""Seconds for the head of an answer, and for each piece of it: YARN's own proxy waits as long
+"""Seconds for the head of a response, and for each piece of it: YARN's own proxy waits as long
 (`yarn.resourcemanager.proxy.connection.timeout` in yarn-default.xml)."""
 
 _OF_A_HOP = frozenset(
@@ -31,19 +31,19 @@ _OF_A_HOP = frozenset(
 
 
 async def pass_on(request: Request, page: Page, rest: str, query: str) -> None:
-    """Answer a request with what a page's target answers.
+    """Answer a request with the response of a page's target.
 
     Cancelling closes the connection to the target.
 
     Args:
-        request: What is asked.
-        page: Which page.
-        rest: The path below it: empty, or with a slash in front.
-        query: Behind the question mark.
+        request: The request.
+        page: The page.
+        rest: The path below it: empty, or starting with a slash.
+        query: The query, without the question mark.
 
     Raises:
-        YarnhubError: There was no answer; nothing was sent to the client.
-        OSError: The answer ended early; a part of it was sent.
+        YarnhubError: The target did not respond; nothing was sent to the client.
+        OSError: The response ended early; a part of it was sent.
     """
     url = page.target.rstrip("/") + rest if rest else page.target
     async with contextlib.AsyncExitStack() as stack:
@@ -54,7 +54,7 @@ async def pass_on(request: Request, page: Page, rest: str, query: str) -> None:
         headers = _headers(response.headers, "set-cookie", "location")
         if location := response.header("location"):
             headers.append(("location", relocate(location, page, rest)))
-        # WebAppProxyServlet.proxyLink fails on an answer that can have no body.
+        # WebAppProxyServlet.proxyLink fails on a response that cannot have a body.
         status = 200 if response.status == 204 else response.status
         try:
             await request.respond(status, headers, _bounded(response.chunks))
@@ -88,9 +88,9 @@ async def _bounded(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes,
 
 
 def _headers(headers: Iterable[tuple[str, str]], *dropped: str) -> list[tuple[str, str]]:
-    """What is passed on of headers.
+    """The headers that are passed on.
 
-    Cookies of a target would be the ResourceManager's for a browser, and come back to nobody.
+    Not cookies: for a browser, they would belong to the ResourceManager.
     """
     given = list(headers)
     named = {
@@ -104,10 +104,10 @@ def _headers(headers: Iterable[tuple[str, str]], *dropped: str) -> list[tuple[st
 
 
 def relocate(location: str, page: Page, rest: str) -> str:
-    """Where a client has to go when a page's target sends it elsewhere.
+    """The URL for a client when a page's target responds with a redirect.
 
-    A place below the target becomes a path relative to the one that was asked for: YARN's proxy,
-    which follows by itself, understands that, and so does a browser behind it.
+    A URL below the target becomes a path relative to the requested one, which works for YARN's
+    proxy, which follows redirects itself, and for browsers behind it.
     """
     root = page.target.rstrip("/")
     place = urljoin(root + rest if rest else page.target, location)

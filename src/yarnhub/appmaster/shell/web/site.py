@@ -1,7 +1,7 @@
-"""The application's web pages: who asks for what, and which page that is.
+"""The application's web pages: authentication and routing of requests.
 
-Who may call: YARN's web proxies, for whom they name; see `access`. All others are sent to the
-proxy. No request changes anything.
+Only YARN's web proxies can open pages, on behalf of users; see `access`. All others are redirected
+to the proxy. No request changes anything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.control import json
 from yarnhub.control.messages import Ui
 
-# HTML and what passes requests on are imported when somebody looks: most are never looked at.
+# The HTML and the proxy are imported on first use: most applications' pages are never opened.
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MAX_CONNECTIONS = 100
-"""At once: everybody in the cluster may open one, and the AM's memory is small. Further ones take
-the place of those who ask for nothing."""
+"""Concurrent connections: everyone in the cluster can open some, and the AM's memory is small. New
+ones replace idle ones."""
 _IDLE_TIMEOUT = 30.0
-"""Seconds for a request to come, or a piece of the answer to be read."""
+"""Seconds for a request to arrive, or a piece of the response to be read."""
 _HTML = "text/html; charset=utf-8"
 _POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -54,10 +54,10 @@ class Site:
     """The web pages of one application.
 
     Args:
-        application: The application's; it is only read.
-        origin: What else the pages tell.
-        access: Who may read them.
-        clock: Seconds since 1970.
+        application: The application, which is only read.
+        origin: Further data for the pages.
+        access: The permissions of users.
+        clock: Returns the time in seconds since 1970.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Site:
         env: Mapping[str, str],
         clock: Callable[[], float],
     ) -> Self:
-        """The pages of an application whose AM YARN has started with this environment."""
+        """Create the pages of an application whose AM was started with this environment."""
         proxies, user = submitted.web_proxies, submitted.user
         addresses = tuple(f"{proxy}/proxy/{submitted.application_id}/" for proxy in proxies)
         application.pages.ui = Ui(addresses=addresses)
@@ -94,8 +94,8 @@ class Site:
         return cls(application, origin, access, clock)
 
     def serve(self, host: str) -> AbstractAsyncContextManager[int]:
-        """Serve the pages on a free port of `host` for a block, which is given the port."""
-        # YARN's proxy never uses a connection again, and leaves it open (WebAppProxyServlet).
+        """Serve the pages on a free port of `host` for a block; yields the port."""
+        # YARN's proxy never reuses a connection, and leaves it open (WebAppProxyServlet).
         return listen(
             lambda reader, writer: HttpConnection(
                 reader, writer, self.handle, once=True, idle=_IDLE_TIMEOUT
@@ -114,15 +114,15 @@ class Site:
             await self._refuse(
                 request,
                 403,
-                "Not for you",
-                f"{self._access.owner} does not show these pages to "
-                f"{user or 'those whom the web proxy does not know'}: acls.ui_users in the "
-                "specification says who may see them.",
+                "Permission denied",
+                f"{self._access.owner} does not share these pages with "
+                f"{user or 'unauthenticated users'}: acls.ui_users in the specification lists "
+                "the users who can open them.",
             )
         elif path.startswith("/pages/"):
             await self._pass_on(request, path, query)
         elif request.method not in ("GET", "HEAD"):
-            await self._refuse(request, 405, "Not possible", "These pages can only be read.")
+            await self._refuse(request, 405, "Method not allowed", "These pages are read-only.")
         else:
             await self._show(request, path, query, user)
 
@@ -142,7 +142,7 @@ class Site:
             case "/favicon.ico":
                 await self._send(request, 200, "image/svg+xml", pages.ICON)
             case _:
-                await self._refuse(request, 404, "Not found", f"There is no page {path}.")
+                await self._refuse(request, 404, "Not found", f"Page {path} does not exist.")
 
     def _overview(self) -> Overview:
         return overview(self._application, self._origin, self._clock())
@@ -151,10 +151,10 @@ class Site:
         prefix = parse_qs(query).get("prefix", [""])[0]
         secret = ""
         if not self._access.may_read(user):
-            known = f"calls you {user}" if user else "does not know who you are"
+            known = f"You are logged in as {user}" if user else "You are not logged in"
             secret = (
-                f"Values may be secrets: {self._access.owner} sees them here, and those whom the "
-                f"specification lists in acls.ui_users, with acls.enable. The web proxy {known}."
+                f"Values may be secrets: only {self._access.owner} can see them, and the users in "
+                f"acls.ui_users of the specification, with acls.enable. {known} at the web proxy."
             )
         return keys(self._application, self._origin, prefix, secret)
 
@@ -164,22 +164,22 @@ class Site:
         segment, slash, rest = path.removeprefix("/pages/").partition("/")
         page = self._application.pages.by_route.get(unquote(segment))
         if page is None or not {".", ".."}.isdisjoint(unquote(rest).split("/")):
-            await self._refuse(request, 404, "Not found", f"There is no page {path}.")
+            await self._refuse(request, 404, "Not found", f"Page {path} does not exist.")
             return
         try:
             await pass_on(request, page, slash + rest, query)
         except YarnhubError as error:
             _log.info("page %s: %s", page.route, error)
             await self._refuse(
-                request, 502, "No answer", f"The page at {page.target} cannot be shown: {error}."
+                request, 502, "No response", f"The page at {page.target} cannot be shown: {error}."
             )
 
     async def _send_to_proxy(self, request: Request) -> None:
         addresses = self._application.pages.ui.addresses
         if not addresses:
-            await request.respond(403, [], b"No web proxy of YARN is known.\n")
+            await request.respond(403, [], b"YARN has no web proxy.\n")
             return
-        # The proxy learns so that it must not send us the same once more.
+        # This prevents the proxy from sending the same request again.
         place = addresses[0].replace("/proxy/", "/proxy/redirect/", 1)
         target = request.target if request.target.startswith("/") else "/"
         await request.respond(302, [("Location", place.rstrip("/") + target)])

@@ -1,4 +1,4 @@
-"""What an application's pages tell: pure functions of its state."""
+"""The content of an application's pages: pure functions of its state."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from yarnhub.control.messages import Entry
 
 MAX_SHOWN = 200
-"""Containers of a service, of those that run, wait, and have ended each, that are shown."""
+"""The maximum number of a service's running, waiting, and ended containers each on a page."""
 MAX_KEYS = 500
-"""Keys that are shown at once."""
+"""The maximum number of keys on a page."""
 _TAIL = "?start=-4096"
-"""What a NodeManager shows of a log at first: its last bytes."""
+"""The number of last bytes of a log to which links lead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What an application's shell knows of it and the core does not.
+    """The data about an application that only its shell has.
 
     `node` is the web address of the AM's NodeManager, `container` the AM's own.
     """
@@ -41,7 +41,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A name and where it leads."""
+    """A name and a URL."""
 
     name: str
     address: str
@@ -49,7 +49,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerView:
-    """One container; its log is at its node, until the application has ended."""
+    """One container; its log is on its node, until the application has ended."""
 
     id: str
     state: ContainerState
@@ -62,7 +62,7 @@ class ContainerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceView:
-    """One service; containers that run come first, then those that wait, then the latest ended."""
+    """One service; its running containers first, then waiting ones, then the latest ended."""
 
     name: str
     counts: dict[str, int]
@@ -92,9 +92,9 @@ class Overview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysView:
-    """Keys that begin with a prefix: the first of them, and how many there are.
+    """Keys that begin with a prefix: the first of them, and their number.
 
-    `secret` says why their values are not shown; it is empty if they are.
+    `secret` is the reason why their values are not shown; empty if they are.
     """
 
     id: str
@@ -107,7 +107,7 @@ class KeysView:
 
 
 def overview(application: Application, origin: Origin, now: float) -> Overview:
-    """What an application is at."""
+    """The overview of an application."""
     running = [
         instance.container.resource
         for service in application.services.values()
@@ -137,7 +137,7 @@ def overview(application: Application, origin: Origin, now: float) -> Overview:
 
 
 def keys(application: Application, origin: Origin, prefix: str, secret: str) -> KeysView:
-    """What an application keeps."""
+    """The keys of an application."""
     found = application.keys.keys(KeyRange(prefix=prefix))
     entries = (application.keys.get(key) for key in found[:MAX_KEYS])
     return KeysView(
