@@ -5,8 +5,8 @@ and uses no clock, so every rule here is tested without either. One task of the 
 between two calls the state is consistent.
 
 Each part has its own module: the services' instances (`services`) and their lifecycle
-(`instance_lifecycle`), the requests to the scheduler (`placement`), keys (`keys`), pages, tokens, the end
-(`end`), and the requests of clients (`requests`), whose functions are in one table here.
+(`instance_lifecycle`), the requests to the scheduler (`placement`), keys (`keys`), pages, tokens,
+the end (`end`), and clients' requests (`requests`), whose functions are in a table here.
 """
 
 from __future__ import annotations
