@@ -76,6 +76,21 @@ def test_a_table_of_parts_names_each_module_once(package: str) -> None:
     assert sorted([*named, "__init__"]) == sorted(found)
 
 
+NAMED = re.compile(r"`(?:src/)?((?:yarnhub/|skein/)?(?:[a-z_]+/)+[a-z_]+\.py)`")
+PAGES = [
+    PROJECT / "CONTRIBUTING.md",
+    *(PROJECT / "docs" / "decisions").glob("*.md"),
+    *(PROJECT / "docs" / "howto").glob("*.md"),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_names_modules_that_exist(page: Path) -> None:
+    roots = (SOURCE, SOURCE / "yarnhub", PROJECT)
+    named = NAMED.findall(page.read_text("utf-8"))
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []
+
+
 def is_package(folder: Path) -> bool:
     """Whether a folder is a package."""
     return (folder / "__init__.py").is_file()

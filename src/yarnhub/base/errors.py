@@ -168,7 +168,7 @@ class NotRegisteredError(RemoteError):
 
 
 class ServerBusyError(RemoteError):
-    """The peer cannot handle the call now and asks for a retry."""
+    """The peer cannot handle the call now: retry later."""
 
     retriable = True
 

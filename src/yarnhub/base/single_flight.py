@@ -61,7 +61,7 @@ class SingleFlight(Generic[T]):
         return asyncio.get_running_loop().time() < self._fresh_until
 
     def _ended(self, run: asyncio.Task[T]) -> None:
-        # Asked for in any case: asyncio would log an error that no caller has waited for.
+        # Retrieved in any case: asyncio would log an error that no caller has waited for.
         failed = run.cancelled() or run.exception() is not None
         if run is not self._run:
             return  # it was cancelled

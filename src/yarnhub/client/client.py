@@ -29,8 +29,8 @@ from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 from yarnhub.yarn.resource_manager import ResourceManager
 
-# What only some calls need is imported by them: httpx, hdfs-native and PyYAML take longer to
-# import than a program that asks for one report takes in all.
+# Packages that only some calls need are imported by them: importing httpx, hdfs-native and PyYAML
+# takes longer than a program that reads one report.
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence

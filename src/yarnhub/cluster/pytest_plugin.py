@@ -30,7 +30,7 @@ of what a test would wait for."""
 
 @pytest.fixture(scope="session")
 def hadoop_cluster() -> Iterator[HadoopCluster]:
-    """A cluster without Kerberos, with one node that sends a heartbeat each 0.2 s."""
+    """A cluster without Kerberos, with one node that sends a heartbeat every 0.2 s."""
     with _running_cluster(kerberos=False) as cluster:
         yield cluster
 

@@ -91,4 +91,4 @@ class SubmittedApplication:
     staging: Staging | None = None
     """None if nothing was uploaded, and no later AM takes the application over."""
     acls: dict[str, str] = field(default_factory=dict)
-    """Its ACLs by YARN's names: nodes use those of a container's launch context."""
+    """Its ACLs by YARN's names: nodes use the ACLs in a container's launch context."""

@@ -53,7 +53,7 @@ class Cause(enum.Enum):
     REFUSED = "refused"
     """YARN refused the request; `raw` has the reason."""
     FORGOTTEN = "forgotten"
-    """YARN has no record of the application any more."""
+    """YARN no longer has a record of the application."""
     REQUESTED = "requested"
     """A client ended the application; `raw` is its message."""
     UNKNOWN = "unknown"
@@ -104,7 +104,7 @@ _CAUSES = {
     Exit.KILLED_FOR_EXCESS_LOGS: Cause.EXCESS_LOGS,
     126: Cause.NOT_EXECUTABLE,
     127: Cause.NOT_FOUND,
-    # ContainerExecutor.ExitCode.LOST; a program that says so itself is rare.
+    # ContainerExecutor.ExitCode.LOST; programs rarely exit with this code themselves.
     154: Cause.LOST_TRACK,
 }
 

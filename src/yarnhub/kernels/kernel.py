@@ -110,7 +110,7 @@ class Kernel(ABC):
 
     @abstractmethod
     async def restart(self) -> int:
-        """Have its launcher start a new process in place of the last one; returns its generation.
+        """Have its launcher start a new process instead of the last one; returns its generation.
 
         Returns as soon as the order is on its way: `changed` tells when it runs.
 

@@ -37,7 +37,7 @@ RECEIVED = b"\x01"
 MAX_LINE = 64 * 1024
 """Bytes of a report or an order; the longest text in one is an error of some hundred characters."""
 MAX_PARTS = 1000
-"""Parts of a message: one for each buffer, beside seven of its own."""
+"""Parts of a message: one for each buffer, in addition to seven of its own."""
 _LENGTH = struct.Struct(">I")
 
 
@@ -87,7 +87,7 @@ class ProcessState(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What a launcher is told, in its container's token file.
+    """The data for a launcher in its container's token file.
 
     Attributes:
         argv: The kernelspec's, with `{connection_file}` and `{resource_dir}`.

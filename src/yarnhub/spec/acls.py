@@ -22,9 +22,9 @@ class ACLs(read.Element):
         enable: Whether the lists apply. The owner and the cluster's administrators always have
             access.
         view_users: Users who may view the application and its logs.
-        view_groups: Groups who may do so.
+        view_groups: Groups with the same permission.
         modify_users: Users who may kill and move it.
-        modify_groups: Groups who may do so.
+        modify_groups: Groups with the same permission.
         ui_users: Users who may open the application's own web pages.
     """
 

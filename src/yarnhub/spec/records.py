@@ -53,7 +53,7 @@ def local_resources(files: Mapping[str, File]) -> dict[str, LocalResource]:
 
 
 def application_acls(acls: ACLs, viewer: str = "") -> dict[ApplicationAccessType, str]:
-    """The ACLs of an application; empty if nobody else has access.
+    """The ACLs of an application; empty if only the owner has access.
 
     Args:
         acls: The ACLs of the specification.

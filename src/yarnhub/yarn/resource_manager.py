@@ -199,7 +199,7 @@ class ResourceManager(Closing):
         return (await self._rpc.call(GET_APPLICATION_ATTEMPTS, request)).application_attempts
 
     async def get_containers(self, attempt_id: ApplicationAttemptId) -> tuple[ContainerReport, ...]:
-        """The containers of an attempt that the ResourceManager still knows."""
+        """The containers of an attempt of which the ResourceManager has a record."""
         request = rm.GetContainersRequest(application_attempt_id=attempt_id)
         return (await self._rpc.call(GET_CONTAINERS, request)).containers
 

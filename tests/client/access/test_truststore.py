@@ -88,7 +88,7 @@ def test_what_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="store cannot be read: No such file"):
         read_truststore(path, None)
     path.write_text("nothing")
-    with pytest.raises(ConfigurationError, match="holds no certificate"):
+    with pytest.raises(ConfigurationError, match="contains no certificate"):
         read_truststore(path, None)
     with path.open("wb") as file:
         file.truncate(MAX_SIZE + 1)

@@ -14,7 +14,7 @@ KIB, MIB = 1024, 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    """Budgets of one application. The defaults are those of a process of its own.
+    """Budgets of one application. The defaults are for a process of its own.
 
     Attributes:
         requests: The names of the requests that are answered at the control port; None for all.

@@ -144,8 +144,8 @@ async def _restore(
     """
     if folder is None:
         _log.warning(
-            "max_attempts: what runs will not be taken over by the next attempt, which begins "
-            "anew: that needs HDFS as fs.defaultFS"
+            "max_attempts: what runs will not be taken over by the next attempt, which starts "
+            "from scratch: that needs HDFS as fs.defaultFS"
         )
         return None
     journal = folder.journal(attempt.number)

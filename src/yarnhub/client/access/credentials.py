@@ -81,8 +81,8 @@ class Credentials:
         """The pair of one application, derived from this one; its own pair returns itself.
 
         Always the same, byte for byte: the holder can reach all applications submitted with this
-        pair and has to store nothing. Neither this pair nor another application's can be derived
-        from an application's pair.
+        pair and does not need to store anything. Neither this pair nor another application's can be
+        derived from an application's pair.
 
         Raises:
             ConfigurationError: The key is not a private key in PEM.

@@ -48,7 +48,7 @@ def read_truststore(path: Path, password: str | None) -> str:
     except ValueError as error:
         raise ConfigurationError(f"the truststore {path} cannot be read: {error}") from error
     if not found:
-        raise ConfigurationError(f"the truststore {path} holds no certificate")
+        raise ConfigurationError(f"the truststore {path} contains no certificate")
     return found
 
 

@@ -51,7 +51,7 @@ class ApplicationClient(ApplicationRequests, Closing):
     Every method but `keys.wait` and `keys.watch` ends within 30 s. They raise `ControlError` if
     the AM refuses, `ConnectError` or `ConnectionLostError` if it cannot be reached,
     `DeadlineExceededError` if it does not respond, and `AccessDeniedError` if the credentials are
-    not those of the application. Cancelling withdraws the request; the AM may have executed it.
+    not the application's. Cancelling withdraws the request; the AM may have executed it.
 
     If YARN has restarted the AM, it has a new address: with `locate`, it is looked up within the
     request's deadline. A request that was not sent is then sent again; one that may have been

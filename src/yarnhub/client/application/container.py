@@ -129,7 +129,7 @@ class CurrentContainer:
             url: For example `hdfs://namenode:9000`; without an authority, `fs.defaultFS`.
             configuration: The Hadoop configuration.
             deadline: Seconds for one response.
-            trust: The accepted certificates; None for those of the submitter's settings.
+            trust: The accepted certificates; None for the certificates in the submitter's settings.
 
         Raises:
             ConfigurationError: The container has no token for it: name it in the specification's
@@ -156,7 +156,7 @@ class CurrentContainer:
         if token is not None:
             return TokenUser(token)
         if self.user_name is None:
-            raise ConfigurationError(f"{self.token_file} holds no token for it")
+            raise ConfigurationError(f"{self.token_file} has no token for it")
         return SimpleUser(self.user_name)
 
     async def refresh_tokens(self) -> tuple[str, ...]:

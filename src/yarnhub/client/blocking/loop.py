@@ -34,7 +34,7 @@ class _Threads(ThreadPoolExecutor):
     """The threads in which the loop resolves names and reads files.
 
     Python shuts all thread pools down before it calls functions registered with `atexit`, and from
-    3.12 on starts no more threads: the work is then done in the loop's own thread.
+    3.12 on does not start new threads: the work is then done in the loop's own thread.
     """
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -57,8 +57,8 @@ class _Loop:
 
     @classmethod
     def start(cls) -> _Loop:
-        # Not anyio's start_blocking_portal: what it returns has to be left before the interpreter
-        # ends, or hangs it, and waits for calls that wait for ever.
+        # Not anyio's start_blocking_portal: its context must be left before the interpreter ends,
+        # or the interpreter hangs; and leaving it waits for all calls, some of which wait forever.
         started: Future[BlockingPortal] = Future()
 
         async def serve() -> None:

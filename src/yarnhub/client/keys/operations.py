@@ -144,7 +144,7 @@ class _Get(Operation[Any]):
 
 @dataclass(frozen=True, repr=False)
 class get(_Get):
-    """Get a key's value, or `default`; a `ValueOwnerPair` if asked for the owner."""
+    """Get a key's value, or `default`; a `ValueOwnerPair` with `return_owner`."""
 
     @property
     def requests(self) -> tuple[messages.Operation, ...]:

@@ -134,7 +134,7 @@ def _stripped(path: Path) -> bytes:
             command = ["strip", "--strip-debug", "-o", file.name, str(path)]
             subprocess.run(command, capture_output=True, timeout=60, check=True)
         except (OSError, subprocess.SubprocessError):
-            return path.read_bytes()  # there is no such program here, or nothing to strip
+            return path.read_bytes()  # the program is not installed, or nothing can be stripped
         return Path(file.name).read_bytes()
 
 

@@ -119,8 +119,8 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
         priority=Priority(priority=spec.priority),
         am_container_spec=submission.master.launch_context(submission),
         unmanaged_am=unmanaged,
-        # The next attempt takes over what runs; the only one of an unmanaged AM goes on when
-        # its holder was killed and is restarted.
+        # The next attempt takes over what runs; the only one of an unmanaged AM continues when its
+        # holder was killed and is restarted.
         keep_containers_across_application_attempts=unmanaged or spec.max_attempts > 1,
         max_app_attempts=1 if unmanaged else spec.max_attempts,
         resource=capability(spec.master.resources),

@@ -110,7 +110,7 @@ async def token_sources(
         file_systems: URLs.
 
     Raises:
-        YarnhubError: A NameNode could not be asked for the key servers of its encryption zones.
+        YarnhubError: The key servers of a NameNode's encryption zones could not be determined.
     """
     if not settings.secure:
         return ()
@@ -130,7 +130,7 @@ async def token_sources(
 
 
 def file_systems_of(spec: ApplicationSpec) -> tuple[str, ...]:
-    """The URLs that an application needs tokens for: named ones and those of its files."""
+    """The URLs that an application needs tokens for: named ones, and its files'."""
     # Reading a specification takes PyYAML, which a holder of applications may do without.
     from yarnhub.spec.sources import map_files
 
@@ -252,7 +252,7 @@ class SubmissionTokens:
         Raises:
             ConfigurationError: The ResourceManager's principal, which renews them, is not
                 configured.
-            YarnhubError: A NameNode could not be asked for the key servers of its encryption zones.
+            YarnhubError: The key servers of a NameNode's encryption zones could not be determined.
         """
         sources = await token_sources(self._settings, self._file_systems)
         if not sources:

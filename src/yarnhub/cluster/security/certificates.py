@@ -100,7 +100,7 @@ class Authority:
 def write_certificates(layout: Layout, *hosts: str) -> str:
     """Write a new CA's certificate, a truststore and a keystore; returns the keystore's password.
 
-    Only the daemons' user can read the keystore; everybody can read the others.
+    Only the daemons' user can read the keystore; everyone can read the others.
 
     Args:
         layout: The state folder.

@@ -73,7 +73,7 @@ def check_world_accessible(folder: Path) -> None:
         if not parent.stat().st_mode & stat.S_IXOTH:
             raise ConfigurationError(
                 f"containers of other OS users cannot enter {parent}: "
-                f"choose a state folder that everybody can read instead of {folder}"
+                f"choose a state folder that everyone can read instead of {folder}"
             )
 
 

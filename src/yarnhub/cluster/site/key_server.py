@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from yarnhub.cluster.site.inputs import SiteInputs
 
 ZONE = "/encrypted"
-"""The encrypted folder; everybody can create files and folders in it."""
+"""The encrypted folder; everyone can create files and folders in it."""
 KEY = "zone"
 """The name of the zone's key."""
 

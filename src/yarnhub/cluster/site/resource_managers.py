@@ -28,7 +28,7 @@ def resource_manager_pair_site(inputs: SiteInputs) -> dict[str, str]:
     """The properties of yarn-site.xml that the pair adds or replaces."""
     ids = [resource_manager_id(daemon) for daemon in resource_managers(ha=True)]
     hosts = {f"yarn.resourcemanager.hostname.{name}": HOST for name in ids}
-    # Everybody on this machine can connect to ZooKeeper, and the store contains tokens and keys.
+    # Everyone on this machine can connect to ZooKeeper, and the store contains tokens and keys.
     secrets = {
         "hadoop.zk.auth": f"@{inputs.layout.zookeeper_auth}",
         "hadoop.zk.acl": f"@{inputs.layout.zookeeper_acl}",

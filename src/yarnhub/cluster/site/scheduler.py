@@ -49,7 +49,7 @@ def capacity_queues() -> dict[str, str]:
             "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"
         ),
         f"{prefix}.node-locality-delay": "-1",
-        # By default, everybody may kill all applications, even with ACLs.
+        # By default, everyone may kill all applications, even with ACLs.
         f"{prefix}.root.acl_submit_applications": "*",
         f"{prefix}.root.acl_administer_queue": YARN_USER,
     }

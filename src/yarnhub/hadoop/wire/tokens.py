@@ -141,7 +141,7 @@ class TokenStorage:
     def find(self, kind: str) -> Token | None:
         """The first token of a kind, such as `AMRM_TOKEN`.
 
-        Tokens are looked up by kind because the service may be empty, as that of the AMRMToken is.
+        Tokens are looked up by kind because the service may be empty, as in the AMRMToken.
         """
         return next((token for token in self.tokens.values() if token.kind == kind), None)
 

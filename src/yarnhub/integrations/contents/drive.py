@@ -32,7 +32,7 @@ def _random_suffix() -> str:
 class Drive:
     """A directory of HDFS under the name that JupyterLab's paths start with.
 
-    Paths are those of the contents API, such as `hdfs/folder/a.ipynb`.
+    Paths have the form of the contents API, such as `hdfs/folder/a.ipynb`.
 
     Attributes:
         hdfs: The source of the file system.

@@ -57,7 +57,7 @@ async def log_orphans(holder: Holder, app: Any) -> None:
         return
     for session in found:
         _log.warning(
-            "%s runs as %s and is no user's server, as after a lost database: DELETE "
+            "%s runs as %s and belongs to no user, as after a loss of the database: DELETE "
             "%sapi/yarnspawner/orphans ends it",
             session.id,
             session.user,

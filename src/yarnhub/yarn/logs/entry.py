@@ -19,7 +19,7 @@ than fits in memory."""
 
 
 def add(entries: list[LogEntry], entry: LogEntry) -> None:
-    """Add a log file to those of an aggregated file.
+    """Add a log file to the entries of an aggregated file.
 
     Raises:
         RemoteProtocolError: There are too many.

@@ -57,7 +57,7 @@ class LeafFigures:
         limit: The resources that they may use; empty if unknown.
         am_used: The resources of its ApplicationMasters.
         am_limit: The resources that they may use; empty if unknown.
-        user_am_limit: The resources that those of one user may use.
+        user_am_limit: The resources that one user's ApplicationMasters may use.
         am_least: The smallest resources that one counts as.
         users: By name, the users with applications in it.
     """

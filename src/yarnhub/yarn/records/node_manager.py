@@ -1,4 +1,4 @@
-"""Requests and answers of ContainerManagementProtocol, a NodeManager's side for AMs.
+"""Requests and responses of ContainerManagementProtocol, a NodeManager's side for AMs.
 
 Source: yarn_service_protos.proto.
 """
@@ -17,7 +17,7 @@ from yarnhub.yarn.records.launch import ContainerLaunchContext
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerializedException:
-    """A Java exception inside an answer."""
+    """A Java exception inside a response."""
 
     message: str = proto(1, FREE_TEXT, "")
     trace: str = proto(2, FREE_TEXT, "")
@@ -50,7 +50,7 @@ class StartContainersRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartContainersResponse:
-    """Which will be started and which not."""
+    """The containers that will be started, and those that failed."""
 
     services_meta_data: dict[str, bytes] = mapping(1, STRING, BYTES)
     succeeded_requests: tuple[ContainerId, ...] = repeated(2, ContainerId)
@@ -66,7 +66,7 @@ class StopContainersRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopContainersResponse:
-    """Which are being stopped and which could not be."""
+    """The containers that are being stopped, and those that failed."""
 
     succeeded_requests: tuple[ContainerId, ...] = repeated(1, ContainerId)
     failed_requests: tuple[ContainerExceptionMap, ...] = repeated(2, ContainerExceptionMap)
@@ -74,14 +74,14 @@ class StopContainersResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetContainerStatusesRequest:
-    """Ask how containers on this node are."""
+    """Get the statuses of containers on this node."""
 
     container_id: tuple[ContainerId, ...] = repeated(1, ContainerId)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetContainerStatusesResponse:
-    """How they are; one that the node does not know is among the failed."""
+    """The statuses; containers that are unknown on the node are among the failed."""
 
     status: tuple[ContainerStatus, ...] = repeated(1, ContainerStatus)
     failed_requests: tuple[ContainerExceptionMap, ...] = repeated(2, ContainerExceptionMap)

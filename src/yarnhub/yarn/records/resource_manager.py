@@ -1,4 +1,4 @@
-"""Requests and answers of ApplicationClientProtocol, the ResourceManager's side for clients.
+"""Requests and responses of ApplicationClientProtocol, the ResourceManager's side for clients.
 
 Source: yarn_service_protos.proto.
 """
@@ -144,7 +144,7 @@ class GetContainersRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetContainersResponse:
-    """The containers of an attempt that the ResourceManager still knows."""
+    """The containers of an attempt of which the ResourceManager has a record."""
 
     containers: tuple[ContainerReport, ...] = repeated(1, ContainerReport)
 
@@ -177,7 +177,7 @@ class GetClusterNodesResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetClusterNodeLabelsRequest:
-    """Ask for the cluster's node labels."""
+    """Get the cluster's node labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +189,7 @@ class GetClusterNodeLabelsResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetQueueInfoRequest:
-    """Ask for a queue by name or path."""
+    """Get a queue by name or path."""
 
     queue_name: str = proto(1, STRING)
     include_applications: bool = proto(2, BOOL, default=False)
@@ -206,7 +206,7 @@ class GetQueueInfoResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetQueueUserAclsInfoRequest:
-    """Ask what the caller may do with each queue."""
+    """Get the caller's permissions for each queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +231,7 @@ class MoveApplicationAcrossQueuesResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateApplicationPriorityRequest:
-    """Give an application another priority."""
+    """Change an application's priority."""
 
     application_id: ApplicationId = proto(1, ApplicationId)
     application_priority: Priority = proto(2, Priority)
@@ -239,14 +239,14 @@ class UpdateApplicationPriorityRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateApplicationPriorityResponse:
-    """The priority in force."""
+    """The effective priority."""
 
     application_priority: Priority | None = proto(1, Priority, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateApplicationTimeoutsRequest:
-    """Give an application other limits; the times are ISO 8601."""
+    """Change an application's limits; the times are ISO 8601."""
 
     application_id: ApplicationId = proto(1, ApplicationId)
     application_timeouts: dict[ApplicationTimeoutType, str] = mapping(
@@ -256,7 +256,7 @@ class UpdateApplicationTimeoutsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateApplicationTimeoutsResponse:
-    """The limits in force, in the request's form."""
+    """The effective limits, in the request's form."""
 
     application_timeouts: dict[ApplicationTimeoutType, str] = mapping(
         1, ApplicationTimeoutType, STRING
@@ -265,12 +265,12 @@ class UpdateApplicationTimeoutsResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetAllResourceTypeInfoRequest:
-    """Ask for the resource types that the cluster counts."""
+    """Get the resource types of the cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetAllResourceTypeInfoResponse:
-    """The resource types that the cluster counts."""
+    """The resource types of the cluster."""
 
     resource_type_info: tuple[ResourceTypeInfo, ...] = repeated(1, ResourceTypeInfo)
 

@@ -63,7 +63,7 @@ class Priority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionTypeRequest:
-    """The execution type wanted, and whether another one will do."""
+    """The requested execution type, and whether a different one is acceptable."""
 
     execution_type: ExecutionType = proto(1, ExecutionType)
     enforce_execution_type: bool = proto(2, BOOL, default=False)
@@ -71,7 +71,7 @@ class ExecutionTypeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceRequest:
-    """So many containers of a size at a place: a host, a rack, or `*` for anywhere."""
+    """A number of containers of a size at a place: a host, a rack, or `*` for any node."""
 
     priority: Priority | None = proto(1, Priority, None)
     resource_name: str | None = proto(2, STRING, None)

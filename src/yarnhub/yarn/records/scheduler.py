@@ -1,4 +1,4 @@
-"""Requests and answers of ApplicationMasterProtocol, the ResourceManager's side for AMs.
+"""Requests and responses of ApplicationMasterProtocol, the ResourceManager's side for AMs.
 
 Source: yarn_service_protos.proto.
 """
@@ -20,7 +20,7 @@ from yarnhub.yarn.records.resources import Priority, Resource, ResourceRequest, 
 
 
 class AMCommand(enum.IntEnum):
-    """What the ResourceManager orders an AM to do."""
+    """A command of the ResourceManager to an AM."""
 
     RESYNC = 1
     SHUTDOWN = 2
@@ -50,7 +50,7 @@ class RegisterApplicationMasterResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceBlacklistRequest:
-    """Nodes to be avoided, and nodes to be used again."""
+    """Nodes to avoid, and nodes to use again."""
 
     blacklist_additions: tuple[str, ...] = repeated(1, STRING)
     blacklist_removals: tuple[str, ...] = repeated(2, STRING)
@@ -70,28 +70,28 @@ class AllocateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreemptionContainer:
-    """A container that the scheduler is about to take back."""
+    """A container that the scheduler is about to preempt."""
 
     id: ContainerId = proto(1, ContainerId, ContainerId())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrictPreemptionContract:
-    """Containers that will be taken back in any case."""
+    """Containers that will be preempted in any case."""
 
     container: tuple[PreemptionContainer, ...] = repeated(1, PreemptionContainer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreemptionContract:
-    """Containers that will be taken back unless the AM releases as much elsewhere."""
+    """Containers that will be preempted unless the AM releases as much elsewhere."""
 
     container: tuple[PreemptionContainer, ...] = repeated(2, PreemptionContainer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreemptionMessage:
-    """The containers that the scheduler is about to take back."""
+    """The containers that the scheduler is about to preempt."""
 
     strict_contract: StrictPreemptionContract | None = proto(1, StrictPreemptionContract, None)
     contract: PreemptionContract | None = proto(2, PreemptionContract, None)

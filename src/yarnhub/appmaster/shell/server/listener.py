@@ -215,8 +215,8 @@ class _Entrance:
                 ssl_shutdown_timeout=_SHUTDOWN_TIMEOUT if self._context else None,
             )
         except BaseException as error:
-            # It holds the frame that holds it, and that a quarter of a MiB, until garbage is
-            # collected: https://github.com/python/cpython/issues/109534
+            # The error and its frame refer to each other, and the frame keeps a quarter of a MiB,
+            # until garbage is collected: https://github.com/python/cpython/issues/109534
             error.__traceback__ = None
             raise
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
