@@ -251,7 +251,7 @@ class YarnhubProvisioner(KernelProvisionerBase):
             await self._holding.end(self.kernel_id)
 
     def get_shutdown_wait_time(self, recommended: float = 5.0) -> float:
-        """Seconds for the process to end by itself: none if it cannot be asked to."""
+        """Seconds for the process to end by itself: none if the request cannot be sent."""
         status = self.status
         reachable = status is not None and status.connected and not self.is_dead
         return recommended if reachable else 0.0

@@ -139,7 +139,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             raise web.HTTPError(410, "%s", str(ready.exception()))
 
     def _tell(self, text: str) -> None:
-        """Show a text in the output of the cells that wait, in place of the one before."""
+        """Show a text in the output of the cells that wait, replacing the previous one."""
         for header in filter(None, map(self._execution, self._held or ())):
             before = self._told.get(header["msg_id"])
             if before == text:

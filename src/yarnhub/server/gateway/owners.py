@@ -74,7 +74,7 @@ class Owners:
         return Owned(owner=held.request.owner, size=size)
 
     def is_taken(self, kernel_id: str) -> bool:
-        """Whether there is such a kernel, whoever owns it."""
+        """Whether the kernel exists, with any owner."""
         return (
             kernel_id in self._manager
             or kernel_id in self._starting
