@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json as plain_json
 import os
 import signal
 import sys
@@ -47,6 +48,36 @@ def silent_kernel(code: str = "import time; time.sleep(1000)") -> tuple[str, ...
     return (sys.executable, "-ISc", BIND + code, "{connection_file}")
 
 
+PUBLISH = """
+import threading, time, zmq
+out = zmq.Context().socket(zmq.XPUB)
+sockets[3].close()
+os.unlink(f"{info['ip']}-{info['iopub_port']}")
+out.bind(f"ipc://{info['ip']}-{info['iopub_port']}")
+def serve(connection):
+    for line in connection.makefile():
+        kind, count, size = line.split()
+        if kind == "subscribed":
+            for _ in range(int(count)):
+                out.recv()
+        else:
+            for number in range(int(count)):
+                header = json.dumps({"msg_type": kind, "msg_id": f"{size}-{number}"})
+                content = json.dumps({"execution_state": size, "text": "x" * int(size)
+                                      if size.isdigit() else ""})
+                out.send_multipart([b"topic", b"<IDS|MSG>", b"", header.encode(), b"{}", b"{}",
+                                    content.encode()])
+        connection.sendall(b"done\\n")
+while True:
+    threading.Thread(target=serve, args=sockets[4].accept()[:1], daemon=True).start()
+"""
+"""A kernel that publishes what it is told to, in plain lines to its shell socket."""
+
+
+def publishing_kernel() -> tuple[str, ...]:
+    return (sys.executable, "-c", BIND + PUBLISH, "{connection_file}")
+
+
 def launch(argv: tuple[str, ...] = IPYKERNEL, **settings: Any) -> Launch:
     return Launch(**{"argv": argv, "env": {}, "key": HMAC, "name": "python3", **settings})
 
@@ -64,11 +95,16 @@ class Container:
         self.variables: dict[str, str] = {}
 
     async def start(
-        self, given: Launch, *, python: str = sys.executable, agent: bytes = b""
+        self,
+        given: Launch,
+        *,
+        python: str = sys.executable,
+        agent: bytes = b"",
+        program: dict[str, bytes] | None = None,
     ) -> int:
         """Start it; returns the process id of its first process."""
         secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key, RESOURCE_MANAGERS: b"127.0.0.1:1"}
-        secrets |= named_secrets({LAUNCH: json.dump(given), **launcher_secrets()})
+        secrets |= named_secrets({LAUNCH: json.dump(given), **(program or launcher_secrets())})
         own = TokenStorage({}, secrets)
         contexts = ContextBuilder(APPLICATION, f"127.0.0.1:{self.port}", own, agent)
         script = " ".join(launcher_command(python))
@@ -89,6 +125,16 @@ class Container:
             start_new_session=True,
         )
         return self.process.pid
+
+    async def tell(self, line: str) -> None:
+        """Have a publishing kernel do something, whoever is connected to it or not."""
+        assert self.process is not None
+        path = f"/proc/{self.process.pid}/cwd/.kernel/s-1"
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(line.encode() + b"\n")
+        async with asyncio.timeout(60):
+            assert await reader.readline() == b"done\n"
+        writer.close()
 
     def signal(self, number: int) -> None:
         """Send a signal to the container's process group, as a NodeManager does."""
@@ -116,11 +162,28 @@ class Container:
                     found[int(path.name)] = (path / "cmdline").read_bytes().decode()
         return found
 
-    async def until_gone(self) -> None:
-        """Wait until none of its processes is left."""
+    async def until_processes(self, count: int) -> None:
+        """Wait until it has so many processes."""
         async with asyncio.timeout(60):
-            while self.processes():
+            while len(self.processes()) != count:
                 await asyncio.sleep(0.02)
+
+    async def until_exists(self, name: str) -> None:
+        async with asyncio.timeout(60):
+            while not (self.folder / name).exists():
+                await asyncio.sleep(0.02)
+
+    def json(self, name: str) -> Any:
+        return plain_json.loads((self.folder / name).read_bytes())
+
+    def connection_file(self) -> Any:
+        return self.json(".kernel/connection.json")
+
+    def memory(self) -> int:
+        """Bytes that the launcher has in memory."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
     def says(self, text: str) -> bool:
         return self.log.exists() and text in self.log.read_text()

@@ -14,6 +14,7 @@ from yarnhub.control.frames import STREAM
 from yarnhub.kernels.protocol import (
     END,
     RECEIVED,
+    Activity,
     Channel,
     Order,
     ProcessState,
@@ -48,9 +49,16 @@ class End:
         self.controls = 0
         self.control: asyncio.StreamWriter | None = None
         self._number = 0
+        self._server: asyncio.Server | None = None
         self._idle: asyncio.Queue[Streams] = asyncio.Queue()
         self._writers: set[asyncio.StreamWriter] = set()
         self._changed = asyncio.Condition()
+
+    async def stop(self) -> None:
+        """Be gone: nothing listens at the port."""
+        assert self._server is not None
+        self._server.close()
+        self.break_connections()
 
     async def serve(self, port: int = 0, protocols: tuple[str, ...] = (STREAM,)) -> asyncio.Server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -60,6 +68,7 @@ class End:
         load_pair(context, PAIR.certificate, PAIR.key)
         context.sni_callback = lambda _, name, __: self.names.append(name)
         server = await asyncio.start_server(self._accept, "127.0.0.1", port, ssl=context)
+        self._server = server
         self.port = server.sockets[0].getsockname()[1]
         return server
 
@@ -95,6 +104,9 @@ class End:
             lambda report: report.generation == generation and report.state is ProcessState.RUNNING
         )
 
+    async def doing(self, activity: Activity) -> Report:
+        return await self.until(lambda report: report.activity is activity)
+
     async def ended(self) -> Report:
         return await self.until(lambda report: report.state is ProcessState.ENDED)
 
@@ -110,19 +122,27 @@ class End:
         self.control.write(data)
         await self.control.drain()
 
-    async def open(self, channel: Channel) -> Streams:
+    async def open(self, channel: Channel | int) -> Streams:
         async with asyncio.timeout(PATIENCE):
             while True:
                 reader, writer = await self._idle.get()
                 if not writer.is_closing() and not reader.at_eof():
                     break
-        writer.write(bytes((channel.value,)))
+        writer.write(bytes((channel if isinstance(channel, int) else channel.value,)))
         await writer.drain()
         return reader, writer
 
-    @property
-    def idle(self) -> int:
-        return self._idle.qsize()
+    async def until_idle(self, count: int) -> None:
+        """Wait until so many connections wait for a channel."""
+        async with asyncio.timeout(PATIENCE):
+            while self._idle.qsize() != count:
+                await asyncio.sleep(0.02)
+
+    async def until_controls(self, count: int) -> None:
+        """Wait until as many control connections have been made, and reported."""
+        async with asyncio.timeout(PATIENCE):
+            while self.controls < count:
+                await asyncio.sleep(0.02)
 
     async def history(self, *, confirm: bool = True) -> list[list[bytes]]:
         reader, writer = await self.open(Channel.HISTORY)
@@ -152,12 +172,11 @@ class End:
 @contextlib.asynccontextmanager
 async def end() -> AsyncIterator[End]:
     made = End()
-    server = await made.serve()
+    await made.serve()
     try:
         yield made
     finally:
-        server.close()
-        made.break_connections()
+        await made.stop()
 
 
 SERVER_NAME = server_name(ID)

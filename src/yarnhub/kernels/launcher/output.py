@@ -117,6 +117,9 @@ class Output:
     def _keep(self, packed: bytes) -> None:
         self._number += 1
         kept = _Kept(self._number, packed, heard=bool(self._listeners))
+        if kept.size > self._limit:
+            self.dropped += 1
+            return
         self._kept.append(kept)
         self._size += kept.size
         while self._size > self._limit:

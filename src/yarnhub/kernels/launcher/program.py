@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -49,6 +50,8 @@ def main() -> int:
     except (OSError, YarnhubError, KeyError) as error:
         say(f"this is not a container of a kernel: {error!r}")
         return 1
+    # The kernel is in the same process group, and may interrupt all of it at any time.
+    signal.signal(signal.SIGINT, lambda *_: None)
     adopt_orphans()
     python = sys.executable if OWN_PYTHON in sys.argv else ""
     process = KernelProcess(launch, Path.cwd(), variables, python)
@@ -61,7 +64,6 @@ def run(
 ) -> int:
     """Look after a kernel that has been started, until SIGTERM."""
     import asyncio
-    import signal
 
     from yarnhub.base.background import BackgroundTasks
     from yarnhub.base.tasks import task_group
@@ -71,10 +73,7 @@ def run(
 
     async def serve() -> None:
         changed, terminated = asyncio.Event(), asyncio.Event()
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, terminated.set)
-        # The kernel is in the same process group, and may interrupt all of it.
-        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
         clock = time.time  # noqa: TID251  # this is an entry point
         output = Output(launch.history, clock, changed.set)
         async with BackgroundTasks() as tasks, task_group() as group:
