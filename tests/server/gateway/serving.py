@@ -73,6 +73,7 @@ class Gateway:
     service: Service
     audit: Path
     client: httpx.AsyncClient
+    opened: list[Any] = field(default_factory=list)
 
     async def request(self, user: str, method: str, path: str, **kwargs: Any) -> httpx.Response:
         headers = {"Authorization": f"token {user}"} if user else {}
@@ -86,10 +87,19 @@ class Gateway:
 
     async def websocket(self, user: str, kernel: str, session: str = "s") -> Any:
         url = f"ws{self.url.removeprefix('http')}/api/kernels/{kernel}/channels"
-        return await websocket_connect(
-            HTTPRequest(f"{url}?session_id={session}", headers={"Authorization": f"token {user}"}),
-            ping_interval=None,
+        request = HTTPRequest(
+            f"{url}?session_id={session}", headers={"Authorization": f"token {user}"}
         )
+        opened = await websocket_connect(request, ping_interval=None)
+        self.opened.append(opened)
+        return opened
+
+    async def close(self) -> None:
+        """Close the websockets."""
+        for each in self.opened:
+            each.close()
+            while each.protocol is not None and await each.read_message() is not None:
+                pass
 
 
 @contextlib.asynccontextmanager
@@ -124,7 +134,7 @@ async def gateway(
     ):
         service = Service(
             manager=manager,
-            specs=KernelSpecManager(),
+            specs=KernelSpecManager(allowed_kernelspecs={"python3"}),
             identities=GatewayIdentityProvider(
                 HubLogin(address, hub_client, fresh),
                 kerberos=False,
@@ -152,9 +162,12 @@ async def gateway(
         http.add_socket(socket)
         try:
             async with service.tasks:
-                yield Gateway(
-                    f"http://127.0.0.1:{socket.getsockname()[1]}", hub, service, audit, client
-                )
+                url = f"http://127.0.0.1:{socket.getsockname()[1]}"
+                served = Gateway(url, hub, service, audit, client)
+                try:
+                    yield served
+                finally:
+                    await served.close()
         finally:
             service.websockets.close_all(1001, "the test ends")
             http.stop()
