@@ -165,7 +165,7 @@ async def test_it_survives_an_application_master_that_is_away(node: Node) -> Non
     port = int(node.contexts.address.rpartition(":")[2])
     node.contexts = node.contexts_at(f"127.0.0.1:{port + 1}")
     process = await node.start("until [ -e go ]; do sleep 0.05; done; exit 0")
-    await until(lambda: node.log.exists() and "trying again" in node.log.read_text())
+    await until(lambda: node.log.exists() and "retrying" in node.log.read_text())
     (node.folder / "go").touch()
     assert await process.wait() == 0
     await until(lambda: not agents(node))
