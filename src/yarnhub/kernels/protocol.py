@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 LAUNCH = "kernel"
 """The name of the secret with the `Launch`."""
 RECEIVED = b"\x01"
+HISTORY = 8 * 1024 * 1024
+"""Bytes of messages that a launcher keeps, unless it is told another number."""
 MAX_LINE = 64 * 1024
 """Bytes of a report or an order; the longest text in one is an error of some hundred characters."""
 MAX_PARTS = 1000
@@ -108,7 +110,7 @@ class Launch:
     name: str
     interrupt: str = "signal"
     transport: str = "ipc"
-    history: int = 8 * 1024 * 1024
+    history: int = HISTORY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

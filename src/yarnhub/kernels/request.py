@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from yarnhub.spec import File
+from yarnhub.spec import File  # noqa: TC001  # read by control.json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +39,17 @@ class KernelRequest:
     user: str
     name: str
     argv: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env: dict[str, str] = field(default_factory=dict, repr=False)
     cwd: str = ""
     interrupt: str = "signal"
     transport: str = "ipc"
     queue: str = "default"
     memory: int = 1024 * 1024 * 1024
     vcores: int = 1
-    resource_types: Mapping[str, int] = field(default_factory=dict)
+    resource_types: dict[str, int] = field(default_factory=dict)
     node_label: str = ""
     priority: int = 0
-    files: Mapping[str, File] = field(default_factory=dict)
+    files: dict[str, File] = field(default_factory=dict)
     prologue: str = ""
     python: str = ""
     notebook: str = ""

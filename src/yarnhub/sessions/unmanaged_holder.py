@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.explain.explanation import Explanation
+    from yarnhub.control.outcomes import Outcome
     from yarnhub.sessions.tags import HubTags
     from yarnhub.spec import ApplicationSpec
     from yarnhub.unmanaged import UnmanagedApplication
@@ -63,10 +64,20 @@ class UnmanagedHolder(Holder):
         hub: The tags by which this hub's applications are recognized.
         folder: The folder for the applications' state.
         host: The host name at which containers reach this process.
+        budgets: The limits of each session.
     """
 
-    def __init__(self, settings: Settings, hub: HubTags, *, folder: Path, host: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        hub: HubTags,
+        *,
+        folder: Path,
+        host: str,
+        budgets: Budgets = BUDGETS,
+    ) -> None:
         super().__init__(settings, hub)
+        self._budgets = budgets
         self._others = ClusterHolder(settings, hub)
         self._folder = folder
         self._host = host
@@ -85,7 +96,7 @@ class UnmanagedHolder(Holder):
     async def _hold(self, held: asyncio.Future[UnmanagedApplications]) -> None:
         try:
             async with UnmanagedApplications(
-                self.settings, folder=self._folder, host=self._host, budgets=BUDGETS
+                self.settings, folder=self._folder, host=self._host, budgets=self._budgets
             ) as applications:
                 held.set_result(applications)
                 await asyncio.get_running_loop().create_future()  # until it is cancelled
@@ -96,6 +107,19 @@ class UnmanagedHolder(Holder):
                 held.set_exception(error)
         finally:
             held.cancel()
+
+    async def aclose(self) -> None:
+        """Stop holding the applications, which keep running; this object cannot be used again."""
+        await self._tasks.aclose()
+
+    async def held(self) -> list[UnmanagedSession]:
+        """The sessions that this process holds, without a request to YARN.
+
+        Raises:
+            ConfigurationError: The folder cannot be used.
+        """
+        applications = await self._applications()
+        return [self._session(applications, each) for each in applications.values()]
 
     async def _submit(
         self, spec: ApplicationSpec, secrets: Mapping[str, bytes]
@@ -162,6 +186,16 @@ class UnmanagedSession(Session):
         except YarnhubError:  # it has just ended, or YARN does not respond: try again later
             return None
         return SessionEnd(1, outcome)
+
+    @property
+    def current(self) -> SessionSnapshot:
+        """The state as last known; no request."""
+        return SessionSnapshot.of(self.application.containers, self.application.waits_for)
+
+    @property
+    def lost(self) -> Outcome | None:
+        """Why its container ended although its application is running; None if it did not."""
+        return lost(self.application.containers)
 
     async def snapshot(self) -> SessionSnapshot:
         """See `Session.snapshot`."""

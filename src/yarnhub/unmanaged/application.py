@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.shell.runner import Runner
     from yarnhub.client.explain.reasons import Reason
     from yarnhub.client.tokens.keeper import KeptTokens
-    from yarnhub.control.messages import Request
+    from yarnhub.control.messages import Request, ServiceContainer
     from yarnhub.hadoop.wire.tokens import Token, TokenStorage
     from yarnhub.unmanaged.streams import StreamAcceptor
 
@@ -127,6 +127,12 @@ class UnmanagedApplication(ApplicationRequests):
             and any(service.requested for service in services)
             and not any(service.find(ContainerState.RUNNING) for service in services)
         )
+
+    @property
+    def containers(self) -> tuple[ServiceContainer, ...]:
+        """Its containers as last known, the ended ones included; no request."""
+        services = self.core.services.values()
+        return tuple(each.report() for service in services for each in service.instances)
 
     def facts(self, queue: str) -> ApplicationFacts:
         """The facts about it in this process, while it is running.

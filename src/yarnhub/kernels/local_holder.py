@@ -1,0 +1,291 @@
+"""Holds kernels whose ApplicationMasters run in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from yarnhub.base.background import BackgroundTasks
+from yarnhub.base.errors import (
+    ConfigurationError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SpecError,
+    YarnhubError,
+)
+from yarnhub.base.tasks import task_group
+from yarnhub.control import json
+from yarnhub.control.bootstrap import given_secrets
+from yarnhub.kernels.held_kernel import HeldKernel
+from yarnhub.kernels.kernel import KernelHolder
+from yarnhub.kernels.launcher_zip import launcher_command, launcher_secrets
+from yarnhub.kernels.protocol import LAUNCH, Launch
+from yarnhub.kernels.records import KernelRecord, KernelRecords
+from yarnhub.sessions.request import SessionRequest
+from yarnhub.sessions.session import SessionEnd
+from yarnhub.sessions.tags import HubTags
+from yarnhub.sessions.unmanaged_holder import BUDGETS as SESSION_BUDGETS
+from yarnhub.sessions.unmanaged_holder import UnmanagedHolder, UnmanagedSession
+from yarnhub.unmanaged.state_folder import StateFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from yarnhub.client.access.settings import Settings
+    from yarnhub.kernels.request import KernelRequest
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SERVICE = "kernel"
+"""The name of a kernel's application, and of its service."""
+BUDGETS = replace(SESSION_BUDGETS, streams=100)
+"""Of one kernel. A page that opens a kernel takes four streams; the launcher keeps five besides."""
+RECORD = "kernel.record"
+"""The name of the secret with a kernel's record: the record may not have been written, or be
+damaged, when its application is found again."""
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_GRACE = 8.0
+"""Seconds for a container to end; its launcher gives the kernel five of them."""
+_FIND = 10.0
+"""Seconds between two attempts to find the application of a kernel whose state is not known."""
+
+
+class LocalKernelHolder(KernelHolder):
+    """Holds kernels as unmanaged applications of this process; see `KernelHolder`.
+
+    Leaving it, or its end by any other means, ends no kernel: YARN keeps them for
+    `yarn.am.liveness-monitor.expiry-interval-ms` (15 minutes by default), and the next process with
+    the same folder holds them again.
+
+    Args:
+        settings: The cluster's configuration, and this process's login: it acts for the users.
+        folder: Where kernels are kept: private, on a local disk, for one process at a time.
+        host: The host name at which containers reach this process.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        folder: Path,
+        host: str,
+        clock: Callable[[], float] = time.time,  # noqa: TID251  # the records' own
+    ) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._host = host
+        self._clock = clock
+        self._records = KernelRecords(folder / "kernels")
+        self._kernels: dict[str, HeldKernel] = {}
+        self._starting: set[str] = set()
+        self._tasks = BackgroundTasks()
+        self._stack = contextlib.AsyncExitStack()
+
+    # --- the block
+
+    async def __aenter__(self) -> Self:
+        """See `KernelHolder`."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(StateFolder(self._folder).held())
+            # One thread: what is written is written in the order in which it was given.
+            self._disk = stack.enter_context(ThreadPoolExecutor(1, "kernel records"))
+            applications = StateFolder(self._folder / "applications")
+            secret = await asyncio.to_thread(applications.secret)
+            self._tags = HubTags(secret, SERVICE)
+            self._sessions = UnmanagedHolder(
+                self._settings,
+                self._tags,
+                folder=applications.path,
+                host=self._host,
+                budgets=BUDGETS,
+            )
+            stack.push_async_callback(self._sessions.aclose)
+            stack.push_async_callback(self._leave)
+            for record in await self._on_disk(self._records.read):
+                self._kernels[record.request.id] = self._kernel(record)
+            await self._find()
+            await stack.enter_async_context(self._tasks)
+            _ = self._tasks.start(self._find_again(), "kernels whose state is not known")
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """See `KernelHolder`."""
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def _leave(self) -> None:
+        async with task_group() as group:
+            for kernel in self._kernels.values():
+                group.create_task(kernel.leave())
+
+    # --- what an earlier process held
+
+    async def _find(self) -> None:
+        """Find the applications of all kernels that are not known to be dead."""
+        sessions = {session.id: session for session in await self._sessions.held()}
+        known = {kernel.application_id for kernel in self._kernels.values()}
+        for session in sessions.values():
+            if session.id in known or not (record := _given(session)):
+                continue
+            if record.request.id not in self._starting:
+                await self._on_disk(self._records.keep, record)
+                self._kernels[record.request.id] = self._kernel(record)
+        async with task_group() as group:
+            for kernel in self._kernels.values():
+                if kernel.dead or kernel.session is not None:
+                    continue
+                found = sessions.get(kernel.application_id)
+                if found is not None:
+                    kernel.hold(found)
+                else:
+                    group.create_task(self._find_end(kernel))
+
+    async def _find_end(self, kernel: HeldKernel) -> None:
+        """Ask YARN how an application ended that nobody held."""
+        try:
+            found = await self._sessions.find(kernel.application_id)
+        except YarnhubError as error:
+            _log.warning("kernel %s: its state is not known: %s", kernel.id, error)
+            return
+        if isinstance(found, SessionEnd):
+            await kernel.die(found.outcome)
+
+    async def _find_again(self) -> None:
+        while True:
+            await asyncio.sleep(_FIND)
+            if all(each.dead or each.session is not None for each in self._kernels.values()):
+                continue
+            try:
+                await self._find()
+            except ConfigurationError as error:
+                _log.error("kernels cannot be held: %s", error)
+
+    # --- kernels
+
+    async def start(self, request: KernelRequest) -> HeldKernel:
+        """See `KernelHolder.start`.
+
+        Raises:
+            SpecError: There is a kernel of this id, too.
+            OwnAccountError: It would run as the user of this process.
+        """
+        if not _UUID.fullmatch(request.id):
+            raise SpecError("id", "a kernel's id is a UUID of lower-case letters and digits")
+        if request.id in self._kernels or request.id in self._starting:
+            raise SpecError("id", f"there is a kernel {request.id} already")
+        self._starting.add(request.id)
+        try:
+            return await self._start(request)
+        finally:
+            self._starting.discard(request.id)
+
+    async def _start(self, request: KernelRequest) -> HeldKernel:
+        record = KernelRecord(request=request, key=secrets.token_hex(32), created=self._clock())
+        given = {
+            **await asyncio.to_thread(launcher_secrets),
+            LAUNCH: json.dump(_launch(record)),
+            RECORD: json.dump(record),
+        }
+        session = await self._sessions.start(self._specified(request).specification, given)
+        assert isinstance(session, UnmanagedSession)
+        kernel = self._kernel(replace(record, application=session.id))
+        try:
+            await self._on_disk(self._records.keep, kernel.record)
+        except BaseException:
+            await session.stop(now=True)
+            await self._on_disk(self._records.forget, request.id)
+            raise
+        kernel.hold(session)
+        self._kernels[request.id] = kernel
+        return kernel
+
+    def _specified(self, request: KernelRequest) -> SessionRequest:
+        return SessionRequest(
+            user=request.user,
+            owner=request.owner,
+            hub=self._tags,
+            name=request.id,
+            queue=request.queue,
+            memory=request.memory,
+            vcores=request.vcores,
+            resource_types=request.resource_types,
+            node_label=request.node_label,
+            priority=request.priority,
+            command=launcher_command(request.python),
+            prologue=request.prologue,
+            files=request.files,
+            grace_period=_GRACE,
+        )
+
+    def _kernel(self, record: KernelRecord) -> HeldKernel:
+        async def keep(changed: KernelRecord) -> None:
+            await self._on_disk(self._records.keep, changed)
+
+        return HeldKernel(record, clock=self._clock, keep=keep)
+
+    async def _on_disk(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
+
+    def find(self, kernel_id: str) -> HeldKernel | None:
+        """See `KernelHolder.find`."""
+        return self._kernels.get(kernel_id)
+
+    def kernels(self) -> Sequence[HeldKernel]:
+        """See `KernelHolder.kernels`."""
+        return sorted(self._kernels.values(), key=lambda kernel: kernel.record.created)
+
+    def forget(self, kernel_id: str) -> None:
+        """See `KernelHolder.forget`.
+
+        Raises:
+            LocalProtocolError: It is not dead.
+        """
+        kernel = self._kernels.get(kernel_id)
+        if kernel is None:
+            return
+        if not kernel.dead:
+            raise LocalProtocolError(f"kernel {kernel_id} is not dead")
+        del self._kernels[kernel_id]
+        self._disk.submit(self._records.forget, kernel_id)
+
+
+def _launch(record: KernelRecord) -> Launch:
+    request = record.request
+    return Launch(
+        argv=request.argv,
+        env=request.env,
+        cwd=request.cwd,
+        key=record.key,
+        name=request.name,
+        interrupt=request.interrupt,
+        transport=request.transport,
+    )
+
+
+def _given(session: UnmanagedSession) -> KernelRecord | None:
+    """The record of a kernel among the secrets that its application was given."""
+    given = given_secrets(session.application.credentials.secrets)
+    try:
+        record = json.load(KernelRecord, given[RECORD])
+    except (KeyError, RemoteProtocolError, ValueError) as error:
+        _log.error("%s is held, but the record of its kernel is damaged: %s", session.id, error)
+        return None
+    return replace(record, application=session.id)
