@@ -17,6 +17,7 @@ from appmaster.shell.server.serving import PAIR
 from e2e.walk import PROJECT
 from fuzz.mechanism import Parser, fuzz, json_values, try_on
 from hadoop import server
+from kernels.launcher import zmtp_bytes
 from skein import ApplicationSpec as SkeinSpec
 from yarn.logs.recorded import FILES, content_of, index_of
 from yarnhub.appmaster.core.records import Change
@@ -50,6 +51,10 @@ from yarnhub.hadoop.wire.sasl import Login
 from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 from yarnhub.integrations.jupyterhub.offer import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.options_form import options_from_form
+from yarnhub.kernels import protocol
+from yarnhub.kernels.launcher.output import Output
+from yarnhub.kernels.launcher.zmtp import Subscriber
+from yarnhub.kernels.protocol import Order, ProcessState, Report, line, read_order
 from yarnhub.sessions.choice import ChoiceError, choose
 from yarnhub.sessions.ports.report import ReportError, read_report
 from yarnhub.sessions.profiles import ProfileError, parse_profiles
@@ -206,6 +211,20 @@ def load_requests(content: bytes) -> None:
         raise RemoteProtocolError("it is no request")
 
 
+PUBLISHED = (
+    (b"topic", b"<IDS|MSG>", b"", b'{"msg_type": "status"}', b"{}", b"{}", b"{}"),
+    (b"x" * 300,),
+)
+
+
+def read_publisher(content: bytes) -> None:
+    output = Output(1 << 16, lambda: 1.0, lambda: None)
+    subscriber = Subscriber(output.limit)
+    for at in range(0, len(content), 100):
+        for parts in subscriber.receive(content[at : at + 100]):
+            output.take(parts)
+
+
 def load_journal(content: bytes) -> None:
     for _ in read_journal(content.split(b"\n")):
         pass
@@ -281,6 +300,21 @@ PARSERS = [
         (b'realm="default",nonce="n",qop="auth",charset=utf-8,algorithm=md5-sess',),
         (b'"', b",", b"=", b"\\", b"nonce", b"realm"),
     ),
+    Parser(
+        "ZMTP and kernels' messages",
+        read_publisher,
+        (RemoteProtocolError,),
+        (zmtp_bytes.stream(PUBLISHED),),
+        (b"\1", b"\2", b"\3", b"\0", b"<IDS|MSG>", b'{"msg_type": "status"}', zmtp_bytes.GREETING),
+    ),
+    Parser(
+        "launchers' reports",
+        protocol.read_report,
+        (RemoteProtocolError,),
+        (line(Report(generation=1, state=ProcessState.RUNNING)),),
+        JSON_WORDS,
+    ),
+    Parser("orders", read_order, (RemoteProtocolError,), (line(Order(number=1)),), JSON_WORDS),
     Parser("control frames", Frames(1 << 16).feed, (), (bytes(Frame(1, "GetKey", b"{}")),)),
     Parser(
         "control request",
