@@ -19,6 +19,7 @@ COMMANDS = {
     "cluster": "yarnhub.cli.cluster",
     "doctor": "yarnhub.cli.doctor",
     "init": "yarnhub.cli.init",
+    "kernelspec": "yarnhub.cli.kernelspec",
 }
 """The module of each command, which is imported for that command only, for a fast start."""
 

@@ -171,8 +171,13 @@ class KernelspecConfig(reading.Element):
     def own(self) -> dict[str, object]:
         """What a kernel gets without a request, by the keys that a request can change."""
         keys = {variable.changes for variable in bounds.VARIABLES.values()}
-        gpus = self._resources().resource_types.get(GPU, 0)
+        gpus = self.all_resource_types.get(GPU, 0)
         return {key: getattr(self, key) for key in keys} | {"gpus": gpus}
+
+    @property
+    def all_resource_types(self) -> Mapping[str, int]:
+        """The amounts of resource types, with GPUs, without zeros."""
+        return self._resources().resource_types
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,8 +337,7 @@ def _interrupt(spec: Kernelspec) -> str:
 
 
 def _resource_types(config: KernelspecConfig, gpus: int) -> dict[str, int]:
-    others = {name: amount for name, amount in config.resource_types.items() if amount}
-    others.pop(GPU, None)
+    others = {name: amount for name, amount in config.all_resource_types.items() if name != GPU}
     return {**others, **({GPU: gpus} if gpus else {})}
 
 

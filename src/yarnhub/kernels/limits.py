@@ -60,7 +60,9 @@ def memory(value: object) -> int:
 
 
 def _bytes(size: int) -> str:
-    return f"{size} bytes" if abs(size) < MEBIBYTE else "a negative number"
+    if size < 0:
+        return "a negative number"
+    return "1 byte" if size == 1 else f"{size} bytes"
 
 
 def _names(check: reading.Check[str]) -> reading.Check[Bound]:
