@@ -175,15 +175,15 @@ class _Conversion:
 
     def _read_env(self) -> None:
         with reading.at("env"):
-            env = reading.mapping(reading.text, reading.text)(self.old.get("env") or {})
-        for name, value in env.items():
+            old = reading.mapping(reading.text, reading.text)(self.old.get("env") or {})
+        for name, value in old.items():
             if name not in _OWN_VARIABLES:
                 self._set_variable(f"env.{name}", name, value)
-        for key, value in _options(env.get("SPARK_OPTS", "")):
+        for key, value in _options(old.get("SPARK_OPTS", "")):
             self._read_spark(key, value)
-        for key, value in _options(env.get("DASK_OPTS", "")):
+        for key, value in _options(old.get("DASK_OPTS", "")):
             self._read_dask(key, value)
-        python = env.get("PYSPARK_PYTHON", "")
+        python = old.get("PYSPARK_PYTHON", "")
         if python.endswith(("/bin/python", "/bin/python3")):
             self._set_environment(posixpath.dirname(posixpath.dirname(python)))
 

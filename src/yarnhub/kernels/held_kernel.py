@@ -191,7 +191,7 @@ class HeldKernel(Kernel):
             dropped=report.dropped,
         )
 
-    # --- what it is told
+    # --- what its launcher sends
 
     async def signal(self, number: int) -> None:
         """See `Kernel.signal`."""

@@ -35,7 +35,7 @@ LAUNCH = "kernel"
 """The name of the secret with the `Launch`."""
 RECEIVED = b"\x01"
 HISTORY = 8 * 1024 * 1024
-"""Bytes of messages that a launcher keeps, unless it is told another number."""
+"""Bytes of messages that a launcher keeps, unless its `Launch` has another number."""
 MAX_LINE = 64 * 1024
 """Bytes of a report or an order; the longest text in one is an error of some hundred characters."""
 MAX_PARTS = 1000
