@@ -16,7 +16,7 @@ from yarnhub.client.explain.reasons import (
     UnmanagedMasterLimit,
     UserLimit,
 )
-from yarnhub.yarn.queues import limits
+from yarnhub.yarn.queues import reached_limits
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _parallel(figures: LeafFigures, report: ApplicationReport) -> ParallelLimit 
 
 
 def _of_user(figures: LeafFigures, report: ApplicationReport) -> UserLimit | None:
-    reached = limits.user_limit(figures, report.user)
+    reached = reached_limits.user_limit(figures, report.user)
     if reached is None:
         return None
     return UserLimit(user=reached.user, queue=reached.queue, used=reached.used, limit=reached.limit)
@@ -95,7 +95,7 @@ def _of_user(figures: LeafFigures, report: ApplicationReport) -> UserLimit | Non
 
 def _masters(figures: LeafFigures, report: ApplicationReport) -> UnmanagedMasterLimit | None:
     """The limit on ApplicationMasters, in which an unmanaged one counts as a smallest container."""
-    reached = limits.master_limit(figures, report.user) if figures.pending else None
+    reached = reached_limits.master_limit(figures, report.user) if figures.pending else None
     if reached is None:
         return None
     return UnmanagedMasterLimit(

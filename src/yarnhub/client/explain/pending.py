@@ -18,7 +18,7 @@ from yarnhub.client.explain.reasons import (
     QueueFull,
     UnavailableNode,
 )
-from yarnhub.yarn.queues.limits import full_queue, may_use_label
+from yarnhub.yarn.queues.reached_limits import full_queue, may_use_label
 from yarnhub.yarn.records.cluster import NodeState
 from yarnhub.yarn.records.resources import MEMORY
 

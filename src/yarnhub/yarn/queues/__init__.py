@@ -1,1 +1,1 @@
-"""A scheduler's queues: names, figures, limits, and the ones that a user may use; no I/O."""
+"""A scheduler's queues: names, figures, reached limits, and the queues a user can use; no I/O."""

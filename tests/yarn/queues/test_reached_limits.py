@@ -8,7 +8,7 @@ import pytest
 
 from yarn.queues.pages import leaf
 from yarnhub.yarn.queues.figures import LeafFigures, UserFigures
-from yarnhub.yarn.queues.limits import full_queue, master_limit, may_use_label, user_limit
+from yarnhub.yarn.queues.reached_limits import full_queue, master_limit, may_use_label, user_limit
 from yarnhub.yarn.records.cluster import NodeReport, NodeState, QueueInfo, QueueStatistics
 from yarnhub.yarn.records.resources import MEMORY, VCORES, Resource
 
