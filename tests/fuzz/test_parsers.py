@@ -60,7 +60,7 @@ from yarnhub.sessions.ports.report import ReportError, read_report
 from yarnhub.sessions.profiles import ProfileError, parse_profiles
 from yarnhub.spec import ApplicationSpec
 from yarnhub.yarn.logs.java_objects import read_java_object
-from yarnhub.yarn.logs.node import parse_listing
+from yarnhub.yarn.logs.node_responses import parse_listing
 from yarnhub.yarn.records import applications, cluster, resource_manager, scheduler
 from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 

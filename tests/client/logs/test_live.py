@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hadoop.http_server import server
-from yarn.logs.node_answers import framed
+from yarn.logs.node_responses import framed
 from yarnhub.base.errors import AccessDeniedError, ConnectError
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.logs import live as live_logs

@@ -15,7 +15,7 @@ import pytest
 
 from hadoop.http_server import response, server
 from hadoop.tickets import SpnegoTicket
-from yarn.logs.node_answers import framed
+from yarn.logs.node_responses import framed
 from yarnhub.base.errors import (
     AccessDeniedError,
     AuthenticationError,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.yarn.logs.aggregated import read_content, read_index
+from yarnhub.yarn.logs.aggregated_file import read_content, read_index
 from yarnhub.yarn.logs.source import Need
 
 if TYPE_CHECKING:

@@ -146,7 +146,7 @@ def test_a_plain_files_content_is_not_read_for_its_index() -> None:
     data = tfile({CONTAINER: {"big": bytes(10 << 20), "small": b"x"}}, chunk=1 << 20)
     asked = 0
 
-    from yarnhub.yarn.logs.aggregated import read_index
+    from yarnhub.yarn.logs.aggregated_file import read_index
 
     parser = read_index(len(data))
     need = next(parser)

@@ -1,4 +1,4 @@
-"""The aggregated logs of a finished application."""
+"""Finding and reading the aggregated logs of an application that has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.errors import PathNotFoundError
-from yarnhub.yarn.logs.aggregated import read_content, read_index
+from yarnhub.yarn.logs.aggregated_file import read_content, read_index
 from yarnhub.yarn.logs.layout import (
     ENABLED,
     is_archive,

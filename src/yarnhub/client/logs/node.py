@@ -1,4 +1,4 @@
-"""Logs on a NodeManager's disk, read through its web server."""
+"""Fetching the logs on a NodeManager's disk from its web server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from yarnhub.base.errors import AccessDeniedError, CallOutcome, ConnectionLostEr
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.access.web_servers import WebServers
 from yarnhub.yarn.addresses import has_tls
-from yarnhub.yarn.logs.node import LogAnswer, parse_listing
+from yarnhub.yarn.logs.node_responses import LogAnswer, parse_listing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

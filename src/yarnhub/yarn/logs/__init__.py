@@ -1,5 +1,6 @@
-"""Reading the logs that NodeManagers aggregate, without I/O.
+"""Parsers of aggregated logs and of the logs in NodeManagers' responses, without I/O.
 
-A parser is a generator: it yields `Need(offset, length)`, is sent these bytes of the file, and
-continues. So it works on any file system, blocking or not, and holds no more than a chunk.
+A parser of aggregated logs is a generator: it yields `Need(offset, length)`, is sent these bytes of
+the file, and continues. So it works on any file system, blocking or not, and holds no more than a
+chunk.
 """

@@ -1,4 +1,4 @@
-"""The responses of a NodeManager's web server about a container's logs, without I/O.
+"""The parser of a NodeManager's responses about a container's logs, without I/O.
 
     GET /ws/v1/node/containers/<container>/logs               the files and their sizes, as JSON
     GET /ws/v1/node/containers/<container>/logs/<file>?size=N   the first N bytes, or the last -N

@@ -1,4 +1,4 @@
-"""What a NodeManager of Hadoop 3.4.2 answered."""
+"""Responses recorded from a NodeManager of Hadoop 3.4.2."""
 
 from __future__ import annotations
 

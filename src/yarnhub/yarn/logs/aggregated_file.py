@@ -1,4 +1,4 @@
-"""An aggregated log file of either format: its index, and the content of each log."""
+"""The parser of an aggregated log file of either format: its index, and each log's content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a NodeManager of Hadoop 3.4.2 answered, in any chunks, whole and damaged."""
+"""A NodeManager's recorded responses, in any chunks, whole and damaged."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yarn.logs.node_answers import framed
+from yarn.logs.node_responses import framed
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.yarn.logs.node import LogAnswer, parse_listing
+from yarnhub.yarn.logs.node_responses import LogAnswer, parse_listing
 
 LISTING = (
     b'{"containerLogsInfo":{"containerLogInfo":['
