@@ -34,8 +34,9 @@ from yarnhub.appmaster.core.events import (
 )
 from yarnhub.appmaster.core.instance_lifecycle import Lifecycle
 from yarnhub.appmaster.core.instances import Instance
+from yarnhub.appmaster.core.key_history import KeyHistory
 from yarnhub.appmaster.core.key_requests import KeyRequests
-from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore
+from yarnhub.appmaster.core.keys import KeyValueStore
 from yarnhub.appmaster.core.pages import WebPages
 from yarnhub.appmaster.core.placement import OutstandingRequests
 from yarnhub.appmaster.core.records import (

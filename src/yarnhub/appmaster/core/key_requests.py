@@ -26,7 +26,8 @@ from yarnhub.control.messages import (
 
 if TYPE_CHECKING:
     from yarnhub.appmaster.core.budgets import Budgets
-    from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore
+    from yarnhub.appmaster.core.key_history import KeyHistory
+    from yarnhub.appmaster.core.keys import KeyValueStore
     from yarnhub.appmaster.core.services import Services
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from yarnhub.appmaster.core.actions import Action
-    from yarnhub.appmaster.core.keys import KeyHistory, KeyValueStore
+    from yarnhub.appmaster.core.key_history import KeyHistory
+    from yarnhub.appmaster.core.keys import KeyValueStore
     from yarnhub.control.messages import KeyEvent
 
 ENDING = Failure(FailureCode.ENDED, "the application is ending")
