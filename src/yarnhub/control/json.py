@@ -1,13 +1,15 @@
 """Dataclasses to JSON and back, strictly by their annotations.
 
 `str`, `int`, `float`, `bool`, enums (by value), `bytes` (as base64), `X | None`, `tuple[X, ...]`,
-`dict[str, X]` and nested dataclasses; one of several dataclasses `X | Y` as `{"X": ...}`. Unknown
-keys and wrong types are errors: everything received from a socket is checked here, once.
+`tuple[X, Y]`, `dict[str, X]` or `Mapping[str, X]`, and nested dataclasses; one of several
+dataclasses `X | Y` as `{"X": ...}`. Unknown keys and wrong types are errors: everything received
+from a socket is checked here, once.
 """
 
 from __future__ import annotations
 
 import base64
+import collections.abc
 import dataclasses
 import enum
 import functools
@@ -62,9 +64,10 @@ def _plain(value: Any, hint: Any) -> Any:
         }
         return {cls.__name__: plain} if len(arms) > 1 else plain
     if isinstance(value, (tuple, list)):
-        item = typing.get_args(hint)[0]
-        return [_plain(each, item) for each in value]
-    if isinstance(value, dict):
+        return [
+            _plain(each, item) for each, item in zip(value, _items(hint, len(value)), strict=True)
+        ]
+    if isinstance(value, collections.abc.Mapping):
         item = typing.get_args(hint)[1]
         return {key: _plain(each, item) for key, each in value.items()}
     return value
@@ -87,6 +90,12 @@ def _arms(hint: Any) -> tuple[Any, ...]:
     return tuple(arm for arm in arms if arm is not types.NoneType)
 
 
+def _items(hint: Any, count: int) -> tuple[Any, ...]:
+    """The hints of a tuple's items."""
+    items = typing.get_args(hint)
+    return items[:1] * count if len(items) < 2 or items[1] is Ellipsis else items
+
+
 @functools.cache
 def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
@@ -97,10 +106,15 @@ def _typed(hint: Any, value: Any, path: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         return _typed_union(hint, value, path)
     if origin is tuple:
-        item = typing.get_args(hint)[0]
-        items = _expect(list, value, path)
-        return tuple(_typed(item, each, f"{path}[{at}]") for at, each in enumerate(items))
-    if origin is dict:
+        given = _expect(list, value, path)
+        items = _items(hint, len(given))
+        if len(items) != len(given):
+            raise RemoteProtocolError(f"{path}: expected {len(items)} items, got {len(given)}")
+        return tuple(
+            _typed(item, each, f"{path}[{at}]")
+            for at, (item, each) in enumerate(zip(items, given, strict=True))
+        )
+    if origin in (dict, collections.abc.Mapping):
         item = typing.get_args(hint)[1]
         entries = _expect(dict, value, path).items()
         return {

@@ -7,6 +7,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+# At run time, too: control.json reads the annotations.
+from yarnhub.client.explain.reasons import Reason  # noqa: TC001
+from yarnhub.control.outcomes import Outcome  # noqa: TC001
 from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
@@ -15,8 +18,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from yarnhub.client.explain.reasons import Reason
-    from yarnhub.control.outcomes import Outcome
     from yarnhub.kernels.protocol import Channel
     from yarnhub.kernels.request import KernelRequest
 

@@ -5,16 +5,14 @@ Amounts are by YARN's names of resources; memory is in MiB.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+# At run time, too: control.json reads the annotations.
+from yarnhub.control.outcomes import Outcome  # noqa: TC001
+from yarnhub.yarn.records.cluster import NodeState, QueueState  # noqa: TC001
 
-    from yarnhub.control.outcomes import Outcome
-    from yarnhub.yarn.records.cluster import NodeState, QueueState
-
-    Amounts = Mapping[str, int]
+Amounts = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
