@@ -1,0 +1,379 @@
+"""Kernels of users' own servers: they have the Jupyter side, and the service holds the kernels."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_core.utils import ensure_async
+
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import YarnhubError
+from yarnhub.base.foreign_text import quoted
+from yarnhub.base.tasks import task_group
+from yarnhub.kernels.kernel import KernelState
+from yarnhub.kernels.kernelspec import PROVISIONER, Kernelspec, read, request_of
+from yarnhub.kernels.service_protocol import (
+    KernelModel,
+    KernelNotFoundError,
+    KernelServiceError,
+    dump_kernels,
+)
+from yarnhub.server.gateway.audit import Event
+from yarnhub.server.gateway.limits import Held, Size
+from yarnhub.server.gateway.owners import Owned
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from yarnhub.kernels.kernel import Kernel, KernelHolder
+    from yarnhub.kernels.request import KernelRequest
+    from yarnhub.kernels.service_protocol import Start
+    from yarnhub.server.gateway.identity import Identity
+    from yarnhub.server.gateway.service import Service
+
+_READY = 5.0
+"""Seconds that a request waits for the holder, which finds its kernels at the start."""
+_MAX_POLLS = 100
+"""Requests of one user that wait for a change at the same time: one for each of their servers."""
+
+
+class NotReadyError(YarnhubError):
+    """The service does not know its kernels yet, or is being stopped: the client asks again."""
+
+    retriable = True
+
+
+class TooManyRequestsError(YarnhubError):
+    """A user has too many requests at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Starting:
+    owner: str
+    task: asyncio.Task[Kernel | YarnhubError]
+
+
+class RemoteKernels:
+    """All kernels that the service holds, for the servers of their owners.
+
+    Args:
+        service: All parts of the service.
+        holder: Returns what holds the kernels, after it has found them.
+    """
+
+    def __init__(self, service: Service, holder: Callable[[], Awaitable[KernelHolder]]) -> None:
+        self.service = service
+        self._holder = holder
+        self._starting: dict[str, _Starting] = {}
+        self._stopping: dict[str, asyncio.Task[YarnhubError | None]] = {}
+        self._news: dict[str, asyncio.Event] = {}
+        """By owner: set when a kernel was added or removed."""
+        self._polls: Counter[str] = Counter()
+
+    async def holder(self) -> KernelHolder:
+        """What holds the kernels.
+
+        Raises:
+            NotReadyError: It has not found them yet.
+        """
+        try:
+            async with Deadline(_READY, "it is still finding its kernels"):
+                return await self._holder()
+        except YarnhubError as error:
+            raise NotReadyError(f"The kernel service is not ready: {error}") from error
+
+    async def own(self, identity: Identity, kernel_id: str) -> Kernel:
+        """A kernel of a user.
+
+        Raises:
+            KernelNotFoundError: There is none with this id, or it is another user's.
+            NotReadyError: That is not known.
+        """
+        kernel = (await self.holder()).find(kernel_id)
+        if kernel is None or kernel.request.owner != identity.name:
+            raise unknown(kernel_id)
+        return kernel
+
+    def owner_of(self, kernel_id: str, holder: KernelHolder) -> str:
+        """The owner of a kernel that is held or being started; empty if there is none."""
+        starting = self._starting.get(kernel_id)
+        if starting is not None:
+            return starting.owner
+        kernel = holder.find(kernel_id)
+        if kernel is not None:
+            return kernel.request.owner
+        owned = self.service.owners.find(kernel_id)
+        return owned.owner if owned is not None else ""
+
+    def held(self, holder: KernelHolder, groups: Mapping[str, frozenset[str]]) -> list[Held]:
+        """What users hold beside the kernels of the kernel manager and those being started."""
+        return [
+            Held(
+                owner=kernel.request.owner,
+                groups=groups.get(kernel.request.owner, frozenset()),
+                size=_size(kernel.request),
+            )
+            for kernel in holder.kernels()
+            if kernel.status.state is not KernelState.DEAD
+            and not self.service.owners.is_taken(kernel.id)
+        ]
+
+    # --- states
+
+    async def states(self, identity: Identity, tag: str, wait: float) -> tuple[bytes, str]:
+        """A user's kernels, and a tag for their states.
+
+        Args:
+            identity: The user.
+            tag: What the client has seen.
+            wait: Seconds to wait for other states; the tag is the same if there are none.
+
+        Raises:
+            NotReadyError: They are not known.
+            TooManyRequestsError: Too many requests wait.
+        """
+        holder = await self.holder()
+        name = identity.name
+        if wait and self._polls[name] >= _MAX_POLLS:
+            raise TooManyRequestsError(f"{_MAX_POLLS} requests of {name} wait for changes already")
+        self._polls[name] += 1
+        try:
+            end = asyncio.get_running_loop().time() + wait
+            while True:
+                kernels = [each for each in holder.kernels() if each.request.owner == name]
+                body = dump_kernels(map(KernelModel.of, kernels))
+                found = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+                left = end - asyncio.get_running_loop().time()
+                if found != tag or left <= 0:
+                    return body, found
+                await self._change(name, kernels, left)
+        finally:
+            self._polls -= Counter({name: 1})
+
+    async def _change(self, owner: str, kernels: Sequence[Kernel], seconds: float) -> None:
+        """Wait until something may have changed."""
+        news = self._news.setdefault(owner, asyncio.Event())
+        async with task_group() as group:
+            waits: list[asyncio.Task[Any]] = [
+                group.create_task(each.changed(each.status)) for each in kernels
+            ]
+            waits.append(group.create_task(news.wait()))
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            for each in waits:
+                each.cancel()
+
+    def _notify(self, owner: str) -> None:
+        news = self._news.pop(owner, None)
+        if news is not None:
+            news.set()
+
+    # --- the start
+
+    async def start(
+        self, identity: Identity, kernel_id: str, start: Start, origin: Mapping[str, object]
+    ) -> Kernel:
+        """Start a kernel, or return the one with this id; cancelling leaves the start running.
+
+        Raises:
+            KernelNotFoundError: There is no such kernelspec, or the id is another user's.
+            YarnhubError: The kernel was refused.
+        """
+        holder = await self.holder()
+        starting = self._starting.get(kernel_id)
+        if starting is None:
+            kernel = holder.find(kernel_id)
+            owner = self.owner_of(kernel_id, holder)
+            if owner and owner != identity.name:
+                raise unknown(kernel_id)
+            if kernel is not None:
+                return kernel
+            if self.service.owners.is_taken(kernel_id):
+                raise KernelServiceError(f"There is already a kernel with the id {kernel_id}")
+            work = self._start(holder, identity, kernel_id, start, origin)
+            task = self.service.tasks.start(work, name=f"start of {kernel_id}")
+            starting = self._starting[kernel_id] = _Starting(identity.name, task)
+            task.add_done_callback(lambda _: self._starting.pop(kernel_id))
+        if starting.owner != identity.name:
+            raise unknown(kernel_id)
+        await asyncio.wait([starting.task])
+        if starting.task.cancelled():
+            raise unknown(kernel_id)
+        found = starting.task.result()
+        if isinstance(found, YarnhubError):
+            raise found
+        return found
+
+    async def _start(
+        self,
+        holder: KernelHolder,
+        identity: Identity,
+        kernel_id: str,
+        start: Start,
+        origin: Mapping[str, object],
+    ) -> Kernel | YarnhubError:
+        service = self.service
+        fields = {"kernel": kernel_id, "name": start.name, **origin}
+        try:
+            request = await self._request(identity, kernel_id, start)
+            owners = {each.owner for each in service.owners.all().values()}
+            owners |= {each.request.owner for each in holder.kernels()}
+            groups = {name: await service.identities.groups(name) for name in owners}
+            # Nothing is awaited from here to the start: two requests cannot both fit.
+            size = _size(request)
+            held = [*service.owners.held(groups), *self.held(holder, groups)]
+            service.limits.check(held, identity.name, identity.groups, size)
+            with service.owners.starting(kernel_id, Owned(owner=identity.name, size=size)):
+                kernel = await holder.start(request)
+        except YarnhubError as error:
+            service.metrics.failed("refused")
+            service.audit.write(
+                Event.REFUSE, identity.name, action="start", reason=str(error), **fields
+            )
+            return error
+        service.metrics.started()
+        service.audit.write(Event.START, identity.name, owner=identity.name, **fields)
+        self._notify(identity.name)
+        return kernel
+
+    async def _request(self, identity: Identity, kernel_id: str, start: Start) -> KernelRequest:
+        """The request, from the service's own kernelspec."""
+        spec = await self._kernelspec(identity, start.name)
+        config = spec.metadata["kernel_provisioner"].get("config") or {}
+        return request_of(
+            read(config),
+            Kernelspec(
+                name=start.name,
+                argv=spec.argv,
+                env=spec.env,
+                interrupt_mode=spec.interrupt_mode or "signal",
+            ),
+            id=kernel_id,
+            owner=identity.name,
+            user=identity.cluster_user,
+            asked=start.env,
+            cwd=start.cwd,
+            notebook=start.notebook,
+        )
+
+    async def _kernelspec(self, identity: Identity, name: str) -> Any:
+        # Any: jupyter_client's, or of another manager
+        service = self.service
+        if service.policy.allows(name, identity.name, identity.groups):
+            try:
+                spec = await ensure_async(service.specs.get_kernel_spec(name))
+            except (NoSuchKernel, KeyError):
+                spec = None
+            if spec is not None and is_for_containers(spec):
+                return spec
+        raise KernelNotFoundError(f"There is no kernelspec {quoted(name)}")
+
+    # --- the end
+
+    async def stop(
+        self, identity: Identity, kernel_id: str, *, now: bool, origin: Mapping[str, object]
+    ) -> Kernel:
+        """Stop a kernel, or cancel its start; cancelling leaves that running.
+
+        Raises:
+            KernelNotFoundError: There is none; also if its start was cancelled.
+            YarnhubError: YARN does not respond.
+        """
+        await self._withdraw(identity, kernel_id)
+        kernel = await self.own(identity, kernel_id)
+        if kernel.status.state is KernelState.DEAD:
+            return kernel
+        task = self._stopping.get(kernel_id)
+        if task is None:
+            task = self.service.tasks.start(_stop(kernel, now=now), name=f"end of {kernel_id}")
+            self._stopping[kernel_id] = task
+            task.add_done_callback(lambda _: self._stopping.pop(kernel_id))
+            self._record(Event.STOP, identity, kernel_id, origin)
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise NotReadyError("The kernel service is being stopped")
+        error = task.result()
+        if error is not None:
+            raise error
+        return kernel
+
+    async def forget(self, identity: Identity, kernel_id: str) -> None:
+        """Cancel a start, or remove what is kept of a dead kernel.
+
+        Raises:
+            KernelNotFoundError: There is none.
+            KernelServiceError: It is not dead.
+        """
+        if await self._withdraw(identity, kernel_id):
+            return
+        kernel = await self.own(identity, kernel_id)
+        if kernel.status.state is not KernelState.DEAD or kernel_id in self.service.manager:
+            raise KernelServiceError(f"kernel {kernel_id} is not dead")
+        (await self.holder()).forget(kernel_id)
+        self._notify(identity.name)
+
+    async def _withdraw(self, identity: Identity, kernel_id: str) -> bool:
+        """Cancel a start; whether there was one."""
+        starting = self._starting.get(kernel_id)
+        if starting is None or starting.owner != identity.name:
+            return False
+        starting.task.cancel()
+        await asyncio.wait([starting.task])
+        return starting.task.cancelled()
+
+    # --- what runs
+
+    async def signal(
+        self, identity: Identity, kernel_id: str, number: int, origin: Mapping[str, object]
+    ) -> None:
+        """Send a signal to a kernel's processes."""
+        kernel = await self.own(identity, kernel_id)
+        await kernel.signal(number)
+        self._record(Event.INTERRUPT, identity, kernel_id, {**origin, "signal": number})
+
+    async def restart(
+        self, identity: Identity, kernel_id: str, origin: Mapping[str, object]
+    ) -> int:
+        """Restart a kernel; returns its generation."""
+        kernel = await self.own(identity, kernel_id)
+        generation = await kernel.restart()
+        self._record(Event.RESTART, identity, kernel_id, origin)
+        return generation
+
+    def connected(self, identity: Identity, kernel_id: str, origin: Mapping[str, object]) -> None:
+        """Note that a client has connected."""
+        self._record(Event.CONNECT, identity, kernel_id, origin)
+
+    def _record(
+        self, event: Event, identity: Identity, kernel_id: str, fields: Mapping[str, object]
+    ) -> None:
+        self.service.audit.write(
+            event, identity.name, owner=identity.name, kernel=kernel_id, **fields
+        )
+
+
+def is_for_containers(spec: Any) -> bool:
+    """Whether kernels of a kernelspec run in containers; others would run in the service."""
+    provisioner = spec.metadata.get("kernel_provisioner")
+    return isinstance(provisioner, dict) and provisioner.get("provisioner_name") == PROVISIONER
+
+
+def unknown(kernel_id: str) -> KernelNotFoundError:
+    """The error for ids that do not exist, and for those of other users."""
+    return KernelNotFoundError(f"Kernel does not exist: {kernel_id}")
+
+
+def _size(request: KernelRequest) -> Size:
+    return Size(memory=request.memory, vcores=request.vcores)
+
+
+async def _stop(kernel: Kernel, *, now: bool) -> YarnhubError | None:
+    try:
+        await kernel.stop(now=now)
+    except YarnhubError as error:
+        return error
+    return None
