@@ -170,8 +170,8 @@ def test_users_are_the_gateways() -> None:
     found = convert(kernelspec(config={"authorized_users": ["alice"]}))
     assert found.notes == (
         (
-            "config.authorized_users is set in the gateway's configuration for each user and "
-            "group, not in a kernelspec"
+            "config.authorized_users has no equivalent: c.KernelGateway.kernelspec_audiences of "
+            "the gateway names users"
         ),
     )
 

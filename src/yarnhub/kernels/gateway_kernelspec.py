@@ -70,7 +70,7 @@ _OWN_VARIABLES = frozenset({"SPARK_OPTS", "DASK_OPTS", "DASK_YARN_EXE", "LAUNCH_
 _NUMBERS = ("vcores", "gpus", "priority")
 _OVERHEAD, _LEAST_OVERHEAD = 0.1, MiB(384)
 """What Spark adds to a driver's memory: spark.driver.memoryOverheadFactor, and its minimum."""
-_USERS = "is set in the gateway's configuration for each user and group, not in a kernelspec"
+_USERS = "has no equivalent: c.KernelGateway.kernelspec_audiences of the gateway names users"
 _PROXY = {
     "authorized_users": _USERS,
     "unauthorized_users": _USERS,

@@ -191,7 +191,7 @@ class HeldKernel(Kernel):
             dropped=report.dropped,
         )
 
-    # --- what its launcher sends
+    # --- orders for its launcher
 
     async def signal(self, number: int) -> None:
         """See `Kernel.signal`."""
