@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -119,10 +118,14 @@ class KernelProcess:
             words.append(word)
         if not words:
             raise ValueError("the kernelspec has no argv")
-        path = self._environment().get("PATH")
-        if _PYTHON.fullmatch(words[0]) and (self._python or not shutil.which(words[0], path=path)):
-            words[0] = self._python or shutil.which("python3", path=path) or words[0]
+        if _PYTHON.fullmatch(words[0]) and (self._python or not self._has(words[0])):
+            words[0] = self._python or "python3"
         return words
+
+    def _has(self, program: str) -> bool:
+        """Whether the kernel's `PATH` has a program."""
+        folders = os.get_exec_path(self._environment())
+        return any(os.access(os.path.join(each, program), os.X_OK) for each in folders)  # noqa: PTH118
 
     def _start_folder(self) -> Path:
         if self._launch.cwd:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import stat
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -119,6 +118,8 @@ class LoopbackPorts(Sockets):
     def ports(self) -> Mapping[Channel, int]:
         """See `Sockets.ports`."""
         if not self._ports:
+            import socket  # not before a kernel starts that does not need it
+
             with contextlib.ExitStack() as stack:
                 bound = {channel: stack.enter_context(socket.socket()) for channel in SOCKETS}
                 for each in bound.values():
