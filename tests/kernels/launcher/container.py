@@ -93,6 +93,7 @@ class Container:
         self.port = port
         self.process: asyncio.subprocess.Process | None = None
         self.variables: dict[str, str] = {}
+        self.managers = b"127.0.0.1:1"
 
     async def start(
         self,
@@ -103,7 +104,7 @@ class Container:
         program: dict[str, bytes] | None = None,
     ) -> int:
         """Start it; returns the process id of its first process."""
-        secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key, RESOURCE_MANAGERS: b"127.0.0.1:1"}
+        secrets = {CERTIFICATE: PAIR.certificate, KEY: PAIR.key, RESOURCE_MANAGERS: self.managers}
         secrets |= named_secrets({LAUNCH: json.dump(given), **(program or launcher_secrets())})
         own = TokenStorage({}, secrets)
         contexts = ContextBuilder(APPLICATION, f"127.0.0.1:{self.port}", own, agent)

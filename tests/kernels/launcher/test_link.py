@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hadoop.server import SIMPLE_OFFER, Peer, answer, serving
+from kernels.launcher import end as ends
 from kernels.launcher.container import launch, publishing_kernel, silent_kernel
 from kernels.launcher.end import SERVER_NAME
 from kernels.launcher.program import program_with
+from yarnhub.hadoop.codec import encode
 from yarnhub.kernels.protocol import MAX_LINE, Activity, Channel, Order, line
+from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
+from yarnhub.yarn.records.resource_manager import GetApplicationReportResponse
 
 if TYPE_CHECKING:
+    from hadoop.server import Call
     from kernels.launcher.container import Container
     from kernels.launcher.end import End
 
@@ -113,6 +120,27 @@ async def test_a_holder_that_is_gone_and_comes_back(container: Container, end: E
     assert ids(await end.history()) == ["1-0"]
     await end.order(start=2)
     await end.running(2)
+
+
+async def test_a_holder_that_comes_back_elsewhere(container: Container, end: End) -> None:
+    other = ends.End()
+    running = YarnApplicationState.RUNNING
+    report = ApplicationReport(host="127.0.0.1", yarn_application_state=running)
+
+    def respond(call: Call) -> bytes:
+        assert call.method == "getApplicationReport"
+        found = replace(report, rpc_port=other.port)
+        body = encode(GetApplicationReportResponse(application_report=found))
+        return answer(call.call_id, body)
+
+    async with serving(make=lambda: Peer(handler=respond, offers=(SIMPLE_OFFER,))) as manager:
+        container.managers = str(manager.address).encode()
+        await container.start(launch(silent_kernel()))
+        first = await end.running()
+        await other.serve()
+        await end.stop()
+        assert (await other.running()).pid == first.pid
+        await other.stop()
 
 
 async def test_an_order_is_carried_out_once(container: Container, end: End) -> None:

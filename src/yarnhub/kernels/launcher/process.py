@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 WORK = "work"
 """The folder that the kernel starts in, in the container's; the same as a user's server has."""
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
+_MAX_ERROR = 500
+"""Characters; a path may have thousands."""
 _ENDING = frozenset({signal.SIGTERM, signal.SIGKILL, signal.SIGHUP})
 """Signals for what the kernel has left behind, too."""
 
@@ -77,7 +79,7 @@ class KernelProcess:
             )
         except (OSError, ValueError) as error:
             self.state = ProcessState.ENDED
-            self.error = _reason(error)
+            self.error = _reason(error)[:_MAX_ERROR]
         else:
             self.state = ProcessState.STARTING
             self.pid = self._process.pid
