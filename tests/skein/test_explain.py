@@ -52,7 +52,7 @@ def test_an_application_is_explained_and_given_one_more_container(
     found = explain(skein, app_id)
     assert found["summary"] == ("It runs, with 2 containers of its services and waits for 2 more.")
     assert found["reasons"] == [
-        "A container of far waits for a node among no-such-host: none runs.",
+        "A container of far waits for a node among no-such-host: no such node is running.",
         "1 container of last waits for far (1 of 1 not started).",
     ]
     assert {each["container"] for each in found["places"]} == {"master", "one_0", "one_1"}
@@ -71,7 +71,7 @@ def test_an_application_is_explained_and_given_one_more_container(
 def test_what_waits_for_the_limit_of_its_queue(
     skein: Any, eventually: Callable[[Callable[[], bool]], None]
 ) -> None:
-    # ApplicationMasters may hold 80 % of the cluster: less than two of these, on one node or two.
+    # ApplicationMasters can use 80 % of the cluster: less than two of these, on one node or two.
     resources = "{memory: 6600, vcores: 1}"
     huge = f"name: huge\nqueue: oranges\nmaster: {{script: sleep 600, resources: {resources}}}\n"
     skein.submit(huge)
@@ -85,5 +85,5 @@ def test_what_waits_for_the_limit_of_its_queue(
     eventually(waits)
     assert found["state"] == "ACCEPTED"
     assert found["reasons"][0].startswith(
-        "All ApplicationMasters of queue root.fruit.oranges together may hold"
+        "The ApplicationMasters of queue root.fruit.oranges can use at most"
     )

@@ -20,7 +20,12 @@ def test_what_programs_read() -> None:
         "id": "application_1_0007",
         "state": "ACCEPTED",
         "summary": "It waits for a container for its ApplicationMaster.",
-        "reasons": ["It waits for a node with the label 'gpu': none runs. No node has any label."],
+        "reasons": [
+            (
+                "It waits for a node with the label 'gpu': no such node is running. No node has "
+                "any label."
+            )
+        ],
         "places": [],
         "starting": [],
     }

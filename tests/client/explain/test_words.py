@@ -19,62 +19,75 @@ from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 ALL = {**PENDING, **RUNNING, **ENDED}
 WORDS = {
-    "being saved": ("The ResourceManager is taking it in.", ["Queue root.default is DRAINING."]),
+    "being saved": (
+        "The ResourceManager is processing the submission.",
+        ["Queue root.default is DRAINING."],
+    ),
     "limit of the queue": (
         "It waits for a container for its ApplicationMaster.",
         [
             (
-                "All ApplicationMasters of queue default together may hold 1024 MiB and 2 vcores; "
-                "those of the queue hold 1024 MiB and 2 vcores, and this one asks for 512 MiB "
-                "and 1 vcore. It starts when another application of the queue ends; or use "
-                "another queue, or less in `master.resources`, or have "
+                "The ApplicationMasters of queue default can use at most 1024 MiB and 2 vcores in "
+                "total; the queue's ApplicationMasters use 1024 MiB and 2 vcores, and this one "
+                "requests 512 MiB and 1 vcore. It starts when another application of the queue "
+                "ends; or use another queue, or less in `master.resources`, or have "
                 "yarn.scheduler.capacity.maximum-am-resource-percent raised."
             )
         ],
     ),
     "limit of the user": (
         "It waits for a container for its ApplicationMaster.",
-        ["All ApplicationMasters of alice in queue default together may hold 768 MiB and 1 vcore;"],
+        ["The ApplicationMasters of alice in queue default can use at most 768 MiB and "],
     ),
     "no node": (
         "It waits for a container for its ApplicationMaster.",
         [
             (
-                "It waits for a node: none runs (w1:1 is UNHEALTHY: 1/1 local-dirs are bad, w2:1 "
-                "is LOST)."
+                "It waits for a node: no node is running (w1:1 is UNHEALTHY: 1/1 local-dirs are "
+                "bad, w2:1 is LOST)."
             )
         ],
     ),
     "no node, and so no room in any queue": (
         "It waits for a container for its ApplicationMaster.",
-        ["It waits for a node: none runs (w1:1 is UNHEALTHY)."],
+        ["It waits for a node: no node is running (w1:1 is UNHEALTHY)."],
     ),
     "no room": (
         "It waits for a container for its ApplicationMaster.",
         [
             (
-                "It asks for 512 MiB and 1 vcore on one node, and none has room now: most memory "
+                "It requests 512 MiB and 1 vcore on one node, and none has room now: most memory "
                 "is free on w2:1, 292 MiB and 7 vcores."
             )
         ],
     ),
     "labelled nodes are for others": (
         "It waits for a container for its ApplicationMaster.",
-        ["It waits for a node without a label: none runs. Nodes have the labels gpu."],
+        [
+            (
+                "It waits for a node without a label: no such node is running. Nodes have the "
+                "labels gpu."
+            )
+        ],
     ),
     "a label that no node has": (
         "It waits for a container for its ApplicationMaster.",
-        ["It waits for a node with the label 'gpu': none runs. No node has any label."],
+        [
+            (
+                "It waits for a node with the label 'gpu': no such node is running. No node has "
+                "any label."
+            )
+        ],
     ),
     "a label that the queue may not use": (
         "It waits for a container for its ApplicationMaster.",
-        ["It asks for the label 'gpu', which its queue may not use."],
+        ["It requests the label 'gpu', to which its queue has no access."],
     ),
     "full queue": (
         "It waits for a container for its ApplicationMaster.",
         [
             (
-                "It asks for 512 MiB and 1 vcore, and queue root.default is full: it holds 4000 "
+                "It requests 512 MiB and 1 vcore, and queue root.default is full: it holds 4000 "
                 "MiB and 1 vcore of 4096 MiB and 4 vcores, most of it application_1_0009 of bob "
                 "(3000 MiB), application_1_0008 of eve (1000 MiB). It continues when enough "
                 "of that is released; or use another queue."
@@ -85,7 +98,7 @@ WORDS = {
         "It waits for a container for its ApplicationMaster.",
         [
             (
-                "It asks for 512 MiB and 1 vcore, and there is room: YARN grants it within "
+                "It requests 512 MiB and 1 vcore, and there is room: YARN grants it within "
                 "seconds. If it does not, alice has reached a user's limit in queue default "
                 "(holding 200 MiB there now; user-limit-factor, minimum-user-limit-percent), or "
                 "others come first."
@@ -95,7 +108,7 @@ WORDS = {
     ),
     "what it asks for is in the report alone": (
         "It waits for a container for its ApplicationMaster.",
-        ["It asks for 700 MiB and 2 vcores on one node, and none has room now: "],
+        ["It requests 700 MiB and 2 vcores on one node, and none has room now: "],
     ),
     "starting": (
         (
@@ -121,7 +134,7 @@ WORDS = {
         "It runs, with 0 containers of its services and waits for 3 more.",
         [
             (
-                "Each of 2 containers of a asks for 9000 MiB, 9 vcores and 1 yarn.io/gpu, and no "
+                "Each of 2 containers of a requests 9000 MiB, 9 vcores and 1 yarn.io/gpu, and no "
                 "node has more than 8192 MiB and 8 vcores (w2:1 is LOST): that can never be "
                 "granted."
             ),
@@ -132,19 +145,19 @@ WORDS = {
         "It runs, with 0 containers of its services and waits for 1 more.",
         [
             (
-                "A container of a waits for a node with the label 'gpu' among w7, rack /r7: none "
-                "runs. Nodes have the labels gpu."
+                "A container of a waits for a node with the label 'gpu' among w7, rack /r7: no "
+                "such node is running. Nodes have the labels gpu."
             )
         ],
     ),
     "hosts that are only wished for": (
         "It runs, with 0 containers of its services and waits for 1 more.",
-        ["A container of a asks for 1024 MiB and 1 vcore on one node, and none has room now: "],
+        ["A container of a requests 1024 MiB and 1 vcore on one node, and none has room now: "],
     ),
     "labelled nodes that take what has none": (
         "It runs, with 0 containers of its services and waits for 1 more.",
         [
-            "A container of a asks for 1024 MiB and 1 vcore, and there is room: ",
+            "A container of a requests 1024 MiB and 1 vcore, and there is room: ",
             "Its ApplicationMaster runs outside of YARN, but counts against the queue's limit",
         ],
     ),
@@ -203,8 +216,8 @@ LIMITS: dict[str, tuple[Reason, str]] = {
         MASTERS,
         (
             "1 application of queue root.fruit.apples waits to be activated: ApplicationMasters "
-            "hold 32 MiB and 1 vcore of the 96 MiB and 1 vcore that they may have there. An "
-            "unmanaged one counts as a smallest container, 32 MiB and 1 vcore. It starts when "
+            "use 32 MiB and 1 vcore, and the limit there is 96 MiB and 1 vcore. An unmanaged "
+            "one counts as a smallest container, 32 MiB and 1 vcore. It starts when "
             "another application there ends; or use another queue, or have "
             "yarn.scheduler.capacity.root.fruit.apples.maximum-am-resource-percent or "
             "yarn.scheduler.capacity.maximum-am-resource-percent raised."
@@ -214,13 +227,13 @@ LIMITS: dict[str, tuple[Reason, str]] = {
         replace(MASTERS, user="alice", waiting=2),
         (
             "2 applications of queue root.fruit.apples wait to be activated: ApplicationMasters "
-            "of alice hold 32 MiB and 1 vcore of the 96 MiB and 1 vcore that those of one user "
-            "may have there. An unmanaged one counts as "
+            "of alice use 32 MiB and 1 vcore, and the limit for one user there is 96 MiB and "
+            "1 vcore. An unmanaged one counts as "
         ),
     ),
     "a user": (
         UserLimit("alice", "root.a", {MEMORY: 3072}, {MEMORY: 2048}),
-        "alice holds 3072 MiB in queue root.a, where one user may hold 2048 MiB now ",
+        "alice uses 3072 MiB in queue root.a, where the limit for one user is 2048 MiB now ",
     ),
     "applications": (
         PARALLEL,

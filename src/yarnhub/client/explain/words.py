@@ -53,7 +53,7 @@ def summary(explanation: Explanation) -> str:
     """One sentence on what an application does."""
     match explanation.phase:
         case Phase.SUBMITTED:
-            return "The ResourceManager is taking it in."
+            return "The ResourceManager is processing the submission."
         case Phase.MASTER_PENDING:
             return "It waits for a container for its ApplicationMaster."
         case Phase.MASTER_STARTING:
@@ -103,7 +103,7 @@ def sentence(reason: Reason) -> str:
             return _on_limit(reason)
         case NothingInTheWay():
             return (
-                f"{_subject(reason.request)} asks for {in_words(reason.request.amounts)}, and "
+                f"{_subject(reason.request)} requests {in_words(reason.request.amounts)}, and "
                 "there is room: YARN grants it within seconds. If it does not, "
                 f"{reason.user} has reached a user's limit in queue {reason.queue} (holding "
                 f"{reason.held} MiB there now; user-limit-factor, minimum-user-limit-percent), or "
@@ -134,20 +134,22 @@ def _on_nodes(reason: NoNode | NoMatchingNode | LargerThanAnyNode | NoRoomOnNode
     away = _unavailable(reason.unavailable)
     match reason:
         case NoNode():
-            return f"{who} waits for a node: none runs{away}."
+            return f"{who} waits for a node: no node is running{away}."
         case NoMatchingNode(request, _, labels):
             others = f" Nodes have the labels {', '.join(labels)}." if labels else ""
             if request.label and not labels:
                 others = " No node has any label."
-            return f"{who} waits for a node {_wanted(request)}: none runs{away}.{others}"
+            return (
+                f"{who} waits for a node {_wanted(request)}: no such node is running{away}.{others}"
+            )
         case LargerThanAnyNode():
             return (
-                f"{who} asks for {in_words(reason.exceeding)}, and no node has more than "
+                f"{who} requests {in_words(reason.exceeding)}, and no node has more than "
                 f"{in_words(reason.largest)}{away}: that can never be granted."
             )
         case NoRoomOnNodes():
             return (
-                f"{who} asks for {in_words(reason.request.amounts)} on one node, and none has "
+                f"{who} requests {in_words(reason.request.amounts)} on one node, and none has "
                 f"room now: most memory is free on {reason.node}, {in_words(reason.free)}{away}."
             )
 
@@ -174,7 +176,7 @@ def _unavailable(nodes: Sequence[UnavailableNode]) -> str:
         health = " ".join(each.raw.split())[:200]
         named.append(f"{each.node} is {each.state.name}{f': {health}' if health else ''}")
     if len(nodes) > _MAX_NAMED:
-        named.append(f"{len(nodes) - _MAX_NAMED} more do not run")
+        named.append(f"{len(nodes) - _MAX_NAMED} more are not running")
     return f" ({', '.join(named)})" if named else ""
 
 
@@ -187,10 +189,10 @@ def _on_queue(reason: QueueNotRunning | LabelNotAccessible | QueueFull) -> str:
             return f"Queue {queue} is {state.name}."
         case LabelNotAccessible(request):
             who = _subject(request)
-            return f"{who} asks for the label {request.label!r}, which its queue may not use."
+            return f"{who} requests the label {request.label!r}, to which its queue has no access."
         case QueueFull(request):
             return (
-                f"{_subject(request)} asks for {in_words(request.amounts)}, and queue "
+                f"{_subject(request)} requests {in_words(request.amounts)}, and queue "
                 f"{reason.queue} is full: it holds {in_words(reason.used)} of "
                 f"{in_words(reason.limit)}{_holders(reason.holders)}. It continues when enough "
                 "of that is released; or use another queue."
@@ -209,20 +211,21 @@ def _on_masters(reason: MasterLimit | UnmanagedMasterLimit) -> str:
         case MasterLimit(queue, user):
             whose = f"of {user} in" if user else "of"
             return (
-                f"All ApplicationMasters {whose} queue {queue} together may hold "
-                f"{in_words(reason.limit)}; those of the queue hold {in_words(reason.used)}, and "
-                f"this one asks for {in_words(reason.asked)}. It starts when another application "
-                "of the queue ends; or use another queue, or less in `master.resources`, or have "
+                f"The ApplicationMasters {whose} queue {queue} can use at most "
+                f"{in_words(reason.limit)} in total; the queue's ApplicationMasters use "
+                f"{in_words(reason.used)}, and this one requests {in_words(reason.asked)}. It "
+                "starts when another application of the queue ends; or use another queue, or less "
+                "in `master.resources`, or have "
                 "yarn.scheduler.capacity.maximum-am-resource-percent raised."
             )
         case UnmanagedMasterLimit(queue, user):
             verb = "waits" if reason.waiting == 1 else "wait"
             whose = f" of {user}" if user else ""
-            they = "those of one user" if user else "they"
+            each = "for one user " if user else ""
             return (
                 f"{counted(reason.waiting, 'application')} of queue {queue} {verb} to be "
-                f"activated: ApplicationMasters{whose} hold {in_words(reason.used)} of the "
-                f"{in_words(reason.limit)} that {they} may have there. An unmanaged one counts as "
+                f"activated: ApplicationMasters{whose} use {in_words(reason.used)}, and the limit "
+                f"{each}there is {in_words(reason.limit)}. An unmanaged one counts as "
                 f"a smallest container, {in_words(reason.counted)}. It starts when another "
                 "application there ends; or use another queue, or have "
                 f"yarn.scheduler.capacity.{queue}.maximum-am-resource-percent or "
@@ -236,7 +239,7 @@ def _on_limit(reason: ParallelLimit | UserLimit | PossibleMasterLimit) -> str:
             return _parallel(reason)
         case UserLimit(user, queue, used, limit):
             return (
-                f"{user} holds {in_words(used)} in queue {queue}, where one user may hold "
+                f"{user} uses {in_words(used)} in queue {queue}, where the limit for one user is "
                 f"{in_words(limit)} now (user-limit-factor, minimum-user-limit-percent). It "
                 "continues when enough of that is released."
             )
