@@ -1,4 +1,7 @@
-"""Files that many applications use: uploaded once, found by their hash, deleted when unused.
+"""Files that many applications share: uploaded once, found by the hash of their content.
+
+They are deleted if no application has used them for a long time. An application's own files are in
+`staging`.
 
     <folder>/<name>/<random><suffix>    one upload
     <folder>/<name>/.used               when it was last used, to the day

@@ -1,4 +1,7 @@
-"""Uploading an application's files to where its nodes can read them."""
+"""Uploading an application's own files into its folder, which is deleted with the application.
+
+Files that many applications share are in `artifacts`.
+"""
 
 from __future__ import annotations
 
@@ -161,7 +164,8 @@ async def _status(path: str, file: File, file_system: FileSystem) -> FileStatus:
 async def _upload(
     path: str, local: Path, folder: str, file_system: FileSystem, progress: Progress | None
 ) -> FileStatus:
-    # Two files of the same name from different folders must not meet.
+    # Two files of the same name from different local folders must have different paths. The hash is
+    # of the path, not the content: it does not identify a file as `artifacts` does.
     unique = hashlib.md5(str(local).encode(), usedforsecurity=False).hexdigest()
     try:
         size = await asyncio.to_thread(_size, path, local)
