@@ -14,7 +14,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "command_help",
-    "spawner_traits",
+    "spawner_traits_directive",
 ]
 exclude_patterns = ["_build"]
 html_theme = "furo"

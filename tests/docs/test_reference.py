@@ -160,7 +160,7 @@ def texts(file: Path) -> Iterator[str]:
 
 def test_every_setting_of_the_spawner_is_described() -> None:
     assert "```{spawner-traits}" in page("yarnspawner.md")
-    described = load_extension("spawner_traits").own_traits()
+    described = load_extension("spawner_traits_directive").own_traits()
     own = [each for each in YarnSpawner.__mro__ if each.__module__.startswith("yarnhub.")]
     names = {name for each in own for name in each.class_own_traits(config=True)}
     assert {"queue", "profile_list", "principal"} <= names <= set(described)

@@ -1,4 +1,4 @@
-"""The directive `spawner-traits`: what `c.YarnSpawner` takes beyond JupyterHub's own."""
+"""The Sphinx directive `spawner-traits`: the settings of `c.YarnSpawner` beyond JupyterHub's."""
 
 import inspect
 
@@ -9,8 +9,8 @@ from sphinx.util.docutils import SphinxDirective
 from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
 
-class SpawnerTraits(SphinxDirective):
-    """A list of the traits, each with its kind, its default and its help."""
+class SpawnerTraitsDirective(SphinxDirective):
+    """A list of the traits of `YarnSpawner`, each with its kind, its default and its help."""
 
     def run(self):
         return [nodes.definition_list("", *(self.item(*each) for each in own_traits().items()))]
@@ -40,5 +40,5 @@ def own_traits():
 
 
 def setup(app):
-    app.add_directive("spawner-traits", SpawnerTraits)
+    app.add_directive("spawner-traits", SpawnerTraitsDirective)
     return {"parallel_read_safe": True}
