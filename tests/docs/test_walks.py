@@ -53,6 +53,7 @@ def test_the_main_actions_have_their_walks() -> None:
     assert _TITLE.findall(page) == [
         "Submitting an application, step by step",
         SERVER,
+        "Restarting the hub, step by step",
         "Setting a key, step by step",
     ]
 

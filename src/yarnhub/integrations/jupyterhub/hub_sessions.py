@@ -1,4 +1,4 @@
-"""The objects that all spawners of one JupyterHub share: holders, tags and queues."""
+"""A cache of what all spawners of one JupyterHub share: holders, tags, queues and tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _KEY = "yarnspawner"
 
 
 class HubSessions:
-    """The sessions of one hub, by the settings that they depend on.
+    """Creates and keeps the objects that all spawners of one hub share.
+
+    It holds no sessions itself: holders do. Holders and queues are kept by the settings that they
+    depend on, because traits can differ between spawners.
 
     Attributes:
         tasks: Background tasks. JupyterHub cancels all tasks when it stops, and waits for them.
