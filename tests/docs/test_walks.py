@@ -54,6 +54,7 @@ def test_the_main_actions_have_their_walks() -> None:
         "Submitting an application, step by step",
         SERVER,
         "Restarting the hub, step by step",
+        "Starting a kernel, step by step",
         "Setting a key, step by step",
     ]
 

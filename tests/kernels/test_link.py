@@ -282,7 +282,10 @@ async def test_numbers_rise_after_those_of_an_earlier_process(
 # --- channels
 
 
-async def test_an_idle_connection_becomes_a_channel(launcher: Launcher, link: LauncherLink) -> None:
+async def test_an_idle_connection_becomes_a_channel(
+    launcher: Launcher, link: LauncherLink, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
     ours, theirs = await launcher.idle()
     reader, writer = await link.open(Channel.IOPUB, 10)
     assert await ours.readexactly(1) == bytes((Channel.IOPUB.value,))
@@ -296,8 +299,12 @@ async def test_an_idle_connection_becomes_a_channel(launcher: Launcher, link: La
         group.create_task(writer.drain())
         assert await ours.readexactly(len(content)) == content
     writer.close()
+    writer.close()  # as by both directions of a relay
     await writer.wait_closed()
     assert await ours.read() == b""
+    while house.a.clients.streams.count:  # type: ignore[union-attr]  # Streams
+        await asyncio.sleep(0.01)
+    assert not caplog.records
 
 
 async def test_a_channel_waits_for_an_idle_connection_that_lives(

@@ -293,6 +293,14 @@ class _Protocol(asyncio.StreamReaderProtocol):
         self.lost.set()
 
 
+class _Writer(asyncio.StreamWriter):
+    """One that can be closed twice: TLS's transport cannot be aborted then (`_start_shutdown`)."""
+
+    def close(self) -> None:
+        if not self.is_closing():
+            super().close()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Idle:
     """An idle connection."""
@@ -312,7 +320,7 @@ class _Idle:
         protocol = _Protocol(reader)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop), protocol)
+        return cls(reader, _Writer(transport, protocol, reader, loop), protocol)
 
 
 class _History:

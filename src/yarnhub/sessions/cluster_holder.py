@@ -63,6 +63,10 @@ class ClusterHolder(Holder):
         self._reports: dict[str, ApplicationReport] = {}
         self._looks = SingleFlight(self._look_at_all, fresh=_LOOK)
 
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._own.aclose()
+
     async def _submit(self, spec: ApplicationSpec, secrets: Mapping[str, bytes]) -> ClusterSession:
         async with Client(self.settings) as client:
             application = await client.submit(spec, secrets=secrets)

@@ -111,6 +111,7 @@ class UnmanagedHolder(Holder):
     async def aclose(self) -> None:
         """Stop holding the applications, which keep running; this object cannot be used again."""
         await self._tasks.aclose()
+        await self._others.aclose()
 
     async def held(self) -> list[UnmanagedSession]:
         """The sessions that this process holds, without a request to YARN.
