@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.kernels.request import KernelRequest
+from yarnhub.kernels.kernelspec import Kernelspec, read, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from yarnhub.kernels.request import KernelRequest
 
 SESSION_NAME = "JPY_SESSION_NAME"
 """Jupyter Server's variable with the notebook's path."""
@@ -50,6 +52,7 @@ def kernel_request(
     env: Mapping[str, str],
     asked: Mapping[str, str],
     owner: Owner,
+    cwd: str = "",
 ) -> KernelRequest:
     """The request for a kernel.
 
@@ -61,17 +64,19 @@ def kernel_request(
         env: The kernelspec's variables.
         asked: The variables of the client's request that are allowed.
         owner: For whom.
+        cwd: The notebook's folder on this server, if it is known.
+
+    Raises:
+        SpecError: The kernelspec is invalid, or the request is for more than it allows.
     """
-    notebook = asked.get(SESSION_NAME, "")
     variables = {key: value for key, value in asked.items() if key != SESSION_NAME}
-    return KernelRequest(
+    return request_of(
+        read(config),
+        Kernelspec(name=name, argv=spec.argv, env=env, interrupt_mode=spec.interrupt_mode),
         id=kernel_id,
         owner=owner.name,
         user=owner.user,
-        name=name,
-        argv=tuple(spec.argv),
-        env={**env, **variables, **({SESSION_NAME: notebook} if notebook else {})},
-        interrupt=spec.interrupt_mode,
-        notebook=notebook,
-        **config,
+        asked=variables,
+        cwd=cwd,
+        notebook=asked.get(SESSION_NAME, ""),
     )
