@@ -114,6 +114,7 @@ DEEP = b"[" * 100_000
         (Nothing, b"null", "the document: expected dict, got NoneType"),
         (Nothing, b'{"a": 1}', "Nothing: unknown key 'a'"),
         (Scale, b"{}", "Scale: "),
+        (Scale, b'{"service": "a", "answer": 1}', "Scale: unknown key 'answer'"),
         (Scale, b'{"service": 1}', ".service: expected str, got int"),
         (Scale, b'{"service": null}', ".service: expected str, got NoneType"),
         (Scale, b'{"service": "a", "count": true}', ".count: expected int, got bool"),

@@ -17,21 +17,30 @@ import json
 import math
 import types
 import typing
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.base.foreign_text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Reader = Callable[[Any, str], Any]
+    """Checks plain data and returns its value; the text is its path in the document."""
 
 T = TypeVar("T")
 
 OMIT_DEFAULT: Final = {"spare": True}
 """Metadata of a dataclass's field that is omitted from JSON if it has its default."""
 _NEVER = object()
+_SCALARS = frozenset((str, int, float, bool, types.NoneType))
+"""Types whose values are plain data as they are."""
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def dump(message: object) -> bytes:
     """The JSON form of a dataclass."""
-    return json.dumps(_plain(message, type(message)), separators=(",", ":")).encode()
+    return _encode(_plain(message, type(message))).encode()
 
 
 def load(cls: type[T], data: bytes) -> T:
@@ -44,42 +53,12 @@ def load(cls: type[T], data: bytes) -> T:
         plain = json.loads(data or b"{}")
     except (ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"not a JSON document: {error}") from error
-    return typing.cast("T", _typed(cls, plain, ""))  # _typed checks it against cls
-
-
-def _plain(value: Any, hint: Any) -> Any:
-    arms = _arms(hint)
-    hint = arms[0]
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, enum.Enum):
-        return value.value
-    if dataclasses.is_dataclass(value):
-        cls: Any = type(value)
-        hints = _hints(cls)
-        plain = {
-            name: _plain(given, hints[name])
-            for name, default in _fields(cls)
-            if (given := getattr(value, name)) != default
-        }
-        return {cls.__name__: plain} if len(arms) > 1 else plain
-    if isinstance(value, (tuple, list)):
-        return [
-            _plain(each, item) for each, item in zip(value, _items(hint, len(value)), strict=True)
-        ]
-    if isinstance(value, collections.abc.Mapping):
-        item = typing.get_args(hint)[1]
-        return {key: _plain(each, item) for key, each in value.items()}
-    return value
+    return typing.cast("T", _read_dataclass(cls, plain, ""))  # it is checked against cls
 
 
 @functools.cache
-def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
-    """The names of its fields, and the values with which they are omitted."""
-    return tuple(
-        (field.name, field.default if field.metadata == OMIT_DEFAULT else _NEVER)
-        for field in dataclasses.fields(cls)
-    )
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 @functools.cache
@@ -96,78 +75,131 @@ def _items(hint: Any, count: int) -> tuple[Any, ...]:
     return items[:1] * count if len(items) < 2 or items[1] is Ellipsis else items
 
 
-@functools.cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+# --- writing
 
 
-def _typed(hint: Any, value: Any, path: str) -> Any:
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        return _typed_union(hint, value, path)
-    if origin is tuple:
-        given = _expect(list, value, path)
-        items = _items(hint, len(given))
-        if len(items) != len(given):
-            raise RemoteProtocolError(f"{path}: expected {len(items)} items, got {len(given)}")
-        return tuple(
-            _typed(item, each, f"{path}[{at}]")
-            for at, (item, each) in enumerate(zip(items, given, strict=True))
-        )
-    if origin in (dict, collections.abc.Mapping):
-        item = typing.get_args(hint)[1]
-        entries = _expect(dict, value, path).items()
-        return {
-            _expect_text(key, path): _typed(item, each, f"{path}.{key[:100]}")
-            for key, each in entries
-        }
-    if dataclasses.is_dataclass(hint):
-        return _typed_dataclass(hint, _expect(dict, value, path), path)
-    return _typed_scalar(hint, value, path)
-
-
-def _typed_union(hint: Any, value: Any, path: str) -> Any:
+def _plain(value: Any, hint: Any) -> Any:
+    if type(value) in _SCALARS:
+        return value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, enum.Enum):
+        return value.value
     arms = _arms(hint)
-    if types.NoneType in typing.get_args(hint) and value is None:
-        return None
-    if len(arms) == 1:
-        return _typed(arms[0], value, path)
-    named = {arm.__name__: arm for arm in arms}
-    if len(entries := _expect(dict, value, path)) != 1 or not entries.keys() <= named.keys():
-        raise RemoteProtocolError(f"{path}: expected one of {', '.join(named)}")
-    ((name, inner),) = entries.items()
-    return _typed(named[name], inner, f"{path}.{name}")
+    if dataclasses.is_dataclass(value):
+        cls: Any = type(value)
+        plain = {
+            name: _plain(given, inner)
+            for name, inner, default in _fields(cls)
+            if (given := getattr(value, name)) != default
+        }
+        return {cls.__name__: plain} if len(arms) > 1 else plain
+    if isinstance(value, (tuple, list)):
+        items = zip(value, _items(arms[0], len(value)), strict=True)
+        return [_plain(each, item) for each, item in items]
+    if isinstance(value, collections.abc.Mapping):
+        item = typing.get_args(arms[0])[1]
+        return {key: _plain(each, item) for key, each in value.items()}
+    return value
 
 
-def _typed_dataclass(cls: Any, value: dict[str, Any], path: str) -> Any:
+@functools.cache
+def _fields(cls: Any) -> tuple[tuple[str, Any, Any], ...]:
+    """The names of its fields, their hints, and the values with which they are omitted."""
     hints = _hints(cls)
-    unknown = sorted(value.keys() - hints.keys())
+    return tuple(
+        (field.name, hints[field.name], field.default if field.metadata == OMIT_DEFAULT else _NEVER)
+        for field in dataclasses.fields(cls)
+    )
+
+
+# --- reading
+
+
+@functools.cache
+def _reader(hint: Any) -> Reader:
+    """What reads values of a hint."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        reader = _union_reader(_arms(hint))
+        optional = types.NoneType in arguments
+        return functools.partial(_read_optional, reader) if optional else reader
+    if origin is tuple:
+        return functools.partial(_read_tuple, hint)
+    if origin in (dict, collections.abc.Mapping):
+        return functools.partial(_read_dict, _reader(arguments[1]))
+    if dataclasses.is_dataclass(hint):
+        return functools.partial(_read_dataclass, hint)
+    if issubclass(hint, enum.Enum):
+        return functools.partial(_read_enum, hint)
+    special: dict[Any, Reader] = {bytes: _read_bytes, float: _read_float, str: _read_text}
+    return special.get(hint, functools.partial(_expect, hint))
+
+
+def _union_reader(arms: tuple[Any, ...]) -> Reader:
+    if len(arms) == 1:
+        return _reader(arms[0])
+    return functools.partial(_read_one_of, {arm.__name__: arm for arm in arms})
+
+
+def _read_optional(read: Reader, value: Any, path: str) -> Any:
+    return None if value is None else read(value, path)
+
+
+def _read_one_of(arms: dict[str, Any], value: Any, path: str) -> Any:
+    if len(entries := _expect(dict, value, path)) != 1 or not entries.keys() <= arms.keys():
+        raise RemoteProtocolError(f"{path}: expected one of {', '.join(arms)}")
+    ((name, inner),) = entries.items()
+    return _reader(arms[name])(inner, f"{path}.{name}")
+
+
+def _read_tuple(hint: Any, value: Any, path: str) -> Any:
+    given = _expect(list, value, path)
+    items = _items(hint, len(given))
+    if len(items) != len(given):
+        raise RemoteProtocolError(f"{path}: expected {len(items)} items, got {len(given)}")
+    pairs = enumerate(zip(items, given, strict=True))
+    return tuple(_reader(item)(each, f"{path}[{at}]") for at, (item, each) in pairs)
+
+
+def _read_dict(read: Reader, value: Any, path: str) -> Any:
+    entries = _expect(dict, value, path).items()
+    return {_read_text(key, path): read(each, f"{path}.{key[:100]}") for key, each in entries}
+
+
+def _read_dataclass(cls: Any, value: Any, path: str) -> Any:
+    readers, document = _readers(cls), _expect(dict, value, path)
+    unknown = sorted(document.keys() - readers.keys())
     if unknown:
         raise RemoteProtocolError(f"{path or cls.__name__}: unknown key {quoted(unknown[0])}")
-    given = {key: _typed(hints[key], each, f"{path}.{key}") for key, each in value.items()}
+    given = {key: readers[key](each, f"{path}.{key}") for key, each in document.items()}
     try:
         return cls(**given)
     except TypeError as error:
         raise RemoteProtocolError(f"{path or cls.__name__}: {error}") from error
 
 
-def _typed_scalar(hint: Any, value: Any, path: str) -> Any:
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        try:
-            return hint(value)
-        except ValueError as error:
-            raise RemoteProtocolError(f"{path}: {error}") from error
-    if hint is bytes:
-        try:
-            return base64.b64decode(_expect(str, value, path), validate=True)
-        except ValueError as error:  # binascii.Error is a ValueError; so is text that is not ASCII
-            raise RemoteProtocolError(f"{path}: not base64") from error
-    if hint is float:
-        return _expect_finite(value, path)
-    return _expect_text(value, path) if hint is str else _expect(hint, value, path)
+@functools.cache
+def _readers(cls: Any) -> dict[str, Reader]:
+    hints = _hints(cls)
+    return {field.name: _reader(hints[field.name]) for field in dataclasses.fields(cls)}
 
 
-def _expect_finite(value: Any, path: str) -> float:
+def _read_enum(kind: type[enum.Enum], value: Any, path: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise RemoteProtocolError(f"{path}: {error}") from error
+
+
+def _read_bytes(value: Any, path: str) -> bytes:
+    try:
+        return base64.b64decode(_expect(str, value, path), validate=True)
+    except ValueError as error:  # binascii.Error is a ValueError; so is text that is not ASCII
+        raise RemoteProtocolError(f"{path}: not base64") from error
+
+
+def _read_float(value: Any, path: str) -> float:
     """JSON has no other numbers, but Python's parser accepts NaN, Infinity and 1e999."""
     try:
         number = float(value) if type(value) is int else float(_expect(float, value, path))
@@ -178,7 +210,7 @@ def _expect_finite(value: Any, path: str) -> float:
     return number
 
 
-def _expect_text(value: Any, path: str) -> str:
+def _read_text(value: Any, path: str) -> str:
     """Text that can be encoded: half of a surrogate pair has no UTF-8 form."""
     text = str(_expect(str, value, path))
     try:

@@ -104,7 +104,7 @@ class ServiceInstances:
         waited_for = not (state.ended or instance.ready)
         for index, belongs in (
             (self._alive, not state.ended),
-            *((self._states[each], each is state) for each in ACTIVE_STATES),
+            *((index, each is state) for each, index in self._states.items()),
             (self._timed, instance.due is not None),
             (self._ready, instance.ready),
             (self._unready, state is ContainerState.RUNNING and not instance.ready),

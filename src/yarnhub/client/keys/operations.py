@@ -75,13 +75,12 @@ class Operation(ABC, Generic[T_co]):
     @property
     def request(self) -> Request[Any]:
         """The request that applies this operation alone."""
-        if len(self.requests) == 1:
-            return self.requests[0]
-        return messages.Transaction(on_success=self.requests)
+        requests = self.requests
+        return requests[0] if len(requests) == 1 else messages.Transaction(on_success=requests)
 
     def read(self, answer: Any) -> T_co:  # of `request`, which is one of several classes
         """The result, from the answer to `request`."""
-        return self.result(answer.results[0] if len(self.requests) > 1 else answer)
+        return self.result(answer.results[0] if isinstance(answer, messages.Transacted) else answer)
 
 
 def is_operation(obj: object) -> TypeGuard[Operation[Any]]:
