@@ -32,7 +32,6 @@ from yarnhub.base.errors import (
 from yarnhub.base.tasks import task_group
 from yarnhub.integrations.kernels.gateway_client import (
     RETRIES,
-    GatewaySettings,
     ServiceUnavailableError,
     error_of,
 )
@@ -40,6 +39,7 @@ from yarnhub.kernels.service_protocol import MAX_FRAME, OPENED, load_error
 
 if TYPE_CHECKING:
     from yarnhub.base.retry import RetryPolicy
+    from yarnhub.integrations.kernels.gateway_settings import GatewaySettings
     from yarnhub.kernels.protocol import Channel
 
     Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

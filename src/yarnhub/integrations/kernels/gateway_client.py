@@ -10,8 +10,7 @@ import asyncio
 import json as plain_json
 import logging
 import random
-import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,7 +20,6 @@ from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     AuthenticationError,
     CallOutcome,
-    ConfigurationError,
     ConnectError,
     ConnectionLostError,
     DeadlineExceededError,
@@ -34,8 +32,9 @@ from yarnhub.kernels import protocol, service_protocol
 from yarnhub.kernels.service_protocol import KernelModel, KernelNotFoundError, load_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from yarnhub.integrations.kernels.gateway_settings import GatewaySettings
     from yarnhub.kernels.request import KernelRequest
 
 _log = logging.getLogger(__name__)
@@ -57,52 +56,6 @@ class ServiceUnavailableError(YarnhubError):
     """The kernel service is not ready: it is being started, or stopped."""
 
     retriable = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySettings:
-    """Where the kernel service is.
-
-    Attributes:
-        url: Its URL, `https://...`; may have a path.
-        token: Returns the user's token; called for each request, as tokens are renewed.
-        ca: A file with the certificates (PEM) by which the service's certificate is verified;
-            empty for those of the system.
-    """
-
-    url: str
-    token: Callable[[], str] = field(repr=False)
-    ca: str = ""
-
-    @property
-    def root(self) -> str:
-        """What the URLs of all requests begin with, without a slash at the end."""
-        return f"{self.url.rstrip('/')}/{service_protocol.ROOT}"
-
-    def headers(self) -> dict[str, str]:
-        """The headers of each request.
-
-        Raises:
-            AuthenticationError: There is no token.
-        """
-        token = self.token()
-        if not token:
-            raise AuthenticationError("there is no token for the kernel service")
-        return {"Authorization": f"token {token}"}
-
-    def tls(self) -> ssl.SSLContext:
-        """The TLS settings.
-
-        Raises:
-            ConfigurationError: The URL or the file is not valid.
-        """
-        if not self.url.startswith(("http://", "https://")):
-            raise ConfigurationError(f"not a URL of a kernel service: {self.url[:200]!r}")
-        try:
-            return ssl.create_default_context(cafile=self.ca or None)
-        except OSError as error:  # ssl.SSLError is one
-            why = error.strerror or str(error)
-            raise ConfigurationError(f"cannot read certificates from {self.ca}: {why}") from error
 
 
 class GatewayClient(Closing):

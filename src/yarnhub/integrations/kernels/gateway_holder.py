@@ -3,10 +3,6 @@
 A server in a container of its own has no Kerberos ticket and cannot submit applications. It asks
 the service by its user's token, and one long request at a time tells the states of all kernels.
 While the service does not respond, the kernels are as they were, but not connected.
-
-`jupyter_server_config.py`:
-
-    c.YarnhubKernelManager.holder_factory = "yarnhub.integrations.kernels.gateway_holder.hold"
 """
 
 from __future__ import annotations
@@ -21,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import (
-    ConfigurationError,
     ConnectionLostError,
     DeadlineExceededError,
     SpecError,
@@ -30,21 +25,19 @@ from yarnhub.base.errors import (
 from yarnhub.base.foreign_text import quoted
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.integrations.kernels.gateway_channels import GatewayChannels
-from yarnhub.integrations.kernels.gateway_client import (
-    RETRIES,
-    GatewayClient,
-    GatewaySettings,
-)
+from yarnhub.integrations.kernels.gateway_client import RETRIES, GatewayClient
+from yarnhub.integrations.kernels.gateway_settings import settings_from_environment
 from yarnhub.kernels.kernel import Kernel, KernelHolder, KernelState
 from yarnhub.kernels.service_protocol import MAX_WAIT, KernelNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Coroutine, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Any, Self
 
     from yarnhub.base.retry import RetryPolicy
+    from yarnhub.integrations.kernels.gateway_settings import GatewaySettings
     from yarnhub.kernels.kernel import KernelStatus
     from yarnhub.kernels.protocol import Channel
     from yarnhub.kernels.request import KernelRequest
@@ -52,9 +45,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-URL = "YARNHUB_GATEWAY_URL"
-CA = "YARNHUB_GATEWAY_CA"
-TOKEN = "JUPYTERHUB_API_TOKEN"  # noqa: S105  # the name of a variable
 _LEAVE = 5.0
 """Seconds to tell the service about starts that were cancelled."""
 _GATHER = 0.05
@@ -68,24 +58,6 @@ def is_kernel_id(text: str) -> bool:
         return str(uuid.UUID(text)) == text
     except ValueError:
         return False
-
-
-def settings_from_environment(variables: Mapping[str, str]) -> GatewaySettings:
-    """The settings in the variables of a user's server.
-
-    Args:
-        variables: `YARNHUB_GATEWAY_URL`, `YARNHUB_GATEWAY_CA`, and `JUPYTERHUB_API_TOKEN`, which
-            is read for each request.
-
-    Raises:
-        ConfigurationError: There is no URL.
-    """
-    url = variables.get(URL, "")
-    if not url:
-        raise ConfigurationError(f"set {URL} to the URL of the kernel service")
-    return GatewaySettings(
-        url=url, ca=variables.get(CA, ""), token=lambda: variables.get(TOKEN, "")
-    )
 
 
 def hold(folder: Path) -> GatewayHolder:  # noqa: ARG001  # the service has the records

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FRESH = 20.0
+_FRESH = 10.0
 """Seconds for which the kernelspecs in the service's folders are not read again."""
 _FILE = re.compile(r"(?!kernel\.json$)[A-Za-z0-9_][\w.-]{0,99}", re.ASCII)
 _MAX_FILE = 256 * 1024

@@ -19,8 +19,8 @@ from server.gateway.serving import SCOPE, FakeHub
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.retry import RetryPolicy
-from yarnhub.integrations.kernels.gateway_client import GatewaySettings
 from yarnhub.integrations.kernels.gateway_holder import GatewayHolder
+from yarnhub.integrations.kernels.gateway_settings import GatewaySettings
 from yarnhub.server.gateway.audit import AuditLog
 from yarnhub.server.gateway.hub_login import HubAddress, HubLogin
 from yarnhub.server.gateway.identity import GatewayIdentityProvider

@@ -22,8 +22,8 @@ from yarnhub.base.errors import (
 from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.outcomes import Cause, Outcome
-from yarnhub.integrations.kernels.gateway_client import GatewaySettings
-from yarnhub.integrations.kernels.gateway_holder import GatewayHolder, settings_from_environment
+from yarnhub.integrations.kernels.gateway_holder import GatewayHolder
+from yarnhub.integrations.kernels.gateway_settings import GatewaySettings, settings_from_environment
 from yarnhub.kernels.kernel import Kernel, KernelState, KernelStatus
 from yarnhub.kernels.protocol import Activity, Channel
 from yarnhub.kernels.request import KernelRequest

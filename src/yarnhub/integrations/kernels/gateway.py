@@ -1,0 +1,28 @@
+"""Kernels in containers for servers that have no right to submit: the kernel service holds them.
+
+`jupyter_server_config.py` of a user's server:
+
+    from yarnhub.integrations.kernels import gateway
+
+    gateway.configure(c)
+
+The variables `YARNHUB_GATEWAY_URL` and `YARNHUB_GATEWAY_CA` tell where the service is, and
+`JUPYTERHUB_API_TOKEN` is the user's token, which JupyterHub sets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yarnhub.integrations import kernels
+
+_PACKAGE = kernels.__name__
+
+
+def configure(config: Any) -> None:  # traitlets' Config, or what a configuration file calls `c`
+    """Use the kernel service, beside local kernels."""
+    kernels.configure(config)
+    config.YarnhubKernelManager.holder_factory = f"{_PACKAGE}.gateway_holder.hold"
+    config.ServerApp.kernel_spec_manager_class = (
+        f"{_PACKAGE}.gateway_kernelspecs.GatewayKernelSpecManager"
+    )
