@@ -6,7 +6,7 @@ All paths begin with `/yarnhub/api`, and requests carry the user's token:
   `If-None-Match` and `Prefer: wait=SECONDS` (RFC 7240) it waits until something has changed, and
   answers 304 if nothing has.
 - `PUT kernels/ID` starts a kernel; its body is `dump_start`. It can be repeated: the answer is the
-  kernel with this id. The start goes on if the client disconnects.
+  kernel with this id. The start continues if the client disconnects.
 - `GET kernels/ID`, `POST kernels/ID/signal`, `.../restart`, `.../stop`, and `.../history`, which
   answers with messages as `protocol.pack_message` writes them.
 - `DELETE kernels/ID` cancels a start that is in progress, and removes what is kept of a dead one.
