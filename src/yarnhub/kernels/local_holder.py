@@ -105,13 +105,7 @@ class LocalKernelHolder(KernelHolder):
             applications = StateFolder(self._folder / "applications")
             secret = await asyncio.to_thread(applications.secret)
             self._tags = HubTags(secret, SERVICE)
-            self._sessions = UnmanagedHolder(
-                self._settings,
-                self._tags,
-                folder=applications.path,
-                host=self._host,
-                budgets=BUDGETS,
-            )
+            self._sessions = self._new_sessions(self._tags, applications.path)
             stack.push_async_callback(self._sessions.aclose)
             stack.push_async_callback(self._leave)
             for record in await self._on_disk(self._records.read):
@@ -121,6 +115,11 @@ class LocalKernelHolder(KernelHolder):
             _ = self._tasks.start(self._find_again(), "kernels whose state is not known")
             self._stack = stack.pop_all()
         return self
+
+    def _new_sessions(self, tags: HubTags, folder: Path) -> UnmanagedHolder:
+        """Create what holds the applications; tests have one without YARN."""
+        settings, host = self._settings, self._host
+        return UnmanagedHolder(settings, tags, folder=folder, host=host, budgets=BUDGETS)
 
     async def __aexit__(
         self,

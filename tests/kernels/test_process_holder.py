@@ -1,0 +1,72 @@
+"""Kernels in processes of this machine: all that a holder does, but for YARN."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kernels.contract import HolderContract, dead, kernel_request, running
+from kernels.joined import joined
+from kernels.processes import Cluster, ProcessKernelHolder
+from unmanaged.damage import offline
+from yarnhub.control.outcomes import Cause, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from yarnhub.client.access.settings import Settings
+
+OUT_OF_MEMORY = Outcome(cause=Cause.MEMORY, exit_code=-104)
+
+
+@pytest.fixture
+def python() -> Path:
+    return Path(sys.executable)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return offline(tmp_path)
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    cluster = Cluster()
+    yield cluster
+    await cluster.close()
+
+
+@pytest.fixture
+async def holder(
+    cluster: Cluster, settings: Settings, tmp_path: Path
+) -> AsyncIterator[ProcessKernelHolder]:
+    async with ProcessKernelHolder(cluster, settings, tmp_path / "kernels") as holder:
+        yield holder
+
+
+class TestProcessHolder(HolderContract):
+    """See `HolderContract`."""
+
+
+async def test_a_kernel_is_found_again_and_one_that_ended_meanwhile_is_dead(
+    cluster: Cluster, settings: Settings, tmp_path: Path, python: Path
+) -> None:
+    async with ProcessKernelHolder(cluster, settings, tmp_path / "kernels") as holder:
+        lives, dies = [await holder.start(kernel_request(python)) for _ in range(2)]
+        await running(lives)
+        await running(dies)
+        async with joined(lives) as client:
+            await client.run("x = 1")
+    await cluster.containers[dies.application_id].end(OUT_OF_MEMORY)
+    async with ProcessKernelHolder(cluster, settings, tmp_path / "kernels") as holder:
+        found, ended = holder.kernels()
+        assert (found.request, found.key) == (lives.request, lives.key)
+        assert ended.status.outcome == OUT_OF_MEMORY
+        await running(found)
+        async with joined(found) as client:
+            assert await client.run("print(x)") == "1\n"
+        await cluster.containers[found.application_id].end(OUT_OF_MEMORY)
+        assert (await dead(found)).outcome == OUT_OF_MEMORY
