@@ -111,7 +111,7 @@ class RemoteKernels:
         return owned.owner if owned is not None else ""
 
     def held(self, holder: KernelHolder, groups: Mapping[str, frozenset[str]]) -> list[Held]:
-        """What users hold in addition to the kernels of the kernel manager and those being started."""
+        """What users hold besides the kernels of the kernel manager and those being started."""
         return [
             Held(
                 owner=kernel.request.owner,
