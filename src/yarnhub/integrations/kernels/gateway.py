@@ -20,7 +20,7 @@ _PACKAGE = kernels.__name__
 
 
 def configure(config: Any) -> None:  # traitlets' Config, or what a configuration file calls `c`
-    """Use the kernel service, beside local kernels."""
+    """Use the kernel service in addition to local kernels."""
     kernels.configure(config)
     config.YarnhubKernelManager.holder_factory = f"{_PACKAGE}.gateway_holder.hold"
     config.ServerApp.kernel_spec_manager_class = (
