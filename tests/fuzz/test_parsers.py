@@ -52,6 +52,9 @@ from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 from yarnhub.integrations.jupyterhub.offer import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.options_form import options_from_form
 from yarnhub.kernels import protocol
+from yarnhub.kernels.gateway_kernelspec import convert
+from yarnhub.kernels.kernelspec import Kernelspec, KernelspecConfig, read, request_of
+from yarnhub.kernels.kernelspec_file import load, parse
 from yarnhub.kernels.launcher.output import Output
 from yarnhub.kernels.launcher.zmtp import Subscriber
 from yarnhub.kernels.protocol import Order, ProcessState, Report, line, read_order
@@ -225,6 +228,41 @@ def read_publisher(content: bytes) -> None:
             output.take(parts)
 
 
+KERNELSPEC = {
+    "argv": ["python", "{connection_file}"],
+    "env": {"A": "1"},
+    "metadata": {
+        "kernel_provisioner": {
+            "provisioner_name": "yarnhub",
+            "config": {
+                "memory": "2 GiB",
+                "environment": "hdfs:///e.tar.gz",
+                "shared_folders": {"/home": "/nfs"},
+                "limits": {"KERNEL_MEMORY": "4 GiB", "KERNEL_QUEUE": ["a"]},
+            },
+        }
+    },
+}
+GATEWAY_KERNELSPEC = {
+    "argv": ["run.sh", "{response_address}"],
+    "language": "python",
+    "env": {"SPARK_OPTS": "--queue a --driver-memory 4g --conf spark.yarn.appMasterEnv.A=1"},
+    "metadata": {"process_proxy": {"config": {"port_range": "1..2"}}},
+}
+OPTIONS_WORDS = (
+    *(b"--conf ", b"--archives a#b,", b"spark.driver.memory=", b"9" * 5000, b"'", b"${A}", b"\\"),
+    *(b"--environment ", b"DASK_OPTS", b"PYSPARK_PYTHON", b"/bin/python"),
+)
+
+
+def read_kernelspec(content: bytes) -> None:
+    parse("science", load(content.decode()))
+
+
+def convert_kernelspec(content: bytes) -> None:
+    convert(load(content.decode()))
+
+
 def load_journal(content: bytes) -> None:
     for _ in read_journal(content.split(b"\n")):
         pass
@@ -315,6 +353,20 @@ PARSERS = [
         JSON_WORDS,
     ),
     Parser("orders", read_order, (RemoteProtocolError,), (line(Order(number=1)),), JSON_WORDS),
+    Parser(
+        "kernelspec",
+        read_kernelspec,
+        (SpecError, UnicodeDecodeError),
+        (json.dumps(KERNELSPEC).encode(),),
+        JSON_WORDS,
+    ),
+    Parser(
+        "kernelspec of Enterprise Gateway",
+        convert_kernelspec,
+        (SpecError, UnicodeDecodeError),
+        (json.dumps(GATEWAY_KERNELSPEC).encode(),),
+        (*JSON_WORDS, *OPTIONS_WORDS),
+    ),
     Parser("control frames", Frames(1 << 16).feed, (), (bytes(Frame(1, "GetKey", b"{}")),)),
     Parser(
         "control request",
@@ -467,3 +519,44 @@ def test_profiles_with_something_else_in_them_and_any_choice(data: st.DataObject
     form = data.draw(st.dictionaries(names, st.lists(json_values, max_size=2), max_size=3))
     try_on(Parser("", lambda _: choose(profiles, options), (ChoiceError,)), b"")
     try_on(Parser("", lambda _: options_from_form(form), (ChoiceError,)), b"")
+
+
+@fuzz
+@given(json_values, st.sampled_from(sorted(KernelspecConfig.checks)))
+def test_a_config_of_any_shape_is_a_kernels_or_refused(value: object, key: str) -> None:
+    for document in (value, {key: value}):
+        parser = Parser("", lambda _: read(document), (SpecError,))  # noqa: B023  # called at once
+        try_on(parser, b"")
+
+
+_ASKED = ("KERNEL_MEMORY", "KERNEL_VCORES", "KERNEL_QUEUE", "KERNEL_USERNAME", "KERNEL_WORKING_DIR")
+_NAMES = st.sampled_from(_ASKED) | st.text(max_size=9).map("KERNEL_".__add__)
+_TEXTS = st.text(max_size=12) | st.sampled_from(("4 GiB", "1e999999", "9" * 5000, "a", "/home/.."))
+
+
+@fuzz
+@given(
+    st.dictionaries(st.sampled_from(_ASKED) | st.text(max_size=9).map("KERNEL_".__add__), _TEXTS)
+)
+def test_any_variables_of_a_request_are_taken_or_refused(asked: dict[str, str]) -> None:
+    spec = parse("science", KERNELSPEC)
+    assert spec.config.environment is not None
+    prologue = spec.config.environment.prologue
+
+    def ask(_: bytes) -> None:
+        request = request_of(
+            spec.config,
+            Kernelspec(name="science", argv=spec.spec.argv),
+            id="0f9d8a5e-1b2c-4d3e-8f70-123456789abc",
+            owner="alice",
+            user="alice",
+            asked=asked,
+        )
+        assert (request.owner, request.user) == ("alice", "alice")
+        assert request.memory <= 4 * 1024**3
+        assert request.queue in ("default", "a")
+        assert request.vcores == 1
+        assert request.cwd in ("", "/nfs") or request.cwd.startswith("/nfs/")
+        assert request.prologue == prologue
+
+    try_on(Parser("", ask, (SpecError,)), b"")

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.base.units import MiB, VCores
 from yarnhub.kernels import limits as bounds
 from yarnhub.kernels.environment import Environment, archive_on_cluster, file_on_cluster
@@ -308,7 +309,7 @@ def _allowed(config: KernelspecConfig, asked: Mapping[str, str]) -> Iterator[tup
 def _check_user(named: str, owner: str, user: str) -> None:
     if named not in (owner, user):
         raise SpecError(
-            "KERNEL_USERNAME", f"must be your own name, {owner!r}, not {named!r}; remove it"
+            "KERNEL_USERNAME", f"must be your own name, {owner!r}, not {quoted(named)}; remove it"
         )
 
 

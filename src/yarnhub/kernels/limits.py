@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.errors import SpecError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.base.units import MAX_MEMORY, MiB, format_memory, parse_memory
 from yarnhub.spec import _reading as reading
 
@@ -43,7 +44,7 @@ def memory(value: object) -> int:
     """
     if isinstance(value, str):
         if re.fullmatch(r"[\d.\s]+", value):
-            raise SpecError("", f"{value.strip()!r} has no unit: {_UNIT}")
+            raise SpecError("", f"{quoted(value.strip())} has no unit: {_UNIT}")
         try:
             size = parse_memory(reading.text(value)) * MEBIBYTE
         except ValueError as error:
@@ -185,7 +186,7 @@ def _check_bound(key: str, bound: Bound | None, value: int | str) -> None:
             raise SpecError("", f"must be at most {shown(key, bound)}, not {shown(key, value)}")
     elif value not in bound:
         known = ", ".join(map(repr, bound))
-        raise SpecError("", f"must be one of {known}, not {value!r}")
+        raise SpecError("", f"must be one of {known}, not {quoted(value)}")
 
 
 def shown(key: str, value: object) -> str:
