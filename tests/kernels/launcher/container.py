@@ -93,6 +93,7 @@ class Container:
         self.port = port
         self.process: asyncio.subprocess.Process | None = None
         self.variables: dict[str, str] = {}
+        self.prologue = ""
         self.managers = b"127.0.0.1:1"
 
     async def start(
@@ -108,7 +109,7 @@ class Container:
         secrets |= named_secrets({LAUNCH: json.dump(given), **(program or launcher_secrets())})
         own = TokenStorage({}, secrets)
         contexts = ContextBuilder(APPLICATION, f"127.0.0.1:{self.port}", own, agent)
-        script = " ".join(launcher_command(python))
+        script = f"{self.prologue}\n{' '.join(launcher_command(python))}"
         made = contexts.build("kernel", service(script=script), 0, {})
         tokens = self.folder / "container_tokens"
         tokens.write_bytes(made.tokens or b"")

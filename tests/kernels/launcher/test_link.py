@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hadoop.server import SIMPLE_OFFER, Peer, answer, serving
+from interpreters import PYTHONS
 from kernels.launcher import end as ends
 from kernels.launcher.container import launch, publishing_kernel, silent_kernel
 from kernels.launcher.end import SERVER_NAME
@@ -29,8 +31,10 @@ def ids(history: list[list[bytes]]) -> list[str]:
     return [parts[3].decode().partition('"msg_id": "')[2].rstrip('"}') for parts in history]
 
 
-async def started(container: Container, end: End, **settings: object) -> None:
-    await container.start(launch(publishing_kernel(), **settings))
+async def started(
+    container: Container, end: End, python: str = sys.executable, **settings: object
+) -> None:
+    await container.start(launch(publishing_kernel(), **settings), python=python)
     await end.running()
     await container.tell("subscribed 1 0")
 
@@ -58,10 +62,11 @@ async def test_activity(container: Container, end: End) -> None:
     assert (await end.ended()).activity is Activity.UNKNOWN
 
 
+@pytest.mark.parametrize("python", PYTHONS)
 async def test_messages_are_kept_while_nobody_listens_and_replayed_once(
-    container: Container, end: End
+    container: Container, end: End, python: str
 ) -> None:
-    await started(container, end)
+    await started(container, end, python)
     await container.tell("stream 3 1")
     reader, _ = await end.open(Channel.IOPUB)
     await reader.readexactly(10)  # the kernel's greeting: it is joined

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from interpreters import PYTHONS
 from kernels.launcher.container import launch, silent_kernel
 from kernels.launcher.program import program_with
 from yarnhub.kernels.protocol import Activity, Channel, ProcessState
@@ -83,10 +84,11 @@ async def test_a_process_that_ends_can_be_started_again(
     assert report.code is None
 
 
+@pytest.mark.parametrize("python", PYTHONS)
 async def test_a_restart_leaves_nothing_of_the_process_before(
-    container: Container, end: End
+    container: Container, end: End, python: str
 ) -> None:
-    await container.start(launch(silent_kernel(FAMILY)))
+    await container.start(launch(silent_kernel(FAMILY)), python=python)
     await end.running()
     await container.until_exists("work/ready")
     assert len(container.processes()) == 5
@@ -132,6 +134,18 @@ async def test_a_container_that_is_killed_leaves_no_orphans(container: Container
     container.signal(signal.SIGKILL)
     assert await container.wait() == -signal.SIGKILL
     await container.until_processes(0)
+
+
+async def test_what_the_prologue_has_started_stays(container: Container, end: End) -> None:
+    container.prologue = "sleep 1000 & (sleep 1001; sleep 1002) &"
+    await container.start(launch(silent_kernel()))
+    await end.running()
+    await container.until_processes(5)
+    before = set(container.processes())
+    await end.order(start=2)
+    await end.running(2)
+    assert len(container.processes()) == 5
+    assert len(before & set(container.processes())) == 4
 
 
 async def test_sigterm_ends_the_kernel_politely(container: Container, end: End) -> None:

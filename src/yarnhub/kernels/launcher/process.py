@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.kernels.launcher.descendants import descendants, exists, send
+from yarnhub.kernels.launcher.descendants import descendants, exists, own_children, send
 from yarnhub.kernels.launcher.sockets import LoopbackPorts, UnixSockets, write_connection_file
 from yarnhub.kernels.protocol import ProcessState
 
@@ -59,8 +59,8 @@ class KernelProcess:
         self._folder = folder
         self._python = python
         self._variables = variables
-        self._others: frozenset[int] | None = None
-        """What the container's script has started before; None until the first start."""
+        self._others = own_children()
+        """What the container's script has started before."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, generation: int) -> None:
@@ -83,9 +83,6 @@ class KernelProcess:
         else:
             self.state = ProcessState.STARTING
             self.pid = self._process.pid
-        if self._others is None:  # after the start: it takes time
-            own = {self.pid, *descendants(self.pid)} if self.pid else set()
-            self._others = frozenset(descendants(os.getpid())) - own
 
     def ended(self, code: int) -> None:
         """The process has ended, and was reaped."""
@@ -105,8 +102,7 @@ class KernelProcess:
             everything: With those whose parents have ended.
         """
         if everything:
-            others = self._others or ()
-            return [pid for pid in descendants(os.getpid()) if pid not in others]
+            return descendants(os.getpid(), without=self._others)
         if self.state is ProcessState.ENDED or not exists(self.pid):
             return []
         return [self.pid, *descendants(self.pid)]

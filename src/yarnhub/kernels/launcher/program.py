@@ -52,10 +52,10 @@ def main() -> int:
         return 1
     # The kernel is in the same process group, and may interrupt all of it at any time.
     signal.signal(signal.SIGINT, lambda *_: None)
+    adopt_orphans()
     python = sys.executable if OWN_PYTHON in sys.argv else ""
     process = KernelProcess(launch, Path.cwd(), variables, python)
     process.start(1)
-    adopt_orphans()  # after the start: it takes some milliseconds
     return run(process, launch, found, variables)
 
 
