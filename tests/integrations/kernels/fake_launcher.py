@@ -7,6 +7,7 @@ that changes, and is sent orders, as lines of JSON. The kernel's sockets are `k-
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -103,7 +104,8 @@ class Launcher:
                 if "start" in order:
                     self.group.create_task(self.start(order["start"]))
                 if order.get("signal") and self.process and self.process.returncode is None:
-                    self.process.send_signal(order["signal"])
+                    with contextlib.suppress(ProcessLookupError):
+                        self.process.send_signal(order["signal"])
                 if "number" in order:
                     self.tell(order=order["number"])
         finally:

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from jupyter_client.session import Session
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_msg_from_ws_v1,
+    serialize_msg_to_ws_v1,
+)
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 from traitlets.config import Config
@@ -73,20 +77,24 @@ class Server:
                 await asyncio.sleep(0.02)
 
     @contextlib.asynccontextmanager
-    async def client(self, kernel_id: str, session: str = "") -> AsyncIterator[Client]:
-        client = Client(session or uuid.uuid4().hex)
+    async def client(
+        self, kernel_id: str, session: str = "", subprotocol: str = ""
+    ) -> AsyncIterator[Client]:
+        client = Client(session or uuid.uuid4().hex, subprotocol)
         await client.connect(self, kernel_id)
         try:
             yield client
         finally:
             client.socket.close()
+            await client.closed()
 
 
 class Client:
-    """A client of a kernel that speaks the protocol without a subprotocol."""
+    """A client of a kernel."""
 
-    def __init__(self, session: str) -> None:
+    def __init__(self, session: str, subprotocol: str = "") -> None:
         self.session = Session(session=session)
+        self.subprotocol = subprotocol
         self.seen: list[dict[str, Any]] = []
 
     async def connect(self, server: Server, kernel_id: str) -> None:
@@ -95,12 +103,32 @@ class Client:
         request = HTTPRequest(
             f"{url}?session_id={self.session.session}", headers={"Authorization": "token secret"}
         )
-        self.socket = await websocket_connect(request)
+        protocols = [self.subprotocol] if self.subprotocol else None
+        self.socket = await websocket_connect(request, subprotocols=protocols)
 
-    async def send(self, kind: str, content: dict[str, Any], channel: str = "shell") -> str:
+    async def send(
+        self, kind: str, content: dict[str, Any], channel: str = "shell", buffers: Any = ()
+    ) -> str:
         message = self.session.msg(kind, content)
-        await self.socket.write_message(json.dumps(message | {"channel": channel}, default=str))
+        if self.subprotocol:
+            keys = ("header", "parent_header", "metadata", "content")
+            parts = [self.session.pack(message[key]) for key in keys]
+            packed = serialize_msg_to_ws_v1([*parts, *buffers], channel)
+            await self.socket.write_message(packed, binary=True)
+        else:
+            text = json.dumps(message | {"channel": channel}, default=str)
+            await self.socket.write_message(text)
         return str(message["header"]["msg_id"])
+
+    def _read(self, raw: Any) -> dict[str, Any]:
+        if not self.subprotocol:
+            return dict(json.loads(raw))
+        channel, parts = deserialize_msg_from_ws_v1(raw)
+        header, parent, _, content = map(json.loads, parts[:4])
+        return {
+            "channel": channel, "header": header, "parent_header": parent, "content": content,
+            "msg_type": header["msg_type"], "buffers": parts[4:],
+        }  # fmt: skip
 
     async def run(self, code: str) -> str:
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
@@ -114,10 +142,10 @@ class Client:
             while True:
                 raw = await self.socket.read_message()
                 assert raw is not None, f"closed: {self.socket.close_code}"
-                message = json.loads(raw)
+                message = self._read(raw)
                 self.seen.append(message)
                 if true(message):
-                    return dict(message)
+                    return message
 
     async def reply(self, number: str) -> dict[str, Any]:
         found = await self.until(
@@ -139,7 +167,7 @@ class Client:
 
     async def closed(self) -> tuple[int | None, str | None]:
         async with asyncio.timeout(30):
-            while await self.socket.read_message() is not None:
+            while self.socket.close_code is None and await self.socket.read_message() is not None:
                 pass
         return self.socket.close_code, self.socket.close_reason
 
@@ -192,6 +220,8 @@ async def serving(
         try:
             yield Server(app, http, holders)
         finally:
-            app.kernel_manager.keep_kernels_on_stop = not stop
+            if stop:
+                app.kernel_manager.keep_kernels_on_stop = False
             await app._cleanup()
+            await app.http_server.close_all_connections()
             ServerApp.clear_instance()

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _PROVISIONER = "yarnhub"
 """The name of the entry point."""
-_SHOWN = {Activity.IDLE: "idle", Activity.BUSY: "busy"}
 
 
 class ContainerKernel(ServerKernelManager):
@@ -130,6 +129,12 @@ class ContainerKernel(ServerKernelManager):
             return self.problem or words.waiting(None)
         return words.waiting(container.kernel.status, container.kernel.application_id)
 
+    def show_activity(self) -> None:
+        """Set `execution_state` to what the launcher reports, which knows it from the start on."""
+        status = self.container.status if self.container is not None else None
+        if status is not None and status.state is KernelState.RUNNING and self.ready.done():
+            self.execution_state = "busy" if status.activity is Activity.BUSY else "idle"
+
     # --- jupyter_client's steps of a start
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
@@ -160,8 +165,7 @@ class ContainerKernel(ServerKernelManager):
         """Report ends at once, and keep `execution_state` true, also after a former server."""
         status = kernel.status
         while True:
-            if status.state is KernelState.RUNNING and self.ready.done():
-                self.execution_state = _SHOWN.get(status.activity, self.execution_state)
+            self.show_activity()
             if status.state in (KernelState.ENDED, KernelState.DEAD) and self._restarter:
                 await self._restarter.poll()
             if status.state is KernelState.DEAD or self._followed is not kernel:

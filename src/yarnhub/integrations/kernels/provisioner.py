@@ -91,7 +91,13 @@ class YarnhubProvisioner(KernelProvisionerBase):
     # --- the start
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Determine the request."""
+        """Determine the request.
+
+        Raises:
+            StartError: The server's kernel manager is not ours.
+            YarnhubError: The kernelspec or the request is invalid.
+        """
+        _ = self._holding
         asked = requests.allowed(kwargs.pop("env", None))
         cwd = str(kwargs.pop("cwd", None) or "")
         extra = kwargs.pop("extra_arguments", None) or []
@@ -180,7 +186,7 @@ class YarnhubProvisioner(KernelProvisionerBase):
     def _holding(self) -> Holding:
         holding: Holding | None = getattr(self.parent, "holding", None)
         if holding is None:
-            raise StartError(words.NOT_OURS)
+            raise StartError(words.lines(words.NOT_OURS))
         return holding
 
     # --- the process
