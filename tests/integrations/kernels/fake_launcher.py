@@ -19,6 +19,7 @@ import zmq
 import zmq.asyncio
 
 NAMES = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+UNTRACKED = ("kernel_info_request", "interrupt_request", "debug_request", "comm_info_request")
 
 
 class Launcher:
@@ -79,7 +80,8 @@ class Launcher:
             while True:
                 parts = await published.recv_multipart()
                 header = json.loads(parts[parts.index(b"<IDS|MSG>") + 2])
-                if header["msg_type"] == "status":
+                parent = json.loads(parts[parts.index(b"<IDS|MSG>") + 3])
+                if header["msg_type"] == "status" and parent.get("msg_type") not in UNTRACKED:
                     content = json.loads(parts[parts.index(b"<IDS|MSG>") + 5])
                     self.tell(activity=content["execution_state"])
                 if self.listener is None:

@@ -66,9 +66,13 @@ class Server:
 
     async def until(self, kernel_id: str, true: Callable[[dict[str, Any]], object]) -> Any:
         """The kernel's model, when it is so."""
-        async with asyncio.timeout(30):
-            while not true(model := await self.model(kernel_id)):
-                await asyncio.sleep(0.02)
+        model: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(30):
+                while not true(model := await self.model(kernel_id)):
+                    await asyncio.sleep(0.02)
+        except TimeoutError as error:
+            raise AssertionError(f"it stays {model}") from error
         return model
 
     async def until_gone(self, kernel_id: str) -> None:
@@ -85,8 +89,7 @@ class Server:
         try:
             yield client
         finally:
-            client.socket.close()
-            await client.closed()
+            await client.close()
 
 
 class Client:
@@ -104,6 +107,7 @@ class Client:
             f"{url}?session_id={self.session.session}", headers={"Authorization": "token secret"}
         )
         protocols = [self.subprotocol] if self.subprotocol else None
+        self.gone = False
         self.socket = await websocket_connect(request, subprotocols=protocols)
 
     async def send(
@@ -131,8 +135,21 @@ class Client:
         }  # fmt: skip
 
     async def run(self, code: str) -> str:
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        content = {
+            "code": code, "silent": False, "store_history": True, "allow_stdin": False,
+            "stop_on_error": False,
+        }  # fmt: skip
         return await self.send("execute_request", content)
+
+    async def next(self) -> dict[str, Any] | None:
+        """The next message; None if the websocket is closed."""
+        raw = None if self.gone else await self.socket.read_message()
+        if raw is None:
+            self.gone = True
+            return None
+        message = self._read(raw)
+        self.seen.append(message)
+        return message
 
     async def until(
         self, true: Callable[[dict[str, Any]], object], deadline: float = 30
@@ -140,10 +157,8 @@ class Client:
         """The next message that is so; `seen` has all."""
         async with asyncio.timeout(deadline):
             while True:
-                raw = await self.socket.read_message()
-                assert raw is not None, f"closed: {self.socket.close_code}"
-                message = self._read(raw)
-                self.seen.append(message)
+                message = await self.next()
+                assert message is not None, f"closed: {self.socket.close_code}"
                 if true(message):
                     return message
 
@@ -165,9 +180,13 @@ class Client:
         assert found["msg_type"] == "execute_result", found["content"]
         return str(found["content"]["data"]["text/plain"])
 
+    async def close(self) -> None:
+        self.socket.close()
+        await self.closed()
+
     async def closed(self) -> tuple[int | None, str | None]:
         async with asyncio.timeout(30):
-            while self.socket.close_code is None and await self.socket.read_message() is not None:
+            while await self.next() is not None:
                 pass
         return self.socket.close_code, self.socket.close_reason
 
@@ -176,6 +195,22 @@ def install_kernelspec(folder: Path, name: str = "cluster", **changes: Any) -> N
     spec = folder / "kernels" / name
     spec.mkdir(parents=True, exist_ok=True)
     (spec / "kernel.json").write_text(json.dumps(KERNELSPEC | changes))
+
+
+def settings(folder: Path) -> Config:
+    """The settings of a server with its files in a folder."""
+    config = Config()
+    configure(config)
+    config.YarnhubKernelManager.folder = str(folder / "kept")
+    others = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
+    config.ServerApp.jpserver_extensions.update(dict.fromkeys(others, False))
+    config.ServerApp.update(
+        {"root_dir": str(folder), "port": 0, "ip": "127.0.0.1", "allow_root": True}
+    )
+    config.ServerApp.open_browser = False
+    config.IdentityProvider.token = "secret"
+    config.KernelSpecManager.ensure_native_kernel = True
+    return config
 
 
 @contextlib.asynccontextmanager
@@ -197,18 +232,10 @@ async def serving(
         holders.append(holder(own))
         return holders[-1]
 
-    config = Config()
-    configure(config)
-    config.YarnhubKernelManager.update({"folder": str(folder / "kept"), **traits})
+    config = settings(folder)
+    config.YarnhubKernelManager.update(traits)
     config.YarnhubKernelManager.holder_factory = make
-    others = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
-    config.ServerApp.jpserver_extensions.update(dict.fromkeys(others, False))
-    config.IdentityProvider.token = "secret"
-    config.KernelSpecManager.ensure_native_kernel = True
-    app = ServerApp(
-        config=config, root_dir=str(folder), port=0, ip="127.0.0.1", allow_root=True,
-        open_browser=False,
-    )  # fmt: skip
+    app = ServerApp(config=config)
     app.init_signal = lambda: None
     app.initialize(argv=[], new_httpserver=True)
     http = httpx.AsyncClient(

@@ -197,10 +197,10 @@ async def test_a_kernel_that_yarn_ended_is_dead_with_the_reason(tmp_path: Path) 
             await server.holder.held[kernel_id].die(OUT_OF_MEMORY)
             code, reason = await client.closed()
             assert code == 4000
-            assert "more memory than it asked for" in str(reason)
+            assert "more memory than it requested" in str(reason)
         model = await server.model(kernel_id)
         assert model["execution_state"] == "dead"
-        assert "it used more memory than it asked for" in model["reason"]
+        assert "it used more memory than it requested" in model["reason"]
         assert server.holder.started == 1
         (listed,) = (await server.http.get("/api/kernels")).json()
         assert listed == model

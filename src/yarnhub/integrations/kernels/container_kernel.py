@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
@@ -87,6 +88,8 @@ class ContainerKernel(ServerKernelManager):
     def restore(self, record: KernelRecord) -> None:
         """Prepare to find a former server's kernel again."""
         self.found = True
+        # A former process' connection file would be equal, and then jupyter_client uses none of it.
+        Path(self.connection_file).unlink(missing_ok=True)
         self.kernel_id = record.id
         self.execution_state = "starting"
         self.problem = words.joining()
@@ -140,9 +143,6 @@ class ContainerKernel(ServerKernelManager):
     async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
         if self.withdrawn:
             raise StartError(words.WITHDRAWN)
-        # A former process' file would be equal, and then none of it is used.
-        if self.found and self.container is not None and self.container.kernel is None:
-            self.cleanup_connection_file()
         await super()._async_launch_kernel(kernel_cmd, **kw)
 
     async def _async_post_start_kernel(self, **kw: Any) -> None:

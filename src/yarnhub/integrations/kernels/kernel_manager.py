@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import logging
+import os
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     )
 
     holder_factory = AnyTrait(
+        "yarnhub.integrations.kernels.local.hold",
         config=True,
         help="""What starts kernels and holds their ApplicationMasters: a function, or its import
         path, that is called with the directory of this server and returns a
@@ -83,8 +85,8 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     user = Unicode(
         config=True,
-        help="""The name on the cluster of the user whose kernels these are. By default, the user
-        of the server's process.""",
+        help="""The name on the cluster of the user whose kernels these are. By default,
+        `HADOOP_USER_NAME`, or the user of the server's process.""",
     )
 
     @default("folder")
@@ -93,7 +95,8 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     @default("user")
     def _default_user(self) -> str:
-        return getpass.getuser()
+        hadoop = os.environ.get("HADOOP_USER_NAME")  # noqa: TID251  # the server's configuration
+        return hadoop or getpass.getuser()
 
     @default("kernel_manager_class")
     def _default_kernel_manager_class(self) -> str:
@@ -110,9 +113,12 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     def _make_holder(self, folder: Path) -> KernelHolder:
         make = self.holder_factory
         if isinstance(make, str):
-            make = import_item(make)
-        if make is None:
-            raise ConfigurationError("set c.YarnhubKernelManager.holder_factory")
+            try:
+                make = import_item(make)
+            except ImportError as error:
+                raise ConfigurationError(
+                    f"c.YarnhubKernelManager.holder_factory cannot be imported: {error}"
+                ) from error
         holder: KernelHolder = make(folder)
         return holder
 
@@ -197,8 +203,9 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         if self._kernels.get(kernel_id) is not kernel:
             return
         kernel.execution_state, kernel.reason = "dead", str(error)
-        if kernel.found or kernel.container is not None:
-            self._end(kernel_id)
+        container = getattr(kernel, "container", None)
+        if container is not None and (container.has_ended or not kernel.found):
+            self._end(kernel_id)  # a kernel that still runs has its user's variables
 
     def _handle_kernel_died(self, kernel_id: str) -> None:
         kernel = self._kernels.get(kernel_id)

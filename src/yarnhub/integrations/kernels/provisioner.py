@@ -72,6 +72,12 @@ class YarnhubProvisioner(KernelProvisionerBase):
         """Whether its application has ended."""
         return self.status is not None and self.status.state is KernelState.DEAD
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is no process, and none is being started."""
+        status = self.status
+        return status is None or status.state in (KernelState.ENDED, KernelState.DEAD)
+
     def withdraw(self, *, end: bool = True) -> None:
         """Cancel the start, if one is running.
 

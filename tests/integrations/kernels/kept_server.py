@@ -1,0 +1,21 @@
+"""A Jupyter server in a process of its own, which tests kill; its kernels outlive it.
+
+Its arguments are its folder, and `ServerApp`'s.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from jupyter_server.serverapp import ServerApp
+from traitlets.config import Config
+
+from integrations.kernels.fake_holder import FakeHolder
+from integrations.kernels.servers import settings
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    config = Config(settings(folder))
+    config.YarnhubKernelManager.holder_factory = FakeHolder
+    ServerApp.launch_instance(argv=sys.argv[2:], config=config)
