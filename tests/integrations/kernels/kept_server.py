@@ -1,6 +1,6 @@
 """A Jupyter server in a process of its own, which tests kill; its kernels outlive it.
 
-Its arguments are its folder, and `ServerApp`'s.
+Its arguments are its folder, and `local` if it holds kernels on a real cluster.
 """
 
 from __future__ import annotations
@@ -17,5 +17,6 @@ from integrations.kernels.servers import settings
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     config = Config(settings(folder))
-    config.YarnhubKernelManager.holder_factory = FakeHolder
-    ServerApp.launch_instance(argv=sys.argv[2:], config=config)
+    if "local" not in sys.argv[2:]:
+        config.YarnhubKernelManager.holder_factory = FakeHolder
+    ServerApp.launch_instance(argv=[], config=config)
