@@ -64,16 +64,20 @@ def test_a_status_is_the_activity(activity: Activity) -> None:
     assert kept.output.activity is Activity.UNKNOWN
 
 
-def test_a_busy_kernel_stays_busy_while_it_answers_on_its_control_channel() -> None:
+@pytest.mark.parametrize("state", ["busy", "idle"])
+def test_a_busy_kernel_stays_busy_while_it_answers_on_its_control_channel(state: str) -> None:
     kept = Kept()
-    for state in ("busy", "idle"):
-        kept.output.take(status(state, request="kernel_info_request"))
-    assert kept.output.activity is Activity.IDLE
-    kept.output.take(status("busy", request="execute_request"))
-    for state in ("busy", "idle"):
-        kept.output.take(status(state, request="kernel_info_request"))
-    assert kept.output.activity is Activity.BUSY
-    kept.output.take(status("idle", request="execute_request"))
+    kept.output.take(status(state, request="execute_request"))
+    kept.output.take(status("busy", request="kernel_info_request"))
+    kept.output.take(status("idle", request="kernel_info_request"))
+    assert kept.output.activity is Activity(state)
+
+
+def test_a_kernel_that_answers_is_idle() -> None:
+    kept = Kept()
+    kept.output.take(status("starting"))
+    kept.output.take(status("busy", request="kernel_info_request"))
+    kept.output.take(status("idle", request="kernel_info_request"))
     assert kept.output.activity is Activity.IDLE
 
 
