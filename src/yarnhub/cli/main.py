@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "cluster": "yarnhub.cli.cluster",
     "doctor": "yarnhub.cli.doctor",
+    "gateway": "yarnhub.cli.gateway",
     "init": "yarnhub.cli.init",
     "kernelspec": "yarnhub.cli.kernelspec",
 }

@@ -145,8 +145,9 @@ async def gateway(
             owners=owners,
             policy=policy or KernelspecPolicy(),
             limits=limits or Limits(),
-            size_of=lambda _, env: (sizes or {}).get(
-                env.get("KERNEL_SIZE", ""), Size(memory=GIB, vcores=1)
+            is_offered=lambda _: True,
+            size_of=lambda *named: (sizes or {}).get(
+                named[3].get("KERNEL_SIZE", ""), Size(memory=GIB, vcores=1)
             ),
             allowed_env=allowed_env,
             audit=AuditLog(audit, time.monotonic),

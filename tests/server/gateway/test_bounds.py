@@ -122,7 +122,10 @@ async def test_kernelspecs_are_for_their_audience(tmp_path: Path) -> None:
         unknown = await served.request("b", "GET", "/api/kernelspecs/none")
         logo = await served.request("b", "GET", "/kernelspecs/python3/logo-64x64.png")
         started = await served.request("b", "POST", "/api/kernels", json={"name": "python3"})
+        shouted = await served.request("b", "POST", "/api/kernels", json={"name": "PYTHON3"})
+        read = await served.request("b", "GET", "/api/kernelspecs/Python3")
 
+        assert shouted.status_code == read.status_code == 404
         assert listed.json()["kernelspecs"] == {}
         assert one.status_code == logo.status_code == started.status_code == 404
         assert one.text.replace("python3", "none") == unknown.text

@@ -33,6 +33,8 @@ class KernelRecord:
     Attributes:
         id: Its id.
         name: Its kernelspec's name.
+        owner: The name at the service or the hub of the user for whom it runs.
+        user: That user's name on the cluster.
         cwd: The folder on the server that it was started for; empty for none.
         env: The variables of its request.
         session: The session of the client that connected last; empty before.
@@ -42,6 +44,8 @@ class KernelRecord:
 
     id: str
     name: str
+    owner: str = ""
+    user: str = ""
     cwd: str = ""
     env: dict[str, str] = field(default_factory=dict, repr=False)
     session: str = ""

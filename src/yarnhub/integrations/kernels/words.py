@@ -119,7 +119,8 @@ def _process(status: KernelStatus) -> str:
     if code is None:
         return "The kernel's process has ended."
     if code < 0:
-        known = {each.value: each.name for each in signal.Signals}
-        name = known.get(-code, f"signal {-code}")
+        number = -code
+        known = number in signal.valid_signals()
+        name = signal.Signals(number).name if known else f"signal {number}"
         return f"The kernel's process was ended by {name}."
     return f"The kernel's process ended with exit code {code}."

@@ -31,6 +31,8 @@ class Event(enum.Enum):
     INTERRUPT = "interrupt"
     CONNECT = "connect"
     CULL = "cull"
+    END = "end"
+    """It ended by itself, or YARN or an administrator ended it."""
     FAIL = "fail"
     REFUSE = "refuse"
 

@@ -71,7 +71,7 @@ class _UserHandler:
         """The user's kernelspecs."""
         if self.identity is None:
             raise web.HTTPError(403)
-        return UserKernelspecs(self.service.specs, self.service.policy, self.identity)
+        return UserKernelspecs(self.service, self.identity)
 
     def check_xsrf_cookie(self) -> None:
         """Refuse requests of other sites' pages; there are no cookies here."""

@@ -30,9 +30,9 @@ class KernelspecPolicy:
     audiences: Mapping[str, Audience] = field(default_factory=dict)
 
     def allows(self, name: str, user: str, groups: frozenset[str]) -> bool:
-        """Whether a user can use a kernelspec."""
+        """Whether a user can use a kernelspec; Jupyter finds them by names in any case."""
         return all(
             user in audience.users or bool(groups & audience.groups)
             for pattern, audience in self.audiences.items()
-            if fnmatchcase(name, pattern)
+            if fnmatchcase(name.lower(), pattern.lower())
         )

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 from yarnhub.server.gateway.limits import NOTHING, Held, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from yarnhub.kernels.kernel import KernelHolder
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +18,12 @@ class Owned:
 
     Attributes:
         owner: The user's name.
+        cluster_user: Who it runs as.
         size: What the kernel holds.
     """
 
     owner: str
+    cluster_user: str
     size: Size
 
 
@@ -32,13 +32,16 @@ class Owners:
 
     Args:
         manager: jupyter_server's kernel manager.
-        holder: Holds the kernels: it has the owners of those that an earlier process started.
+        recorded: Finds whose kernel one is that an earlier process has started.
     """
 
-    def __init__(self, manager: Any, holder: KernelHolder | None = None) -> None:
-        # Any: jupyter_server's managers have no types
+    def __init__(
+        self,
+        manager: Any,  # jupyter_server's managers have no types
+        recorded: Callable[[str], Owned | None] = lambda _: None,
+    ) -> None:
         self._manager = manager
-        self._holder = holder
+        self._recorded = recorded
         self._known: dict[str, Owned] = {}
         """Of the kernels that this process has started."""
         self._starting: set[str] = set()
@@ -64,22 +67,11 @@ class Owners:
         if kernel_id not in self._manager and kernel_id not in self._starting:
             self._known.pop(kernel_id, None)
             return None
-        known = self._known.get(kernel_id)
-        if known is not None:
-            return known
-        held = None if self._holder is None else self._holder.find(kernel_id)
-        if held is None:
-            return None
-        size = Size(memory=held.request.memory, vcores=held.request.vcores)
-        return Owned(owner=held.request.owner, size=size)
+        return self._known.get(kernel_id) or self._recorded(kernel_id)
 
     def is_taken(self, kernel_id: str) -> bool:
-        """Whether the kernel exists, with any owner."""
-        return (
-            kernel_id in self._manager
-            or kernel_id in self._starting
-            or (self._holder is not None and self._holder.find(kernel_id) is not None)
-        )
+        """Whether there is such a kernel, of any user."""
+        return kernel_id in self._manager or kernel_id in self._starting
 
     def all(self) -> dict[str, Owned]:
         """All kernels that exist or are being started, by id."""

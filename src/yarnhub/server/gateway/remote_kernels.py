@@ -227,7 +227,8 @@ class RemoteKernels:
             size = _size(request)
             held = [*service.owners.held(groups), *self.held(holder, groups)]
             service.limits.check(held, identity.name, identity.groups, size)
-            with service.owners.starting(kernel_id, Owned(owner=identity.name, size=size)):
+            owned = Owned(owner=identity.name, cluster_user=identity.cluster_user, size=size)
+            with service.owners.starting(kernel_id, owned):
                 kernel = await holder.start(request)
         except YarnhubError as error:
             service.metrics.failed("refused")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 
 from yarnhub.base.background import BackgroundTasks
-from yarnhub.server.gateway.audit import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +36,9 @@ class Service:
         owners: Whose kernels there are.
         policy: Who can use which kernelspecs.
         limits: How much users can hold.
-        size_of: What a kernel of a kernelspec holds, with the variables of a request.
+        is_offered: Whether kernels of a kernelspec can be started here.
+        size_of: What a kernel holds: called with its id, the kernelspec's name, the kernelspec,
+            the variables of the request, and the user. Raises `SpecError` if it is not allowed.
         allowed_env: Variables of requests that reach kernels: names or patterns.
         audit: The audit log.
         metrics: For Prometheus.
@@ -52,7 +53,8 @@ class Service:
     owners: Owners
     policy: KernelspecPolicy
     limits: Limits
-    size_of: Callable[[Any, Mapping[str, str]], Size]
+    is_offered: Callable[[Any], bool]
+    size_of: Callable[[str, str, Any, Mapping[str, str], Identity], Size]
     allowed_env: tuple[str, ...]
     audit: AuditLog
     metrics: Metrics
@@ -86,17 +88,17 @@ class Service:
             )
         )
         self.metrics.started()
-        _ = self.tasks.start(self._follow(kernel_id, identity.name, begun), f"start of {kernel_id}")
+        _ = self.tasks.start(self._follow(kernel_id, begun), f"start of {kernel_id}")
 
-    async def _follow(self, kernel_id: str, owner: str, begun: float) -> None:
-        """Note when a kernel is ready, or why it never is."""
+    async def _follow(self, kernel_id: str, begun: float) -> None:
+        """Note when a kernel is ready, or that it never is."""
         ready = self.manager.get_kernel(kernel_id).ready
         if not isinstance(ready, asyncio.Future):
             ready = asyncio.wrap_future(ready)
         try:
             await asyncio.shield(ready)
-        except Exception as error:  # noqa: BLE001  # of any provisioner: it is for its user
+        except Exception as error:  # noqa: BLE001  # of any provisioner
+            _log.debug("kernel %s has not started: %s", kernel_id, error)
             self.metrics.failed("start")
-            self.audit.write(Event.FAIL, "", owner=owner, kernel=kernel_id, reason=str(error))
         else:
             self.metrics.ready(asyncio.get_running_loop().time() - begun)

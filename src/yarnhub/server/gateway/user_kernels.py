@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ class UserKernels:
         Raises:
             HTTPError: It is refused, with words for the user.
         """
-        name = request.name or self.default_kernel_name
+        name = (request.name or self.default_kernel_name).lower()
         kernel_id = request.id or str(uuid.uuid4())
         try:
             self._check_username(request.username)
@@ -142,13 +143,14 @@ class UserKernels:
         spec = await self._kernelspec(name)
         groups = await service.groups_of_owners()
         try:
-            size = service.size_of(spec, env)
+            size = service.size_of(kernel_id, name, spec, env, identity)
             # Nothing is awaited from here to the start: two requests cannot both fit.
             if service.owners.is_taken(kernel_id):
                 raise self._taken(kernel_id)
             held = service.owners.held(groups)
             service.limits.check(held, identity.name, identity.groups, size)
-            with service.owners.starting(kernel_id, Owned(owner=identity.name, size=size)):
+            owned = Owned(owner=identity.name, cluster_user=identity.cluster_user, size=size)
+            with service.owners.starting(kernel_id, owned):
                 await service.start(kernel_id, name, env, identity)
         except LimitReachedError as error:
             raise web.HTTPError(403, str(error)) from error
@@ -160,10 +162,10 @@ class UserKernels:
     async def _kernelspec(self, name: str) -> Any:
         identity, service = self.identity, self._service
         if service.policy.allows(name, identity.name, identity.groups):
-            try:
-                return await ensure_async(service.specs.get_kernel_spec(name))
-            except (NoSuchKernel, KeyError):
-                pass
+            with contextlib.suppress(NoSuchKernel, KeyError):
+                spec = await ensure_async(service.specs.get_kernel_spec(name))
+                if service.is_offered(spec):
+                    return spec
         raise web.HTTPError(404, f"There is no kernelspec {name!r}")
 
     def _check(self, kernel_id: str, action: str) -> None:

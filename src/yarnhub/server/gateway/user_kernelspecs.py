@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
 from jupyter_core.utils import ensure_async
 
 if TYPE_CHECKING:
     from yarnhub.server.gateway.identity import Identity
-    from yarnhub.server.gateway.kernelspec_policy import KernelspecPolicy
+    from yarnhub.server.gateway.service import Service
 
 
 class UserKernelspecs:
     """The kernelspecs that one user can use, for jupyter_server's handlers.
 
     Args:
-        manager: Of all kernelspecs.
-        policy: Who can use which.
+        service: All parts of the service.
         identity: The user.
     """
 
-    def __init__(self, manager: Any, policy: KernelspecPolicy, identity: Identity) -> None:
-        # Any: jupyter_client's managers may be replaced by others
-        self._manager = manager
-        self._policy = policy
+    def __init__(self, service: Service, identity: Identity) -> None:
+        self._service = service
         self._identity = identity
 
     async def get_all_specs(self) -> dict[str, Any]:
         """The kernelspecs by name."""
-        found = await ensure_async(self._manager.get_all_specs())
-        return {name: spec for name, spec in found.items() if self._allows(name)}
+        found = await ensure_async(self._service.specs.get_all_specs())
+        return {
+            name: spec
+            for name, spec in found.items()
+            if self._allows(name) and self._service.is_offered(KernelSpec(**spec["spec"]))
+        }
 
     async def get_kernel_spec(self, name: str) -> Any:
         """One kernelspec.
@@ -38,9 +39,12 @@ class UserKernelspecs:
         Raises:
             NoSuchKernel: There is none with this name, or the user cannot use it.
         """
-        if not self._allows(name):
-            raise NoSuchKernel(name)
-        return await ensure_async(self._manager.get_kernel_spec(name))
+        if self._allows(name):
+            spec = await ensure_async(self._service.specs.get_kernel_spec(name))
+            if self._service.is_offered(spec):
+                return spec
+        raise NoSuchKernel(name)
 
     def _allows(self, name: str) -> bool:
-        return self._policy.allows(name, self._identity.name, self._identity.groups)
+        identity = self._identity
+        return self._service.policy.allows(name, identity.name, identity.groups)

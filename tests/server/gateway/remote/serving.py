@@ -137,6 +137,7 @@ class Running:
             owners=owners,
             policy=POLICY,
             limits=self.limits,
+            is_offered=lambda _: True,
             size_of=lambda *_: NotImplemented,
             allowed_env=("KERNEL_*",),
             audit=AuditLog(self.folder / "audit.jsonl", time.monotonic),

@@ -1,0 +1,62 @@
+"""Kernelspecs that run in containers: whether one does, and what its kernels hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.kernels import kernelspec
+from yarnhub.server.gateway.limits import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarnhub.kernels.request import KernelRequest
+    from yarnhub.server.gateway.identity import Identity
+
+# Any, in this module: jupyter_client's KernelSpec, whose metadata is JSON
+
+
+def is_in_container(spec: Any) -> bool:
+    """Whether kernels of a kernelspec run in containers.
+
+    All others would run on the host of the service, as its own user.
+    """
+    return bool(_provisioner(spec).get("provisioner_name") == kernelspec.PROVISIONER)
+
+
+def size_of(
+    kernel_id: str, name: str, spec: Any, env: Mapping[str, str], identity: Identity
+) -> Size:
+    """What a kernel in a container holds.
+
+    Args:
+        kernel_id: The kernel's id.
+        name: The kernelspec's name.
+        spec: The kernelspec.
+        env: The variables of the request.
+        identity: The user.
+
+    Raises:
+        SpecError: The kernelspec is invalid, or does not allow what the request asks for.
+    """
+    request = kernelspec.request_of(
+        kernelspec.read(_provisioner(spec).get("config") or {}),
+        kernelspec.Kernelspec(
+            name=name, argv=spec.argv, env=spec.env, interrupt_mode=spec.interrupt_mode
+        ),
+        id=kernel_id,
+        owner=identity.name,
+        user=identity.cluster_user,
+        asked=env,
+    )
+    return size_of_request(request)
+
+
+def size_of_request(request: KernelRequest) -> Size:
+    """What the kernel of a request holds."""
+    return Size(memory=request.memory, vcores=request.vcores)
+
+
+def _provisioner(spec: Any) -> dict[str, Any]:
+    found = spec.metadata.get("kernel_provisioner")
+    return found if isinstance(found, dict) else {}

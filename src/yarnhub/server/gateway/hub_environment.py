@@ -1,0 +1,100 @@
+"""What JupyterHub tells its services in their environment."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.server.gateway.hub_login import HubAddress
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubEnvironment:
+    """What JupyterHub tells a service.
+
+    Attributes:
+        hub: The hub.
+        ip: The address to listen on; empty if the hub does not set it.
+        port: The port to listen on.
+        prefix: What all paths start with; empty if the hub does not set it.
+        client_tls: For requests to the hub, with `internal_ssl`.
+        server_tls: For requests from the hub's proxy, with `internal_ssl`.
+    """
+
+    hub: HubAddress
+    ip: str = ""
+    port: int = 0
+    prefix: str = ""
+    client_tls: ssl.SSLContext | None = None
+    server_tls: ssl.SSLContext | None = None
+
+
+def read_hub_environment(variables: Mapping[str, str]) -> HubEnvironment | None:
+    """What the variables of a service's process say; None if it is not one of a hub.
+
+    Raises:
+        ConfigurationError: A variable is missing or invalid.
+    """
+    environment = dict(variables)
+    api_url = environment.get("JUPYTERHUB_API_URL", "")
+    token = environment.get("JUPYTERHUB_API_TOKEN", "")
+    if not api_url and not token:
+        return None
+    if not api_url or not token:
+        raise ConfigurationError("set both JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN, or neither")
+    url = urlsplit(environment.get("JUPYTERHUB_SERVICE_URL", ""))
+    prefix = environment.get("JUPYTERHUB_SERVICE_PREFIX", "")
+    files = [environment.get(f"JUPYTERHUB_SSL_{name}", "") for name in _FILES]
+    client_tls, server_tls = _contexts(*files) if all(files) else (None, None)
+    return HubEnvironment(
+        hub=HubAddress(api_url=api_url, api_token=token, scopes=_scopes(environment)),
+        ip=url.hostname or "",
+        port=url.port or 0,
+        prefix=prefix,
+        client_tls=client_tls,
+        server_tls=server_tls,
+    )
+
+
+_FILES = ("KEYFILE", "CERTFILE", "CLIENT_CA")
+
+
+def _scopes(environment: Mapping[str, str]) -> frozenset[str]:
+    """The scopes of which a user's token must have one."""
+    written = environment.get("JUPYTERHUB_OAUTH_ACCESS_SCOPES", "")
+    if written:
+        try:
+            scopes = json.loads(written)
+        except ValueError as error:
+            raise ConfigurationError("JUPYTERHUB_OAUTH_ACCESS_SCOPES is not valid JSON") from error
+        if isinstance(scopes, list) and scopes:
+            return frozenset(map(str, scopes))
+    name = environment.get("JUPYTERHUB_SERVICE_NAME", "")
+    if not name:
+        raise ConfigurationError(
+            "set JUPYTERHUB_SERVICE_NAME to the name of this service in c.JupyterHub.services"
+        )
+    return frozenset({f"access:services!service={name}"})
+
+
+def _contexts(key: str, certificate: str, authority: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    import ssl
+
+    contexts = []
+    for purpose in (ssl.Purpose.SERVER_AUTH, ssl.Purpose.CLIENT_AUTH):
+        try:
+            context = ssl.create_default_context(purpose, cafile=authority)
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(f"The hub's certificates cannot be used: {error}") from error
+        context.verify_mode = ssl.CERT_REQUIRED
+        contexts.append(context)
+    client, server = contexts
+    return client, server

@@ -1,0 +1,98 @@
+"""The kernel manager of the service: kernels of many users, in containers only."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.integrations.kernels.kernel_manager import YarnhubKernelManager
+from yarnhub.integrations.kernels.requests import Owner
+from yarnhub.kernels.protocol import Activity
+from yarnhub.server.gateway.audit import Event
+from yarnhub.server.gateway.containers import size_of_request
+from yarnhub.server.gateway.limits import Size
+from yarnhub.server.gateway.owners import Owned, Owners
+
+if TYPE_CHECKING:
+    from yarnhub.server.gateway.audit import AuditLog
+
+# Any, in this module: jupyter_server's managers have no types
+
+
+class GatewayKernelManager(YarnhubKernelManager):
+    """The kernels of all users.
+
+    Attributes:
+        owners: Whose kernels there are.
+        audit: The audit log.
+    """
+
+    def __init__(self, audit: AuditLog, **kwargs: Any) -> None:
+        self.audit = audit
+        self._culling: set[str] = set()
+        self.owners = Owners(self, self._recorded)
+        super().__init__(**kwargs)
+
+    def owner_of(self, kernel_id: str) -> Owner:
+        """For whom a kernel runs.
+
+        Raises:
+            LookupError: There is no such kernel.
+        """
+        owned = self.owners.find(kernel_id)
+        if owned is None or not owned.owner:
+            raise LookupError(f"the owner of kernel {kernel_id} is not known")
+        return Owner(name=owned.owner, user=owned.cluster_user)
+
+    def _recorded(self, kernel_id: str) -> Owned | None:
+        """Whose kernel one is that an earlier process has started."""
+        record = self.holding.records.get(kernel_id)
+        if record is None or not record.owner:
+            return None
+        container = getattr(self._kernels.get(kernel_id), "container", None)
+        held = container.kernel if container is not None else None
+        size = Size() if held is None else size_of_request(held.request)
+        return Owned(owner=record.owner, cluster_user=record.user, size=size)
+
+    # --- what nobody has asked for
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """Shut a kernel down that has been idle for too long, as its launcher reports.
+
+        A kernel that has not started is not idle.
+        """
+        kernel: Any = self._kernels[kernel_id]
+        if kernel.execution_state != "dead" and not kernel.ready.done():
+            return
+        container = getattr(kernel, "container", None)
+        status = container.status if container is not None else None
+        if status is not None and status.activity is Activity.BUSY:
+            kernel.execution_state = "busy"
+        if status is not None and status.active:
+            active = dt.datetime.fromtimestamp(status.active, dt.UTC)
+            kernel.last_activity = max(kernel.last_activity, active)
+        self._culling.add(kernel_id)
+        try:
+            await super().cull_kernel_if_idle(kernel_id)
+        finally:
+            self._culling.discard(kernel_id)
+
+    async def shutdown_kernel(self, kernel_id: str, *args: Any, **kwargs: Any) -> None:
+        """Shut a kernel down."""
+        if kernel_id in self._culling:
+            self._tell(Event.CULL, kernel_id, self.owners.find(kernel_id), "idle or dead")
+        await self._async_shutdown_kernel(kernel_id, *args, **kwargs)
+
+    def _failed(self, kernel_id: str, kernel: Any, error: Exception) -> None:
+        self._tell(Event.FAIL, kernel_id, self.owners.find(kernel_id), str(error))
+        super()._failed(kernel_id, kernel, error)
+
+    def _handle_kernel_died(self, kernel_id: str) -> None:
+        owned = self.owners.find(kernel_id)
+        super()._handle_kernel_died(kernel_id)
+        reason = getattr(self._kernels.get(kernel_id), "reason", "")
+        self._tell(Event.END, kernel_id, owned, reason)
+
+    def _tell(self, event: Event, kernel_id: str, owned: Owned | None, reason: str) -> None:
+        owner = owned.owner if owned is not None else ""
+        self.audit.write(event, "", kernel=kernel_id, owner=owner, reason=reason)
