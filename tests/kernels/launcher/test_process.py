@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from interpreters import PYTHONS
-from kernels.launcher.container import launch, silent_kernel
+from kernels.launcher.container import BIND, launch, silent_kernel
 from kernels.launcher.program import program_with
 from yarnhub.kernels.protocol import Activity, Channel, ProcessState
 
@@ -234,24 +234,29 @@ async def test_ports_of_the_loopback_interface(container: Container, end: End) -
 
 
 async def test_ports_that_are_taken_are_replaced(container: Container, end: End) -> None:
-    taker = """
-import json, os, subprocess, sys, time
-info = json.load(open(sys.argv[1]))
-if not os.path.exists("taken"):
-    open("taken", "w").close()
-    code = "import socket, sys, time; s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1])));"
-    code += "s.listen(); open('listens', 'w').close(); time.sleep(1000)"
-    subprocess.Popen([sys.executable, "-c", code, str(info["shell_port"])])
-    while not os.path.exists("listens"):
-        time.sleep(0.01)
+    code = f"""
+import os, time
+while not os.path.exists("go"):
+    time.sleep(0.01)
+try:
+    exec({BIND!r})
+except OSError:
+    time.sleep(0.5)  # all ports are bound, one of them by another program
+    raise
+time.sleep(1000)
 """
-    command = (sys.executable, "-ISc", taker + silent_kernel()[2], "{connection_file}")
-    await container.start(launch(command, transport="tcp"))
-    report = await end.running()
+    await container.start(
+        launch((sys.executable, "-ISc", code, "{connection_file}"), transport="tcp")
+    )
+    first = await end.until(lambda report: report.pid)
+    port = container.connection_file()["shell_port"]
+    with socket.create_server(("127.0.0.1", port)):
+        (container.folder / "work" / "go").touch()
+        report = await end.running()
     assert report.generation == 1
+    assert report.pid != first.pid
     assert container.says("its ports were taken by another program")
-    with socket.create_connection(("127.0.0.1", container.connection_file()["shell_port"])):
-        pass
+    assert container.connection_file()["shell_port"] != port
 
 
 async def test_the_environment_of_a_kernel(container: Container, end: End) -> None:

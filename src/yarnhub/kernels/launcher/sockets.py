@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from yarnhub.kernels.protocol import SOCKETS, Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from yarnhub.kernels.protocol import Launch
 
@@ -24,7 +24,6 @@ _PREFIX = "s"
 _LOOPBACK = "127.0.0.1"
 _LISTENS = "0A"
 """The state of a socket in /proc/net/tcp."""
-_ROW = slice(1, 8)
 _PORTS = {
     Channel.SHELL: "shell_port",
     Channel.IOPUB: "iopub_port",
@@ -51,8 +50,12 @@ class Sockets(ABC):
         """Remove what a process before has left."""
 
     @abstractmethod
-    def bound(self) -> bool:
-        """Whether the kernel has bound all of them."""
+    def bound(self, processes: Callable[[], Iterable[int]]) -> bool:
+        """Whether the kernel has bound all of them.
+
+        Args:
+            processes: Finds the kernel's.
+        """
 
     @abstractmethod
     def taken(self) -> bool:
@@ -89,8 +92,8 @@ class UnixSockets(Sockets):
         for channel in SOCKETS:
             (self._folder / f"{_PREFIX}-{channel.value}").unlink(missing_ok=True)
 
-    def bound(self) -> bool:
-        """See `Sockets.bound`."""
+    def bound(self, processes: Callable[[], Iterable[int]]) -> bool:  # noqa: ARG002
+        """See `Sockets.bound`: nobody else can."""
         try:
             return all(stat.S_ISSOCK(Path(self.address(each)).stat().st_mode) for each in SOCKETS)
         except OSError:
@@ -130,10 +133,11 @@ class LoopbackPorts(Sockets):
     def prepare(self) -> None:
         """Nothing is left of a process that has ended."""
 
-    def bound(self) -> bool:
-        """See `Sockets.bound`; another user's program does not count."""
-        owners = _listeners()
-        return all(owners.get(port) == os.getuid() for port in self.ports.values())
+    def bound(self, processes: Callable[[], Iterable[int]]) -> bool:
+        """See `Sockets.bound`; other programs with one of the ports do not count."""
+        listeners = _listeners()
+        bound = {listeners.get(port, "") for port in self.ports.values()}
+        return "" not in bound and bound <= _open_sockets(processes())
 
     def taken(self) -> bool:
         """See `Sockets.taken`; call it when the kernel has ended."""
@@ -147,16 +151,29 @@ class LoopbackPorts(Sockets):
         return _LOOPBACK, self.ports[channel]
 
 
-def _listeners() -> dict[int, int]:
-    """The ports of this node at which programs listen by IPv4, and their users.
+def _listeners() -> dict[int, str]:
+    """The ports of this node at which programs listen by IPv4, and the inodes of the sockets.
 
     Source: proc_net_tcp.rst of the Linux kernel's documentation.
     """
     found = {}
     for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
-        local, _, state, *_, user = line.split()[_ROW]
+        _, local, _, state, _, _, _, _, _, inode, *_ = line.split()
         if state == _LISTENS:
-            found[int(local.rpartition(":")[2], 16)] = int(user)
+            found[int(local.rpartition(":")[2], 16)] = inode
+    return found
+
+
+def _open_sockets(processes: Iterable[int]) -> set[str]:
+    """The inodes of the sockets that processes have open."""
+    found = set()
+    for pid in processes:
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            for each in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    kind, _, inode = str(each.readlink()).partition(":")
+                    if kind == "socket":
+                        found.add(inode.strip("[]"))
     return found
 
 

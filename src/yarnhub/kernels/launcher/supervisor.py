@@ -170,7 +170,7 @@ class Supervisor:
         """Wait until the sockets are bound, and take what the kernel publishes."""
         process, pause = self._process, _FIRST_LOOK
         while process.state is ProcessState.STARTING:
-            if process.sockets.bound():
+            if process.sockets.bound(lambda: process.members(everything=True)):
                 process.state = ProcessState.RUNNING
                 self._running.set()
                 self.changed.set()
