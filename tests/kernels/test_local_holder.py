@@ -13,6 +13,7 @@ import pytest
 
 from kernels.contract import MEMORY, HolderContract, dead, kernel_request, running, until
 from kernels.joined import joined
+from unmanaged.held import alive
 from yarnhub.base.errors import SpecError
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
@@ -86,6 +87,22 @@ async def test_what_the_cluster_cannot_give_is_refused_in_words(
     with pytest.raises(SpecError, match="memory"):
         await holder.start(kernel_request(python, memory=2**50))
     assert holder.kernels() == []
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing_on_yarn(
+    holder: LocalKernelHolder, settings: Settings, python: Path, tmp_path: Path
+) -> None:
+    for seconds in (0.02, 0.1, 0.3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(seconds):
+                kernel = await holder.start(kernel_request(python))
+                await dead(kernel)
+    known = {kernel.application_id for kernel in holder.kernels()}
+    async with asyncio.timeout(30):  # YARN shows what was killed a moment longer
+        while not await alive(settings, "alice") <= known:
+            await asyncio.sleep(0.1)
+    kept = {path.stem for path in (tmp_path / "kernels" / "applications").glob("*.tokens")}
+    assert kept <= known
 
 
 async def test_a_kernel_that_uses_too_much_memory_is_dead_with_that_reason(
