@@ -245,7 +245,15 @@ async def test_a_start_can_be_repeated(service: Running) -> None:
     assert [each["event"] for each in audit] == ["start"]
 
 
-@pytest.mark.parametrize("wrong", ["", "../../x", str(uuid.uuid4()).upper(), f"{uuid.uuid4()}\n"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "../../x",
+        "AAAAAAAA-0000-4000-8000-000000000000",
+        "aaaaaaaa-0000-4000-8000-000000000000\n",
+    ],
+)
 async def test_an_id_that_is_no_uuid_is_not_sent(holder: GatewayHolder, wrong: str) -> None:
     with pytest.raises(SpecError, match="UUID"):
         await holder.start(request(id=wrong))
