@@ -179,7 +179,8 @@ class GatewayHolder(KernelHolder):
         self._removals = BackgroundTasks()
         self._removing: dict[str, asyncio.Task[None]] = {}
         """By kernel: those that are forgotten, and starts that are undone."""
-        self._removed: set[str] = set()
+        self._hidden: set[str] = set()
+        """The same, and starts: they are not listed, whatever the service says."""
 
     async def __aenter__(self) -> Self:
         """Find the kernels again.
@@ -227,13 +228,14 @@ class GatewayHolder(KernelHolder):
             await asyncio.wait([former])
         if request.id in self._kernels:
             raise YarnhubError(f"there is already a kernel {request.id}")
-        self._removed.discard(request.id)
+        self._hidden.add(request.id)
         try:
             model = await self.client.start(request)
         except (asyncio.CancelledError, ConnectionLostError, DeadlineExceededError):
             # The service may have started it, or be about to.
             self._remove(request.id, self._undo(request.id))
             raise
+        self._hidden.discard(request.id)
         # Its variables are known here only.
         known = replace(model.request, env=request.env)
         return self._add(replace(model, request=known))
@@ -257,7 +259,7 @@ class GatewayHolder(KernelHolder):
     # --- what the service must know
 
     def _remove(self, kernel_id: str, work: Coroutine[Any, Any, None]) -> None:
-        self._removed.add(kernel_id)
+        self._hidden.add(kernel_id)
         task = self._removals.start(
             self._until_done(kernel_id, work), name=f"kernel {kernel_id} is removed"
         )
@@ -318,7 +320,7 @@ class GatewayHolder(KernelHolder):
         for model in models:
             kernel_id = model.request.id
             found.add(kernel_id)
-            if kernel_id not in self._removed:
+            if kernel_id not in self._hidden:
                 self._add(model)
         for kernel_id, kernel in self._kernels.items():
             if kernel_id not in found and kernel.since < number:

@@ -112,12 +112,14 @@ class _ApiHandler(_Handler, APIHandler):
 
     content_type = "application/json"
     _work: asyncio.Task[Any] | None = None
+    _is_connected = True
 
     def compute_etag(self) -> None:
         """None: the answers that need one have one."""
 
     def on_connection_close(self) -> None:
         """Cancel what the client waited for."""
+        self._is_connected = False
         if self._work is not None:
             self._work.cancel()
 
@@ -132,6 +134,9 @@ class _ApiHandler(_Handler, APIHandler):
             await asyncio.wait([self._work])
         except LocalProtocolError as error:  # the tasks are closed
             raise web.HTTPError(503, _STOPPING) from error
+        if not self._is_connected:
+            self.set_status(204)  # for the log
+            return
         if self._work.cancelled():
             self._stopped()
             return
