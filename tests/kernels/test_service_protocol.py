@@ -26,7 +26,12 @@ REQUEST = KernelRequest(
     user="alice1",
     name="python",
     argv=("python", "{connection_file}"),
-    env={"KERNEL_MEMORY": "2 GiB", "SECRET": "of the kernelspec"},
+    env={
+        "KERNEL_MEMORY": "2 GiB",
+        "SECRET": "of the kernelspec",
+        "KERNEL_USERNAME": "alice",
+        "KERNEL_ID": "00000000-0000-0000-0000-000000000001",
+    },
     cwd="/home/alice",
     prologue="export SECRET=1",
     memory=2**31,

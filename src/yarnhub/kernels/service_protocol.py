@@ -148,7 +148,13 @@ _SENT = tuple(each.name for each in dataclasses.fields(_Request))
 
 def dump_start(request: KernelRequest) -> bytes:
     """The body of the request that starts a kernel."""
-    env = {name: value for name, value in request.env.items() if name.startswith("KERNEL_")}
+    # What `kernelspec.request_of` adds: the service has its own names for them.
+    told = {"KERNEL_ID": request.id, "KERNEL_USERNAME": request.owner}
+    env = {
+        name: value
+        for name, value in request.env.items()
+        if name.startswith("KERNEL_") and told.get(name) != value
+    }
     return json.dump(
         Start(name=request.name, env=env, cwd=request.cwd, notebook=request.notebook),
     )

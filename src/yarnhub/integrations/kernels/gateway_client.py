@@ -48,7 +48,7 @@ _STOP = 120.0
 _ORDER = 30.0
 _HISTORY = 60.0
 _SHORT = 20.0
-_LATE = 15.0
+_LATE = 30.0
 """Seconds that an answer may take longer than the service was asked to wait."""
 
 

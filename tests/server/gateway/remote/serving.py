@@ -36,7 +36,7 @@ from yarnhub.server.gateway.websockets import Websockets
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from yarnhub.kernels.kernel import KernelHolder
@@ -62,6 +62,7 @@ class Running:
     hub: FakeHub = field(default_factory=FakeHub)
     ready: bool = True
     websockets: int = 100
+    cluster_user: Callable[[str], str] = "{}1".format
     port: int = 0
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
@@ -130,7 +131,7 @@ class Running:
             identities=GatewayIdentityProvider(
                 HubLogin(address, client, 30.0),
                 kerberos=False,
-                cluster_user=lambda name: f"{name}1",
+                cluster_user=self.cluster_user,
                 denied=("root",),
                 with_groups=False,
             ),

@@ -1,7 +1,8 @@
-"""`GatewayHolder` does what every holder does; the kernels behind the service are real processes."""
+"""`GatewayHolder` does what every holder does: with processes behind the service, and on YARN."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -12,12 +13,16 @@ import pytest
 from integrations.kernels.fake_holder import FakeHolder
 from kernels.contract import HolderContract
 from server.gateway.remote.serving import Running, running
+from yarnhub.client.access.settings import Settings
 from yarnhub.integrations.kernels.gateway_holder import GatewayHolder
+from yarnhub.kernels.local_holder import LocalKernelHolder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from yarnhub.cluster import HadoopCluster
     from yarnhub.integrations.kernels.gateway_holder import GatewayKernel
+    from yarnhub.kernels.kernel import KernelHolder
     from yarnhub.kernels.request import KernelRequest
 
 
@@ -31,6 +36,7 @@ class InstallingHolder(GatewayHolder):
     async def start(self, request: KernelRequest) -> GatewayKernel:
         folder = self._service.folder / "kernels" / request.name
         folder.mkdir(parents=True, exist_ok=True)
+        config = {"memory": request.memory, "python": request.python}
         spec = {
             "argv": request.argv
             if "{connection_file}" in request.argv
@@ -38,28 +44,56 @@ class InstallingHolder(GatewayHolder):
             "display_name": request.name,
             "language": "python",
             "env": dict(request.env),
-            "metadata": {"kernel_provisioner": {"provisioner_name": "yarnhub", "config": {}}},
+            "metadata": {"kernel_provisioner": {"provisioner_name": "yarnhub", "config": config}},
         }
         (folder / "kernel.json").write_text(json.dumps(spec))
         return await super().start(request)
 
 
 class TestGatewayHolder(HolderContract):
-    """See `HolderContract`."""
-
-    @pytest.fixture
-    def python(self) -> Path:
-        return Path(sys.executable)
+    """See `HolderContract`; the kernels are processes of this machine."""
 
     @pytest.mark.skip(reason="the fake does not notice that a listener has left")
     async def test_what_was_printed_while_nobody_listened(self) -> None:  # type: ignore[override]
         ...
 
+    @pytest.mark.skip(reason="the fake has no texts of the operating system")
+    async def test_a_kernel_that_cannot_be_started(self) -> None:  # type: ignore[override]
+        ...
+
+    @pytest.fixture
+    def python(self) -> Path:
+        return Path(sys.executable)
+
     @pytest.fixture
     async def holder(self, tmp_path: Path) -> AsyncIterator[GatewayHolder]:
-        fake = FakeHolder(tmp_path)
-        async with running(tmp_path, fake) as service:
-            async with InstallingHolder(service, service.settings()) as holder:
-                yield holder
-            for kernel in fake.kernels():
-                await kernel.stop(now=True)
+        async with _holding(tmp_path, FakeHolder(tmp_path)) as holder:
+            yield holder
+
+
+@pytest.mark.cluster
+class TestGatewayHolderOnYarn(HolderContract):
+    """See `HolderContract`; the service's kernels run in YARN's containers."""
+
+    @pytest.fixture
+    def python(self, shared_python: Path) -> Path:
+        return shared_python
+
+    @pytest.fixture
+    async def holder(
+        self, hadoop_cluster: HadoopCluster, tmp_path: Path
+    ) -> AsyncIterator[GatewayHolder]:
+        env = {**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path / "config")}
+        settings = Settings.from_environment(env, None)
+        yarn = LocalKernelHolder(settings, folder=tmp_path / "held", host="localhost")
+        async with _holding(tmp_path, yarn) as holder:
+            yield holder
+
+
+@contextlib.asynccontextmanager
+async def _holding(folder: Path, held: KernelHolder) -> AsyncIterator[GatewayHolder]:
+    async with running(folder, held, cluster_user=str) as service:
+        async with InstallingHolder(service, service.settings()) as holder:
+            yield holder
+        for kernel in held.kernels():
+            await kernel.stop(now=True)
