@@ -35,6 +35,7 @@ from yarnhub.control import diagnostics
 from yarnhub.control import json as control_json
 from yarnhub.control.frames import Frame, Frames
 from yarnhub.control.messages import REQUESTS
+from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.hadoop import codec
 from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.conf import Configuration
@@ -58,10 +59,12 @@ from yarnhub.kernels.kernelspec_file import load, parse
 from yarnhub.kernels.launcher.output import Output
 from yarnhub.kernels.launcher.zmtp import Subscriber
 from yarnhub.kernels.protocol import Order, ProcessState, Report, line, read_order
+from yarnhub.kernels.records import KernelRecord
+from yarnhub.kernels.request import KernelRequest
 from yarnhub.sessions.choice import ChoiceError, choose
 from yarnhub.sessions.ports.report import ReportError, read_report
 from yarnhub.sessions.profiles import ProfileError, parse_profiles
-from yarnhub.spec import ApplicationSpec
+from yarnhub.spec import ApplicationSpec, File
 from yarnhub.yarn.logs.java_objects import read_java_object
 from yarnhub.yarn.logs.node_responses import parse_listing
 from yarnhub.yarn.records import applications, cluster, resource_manager, scheduler
@@ -268,6 +271,22 @@ def load_journal(content: bytes) -> None:
         pass
 
 
+RECORD = KernelRecord(
+    request=KernelRequest(
+        id="1",
+        owner="alice",
+        user="alice",
+        name="python3",
+        argv=("python",),
+        env={"A": "b"},
+        files={"a": File(source="hdfs:///a.zip")},
+    ),
+    key="key",
+    created=1.5,
+    outcome=Outcome(cause=Cause.MEMORY),
+)
+
+
 def text_of(content: bytes) -> str:
     return content.decode(errors="replace")
 
@@ -350,6 +369,13 @@ PARSERS = [
         protocol.read_report,
         (RemoteProtocolError,),
         (line(Report(generation=1, state=ProcessState.RUNNING)),),
+        JSON_WORDS,
+    ),
+    Parser(
+        "record of a kernel",
+        lambda each: control_json.load(KernelRecord, each),
+        (RemoteProtocolError, SpecError),
+        (control_json.dump(RECORD),),
         JSON_WORDS,
     ),
     Parser("orders", read_order, (RemoteProtocolError,), (line(Order(number=1)),), JSON_WORDS),

@@ -50,12 +50,14 @@ class Container:
         folder: Its folder.
         process: Its first process.
         outcome: How it ended, if it was ended.
+        lost: Why YARN took it back, although its processes may still run.
     """
 
     tokens: TokenStorage
     folder: Path
     process: asyncio.subprocess.Process
     outcome: Outcome | None = None
+    lost: Outcome | None = None
 
     async def end(self, outcome: Outcome, grace: float = 0.0) -> None:
         """End it as a NodeManager does."""
@@ -100,6 +102,8 @@ class ProcessSession(UnmanagedSession):
 
     async def end(self) -> SessionEnd | None:
         code = self.container.process.returncode
+        if self.lost is not None:
+            return SessionEnd(1, self.lost)
         if code is None:
             return None
         return SessionEnd(1, self.container.outcome or Outcome.of_code(code % 256))
@@ -110,7 +114,7 @@ class ProcessSession(UnmanagedSession):
 
     @property
     def lost(self) -> Outcome | None:
-        return None
+        return self.container.lost
 
     async def stop(self, *, now: bool) -> None:
         outcome = Outcome(cause=Cause.KILLED_BY_USER)

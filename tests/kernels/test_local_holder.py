@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import sys
 from json import loads
@@ -74,6 +75,16 @@ async def holder(settings: Settings, tmp_path: Path) -> AsyncIterator[LocalKerne
 
 class TestLocalHolder(HolderContract):
     """See `HolderContract`."""
+
+
+async def test_a_kernel_runs_as_its_user(
+    holder: LocalKernelHolder, cluster: HadoopCluster, python: Path
+) -> None:
+    kernel = await holder.start(kernel_request(python))
+    await running(kernel)
+    user = "alice" if cluster.options.kerberos else getpass.getuser()
+    async with joined(kernel) as client:
+        assert await client.run("import getpass; print(getpass.getuser())") == f"{user}\n"
 
 
 # --- what is refused, and what kills

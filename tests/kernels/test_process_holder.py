@@ -12,13 +12,17 @@ from kernels.contract import HolderContract, dead, kernel_request, running
 from kernels.joined import joined
 from kernels.processes import Cluster, ProcessKernelHolder
 from unmanaged.damage import offline
+from yarnhub.base.errors import YarnhubError
 from yarnhub.control.outcomes import Cause, Outcome
+from yarnhub.kernels.kernel import KernelState
+from yarnhub.kernels.protocol import Channel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from yarnhub.client.access.settings import Settings
 
+PREEMPTED = Outcome(cause=Cause.PREEMPTED, exit_code=-102)
 OUT_OF_MEMORY = Outcome(cause=Cause.MEMORY, exit_code=-104)
 
 
@@ -70,3 +74,18 @@ async def test_a_kernel_is_found_again_and_one_that_ended_meanwhile_is_dead(
             assert await client.run("print(x)") == "1\n"
         await cluster.containers[found.application_id].end(OUT_OF_MEMORY)
         assert (await dead(found)).outcome == OUT_OF_MEMORY
+
+
+async def test_a_container_that_yarn_took_back_is_the_end_of_its_kernel(
+    cluster: Cluster, holder: ProcessKernelHolder, python: Path
+) -> None:
+    kernel = await holder.start(kernel_request(python))
+    cluster.containers[kernel.application_id].lost = PREEMPTED
+    # Its launcher, or the one in a container that YARN starts instead, connects: too late.
+    seen = [kernel.status]
+    while seen[-1].state is not KernelState.DEAD:
+        seen.append(await kernel.changed(seen[-1]))
+    assert seen[-1].outcome == PREEMPTED
+    assert {each.state for each in seen} == {KernelState.WAITING, KernelState.DEAD}
+    with pytest.raises(YarnhubError, match="dead"):
+        await kernel.open(Channel.SHELL)

@@ -108,7 +108,9 @@ class HeldKernel(Kernel):
                 async with asyncio.timeout(_LOOK):
                     await session.ended()
             except TimeoutError:
-                pass
+                if session.lost is None:  # most of the time; `end` takes a request
+                    self.refresh()
+                    continue
             except YarnhubError as error:
                 _log.warning("kernel %s: %s", self.id, error)
                 self.session = None  # until the holder finds it again

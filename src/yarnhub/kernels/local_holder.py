@@ -91,6 +91,8 @@ class LocalKernelHolder(KernelHolder):
         self._records = KernelRecords(folder / "kernels")
         self._kernels: dict[str, HeldKernel] = {}
         self._starting: set[str] = set()
+        self._unknown: set[str] = set()
+        """Ids of applications whose kernels are not known."""
         self._tasks = BackgroundTasks()
         self._stack = contextlib.AsyncExitStack()
 
@@ -142,9 +144,12 @@ class LocalKernelHolder(KernelHolder):
         sessions = {session.id: session for session in await self._sessions.held()}
         known = {kernel.application_id for kernel in self._kernels.values()}
         for session in sessions.values():
-            if session.id in known or not (record := _given(session)):
+            if session.id in known | self._unknown:
                 continue
-            if record.request.id not in self._starting:
+            record = _given(session)
+            if record is None:
+                self._unknown.add(session.id)
+            elif record.request.id not in self._starting:
                 await self._on_disk(self._records.keep, record)
                 self._kernels[record.request.id] = self._kernel(record)
         async with task_group() as group:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import DeadlineExceededError, YarnhubError
+from yarnhub.client.explain.reasons import Diagnostics
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.kernels.kernel import Kernel, KernelHolder, KernelState, KernelStatus
 from yarnhub.kernels.protocol import Activity, Channel
@@ -121,6 +122,8 @@ class FakeKernel(Kernel):
         self._order(signal=number)
         awaited = self._orders
         while self._confirmed < awaited:
+            if not self._status.connected:
+                raise DeadlineExceededError(f"the launcher of kernel {self.id} is not connected")
             await self._news.wait()
 
     async def restart(self) -> int:
@@ -240,3 +243,10 @@ class FakeHolder(KernelHolder):
 
     def _file(self, kernel_id: str) -> Path:
         return self.folder / f"fake-{kernel_id}.json"
+
+
+class WaitingHolder(FakeHolder):
+    """Its queue is full."""
+
+    allocates = False
+    waits_for = Diagnostics("the queue root.default is full")

@@ -7,6 +7,7 @@ that changes, and is sent orders, as lines of JSON. The kernel's sockets are `k-
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import zmq
 import zmq.asyncio
 
 NAMES = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+UNTRACKED = ("kernel_info_request", "interrupt_request", "debug_request", "comm_info_request")
 
 
 class Launcher:
@@ -78,7 +80,8 @@ class Launcher:
             while True:
                 parts = await published.recv_multipart()
                 header = json.loads(parts[parts.index(b"<IDS|MSG>") + 2])
-                if header["msg_type"] == "status":
+                parent = json.loads(parts[parts.index(b"<IDS|MSG>") + 3])
+                if header["msg_type"] == "status" and parent.get("msg_type") not in UNTRACKED:
                     content = json.loads(parts[parts.index(b"<IDS|MSG>") + 5])
                     self.tell(activity=content["execution_state"])
                 if self.listener is None:
@@ -103,7 +106,8 @@ class Launcher:
                 if "start" in order:
                     self.group.create_task(self.start(order["start"]))
                 if order.get("signal") and self.process and self.process.returncode is None:
-                    self.process.send_signal(order["signal"])
+                    with contextlib.suppress(ProcessLookupError):
+                        self.process.send_signal(order["signal"])
                 if "number" in order:
                     self.tell(order=order["number"])
         finally:

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from jupyter_client.session import Session
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_msg_from_ws_v1,
+    serialize_msg_to_ws_v1,
+)
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 from traitlets.config import Config
@@ -62,9 +66,13 @@ class Server:
 
     async def until(self, kernel_id: str, true: Callable[[dict[str, Any]], object]) -> Any:
         """The kernel's model, when it is so."""
-        async with asyncio.timeout(30):
-            while not true(model := await self.model(kernel_id)):
-                await asyncio.sleep(0.02)
+        model: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(30):
+                while not true(model := await self.model(kernel_id)):
+                    await asyncio.sleep(0.02)
+        except TimeoutError as error:
+            raise AssertionError(f"it stays {model}") from error
         return model
 
     async def until_gone(self, kernel_id: str) -> None:
@@ -73,20 +81,23 @@ class Server:
                 await asyncio.sleep(0.02)
 
     @contextlib.asynccontextmanager
-    async def client(self, kernel_id: str, session: str = "") -> AsyncIterator[Client]:
-        client = Client(session or uuid.uuid4().hex)
+    async def client(
+        self, kernel_id: str, session: str = "", subprotocol: str = ""
+    ) -> AsyncIterator[Client]:
+        client = Client(session or uuid.uuid4().hex, subprotocol)
         await client.connect(self, kernel_id)
         try:
             yield client
         finally:
-            client.socket.close()
+            await client.close()
 
 
 class Client:
-    """A client of a kernel that speaks the protocol without a subprotocol."""
+    """A client of a kernel."""
 
-    def __init__(self, session: str) -> None:
+    def __init__(self, session: str, subprotocol: str = "") -> None:
         self.session = Session(session=session)
+        self.subprotocol = subprotocol
         self.seen: list[dict[str, Any]] = []
 
     async def connect(self, server: Server, kernel_id: str) -> None:
@@ -95,16 +106,50 @@ class Client:
         request = HTTPRequest(
             f"{url}?session_id={self.session.session}", headers={"Authorization": "token secret"}
         )
-        self.socket = await websocket_connect(request)
+        protocols = [self.subprotocol] if self.subprotocol else None
+        self.gone = False
+        self.socket = await websocket_connect(request, subprotocols=protocols)
 
-    async def send(self, kind: str, content: dict[str, Any], channel: str = "shell") -> str:
+    async def send(
+        self, kind: str, content: dict[str, Any], channel: str = "shell", buffers: Any = ()
+    ) -> str:
         message = self.session.msg(kind, content)
-        await self.socket.write_message(json.dumps(message | {"channel": channel}, default=str))
+        if self.subprotocol:
+            keys = ("header", "parent_header", "metadata", "content")
+            parts = [self.session.pack(message[key]) for key in keys]
+            packed = serialize_msg_to_ws_v1([*parts, *buffers], channel)
+            await self.socket.write_message(packed, binary=True)
+        else:
+            text = json.dumps(message | {"channel": channel}, default=str)
+            await self.socket.write_message(text)
         return str(message["header"]["msg_id"])
 
+    def _read(self, raw: Any) -> dict[str, Any]:
+        if not self.subprotocol:
+            return dict(json.loads(raw))
+        channel, parts = deserialize_msg_from_ws_v1(raw)
+        header, parent, _, content = map(json.loads, parts[:4])
+        return {
+            "channel": channel, "header": header, "parent_header": parent, "content": content,
+            "msg_type": header["msg_type"], "buffers": parts[4:],
+        }  # fmt: skip
+
     async def run(self, code: str) -> str:
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        content = {
+            "code": code, "silent": False, "store_history": True, "allow_stdin": False,
+            "stop_on_error": False,
+        }  # fmt: skip
         return await self.send("execute_request", content)
+
+    async def next(self) -> dict[str, Any] | None:
+        """The next message; None if the websocket is closed."""
+        raw = None if self.gone else await self.socket.read_message()
+        if raw is None:
+            self.gone = True
+            return None
+        message = self._read(raw)
+        self.seen.append(message)
+        return message
 
     async def until(
         self, true: Callable[[dict[str, Any]], object], deadline: float = 30
@@ -112,12 +157,10 @@ class Client:
         """The next message that is so; `seen` has all."""
         async with asyncio.timeout(deadline):
             while True:
-                raw = await self.socket.read_message()
-                assert raw is not None, f"closed: {self.socket.close_code}"
-                message = json.loads(raw)
-                self.seen.append(message)
+                message = await self.next()
+                assert message is not None, f"closed: {self.socket.close_code}"
                 if true(message):
-                    return dict(message)
+                    return message
 
     async def reply(self, number: str) -> dict[str, Any]:
         found = await self.until(
@@ -137,9 +180,13 @@ class Client:
         assert found["msg_type"] == "execute_result", found["content"]
         return str(found["content"]["data"]["text/plain"])
 
+    async def close(self) -> None:
+        self.socket.close()
+        await self.closed()
+
     async def closed(self) -> tuple[int | None, str | None]:
         async with asyncio.timeout(30):
-            while await self.socket.read_message() is not None:
+            while await self.next() is not None:
                 pass
         return self.socket.close_code, self.socket.close_reason
 
@@ -148,6 +195,22 @@ def install_kernelspec(folder: Path, name: str = "cluster", **changes: Any) -> N
     spec = folder / "kernels" / name
     spec.mkdir(parents=True, exist_ok=True)
     (spec / "kernel.json").write_text(json.dumps(KERNELSPEC | changes))
+
+
+def settings(folder: Path) -> Config:
+    """The settings of a server with its files in a folder."""
+    config = Config()
+    configure(config)
+    config.YarnhubKernelManager.folder = str(folder / "kept")
+    others = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
+    config.ServerApp.jpserver_extensions.update(dict.fromkeys(others, False))
+    config.ServerApp.update(
+        {"root_dir": str(folder), "port": 0, "ip": "127.0.0.1", "allow_root": True}
+    )
+    config.ServerApp.open_browser = False
+    config.IdentityProvider.token = "secret"
+    config.KernelSpecManager.ensure_native_kernel = True
+    return config
 
 
 @contextlib.asynccontextmanager
@@ -169,18 +232,10 @@ async def serving(
         holders.append(holder(own))
         return holders[-1]
 
-    config = Config()
-    configure(config)
-    config.YarnhubKernelManager.update({"folder": str(folder / "kept"), **traits})
+    config = settings(folder)
+    config.YarnhubKernelManager.update(traits)
     config.YarnhubKernelManager.holder_factory = make
-    others = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
-    config.ServerApp.jpserver_extensions.update(dict.fromkeys(others, False))
-    config.IdentityProvider.token = "secret"
-    config.KernelSpecManager.ensure_native_kernel = True
-    app = ServerApp(
-        config=config, root_dir=str(folder), port=0, ip="127.0.0.1", allow_root=True,
-        open_browser=False,
-    )  # fmt: skip
+    app = ServerApp(config=config)
     app.init_signal = lambda: None
     app.initialize(argv=[], new_httpserver=True)
     http = httpx.AsyncClient(
@@ -192,6 +247,8 @@ async def serving(
         try:
             yield Server(app, http, holders)
         finally:
-            app.kernel_manager.keep_kernels_on_stop = not stop
+            if stop:
+                app.kernel_manager.keep_kernels_on_stop = False
             await app._cleanup()
+            await app.http_server.close_all_connections()
             ServerApp.clear_instance()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
 from jupyter_client.session import Session
 
 from kernels.launcher.client import client
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from kernels.launcher.end import End
 
 
-async def test_cells_interrupt_and_restart(container: Container, end: End) -> None:
-    await container.start(launch())
+@pytest.mark.parametrize("transport", ["ipc", "tcp"])
+async def test_cells_interrupt_and_restart(container: Container, end: End, transport: str) -> None:
+    await container.start(launch(transport=transport))
     await end.running()
     async with client(end) as kernel:
         assert await kernel.run("x = 7; print(x)") == "7\n"

@@ -44,10 +44,11 @@ class Kept:
         return texts
 
 
-def status(state: object, header: object = None) -> list[bytes]:
+def status(state: object, header: object = None, request: str = "") -> list[bytes]:
     document = {"msg_type": "status"} if header is None else header
+    parent = {"msg_type": request} if request else {}
     content = {"execution_state": state}
-    texts = (json.dumps(each).encode() for each in (document, {}, {}, content))
+    texts = (json.dumps(each).encode() for each in (document, parent, {}, content))
     return [b"kernel.status", b"<IDS|MSG>", b"signature", *texts]
 
 
@@ -61,6 +62,23 @@ def test_a_status_is_the_activity(activity: Activity) -> None:
     assert kept.changes == 1
     kept.output.reset()
     assert kept.output.activity is Activity.UNKNOWN
+
+
+@pytest.mark.parametrize("state", ["busy", "idle"])
+def test_a_busy_kernel_stays_busy_while_it_answers_on_its_control_channel(state: str) -> None:
+    kept = Kept()
+    kept.output.take(status(state, request="execute_request"))
+    kept.output.take(status("busy", request="kernel_info_request"))
+    kept.output.take(status("idle", request="kernel_info_request"))
+    assert kept.output.activity is Activity(state)
+
+
+def test_a_kernel_that_answers_is_idle() -> None:
+    kept = Kept()
+    kept.output.take(status("starting"))
+    kept.output.take(status("busy", request="kernel_info_request"))
+    kept.output.take(status("idle", request="kernel_info_request"))
+    assert kept.output.activity is Activity.IDLE
 
 
 @pytest.mark.parametrize(

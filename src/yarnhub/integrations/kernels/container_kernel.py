@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _PROVISIONER = "yarnhub"
 """The name of the entry point."""
-_SHOWN = {Activity.IDLE: "idle", Activity.BUSY: "busy"}
 
 
 class ContainerKernel(ServerKernelManager):
@@ -88,6 +88,8 @@ class ContainerKernel(ServerKernelManager):
     def restore(self, record: KernelRecord) -> None:
         """Prepare to find a former server's kernel again."""
         self.found = True
+        # A former process' connection file would be equal, and then jupyter_client uses none of it.
+        Path(self.connection_file).unlink(missing_ok=True)
         self.kernel_id = record.id
         self.execution_state = "starting"
         self.problem = words.joining()
@@ -137,14 +139,17 @@ class ContainerKernel(ServerKernelManager):
             return self.problem or words.waiting(None)
         return words.waiting(container.kernel.status, container.kernel.application_id)
 
+    def show_activity(self) -> None:
+        """Set `execution_state` to what the launcher reports, which knows it from the start on."""
+        status = self.container.status if self.container is not None else None
+        if status is not None and status.state is KernelState.RUNNING and self.ready.done():
+            self.execution_state = "busy" if status.activity is Activity.BUSY else "idle"
+
     # --- jupyter_client's steps of a start
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
         if self.withdrawn:
             raise StartError(words.WITHDRAWN)
-        # A former process' file would be equal, and then none of it is used.
-        if self.found and self.container is not None and self.container.kernel is None:
-            self.cleanup_connection_file()
         await super()._async_launch_kernel(kernel_cmd, **kw)
 
     async def _async_post_start_kernel(self, **kw: Any) -> None:
@@ -167,8 +172,7 @@ class ContainerKernel(ServerKernelManager):
         """Report ends at once, and keep `execution_state` true, also after a former server."""
         status = kernel.status
         while True:
-            if status.state is KernelState.RUNNING and self.ready.done():
-                self.execution_state = _SHOWN.get(status.activity, self.execution_state)
+            self.show_activity()
             if status.state in (KernelState.ENDED, KernelState.DEAD) and self._restarter:
                 await self._restarter.poll()
             if status.state is KernelState.DEAD or self._followed is not kernel:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import logging
+import os
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ class UnknownKernelspec(web.HTTPError, NoSuchKernel):
     """A kernelspec that does not exist; Jupyter Server's sessions recognize `NoSuchKernel`."""
 
     def __init__(self, name: str) -> None:
-        web.HTTPError.__init__(self, 404, "%s", words.unknown_kernelspec(name))
+        web.HTTPError.__init__(self, 404, words.unknown_kernelspec(name))
         self.reason = None
         self.name = name
 
@@ -64,6 +65,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     )
 
     holder_factory = AnyTrait(
+        "yarnhub.integrations.kernels.local.hold",
         config=True,
         help="""What starts kernels and holds their ApplicationMasters: a function, or its import
         path, that is called with the directory of this server and returns a
@@ -83,8 +85,8 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     user = Unicode(
         config=True,
-        help="""The name on the cluster of the user whose kernels these are. By default, the user
-        of the server's process.""",
+        help="""The name on the cluster of the user whose kernels these are. By default,
+        `HADOOP_USER_NAME`, or the user of the server's process.""",
     )
 
     @default("folder")
@@ -93,7 +95,8 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     @default("user")
     def _default_user(self) -> str:
-        return getpass.getuser()
+        hadoop = os.environ.get("HADOOP_USER_NAME")  # noqa: TID251  # the server's configuration
+        return hadoop or getpass.getuser()
 
     @default("kernel_manager_class")
     def _default_kernel_manager_class(self) -> str:
@@ -110,9 +113,12 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     def _make_holder(self, folder: Path) -> KernelHolder:
         make = self.holder_factory
         if isinstance(make, str):
-            make = import_item(make)
-        if make is None:
-            raise ConfigurationError("set c.YarnhubKernelManager.holder_factory")
+            try:
+                make = import_item(make)
+            except ImportError as error:
+                raise ConfigurationError(
+                    f"c.YarnhubKernelManager.holder_factory cannot be imported: {error}"
+                ) from error
         holder: KernelHolder = make(folder)
         return holder
 
@@ -170,7 +176,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     def _check_new(self, kernel_id: str | None, kernel_name: str) -> None:
         if kernel_id is not None and not _is_uuid(kernel_id):
-            raise web.HTTPError(400, "%s", words.invalid_id(str(kernel_id)))
+            raise web.HTTPError(400, words.invalid_id(str(kernel_id)))
         try:
             self.kernel_spec_manager.get_kernel_spec(kernel_name)
         except NoSuchKernel as error:
@@ -187,7 +193,9 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
             self._failed(kernel_id, kernel, error)
         else:
             await super()._finish_kernel_start(kernel_id)
-            kernel.problem = ""
+            if _in_container(kernel):
+                kernel.problem = ""
+                kernel.show_activity()
 
     def _failed(self, kernel_id: str, kernel: Any, error: Exception) -> None:
         """Keep a kernel that did not start, with the reason, until it is deleted."""
@@ -195,8 +203,9 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         if self._kernels.get(kernel_id) is not kernel:
             return
         kernel.execution_state, kernel.reason = "dead", str(error)
-        if kernel.found or kernel.container is not None:
-            self._end(kernel_id)
+        container = getattr(kernel, "container", None)
+        if container is not None and (container.has_ended or not kernel.found):
+            self._end(kernel_id)  # a kernel that still runs has its user's variables
 
     def _handle_kernel_died(self, kernel_id: str) -> None:
         kernel = self._kernels.get(kernel_id)
@@ -229,7 +238,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         try:
             await super().interrupt_kernel(kernel_id)
         except DeadlineExceededError as error:
-            raise web.HTTPError(503, "%s", words.lines(str(error))) from error
+            raise web.HTTPError(503, words.lines(str(error))) from error
 
     async def _async_restart_kernel(self, kernel_id: str, now: bool = False) -> Any:
         self._check_started(kernel_id, "restarted")
@@ -248,15 +257,18 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         self._check_kernel_id(kernel_id)
         kernel = self._kernels[kernel_id]
         if kernel.execution_state != "dead" and not kernel.ready.done():
-            raise web.HTTPError(409, "%s", words.not_while_waiting(action))
+            raise web.HTTPError(409, words.not_while_waiting(action))
 
     # --- models
 
     def kernel_model(self, kernel_id: str) -> dict[str, Any]:
         """What the REST API shows of a kernel: with `reason` while it waits, and after its end."""
-        model: dict[str, Any] = super().kernel_model(kernel_id)
+        self._check_kernel_id(kernel_id)
         kernel = self._kernels[kernel_id]
         container = getattr(kernel, "container", None)
+        if container is not None and kernel.execution_state == "starting":
+            kernel.show_activity()  # jupyter_server waits for a message, and there may be none
+        model: dict[str, Any] = super().kernel_model(kernel_id)
         if model["execution_state"] == "dead":
             return model
         if container is not None and container.is_dead:
@@ -276,7 +288,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         self._check_kernel_id(kernel_id)
         kernel = self._kernels[kernel_id]
         if _in_container(kernel):
-            while not kernel.ready.done() and not kernel.shutting_down:
+            while not kernel.ready.done():
                 kernel.withdraw()
                 await asyncio.wait([done(kernel.ready)])
         await super()._async_shutdown_kernel(kernel_id, now=now, restart=restart)

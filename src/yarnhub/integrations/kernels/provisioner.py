@@ -72,6 +72,12 @@ class YarnhubProvisioner(KernelProvisionerBase):
         """Whether its application has ended."""
         return self.status is not None and self.status.state is KernelState.DEAD
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is no process, and none is being started."""
+        status = self.status
+        return status is None or status.state in (KernelState.ENDED, KernelState.DEAD)
+
     def withdraw(self, *, end: bool = True) -> None:
         """Cancel the start, if one is running.
 
@@ -91,7 +97,13 @@ class YarnhubProvisioner(KernelProvisionerBase):
     # --- the start
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Determine the request."""
+        """Determine the request.
+
+        Raises:
+            StartError: The server's kernel manager is not ours.
+            YarnhubError: The kernelspec or the request is invalid.
+        """
+        _ = self._holding
         asked = requests.allowed(kwargs.pop("env", None))
         cwd = str(kwargs.pop("cwd", None) or "")
         extra = kwargs.pop("extra_arguments", None) or []
@@ -180,7 +192,7 @@ class YarnhubProvisioner(KernelProvisionerBase):
     def _holding(self) -> Holding:
         holding: Holding | None = getattr(self.parent, "holding", None)
         if holding is None:
-            raise StartError(words.NOT_OURS)
+            raise StartError(words.lines(words.NOT_OURS))
         return holding
 
     # --- the process

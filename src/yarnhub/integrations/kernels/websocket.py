@@ -59,7 +59,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         """
         kernel = self.kernel_manager
         if kernel.execution_state == "dead":
-            raise web.HTTPError(410, "%s", kernel.reason or "The kernel is dead.")
+            raise web.HTTPError(410, kernel.reason or "The kernel is dead.")
         await self._register_session()
         self._held = []
         self._told: dict[str, str] = {}
@@ -136,7 +136,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             if not ready.done():
                 self._tell(kernel.waits_for())
         if ready.exception() is not None:
-            raise web.HTTPError(410, "%s", str(ready.exception()))
+            raise web.HTTPError(410, str(ready.exception()))
 
     def _tell(self, text: str) -> None:
         """Show a text in the output of the cells that wait, replacing the previous one."""

@@ -119,8 +119,7 @@ def _process(status: KernelStatus) -> str:
     if code is None:
         return "The kernel's process has ended."
     if code < 0:
-        number = -code
-        known = number in signal.valid_signals()
-        name = signal.Signals(number).name if known else f"signal {number}"
+        known = {each.value: each.name for each in signal.Signals}
+        name = known.get(-code, f"signal {-code}")
         return f"The kernel's process was ended by {name}."
     return f"The kernel's process ended with exit code {code}."

@@ -18,8 +18,11 @@ _OVERLAP = 10.0
 """Seconds that messages are kept after somebody has begun to listen: the subscription needs a
 moment to reach the kernel, and then the messages before it are asked for."""
 _DELIMITER = b"<IDS|MSG>"
-_HEADER, _CONTENT = 2, 5
+_HEADER, _PARENT, _CONTENT = 2, 3, 5
 """Parts after the delimiter, and what they are. Source: Jupyter's messaging protocol."""
+_BESIDES = ("kernel_info_request", "interrupt_request", "debug_request", "comm_info_request")
+"""Requests that a kernel answers while it runs a cell, on its control channel: their statuses do
+not say whether it is busy. Jupyter Server sends one for each client that connects."""
 _ENTRY_SIZE = 100
 """Bytes that a kept message costs besides its content."""
 
@@ -137,16 +140,23 @@ class Output:
         try:
             first = parts.index(_DELIMITER)
             header, content = parts[first + _HEADER], parts[first + _CONTENT]
+            parent = parts[first + _PARENT]
         except (ValueError, IndexError):
             return ""
         if b"status" not in header and b"iopub_welcome" not in header:
             return ""
         kind = _text(header, "msg_type")
         if kind == "status":
-            state = _text(content, "execution_state")
-            if state in ("starting", "idle", "busy"):
-                self._become(Activity(state))
+            self._note(_text(content, "execution_state"), _text(parent, "msg_type"))
         return kind
+
+    def _note(self, state: str, request: str) -> None:
+        if state not in ("starting", "idle", "busy"):
+            return
+        if request not in _BESIDES:
+            self._become(Activity(state))
+        elif self.activity is not Activity.BUSY and state == "idle":
+            self._become(Activity.IDLE)
 
     def _become(self, activity: Activity) -> None:
         if activity is not self.activity:
