@@ -23,13 +23,26 @@ def request(config: Mapping[str, object], **asked: str) -> KernelRequest:
     owner = Owner(name="alice@example.org", user="alice")
     env = {"LANG": "C.UTF-8"}
     return kernel_request(
-        ID, "science", SPEC, config, env=env, asked=allowed(asked), owner=owner, cwd="/home/alice"
+        ID,
+        "science",
+        SPEC,
+        config,
+        env=env,
+        asked=allowed(asked, config),
+        owner=owner,
+        cwd="/home/alice",
     )
 
 
 def test_a_kernelspec_has_the_container_and_a_request_its_variables() -> None:
-    config = {"memory": "2 GiB", "environment": "/opt/science", "shared_folders": ["/home"]}
-    found = request(config, KERNEL_TITLE="a b", JPY_SESSION_NAME="work/a.ipynb", SECRET="x")
+    config = {
+        "memory": "2 GiB",
+        "environment": "/opt/science",
+        "shared_folders": ["/home"],
+        "allowed_env": ["TZ"],
+    }
+    asked = {"KERNEL_TITLE": "a b", "TZ": "UTC", "SECRET": "x"}
+    found = request(config, JPY_SESSION_NAME="work/a.ipynb", **asked)
     assert (found.id, found.owner, found.user) == (ID, "alice@example.org", "alice")
     assert (found.memory, found.argv[0]) == (2 * 1024**3, "/opt/science/bin/python3")
     assert (found.cwd, found.notebook) == ("/home/alice", "work/a.ipynb")
@@ -37,6 +50,7 @@ def test_a_kernelspec_has_the_container_and_a_request_its_variables() -> None:
     assert found.env == {
         "LANG": "C.UTF-8",
         "KERNEL_TITLE": "a b",
+        "TZ": "UTC",
         "KERNEL_ID": ID,
         "KERNEL_USERNAME": "alice@example.org",
         "JPY_SESSION_NAME": "work/a.ipynb",
@@ -46,5 +60,7 @@ def test_a_kernelspec_has_the_container_and_a_request_its_variables() -> None:
 def test_a_request_cannot_exceed_the_kernelspec() -> None:
     with pytest.raises(SpecError, match="KERNEL_MEMORY: this kernel does not allow"):
         request({}, KERNEL_MEMORY="64 GiB")
+    with pytest.raises(SpecError, match=r"config\.allowed_env: must be a list"):
+        request({"allowed_env": 1})
     with pytest.raises(SpecError, match=r"config: unknown key 'memroy'"):
         request({"memroy": 1})

@@ -104,7 +104,7 @@ class YarnhubProvisioner(KernelProvisionerBase):
             YarnhubError: The kernelspec or the request is invalid.
         """
         _ = self._holding
-        asked = requests.allowed(kwargs.pop("env", None))
+        asked = requests.allowed(kwargs.pop("env", None), self.settings)
         cwd = str(kwargs.pop("cwd", None) or "")
         extra = kwargs.pop("extra_arguments", None) or []
         arguments: dict[str, Any] = await super().pre_launch(env=asked, **kwargs)
@@ -118,6 +118,7 @@ class YarnhubProvisioner(KernelProvisionerBase):
                 env={key: arguments["env"][key] for key in self.kernel_spec.env},
                 asked=asked,
                 owner=self.parent.owner,
+                cwd=cwd,
             )
             self.parent.record(cwd=cwd, env=asked)
         arguments["env"] = {}

@@ -30,16 +30,20 @@ class Owner:
     user: str
 
 
-def allowed(env: Mapping[str, str] | None) -> dict[str, str]:
+def allowed(env: Mapping[str, str] | None, config: Mapping[str, Any]) -> dict[str, str]:
     """The variables of a request that can leave this server.
 
     Jupyter Server passes its whole environment, with its secrets, when a notebook starts a kernel.
+
+    Args:
+        env: The variables of the request; None for none.
+        config: The `metadata.kernel_provisioner.config` of the kernelspec, unchecked.
     """
+    names = config.get("allowed_env")
+    names = {SESSION_NAME, *(names if isinstance(names, list) else ())}
     given = env or {}
     return {
-        name: value
-        for name, value in given.items()
-        if name.startswith(_PREFIX) or name == SESSION_NAME
+        name: value for name, value in given.items() if name.startswith(_PREFIX) or name in names
     }
 
 
