@@ -49,7 +49,7 @@ async def serving_hub(hub: FakeHub) -> AsyncIterator[dict[str, str]]:
             "JUPYTERHUB_API_TOKEN": "service",
             "JUPYTERHUB_SERVICE_NAME": "gateway",
             "JUPYTERHUB_SERVICE_PREFIX": "/services/gateway/",
-            "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{_free_port()}",
+            "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{free_port()}",
         }
     finally:
         http.stop()
@@ -158,7 +158,7 @@ async def ready(service: Running, token: str, *kernels: str) -> None:
         await until(service, token, kernel, "idle")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
