@@ -33,6 +33,9 @@ class Owners:
     Args:
         manager: jupyter_server's kernel manager.
         recorded: Finds whose kernel one is that an earlier process has started.
+
+    Attributes:
+        elsewhere: What users hold that the manager does not have; called with the users' groups.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Owners:
     ) -> None:
         self._manager = manager
         self._recorded = recorded
+        self.elsewhere: Callable[[Mapping[str, frozenset[str]]], list[Held]] = lambda _: []
         self._known: dict[str, Owned] = {}
         """Of the kernels that this process has started."""
         self._starting: set[str] = set()
@@ -98,7 +102,7 @@ class Owners:
         return [
             Held(owner=owner, groups=groups.get(owner, frozenset()), size=size)
             for owner, size in sizes.items()
-        ]
+        ] + self.elsewhere(groups)
 
     def states(self) -> list[str]:
         """The states of all kernels, such as `starting`, `idle`, `busy` or `dead`."""

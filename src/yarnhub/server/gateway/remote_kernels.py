@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import Counter
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
     from yarnhub.server.gateway.identity import Identity
     from yarnhub.server.gateway.service import Service
 
+_log = logging.getLogger(__name__)
+
 _READY = 5.0
 """Seconds that a request waits for the holder, which finds its kernels at the start."""
+_RETRY = 5.0
 _MAX_POLLS = 100
 """Requests of one user that wait for a change at the same time: one for each of their servers."""
 
@@ -69,11 +74,24 @@ class RemoteKernels:
     def __init__(self, service: Service, holder: Callable[[], Awaitable[KernelHolder]]) -> None:
         self.service = service
         self._holder = holder
+        self._found: KernelHolder | None = None
         self._starting: dict[str, _Starting] = {}
         self._stopping: dict[str, asyncio.Task[YarnhubError | None]] = {}
         self._news: dict[str, asyncio.Event] = {}
         """By owner: set when a kernel was added or removed."""
         self._polls: Counter[str] = Counter()
+        service.owners.elsewhere = self.held
+        # At once: YARN ends what nobody holds, and what users hold counts for their limits.
+        _ = service.tasks.start(self._find(), name="kernels of the service")
+
+    async def _find(self) -> None:
+        while True:
+            try:
+                self._found = await self._holder()
+                return
+            except YarnhubError as error:
+                _log.warning("the kernels have not been found yet, retrying: %s", error)
+            await asyncio.sleep(_RETRY)
 
     async def holder(self) -> KernelHolder:
         """What holds the kernels.
@@ -83,7 +101,8 @@ class RemoteKernels:
         """
         try:
             async with Deadline(_READY, "it is still finding its kernels"):
-                return await self._holder()
+                self._found = await self._holder()
+                return self._found
         except YarnhubError as error:
             raise NotReadyError(f"The kernel service is not ready: {error}") from error
 
@@ -110,7 +129,7 @@ class RemoteKernels:
         owned = self.service.owners.find(kernel_id)
         return owned.owner if owned is not None else ""
 
-    def held(self, holder: KernelHolder, groups: Mapping[str, frozenset[str]]) -> list[Held]:
+    def held(self, groups: Mapping[str, frozenset[str]]) -> list[Held]:
         """What users hold besides the kernels of the kernel manager and those being started."""
         return [
             Held(
@@ -118,7 +137,7 @@ class RemoteKernels:
                 groups=groups.get(kernel.request.owner, frozenset()),
                 size=_size(kernel.request),
             )
-            for kernel in holder.kernels()
+            for kernel in (self._found.kernels() if self._found is not None else ())
             if kernel.status.state is not KernelState.DEAD
             and not self.service.owners.is_taken(kernel.id)
         ]
@@ -220,12 +239,10 @@ class RemoteKernels:
         fields = {"kernel": kernel_id, "name": start.name, **origin}
         try:
             request = await self._request(identity, kernel_id, start)
-            owners = {each.owner for each in service.owners.all().values()}
-            owners |= {each.request.owner for each in holder.kernels()}
-            groups = {name: await service.identities.groups(name) for name in owners}
+            groups = await service.groups_of_owners()
             # Nothing is awaited from here to the start: two requests cannot both fit.
             size = _size(request)
-            held = [*service.owners.held(groups), *self.held(holder, groups)]
+            held = service.owners.held(groups)
             service.limits.check(held, identity.name, identity.groups, size)
             owned = Owned(owner=identity.name, cluster_user=identity.cluster_user, size=size)
             with service.owners.starting(kernel_id, owned):
@@ -256,7 +273,11 @@ class RemoteKernels:
             id=kernel_id,
             owner=identity.name,
             user=identity.cluster_user,
-            asked=start.env,
+            asked={
+                name: value
+                for name, value in start.env.items()
+                if any(fnmatchcase(name, pattern) for pattern in self.service.allowed_env)
+            },
             cwd=start.cwd,
             notebook=start.notebook,
         )

@@ -69,6 +69,7 @@ class Service:
             HubUnavailableError: They are not known.
         """
         names = {owned.owner for owned in self.owners.all().values()}
+        names |= {held.owner for held in self.owners.elsewhere({})}
         return {name: await self.identities.groups(name) for name in names}
 
     async def start(

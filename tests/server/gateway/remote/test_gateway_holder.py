@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import logging
 import uuid
@@ -175,6 +176,31 @@ async def test_limits_hold_whatever_is_started_at_once(tmp_path: Path) -> None:
             assert await _started(other) == ""
         await holder.kernels()[0].stop()
         assert await _started(holder) == ""
+
+
+async def test_what_is_held_counts_for_other_clients_too_at_once_after_a_restart(
+    service: Running, holder: GatewayHolder
+) -> None:
+    await holder.start(request())
+    dead = await holder.start(request())
+    await dead.stop()
+    await service.kill()
+    await service.start()
+    owners = service.service.owners
+    await until_true(lambda: owners.held({}))
+    (held,) = owners.held({"alice": frozenset({"g"})})
+    assert (held.owner, held.groups, held.size.memory) == ("alice", frozenset({"g"}), GIB)
+
+
+async def test_only_allowed_variables_reach_a_kernel(
+    service: Running, holder: GatewayHolder
+) -> None:
+    service.service = dataclasses.replace(service.service, allowed_env=("KERNEL_A*",))
+    service.kernels.service = service.service
+    kernel = await holder.start(request(env={"KERNEL_A": "1", "KERNEL_B": "2"}))
+    made = stub(service, kernel).request.env
+    assert made["KERNEL_A"] == "1"
+    assert "KERNEL_B" not in made
 
 
 async def _started(holder: GatewayHolder) -> str:
