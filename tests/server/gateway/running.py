@@ -84,15 +84,15 @@ class Running:
     async def connected(self, token: str, kernel: str, session: str = "s") -> AsyncIterator[Client]:
         client = Client(session)
         url = f"ws{self.url.removeprefix('http')}api/kernels/{kernel}/channels"
+        headers = {"Authorization": f"token {token}"}
+        client.gone = False
         client.socket = await websocket_connect(
-            HTTPRequest(f"{url}?session_id={session}", headers={"Authorization": f"token {token}"})
+            HTTPRequest(f"{url}?session_id={session}", headers=headers)
         )
         try:
             yield client
         finally:
-            client.socket.close()
-            while client.socket.protocol is not None and await client.socket.read_message():
-                pass
+            await client.close()
 
     @property
     def audit(self) -> list[dict[str, Any]]:
