@@ -99,6 +99,7 @@ class Client:
         self.session = Session(session=session)
         self.subprotocol = subprotocol
         self.seen: list[dict[str, Any]] = []
+        self.gone = False
 
     async def connect(self, server: Server, kernel_id: str) -> None:
         port = server.http.base_url.port
@@ -251,4 +252,6 @@ async def serving(
                 app.kernel_manager.keep_kernels_on_stop = False
             await app._cleanup()
             await app.http_server.close_all_connections()
+            for kernel_id in list(app.kernel_manager._kernel_buffers):
+                app.kernel_manager.stop_buffering(kernel_id)  # the next server has the same loop
             ServerApp.clear_instance()

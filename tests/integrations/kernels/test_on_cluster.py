@@ -92,7 +92,7 @@ async def test_a_notebook_from_its_start_to_its_end(
         got = await client.until(lambda each: each["msg_type"] == "comm_msg")
         assert got["buffers"] == [buffer[::-1]]
         number = await client.run(TICKS)
-        await client.until(lambda each: "10\n" in each["content"].get("text", ""))
+        await client.until(lambda each: "100\n" in each["content"].get("text", ""))
         killed.kill()
         await killed.wait()
         await client.closed()

@@ -64,6 +64,8 @@ async def test_a_client_of_a_waiting_kernel_leaves_no_trace(tmp_path: Path) -> N
         kernel_id = (await server.start())["id"]
         async with server.client(kernel_id, "one") as client:
             await client.until(lambda each: each["msg_type"] == "status")
+            assert (await server.model(kernel_id))["connections"] == 1
+        await server.until(kernel_id, lambda each: each["connections"] == 0)
         async with server.client(kernel_id, "one") as client:
             await client.run("1")
             await server.holder.held[kernel_id].allocate()

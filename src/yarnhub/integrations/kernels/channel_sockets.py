@@ -119,9 +119,9 @@ class ChannelSockets:
                 _log.debug("kernel %s: no %s channel: %s", kernel.id, channel.name, error)
                 return
             with contextlib.closing(far_writer):
-                async with task_group() as both:
-                    both.create_task(_copy(reader, far_writer))
-                    both.create_task(_copy(far_reader, writer))
+                async with task_group() as group:
+                    group.create_task(_copy(reader, far_writer))
+                    group.create_task(_copy(far_reader, writer))
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

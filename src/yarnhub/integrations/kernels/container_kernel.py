@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from tornado.concurrent import Future
 from traitlets import default
 
+from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels import words
 from yarnhub.integrations.kernels.provisioner import StartError, YarnhubProvisioner
 from yarnhub.integrations.kernels.records import KernelRecord
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _PROVISIONER = "yarnhub"
 """The name of the entry point."""
+_SUBSCRIBED = 2.0
+"""Seconds for subscriptions to reach a process that has started."""
 
 
 class ContainerKernel(ServerKernelManager):
@@ -170,14 +174,28 @@ class ContainerKernel(ServerKernelManager):
 
     async def _follow(self, kernel: Kernel) -> None:
         """Report ends at once, and keep `execution_state` true, also after a former server."""
-        status = kernel.status
+        status, heard = kernel.status, 0
         while True:
             self.show_activity()
+            if status.state is KernelState.RUNNING and status.generation > heard:
+                heard = status.generation
+                work = self._confirm(kernel)
+                _ = self.holding.tasks.start(work, name=f"output of kernel {self.kernel_id}")
             if status.state in (KernelState.ENDED, KernelState.DEAD) and self._restarter:
                 await self._restarter.poll()
             if status.state is KernelState.DEAD or self._followed is not kernel:
                 return
             status = await kernel.changed(status)
+
+    async def _confirm(self, kernel: Kernel) -> None:
+        """Have the launcher forget what our subscriptions have received while they were new.
+
+        Otherwise a client would see it again, if this server was killed soon.
+        """
+        with contextlib.suppress(YarnhubError, RuntimeError):  # it has ended
+            await done(self.ready)
+            await asyncio.sleep(_SUBSCRIBED)
+            await kernel.history()
 
 
 def is_for_containers(spec: Any) -> bool:  # jupyter_client's KernelSpec

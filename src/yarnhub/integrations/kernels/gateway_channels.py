@@ -153,10 +153,10 @@ class GatewayChannels(Closing):
         self, websocket: _Websocket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            async with task_group() as both:
-                up = both.create_task(websocket.send(reader))
+            async with task_group() as group:
+                up = group.create_task(websocket.send(reader))
                 up.add_done_callback(lambda _: websocket.close())
-                down = both.create_task(websocket.receive(writer))
+                down = group.create_task(websocket.receive(writer))
                 down.add_done_callback(lambda _: writer.close())
         finally:
             writer.close()

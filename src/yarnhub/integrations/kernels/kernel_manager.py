@@ -310,9 +310,9 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
             if self.keep_kernels_on_stop and _in_container(kernel)
         }
         try:
-            async with asyncio.timeout(_STOP), task_group() as ends:
+            async with asyncio.timeout(_STOP), task_group() as group:
                 for kernel_id in set(self._kernels) - kept:
-                    ends.create_task(self._stopped(kernel_id, now=now))
+                    group.create_task(self._stopped(kernel_id, now=now))
         except TimeoutError:
             _log.warning("not all kernels have ended within %g s", _STOP)
         # They stay listed: requests are answered until the process ends, and one for the sessions

@@ -67,6 +67,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
     def connect(self) -> asyncio.Future[None]:
         """Connect to the kernel in the background: tornado reads no message before this returns."""
         self.websocket_handler.set_nodelay(True)  # else each execution takes 40 ms longer
+        self.multi_kernel_manager.notify_connect(self.kernel_id)  # a kernel in use is not culled
         work = self._connect()
         name = f"client of kernel {self.kernel_id}"
         self._connecting = self.multi_kernel_manager.holding.tasks.start(work, name=name)
@@ -80,7 +81,10 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             self._connecting.cancel()
         if self._joined:
             super().disconnect()
-        elif self._open_sessions.get(self.session_key) is self.websocket_handler:
+            return
+        if self._connecting is not None:
+            self.multi_kernel_manager.notify_disconnect(self.kernel_id)
+        if self._open_sessions.get(self.session_key) is self.websocket_handler:
             self._open_sessions.pop(self.session_key)
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
@@ -105,6 +109,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             await super().prepare()
             self._clear()
             self._joined = True
+            self.multi_kernel_manager.notify_disconnect(self.kernel_id)  # `connect` counts it again
             connected = super().connect()
             if connected is not None:
                 await connected

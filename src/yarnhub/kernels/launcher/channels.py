@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from yarnhub.base.tasks import task_group
 from yarnhub.kernels.launcher.splice import End
 from yarnhub.kernels.launcher.tap import connect
 from yarnhub.kernels.protocol import END, RECEIVED, Channel
@@ -88,12 +89,11 @@ async def _open(
     end: End, channel: Channel, address: Callable[[Channel], Awaitable[Address]]
 ) -> End | None:
     """Connect to the kernel's socket, however long it takes to be bound; None if `end` closes."""
-    task = asyncio.get_running_loop().create_task(_connect(channel, address))
-    try:
-        await asyncio.wait((end.closed, task), return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
-    finally:
-        task.cancel()
+    async with task_group() as group:
+        connecting = group.create_task(_connect(channel, address))
+        await asyncio.wait((end.closed, connecting), return_when=asyncio.FIRST_COMPLETED)
+        connecting.cancel()  # nothing happens if it is connected
+    return None if connecting.cancelled() else connecting.result()
 
 
 async def _connect(channel: Channel, address: Callable[[Channel], Awaitable[Address]]) -> End:
