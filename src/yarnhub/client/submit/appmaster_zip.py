@@ -1,9 +1,9 @@
 """The ApplicationMaster's code as a zip that Python runs.
 
 It is part of the submission, so its size matters: it contains only what an AM imports, without
-comments, docstrings and imports for types, but with unchanged line numbers, so that a traceback
-fits the source. The modules are an uncompressed zip within the zip: compressed as one piece they
-take two thirds of the space.
+comments, docstrings, imports for types and types in signatures, but with unchanged line numbers, so
+that a traceback fits the source. The modules are an uncompressed zip within the zip: compressed as
+one piece they take two thirds of the space.
 """
 
 from __future__ import annotations
@@ -126,9 +126,10 @@ def _sources(path: Path) -> list[Path]:
 
 
 def lean(source: str) -> str:
-    """Source without comments, docstrings and imports for types, indented by one space.
+    """Source without comments, docstrings and types that only checkers read, indented by one space.
 
-    Line numbers do not change. The source must be indented by four spaces.
+    Line numbers do not change. The source must be indented by four spaces. Types of fields stay:
+    dataclasses and `control.json` read them.
     """
     lines = source.split("\n")  # not splitlines(): a form feed ends no line of Python's
     in_text: set[int] = set()
@@ -138,7 +139,11 @@ def lean(source: str) -> str:
             lines[row - 1] = lines[row - 1][:column].rstrip()
         elif token.type in _TEXT:
             in_text.update(range(row, token.end[0]))
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    for row, start, end in sorted(_signature_types(tree), reverse=True):
+        line = lines[row - 1].encode()  # of which Python counts the bytes
+        lines[row - 1] = (line[:start].removesuffix(b" -> ") + line[end:]).decode()
+    for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             _blank_strings(node.body, lines)
         elif isinstance(node, ast.If) and ast.dump(node.test) == _TYPES:
@@ -148,6 +153,24 @@ def lean(source: str) -> str:
                 *[""] * (last - first - 1),
             ]
     return "\n".join(line if at in in_text else _narrow(line) for at, line in enumerate(lines))
+
+
+def _signature_types(tree: ast.Module) -> Iterator[tuple[int, int, int]]:
+    """Row, start and end of each type of a parameter, with its colon, or of a result."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.arg(annotation=ast.expr() as found):
+                start = node.col_offset + len(node.arg.encode())
+                one_line = node.lineno == found.end_lineno
+            case (
+                ast.FunctionDef(returns=ast.expr() as found)
+                | ast.AsyncFunctionDef(returns=ast.expr() as found)
+            ):
+                start, one_line = found.col_offset, found.lineno == found.end_lineno
+            case _:
+                continue
+        if one_line:
+            yield found.lineno, start, found.end_col_offset or start
 
 
 def _narrow(line: str) -> str:
