@@ -30,9 +30,17 @@ FAST = {
     "documentation": [BIN / "sphinx-build", "-q", "-W", "-b", "html", "docs", "docs/_build/html"],
 }
 TESTS = {
-    "fast tests": ["-m", "not cluster", "-p", "xdist", "-n", "2", "--timeout", "60"],
+    "fast tests": [
+        *("-m", "not cluster and not jupyter", "-p", "xdist", "-n", "2", "--timeout", "60"),
+    ],
     "cluster tests": [
-        *("-m", "cluster and not versions", "--timeout", "300", "--ignore", "tests/faults"),
+        *("-m", "cluster and not versions and not jupyter", "--timeout", "300"),
+        *("--ignore", "tests/faults"),
+    ],
+    # Jupyter leaves sockets to the garbage collector, which would make other tests fail.
+    "kernel tests": [
+        *("tests/integrations/kernels", "tests/server", "-m", "jupyter", "--timeout", "300"),
+        *("-W", "ignore::pytest.PytestUnraisableExceptionWarning"),
     ],
     "fault tests": ["tests/faults", "--log-cli-level", "WARNING"],
     "fuzz tests": ["tests/fuzz", "-p", "xdist", "-n", "2", "--timeout", "600"],
@@ -53,9 +61,10 @@ WANTED = {
     "fast": ("fast tests",),
     "faults": ("fuzz tests", "fault tests"),
     "versions": ("every kind of cluster",),
+    "kernels": ("kernel tests",),
     "all": ("fast tests", "cluster tests", "fault tests"),
 }
-WITHOUT_CHECKS = ("faults", "versions")
+WITHOUT_CHECKS = ("faults", "versions", "kernels")
 
 
 def main() -> int:

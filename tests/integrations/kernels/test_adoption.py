@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from integrations.kernels.fake_holder import OUT_OF_MEMORY, STOPPED, FakeHolder, WaitingHolder
 from integrations.kernels.servers import Client, Server, install_kernelspec, serving
@@ -19,6 +20,8 @@ from yarnhub.base.errors import ConnectError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.jupyter
 
 TESTS = Path(__file__).parents[2]
 BODY = {"path": "a.ipynb", "name": "a.ipynb", "type": "notebook", "kernel": {"name": "cluster"}}

@@ -7,12 +7,16 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from integrations.kernels.fake_holder import OUT_OF_MEMORY, FakeHolder, WaitingHolder
 from integrations.kernels.servers import install_kernelspec, serving
 from yarnhub.base.errors import ConnectError, SpecError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.jupyter
 
 
 class Refusing(FakeHolder):

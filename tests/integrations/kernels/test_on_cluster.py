@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from yarnhub.cluster import HadoopCluster
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.jupyter]
 
 TESTS = Path(__file__).parents[2]
 BODY = {"path": "a.ipynb", "name": "a.ipynb", "type": "notebook", "kernel": {"name": "cluster"}}

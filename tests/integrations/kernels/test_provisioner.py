@@ -16,6 +16,8 @@ from yarnhub.integrations.kernels.provisioner import StartError, YarnhubProvisio
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.jupyter
+
 
 async def running(server: Server) -> tuple[str, Any]:
     kernel_id = (await server.start())["id"]

@@ -15,6 +15,8 @@ from yarnhub.integrations.kernels import websocket
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.jupyter
+
 
 def output(messages: list[dict[str, Any]], number: str) -> list[str]:
     """What a client shows below a cell, after each message."""

@@ -16,6 +16,7 @@ from tornado.netutil import bind_sockets
 from tornado.websocket import websocket_connect
 from traitlets.config import Config
 
+from integrations.kernels.servers import close_sockets
 from yarnhub.server.gateway.audit import AuditLog
 from yarnhub.server.gateway.hub_login import HubAddress, HubLogin
 from yarnhub.server.gateway.identity import GatewayIdentityProvider
@@ -175,3 +176,4 @@ async def gateway(
             await http.close_all_connections()
             await manager.shutdown_all(now=True)
             await ZMQChannelsWebsocketConnection.close_all()
+            close_sockets(manager)

@@ -18,6 +18,8 @@ from yarnhub.server.gateway.app import serve
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.jupyter
+
 
 class Waits(FakeHolder):
     """YARN has no room."""

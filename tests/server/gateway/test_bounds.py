@@ -17,6 +17,8 @@ from yarnhub.server.gateway.limits import Limit, Limits, Size
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.jupyter
+
 
 async def test_a_body_of_10_mb_is_refused(tmp_path: Path) -> None:
     async with gateway(tmp_path) as served:

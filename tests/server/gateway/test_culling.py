@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import pytest
+
 from server.gateway.running import ready, running, until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.jupyter
 
 
 async def test_idle_kernels_are_culled_and_busy_ones_are_not(tmp_path: Path) -> None:

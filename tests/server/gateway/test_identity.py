@@ -12,6 +12,8 @@ from server.gateway.serving import SCOPE, gateway
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.jupyter
+
 PATHS = [
     ("GET", "/api/kernels"),
     ("POST", "/api/kernels"),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from server.gateway.serving import gateway
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.jupyter
 
 
 async def test_a_kernel_is_started_listed_and_shut_down(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from server.gateway.serving import Gateway
 
+pytestmark = pytest.mark.jupyter
+
 ENDPOINTS = [
     ("GET", "/api/kernels/{id}"),
     ("DELETE", "/api/kernels/{id}"),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from yarnhub.kernels.kernel import KernelHolder
     from yarnhub.kernels.request import KernelRequest
 
+pytestmark = pytest.mark.jupyter
+
 
 class InstallingHolder(GatewayHolder):
     """Installs a kernelspec at the service for each request, as the service uses no other argv."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from server.gateway.remote.serving import Running, running
+from server.gateway.remote.specs import SPEC, install
 from yarnhub.base.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -37,33 +38,9 @@ if TYPE_CHECKING:
 
     from server.gateway.remote.stub_holder import StubKernel
 
+pytestmark = pytest.mark.jupyter
+
 GIB = 2**30
-SPEC: dict[str, Any] = {
-    "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-    "display_name": "Python",
-    "language": "python",
-    "env": {"SECRET": "of the service"},
-    "metadata": {
-        "debugger": True,
-        "kernel_provisioner": {
-            "provisioner_name": "yarnhub",
-            "config": {
-                "memory": GIB,
-                "limits": {"KERNEL_MEMORY": "2 GiB"},
-                "env": {"OTHER_SECRET": "1"},
-                "prologue": "export THIRD_SECRET=1",
-                "shared_folders": {"/home": "/nfs/home"},
-            },
-        },
-    },
-}
-
-
-def install(folder: Path, name: str, spec: dict[str, Any] = SPEC) -> None:
-    place = folder / "kernels" / name
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "kernel.json").write_text(json.dumps(spec))
-    (place / "logo-64x64.png").write_bytes(b"logo")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from jupyter_client.kernelspec import NoSuchKernel
 
 from server.gateway.remote.serving import Running, running
-from server.gateway.remote.test_gateway_holder import SPEC, install
+from server.gateway.remote.specs import SPEC, install
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.integrations.kernels import gateway_kernelspecs
 from yarnhub.integrations.kernels.gateway_kernelspecs import GatewayKernelSpecManager
@@ -19,6 +19,8 @@ from yarnhub.kernels.kernelspec import Kernelspec, read, request_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.jupyter
 
 ID = "00000000-0000-0000-0000-000000000001"
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from integrations.kernels.servers import Client
 
+pytestmark = pytest.mark.jupyter
+
 
 @pytest.fixture(autouse=True)
 def _jupyter_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
