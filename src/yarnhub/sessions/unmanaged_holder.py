@@ -48,8 +48,6 @@ BUDGETS = Budgets(
     pages=10,
 )
 """The limits of one session, so that no user's container can slow down other sessions."""
-_ASK = 10.0
-"""Seconds for a response of the ResourceManager."""
 _LEAVE = 10.0
 """Seconds for YARN to end a container, in addition to its grace period."""
 

@@ -40,11 +40,13 @@ class ContainerKernel(ServerKernelManager):
     Attributes:
         found: Whether a former server started it.
         withdrawn: Whether it was shut down before it started.
+        detached: Whether this server stops and leaves it to the next one.
         problem: Why a former server's kernel has not been found again so far.
     """
 
     found = False
     withdrawn = False
+    detached = False
     problem = ""
     _followed: Kernel | None = None
 
@@ -132,6 +134,7 @@ class ContainerKernel(ServerKernelManager):
 
     def detach(self) -> None:
         """Leave it running, for the next server."""
+        self.detached = True
         self.withdraw(end=False)
         self.stop_restarter()
         self._close_control_socket()

@@ -79,7 +79,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         config=True,
         help="""Whether kernels in containers keep running when the server stops. The next server of
         the same user finds them again with their variables. YARN ends kernels that no server holds
-        after `yarn.am.liveness-monitor.expiry-interval-ms`, 10 minutes by default.
+        after `yarn.am.liveness-monitor.expiry-interval-ms`, 15 minutes by default.
         """,
     )
 
@@ -200,7 +200,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     def _failed(self, kernel_id: str, kernel: Any, error: Exception) -> None:
         """Keep a kernel that did not start, with the reason, until it is deleted."""
         self._pending_kernels.pop(kernel_id, None)  # jupyter_client would wait for it at its end
-        if self._kernels.get(kernel_id) is not kernel:
+        if self._kernels.get(kernel_id) is not kernel or getattr(kernel, "detached", False):
             return
         kernel.execution_state, kernel.reason = "dead", str(error)
         container = getattr(kernel, "container", None)
