@@ -84,7 +84,8 @@ async def test_a_kernel_runs_as_its_user(
     await running(kernel)
     user = "alice" if cluster.options.kerberos else getpass.getuser()
     async with joined(kernel) as client:
-        assert await client.run("import getpass; print(getpass.getuser())") == f"{user}\n"
+        name = "import os, pwd; print(pwd.getpwuid(os.getuid()).pw_name)"
+        assert await client.run(name) == f"{user}\n"
 
 
 # --- what is refused, and what kills
