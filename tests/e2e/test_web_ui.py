@@ -47,5 +47,5 @@ async def test_the_web_pages_of_alice(
         else:
             assert "sleeper_0" in overview.text
             assert "the-key" in keys
-            assert "alice sees them here" in keys
+            assert "only alice can see them" in keys
     alice.skein("application", "kill", application)
