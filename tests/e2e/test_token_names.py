@@ -20,7 +20,7 @@ SPEC = """\
 name: hello
 services:
   s:
-    resources: {memory: 64, vcores: 1}
+    resources: {memory: 512, vcores: 1}
     files: {data.txt: data.txt}
     script: |
       cat data.txt
