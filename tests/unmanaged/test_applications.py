@@ -258,7 +258,7 @@ async def test_a_deadline_that_passes_leaves_nothing_behind(
     applications: UnmanagedApplications, settings: Settings
 ) -> None:
     before = await alive(settings)
-    with pytest.raises(DeadlineExceededError, match=r"YARN did not accept unmanaged within 0\.001 s"):
+    with pytest.raises(DeadlineExceededError, match=r"did not accept unmanaged within 0\.001 s"):
         await applications.submit(spec(), deadline=0.001)
     assert not applications
     assert await alive(settings) <= before
