@@ -28,12 +28,12 @@ from yarnhub.server.gateway.containers import is_in_container, size_of
 from yarnhub.server.gateway.hub_environment import read_hub_environment
 from yarnhub.server.gateway.hub_login import HubLogin
 from yarnhub.server.gateway.identity import GatewayIdentityProvider
-from yarnhub.server.gateway.kernel_api import add_kernel_api
 from yarnhub.server.gateway.kernel_manager import GatewayKernelManager
 from yarnhub.server.gateway.metrics import Metrics
-from yarnhub.server.gateway.remote_kernels import RemoteKernels
 from yarnhub.server.gateway.service import Service
 from yarnhub.server.gateway.traits import KernelGateway, read_traits
+from yarnhub.server.gateway.user_servers.kernels import ServerKernels
+from yarnhub.server.gateway.user_servers.routes import add_server_routes
 from yarnhub.server.gateway.web import application, server
 from yarnhub.server.gateway.websockets import Websockets
 
@@ -110,7 +110,7 @@ async def serve(
         prefix = (hub.prefix if hub is not None else "") or traits.base_url
         base_url = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
         app = application(service, config, base_url=base_url, websocket_class=PatientConnection)
-        add_kernel_api(app, RemoteKernels(service, service.manager.holding.holder), base_url)
+        add_server_routes(app, ServerKernels(service, service.manager.holding.holder), base_url)
         http = server(app, tls)
         http.add_sockets(sockets)
         host, port = sockets[0].getsockname()[:2]

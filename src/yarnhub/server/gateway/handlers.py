@@ -38,7 +38,7 @@ _KERNEL = r"(?P<kernel_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 _KERNELSPEC = r"(?P<kernel_name>[\w.-]+)"
 
 
-class _UserHandler:
+class UserHandler:
     """What all handlers have in common, before a handler of jupyter_server's."""
 
     settings: dict[str, Any]  # tornado's, like the next three
@@ -55,16 +55,20 @@ class _UserHandler:
         return service
 
     @property
+    def origin(self) -> dict[str, object]:
+        """Where the request is from, for the audit log."""
+        headers = self.request.headers
+        return {
+            "address": self.request.remote_ip,
+            "forwarded_for": headers.get("X-Forwarded-For"),
+        }
+
+    @property
     def kernel_manager(self) -> UserKernels:
         """The user's kernels."""
         if self.identity is None:
             raise web.HTTPError(403)
-        headers = self.request.headers
-        return UserKernels(
-            self.service,
-            self.identity,
-            {"address": self.request.remote_ip, "forwarded_for": headers.get("X-Forwarded-For")},
-        )
+        return UserKernels(self.service, self.identity, self.origin)
 
     @property
     def kernel_spec_manager(self) -> UserKernelspecs:
@@ -90,7 +94,7 @@ class _UserHandler:
         APIHandler.write_error(self, status_code, **kwargs)
 
 
-class VersionHandler(_UserHandler, APIHandler):
+class VersionHandler(UserHandler, APIHandler):
     """`/api`: the versions; also tells that the service is running."""
 
     @allow_unauthenticated
@@ -99,7 +103,7 @@ class VersionHandler(_UserHandler, APIHandler):
         self.finish(json.dumps({"version": jupyter_server.__version__, "yarnhub": __version__}))
 
 
-class KernelsHandler(_UserHandler, MainKernelHandler):
+class KernelsHandler(UserHandler, MainKernelHandler):
     """`/api/kernels`."""
 
     @web.authenticated
@@ -118,11 +122,11 @@ class KernelsHandler(_UserHandler, MainKernelHandler):
         self.finish(json.dumps(model, default=json_default))
 
 
-class OneKernelHandler(_UserHandler, KernelHandler):
+class OneKernelHandler(UserHandler, KernelHandler):
     """`/api/kernels/ID`."""
 
 
-class ActionHandler(_UserHandler, KernelActionHandler):
+class ActionHandler(UserHandler, KernelActionHandler):
     """`/api/kernels/ID/interrupt` and `/api/kernels/ID/restart`."""
 
     @web.authenticated
@@ -138,7 +142,7 @@ class ActionHandler(_UserHandler, KernelActionHandler):
         self.finish(json.dumps(await kernels.kernel_model(kernel_id), default=json_default))
 
 
-class ChannelsHandler(_UserHandler, KernelWebsocketHandler):
+class ChannelsHandler(UserHandler, KernelWebsocketHandler):
     """`/api/kernels/ID/channels`: the kernel's messages."""
 
     @ws_authenticated
@@ -166,7 +170,7 @@ class ChannelsHandler(_UserHandler, KernelWebsocketHandler):
         await super().open(kernel_id)
 
 
-class KernelspecsHandler(_UserHandler, MainKernelSpecHandler):
+class KernelspecsHandler(UserHandler, MainKernelSpecHandler):
     """`/api/kernelspecs`; a user that the request names has to be the one that it is from."""
 
     @web.authenticated
@@ -176,15 +180,15 @@ class KernelspecsHandler(_UserHandler, MainKernelSpecHandler):
         await super().get()
 
 
-class OneKernelspecHandler(_UserHandler, KernelSpecHandler):
+class OneKernelspecHandler(UserHandler, KernelSpecHandler):
     """`/api/kernelspecs/NAME`."""
 
 
-class ResourceHandler(_UserHandler, KernelSpecResourceHandler):
+class ResourceHandler(UserHandler, KernelSpecResourceHandler):
     """`/kernelspecs/NAME/FILE`: logos and the like."""
 
 
-class MetricsHandler(_UserHandler, APIHandler):
+class MetricsHandler(UserHandler, APIHandler):
     """`/metrics`: for Prometheus, on this host or with the token for metrics."""
 
     @allow_unauthenticated
@@ -196,7 +200,7 @@ class MetricsHandler(_UserHandler, APIHandler):
         self.finish(service.metrics.text(), set_content_type=service.metrics.content_type)
 
 
-class UnknownHandler(_UserHandler, APIHandler):
+class UnknownHandler(UserHandler, APIHandler):
     """All other paths."""
 
     async def prepare(self) -> None:
@@ -204,7 +208,7 @@ class UnknownHandler(_UserHandler, APIHandler):
         raise web.HTTPError(404)
 
 
-def routes(base_url: str) -> list[tuple[str, type[_UserHandler]]]:
+def routes(base_url: str) -> list[tuple[str, type[UserHandler]]]:
     """The handlers of all paths.
 
     Args:

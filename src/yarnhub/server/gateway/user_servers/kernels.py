@@ -63,7 +63,7 @@ class _Starting:
     task: asyncio.Task[Kernel | YarnhubError]
 
 
-class RemoteKernels:
+class ServerKernels:
     """All kernels that the service holds, for the servers of their owners.
 
     Args:

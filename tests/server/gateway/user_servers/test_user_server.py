@@ -9,7 +9,7 @@ import pytest
 
 from integrations.kernels.fake_holder import FakeHolder
 from integrations.kernels.servers import install_kernelspec, serving
-from server.gateway.remote.serving import Running, running
+from server.gateway.user_servers.serving import Running, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -21,7 +21,7 @@ from yarnhub.base.files import read_regular
 from yarnhub.base.single_flight import SingleFlight
 from yarnhub.kernels.kernelspec import PROVISIONER, read
 from yarnhub.kernels.service_protocol import KernelNotFoundError
-from yarnhub.server.gateway.remote_kernels import is_for_containers
+from yarnhub.server.gateway.user_servers.kernels import is_for_containers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ class Offered:
     files: Mapping[str, bytes]
 
 
-class RemoteKernelspecs:
+class ServerKernelspecs:
     """The kernelspecs of the service that run in containers.
 
     Args:

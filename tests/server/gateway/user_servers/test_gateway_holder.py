@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from server.gateway.remote.serving import Running, running
-from server.gateway.remote.specs import SPEC, install
+from server.gateway.user_servers.serving import Running, running
+from server.gateway.user_servers.specs import SPEC, install
 from yarnhub.base.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from server.gateway.remote.stub_holder import StubKernel
+    from server.gateway.user_servers.stub_holder import StubKernel
 
 pytestmark = pytest.mark.jupyter
 

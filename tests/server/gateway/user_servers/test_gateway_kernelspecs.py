@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_client.kernelspec import NoSuchKernel
 
-from server.gateway.remote.serving import Running, running
-from server.gateway.remote.specs import SPEC, install
+from server.gateway.user_servers.serving import Running, running
+from server.gateway.user_servers.specs import SPEC, install
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.integrations.kernels import gateway_kernelspecs
 from yarnhub.integrations.kernels.gateway_kernelspecs import GatewayKernelSpecManager

@@ -12,7 +12,7 @@ import pytest
 
 from integrations.kernels.fake_holder import FakeHolder
 from kernels.contract import HolderContract
-from server.gateway.remote.serving import Running, running
+from server.gateway.user_servers.serving import Running, running
 from yarnhub.client.access.settings import Settings
 from yarnhub.integrations.kernels.gateway_holder import GatewayHolder
 from yarnhub.kernels.local_holder import LocalKernelHolder

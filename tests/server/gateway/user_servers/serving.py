@@ -15,8 +15,8 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.netutil import bind_sockets
 from traitlets.config import Config
 
-from server.gateway.remote.stub_holder import StubHolder
 from server.gateway.serving import SCOPE, FakeHub
+from server.gateway.user_servers.stub_holder import StubHolder
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.retry import RetryPolicy
@@ -25,13 +25,13 @@ from yarnhub.integrations.kernels.gateway_settings import GatewaySettings
 from yarnhub.server.gateway.audit import AuditLog
 from yarnhub.server.gateway.hub_login import HubAddress, HubLogin
 from yarnhub.server.gateway.identity import GatewayIdentityProvider
-from yarnhub.server.gateway.kernel_api import add_kernel_api
 from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
 from yarnhub.server.gateway.limits import Limits
 from yarnhub.server.gateway.metrics import Metrics
 from yarnhub.server.gateway.owners import Owners
-from yarnhub.server.gateway.remote_kernels import RemoteKernels
 from yarnhub.server.gateway.service import Service
+from yarnhub.server.gateway.user_servers.kernels import ServerKernels
+from yarnhub.server.gateway.user_servers.routes import add_server_routes
 from yarnhub.server.gateway.web import application, server
 from yarnhub.server.gateway.websockets import Websockets
 
@@ -100,8 +100,8 @@ class Running:
         app = application(
             self.service, Config(), base_url="/", websocket_class=ZMQChannelsWebsocketConnection
         )
-        self.kernels = RemoteKernels(self.service, self._find)
-        add_kernel_api(app, self.kernels, "/")
+        self.kernels = ServerKernels(self.service, self._find)
+        add_server_routes(app, self.kernels, "/")
         http = server(app, self.tls)
         (socket,) = bind_sockets(self.port, "127.0.0.1")
         self.port = socket.getsockname()[1]

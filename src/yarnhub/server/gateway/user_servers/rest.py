@@ -7,19 +7,14 @@ get the same answer.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
-import logging
 import re
 import signal
 from typing import TYPE_CHECKING, Any
 
-from jupyter_server.auth.decorator import ws_authenticated
-from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.base.handlers import APIHandler
 from tornado import web
-from tornado.ioloop import PeriodicCallback
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from yarnhub.base.errors import (
     DeadlineExceededError,
@@ -30,84 +25,25 @@ from yarnhub.base.errors import (
 )
 from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.kernels import service_protocol
-from yarnhub.kernels.protocol import SOCKETS, Channel, pack_message
-from yarnhub.kernels.service_protocol import (
-    MAX_FRAME,
-    MAX_WAIT,
-    OPENED,
-    ROOT,
-    KernelModel,
-    KernelNotFoundError,
-    dump_error,
-)
-from yarnhub.server.gateway.handlers import _UserHandler
+from yarnhub.kernels.protocol import pack_message
+from yarnhub.kernels.service_protocol import MAX_WAIT, KernelModel, KernelNotFoundError, dump_error
 from yarnhub.server.gateway.hub_login import HubUnavailableError
-from yarnhub.server.gateway.identity import is_cross_site
 from yarnhub.server.gateway.limits import LimitReachedError
-from yarnhub.server.gateway.remote_kernels import (
-    NotReadyError,
-    RemoteKernels,
-    TooManyRequestsError,
-)
-from yarnhub.server.gateway.remote_kernelspecs import RemoteKernelspecs
+from yarnhub.server.gateway.user_servers.handler import ServerHandler
+from yarnhub.server.gateway.user_servers.kernels import NotReadyError, TooManyRequestsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
     from yarnhub.kernels.kernel import Kernel
-    from yarnhub.server.gateway.identity import Identity
-
-_log = logging.getLogger(__name__)
 
 MAX_BODY = 256 * 1024
-_OPEN = 60.0
-"""Seconds that a client may wait for a channel."""
-_PING = 25.0
-"""Seconds between pings: proxies close silent connections."""
-_CHUNK = 64 * 1024
-_ENDED = 4000
-_INVALID = 1008
-"""RFC 6455, 7.4.1: the message violates a policy."""
 _BYTES = "application/octet-stream"
 _STOPPING = "The kernel service is being stopped"
-_CHANNELS = {channel.name.lower(): channel for channel in SOCKETS}
-_KERNEL = r"(?P<kernel_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 _PREFER = re.compile(r"wait=([0-9]{1,4}(?:\.[0-9]{1,3})?)")
 
 
-class _Handler(_UserHandler):
-    """What all handlers have in common."""
-
-    @property
-    def kernels(self) -> RemoteKernels:
-        """All kernels."""
-        kernels: RemoteKernels = self.settings["remote_kernels"]
-        return kernels
-
-    @property
-    def kernelspecs(self) -> RemoteKernelspecs:
-        """All kernelspecs."""
-        kernelspecs: RemoteKernelspecs = self.settings["remote_kernelspecs"]
-        return kernelspecs
-
-    @property
-    def user(self) -> Identity:
-        """The user of the request."""
-        if self.identity is None:
-            raise web.HTTPError(403)
-        return self.identity
-
-    @property
-    def origin(self) -> dict[str, object]:
-        """Where the request is from, for the audit log."""
-        headers = self.request.headers
-        return {
-            "address": self.request.remote_ip,
-            "forwarded_for": headers.get("X-Forwarded-For"),
-        }
-
-
-class _ApiHandler(_Handler, APIHandler):
+class _ApiHandler(ServerHandler, APIHandler):
     """A request with an answer."""
 
     content_type = "application/json"
@@ -297,99 +233,6 @@ class KernelspecFileHandler(_ApiHandler):
         await self.run(self.kernelspecs.file(self.user, name, file))
 
 
-class ChannelHandler(_Handler, WebSocketHandler, JupyterHandler):
-    """`kernels/ID/channels/NAME`: the bytes of one connection to a socket of a kernel."""
-
-    _serving: asyncio.Task[None] | None = None
-    _writer: asyncio.StreamWriter | None = None
-
-    def set_default_headers(self) -> None:
-        """None: there is no page."""
-
-    def get_compression_options(self) -> None:
-        """None: a proxy between would wait for more to compress."""
-
-    @property
-    def max_message_size(self) -> int:
-        """Bytes of a message from the client."""
-        return MAX_FRAME
-
-    def check_origin(self, origin: str) -> bool:  # noqa: ARG002  # tornado's
-        """Whether the request is not from a page of another site."""
-        return self.token_authenticated or not is_cross_site(self)
-
-    @ws_authenticated
-    async def get(self, kernel_id: str, channel: str) -> None:
-        """Serve a websocket; returns when it is closed."""
-        websockets = self.service.websockets
-        try:
-            self._kernel = await self.kernels.own(self.user, kernel_id)
-            websockets.add(self, self.user)
-        except KernelNotFoundError as error:
-            raise web.HTTPError(404, str(error)) from error
-        except YarnhubError as error:
-            raise web.HTTPError(503, str(error)) from error
-        try:
-            await super().get(kernel_id, channel)
-        finally:
-            websockets.remove(self)
-
-    def open(self, kernel_id: str, channel: str) -> None:
-        """Begin; tornado reads no message before this returns."""
-        self.set_nodelay(True)
-        if channel == "shell":  # a client opens all of them
-            self.kernels.connected(self.user, kernel_id, self.origin)
-        work = self._serve(self._kernel, _CHANNELS[channel], self._deadline())
-        self._serving = self.service.tasks.start(work, name=f"{channel} of kernel {kernel_id}")
-
-    async def on_message(self, message: str | bytes) -> None:
-        """Pass a message on; tornado reads the next one when this has returned."""
-        writer = self._writer
-        if writer is None or isinstance(message, str):
-            self.close(_INVALID, "only bytes are allowed, after the channel has been opened")
-            return
-        writer.write(message)
-        with contextlib.suppress(OSError):
-            await writer.drain()
-
-    def on_close(self) -> None:
-        """End what was begun."""
-        if self._serving is not None:
-            self._serving.cancel()
-
-    async def _serve(self, kernel: Kernel, channel: Channel, deadline: float) -> None:
-        try:
-            reader, writer = await kernel.open(channel, deadline=deadline)
-        except YarnhubError as error:
-            with contextlib.suppress(WebSocketClosedError):
-                await self.write_message(json.dumps(dump_error(error)))
-            self.close(_ENDED)
-            return
-        pings = PeriodicCallback(self._send_ping, _PING * 1000)
-        pings.start()
-        try:
-            with contextlib.closing(writer), contextlib.suppress(OSError, WebSocketClosedError):
-                self._writer = writer
-                await self.write_message(OPENED)
-                while data := await reader.read(_CHUNK):
-                    await self.write_message(data, binary=True)
-        finally:
-            pings.stop()
-            self.close(_ENDED)
-
-    def _send_ping(self) -> None:
-        # Whether a pong arrives is not checked: a client that does not read at the moment, because
-        # its own reader does not, answers none.
-        with contextlib.suppress(WebSocketClosedError):
-            self.ping(b"")
-
-    def _deadline(self) -> float:
-        try:
-            return min(max(float(self.get_argument("deadline", "30")), 0.0), _OPEN)
-        except ValueError:
-            return 30.0
-
-
 async def _caught(work: Awaitable[bytes | None]) -> bytes | YarnhubError | None:
     try:
         return await work
@@ -419,28 +262,3 @@ def _status(error: YarnhubError) -> int:
             return 504
         case _:
             return 409
-
-
-def add_kernel_api(app: web.Application, kernels: RemoteKernels, base_url: str) -> None:
-    """Add the handlers to a web application.
-
-    Args:
-        app: The web application of the service.
-        kernels: All kernels.
-        base_url: What all paths begin with; begins and ends with a slash.
-    """
-    root = re.escape(f"{base_url}{ROOT}")
-    channels = "|".join(_CHANNELS)
-    app.settings["remote_kernels"] = kernels
-    app.settings["remote_kernelspecs"] = RemoteKernelspecs(kernels.service)
-    app.add_handlers(
-        r".*$",
-        [
-            (rf"{root}/kernels", KernelsHandler),
-            (rf"{root}/kernels/{_KERNEL}", KernelHandler),
-            (rf"{root}/kernels/{_KERNEL}/(?P<action>signal|restart|stop|history)", ActionHandler),
-            (rf"{root}/kernelspecs", KernelspecsHandler),
-            (rf"{root}/kernelspecs/(?P<name>[\w.-]+)/(?P<file>[\w.-]+)", KernelspecFileHandler),
-            (rf"{root}/kernels/{_KERNEL}/channels/(?P<channel>{channels})", ChannelHandler),
-        ],
-    )
