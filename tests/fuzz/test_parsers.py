@@ -53,7 +53,7 @@ from yarnhub.hadoop.wire.tokens import Token, TokenStorage
 from yarnhub.integrations.jupyterhub.offer import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.options_form import options_from_form
 from yarnhub.kernels import protocol
-from yarnhub.kernels.gateway_kernelspec import convert
+from yarnhub.kernels.enterprise_gateway_kernelspec import convert
 from yarnhub.kernels.kernelspec import Kernelspec, KernelspecConfig, read, request_of
 from yarnhub.kernels.kernelspec_file import load, parse
 from yarnhub.kernels.launcher.output import Output

@@ -179,7 +179,7 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 def _convert(arguments: argparse.Namespace) -> int:
     from yarnhub.base.files import read_regular
-    from yarnhub.kernels.gateway_kernelspec import convert
+    from yarnhub.kernels.enterprise_gateway_kernelspec import convert
     from yarnhub.kernels.kernelspec_file import load
 
     file: Path = arguments.file

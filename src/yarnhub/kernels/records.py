@@ -1,4 +1,4 @@
-"""The records of kernels, by which a process finds the kernels of the process before it.
+"""The records of kernels, by which a holder finds the kernels of the process before it.
 
 One file per kernel, `<id>.json`, which only its user can read: a request contains variables that
 may be secret, and the key allows its holder to run code. A damaged file is renamed to
@@ -33,7 +33,7 @@ _MAX_SIZE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelRecord:
-    """What is kept of a kernel.
+    """What a holder keeps of a kernel.
 
     Attributes:
         request: What it was started with.

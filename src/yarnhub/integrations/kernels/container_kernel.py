@@ -15,9 +15,9 @@ from traitlets import default
 from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels import words
 from yarnhub.integrations.kernels.provisioner import StartError, YarnhubProvisioner
-from yarnhub.integrations.kernels.records import KernelRecord
 from yarnhub.integrations.kernels.replay import replay
 from yarnhub.integrations.kernels.restarter import ContainerRestarter
+from yarnhub.integrations.kernels.server_records import ServerKernelRecord
 from yarnhub.kernels.kernel import KernelState
 from yarnhub.kernels.protocol import Activity
 
@@ -91,7 +91,7 @@ class ContainerKernel(ServerKernelManager):
             )
             return self._kernel_spec
 
-    def restore(self, record: KernelRecord) -> None:
+    def restore(self, record: ServerKernelRecord) -> None:
         """Prepare to find a former server's kernel again."""
         self.found = True
         # A former process' connection file would be equal, and then jupyter_client uses none of it.
@@ -108,7 +108,7 @@ class ContainerKernel(ServerKernelManager):
     def record(self, *, cwd: str, env: Mapping[str, str]) -> None:
         """Store what another server needs to find it again."""
         self.holding.records.put(
-            KernelRecord(
+            ServerKernelRecord(
                 id=self.kernel_id,
                 name=self.kernel_name,
                 owner=self.owner.name,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels.channel_sockets import ChannelSockets
-from yarnhub.integrations.kernels.records import KernelRecords
+from yarnhub.integrations.kernels.server_records import ServerKernelRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class Holding:
     """Enters a holder when it is first needed, and leaves it when the server stops.
 
     Args:
-        root: The folder of the user's servers, see `KernelRecords`.
+        root: The folder of the user's servers, see `ServerKernelRecords`.
         make: Constructs the holder for a folder of this server.
 
     Attributes:
@@ -44,7 +44,7 @@ class Holding:
 
     def __init__(self, root: Path, make: Callable[[Path], KernelHolder]) -> None:
         self._make = make
-        self.records = KernelRecords(root)
+        self.records = ServerKernelRecords(root)
         self.sockets = ChannelSockets(self.records.folder / "channels")
         self.tasks = BackgroundTasks()
         self._holding = BackgroundTasks()

@@ -33,7 +33,7 @@ from yarnhub.integrations.kernels.holding import Holding
 from yarnhub.integrations.kernels.requests import Owner
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.kernels.records import KernelRecord
+    from yarnhub.integrations.kernels.server_records import ServerKernelRecord
     from yarnhub.kernels.kernel import KernelHolder
 
 _STOP = 10.0
@@ -128,7 +128,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     # --- kernels of a former server
 
-    def _restore(self, record: KernelRecord) -> ContainerKernel:
+    def _restore(self, record: ServerKernelRecord) -> ContainerKernel:
         kernel: ContainerKernel = self.kernel_manager_factory(
             connection_file=str(Path(self.connection_dir) / f"kernel-{record.id}.json"),
             parent=self,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from yarnhub.base.errors import SpecError
-from yarnhub.kernels.gateway_kernelspec import convert
+from yarnhub.kernels.enterprise_gateway_kernelspec import convert
 
 PROXY = "enterprise_gateway.services.processproxies.yarn.YarnClusterProcessProxy"
 

@@ -1,4 +1,6 @@
-"""What a server stores of its kernels to find them again: one file per kernel, for its user only.
+"""What a Jupyter server stores of its kernels to find them again: a private file per kernel.
+
+The holder's own records, with the keys, are `yarnhub.kernels.records`.
 
 Servers of the same user run at the same time, and must not take each other's kernels. So each locks
 a numbered folder of its own, the lowest that is free; a server that is started again gets its
@@ -27,8 +29,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KernelRecord:
-    """A kernel of this server.
+class ServerKernelRecord:
+    """A kernel of this Jupyter server.
 
     Attributes:
         id: Its id.
@@ -53,8 +55,8 @@ class KernelRecord:
     ending: bool = False
 
 
-class KernelRecords:
-    """The records of one server.
+class ServerKernelRecords:
+    """The records of one Jupyter server.
 
     Args:
         root: The folder of all servers of the user; created if it does not exist.
@@ -66,20 +68,20 @@ class KernelRecords:
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder, self._lock = _own_folder(root)
-        self._records: dict[str, KernelRecord] = {}
+        self._records: dict[str, ServerKernelRecord] = {}
         for file in sorted(self.folder.glob("kernel-*.json")):
             record = _read(file)
             if record is not None:
                 self._records[record.id] = record
 
-    def __iter__(self) -> Iterator[KernelRecord]:
+    def __iter__(self) -> Iterator[ServerKernelRecord]:
         return iter(list(self._records.values()))
 
-    def get(self, kernel_id: str) -> KernelRecord | None:
+    def get(self, kernel_id: str) -> ServerKernelRecord | None:
         """The record of a kernel; None if there is none."""
         return self._records.get(kernel_id)
 
-    def put(self, record: KernelRecord) -> None:
+    def put(self, record: ServerKernelRecord) -> None:
         """Store a record."""
         if self._records.get(record.id) == record:
             return
@@ -124,11 +126,11 @@ def _own_folder(root: Path) -> tuple[Path, int | None]:
     raise AssertionError("itertools.count ends")
 
 
-def _read(file: Path) -> KernelRecord | None:
+def _read(file: Path) -> ServerKernelRecord | None:
     try:
         found = json.loads(read_regular(file, _MAX_BYTES))
-        known = {each.name for each in fields(KernelRecord)}
-        return KernelRecord(**{key: value for key, value in found.items() if key in known})
+        known = {each.name for each in fields(ServerKernelRecord)}
+        return ServerKernelRecord(**{key: value for key, value in found.items() if key in known})
     except (OSError, ValueError, TypeError, AttributeError) as error:
         _log.warning("the record of a kernel cannot be read and is ignored: %s: %s", file, error)
         return None

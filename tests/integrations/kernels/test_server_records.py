@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from yarnhub.integrations.kernels.records import KernelRecord, KernelRecords
+from yarnhub.integrations.kernels.server_records import ServerKernelRecord, ServerKernelRecords
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORD = KernelRecord(id="a", name="science", cwd="/x", env={"KERNEL_QUEUE": "research"})
+RECORD = ServerKernelRecord(id="a", name="science", cwd="/x", env={"KERNEL_QUEUE": "research"})
 
 
 def test_a_later_server_has_the_records(tmp_path: Path) -> None:
-    first = KernelRecords(tmp_path / "kept")
+    first = ServerKernelRecords(tmp_path / "kept")
     first.put(RECORD)
     first.change("a", session="s")
     first.change("unknown", session="s")
@@ -24,7 +24,7 @@ def test_a_later_server_has_the_records(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "research" not in repr(RECORD)
     first.release()
-    second = KernelRecords(tmp_path / "kept")
+    second = ServerKernelRecords(tmp_path / "kept")
     (found,) = second
     assert (found.session, found.env, second.get("a")) == ("s", RECORD.env, found)
     second.remove("a")
@@ -33,25 +33,25 @@ def test_a_later_server_has_the_records(tmp_path: Path) -> None:
 
 
 def test_servers_at_the_same_time_have_folders_of_their_own(tmp_path: Path) -> None:
-    first, second = KernelRecords(tmp_path), KernelRecords(tmp_path)
+    first, second = ServerKernelRecords(tmp_path), ServerKernelRecords(tmp_path)
     assert first.folder != second.folder
     first.put(RECORD)
     first.release()
-    assert KernelRecords(tmp_path).folder == first.folder
+    assert ServerKernelRecords(tmp_path).folder == first.folder
     assert list(second) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"id": "a"}', b"\xff", b"1"])
 def test_a_damaged_record_is_ignored(tmp_path: Path, content: bytes) -> None:
-    first = KernelRecords(tmp_path)
+    first = ServerKernelRecords(tmp_path)
     first.put(RECORD)
     (first.folder / "kernel-b.json").write_bytes(content)
     first.release()
-    assert list(KernelRecords(tmp_path)) == [RECORD]
+    assert list(ServerKernelRecords(tmp_path)) == [RECORD]
 
 
 def test_a_record_of_a_later_version_is_read(tmp_path: Path) -> None:
-    first = KernelRecords(tmp_path)
+    first = ServerKernelRecords(tmp_path)
     (first.folder / "kernel-a.json").write_text('{"id": "a", "name": "b", "later": 1}')
     first.release()
-    assert [each.name for each in KernelRecords(tmp_path)] == ["b"]
+    assert [each.name for each in ServerKernelRecords(tmp_path)] == ["b"]
