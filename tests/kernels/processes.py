@@ -57,7 +57,7 @@ class Container:
     folder: Path
     process: asyncio.subprocess.Process
     outcome: Outcome | None = None
-    lost: Outcome | None = None
+    loss: Outcome | None = None
 
     async def end(self, outcome: Outcome, grace: float = 0.0) -> None:
         """End it as a NodeManager does."""
@@ -100,10 +100,10 @@ class ProcessSession(UnmanagedSession):
     async def ended(self) -> None:
         await self.container.process.wait()
 
-    async def end(self) -> SessionEnd | None:
+    async def poll(self) -> SessionEnd | None:
         code = self.container.process.returncode
-        if self.lost is not None:
-            return SessionEnd(1, self.lost)
+        if self.loss is not None:
+            return SessionEnd(1, self.loss)
         if code is None:
             return None
         return SessionEnd(1, self.container.outcome or Outcome.of_code(code % 256))
@@ -113,8 +113,8 @@ class ProcessSession(UnmanagedSession):
         return SessionSnapshot(node=HOST, container="container_1_0001_01_000001")
 
     @property
-    def lost(self) -> Outcome | None:
-        return self.container.lost
+    def loss(self) -> Outcome | None:
+        return self.container.loss
 
     async def stop(self, *, now: bool) -> None:
         outcome = Outcome(cause=Cause.KILLED_BY_USER)

@@ -80,7 +80,7 @@ async def test_a_container_that_yarn_took_back_is_the_end_of_its_kernel(
     cluster: Cluster, holder: ProcessKernelHolder, python: Path
 ) -> None:
     kernel = await holder.start(kernel_request(python))
-    cluster.containers[kernel.application_id].lost = PREEMPTED
+    cluster.containers[kernel.application_id].loss = PREEMPTED
     # Its launcher, or the one in a container that YARN starts instead, connects: too late.
     seen = [kernel.status]
     while seen[-1].state is not KernelState.DEAD:

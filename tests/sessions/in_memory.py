@@ -67,7 +67,7 @@ class InMemorySession(Session):
     async def ended(self) -> None:
         await self.over.wait()
 
-    async def end(self) -> SessionEnd | None:
+    async def poll(self) -> SessionEnd | None:
         return self.how
 
     async def snapshot(self) -> SessionSnapshot:

@@ -16,7 +16,7 @@ from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.hadoop.security.users import KerberosUser
 from yarnhub.sessions.holder import Holder
 from yarnhub.sessions.request import SessionRequest
-from yarnhub.sessions.session import Session, SessionSnapshot, lost
+from yarnhub.sessions.session import Session, SessionSnapshot, loss
 from yarnhub.sessions.users import OwnAccountError
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def test_a_snapshot_of_containers() -> None:
 
 def test_another_container_is_not_the_same_server() -> None:
     first = container(0, ContainerState.FAILED, outcome=PREEMPTED)
-    assert lost([container(1, ContainerState.RUNNING), first]) == PREEMPTED
-    unknown = lost([container(1, ContainerState.RUNNING)])
+    assert loss([container(1, ContainerState.RUNNING), first]) == PREEMPTED
+    unknown = loss([container(1, ContainerState.RUNNING)])
     assert unknown == Outcome(cause=Cause.UNKNOWN, raw="its container ended")
-    assert not lost([container(0, ContainerState.RUNNING)])
-    assert not lost([container(0, ContainerState.REQUESTED)])
-    assert not lost([])
+    assert not loss([container(0, ContainerState.RUNNING)])
+    assert not loss([container(0, ContainerState.REQUESTED)])
+    assert not loss([])
 
 
 # --- starting
@@ -87,7 +87,7 @@ class Former(Session):
     async def ended(self) -> None:
         return
 
-    async def end(self) -> None:
+    async def poll(self) -> None:
         return None
 
     async def snapshot(self) -> SessionSnapshot:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from yarnhub.base.errors import AccessDeniedError, DeadlineExceededError
-from yarnhub.sessions.orphans import end, orphans
+from yarnhub.sessions.orphans import kill, orphans
 
 if TYPE_CHECKING:
     from yarnhub.sessions.holder import Holder
@@ -36,7 +36,7 @@ async def test_one_that_cannot_be_ended_stops_nobody() -> None:
         Running("3", error=DeadlineExceededError("60 s")),
         Running("4"),
     ]
-    ended = await end(cast("list[Session]", found))
+    ended = await kill(cast("list[Session]", found))
     assert [each.id for each in ended] == ["2", "4"]
     assert all(each.stopped == [True] for each in found)
 

@@ -36,7 +36,7 @@ async def test_what_was_kept_is_held(holder: UnmanagedHolder) -> None:
     found = await holder.find(GOOD)
     assert isinstance(found, UnmanagedSession)
     assert (found.id, found.user, found.identity) == (GOOD, "alice", "")
-    assert await found.end() is None
+    assert await found.poll() is None
     assert await found.snapshot() == SessionSnapshot()
 
 

@@ -98,7 +98,7 @@ class HeldKernel(Kernel):
         self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         # In a new container there would be another kernel, without the user's variables.
-        if self.session is not None and self.session.lost is None:
+        if self.session is not None and self.session.loss is None:
             await self._link.accept(first, reader, writer)
 
     async def _follow(self, session: UnmanagedSession) -> None:
@@ -108,7 +108,7 @@ class HeldKernel(Kernel):
                 async with asyncio.timeout(_LOOK):
                     await session.ended()
             except TimeoutError:
-                if session.lost is None:  # most of the time; `end` takes a request
+                if session.loss is None:  # most of the time; `poll` takes a request
                     self.refresh()
                     continue
             except YarnhubError as error:
@@ -118,7 +118,7 @@ class HeldKernel(Kernel):
             await self._look(session)
 
     async def _look(self, session: UnmanagedSession) -> None:
-        end = await session.end()
+        end = await session.poll()
         if end is not None:
             await self.die(end.outcome)
         else:

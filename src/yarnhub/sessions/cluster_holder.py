@@ -153,11 +153,11 @@ class ClusterSession(Session):
 
     async def ended(self) -> None:
         """See `Session.ended`."""
-        while await self.end() is None:
+        while await self.poll() is None:
             await asyncio.sleep(_LOOK)
 
-    async def end(self) -> SessionEnd | None:
-        """See `Session.end`."""
+    async def poll(self) -> SessionEnd | None:
+        """See `Session.poll`."""
         report = await self._holder.report(self.id, self.user)
         return report if isinstance(report, SessionEnd) else None
 

@@ -33,7 +33,7 @@ async def orphans(holder: Holder, claimed: Callable[[], Collection[str]]) -> lis
     return [each for each in found if each.id not in theirs and each.identity not in theirs]
 
 
-async def end(sessions: Iterable[Session]) -> list[Session]:
+async def kill(sessions: Iterable[Session]) -> list[Session]:
     """Kill sessions; returns those that have ended. An error for one does not affect the others."""
     ended = []
     for session in sessions:

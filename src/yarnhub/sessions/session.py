@@ -58,7 +58,7 @@ class SessionSnapshot:
         return cls(waits_for=waits_for)
 
 
-def lost(containers: Iterable[ServiceContainer]) -> Outcome | None:
+def loss(containers: Iterable[ServiceContainer]) -> Outcome | None:
     """Why a session's container ended although its application is running; None if it did not.
 
     YARN preempted it, or its node was lost. The application would start another one, but the state
@@ -86,15 +86,18 @@ class Session(ABC):
 
     @abstractmethod
     async def ended(self) -> None:
-        """Wait until it may have ended; `end` then returns the result.
+        """Wait until it may have ended; `poll` then returns the result.
 
         Raises:
             YarnhubError: Its state is no longer available.
         """
 
     @abstractmethod
-    async def end(self) -> SessionEnd | None:
-        """How it ended; None while it is running, or if unknown. Returns immediately."""
+    async def poll(self) -> SessionEnd | None:
+        """How it ended; None while it is running, or if unknown. Returns immediately.
+
+        A session that has lost its container is killed by this call: see `loss`.
+        """
 
     @abstractmethod
     async def snapshot(self) -> SessionSnapshot:

@@ -89,7 +89,7 @@ class SessionStart:
         """
         assert self.session is not None
         while True:
-            self.end = await self.session.end()
+            self.end = await self.session.poll()
             if self._error:
                 raise ProgramFailedError(self._error)
             if self.end:

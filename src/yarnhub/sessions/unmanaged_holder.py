@@ -13,7 +13,7 @@ from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubErro
 from yarnhub.control.messages import FinalStatus
 from yarnhub.sessions.cluster_holder import ClusterHolder
 from yarnhub.sessions.holder import Holder
-from yarnhub.sessions.session import Session, SessionEnd, SessionSnapshot, lost
+from yarnhub.sessions.session import Session, SessionEnd, SessionSnapshot, loss
 from yarnhub.unmanaged import UnmanagedApplications
 
 if TYPE_CHECKING:
@@ -165,20 +165,20 @@ class UnmanagedSession(Session):
         """See `Session.ended`."""
         await self.application.ended()
 
-    async def end(self) -> SessionEnd | None:
-        """See `Session.end`."""
+    async def poll(self) -> SessionEnd | None:
+        """See `Session.poll`."""
         try:
             finish = await self.application.ended(deadline=0)
         except DeadlineExceededError:
-            return await self._lost()
+            return await self._kill_if_lost()
         except YarnhubError:  # it is no longer held
             return None
         good = finish.status in {FinalStatus.SUCCEEDED, FinalStatus.KILLED}
         return SessionEnd(0 if good else 1, finish.outcome)
 
-    async def _lost(self) -> SessionEnd | None:
+    async def _kill_if_lost(self) -> SessionEnd | None:
         try:
-            outcome = lost(await self.application.get_containers(states=None))
+            outcome = loss(await self.application.get_containers(states=None))
             if outcome is None:
                 return None
             await self.application.kill()
@@ -192,9 +192,9 @@ class UnmanagedSession(Session):
         return SessionSnapshot.of(self.application.containers, self.application.waits_for)
 
     @property
-    def lost(self) -> Outcome | None:
+    def loss(self) -> Outcome | None:
         """Why its container ended although its application is running; None if it did not."""
-        return lost(self.application.containers)
+        return loss(self.application.containers)
 
     async def snapshot(self) -> SessionSnapshot:
         """See `Session.snapshot`."""

@@ -154,7 +154,7 @@ class UnmanagedApplication(ApplicationRequests):
         )
         return ApplicationFacts(report=report, instances=reports(requested, None), spec=self.spec)
 
-    def end(self, finish: Finish) -> None:
+    def record_end(self, finish: Finish) -> None:
         """Record that it has ended; called by its holder."""
         self.runner = None
         if not self._end.done():

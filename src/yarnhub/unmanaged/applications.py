@@ -238,7 +238,7 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                     raise await self._failure(application)
         except BaseException:
             for application in began:  # the process is leaving the block meanwhile
-                if await self._runs.ended_by_yarn(application) is not None:
+                if await self._runs.force_kill(application) is not None:
                     with contextlib.suppress(DeadlineExceededError):
                         await application.ended(deadline=_KILL_TIMEOUT)
             raise
@@ -270,4 +270,4 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
     async def _hold(self, application: UnmanagedApplication, run: Run) -> None:
         finish = await self._runs.run(application, run)
         del self._applications[application.id]
-        application.end(finish)
+        application.record_end(finish)

@@ -123,7 +123,7 @@ class Runs:
                 _log.warning("%s is taken over again: %s", application.id, error, exc_info=ours)
                 run = await self._run_anew(application, _RERUN.delay(next(repetitions), 1.0))
         while finish is None:
-            finish = await self.ended_by_yarn(application)
+            finish = await self.force_kill(application)
             if finish is None:
                 await asyncio.sleep(_RETRY_PAUSE)
         await self.clean_up(application)
@@ -174,8 +174,11 @@ class Runs:
                 _log.warning("%s has no fresh tokens yet: %s", application.id, error, exc_info=ours)
                 await asyncio.sleep(_RETRY_PAUSE)
 
-    async def ended_by_yarn(self, application: UnmanagedApplication) -> Finish | None:
-        """How an application ended that this process no longer runs; None if unknown."""
+    async def force_kill(self, application: UnmanagedApplication) -> Finish | None:
+        """Kill an application that this process no longer runs; returns how it ended.
+
+        None means that YARN did not respond, and that it may still be running.
+        """
         client = self.client(application.user)
         try:
             async with _in_time():

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 _RETRY_PAUSE = 60.0
 """Seconds until a file that could not be read is read again."""
 _NOT_ENDED = tuple(state for state in YarnApplicationState if not state.ended)
-_SWEEP_TIMEOUT = 30.0
+_KILL_TIMEOUT = 30.0
 """Seconds for each response of YARN about applications that no process can run."""
 
 
@@ -79,7 +79,7 @@ class Takeover:
             if await self._take_over(application_id) is _Attempt.RETRY:
                 self._spawn(application_id, partial(self._take_over_later, application_id))
         if tag:
-            self._spawn("sweep", partial(self._sweep, tag))
+            self._spawn("kill of unstored applications", partial(self._kill_unstored, tag))
 
     async def _take_over(self, application_id: str) -> _Attempt:
         """Run an application of the folder, or undo its interrupted submission."""
@@ -93,7 +93,7 @@ class Takeover:
             await application.restore()
             if application.am_rm_token is None:
                 # Its submission was interrupted, before its caller got a result.
-                self._spawn(application_id, partial(self._take_back, application))
+                self._spawn(application_id, partial(self._undo_submission, application))
             else:
                 self._begin(application)
         except OSError as error:
@@ -113,14 +113,14 @@ class Takeover:
             if await self._take_over(application_id) is _Attempt.SETTLED:
                 return
 
-    async def _sweep(self, tag: str) -> None:
+    async def _kill_unstored(self, tag: str) -> None:
         """Kill applications with our tag that are not stored, as after restoring an older backup.
 
         No process can run such an application: its token and keys are lost.
         """
         request = GetApplicationsRequest(application_tags=(tag,), application_states=_NOT_ENDED)
         try:
-            async with Deadline(_SWEEP_TIMEOUT, f"no response within {_SWEEP_TIMEOUT:g} s"):
+            async with Deadline(_KILL_TIMEOUT, f"no response within {_KILL_TIMEOUT:g} s"):
                 found = await self._client("").applications(request)
         except YarnhubError as error:
             _log.warning("applications without a holder could not be determined: %s", error)
@@ -130,15 +130,15 @@ class Takeover:
             # Applications that are submitted meanwhile are stored before that.
             if not await asyncio.to_thread(self._folder.keeps, application_id):
                 _log.warning("%s is killed: its keys are not in this folder", application_id)
-                await self._end_lost(report)
+                await self._kill(report)
 
-    async def _end_lost(self, report: ApplicationReport) -> None:
+    async def _kill(self, report: ApplicationReport) -> None:
         client = self._client(report.user)
         try:
-            await client.kill(report.application_id, deadline=_SWEEP_TIMEOUT)
+            await client.kill(report.application_id, deadline=_KILL_TIMEOUT)
         except YarnhubError as error:
             _log.warning("%s may still be running: %s", report.application_id, error)
 
-    async def _take_back(self, application: UnmanagedApplication) -> None:
-        if await self._runs.ended_by_yarn(application) is not None:
+    async def _undo_submission(self, application: UnmanagedApplication) -> None:
+        if await self._runs.force_kill(application) is not None:
             await self._runs.clean_up(application)

@@ -16,7 +16,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.sessions.orphans import end, orphans
+from yarnhub.sessions.orphans import kill, orphans
 
 if TYPE_CHECKING:
     from yarnhub.sessions.holder import Holder
@@ -76,7 +76,7 @@ class OrphansHandler(APIHandler):
     @needs_scope("admin:servers")
     async def delete(self) -> None:
         """Kill them; the response lists the servers that have ended."""
-        ended = await end(await self._orphans())
+        ended = await kill(await self._orphans())
         self.write(json.dumps([_model(session) for session in ended]))
 
     async def _orphans(self) -> list[Session]:

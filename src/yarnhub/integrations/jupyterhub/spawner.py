@@ -286,7 +286,7 @@ class YarnSpawner(SpawnerTraits):
                         return found
                     self._session = found
                     self._watch(found)
-                return await self._session.end()
+                return await self._session.poll()
         except Exception as error:  # JupyterHub drops a server whose poll fails
             ours = not isinstance(error, YarnhubError)
             self.log.warning(
