@@ -299,7 +299,7 @@ class Client(Closing):
             DeadlineExceededError: Some are left for the next call.
         """
         from yarnhub.client.files.file_systems import user_file_system
-        from yarnhub.client.files.sweep import sweep
+        from yarnhub.client.files.staging_sweep import sweep_staging
         from yarnhub.client.submit.runtime_archive import runtime_archives
 
         message = f"not all files that applications left behind were deleted within {deadline:g} s"
@@ -307,8 +307,8 @@ class Client(Closing):
             Deadline(deadline, lambda: message),
             user_file_system(self._settings) as file_system,
         ):
-            swept = await sweep(self.resource_manager, file_system, now)
-            await (await runtime_archives(file_system)).sweep(now)
+            swept = await sweep_staging(self.resource_manager, file_system, now)
+            await (await runtime_archives(file_system)).delete_unused(now)
             return swept
 
     async def connect(

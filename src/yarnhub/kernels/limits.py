@@ -1,4 +1,4 @@
-"""What a request for a kernel may change by its `KERNEL_*` variables, and up to which bound."""
+"""The limits of one kernelspec: what `KERNEL_*` variables may change, and up to which bound."""
 
 from __future__ import annotations
 

@@ -38,11 +38,11 @@ async def publish(artifact: Artifact, folder: Path, *, shared: bool = False) -> 
         return await Artifacts(file_system, str(folder), shared=shared).publish(artifact)
 
 
-async def sweep(folder: Path, *, days: float) -> tuple[str, ...]:
-    """Sweep after some days."""
+async def delete_unused(folder: Path, *, days: float) -> tuple[str, ...]:
+    """Delete unused artifacts after some days."""
     async with LocalFileSystem() as file_system:
         then = datetime.now(UTC).timestamp() + days * DAY
-        return await Artifacts(file_system, str(folder)).sweep(then)
+        return await Artifacts(file_system, str(folder)).delete_unused(then)
 
 
 def age(folder: Path, *, days: float) -> None:
@@ -76,9 +76,9 @@ async def test_a_use_does_not_touch_what_yarn_compares(artifact: Artifact, folde
 
 async def test_what_has_long_been_unused_is_deleted(artifact: Artifact, folder: Path) -> None:
     await publish(artifact, folder)
-    assert await sweep(folder, days=89) == ()
-    assert await sweep(folder, days=91) == ("jars-0123",)
-    assert await sweep(folder, days=91) == ()
+    assert await delete_unused(folder, days=89) == ()
+    assert await delete_unused(folder, days=91) == ("jars-0123",)
+    assert await delete_unused(folder, days=91) == ()
     assert not list(folder.iterdir())
 
 
@@ -86,7 +86,7 @@ async def test_what_is_used_stays(artifact: Artifact, folder: Path) -> None:
     await publish(artifact, folder)
     age(folder, days=80)
     await publish(artifact, folder)
-    assert await sweep(folder, days=20) == ()
+    assert await delete_unused(folder, days=20) == ()
 
 
 async def test_what_a_version_without_notes_of_use_left_is_kept_as_long_as_any(
@@ -96,9 +96,9 @@ async def test_what_a_version_without_notes_of_use_left_is_kept_as_long_as_any(
     await publish(artifact, folder)
     (folder / artifact.name / ".used").unlink()
     age(folder, days=1000)
-    assert await sweep(folder, days=0) == ()
-    assert await sweep(folder, days=89) == ()
-    assert await sweep(folder, days=91) == (artifact.name,)
+    assert await delete_unused(folder, days=0) == ()
+    assert await delete_unused(folder, days=89) == ()
+    assert await delete_unused(folder, days=91) == (artifact.name,)
 
 
 async def test_a_use_that_cannot_be_noted_is_no_failure(
@@ -114,5 +114,5 @@ async def test_a_use_that_cannot_be_noted_is_no_failure(
     assert (await publish(artifact, folder)).source == first.source
 
 
-async def test_without_any_there_is_nothing_to_sweep(folder: Path) -> None:
-    assert await sweep(folder, days=1000) == ()
+async def test_without_any_there_is_nothing_to_delete_unused(folder: Path) -> None:
+    assert await delete_unused(folder, days=1000) == ()

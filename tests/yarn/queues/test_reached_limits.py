@@ -8,7 +8,7 @@ import pytest
 
 from yarn.queues.pages import leaf
 from yarnhub.yarn.queues.figures import LeafFigures, UserFigures
-from yarnhub.yarn.queues.reached_limits import full_queue, master_limit, may_use_label, user_limit
+from yarnhub.yarn.queues.reached_limits import full_queue, master_limit, user_limit
 from yarnhub.yarn.records.cluster import NodeReport, NodeState, QueueInfo, QueueStatistics
 from yarnhub.yarn.records.resources import MEMORY, VCORES, Resource
 
@@ -64,13 +64,6 @@ def test_the_fair_scheduler_tells_its_limits_on_its_page_only() -> None:
     found = full_queue(line, figures, NODES, {MEMORY: 2})
     assert found is not None
     assert (found.queue, found.used, found.limit) == ("root.bob", {MEMORY: 3}, {MEMORY: 4})
-
-
-@pytest.mark.parametrize(
-    ("labels", "allowed"), [((), False), (("gpu ",), True), (("*",), True), (("old",), False)]
-)
-def test_labels(labels: tuple[str, ...], allowed: bool) -> None:
-    assert may_use_label(QueueInfo(accessible_node_labels=labels), "gpu") is allowed
 
 
 def test_masters_of_all_users_and_of_one() -> None:

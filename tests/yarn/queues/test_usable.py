@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from yarnhub.yarn.queues.tree import with_paths
-from yarnhub.yarn.queues.usable import Room, Use, room_in, submission_acls, usable_queues
+from yarnhub.yarn.queues.usable import (
+    Room,
+    Use,
+    may_use_label,
+    room_in,
+    submission_acls,
+    usable_queues,
+)
 from yarnhub.yarn.records.cluster import QueueACL, QueueInfo, QueueState, QueueUserACLInfo
 
 SUBMIT = (QueueACL.SUBMIT_APPLICATIONS,)
@@ -66,3 +73,10 @@ def test_room(used: float, most: float, use: Use, free: float) -> None:
     queue = QueueInfo(capacity=0.5, current_capacity=used, maximum_capacity=most)
     assert room_in(queue) == Room(use, free)
     assert room_in(replace(queue, capacity=0.0)) == Room(Use.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("labels", "allowed"), [((), False), (("gpu ",), True), (("*",), True), (("old",), False)]
+)
+def test_the_labels_of_a_queue(labels: tuple[str, ...], allowed: bool) -> None:
+    assert may_use_label(QueueInfo(accessible_node_labels=labels), "gpu") is allowed

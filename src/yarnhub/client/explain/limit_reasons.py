@@ -1,4 +1,4 @@
-"""Which of the scheduler's limits prevents an application's first container: pure, no I/O.
+"""Explains which of the scheduler's limits prevents an application's first container; no I/O.
 
 YARN registers an unmanaged application above a limit like any other, but allocates and reports
 nothing (Hadoop 3.4.2, FiCaSchedulerApp.isWaitingForAMContainer). Only the figures show it: for the

@@ -18,7 +18,8 @@ from yarnhub.client.explain.reasons import (
     QueueFull,
     UnavailableNode,
 )
-from yarnhub.yarn.queues.reached_limits import full_queue, may_use_label
+from yarnhub.yarn.queues.reached_limits import full_queue
+from yarnhub.yarn.queues.usable import may_use_label
 from yarnhub.yarn.records.cluster import NodeState
 from yarnhub.yarn.records.resources import MEMORY
 

@@ -105,7 +105,9 @@ class Artifacts:
             timestamp=status.modification_time,
         )
 
-    async def sweep(self, now: float, *, unused_for: float = MAX_UNUSED_SECONDS) -> tuple[str, ...]:
+    async def delete_unused(
+        self, now: float, *, unused_for: float = MAX_UNUSED_SECONDS
+    ) -> tuple[str, ...]:
         """Delete artifacts that were not used for a long time; returns their names.
 
         Cancelling leaves the rest for the next time.
@@ -114,7 +116,7 @@ class Artifacts:
             now: Seconds since 1970.
             unused_for: Seconds.
         """
-        swept = []
+        deleted = []
         for status in await self._list(self._folder):
             if not status.is_directory:
                 continue
@@ -126,8 +128,8 @@ class Artifacts:
             times = [each.modification_time / 1000 for each in (status, *found)]
             if now - max(times) > unused_for:
                 await self._file_system.delete(status.path, recursive=True)
-                swept.append(status.path.rpartition("/")[2])
-        return tuple(swept)
+                deleted.append(status.path.rpartition("/")[2])
+        return tuple(deleted)
 
     async def _list(self, folder: str) -> Sequence[FileStatus]:
         try:

@@ -12,7 +12,7 @@ import httpx
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.server.gateway.recent import Recent
+from yarnhub.server.gateway.lookup_cache import LookupCache
 
 _log = logging.getLogger(__name__)
 
@@ -59,8 +59,8 @@ class HubLogin:
     def __init__(self, hub: HubAddress, client: httpx.AsyncClient, fresh: float = FRESH) -> None:
         self._hub = hub
         self._client = client
-        self._users = Recent(self._look_up, fresh=fresh, most=MAX_KEPT)
-        self._groups = Recent(self._look_up_groups, fresh=fresh, most=MAX_KEPT)
+        self._users = LookupCache(self._look_up, fresh=fresh, most=MAX_KEPT)
+        self._groups = LookupCache(self._look_up_groups, fresh=fresh, most=MAX_KEPT)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def user(self, token: str) -> str | None:

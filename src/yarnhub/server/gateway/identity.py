@@ -17,7 +17,7 @@ from tornado import web
 
 from yarnhub.integrations.tornado_login import KerberosAuthMixin
 from yarnhub.server.gateway.hub_login import FRESH, MAX_KEPT, HubUnavailableError
-from yarnhub.server.gateway.recent import Recent
+from yarnhub.server.gateway.lookup_cache import LookupCache
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError, check_user
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class SystemGroups:
     """The groups that the operating system has for a user."""
 
     def __init__(self, fresh: float = FRESH) -> None:
-        self._recent = Recent(self._look_up, fresh=fresh, most=MAX_KEPT)
+        self._recent = LookupCache(self._look_up, fresh=fresh, most=MAX_KEPT)
 
     async def of(self, name: str) -> frozenset[str]:
         """The groups of a user; none if the system has no such user."""

@@ -1,4 +1,4 @@
-"""How much users and groups can hold: pure, from what is held to a refusal in words."""
+"""How much users and groups can hold in all their kernels; pure, with refusals as sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which limits of a queue are reached, from the scheduler's figures."""
+"""Which limits of a YARN queue are reached, from the scheduler's figures."""
 
 from __future__ import annotations
 
@@ -30,12 +30,6 @@ class ReachedLimit:
     user: str = ""
     used: Mapping[str, int]
     limit: Mapping[str, int]
-
-
-def may_use_label(queue: QueueInfo, label: str) -> bool:
-    """Whether a queue's applications may use nodes with a label."""
-    labels = {each.strip() for each in queue.accessible_node_labels}
-    return not labels.isdisjoint({label, "*"})
 
 
 def full_queue(

@@ -1,4 +1,4 @@
-"""The queues that a user may submit to, and the free resources of each."""
+"""The queues that a user may submit to, and the node labels and free resources of each."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ def usable_queues(root: QueueInfo | None, allowed: Collection[str]) -> dict[str,
         for each in leaves(root)
         if is_named(each, allowed) and takes_applications(each)
     }
+
+
+def may_use_label(queue: QueueInfo, label: str) -> bool:
+    """Whether a queue's applications may use nodes with a label."""
+    labels = {each.strip() for each in queue.accessible_node_labels}
+    return not labels.isdisjoint({label, "*"})
 
 
 class Use(enum.Enum):

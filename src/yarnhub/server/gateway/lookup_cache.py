@@ -1,4 +1,4 @@
-"""Answers to the same question, shared and used for a short time."""
+"""A cache of look-ups, which concurrent callers share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Recent(Generic[T]):
+class LookupCache(Generic[T]):
     """Looks up answers by a key; concurrent callers share one look-up, later ones its answer.
 
     Cancelling a caller leaves the look-up to the others. An error is not kept.

@@ -1,4 +1,4 @@
-"""Uploads that are no longer needed: of applications that have ended or never started."""
+"""Deletes uploads of applications that have ended or never started."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNKNOWN_KEPT_SECONDS = 24 * 3600.0
 and it is submitted after that."""
 
 
-async def sweep(
+async def sweep_staging(
     resource_manager: ResourceManager, file_system: FileSystem, now: float
 ) -> tuple[ApplicationId, ...]:
     """Delete the folders of applications that have ended; returns their ids.
