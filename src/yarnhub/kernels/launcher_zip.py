@@ -35,6 +35,7 @@ MODULES = (
     "base.errors",
     "base.files",
     "base.foreign_text",
+    "base.home_folder",
     "base.key_pairs",
     "base.retry",
     "base.tasks",

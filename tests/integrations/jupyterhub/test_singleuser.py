@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import pwd
 import socket
 import stat
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -23,7 +21,6 @@ from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.integrations.jupyterhub.singleuser import (
     contents_options,
     fail,
-    home,
     prepare,
     report,
     reporter,
@@ -201,12 +198,6 @@ def test_certificates_that_cannot_be_read_are_named(
         reporter(variables)
     with pytest.raises(SystemExit, match="Error: no port"):
         fail("no port", variables)
-
-
-def test_home_is_the_users_own_or_the_containers(tmp_path: Path) -> None:
-    account = pwd.getpwuid(os.getuid())
-    assert home(account.pw_name, tmp_path) == Path(account.pw_dir)
-    assert home("somebody-else", tmp_path) == tmp_path  # all containers run as one OS user
 
 
 def test_a_hub_that_does_not_take_it(variables: dict[str, str], hub: Hub, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import socket
 import sys
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
+from yarnhub.base.home_folder import home_folder
 from yarnhub.client.application.container import CurrentContainer
 from yarnhub.sessions.container_secrets import unpack
 from yarnhub.sessions.ports.held import AddressError, HeldPort, NoFreePortError, listen
@@ -83,7 +83,7 @@ def prepare(variables: MutableMapping[str, str], folder: Path) -> HeldPort:
     # Deleted with the container; HOME may be the same for all servers of a user.
     variables["JUPYTER_RUNTIME_DIR"] = str(folder / ".jupyter" / "runtime")
     variables["JUPYTER_DATA_DIR"] = str(folder / ".jupyter")
-    variables["HOME"] = str(home(variables.get("USER", ""), folder))
+    variables["HOME"] = str(home_folder(variables.get("USER", ""), folder))
     variables[ROOT] = str(root(variables, folder))
     held = _listen(variables)
     url = variables["JUPYTERHUB_SERVICE_URL"]
@@ -134,19 +134,6 @@ def root(variables: Mapping[str, str], folder: Path) -> Path:
             f"folder {found} not found on {socket.gethostname()}: see c.YarnSpawner.notebook_dir"
         )
     return found
-
-
-def home(user: str, folder: Path) -> Path:
-    """The user's home folder on this node, or else the container's folder.
-
-    The HOME that YARN sets is the same for all users' containers, and usually not writable.
-    """
-    try:
-        account = pwd.getpwuid(os.getuid())
-    except KeyError:  # an OS user that the image does not have
-        return folder
-    theirs = account.pw_name == user and os.access(account.pw_dir, os.W_OK)
-    return Path(account.pw_dir) if theirs else folder
 
 
 def with_port(url: str, host: str, port: int) -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
 import signal
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yarnhub.base.home_folder import home_folder
 from yarnhub.kernels.launcher.descendants import descendants, exists, own_children, send
 from yarnhub.kernels.launcher.sockets import LoopbackPorts, UnixSockets, write_connection_file
 from yarnhub.kernels.protocol import ProcessState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from yarnhub.kernels.protocol import Launch
 
@@ -134,26 +134,13 @@ class KernelProcess:
 
     def _environment(self) -> dict[str, str]:
         own = {
-            "HOME": str(_home(self._variables.get("USER", ""), self._folder)),
+            "HOME": str(home_folder(self._variables.get("USER", ""), self._folder)),
             # HOME may be the same for many kernels; IPython keeps a database there.
             "IPYTHONDIR": str(self._folder / ".ipython"),
         }
         if (pid := os.getpid()) != 1:  # ipykernel ends with this process
             own["JPY_PARENT_PID"] = str(pid)
         return {**self._variables, **own, **self._launch.env}
-
-
-def _home(user: str, folder: Path) -> Path:
-    """The user's home folder on this node, or else the container's folder.
-
-    The HOME that YARN sets is the same for all users' containers, and usually not writable.
-    """
-    try:
-        account = pwd.getpwuid(os.getuid())
-    except KeyError:  # an OS user that the image does not have
-        return folder
-    theirs = account.pw_name == user and os.access(account.pw_dir, os.W_OK)
-    return Path(account.pw_dir) if theirs else folder
 
 
 def _reason(error: OSError | ValueError) -> str:
