@@ -78,6 +78,30 @@ async def dead(kernel: Kernel) -> KernelStatus:
     return await until(kernel, lambda status: status.state is KernelState.DEAD)
 
 
+async def until_printed(client: Any, request: str, text: str) -> None:
+    """Wait until a cell has printed a text."""
+    while True:
+        message = await client.get_iopub_msg(timeout=60)
+        if message["parent_header"].get("msg_id") == request and (
+            message["content"].get("text") == text
+        ):
+            return
+
+
+async def kept_output(kernel: Kernel, end: str) -> str:
+    """What a kernel prints, up to a text, while nobody listens."""
+    printed = ""
+    async with asyncio.timeout(PATIENCE):
+        while end not in printed:
+            messages = [
+                json.loads(part) if part.startswith(b"{") else {}
+                for parts in await kernel.history()
+                for part in parts
+            ]
+            printed += "".join(str(each.get("text", "")) for each in messages)
+    return printed
+
+
 class HolderContract:
     """The tests."""
 
@@ -118,7 +142,7 @@ class HolderContract:
         application = kernel.application_id
         async with joined(kernel) as client:
             busy = client.client.execute("x = 1\nprint('go')\nimport time; time.sleep(100)")
-            await self.until_printed(client.client, busy, "go\n")
+            await until_printed(client.client, busy, "go\n")
             await kernel.signal(signal.SIGINT)
             assert "KeyboardInterrupt" in await client.printed(busy)
             assert await client.run("print(x)") == "1\n"
@@ -143,14 +167,6 @@ class HolderContract:
             await kernel.stop(now=True)
         assert kernel.status.state is KernelState.DEAD
 
-    async def until_printed(self, client: Any, request: str, text: str) -> None:
-        while True:
-            message = await client.get_iopub_msg(timeout=60)
-            if message["parent_header"].get("msg_id") == request and (
-                message["content"].get("text") == text
-            ):
-                return
-
     async def test_what_was_printed_while_nobody_listened(
         self, holder: KernelHolder, python: Path
     ) -> None:
@@ -159,16 +175,8 @@ class HolderContract:
         code = "import time\nfor n in range(20):\n    print(n, flush=True); time.sleep(0.1)"
         async with joined(kernel) as client:
             request = client.client.execute(code)
-            await self.until_printed(client.client, request, "0\n")
-        printed = ""
-        async with asyncio.timeout(PATIENCE):
-            while "19\n" not in printed:
-                messages = [
-                    json.loads(part) if part.startswith(b"{") else {}
-                    for parts in await kernel.history()
-                    for part in parts
-                ]
-                printed += "".join(str(each.get("text", "")) for each in messages)
+            await until_printed(client.client, request, "0\n")
+        printed = await kept_output(kernel, "19\n")
         assert all(f"{n}\n" in printed for n in range(10, 20))
         await self.stop(kernel)
 

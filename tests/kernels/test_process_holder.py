@@ -10,16 +10,14 @@ import pytest
 
 from kernels.contract import HolderContract, dead, kernel_request, running
 from kernels.joined import joined
-from kernels.processes import Cluster, ProcessKernelHolder
-from unmanaged.damage import offline
+from kernels.processes import ProcessKernelHolder
 from yarnhub.base.errors import YarnhubError
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.kernels.kernel import KernelState
 from yarnhub.kernels.protocol import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from kernels.processes import Cluster
     from yarnhub.client.access.settings import Settings
 
 PREEMPTED = Outcome(cause=Cause.PREEMPTED, exit_code=-102)
@@ -29,26 +27,6 @@ OUT_OF_MEMORY = Outcome(cause=Cause.MEMORY, exit_code=-104)
 @pytest.fixture
 def python() -> Path:
     return Path(sys.executable)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return offline(tmp_path)
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
-    cluster = Cluster()
-    yield cluster
-    await cluster.close()
-
-
-@pytest.fixture
-async def holder(
-    cluster: Cluster, settings: Settings, tmp_path: Path
-) -> AsyncIterator[ProcessKernelHolder]:
-    async with ProcessKernelHolder(cluster, settings, tmp_path / "kernels") as holder:
-        yield holder
 
 
 class TestProcessHolder(HolderContract):
