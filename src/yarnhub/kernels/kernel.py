@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarnhub.base.closing import Closing
+
 # At run time, too: control.json reads the annotations.
 from yarnhub.client.explain.reasons import Reason  # noqa: TC001
 from yarnhub.control.outcomes import Outcome  # noqa: TC001
@@ -15,7 +17,6 @@ from yarnhub.kernels.protocol import Activity
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import Self
 
     from yarnhub.kernels.protocol import Channel
@@ -157,7 +158,7 @@ class Kernel(ABC):
         """
 
 
-class KernelHolder(ABC):
+class KernelHolder(Closing):
     """Starts kernels and holds them.
 
     An async context manager. Entering it finds the kernels that the process before it held; leaving
@@ -174,12 +175,8 @@ class KernelHolder(ABC):
         """
 
     @abstractmethod
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    async def aclose(self) -> None:
+        """Leave the kernels running; an async context manager calls it on exit."""
 
     @abstractmethod
     async def start(self, request: KernelRequest) -> Kernel:

@@ -38,7 +38,6 @@ from yarnhub.unmanaged.state_folder import StateFolder
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
     from yarnhub.client.access.settings import Settings
@@ -123,14 +122,9 @@ class LocalKernelHolder(KernelHolder):
         settings, host = self._settings, self._host
         return UnmanagedHolder(settings, tags, folder=folder, host=host, budgets=BUDGETS)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
         """See `KernelHolder`."""
-        await self._stack.__aexit__(kind, error, trace)
+        await self._stack.aclose()
 
     async def _leave(self) -> None:
         async with task_group() as group:

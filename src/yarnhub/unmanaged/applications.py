@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from yarnhub.appmaster.core.budgets import Budgets
 from yarnhub.appmaster.shell.server.control import serve
 from yarnhub.base.background import BackgroundTasks
+from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ConfigurationError,
@@ -34,7 +35,6 @@ from yarnhub.unmanaged.waiting_reasons import WaitingReasons
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
     from yarnhub.appmaster.shell.runner import Runner
@@ -53,7 +53,7 @@ _KILL_TIMEOUT = 30.0
 """Seconds for the end of an application whose submission was undone."""
 
 
-class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
+class UnmanagedApplications(Mapping[str, UnmanagedApplication], Closing):
     """Submits and holds applications whose ApplicationMasters run in this process.
 
     An async context manager, and a mapping of the running applications, by id. Entering takes over
@@ -162,13 +162,9 @@ class UnmanagedApplications(Mapping[str, UnmanagedApplication]):
                 port = await stack.enter_async_context(serve(admission, self.host, 0))
             yield port
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
+    async def aclose(self) -> None:
+        """Leave the applications running."""
+        await self._open.aclose()
 
     def _leave(self) -> None:
         for application in self._applications.values():

@@ -209,7 +209,7 @@ class FakeHolder(KernelHolder):
                 await kernel.join()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def aclose(self) -> None:
         for kernel in self.held.values():
             await kernel.leave()
 

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from yarnhub.base.closing import Closing
 from yarnhub.base.errors import ConfigurationError, LocalProtocolError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.tokens.lifetime import NextStep, TokenLife
@@ -20,7 +21,6 @@ from yarnhub.hadoop.wire.tokens import TokenStorage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-    from types import TracebackType
     from typing import Self
 
     from yarnhub.client.access.settings import Settings
@@ -68,7 +68,7 @@ class KeptTokens:
         return self.number
 
 
-class TokenKeeper:
+class TokenKeeper(Closing):
     """Fetches tokens as users through its own login, and keeps them fresh; a context manager.
 
     They are renewed by the login, and replaced by new ones well before their maximum lifetime.
@@ -99,17 +99,13 @@ class TokenKeeper:
         self._group = await self._stack.enter_async_context(task_group())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Cancel the tokens that nothing uses; returns when that has been tried."""
         for share in self._shares.values():
             share.in_use = True
             self._end(share)
-        # What went wrong in the block is not the tasks' to wrap.
-        await self._stack.__aexit__(None, None, None)
+        # Not told what went wrong in the block: it is not the tasks' to wrap.
+        await self._stack.aclose()
 
     @contextlib.asynccontextmanager
     async def kept(self, user: str, file_systems: Iterable[str] = ()) -> AsyncIterator[KeptTokens]:

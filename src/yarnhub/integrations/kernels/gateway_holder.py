@@ -33,7 +33,6 @@ from yarnhub.kernels.service_protocol import MAX_WAIT, KernelNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
     from pathlib import Path
-    from types import TracebackType
     from typing import Any, Self
 
     from yarnhub.base.retry import RetryPolicy
@@ -196,12 +195,7 @@ class GatewayHolder(KernelHolder):
         _ = self._watch.start(self._follow(), name="states of kernels")
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
         """Leave the kernels running."""
         if self._removing:
             await asyncio.wait(self._removing.values(), timeout=_LEAVE)

@@ -133,7 +133,7 @@ class StubHolder(KernelHolder):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def aclose(self) -> None:
         for kernel in self.held.values():
             await kernel.leave()
             kernel._tasks = BackgroundTasks()
