@@ -59,7 +59,7 @@ class ApplicationClient(Blocking):
 
     @classmethod
     def _located(cls, address: str, app_id: str, security: Security, locate: Locate | None) -> Self:
-        """A client that finds an ApplicationMaster again which was started anew elsewhere."""
+        """A client that finds the ApplicationMaster again if it is restarted on another node."""
         found = cls.__new__(cls)
         found.id = app_id
         found.security = security
@@ -119,7 +119,7 @@ class ApplicationClient(Blocking):
         if app_id is None or address is None:
             raise ValueError("Not running inside a container")
         security, locate = Security.from_default(), None
-        with contextlib.suppress(errors.ConfigurationError):  # of one that has its pair beside it
+        with contextlib.suppress(errors.ConfigurationError):  # the pair is in its folder
             container = environment.current_container()
             locate = container.locate if container else None
         return cls._located(address, app_id, security, locate)

@@ -1,4 +1,4 @@
-"""What skein's users are told: reports of applications, containers, nodes and queues.
+"""The records that skein's methods return: reports of applications, containers, nodes and queues.
 
 Reports are compared by their fields, and can be made by hand: programs test with them.
 """

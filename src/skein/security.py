@@ -73,20 +73,20 @@ class Security(Document, spec.Security):
         try:
             container = environment.current_container()
         except ConfigurationError as error:
-            return cls._beside(error)
+            return cls._in_container(error)
         return cls.from_user() if container is None else cls._of(container.credentials)
 
     @classmethod
     def _default_for(cls, app_id: str) -> Self:
         """The pair that reaches an application: in a container, its own application's for that."""
-        with contextlib.suppress(ConfigurationError):  # it has its pair beside it
+        with contextlib.suppress(ConfigurationError):  # the pair is in its folder
             container = environment.current_container()
             if container is not None and container.application_id != app_id:
                 return cls.from_user()  # as what is submitted from there
         return cls.from_default()
 
     @classmethod
-    def _beside(cls, missing: ConfigurationError) -> Self:
+    def _in_container(cls, missing: ConfigurationError) -> Self:
         """The pair in the container's folder, where skein 0.8 put it."""
         if pair := skeins_pair(environment.variables()):
             return cls(*map(str, pair))
@@ -94,9 +94,10 @@ class Security(Document, spec.Security):
 
     @classmethod
     def from_user(cls) -> Self:
-        """The pair in the user's configuration folder, which is made, with a warning, on first use.
+        """The pair in the user's configuration folder.
 
-        Whoever finds it just made by another process is not warned.
+        It is created, with a warning, on first use. If another process has just created it, there
+        is no warning.
         """
         folder = credentials_folder()
         text = f"Skein global security credentials not found, writing now to '{folder}'."

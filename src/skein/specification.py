@@ -93,7 +93,7 @@ class Resources(Document, spec.Resources):
 
 
 class ACLs(Document, spec.ACLs):
-    """Who may see and change an application; `*` among the names is everybody."""
+    """The users who can view and change an application; `*` stands for all users."""
 
     __slots__ = ()
 
@@ -176,7 +176,7 @@ class Service(Document, spec.Service):
 
 
 class Master(Document, spec.Master):
-    """The ApplicationMaster's container, and the script that may run beside it."""
+    """The ApplicationMaster's container, and the script that it can run."""
 
     __slots__ = ()
 

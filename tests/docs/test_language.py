@@ -43,7 +43,11 @@ AVOIDED = (
     r"had better|be had",
     r"lets? .{1,20} through",
 )
-SOURCES = [each for each in (PROJECT / "src" / "yarnhub").iterdir() if each.is_dir()]
+SOURCES = [
+    *(each for each in (PROJECT / "src" / "yarnhub").iterdir() if each.is_dir()),
+    PROJECT / "src" / "skein",
+    PROJECT / "src" / "yarnspawner",
+]
 PATTERN = re.compile(rf"\b(?:{'|'.join(AVOIDED)})\b", re.IGNORECASE)
 CODE = re.compile(r"<!--.*?-->|^```.*?^```|`[^`]*`", re.DOTALL | re.MULTILINE)
 

@@ -23,7 +23,7 @@ CURRENT = "current"
 """The name of the application whose container runs the command."""
 
 START_TIMEOUT = 60.0
-"""Seconds that a command waits for an application to start, unless it is told to wait."""
+"""Seconds that a command waits for an application to start, without an option to wait."""
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
