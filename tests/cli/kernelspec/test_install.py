@@ -1,54 +1,17 @@
-"""The commands for kernelspecs."""
+"""`yarnhub kernelspec install`."""
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import stat
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_core import paths
 
-from yarnhub.cli import kernelspec_folders
-from yarnhub.cli.main import main
-
-ARCHIVE = "hdfs:///environments/science.tar.gz"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Jupyter's folders: `user`, `env` and `host`."""
-    for name in ("JUPYTER_PATH", "JUPYTER_PREFER_ENV_PATH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "user"))
-    monkeypatch.setattr(paths, "SYSTEM_JUPYTER_PATH", [str(tmp_path / "host")])
-    monkeypatch.setattr(paths, "ENV_JUPYTER_PATH", [str(tmp_path / "env")])
-    return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = main(["kernelspec", *arguments])
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
-
-
-def document(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "kernel.json").read_text())
-    return found
-
-
-def put(folder: Path, content: object) -> Path:
-    folder.mkdir(parents=True)
-    text = content if isinstance(content, str) else json.dumps(content)
-    (folder / "kernel.json").write_text(text)
-    return folder
+from cli.kernelspec.running import ARCHIVE, document, put, run
 
 
 def test_install_python_for_the_host(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,11 +80,6 @@ def test_install_from_a_template(home: Path, capsys: pytest.CaptureFixture[str])
     (template / "logo-32x32.png").write_bytes(b"png")
     options = ["--template", str(template / "kernel.json"), "--queue", "research", "--sys-prefix"]
     assert run(capsys, "install", "julia", *options, "--display-name", "Julia")[0] == 0
-
-
-@pytest.fixture(autouse=True)
-def _sys_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / "prefix"))
 
 
 def test_a_template_keeps_all_but_the_provisioner(
@@ -284,121 +242,6 @@ def test_a_name_that_is_hidden_by_another(home: Path, capsys: pytest.CaptureFixt
     assert f"Note: Jupyter uses {home / 'user/kernels/yarn-python'} instead" in err
 
 
-def test_list(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "ls")[:2] == (
-        0, "There is no kernelspec for YARN: `yarnhub kernelspec install` installs one.\n"
-    )  # fmt: skip
-    assert run(capsys, "ls", "--json")[1] == "[]\n"
-    run(capsys, "install", "--queue", "research", "--gpus", "2", "--memory", "2 GiB")
-    put(home / "env/kernels/python3", {"argv": ["python3"]})
-    put(home / "env/kernels/broken", "{")
-    ours = {"provisioner_name": "yarnhub", "config": {"memory": 1}}
-    put(
-        home / "env/kernels/wrong",
-        {"argv": ["x", "{connection_file}"], "metadata": {"kernel_provisioner": ours}},
-    )
-    code, out, _ = run(capsys, "ls")
-    assert code == 0
-    assert [line.rstrip() for line in out.splitlines()] == [
-        "NAME         DISPLAY NAME    RESOURCES                               QUEUE",
-        "wrong        wrong           invalid: see `yarnhub kernelspec show`  -",
-        "yarn-python  Python on YARN  2 GiB, 1 vcore, 2 yarn.io/gpu           research",
-    ]
-    wrong, good = json.loads(run(capsys, "ls", "--json")[1])
-    assert "config.memory: must be at least 1 MiB, not 1 byte" in wrong["problem"]
-    assert good == {
-        "name": "yarn-python",
-        "display_name": "Python on YARN",
-        "folder": str(home / "host/kernels/yarn-python"),
-        "problem": "",
-        "queue": "research",
-        "memory": 2 * 1024**3,
-        "vcores": 1,
-        "resource_types": {"yarn.io/gpu": 2},
-        "node_label": "",
-    }
-
-
-def test_show(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(
-        capsys, "install", "--environment", ARCHIVE, "--shared-folder", "/home",
-        "--env", "SECRET=hidden", "--limit", "KERNEL_MEMORY=16 GiB", "--limit",
-        "KERNEL_QUEUE=default,research",
-    )  # fmt: skip
-    code, out, err = run(
-        capsys, "show", "Yarn-Python", "--request", "KERNEL_MEMORY=8 GiB", "--cwd", "/home/alice"
-    )
-    assert (code, err) == (0, "")
-    assert "hidden" not in out
-    for line in (
-        "memory          8 GiB",
-        "vcores          1",
-        "queue           default",
-        "node label      the queue's default",
-        "resource types  none",
-        "cwd             /home/alice",
-        "env             KERNEL_ID, KERNEL_MEMORY, KERNEL_USERNAME, SECRET",
-        f"files           environment: {ARCHIVE} (ARCHIVE, PRIVATE)",
-        "limits          KERNEL_MEMORY: up to 16 GiB",
-        "                KERNEL_QUEUE: default, research",
-    ):
-        assert line in out.splitlines()
-    found = json.loads(run(capsys, "show", "yarn-python", "--json")[1])
-    assert found["limits"] == {
-        "KERNEL_MEMORY": 16 * 1024**3, "KERNEL_QUEUE": ["default", "research"]
-    }  # fmt: skip
-    assert found["argv"][0] == "{resource_dir}/environment/bin/python"
-    assert found["folder"] == str(home / "host/kernels/yarn-python")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["nothing"], "there is no kernelspec 'nothing'; installed: other, yarn-python"),
-        (["other"], "provisioner_name: must be 'yarnhub'"),
-        (["yarn-python", "--request", "KERNEL_MEMORY=8 GiB"], "does not allow a request to"),
-        (["yarn-python", "--request", "KERNEL_MEMORY"], "expected NAME=VALUE"),
-        (["yarn-python", "--request", "PATH=/x"], "its name must begin with KERNEL_"),
-        (["yarn-python", "--request", "KERNEL_USERNAME=nobody-else"], "must be your own name"),
-    ],
-)
-def test_show_refuses(
-    arguments: list[str], message: str, home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(capsys, "install")
-    put(home / "host/kernels/other", {"argv": ["x"]})
-    code, out, err = run(capsys, "show", *arguments)
-    assert (code, out) == (1, "")
-    assert message in err
-
-
-def test_notes_on_files_of_this_host(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    archive = str(home / "e.tar.gz")
-    _, _, err = run(capsys, "install", "--environment", archive, "--env", "P=$PATH")
-    assert f"environment: {archive} is uploaded from the host that starts the kernel" in err
-    assert "env.P: variables of the node are not filled in" in err
-
-
-def test_remove(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(capsys, "install")
-    run(capsys, "install", "--user")
-    other = put(home / "host/kernels/other", {"argv": ["x"]})
-    code, _, err = run(capsys, "rm", "yarn-python", "other")
-    assert code == 1
-    assert f"{other} is not removed: it is not for YARN: use `jupyter kernelspec remove`" in err
-    code, out, _ = run(capsys, "rm", "YARN-python")
-    assert (code, out) == (0, f"Removed: {home / 'user/kernels/yarn-python'}\n")
-    assert run(capsys, "rm", "yarn-python", "--user")[0] == 1
-    (home / "env/kernels").mkdir(parents=True)
-    link = home / "env/kernels/yarn-python"
-    link.symlink_to(home / "host/kernels/yarn-python")
-    assert run(capsys, "rm", "yarn-python")[0] == 0
-    assert not link.is_symlink()
-    assert (home / "host/kernels/yarn-python/kernel.json").exists()
-    assert run(capsys, "rm", "yarn-python")[0] == 0
-    assert [each.name for each in (home / "host/kernels").iterdir()] == ["other"]
-
-
 def test_jupyter_is_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -409,47 +252,3 @@ def test_jupyter_is_missing(
         assert code == 1
         assert "Jupyter is not installed in" in err
         assert "pip install 'yarnhub[kernels]'" in err
-
-
-def test_convert(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = put(
-        home / "eg",
-        {
-            "argv": ["run.sh", "--RemoteProcessProxy.kernel-id", "{kernel_id}"],
-            "display_name": "Spark",
-            "language": "python",
-            "env": {"SPARK_OPTS": "--queue research"},
-            "metadata": {"process_proxy": {"class_name": "x", "config": {"port_range": "1..2"}}},
-        },
-    )
-    code, out, err = run(capsys, "convert", str(folder / "kernel.json"))
-    assert code == 0
-    assert json.loads(out)["metadata"]["kernel_provisioner"]["config"] == {"queue": "research"}
-    assert err == (
-        "Note: config.port_range is not needed: the launcher connects to the gateway, and listens "
-        "nowhere\n"
-    )
-    (home / "new").mkdir()
-    output = home / "new/kernel.json"
-    arguments = ["convert", str(folder / "kernel.json"), "--output", str(output)]
-    assert run(capsys, *arguments)[:2] == (0, "")
-    assert output.read_text() == out
-    assert "cannot be written: File exists" in run(capsys, *arguments)[2]
-    assert run(capsys, "install", "spark", "--template", str(output), "--user")[0] == 0
-    assert document(home / "user/kernels/spark")["metadata"]["kernel_provisioner"]["config"] == {
-        "queue": "research"
-    }
-    code, _, err = run(capsys, "convert", str(home / "nowhere"))
-    assert (code, "No such file" in err) == (1, True)
-    code, _, err = run(capsys, "convert", str(output))
-    assert (code, "metadata: has neither Enterprise Gateway's" in err) == (1, True)
-
-
-def test_a_user_is_the_one_who_runs_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    run(capsys, "install")
-    request = f"KERNEL_USERNAME={getpass.getuser()}"
-    assert run(capsys, "show", "yarn-python", "--request", request)[0] == 0
-
-
-def test_unreadable_folders_hold_no_kernelspecs(tmp_path: Path) -> None:
-    assert kernelspec_folders.kernelspecs_in(tmp_path / "nowhere") == []
