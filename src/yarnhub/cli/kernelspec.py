@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
-from yarnhub.cli.kernelspec_install import add_options, add_where, install
+from yarnhub.cli.kernelspec_install import (
+    add_options,
+    add_where,
+    chosen_folder,
+    install,
+    is_where_given,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -157,14 +163,8 @@ def _remove(arguments: argparse.Namespace) -> int:
     installed = folders.KernelspecFolders.of_jupyter()
     found = []
     for name in dict.fromkeys(arguments.names):
-        if arguments.user or arguments.prefix or arguments.sys_prefix:
-            place = folders.destination(
-                name.lower(),
-                user=arguments.user,
-                prefix=arguments.prefix,
-                sys_prefix=arguments.sys_prefix,
-            )
-            each = folders.read_kernelspec(place)
+        if is_where_given(arguments):
+            each = folders.read_kernelspec(chosen_folder(name.lower(), arguments))
         else:
             each = installed.find(name)
         if not each.is_ours:

@@ -102,6 +102,24 @@ def add_where(group: argparse._MutuallyExclusiveGroup) -> None:
     )
 
 
+def is_where_given(arguments: argparse.Namespace) -> bool:
+    """Whether an option of `add_where` was used."""
+    return bool(arguments.user or arguments.prefix or arguments.sys_prefix)
+
+
+def chosen_folder(name: str, arguments: argparse.Namespace) -> Path:
+    """The folder of a kernelspec according to the options of `add_where`.
+
+    Raises:
+        ConfigurationError: Jupyter is not installed.
+    """
+    from yarnhub.cli.kernelspec_folders import destination
+
+    return destination(
+        name, user=arguments.user, prefix=arguments.prefix, sys_prefix=arguments.sys_prefix
+    )
+
+
 def _option(key: str) -> str:
     return f"--{key.replace('_', '-')}"
 
@@ -118,9 +136,7 @@ def install(arguments: argparse.Namespace) -> int:
         found = parse(name, document)
     except SpecError as error:
         raise ConfigurationError(str(error)) from error
-    folder = folders.destination(
-        name, user=arguments.user, prefix=arguments.prefix, sys_prefix=arguments.sys_prefix
-    )
+    folder = chosen_folder(name, arguments)
     installed = folders.KernelspecFolders.of_jupyter()
     folders.check_destination(folder, replace=arguments.replace)
     text = json.dumps(document, indent=2) + "\n"

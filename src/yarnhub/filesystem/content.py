@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError
@@ -19,6 +20,8 @@ from yarnhub.filesystem.port import CHUNK_SIZE
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
     from pathlib import Path
+
+    from yarnhub.filesystem.port import FileStatus
 
 
 async def chunks_of(data: bytes) -> AsyncGenerator[bytes, None]:
@@ -55,6 +58,30 @@ async def counted(
             total += len(chunk)
             if progress is not None:
                 progress(total)
+
+
+class ContentWriter(ABC):
+    """Uploads and writes, for a file system that stores content in chunks."""
+
+    async def upload(
+        self,
+        local: Path,
+        path: str,
+        permission: int = 0o600,
+        progress: Callable[[int], None] | None = None,
+    ) -> FileStatus:
+        """See `FileSystem.upload`."""
+        return await self._store(path, permission, counted(file_chunks(local), progress))
+
+    async def write(self, path: str, data: bytes, permission: int = 0o600) -> FileStatus:
+        """See `FileSystem.write`."""
+        return await self._store(path, permission, chunks_of(data))
+
+    @abstractmethod
+    async def _store(
+        self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]
+    ) -> FileStatus:
+        """Store a file under its path when it is complete; closes the chunks."""
 
 
 @contextlib.contextmanager

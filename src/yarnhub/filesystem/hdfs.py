@@ -23,7 +23,7 @@ from yarnhub.base.errors import (
     ConnectionLostError,
     YarnhubError,
 )
-from yarnhub.filesystem.content import chunks_of, counted, file_chunks
+from yarnhub.filesystem.content import ContentWriter
 from yarnhub.filesystem.errors import (
     FileSystemError,
     PathExistsError,
@@ -38,7 +38,6 @@ from yarnhub.hadoop.security.authentication import is_secure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from yarnhub.filesystem.guarded import GuardedNameNodes
     from yarnhub.filesystem.name_node import NameService
@@ -120,7 +119,7 @@ def settings_of(properties: Properties, service: NameService) -> dict[str, str]:
     return settings
 
 
-class HdfsFileSystem(Closing):
+class HdfsFileSystem(ContentWriter, Closing):
     """One HDFS as the user that hdfs-native takes from this process, or from a Kerberos login.
 
     Args:
@@ -203,20 +202,6 @@ class HdfsFileSystem(Closing):
             at,
             lambda: self._client.mkdirs(at, permission, create_parent=True),
         )
-
-    async def upload(
-        self,
-        local: Path,
-        path: str,
-        permission: int = 0o600,
-        progress: Callable[[int], None] | None = None,
-    ) -> FileStatus:
-        """See `FileSystem.upload`."""
-        return await self._store(path, permission, counted(file_chunks(local), progress))
-
-    async def write(self, path: str, data: bytes, permission: int = 0o600) -> FileStatus:
-        """See `FileSystem.write`."""
-        return await self._store(path, permission, chunks_of(data))
 
     async def _store(
         self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]

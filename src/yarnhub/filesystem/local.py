@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
-from yarnhub.filesystem.content import chunks_of, counted, file_chunks, local_errors
+from yarnhub.filesystem.content import ContentWriter, local_errors
 from yarnhub.filesystem.partials import partial_name
 from yarnhub.filesystem.paths import local_part
 from yarnhub.filesystem.port import CHUNK_SIZE, FileStatus
@@ -29,7 +29,7 @@ T = TypeVar("T")
 URI = "file://"
 
 
-class LocalFileSystem(Closing):
+class LocalFileSystem(ContentWriter, Closing):
     """The file system of this host, as the user of this process.
 
     Args:
@@ -63,20 +63,6 @@ class LocalFileSystem(Closing):
     async def make_directory(self, path: str, permission: int = 0o700) -> None:
         """See `FileSystem.make_directory`."""
         await self._run("make the directory", path, lambda at: _make_directory(at, permission))
-
-    async def upload(
-        self,
-        local: Path,
-        path: str,
-        permission: int = 0o600,
-        progress: Callable[[int], None] | None = None,
-    ) -> FileStatus:
-        """See `FileSystem.upload`."""
-        return await self._store(path, permission, counted(file_chunks(local), progress))
-
-    async def write(self, path: str, data: bytes, permission: int = 0o600) -> FileStatus:
-        """See `FileSystem.write`."""
-        return await self._store(path, permission, chunks_of(data))
 
     async def _store(
         self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]

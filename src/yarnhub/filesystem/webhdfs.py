@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.closing import Closing
 from yarnhub.base.errors import CallOutcome, ConnectionLostError, RemoteProtocolError
-from yarnhub.filesystem.content import chunks_of, counted, file_chunks
+from yarnhub.filesystem.content import ContentWriter
 from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError
 from yarnhub.filesystem.partials import Partials, partial_name
 from yarnhub.filesystem.paths import hdfs_part, new_hdfs_part
@@ -25,8 +25,7 @@ from yarnhub.hadoop.http import exchange
 from yarnhub.hadoop.trust import system, trust_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, Sequence
 
     from yarnhub.filesystem.webhdfs_requests import DelegationToken, UserName
     from yarnhub.hadoop.trust import TrustSource
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _BINARY = (("Content-Type", "application/octet-stream"),)
 
 
-class WebHdfsFileSystem(Closing):
+class WebHdfsFileSystem(ContentWriter, Closing):
     """One HDFS by WebHDFS.
 
     Args:
@@ -98,20 +97,6 @@ class WebHdfsFileSystem(Closing):
         await self.requests.ask(
             "make the directory", "PUT", at, "MKDIRS", permission=f"{permission:o}"
         )
-
-    async def upload(
-        self,
-        local: Path,
-        path: str,
-        permission: int = 0o600,
-        progress: Callable[[int], None] | None = None,
-    ) -> FileStatus:
-        """See `FileSystem.upload`."""
-        return await self._store(path, permission, counted(file_chunks(local), progress))
-
-    async def write(self, path: str, data: bytes, permission: int = 0o600) -> FileStatus:
-        """See `FileSystem.write`."""
-        return await self._store(path, permission, chunks_of(data))
 
     async def _store(
         self, path: str, permission: int, chunks: AsyncGenerator[bytes, None]
