@@ -18,7 +18,7 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.base.tasks import task_group
 from yarnhub.kernels.kernel import KernelState
-from yarnhub.kernels.kernelspec import PROVISIONER, Kernelspec, read, request_of
+from yarnhub.kernels.kernelspec import Kernelspec, read, request_of
 from yarnhub.kernels.service_protocol import (
     KernelModel,
     KernelNotFoundError,
@@ -26,7 +26,8 @@ from yarnhub.kernels.service_protocol import (
     dump_kernels,
 )
 from yarnhub.server.gateway.audit import Event
-from yarnhub.server.gateway.limits import Held, Size
+from yarnhub.server.gateway.containers import is_in_container, size_of_request
+from yarnhub.server.gateway.limits import Held
 from yarnhub.server.gateway.owners import Owned
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class ServerKernels:
             Held(
                 owner=kernel.request.owner,
                 groups=groups.get(kernel.request.owner, frozenset()),
-                size=_size(kernel.request),
+                size=size_of_request(kernel.request),
             )
             for kernel in (self._found.kernels() if self._found is not None else ())
             if kernel.status.state is not KernelState.DEAD
@@ -241,7 +242,7 @@ class ServerKernels:
             request = await self._request(identity, kernel_id, start)
             groups = await service.groups_of_owners()
             # Nothing is awaited from here to the start: two requests cannot both fit.
-            size = _size(request)
+            size = size_of_request(request)
             held = service.owners.held(groups)
             service.limits.check(held, identity.name, identity.groups, size)
             owned = Owned(owner=identity.name, cluster_user=identity.cluster_user, size=size)
@@ -290,7 +291,7 @@ class ServerKernels:
                 spec = await ensure_async(service.specs.get_kernel_spec(name))
             except (NoSuchKernel, KeyError):
                 spec = None
-            if spec is not None and is_for_containers(spec):
+            if spec is not None and is_in_container(spec):
                 return spec
         raise KernelNotFoundError(f"There is no kernelspec {quoted(name)}")
 
@@ -378,19 +379,9 @@ class ServerKernels:
         )
 
 
-def is_for_containers(spec: Any) -> bool:
-    """Whether kernels of a kernelspec run in containers; others would run in the service."""
-    provisioner = spec.metadata.get("kernel_provisioner")
-    return isinstance(provisioner, dict) and provisioner.get("provisioner_name") == PROVISIONER
-
-
 def unknown(kernel_id: str) -> KernelNotFoundError:
     """The error for ids that do not exist, and for those of other users."""
     return KernelNotFoundError(f"Kernel does not exist: {kernel_id}")
-
-
-def _size(request: KernelRequest) -> Size:
-    return Size(memory=request.memory, vcores=request.vcores)
 
 
 async def _stop(kernel: Kernel, *, now: bool) -> YarnhubError | None:

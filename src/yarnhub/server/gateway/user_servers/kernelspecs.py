@@ -21,7 +21,7 @@ from yarnhub.base.files import read_regular
 from yarnhub.base.single_flight import SingleFlight
 from yarnhub.kernels.kernelspec import PROVISIONER, read
 from yarnhub.kernels.service_protocol import KernelNotFoundError
-from yarnhub.server.gateway.user_servers.kernels import is_for_containers
+from yarnhub.server.gateway.containers import is_in_container
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +103,7 @@ def _offered(found: Mapping[str, Any]) -> dict[str, Offered]:
     offered = {}
     for name, each in found.items():
         spec = KernelSpec(**each["spec"])
-        if not is_for_containers(spec):
+        if not is_in_container(spec):
             continue
         try:
             shown = _shown(spec)
