@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import uuid
 from typing import TYPE_CHECKING
@@ -116,3 +117,9 @@ async def test_only_signals_are_sent(service: Running, number: object) -> None:
         answer = await service.request("a", "POST", path, json={"signal": number})
         assert answer.status_code == 400
         assert stub(service, kernel).signals == []
+
+
+async def test_a_request_while_the_service_stops_is_refused(service: Running) -> None:
+    await service.service.tasks.aclose()
+    assert (await service.request("a", "GET", "kernels")).status_code == 503
+    gc.collect()  # pytest fails if a coroutine was never awaited

@@ -33,7 +33,7 @@ from yarnhub.server.gateway.user_servers.handler import ServerHandler
 from yarnhub.server.gateway.user_servers.kernels import NotReadyError, TooManyRequestsError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from yarnhub.kernels.kernel import Kernel
 
@@ -59,14 +59,14 @@ class _ApiHandler(ServerHandler, APIHandler):
         if self._work is not None:
             self._work.cancel()
 
-    async def run(self, work: Coroutine[Any, Any, bytes | None]) -> None:
-        """Answer with the result of some work, or with its error.
+    async def run(self, work: Callable[..., Awaitable[bytes | None]], *arguments: object) -> None:
+        """Answer with the result of some work, called with the arguments, or with its error.
 
         The work is cancelled when the client disconnects, or the service is stopped.
         """
         try:
             name = f"answer to {self.request.path}"
-            self._work = self.service.tasks.start(_caught(work), name=name)
+            self._work = self.service.tasks.start(_caught(work, *arguments), name=name)
             await asyncio.wait([self._work])
         except LocalProtocolError as error:  # the tasks are closed
             raise web.HTTPError(503, _STOPPING) from error
@@ -121,7 +121,7 @@ class KernelsHandler(_ApiHandler):
     @web.authenticated
     async def get(self) -> None:
         """Answer at once, or when something has changed."""
-        await self.run(self._states())
+        await self.run(self._states)
 
     def _stopped(self) -> None:
         """Nothing has changed so far."""
@@ -147,7 +147,7 @@ class KernelHandler(_ApiHandler):
     @web.authenticated
     async def get(self, kernel_id: str) -> None:
         """Answer with one kernel."""
-        await self.run(self._get(kernel_id))
+        await self.run(self._get, kernel_id)
 
     async def _get(self, kernel_id: str) -> bytes:
         return _model(await self.kernels.own(self.user, kernel_id))
@@ -155,7 +155,7 @@ class KernelHandler(_ApiHandler):
     @web.authenticated
     async def put(self, kernel_id: str) -> None:
         """Start a kernel."""
-        await self.run(self._start(kernel_id))
+        await self.run(self._start, kernel_id)
 
     async def _start(self, kernel_id: str) -> bytes:
         _ = self.body()
@@ -165,7 +165,7 @@ class KernelHandler(_ApiHandler):
     @web.authenticated
     async def delete(self, kernel_id: str) -> None:
         """Cancel a start, or forget a dead kernel."""
-        await self.run(self.kernels.forget(self.user, kernel_id))
+        await self.run(self.kernels.forget, self.user, kernel_id)
 
 
 class ActionHandler(_ApiHandler):
@@ -180,7 +180,7 @@ class ActionHandler(_ApiHandler):
             "stop": self._stop,
             "history": self._history,
         }[action]
-        await self.run(work(kernel_id))
+        await self.run(work, kernel_id)
 
     async def _signal(self, kernel_id: str) -> None:
         number = self.body().get("signal")
@@ -210,7 +210,7 @@ class KernelspecsHandler(_ApiHandler):
     @web.authenticated
     async def get(self) -> None:
         """List the user's kernelspecs."""
-        await self.run(self._get())
+        await self.run(self._get)
 
     async def _get(self) -> bytes:
         found = await self.kernelspecs.of(self.user)
@@ -230,12 +230,14 @@ class KernelspecFileHandler(_ApiHandler):
     async def get(self, name: str, file: str) -> None:
         """Answer with a file."""
         self.content_type = _BYTES
-        await self.run(self.kernelspecs.file(self.user, name, file))
+        await self.run(self.kernelspecs.file, self.user, name, file)
 
 
-async def _caught(work: Awaitable[bytes | None]) -> bytes | YarnhubError | None:
+async def _caught(
+    work: Callable[..., Awaitable[bytes | None]], *arguments: object
+) -> bytes | YarnhubError | None:
     try:
-        return await work
+        return await work(*arguments)
     except YarnhubError as error:
         return error
 
