@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 expect.set_options(timeout=30_000)  # of a machine that does much else
 
+SHOWN = ".lm-DockPanel-widget:not(.lm-mod-hidden)"
+"""What JupyterLab shows of the tabs that are open."""
 CHROMIUM = "/usr/bin/chromium"
 START = 240_000
 """Milliseconds that a server may take to start, on a machine that does much else."""
@@ -82,6 +84,14 @@ class Visitor:
     async def wait_for_lab(self) -> None:
         """Wait until the server has started and JupyterLab is open in the page."""
         await self.page.wait_for_url(f"{self.url}/user/{self.name}/**", timeout=START)
+        await self._prepare_lab()
+
+    async def open_lab(self, url: str) -> None:
+        """Open a JupyterLab without a hub."""
+        await self.page.goto(url)
+        await self._prepare_lab()
+
+    async def _prepare_lab(self) -> None:
         await expect(self.page.locator("#jp-main-dock-panel")).to_be_visible(timeout=CELL)
         # JupyterLab asks each new user about news; whoever does not answer has it in the way.
         news = self.page.get_by_role("button", name="No", exact=True)
@@ -106,17 +116,41 @@ class Visitor:
         await expect(self.page.get_by_role("tab", name=name)).to_be_visible()
         await expect(self.page.locator(".jp-mod-dirty")).to_have_count(0)
 
+    async def kernels(self) -> list[str]:
+        """The kernels in JupyterLab's launcher, by the names that users see."""
+        cards = self.page.locator(".jp-LauncherCard[data-category=Notebook]")
+        await expect(cards.first).to_be_visible()
+        return [text.strip() for text in await cards.all_inner_texts()]
+
+    async def open_notebook(self, kernel: str) -> None:
+        """Open a new notebook with a kernel of the launcher."""
+        await self.choose("File", "New Launcher")
+        card = self.page.locator(f"{SHOWN} .jp-LauncherCard[data-category=Notebook]")
+        await card.get_by_text(kernel, exact=True).click()
+        await expect(self.page.get_by_text(f"{kernel} | Idle")).to_be_visible(timeout=CELL)
+
+    async def choose(self, menu: str, entry: str) -> None:
+        """Choose an entry of JupyterLab's menus."""
+        await self.page.locator(".lm-MenuBar-item").get_by_text(menu, exact=True).click()
+        await self.page.locator(".lm-Menu-item").get_by_text(entry).first.click()
+
+    async def confirm(self) -> None:
+        """Agree to what a dialog asks."""
+        dialog = self.page.get_by_role("dialog")
+        await dialog.locator(".jp-mod-accept").click()
+        await expect(dialog).to_have_count(0)
+
     async def run_cell(self, code: str) -> str:
         """Run code in a new cell of the notebook, a new one at first; returns what it printed."""
         cell = await self.enter_cell(code)
         output = cell.locator(".jp-OutputArea-output")
         await expect(output).to_be_visible(timeout=CELL)
-        return await output.inner_text()
+        return (await output.inner_text()).strip()
 
     async def enter_cell(self, code: str) -> Locator:
         """The same without waiting for what it prints; returns the cell."""
-        launcher = self.page.locator(".jp-LauncherCard[data-category=Notebook]").first
-        notebook = self.page.locator(".jp-Notebook")
+        launcher = self.page.locator(f"{SHOWN} .jp-LauncherCard[data-category=Notebook]").first
+        notebook = self.page.locator(f"{SHOWN} .jp-Notebook")
         await expect(launcher.or_(notebook)).to_be_visible()
         if await launcher.is_visible():
             await launcher.click()

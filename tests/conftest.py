@@ -59,7 +59,7 @@ def shared_python() -> Iterator[Path]:
     uv = shutil.which("uv", path=f"{bin_folder}{os.pathsep}{os.environ['PATH']}") or "uv"  # noqa: TID251
     # uv keeps the wheel of a project for as long as its pyproject.toml is the same.
     wheel = ("--no-editable", "--reinstall-package", "yarnhub")
-    packages = ("--locked", "--no-default-groups", "--extra", "lab", *wheel)
+    packages = ("--locked", "--no-default-groups", "--extra", "lab", "--group", "widgets", *wheel)
     python = Path(sys.executable).resolve()
     try:
         # Relocatable: it may be packed, too.

@@ -12,6 +12,7 @@ from integrations.kernels.fake_holder import OUT_OF_MEMORY, FakeHolder
 from integrations.kernels.servers import install_kernelspec
 from server.gateway.running import ready, running, until
 from server.gateway.serving import FakeHub
+from yarnhub import __version__
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.server.gateway.app import serve
 
@@ -132,6 +133,12 @@ async def test_what_a_kernelspec_does_not_allow_is_refused_at_once(tmp_path: Pat
             assert answer.status_code == 400
             assert next(iter(env)) in answer.json()["message"]
         assert (await service.request("a", "GET", "api/kernels")).json() == []
+
+
+async def test_the_hub_sees_that_the_service_runs(tmp_path: Path) -> None:
+    # It looks each minute, without a token.
+    async with running(tmp_path) as service:
+        assert (await service.client.get(service.url)).json()["yarnhub"] == __version__
 
 
 async def test_metrics_are_for_this_host_or_a_token(tmp_path: Path) -> None:

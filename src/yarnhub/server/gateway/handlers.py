@@ -95,7 +95,7 @@ class UserHandler:
 
 
 class VersionHandler(UserHandler, APIHandler):
-    """`/api`: the versions; also tells that the service is running."""
+    """`/` and `/api`: the versions; the hub looks at `/` to see that the service is running."""
 
     @allow_unauthenticated
     def get(self) -> None:
@@ -216,7 +216,7 @@ def routes(base_url: str) -> list[tuple[str, type[UserHandler]]]:
     """
     base = re.escape(base_url)
     return [
-        (rf"{base}api", VersionHandler),
+        (rf"{base}(?:api)?", VersionHandler),
         (rf"{base}api/kernels", KernelsHandler),
         (rf"{base}api/kernels/{_KERNEL}", OneKernelHandler),
         (rf"{base}api/kernels/{_KERNEL}/(?P<action>restart|interrupt)", ActionHandler),

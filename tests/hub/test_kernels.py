@@ -1,0 +1,126 @@
+"""What users of kernels in containers see and do, in a real browser, on both kinds of cluster."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+from visitor import Visitor
+
+from e2e.walk import eventually, of_application
+from hub.kernel_service import KERNEL, LOCAL, HubWithKernels, kernel_servers, notebook_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from playwright.async_api import Browser
+
+    from yarnhub.cluster import HadoopCluster
+
+pytestmark = [pytest.mark.cluster, pytest.mark.asyncio(loop_scope="module")]
+
+PLACE = """\
+import os, pwd
+print(pwd.getpwuid(os.getuid()).pw_name, os.environ["CONTAINER_ID"])"""
+SLEEP = """\
+import time
+print("begun", flush=True)
+time.sleep(600)"""
+
+SLIDER = """\
+import ipywidgets
+slider = ipywidgets.IntSlider(value=20, description="Pears")
+slider"""
+
+
+@pytest.fixture(scope="module", params=["hadoop_cluster", "kerberos_cluster"])
+def cluster(request: pytest.FixtureRequest) -> HadoopCluster:
+    found: HadoopCluster = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hub(
+    cluster: HadoopCluster, shared_python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[HubWithKernels]:
+    folder = tmp_path_factory.mktemp("hub")
+    with kernel_servers(shared_python.parent.parent):
+        async with HubWithKernels(folder, cluster, shared_python) as hub:
+            yield hub
+
+
+async def test_a_notebook_server_elsewhere(
+    hub: HubWithKernels,
+    cluster: HadoopCluster,
+    chromium: Browser,
+    screenshots: Path,
+    tmp_path: Path,
+) -> None:
+    server = notebook_server(tmp_path / "lab", hub.service_url, await hub.token_of("alice"))
+    page = await chromium.new_page()
+    url = server.url.removesuffix("/api")
+    alice = Visitor(page, url, "alice")
+    async with server:
+        try:
+            await alice.open_lab(f"{url}/lab?token=lab")
+            assert await alice.kernels() == [KERNEL]
+            user, container = (await alice.run_cell(PLACE)).split()
+            assert user == ("alice" if cluster.options.kerberos else cluster.host.user)
+            await alice.run_cell("x = 41; print(x)")
+
+            cell = await alice.enter_cell(SLEEP)
+            await expect(cell).to_contain_text("begun")
+            await alice.choose("Kernel", "Interrupt Kernel")
+            await expect(cell).to_contain_text("KeyboardInterrupt")
+            assert await alice.run_cell("print(x + 1)") == "42"
+
+            await alice.choose("Kernel", "Restart Kernel")
+            await alice.confirm()
+            assert await alice.run_cell("print('x' in globals())") == "False"
+            assert (await alice.run_cell(PLACE)).split() == [user, container]
+
+            await alice.choose("Kernel", "Shut Down Kernel")
+            eventually(lambda: not of_application(_application(container)), "it ends")
+        finally:
+            await page.screenshot(path=screenshots / "gateway.png")
+            await page.close()
+    said = (hub.service.folder / "state" / "audit.jsonl").read_text().splitlines()
+    events = [event for each in map(json.loads, said) if (event := each["event"]) != "connect"]
+    assert events == ["start", "interrupt", "restart", "stop"]
+
+
+async def test_jupyterlab_in_its_container(
+    hub: HubWithKernels, cluster: HadoopCluster, alice: Visitor, screenshots: Path
+) -> None:
+    errors = alice.errors()
+    await alice.start()
+    await alice.wait_for_lab()
+    assert {LOCAL, KERNEL} <= set(await alice.kernels())
+    await alice.open_notebook(LOCAL)
+    of_server = (await alice.run_cell(PLACE)).split()
+    await alice.open_notebook(KERNEL)
+    of_kernel = (await alice.run_cell(PLACE)).split()
+    user = "alice" if cluster.options.kerberos else cluster.host.user
+    assert of_server[0] == of_kernel[0] == user
+    assert of_server[1] != of_kernel[1]
+
+    cell = await alice.enter_cell(SLIDER)
+    await expect(cell.locator(".widget-readout")).to_have_text("20")
+    handle = cell.locator(".noUi-handle")
+    await handle.drag_to(cell.locator(".noUi-connects"), target_position={"x": 5, "y": 2})
+    await expect(cell.locator(".widget-readout")).not_to_have_text("20")
+    moved = await cell.locator(".widget-readout").inner_text()
+    assert await alice.run_cell("print(slider.value)") == moved
+    await alice.page.screenshot(path=screenshots / "slider.png")
+    await alice.choose("Kernel", "Shut Down Kernel")
+    eventually(lambda: not of_application(_application(of_kernel[1])), "it ends")
+    assert errors == []
+
+
+def _application(container: str) -> str:
+    return re.sub(r"^container_(?:e\d+_)?(\d+_\d+)_.*", r"application_\1", container)
