@@ -32,6 +32,7 @@ class Holding:
     Args:
         root: The folder of the user's servers, see `ServerKernelRecords`.
         make: Constructs the holder for a folder of this server.
+        owns: Whether a kernel with the id of one of this server's is that one.
 
     Attributes:
         records: The records of the server's kernels.
@@ -42,8 +43,14 @@ class Holding:
         OSError: The folder cannot be written.
     """
 
-    def __init__(self, root: Path, make: Callable[[Path], KernelHolder]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        make: Callable[[Path], KernelHolder],
+        owns: Callable[[Kernel], bool] = lambda _: True,
+    ) -> None:
         self._make = make
+        self._owns = owns
         self.records = ServerKernelRecords(root)
         self.sockets = ChannelSockets(self.records.folder / "channels")
         self.tasks = BackgroundTasks()
@@ -79,10 +86,12 @@ class Holding:
         pause = _FIRST_RETRY
         while True:
             try:
-                return (await self.holder()).find(kernel_id)
+                kernel = (await self.holder()).find(kernel_id)
             except YarnhubError as error:
                 _log.warning("the kernels cannot be found again, retrying: %s", error)
                 tell(str(error))
+            else:
+                return kernel if kernel is not None and self._owns(kernel) else None
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_RETRY)
 

@@ -34,7 +34,7 @@ from yarnhub.integrations.kernels.requests import Owner
 
 if TYPE_CHECKING:
     from yarnhub.integrations.kernels.server_records import ServerKernelRecord
-    from yarnhub.kernels.kernel import KernelHolder
+    from yarnhub.kernels.kernel import Kernel, KernelHolder
 
 _STOP = 10.0
 """Seconds that the stop of a server waits for its kernels to end."""
@@ -105,7 +105,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.use_pending_kernels = True
-        self.holding = Holding(Path(self.folder), self._make_holder)
+        self.holding = Holding(Path(self.folder), self._make_holder, self.owns)
         # At once: a look at the sessions deletes those whose kernels do not exist.
         self._found = [self._restore(each) for each in self.holding.records if not each.ending]
         IOLoop.current().add_callback(self._find_kernels)
@@ -125,6 +125,13 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     def owner_of(self, kernel_id: str) -> Owner:
         """For whom a kernel runs."""
         return Owner(name=self.user, user=self.user)
+
+    def owns(self, kernel: Kernel) -> bool:
+        """Whether a kernel with the id of one of this server's is that one.
+
+        A holder may have kernels of other users: none of them is found again, or ended.
+        """
+        return True
 
     # --- kernels of a former server
 

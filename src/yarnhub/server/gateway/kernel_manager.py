@@ -14,6 +14,7 @@ from yarnhub.server.gateway.limits import Size
 from yarnhub.server.gateway.owners import Owned, Owners
 
 if TYPE_CHECKING:
+    from yarnhub.kernels.kernel import Kernel
     from yarnhub.server.gateway.audit import AuditLog
 
 # Any, in this module: jupyter_server's managers have no types
@@ -43,6 +44,11 @@ class GatewayKernelManager(YarnhubKernelManager):
         if owned is None or not owned.owner:
             raise LookupError(f"the owner of kernel {kernel_id} is not known")
         return Owner(name=owned.owner, user=owned.cluster_user)
+
+    def owns(self, kernel: Kernel) -> bool:
+        """Whether a kernel that is held is of the user for whom the record with its id is."""
+        record = self.holding.records.get(kernel.id)
+        return record is not None and record.owner == kernel.request.owner
 
     def _recorded(self, kernel_id: str) -> Owned | None:
         """Whose kernel one is that an earlier process has started."""

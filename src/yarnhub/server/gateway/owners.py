@@ -36,6 +36,7 @@ class Owners:
 
     Attributes:
         elsewhere: What users hold that the manager does not have; called with the users' groups.
+        owner_elsewhere: The owner of such a kernel, by its id; empty if there is none.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Owners:
         self._manager = manager
         self._recorded = recorded
         self.elsewhere: Callable[[Mapping[str, frozenset[str]]], list[Held]] = lambda _: []
+        self.owner_elsewhere: Callable[[str], str] = lambda _: ""
         self._known: dict[str, Owned] = {}
         """Of the kernels that this process has started."""
         self._starting: set[str] = set()
@@ -75,6 +77,10 @@ class Owners:
 
     def is_taken(self, kernel_id: str) -> bool:
         """Whether there is such a kernel, of any user."""
+        return self.is_managed(kernel_id) or bool(self.owner_elsewhere(kernel_id))
+
+    def is_managed(self, kernel_id: str) -> bool:
+        """Whether the manager has such a kernel, or one is being started."""
         return kernel_id in self._manager or kernel_id in self._starting
 
     def all(self) -> dict[str, Owned]:

@@ -177,8 +177,10 @@ class UserKernels:
         raise _unknown(kernel_id)
 
     def _taken(self, kernel_id: str) -> web.HTTPError:
-        owned = self._service.owners.find(kernel_id)
-        if owned is not None and owned.owner == self.identity.name:
+        owners = self._service.owners
+        owned = owners.find(kernel_id)
+        owner = owned.owner if owned is not None else owners.owner_elsewhere(kernel_id)
+        if owner == self.identity.name:
             return web.HTTPError(409, f"There is already a kernel with the id {kernel_id}")
         return _unknown(kernel_id)
 

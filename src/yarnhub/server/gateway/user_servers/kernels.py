@@ -82,6 +82,7 @@ class ServerKernels:
         """By owner: set when a kernel was added or removed."""
         self._polls: Counter[str] = Counter()
         service.owners.elsewhere = self.held
+        service.owners.owner_elsewhere = self._owner_elsewhere
         # At once: YARN ends what nobody holds, and what users hold counts for their limits.
         _ = service.tasks.start(self._find(), name="kernels of the service")
 
@@ -140,8 +141,15 @@ class ServerKernels:
             )
             for kernel in (self._found.kernels() if self._found is not None else ())
             if kernel.status.state is not KernelState.DEAD
-            and not self.service.owners.is_taken(kernel.id)
+            and not self.service.owners.is_managed(kernel.id)
         ]
+
+    def _owner_elsewhere(self, kernel_id: str) -> str:
+        starting = self._starting.get(kernel_id)
+        if starting is not None:
+            return starting.owner
+        kernel = self._found.find(kernel_id) if self._found is not None else None
+        return kernel.request.owner if kernel is not None else ""
 
     # --- states
 
@@ -212,8 +220,7 @@ class ServerKernels:
                 raise unknown(kernel_id)
             if kernel is not None:
                 return kernel
-            if self.service.owners.is_taken(kernel_id):
-                raise KernelServiceError(f"There is already a kernel with the id {kernel_id}")
+            self._check_free(kernel_id)
             work = self._start(holder, identity, kernel_id, start, origin)
             task = self.service.tasks.start(work, name=f"start of {kernel_id}")
             starting = self._starting[kernel_id] = _Starting(identity.name, task)
@@ -242,6 +249,7 @@ class ServerKernels:
             request = await self._request(identity, kernel_id, start)
             groups = await service.groups_of_owners()
             # Nothing is awaited from here to the start: two requests cannot both fit.
+            self._check_free(kernel_id)
             size = size_of_request(request)
             held = service.owners.held(groups)
             service.limits.check(held, identity.name, identity.groups, size)
@@ -258,6 +266,10 @@ class ServerKernels:
         service.audit.write(Event.START, identity.name, owner=identity.name, **fields)
         self._notify(identity.name)
         return kernel
+
+    def _check_free(self, kernel_id: str) -> None:
+        if self.service.owners.is_managed(kernel_id):
+            raise KernelServiceError(f"There is already a kernel with the id {kernel_id}")
 
     async def _request(self, identity: Identity, kernel_id: str, start: Start) -> KernelRequest:
         """The request, from the service's own kernelspec."""
