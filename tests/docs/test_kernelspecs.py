@@ -13,9 +13,9 @@ from jupyter_core import paths
 
 from docs.blocks import PROJECT, blocks
 from yarnhub.cli.main import main
+from yarnhub.kernels.bounds import VARIABLES
 from yarnhub.kernels.kernelspec import KernelspecConfig, read
 from yarnhub.kernels.kernelspec_file import parse
-from yarnhub.kernels.limits import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.base.key_pairs import load_pair
+from yarnhub.base.tls_pair import load_pair
 from yarnhub.control import bootstrap, environment
 from yarnhub.hadoop.token_file import read_token_file, replace_tokens
 from yarnhub.hadoop.wire.tokens import TokenStorage

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.kernels.limits import VARIABLES, shown
+from yarnhub.kernels.bounds import VARIABLES, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,7 +11,7 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.base.single_flight import SingleFlight
 from yarnhub.client.access.web_servers import WebServers
 from yarnhub.yarn.addresses import CLIENT, resource_manager, web_pages
-from yarnhub.yarn.queues.figures import PATH, read_scheduler_page
+from yarnhub.yarn.queues.scheduler_page import PATH, read_scheduler_page
 from yarnhub.yarn.queues.usable import submission_acls
 from yarnhub.yarn.resource_manager import ResourceManager
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from yarnhub.client.access.settings import Settings
-    from yarnhub.yarn.queues.figures import LeafFigures
+    from yarnhub.yarn.queues.scheduler_page import LeafFigures
     from yarnhub.yarn.records.cluster import QueueInfo
 
 T = TypeVar("T")

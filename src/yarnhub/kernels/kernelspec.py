@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from yarnhub.base.errors import SpecError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.base.units import MiB, VCores
-from yarnhub.kernels import limits as bounds
+from yarnhub.kernels import bounds
 from yarnhub.kernels.environment import Environment, archive_on_cluster, file_on_cluster
 from yarnhub.kernels.request import KernelRequest
 from yarnhub.spec import Resources

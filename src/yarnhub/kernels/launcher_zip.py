@@ -36,7 +36,7 @@ MODULES = (
     "base.files",
     "base.foreign_text",
     "base.home_folder",
-    "base.key_pairs",
+    "base.tls_pair",
     "base.retry",
     "base.tasks",
     "control.__init__",

@@ -24,7 +24,7 @@ from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId, Contai
 from yarnhub.yarn.records.resources import Resource
 
 if TYPE_CHECKING:
-    from yarnhub.yarn.queues.figures import LeafFigures
+    from yarnhub.yarn.queues.scheduler_page import LeafFigures
 
 NUMBER = ApplicationId(id=7, cluster_timestamp=1)
 ATTEMPT = ApplicationAttemptId(application_id=NUMBER, attempt_id=1)

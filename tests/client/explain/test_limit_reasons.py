@@ -22,7 +22,7 @@ from yarnhub.client.explain.reasons import (
     UnmanagedMasterLimit,
     UserLimit,
 )
-from yarnhub.yarn.queues.figures import LeafFigures, UserFigures, read_scheduler_page
+from yarnhub.yarn.queues.scheduler_page import LeafFigures, UserFigures, read_scheduler_page
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 

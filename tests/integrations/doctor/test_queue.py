@@ -13,7 +13,7 @@ from integrations.doctor.pages import serve_pages
 from yarn.queues.pages import recorded
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.queue import check_masters, judge, judge_masters
-from yarnhub.yarn.queues.figures import PATH, LeafFigures
+from yarnhub.yarn.queues.scheduler_page import PATH, LeafFigures
 from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.records.cluster import QueueInfo, QueueState
 from yarnhub.yarn.records.resources import MEMORY, VCORES

@@ -8,7 +8,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from appmaster.shell.server.serving import ID, PAIR
-from yarnhub.base.key_pairs import load_pair
+from yarnhub.base.tls_pair import load_pair
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.frames import STREAM
 from yarnhub.kernels.protocol import (

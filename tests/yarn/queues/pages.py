@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from yarnhub.yarn.queues.figures import LeafFigures, read_scheduler_page
+from yarnhub.yarn.queues.scheduler_page import LeafFigures, read_scheduler_page
 
 RECORDED = Path(__file__).with_name("recorded")
 

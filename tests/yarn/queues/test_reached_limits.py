@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from yarn.queues.pages import leaf
-from yarnhub.yarn.queues.figures import LeafFigures, UserFigures
 from yarnhub.yarn.queues.reached_limits import full_queue, master_limit, user_limit
+from yarnhub.yarn.queues.scheduler_page import LeafFigures, UserFigures
 from yarnhub.yarn.records.cluster import NodeReport, NodeState, QueueInfo, QueueStatistics
 from yarnhub.yarn.records.resources import MEMORY, VCORES, Resource
 

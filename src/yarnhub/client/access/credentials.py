@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConfigurationError, CredentialsError, SpecError
 from yarnhub.base.file_lock import locked
 from yarnhub.base.files import read_regular, write_private
-from yarnhub.base.key_pairs import load_pair
+from yarnhub.base.tls_pair import load_pair
 from yarnhub.control.bootstrap import SERVER_NAME, server_name
 
 if TYPE_CHECKING:

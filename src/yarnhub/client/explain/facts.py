@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from yarnhub.control.messages import ServiceContainer
     from yarnhub.spec import ApplicationSpec
-    from yarnhub.yarn.queues.figures import LeafFigures
+    from yarnhub.yarn.queues.scheduler_page import LeafFigures
     from yarnhub.yarn.records.applications import ApplicationAttemptReport, ApplicationReport
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
     from yarnhub.yarn.records.containers import ContainerReport

@@ -22,7 +22,7 @@ from yarnhub.yarn.records.resources import MEMORY, VCORES
 if TYPE_CHECKING:
     from yarnhub.client.explain.facts import ApplicationFacts
     from yarnhub.client.explain.reasons import Reason
-    from yarnhub.yarn.queues.figures import LeafFigures
+    from yarnhub.yarn.queues.scheduler_page import LeafFigures
     from yarnhub.yarn.records.applications import ApplicationReport
 
 

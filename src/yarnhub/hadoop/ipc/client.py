@@ -160,7 +160,7 @@ class RpcClient(Closing):
         except (StandbyError, ConnectionLostError):
             # If an address closes the connection, try the other one: a proxy in front of a dead
             # daemon accepts every connection and closes it.
-            self._turn_from(connection)
+            self._fail_over_from(connection)
             raise
 
     def _may_repeat(self, request: _Request, error: YarnhubError) -> bool:
@@ -203,7 +203,7 @@ class RpcClient(Closing):
             connection = await RpcConnection.open(machine, address, self._options)
         except YarnhubError as error:
             if isinstance(error, ConnectError | ConnectionLostError):
-                self._turn()
+                self._fail_over()
             opening.set_exception(error)
             opening.exception()  # retrieved: there may be no other waiter
             raise
@@ -226,14 +226,14 @@ class RpcClient(Closing):
         async with Deadline(seconds, ConnectError(late)):
             return await make_login(self._user, address, self._options)
 
-    def _turn_from(self, connection: RpcConnection) -> None:
+    def _fail_over_from(self, connection: RpcConnection) -> None:
         """Use the next address from now on, unless another call has already switched."""
         if self._connection is connection:
             self._connection = None
-            self._turn()
+            self._fail_over()
             connection.retire()
 
-    def _turn(self) -> None:
+    def _fail_over(self) -> None:
         last, self._active = self.address, (self._active + 1) % len(self._addresses)
         if self.address != last:
             _log.info("%s is not active or not reachable: trying %s", last, self.address)
@@ -249,5 +249,5 @@ class RpcClient(Closing):
         if not connection.pending and connection.heard < request.sent_at:
             # Nothing received since the call: the server hangs or is gone, and the next call would
             # hang on the same connection.
-            self._turn_from(connection)
+            self._fail_over_from(connection)
         return DeadlineExceededError(f"{what} response within {seconds:g} s{last}")

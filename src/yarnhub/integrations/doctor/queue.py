@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.errors import ConnectError, RemoteProtocolError
 from yarnhub.client.explain.words import in_words
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
-from yarnhub.yarn.queues.figures import PATH, find_leaf, read_scheduler_page
+from yarnhub.yarn.queues.scheduler_page import PATH, find_leaf, read_scheduler_page
 from yarnhub.yarn.queues.tree import is_named, line_to
 from yarnhub.yarn.queues.usable import submission_acls, takes_applications, usable_queues
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
-    from yarnhub.yarn.queues.figures import LeafFigures
+    from yarnhub.yarn.queues.scheduler_page import LeafFigures
     from yarnhub.yarn.records.cluster import QueueInfo
 
 FEW_SERVERS = 20

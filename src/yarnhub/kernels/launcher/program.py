@@ -111,7 +111,7 @@ def tls_context(secrets: Mapping[str, bytes]) -> ssl.SSLContext:
     """TLS with the application's own pair, which both sides have."""
     import ssl
 
-    from yarnhub.base.key_pairs import load_pair
+    from yarnhub.base.tls_pair import load_pair
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # it trusts this one certificate, whatever its name

@@ -60,7 +60,7 @@ class GatewayKernelManager(YarnhubKernelManager):
         size = Size() if held is None else size_of_request(held.request)
         return Owned(owner=record.owner, cluster_user=record.user, size=size)
 
-    # --- what nobody has asked for
+    # --- culling, failed starts and dead kernels
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """Shut a kernel down that has been idle for too long, as its launcher reports.

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class KernelGateway(Configurable):
-    """The settings of the service. All limits are off by default."""
+    """The settings of the service. All limits are off by default.
+
+    Idle kernels are culled by Jupyter Server: `c.MappingKernelManager.cull_idle_timeout`.
+    """
 
     ip = Unicode(
         "127.0.0.1",

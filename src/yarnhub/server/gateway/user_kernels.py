@@ -54,12 +54,12 @@ class UserKernels:
 
     def get_kernel(self, kernel_id: str) -> Any:
         """The manager of one kernel."""
-        self._check(kernel_id, "connect")
+        self._require_own(kernel_id, "connect")
         return self._service.manager.get_kernel(kernel_id)
 
     async def kernel_model(self, kernel_id: str) -> Any:
         """The model of one kernel."""
-        self._check(kernel_id, "read")
+        self._require_own(kernel_id, "read")
         return await ensure_async(self._service.manager.kernel_model(kernel_id))
 
     async def list_kernels(self) -> list[Any]:
@@ -93,19 +93,19 @@ class UserKernels:
 
     async def shutdown_kernel(self, kernel_id: str) -> None:
         """Shut a kernel down."""
-        self._check(kernel_id, "stop")
+        self._require_own(kernel_id, "stop")
         await ensure_async(self._service.manager.shutdown_kernel(kernel_id))
         self._record(Event.STOP, kernel_id)
 
     async def interrupt_kernel(self, kernel_id: str) -> None:
         """Interrupt what a kernel executes."""
-        self._check(kernel_id, "interrupt")
+        self._require_own(kernel_id, "interrupt")
         await ensure_async(self._service.manager.interrupt_kernel(kernel_id))
         self._record(Event.INTERRUPT, kernel_id)
 
     async def restart_kernel(self, kernel_id: str) -> None:
         """Restart a kernel."""
-        self._check(kernel_id, "restart")
+        self._require_own(kernel_id, "restart")
         await ensure_async(self._service.manager.restart_kernel(kernel_id))
         self._record(Event.RESTART, kernel_id)
 
@@ -168,7 +168,7 @@ class UserKernels:
                     return spec
         raise web.HTTPError(404, f"There is no kernelspec {name!r}")
 
-    def _check(self, kernel_id: str, action: str) -> None:
+    def _require_own(self, kernel_id: str, action: str) -> None:
         owned = self._service.owners.find(kernel_id)
         if owned is not None and owned.owner == self.identity.name:
             return

@@ -11,7 +11,7 @@ from yarnhub.yarn.records.resources import MEMORY, VCORES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yarnhub.yarn.queues.figures import LeafFigures
+    from yarnhub.yarn.queues.scheduler_page import LeafFigures
     from yarnhub.yarn.records.cluster import NodeReport, QueueInfo
 
 

@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING, Protocol
 
 from yarnhub.appmaster.shell.server.clients import ApplicationClients
-from yarnhub.base.key_pairs import load_pair
+from yarnhub.base.tls_pair import load_pair
 from yarnhub.control.frames import PROTOCOLS
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from yarnhub.base.key_pairs import load_pair
+from yarnhub.base.tls_pair import load_pair
 from yarnhub.client.access.credentials import Credentials
 
 PAIR = Credentials.generate()
@@ -19,7 +19,7 @@ def context() -> ssl.SSLContext:
 
 FULL = """
 import resource, ssl, sys
-from yarnhub.base.key_pairs import load_pair
+from yarnhub.base.tls_pair import load_pair
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), *(each.encode() for each in sys.argv[1:]))
 """

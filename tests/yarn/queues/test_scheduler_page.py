@@ -8,7 +8,7 @@ import pytest
 
 from yarn.queues.pages import leaf, recorded
 from yarnhub.base.errors import RemoteProtocolError
-from yarnhub.yarn.queues.figures import read_scheduler_page
+from yarnhub.yarn.queues.scheduler_page import read_scheduler_page
 from yarnhub.yarn.records.resources import MEMORY, VCORES
 
 
