@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,3 +126,16 @@ async def test_a_page_of_another_site_cannot_start_anything(tmp_path: Path) -> N
             "a", "GET", "/api/kernels", headers={"Origin": "http://evil.example"}
         )
         assert "Access-Control-Allow-Origin" not in allowed.headers
+
+
+LOADED = """
+import sys
+from yarnhub.server.gateway.hub_login import HubAddress, HubLogin
+HubLogin(HubAddress(api_url="http://hub/hub/api", api_token="", scopes=frozenset()), None)
+sys.exit("jupyterhub.services.auth" not in sys.modules)
+"""
+
+
+def test_the_hub_is_imported_before_the_first_request() -> None:
+    """It takes seconds, in which the service would not answer others."""
+    subprocess.run([sys.executable, "-c", LOADED], check=True)

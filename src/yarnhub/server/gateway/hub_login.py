@@ -57,6 +57,9 @@ class HubLogin:
     """
 
     def __init__(self, hub: HubAddress, client: httpx.AsyncClient, fresh: float = FRESH) -> None:
+        from jupyterhub.services.auth import check_scopes  # takes seconds: not in a request
+
+        self._check_scopes = check_scopes
         self._hub = hub
         self._client = client
         self._users = LookupCache(self._look_up, fresh=fresh, most=MAX_KEPT)
@@ -80,15 +83,13 @@ class HubLogin:
         return await self._groups.get(name)
 
     async def _look_up(self, token: str) -> str | None:
-        from jupyterhub.services.auth import check_scopes
-
         model = await self._request("/user", token)
         if model is None or model.get("kind") != "user":
             return None
         name, scopes = model.get("name"), model.get("scopes")
         if not isinstance(name, str) or not isinstance(scopes, list):
             return None
-        if not check_scopes(set(self._hub.scopes), set(scopes)):
+        if not self._check_scopes(set(self._hub.scopes), set(scopes)):
             who = clean_and_cut(name, lines=False)
             needed = ", ".join(sorted(self._hub.scopes))
             _log.warning("a token of %s has none of the scopes %s", who, needed)
