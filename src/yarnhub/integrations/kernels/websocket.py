@@ -144,7 +144,12 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             raise web.HTTPError(410, str(ready.exception()))
 
     def _tell(self, text: str) -> None:
-        """Show a text in the output of the cells that wait, replacing the previous one."""
+        """Show a text in the output of the cells that wait, replacing the previous one.
+
+        A client without a session's id is a program, for which only the kernel's output counts.
+        """
+        if not self.websocket_handler.get_argument("session_id", ""):
+            return
         for header in filter(None, map(self._execution, self._held or ())):
             before = self._told.get(header["msg_id"])
             if before == text:

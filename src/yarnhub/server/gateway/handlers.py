@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jupyter_server
@@ -63,7 +64,7 @@ class UserHandler:
             "forwarded_for": headers.get("X-Forwarded-For"),
         }
 
-    @property
+    @cached_property
     def kernel_manager(self) -> UserKernels:
         """The user's kernels."""
         if self.identity is None:
@@ -177,6 +178,7 @@ class KernelspecsHandler(UserHandler, MainKernelSpecHandler):
     async def get(self) -> None:
         """List the user's kernelspecs."""
         self.kernel_manager.check_user(self.get_argument("user", ""))
+        await self.kernel_manager.choose_default()
         await super().get()
 
 

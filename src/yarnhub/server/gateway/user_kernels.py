@@ -14,6 +14,7 @@ from yarnhub.base.errors import SpecError, YarnhubError
 from yarnhub.server.gateway.audit import Event
 from yarnhub.server.gateway.limits import LimitReachedError
 from yarnhub.server.gateway.owners import Owned
+from yarnhub.server.gateway.user_kernelspecs import UserKernelspecs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,20 +38,23 @@ class UserKernels:
 
     Attributes:
         identity: The user.
+        default_kernel_name: The kernelspec of requests that name none; see `choose_default`.
     """
 
     def __init__(self, service: Service, identity: Identity, origin: Mapping[str, object]) -> None:
         self._service = service
         self._origin = origin
         self.identity = identity
-
-    @property
-    def default_kernel_name(self) -> str:
-        """The name of the default kernelspec."""
-        name: str = self._service.manager.default_kernel_name
-        return name
+        self.default_kernel_name: str = service.manager.default_kernel_name
 
     # --- what does not change a kernel
+
+    async def choose_default(self) -> str:
+        """Set `default_kernel_name` to a kernelspec that the user can use, if there is one."""
+        offered = await UserKernelspecs(self._service, self.identity).get_all_specs()
+        if self.default_kernel_name not in offered:
+            self.default_kernel_name = min(offered, default=self.default_kernel_name)
+        return self.default_kernel_name
 
     def get_kernel(self, kernel_id: str) -> Any:
         """The manager of one kernel."""
@@ -79,7 +83,7 @@ class UserKernels:
         Raises:
             HTTPError: It is refused, with words for the user.
         """
-        name = (request.name or self.default_kernel_name).lower()
+        name = (request.name or await self.choose_default()).lower()
         kernel_id = request.id or str(uuid.uuid4())
         try:
             self._check_username(request.username)
