@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+from processes import cpu, peak
 from submit import Contender, install_peer, report
 
 from unmanaged import AM_SHARE, submit_peer
@@ -259,18 +260,6 @@ def quantiles(seconds: Iterable[float]) -> tuple[float, float]:
     """What half of them, and what 95 % of them stay below."""
     parts = statistics.quantiles(seconds, n=20)
     return parts[9], parts[18]
-
-
-def cpu(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak(pid: int) -> float:
-    """MiB of memory that a process has held at most."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":
