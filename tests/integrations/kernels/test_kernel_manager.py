@@ -291,3 +291,12 @@ async def test_kernels_end_with_the_server_if_it_is_set(tmp_path: Path) -> None:
         kernel = server.holder.held[kernel_id]
         await server.manager.shutdown_all()
         assert kernel.stopped == 1
+
+
+async def test_a_kernel_that_is_started_before_the_first_request_is_started_once(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as server:
+        kernel_id = await server.manager.start_kernel(kernel_name="cluster")
+        await server.until(kernel_id, lambda each: each["execution_state"] == "idle")
+        assert server.holder.started == 1

@@ -107,8 +107,11 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         self.use_pending_kernels = True
         self.holding = Holding(Path(self.folder), self._make_holder, self.owns)
         # At once: a look at the sessions deletes those whose kernels do not exist.
-        self._found = [self._restore(each) for each in self.holding.records if not each.ending]
-        IOLoop.current().add_callback(self._find_kernels)
+        records = list(self.holding.records)
+        for record in records:
+            if not record.ending:
+                self._restore(record)
+        IOLoop.current().add_callback(self._find_kernels, records)
 
     def _make_holder(self, folder: Path) -> KernelHolder:
         make = self.holder_factory
@@ -135,7 +138,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     # --- kernels of a former server
 
-    def _restore(self, record: ServerKernelRecord) -> ContainerKernel:
+    def _restore(self, record: ServerKernelRecord) -> None:
         kernel: ContainerKernel = self.kernel_manager_factory(
             connection_file=str(Path(self.connection_dir) / f"kernel-{record.id}.json"),
             parent=self,
@@ -147,11 +150,10 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         kernel.last_activity = utcnow()
         self._kernels[record.id] = kernel
         self._kernel_connections[record.id] = 0
-        return kernel
 
-    async def _find_kernels(self) -> None:
+    async def _find_kernels(self, records: list[ServerKernelRecord]) -> None:
         """Begin to find the kernels of a former server again."""
-        for record in self.holding.records:
+        for record in records:
             if record.ending:
                 self._end(record.id)
                 continue
