@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
+_STATES = ("starting", "idle", "busy", "restarting", "dead")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
     """Whose kernel one is.
@@ -54,16 +57,19 @@ class Owners:
 
     @contextlib.contextmanager
     def starting(self, kernel_id: str, owned: Owned) -> Iterator[None]:
-        """While a kernel is started: it belongs to its owner from the first moment.
+        """While a kernel is started: it belongs to its owner, and counts, from the first moment.
 
-        An error in the block removes it.
+        An error in the block undoes that.
         """
+        before = self._known.get(kernel_id)
         self._known[kernel_id] = owned
         self._starting.add(kernel_id)
         try:
             yield
         except BaseException:
             del self._known[kernel_id]
+            if before is not None:
+                self._known[kernel_id] = before
             raise
         finally:
             self._starting.discard(kernel_id)
@@ -103,7 +109,7 @@ class Owners:
         """
         sizes: dict[str, Size] = {}
         for kernel_id, owned in self.all().items():
-            if not self._is_dead(kernel_id):
+            if kernel_id in self._starting or not self.is_dead(kernel_id):
                 sizes[owned.owner] = sizes.get(owned.owner, NOTHING) + owned.size
         return [
             Held(owner=owner, groups=groups.get(owner, frozenset()), size=size)
@@ -111,10 +117,18 @@ class Owners:
         ] + self.elsewhere(groups)
 
     def states(self) -> list[str]:
-        """The states of all kernels, such as `starting`, `idle`, `busy` or `dead`."""
-        return [self._state(kernel_id) for kernel_id in self.all()]
+        """The states of all kernels: some of `_STATES`, or `unknown`."""
+        states = map(self._state, self.all())
+        return [state if state in _STATES else "unknown" for state in states]
 
-    def _is_dead(self, kernel_id: str) -> bool:
+    def is_dead(self, kernel_id: str) -> bool:
+        """Whether a kernel of the manager holds nothing any more.
+
+        Kernels publish their states themselves: only the application says whether it has ended.
+        """
+        container = getattr(self._manager.get_kernel(kernel_id), "container", None)
+        if container is not None and container.kernel is not None:
+            return bool(container.is_dead)
         return self._state(kernel_id) == "dead"
 
     def _state(self, kernel_id: str) -> str:

@@ -108,10 +108,37 @@ class UserKernels:
         self._record(Event.INTERRUPT, kernel_id)
 
     async def restart_kernel(self, kernel_id: str) -> None:
-        """Restart a kernel."""
+        """Restart a kernel; one that is dead needs a new container, within the limits.
+
+        Raises:
+            HTTPError: It is refused, with words for the user.
+        """
         self._require_own(kernel_id, "restart")
-        await ensure_async(self._service.manager.restart_kernel(kernel_id))
+        owners, manager = self._service.owners, self._service.manager
+        if owners.is_dead(kernel_id):
+            try:
+                groups = await self._service.groups_of_owners()
+                self._require_own(kernel_id, "restart")
+                owned = self._within_limits(kernel_id, groups)
+            except YarnhubError as error:
+                self.refused("restart", str(error), kernel=kernel_id)
+                status = 403 if isinstance(error, LimitReachedError) else 503
+                raise web.HTTPError(status, str(error)) from error
+            with owners.starting(kernel_id, owned):
+                await ensure_async(manager.restart_kernel(kernel_id))
+        else:
+            await ensure_async(manager.restart_kernel(kernel_id))
         self._record(Event.RESTART, kernel_id)
+
+    def _within_limits(self, kernel_id: str, groups: Mapping[str, frozenset[str]]) -> Owned:
+        """What a dead kernel will hold, if the limits allow it."""
+        service, identity = self._service, self.identity
+        owned = service.owners.find(kernel_id)
+        assert owned is not None
+        service.limits.check(
+            service.owners.held(groups), identity.name, identity.groups, owned.size
+        )
+        return owned
 
     def connected(self, kernel_id: str) -> None:
         """Note that a websocket of a kernel was opened."""
