@@ -195,6 +195,8 @@ def test_the_default_realm_is_asked_for_only_by_the_rule_that_needs_it() -> None
         ),
         ("RULE:[1:$4]", "alice@X", r"RULE:\[1:\$4\]: \$4 is not one of \$0 to \$1"),
         ("WRONG", "alice@X", "not a rule: WRONG"),
+        # To Java, the letters but i: to Python, other characters.
+        ("RULE:[1:$1](.*)s/[a-z&&[^i]]//", "alice@X", "Possible set intersection"),
         ("DEFAULT", "a/b/c@X", "'a/b/c@X' is not a Kerberos principal"),
     ],
 )

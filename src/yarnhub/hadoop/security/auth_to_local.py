@@ -18,6 +18,7 @@ Source: org.apache.hadoop.security.authentication.util.KerberosName (Hadoop 3.4)
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -200,7 +201,10 @@ def _compile(expression: str | None) -> re.Pattern[str] | None:
     if expression is None:
         return None
     try:
-        # Java names a group (?<name>...), and \d means the ten digits.
-        return re.compile(re.sub(r"\(\?<(?=[a-zA-Z])", "(?P<", expression), re.ASCII)
-    except re.error as error:
+        with warnings.catch_warnings():
+            # Java has sets in sets, and &&: Python takes them for characters, and warns.
+            warnings.simplefilter("error", FutureWarning)
+            # Java names a group (?<name>...), and \d means the ten digits.
+            return re.compile(re.sub(r"\(\?<(?=[a-zA-Z])", "(?P<", expression), re.ASCII)
+    except (re.error, FutureWarning) as error:
         raise ConfigurationError(f"{RULES}: {quoted(expression)}: {error}") from error
