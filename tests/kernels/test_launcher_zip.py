@@ -15,10 +15,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from interpreters import PYTHONS
+from kernels.contract import kernel_request
 from yarnhub.appmaster.shell.agent_program import token_agent
+from yarnhub.base.errors import SpecError
+from yarnhub.client.access.credentials import Credentials
 from yarnhub.control import bootstrap
 from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.kernels.launcher_zip import launcher_command, launcher_secrets
+from yarnhub.kernels.local_holder import MAX_RECORD, RECORD, kernel_secrets
+from yarnhub.kernels.records import KernelRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +96,28 @@ def position(name: str, size: int) -> int:
 def test_a_node_manager_writes_it_before_the_token_agent(size: int) -> None:
     (name,) = bootstrap.named_secrets(launcher_secrets())
     assert position(name, size) < position(bootstrap.AGENT, size)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_after_the_largest_kernel_python_finds_the_token_agent(tmp_path: Path, python: str) -> None:
+    def kernel(filling: int) -> dict[str, bytes]:
+        request = kernel_request(python, env={"FILLING": "x" * filling})
+        return kernel_secrets(KernelRecord(request=request, key="00" * 32, created=1.0))
+
+    room = MAX_RECORD - len(kernel(0)[RECORD])
+    with pytest.raises(SpecError, match="at most 16 KiB"):
+        kernel(room + 1)
+    own = Credentials.generate()
+    tokens = tmp_path / "tokens"
+    last = {**bootstrap.named_secrets(kernel(room)), bootstrap.TRUST: own.certificate * 10}
+    pair = {bootstrap.CERTIFICATE: own.certificate, bootstrap.KEY: own.key}
+    tokens.write_bytes(TokenStorage({}, {**secrets(), **pair, **last}).write())
+    done = subprocess.run(
+        [python, "-IS", str(tokens), "1"],
+        cwd=tmp_path, env={}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "token_agent.py" in done.stderr
+    assert done.stderr.splitlines()[-1] == "KeyError: 'HADOOP_TOKEN_FILE_LOCATION'"
 
 
 def run(folder: Path, python: str, secrets: dict[str, bytes], **variables: str) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from kernels.processes import ProcessKernelHolder
 from yarnhub.base.errors import YarnhubError
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.kernels.kernel import KernelState
+from yarnhub.kernels.local_holder import MAX_DEAD
 from yarnhub.kernels.protocol import Channel
+from yarnhub.kernels.records import KernelRecord, KernelRecords
 
 if TYPE_CHECKING:
     from kernels.processes import Cluster
@@ -67,3 +70,31 @@ async def test_a_container_that_yarn_took_back_is_the_end_of_its_kernel(
     assert {each.state for each in seen} == {KernelState.WAITING, KernelState.DEAD}
     with pytest.raises(YarnhubError, match="dead"):
         await kernel.open(Channel.SHELL)
+
+
+async def test_dead_kernels_are_kept_in_bounded_number_and_time(
+    cluster: Cluster, settings: Settings, tmp_path: Path, python: Path
+) -> None:
+    now = 1_700_000_000.0
+    async with ProcessKernelHolder(cluster, settings, tmp_path / "kernels"):
+        pass  # it has created its folder
+    records = KernelRecords(tmp_path / "kernels" / "kernels")
+    ids: dict[str, list[str]] = {"alice": [], "bob": []}
+    for owner, days in [*(("alice", 0) for _ in range(MAX_DEAD + 5)), ("bob", 6), ("bob", 8)]:
+        record = KernelRecord(
+            request=kernel_request(python, owner=owner),
+            key="00",
+            created=1.0,
+            application="application_1700000000000_0001",
+            outcome=OUT_OF_MEMORY,
+            ended=now - days * 86400 + len(ids[owner]),
+        )
+        records.keep(record)
+        ids[owner].append(record.request.id)
+    holder = ProcessKernelHolder(cluster, settings, tmp_path / "kernels")
+    holder._clock = lambda: now
+    async with holder:
+        await asyncio.sleep(0)  # its task begins
+        found = {kernel.id for kernel in holder.kernels()}
+    assert found == {*ids["alice"][-MAX_DEAD:], ids["bob"][0]}
+    assert {record.request.id for record in records.read()} == found

@@ -128,7 +128,7 @@ class HeldKernel(Kernel):
         """Its application has ended."""
         if self.dead:
             return
-        self.record = replace(self.record, outcome=outcome)
+        self.record = replace(self.record, outcome=outcome, ended=self._clock())
         self._link.close()
         if self.session is not None:
             self.session.application.accept_streams(None)

@@ -36,7 +36,7 @@ GPU = "yarn.io/gpu"
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 """What kernelspecs have for the Python of the environment that they are in."""
 _MAX_VARIABLES = 200
-_MAX_VARIABLE_BYTES = 64 * 1024
+_MAX_VARIABLE_BYTES = 12 * 1024
 """Of all variables of a request. They travel in the token file, a part of each submission."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 

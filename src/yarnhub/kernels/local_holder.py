@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -54,6 +55,13 @@ BUDGETS = replace(SESSION_BUDGETS, streams=100)
 RECORD = "kernel.record"
 """The name of the secret with a kernel's record: the record may not have been written, or be
 damaged, when its application is found again."""
+MAX_DEAD = 20
+"""Dead kernels that are kept for each owner, the latest ones."""
+_MAX_AGE = 7 * 24 * 3600.0
+"""Seconds that one is kept."""
+MAX_RECORD = 16 * 1024
+"""Bytes of a record, and so of a `Launch`, which contains less. A node may write both behind the
+token agent's zip, and Python looks for a zip in a token file's last 64 KiB only."""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _GRACE = 8.0
 """Seconds for a container to end; its launcher gives the kernel five of them."""
@@ -168,6 +176,7 @@ class LocalKernelHolder(KernelHolder):
 
     async def _find_again(self) -> None:
         while True:
+            self._forget_old()
             await asyncio.sleep(_FIND)
             if all(each.dead or each.session is not None for each in self._kernels.values()):
                 continue
@@ -175,6 +184,16 @@ class LocalKernelHolder(KernelHolder):
                 await self._find()
             except ConfigurationError as error:
                 _log.error("kernels cannot be held: %s", error)
+
+    def _forget_old(self) -> None:
+        """Forget the dead kernels that their owners have not forgotten."""
+        oldest = self._clock() - _MAX_AGE
+        kept: Counter[str] = Counter()
+        dead = [each for each in self._kernels.values() if each.dead]
+        for kernel in sorted(dead, key=lambda each: each.record.ended, reverse=True):
+            kept[kernel.request.owner] += 1
+            if kept[kernel.request.owner] > MAX_DEAD or kernel.record.ended < oldest:
+                self.forget(kernel.id)
 
     # --- kernels
 
@@ -198,9 +217,8 @@ class LocalKernelHolder(KernelHolder):
     async def _start(self, request: KernelRequest) -> HeldKernel:
         record = KernelRecord(request=request, key=secrets.token_hex(32), created=self._clock())
         given = {
+            **kernel_secrets(record),
             **await asyncio.to_thread(launcher_secrets),
-            LAUNCH: json.dump(_launch(record)),
-            RECORD: json.dump(record),
         }
         session = await self._sessions.start(self._specified(request).specification, given)
         assert isinstance(session, UnmanagedSession)
@@ -265,9 +283,21 @@ class LocalKernelHolder(KernelHolder):
         self._disk.submit(self._records.forget, kernel_id)
 
 
-def _launch(record: KernelRecord) -> Launch:
+def kernel_secrets(record: KernelRecord) -> dict[str, bytes]:
+    """The secrets of one kernel's application.
+
+    Raises:
+        SpecError: They are too large.
+    """
+    kept = json.dump(record)
+    if len(kept) > MAX_RECORD:
+        raise SpecError(
+            "env",
+            f"the command and all variables of a kernel take {-(-len(kept) // 1024)} KiB, and at "
+            f"most {MAX_RECORD // 1024} KiB are possible; use a file for more",
+        )
     request = record.request
-    return Launch(
+    launch = Launch(
         argv=request.argv,
         env=request.env,
         cwd=request.cwd,
@@ -276,6 +306,7 @@ def _launch(record: KernelRecord) -> Launch:
         interrupt=request.interrupt,
         transport=request.transport,
     )
+    return {LAUNCH: json.dump(launch), RECORD: kept}
 
 
 def _given(session: UnmanagedSession) -> KernelRecord | None:

@@ -42,6 +42,7 @@ class KernelRecord:
         application: The id of its application; empty in the copy that the application's own
             secrets contain, which were given before it had one.
         outcome: How it ended; None if that is not known.
+        ended: When that became known, in seconds since 1970.
     """
 
     request: KernelRequest
@@ -49,6 +50,7 @@ class KernelRecord:
     created: float
     application: str = ""
     outcome: Outcome | None = None
+    ended: float = 0.0
 
 
 class KernelRecords:
