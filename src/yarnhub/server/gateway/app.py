@@ -32,6 +32,7 @@ from yarnhub.server.gateway.kernel_manager import GatewayKernelManager
 from yarnhub.server.gateway.metrics import Metrics
 from yarnhub.server.gateway.service import Service
 from yarnhub.server.gateway.traits import KernelGateway, read_traits
+from yarnhub.server.gateway.user_servers.culling import IdleKernels
 from yarnhub.server.gateway.user_servers.kernels import ServerKernels
 from yarnhub.server.gateway.user_servers.routes import add_server_routes
 from yarnhub.server.gateway.web import application, server
@@ -110,7 +111,9 @@ async def serve(
         prefix = (hub.prefix if hub is not None else "") or traits.base_url
         base_url = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
         app = application(service, config, base_url=base_url, websocket_class=PatientConnection)
-        add_server_routes(app, ServerKernels(service, service.manager.holding.holder), base_url)
+        kernels = ServerKernels(service, service.manager.holding.holder)
+        service.manager.cull_others = IdleKernels(kernels, time.time).cull  # noqa: TID251
+        add_server_routes(app, kernels, base_url)
         http = server(app, tls)
         http.add_sockets(sockets)
         host, port = sockets[0].getsockname()[:2]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels.kernel_manager import YarnhubKernelManager
 from yarnhub.integrations.kernels.requests import Owner
 from yarnhub.kernels.protocol import Activity
@@ -14,8 +16,12 @@ from yarnhub.server.gateway.limits import Size
 from yarnhub.server.gateway.owners import Owned, Owners
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from yarnhub.kernels.kernel import Kernel
     from yarnhub.server.gateway.audit import AuditLog
+
+_log = logging.getLogger(__name__)
 
 # Any, in this module: jupyter_server's managers have no types
 
@@ -26,10 +32,12 @@ class GatewayKernelManager(YarnhubKernelManager):
     Attributes:
         owners: Whose kernels there are.
         audit: The audit log.
+        cull_others: Stops idle kernels that this manager does not have.
     """
 
     def __init__(self, audit: AuditLog, **kwargs: Any) -> None:
         self.audit = audit
+        self.cull_others: Callable[[], Awaitable[None]] | None = None
         self._culling: set[str] = set()
         self.owners = Owners(self, self._recorded)
         super().__init__(**kwargs)
@@ -61,6 +69,15 @@ class GatewayKernelManager(YarnhubKernelManager):
         return Owned(owner=record.owner, cluster_user=record.user, size=size)
 
     # --- culling, failed starts and dead kernels
+
+    async def cull_kernels(self) -> None:
+        """Shut idle kernels down."""
+        await super().cull_kernels()
+        try:
+            if self.cull_others is not None:
+                await self.cull_others()
+        except YarnhubError as error:
+            _log.warning("idle kernels of users' servers are not culled yet: %s", error)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """Shut a kernel down that has been idle for too long, as its launcher reports.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from jupyter_server.auth.decorator import ws_authenticated
@@ -67,10 +68,13 @@ class ChannelHandler(ServerHandler, WebSocketHandler, JupyterHandler):
             raise web.HTTPError(404, str(error)) from error
         except YarnhubError as error:
             raise web.HTTPError(503, str(error)) from error
+        notebook = Counter({kernel_id: 1} if channel == "shell" else ())
+        self.kernels.clients += notebook
         try:
             await super().get(kernel_id, channel)
         finally:
             websockets.remove(self)
+            self.kernels.clients -= notebook
 
     def open(self, kernel_id: str, channel: str) -> None:
         """Begin; tornado reads no message before this returns."""

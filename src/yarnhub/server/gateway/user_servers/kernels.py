@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from yarnhub.server.gateway.service import Service
 
 _log = logging.getLogger(__name__)
-
 _READY = 5.0
 """Seconds that a request waits for the holder, which finds its kernels at the start."""
 _RETRY = 5.0
@@ -70,6 +69,10 @@ class ServerKernels:
     Args:
         service: All parts of the service.
         holder: Returns what holds the kernels, after it has found them.
+
+    Attributes:
+        clients: By kernel, how many notebooks of users' servers are connected.
+        stopping: By kernel, the task that stops it.
     """
 
     def __init__(self, service: Service, holder: Callable[[], Awaitable[KernelHolder]]) -> None:
@@ -77,10 +80,11 @@ class ServerKernels:
         self._holder = holder
         self._found: KernelHolder | None = None
         self._starting: dict[str, _Starting] = {}
-        self._stopping: dict[str, asyncio.Task[YarnhubError | None]] = {}
+        self.stopping: dict[str, asyncio.Task[YarnhubError | None]] = {}
         self._news: dict[str, asyncio.Event] = {}
         """By owner: set when a kernel was added or removed."""
-        self._polls: Counter[str] = Counter()
+        self._polls = Counter[str]()
+        self.clients = Counter[str]()
         service.owners.elsewhere = self.held
         service.owners.owner_elsewhere = self._owner_elsewhere
         # At once: YARN ends what nobody holds, and what users hold counts for their limits.
@@ -322,11 +326,9 @@ class ServerKernels:
         kernel = await self.own(identity, kernel_id)
         if kernel.status.state is KernelState.DEAD:
             return kernel
-        task = self._stopping.get(kernel_id)
+        task = self.stopping.get(kernel_id)
         if task is None:
-            task = self.service.tasks.start(_stop(kernel, now=now), name=f"end of {kernel_id}")
-            self._stopping[kernel_id] = task
-            task.add_done_callback(lambda _: self._stopping.pop(kernel_id))
+            task = self.begin_stop(kernel, now=now)
             self._record(Event.STOP, identity, kernel_id, origin)
         await asyncio.wait([task])
         if task.cancelled():
@@ -335,6 +337,13 @@ class ServerKernels:
         if error is not None:
             raise error
         return kernel
+
+    def begin_stop(self, kernel: Kernel, *, now: bool) -> asyncio.Task[YarnhubError | None]:
+        """Stop a kernel in the background."""
+        task = self.service.tasks.start(_stop(kernel, now=now), name=f"end of {kernel.id}")
+        self.stopping[kernel.id] = task
+        task.add_done_callback(lambda _: self.stopping.pop(kernel.id))
+        return task
 
     async def forget(self, identity: Identity, kernel_id: str) -> None:
         """Cancel a start, or remove what is kept of a dead kernel.
@@ -366,16 +375,14 @@ class ServerKernels:
         self, identity: Identity, kernel_id: str, number: int, origin: Mapping[str, object]
     ) -> None:
         """Send a signal to a kernel's processes."""
-        kernel = await self.own(identity, kernel_id)
-        await kernel.signal(number)
+        await (await self.own(identity, kernel_id)).signal(number)
         self._record(Event.INTERRUPT, identity, kernel_id, {**origin, "signal": number})
 
     async def restart(
         self, identity: Identity, kernel_id: str, origin: Mapping[str, object]
     ) -> int:
         """Restart a kernel; returns its generation."""
-        kernel = await self.own(identity, kernel_id)
-        generation = await kernel.restart()
+        generation = await (await self.own(identity, kernel_id)).restart()
         self._record(Event.RESTART, identity, kernel_id, origin)
         return generation
 
