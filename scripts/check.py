@@ -35,12 +35,11 @@ TESTS: dict[str, list[str]] = {
     "fast tests": [
         *("-m", "not cluster and not jupyter", "-p", "xdist", "-n", "2", "--timeout", "60"),
     ],
-    "cluster tests": [*CLUSTER, "-m", "simple and not versions and not jupyter"],
-    "Kerberos tests": [*CLUSTER, "-m", "cluster and not simple and not versions and not jupyter"],
-    # Jupyter leaves sockets to the garbage collector, which would make other tests fail.
+    "cluster tests": [*CLUSTER, "-m", "simple and not versions"],
+    "Kerberos tests": [*CLUSTER, "-m", "cluster and not simple and not versions"],
     "kernel tests": [
-        *("tests/integrations/kernels", "tests/server", "-m", "jupyter", "--timeout", "300"),
-        *("-W", "ignore::pytest.PytestUnraisableExceptionWarning"),
+        *("tests/integrations/kernels", "tests/server", "-m", "jupyter and not cluster"),
+        *("-p", "xdist", "-n", "2", "--timeout", "120"),
     ],
     "fault tests": ["tests/faults", "--log-cli-level", "WARNING"],
     "fuzz tests": ["tests/fuzz", "-p", "xdist", "-n", "2", "--timeout", "600"],
@@ -63,7 +62,12 @@ WANTED: dict[str, tuple[tuple[str, ...], ...]] = {
     "versions": (("every kind of cluster",),),
     "kernels": (("kernel tests",),),
     # Clusters mostly wait: two have room beside each other.
-    "all": (("fast tests",), ("cluster tests", "Kerberos tests"), ("fault tests",)),
+    "all": (
+        ("fast tests",),
+        ("kernel tests",),
+        ("cluster tests", "Kerberos tests"),
+        ("fault tests",),
+    ),
 }
 """What each argument runs: one group after the other, the steps of a group at the same time."""
 WITHOUT_CHECKS = ("faults", "versions", "kernels")

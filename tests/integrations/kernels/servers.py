@@ -192,17 +192,6 @@ class Client:
         return self.socket.close_code, self.socket.close_reason
 
 
-def close_sockets(manager: Any) -> None:
-    """Close what jupyter_client leaves open at the end of a server.
-
-    It is the end of the process elsewhere. In a test the next server has the same loop, and what is
-    left to the garbage collector blocks any later test.
-    """
-    for kernel_id in list(manager._kernel_buffers):
-        manager.stop_buffering(kernel_id)
-    manager.context.destroy(linger=0)
-
-
 def install_kernelspec(folder: Path, name: str = "cluster", **changes: Any) -> None:
     spec = folder / "kernels" / name
     spec.mkdir(parents=True, exist_ok=True)
@@ -263,5 +252,4 @@ async def serving(
                 app.kernel_manager.keep_kernels_on_stop = False
             await app._cleanup()
             await app.http_server.close_all_connections()
-            close_sockets(app.kernel_manager)
             ServerApp.clear_instance()

@@ -18,7 +18,7 @@ from tornado.websocket import websocket_connect
 from traitlets.config import Config
 
 from integrations.kernels.fake_holder import FakeHolder
-from integrations.kernels.servers import Client, close_sockets, install_kernelspec
+from integrations.kernels.servers import Client, install_kernelspec
 from server.gateway.serving import FakeHub
 from yarnhub.server.gateway.app import serve
 
@@ -143,7 +143,6 @@ async def running(
                 for each in holders:
                     for kernel in each.kernels():
                         await kernel.stop()
-    close_sockets(serving.service.manager)
 
 
 async def until(service: Running, token: str, kernel: str, state: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from tornado.netutil import bind_sockets
 from tornado.websocket import websocket_connect
 from traitlets.config import Config
 
-from integrations.kernels.servers import close_sockets
 from yarnhub.server.gateway.audit import AuditLog
 from yarnhub.server.gateway.hub_login import HubAddress, HubLogin
 from yarnhub.server.gateway.identity import GatewayIdentityProvider
@@ -91,16 +91,18 @@ class Gateway:
         request = HTTPRequest(
             f"{url}?session_id={session}", headers={"Authorization": f"token {user}"}
         )
-        opened = await websocket_connect(request, ping_interval=None)
-        self.opened.append(opened)
+        opened: Any = await websocket_connect(request, ping_interval=None)
+        self.opened.append((opened, opened.protocol.stream))
         return opened
 
     async def close(self) -> None:
         """Close the websockets."""
-        for each in self.opened:
+        for each, stream in self.opened:
             each.close()
-            while each.protocol is not None and await each.read_message() is not None:
-                pass
+            while not stream.closed():  # tornado waits until each message has been read
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await each.read_message()
 
 
 @contextlib.asynccontextmanager
@@ -174,6 +176,15 @@ async def gateway(
             service.websockets.close_all(1001, "the test ends")
             http.stop()
             await http.close_all_connections()
-            await manager.shutdown_all(now=True)
             await ZMQChannelsWebsocketConnection.close_all()
-            close_sockets(manager)
+            close_buffers(manager)
+            await manager.shutdown_all(now=True)
+            manager.context.destroy(linger=0)
+
+
+def close_buffers(manager: Any) -> None:
+    """Close what jupyter_server keeps open for clients that have left, until its process ends."""
+    for buffer in manager._kernel_buffers.values():
+        for stream in buffer["channels"].values():
+            stream.close()
+    manager._kernel_buffers.clear()

@@ -13,17 +13,19 @@ import logging
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.background import BackgroundTasks
-from yarnhub.base.errors import YarnhubError
+from yarnhub.base.errors import LocalProtocolError, YarnhubError
 from yarnhub.base.tasks import task_group
-from yarnhub.kernels.protocol import SOCKETS
+from yarnhub.kernels.protocol import SOCKETS, Channel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from yarnhub.kernels.kernel import Kernel
-    from yarnhub.kernels.protocol import Channel
 
 _MAX_FOLDER = 107 - len("/00000000-0000-0000-0000-000000000000-5")
 """Bytes of the folder's path: a Unix socket's has at most 107, see unix(7)."""
@@ -38,6 +40,10 @@ class ChannelSockets:
         folder: A folder for them, emptied if it exists; a temporary one is used if its path is too
             long for sockets.
 
+    Attributes:
+        interrupted: Called with a kernel, and the generation of its process, when a connection to
+            its output ends and its client stays.
+
     Raises:
         OSError: The folder cannot be written.
     """
@@ -49,7 +55,10 @@ class ChannelSockets:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
         self._folder = folder
+        self.interrupted: Callable[[Kernel, int], None] = lambda _, __: None
         self._servers: dict[str, list[asyncio.Server]] = {}
+        self._listeners: Counter[str] = Counter()
+        self._news = asyncio.Event()
         self._connections = BackgroundTasks()
 
     def prefix(self, kernel_id: str) -> str:
@@ -80,8 +89,23 @@ class ChannelSockets:
         """Stop listening; connections end with the kernel's."""
         for server in self._servers.pop(kernel_id, ()):
             server.close()
+        self._notify()
         for path in self._paths(kernel_id).values():
             path.unlink(missing_ok=True)
+
+    def listeners(self, kernel_id: str) -> int:
+        """The number of connections to a kernel's output."""
+        return self._listeners[kernel_id]
+
+    async def listening(self, kernel_id: str, number: int) -> bool:
+        """Wait for so many connections to a kernel's output; false if its sockets are closed."""
+        while kernel_id in self._servers and self._listeners[kernel_id] < number:
+            await self._news.wait()
+        return kernel_id in self._servers
+
+    def _notify(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     async def aclose(self) -> None:
         """Close all connections, and delete the folder."""
@@ -102,7 +126,13 @@ class ChannelSockets:
         writer: asyncio.StreamWriter,
     ) -> None:
         work = self._join(kernel, channel, reader, writer)
-        _ = self._connections.start(work, name=f"{channel.name.lower()} of kernel {kernel.id}")
+        try:
+            name = f"{channel.name.lower()} of kernel {kernel.id}"
+            task = self._connections.start(work, name=name)
+        except LocalProtocolError:  # all are being closed
+            writer.close()
+        else:
+            task.add_done_callback(lambda _: writer.close())  # also if it never began
 
     async def _join(
         self,
@@ -111,17 +141,29 @@ class ChannelSockets:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        with contextlib.closing(writer):
-            try:
-                far_reader, far_writer = await kernel.open(channel)
-            except YarnhubError as error:
-                # ZeroMQ connects again.
-                _log.debug("kernel %s: no %s channel: %s", kernel.id, channel.name, error)
-                return
-            with contextlib.closing(far_writer):
-                async with task_group() as group:
-                    group.create_task(_copy(reader, far_writer))
-                    group.create_task(_copy(far_reader, writer))
+        try:
+            far_reader, far_writer = await kernel.open(channel)
+        except YarnhubError as error:
+            # ZeroMQ connects again.
+            _log.debug("kernel %s: no %s channel: %s", kernel.id, channel.name, error)
+            return
+        with contextlib.closing(far_writer), self._counted(kernel, channel):
+            async with task_group() as group:
+                group.create_task(_copy(reader, far_writer))
+                generation = kernel.status.generation
+                await _copy(far_reader, writer)
+                if channel is Channel.IOPUB and not reader.at_eof():  # the client stays
+                    self.interrupted(kernel, generation)
+
+    @contextlib.contextmanager
+    def _counted(self, kernel: Kernel, channel: Channel) -> Iterator[None]:
+        listens = Counter({kernel.id: 1} if channel is Channel.IOPUB else ())
+        self._listeners += listens
+        self._notify()
+        try:
+            yield
+        finally:
+            self._listeners -= listens
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

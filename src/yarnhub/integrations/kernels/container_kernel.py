@@ -14,6 +14,7 @@ from traitlets import default
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels import words
+from yarnhub.integrations.kernels.interruption import SUBSCRIBED, bridge
 from yarnhub.integrations.kernels.provisioner import StartError, YarnhubProvisioner
 from yarnhub.integrations.kernels.replay import replay
 from yarnhub.integrations.kernels.restarter import ContainerRestarter
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 _PROVISIONER = "yarnhub"
 """The name of the entry point."""
-_SUBSCRIBED = 2.0
-"""Seconds for subscriptions to reach a process that has started."""
 
 
 class ContainerKernel(ServerKernelManager):
@@ -41,14 +40,17 @@ class ContainerKernel(ServerKernelManager):
         found: Whether a former server started it.
         withdrawn: Whether it was shut down before it started.
         detached: Whether this server stops and leaves it to the next one.
+        confirmed: Whether the launcher has forgotten what our subscriptions have received.
         problem: Why a former server's kernel has not been found again so far.
     """
 
     found = False
     withdrawn = False
     detached = False
+    confirmed = True
     problem = ""
     _followed: Kernel | None = None
+    _bridges: asyncio.Task[None] | None = None
 
     @default("restarter_class")
     def _default_restarter_class(self) -> type[ContainerRestarter]:
@@ -139,6 +141,17 @@ class ContainerKernel(ServerKernelManager):
         self.stop_restarter()
         self._close_control_socket()
 
+    def interrupted(self, kernel: Kernel, generation: int) -> None:
+        """Its channels were closed, though not by this server; see `interruption`."""
+        if kernel is self._followed and not self._is_interrupted and not self.detached:
+            work = bridge(self.parent, self, kernel, generation)
+            name = f"kernel {self.kernel_id} is interrupted"
+            self._bridges = self.holding.tasks.start(work, name=name)
+
+    @property
+    def _is_interrupted(self) -> bool:
+        return self._bridges is not None and not self._bridges.done()
+
     def waits_for(self) -> str:
         """What it waits for, in words."""
         container = self.container
@@ -181,7 +194,7 @@ class ContainerKernel(ServerKernelManager):
         while True:
             self.show_activity()
             if status.state is KernelState.RUNNING and status.generation > heard:
-                heard = status.generation
+                heard, self.confirmed = status.generation, False
                 work = self._confirm(kernel)
                 _ = self.holding.tasks.start(work, name=f"output of kernel {self.kernel_id}")
             if status.state in (KernelState.ENDED, KernelState.DEAD) and self._restarter:
@@ -197,8 +210,10 @@ class ContainerKernel(ServerKernelManager):
         """
         with contextlib.suppress(YarnhubError, RuntimeError):  # it has ended
             await done(self.ready)
-            await asyncio.sleep(_SUBSCRIBED)
-            await kernel.history()
+            await asyncio.sleep(SUBSCRIBED)
+            if not self._is_interrupted:  # then clients wait for it
+                await kernel.history()
+                self.confirmed = True
 
 
 def is_for_containers(spec: Any) -> bool:  # jupyter_client's KernelSpec

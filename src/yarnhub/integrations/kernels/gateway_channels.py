@@ -114,8 +114,16 @@ class GatewayChannels(Closing):
                 undo.callback(far.close)
                 reader, writer = await asyncio.open_connection(sock=far, limit=_CHUNK)
                 undo.callback(writer.close)
-                _ = self._tasks.start(self._join(websocket, reader, writer), name=f"channel {path}")
+                joined = self._tasks.start(
+                    self._join(websocket, reader, writer), name=f"channel {path}"
+                )
                 undo.pop_all()
+
+            def ended(_: object) -> None:  # also if it never began
+                writer.close()
+                self._dismiss(websocket)
+
+            joined.add_done_callback(ended)
         except BaseException:
             self._dismiss(websocket)
             raise
@@ -152,15 +160,11 @@ class GatewayChannels(Closing):
     async def _join(
         self, websocket: _Websocket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        try:
-            async with task_group() as group:
-                up = group.create_task(websocket.send(reader))
-                up.add_done_callback(lambda _: websocket.close())
-                down = group.create_task(websocket.receive(writer))
-                down.add_done_callback(lambda _: writer.close())
-        finally:
-            writer.close()
-            self._dismiss(websocket)
+        async with task_group() as group:
+            up = group.create_task(websocket.send(reader))
+            up.add_done_callback(lambda _: websocket.close())
+            down = group.create_task(websocket.receive(writer))
+            down.add_done_callback(lambda _: writer.close())
 
     # --- the end
 

@@ -259,6 +259,7 @@ class GatewayHolder(KernelHolder):
         )
         self._removing[kernel_id] = task
         task.add_done_callback(lambda _: self._removing.pop(kernel_id, None))
+        task.add_done_callback(lambda _: work.close())  # if it never began
 
     async def _until_done(self, kernel_id: str, work: Coroutine[Any, Any, None]) -> None:
         try:

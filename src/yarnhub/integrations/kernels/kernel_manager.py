@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server._tz import utcnow
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
 from tornado.ioloop import IOLoop
@@ -106,6 +107,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         super().__init__(**kwargs)
         self.use_pending_kernels = True
         self.holding = Holding(Path(self.folder), self._make_holder, self.owns)
+        self.holding.sockets.interrupted = self._interrupted
         # At once: a look at the sessions deletes those whose kernels do not exist.
         records = list(self.holding.records)
         for record in records:
@@ -166,6 +168,11 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
             self._pending_kernel_tasks[record.id] = self.holding.tasks.start(
                 self._finish_kernel_start(record.id), name=f"kernel {record.id} becomes ready"
             )
+
+    def _interrupted(self, kernel: Kernel, generation: int) -> None:
+        found = self._kernels.get(kernel.id)
+        if isinstance(found, ContainerKernel):
+            found.interrupted(kernel, generation)
 
     def note_client(self, kernel_id: str, session: str, protocol: str) -> None:
         """Store which client connected, for the output that it misses while no server runs."""
@@ -307,12 +314,15 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     def remove_kernel(self, kernel_id: str) -> Any:
         """Remove a kernel; its container ends in the background, if it has not."""
         kernel = super().remove_kernel(kernel_id)
+        self._close_buffer(kernel_id)  # of a client that has left since the shutdown began
         if self.holding.records.get(kernel_id) is not None:
             self._end(kernel_id)
         return kernel
 
     async def _async_shutdown_all(self, now: bool = False) -> None:
         """Stop with the server, in bounded time."""
+        if self._culler_callback is not None:
+            self._culler_callback.stop()
         kept = {
             kernel_id
             for kernel_id, kernel in self._kernels.items()
@@ -330,8 +340,24 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
             self._kernels[kernel_id].detach()
             self.stop_watching_activity(kernel_id)
         await self.holding.aclose()
+        self._close_sockets()
 
     shutdown_all = _async_shutdown_all
+
+    def _close_sockets(self) -> None:
+        """Close all ZeroMQ sockets, each by its stream: an event loop keeps those of others."""
+        for connection in list(ZMQChannelsWebsocketConnection._open_sockets):  # noqa: SLF001
+            if connection.multi_kernel_manager is self:
+                connection.disconnect()
+        for kernel_id in list(self._kernel_buffers):
+            self._close_buffer(kernel_id)
+        self.context.destroy(linger=0)
+
+    def _close_buffer(self, kernel_id: str) -> None:
+        """Close the channels of the client for which messages are kept, if there is one."""
+        for stream in self._kernel_buffers.pop(kernel_id, {}).get("channels", {}).values():
+            if not stream.closed():
+                stream.close()
 
     async def _stopped(self, kernel_id: str, *, now: bool) -> None:
         try:

@@ -62,6 +62,11 @@ class Message:
             return None
 
     @property
+    def id(self) -> str:
+        """Its `msg_id`."""
+        return str(self.header.get("msg_id"))
+
+    @property
     def kind(self) -> str:
         """Its `msg_type`."""
         return str(self.header.get("msg_type", ""))
@@ -73,12 +78,13 @@ class Missed:
     Args:
         session: The client's.
         signer: Signs with the kernel's key; our own requests are of its session.
+        seen: The `msg_id` of messages that it has not missed, and that the launcher may have kept.
     """
 
-    def __init__(self, session: str, signer: Session) -> None:
+    def __init__(self, session: str, signer: Session, seen: Iterable[str] = ()) -> None:
         self._session = session
         self._signer = signer
-        self._seen: set[str] = set()
+        self._seen = set(seen)
         self._kept: list[tuple[str, Message]] = []
         self._live: list[tuple[str, Message]] = []
 
@@ -93,7 +99,7 @@ class Missed:
         message = Message.read(parts)
         if message is None or message.kind == "iopub_welcome":
             return
-        number = str(message.header.get("msg_id"))
+        number = message.id
         if message.parent.get("session") != self._signer.session and number not in self._seen:
             self._seen.add(number)
             (self._kept if kept else self._live).append((channel, message))
@@ -204,7 +210,7 @@ async def replay(manager: Any, kernel_manager: Any, kernel: Kernel) -> None:
             missed.add("iopub", parts, kept=True)
     except YarnhubError as error:
         _log.warning("kernel %s: its output without a server is lost: %s", kernel.id, error)
-    count = await _last_count(kernel_manager, signer) if missed.lacks_count else None
+    count = await last_count(kernel_manager, signer) if missed.lacks_count else None
     manager.start_buffering(kernel.id, f"{kernel.id}:{record.session}", channels)
     manager._kernel_buffers[kernel.id]["buffer"][:0] = missed.buffered(count)  # noqa: SLF001
 
@@ -225,7 +231,7 @@ async def _confirm(kernel_manager: Any, signer: Session, subscribed: asyncio.Eve
         stream.close()
 
 
-async def _last_count(kernel_manager: Any, signer: Session) -> int | None:
+async def last_count(kernel_manager: Any, signer: Session) -> int | None:
     """The count of the last cell, from a request that runs nothing; None without a reply."""
     stream = kernel_manager.connect_shell()
     reply: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.services.kernels.connection.base import (
@@ -26,9 +27,13 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from tornado import web
 from tornado.websocket import WebSocketClosedError
 
+from yarnhub.integrations.kernels import words
 from yarnhub.integrations.kernels.container_kernel import done
+from yarnhub.integrations.kernels.replay import Message, Missed
 
 if TYPE_CHECKING:
+    from jupyter_client.session import Session
+
     from yarnhub.integrations.kernels.container_kernel import ContainerKernel
 
 CLOSED = 4000
@@ -50,6 +55,11 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
     _held: list[Any] | None = None
     _connecting: asyncio.Task[None] | None = None
     _joined = False
+    kernel_info_channel: Any  # jupyter_server's
+    held: Missed | None = None
+    """What has come from the kernel while its channels are interrupted."""
+    _running: dict[str, dict[str, Any]]
+    """The headers of the client's requests to run cells that have no reply, by `msg_id`."""
 
     async def prepare(self) -> None:
         """Accept the websocket, unless the kernel is dead.
@@ -63,6 +73,8 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         await self._register_session()
         self._held = []
         self._told: dict[str, str] = {}
+        self._running = {}
+        self._sent: deque[str] = deque(maxlen=_MAX_MESSAGES)
 
     def connect(self) -> asyncio.Future[None]:
         """Connect to the kernel in the background: tornado reads no message before this returns."""
@@ -77,25 +89,86 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
 
     def disconnect(self) -> None:
         """End the connection, whether or not the kernel has started."""
-        if self._connecting is not None:
-            self._connecting.cancel()
+        connecting = self._connecting
+        if connecting is None or connecting.done():
+            self._leave()
+        else:  # it sets up the channels, which are kept for the client's return
+            connecting.add_done_callback(lambda _: self._leave())
+            connecting.cancel()
+
+    def _leave(self) -> None:
         if self._joined:
             super().disconnect()
+            self._leave_messages()
             return
         if self._connecting is not None:
             self.multi_kernel_manager.notify_disconnect(self.kernel_id)
         if self._open_sessions.get(self.session_key) is self.websocket_handler:
             self._open_sessions.pop(self.session_key)
 
+    def _leave_messages(self) -> None:
+        """Leave what was kept to the buffer for the client's return, if there is one."""
+        missed, self.held = self.held, None
+        buffer = self.multi_kernel_manager._kernel_buffers.get(self.kernel_id)  # noqa: SLF001
+        if missed is not None and buffer is not None and buffer["session_key"] == self.session_key:
+            buffer["buffer"][:0] = [(name, each.parts) for name, each in missed.messages]
+
     def handle_incoming_message(self, incoming_msg: Any) -> None:
         """Send a message to the kernel, or keep it until the kernel has started."""
         if self._held is None:
+            if (header := self._execution(incoming_msg)) is not None:
+                self._running[header["msg_id"]] = header
             super().handle_incoming_message(incoming_msg)
             return
         self._held.append(incoming_msg)
         size = sum(map(len, self._held))
         if len(self._held) > _MAX_MESSAGES or size > _MAX_HELD:
             self._close("too many messages for a kernel that has not started")
+
+    def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
+        """Send a message to the client, or keep it while the kernel's channels are interrupted."""
+        channel = stream if isinstance(stream, str) else stream.channel
+        if self.held is not None:
+            self.held.add(channel, outgoing_msg)
+            return
+        self._note_sent(channel, outgoing_msg)
+        super().handle_outgoing_message(stream, outgoing_msg)
+
+    def _note_sent(self, channel: str, parts: list[Any]) -> None:
+        """Note what the client has, as far as that matters after an interruption."""
+        confirmed = getattr(self.kernel_manager, "confirmed", True)
+        if confirmed:
+            self._sent.clear()
+        if channel == "shell" or (channel == "iopub" and not confirmed):
+            message = Message.read(parts)
+            if message is not None and channel == "shell":
+                self._running.pop(str(message.parent.get("msg_id")), None)
+            elif message is not None:
+                self._sent.append(message.id)
+
+    def hold(self, signer: Session) -> None:
+        """Keep what comes from the kernel until `hand_on`; see `Missed`."""
+        self.held = Missed(self.session.session, signer, self._sent)
+
+    def hand_on(self, count: int | None, *, idle: bool) -> None:
+        """Send what was kept.
+
+        Args:
+            count: See `Missed.buffered`.
+            idle: Whether the kernel runs no cell. The end of one that has no reply has been lost.
+        """
+        missed, self.held = self.held, None
+        if missed is None or not self.channels:
+            return
+        for channel, parts in missed.buffered(count):
+            self.handle_outgoing_message(channel, parts)
+        for header in list(self._running.values()) if idle else ():
+            text = words.lost_end()
+            self._send("stream", {"name": "stderr", "text": f"{text}\n"}, header)
+            failed = {"status": "error", "ename": "Interrupted", "evalue": text, "traceback": []}
+            reply = self.session.msg("execute_reply", failed, parent={"header": header})
+            self.handle_outgoing_message("shell", self.session.serialize(reply))
+            self._send("status", {"execution_state": "idle"}, header)
 
     def on_restart_failed(self) -> None:
         """Close the websocket: the kernel is dead."""
@@ -120,10 +193,24 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             _log.warning("kernel %s: a client is not connected: %s", self.kernel_id, error)
             self._close(str(error) or "the kernel does not respond")
             return
+        finally:
+            self._end_request()
         held, self._held = self._held or [], None
         for message in held:
-            super().handle_incoming_message(message)
+            self.handle_incoming_message(message)
         self._note()
+
+    def _end_request(self) -> None:
+        """Close the channel on which `prepare` asks for the kernel's description, without reply."""
+        channel, self.kernel_info_channel = self.kernel_info_channel, None
+        if channel is None:
+            return
+        channel.close()
+        kernel, asked = self.kernel_manager, self._kernel_info_future
+        if not asked.done():
+            asked.set_result({})  # other connections wait for it
+        if getattr(kernel, "_kernel_info_future", None) is asked:
+            del kernel._kernel_info_future  # noqa: SLF001  # the next one asks again
 
     async def _register_session(self) -> None:
         if not self.session_key:  # `prepare` of the base class, a second time

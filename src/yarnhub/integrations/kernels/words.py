@@ -123,3 +123,11 @@ def _process(status: KernelStatus) -> str:
         name = known.get(-code, f"signal {-code}")
         return f"The kernel's process was ended by {name}."
     return f"The kernel's process ended with exit code {code}."
+
+
+def lost_end() -> str:
+    """What the output of a cell says whose end was lost."""
+    return lines(
+        "The connection to the kernel was interrupted. The kernel does not run this cell now, but "
+        "its last output was lost, or it has not run. The kernel's variables are unchanged."
+    )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from integrations.kernels.fake_holder import FakeHolder
 from kernels.contract import HolderContract
+from kernels.processes import Cluster, ProcessKernelHolder
 from server.gateway.user_servers.serving import Running, running
+from unmanaged.damage import offline
 from yarnhub.client.access.settings import Settings
 from yarnhub.integrations.kernels.gateway_holder import GatewayHolder
 from yarnhub.kernels.local_holder import LocalKernelHolder
@@ -55,22 +56,19 @@ class InstallingHolder(GatewayHolder):
 class TestGatewayHolder(HolderContract):
     """See `HolderContract`; the kernels are processes of this machine."""
 
-    @pytest.mark.skip(reason="the fake does not notice that a listener has left")
-    async def test_what_was_printed_while_nobody_listened(self) -> None:  # type: ignore[override]
-        ...
-
-    @pytest.mark.skip(reason="the fake has no texts of the operating system")
-    async def test_a_kernel_that_cannot_be_started(self) -> None:  # type: ignore[override]
-        ...
-
     @pytest.fixture
     def python(self) -> Path:
         return Path(sys.executable)
 
     @pytest.fixture
     async def holder(self, tmp_path: Path) -> AsyncIterator[GatewayHolder]:
-        async with _holding(tmp_path, FakeHolder(tmp_path)) as holder:
-            yield holder
+        cluster = Cluster()
+        processes = ProcessKernelHolder(cluster, offline(tmp_path), tmp_path / "held")
+        try:
+            async with _holding(tmp_path, processes) as holder:
+                yield holder
+        finally:
+            await cluster.close()
 
 
 @pytest.mark.cluster

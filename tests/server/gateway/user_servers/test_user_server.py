@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from integrations.kernels.fake_holder import FakeHolder
 from integrations.kernels.servers import install_kernelspec, serving
+from kernels.processes import Cluster, ProcessKernelHolder
 from server.gateway.user_servers.serving import Running, running
+from unmanaged.damage import offline
+from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,12 +34,14 @@ async def service(tmp_path: Path) -> AsyncIterator[Running]:
     folder = tmp_path / "service"
     folder.mkdir()
     install_kernelspec(folder)
-    fake = FakeHolder(folder)
-    async with running(folder, fake) as service:
-        await service.request("a", "GET", "kernels")  # imports jupyterhub
-        yield service
-        for kernel in fake.kernels():
-            await kernel.stop(now=True)
+    cluster = Cluster()
+    holder = ProcessKernelHolder(cluster, offline(tmp_path), folder / "held")
+    try:
+        async with running(folder, holder) as service:
+            await service.request("a", "GET", "kernels")  # imports jupyterhub
+            yield service
+    finally:
+        await cluster.close()
 
 
 def user_server(service: Running, folder: Path, **settings: Any) -> Any:
@@ -83,6 +87,66 @@ async def test_cells_run_before_and_after_a_restart_of_the_service(
         async with asyncio.timeout(10):
             while service.holder.kernels():
                 await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("ends", ["at its stop", "before its start", "afterwards"])
+async def test_what_is_printed_while_the_service_restarts_arrives_once_and_in_order(
+    service: Running, tmp_path: Path, ends: str
+) -> None:
+    enough, printed = tmp_path / "enough", tmp_path / "printed"
+    code = (
+        "import time, pathlib, itertools\n"
+        "for number in itertools.count():\n"
+        "    print(number, flush=True)\n"
+        f"    with open({str(printed)!r}, 'a') as file: file.write('.')\n"
+        "    time.sleep(0.02)\n"
+        f"    if pathlib.Path({str(enough)!r}).exists(): break"
+    )
+    async with user_server(service, tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        async with server.client(kernel_id) as client, server.client(kernel_id) as other:
+            await client.result("1")
+            cell = await client.run(code)
+            await client.until(lambda each: "10\n" in each["content"].get("text", ""))
+            await service.kill()
+            if ends == "at its stop":
+                enough.touch()
+            before = len(printed.read_text())
+            async with asyncio.timeout(30):
+                while not enough.exists() and len(printed.read_text()) < before + 20:
+                    await asyncio.sleep(0.02)
+                if ends != "afterwards":
+                    enough.touch()
+                    (kernel,) = service.holder.kernels()
+                    while kernel.status.activity is not Activity.IDLE:
+                        await kernel.changed(kernel.status)
+            await service.start()
+            enough.touch()
+            reply = await client.reply(cell)
+            if ends == "at its stop" and reply["status"] == "error":  # the end was on its way
+                assert "last output was lost" in reply["evalue"]
+            else:
+                assert (reply["status"], reply["execution_count"]) == ("ok", 2)
+                await other.until(lambda each: is_end(each, cell))
+            count = len(printed.read_text())
+            for each in (client, other):
+                texts = stream(each.seen, cell).split("The connection")[0].split()
+                numbers = [int(text) for text in texts]
+                assert numbers == sorted(set(numbers)), "once and in order"
+                lost = set(range(count)) - set(numbers)
+                assert len(lost) < 10, "what was on its way when the service was killed"
+            assert await client.result("6 * 7") == "42"
+
+
+def is_end(message: dict[str, Any], cell: str) -> bool:
+    """Whether a message is the last one that a cell publishes."""
+    is_of_cell = message["parent_header"].get("msg_id") == cell
+    return is_of_cell and bool(message["content"].get("execution_state") == "idle")
+
+
+def stream(messages: list[dict[str, Any]], cell: str) -> str:
+    found = [each for each in messages if each["parent_header"].get("msg_id") == cell]
+    return "".join(each["content"]["text"] for each in found if each["msg_type"] == "stream")
 
 
 async def test_a_refusal_of_the_service_is_the_kernels_reason(

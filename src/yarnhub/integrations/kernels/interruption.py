@@ -1,0 +1,128 @@
+"""What a kernel publishes while its channels are interrupted, as by a restart of its service.
+
+The launcher keeps what nobody listens to. Clients that stayed connected to this server receive it
+when the channels are open again: what arrives in the meantime waits, so that the order remains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.session import Session
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+
+from yarnhub.base.errors import YarnhubError
+from yarnhub.integrations.kernels.replay import Message, Missed, last_count
+from yarnhub.kernels.protocol import Activity
+
+if TYPE_CHECKING:
+    from yarnhub.integrations.kernels.channel_sockets import ChannelSockets
+    from yarnhub.integrations.kernels.websocket import PatientConnection
+    from yarnhub.kernels.kernel import Kernel
+
+SUBSCRIBED = 2.0
+"""Seconds for subscriptions to reach the kernel after their connections are open."""
+_ALL = 5.0
+"""Seconds for all subscriptions to return; the launcher keeps messages for 10 after the first."""
+_log = logging.getLogger(__name__)
+
+
+async def bridge(manager: Any, kernel_manager: Any, kernel: Kernel, generation: int) -> None:
+    """Hand on what a kernel publishes until its channels are open again, once and in its order.
+
+    Cancelling hands on what has arrived.
+
+    Args:
+        manager: The `YarnhubKernelManager`.
+        kernel_manager: The kernel's `ContainerKernel`.
+        kernel: The kernel.
+        generation: Of the process whose channels were interrupted.
+    """
+    signer = Session(key=kernel.key.encode())
+    connections: list[PatientConnection] = [
+        each
+        for each in ZMQChannelsWebsocketConnection._open_sockets  # noqa: SLF001
+        if each.multi_kernel_manager is manager and each.kernel_id == kernel.id
+    ]
+    for each in connections:
+        each.hold(signer)
+    left = _Left(manager, kernel.id)
+    count = None
+    try:
+        subscriptions = len(connections) + left.subscriptions + 1  # one is for the activity
+        kept = await _kept(manager.holding.sockets, kernel, generation, subscriptions)
+        kernel_manager.confirmed = True
+        held = [each.held for each in connections if each.held is not None]
+        held.append(left.held(signer))
+        for missed in held:
+            for parts in kept:
+                missed.add("iopub", parts, kept=True)
+        if any(missed.lacks_count for missed in held):
+            count = await last_count(kernel_manager, signer)
+        left.hand_on(held[-1], count)
+    finally:
+        idle = kernel.status.activity is Activity.IDLE
+        for each in connections:
+            each.hand_on(count, idle=idle)
+
+
+async def _kept(
+    sockets: ChannelSockets, kernel: Kernel, generation: int, subscriptions: int
+) -> list[list[bytes]]:
+    """What the launcher has kept, when the channels are open again."""
+    while await sockets.listening(kernel.id, 1):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ALL):
+                await sockets.listening(kernel.id, subscriptions)
+        if kernel.status.generation != generation:
+            break  # the channels were closed because another process was started
+        await asyncio.sleep(SUBSCRIBED)
+        try:
+            kept = await kernel.history()
+        except YarnhubError as error:
+            if sockets.listeners(kernel.id):
+                _log.warning("kernel %s: output has been lost: %s", kernel.id, error)
+                break
+        else:
+            return kept
+    return []
+
+
+class _Left:
+    """The client that has left, and for which jupyter_server keeps messages."""
+
+    def __init__(self, manager: Any, kernel_id: str) -> None:
+        self._buffers = manager._kernel_buffers  # noqa: SLF001
+        self._kernel_id = kernel_id
+        self._buffer = self._find()
+        self._before = len(self._buffer["buffer"]) if self._buffer else 0
+
+    @property
+    def subscriptions(self) -> int:
+        """Of this client."""
+        return 1 if self._buffer else 0
+
+    def _find(self) -> Any:  # its keys are `session_key`, `buffer` and `channels`
+        return self._buffers.get(self._kernel_id)
+
+    def held(self, signer: Session) -> Missed:
+        """What has arrived for it since the interruption."""
+        buffer = self._find()
+        if buffer is not self._buffer:  # it has left since then
+            self._buffer, self._before = buffer, 0
+        session = buffer["session_key"].partition(":")[2] if buffer else ""
+        before = buffer["buffer"][: self._before] if buffer else ()
+        read = [Message.read(parts) for _, parts in before]
+        missed = Missed(session, signer, [each.id for each in read if each is not None])
+        for channel, parts in buffer["buffer"][self._before :] if buffer else ():
+            missed.add(channel, parts)
+        return missed
+
+    def hand_on(self, missed: Missed, count: int | None) -> None:
+        """Put all in its place."""
+        buffer = self._find()
+        if buffer is not None and buffer is self._buffer:
+            buffer["buffer"][self._before :] = missed.buffered(count)
