@@ -20,7 +20,6 @@ from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
     from yarnhub.integrations.kernels.channel_sockets import ChannelSockets
-    from yarnhub.integrations.kernels.websocket import PatientConnection
     from yarnhub.kernels.kernel import Kernel
 
 SUBSCRIBED = 2.0
@@ -42,7 +41,7 @@ async def bridge(manager: Any, kernel_manager: Any, kernel: Kernel, generation: 
         generation: Of the process whose channels were interrupted.
     """
     signer = Session(key=kernel.key.encode())
-    connections: list[PatientConnection] = [
+    connections = [  # each a `PatientConnection`
         each
         for each in ZMQChannelsWebsocketConnection._open_sockets  # noqa: SLF001
         if each.multi_kernel_manager is manager and each.kernel_id == kernel.id
