@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.budgets import MIB, REQUEST
-from yarnhub.appmaster.shell.server.listener import close
+from yarnhub.appmaster.shell.server.listener import close, release_buffer
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     CallOutcome,
@@ -222,6 +222,7 @@ class LauncherLink:
         if len(self._idle) >= _MAX_IDLE:
             self._idle.popleft().writer.transport.abort()
         self._idle.append(idle)
+        release_buffer(transport)
         self._notify()
         try:
             await idle.protocol.lost.wait()

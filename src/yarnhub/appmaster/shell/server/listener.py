@@ -298,6 +298,18 @@ def _room_for_sockets() -> int:
     return _MAX_CLIENTS if soft == resource.RLIM_INFINITY else max(1, soft * 3 // 4)
 
 
+def release_buffer(transport: asyncio.BaseTransport) -> None:
+    """Free the quarter of a MiB that asyncio keeps to read from a TLS connection, while it idles.
+
+    asyncio allocates it again when data arrives. Where an implementation has no such buffer,
+    nothing happens.
+    """
+    protocol = getattr(transport, "_ssl_protocol", None)  # asyncio.sslproto
+    if hasattr(protocol, "_ssl_buffer") and hasattr(protocol, "_ssl_buffer_view"):
+        protocol._ssl_buffer = bytearray()  # noqa: SLF001  # there is no other way
+        protocol._ssl_buffer_view = memoryview(protocol._ssl_buffer)  # noqa: SLF001
+
+
 async def close(writer: asyncio.StreamWriter) -> None:
     """Close a connection, independently of its client."""
     # A TLS transport that is closed twice, by its client and by us, loses its inner transport; then
