@@ -31,6 +31,7 @@ from yarnhub.server.gateway.identity import GatewayIdentityProvider
 from yarnhub.server.gateway.kernel_manager import GatewayKernelManager
 from yarnhub.server.gateway.metrics import Metrics
 from yarnhub.server.gateway.service import Service
+from yarnhub.server.gateway.shared_holdings import SharedHoldings
 from yarnhub.server.gateway.traits import KernelGateway, read_traits
 from yarnhub.server.gateway.user_servers.culling import IdleKernels
 from yarnhub.server.gateway.user_servers.kernels import ServerKernels
@@ -175,6 +176,7 @@ async def _service(
             owners=manager.owners,
             policy=traits.policy(),
             limits=traits.limits(),
+            others=_others(traits, folder),
             is_offered=is_in_container,
             size_of=size_of,
             allowed_env=tuple(traits.allowed_env),
@@ -216,6 +218,12 @@ def _state_folder(traits: KernelGateway) -> Path:
     folder = Path(traits.folder).absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+def _others(traits: KernelGateway, folder: Path) -> SharedHoldings:
+    """What users hold at the other processes; this one is recognized by its host and folder."""
+    shared = Path(traits.shared_folder).absolute() if traits.shared_folder else None
+    return SharedHoldings(shared, f"{socket.gethostname()}:{folder}", time.time)  # noqa: TID251
 
 
 def _private(folder: Path) -> Path:

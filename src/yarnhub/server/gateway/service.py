@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 
 from yarnhub.base.background import BackgroundTasks
+from yarnhub.server.gateway.limits import Held
+from yarnhub.server.gateway.shared_holdings import SharedHoldings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +36,7 @@ class Service:
         specs: The manager of all kernelspecs.
         identities: Who requests are from.
         owners: Whose kernels there are.
+        others: What users hold at other processes of the service.
         policy: Who can use which kernelspecs.
         limits: How much users can hold.
         is_offered: Whether kernels of a kernelspec can be started here.
@@ -60,6 +63,7 @@ class Service:
     metrics: Metrics
     metrics_token: str = field(default="", repr=False)
     websockets: Websockets
+    others: SharedHoldings = field(default_factory=lambda: SharedHoldings(None, "", float))
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
     async def groups_of_owners(self) -> dict[str, frozenset[str]]:
@@ -70,7 +74,28 @@ class Service:
         """
         names = {owned.owner for owned in self.owners.all().values()}
         names |= {held.owner for held in self.owners.elsewhere({})}
+        names |= {held.owner for held in self.others.held({})}
         return {name: await self.identities.groups(name) for name in names}
+
+    def check_limits(
+        self, identity: Identity, groups: Mapping[str, frozenset[str]], size: Size
+    ) -> None:
+        """Accept one more kernel; nothing may be awaited until it is among its owner's.
+
+        Args:
+            identity: Who wants the kernel.
+            groups: The groups of all who have kernels.
+            size: The kernel's.
+
+        Raises:
+            LimitReachedError: A limit would be exceeded.
+            YarnhubError: What the other processes have accepted is not known.
+        """
+        with self.others.locked():
+            own = self.owners.held(groups)
+            held = [*own, *self.others.held(groups)]
+            self.limits.check(held, identity.name, identity.groups, size)
+            self.others.tell([*own, Held(owner=identity.name, size=size)])
 
     async def start(
         self, kernel_id: str, name: str, env: Mapping[str, str], identity: Identity

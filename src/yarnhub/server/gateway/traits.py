@@ -96,6 +96,10 @@ class KernelGateway(Configurable):
         help="What all members of a group can hold together, by the group's name."
     ).tag(config=True)
     total_limit = Dict(help="What all users can hold together.").tag(config=True)
+    shared_folder = Unicode(
+        help="""A directory that all processes of the service share, so that limits apply to what
+        users hold at all of them. Not needed if one process runs.""",
+    ).tag(config=True)
     connections_per_user = Integer(
         200, min=1, help="The connections to kernels (websockets) that a user can have open."
     ).tag(config=True)

@@ -135,9 +135,7 @@ class UserKernels:
         service, identity = self._service, self.identity
         owned = service.owners.find(kernel_id)
         assert owned is not None
-        service.limits.check(
-            service.owners.held(groups), identity.name, identity.groups, owned.size
-        )
+        service.check_limits(identity, groups, owned.size)
         return owned
 
     def connected(self, kernel_id: str) -> None:
@@ -178,8 +176,7 @@ class UserKernels:
             # Nothing is awaited from here to the start: two requests cannot both fit.
             if service.owners.is_taken(kernel_id):
                 raise self._taken(kernel_id)
-            held = service.owners.held(groups)
-            service.limits.check(held, identity.name, identity.groups, size)
+            service.check_limits(identity, groups, size)
             owned = Owned(owner=identity.name, cluster_user=identity.cluster_user, size=size)
             with service.owners.starting(kernel_id, owned):
                 await service.start(kernel_id, name, env, identity)

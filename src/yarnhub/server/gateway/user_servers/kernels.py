@@ -94,10 +94,11 @@ class ServerKernels:
         while True:
             try:
                 self._found = await self._holder()
-                return
+                break
             except YarnhubError as error:
                 _log.warning("the kernels have not been found yet, retrying: %s", error)
             await asyncio.sleep(_RETRY)
+        await self.service.others.keep_telling(lambda: self.service.owners.held({}))
 
     async def holder(self) -> KernelHolder:
         """What holds the kernels.
@@ -255,8 +256,7 @@ class ServerKernels:
             # Nothing is awaited from here to the start: two requests cannot both fit.
             self._check_free(kernel_id)
             size = size_of_request(request)
-            held = service.owners.held(groups)
-            service.limits.check(held, identity.name, identity.groups, size)
+            service.check_limits(identity, groups, size)
             owned = Owned(owner=identity.name, cluster_user=identity.cluster_user, size=size)
             with service.owners.starting(kernel_id, owned):
                 kernel = await holder.start(request)
