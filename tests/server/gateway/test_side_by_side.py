@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,10 @@ async def test_two_services_side_by_side_and_a_rolling_restart(tmp_path: Path) -
     folders = [tmp_path / name for name in ("one", "two")]
     for each in folders:
         each.mkdir()
-    settings = {"shared_folder": str(tmp_path / "shared"), "user_limit": {"kernels": 2}}
+    settings: dict[str, Any] = {
+        "shared_folder": str(tmp_path / "shared"),
+        "user_limit": {"kernels": 2},
+    }
     body = {"name": "cluster"}
     async with running(folders[1], **settings) as two:
         async with running(folders[0], end=False, **settings) as one:

@@ -304,7 +304,7 @@ def release_buffer(transport: asyncio.BaseTransport) -> None:
     asyncio allocates it again when data arrives. Where an implementation has no such buffer,
     nothing happens.
     """
-    protocol = getattr(transport, "_ssl_protocol", None)  # asyncio.sslproto
+    protocol: Any = getattr(transport, "_ssl_protocol", None)  # asyncio.sslproto has no types
     if hasattr(protocol, "_ssl_buffer") and hasattr(protocol, "_ssl_buffer_view"):
         protocol._ssl_buffer = bytearray()  # noqa: SLF001  # there is no other way
         protocol._ssl_buffer_view = memoryview(protocol._ssl_buffer)  # noqa: SLF001
