@@ -8,7 +8,7 @@ import errno
 import logging
 import resource
 import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from yarnhub.appmaster.shell.server.client_limit import ClientLimit
 from yarnhub.base.tasks import task_group
