@@ -204,3 +204,10 @@ def test_garbage_is_read_or_refused(cls: type[Any], data: bytes) -> None:
     except RemoteProtocolError:
         return
     assert type(found) is cls
+
+
+@pytest.mark.parametrize("value", [b'"' + b"x" * 10_000 + b'"', b"[" + b"1," * 5_000 + b"1]"])
+def test_a_name_that_is_none_is_cut(value: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="is not a valid FinalStatus") as refused:
+        json.load(Shutdown, b'{"status": ' + value + b"}")
+    assert len(str(refused.value)) < 300

@@ -48,7 +48,8 @@ def clean_and_cut(text: str, *, lines: bool = True) -> str:
 
 
 def quoted(value: object) -> str:
-    """The `repr` of a value, for a message of one line; long text is cut."""
+    """The `repr` of a value, for a message of one line, cut if it is long."""
     if isinstance(value, str) and len(value) > _MAX_QUOTED:
         return f"{value[:_MAX_QUOTED]!r}{_CUT}"
-    return repr(value)
+    text = repr(value)
+    return text if len(text) <= 2 * _MAX_QUOTED else f"{text[:_MAX_QUOTED]}{_CUT}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.base.foreign_text import quoted
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -33,7 +35,9 @@ class Name(enum.Enum, metaclass=_Names):
             )
         if value.upper() not in cls.__members__:
             known = ", ".join(cls.values())
-            raise ValueError(f"{value!r} is not a valid {cls.__name__}; known values are {known}")
+            raise ValueError(
+                f"{quoted(value)} is not a valid {cls.__name__}; known values are {known}"
+            )
         return cls.__members__[value.upper()]
 
     def __eq__(self, other: object) -> bool:

@@ -189,7 +189,8 @@ def _read_enum(kind: type[enum.Enum], value: Any, path: str) -> Any:
     try:
         return kind(value)
     except ValueError as error:
-        raise RemoteProtocolError(f"{path}: {error}") from error
+        message = f"{path}: {quoted(value)} is not a valid {kind.__name__}"
+        raise RemoteProtocolError(message) from error
 
 
 def _read_bytes(value: Any, path: str) -> bytes:
