@@ -83,7 +83,6 @@ async def test_there_are_no_sessions_files_terminals_or_other_services(tmp_path:
             ("POST", "/api/shutdown", {}),
             ("GET", "/files/audit.jsonl", None),
             ("GET", "/login", None),
-            ("GET", "/", None),
         ]:
             answer = await served.request("a", method, path, json=body)
             assert answer.status_code == 404, path
