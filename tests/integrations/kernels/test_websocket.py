@@ -104,7 +104,7 @@ async def test_a_client_is_refused_by_a_dead_kernel_with_the_reason(tmp_path: Pa
 async def test_a_client_cannot_fill_the_server_while_its_kernel_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "_MAX_HELD", 10_000)
+    monkeypatch.setattr(websocket, "_MAX_KEPT", 10_000)
     async with serving(tmp_path, WaitingHolder) as server:
         kernel_id = (await server.start())["id"]
         async with server.client(kernel_id) as client:

@@ -12,6 +12,7 @@ import getpass
 import logging
 import os
 import uuid
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     Attributes:
         holding: Its kernels in containers.
+        kept: By user, the bytes that connections of clients keep.
     """
 
     folder = Unicode(
@@ -106,6 +108,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.use_pending_kernels = True
+        self.kept = Counter[str]()
         self.holding = Holding(Path(self.folder), self._make_holder, self.owns)
         self.holding.sockets.interrupted = self._interrupted
         # At once: a look at the sessions deletes those whose kernels do not exist.
@@ -314,7 +317,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     def remove_kernel(self, kernel_id: str) -> Any:
         """Remove a kernel; its container ends in the background, if it has not."""
         kernel = super().remove_kernel(kernel_id)
-        self._close_buffer(kernel_id)  # of a client that has left since the shutdown began
+        self.close_buffer(kernel_id)  # of a client that has left since the shutdown began
         if self.holding.records.get(kernel_id) is not None:
             self._end(kernel_id)
         return kernel
@@ -350,10 +353,10 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
             if connection.multi_kernel_manager is self:
                 connection.disconnect()
         for kernel_id in list(self._kernel_buffers):
-            self._close_buffer(kernel_id)
+            self.close_buffer(kernel_id)
         self.context.destroy(linger=0)
 
-    def _close_buffer(self, kernel_id: str) -> None:
+    def close_buffer(self, kernel_id: str) -> None:
         """Close the channels of the client for which messages are kept, if there is one."""
         for stream in self._kernel_buffers.pop(kernel_id, {}).get("channels", {}).values():
             if not stream.closed():

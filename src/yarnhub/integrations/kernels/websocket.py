@@ -16,6 +16,7 @@ import asyncio
 import json
 import logging
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.services.kernels.connection.base import (
@@ -39,7 +40,13 @@ if TYPE_CHECKING:
 CLOSED = 4000
 """The code of a websocket that is closed for its kernel: neither 1000 nor 1001, which are final."""
 _V1 = "v1.kernel.websocket.jupyter.org"
-_MAX_HELD = 64 * 1024 * 1024
+_MAX_KEPT = 256 * 1024 * 1024
+"""Bytes that all connections of a user keep: for kernels that start or do not read, and for clients
+that do not read."""
+_MAX_LEFT = 1024 * 1024
+"""Bytes for a kernel that does not read, which are kept when their client leaves."""
+_IN_ZMQ = 2
+"""Messages to a kernel that ZeroMQ keeps, with `SNDHWM` 1: the next one, and one being written."""
 _MAX_MESSAGES = 10_000
 """Of a client while its kernel starts: a notebook whose cells all run sends one for each."""
 _MAX_REASON = 120
@@ -54,7 +61,12 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
 
     _held: list[Any] | None = None
     _connecting: asyncio.Task[None] | None = None
-    _joined = False
+    _joined = _closing = _ended = False
+    _user = ""
+    _kept = 0
+    """Bytes, as far as they count for `_MAX_KEPT`."""
+    _interrupted = 0
+    """Bytes in `held`."""
     kernel_info_channel: Any  # jupyter_server's
     held: Missed | None = None
     """What has come from the kernel while its channels are interrupted."""
@@ -71,6 +83,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         if kernel.execution_state == "dead":
             raise web.HTTPError(410, kernel.reason or "The kernel is dead.")
         await self._register_session()
+        self._user = self.multi_kernel_manager.owner_of(self.kernel_id).name
         self._held = []
         self._told: dict[str, str] = {}
         self._running = {}
@@ -97,38 +110,63 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             connecting.cancel()
 
     def _leave(self) -> None:
+        self._keep(-self._kept)
+        self._closing = self._ended = True
         if self._joined:
+            unread = sum(sum(each.unread) for each in self.channels.values())
             super().disconnect()
             self._leave_messages()
+            if unread > _MAX_LEFT:  # the client's next connection gets other sockets
+                self._close_left()
             return
         if self._connecting is not None:
             self.multi_kernel_manager.notify_disconnect(self.kernel_id)
         if self._open_sessions.get(self.session_key) is self.websocket_handler:
             self._open_sessions.pop(self.session_key)
 
+    def _left(self) -> Any:
+        """What is kept for the client's return; None if there is nothing."""
+        buffer = self.multi_kernel_manager._kernel_buffers.get(self.kernel_id)  # noqa: SLF001
+        ours = buffer is not None and buffer["session_key"] == self.session_key
+        return buffer if ours else None
+
     def _leave_messages(self) -> None:
         """Leave what was kept to the buffer for the client's return, if there is one."""
         missed, self.held = self.held, None
-        buffer = self.multi_kernel_manager._kernel_buffers.get(self.kernel_id)  # noqa: SLF001
-        if missed is not None and buffer is not None and buffer["session_key"] == self.session_key:
+        buffer = self._left()
+        if missed is not None and buffer is not None:
             buffer["buffer"][:0] = [(name, each.parts) for name, each in missed.messages]
+
+    def _close_left(self) -> None:
+        if self._left() is not None:
+            self.multi_kernel_manager.close_buffer(self.kernel_id)
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
         """Send a message to the kernel, or keep it until the kernel has started."""
+        if self._closing:
+            return
         if self._held is None:
-            if (header := self._execution(incoming_msg)) is not None:
+            channel, header = self._read(incoming_msg)
+            if _runs_cell(header):
                 self._running[header["msg_id"]] = header
+            stream = self.channels.get(channel)
+            if stream is not None:
+                stream.unread.append(len(incoming_msg))
+                self._keep(len(incoming_msg))
             super().handle_incoming_message(incoming_msg)
             return
         self._held.append(incoming_msg)
-        size = sum(map(len, self._held))
-        if len(self._held) > _MAX_MESSAGES or size > _MAX_HELD:
+        self._keep(len(incoming_msg))
+        if len(self._held) > _MAX_MESSAGES:
             self._close("too many messages for a kernel that has not started")
 
     def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
         """Send a message to the client, or keep it while the kernel's channels are interrupted."""
         channel = stream if isinstance(stream, str) else stream.channel
         if self.held is not None:
+            size = sum(map(len, outgoing_msg))
+            self._interrupted += size
+            self._keep(size)
             self.held.add(channel, outgoing_msg)
             return
         self._note_sent(channel, outgoing_msg)
@@ -158,6 +196,8 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             idle: Whether the kernel runs no cell. The end of one that has no reply has been lost.
         """
         missed, self.held = self.held, None
+        self._keep(-self._interrupted)
+        self._interrupted = 0
         if missed is None or not self.channels:
             return
         for channel, parts in missed.buffered(count):
@@ -174,6 +214,47 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         """Close the websocket: the kernel is dead."""
         self._close(self.kernel_manager.reason or "the kernel is dead")
 
+    # --- memory
+
+    def _keep(self, size: int) -> None:
+        """Count bytes that are kept, or no longer; closes the connection if there are too many."""
+        if self._ended:
+            return
+        kept = self.multi_kernel_manager.kept
+        self._kept += size
+        kept[self._user] += size
+        if kept[self._user] == 0:
+            del kept[self._user]
+        elif size > 0 and kept[self._user] > _MAX_KEPT:
+            self._close("too many messages wait for kernels, or for clients that do not read them")
+
+    def _count_unread(self) -> None:
+        """Count what the kernel has not read; the sockets may be those of a former connection."""
+        for stream in self.channels.values():
+            stream.unread = getattr(stream, "unread", None) or deque([0] * _IN_ZMQ)
+            self._keep(sum(stream.unread))
+            stream.on_send(partial(self._accepted, stream.unread))
+
+    def _accepted(self, unread: deque[int], _message: object, _status: object) -> None:
+        """ZeroMQ has accepted one more message: it has written the one `_IN_ZMQ` before."""
+        if unread:
+            self._keep(-unread.popleft())
+
+    def write_message(self, message: str | bytes, binary: bool = False) -> None:
+        """Send a message to the client, in the background."""
+        if self._closing:
+            return
+        written = self.websocket_handler.write_message(message, binary=binary)
+        size = len(message)
+        self._keep(size)
+
+        def done(future: asyncio.Future[None]) -> None:
+            self._keep(-size)
+            if not future.cancelled():
+                future.exception()  # asyncio logs errors that nothing has read
+
+        written.add_done_callback(done)
+
     # --- until the kernel has started
 
     async def _connect(self) -> None:
@@ -184,6 +265,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             self._joined = True
             self.multi_kernel_manager.notify_disconnect(self.kernel_id)  # `connect` counts it again
             connected = super().connect()
+            self._count_unread()
             if connected is not None:
                 await connected
         except web.HTTPError as error:
@@ -196,6 +278,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         finally:
             self._end_request()
         held, self._held = self._held or [], None
+        self._keep(-sum(map(len, held)))
         for message in held:
             self.handle_incoming_message(message)
         self._note()
@@ -259,17 +342,23 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
 
     def _execution(self, message: Any) -> dict[str, Any] | None:
         """The header of a message that runs a cell; None for all others."""
+        header = self._read(message)[1]
+        return header if _runs_cell(header) else None
+
+    def _read(self, message: Any) -> tuple[str, dict[str, Any]]:
+        """The channel and the header of a client's message; empty if it cannot be read."""
         try:
             if self.subprotocol == _V1:
-                header = json.loads(bytes(deserialize_msg_from_ws_v1(message)[1][0]))
-            elif isinstance(message, bytes):
-                header = deserialize_binary_message(message)["header"]
+                channel, parts = deserialize_msg_from_ws_v1(message)
+                header = json.loads(bytes(parts[0]))
             else:
-                header = json.loads(message)["header"]
-            return header if header["msg_type"] == "execute_request" and header["msg_id"] else None
+                binary = isinstance(message, bytes)
+                read = deserialize_binary_message(message) if binary else json.loads(message)
+                channel, header = read.get("channel") or "shell", read["header"]
+            return str(channel), dict(header)
         except Exception as error:  # noqa: BLE001  # whatever a client sends
             _log.debug("a message of a client cannot be read: %s", error)
-            return None
+            return "", {}
 
     def _send(self, kind: str, content: dict[str, Any], parent: Any = None) -> None:
         message = self.session.msg(kind, content, parent={"header": parent} if parent else None)
@@ -284,5 +373,10 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             _log.debug("a client of kernel %s has left", self.kernel_id)
 
     def _close(self, reason: str) -> None:
+        self._closing = True
         short = " ".join(reason.split()).encode()[:_MAX_REASON].decode(errors="ignore")
         self.websocket_handler.close(CLOSED, short)
+
+
+def _runs_cell(header: dict[str, Any]) -> bool:
+    return header.get("msg_type") == "execute_request" and bool(header.get("msg_id"))

@@ -6,6 +6,8 @@ import datetime as dt
 import logging
 from typing import TYPE_CHECKING, Any
 
+import zmq
+
 from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels.kernel_manager import YarnhubKernelManager
 from yarnhub.integrations.kernels.requests import Owner
@@ -13,6 +15,7 @@ from yarnhub.kernels.protocol import Activity
 from yarnhub.server.gateway.audit import Event
 from yarnhub.server.gateway.containers import size_of_request
 from yarnhub.server.gateway.limits import Size
+from yarnhub.server.gateway.missed_messages import MissedMessages
 from yarnhub.server.gateway.owners import Owned, Owners
 
 if TYPE_CHECKING:
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from yarnhub.kernels.kernel import Kernel
     from yarnhub.server.gateway.audit import AuditLog
 
+_MAX_PART = 128 * 1024 * 1024
+"""Bytes of a part of a message; a kernel that sends more is connected again."""
+_MAX_RECEIVED = 100
+"""Messages of a socket that ZeroMQ keeps until they are read."""
 _log = logging.getLogger(__name__)
 
 # Any, in this module: jupyter_server's managers have no types
@@ -41,6 +48,9 @@ class GatewayKernelManager(YarnhubKernelManager):
         self._culling: set[str] = set()
         self.owners = Owners(self, self._recorded)
         super().__init__(**kwargs)
+        self.context.setsockopt(zmq.MAXMSGSIZE, _MAX_PART)
+        self.context.setsockopt(zmq.SNDHWM, 1)  # as `PatientConnection` counts
+        self.context.setsockopt(zmq.RCVHWM, _MAX_RECEIVED)
 
     def owner_of(self, kernel_id: str) -> Owner:
         """For whom a kernel runs.
@@ -67,6 +77,11 @@ class GatewayKernelManager(YarnhubKernelManager):
         held = container.kernel if container is not None else None
         size = Size() if held is None else size_of_request(held.request)
         return Owned(owner=record.owner, cluster_user=record.user, size=size)
+
+    def start_buffering(self, kernel_id: str, session_key: str, channels: Any) -> None:
+        """Keep the messages of a client that has left, within limits."""
+        super().start_buffering(kernel_id, session_key, channels)
+        self._kernel_buffers[kernel_id]["buffer"] = MissedMessages()
 
     # --- culling, failed starts and dead kernels
 
