@@ -5,6 +5,7 @@ Each method waits by itself until the page is so far, at most as long as the pag
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -124,9 +125,15 @@ class Visitor:
 
     async def open_notebook(self, kernel: str) -> None:
         """Open a new notebook with a kernel of the launcher."""
-        await self.choose("File", "New Launcher")
-        card = self.page.locator(f"{SHOWN} .jp-LauncherCard[data-category=Notebook]")
-        await card.get_by_text(kernel, exact=True).click()
+        cards = self.page.locator(f"{SHOWN} .jp-LauncherCard[data-category=Notebook]")
+        await expect(cards.or_(self.page.locator(f"{SHOWN} .jp-Notebook")).first).to_be_visible()
+        if not await cards.first.is_visible():
+            await self.choose("File", "New Launcher")
+        await cards.get_by_text(kernel, exact=True).click()
+        await self.wait_for_kernel(kernel)
+
+    async def wait_for_kernel(self, kernel: str) -> None:
+        """Wait until the kernel of the notebook that is shown runs and is idle."""
         await expect(self.page.get_by_text(f"{kernel} | Idle")).to_be_visible(timeout=CELL)
 
     async def choose(self, menu: str, entry: str) -> None:
@@ -165,6 +172,14 @@ class Visitor:
         await expect(editor).to_contain_text(code.splitlines()[0])
         await self.page.keyboard.press("Shift+Enter")
         return cell
+
+    async def wait_for_end(self) -> None:
+        """Wait on the hub's home page until the server has ended by itself."""
+        async with asyncio.timeout(CELL / 1000):
+            await self.page.goto(f"{self.url}/hub/home")
+            while await self.page.locator("#stop").is_visible():
+                await self.page.wait_for_timeout(500)
+                await self.page.reload()
 
     async def stop(self) -> None:
         """Stop the server by the button of the hub's home page."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import secrets
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,9 +120,37 @@ async def test_jupyterlab_in_its_container(
     moved = await cell.locator(".widget-readout").inner_text()
     assert await alice.run_cell("print(slider.value)") == moved
     await alice.page.screenshot(path=screenshots / "slider.png")
-    await alice.choose("Kernel", "Shut Down Kernel")
-    eventually(lambda: not of_application(_application(of_kernel[1])), "it ends")
     assert errors == []
+
+
+async def test_a_kernel_is_found_again_after_its_server_was_killed(
+    hub: HubWithKernels, alice: Visitor, screenshots: Path
+) -> None:
+    notebook = f"walk-{secrets.token_hex(4)}.ipynb"
+    await alice.start()
+    await alice.wait_for_lab()
+    await alice.open_folder("hdfs")
+    await alice.open_notebook(KERNEL)
+    place = await alice.run_cell(PLACE)
+    await alice.run_cell("x = 41; print(x)")
+    await alice.save_as(notebook)
+    (server,) = (await hub.api.get("/users/alice")).json()["servers"].values()
+    for pid in of_application(server["state"]["application_id"]):
+        os.kill(pid, signal.SIGKILL)
+    await hub.server_ended("alice")
+
+    await alice.page.goto(f"{alice.url}/hub/home")
+    await alice.start()
+    await alice.wait_for_lab()
+    await alice.open_folder("hdfs")
+    await alice.open_file(notebook)
+    await alice.wait_for_kernel(KERNEL)
+    assert await alice.run_cell("print(x + 1)") == "42"
+    assert await alice.run_cell(PLACE) == place
+    await alice.page.screenshot(path=screenshots / "found-again.png")
+    await alice.choose("Kernel", "Shut Down Kernel")
+    eventually(lambda: not of_application(_application(place.split()[1])), "it ends")
+    (await hub.api.delete(f"{hub.url}/user/alice/api/contents/hdfs/{notebook}")).raise_for_status()
 
 
 def _application(container: str) -> str:

@@ -37,6 +37,7 @@ REQUEST = KernelRequest(
     memory=2**31,
     resource_types={"yarn.io/gpu": 1},
     notebook="a.ipynb",
+    note="of the client",
 )
 ASKED = reasons.PendingRequest("kernel", 1, {"memory-mb": 1024}, "gpu", ("n1",))
 DOWN = (reasons.UnavailableNode("n2:8041", NodeState.LOST, "gone"),)
@@ -107,10 +108,15 @@ def test_a_start_has_what_the_user_may_choose_only() -> None:
         "env": {"KERNEL_MEMORY": "2 GiB"},
         "cwd": "/home/alice",
         "notebook": "a.ipynb",
+        "note": "of the client",
     }
     found = protocol.load_start(json.dumps(json.loads(body) | {"argv": ["evil"]}).encode())
     assert found == protocol.Start(
-        name="python", env={"KERNEL_MEMORY": "2 GiB"}, cwd="/home/alice", notebook="a.ipynb"
+        name="python",
+        env={"KERNEL_MEMORY": "2 GiB"},
+        cwd="/home/alice",
+        notebook="a.ipynb",
+        note="of the client",
     )
 
 

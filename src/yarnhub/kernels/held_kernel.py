@@ -265,6 +265,12 @@ class HeldKernel(Kernel):
         self._check_alive()
         return await self._link.history(_CONNECT)
 
+    async def write_note(self, note: str) -> None:
+        """See `Kernel.write_note`."""
+        self.request = replace(self.request, note=note)
+        self.record = replace(self.record, request=self.request)
+        await self._keep(self.record)
+
     def _check_alive(self) -> None:
         if self.dead:
             raise YarnhubError(f"kernel {self.id} is dead")

@@ -157,6 +157,14 @@ class Kernel(ABC):
             YarnhubError: The kernel is dead.
         """
 
+    @abstractmethod
+    async def write_note(self, note: str) -> None:
+        """Keep a text with it as `request.note`, for the next process of the client.
+
+        Raises:
+            YarnhubError: The service that holds it does not respond, or refuses it.
+        """
+
 
 class KernelHolder(Closing):
     """Starts kernels and holds them.

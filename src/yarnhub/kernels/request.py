@@ -32,6 +32,7 @@ class KernelRequest:
         python: The Python that runs the launcher; empty for the first one of 3.11 or newer in the
             environment, in `PATH`, or among the files.
         notebook: The notebook's path, if one is known.
+        note: What the client keeps with the kernel, to find it again: `Kernel.write_note`.
     """
 
     id: str
@@ -53,3 +54,4 @@ class KernelRequest:
     prologue: str = ""
     python: str = ""
     notebook: str = ""
+    note: str = field(default="", repr=False)

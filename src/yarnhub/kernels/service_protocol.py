@@ -7,8 +7,8 @@ All paths begin with `/yarnhub/api`, and requests carry the user's token:
   answers 304 if nothing has.
 - `PUT kernels/ID` starts a kernel; its body is `dump_start`. It can be repeated: the answer is the
   kernel with this id. The start continues if the client disconnects.
-- `GET kernels/ID`, `POST kernels/ID/signal`, `.../restart`, `.../stop`, and `.../history`, which
-  answers with messages as `protocol.pack_message` writes them.
+- `GET kernels/ID`, `POST kernels/ID/signal`, `.../restart`, `.../stop`, `.../note`, and
+  `.../history`, which answers with messages as `protocol.pack_message` writes them.
 - `DELETE kernels/ID` cancels a start that is in progress, and removes what is kept of a dead one.
 - `GET kernels/ID/channels/NAME` is a websocket. The service sends `OPENED` as text when the channel
   is open, or an error and closes; from then on binary messages carry the bytes of the connection.
@@ -51,6 +51,8 @@ ROOT = "yarnhub/api"
 OPENED = "opened"
 MAX_WAIT = 50.0
 """Seconds for which `GET kernels` waits; many proxies close a silent connection after 60."""
+MAX_NOTE = 128 * 1024
+"""Characters of a note."""
 MAX_FRAME = 256 * 1024
 """Bytes of one message of a channel's websocket."""
 _Plain = dict[str, Any]  # JSON
@@ -73,12 +75,14 @@ class Start:
         env: Variables whose names begin with `KERNEL_`.
         cwd: The notebook's folder on the client's host; empty if unknown.
         notebook: The notebook's path; empty if unknown.
+        note: What the client keeps with the kernel.
     """
 
     name: str
     env: dict[str, str] = field(default_factory=dict, repr=False)
     cwd: str = ""
     notebook: str = ""
+    note: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +132,7 @@ class _Request:
     node_label: str = ""
     priority: int = 0
     notebook: str = ""
+    note: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +161,13 @@ def dump_start(request: KernelRequest) -> bytes:
         if name.startswith("KERNEL_") and told.get(name) != value
     }
     return json.dump(
-        Start(name=request.name, env=env, cwd=request.cwd, notebook=request.notebook),
+        Start(
+            name=request.name,
+            env=env,
+            cwd=request.cwd,
+            notebook=request.notebook,
+            note=request.note,
+        ),
     )
 
 
@@ -166,7 +177,19 @@ def load_start(body: bytes) -> Start:
     Raises:
         RemoteProtocolError: It is invalid.
     """
-    return _known(Start, _object(body))
+    start = _known(Start, _object(body))
+    check_note(start.note)
+    return start
+
+
+def check_note(note: object) -> None:
+    """Refuse a note that is not one.
+
+    Raises:
+        RemoteProtocolError: It is not a text, or too long.
+    """
+    if not isinstance(note, str) or len(note) > MAX_NOTE:
+        raise RemoteProtocolError(f"note must be a text of at most {MAX_NOTE} characters")
 
 
 def dump_kernel(model: KernelModel) -> bytes:

@@ -154,6 +154,9 @@ class FakeKernel(Kernel):
         self._order(history=True)
         return await self._history.get()
 
+    async def write_note(self, note: str) -> None:
+        self.request = replace(self.request, note=note)
+
 
 def _spawn(folder: Path) -> int:
     program = str(Path(__file__).with_name("fake_launcher.py"))

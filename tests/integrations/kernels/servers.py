@@ -216,7 +216,7 @@ def settings(folder: Path) -> Config:
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, holder: type[FakeHolder] = FakeHolder, *, stop: bool = True, **traits: Any
+    folder: Path, holder: type[FakeHolder] = FakeHolder, /, *, stop: bool = True, **traits: Any
 ) -> AsyncIterator[Server]:
     """A server.
 

@@ -107,18 +107,19 @@ class ContainerKernel(ServerKernelManager):
         known.set_result({"protocol_version": record.protocol} if record.protocol else {})
         self._kernel_info_future = known
 
-    def record(self, *, cwd: str, env: Mapping[str, str]) -> None:
+    def record(self, *, cwd: str, env: Mapping[str, str]) -> ServerKernelRecord:
         """Store what another server needs to find it again."""
-        self.holding.records.put(
-            ServerKernelRecord(
-                id=self.kernel_id,
-                name=self.kernel_name,
-                owner=self.owner.name,
-                user=self.owner.user,
-                cwd=cwd,
-                env=dict(env),
-            )
+        record = ServerKernelRecord(
+            id=self.kernel_id,
+            name=self.kernel_name,
+            owner=self.owner.name,
+            user=self.owner.user,
+            cwd=cwd,
+            env=dict(env),
+            server=self.parent.server_name,
         )
+        self.holding.records.put(record)
+        return record
 
     def tell_problem(self, problem: str) -> None:
         """Note why it has not been found again so far."""

@@ -12,6 +12,7 @@ The variables `YARNHUB_GATEWAY_URL` and `YARNHUB_GATEWAY_CA` tell where the serv
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from yarnhub.integrations import kernels
@@ -23,6 +24,9 @@ def configure(config: Any) -> None:  # traitlets' Config, or what a configuratio
     """Use the kernel service in addition to local kernels."""
     kernels.configure(config)
     config.YarnhubKernelManager.holder_factory = f"{_PACKAGE}.gateway_holder.hold"
+    # Its folders are deleted with its container; a hub starts the next one with the same prefix.
+    variables = os.environ  # noqa: TID251  # the server's configuration
+    config.YarnhubKernelManager.server_name = variables.get("JUPYTERHUB_SERVICE_PREFIX", "/")
     config.ServerApp.kernel_spec_manager_class = (
         f"{_PACKAGE}.gateway_kernelspecs.GatewayKernelSpecManager"
     )

@@ -127,6 +127,11 @@ class GatewayClient(Closing):
         found = await self._ask("POST", path, b"{}", seconds=_HISTORY, repeatable=False)
         return protocol.unpack_messages(found)
 
+    async def write_note(self, kernel_id: str, note: str) -> None:
+        """Keep a text with a kernel."""
+        body = plain_json.dumps({"note": note}).encode()
+        await self._ask("POST", f"kernels/{kernel_id}/note", body, seconds=_ORDER)
+
     async def forget(self, kernel_id: str) -> None:
         """Have the service cancel a start, or remove what it keeps of a dead kernel."""
         try:

@@ -131,6 +131,11 @@ class GatewayKernel(Kernel):
         self._check_alive()
         return await self._holder.client.history(self.id)
 
+    async def write_note(self, note: str) -> None:
+        """Keep a text with it."""
+        await self._holder.client.write_note(self.id, note)
+        self.request = replace(self.request, note=note)
+
     def set_gone(self) -> None:
         """Note that the service has no such kernel any more."""
         self.set(

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from yarnhub.base.background import BackgroundTasks
-from yarnhub.base.errors import YarnhubError
+from yarnhub.base.errors import LocalProtocolError, YarnhubError
 from yarnhub.integrations.kernels.channel_sockets import ChannelSockets
 from yarnhub.integrations.kernels.server_records import ServerKernelRecords
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from yarnhub.integrations.kernels.server_records import ServerKernelRecord
     from yarnhub.kernels.kernel import Kernel, KernelHolder
 
 _FIRST_RETRY = 1.0
@@ -51,7 +52,7 @@ class Holding:
     ) -> None:
         self._make = make
         self._owns = owns
-        self.records = ServerKernelRecords(root)
+        self.records = ServerKernelRecords(root, self._stored)
         self.sockets = ChannelSockets(self.records.folder / "channels")
         self.tasks = BackgroundTasks()
         self._holding = BackgroundTasks()
@@ -59,6 +60,7 @@ class Holding:
         self._leave = asyncio.Event()
         self._holds: asyncio.Task[None] | None = None
         self._ends: dict[str, asyncio.Task[None]] = {}
+        self._notes: dict[str, asyncio.Task[None]] = {}
 
     async def holder(self) -> KernelHolder:
         """The holder, after it has found its kernels.
@@ -83,17 +85,49 @@ class Holding:
             kernel_id: Its id.
             tell: Called with the reason after each failure.
         """
+        kernel = (await self.found(tell)).find(kernel_id)
+        return kernel if kernel is not None and self._owns(kernel) else None
+
+    async def found(self, tell: Callable[[str], None] = lambda _: None) -> KernelHolder:
+        """The holder, after it has found its kernels; waits until YARN responds.
+
+        Args:
+            tell: Called with the reason after each failure.
+        """
         pause = _FIRST_RETRY
         while True:
             try:
-                kernel = (await self.holder()).find(kernel_id)
+                return await self.holder()
             except YarnhubError as error:
                 _log.warning("the kernels cannot be found again, retrying: %s", error)
                 tell(str(error))
-            else:
-                return kernel if kernel is not None and self._owns(kernel) else None
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_RETRY)
+
+    def keep_note(self, kernel_id: str) -> None:
+        """Have a kernel's record kept with the kernel, in the background."""
+        latest = self._notes.get(kernel_id)
+        if latest is None or latest.done():
+            with contextlib.suppress(LocalProtocolError):  # the server is being stopped
+                self._notes[kernel_id] = self.tasks.start(
+                    self._keep_note(kernel_id), name=f"note of kernel {kernel_id}"
+                )
+
+    def _stored(self, record: ServerKernelRecord) -> None:
+        if record.server:
+            self.keep_note(record.id)
+
+    async def _keep_note(self, kernel_id: str) -> None:
+        kernel = (await self.found()).find(kernel_id)
+        while kernel is not None:
+            record = self.records.get(kernel_id)
+            if record is None or kernel.request.note == (note := record.dump()):
+                return
+            try:
+                await kernel.write_note(note)
+            except YarnhubError as error:
+                _log.warning("kernel %s may not be found again: %s", kernel_id, error)
+                return
 
     async def end(self, kernel_id: str, *, now: bool = False) -> None:
         """End a kernel's container and remove all records of the kernel.

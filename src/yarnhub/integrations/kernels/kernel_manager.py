@@ -30,6 +30,7 @@ from traitlets.utils.importstring import import_item
 from yarnhub.base.errors import ConfigurationError, DeadlineExceededError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.integrations.kernels import words
+from yarnhub.integrations.kernels.adoption import Adoption
 from yarnhub.integrations.kernels.container_kernel import ContainerKernel, done
 from yarnhub.integrations.kernels.holding import Holding
 from yarnhub.integrations.kernels.requests import Owner
@@ -58,6 +59,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     Attributes:
         holding: Its kernels in containers.
         kept: By user, the bytes that connections of clients keep.
+        adoption: Those that a former server in a container has left.
     """
 
     folder = Unicode(
@@ -83,6 +85,14 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         help="""Whether kernels in containers keep running when the server stops. The next server of
         the same user finds them again with their variables. YARN ends kernels that no server holds
         after `yarn.am.liveness-monitor.expiry-interval-ms`, 15 minutes by default.
+        """,
+    )
+
+    server_name = Unicode(
+        config=True,
+        help="""The name of this server among its user's. If it is set, what holds the kernels keeps
+        with each what the next server of this name needs to find it again, even if `folder` is
+        gone. A server in a container gets its path at the hub from `gateway.configure`.
         """,
     )
 
@@ -116,6 +126,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         for record in records:
             if not record.ending:
                 self._restore(record)
+        self.adoption = Adoption(self.holding, self.server_name)
         IOLoop.current().add_callback(self._find_kernels, records)
 
     def _make_holder(self, folder: Path) -> KernelHolder:
@@ -159,18 +170,36 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     async def _find_kernels(self, records: list[ServerKernelRecord]) -> None:
         """Begin to find the kernels of a former server again."""
         for record in records:
-            if record.ending:
-                self._end(record.id)
-                continue
-            kernel = self._kernels[record.id]
-            start = kernel.start_kernel(env=dict(record.env), cwd=record.cwd)
-            self._pending_kernels[record.id] = self.holding.tasks.start(
-                self._add_kernel_when_ready(record.id, kernel, start),
-                name=f"kernel {record.id} is found again",
-            )
-            self._pending_kernel_tasks[record.id] = self.holding.tasks.start(
-                self._finish_kernel_start(record.id), name=f"kernel {record.id} becomes ready"
-            )
+            self._find_kernel(record)
+        _ = self.holding.tasks.start(self._adopt(), name="kernels of a former container")
+
+    async def _adopt(self) -> None:
+        records = await self.adoption.records()
+        for record in records:
+            if not record.ending:
+                self._restore(record)
+            self._find_kernel(record)
+        self.adoption.end([each for record in records for each in record.sessions])
+
+    def _find_kernel(self, record: ServerKernelRecord) -> None:
+        if record.ending:
+            self._end(record.id)
+            return
+        kernel = self._kernels[record.id]
+        start = kernel.start_kernel(env=dict(record.env), cwd=record.cwd)
+        self._pending_kernels[record.id] = self.holding.tasks.start(
+            self._add_kernel_when_ready(record.id, kernel, start),
+            name=f"kernel {record.id} is found again",
+        )
+        self._pending_kernel_tasks[record.id] = self.holding.tasks.start(
+            self._finish_kernel_start(record.id), name=f"kernel {record.id} becomes ready"
+        )
+
+    async def list_kernels(self) -> list[dict[str, Any]]:
+        """The models of all kernels; waits a moment for those of a former container's server."""
+        await self.adoption.wait()
+        models: list[dict[str, Any]] = super().list_kernels()
+        return models
 
     def _interrupted(self, kernel: Kernel, generation: int) -> None:
         found = self._kernels.get(kernel.id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -110,7 +111,7 @@ class YarnhubProvisioner(KernelProvisionerBase):
         arguments: dict[str, Any] = await super().pre_launch(env=asked, **kwargs)
         arguments["cmd"] = [*self.kernel_spec.argv, *extra]
         if self.kernel is None and not self.parent.found:
-            self._request = requests.kernel_request(
+            request = requests.kernel_request(
                 self.kernel_id,
                 self.parent.kernel_name,
                 self.kernel_spec,
@@ -120,7 +121,8 @@ class YarnhubProvisioner(KernelProvisionerBase):
                 owner=self.parent.owner,
                 cwd=cwd,
             )
-            self.parent.record(cwd=cwd, env=asked)
+            record = self.parent.record(cwd=cwd, env=asked)
+            self._request = replace(request, note=record.dump() if record.server else "")
         arguments["env"] = {}
         return arguments
 
@@ -161,7 +163,10 @@ class YarnhubProvisioner(KernelProvisionerBase):
 
     async def _found_or_submitted(self) -> Kernel:
         if self._request is not None:
-            return await (await self._holding.holder()).start(self._request)
+            kernel = await (await self._holding.holder()).start(self._request)
+            if self._request.note:
+                self._holding.keep_note(kernel.id)  # it may have changed meanwhile
+            return kernel
         found = await self._holding.find(self.kernel_id, self.parent.tell_problem)
         if found is None:
             raise StartError(words.NOT_FOUND_AGAIN)

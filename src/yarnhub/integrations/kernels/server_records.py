@@ -5,6 +5,9 @@ The holder's own records, with the keys, are `yarnhub.kernels.records`.
 Servers of the same user run at the same time, and must not take each other's kernels. So each locks
 a numbered folder of its own, the lowest that is free; a server that is started again gets its
 folder, and its kernels, back.
+
+The folder of a server in a container is deleted with it. What holds its kernels therefore keeps a
+copy of each record with the kernel, as the kernel's note.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.files import read_regular, write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -42,6 +45,8 @@ class ServerKernelRecord:
         session: The session of the client that connected last; empty before.
         protocol: The version of Jupyter's protocol that it uses; empty if unknown.
         ending: Whether it was shut down, and its container may not have ended.
+        server: The server's name among its user's; empty if its folder outlives it.
+        sessions: Jupyter Server's sessions with the kernel: the columns of its table.
     """
 
     id: str
@@ -53,6 +58,12 @@ class ServerKernelRecord:
     session: str = ""
     protocol: str = ""
     ending: bool = False
+    server: str = ""
+    sessions: list[dict[str, str]] = field(default_factory=list)
+
+    def dump(self) -> str:
+        """The text that `load_record` reads."""
+        return json.dumps(asdict(self))
 
 
 class ServerKernelRecords:
@@ -60,12 +71,16 @@ class ServerKernelRecords:
 
     Args:
         root: The folder of all servers of the user; created if it does not exist.
+        stored: Called with each record that was stored.
 
     Raises:
         OSError: The folder cannot be written.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self, root: Path, stored: Callable[[ServerKernelRecord], None] = lambda _: None
+    ) -> None:
+        self._stored = stored
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder, self._lock = _own_folder(root)
         self._records: dict[str, ServerKernelRecord] = {}
@@ -85,8 +100,9 @@ class ServerKernelRecords:
         """Store a record."""
         if self._records.get(record.id) == record:
             return
-        write_private(self._file(record.id), json.dumps(asdict(record)).encode())
+        write_private(self._file(record.id), record.dump().encode())
         self._records[record.id] = record
+        self._stored(record)
 
     def change(self, kernel_id: str, **values: Any) -> None:  # the record's own types
         """Store other values of a record; nothing if there is none."""
@@ -126,11 +142,23 @@ def _own_folder(root: Path) -> tuple[Path, int | None]:
     raise AssertionError("itertools.count ends")
 
 
-def _read(file: Path) -> ServerKernelRecord | None:
+def load_record(text: str | bytes) -> ServerKernelRecord:
+    """Read a record; members of other versions are left out.
+
+    Raises:
+        ValueError: It is not one.
+    """
     try:
-        found = json.loads(read_regular(file, _MAX_BYTES))
+        found = json.loads(text)
         known = {each.name for each in fields(ServerKernelRecord)}
         return ServerKernelRecord(**{key: value for key, value in found.items() if key in known})
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _read(file: Path) -> ServerKernelRecord | None:
+    try:
+        return load_record(read_regular(file, _MAX_BYTES))
+    except (OSError, ValueError) as error:
         _log.warning("the record of a kernel cannot be read and is ignored: %s: %s", file, error)
         return None

@@ -96,6 +96,9 @@ class StubKernel(Kernel):
         kept, self.kept = self.kept, []
         return kept
 
+    async def write_note(self, note: str) -> None:
+        self.request = replace(self.request, note=note)
+
     async def leave(self) -> None:
         await self._tasks.aclose()
         for _, writer in self.far:

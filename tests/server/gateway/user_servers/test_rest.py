@@ -54,7 +54,7 @@ async def test_kernels_of_others_do_not_exist(service: Running, holder: GatewayH
             await other.channels.open(kernel.id, Channel.IOPUB, 5)
     for method, path in (
         ("GET", "{}"), ("DELETE", "{}"), ("POST", "{}/stop"), ("POST", "{}/restart"),
-        ("POST", "{}/history"), ("GET", "{}/channels/shell"), ("PUT", "{}"),
+        ("POST", "{}/history"), ("POST", "{}/note"), ("GET", "{}/channels/shell"), ("PUT", "{}"),
     ):  # fmt: skip
         answers = []
         for each in (kernel.id, unknown):
@@ -117,6 +117,18 @@ async def test_only_signals_are_sent(service: Running, number: object) -> None:
         answer = await service.request("a", "POST", path, json={"signal": number})
         assert answer.status_code == 400
         assert stub(service, kernel).signals == []
+
+
+@pytest.mark.parametrize("note", [None, 1, ["a"], "x" * (128 * 1024 + 1)])
+async def test_only_short_texts_are_notes(
+    service: Running, holder: GatewayHolder, note: object
+) -> None:
+    kernel = await holder.start(request(note="first"))
+    answer = await service.request("a", "POST", f"kernels/{kernel.id}/note", json={"note": note})
+    assert answer.status_code == 400
+    assert stub(service, kernel).request.note == "first"
+    await kernel.write_note("second")
+    assert stub(service, kernel).request.note == kernel.request.note == "second"
 
 
 async def test_a_request_while_the_service_stops_is_refused(service: Running) -> None:

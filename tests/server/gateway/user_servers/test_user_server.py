@@ -44,11 +44,11 @@ async def service(tmp_path: Path) -> AsyncIterator[Running]:
         await cluster.close()
 
 
-def user_server(service: Running, folder: Path, **settings: Any) -> Any:
+def user_server(service: Running, root: Path, /, **settings: Any) -> Any:
     def holder(_: Path) -> Any:
         return service.client()
 
-    return serving(folder, holder, **settings)  # type: ignore[arg-type]  # not only fakes
+    return serving(root, holder, **settings)  # type: ignore[arg-type]  # not only fakes
 
 
 async def result_after_a_break(client: Client, code: str) -> str:
@@ -157,3 +157,37 @@ async def test_a_refusal_of_the_service_is_the_kernels_reason(
         kernel_id = (await server.start())["id"]
         model = await server.until(kernel_id, lambda model: model["execution_state"] == "dead")
         assert "There is no kernelspec" in model["reason"]
+
+
+async def test_a_server_whose_folder_is_gone_finds_kernels_and_sessions_of_its_name(
+    service: Running, tmp_path: Path
+) -> None:
+    def server_of(name: str, folder: str, **settings: Any) -> Any:
+        own = str(tmp_path / folder)
+        return user_server(service, tmp_path, server_name=name, folder=own, **settings)
+
+    body = {"path": "a.ipynb", "name": "a.ipynb", "type": "notebook", "kernel": {"name": "cluster"}}
+    async with server_of("/user/alice/", "first", stop=False) as server:
+        response = await server.http.post("/api/sessions", json=body)
+        assert response.status_code == 201, response.text
+        begun = response.json()
+        kernel_id = begun["kernel"]["id"]
+        await server.until(kernel_id, lambda model: model["execution_state"] == "idle")
+        (await server.http.patch(f"/api/sessions/{begun['id']}", json={"path": "b.ipynb"}))
+        async with asyncio.timeout(10):
+            while "b.ipynb" not in service.holder.kernels()[0].request.note:
+                await asyncio.sleep(0.02)
+    await service.kill()
+    await service.start()
+    async with server_of("/user/alice/2/", "other") as server:
+        assert (await server.http.get("/api/kernels")).json() == []
+    async with server_of("/user/alice/", "second") as server:
+        (found,) = (await server.http.get("/api/sessions")).json()
+        assert (found["id"], found["path"]) == (begun["id"], "b.ipynb")
+        assert found["kernel"]["id"] == kernel_id
+        await server.until(kernel_id, lambda model: model["execution_state"] == "idle")
+        deleted = await server.http.delete(f"/api/sessions/{found['id']}")
+        assert deleted.status_code == 204
+        await server.until_gone(kernel_id)
+    async with server_of("/user/alice/", "third") as server:
+        assert (await server.http.get("/api/sessions")).json() == []

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -279,7 +279,7 @@ class ServerKernels:
         """The request, from the service's own kernelspec."""
         spec = await self._kernelspec(identity, start.name)
         config = spec.metadata["kernel_provisioner"].get("config") or {}
-        return request_of(
+        request = request_of(
             read(config),
             Kernelspec(
                 name=start.name,
@@ -298,6 +298,7 @@ class ServerKernels:
             cwd=start.cwd,
             notebook=start.notebook,
         )
+        return replace(request, note=start.note)
 
     async def _kernelspec(self, identity: Identity, name: str) -> Any:
         # Any: jupyter_client's, or of another manager

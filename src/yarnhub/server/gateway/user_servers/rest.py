@@ -26,7 +26,12 @@ from yarnhub.base.errors import (
 from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.kernels import service_protocol
 from yarnhub.kernels.protocol import pack_message
-from yarnhub.kernels.service_protocol import MAX_WAIT, KernelModel, KernelNotFoundError, dump_error
+from yarnhub.kernels.service_protocol import (
+    MAX_WAIT,
+    KernelModel,
+    KernelNotFoundError,
+    dump_error,
+)
 from yarnhub.server.gateway.hub_login import HubUnavailableError
 from yarnhub.server.gateway.limits import LimitReachedError
 from yarnhub.server.gateway.user_servers.handler import ServerHandler
@@ -179,6 +184,7 @@ class ActionHandler(_ApiHandler):
             "restart": self._restart,
             "stop": self._stop,
             "history": self._history,
+            "note": self._note,
         }[action]
         await self.run(work, kernel_id)
 
@@ -202,6 +208,12 @@ class ActionHandler(_ApiHandler):
         messages = await kernel.history()
         self.content_type = _BYTES
         return b"".join(map(pack_message, messages))
+
+    async def _note(self, kernel_id: str) -> None:
+        kernel = await self.kernels.own(self.user, kernel_id)
+        note = self.body().get("note")
+        service_protocol.check_note(note)
+        await kernel.write_note(str(note))
 
 
 class KernelspecsHandler(_ApiHandler):

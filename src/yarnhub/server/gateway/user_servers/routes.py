@@ -34,6 +34,7 @@ def add_server_routes(app: web.Application, kernels: ServerKernels, base_url: st
     """
     root = re.escape(f"{base_url}{ROOT}")
     channels = "|".join(CHANNELS)
+    actions = "signal|restart|stop|history|note"
     app.settings["server_kernels"] = kernels
     app.settings["server_kernelspecs"] = ServerKernelspecs(kernels.service)
     app.add_handlers(
@@ -41,7 +42,7 @@ def add_server_routes(app: web.Application, kernels: ServerKernels, base_url: st
         [
             (rf"{root}/kernels", KernelsHandler),
             (rf"{root}/kernels/{_KERNEL}", KernelHandler),
-            (rf"{root}/kernels/{_KERNEL}/(?P<action>signal|restart|stop|history)", ActionHandler),
+            (rf"{root}/kernels/{_KERNEL}/(?P<action>{actions})", ActionHandler),
             (rf"{root}/kernelspecs", KernelspecsHandler),
             (rf"{root}/kernelspecs/(?P<name>[\w.-]+)/(?P<file>[\w.-]+)", KernelspecFileHandler),
             (rf"{root}/kernels/{_KERNEL}/channels/(?P<channel>{channels})", ChannelHandler),
