@@ -115,7 +115,7 @@ async def serve(
         kernels = ServerKernels(service, service.manager.holding.holder)
         service.manager.cull_others = IdleKernels(kernels, time.time).cull  # noqa: TID251
         add_server_routes(app, kernels, base_url)
-        http = server(app, tls)
+        http = server(app, tls, behind_proxy=hub is not None)
         http.add_sockets(sockets)
         host, port = sockets[0].getsockname()[:2]
         url = f"{'http' if tls is None else 'https'}://{host}:{port}{base_url}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,8 @@ from jupyter_server._tz import utcnow
 from jupyter_server.auth.authorizer import AllowAllAuthorizer
 from jupyter_server.log import log_request
 from tornado import web
-from tornado.httpserver import HTTPServer
 
+from yarnhub.server.gateway.bounded_server import BoundedServer
 from yarnhub.server.gateway.handlers import routes
 from yarnhub.server.gateway.start_request import MAX_BODY
 
@@ -26,8 +27,11 @@ MAX_MESSAGE = 10 * 1024 * 1024
 _MAX_HEADER = 64 * 1024
 _BODY = 30.0
 """Seconds for the body of a request."""
+_FIRST = 20.0
+"""Seconds for the headers of a connection's first request."""
 _IDLE = 300.0
-"""Seconds for which a connection without a request stays open."""
+"""Seconds for which a connection stays open between two requests."""
+_MAX_CONNECTIONS = 32_768
 
 
 def application(
@@ -60,10 +64,22 @@ def application(
     return web.Application(routes(base_url), **settings)
 
 
-def server(app: web.Application, tls: ssl.SSLContext | None) -> HTTPServer:
-    """A server for it, with limits for everything that a client can send."""
-    return HTTPServer(
+def server(
+    app: web.Application, tls: ssl.SSLContext | None, *, behind_proxy: bool = True
+) -> BoundedServer:
+    """A server for it, with limits for everything that a client can send.
+
+    Args:
+        app: The web application.
+        tls: For HTTPS.
+        behind_proxy: Whether the requests of all users come from one address.
+    """
+    most = _room_for_connections()
+    return BoundedServer(
         app,
+        most=most,
+        each_address=None if behind_proxy else max(1, most // 4),
+        first_request=_FIRST,
         ssl_options=tls,
         max_body_size=MAX_BODY,
         max_header_size=_MAX_HEADER,
@@ -71,3 +87,9 @@ def server(app: web.Application, tls: ssl.SSLContext | None) -> HTTPServer:
         body_timeout=_BODY,
         idle_connection_timeout=_IDLE,
     )
+
+
+def _room_for_connections() -> int:
+    """Half of the process's files: kernels need some, too."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, soft // 2)
