@@ -143,3 +143,25 @@ get_ipython().kernel.comm_manager.register_target("echo", opened)
             got = await client.until(lambda each: each["msg_type"] == "comm_msg")
             assert got["content"]["data"] == {"got": len(buffer)}
             assert got["buffers"] == [buffer[::-1]]
+
+
+MALFORMED = """
+for parts in ([b"x"], [b"<IDS|MSG>", b"", b"{", b"", b"", b""], [b"<IDS|MSG>"] + [b"1"] * 5):
+    for _ in range(5):
+        get_ipython().kernel.iopub_socket.send_multipart(parts)
+"""
+
+
+@pytest.mark.parametrize("subprotocol", ["", "v1.kernel.websocket.jupyter.org"])
+async def test_malformed_messages_of_a_kernel_are_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, subprotocol: str
+) -> None:
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        async with server.client(kernel_id, subprotocol=subprotocol) as client:
+            await client.reply(await client.run(MALFORMED))
+            assert await client.result("1 + 1") == "2"
+
+    bad = [each for each in caplog.records if "alformed" in each.message or each.exc_info]
+    assert len(bad) == 1, [each.message for each in bad]
+    assert kernel_id in bad[0].message

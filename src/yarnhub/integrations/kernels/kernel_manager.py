@@ -28,6 +28,7 @@ from traitlets import Bool, Unicode, default
 from traitlets.utils.importstring import import_item
 
 from yarnhub.base.errors import ConfigurationError, DeadlineExceededError, YarnhubError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.base.tasks import task_group
 from yarnhub.integrations.kernels import words
 from yarnhub.integrations.kernels.adoption import Adoption
@@ -205,6 +206,27 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         found = self._kernels.get(kernel.id)
         if isinstance(found, ContainerKernel):
             found.interrupted(kernel, generation)
+
+    def start_watching_activity(self, kernel_id: str) -> None:
+        """Follow what a kernel publishes, whatever that is."""
+        super().start_watching_activity(kernel_id)
+        stream = self._kernels[kernel_id]._activity_stream  # noqa: SLF001
+        record = stream._recv_callback  # noqa: SLF001  # it raises, and each message would be logged
+
+        def recorded(parts: list[bytes]) -> None:
+            try:
+                record(parts)
+            except Exception as error:  # noqa: BLE001  # whatever a kernel sends
+                self.note_malformed(kernel_id, error)
+
+        stream.on_recv(recorded)
+
+    def note_malformed(self, kernel_id: str, error: Exception) -> None:
+        """Note that a message of a kernel cannot be read: in the log, once for each kernel."""
+        kernel = self._kernels.get(kernel_id)
+        if kernel is not None and not getattr(kernel, "is_malformed", False):
+            kernel.is_malformed = True
+            _log.warning("kernel %s sends malformed messages: %s", kernel_id, quoted(error))
 
     def note_client(self, kernel_id: str, session: str, protocol: str) -> None:
         """Store which client connected, for the output that it misses while no server runs."""

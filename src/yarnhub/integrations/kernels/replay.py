@@ -57,7 +57,7 @@ class Message:
             at = raw.index(DELIM)
             header, parent, _, content = (json.loads(each) for each in raw[at + 2 : at + 6])
             return cls(raw, dict(header), dict(parent), dict(content))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             _log.debug("a message of a kernel cannot be read: %s", error)
             return None
 

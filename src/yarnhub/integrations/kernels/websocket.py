@@ -170,7 +170,12 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             self.held.add(channel, outgoing_msg)
             return
         self._note_sent(channel, outgoing_msg)
-        super().handle_outgoing_message(stream, outgoing_msg)
+        try:
+            super().handle_outgoing_message(stream, outgoing_msg)
+        except WebSocketClosedError:
+            _log.debug("a client of kernel %s has left", self.kernel_id)
+        except Exception as error:  # noqa: BLE001  # whatever a kernel sends
+            self.multi_kernel_manager.note_malformed(self.kernel_id, error)
 
     def _note_sent(self, channel: str, parts: list[Any]) -> None:
         """Note what the client has, as far as that matters after an interruption."""
