@@ -7,6 +7,7 @@ import enum
 import json
 import logging
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ _log = logging.getLogger(__name__)
 MAX_FIELD = 512
 """Characters of one value."""
 _REFUSALS = 120
-"""Refusals that are recorded in one minute; the rest are counted."""
+"""Refusals of a user that are recorded in one minute; the rest are counted."""
+_USERS = 100
+"""Users who have their own number of refusals; all others share one."""
 _MINUTE = 60.0
 
 
@@ -57,7 +60,8 @@ class AuditLog:
         self._cut = False
         """Whether the last line was cut off by a full disk."""
         self._minute = -_MINUTE
-        self._refusals = self._unrecorded = 0
+        self._refusals = Counter[str]()
+        self._unrecorded = 0
         self.lost = 0
 
     def write(self, event: Event, actor: str, **fields: object) -> None:
@@ -68,7 +72,7 @@ class AuditLog:
             actor: The user or the part of the service that caused it; empty if unknown.
             fields: Such as `kernel`, `owner`, `name`, `reason`; empty ones are left out.
         """
-        if event is Event.REFUSE and not self._record_refusal():
+        if event is Event.REFUSE and not self._record_refusal(actor):
             return
         if self._unrecorded:
             fields["unrecorded_refusals"], self._unrecorded = self._unrecorded, 0
@@ -82,13 +86,16 @@ class AuditLog:
         }
         self._append(json.dumps(record).replace("\x7f", "\\u007f"))
 
-    def _record_refusal(self) -> bool:
+    def _record_refusal(self, actor: str) -> bool:
         """Anybody can cause refusals: they must not fill the disk."""
         now = self._clock()
         if now - self._minute >= _MINUTE:
-            self._minute, self._refusals = now, 0
-        self._refusals += 1
-        if self._refusals > _REFUSALS:
+            self._minute = now
+            self._refusals.clear()
+        if actor not in self._refusals and len(self._refusals) >= _USERS:
+            actor = ""
+        self._refusals[actor] += 1
+        if self._refusals[actor] > _REFUSALS:
             self._unrecorded += 1
             return False
         return True

@@ -67,6 +67,19 @@ async def test_kernels_of_others_do_not_exist(service: Running, holder: GatewayH
         assert len(set(answers)) == 1
     assert stub(service, kernel).status.state is KernelState.RUNNING
     assert stub(service, kernel).signals == []
+    lines = [json.loads(line) for line in (service.folder / "audit.jsonl").read_text().splitlines()]
+    refused = [line for line in lines if line["event"] == "refuse"]
+    assert {(line["actor"], line["owner"], line["kernel"]) for line in refused} == {
+        ("bob", "alice", kernel.id)
+    }
+    assert {line["action"] for line in refused} == {
+        "start",
+        "stop",
+        "interrupt",
+        "restart",
+        "read",
+        "connect",
+    }
 
 
 async def test_requests_without_a_valid_token_are_refused(service: Running) -> None:

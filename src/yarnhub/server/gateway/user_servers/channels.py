@@ -62,7 +62,7 @@ class ChannelHandler(ServerHandler, WebSocketHandler, JupyterHandler):
         """Serve a websocket; returns when it is closed."""
         websockets = self.service.websockets
         try:
-            self._kernel = await self.kernels.own(self.user, kernel_id)
+            self._kernel = await self.kernels.own(self.user, kernel_id, "connect", self.origin)
             websockets.add(self, self.user)
         except KernelNotFoundError as error:
             raise web.HTTPError(404, str(error)) from error

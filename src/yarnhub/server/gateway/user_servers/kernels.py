@@ -113,17 +113,47 @@ class ServerKernels:
         except YarnhubError as error:
             raise NotReadyError(f"The kernel service is not ready: {error}") from error
 
-    async def own(self, identity: Identity, kernel_id: str) -> Kernel:
+    async def own(
+        self, identity: Identity, kernel_id: str, action: str, origin: Mapping[str, object]
+    ) -> Kernel:
         """A kernel of a user.
+
+        Args:
+            identity: The user.
+            kernel_id: The kernel's id.
+            action: What the user wants to do with it, for the audit log.
+            origin: Where the request is from, for the audit log.
 
         Raises:
             KernelNotFoundError: There is none with this id, or it is another user's.
             NotReadyError: That is not known.
         """
         kernel = (await self.holder()).find(kernel_id)
-        if kernel is None or kernel.request.owner != identity.name:
+        if kernel is None:
             raise unknown(kernel_id)
+        if kernel.request.owner != identity.name:
+            raise self._foreign(identity, kernel_id, kernel.request.owner, action, origin)
         return kernel
+
+    def _foreign(
+        self,
+        identity: Identity,
+        kernel_id: str,
+        owner: str,
+        action: str,
+        origin: Mapping[str, object],
+    ) -> KernelNotFoundError:
+        """The error for a kernel of another user, after it has been recorded."""
+        self.service.audit.write(
+            Event.REFUSE,
+            identity.name,
+            action=action,
+            reason="a kernel of another user",
+            kernel=kernel_id,
+            owner=owner,
+            **origin,
+        )
+        return unknown(kernel_id)
 
     def owner_of(self, kernel_id: str, holder: KernelHolder) -> str:
         """The owner of a kernel that is held or being started; empty if there is none."""
@@ -222,7 +252,7 @@ class ServerKernels:
             kernel = holder.find(kernel_id)
             owner = self.owner_of(kernel_id, holder)
             if owner and owner != identity.name:
-                raise unknown(kernel_id)
+                raise self._foreign(identity, kernel_id, owner, "start", origin)
             if kernel is not None:
                 return kernel
             self._check_free(kernel_id)
@@ -231,7 +261,7 @@ class ServerKernels:
             starting = self._starting[kernel_id] = _Starting(identity.name, task)
             task.add_done_callback(lambda _: self._starting.pop(kernel_id))
         if starting.owner != identity.name:
-            raise unknown(kernel_id)
+            raise self._foreign(identity, kernel_id, starting.owner, "start", origin)
         await asyncio.wait([starting.task])
         if starting.task.cancelled():
             raise unknown(kernel_id)
@@ -324,7 +354,7 @@ class ServerKernels:
             YarnhubError: YARN does not respond.
         """
         await self._withdraw(identity, kernel_id)
-        kernel = await self.own(identity, kernel_id)
+        kernel = await self.own(identity, kernel_id, "stop", origin)
         if kernel.status.state is KernelState.DEAD:
             return kernel
         task = self.stopping.get(kernel_id)
@@ -346,7 +376,9 @@ class ServerKernels:
         task.add_done_callback(lambda _: self.stopping.pop(kernel.id))
         return task
 
-    async def forget(self, identity: Identity, kernel_id: str) -> None:
+    async def forget(
+        self, identity: Identity, kernel_id: str, origin: Mapping[str, object]
+    ) -> None:
         """Cancel a start, or remove what is kept of a dead kernel.
 
         Raises:
@@ -355,7 +387,7 @@ class ServerKernels:
         """
         if await self._withdraw(identity, kernel_id):
             return
-        kernel = await self.own(identity, kernel_id)
+        kernel = await self.own(identity, kernel_id, "stop", origin)
         if kernel.status.state is not KernelState.DEAD or kernel_id in self.service.manager:
             raise KernelServiceError(f"kernel {kernel_id} is not dead")
         (await self.holder()).forget(kernel_id)
@@ -376,14 +408,14 @@ class ServerKernels:
         self, identity: Identity, kernel_id: str, number: int, origin: Mapping[str, object]
     ) -> None:
         """Send a signal to a kernel's processes."""
-        await (await self.own(identity, kernel_id)).signal(number)
+        await (await self.own(identity, kernel_id, "interrupt", origin)).signal(number)
         self._record(Event.INTERRUPT, identity, kernel_id, {**origin, "signal": number})
 
     async def restart(
         self, identity: Identity, kernel_id: str, origin: Mapping[str, object]
     ) -> int:
         """Restart a kernel; returns its generation."""
-        generation = await (await self.own(identity, kernel_id)).restart()
+        generation = await (await self.own(identity, kernel_id, "restart", origin)).restart()
         self._record(Event.RESTART, identity, kernel_id, origin)
         return generation
 

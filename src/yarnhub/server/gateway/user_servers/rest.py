@@ -155,7 +155,7 @@ class KernelHandler(_ApiHandler):
         await self.run(self._get, kernel_id)
 
     async def _get(self, kernel_id: str) -> bytes:
-        return _model(await self.kernels.own(self.user, kernel_id))
+        return _model(await self.kernels.own(self.user, kernel_id, "read", self.origin))
 
     @web.authenticated
     async def put(self, kernel_id: str) -> None:
@@ -170,7 +170,7 @@ class KernelHandler(_ApiHandler):
     @web.authenticated
     async def delete(self, kernel_id: str) -> None:
         """Cancel a start, or forget a dead kernel."""
-        await self.run(self.kernels.forget, self.user, kernel_id)
+        await self.run(self.kernels.forget, self.user, kernel_id, self.origin)
 
 
 class ActionHandler(_ApiHandler):
@@ -204,13 +204,13 @@ class ActionHandler(_ApiHandler):
         return _model(kernel)
 
     async def _history(self, kernel_id: str) -> bytes:
-        kernel = await self.kernels.own(self.user, kernel_id)
+        kernel = await self.kernels.own(self.user, kernel_id, "read", self.origin)
         messages = await kernel.history()
         self.content_type = _BYTES
         return b"".join(map(pack_message, messages))
 
     async def _note(self, kernel_id: str) -> None:
-        kernel = await self.kernels.own(self.user, kernel_id)
+        kernel = await self.kernels.own(self.user, kernel_id, "read", self.origin)
         note = self.body().get("note")
         service_protocol.check_note(note)
         await kernel.write_note(str(note))

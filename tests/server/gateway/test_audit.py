@@ -1,0 +1,40 @@
+"""Refusals neither fill the disk nor hide those of other users."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from yarnhub.server.gateway.audit import AuditLog, Event
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_refusals_of_one_user_do_not_hide_those_of_another(tmp_path: Path) -> None:
+    now = 0.0
+    log = AuditLog(tmp_path / "audit", lambda: now)
+    for _ in range(1000):
+        log.write(Event.REFUSE, "mallory")
+    log.write(Event.REFUSE, "alice")
+
+    lines = _lines(tmp_path / "audit")
+    assert Counter(line["actor"] for line in lines) == {"mallory": 120, "alice": 1}
+    assert lines[-1]["unrecorded_refusals"] == 880
+
+    now = 60.0
+    log.write(Event.REFUSE, "mallory")
+    assert _lines(tmp_path / "audit")[-1]["actor"] == "mallory"
+
+
+def test_refusals_of_many_users_are_bounded(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit", lambda: 0.0)
+    for number in range(1000):
+        log.write(Event.REFUSE, f"user{number}")
+
+    assert len(_lines(tmp_path / "audit")) == 100 + 120
