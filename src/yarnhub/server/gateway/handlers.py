@@ -25,6 +25,7 @@ from tornado import web
 from yarnhub import __version__
 from yarnhub.server.gateway.identity import is_cross_site
 from yarnhub.server.gateway.metrics import may_read_metrics
+from yarnhub.server.gateway.shown_kernelspecs import is_shown
 from yarnhub.server.gateway.start_request import InvalidRequestBodyError, read_start_request
 from yarnhub.server.gateway.user_kernels import UserKernels
 from yarnhub.server.gateway.user_kernelspecs import UserKernelspecs
@@ -188,6 +189,13 @@ class OneKernelspecHandler(UserHandler, KernelSpecHandler):
 
 class ResourceHandler(UserHandler, KernelSpecResourceHandler):
     """`/kernelspecs/NAME/FILE`: logos and the like."""
+
+    @web.authenticated
+    async def get(self, kernel_name: str, path: str, **options: Any) -> None:
+        """Answer with a file."""
+        if not is_shown(path):
+            raise web.HTTPError(404)
+        await super().get(kernel_name, path, **options)
 
 
 class MetricsHandler(UserHandler, APIHandler):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
 from jupyter_core.utils import ensure_async
 
+from yarnhub.server.gateway.shown_kernelspecs import shown
+
 if TYPE_CHECKING:
     from yarnhub.server.gateway.identity import Identity
     from yarnhub.server.gateway.service import Service
@@ -27,10 +29,15 @@ class UserKernelspecs:
     async def get_all_specs(self) -> dict[str, Any]:
         """The kernelspecs by name."""
         found = await ensure_async(self._service.specs.get_all_specs())
+        specs = {
+            name: (KernelSpec(**each["spec"]), each)
+            for name, each in found.items()
+            if self._allows(name)
+        }
         return {
-            name: spec
-            for name, spec in found.items()
-            if self._allows(name) and self._service.is_offered(KernelSpec(**spec["spec"]))
+            name: each | {"spec": shown(spec)}
+            for name, (spec, each) in specs.items()
+            if self._service.is_offered(spec)
         }
 
     async def get_kernel_spec(self, name: str) -> Any:
@@ -42,7 +49,7 @@ class UserKernelspecs:
         if self._allows(name):
             spec = await ensure_async(self._service.specs.get_kernel_spec(name))
             if self._service.is_offered(spec):
-                return spec
+                return KernelSpec(resource_dir=spec.resource_dir, **shown(spec))
         raise NoSuchKernel(name)
 
     def _allows(self, name: str) -> bool:

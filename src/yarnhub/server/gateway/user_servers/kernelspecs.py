@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,10 @@ from jupyter_client.kernelspec import KernelSpec
 from yarnhub.base.errors import SpecError
 from yarnhub.base.files import read_regular
 from yarnhub.base.single_flight import SingleFlight
-from yarnhub.kernels.kernelspec import PROVISIONER, read
+from yarnhub.kernels.kernelspec import read
 from yarnhub.kernels.service_protocol import KernelNotFoundError
 from yarnhub.server.gateway.containers import is_in_container
+from yarnhub.server.gateway.shown_kernelspecs import is_shown, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,14 +33,8 @@ _log = logging.getLogger(__name__)
 
 _FRESH = 10.0
 """Seconds for which the kernelspecs in the service's folders are not read again."""
-_FILE = re.compile(r"(?!kernel\.json$)[A-Za-z0-9_][\w.-]{0,99}", re.ASCII)
 _MAX_FILE = 256 * 1024
 _MAX_FILES = 16
-_SHOWN = (
-    "queue", "memory", "vcores", "gpus", "resource_types", "node_label", "priority", "limits",
-    "allowed_env",
-)  # fmt: skip
-"""What a request may change, and its bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,29 +100,24 @@ def _offered(found: Mapping[str, Any]) -> dict[str, Offered]:
         if not is_in_container(spec):
             continue
         try:
-            shown = _shown(spec)
+            seen = _shown(spec)
         except SpecError as error:
             _log.warning("the kernelspec %s is not valid and is not offered: %s", name, error)
             continue
-        offered[name] = Offered(shown, _files(Path(each["resource_dir"])))
+        offered[name] = Offered(seen, _files(Path(each["resource_dir"])))
     return offered
 
 
 def _shown(spec: Any) -> dict[str, Any]:
     config = spec.metadata["kernel_provisioner"].get("config") or {}
-    shared = read(config).shared_folders
-    shown = {key: config[key] for key in _SHOWN if key in config}
     # The service maps the notebook's folder.
-    shown["shared_folders"] = {folder: folder for folder in shared}
-    provisioner = {"provisioner_name": PROVISIONER, "config": shown}
-    plain: dict[str, Any] = spec.to_dict()
-    return plain | {"env": {}, "metadata": plain["metadata"] | {"kernel_provisioner": provisioner}}
+    return shown(spec, shared_folders={folder: folder for folder in read(config).shared_folders})
 
 
 def _files(folder: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     try:
-        names = sorted(path.name for path in folder.iterdir() if _FILE.fullmatch(path.name))
+        names = sorted(path.name for path in folder.iterdir() if is_shown(path.name))
     except OSError:
         return files
     for name in names[:_MAX_FILES]:
