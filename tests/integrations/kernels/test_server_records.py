@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import stat
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from yarnhub.base.files import write_private
+from yarnhub.integrations.kernels import server_records
 from yarnhub.integrations.kernels.server_records import ServerKernelRecord, ServerKernelRecords
 
 if TYPE_CHECKING:
@@ -55,3 +58,45 @@ def test_a_record_of_a_later_version_is_read(tmp_path: Path) -> None:
     (first.folder / "kernel-a.json").write_text('{"id": "a", "name": "b", "later": 1}')
     first.release()
     assert [each.name for each in ServerKernelRecords(tmp_path)] == ["b"]
+
+
+def test_what_a_killed_server_was_writing_is_deleted(tmp_path: Path) -> None:
+    first = ServerKernelRecords(tmp_path)
+    first.put(RECORD)
+    (first.folder / ".kernel-a.json.123").write_text("{")
+    first.release()
+    second = ServerKernelRecords(tmp_path)
+
+    assert sorted(path.name for path in second.folder.iterdir()) == ["kernel-a.json", "lock"]
+
+
+async def test_a_record_is_changed_beside_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ServerKernelRecords(tmp_path)
+    first.put(RECORD)
+    threads: list[threading.Thread] = []
+
+    def write(path: Path, content: bytes) -> None:
+        threads.append(threading.current_thread())
+        write_private(path, content)
+
+    monkeypatch.setattr(server_records, "write_private", write)
+
+    await first.change_aside("a", session="s")
+    await first.change_aside("a", session="s")
+    await first.change_aside("unknown", session="s")
+
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()
+    first.release()
+    (found,) = ServerKernelRecords(tmp_path)
+    assert found.session == "s"
+
+
+async def test_a_record_that_was_removed_meanwhile_is_not_written(tmp_path: Path) -> None:
+    records = ServerKernelRecords(tmp_path)
+    records.put(RECORD)
+    records.remove("a")
+    records._write("a")
+    assert not list(records.folder.glob("*.json"))

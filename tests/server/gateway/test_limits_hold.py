@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integrations.kernels.fake_holder import OUT_OF_MEMORY
+from integrations.kernels.fake_holder import OUT_OF_MEMORY, FakeHolder
 from server.gateway.running import ready, running, until
+from yarnhub.base.errors import YarnhubError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.jupyter
+
+
+class Unreachable(FakeHolder):
+    """YARN does not respond."""
+
+    unreachable = YarnhubError("YARN does not respond")
 
 
 async def test_a_kernel_says_what_it_likes_and_counts(tmp_path: Path) -> None:
@@ -54,3 +61,18 @@ async def test_a_restart_of_a_dead_kernel_is_limited_like_a_start(tmp_path: Path
         await ready(service, "a", first)
         full = await service.request("a", "POST", "api/kernels", json={"name": "cluster"})
         assert full.status_code == 403
+
+
+async def test_a_kernel_that_has_not_been_found_again_counts_with_its_size(tmp_path: Path) -> None:
+    async with running(tmp_path, end=False) as service:
+        kernel = await service.start("a")
+        await ready(service, "a", kernel)
+        (held,) = service.service.owners.held({})
+        assert held.size.memory > 0
+        assert held.size.vcores > 0
+
+    async with running(tmp_path, make=Unreachable) as service:
+        assert service.service.owners.held({}) == [held]
+
+    async with running(tmp_path) as service:
+        await until(service, "a", kernel, "idle")

@@ -107,7 +107,9 @@ class ContainerKernel(ServerKernelManager):
         known.set_result({"protocol_version": record.protocol} if record.protocol else {})
         self._kernel_info_future = known
 
-    def record(self, *, cwd: str, env: Mapping[str, str]) -> ServerKernelRecord:
+    def record(
+        self, *, cwd: str, env: Mapping[str, str], memory: int, vcores: int
+    ) -> ServerKernelRecord:
         """Store what another server needs to find it again."""
         record = ServerKernelRecord(
             id=self.kernel_id,
@@ -116,6 +118,8 @@ class ContainerKernel(ServerKernelManager):
             user=self.owner.user,
             cwd=cwd,
             env=dict(env),
+            memory=memory,
+            vcores=vcores,
             server=self.parent.server_name,
         )
         self.holding.records.put(record)

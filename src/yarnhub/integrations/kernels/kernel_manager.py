@@ -230,7 +230,8 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     def note_client(self, kernel_id: str, session: str, protocol: str) -> None:
         """Store which client connected, for the output that it misses while no server runs."""
-        self.holding.records.change(kernel_id, session=session, protocol=protocol)
+        change = self.holding.records.change_aside(kernel_id, session=session, protocol=protocol)
+        _ = self.holding.tasks.start(change, name=f"record of kernel {kernel_id}")
 
     # --- the start
 

@@ -121,7 +121,9 @@ class YarnhubProvisioner(KernelProvisionerBase):
                 owner=self.parent.owner,
                 cwd=cwd,
             )
-            record = self.parent.record(cwd=cwd, env=asked)
+            record = self.parent.record(
+                cwd=cwd, env=asked, memory=request.memory, vcores=request.vcores
+            )
             self._request = replace(request, note=record.dump() if record.server else "")
         arguments["env"] = {}
         return arguments

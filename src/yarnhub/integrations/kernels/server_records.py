@@ -12,11 +12,13 @@ copy of each record with the kernel, as the kernel's note.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import itertools
 import json
 import logging
 import os
+import threading
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,8 @@ class ServerKernelRecord:
         env: The variables of its request.
         session: The session of the client that connected last; empty before.
         protocol: The version of Jupyter's protocol that it uses; empty if unknown.
+        memory: Bytes of its container.
+        vcores: Virtual cores of its container.
         ending: Whether it was shut down, and its container may not have ended.
         server: The server's name among its user's; empty if its folder outlives it.
         sessions: Jupyter Server's sessions with the kernel: the columns of its table.
@@ -57,6 +61,8 @@ class ServerKernelRecord:
     env: dict[str, str] = field(default_factory=dict, repr=False)
     session: str = ""
     protocol: str = ""
+    memory: int = 0
+    vcores: int = 0
     ending: bool = False
     server: str = ""
     sessions: list[dict[str, str]] = field(default_factory=list)
@@ -84,6 +90,9 @@ class ServerKernelRecords:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder, self._lock = _own_folder(root)
         self._records: dict[str, ServerKernelRecord] = {}
+        self._writing = threading.Lock()
+        for left in self.folder.glob(".kernel-*.json.*"):  # by a server that was killed
+            left.unlink(missing_ok=True)
         for file in sorted(self.folder.glob("kernel-*.json")):
             record = _read(file)
             if record is not None:
@@ -100,9 +109,28 @@ class ServerKernelRecords:
         """Store a record."""
         if self._records.get(record.id) == record:
             return
-        write_private(self._file(record.id), record.dump().encode())
-        self._records[record.id] = record
+        with self._writing:
+            write_private(self._file(record.id), record.dump().encode())
+            self._records[record.id] = record
         self._stored(record)
+
+    async def change_aside(self, kernel_id: str, **values: Any) -> None:  # the record's own types
+        """Store other values of a record without making the event loop wait for the disk.
+
+        `get` returns them as soon as this runs.
+        """
+        record = self._records.get(kernel_id)
+        if record is None or (changed := replace(record, **values)) == record:
+            return
+        self._records[kernel_id] = changed
+        self._stored(changed)
+        await asyncio.to_thread(self._write, kernel_id)
+
+    def _write(self, kernel_id: str) -> None:
+        with self._writing:
+            record = self._records.get(kernel_id)
+            if record is not None:
+                write_private(self._file(kernel_id), record.dump().encode())
 
     def change(self, kernel_id: str, **values: Any) -> None:  # the record's own types
         """Store other values of a record; nothing if there is none."""
@@ -112,8 +140,9 @@ class ServerKernelRecords:
 
     def remove(self, kernel_id: str) -> None:
         """Delete a record; nothing if there is none."""
-        if self._records.pop(kernel_id, None) is not None:
-            self._file(kernel_id).unlink(missing_ok=True)
+        with self._writing:
+            if self._records.pop(kernel_id, None) is not None:
+                self._file(kernel_id).unlink(missing_ok=True)
 
     def release(self) -> None:
         """Leave the folder to the next server."""

@@ -75,7 +75,10 @@ class GatewayKernelManager(YarnhubKernelManager):
             return None
         container = getattr(self._kernels.get(kernel_id), "container", None)
         held = container.kernel if container is not None else None
-        size = Size() if held is None else size_of_request(held.request)
+        if held is not None:
+            size = size_of_request(held.request)
+        else:
+            size = Size(memory=record.memory, vcores=record.vcores)
         return Owned(owner=record.owner, cluster_user=record.user, size=size)
 
     def start_buffering(self, kernel_id: str, session_key: str, channels: Any) -> None:
