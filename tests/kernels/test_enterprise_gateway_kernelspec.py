@@ -212,3 +212,9 @@ def test_an_overhead_without_memory_is_named() -> None:
     found = convert(kernelspec({"SPARK_OPTS": "--conf spark.driver.memoryOverhead=1g"}))
     assert "memory" not in settings(found.document)
     assert found.notes == ("spark.driver.memoryOverhead has no effect without spark.driver.memory",)
+
+
+def test_the_name_of_a_key_is_cut() -> None:
+    with pytest.raises(SpecError, match=r"^env\.A+\.\.\.: must be text") as refused:
+        convert(kernelspec({"A" * 9000: 1}))  # type: ignore[dict-item]
+    assert len(str(refused.value)) < 500

@@ -59,6 +59,10 @@ class CredentialsError(ConfigurationError):
     """A user's certificate or key is missing or unreadable: create a new pair."""
 
 
+_MAX_PATH = 300
+"""Characters of a path in a message: the keys are whatever somebody has written."""
+
+
 class SpecError(YarnhubError, ValueError):
     """An application specification is invalid.
 
@@ -69,7 +73,8 @@ class SpecError(YarnhubError, ValueError):
     """
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}" if path else reason)
+        shown = path if len(path) <= _MAX_PATH else f"{path[:_MAX_PATH]}..."
+        super().__init__(f"{shown}: {reason}" if path else reason)
         self.path = path
         self.reason = reason
 

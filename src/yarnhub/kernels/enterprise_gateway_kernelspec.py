@@ -158,9 +158,10 @@ class _Conversion:
             return argv
         language = str(self.old.get("language", "")).lower()
         if language not in LANGUAGES:
+            shown = language[:40] or "an unknown language"
             raise SpecError(
                 "argv",
-                f"is Enterprise Gateway's launcher for {language or 'an unknown language'}, which "
+                f"is Enterprise Gateway's launcher for {shown}, which "
                 "has no equivalent: write the argv of a kernel that needs only {connection_file}",
             )
         for option, value in pairwise(argv):
