@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from base.pauses import turns_until
 from hadoop.http_server import server
 from yarnhub.base.errors import ConnectError, ConnectionLostError, RemoteProtocolError
 from yarnhub.hadoop.http import exchange
@@ -130,15 +130,11 @@ async def test_a_body_in_thousands_of_pieces_holds_nobody_up() -> None:
         async with exchange("GET", url) as response:
             return sum([len(chunk) async for chunk in response.chunks])
 
-    late: list[float] = []
     async with answering(head + body) as url, asyncio.TaskGroup() as group:
         reading = group.create_task(read(url))
-        while not reading.done():
-            began = time.thread_time()
-            await asyncio.sleep(0.001)
-            late.append(time.thread_time() - began)
+        turns = await turns_until(reading.done)
     assert reading.result() == 100_000
-    assert max(late) < 0.1
+    assert max(turns) < 0.1
 
 
 async def test_cancelling_closes_the_connection() -> None:
