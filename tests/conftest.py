@@ -30,16 +30,6 @@ settings.register_profile("yarnhub", deadline=None)
 settings.load_profile("yarnhub")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what uses the shared cluster without Kerberos; `./test` runs all else beside that."""
-    needed = set(getattr(item, "fixturenames", ()))
-    if callspec := getattr(item, "callspec", None):  # a fixture may get a cluster by its name
-        needed |= {each for each in callspec.params.values() if isinstance(each, str)}
-    kerberos = needed & {"kerberos", "kerberos_cluster"}
-    if needed & {"simple", "hadoop_cluster"} and not kerberos:
-        item.add_marker("simple")
-
-
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's specification, with the environment that it names."""
