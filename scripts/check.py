@@ -68,7 +68,6 @@ WANTED = {
     "kernels": ("kernel tests",),
     "all": (
         "fast tests",
-        "kernel tests",
         "kernel tests on a cluster",
         "cluster tests",
         "fault tests",
