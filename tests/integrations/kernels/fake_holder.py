@@ -186,6 +186,7 @@ class FakeHolder(KernelHolder):
         waits_for: Why they wait, if they do.
         refusal: The error that `start` raises.
         unreachable: The error of each attempt to enter it.
+        left: Whether it was left.
     """
 
     allocates = True
@@ -197,6 +198,7 @@ class FakeHolder(KernelHolder):
         self.folder = folder
         self.held: dict[str, FakeKernel] = {}
         self.started = 0
+        self.left = False
 
     async def __aenter__(self) -> Self:
         if self.unreachable is not None:
@@ -213,6 +215,7 @@ class FakeHolder(KernelHolder):
         return self
 
     async def aclose(self) -> None:
+        self.left = True
         for kernel in self.held.values():
             await kernel.leave()
 

@@ -293,6 +293,16 @@ async def test_kernels_end_with_the_server_if_it_is_set(tmp_path: Path) -> None:
         assert kernel.stopped == 1
 
 
+async def test_a_server_without_kernels_leaves_its_holder(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        await server.until(kernel_id, lambda each: each["execution_state"] == "idle")
+        await server.http.delete(f"/api/kernels/{kernel_id}")
+        await server.until_gone(kernel_id)
+        holder = server.holder
+    assert holder.left
+
+
 async def test_a_kernel_that_is_started_before_the_first_request_is_started_once(
     tmp_path: Path,
 ) -> None:

@@ -130,6 +130,10 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         self.adoption = Adoption(self.holding, self.server_name)
         IOLoop.current().add_callback(self._find_kernels, records)
 
+    def __bool__(self) -> bool:
+        """True, with no kernels too: Jupyter Server stops its kernel manager only if that is so."""
+        return True
+
     def _make_holder(self, folder: Path) -> KernelHolder:
         make = self.holder_factory
         if isinstance(make, str):
