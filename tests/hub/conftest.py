@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
     from hub.hub import Hub
+    from yarnhub.cluster.hadoop import HadoopCluster
+
+
+@pytest.fixture(scope="module", params=["hadoop_cluster", "kerberos_cluster"])
+def cluster(request: pytest.FixtureRequest) -> HadoopCluster:
+    """Each of the shared clusters, one after the other."""
+    found: HadoopCluster = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="session")

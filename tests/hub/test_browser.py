@@ -36,12 +36,6 @@ import os, pwd
 print(pwd.getpwuid(os.getuid()).pw_name, os.environ["CONTAINER_ID"])"""
 
 
-@pytest.fixture(scope="module", params=["hadoop_cluster", "kerberos_cluster"])
-def cluster(request: pytest.FixtureRequest) -> HadoopCluster:
-    found: HadoopCluster = request.getfixturevalue(request.param)
-    return found
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(
     cluster: HadoopCluster, shared_python: Path, tmp_path_factory: pytest.TempPathFactory

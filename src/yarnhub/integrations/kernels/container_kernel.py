@@ -20,6 +20,7 @@ from yarnhub.integrations.kernels.replay import replay
 from yarnhub.integrations.kernels.restarter import ContainerRestarter
 from yarnhub.integrations.kernels.server_records import ServerKernelRecord
 from yarnhub.kernels.kernel import KernelState
+from yarnhub.kernels.kernelspec import PROVISIONER
 from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from yarnhub.integrations.kernels.holding import Holding
     from yarnhub.integrations.kernels.requests import Owner
     from yarnhub.kernels.kernel import Kernel
-
-_PROVISIONER = "yarnhub"
-"""The name of the entry point."""
 
 
 class ContainerKernel(ServerKernelManager):
@@ -89,7 +87,7 @@ class ContainerKernel(ServerKernelManager):
                 raise
             self._kernel_spec = KernelSpec(
                 display_name=self.kernel_name,
-                metadata={"kernel_provisioner": {"provisioner_name": _PROVISIONER}},
+                metadata={"kernel_provisioner": {"provisioner_name": PROVISIONER}},
             )
             return self._kernel_spec
 
@@ -222,9 +220,9 @@ class ContainerKernel(ServerKernelManager):
 
 
 def is_for_containers(spec: Any) -> bool:  # jupyter_client's KernelSpec
-    """Whether kernels of a kernelspec run in containers."""
-    provisioner = spec.metadata.get("kernel_provisioner") or {}
-    return provisioner.get("provisioner_name") == _PROVISIONER
+    """Whether kernels of a kernelspec run in containers, and not on the host of the server."""
+    found = spec.metadata.get("kernel_provisioner")
+    return isinstance(found, dict) and found.get("provisioner_name") == PROVISIONER
 
 
 def done(future: Any) -> asyncio.Future[None]:  # jupyter_client's `ready` is of either kind

@@ -21,10 +21,11 @@ from tornado.netutil import bind_sockets
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.files import read_regular
 from yarnhub.client.access.settings import Settings
+from yarnhub.integrations.kernels.container_kernel import is_for_containers
 from yarnhub.integrations.kernels.websocket import PatientConnection
 from yarnhub.integrations.tornado_login import init_kerberos
 from yarnhub.server.gateway.audit import AuditLog
-from yarnhub.server.gateway.containers import is_in_container, size_of
+from yarnhub.server.gateway.containers import size_of
 from yarnhub.server.gateway.hub_environment import read_hub_environment
 from yarnhub.server.gateway.hub_login import HubLogin
 from yarnhub.server.gateway.identity import GatewayIdentityProvider
@@ -177,7 +178,7 @@ async def _service(
             policy=traits.policy(),
             limits=traits.limits(),
             others=_others(traits, folder),
-            is_offered=is_in_container,
+            is_offered=is_for_containers,
             size_of=size_of,
             allowed_env=tuple(traits.allowed_env),
             audit=audit,

@@ -1,4 +1,4 @@
-"""Kernelspecs that run in containers: whether one does, and what its kernels hold."""
+"""What kernels in containers hold."""
 
 from __future__ import annotations
 
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 # Any, in this module: jupyter_client's KernelSpec, whose metadata is JSON
 
 
-def is_in_container(spec: Any) -> bool:
-    """Whether kernels of a kernelspec run in containers.
-
-    All others would run on the host of the service, as its own user.
-    """
-    return bool(_provisioner(spec).get("provisioner_name") == kernelspec.PROVISIONER)
-
-
 def size_of(
     kernel_id: str, name: str, spec: Any, env: Mapping[str, str], identity: Identity
 ) -> Size:
@@ -32,7 +24,7 @@ def size_of(
     Args:
         kernel_id: The kernel's id.
         name: The kernelspec's name.
-        spec: The kernelspec.
+        spec: The kernelspec, of kernels in containers.
         env: The variables of the request.
         identity: The user.
 
@@ -40,7 +32,7 @@ def size_of(
         SpecError: The kernelspec is invalid, or does not allow what the request asks for.
     """
     request = kernelspec.request_of(
-        kernelspec.read(_provisioner(spec).get("config") or {}),
+        kernelspec.read(spec.metadata["kernel_provisioner"].get("config") or {}),
         kernelspec.Kernelspec(
             name=name, argv=spec.argv, env=spec.env, interrupt_mode=spec.interrupt_mode
         ),
@@ -55,8 +47,3 @@ def size_of(
 def size_of_request(request: KernelRequest) -> Size:
     """What the kernel of a request holds."""
     return Size(memory=request.memory, vcores=request.vcores)
-
-
-def _provisioner(spec: Any) -> dict[str, Any]:
-    found = spec.metadata.get("kernel_provisioner")
-    return found if isinstance(found, dict) else {}

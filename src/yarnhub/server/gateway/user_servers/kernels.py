@@ -6,19 +6,13 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from jupyter_client.kernelspec import NoSuchKernel
-from jupyter_core.utils import ensure_async
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
-from yarnhub.base.foreign_text import quoted
 from yarnhub.base.tasks import task_group
 from yarnhub.kernels.kernel import KernelState
-from yarnhub.kernels.kernelspec import Kernelspec, read, request_of
 from yarnhub.kernels.service_protocol import (
     KernelModel,
     KernelNotFoundError,
@@ -26,15 +20,15 @@ from yarnhub.kernels.service_protocol import (
     dump_kernels,
 )
 from yarnhub.server.gateway.audit import Event
-from yarnhub.server.gateway.containers import is_in_container, size_of_request
+from yarnhub.server.gateway.containers import size_of_request
 from yarnhub.server.gateway.limits import Held
 from yarnhub.server.gateway.owners import Owned
+from yarnhub.server.gateway.user_servers.kernel_request import request_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from yarnhub.kernels.kernel import Kernel, KernelHolder
-    from yarnhub.kernels.request import KernelRequest
     from yarnhub.kernels.service_protocol import Start
     from yarnhub.server.gateway.identity import Identity
     from yarnhub.server.gateway.service import Service
@@ -281,7 +275,7 @@ class ServerKernels:
         service = self.service
         fields = {"kernel": kernel_id, "name": start.name, **origin}
         try:
-            request = await self._request(identity, kernel_id, start)
+            request = await request_for(service, identity, kernel_id, start)
             groups = await service.groups_of_owners()
             # Nothing is awaited from here to the start: two requests cannot both fit.
             self._check_free(kernel_id)
@@ -304,43 +298,6 @@ class ServerKernels:
     def _check_free(self, kernel_id: str) -> None:
         if self.service.owners.is_managed(kernel_id):
             raise KernelServiceError(f"There is already a kernel with the id {kernel_id}")
-
-    async def _request(self, identity: Identity, kernel_id: str, start: Start) -> KernelRequest:
-        """The request, from the service's own kernelspec."""
-        spec = await self._kernelspec(identity, start.name)
-        config = spec.metadata["kernel_provisioner"].get("config") or {}
-        request = request_of(
-            read(config),
-            Kernelspec(
-                name=start.name,
-                argv=spec.argv,
-                env=spec.env,
-                interrupt_mode=spec.interrupt_mode or "signal",
-            ),
-            id=kernel_id,
-            owner=identity.name,
-            user=identity.cluster_user,
-            asked={
-                name: value
-                for name, value in start.env.items()
-                if any(fnmatchcase(name, pattern) for pattern in self.service.allowed_env)
-            },
-            cwd=start.cwd,
-            notebook=start.notebook,
-        )
-        return replace(request, note=start.note)
-
-    async def _kernelspec(self, identity: Identity, name: str) -> Any:
-        # Any: jupyter_client's, or of another manager
-        service = self.service
-        if service.policy.allows(name, identity.name, identity.groups):
-            try:
-                spec = await ensure_async(service.specs.get_kernel_spec(name))
-            except (NoSuchKernel, KeyError):
-                spec = None
-            if spec is not None and is_in_container(spec):
-                return spec
-        raise KernelNotFoundError(f"There is no kernelspec {quoted(name)}")
 
     # --- the end
 

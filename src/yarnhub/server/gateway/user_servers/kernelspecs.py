@@ -18,9 +18,9 @@ from jupyter_client.kernelspec import KernelSpec
 from yarnhub.base.errors import SpecError
 from yarnhub.base.files import read_regular
 from yarnhub.base.single_flight import SingleFlight
+from yarnhub.integrations.kernels.container_kernel import is_for_containers
 from yarnhub.kernels.kernelspec import read
 from yarnhub.kernels.service_protocol import KernelNotFoundError
-from yarnhub.server.gateway.containers import is_in_container
 from yarnhub.server.gateway.shown_kernelspecs import is_shown, shown
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _offered(found: Mapping[str, Any]) -> dict[str, Offered]:
     offered = {}
     for name, each in found.items():
         spec = KernelSpec(**each["spec"])
-        if not is_in_container(spec):
+        if not is_for_containers(spec):
             continue
         try:
             seen = _shown(spec)
