@@ -33,10 +33,10 @@ from kernel_servers import (
     environment,
     install_peer,
     jupyter_server,
-    slow_resource_manager,
     yarnhub_gateway,
 )
 from processes import cpu, peak
+from slow_resource_manager import slow_resource_manager
 from submit import Contender, report
 
 from unmanaged import AM_SHARE
