@@ -45,6 +45,7 @@ class FakeKernel(Kernel):
         self._news = asyncio.Event()
         self._orders = 0
         self._confirmed = 0
+        self.delayed: asyncio.Future[asyncio.Task[Any]] | None = None
         self._history: asyncio.Queue[list[list[bytes]]] = asyncio.Queue()
         self._control: asyncio.StreamWriter | None = None
 
@@ -150,7 +151,18 @@ class FakeKernel(Kernel):
         except OSError as error:
             raise DeadlineExceededError(f"kernel {self.id} is not connected") from error
 
+    def delay_history(self) -> asyncio.Future[asyncio.Task[Any]]:
+        """Answer no request for the history; the first one's task becomes the result."""
+        self.delayed = asyncio.get_running_loop().create_future()
+        return self.delayed
+
     async def history(self) -> list[list[bytes]]:
+        if self.delayed is not None:
+            task = asyncio.current_task()
+            assert task is not None
+            if not self.delayed.done():
+                self.delayed.set_result(task)
+            await asyncio.Event().wait()
         self._order(history=True)
         return await self._history.get()
 

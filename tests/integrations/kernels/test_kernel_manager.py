@@ -293,6 +293,20 @@ async def test_kernels_end_with_the_server_if_it_is_set(tmp_path: Path) -> None:
         assert kernel.stopped == 1
 
 
+async def test_nothing_else_takes_what_is_kept_during_an_interruption(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        await server.until(kernel_id, lambda each: each["execution_state"] == "idle")
+        kernel = server.holder.held[kernel_id]
+        begun = kernel.delay_history()  # as a request that is repeated until the service is back
+        async with asyncio.timeout(10):
+            confirmation = await begun
+        server.manager.get_kernel(kernel_id).interrupted(kernel, 1)
+        async with asyncio.timeout(10):
+            await asyncio.wait([confirmation])
+        assert confirmation.cancelled()
+
+
 async def test_a_server_without_kernels_leaves_its_holder(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         kernel_id = (await server.start())["id"]

@@ -49,6 +49,7 @@ class ContainerKernel(ServerKernelManager):
     problem = ""
     _followed: Kernel | None = None
     _bridges: asyncio.Task[None] | None = None
+    _confirms: asyncio.Task[None] | None = None
 
     @default("restarter_class")
     def _default_restarter_class(self) -> type[ContainerRestarter]:
@@ -149,6 +150,9 @@ class ContainerKernel(ServerKernelManager):
         if kernel is self._followed and not self._is_interrupted and not self.detached:
             work = bridge(self.parent, self, kernel, generation)
             name = f"kernel {self.kernel_id} is interrupted"
+            if self._confirms is not None:
+                # Its request may be repeated after the interruption: it would take what was missed.
+                self._confirms.cancel()
             self._bridges = self.holding.tasks.start(work, name=name)
 
     @property
@@ -199,7 +203,8 @@ class ContainerKernel(ServerKernelManager):
             if status.state is KernelState.RUNNING and status.generation > heard:
                 heard, self.confirmed = status.generation, False
                 work = self._confirm(kernel)
-                _ = self.holding.tasks.start(work, name=f"output of kernel {self.kernel_id}")
+                name = f"output of kernel {self.kernel_id}"
+                self._confirms = self.holding.tasks.start(work, name=name)
             if status.state in (KernelState.ENDED, KernelState.DEAD) and self._restarter:
                 await self._restarter.poll()
             if status.state is KernelState.DEAD or self._followed is not kernel:
