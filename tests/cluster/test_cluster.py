@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import signal
 import socket
@@ -121,7 +122,10 @@ def test_its_addresses_answer(hadoop_cluster: HadoopCluster) -> None:
 
 def listening_addresses(pid: int) -> list[str]:
     """Where a process listens, as /proc/net/tcp and tcp6 write addresses: in hexadecimal."""
-    inodes = {path.readlink().name for path in Path(f"/proc/{pid}/fd").iterdir()}
+    inodes = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            inodes.add(path.readlink().name)
     addresses = []
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:

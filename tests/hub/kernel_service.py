@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from docs.blocks import PROJECT, blocks
-from hub.hub import Hub
+from hub.hub import USERS, Hub
 from hub.on_yarn import yarn_config
 from hub.program import Program
 from yarnhub.cluster.ports import choose_ports
@@ -83,8 +83,22 @@ class HubWithKernels(Hub):
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        await self.service.stop()
-        await super().__aexit__()
+        try:
+            await self._end_kernels()
+        finally:
+            await self.service.stop()
+            await super().__aexit__()
+
+    async def _end_kernels(self) -> None:
+        """End what would run on: the service keeps kernels when their servers stop."""
+        kernels = f"{self.service_url}/api/kernels"
+        for user in USERS:
+            headers = {"Authorization": f"token {await self.token_of(user)}"}
+            answer = await self.api.get(kernels, headers=headers)
+            answer.raise_for_status()
+            for kernel in answer.json():
+                ended = await self.api.delete(f"{kernels}/{kernel['id']}", headers=headers)
+                ended.raise_for_status()
 
     async def token_of(self, user: str) -> str:
         """A new token of a user's."""
