@@ -45,6 +45,9 @@ class FakeKernel(Kernel):
         self._news = asyncio.Event()
         self._orders = 0
         self._confirmed = 0
+        self.away = False
+        self.refusals = 0
+        self._listeners: list[asyncio.StreamWriter] = []
         self.delayed: asyncio.Future[asyncio.Task[Any]] | None = None
         self._history: asyncio.Queue[list[list[bytes]]] = asyncio.Queue()
         self._control: asyncio.StreamWriter | None = None
@@ -144,12 +147,25 @@ class FakeKernel(Kernel):
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._status.state is KernelState.DEAD:
             raise YarnhubError(f"kernel {self.id} is dead")
+        if self.away:
+            raise DeadlineExceededError(f"kernel {self.id} is not connected")
         if channel is Channel.IOPUB:
             self._order(listen=True)
         try:
-            return await asyncio.open_unix_connection(self.folder / f"k-{channel.value}")
+            opened = await asyncio.open_unix_connection(self.folder / f"k-{channel.value}")
         except OSError as error:
             raise DeadlineExceededError(f"kernel {self.id} is not connected") from error
+        if channel is Channel.IOPUB:
+            self._listeners.append(opened[1])
+        return opened
+
+    def interrupt_channels(self, *, refusals: int = 0) -> None:
+        """Close its output's channels until `away` is false; then refuse the history first."""
+        self.away, self.refusals = True, refusals
+        self._order(listen=False)
+        for each in self._listeners:
+            each.close()
+        self._listeners.clear()
 
     def delay_history(self) -> asyncio.Future[asyncio.Task[Any]]:
         """Answer no request for the history; the first one's task becomes the result."""
@@ -163,6 +179,9 @@ class FakeKernel(Kernel):
             if not self.delayed.done():
                 self.delayed.set_result(task)
             await asyncio.Event().wait()
+        if self.away or self.refusals:
+            self.refusals -= not self.away
+            raise DeadlineExceededError(f"the launcher of kernel {self.id} is not connected")
         self._order(history=True)
         return await self._history.get()
 

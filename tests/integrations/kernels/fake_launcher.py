@@ -99,7 +99,7 @@ class Launcher:
             while line := await reader.readline():
                 order = json.loads(line)
                 if "listen" in order:
-                    self.listener = writer
+                    self.listener = writer if order["listen"] else None
                 if "history" in order:
                     kept, self.kept = self.kept, []
                     writer.write(json.dumps({"history": kept}).encode() + b"\n")

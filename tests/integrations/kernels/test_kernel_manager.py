@@ -12,6 +12,7 @@ import pytest
 from integrations.kernels.fake_holder import OUT_OF_MEMORY, FakeHolder, WaitingHolder
 from integrations.kernels.servers import install_kernelspec, serving
 from yarnhub.base.errors import ConnectError, SpecError
+from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -305,6 +306,27 @@ async def test_nothing_else_takes_what_is_kept_during_an_interruption(tmp_path: 
         async with asyncio.timeout(10):
             await asyncio.wait([confirmation])
         assert confirmation.cancelled()
+
+
+async def test_what_is_kept_during_an_interruption_is_asked_for_again(tmp_path: Path) -> None:
+    code = "import time\nfor number in range(20): print(number, flush=True); time.sleep(0.02)"
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        async with server.client(kernel_id) as client:
+            assert await client.result("1") == "1"
+            kernel = server.holder.held[kernel_id]
+            cell = await client.run(code)
+            await client.until(lambda each: "0\n" in each["content"].get("text", ""))
+            kernel.interrupt_channels(refusals=2)
+            status = kernel.status
+            async with asyncio.timeout(10):
+                while (status := await kernel.changed(status)).activity is not Activity.IDLE:
+                    continue
+            kernel.away = False
+            assert (await client.reply(cell))["status"] == "ok"
+            printed = [each for each in client.seen if each["msg_type"] == "stream"]
+            text = "".join(each["content"]["text"] for each in printed)
+            assert text.split()[-10:] == [str(number) for number in range(10, 20)]
 
 
 async def test_a_server_without_kernels_leaves_its_holder(tmp_path: Path) -> None:

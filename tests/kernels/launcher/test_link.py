@@ -14,7 +14,7 @@ from hadoop.server import SIMPLE_OFFER, Peer, answer, serving
 from interpreters import PYTHONS
 from kernels.launcher import end as ends
 from kernels.launcher.container import launch, publishing_kernel, silent_kernel
-from kernels.launcher.end import SERVER_NAME
+from kernels.launcher.end import PATIENCE, SERVER_NAME
 from kernels.launcher.program import program_with
 from yarnhub.hadoop.codec import encode
 from yarnhub.kernels.protocol import MAX_LINE, Activity, Channel, Order, line
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 def ids(history: list[list[bytes]]) -> list[str]:
     return [parts[3].decode().partition('"msg_id": "')[2].rstrip('"}') for parts in history]
+
+
+async def until_kept(end: End, number: int) -> None:
+    """Wait until the launcher has read so many messages that it keeps."""
+    async with asyncio.timeout(PATIENCE):
+        while len(await end.history(confirm=False)) < number:
+            continue
 
 
 async def started(
@@ -71,7 +78,7 @@ async def test_messages_are_kept_while_nobody_listens_and_replayed_once(
     reader, _ = await end.open(Channel.IOPUB)
     await reader.readexactly(10)  # the kernel's greeting: it is joined
     await container.tell("stream 2 2")  # the subscription may be on its way
-    assert ids(await end.history(confirm=False)) == ["1-0", "1-1", "1-2", "2-0", "2-1"]
+    await until_kept(end, 5)
     assert ids(await end.history()) == ["1-0", "1-1", "1-2", "2-0", "2-1"]
     await container.tell("stream 2 3")
     assert await end.history() == []
@@ -79,6 +86,7 @@ async def test_messages_are_kept_while_nobody_listens_and_replayed_once(
     end.break_connections()
     await end.until_controls(2)
     await container.tell("stream 2 4")
+    await until_kept(end, 2)
     assert ids(await end.history()) == ["4-0", "4-1"]
     assert await end.history() == []
 
@@ -90,6 +98,7 @@ async def test_messages_that_were_heard_are_not_kept_for_ever(
     await end.running()
     await container.tell("subscribed 1 0")
     await container.tell("stream 1 1")
+    await until_kept(end, 1)
     reader, _ = await end.open(Channel.IOPUB)
     await reader.readexactly(10)
     await container.tell("stream 1 2")

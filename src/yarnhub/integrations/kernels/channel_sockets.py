@@ -147,13 +147,13 @@ class ChannelSockets:
             # ZeroMQ connects again.
             _log.debug("kernel %s: no %s channel: %s", kernel.id, channel.name, error)
             return
-        with contextlib.closing(far_writer), self._counted(kernel, channel):
-            async with task_group() as group:
+        async with task_group() as group:
+            with contextlib.closing(far_writer), self._counted(kernel, channel):
                 group.create_task(_copy(reader, far_writer))
                 generation = kernel.status.generation
                 await _copy(far_reader, writer)
-                if channel is Channel.IOPUB and not reader.at_eof():  # the client stays
-                    self.interrupted(kernel, generation)
+            if channel is Channel.IOPUB and not reader.at_eof():  # the client stays
+                self.interrupted(kernel, generation)
 
     @contextlib.contextmanager
     def _counted(self, kernel: Kernel, channel: Channel) -> Iterator[None]:

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 SUBSCRIBED = 2.0
 """Seconds for subscriptions to reach the kernel after their connections are open."""
+_CLOSED = 0.5
+"""Seconds in which all channels have closed after the first: they end together."""
 _ALL = 5.0
 """Seconds for all subscriptions to return; the launcher keeps messages for 10 after the first."""
+_ATTEMPTS = 3
+"""Failed requests for what was kept until it is given up, while the channels are open."""
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +76,8 @@ async def _kept(
     sockets: ChannelSockets, kernel: Kernel, generation: int, subscriptions: int
 ) -> list[list[bytes]]:
     """What the launcher has kept, when the channels are open again."""
+    failed = 0
+    await asyncio.sleep(_CLOSED)
     while await sockets.listening(kernel.id, 1):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ALL):
@@ -82,7 +88,8 @@ async def _kept(
         try:
             kept = await kernel.history()
         except YarnhubError as error:
-            if sockets.listeners(kernel.id):
+            failed += 1 if sockets.listeners(kernel.id) else 0
+            if failed == _ATTEMPTS:
                 _log.warning("kernel %s: output has been lost: %s", kernel.id, error)
                 break
         else:
