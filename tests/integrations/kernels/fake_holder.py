@@ -41,6 +41,8 @@ class FakeKernel(Kernel):
         self.key = key
         self.application_id = f"application_1700000000000_{number:04}"
         self.stopped = 0
+        self.may_end = asyncio.Event()
+        self.may_end.set()
         self._status = KernelStatus(state=KernelState.WAITING)
         self._news = asyncio.Event()
         self._orders = 0
@@ -139,6 +141,7 @@ class FakeKernel(Kernel):
 
     async def stop(self, *, now: bool = False) -> None:
         self.stopped += 1
+        await self.may_end.wait()
         if self._status.state is not KernelState.DEAD:
             await self.die(STOPPED)
 

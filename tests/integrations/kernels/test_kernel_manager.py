@@ -17,6 +17,8 @@ from yarnhub.kernels.protocol import Activity
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from integrations.kernels.servers import Server
+
 pytestmark = pytest.mark.jupyter
 
 
@@ -94,8 +96,31 @@ async def test_a_waiting_kernel_is_deleted_at_once(tmp_path: Path) -> None:
         assert response.status_code == 204
         await server.until_gone(kernel_id)
         assert time.monotonic() - begun < 1
-        assert (kernel.stopped, server.holder.kernels()) == (1, [])
-        assert list(server.manager.holding.records) == []
+        await until_ended(server)
+        assert kernel.stopped == 1
+
+
+async def test_a_shutdown_does_not_wait_for_the_container(tmp_path: Path) -> None:
+    async with serving(tmp_path, stop=False) as server:
+        kernel_id = (await server.start())["id"]
+        await server.until(kernel_id, lambda each: each["execution_state"] == "idle")
+        kernel = server.holder.held[kernel_id]
+        kernel.may_end.clear()
+        response = await server.http.delete(f"/api/kernels/{kernel_id}")
+        assert response.status_code == 204
+        await server.until_gone(kernel_id)
+        assert (kernel.stopped, server.holder.kernels()) == (1, [kernel])
+        assert server.manager.holding.records.get(kernel_id).ending, "the next server continues"
+    async with serving(tmp_path) as server:
+        assert (await server.http.get("/api/kernels")).json() == []
+        await until_ended(server)
+
+
+async def until_ended(server: Server) -> None:
+    """Wait until nothing is held or recorded any more."""
+    async with asyncio.timeout(10):
+        while server.holder.kernels() or list(server.manager.holding.records):
+            await asyncio.sleep(0.02)
 
 
 async def test_a_kernel_is_deleted_before_its_start_has_begun(tmp_path: Path) -> None:

@@ -129,24 +129,35 @@ class Holding:
                 _log.warning("kernel %s may not be found again: %s", kernel_id, error)
                 return
 
-    async def end(self, kernel_id: str, *, now: bool = False) -> None:
-        """End a kernel's container and remove all records of the kernel.
+    def begin_end(self, kernel_id: str, *, now: bool = False) -> None:
+        """End a kernel's container and remove all records of the kernel, in the background.
 
-        Returns when the container is gone. Cancelling leaves the work running in the background,
-        until YARN responds or the server stops; the next server continues it.
+        The next server continues what this one does not finish.
 
         Args:
             kernel_id: The kernel's id.
             now: Without a grace period.
         """
-        task = self._ends.get(kernel_id)
-        if task is None:
-            self.sockets.close(kernel_id)
-            self.records.change(kernel_id, ending=True)
-            work = self._end(kernel_id, now=now)
-            task = self._ends[kernel_id] = self.tasks.start(work, name=f"end of kernel {kernel_id}")
-            task.add_done_callback(lambda _: self._ends.pop(kernel_id, None))
-        await asyncio.shield(task)
+        if kernel_id in self._ends:
+            return
+        self.sockets.close(kernel_id)
+        self.records.change(kernel_id, ending=True)
+        work = self._end(kernel_id, now=now)
+        task = self._ends[kernel_id] = self.tasks.start(work, name=f"end of kernel {kernel_id}")
+        task.add_done_callback(lambda _: self._ends.pop(kernel_id, None))
+
+    async def end(self, kernel_id: str, *, now: bool = False) -> None:
+        """As `begin_end`; returns when the container is gone.
+
+        Cancelling leaves the work running in the background.
+        """
+        self.begin_end(kernel_id, now=now)
+        await asyncio.shield(self._ends[kernel_id])
+
+    async def ended(self) -> None:
+        """Wait until all that has begun to end is gone."""
+        if self._ends:
+            await asyncio.wait(self._ends.values())
 
     async def aclose(self) -> None:
         """Leave the holder; no kernel ends."""

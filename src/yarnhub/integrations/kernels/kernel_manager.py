@@ -188,7 +188,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
 
     def _find_kernel(self, record: ServerKernelRecord) -> None:
         if record.ending:
-            self._end(record.id)
+            self.holding.begin_end(record.id)
             return
         kernel = self._kernels[record.id]
         start = kernel.start_kernel(env=dict(record.env), cwd=record.cwd)
@@ -280,7 +280,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         kernel.execution_state, kernel.reason = "dead", str(error)
         container = getattr(kernel, "container", None)
         if container is not None and (container.has_ended or not kernel.found):
-            self._end(kernel_id)  # a kernel that still runs has its user's variables
+            self.holding.begin_end(kernel_id)  # a kernel that still runs has its user's variables
 
     def _handle_kernel_died(self, kernel_id: str) -> None:
         kernel = self._kernels.get(kernel_id)
@@ -293,13 +293,10 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
             kernel.reason = words.ended(container.status)
         else:
             kernel.reason = words.died(container.status, kernel.restart_limit)
-            self._end(kernel_id)
+            self.holding.begin_end(kernel_id)
         self.stop_watching_activity(kernel_id)
         self.holding.sockets.close(kernel_id)
         _log.warning("kernel %s has died: %s", kernel_id, " ".join(kernel.reason.split()))
-
-    def _end(self, kernel_id: str) -> None:
-        _ = self.holding.tasks.start(self.holding.end(kernel_id), name=f"kernel {kernel_id} ends")
 
     # --- interrupts and restarts
 
@@ -375,7 +372,7 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         kernel = super().remove_kernel(kernel_id)
         self.close_buffer(kernel_id)  # of a client that has left since the shutdown began
         if self.holding.records.get(kernel_id) is not None:
-            self._end(kernel_id)
+            self.holding.begin_end(kernel_id)
         return kernel
 
     async def _async_shutdown_all(self, now: bool = False) -> None:
@@ -388,9 +385,11 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
             if self.keep_kernels_on_stop and _in_container(kernel)
         }
         try:
-            async with asyncio.timeout(_STOP), task_group() as group:
-                for kernel_id in set(self._kernels) - kept:
-                    group.create_task(self._stopped(kernel_id, now=now))
+            async with asyncio.timeout(_STOP):
+                async with task_group() as group:
+                    for kernel_id in set(self._kernels) - kept:
+                        group.create_task(self._stopped(kernel_id, now=now))
+                await self.holding.ended()
         except TimeoutError:
             _log.warning("not all kernels have ended within %g s", _STOP)
         # They stay listed: requests are answered until the process ends, and one for the sessions

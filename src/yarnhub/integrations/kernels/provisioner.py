@@ -263,12 +263,12 @@ class YarnhubProvisioner(KernelProvisionerBase):
             _log.warning("kernel %s does not get signal %d: %s", self.kernel_id, signum, error)
 
     async def cleanup(self, restart: bool = False) -> None:
-        """End the container, unless the process is started again in it."""
+        """Begin to end the container, unless the process is started again in it."""
         if restart:
             return
         self._running = False
         if self.kernel is not None:
-            await self._holding.end(self.kernel_id)
+            self._holding.begin_end(self.kernel_id)
 
     def get_shutdown_wait_time(self, recommended: float = 5.0) -> float:
         """Seconds for the process to end by itself: none if the request cannot be sent."""
