@@ -115,6 +115,8 @@ class Client:
         self, kind: str, content: dict[str, Any], channel: str = "shell", buffers: Any = ()
     ) -> str:
         message = self.session.msg(kind, content)
+        # The server is in this process: requests that it sends for us would have the same id.
+        message["msg_id"] = message["header"]["msg_id"] = uuid.uuid4().hex
         if self.subprotocol:
             keys = ("header", "parent_header", "metadata", "content")
             parts = [self.session.pack(message[key]) for key in keys]
