@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.base.foreign_text import clean_and_cut, compiled
 
 UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -58,3 +58,17 @@ def test_nothing_unwanted_is_ever_left_and_twice_is_once(text: str) -> None:
     assert len(cleaned.encode()) <= 4096
     assert clean_and_cut(cleaned) == cleaned
     assert "\n" not in clean_and_cut(text, lines=False)
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("(", "unterminated"),
+        ("(" * 5000 + ")" * 5000, "nested too deeply"),
+        ("a{99999999999999999999}", "repetition number is too large"),
+    ],
+)
+def test_a_regular_expression_that_cannot_be_used_is_refused(expression: str, reason: str) -> None:
+    assert compiled("a+").fullmatch("aa")
+    with pytest.raises(ValueError, match=reason):
+        compiled(expression)

@@ -197,6 +197,7 @@ def test_the_default_realm_is_asked_for_only_by_the_rule_that_needs_it() -> None
         ("WRONG", "alice@X", "not a rule: WRONG"),
         # To Java, the letters but i: to Python, other characters.
         ("RULE:[1:$1](.*)s/[a-z&&[^i]]//", "alice@X", "Possible set intersection"),
+        (f"RULE:[1:$1](.*)s/{'(' * 5000}{')' * 5000}//", "alice@X", "nested too deeply"),
         ("DEFAULT", "a/b/c@X", "'a/b/c@X' is not a Kerberos principal"),
     ],
 )

@@ -53,3 +53,17 @@ def quoted(value: object) -> str:
         return f"{value[:_MAX_QUOTED]!r}{_CUT}"
     text = repr(value)
     return text if len(text) <= 2 * _MAX_QUOTED else f"{text[:_MAX_QUOTED]}{_CUT}"
+
+
+def compiled(expression: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    """Compile a regular expression of a configuration.
+
+    Raises:
+        ValueError: It is none, or it is nested too deeply, or its numbers are too large.
+    """
+    try:
+        return re.compile(expression, flags)
+    except (re.error, OverflowError) as error:
+        raise ValueError(str(error)) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error

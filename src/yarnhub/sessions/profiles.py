@@ -13,6 +13,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, ClassVar
 
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.base.foreign_text import compiled
 from yarnhub.sessions.shell_quoting import PLACE, why_unsafe
 from yarnhub.spec import _reading as read
 
@@ -51,8 +52,8 @@ def _overrides(value: object) -> Overrides:
 
 def _pattern(value: object) -> str:
     try:
-        re.compile(read.text(value))
-    except re.error as error:
+        compiled(read.text(value))
+    except ValueError as error:
         raise SpecError("", f"is not a regular expression: {error}") from error
     return read.text(value)
 

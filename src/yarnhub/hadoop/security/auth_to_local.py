@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.base.foreign_text import quoted
+from yarnhub.base.foreign_text import compiled, quoted
 from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.hadoop.security.kerberos import default_realm
 from yarnhub.hadoop.site_file import JAVA_WHITE_SPACE
@@ -205,6 +205,6 @@ def _compile(expression: str | None) -> re.Pattern[str] | None:
             # Java has sets in sets, and &&: Python takes them for characters, and warns.
             warnings.simplefilter("error", FutureWarning)
             # Java names a group (?<name>...), and \d means the ten digits.
-            return re.compile(re.sub(r"\(\?<(?=[a-zA-Z])", "(?P<", expression), re.ASCII)
-    except (re.error, FutureWarning) as error:
+            return compiled(re.sub(r"\(\?<(?=[a-zA-Z])", "(?P<", expression), re.ASCII)
+    except (ValueError, FutureWarning) as error:
         raise ConfigurationError(f"{RULES}: {quoted(expression)}: {error}") from error
