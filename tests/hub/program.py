@@ -83,6 +83,6 @@ class Program:
 
 async def _responds(client: httpx.AsyncClient, url: str) -> bool:
     try:
-        return (await client.get(url)).is_success
+        return not (await client.get(url)).is_server_error  # it may ask for a login
     except httpx.TransportError:
         return False

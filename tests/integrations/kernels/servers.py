@@ -171,6 +171,16 @@ class Client:
         )
         return dict(found["content"])
 
+    async def ended(self, number: str) -> None:
+        """The last message that a cell publishes; it may come before its reply."""
+
+        def is_end(message: dict[str, Any]) -> bool:
+            of_cell = message["parent_header"].get("msg_id") == number
+            return bool(of_cell and message["content"].get("execution_state") == "idle")
+
+        if not any(map(is_end, self.seen)):
+            await self.until(is_end)
+
     async def result(self, code: str) -> str:
         """What an expression is."""
         number = await self.run(code)

@@ -43,6 +43,7 @@ async def test_a_shutdown_bears_another_one_at_the_same_time(tmp_path: Path) -> 
         async with asyncio.timeout(20), asyncio.TaskGroup() as both:
             for _ in range(2):
                 both.create_task(shut_down())
+        await server.manager.holding.ended()
         assert held.stopped == 1
         assert await provisioner.poll() == 1
         await provisioner.kill()

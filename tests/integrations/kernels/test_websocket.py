@@ -48,13 +48,7 @@ async def test_a_cell_says_what_its_kernel_waits_for(tmp_path: Path, subprotocol
             held = server.holder.held[kernel_id]
             await held.allocate()
             assert (await client.reply(number))["status"] == "ok"
-            await client.until(
-                lambda each: (
-                    each["msg_type"] == "status"
-                    and each["content"]["execution_state"] == "idle"
-                    and each["parent_header"]["msg_id"] == number
-                )
-            )
+            await client.ended(number)
         shown = output(client.seen, number)
         waiting = "Waiting for a container (application_1700000000000_0001).\n"
         assert any(each.startswith(waiting) and "full" in each for each in shown)

@@ -127,7 +127,8 @@ async def test_what_is_printed_while_the_service_restarts_arrives_once_and_in_or
                 assert "last output was lost" in reply["evalue"]
             else:
                 assert (reply["status"], reply["execution_count"]) == ("ok", 2)
-                await other.until(lambda each: is_end(each, cell))
+                await client.ended(cell)
+                await other.ended(cell)
             count = len(printed.read_text())
             for each in (client, other):
                 texts = stream(each.seen, cell).split("The connection")[0].split()
@@ -136,12 +137,6 @@ async def test_what_is_printed_while_the_service_restarts_arrives_once_and_in_or
                 lost = set(range(count)) - set(numbers)
                 assert len(lost) < 10, "what was on its way when the service was killed"
             assert await client.result("6 * 7") == "42"
-
-
-def is_end(message: dict[str, Any], cell: str) -> bool:
-    """Whether a message is the last one that a cell publishes."""
-    is_of_cell = message["parent_header"].get("msg_id") == cell
-    return is_of_cell and bool(message["content"].get("execution_state") == "idle")
 
 
 def stream(messages: list[dict[str, Any]], cell: str) -> str:

@@ -1,0 +1,139 @@
+"""The service without a hub: users have Kerberos tickets, and a plain client of the REST API."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+
+import gssapi
+import httpx
+import pytest
+
+from e2e.walk import eventually
+from hub.kernel_service import BIN, install_kernelspec, jupyter_folders
+from hub.program import Program
+from server.gateway.kernel_client import KernelClient
+from yarnhub.cluster.ports import choose_ports
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator
+    from pathlib import Path
+
+    from yarnhub.cluster import HadoopCluster
+
+pytestmark = pytest.mark.cluster
+
+CONFIG = """\
+c = get_config()
+c.KernelGateway.folder = {state!r}
+c.KernelGateway.principal = "jupyterhub"
+c.KernelGateway.keytab = {keytab!r}
+c.KernelGateway.spnego_keytab = {services!r}
+c.KernelGateway.spnego_host = "localhost"
+c.KernelGateway.application_master_host = "localhost"
+c.KernelGateway.port = {port}
+"""
+
+
+class Tickets(httpx.Auth):
+    """Proves with a ticket who each request is from.
+
+    Args:
+        user: Whose ticket.
+        keytab: The user's.
+    """
+
+    def __init__(self, user: str, keytab: Path) -> None:
+        self._service = gssapi.Name("HTTP@localhost", gssapi.NameType.hostbased_service)
+        self._credentials = gssapi.Credentials(
+            name=gssapi.Name(user, gssapi.NameType.user),
+            usage="initiate",
+            store={"client_keytab": str(keytab), "ccache": f"MEMORY:{user}"},
+        )
+
+    def header(self) -> str:
+        """The header `Authorization` of one request."""
+        context = gssapi.SecurityContext(
+            name=self._service, creds=self._credentials, usage="initiate"
+        )
+        return f"Negotiate {base64.b64encode(context.step() or b'').decode()}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """Add the header."""
+        request.headers["Authorization"] = self.header()
+        yield request
+
+
+@pytest.fixture
+async def service(
+    kerberos_cluster: HadoopCluster,
+    shared_python: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Program]:
+    monkeypatch.setenv("KRB5_CONFIG", kerberos_cluster.env["KRB5_CONFIG"])
+    port = choose_ports(["gateway"], {})["gateway"]
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    (folder / "gateway_config.py").write_text(
+        CONFIG.format(
+            state=str(folder / "state"),
+            keytab=str(kerberos_cluster.keytab("jupyterhub")),
+            services=str(kerberos_cluster.state / "kerberos" / "keytabs" / "services.keytab"),
+            port=port,
+        )
+    )
+    install_kernelspec(folder, shared_python.parent.parent)
+    command = [str(BIN / "yarnhub"), "gateway", "--config", str(folder / "gateway_config.py")]
+    environment = {**kerberos_cluster.env, **jupyter_folders(folder)}
+    url = f"http://localhost:{port}/api"
+    async with Program(folder, command, environment, url) as program:
+        yield program
+
+
+def test_nobody_is_served_without_a_ticket(service: Program) -> None:
+    for headers in ({}, {"Authorization": "token a"}, {"Authorization": "Negotiate YQ=="}):
+        answer = httpx.get(f"{service.url}/kernels", headers=headers, trust_env=False)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Negotiate"
+
+
+def test_a_plain_client_with_tickets(service: Program, kerberos_cluster: HadoopCluster) -> None:
+    alice, bob = (Tickets(user, kerberos_cluster.keytab(user)) for user in ("alice", "bob"))
+    with httpx.Client(base_url=service.url, auth=alice, timeout=60, trust_env=False) as http:
+        answer = http.post("/kernels", json={"name": "science", "env": {"KERNEL_USERNAME": "bob"}})
+        assert answer.status_code == 403
+        assert http.get("/kernels").json() == []
+        answer = http.post("/kernels", json={"name": "science", "env": {"KERNEL_X": "1"}})
+        assert answer.status_code == 201, answer.text
+        kernel = f"/kernels/{answer.json()['id']}"
+        assert http.get(kernel, auth=bob).status_code == 404
+        try:
+            walk(http, kernel, alice)
+        finally:
+            assert http.delete(kernel).status_code == 204
+        eventually(lambda: http.get(kernel).status_code == 404, "it ends")
+    said = (service.folder / "state" / "audit.jsonl").read_text().splitlines()
+    events = [(each["event"], each["actor"]) for each in map(json.loads, said)]
+    assert ("refuse", "bob") in events
+    done = ["refuse", "start", "interrupt", "restart", "stop"]
+    assert [name for name, actor in events if actor == "alice" and name != "connect"] == done
+
+
+def walk(http: httpx.Client, kernel: str, alice: Tickets) -> None:
+    """Run, interrupt and restart."""
+    url = f"{http.base_url}".rstrip("/") + kernel
+    client = KernelClient(url, alice.header())
+    name = "import os, pwd; print(pwd.getpwuid(os.getuid()).pw_name, os.environ['KERNEL_X'])"
+    assert client.execute(name) == "alice 1\n"
+    request = client.send("x = 1\nimport time\nwhile True: time.sleep(0.1)")
+    eventually(lambda: http.get(kernel).json()["execution_state"] == "busy", "the cell runs")
+    assert http.post(f"{kernel}/interrupt").status_code == 204
+    assert client.output(request) == "KeyboardInterrupt"
+    assert client.execute("x") == "1"
+    client.close()
+    assert http.post(f"{kernel}/restart").status_code == 200
+    client = KernelClient(url, alice.header())
+    assert client.execute("'x' in globals()") == "False"
+    client.close()
