@@ -68,6 +68,7 @@ WANTED = {
     "kernels": ("kernel tests",),
     "all": (
         "fast tests",
+        "kernel tests",
         "kernel tests on a cluster",
         "cluster tests",
         "fault tests",
