@@ -1,7 +1,7 @@
 """JupyterHub on a Hadoop of its own: what ./demo runs.
 
-A cluster, the hub with its proxy, a user and an administrator; whoever logs in gets JupyterLab in a
-YARN container.
+A cluster, the hub with its proxy, the kernel service, a user and an administrator; whoever logs in
+gets JupyterLab in a YARN container, with a kernel in a container of its own beside the server's.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ PROXY = "scripts/proxy/node_modules/configurable-http-proxy/bin/configurable-htt
 CLUSTER = ["--name", "demo"]
 USER, ADMINISTRATOR = "alice", "bob"
 PROFILE = "Small"
+LOCAL, KERNEL = "Python 3 (ipykernel)", "Python in its own container"
+PROCESSES = "processes.json"
 DEADLINE = 60.0
 CONFIG = """\
 import yarnspawner
@@ -56,6 +58,25 @@ c.YarnSpawner.cmd = {command!r}
 c.YarnSpawner.args = {arguments!r}
 c.YarnSpawner.default_url = "/lab"
 c.YarnSpawner.mem_limit = "1 G"
+c.YarnSpawner.environment = {{
+    "YARNHUB_GATEWAY_URL": c.JupyterHub.bind_url + "services/gateway",
+    "JUPYTER_CONFIG_PATH": {servers!r},
+}}
+c.JupyterHub.services = [
+    {{"name": "gateway", "url": "http://127.0.0.1:{gateway}", "api_token": {gateway_token!r}}},
+]
+c.JupyterHub.load_roles = [
+    {{"name": "gateway", "services": ["gateway"], "scopes": ["read:users:name"]}},
+    {{"name": "user", "scopes": ["self", "access:services!service=gateway"]}},
+    {{
+        "name": "server",
+        "scopes": [
+            "users:activity!user",
+            "access:servers!server",
+            "access:services!service=gateway",
+        ],
+    }},
+]
 c.YarnSpawner.profile_list = [
     {{"display_name": "{profile}", "description": "1 GB of memory and a core."}},
     {{
@@ -65,12 +86,21 @@ c.YarnSpawner.profile_list = [
     }},
 ]
 """
+GATEWAY_CONFIG = """\
+c.KernelGateway.folder = {state!r}
+"""
+SERVER_CONFIG = """\
+from yarnhub.integrations.kernels import gateway
+
+gateway.configure(c)
+"""
 CELL = """\
 import os, pwd, socket
 print("container:", os.environ["CONTAINER_ID"])
 print("host:", socket.gethostname())
-print("OS user:", pwd.getpwuid(os.getuid()).pw_name, "for", os.environ["JUPYTERHUB_USER"])
+print("OS user:", pwd.getpwuid(os.getuid()).pw_name)
 """
+KILL = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
 
 
 def main() -> int:
@@ -86,14 +116,16 @@ def main() -> int:
     if options.stop:
         stop(folder)
         return 0
-    if (hub := running(folder)) is not None:
-        raise SystemExit(f"Error: the demo is already running, as process {hub.pid}: ./demo --stop")
+    if found := running(folder):
+        pid = found[0].pid
+        raise SystemExit(f"Error: the demo is already running, as process {pid}: ./demo --stop")
     began = time.monotonic()
     show([BIN / "yarnhub", "cluster", "start", *CLUSTER])
     try:
         address, passwords = start(folder)
         print(f"\nReady after {time.monotonic() - began:.0f} s: a Hadoop cluster runs on this")
         print("machine, and a JupyterHub that starts each user's JupyterLab in a YARN container.")
+        print(f"The kernel {KERNEL!r} runs in another one, and outlives it.")
         if options.check:
             asyncio.run(visit(address, passwords[USER], folder))
         else:
@@ -125,42 +157,83 @@ def show(command: list[str | Path]) -> None:
 
 
 def start(folder: Path) -> tuple[str, dict[str, str]]:
-    """Start the hub; returns its address, and the passwords that were drawn for it."""
+    """Start the hub and the kernel service.
+
+    Returns the hub's address, and the passwords that were drawn for it.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
-    ports = choose_ports(["public", "hub", "api"], {"public": 8000})
-    passwords = {name: secrets.token_urlsafe(24) for name in (USER, ADMINISTRATOR)}
-    config = folder / "jupyterhub_config.py"
-    config.touch(0o600)
-    config.write_text(
-        CONFIG.format(
-            **ports,
-            proxy=[str(NODE), str(PROJECT / PROXY)],
-            profile=PROFILE,
-            user=USER,
-            administrator=ADMINISTRATOR,
-            user_password=passwords[USER],
-            administrator_password=passwords[ADMINISTRATOR],
-            command=f"{shlex.quote(sys.executable)} -m yarnspawner.singleuser",
-            # A cluster without Kerberos runs containers as whoever started it.
-            arguments=["--allow-root"] if os.getuid() == 0 else [],
-        )
-    )
-    print(f"\n$ jupyterhub --config {config}", flush=True)
-    cluster = HadoopCluster.attach(find_state_folder("demo"))
-    command = [sys.executable, "-m", "jupyterhub", "--config", str(config)]
-    log = folder / "hub.log"
-    hub = start_process(command, cluster.env, folder=folder, log=log)
-    (folder / "process.json").write_text(json.dumps([hub.pid, hub.started]))
+    ports = choose_ports(["public", "hub", "api", "gateway"], {"public": 8000})
     address = f"http://127.0.0.1:{ports['public']}"
-    until = time.monotonic() + DEADLINE
-    while not answers(f"{address}/hub/health"):
-        if not is_alive(hub) or time.monotonic() > until:
-            raise SystemExit(
-                f"Error: the hub does not start; see {log}:\n{log.read_text()[-2000:]}"
-            )
-        time.sleep(0.1)
+    service = f"http://127.0.0.1:{ports['gateway']}"
+    passwords = {name: secrets.token_urlsafe(24) for name in (USER, ADMINISTRATOR)}
+    token = secrets.token_urlsafe(24)
+    hub_config = CONFIG.format(
+        **ports,
+        gateway_token=token,
+        servers=str(folder),
+        proxy=[str(NODE), str(PROJECT / PROXY)],
+        profile=PROFILE,
+        user=USER,
+        administrator=ADMINISTRATOR,
+        user_password=passwords[USER],
+        administrator_password=passwords[ADMINISTRATOR],
+        command=f"{shlex.quote(sys.executable)} -m yarnspawner.singleuser",
+        # A cluster without Kerberos runs containers as whoever started it.
+        arguments=["--allow-root"] if os.getuid() == 0 else [],
+    )
+    gateway_config = GATEWAY_CONFIG.format(state=str(folder / "kernels"))
+    write(folder / "jupyter_server_config.py", SERVER_CONFIG)
+    # Where Jupyter looks for kernelspecs: for us, and for the service.
+    os.environ["JUPYTER_PATH"] = str(folder / "share" / "jupyter")
+    show(
+        [
+            *(BIN / "yarnhub", "kernelspec", "install", "container", "--display-name", KERNEL),
+            *("--prefix", folder, "--memory", "512 MiB", "--environment", BIN.parent),
+        ]
+    )
+    environment = HadoopCluster.attach(find_state_folder("demo")).env
+    of_gateway = {
+        "JUPYTER_PATH": os.environ["JUPYTER_PATH"],
+        "JUPYTERHUB_API_URL": f"{address}/hub/api",
+        "JUPYTERHUB_API_TOKEN": token,
+        "JUPYTERHUB_SERVICE_NAME": "gateway",
+        "JUPYTERHUB_SERVICE_PREFIX": "/services/gateway/",
+        "JUPYTERHUB_SERVICE_URL": service,
+    }
+    config = write(folder / "jupyterhub_config.py", hub_config)
+    hub = launch(folder, ["jupyterhub", "--config", config], environment)
+    config = write(folder / "gateway_config.py", gateway_config)
+    command = ["yarnhub", "gateway", "--config", config]
+    gateway = launch(folder, command, environment | of_gateway)
+    kept = [(each.pid, each.started) for each in (hub, gateway)]
+    (folder / PROCESSES).write_text(json.dumps(kept))
+    wait_for(f"{address}/hub/health", hub, folder / "jupyterhub.log")
+    wait_for(f"{service}/services/gateway/api", gateway, folder / "yarnhub.log")
     return address, passwords
+
+
+def launch(folder: Path, command: list[str], environment: dict[str, str]) -> Process:
+    """Print a command and start it in the background; its log is in the folder."""
+    print(f"\n$ {shlex.join(command)}", flush=True)
+    log = folder / f"{command[0]}.log"
+    return start_process([str(BIN / command[0]), *command[1:]], environment, folder=folder, log=log)
+
+
+def write(path: Path, config: str) -> str:
+    """Write a configuration that may have secrets; returns its path."""
+    path.touch(0o600)
+    path.write_text(config)
+    return str(path)
+
+
+def wait_for(url: str, process: Process, log: Path) -> None:
+    """Wait until a server answers; ends the demo if it does not."""
+    until = time.monotonic() + DEADLINE
+    while not answers(url):
+        if not is_alive(process) or time.monotonic() > until:
+            raise SystemExit(f"Error: {url} does not answer; see {log}:\n{log.read_text()[-2000:]}")
+        time.sleep(0.1)
 
 
 def answers(url: str) -> bool:
@@ -171,20 +244,20 @@ def answers(url: str) -> bool:
         return False
 
 
-def running(folder: Path) -> Process | None:
-    """The hub of an earlier ./demo, if it still runs."""
+def running(folder: Path) -> list[Process]:
+    """The hub and the kernel service of an earlier ./demo, if they still run."""
     try:
-        hub = Process(*json.loads((folder / "process.json").read_text()))
+        kept = json.loads((folder / PROCESSES).read_text())
     except FileNotFoundError:
-        return None
-    return hub if is_alive(hub) else None
+        return []
+    return [each for each in (Process(*numbers) for numbers in kept) if is_alive(each)]
 
 
 def stop(folder: Path) -> None:
-    """Stop the hub, which stops its proxy and its users' servers, and the cluster."""
-    if (hub := running(folder)) is not None:
+    """Stop the hub, which stops its proxy and its users' servers, the service and the cluster."""
+    if found := running(folder):
         print("\nStopping the hub", flush=True)
-        asyncio.run(stop_processes([hub], grace_period=DEADLINE))
+        asyncio.run(stop_processes(found, grace_period=DEADLINE))
     show([BIN / "yarnhub", "cluster", "stop", *CLUSTER])
 
 
@@ -194,6 +267,7 @@ async def visit(address: str, password: str, folder: Path) -> None:
 
     picture = Path(os.environ.get("YARNHUB_SCREENSHOTS", folder)).resolve() / "demo.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
+    notebook = f"demo-{secrets.token_hex(4)}.ipynb"
     async with browser() as chromium:
         visitor = Visitor(await chromium.new_page(), address, USER)
         print(f"\nIn a browser: {USER} logs in,", flush=True)
@@ -201,9 +275,28 @@ async def visit(address: str, password: str, folder: Path) -> None:
         print(f"starts a server of the profile {PROFILE},", flush=True)
         await visitor.start(PROFILE)
         await visitor.wait_for_lab()
-        print("and runs a cell in JupyterLab:\n", flush=True)
+        print(f"and runs a cell in JupyterLab with the kernel {KERNEL!r}:\n", flush=True)
         try:
+            await visitor.open_folder("hdfs")
+            await visitor.open_notebook(KERNEL)
+            print(place := await visitor.run_cell(CELL))
+            await visitor.run_cell("x = 42; print(x)")
+            await visitor.save_as(notebook)
+            print("\nThe same cell with the kernel of the server:\n", flush=True)
+            await visitor.open_notebook(LOCAL)
             print(await visitor.run_cell(CELL))
+            print(
+                "\nThe server is killed; the next one finds the first kernel again:\n", flush=True
+            )
+            await visitor.enter_cell(KILL)
+            await visitor.wait_for_end()
+            await visitor.start(PROFILE)
+            await visitor.wait_for_lab()
+            await visitor.open_folder("hdfs")
+            await visitor.open_file(notebook)
+            await visitor.wait_for_kernel(KERNEL)
+            print(found := await visitor.run_cell(f"{CELL}print('x:', x)"))
+            assert found == f"{place}\nx: 42", "another kernel"
         finally:
             await visitor.page.screenshot(path=picture)
             print(f"screenshot: {picture}")

@@ -6,6 +6,7 @@ Configurations and commands are the page's own, with a test's paths, addresses a
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import secrets
 import subprocess
@@ -18,6 +19,8 @@ from hub.hub import USERS, Hub
 from hub.on_yarn import yarn_config
 from hub.program import Program
 from yarnhub.cluster.ports import choose_ports
+from yarnhub.integrations.kernels.gateway_client import GatewayClient
+from yarnhub.integrations.kernels.gateway_settings import GatewaySettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,15 +93,13 @@ class HubWithKernels(Hub):
             await super().__aexit__()
 
     async def _end_kernels(self) -> None:
-        """End what would run on: the service keeps kernels when their servers stop."""
-        kernels = f"{self.service_url}/api/kernels"
+        """End what would run on: the service keeps the kernels of servers that stop."""
         for user in USERS:
-            headers = {"Authorization": f"token {await self.token_of(user)}"}
-            answer = await self.api.get(kernels, headers=headers)
-            answer.raise_for_status()
-            for kernel in answer.json():
-                ended = await self.api.delete(f"{kernels}/{kernel['id']}", headers=headers)
-                ended.raise_for_status()
+            token = await self.token_of(user)
+            settings = GatewaySettings(url=self.service_url, token=functools.partial(str, token))
+            async with GatewayClient(settings) as client:
+                for kernel in (await client.kernels("", 0))[0] or []:
+                    await client.stop(kernel.request.id, now=True)
 
     async def token_of(self, user: str) -> str:
         """A new token of a user's."""

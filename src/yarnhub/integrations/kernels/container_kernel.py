@@ -120,6 +120,7 @@ class ContainerKernel(ServerKernelManager):
             memory=memory,
             vcores=vcores,
             server=self.parent.server_name,
+            sessions=self.holding.records.sessions(self.kernel_id),
         )
         self.holding.records.put(record)
         return record

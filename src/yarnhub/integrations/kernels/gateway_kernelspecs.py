@@ -1,13 +1,14 @@
 """The kernel service's kernelspecs, next to the local ones.
 
 They are kept in a folder that Jupyter searches last, so a local kernelspec with the same name is
-used instead. The folder is updated in the background when kernelspecs are listed; while the service
-does not respond it stays as it was, also across restarts of the server.
+used instead. The folder is updated when kernelspecs are listed; while the service does not respond
+it stays as it was, also across restarts of the server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -36,6 +37,8 @@ _log = logging.getLogger(__name__)
 
 _FRESH = 30.0
 """Seconds for which the service is not asked again; JupyterLab lists kernelspecs each minute."""
+_WAIT = 5.0
+"""Seconds that a list waits for the service."""
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,99}")
 """Jupyter's rule for names, in lower case, without names that are hidden or mean another folder."""
 _FILE = re.compile(r"(?!kernel\.json$)[A-Za-z0-9_][\w.-]{0,99}", re.ASCII)
@@ -82,9 +85,13 @@ class GatewayKernelSpecManager(KernelSpecManager):
         found: dict[str, str] = super().find_kernel_specs()
         return found
 
-    async def refreshed(self) -> None:
-        """Wait until the service's kernelspecs are up to date, or it has not responded."""
-        await self._folder.refreshed()
+    async def get_all_specs(self) -> dict[str, Any]:
+        """All kernelspecs, by name; waits a moment for the service."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WAIT):
+                await self._folder.refreshed()
+        found: dict[str, Any] = super().get_all_specs()
+        return found
 
 
 class ServiceKernelspecs:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.paths import jupyter_data_dir
+from jupyter_core.utils import ensure_async
 from jupyter_server._tz import utcnow
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
@@ -243,19 +244,21 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
         self, *, kernel_id: str | None = None, path: str | None = None, **kwargs: Any
     ) -> str:
         if kernel_id is None or kernel_id not in self:
-            self._check_new(kernel_id, kwargs.get("kernel_name") or self.default_kernel_name)
+            await self._check_new(kernel_id, kwargs.get("kernel_name") or self.default_kernel_name)
         started = await super()._async_start_kernel(kernel_id=kernel_id, path=path, **kwargs)
         return str(started)
 
     start_kernel = _async_start_kernel
 
-    def _check_new(self, kernel_id: str | None, kernel_name: str) -> None:
+    async def _check_new(self, kernel_id: str | None, kernel_name: str) -> None:
         if kernel_id is not None and not _is_uuid(kernel_id):
             raise web.HTTPError(400, words.invalid_id(str(kernel_id)))
         try:
             self.kernel_spec_manager.get_kernel_spec(kernel_name)
         except NoSuchKernel as error:
-            raise UnknownKernelspec(kernel_name) from error
+            # A list waits for the kernelspecs of a service.
+            if kernel_name not in await ensure_async(self.kernel_spec_manager.get_all_specs()):
+                raise UnknownKernelspec(kernel_name) from error
 
     async def _finish_kernel_start(self, kernel_id: str) -> None:
         kernel = self._kernels.get(kernel_id)

@@ -90,6 +90,7 @@ class ServerKernelRecords:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder, self._lock = _own_folder(root)
         self._records: dict[str, ServerKernelRecord] = {}
+        self._sessions: dict[str, list[dict[str, str]]] = {}
         self._writing = threading.Lock()
         for left in self.folder.glob(".kernel-*.json.*"):  # by a server that was killed
             left.unlink(missing_ok=True)
@@ -131,6 +132,21 @@ class ServerKernelRecords:
             record = self._records.get(kernel_id)
             if record is not None:
                 write_private(self._file(kernel_id), record.dump().encode())
+
+    def put_sessions(self, sessions: dict[str, list[dict[str, str]]]) -> None:
+        """Store Jupyter Server's sessions with the kernels' records.
+
+        Args:
+            sessions: All of them, by kernel. Those of a kernel without a record, which starts, are
+                stored with it.
+        """
+        self._sessions = sessions
+        for record in self:
+            self.change(record.id, sessions=sessions.get(record.id, []))
+
+    def sessions(self, kernel_id: str) -> list[dict[str, str]]:
+        """The sessions with a kernel."""
+        return self._sessions.get(kernel_id, [])
 
     def change(self, kernel_id: str, **values: Any) -> None:  # the record's own types
         """Store other values of a record; nothing if there is none."""

@@ -64,9 +64,7 @@ class StoredSessions(SessionManager):
 
     def _note(self) -> None:
         """Copy the sessions to the records of their kernels."""
-        sessions: dict[str, list[dict[str, Any]]] = {}
+        sessions: dict[str, list[dict[str, str]]] = {}
         for row in self.cursor.execute("SELECT * FROM session").fetchall():
             sessions.setdefault(row["kernel_id"], []).append(dict(row))
-        records = self.kernel_manager.holding.records
-        for record in records:
-            records.change(record.id, sessions=sessions.get(record.id, []))
+        self.kernel_manager.holding.records.put_sessions(sessions)

@@ -66,8 +66,7 @@ async def test_kernelspecs_of_the_service_are_beside_local_ones(
     install(tmp_path / "data", "mine")
     specs = manager(service)
     assert names(specs.find_kernel_specs()) == {"mine"}
-    await specs.refreshed()
-    assert names(specs.get_all_specs()) == {"mine", "python"}
+    assert names(await specs.get_all_specs()) == {"mine", "python"}
     found = specs.get_kernel_spec("python")
     assert found.display_name == "Python"
     assert found.metadata["debugger"] is True
@@ -76,13 +75,12 @@ async def test_kernelspecs_of_the_service_are_beside_local_ones(
     assert folder.stat().st_mode & 0o077 == 0
     assert "SECRET" not in (folder / "kernel.json").read_text()
     bob = manager(service, "b")
-    await bob.refreshed()
-    assert names(bob.get_all_specs()) == {"mine", "python", "secret"}
+    assert names(await bob.get_all_specs()) == {"mine", "python", "secret"}
 
 
 async def test_a_request_is_checked_before_it_is_sent(service: Running) -> None:
     specs = manager(service)
-    await specs.refreshed()
+    await specs.get_all_specs()
     found = specs.get_kernel_spec("python")
     config = read(found.metadata["kernel_provisioner"]["config"])
     spec = Kernelspec(name="python", argv=found.argv, env=found.env)
@@ -101,19 +99,16 @@ async def test_changes_arrive_and_the_rest_stays_while_the_service_is_down(
 ) -> None:
     install(tmp_path / "data", "mine")
     specs = manager(service)
-    await specs.refreshed()
-    assert "python" in specs.get_all_specs()
+    assert "python" in await specs.get_all_specs()
     await service.kill()
-    await specs.refreshed()
-    assert names(specs.get_all_specs()) == {"mine", "python"}
+    assert names(await specs.get_all_specs()) == {"mine", "python"}
     again = manager(service)
-    assert names(again.get_all_specs()) == {"mine", "python"}, "after a restart of the server"
+    assert names(await again.get_all_specs()) == {"mine", "python"}, "after a restart of the server"
     install(service.folder, "more", SPEC | {"display_name": "More"})
     (service.folder / "kernels/more/logo-64x64.png").unlink()
     shutil.rmtree(service.folder / "kernels" / "python")
     await service.start()
-    await specs.refreshed()
-    assert names(specs.get_all_specs()) == {"mine", "more"}
+    assert names(await specs.get_all_specs()) == {"mine", "more"}
     with pytest.raises(NoSuchKernel):
         specs.get_kernel_spec("python")
     assert [path.name for path in Path(specs.service_folder).iterdir()] == ["more"]
@@ -124,7 +119,7 @@ async def test_a_local_kernelspec_with_the_same_name_is_used(
 ) -> None:
     install(tmp_path / "data", "python", SPEC | {"display_name": "Mine"})
     specs = manager(service)
-    await specs.refreshed()
+    await specs.get_all_specs()
     assert specs.get_kernel_spec("python").display_name == "Mine"
 
 

@@ -154,8 +154,9 @@ async def test_a_refusal_of_the_service_is_the_kernels_reason(
         assert "There is no kernelspec" in model["reason"]
 
 
+@pytest.mark.parametrize("path", ["a.ipynb", "renamed.ipynb"])
 async def test_a_server_whose_folder_is_gone_finds_kernels_and_sessions_of_its_name(
-    service: Running, tmp_path: Path
+    service: Running, tmp_path: Path, path: str
 ) -> None:
     def server_of(name: str, folder: str, **settings: Any) -> Any:
         own = str(tmp_path / folder)
@@ -168,9 +169,10 @@ async def test_a_server_whose_folder_is_gone_finds_kernels_and_sessions_of_its_n
         begun = response.json()
         kernel_id = begun["kernel"]["id"]
         await server.until(kernel_id, lambda model: model["execution_state"] == "idle")
-        (await server.http.patch(f"/api/sessions/{begun['id']}", json={"path": "b.ipynb"}))
+        if path != begun["path"]:
+            await server.http.patch(f"/api/sessions/{begun['id']}", json={"path": path})
         async with asyncio.timeout(10):
-            while "b.ipynb" not in service.holder.kernels()[0].request.note:
+            while f'"path": "{path}"' not in service.holder.kernels()[0].request.note:
                 await asyncio.sleep(0.02)
     await service.kill()
     await service.start()
@@ -178,7 +180,7 @@ async def test_a_server_whose_folder_is_gone_finds_kernels_and_sessions_of_its_n
         assert (await server.http.get("/api/kernels")).json() == []
     async with server_of("/user/alice/", "second") as server:
         (found,) = (await server.http.get("/api/sessions")).json()
-        assert (found["id"], found["path"]) == (begun["id"], "b.ipynb")
+        assert (found["id"], found["path"]) == (begun["id"], path)
         assert found["kernel"]["id"] == kernel_id
         await server.until(kernel_id, lambda model: model["execution_state"] == "idle")
         deleted = await server.http.delete(f"/api/sessions/{found['id']}")
