@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
     from yarnhub.kernels.kernel import Kernel
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120 + 60 * ROUNDS)]
 
 PYTHON = Path(sys.executable)
 HOLDING = Path(__file__).parent.parent / "kernels" / "holding.py"
