@@ -42,6 +42,8 @@ async def test_a_server_that_stops_closes_its_sockets(tmp_path: Path) -> None:
             await asks.run("3")
         assert server.manager.context.closed
     await until_watched(0)
+    async with serving(tmp_path):
+        """Ends the kernels, which were kept."""
 
 
 async def test_a_client_that_leaves_a_kernel_as_it_is_deleted_leaves_no_socket(
