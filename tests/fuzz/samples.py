@@ -30,3 +30,10 @@ KERNELSPEC = {
         }
     },
 }
+
+JSON_WORDS = (b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"1e999", b"\\ud800", b"9" * 5000)
+
+
+def text_of(content: bytes) -> str:
+    """Bytes as a text, whatever they are."""
+    return content.decode(errors="replace")
