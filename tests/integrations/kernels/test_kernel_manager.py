@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 from integrations.kernels.fake_holder import OUT_OF_MEMORY, FakeHolder, WaitingHolder
 from integrations.kernels.servers import install_kernelspec, serving
 from yarnhub.base.errors import ConnectError, SpecError
+from yarnhub.integrations.kernels import server_records
 from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
@@ -113,6 +115,21 @@ async def test_a_shutdown_does_not_wait_for_the_container(tmp_path: Path) -> Non
         assert server.manager.holding.records.get(kernel_id).ending, "the next server continues"
     async with serving(tmp_path) as server:
         assert (await server.http.get("/api/kernels")).json() == []
+        await until_ended(server)
+
+
+async def test_a_kernel_ends_while_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        await server.until(kernel_id, lambda each: each["execution_state"] == "idle")
+        monkeypatch.setattr(server_records, "write_private", full)
+        response = await server.http.delete(f"/api/kernels/{kernel_id}")
+        assert response.status_code == 204
         await until_ended(server)
 
 

@@ -141,7 +141,10 @@ class Holding:
         if kernel_id in self._ends:
             return
         self.sockets.close(kernel_id)
-        self.records.change(kernel_id, ending=True)
+        try:
+            self.records.change(kernel_id, ending=True)
+        except OSError as error:  # a full disk keeps no container
+            _log.warning("kernel %s may be found again: %s", kernel_id, error)
         work = self._end(kernel_id, now=now)
         task = self._ends[kernel_id] = self.tasks.start(work, name=f"end of kernel {kernel_id}")
         task.add_done_callback(lambda _: self._ends.pop(kernel_id, None))
