@@ -13,11 +13,7 @@ from fuzz.mechanism import Parser
 from fuzz.samples import JSON_WORDS, text_of
 from hadoop import server
 from yarn.logs.recorded import FILES, content_of, index_of
-from yarnhub.base.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    RemoteProtocolError,
-)
+from yarnhub.base.errors import AuthenticationError, ConfigurationError, RemoteProtocolError
 from yarnhub.client.access.truststore import _certificates
 from yarnhub.hadoop import codec
 from yarnhub.hadoop.address import Address

@@ -7,10 +7,7 @@ import json
 from fuzz.mechanism import Parser
 from fuzz.samples import JSON_WORDS, KERNELSPEC
 from kernels.launcher import zmtp_bytes
-from yarnhub.base.errors import (
-    RemoteProtocolError,
-    SpecError,
-)
+from yarnhub.base.errors import RemoteProtocolError, SpecError
 from yarnhub.control import json as control_json
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.kernels import protocol

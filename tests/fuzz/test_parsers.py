@@ -13,10 +13,7 @@ from fuzz.samples import DOCUMENT, JSON_WORDS, text_of
 from skein import ApplicationSpec as SkeinSpec
 from yarnhub.appmaster.core.records import Change
 from yarnhub.appmaster.shell.journal.recorder import _read as read_journal
-from yarnhub.base.errors import (
-    RemoteProtocolError,
-    SpecError,
-)
+from yarnhub.base.errors import RemoteProtocolError, SpecError
 from yarnhub.base.units import parse_duration, parse_memory
 from yarnhub.client.submit.spec_file import parse_document
 from yarnhub.control import diagnostics
@@ -30,6 +27,7 @@ from yarnhub.spec import ApplicationSpec
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 DEMO = (PROJECT / "examples" / "jupyter-demo.yaml").read_bytes()
+
 # --- specifications
 
 

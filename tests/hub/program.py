@@ -33,14 +33,21 @@ class Program:
         command: What starts it.
         environment: Its variables.
         url: What responds as soon as it is ready.
+        log: The name of its log.
     """
 
     def __init__(
-        self, folder: Path, command: Sequence[str], environment: Mapping[str, str], url: str
+        self,
+        folder: Path,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        url: str,
+        log: str = "log",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.url = url
+        self.log = folder / log
         self._command = command
         self._environment = environment
         self._process: Process | None = None
@@ -58,13 +65,15 @@ class Program:
 
     async def start(self, deadline: float = 60) -> None:
         """Start it and wait until it is ready."""
-        log = self.folder / "log"
-        self._process = start_process(self._command, self._environment, folder=self.folder, log=log)
+        assert self._process is None, "it runs already"
+        self._process = start_process(
+            self._command, self._environment, folder=self.folder, log=self.log
+        )
         until = time.monotonic() + deadline
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
             while not await _responds(client, self.url):
-                assert is_alive(self._process), f"it ended:\n{log.read_text()}"
-                assert time.monotonic() < until, f"it is not ready:\n{log.read_text()}"
+                assert is_alive(self._process), f"it ended:\n{self.tail()}"
+                assert time.monotonic() < until, f"it is not ready:\n{self.tail()}"
                 await asyncio.sleep(POLL)
 
     async def stop(self) -> None:
@@ -74,15 +83,31 @@ class Program:
             self._process = None
 
     async def kill(self) -> None:
-        """Kill it with SIGKILL."""
+        """Kill it with SIGKILL, if it runs."""
+        if self._process is not None:
+            await kill(self._process)
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
         assert self._process is not None, "it was not started"
-        send_signal(self._process, signal.SIGKILL)
-        assert await wait_until_gone([self._process], deadline=10)
-        self._process = None
+        return self._process.pid
+
+    def tail(self, lines: int = 40) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.log.read_text().splitlines()[-lines:])
+
+
+async def kill(process: Process) -> None:
+    """Kill a process with SIGKILL."""
+    send_signal(process, signal.SIGKILL)
+    assert await wait_until_gone([process], deadline=10), f"{process.pid} does not end"
 
 
 async def _responds(client: httpx.AsyncClient, url: str) -> bool:
     try:
-        return not (await client.get(url)).is_server_error  # it may ask for a login
+        answer = await client.get(url)
     except httpx.TransportError:
         return False
+    return answer.is_success or answer.status_code == httpx.codes.UNAUTHORIZED
