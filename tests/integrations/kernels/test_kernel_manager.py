@@ -102,6 +102,31 @@ async def test_a_waiting_kernel_is_deleted_at_once(tmp_path: Path) -> None:
         assert kernel.stopped == 1
 
 
+async def test_a_client_that_returns_during_an_interruption_gets_what_was_kept(
+    tmp_path: Path,
+) -> None:
+    code = "import time\nfor number in range(20): print(number, flush=True); time.sleep(0.05)"
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        async with server.client(kernel_id) as client:
+            assert await client.result("1") == "1"
+            kernel = server.holder.held[kernel_id]
+            cell = await client.run(code)
+            await client.until(lambda each: "3\n" in each["content"].get("text", ""))
+            kernel.interrupt_channels()
+            await client.close()
+            await client.connect(server, kernel_id)
+            status = kernel.status
+            async with asyncio.timeout(10):
+                while (status := await kernel.changed(status)).activity is not Activity.IDLE:
+                    continue
+            kernel.away = False
+            await client.ended(cell)
+            of_cell = [each for each in client.seen if each["parent_header"].get("msg_id") == cell]
+            text = "".join(each["content"].get("text", "") for each in of_cell)
+            assert text.split() == [str(number) for number in range(20)]
+
+
 async def test_a_shutdown_does_not_wait_for_the_container(tmp_path: Path) -> None:
     async with serving(tmp_path, stop=False) as server:
         kernel_id = (await server.start())["id"]

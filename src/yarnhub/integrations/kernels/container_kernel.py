@@ -14,7 +14,7 @@ from traitlets import default
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels import words
-from yarnhub.integrations.kernels.interruption import SUBSCRIBED, bridge
+from yarnhub.integrations.kernels.interruption import CLOSED, SUBSCRIBED, bridge
 from yarnhub.integrations.kernels.provisioner import StartError, YarnhubProvisioner
 from yarnhub.integrations.kernels.replay import replay
 from yarnhub.integrations.kernels.restarter import ContainerRestarter
@@ -49,6 +49,9 @@ class ContainerKernel(ServerKernelManager):
     problem = ""
     _followed: Kernel | None = None
     _bridges: asyncio.Task[None] | None = None
+    _interrupted_at = 0.0
+    _interruptions: list[int]
+    """The generations at the interruptions that have not been looked after."""
     _confirms: asyncio.Task[None] | None = None
 
     @default("restarter_class")
@@ -148,16 +151,31 @@ class ContainerKernel(ServerKernelManager):
 
     def interrupted(self, kernel: Kernel, generation: int) -> None:
         """Its channels were closed, though not by this server; see `interruption`."""
-        if kernel is self._followed and not self._is_interrupted and not self.detached:
-            work = bridge(self.parent, self, kernel, generation)
-            name = f"kernel {self.kernel_id} is interrupted"
-            if self._confirms is not None:
-                # Its request may be repeated after the interruption: it would take what was missed.
-                self._confirms.cancel()
-            self._bridges = self.holding.tasks.start(work, name=name)
+        if kernel is not self._followed or self.detached:
+            return
+        now = asyncio.get_running_loop().time()
+        if self.is_interrupted:
+            if now > self._interrupted_at + CLOSED:
+                self._interruptions.append(generation)
+            return
+        self._interrupted_at = now
+        self.confirmed = False
+        self._interruptions = [generation]
+        if self._confirms is not None:
+            # Its request may be repeated after the interruption: it would take what was missed.
+            self._confirms.cancel()
+        name = f"kernel {self.kernel_id} is interrupted"
+        self._bridges = self.holding.tasks.start(self._bridge(kernel), name=name)
+
+    async def _bridge(self, kernel: Kernel) -> None:
+        while self._interruptions:
+            generation = self._interruptions[-1]
+            self._interruptions.clear()
+            await bridge(self.parent, self, kernel, generation)
 
     @property
-    def _is_interrupted(self) -> bool:
+    def is_interrupted(self) -> bool:
+        """Whether clients wait for what it has published while its channels were closed."""
         return self._bridges is not None and not self._bridges.done()
 
     def waits_for(self) -> str:
@@ -220,7 +238,7 @@ class ContainerKernel(ServerKernelManager):
         with contextlib.suppress(YarnhubError, RuntimeError):  # it has ended
             await done(self.ready)
             await asyncio.sleep(SUBSCRIBED)
-            if not self._is_interrupted:  # then clients wait for it
+            if not self.is_interrupted:  # then clients wait for it
                 await kernel.history()
                 self.confirmed = True
 

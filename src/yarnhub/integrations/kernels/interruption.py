@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SUBSCRIBED = 2.0
 """Seconds for subscriptions to reach the kernel after their connections are open."""
-_CLOSED = 0.5
+CLOSED = 0.5
 """Seconds in which all channels have closed after the first: they end together."""
 _ALL = 5.0
 """Seconds for all subscriptions to return; the launcher keeps messages for 10 after the first."""
@@ -45,31 +45,47 @@ async def bridge(manager: Any, kernel_manager: Any, kernel: Kernel, generation: 
         generation: Of the process whose channels were interrupted.
     """
     signer = Session(key=kernel.key.encode())
-    connections = [  # each a `PatientConnection`
-        each
-        for each in ZMQChannelsWebsocketConnection._open_sockets  # noqa: SLF001
-        if each.multi_kernel_manager is manager and each.kernel_id == kernel.id
-    ]
-    for each in connections:
+    for each in _connections(manager, kernel.id):
         each.hold(signer)
     left = _Left(manager, kernel.id)
     count = None
     try:
-        subscriptions = len(connections) + left.subscriptions + 1  # one is for the activity
-        kept = await _kept(manager.holding.sockets, kernel, generation, subscriptions)
+        listening = len(_connections(manager, kernel.id)) + left.subscriptions + 1  # our activity
+        kept = await _kept(manager.holding.sockets, kernel, generation, listening)
         kernel_manager.confirmed = True
-        held = [each.held for each in connections if each.held is not None]
-        held.append(left.held(signer))
-        for missed in held:
-            for parts in kept:
-                missed.add("iopub", parts, kept=True)
-        if any(missed.lacks_count for missed in held):
+        complete = [_complete(each, kept) for each in _held(manager, kernel.id)]
+        complete.append(_complete(left.held(signer), kept))
+        if any(missed.lacks_count for missed in complete):
             count = await last_count(kernel_manager, signer)
-        left.hand_on(held[-1], count)
+        # Clients may have come and gone meanwhile.
+        for each in _held(manager, kernel.id):
+            _complete(each, kept)
+        left.hand_on(_complete(left.held(signer), kept), count)
     finally:
         idle = kernel.status.activity is Activity.IDLE
-        for each in connections:
+        for each in _connections(manager, kernel.id):
             each.hand_on(count, idle=idle)
+
+
+def _connections(manager: Any, kernel_id: str) -> list[Any]:
+    """The connections of clients to a kernel, each a `PatientConnection`."""
+    return [
+        each
+        for each in ZMQChannelsWebsocketConnection._open_sockets  # noqa: SLF001
+        if each.multi_kernel_manager is manager and each.kernel_id == kernel_id
+    ]
+
+
+def _held(manager: Any, kernel_id: str) -> list[Missed]:
+    connections = _connections(manager, kernel_id)
+    return [each.held for each in connections if each.held is not None]
+
+
+def _complete(missed: Missed, kept: list[list[bytes]]) -> Missed:
+    """Add what the launcher has kept, unless it has been."""
+    for parts in kept:
+        missed.add("iopub", parts, kept=True)
+    return missed
 
 
 async def _kept(
@@ -77,7 +93,7 @@ async def _kept(
 ) -> list[list[bytes]]:
     """What the launcher has kept, when the channels are open again."""
     failed = 0
-    await asyncio.sleep(_CLOSED)
+    await asyncio.sleep(CLOSED)
     while await sockets.listening(kernel.id, 1):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ALL):

@@ -19,6 +19,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from jupyter_client.session import Session
 from jupyter_server.services.kernels.connection.base import (
     deserialize_binary_message,
     deserialize_msg_from_ws_v1,
@@ -33,8 +34,6 @@ from yarnhub.integrations.kernels.container_kernel import done
 from yarnhub.integrations.kernels.replay import Message, Missed
 
 if TYPE_CHECKING:
-    from jupyter_client.session import Session
-
     from yarnhub.integrations.kernels.container_kernel import ContainerKernel
 
 CLOSED = 4000
@@ -193,6 +192,12 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         """Keep what comes from the kernel until `hand_on`; see `Missed`."""
         self.held = Missed(self.session.session, signer, self._sent)
 
+    def _join_interruption(self) -> None:
+        """Wait for what the kernel publishes while its channels are interrupted, if they are."""
+        kernel = self.kernel_manager
+        if getattr(kernel, "is_interrupted", False) and self.held is None:
+            self.hold(Session(key=kernel.container.kernel.key.encode()))
+
     def hand_on(self, count: int | None, *, idle: bool) -> None:
         """Send what was kept.
 
@@ -273,6 +278,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             self._count_unread()
             if connected is not None:
                 await connected
+            self._join_interruption()
         except web.HTTPError as error:
             self._close(error.log_message or "the kernel has not started")
             return
