@@ -171,7 +171,7 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
     hub_config = CONFIG.format(
         **ports,
         gateway_token=token,
-        servers=str(folder),
+        servers=str(folder / "servers"),
         proxy=[str(NODE), str(PROJECT / PROXY)],
         profile=PROFILE,
         user=USER,
@@ -183,7 +183,8 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
         arguments=["--allow-root"] if os.getuid() == 0 else [],
     )
     gateway_config = GATEWAY_CONFIG.format(state=str(folder / "kernels"))
-    write(folder / "jupyter_server_config.py", SERVER_CONFIG)
+    (folder / "servers").mkdir()
+    write(folder / "servers" / "jupyter_server_config.py", SERVER_CONFIG)
     # Where Jupyter looks for kernelspecs: for us, and for the service.
     os.environ["JUPYTER_PATH"] = str(folder / "share" / "jupyter")
     show(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -100,3 +102,35 @@ async def test_a_record_that_was_removed_meanwhile_is_not_written(tmp_path: Path
     records.remove("a")
     records._write("a")
     assert not list(records.folder.glob("*.json"))
+
+
+def test_sessions_are_stored_with_kernels_that_start_later_and_outlive_a_server(
+    tmp_path: Path,
+) -> None:
+    session = {"session_id": "s", "path": "a.ipynb"}
+    first = ServerKernelRecords(tmp_path)
+    first.put_sessions({"a": [session]})
+    first.put(replace(RECORD, sessions=first.sessions("a")))
+    first.release()
+    second = ServerKernelRecords(tmp_path)
+    assert second.sessions("a") == [session]
+    second.put_sessions({})
+    assert second.sessions("a") == []
+
+
+def test_a_record_that_cannot_be_written_keeps_no_other_from_its_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: Path, content: bytes) -> None:
+        if file.name == "kernel-a.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_private(file, content)
+
+    records = ServerKernelRecords(tmp_path)
+    records.put(RECORD)
+    records.put(replace(RECORD, id="b"))
+    monkeypatch.setattr(server_records, "write_private", full)
+    records.put_sessions({"a": [{"path": "a"}], "b": [{"path": "b"}]})
+    found = records.get("b")
+    assert found is not None
+    assert found.sessions == [{"path": "b"}]

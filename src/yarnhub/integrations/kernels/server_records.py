@@ -142,11 +142,15 @@ class ServerKernelRecords:
         """
         self._sessions = sessions
         for record in self:
-            self.change(record.id, sessions=sessions.get(record.id, []))
+            try:
+                self.change(record.id, sessions=sessions.get(record.id, []))
+            except OSError as error:  # Jupyter Server has stored them, and the others are to be
+                _log.warning("kernel %s may be found without its notebook: %s", record.id, error)
 
     def sessions(self, kernel_id: str) -> list[dict[str, str]]:
-        """The sessions with a kernel."""
-        return self._sessions.get(kernel_id, [])
+        """The sessions with a kernel, also with one that has no record yet."""
+        record = self._records.get(kernel_id)
+        return self._sessions.get(kernel_id, record.sessions if record is not None else [])
 
     def change(self, kernel_id: str, **values: Any) -> None:  # the record's own types
         """Store other values of a record; nothing if there is none."""
