@@ -20,9 +20,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent / "tests"
-sys.path.insert(0, str(TESTS / "hub"))
+sys.path.insert(0, str(TESTS))
 
-from hub import Hub  # noqa: E402  # that of the tests
+from hub.hub import Hub  # noqa: E402  # that of the tests
 from yarnhub.cluster import HadoopCluster  # noqa: E402
 
 CONFIG = """

@@ -37,9 +37,9 @@ from unmanaged import AM_SHARE, submit_peer
 from yarnhub.cluster import ClusterOptions, HadoopCluster
 
 HERE = Path(__file__).resolve().parent
-TESTS = HERE.parent / "tests" / "hub"
+TESTS = HERE.parent / "tests"
 sys.path.insert(0, str(TESTS))
-from hub import Hub  # noqa: E402  # that of the tests; this file is __main__
+from hub.hub import Hub  # noqa: E402  # that of the tests; this file is __main__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ FIRST = "user-000"
 """Who starts one server at a time."""
 CONFIG = f"""\
 c.JupyterHub.spawner_class = "yarnspawner.YarnSpawner"
-c.YarnSpawner.cmd = "{sys.executable} {TESTS / "stand_in.py"}"
+c.YarnSpawner.cmd = "{sys.executable} {TESTS / "hub" / "stand_in.py"}"
 c.YarnSpawner.cluster_user = lambda spawner: "alice"
 c.YarnSpawner.mem_limit = "128 M"
 """
