@@ -138,6 +138,10 @@ async def test_a_shutdown_does_not_wait_for_the_container(tmp_path: Path) -> Non
         await server.until_gone(kernel_id)
         assert (kernel.stopped, server.holder.kernels()) == (1, [kernel])
         assert server.manager.holding.records.get(kernel_id).ending, "the next server continues"
+        body = {"name": "cluster", "kernel_id": kernel_id}
+        taken = await server.http.post("/api/kernels", json=body)
+        assert (taken.status_code, kernel.stopped) == (409, 1)
+        assert "is still ending" in taken.json()["message"]
     async with serving(tmp_path) as server:
         assert (await server.http.get("/api/kernels")).json() == []
         await until_ended(server)

@@ -63,6 +63,23 @@ async def test_a_restart_of_a_dead_kernel_is_limited_like_a_start(tmp_path: Path
         assert full.status_code == 403
 
 
+async def test_a_kernel_that_is_ending_counts_and_the_refusal_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path, user_limit={"kernels": 1}) as service:
+        first = await service.start("a")
+        await ready(service, "a", first)
+        held = service.holders[0].held[first]
+        held.may_end.clear()
+        await service.request("a", "DELETE", f"api/kernels/{first}")
+        await until(service, "a", first, "gone")
+
+        refused = await service.request("a", "POST", "api/kernels", json={"name": "cluster"})
+
+        assert refused.status_code == 403
+        assert "1 kernel of 1 kernel in use" in refused.json()["message"]
+        assert "is still ending: try again" in refused.json()["message"]
+        held.may_end.set()
+
+
 async def test_a_kernel_that_has_not_been_found_again_counts_with_its_size(tmp_path: Path) -> None:
     async with running(tmp_path, end=False) as service:
         kernel = await service.start("a")

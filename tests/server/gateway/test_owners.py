@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tornado.httpclient import HTTPClientError
 
 from server.gateway.serving import gateway
+from yarnhub.server.gateway.limits import Size
+from yarnhub.server.gateway.owners import Owned, Owners
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,3 +137,21 @@ async def test_a_user_that_the_request_names_has_to_be_its_own(tmp_path: Path) -
         assert "'bob'" in forged.json()["message"]
         assert "'alice'" in forged.json()["message"]
         assert own.status_code == 200
+
+
+class Manager(dict[str, Any]):
+    """A kernel manager."""
+
+    list_kernel_ids = dict.keys
+    get_kernel = dict.__getitem__
+
+
+def test_a_dead_kernel_counts_until_the_last_of_its_restarts_has_ended() -> None:
+    owners = Owners(Manager(x=SimpleNamespace(execution_state="dead")))
+    owned = Owned(owner="alice", cluster_user="alice", size=Size(memory=1))
+    with pytest.raises(RuntimeError), owners.starting("x", owned):
+        with pytest.raises(RuntimeError), owners.starting("x", owned):
+            raise RuntimeError
+        assert [held.size for held in owners.held({})] == [owned.size]
+        raise RuntimeError
+    assert owners.held({}) == []

@@ -24,6 +24,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Unicode, default
 
 from yarnhub.base.background import BackgroundTasks
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import RemoteProtocolError, YarnhubError
 from yarnhub.base.files import read_regular, write_private
 from yarnhub.integrations.kernels.gateway_client import GatewayClient
@@ -39,6 +40,8 @@ _FRESH = 30.0
 """Seconds for which the service is not asked again; JupyterLab lists kernelspecs each minute."""
 _WAIT = 5.0
 """Seconds that a list waits for the service."""
+_UPDATE = 120.0
+"""Seconds for all that has changed to be read."""
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,99}")
 """Jupyter's rule for names, in lower case, without names that are hidden or mean another folder."""
 _FILE = re.compile(r"(?!kernel\.json$)[A-Za-z0-9_][\w.-]{0,99}", re.ASCII)
@@ -131,7 +134,10 @@ class ServiceKernelspecs:
 
     async def _ask(self) -> None:
         try:
-            async with GatewayClient(self._settings) as client:
+            async with (
+                Deadline(_UPDATE, f"it does not send all of them within {_UPDATE:g} s"),
+                GatewayClient(self._settings) as client,
+            ):
                 body, tag = await client.kernelspecs(self._tag)
                 if body is not None:
                     await self._update(client, _read(body))

@@ -149,6 +149,10 @@ class Holding:
         task = self._ends[kernel_id] = self.tasks.start(work, name=f"end of kernel {kernel_id}")
         task.add_done_callback(lambda _: self._ends.pop(kernel_id, None))
 
+    def is_ending(self, kernel_id: str) -> bool:
+        """Whether a kernel's container ends in the background."""
+        return kernel_id in self._ends
+
     async def end(self, kernel_id: str, *, now: bool = False) -> None:
         """As `begin_end`; returns when the container is gone.
 

@@ -253,6 +253,8 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
     async def _check_new(self, kernel_id: str | None, kernel_name: str) -> None:
         if kernel_id is not None and not _is_uuid(kernel_id):
             raise web.HTTPError(400, words.invalid_id(str(kernel_id)))
+        if kernel_id is not None and self.holding.is_ending(kernel_id):
+            raise web.HTTPError(409, words.still_ends(kernel_id))
         try:
             self.kernel_spec_manager.get_kernel_spec(kernel_name)
         except NoSuchKernel as error:

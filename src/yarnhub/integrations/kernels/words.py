@@ -106,6 +106,15 @@ def unknown_kernelspec(name: str) -> str:
     return lines(f"There is no kernelspec {clean_and_cut(name, lines=False)!r} on this server.")
 
 
+def still_ends(kernel_id: str) -> str:
+    """Why a kernel is refused whose id another one had.
+
+    Args:
+        kernel_id: A valid id.
+    """
+    return f"The former kernel {kernel_id} is still ending: choose another id, or try again later."
+
+
 def invalid_id(kernel_id: str) -> str:
     """Why a kernel is refused whose id a client has chosen."""
     shown = clean_and_cut(kernel_id[:100], lines=False)

@@ -48,6 +48,7 @@ class GatewayKernelManager(YarnhubKernelManager):
         self._culling: set[str] = set()
         self.owners = Owners(self, self._recorded)
         super().__init__(**kwargs)
+        self.owners.is_ending = self.holding.is_ending
         self.context.setsockopt(zmq.MAXMSGSIZE, _MAX_PART)
         self.context.setsockopt(zmq.SNDHWM, 1)  # as `PatientConnection` counts
         self.context.setsockopt(zmq.RCVHWM, _MAX_RECEIVED)

@@ -35,6 +35,8 @@ class Size:
 
 
 NOTHING = Size(kernels=0)
+_SHUT_DOWN = "Shut down a kernel that is no longer needed."
+_WAIT = "A kernel that was shut down is still ending: try again in a few seconds."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,15 @@ class Limits:
     groups: Mapping[str, Limit] = field(default_factory=dict)
     total: Limit = field(default=Limit())
 
-    def check(self, held: Iterable[Held], owner: str, groups: frozenset[str], size: Size) -> None:
+    def check(
+        self,
+        held: Iterable[Held],
+        owner: str,
+        groups: frozenset[str],
+        size: Size,
+        *,
+        ending: bool = False,
+    ) -> None:
         """Accept one more kernel.
 
         Args:
@@ -91,32 +101,34 @@ class Limits:
             owner: Who wants the kernel.
             groups: The owner's.
             size: The kernel's.
+            ending: Whether a kernel of the owner, among those held, is being shut down.
 
         Raises:
             LimitReachedError: A limit would be exceeded.
         """
+        advice = _WAIT if ending else _SHUT_DOWN
         users = list(held)
         own = self.users.get(owner, self.user)
-        _check(own, (each.size for each in users if each.owner == owner), size, f"user {owner}")
+        sizes = (each.size for each in users if each.owner == owner)
+        _check(own, sizes, size, f"user {owner}", advice)
         for name in sorted(groups & self.groups.keys()):
             sizes = (each.size for each in users if name in each.groups)
-            _check(self.groups[name], sizes, size, f"group {name}")
-        _check(self.total, (each.size for each in users), size, "service")
+            _check(self.groups[name], sizes, size, f"group {name}", advice)
+        _check(self.total, (each.size for each in users), size, "service", advice)
 
 
 class LimitReachedError(YarnhubError):
     """A kernel would exceed a limit; the message names the limit and what is in use."""
 
 
-def _check(limit: Limit, sizes: Iterable[Size], size: Size, whose: str) -> None:
+def _check(limit: Limit, sizes: Iterable[Size], size: Size, whose: str, advice: str) -> None:
     used = sum(sizes, NOTHING)
     for what, allowed, in_use, wanted in _quantities(limit, used, size):
         if in_use + wanted <= allowed:
             continue
         raise LimitReachedError(
             f"This kernel would exceed the limit of the {whose}: {_amount(what, in_use)} of "
-            f"{_amount(what, allowed)} in use, and it needs {_amount(what, wanted)}. Shut down "
-            "a kernel that is no longer needed."
+            f"{_amount(what, allowed)} in use, and it needs {_amount(what, wanted)}. {advice}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ class Owners:
     Attributes:
         elsewhere: What users hold that the manager does not have; called with the users' groups.
         owner_elsewhere: The owner of such a kernel, by its id; empty if there is none.
+        is_ending: Whether a kernel that the manager had has not ended yet, by its id.
+        are_ending: Whether kernels of a user, by name, have been shut down and have not ended yet.
     """
 
     def __init__(
@@ -51,9 +54,12 @@ class Owners:
         self._recorded = recorded
         self.elsewhere: Callable[[Mapping[str, frozenset[str]]], list[Held]] = lambda _: []
         self.owner_elsewhere: Callable[[str], str] = lambda _: ""
+        self.is_ending: Callable[[str], bool] = lambda _: False
+        self.are_ending: Callable[[str], bool] = lambda _: False
         self._known: dict[str, Owned] = {}
         """Of the kernels that this process has started."""
-        self._starting: set[str] = set()
+        self._starting = Counter[str]()
+        """How many requests start each kernel, or restart it."""
 
     @contextlib.contextmanager
     def starting(self, kernel_id: str, owned: Owned) -> Iterator[None]:
@@ -63,16 +69,16 @@ class Owners:
         """
         before = self._known.get(kernel_id)
         self._known[kernel_id] = owned
-        self._starting.add(kernel_id)
+        self._starting[kernel_id] += 1
         try:
             yield
         except BaseException:
-            del self._known[kernel_id]
+            self._known.pop(kernel_id, None)
             if before is not None:
                 self._known[kernel_id] = before
             raise
         finally:
-            self._starting.discard(kernel_id)
+            self._starting -= Counter((kernel_id,))
 
     def find(self, kernel_id: str) -> Owned | None:
         """Whose kernel one is; None if there is no such kernel."""

@@ -94,7 +94,8 @@ class Service:
         with self.others.locked():
             own = self.owners.held(groups)
             held = [*own, *self.others.held(groups)]
-            self.limits.check(held, identity.name, identity.groups, size)
+            ending = self.owners.are_ending(identity.name)
+            self.limits.check(held, identity.name, identity.groups, size, ending=ending)
             self.others.tell([*own, Held(owner=identity.name, size=size)])
 
     async def start(

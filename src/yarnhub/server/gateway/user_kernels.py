@@ -119,23 +119,19 @@ class UserKernels:
             try:
                 groups = await self._service.groups_of_owners()
                 self._require_own(kernel_id, "restart")
-                owned = self._within_limits(kernel_id, groups)
+                self._service.check_limits(self.identity, groups, self._owned(kernel_id).size)
             except YarnhubError as error:
                 self.refused("restart", str(error), kernel=kernel_id)
                 status = 403 if isinstance(error, LimitReachedError) else 503
                 raise web.HTTPError(status, str(error)) from error
-            with owners.starting(kernel_id, owned):
-                await ensure_async(manager.restart_kernel(kernel_id))
-        else:
+        # It counts all the time, also between the end of its container and the start of another.
+        with owners.starting(kernel_id, self._owned(kernel_id)):
             await ensure_async(manager.restart_kernel(kernel_id))
         self._record(Event.RESTART, kernel_id)
 
-    def _within_limits(self, kernel_id: str, groups: Mapping[str, frozenset[str]]) -> Owned:
-        """What a dead kernel will hold, if the limits allow it."""
-        service, identity = self._service, self.identity
-        owned = service.owners.find(kernel_id)
+    def _owned(self, kernel_id: str) -> Owned:
+        owned = self._service.owners.find(kernel_id)
         assert owned is not None
-        service.check_limits(identity, groups, owned.size)
         return owned
 
     def connected(self, kernel_id: str) -> None:

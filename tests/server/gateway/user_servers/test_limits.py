@@ -71,7 +71,7 @@ async def _started(holder: GatewayHolder) -> str:
 
 async def test_one_request_is_for_all_kernels(service: Running, holder: GatewayHolder) -> None:
     kernels = [await holder.start(request()) for _ in range(20)]
-    polls = service.kernels._polls
+    polls = service.kernels.polls.waiting
     await until_true(lambda: polls["alice"] == 1)
     for number, kernel in enumerate(kernels):
         stub(service, kernel).change(dropped=number + 1)
@@ -88,13 +88,13 @@ async def test_a_thousand_polls_leave_nothing(service: Running, holder: GatewayH
         for _ in range(12):
             async with asyncio.TaskGroup() as group:
                 polls = [group.create_task(_poll(service, tag)) for _ in range(85)]
-                await until_true(lambda: service.kernels._polls["alice"] >= 85)
+                await until_true(lambda: service.kernels.polls.waiting["alice"] >= 85)
                 for each in polls[::2]:
                     each.cancel()
                 stub(service, kernel).change(active=stub(service, kernel).status.active + 1)
                 for each in polls[1::2]:
                     tag = await each
-            await until_true(lambda: service.kernels._polls["alice"] <= 1)
+            await until_true(lambda: service.kernels.polls.waiting["alice"] <= 1)
     await until_true(lambda: len(asyncio.all_tasks()) <= before + 5)
 
 
@@ -110,7 +110,7 @@ async def test_too_many_polls_of_a_user_are_refused(service: Running) -> None:
     tag = (await service.request("a", "GET", "kernels")).headers["ETag"]
     async with asyncio.TaskGroup() as group:
         polls = [group.create_task(_poll(service, tag)) for _ in range(100)]
-        await until_true(lambda: service.kernels._polls["alice"] == 100)
+        await until_true(lambda: service.kernels.polls.waiting["alice"] == 100)
         headers = {"If-None-Match": tag, "Prefer": "wait=30"}
         answer = await service.request("a", "GET", "kernels", headers=headers)
         assert answer.status_code == 429

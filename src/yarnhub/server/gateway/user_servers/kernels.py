@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
-from yarnhub.base.tasks import task_group
 from yarnhub.kernels.kernel import KernelState
 from yarnhub.kernels.service_protocol import (
-    KernelModel,
     KernelNotFoundError,
     KernelServiceError,
-    dump_kernels,
 )
 from yarnhub.server.gateway.audit import Event
 from yarnhub.server.gateway.containers import size_of_request
 from yarnhub.server.gateway.limits import Held
 from yarnhub.server.gateway.owners import Owned
 from yarnhub.server.gateway.user_servers.kernel_request import request_for
+from yarnhub.server.gateway.user_servers.state_polls import StatePolls
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
 
     from yarnhub.kernels.kernel import Kernel, KernelHolder
     from yarnhub.kernels.service_protocol import Start
@@ -37,18 +34,12 @@ _log = logging.getLogger(__name__)
 _READY = 5.0
 """Seconds that a request waits for the holder, which finds its kernels at the start."""
 _RETRY = 5.0
-_MAX_POLLS = 100
-"""Requests of one user that wait for a change at the same time: one for each of their servers."""
 
 
 class NotReadyError(YarnhubError):
     """The service does not know its kernels yet, or is being stopped: the client asks again."""
 
     retriable = True
-
-
-class TooManyRequestsError(YarnhubError):
-    """A user has too many requests at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +57,7 @@ class ServerKernels:
 
     Attributes:
         clients: By kernel, how many notebooks of users' servers are connected.
+        polls: Requests that wait for other states.
         stopping: By kernel, the task that stops it.
     """
 
@@ -75,12 +67,11 @@ class ServerKernels:
         self._found: KernelHolder | None = None
         self._starting: dict[str, _Starting] = {}
         self.stopping: dict[str, asyncio.Task[YarnhubError | None]] = {}
-        self._news: dict[str, asyncio.Event] = {}
-        """By owner: set when a kernel was added or removed."""
-        self._polls = Counter[str]()
+        self.polls = StatePolls()
         self.clients = Counter[str]()
         service.owners.elsewhere = self.held
         service.owners.owner_elsewhere = self._owner_elsewhere
+        service.owners.are_ending = self._are_ending
         # At once: YARN ends what nobody holds, and what users hold counts for their limits.
         _ = service.tasks.start(self._find(), name="kernels of the service")
 
@@ -180,54 +171,23 @@ class ServerKernels:
         kernel = self._found.find(kernel_id) if self._found is not None else None
         return kernel.request.owner if kernel is not None else ""
 
-    # --- states
+    def _are_ending(self, owner: str) -> bool:
+        is_ending = self.service.owners.is_ending
+        return any(
+            kernel.request.owner == owner
+            and kernel.status.state is not KernelState.DEAD
+            and (kernel.id in self.stopping or is_ending(kernel.id))
+            for kernel in (self._found.kernels() if self._found is not None else ())
+        )
 
     async def states(self, identity: Identity, tag: str, wait: float) -> tuple[bytes, str]:
-        """A user's kernels, and a tag for their states.
-
-        Args:
-            identity: The user.
-            tag: What the client has seen.
-            wait: Seconds to wait for other states; the tag is the same if there are none.
+        """A user's kernels, and a tag for their states; see `StatePolls.states`.
 
         Raises:
             NotReadyError: They are not known.
             TooManyRequestsError: Too many requests wait.
         """
-        holder = await self.holder()
-        name = identity.name
-        if wait and self._polls[name] >= _MAX_POLLS:
-            raise TooManyRequestsError(f"{_MAX_POLLS} requests of {name} wait for changes already")
-        self._polls[name] += 1
-        try:
-            end = asyncio.get_running_loop().time() + wait
-            while True:
-                kernels = [each for each in holder.kernels() if each.request.owner == name]
-                body = dump_kernels(map(KernelModel.of, kernels))
-                found = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-                left = end - asyncio.get_running_loop().time()
-                if found != tag or left <= 0:
-                    return body, found
-                await self._change(name, kernels, left)
-        finally:
-            self._polls -= Counter({name: 1})
-
-    async def _change(self, owner: str, kernels: Sequence[Kernel], seconds: float) -> None:
-        """Wait until something may have changed."""
-        news = self._news.setdefault(owner, asyncio.Event())
-        async with task_group() as group:
-            waits: list[asyncio.Task[Any]] = [
-                group.create_task(each.changed(each.status)) for each in kernels
-            ]
-            waits.append(group.create_task(news.wait()))
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            for each in waits:
-                each.cancel()
-
-    def _notify(self, owner: str) -> None:
-        news = self._news.pop(owner, None)
-        if news is not None:
-            news.set()
+        return await self.polls.states(await self.holder(), identity.name, tag, wait)
 
     # --- the start
 
@@ -292,7 +252,7 @@ class ServerKernels:
             return error
         service.metrics.started()
         service.audit.write(Event.START, identity.name, owner=identity.name, **fields)
-        self._notify(identity.name)
+        self.polls.notify(identity.name)
         return kernel
 
     def _check_free(self, kernel_id: str) -> None:
@@ -348,7 +308,7 @@ class ServerKernels:
         if kernel.status.state is not KernelState.DEAD or kernel_id in self.service.manager:
             raise KernelServiceError(f"kernel {kernel_id} is not dead")
         (await self.holder()).forget(kernel_id)
-        self._notify(identity.name)
+        self.polls.notify(identity.name)
 
     async def _withdraw(self, identity: Identity, kernel_id: str) -> bool:
         """Cancel a start; whether there was one."""

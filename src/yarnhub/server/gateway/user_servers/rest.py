@@ -35,7 +35,8 @@ from yarnhub.kernels.service_protocol import (
 from yarnhub.server.gateway.hub_login import HubUnavailableError
 from yarnhub.server.gateway.limits import LimitReachedError
 from yarnhub.server.gateway.user_servers.handler import ServerHandler
-from yarnhub.server.gateway.user_servers.kernels import NotReadyError, TooManyRequestsError
+from yarnhub.server.gateway.user_servers.kernels import NotReadyError
+from yarnhub.server.gateway.user_servers.state_polls import TooManyRequestsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
