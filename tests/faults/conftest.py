@@ -7,6 +7,7 @@ in CI fewer. `YARNHUB_FAULT_SEED` repeats the moments of an earlier run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -17,13 +18,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.fifty import Holder
+from faults.guests import NOT_ENDED
 from faults.witness import SCRIPT, Witness
+from yarnhub.base.errors import YarnhubError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
 from yarnhub.cluster import HadoopCluster
 from yarnhub.spec import ApplicationSpec, Resources, Service
+from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -71,6 +75,23 @@ def fault_cluster() -> Iterator[HadoopCluster]:
         yield cluster
     finally:
         asyncio.run(cluster.stop())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """A test that failed leaves nothing that the next one counts."""
+    yield
+    if "fault_cluster" in request.fixturenames:
+        cluster = request.getfixturevalue("fault_cluster")
+        with contextlib.suppress(YarnhubError):
+            asyncio.run(_end_all({**cluster.env, "SKEIN_CONFIG": str(tmp_path / "skein")}))
+
+
+async def _end_all(variables: dict[str, str]) -> None:
+    left = GetApplicationsRequest(application_states=NOT_ENDED)
+    async with Client(Settings.from_environment(variables)) as client:
+        for report in await client.applications(left):
+            await client.kill(report.application_id)
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ async def test_a_waiting_kernel_is_deleted_at_once(tmp_path: Path) -> None:
         response = await server.http.delete(f"/api/kernels/{kernel_id}")
         assert response.status_code == 204
         await server.until_gone(kernel_id)
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
         await until_ended(server)
         assert kernel.stopped == 1
 
@@ -183,7 +183,7 @@ async def test_a_server_stops_while_kernels_wait(tmp_path: Path) -> None:
         await server.until(kernel_id, lambda each: "full" in each.get("reason", ""))
         begun = time.monotonic()
         await server.manager.shutdown_all()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
 
 
 # --- a kernel that is refused
@@ -230,7 +230,7 @@ async def test_a_server_stops_after_a_start_has_failed(tmp_path: Path) -> None:
         await server.until(kernel_id, lambda each: each["execution_state"] == "dead")
         begun = time.monotonic()
         await server.manager.shutdown_all()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
 
 
 async def test_a_kernel_whose_process_cannot_start_says_so(tmp_path: Path) -> None:
