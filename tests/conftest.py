@@ -30,6 +30,18 @@ settings.register_profile("yarnhub", deadline=None)
 settings.load_profile("yarnhub")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Jupyter leaves sockets to the garbage collector, as anyio does when a connect is cancelled.
+
+    Which test is running then is chance; those without a Jupyter server see every such socket.
+    """
+    left = "Exception ignored in. <(socket.socket|function _SelectorTransport.__del__)"
+    ignored = f"ignore:{left}:pytest.PytestUnraisableExceptionWarning"
+    for item in items:
+        if item.get_closest_marker("jupyter"):
+            item.add_marker(pytest.mark.filterwarnings(ignored))
+
+
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's specification, with the environment that it names."""
