@@ -50,6 +50,8 @@ class FakeKernel(Kernel):
         self.away = False
         self.refusals = 0
         self._listeners: list[asyncio.StreamWriter] = []
+        self.slow = 0.0
+        """Seconds until a connection to its output is open."""
         self.delayed: asyncio.Future[asyncio.Task[Any]] | None = None
         self._history: asyncio.Queue[list[list[bytes]]] = asyncio.Queue()
         self._control: asyncio.StreamWriter | None = None
@@ -153,6 +155,7 @@ class FakeKernel(Kernel):
         if self.away:
             raise DeadlineExceededError(f"kernel {self.id} is not connected")
         if channel is Channel.IOPUB:
+            await asyncio.sleep(self.slow)
             self._order(listen=True)
         try:
             opened = await asyncio.open_unix_connection(self.folder / f"k-{channel.value}")

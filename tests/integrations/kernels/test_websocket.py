@@ -11,6 +11,7 @@ from tornado.httpclient import HTTPClientError
 from integrations.kernels.fake_holder import OUT_OF_MEMORY, WaitingHolder
 from integrations.kernels.servers import serving
 from yarnhub.integrations.kernels import websocket
+from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,3 +160,21 @@ async def test_malformed_messages_of_a_kernel_are_logged_once(
     bad = [each for each in caplog.records if "alformed" in each.message or each.exc_info]
     assert len(bad) == 1, [each.message for each in bad]
     assert kernel_id in bad[0].message
+
+
+@pytest.mark.parametrize("activity", [Activity.IDLE, Activity.BUSY])
+async def test_a_client_of_a_kernel_that_was_busy_sees_all_output(
+    tmp_path: Path, activity: Activity
+) -> None:
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        await server.until(kernel_id, lambda each: each["execution_state"] == "idle")
+        # The end of its cell has not been seen: it was published while the service restarted.
+        held = server.holder.held[kernel_id]
+        held.slow = 0.5
+        held.change(activity=activity)
+        server.manager.get_kernel(kernel_id).execution_state = "busy"
+        async with server.client(kernel_id) as client:
+            number = await client.run("print(6 * 7)")
+            await client.ended(number)
+        assert output(client.seen, number) == ["42\n"]

@@ -13,6 +13,7 @@ kernel's model and shows its reason.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections import deque
@@ -31,6 +32,7 @@ from tornado.websocket import WebSocketClosedError
 
 from yarnhub.integrations.kernels import words
 from yarnhub.integrations.kernels.container_kernel import done
+from yarnhub.integrations.kernels.interruption import SUBSCRIBED
 from yarnhub.integrations.kernels.replay import Message, Missed
 
 if TYPE_CHECKING:
@@ -293,6 +295,35 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         for message in held:
             self.handle_incoming_message(message)
         self._note()
+
+    def nudge(self) -> Any:  # a future, as of the base class
+        """Wait until the kernel's output arrives here, before the client's messages are sent.
+
+        Jupyter Server does not wait if the kernel is busy. But messages may have been lost which
+        said that it no longer is, and a subscription takes longer to reach a container.
+        """
+        kernel = self.kernel_manager
+        iopub = self.channels["iopub"]
+        if getattr(kernel, "container", None) is None or hasattr(iopub, "unread"):
+            return super().nudge()  # a local kernel, or the channels of an earlier connection
+        kernel.show_activity()
+        if kernel.execution_state != "busy":
+            return super().nudge()
+        name = f"output of kernel {self.kernel_id} arrives"
+        return self.multi_kernel_manager.holding.tasks.start(self._subscribed(iopub), name=name)
+
+    async def _subscribed(self, iopub: Any) -> None:
+        """Wait until a subscription has reached a kernel that may not answer a request."""
+        arrived = asyncio.Event()
+
+        def received(parts: list[Any]) -> None:
+            arrived.set()
+            self.handle_outgoing_message("iopub", parts)
+
+        iopub.on_recv(received)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SUBSCRIBED):
+                await arrived.wait()
 
     def _end_request(self) -> None:
         """Close the channel on which `prepare` asks for the kernel's description, without reply."""
