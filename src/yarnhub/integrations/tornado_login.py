@@ -5,17 +5,14 @@ Needs the package `tornado`; `KerberosAuthMixin` needs `gssapi` as well.
 
 from __future__ import annotations
 
-import base64
-import logging
 import socket
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from yarnhub.hadoop.security.acceptor import TicketAcceptor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_log = logging.getLogger("tornado.application")
+    from pathlib import Path
 
 
 class _Handler(Protocol):
@@ -37,15 +34,7 @@ class _SimpleHandler(_Handler, Protocol):
     def get_current_user_simple(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Service:
-    """The identity of this process: its credentials, and the realm of its principal."""
-
-    credentials: Any  # gssapi has no types
-    realm: str
-
-
-_service: _Service | None = None
+_service: TicketAcceptor | None = None
 """Set by `init_kerberos`, once for the process, as mixins have no object of their own."""
 
 
@@ -71,22 +60,9 @@ def init_kerberos(
     named = str(keytab or environment.get("KRB5_KTNAME", "")).removeprefix("FILE:")
     if not named:
         raise ValueError("give a keytab, or set the variable KRB5_KTNAME to one")
-    import gssapi
-
-    path = Path(named).expanduser().absolute()
-    if not path.exists():
-        raise FileNotFoundError(f"No keytab found at {path}")
-    name = f"{service}@{hostname or socket.gethostname()}"
-    wanted = gssapi.Name(name, gssapi.NameType.hostbased_service)
-    try:
-        credentials = gssapi.Credentials(
-            name=wanted, usage="accept", store={"keytab": f"FILE:{path}"}
-        )
-        principal = str(credentials.name)
-    except gssapi.raw.GSSError as error:
-        raise ValueError(f"{path} has no key for {name.replace('@', '/')}: {error}") from error
+    host = hostname or socket.gethostname()
     global _service  # noqa: PLW0603  # one service is one process
-    _service = _Service(credentials, principal.rpartition("@")[2])
+    _service = TicketAcceptor(named, service, host)
 
 
 def _require(handler: _Handler, scheme: str) -> NoReturn:
@@ -124,32 +100,14 @@ class KerberosAuthMixin:
         """
         if _service is None:
             raise RuntimeError("call init_kerberos before requests are served")
-        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "negotiate":
+        accepted = _service.accept(self.request.headers.get("Authorization", ""))
+        if accepted is None:
             _require(self, "Negotiate")
-        principal, answer = _accept(_service, token) or (None, "")
-        if principal is None:
-            _require(self, "Negotiate")
+        principal, answer = accepted
         if answer:  # authenticates the server
-            self.set_header("WWW-Authenticate", f"Negotiate {answer}")
+            self.set_header("WWW-Authenticate", answer)
         name, _, realm = principal.rpartition("@")
         return name if realm == _service.realm else principal
-
-
-def _accept(service: _Service, token: str) -> tuple[str, str] | None:
-    """The principal of a token, and the response to it; None if it is not valid."""
-    import gssapi
-
-    try:
-        context = gssapi.SecurityContext(creds=service.credentials, usage="accept")
-        answer = context.step(base64.b64decode(token, validate=True)) or b""
-        # An error with a response for the client is raised only here.
-        if not context.complete:
-            return None
-        return str(context.initiator_name), base64.b64encode(answer).decode()
-    except (ValueError, gssapi.raw.GSSError) as error:
-        _log.info("a client failed to authenticate: %s", error)
-        return None
 
 
 class SimpleAuthMixin:

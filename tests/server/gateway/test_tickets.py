@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING
 
-import gssapi
 import httpx
 import pytest
 
+from e2e.tickets import Tickets
 from e2e.walk import eventually
 from hub.kernel_service import BIN, install_kernelspec, jupyter_folders
 from hub.program import Program
@@ -17,7 +16,7 @@ from server.gateway.kernel_client import KernelClient
 from yarnhub.cluster.ports import choose_ports
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from yarnhub.cluster import HadoopCluster
@@ -34,35 +33,6 @@ c.KernelGateway.spnego_host = "localhost"
 c.KernelGateway.application_master_host = "localhost"
 c.KernelGateway.port = {port}
 """
-
-
-class Tickets(httpx.Auth):
-    """Proves with a ticket who each request is from.
-
-    Args:
-        user: Whose ticket.
-        keytab: The user's.
-    """
-
-    def __init__(self, user: str, keytab: Path) -> None:
-        self._service = gssapi.Name("HTTP@localhost", gssapi.NameType.hostbased_service)
-        self._credentials = gssapi.Credentials(
-            name=gssapi.Name(user, gssapi.NameType.user),
-            usage="initiate",
-            store={"client_keytab": str(keytab), "ccache": f"MEMORY:{user}"},
-        )
-
-    def header(self) -> str:
-        """The header `Authorization` of one request."""
-        context = gssapi.SecurityContext(
-            name=self._service, creds=self._credentials, usage="initiate"
-        )
-        return f"Negotiate {base64.b64encode(context.step() or b'').decode()}"
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        """Add the header."""
-        request.headers["Authorization"] = self.header()
-        yield request
 
 
 @pytest.fixture
