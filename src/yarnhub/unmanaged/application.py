@@ -23,7 +23,7 @@ from yarnhub.client.application.requests import ApplicationRequests
 from yarnhub.client.explain.facts import ApplicationFacts
 from yarnhub.control import bootstrap
 from yarnhub.control import json as control_json
-from yarnhub.control.messages import ContainerState, FinalStatus
+from yarnhub.control.messages import ACTIVE_STATES, ContainerState, FinalStatus
 from yarnhub.hadoop.wire.tokens import AMRM_TOKEN
 from yarnhub.spec import ApplicationSpec
 from yarnhub.unmanaged.streams import Streams
@@ -31,6 +31,8 @@ from yarnhub.yarn.records.applications import ApplicationReport, YarnApplication
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from yarnhub.appmaster.core.actions import Finish
     from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.appmaster.shell.journal.recorder import Journal
@@ -133,6 +135,17 @@ class UnmanagedApplication(ApplicationRequests):
         """Its containers as last known, the ended ones included; no request."""
         services = self.core.services.values()
         return tuple(each.report() for service in services for each in service.instances)
+
+    def variables(self, service: str) -> dict[str, Mapping[str, str]]:
+        """The variables with which a service's containers were added, by the container's id.
+
+        Those that have ended are left out.
+
+        Args:
+            service: The service's name.
+        """
+        found = self.core.services[service]
+        return {each.id: each.env for state in ACTIVE_STATES for each in found.find(state)}
 
     def facts(self, queue: str) -> ApplicationFacts:
         """The facts about it in this process, while it is running.

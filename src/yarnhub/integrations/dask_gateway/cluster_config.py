@@ -1,0 +1,67 @@
+"""The configuration of one Dask cluster, with the names of dask-gateway's own backend for YARN."""
+
+from __future__ import annotations
+
+from dask_gateway_server.backends.base import ClusterConfig
+from dask_gateway_server.traitlets import Command
+from traitlets import Dict, Float, Unicode
+
+NANNY = 128 * 1024 * 1024
+"""Bytes of a worker's container for the process that watches the worker: it takes 70 MiB."""
+
+
+class YarnClusterConfig(ClusterConfig):
+    """The configuration of one Dask cluster on YARN."""
+
+    # distributed 2026.6 has no commands `dask-scheduler` and `dask-worker` any more.
+    scheduler_cmd = Command(
+        ["python", "-m", "distributed.cli.dask_scheduler"],
+        help="The command that starts a Dask scheduler, in a shell.",
+        config=True,
+    )
+
+    worker_cmd = Command(
+        ["python", "-m", "distributed.cli.dask_worker"],
+        help="The command that starts a Dask worker, in a shell.",
+        config=True,
+    )
+
+    queue = Unicode("default", help="The YARN queue of the clusters.", config=True)
+
+    localize_files = Dict(
+        help="""The files that YARN puts into the containers, by their names there: a URL such as
+        `hdfs:///environments/example.tar.gz`, or a dict with `source` and, for example,
+        `visibility`. Archives are unpacked into a directory with the name.
+        """,
+        config=True,
+    )
+
+    scheduler_setup = Unicode("", help="Shell lines before the scheduler's command.", config=True)
+
+    worker_setup = Unicode("", help="Shell lines before a worker's command.", config=True)
+
+    cluster_start_timeout = Float(
+        None,
+        allow_none=True,
+        help="As `c.YarnBackend.cluster_start_timeout`, which is used if both are set.",
+        config=True,
+    )
+
+    worker_start_timeout = Float(
+        None,
+        allow_none=True,
+        help="As `c.YarnBackend.worker_start_timeout`, which is used if both are set.",
+        config=True,
+    )
+
+
+def memory_limit(worker_memory: int) -> int:
+    """What a worker may use, so that Dask spills to disk before YARN kills the container.
+
+    Args:
+        worker_memory: Bytes of the container.
+
+    Returns:
+        Bytes.
+    """
+    return worker_memory - min(NANNY, worker_memory // 4)

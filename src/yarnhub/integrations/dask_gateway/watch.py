@@ -1,0 +1,150 @@
+"""What happens to Dask clusters on YARN, passed to dask-gateway as soon as it is known.
+
+dask-gateway itself would learn it from a scheduler's heartbeats, or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from dask_gateway_server.backends.db_base import JobStatus
+
+from yarnhub.base.errors import YarnhubError
+from yarnhub.control.messages import ContainerState, FinalStatus
+from yarnhub.control.words import describe
+from yarnhub.integrations.dask_gateway.specification import SCHEDULER, WORKER, WORKER_NAME
+from yarnhub.sessions.session import loss
+
+if TYPE_CHECKING:
+    from yarnhub.control.messages import ServiceContainer
+    from yarnhub.integrations.dask_gateway.held_applications import HeldApplications
+
+# Any, in this module: dask-gateway's clusters and workers have no types
+
+_LOOK = 1.0
+"""Seconds between two looks at the applications, which are in memory."""
+_ASK = 10.0
+"""Seconds between two questions to YARN for an application that is not held."""
+_log = logging.getLogger(__name__)
+
+
+class ClusterWatch:
+    """Looks at the applications of all clusters every second.
+
+    Args:
+        backend: The `DBBackendBase` whose clusters these are.
+        applications: Their applications.
+    """
+
+    def __init__(self, backend: Any, applications: HeldApplications) -> None:
+        self._backend = backend
+        self._applications = applications
+        self._asked: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Look again and again, until it is cancelled."""
+        while True:
+            for cluster in list(self._backend.db.active_clusters()):
+                try:
+                    await self._look(cluster)
+                except Exception:  # noqa: BLE001  # the others need it
+                    _log.exception("The state of cluster %s is not known", cluster.name)
+            self._end_others()
+            await asyncio.sleep(_LOOK)
+
+    async def _look(self, cluster: Any) -> None:
+        """Tell what has happened to a cluster."""
+        if "app_id" not in cluster.state:
+            return
+        application = self._applications.find(cluster.name)
+        if application is None:
+            self._begin_to_ask(cluster)
+            return
+        if application.over:
+            finish = await application.ended()
+            self._fail(cluster, describe(finish.outcome))
+            return
+        containers = application.containers
+        lost = loss(each for each in containers if each.service_name == SCHEDULER)
+        if lost is not None:
+            self._fail(cluster, f"Its scheduler is lost. {describe(lost)}")
+            return
+        found = {each.id: each for each in containers}
+        scheduler = found.get(f"{SCHEDULER}_0")
+        if cluster.status == JobStatus.SUBMITTED and not (scheduler and scheduler.start_time):
+            cluster.start_time = _now()  # what waits for YARN has not begun to start
+        workers = [each for each in cluster.workers.values() if each.status < JobStatus.STOPPED]
+        for worker in workers:
+            if worker.target == JobStatus.RUNNING and "container_id" in worker.state:
+                self._look_at_worker(worker, found.get(worker.state["container_id"]))
+        names = {worker.name for worker in workers}
+        for container_id, variables in application.variables(WORKER).items():
+            if variables.get(WORKER_NAME) not in names:  # its end was refused, or it replaces one
+                await application.kill_container(container_id)
+
+    def _look_at_worker(self, worker: Any, container: ServiceContainer | None) -> None:
+        if container is None or container.state.ended:
+            # One that ends well was retired by its scheduler, whose next heartbeat says so.
+            if worker.status != JobStatus.RUNNING or not _ended_well(container):
+                self._fail_worker(worker, container)
+        elif worker.status == JobStatus.SUBMITTED and not container.start_time:
+            worker.start_time = _now()
+
+    def _fail(self, cluster: Any, reason: str) -> None:
+        if cluster.target >= JobStatus.CLOSING:
+            return
+        _log.warning("Cluster %s has ended: %s", cluster.name, reason)
+        state = {**cluster.state, "reason": one_line(reason)}
+        self._backend.db.update_cluster(cluster, target=JobStatus.FAILED, state=state)
+        self._backend.queue.put(cluster)
+
+    def _fail_worker(self, worker: Any, container: ServiceContainer | None) -> None:
+        outcome = container.outcome if container is not None else None
+        reason = describe(outcome) if outcome is not None else "Its container is gone."
+        _log.warning("Worker %s has ended: %s", worker.name, reason)
+        if worker.status == JobStatus.SUBMITTED and not (outcome and outcome.cause.blameless):
+            worker.cluster.worker_start_failure_count += 1
+        state = {**worker.state, "reason": one_line(reason)}
+        self._backend.db.update_worker(worker, target=JobStatus.FAILED, state=state)
+        self._backend.queue.put(worker)
+
+    def _begin_to_ask(self, cluster: Any) -> None:
+        """Ask YARN for an application that this server does not hold, now and then."""
+        now = time.monotonic()
+        if now >= self._asked.get(cluster.name, 0.0):
+            self._asked[cluster.name] = now + _ASK
+            self._backend.task_pool.spawn(self._ask(cluster))
+
+    async def _ask(self, cluster: Any) -> None:
+        application_id = cluster.state["app_id"]
+        try:
+            if not await self._applications.is_running(application_id, cluster.username):
+                self._fail(cluster, f"{application_id} ended while no server held it.")
+        except YarnhubError as error:
+            # It may be running.
+            _log.warning("The state of %s is not known: %s", application_id, error)
+
+    def _end_others(self) -> None:
+        """End the applications whose clusters are gone, and forget those that have ended."""
+        active = {cluster.name for cluster in self._backend.db.active_clusters()}
+        self._asked = {name: when for name, when in self._asked.items() if name in active}
+        for name in set(self._applications.clusters()) - active:
+            end = self._applications.begin_end(name, FinalStatus.KILLED, "Its cluster is gone.")
+            if end is None:
+                self._applications.forget(name)
+
+
+def _ended_well(container: ServiceContainer | None) -> bool:
+    return container is not None and container.state is ContainerState.SUCCEEDED
+
+
+def _now() -> int:
+    return int(time.time() * 1000)  # noqa: TID251  # dask-gateway's `timestamp`
+
+
+def one_line(text: str) -> str:
+    """A text for the status line of an HTTP response."""
+    return " ".join(text.split())

@@ -1,0 +1,54 @@
+"""Users of dask-gateway with Kerberos tickets: who is served, as whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from e2e.tickets import Tickets
+from integrations.dask_gateway.server import DaskGatewayServer, services_keytab
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from yarnhub.cluster import HadoopCluster
+
+pytestmark = pytest.mark.cluster
+
+CONFIG = """
+c.DaskGateway.backend_class = "yarnhub.integrations.dask_gateway.YarnBackend"
+c.YarnBackend.keytab, c.YarnBackend.principal = {keytab!r}, "dask"
+c.DaskGateway.authenticator_class = "yarnhub.integrations.dask_gateway.KerberosAuthenticator"
+c.KerberosAuthenticator.keytab = {services!r}
+"""
+
+
+@pytest.fixture
+async def server(
+    kerberos_cluster: HadoopCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[DaskGatewayServer]:
+    monkeypatch.setenv("KRB5_CONFIG", kerberos_cluster.env["KRB5_CONFIG"])
+    config = CONFIG.format(
+        keytab=str(kerberos_cluster.keytab("dask")),
+        services=str(services_keytab(kerberos_cluster)),
+    )
+    async with DaskGatewayServer(tmp_path / "gateway", kerberos_cluster, config) as server:
+        yield server
+
+
+async def test_who_has_a_ticket_is_served(
+    server: DaskGatewayServer, kerberos_cluster: HadoopCluster
+) -> None:
+    alice = Tickets("alice", kerberos_cluster.keytab("alice"))
+    async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+        for header in ("", "Negotiate", "Negotiate YQ==", "Negotiate $", "Basic YWxpY2U6"):
+            headers = {"Authorization": header} if header else {}
+            answer = await http.get("/api/v1/clusters/", headers=headers)
+            assert answer.status_code == 401, header
+            assert answer.headers["WWW-Authenticate"] == "Negotiate"
+        answer = await http.get("/api/v1/clusters/", auth=alice)
+        assert (answer.status_code, answer.json()) == (200, {})
+        assert answer.headers["WWW-Authenticate"].startswith("Negotiate ")

@@ -1,0 +1,84 @@
+"""Users of a server with our backend, through dask-gateway's REST API."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from integrations.dask_gateway.server import DaskGatewayServer
+    from yarnhub.client.client import Client
+    from yarnhub.yarn.records.applications import ApplicationReport
+
+CONFIG = f"""
+from dask_gateway_server.options import Integer, Options, String
+
+c.DaskGateway.backend_class = "yarnhub.integrations.dask_gateway.YarnBackend"
+c.DBBackendBase.db_url = "sqlite:///gateway.sqlite"
+c.YarnClusterConfig.scheduler_cmd = "{sys.executable} -m distributed.cli.dask_scheduler"
+c.YarnClusterConfig.worker_cmd = "{sys.executable} -m distributed.cli.dask_worker"
+c.YarnClusterConfig.scheduler_memory = c.YarnClusterConfig.worker_memory = "512 M"
+c.YarnBackend.cluster_heartbeat_period = 2
+c.YarnBackend.worker_start_timeout = 20
+c.Backend.cluster_options = Options(
+    String("queue", default="default"),
+    String("scheduler_cmd", default=c.YarnClusterConfig.scheduler_cmd),
+    Integer("scheduler_memory", default=512 << 20),
+)
+"""
+
+
+class User:
+    """A user of dask-gateway's REST API."""
+
+    def __init__(self, server: DaskGatewayServer, name: str) -> None:
+        url = f"{server.address}/api/v1/clusters/"
+        self.http = httpx.AsyncClient(base_url=url, auth=(name, ""), timeout=60, trust_env=False)
+
+    async def new(self, **options: object) -> httpx.Response:
+        """Ask for a cluster."""
+        return await self.http.post("", json={"cluster_options": options})
+
+    async def started(self, **options: object) -> str:
+        """The name of a new cluster, which runs."""
+        answer = await self.new(**options)
+        assert answer.status_code == 201, answer.text
+        name = str(answer.json()["name"])
+        assert (await self.waited(name)).json()["status"] == "RUNNING"
+        return name
+
+    async def waited(self, name: str) -> httpx.Response:
+        """What a client gets that waits for a cluster."""
+        while True:
+            answer = await self.http.get(name, params={"wait": ""})
+            if answer.status_code != 200 or answer.json()["status"] != "PENDING":
+                return answer
+
+    async def end_all(self) -> None:
+        """Shut all clusters down: they outlive the server."""
+        for name in (await self.http.get("")).json():
+            await self.http.delete(name)
+            await self.until(name, lambda model: model["status"] in {"STOPPED", "FAILED"})
+
+    async def until(self, name: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait until a cluster's model is so."""
+        async with asyncio.timeout(60):
+            while True:
+                model: dict[str, Any] = (await self.http.get(name)).json()
+                if condition(model):
+                    return model
+                await asyncio.sleep(0.1)
+
+
+async def of_cluster(yarn: Client, name: str) -> ApplicationReport:
+    """The application of a Dask cluster."""
+    request = GetApplicationsRequest(application_tags=(f"dask-cluster-{name}",))
+    (report,) = await yarn.applications(request)
+    return report
