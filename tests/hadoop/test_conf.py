@@ -212,3 +212,18 @@ def test_an_empty_value_sets_nothing(tmp_path: Path) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=30))
 def test_any_value_is_found_again(value: str) -> None:
     assert Configuration({"key": value.replace("$", "")}).raw("key") == value.replace("$", "")
+
+
+def test_messages_are_short_whatever_is_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "core-site.xml"
+    long = "x" * 5000
+    for content, words in {
+        f"<property><name>a</name><value>{long}</value></property>": "expected",
+        f"<property><name>a</name><value>${{a}}{long}</value></property>": "expected",
+        f'<include href="{long}"/>': "cannot be read: File name too long",
+        f'<include href="a/{long}/b"/>': "cannot be read: File name too long",
+    }.items():
+        file.write_text(f"<configuration>{content}</configuration>")
+        with pytest.raises(ConfigurationError, match=words) as caught:
+            Configuration.load(tmp_path).get_bool("a", default=False)
+        assert len(str(caught.value)) < 1000

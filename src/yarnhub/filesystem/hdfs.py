@@ -23,6 +23,7 @@ from yarnhub.base.errors import (
     ConnectionLostError,
     YarnhubError,
 )
+from yarnhub.base.foreign_text import quoted
 from yarnhub.filesystem.content import ContentWriter
 from yarnhub.filesystem.errors import (
     FileSystemError,
@@ -98,8 +99,9 @@ def check_no_proxy() -> None:
     proxy = os.environ.get("HADOOP_PROXY_USER")  # noqa: TID251  # hdfs-native reads it
     if proxy is not None:
         raise ConfigurationError(
-            f"HADOOP_PROXY_USER is set to {proxy!r}: hdfs-native would act for that user in every"
-            " connection of this process; unset it and name the user when opening a file system"
+            f"HADOOP_PROXY_USER is set to {quoted(proxy)}: hdfs-native would act for that user in "
+            "every connection of this process; unset it, and name the user when opening a file "
+            "system"
         )
 
 

@@ -26,6 +26,7 @@ from yarnhub.base.errors import (
     RemoteProtocolError,
     YarnhubError,
 )
+from yarnhub.base.foreign_text import quoted
 from yarnhub.filesystem.delegation import CLIENT_PROTOCOL
 from yarnhub.filesystem.name_node import find_name_nodes, name_node_options
 from yarnhub.hadoop.codec import proto
@@ -78,7 +79,7 @@ class KeyProvider:
         match = _URI.fullmatch(uri)
         if match is None:
             raise ConfigurationError(
-                f"the key provider {uri!r} does not look like kms://https@host1;host2:9600/kms"
+                f"the key provider {quoted(uri)} does not look like kms://https@host1;host2:9600/kms"
             )
         hosts = [host for host in match["hosts"].split(";") if host]
         rest = f"{match['port'] or ''}{match['path'] or ''}"

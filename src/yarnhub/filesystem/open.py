@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.filesystem.guarded import GuardedNameNodes
 from yarnhub.filesystem.hdfs import (
     HdfsFileSystem,
@@ -94,7 +95,7 @@ def open_file_system(
             return ViewFileSystem(MountTable.read(url, configuration), open_target)
         case _:
             raise ConfigurationError(
-                f"{url}: no file system for the scheme {scheme!r}; "
+                f"{url}: no file system for the scheme {quoted(scheme)}; "
                 f"supported are {', '.join(SUPPORTED)}"
             )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.site_file import JAVA_WHITE_SPACE, read_site_file
 
@@ -189,7 +190,7 @@ class Configuration:
             return read(text)
         except ValueError as error:
             file = self._entries[_DEPRECATED.get(key, key)].file
-            raise ConfigurationError(f"{file}: {key} is {text!r}: expected {what}") from error
+            raise ConfigurationError(f"{file}: {key} is {quoted(text)}: expected {what}") from error
 
     # -- variables
 
@@ -209,7 +210,7 @@ class Configuration:
                 return entry.value
             text = text[: variable.start()] + value + text[variable.end() :]
         raise ConfigurationError(
-            f"{entry.file}: {entry.value!r} refers to itself, or to more than"
+            f"{entry.file}: {quoted(entry.value)} refers to itself, or to more than"
             f" {_MAX_SUBSTITUTIONS} variables"
         )
 

@@ -39,6 +39,8 @@ JAVA_WHITE_SPACE = "".join(map(chr, range(33)))
 _SCHEME = re.compile(r"(file|https?):", re.IGNORECASE)
 _IS_FINAL = True
 """For expat: the end of the document."""
+_LONGEST = 300
+"""Characters of a path or URL in a message."""
 _TEXT = frozenset({"name", "value", "final", "source", "tag"})
 """The elements whose text counts."""
 
@@ -92,7 +94,7 @@ class _Sources:
         try:
             content = read_regular(path, MAX_BYTES)
         except OSError as error:
-            raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+            raise _unreadable(str(path), error) from error
         self.count(len(content))
         return content
 
@@ -116,7 +118,9 @@ class _Sources:
             with urllib.request.urlopen(url, timeout=WEB_TIMEOUT) as answer:  # noqa: S310  # http
                 content: bytes = answer.read(MAX_BYTES + 1)
         except urllib.error.HTTPError as error:
-            raise ConfigurationError(f"{self.file} includes {url}: HTTP {error.code}") from error
+            raise ConfigurationError(
+                f"{self.file} includes {_shown(url)}: HTTP {error.code}"
+            ) from error
         except OSError:
             return None
         self.count(len(content))
@@ -124,7 +128,11 @@ class _Sources:
 
     def _of_file(self, place: str) -> bytes | None:
         path = self.file.parent / place
-        return self.read(path) if path.exists() else None
+        try:
+            exists = path.exists()
+        except OSError as error:  # its name is too long, for example
+            raise _unreadable(str(path), error) from error
+        return self.read(path) if exists else None
 
 
 class _Parser:
@@ -132,7 +140,7 @@ class _Parser:
 
     def __init__(self, sources: _Sources, content: bytes, place: str, *, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise ConfigurationError(f"{sources.file}: {place} includes itself")
+            raise ConfigurationError(f"{sources.file}: {_shown(place)} includes itself")
         self._sources = sources
         self._content = content
         self._place = place
@@ -157,7 +165,7 @@ class _Parser:
         try:
             parser.Parse(self._content, _IS_FINAL)
         except (expat.ExpatError, LookupError, ValueError) as error:
-            raise ConfigurationError(f"{self._place} is not XML: {error}") from error
+            raise ConfigurationError(f"{_shown(self._place)} is not XML: {error}") from error
         return self._found
 
     def _entity_of(self, parser: expat.XMLParserType) -> _ReadEntity:
@@ -166,7 +174,9 @@ class _Parser:
         def read(context: str | None, _: str | None, system: str | None, __: str | None) -> int:
             content = self._sources.find(system or "")
             if content is None:
-                raise ConfigurationError(f"{self._place} refers to {system}, which does not exist")
+                raise ConfigurationError(
+                    f"{_shown(self._place)} refers to {_shown(system or '')}, which does not exist"
+                )
             inner = parser.ExternalEntityParserCreate(context)
             inner.ExternalEntityRefHandler = self._entity_of(inner)
             inner.Parse(content, _IS_FINAL)
@@ -227,12 +237,20 @@ class _Parser:
     def _end_include(self) -> None:
         if self._fallback_allowed and not self._fallback_entered:
             raise ConfigurationError(
-                f"{self._sources.file} includes {self._include}, which does not exist, and has no"
-                " xi:fallback for that; relative paths start from its folder, also in the files"
-                " that it includes"
+                f"{self._sources.file} includes {_shown(self._include)}, which does not exist, and "
+                "has no xi:fallback for that; relative paths start from its folder, also in the "
+                "files that it includes"
             )
         self._fallback_allowed = self._fallback_entered = False
 
 
 def _local(name: str) -> str:
     return name.rpartition(" ")[2]
+
+
+def _shown(place: str) -> str:
+    return place if len(place) <= _LONGEST else f"{place[:_LONGEST]}..."
+
+
+def _unreadable(place: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"{_shown(place)} cannot be read: {error.strerror}")

@@ -65,11 +65,11 @@ def local_name(
     mechanism = (properties.get(MECHANISM) or "hadoop").lower()
     if mechanism not in ("hadoop", "mit"):
         raise ConfigurationError(
-            f"{MECHANISM} is {mechanism!r}; supported values are hadoop and MIT"
+            f"{MECHANISM} is {quoted(mechanism)}; supported values are hadoop and MIT"
         )
     parsed = _PRINCIPAL.fullmatch(principal)
     if parsed is None and "@" in principal:
-        raise ConfigurationError(f"{principal!r} is not a Kerberos principal")
+        raise ConfigurationError(f"{quoted(principal)} is not a Kerberos principal")
     if parsed is None or (parsed[2] is None and parsed[3] is None):
         return principal
     name = _Name(principal, parsed[3], tuple(part for part in parsed.groups()[:2] if part))

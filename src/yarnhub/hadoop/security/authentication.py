@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.hadoop.host_names import canonical_name
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def is_secure(properties: Properties) -> bool:
     """
     method = properties.get(KEY) or "simple"
     if method.lower() not in ("simple", "kerberos"):
-        raise ConfigurationError(f"{KEY} is {method!r}; supported values are simple and kerberos")
+        raise ConfigurationError(
+            f"{KEY} is {quoted(method)}; supported values are simple and kerberos"
+        )
     return method.lower() == "kerberos"
 
 
