@@ -136,6 +136,17 @@ class UnmanagedApplication(ApplicationRequests):
         services = self.core.services.values()
         return tuple(each.report() for service in services for each in service.instances)
 
+    def container(self, container_id: str) -> ServiceContainer | None:
+        """A container as last known, no request; None if there is none, or it ended long ago.
+
+        Args:
+            container_id: Such as `worker_3`.
+        """
+        service, _, number = container_id.rpartition("_")
+        found = self.core.services.get(service)
+        instance = found.get(int(number)) if found is not None and number.isdecimal() else None
+        return instance.report() if instance is not None else None
+
     def variables(self, service: str) -> dict[str, Mapping[str, str]]:
         """The variables with which a service's containers were added, by the container's id.
 

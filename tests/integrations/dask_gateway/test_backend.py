@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -54,6 +55,22 @@ async def test_a_refusal_of_yarns_is_told_at_once(alice: User) -> None:
     assert "nowhere" in unknown.json()["error"]
     assert "memory" in large.json()["error"].lower()
     assert (await alice.http.get("")).json() == {}
+
+
+async def test_an_option_gives_no_file_of_the_server_away(alice: User) -> None:
+    for source in ("/etc/hostname", "file:///etc/hostname", "FILE:/etc/hostname"):
+        answer = await alice.new(files={"x": source})
+        assert answer.status_code == 422
+        assert "localize_files.x" in answer.json()["error"]
+
+
+async def test_nobody_has_clusters_of_the_servers_own_account(server: DaskGatewayServer) -> None:
+    for name in ("", getpass.getuser()):
+        user = User(server, name)
+        async with user.http:
+            answer = await user.new()
+        assert answer.status_code == 422
+        assert "account of dask-gateway's server" in answer.json()["error"]
 
 
 async def test_a_scheduler_that_does_not_start_says_why(alice: User) -> None:

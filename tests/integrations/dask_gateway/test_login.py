@@ -52,3 +52,27 @@ async def test_who_has_a_ticket_is_served(
         answer = await http.get("/api/v1/clusters/", auth=alice)
         assert (answer.status_code, answer.json()) == (200, {})
         assert answer.headers["WWW-Authenticate"].startswith("Negotiate ")
+
+
+async def test_a_refusal_reaches_a_client_that_looks_at_the_proof_first(
+    server: DaskGatewayServer, kerberos_cluster: HadoopCluster
+) -> None:
+    alice = Tickets("alice", kerberos_cluster.keytab("alice"))
+    async with httpx.AsyncClient(base_url=server.address, trust_env=False, timeout=60) as http:
+        body = {"cluster_options": {"unknown": 1}}
+        answer = await http.post("/api/v1/clusters/", json=body, auth=alice)
+    assert answer.status_code == 422
+    assert "unknown" in answer.json()["error"].lower()
+    assert answer.headers["WWW-Authenticate"].startswith("Negotiate ")
+
+
+async def test_a_secure_cluster_wants_its_users_to_prove_who_they_are(
+    kerberos_cluster: HadoopCluster, tmp_path: Path
+) -> None:
+    keytab = str(kerberos_cluster.keytab("dask"))
+    lines = CONFIG.format(keytab=keytab, services="").splitlines(keepends=True)
+    config = "".join(line for line in lines if "uthenticator" not in line)
+    server = DaskGatewayServer(tmp_path / "gateway", kerberos_cluster, config)
+    with pytest.raises(AssertionError, match="would believe every user's name"):
+        await server.start()
+    await server.stop()

@@ -10,9 +10,10 @@ from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.integrations.dask_gateway.specification import (
     SCHEDULER,
     Process,
-    cluster_of,
+    found_tag,
     secrets,
     specification,
+    tag_of,
 )
 
 if TYPE_CHECKING:
@@ -87,5 +88,6 @@ def test_containers_have_what_was_asked_for_and_belong_to_the_cluster() -> None:
     assert (spec.user, spec.queue) == ("alice", "q")
     assert {service.resources.memory for service in spec.services.values()} == {513}
     assert [service.instances for service in spec.services.values()] == [1, 0]
-    assert cluster_of(spec.tags) == "0123"
-    assert cluster_of({"dask-gateway"}) == ""
+    assert found_tag(spec.tags) == tag_of("0123")
+    assert found_tag({"dask-gateway"}) == ""
+    assert "0123" not in "".join(spec.tags), "who knows the name can open its dashboard"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from yarnhub.integrations.dask_gateway.specification import tag_of
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.applications import ApplicationReport
 
 CONFIG = f"""
-from dask_gateway_server.options import Integer, Options, String
+from dask_gateway_server.options import Integer, Mapping, Options, String
 
 c.DaskGateway.backend_class = "yarnhub.integrations.dask_gateway.YarnBackend"
 c.DBBackendBase.db_url = "sqlite:///gateway.sqlite"
@@ -31,6 +32,7 @@ c.Backend.cluster_options = Options(
     String("queue", default="default"),
     String("scheduler_cmd", default=c.YarnClusterConfig.scheduler_cmd),
     Integer("scheduler_memory", default=512 << 20),
+    Mapping("files", default={{}}, target="localize_files"),
 )
 """
 
@@ -79,6 +81,6 @@ class User:
 
 async def of_cluster(yarn: Client, name: str) -> ApplicationReport:
     """The application of a Dask cluster."""
-    request = GetApplicationsRequest(application_tags=(f"dask-cluster-{name}",))
+    request = GetApplicationsRequest(application_tags=(tag_of(name),))
     (report,) = await yarn.applications(request)
     return report

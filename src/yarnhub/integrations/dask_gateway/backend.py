@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from dask_gateway_server.auth import SimpleAuthenticator
 from dask_gateway_server.backends.base import ClusterConfig, PublicException
 from dask_gateway_server.backends.db_base import DBBackendBase, JobStatus
 from dask_gateway_server.traitlets import Type
 from traitlets import Float, Integer, Unicode, default
 
-from yarnhub.base.errors import YarnhubError
+from yarnhub.base.errors import ConfigurationError, SpecError, YarnhubError
 from yarnhub.client.access.settings import Settings
 from yarnhub.control.messages import FinalStatus
 from yarnhub.integrations.dask_gateway.cluster_config import YarnClusterConfig, memory_limit
@@ -34,6 +36,7 @@ from yarnhub.integrations.dask_gateway.specification import (
     Process,
     secrets,
     specification,
+    tag_of,
 )
 from yarnhub.integrations.dask_gateway.watch import ClusterWatch, one_line
 from yarnhub.spec import File
@@ -50,6 +53,7 @@ _REFUSED = 10.0
 _STOP = 30.0
 """Seconds that the stop of a cluster waits for its application's end; YARN may take longer."""
 _START = 600.0
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _SEE_LOG = "see the log of dask-gateway's server"
 
 
@@ -137,6 +141,13 @@ class YarnBackend(DBBackendBase):
         """
         # First: the base class begins to work on what its database has before it calls `do_setup`.
         settings = Settings.of_login(os.environ, self.keytab, self.principal)  # noqa: TID251
+        self._own_name = settings.user_name
+        if settings.secure and _asks_for_no_password(app["authenticator"]):
+            raise ConfigurationError(
+                "dask-gateway would believe every user's name: set "
+                "c.DaskGateway.authenticator_class, for example to "
+                "'yarnhub.integrations.dask_gateway.KerberosAuthenticator'"
+            )
         self._applications = HeldApplications(
             settings, folder=Path(self.applications_folder), host=self.host
         )
@@ -156,7 +167,8 @@ class YarnBackend(DBBackendBase):
 
     async def do_cleanup(self) -> None:
         """See `DBBackendBase.do_cleanup`."""
-        await self._applications.aclose()
+        if hasattr(self, "_applications"):  # else `setup` has failed before
+            await self._applications.aclose()
 
     # --- clusters
 
@@ -164,8 +176,13 @@ class YarnBackend(DBBackendBase):
         """See `Backend.start_cluster`; waits a moment for YARN to refuse it.
 
         Raises:
-            PublicException: YARN refused it, with its reason.
+            PublicException: YARN refused it, with its reason; or the user has no name of their own.
         """
+        if user.name in ("", self._own_name):
+            raise PublicException(
+                f"Dask clusters of {user.name or 'a user without a name'} are not possible: they "
+                "would run as the account of dask-gateway's server"
+            )
         name: str = await super().start_cluster(user, cluster_options)
         submitted = self._submissions[name] = asyncio.get_running_loop().create_future()
         try:
@@ -208,7 +225,7 @@ class YarnBackend(DBBackendBase):
             cluster=cluster.name,
             user=cluster.username,
             queue=config.queue,
-            files={name: File.from_dict(each) for name, each in config.localize_files.items()},
+            files=self._files(config),
             scheduler=Process(
                 memory=config.scheduler_memory,
                 cores=config.scheduler_cores,
@@ -225,6 +242,20 @@ class YarnBackend(DBBackendBase):
             ),
         )
 
+    def _files(self, config: Any) -> dict[str, File]:
+        """The files of the containers.
+
+        Raises:
+            SpecError: An option of the user's names a file of this server.
+        """
+        files = {name: File.from_dict(each) for name, each in config.localize_files.items()}
+        configured = YarnClusterConfig(parent=self).localize_files
+        for name, file in files.items():
+            local = not _URL.match(file.source) or file.source.lower().startswith("file:")
+            if local and config.localize_files[name] != configured.get(name):
+                raise SpecError(f"localize_files.{name}", "must be in HDFS, not on the server")
+        return files
+
     def get_tls_paths(self, cluster: Any) -> tuple[str, str]:
         """See `DBBackendBase.get_tls_paths`."""
         return CERTIFICATE, KEY
@@ -237,14 +268,21 @@ class YarnBackend(DBBackendBase):
     def worker_nthreads_memory_limit_args(self, cluster: Any) -> tuple[str, str]:
         """See `DBBackendBase.worker_nthreads_memory_limit_args`."""
         config = cluster.config
-        return str(config.worker_threads), str(memory_limit(config.worker_memory))
+        threads = config.worker_threads or config.worker_cores  # traitlets does not replace None
+        return str(threads), str(memory_limit(config.worker_memory))
 
     async def do_stop_cluster(self, cluster: Any) -> None:
         """See `DBBackendBase.do_stop_cluster`; continues in the background if YARN is slow."""
         failed = cluster.target == JobStatus.FAILED
         status = FinalStatus.FAILED if failed else FinalStatus.SUCCEEDED
         words = cluster.state.get("reason") or "The Dask cluster was shut down."
-        end = self._applications.begin_end(cluster.name, status, words)
+        tag = tag_of(cluster.name)
+        end = self._applications.begin_end(tag, status, words)
+        if end is None and self._applications.find(cluster.name) is None:
+            if "app_id" not in cluster.state:
+                return
+            # Of another backend, for example, with the same database.
+            end = self._applications.begin_kill(tag, cluster.state["app_id"], cluster.username)
         if end is not None:
             await asyncio.wait([end], timeout=_STOP)
 
@@ -255,16 +293,28 @@ class YarnBackend(DBBackendBase):
     # --- workers
 
     async def do_start_worker(self, worker: Any) -> AsyncIterator[dict[str, Any]]:
-        """See `DBBackendBase.do_start_worker`; starts none twice, even after a crash."""
-        application = self._application(worker.cluster)
-        started = _containers(application, worker)
-        if not started:
-            env = {
-                WORKER_NAME: worker.name,
-                SCHEDULER_ADDRESS: worker.cluster.scheduler_address,
-            }
-            started = [(await application.add_container(WORKER, env=env)).id]
-        yield {"container_id": started[0]}
+        """See `DBBackendBase.do_start_worker`."""
+        await self.start_container(worker)
+        yield worker.state
+
+    async def start_container(self, worker: Any) -> None:
+        """Start a worker's container, unless it has one; starts none twice, even after a crash.
+
+        An error is no failure of the worker's: `ClusterWatch` tries again.
+        """
+        try:
+            application = self._application(worker.cluster)
+            started = _containers(application, worker)
+            if not started:
+                env = {
+                    WORKER_NAME: worker.name,
+                    SCHEDULER_ADDRESS: worker.cluster.scheduler_address,
+                }
+                started = [(await application.add_container(WORKER, env=env)).id]
+        except YarnhubError as error:
+            self.log.warning("Worker %s has not started, retrying: %s", worker.name, error)
+            return
+        self.db.update_worker(worker, state={**worker.state, "container_id": started[0]})
 
     async def do_stop_worker(self, worker: Any) -> None:
         """See `DBBackendBase.do_stop_worker`."""
@@ -313,3 +363,7 @@ def _containers(application: UnmanagedApplication, worker: Any) -> list[str]:
         for each, variables in application.variables(WORKER).items()
         if variables.get(WORKER_NAME) == worker.name
     ]
+
+
+def _asks_for_no_password(authenticator: object) -> bool:
+    return isinstance(authenticator, SimpleAuthenticator) and not authenticator.password

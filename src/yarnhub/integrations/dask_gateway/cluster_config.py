@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dask_gateway_server.backends.base import ClusterConfig
 from dask_gateway_server.traitlets import Command
-from traitlets import Dict, Float, Unicode
+from traitlets import Dict, Float, Unicode, default
 
+MAX_WORKERS = 1000
+"""Workers of one cluster, if the configuration sets no other limit."""
 NANNY = 128 * 1024 * 1024
 """Bytes of a worker's container for the process that watches the worker: it takes 70 MiB."""
 
@@ -39,6 +41,12 @@ class YarnClusterConfig(ClusterConfig):
     scheduler_setup = Unicode("", help="Shell lines before the scheduler's command.", config=True)
 
     worker_setup = Unicode("", help="Shell lines before a worker's command.", config=True)
+
+    @default("cluster_max_workers")
+    def _default_cluster_max_workers(self) -> int:
+        # dask-gateway has no limit, and stores each worker in a transaction of its own.
+        limit: int | None = self._worker_limit_from_resources()
+        return MAX_WORKERS if limit is None else min(limit, MAX_WORKERS)
 
     cluster_start_timeout = Float(
         None,

@@ -6,16 +6,17 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from yarnhub.appmaster.core.budgets import KIB, MIB, Budgets
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.closing import Closing
-from yarnhub.base.errors import YarnhubError
+from yarnhub.base.errors import ApplicationNotFoundError, YarnhubError
 from yarnhub.client.client import Client
-from yarnhub.integrations.dask_gateway.specification import cluster_of
+from yarnhub.integrations.dask_gateway.specification import found_tag, tag_of
 from yarnhub.unmanaged import UnmanagedApplications
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
     from pathlib import Path
     from typing import Self
 
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
     from yarnhub.spec import ApplicationSpec
     from yarnhub.unmanaged import UnmanagedApplication
 
+BUDGETS = Budgets(
+    requests=frozenset({"WatchTokens"}),  # of the token agent in each container
+    body=16 * KIB,
+    answer=MIB,
+    connections=500,
+    at_once=4,
+    rate=MIB,
+    waiting=1000,
+    keys=0,
+    pages=0,
+)
+"""Of one cluster's application: its containers run what users like, and share this process."""
 _END = 30.0
 """Seconds for YARN to end an application."""
 _RETRY = 5.0
@@ -43,11 +56,11 @@ class HeldApplications(Closing):
 
     def __init__(self, settings: Settings, *, folder: Path, host: str) -> None:
         self._settings = settings
-        self._held = UnmanagedApplications(settings, folder=folder, host=host)
+        self._held = UnmanagedApplications(settings, folder=folder, host=host, budgets=BUDGETS)
         self._holding = BackgroundTasks()
         self._tasks = BackgroundTasks()
         self._leave = asyncio.Event()
-        self._by_cluster: dict[str, UnmanagedApplication] = {}
+        self._by_tag: dict[str, UnmanagedApplication] = {}
         self._ends: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
@@ -63,11 +76,10 @@ class HeldApplications(Closing):
     async def _hold(self, entered: asyncio.Future[None]) -> None:
         try:
             async with self._held:
-                for application in self._held.values():
-                    self._by_cluster[cluster_of(application.spec.tags)] = application
+                self.refresh()
                 entered.set_result(None)
                 await self._leave.wait()
-        except YarnhubError as error:
+        except Exception as error:
             if entered.done():
                 raise
             entered.set_exception(error)
@@ -81,19 +93,29 @@ class HeldApplications(Closing):
         await asyncio.wait([self._holds], timeout=_END)
         await self._holding.aclose()
 
+    def refresh(self) -> None:
+        """Note the applications that are held since the last call.
+
+        A submission that failed may have left one, and a damaged record may be read later.
+        """
+        for application in self._held.values():
+            tag = found_tag(application.spec.tags)
+            if tag and (tag not in self._by_tag or self._by_tag[tag].over):
+                self._by_tag[tag] = application
+
     def find(self, cluster: str) -> UnmanagedApplication | None:
         """The application of a cluster, also one that has ended; None if none was held."""
-        return self._by_cluster.get(cluster)
+        return self._by_tag.get(tag_of(cluster))
 
-    def clusters(self) -> list[str]:
-        """The names of all clusters with an application, running or ended."""
-        return list(self._by_cluster)
+    def tags(self) -> set[str]:
+        """The tags of all clusters with an application, running or ended: see `tag_of`."""
+        return set(self._by_tag)
 
-    def forget(self, cluster: str) -> None:
-        """Forget a cluster whose application has ended."""
-        application = self._by_cluster.get(cluster)
+    def forget(self, tag: str) -> None:
+        """Forget an application that has ended."""
+        application = self._by_tag.get(tag)
         if application is not None and application.over:
-            del self._by_cluster[cluster]
+            del self._by_tag[tag]
 
     async def submit(
         self, cluster: str, spec: ApplicationSpec, secrets: Mapping[str, bytes]
@@ -103,10 +125,11 @@ class HeldApplications(Closing):
         Raises:
             YarnhubError: YARN refused it, or does not respond.
         """
-        found = self._by_cluster.get(cluster)
-        if found is None:
-            found = self._by_cluster[cluster] = await self._held.submit(spec, secrets=secrets)
-        return found
+        self.refresh()
+        tag = tag_of(cluster)
+        if tag not in self._by_tag:
+            self._by_tag[tag] = await self._held.submit(spec, secrets=secrets)
+        return self._by_tag[tag]
 
     async def is_running(self, application_id: str, user: str) -> bool:
         """Whether an application that is not held is running, from YARN's records.
@@ -118,21 +141,37 @@ class HeldApplications(Closing):
             report = await client.application_report(ApplicationId.parse(application_id))
         return not report.yarn_application_state.ended
 
-    def begin_end(self, cluster: str, status: FinalStatus, words: str) -> asyncio.Task[None] | None:
-        """End the application of a cluster in the background, however long YARN does not respond.
+    def begin_end(self, tag: str, status: FinalStatus, words: str) -> asyncio.Task[None] | None:
+        """End the application with a tag in the background, however long YARN does not respond.
 
         Returns:
             The work; None if there is no such application.
         """
-        application = self._by_cluster.get(cluster)
+        application = self._by_tag.get(tag)
         if application is None or application.over:
             return None
-        if cluster not in self._ends:
-            _log.info("%s of cluster %s is ended: %s", application.id, cluster, words)
-            work = _end(application, status, words)
-            task = self._ends[cluster] = self._tasks.start(work, f"end of {application.id}")
-            task.add_done_callback(lambda _: self._ends.pop(cluster))
-        return self._ends[cluster]
+        if tag not in self._ends:
+            _log.info("%s is ended: %s", application.id, words)
+            self._begin(tag, _end(application, status, words))
+        return self._ends[tag]
+
+    def begin_kill(self, tag: str, application_id: str, user: str) -> asyncio.Task[None]:
+        """Kill an application that is not held, in the background: see `begin_end`.
+
+        Args:
+            tag: Its tag.
+            application_id: Its id.
+            user: Its user.
+        """
+        if tag not in self._ends:
+            _log.info("%s, which is not held, is killed", application_id)
+            number = ApplicationId.parse(application_id)
+            self._begin(tag, _kill(self._settings.acting_for(user), number))
+        return self._ends[tag]
+
+    def _begin(self, tag: str, work: Coroutine[None, None, None]) -> None:
+        task = self._ends[tag] = self._tasks.start(work, f"end of {tag}")
+        task.add_done_callback(lambda _: self._ends.pop(tag))
 
 
 async def _end(application: UnmanagedApplication, status: FinalStatus, words: str) -> None:
@@ -140,7 +179,20 @@ async def _end(application: UnmanagedApplication, status: FinalStatus, words: st
         try:
             await application.shutdown(status, words)
             await application.ended(deadline=_END)
+            return
         except YarnhubError as error:
             if not application.over:
                 _log.warning("%s cannot be ended, retrying: %s", application.id, error)
+        await asyncio.sleep(_RETRY)
+
+
+async def _kill(settings: Settings, application_id: ApplicationId) -> None:
+    while True:
+        try:
+            async with Client(settings) as client:
+                return await client.kill(application_id, deadline=_END)
+        except ApplicationNotFoundError:
+            return None
+        except YarnhubError as error:
+            _log.warning("%s cannot be killed, retrying: %s", application_id, error)
         await asyncio.sleep(_RETRY)

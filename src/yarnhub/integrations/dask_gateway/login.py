@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from aiohttp import web
 from dask_gateway_server.auth import Authenticator
@@ -15,6 +14,9 @@ from yarnhub.client.access.settings import configuration_folder
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.security.acceptor import TicketAcceptor
 from yarnhub.hadoop.security.auth_to_local import local_name
+
+_PROOF = "yarnhub.proof"
+"""The item of a request with the header that answers its ticket."""
 
 
 class KerberosAuthenticator(Authenticator):
@@ -45,8 +47,9 @@ class KerberosAuthenticator(Authenticator):
         folder = configuration_folder(environment)
         self._configuration = Configuration.load(folder, environment)
         self._tickets = TicketAcceptor(self.keytab, self.service_name)
+        app.on_response_prepare.append(_prove)
 
-    async def authenticate(self, request: web.Request) -> tuple[User, str]:
+    async def authenticate(self, request: web.Request) -> User:
         """See `Authenticator.authenticate`.
 
         Raises:
@@ -59,17 +62,18 @@ class KerberosAuthenticator(Authenticator):
                 headers={"WWW-Authenticate": "Negotiate"},
                 reason="A valid Kerberos ticket is required: run kinit",
             )
-        principal, answer = accepted
+        principal, request[_PROOF] = accepted
         try:
-            name = local_name(principal, self._configuration)
+            return User(local_name(principal, self._configuration))
         except ConfigurationError as error:
             self.log.warning("%s is refused: %s", principal, error)
             raise web.HTTPForbidden(
                 reason=f"{principal} has no name on the cluster (hadoop.security.auth_to_local)"
             ) from error
-        return User(name), answer
 
-    async def pre_response(self, request: Any, response: Any, context: str | None = None) -> None:
-        """See `Authenticator.pre_response`: the server proves itself."""
-        if context:
-            response.headers["WWW-Authenticate"] = context
+
+async def _prove(request: web.Request, response: web.StreamResponse) -> None:
+    """Prove who the server is, with errors too: clients look at that first."""
+    proof = request.get(_PROOF)
+    if proof:
+        response.headers["WWW-Authenticate"] = proof

@@ -6,6 +6,7 @@ token file, and a few lines of Python unpack it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def specification(
         name="dask-gateway",
         queue=queue,
         user=user,
-        tags={"dask-gateway", f"{_CLUSTER}{cluster}", *words_for(user, "")},
+        tags={"dask-gateway", tag_of(cluster), *words_for(user, "")},
         services={
             SCHEDULER: _service(scheduler, files, instances=1),
             WORKER: _service(worker, files, instances=0),
@@ -94,9 +95,21 @@ def specification(
     )
 
 
-def cluster_of(tags: Iterable[str]) -> str:
-    """The name of the cluster to which an application with these tags belongs; empty if none."""
-    return next((tag.removeprefix(_CLUSTER) for tag in tags if tag.startswith(_CLUSTER)), "")
+def tag_of(cluster: str) -> str:
+    """The tag by which a cluster's application is recognized.
+
+    YARN shows tags to everybody, and who knows the name of a cluster can open its dashboard at
+    dask-gateway's proxy: the tag is a digest of it.
+
+    Args:
+        cluster: The cluster's name.
+    """
+    return f"{_CLUSTER}{hashlib.sha256(cluster.encode()).hexdigest()[:32]}"
+
+
+def found_tag(tags: Iterable[str]) -> str:
+    """The one among an application's tags that `tag_of` made; empty if there is none."""
+    return next((tag for tag in tags if tag.startswith(_CLUSTER)), "")
 
 
 def secrets(certificate: bytes, key: bytes, token: str) -> dict[str, bytes]:

@@ -15,12 +15,18 @@ from dask_gateway_server.backends.db_base import JobStatus
 from yarnhub.base.errors import YarnhubError
 from yarnhub.control.messages import ContainerState, FinalStatus
 from yarnhub.control.words import describe
-from yarnhub.integrations.dask_gateway.specification import SCHEDULER, WORKER, WORKER_NAME
+from yarnhub.integrations.dask_gateway.specification import (
+    SCHEDULER,
+    WORKER,
+    WORKER_NAME,
+    tag_of,
+)
 from yarnhub.sessions.session import loss
 
 if TYPE_CHECKING:
     from yarnhub.control.messages import ServiceContainer
     from yarnhub.integrations.dask_gateway.held_applications import HeldApplications
+    from yarnhub.unmanaged import UnmanagedApplication
 
 # Any, in this module: dask-gateway's clusters and workers have no types
 
@@ -47,11 +53,13 @@ class ClusterWatch:
     async def run(self) -> None:
         """Look again and again, until it is cancelled."""
         while True:
+            self._applications.refresh()
             for cluster in list(self._backend.db.active_clusters()):
                 try:
                     await self._look(cluster)
                 except Exception:  # noqa: BLE001  # the others need it
                     _log.exception("The state of cluster %s is not known", cluster.name)
+                await asyncio.sleep(0)
             self._end_others()
             await asyncio.sleep(_LOOK)
 
@@ -67,31 +75,54 @@ class ClusterWatch:
             finish = await application.ended()
             self._fail(cluster, describe(finish.outcome))
             return
-        containers = application.containers
-        lost = loss(each for each in containers if each.service_name == SCHEDULER)
+        scheduler = application.container(f"{SCHEDULER}_0")
+        lost = loss([scheduler] if scheduler is not None else ())
         if lost is not None:
             self._fail(cluster, f"Its scheduler is lost. {describe(lost)}")
             return
-        found = {each.id: each for each in containers}
-        scheduler = found.get(f"{SCHEDULER}_0")
-        if cluster.status == JobStatus.SUBMITTED and not (scheduler and scheduler.start_time):
-            cluster.start_time = _now()  # what waits for YARN has not begun to start
+        if cluster.status == JobStatus.SUBMITTED:
+            cluster.start_time = _began(scheduler)
+        elif cluster.last_heartbeat is None:  # the server was killed after the first heartbeat
+            cluster.last_heartbeat = _now()
+        alive = {
+            variables.get(WORKER_NAME, ""): container_id
+            for container_id, variables in application.variables(WORKER).items()
+        }
         workers = [each for each in cluster.workers.values() if each.status < JobStatus.STOPPED]
         for worker in workers:
-            if worker.target == JobStatus.RUNNING and "container_id" in worker.state:
-                self._look_at_worker(worker, found.get(worker.state["container_id"]))
-        names = {worker.name for worker in workers}
-        for container_id, variables in application.variables(WORKER).items():
-            if variables.get(WORKER_NAME) not in names:  # its end was refused, or it replaces one
-                await application.kill_container(container_id)
+            if worker.target == JobStatus.RUNNING and worker.status > JobStatus.CREATED:
+                await self._look_at_worker(application, worker, alive.get(worker.name))
+        for name in alive.keys() - {worker.name for worker in workers}:
+            # Its end was refused, or it replaces one that YARN has lost.
+            await application.kill_container(alive[name])
 
-    def _look_at_worker(self, worker: Any, container: ServiceContainer | None) -> None:
-        if container is None or container.state.ended:
-            # One that ends well was retired by its scheduler, whose next heartbeat says so.
-            if worker.status != JobStatus.RUNNING or not _ended_well(container):
-                self._fail_worker(worker, container)
-        elif worker.status == JobStatus.SUBMITTED and not container.start_time:
-            worker.start_time = _now()
+    async def _look_at_worker(
+        self, application: UnmanagedApplication, worker: Any, alive: str | None
+    ) -> None:
+        """Tell what has happened to a worker.
+
+        Args:
+            application: Its cluster's.
+            worker: The worker.
+            alive: Its container that has not ended, if there is one.
+        """
+        known = worker.state.get("container_id")
+        if known is None:  # its start was refused while the application was taken over again
+            await self._backend.start_container(worker)
+            return
+        if worker.status == JobStatus.SUBMITTED and alive is not None:
+            # YARN may have lost the first container, which is replaced at the same place.
+            if alive != known:
+                state = {**worker.state, "container_id": alive}
+                self._backend.db.update_worker(worker, state=state)
+            worker.start_time = _began(application.container(alive))
+            return
+        container = application.container(known)
+        if container is not None and not container.state.ended:
+            return
+        # One that ends well was retired by its scheduler, whose next heartbeat says so.
+        if worker.status != JobStatus.RUNNING or not _ended_well(container):
+            self._fail_worker(worker, container)
 
     def _fail(self, cluster: Any, reason: str) -> None:
         if cluster.target >= JobStatus.CLOSING:
@@ -105,7 +136,7 @@ class ClusterWatch:
         outcome = container.outcome if container is not None else None
         reason = describe(outcome) if outcome is not None else "Its container is gone."
         _log.warning("Worker %s has ended: %s", worker.name, reason)
-        if worker.status == JobStatus.SUBMITTED and not (outcome and outcome.cause.blameless):
+        if worker.status == JobStatus.SUBMITTED and outcome and not outcome.cause.blameless:
             worker.cluster.worker_start_failure_count += 1
         state = {**worker.state, "reason": one_line(reason)}
         self._backend.db.update_worker(worker, target=JobStatus.FAILED, state=state)
@@ -129,16 +160,22 @@ class ClusterWatch:
 
     def _end_others(self) -> None:
         """End the applications whose clusters are gone, and forget those that have ended."""
-        active = {cluster.name for cluster in self._backend.db.active_clusters()}
+        clusters = self._backend.db.name_to_cluster.values()
+        active = {each.name for each in clusters if each.status < JobStatus.STOPPED}
         self._asked = {name: when for name, when in self._asked.items() if name in active}
-        for name in set(self._applications.clusters()) - active:
-            end = self._applications.begin_end(name, FinalStatus.KILLED, "Its cluster is gone.")
-            if end is None:
-                self._applications.forget(name)
+        for tag in self._applications.tags() - set(map(tag_of, active)):
+            if not self._applications.begin_end(tag, FinalStatus.KILLED, "Its cluster is gone."):
+                self._applications.forget(tag)
 
 
 def _ended_well(container: ServiceContainer | None) -> bool:
     return container is not None and container.state is ContainerState.SUCCEEDED
+
+
+def _began(container: ServiceContainer | None) -> int:
+    """When a start has begun: what waits for YARN has not."""
+    began = container.start_time if container is not None else None
+    return _now() if began is None else int(began * 1000)
 
 
 def _now() -> int:
