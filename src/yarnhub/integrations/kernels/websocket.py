@@ -14,23 +14,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.session import Session
-from jupyter_server.services.kernels.connection.base import (
-    deserialize_binary_message,
-    deserialize_msg_from_ws_v1,
-    serialize_msg_to_ws_v1,
-)
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado import web
 from tornado.websocket import WebSocketClosedError
 
 from yarnhub.integrations.kernels import words
+from yarnhub.integrations.kernels.client_messages import channel_and_header, packed, runs_cell
 from yarnhub.integrations.kernels.container_kernel import done
 from yarnhub.integrations.kernels.interruption import SUBSCRIBED
 from yarnhub.integrations.kernels.replay import Message, Missed
@@ -40,7 +35,6 @@ if TYPE_CHECKING:
 
 CLOSED = 4000
 """The code of a websocket that is closed for its kernel: neither 1000 nor 1001, which are final."""
-_V1 = "v1.kernel.websocket.jupyter.org"
 _MAX_KEPT = 256 * 1024 * 1024
 """Bytes that all connections of a user keep: for kernels that start or do not read, and for clients
 that do not read."""
@@ -148,7 +142,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             return
         if self._held is None:
             channel, header = self._read(incoming_msg)
-            if _runs_cell(header):
+            if runs_cell(header):
                 self._running[header["msg_id"]] = header
             stream = self.channels.get(channel)
             if stream is not None:
@@ -385,32 +379,16 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
     def _execution(self, message: Any) -> dict[str, Any] | None:
         """The header of a message that runs a cell; None for all others."""
         header = self._read(message)[1]
-        return header if _runs_cell(header) else None
+        return header if runs_cell(header) else None
 
     def _read(self, message: Any) -> tuple[str, dict[str, Any]]:
-        """The channel and the header of a client's message; empty if it cannot be read."""
-        try:
-            if self.subprotocol == _V1:
-                channel, parts = deserialize_msg_from_ws_v1(message)
-                header = json.loads(bytes(parts[0]))
-            else:
-                binary = isinstance(message, bytes)
-                read = deserialize_binary_message(message) if binary else json.loads(message)
-                channel, header = read.get("channel") or "shell", read["header"]
-            return str(channel), dict(header)
-        except Exception as error:  # noqa: BLE001  # whatever a client sends
-            _log.debug("a message of a client cannot be read: %s", error)
-            return "", {}
+        return channel_and_header(message, self.subprotocol)
 
     def _send(self, kind: str, content: dict[str, Any], parent: Any = None) -> None:
         message = self.session.msg(kind, content, parent={"header": parent} if parent else None)
+        sent = packed(message, self.session, self.subprotocol)
         try:
-            if self.subprotocol == _V1:
-                packed = serialize_msg_to_ws_v1(message, "iopub", self.session.pack)
-                self.write_message(packed, binary=True)
-            else:
-                text = json.dumps(message | {"channel": "iopub"}, default=str)
-                self.write_message(text)
+            self.write_message(sent, binary=isinstance(sent, bytes))
         except WebSocketClosedError:
             _log.debug("a client of kernel %s has left", self.kernel_id)
 
@@ -418,7 +396,3 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         self._closing = True
         short = " ".join(reason.split()).encode()[:_MAX_REASON].decode(errors="ignore")
         self.websocket_handler.close(CLOSED, short)
-
-
-def _runs_cell(header: dict[str, Any]) -> bool:
-    return header.get("msg_type") == "execute_request" and bool(header.get("msg_id"))
