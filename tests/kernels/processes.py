@@ -17,6 +17,7 @@ from yarn.launcher import write_script
 from yarnhub.appmaster.core.contexts import ContextBuilder
 from yarnhub.appmaster.shell.journal.file import FileJournal
 from yarnhub.appmaster.shell.server.control import serve
+from yarnhub.base.background import BackgroundTasks
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.submit.masters import UnmanagedMaster
 from yarnhub.client.submit.submission import credentials
@@ -131,6 +132,11 @@ class ProcessSessions(UnmanagedHolder):
         self.unused = UnmanagedApplications(settings, folder=folder)
         self.sessions: dict[str, ProcessSession] = {}
         self.serving: asyncio.Future[None] | None = None
+        self._tasks = BackgroundTasks()
+
+    async def aclose(self) -> None:
+        await self._tasks.aclose()
+        await super().aclose()
 
     async def held(self) -> list[UnmanagedSession]:
         if self.serving is None:

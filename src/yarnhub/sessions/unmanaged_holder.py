@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from yarnhub.appmaster.core.budgets import KIB, MIB, Budgets
-from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import ControlError, DeadlineExceededError, YarnhubError
+from yarnhub.base.held_open import HeldOpen
 from yarnhub.control.messages import FinalStatus
 from yarnhub.sessions.cluster_holder import ClusterHolder
 from yarnhub.sessions.holder import Holder
@@ -75,40 +74,15 @@ class UnmanagedHolder(Holder):
         budgets: Budgets = BUDGETS,
     ) -> None:
         super().__init__(settings, hub)
-        self._budgets = budgets
         self._others = ClusterHolder(settings, hub)
-        self._folder = folder
-        self._host = host
-        self._tasks = BackgroundTasks()
-        self._holding: asyncio.Task[None] | None = None
-        self._held: asyncio.Future[UnmanagedApplications] | None = None
-
-    async def _applications(self) -> UnmanagedApplications:
-        """The held applications; holding starts at the first call, and again after a failure."""
-        loop = asyncio.get_running_loop()
-        if self._held is None or (self._holding is not None and self._holding.done()):
-            self._held = loop.create_future()
-            self._holding = self._tasks.start(self._hold(self._held), "sessions on YARN")
-        return await asyncio.shield(self._held)
-
-    async def _hold(self, held: asyncio.Future[UnmanagedApplications]) -> None:
-        try:
-            async with UnmanagedApplications(
-                self.settings, folder=self._folder, host=self._host, budgets=self._budgets
-            ) as applications:
-                held.set_result(applications)
-                await asyncio.get_running_loop().create_future()  # until it is cancelled
-        except Exception as error:  # noqa: BLE001  # raised in the callers that wait, or logged
-            if held.done():
-                _log.exception("sessions on YARN are no longer held; the next request tries again")
-            else:
-                held.set_exception(error)
-        finally:
-            held.cancel()
+        self._held = HeldOpen(
+            lambda: UnmanagedApplications(settings, folder=folder, host=host, budgets=budgets),
+            "sessions on YARN",
+        )
 
     async def aclose(self) -> None:
         """Stop holding the applications, which keep running; this object cannot be used again."""
-        await self._tasks.aclose()
+        await self._held.aclose()
         await self._others.aclose()
 
     async def held(self) -> list[UnmanagedSession]:
@@ -117,13 +91,13 @@ class UnmanagedHolder(Holder):
         Raises:
             ConfigurationError: The folder cannot be used.
         """
-        applications = await self._applications()
+        applications = await self._held.value()
         return [self._session(applications, each) for each in applications.values()]
 
     async def _submit(
         self, spec: ApplicationSpec, secrets: Mapping[str, bytes]
     ) -> UnmanagedSession:
-        applications = await self._applications()
+        applications = await self._held.value()
         return self._session(applications, await applications.submit(spec, secrets=secrets))
 
     def _session(
@@ -133,7 +107,7 @@ class UnmanagedHolder(Holder):
 
     async def find(self, application_id: str) -> Session | SessionEnd | None:
         """See `Holder.find`."""
-        applications = await self._applications()
+        applications = await self._held.value()
         held = applications.get(application_id)
         if held is not None:
             return self._session(applications, held)
@@ -142,7 +116,7 @@ class UnmanagedHolder(Holder):
 
     async def all(self, tag: str = "") -> list[Session]:
         """See `Holder.all`; includes sessions whose ApplicationMasters run on the cluster."""
-        held = await self._applications()
+        held = await self._held.value()
         others = await self._others.all(tag)
         found = [
             self._session(held, each) for each in held.values() if not tag or tag in each.spec.tags

@@ -29,6 +29,7 @@ _EXCLUDED = (
     "appmaster/shell/journal/file.py",
     "base/background.py",
     "base/file_lock.py",
+    "base/held_open.py",
     "base/home_folder.py",
     "base/single_flight.py",
     "yarn/addresses.py",

@@ -10,6 +10,7 @@ from yarnhub.appmaster.core.budgets import KIB, MIB, Budgets
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.closing import Closing
 from yarnhub.base.errors import ApplicationNotFoundError, YarnhubError
+from yarnhub.base.held_open import HeldOpen
 from yarnhub.client.client import Client
 from yarnhub.integrations.dask_gateway.specification import found_tag, tag_of
 from yarnhub.unmanaged import UnmanagedApplications
@@ -56,42 +57,28 @@ class HeldApplications(Closing):
 
     def __init__(self, settings: Settings, *, folder: Path, host: str) -> None:
         self._settings = settings
-        self._held = UnmanagedApplications(settings, folder=folder, host=host, budgets=BUDGETS)
-        self._holding = BackgroundTasks()
+        self._open = HeldOpen(
+            lambda: UnmanagedApplications(settings, folder=folder, host=host, budgets=BUDGETS),
+            "applications of Dask clusters",
+            leave=_END,
+        )
         self._tasks = BackgroundTasks()
-        self._leave = asyncio.Event()
         self._by_tag: dict[str, UnmanagedApplication] = {}
         self._ends: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
-        entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._holds = self._holding.start(self._hold(entered), "applications of Dask clusters")
         try:
-            await entered
+            self._held = await self._open.value()
         except BaseException:
-            await self._holding.aclose()
+            await self.aclose()
             raise
+        self.refresh()
         return self
-
-    async def _hold(self, entered: asyncio.Future[None]) -> None:
-        try:
-            async with self._held:
-                self.refresh()
-                entered.set_result(None)
-                await self._leave.wait()
-        except Exception as error:
-            if entered.done():
-                raise
-            entered.set_exception(error)
-        finally:
-            entered.cancel()
 
     async def aclose(self) -> None:
         """Leave the applications running."""
         await self._tasks.aclose()
-        self._leave.set()
-        await asyncio.wait([self._holds], timeout=_END)
-        await self._holding.aclose()
+        await self._open.aclose()
 
     def refresh(self) -> None:
         """Note the applications that are held since the last call.

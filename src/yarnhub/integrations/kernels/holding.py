@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import LocalProtocolError, YarnhubError
+from yarnhub.base.held_open import HeldOpen
 from yarnhub.integrations.kernels.channel_sockets import ChannelSockets
 from yarnhub.integrations.kernels.server_records import ServerKernelRecords
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 _FIRST_RETRY = 1.0
 _LAST_RETRY = 30.0
 """Seconds: YARN is asked again and again, as nothing is known of the kernels until it responds."""
-_LEAVE = 10.0
-"""Seconds for the holder to be left, before this is cancelled."""
 _log = logging.getLogger(__name__)
 
 
@@ -55,12 +54,12 @@ class Holding:
         self.records = ServerKernelRecords(root, self._stored)
         self.sockets = ChannelSockets(self.records.folder / "channels")
         self.tasks = BackgroundTasks()
-        self._holding = BackgroundTasks()
-        self._entered: asyncio.Future[KernelHolder] | None = None
-        self._leave = asyncio.Event()
-        self._holds: asyncio.Task[None] | None = None
+        self._holder = HeldOpen(self._new_holder, "holder of kernels")
         self._ends: dict[str, asyncio.Task[None]] = {}
         self._notes: dict[str, asyncio.Task[None]] = {}
+
+    def _new_holder(self) -> KernelHolder:
+        return self._make(self.records.folder)
 
     async def holder(self) -> KernelHolder:
         """The holder, after it has found its kernels.
@@ -70,11 +69,7 @@ class Holding:
         Raises:
             YarnhubError: It could not be entered.
         """
-        entered = self._entered
-        if entered is None or (entered.done() and entered.exception() is not None):
-            entered = self._entered = asyncio.get_running_loop().create_future()
-            self._holds = self._holding.start(self._hold(entered), name="holder of kernels")
-        return await asyncio.shield(entered)
+        return await self._holder.value()
 
     async def find(self, kernel_id: str, tell: Callable[[str], None]) -> Kernel | None:
         """A kernel that the server before this one started; None if there is none.
@@ -170,25 +165,8 @@ class Holding:
         """Leave the holder; no kernel ends."""
         await self.tasks.aclose()
         await self.sockets.aclose()
-        if self._holds is not None and not self._holds.done():
-            self._leave.set()
-            await asyncio.wait([self._holds], timeout=_LEAVE)
-        await self._holding.aclose()
+        await self._holder.aclose()
         self.records.release()
-
-    async def _hold(self, entered: asyncio.Future[KernelHolder]) -> None:
-        try:
-            async with self._make(self.records.folder) as holder:
-                entered.set_result(holder)
-                await self._leave.wait()
-        except YarnhubError as error:
-            if entered.done():
-                raise
-            entered.set_exception(error)
-            entered.exception()  # asyncio logs errors that nothing has read
-        except BaseException:
-            entered.cancel()
-            raise
 
     async def _end(self, kernel_id: str, *, now: bool) -> None:
         kernel = await self.find(kernel_id, lambda _: None)
