@@ -72,7 +72,7 @@ def main() -> None:
 async def run(chosen: Chosen) -> None:
     """Measure on a cluster of its own, large enough on paper."""
     options = ClusterOptions(
-        node_memory=1 << 17,
+        node_memory=1 << 18,  # MiB: each of 100 kernels asks for 2 GiB
         node_vcores=1 << 13,
         site={"capacity-scheduler.xml": {AM_SHARE: "1.0"}},
     )
