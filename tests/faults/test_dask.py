@@ -39,10 +39,8 @@ async def server(fault_cluster: HadoopCluster, tmp_path: Path) -> AsyncIterator[
 
 @pytest.fixture
 async def alice(server: DaskGatewayServer) -> AsyncIterator[User]:
-    user = User(server, "alice")
-    async with user.http:
+    async with User(server, "alice") as user:
         yield user
-        await user.end_all()
 
 
 @pytest.fixture

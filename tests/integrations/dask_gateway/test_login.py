@@ -73,6 +73,6 @@ async def test_a_secure_cluster_wants_its_users_to_prove_who_they_are(
     lines = CONFIG.format(keytab=keytab, services="").splitlines(keepends=True)
     config = "".join(line for line in lines if "uthenticator" not in line)
     server = DaskGatewayServer(tmp_path / "gateway", kerberos_cluster, config)
-    with pytest.raises(AssertionError, match="would believe every user's name"):
+    with pytest.raises(AssertionError, match="would accept every user's name"):
         await server.start()
     await server.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -38,11 +38,20 @@ c.Backend.cluster_options = Options(
 
 
 class User:
-    """A user of dask-gateway's REST API."""
+    """A user of dask-gateway's REST API, whose clusters end with the block."""
 
     def __init__(self, server: DaskGatewayServer, name: str) -> None:
         url = f"{server.address}/api/v1/clusters/"
         self.http = httpx.AsyncClient(base_url=url, auth=(name, ""), timeout=60, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self.end_all()
+        finally:
+            await self.http.aclose()
 
     async def new(self, **options: object) -> httpx.Response:
         """Ask for a cluster."""

@@ -144,7 +144,7 @@ class YarnBackend(DBBackendBase):
         self._own_name = settings.user_name
         if settings.secure and _asks_for_no_password(app["authenticator"]):
             raise ConfigurationError(
-                "dask-gateway would believe every user's name: set "
+                "dask-gateway would accept every user's name without a password: set "
                 "c.DaskGateway.authenticator_class, for example to "
                 "'yarnhub.integrations.dask_gateway.KerberosAuthenticator'"
             )
@@ -294,13 +294,15 @@ class YarnBackend(DBBackendBase):
 
     async def do_start_worker(self, worker: Any) -> AsyncIterator[dict[str, Any]]:
         """See `DBBackendBase.do_start_worker`."""
-        await self.start_container(worker)
-        yield worker.state
+        yield await self.start_container(worker)
 
-    async def start_container(self, worker: Any) -> None:
+    async def start_container(self, worker: Any) -> dict[str, Any]:
         """Start a worker's container, unless it has one; starts none twice, even after a crash.
 
         An error is no failure of the worker's: `ClusterWatch` tries again.
+
+        Returns:
+            The worker's new state, with `container_id` unless there was an error.
         """
         try:
             application = self._application(worker.cluster)
@@ -313,8 +315,8 @@ class YarnBackend(DBBackendBase):
                 started = [(await application.add_container(WORKER, env=env)).id]
         except YarnhubError as error:
             self.log.warning("Worker %s has not started, retrying: %s", worker.name, error)
-            return
-        self.db.update_worker(worker, state={**worker.state, "container_id": started[0]})
+            return dict(worker.state)
+        return {**worker.state, "container_id": started[0]}
 
     async def do_stop_worker(self, worker: Any) -> None:
         """See `DBBackendBase.do_stop_worker`."""

@@ -108,7 +108,8 @@ class ClusterWatch:
         """
         known = worker.state.get("container_id")
         if known is None:  # its start was refused while the application was taken over again
-            await self._backend.start_container(worker)
+            state = await self._backend.start_container(worker)
+            self._backend.db.update_worker(worker, state=state)
             return
         if worker.status == JobStatus.SUBMITTED and alive is not None:
             # YARN may have lost the first container, which is replaced at the same place.
