@@ -56,9 +56,11 @@ class HeldOpen(Closing, Generic[T]):
     async def aclose(self) -> None:
         """Leave it; this object cannot be used again."""
         self._leave.set()
-        if self._holds is not None and self._entered is not None and self._entered.done():
-            await asyncio.wait([self._holds], timeout=self._seconds)
-        await self._tasks.aclose()
+        try:
+            if self._holds is not None and self._entered is not None and self._entered.done():
+                await asyncio.wait([self._holds], timeout=self._seconds)
+        finally:
+            await self._tasks.aclose()
 
     async def _hold(self, entered: asyncio.Future[T]) -> None:
         try:

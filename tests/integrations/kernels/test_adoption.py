@@ -101,6 +101,7 @@ async def test_after_kill_9_a_running_cell_goes_on_and_its_output_arrives(tmp_pa
         assert (reply["status"], reply["execution_count"]) == ("ok", 2)
         numbers = [int(each) for each in stream(client.seen, number).split()]
         assert len(set(numbers)) == len(numbers), "none twice"
+        assert numbers == sorted(numbers)
         lost = set(range(numbers[-1])) - set(numbers)
         assert len(lost) < 10, "what was on its way when the server was killed"
         assert await client.result("x") == "42"

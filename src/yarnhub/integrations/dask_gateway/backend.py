@@ -21,7 +21,13 @@ from dask_gateway_server.backends.db_base import DBBackendBase, JobStatus
 from dask_gateway_server.traitlets import Type
 from traitlets import Float, Integer, Unicode, default
 
-from yarnhub.base.errors import ConfigurationError, SpecError, YarnhubError
+from yarnhub.base.errors import (
+    CallOutcome,
+    ConfigurationError,
+    ConnectionLostError,
+    SpecError,
+    YarnhubError,
+)
 from yarnhub.client.access.settings import Settings
 from yarnhub.control.messages import FinalStatus
 from yarnhub.integrations.dask_gateway.cluster_config import YarnClusterConfig, memory_limit
@@ -249,7 +255,7 @@ class YarnBackend(DBBackendBase):
             SpecError: An option of the user's names a file of this server.
         """
         files = {name: File.from_dict(each) for name, each in config.localize_files.items()}
-        configured = YarnClusterConfig(parent=self).localize_files
+        configured = self.cluster_config_class(parent=self).localize_files
         for name, file in files.items():
             local = not _URL.match(file.source) or file.source.lower().startswith("file:")
             if local and config.localize_files[name] != configured.get(name):
@@ -294,28 +300,34 @@ class YarnBackend(DBBackendBase):
 
     async def do_start_worker(self, worker: Any) -> AsyncIterator[dict[str, Any]]:
         """See `DBBackendBase.do_start_worker`."""
-        yield await self.start_container(worker)
+        try:
+            yield await self.start_container(worker)
+        except ConnectionLostError as error:  # it is no failure of the worker's
+            self.log.warning("Worker %s starts later: %s", worker.name, error)
+            yield dict(worker.state)
 
     async def start_container(self, worker: Any) -> dict[str, Any]:
         """Start a worker's container, unless it has one; starts none twice, even after a crash.
 
-        An error is no failure of the worker's: `ClusterWatch` tries again.
-
         Returns:
-            The worker's new state, with `container_id` unless there was an error.
+            The worker's new state.
+
+        Raises:
+            ConnectionLostError: Its application is not held at the moment: `ClusterWatch` tries
+                again.
+            ControlError: It is refused.
         """
-        try:
-            application = self._application(worker.cluster)
-            started = _containers(application, worker)
-            if not started:
-                env = {
-                    WORKER_NAME: worker.name,
-                    SCHEDULER_ADDRESS: worker.cluster.scheduler_address,
-                }
-                started = [(await application.add_container(WORKER, env=env)).id]
-        except YarnhubError as error:
-            self.log.warning("Worker %s has not started, retrying: %s", worker.name, error)
-            return dict(worker.state)
+        application = self._applications.find(worker.cluster.name)
+        if application is None:
+            text = f"the application of cluster {worker.cluster.name} is not held"
+            raise ConnectionLostError(text, CallOutcome.NOT_SENT)
+        started = _containers(application, worker)
+        if not started:
+            env = {
+                WORKER_NAME: worker.name,
+                SCHEDULER_ADDRESS: worker.cluster.scheduler_address,
+            }
+            started = [(await application.add_container(WORKER, env=env)).id]
         return {**worker.state, "container_id": started[0]}
 
     async def do_stop_worker(self, worker: Any) -> None:
@@ -328,12 +340,6 @@ class YarnBackend(DBBackendBase):
     async def do_check_workers(self, workers: list[Any]) -> list[bool]:
         """See `DBBackendBase.do_check_workers`: `ClusterWatch` finds ends."""
         return [True] * len(workers)
-
-    def _application(self, cluster: Any) -> UnmanagedApplication:
-        found = self._applications.find(cluster.name)
-        if found is None:
-            raise YarnhubError(f"this server does not hold the application of {cluster.name}")
-        return found
 
     # --- reasons
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from yarnhub.appmaster.core.budgets import KIB, MIB, Budgets
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.closing import Closing
-from yarnhub.base.errors import ApplicationNotFoundError, YarnhubError
+from yarnhub.base.errors import AccessDeniedError, ApplicationNotFoundError, YarnhubError
 from yarnhub.base.held_open import HeldOpen
 from yarnhub.client.client import Client
+from yarnhub.integrations.dask_gateway.cluster_config import MAX_WORKERS
 from yarnhub.integrations.dask_gateway.specification import found_tag, tag_of
 from yarnhub.unmanaged import UnmanagedApplications
 from yarnhub.yarn.records.ids import ApplicationId
@@ -30,10 +31,10 @@ BUDGETS = Budgets(
     requests=frozenset({"WatchTokens"}),  # of the token agent in each container
     body=16 * KIB,
     answer=MIB,
-    connections=500,
+    connections=2 * MAX_WORKERS,  # with Kerberos, each container has one
     at_once=4,
     rate=MIB,
-    waiting=1000,
+    waiting=2 * MAX_WORKERS,
     keys=0,
     pages=0,
 )
@@ -152,9 +153,25 @@ class HeldApplications(Closing):
         """
         if tag not in self._ends:
             _log.info("%s, which is not held, is killed", application_id)
-            number = ApplicationId.parse(application_id)
-            self._begin(tag, _kill(self._settings.acting_for(user), number))
+            self._begin(tag, self._kill(application_id, user))
         return self._ends[tag]
+
+    async def _kill(self, application_id: str, user: str) -> None:
+        number = ApplicationId.parse(application_id)
+        while True:
+            try:
+                if await self.is_running(application_id, user):
+                    async with Client(self._settings.acting_for(user)) as client:
+                        await client.kill(number, deadline=_END)
+                return
+            except ApplicationNotFoundError:
+                return
+            except AccessDeniedError as error:  # another attempt would not help
+                _log.error("%s cannot be killed: %s", application_id, error)
+                return
+            except YarnhubError as error:
+                _log.warning("%s cannot be killed, retrying: %s", application_id, error)
+            await asyncio.sleep(_RETRY)
 
     def _begin(self, tag: str, work: Coroutine[None, None, None]) -> None:
         task = self._ends[tag] = self._tasks.start(work, f"end of {tag}")
@@ -170,16 +187,4 @@ async def _end(application: UnmanagedApplication, status: FinalStatus, words: st
         except YarnhubError as error:
             if not application.over:
                 _log.warning("%s cannot be ended, retrying: %s", application.id, error)
-        await asyncio.sleep(_RETRY)
-
-
-async def _kill(settings: Settings, application_id: ApplicationId) -> None:
-    while True:
-        try:
-            async with Client(settings) as client:
-                return await client.kill(application_id, deadline=_END)
-        except ApplicationNotFoundError:
-            return None
-        except YarnhubError as error:
-            _log.warning("%s cannot be killed, retrying: %s", application_id, error)
         await asyncio.sleep(_RETRY)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dask_gateway_server.backends.db_base import JobStatus
 
-from yarnhub.base.errors import YarnhubError
+from yarnhub.base.errors import ConnectionLostError, YarnhubError
 from yarnhub.control.messages import ContainerState, FinalStatus
 from yarnhub.control.words import describe
 from yarnhub.integrations.dask_gateway.specification import (
@@ -67,6 +67,8 @@ class ClusterWatch:
         """Tell what has happened to a cluster."""
         if "app_id" not in cluster.state:
             return
+        if cluster.status == JobStatus.RUNNING and cluster.last_heartbeat is None:
+            cluster.last_heartbeat = _now()  # the server was killed after the first one
         application = self._applications.find(cluster.name)
         if application is None:
             self._begin_to_ask(cluster)
@@ -82,8 +84,6 @@ class ClusterWatch:
             return
         if cluster.status == JobStatus.SUBMITTED:
             cluster.start_time = _began(scheduler)
-        elif cluster.last_heartbeat is None:  # the server was killed after the first heartbeat
-            cluster.last_heartbeat = _now()
         alive = {
             variables.get(WORKER_NAME, ""): container_id
             for container_id, variables in application.variables(WORKER).items()
@@ -108,8 +108,7 @@ class ClusterWatch:
         """
         known = worker.state.get("container_id")
         if known is None:  # its start was refused while the application was taken over again
-            state = await self._backend.start_container(worker)
-            self._backend.db.update_worker(worker, state=state)
+            await self._start(worker)
             return
         if worker.status == JobStatus.SUBMITTED and alive is not None:
             # YARN may have lost the first container, which is replaced at the same place.
@@ -125,6 +124,17 @@ class ClusterWatch:
         if worker.status != JobStatus.RUNNING or not _ended_well(container):
             self._fail_worker(worker, container)
 
+    async def _start(self, worker: Any) -> None:
+        try:
+            state = await self._backend.start_container(worker)
+        except ConnectionLostError:
+            return
+        except YarnhubError as error:
+            worker.cluster.worker_start_failure_count += 1
+            self._end_worker(worker, str(error))
+        else:
+            self._backend.db.update_worker(worker, state=state)
+
     def _fail(self, cluster: Any, reason: str) -> None:
         if cluster.target >= JobStatus.CLOSING:
             return
@@ -136,9 +146,12 @@ class ClusterWatch:
     def _fail_worker(self, worker: Any, container: ServiceContainer | None) -> None:
         outcome = container.outcome if container is not None else None
         reason = describe(outcome) if outcome is not None else "Its container is gone."
-        _log.warning("Worker %s has ended: %s", worker.name, reason)
         if worker.status == JobStatus.SUBMITTED and outcome and not outcome.cause.blameless:
             worker.cluster.worker_start_failure_count += 1
+        self._end_worker(worker, reason)
+
+    def _end_worker(self, worker: Any, reason: str) -> None:
+        _log.warning("Worker %s has ended: %s", worker.name, reason)
         state = {**worker.state, "reason": one_line(reason)}
         self._backend.db.update_worker(worker, target=JobStatus.FAILED, state=state)
         self._backend.queue.put(worker)

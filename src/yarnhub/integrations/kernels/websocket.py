@@ -298,11 +298,12 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         """
         kernel = self.kernel_manager
         iopub = self.channels["iopub"]
-        if getattr(kernel, "container", None) is None or hasattr(iopub, "unread"):
-            return super().nudge()  # a local kernel, or the channels of an earlier connection
+        if getattr(kernel, "container", None) is None or iopub.receiving():
+            return super().nudge()  # a local kernel, or channels for which messages are kept
         kernel.show_activity()
         if kernel.execution_state != "busy":
             return super().nudge()
+        self._join_interruption()  # else what arrives would overtake what was kept
         name = f"output of kernel {self.kernel_id} arrives"
         return self.multi_kernel_manager.holding.tasks.start(self._subscribed(iopub), name=name)
 
