@@ -95,7 +95,8 @@ class Client(Blocking):
             return self._opened
 
     @property
-    def _engine(self) -> engine_client.Client:
+    def engine(self) -> engine_client.Client:
+        """The asynchronous client, which is open on the event loop behind this class."""
         with skeins_errors(self._otherwise):
             return self._open()
 
@@ -110,7 +111,7 @@ class Client(Blocking):
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the asynchronous client; raises skein's errors for its own."""
-        _ = self._engine  # logs in, if there was no ticket before
+        _ = self.engine  # logs in, if there was no ticket before
         return super().call(function, *args, **kwargs)
 
     def close(self) -> None:
@@ -165,7 +166,7 @@ class Client(Blocking):
         whole = ApplicationSpec._from_any(spec).checked()  # noqa: SLF001  # ours
         with skeins_errors(self._otherwise):
             whole = resolve_sources(whole, Path.cwd())
-        return str(self.call(self._engine.submit, whole))
+        return str(self.call(self.engine.submit, whole))
 
     def submit_and_connect(
         self, spec: ApplicationSpec | Mapping[str, Any] | str | Path
@@ -201,7 +202,7 @@ class Client(Blocking):
         number = ApplicationId.parse(app_id)
         try:
             engine = self.call(
-                applications.connect, self._engine, number, credentials_of(security), wait=wait
+                applications.connect, self.engine, number, credentials_of(security), wait=wait
             )
         except exceptions.DriverError as error:
             if isinstance(error.__cause__, ApplicationFailedError):
@@ -217,7 +218,7 @@ class Client(Blocking):
         Raises:
             ValueError: YARN knows no application with this id.
         """
-        record = self.call(applications.find_application, self._engine, ApplicationId.parse(app_id))
+        record = self.call(applications.find_application, self.engine, ApplicationId.parse(app_id))
         return model.ApplicationReport.of(record)
 
     def get_applications(  # skein's signature
@@ -234,7 +235,7 @@ class Client(Blocking):
         """The applications that pass all filters, by id; those that have not ended by default."""
         started, finished = (started_begin, started_end), (finished_begin, finished_end)
         filters = ApplicationFilters.parse(states, name, user, queue, *started, *finished)
-        found = self.call(applications.find_applications, self._engine, filters)
+        found = self.call(applications.find_applications, self.engine, filters)
         return [model.ApplicationReport.of(record) for record in found]
 
     _parse_datetime = staticmethod(parse_time)  # skein's own tests look here
@@ -253,7 +254,7 @@ class Client(Blocking):
 
     async def _read_logs(self, number: ApplicationId, user: str) -> dict[str, str]:
         async with (
-            self._engine.acting_for(user) as engine,
+            self.engine.acting_for(user) as engine,
             applications.log_reader(engine, number) as client,
         ):
             return await read_texts(client.logs(number))
@@ -266,7 +267,7 @@ class Client(Blocking):
         """
         from skein.explanation import Explanation
 
-        found = self.call(applications.explain, self._engine, ApplicationId.parse(app_id))
+        found = self.call(applications.explain, self.engine, ApplicationId.parse(app_id))
         return Explanation.of(found, logs=f"Client.application_logs({app_id!r})")
 
     # --- the cluster
@@ -275,7 +276,7 @@ class Client(Blocking):
         self, states: Iterable[str | model.NodeState] | None = None
     ) -> list[model.NodeReport]:
         """The cluster's nodes in these states, by id; in any state by default."""
-        found = self.call(find_nodes, self._engine, node_states(states))
+        found = self.call(find_nodes, self.engine, node_states(states))
         return [model.NodeReport.of(one) for one in found]
 
     def get_queue(self, name: str) -> model.Queue:
@@ -284,7 +285,7 @@ class Client(Blocking):
         Raises:
             ValueError: There is no queue with this name.
         """
-        return model.Queue.of(self.call(find_queue, self._engine, name))
+        return model.Queue.of(self.call(find_queue, self.engine, name))
 
     def get_child_queues(self, name: str) -> list[model.Queue]:
         """The queues directly below one.
@@ -292,12 +293,12 @@ class Client(Blocking):
         Raises:
             ValueError: There is no queue with this name.
         """
-        found = self.call(find_queue, self._engine, name)
+        found = self.call(find_queue, self.engine, name)
         return [model.Queue.of(child) for child in found.child_queues]
 
     def get_all_queues(self) -> list[model.Queue]:
         """All queues below the root, each before its children."""
-        return [model.Queue.of(one) for one in self.call(find_all_queues, self._engine)]
+        return [model.Queue.of(one) for one in self.call(find_all_queues, self.engine)]
 
     # --- control
 
@@ -314,7 +315,7 @@ class Client(Blocking):
         self.call(self._kill, ApplicationId.parse(app_id), user)
 
     async def _kill(self, number: ApplicationId, user: str) -> None:
-        async with self._engine.acting_for(user) as engine:
+        async with self.engine.acting_for(user) as engine:
             await lifecycle.kill(engine, number)
 
     def keep_tokens(self, *app_ids: str) -> None:
@@ -331,7 +332,7 @@ class Client(Blocking):
 
         numbers = [ApplicationId.parse(each) for each in app_ids]
         own = None if self._security is None else credentials_of(self._security)
-        _ = self._engine  # logs in, if there was no ticket before
+        _ = self.engine  # logs in, if there was no ticket before
         self.call(keep_all_tokens, self._settings, numbers, own)
 
     def move_application(self, app_id: str, queue: str) -> None:
@@ -340,4 +341,4 @@ class Client(Blocking):
         Raises:
             ValueError: There is no such application or queue, or the queue accepts no applications.
         """
-        self.call(lifecycle.move, self._engine, ApplicationId.parse(app_id), queue)
+        self.call(lifecycle.move, self.engine, ApplicationId.parse(app_id), queue)

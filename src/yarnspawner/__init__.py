@@ -23,6 +23,8 @@ template_paths = [
 def __getattr__(name: str) -> object:
     if name == "YarnSpawner":
         from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
+        from yarnhub.integrations.spark.servers import find
 
+        YarnSpawner.find_spark = staticmethod(find)  # neither of the two knows the other
         return YarnSpawner
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from yarnhub.base.files import open_regular, read_limited, read_regular, write_private
+from yarnhub.base.files import is_own, open_regular, read_limited, read_regular, write_private
 
 
 @pytest.fixture(params=["device", "pipe", "socket", "folder", "pipe behind a link"])
@@ -63,3 +63,23 @@ def test_threads_that_write_one_file_neither_fail_nor_mix(tmp_path: Path) -> Non
         found = set().union(*pool.map(write, range(4)))
     assert found <= {bytes([number]) * 5000 for number in range(4)}
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_that_only_this_user_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    assert not is_own(file)
+    file.touch(0o600)
+    link.symlink_to(file)
+    assert is_own(file)
+    assert not is_own(link)
+    assert not is_own(tmp_path)
+    for mode in (0o620, 0o602):
+        file.chmod(mode)
+        assert not is_own(file)
+    file.chmod(0o644)
+    assert is_own(file)
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    assert not is_own(file)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yarnhub.base.foreign_text import clean_and_cut, compiled
+from yarnhub.base.foreign_text import clean_and_cut, compiled, without_controls
 
 UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -34,6 +34,10 @@ def test_what_is_left(text: str, cleaned: str) -> None:
 
 def test_one_line() -> None:
     assert clean_and_cut(" a\n\tb\x1b[K\r\nc ", lines=False) == "a b c"
+
+
+def test_lines_stay_as_they_are_without_control_characters() -> None:
+    assert without_controls("a\tb\r\n\x1b[31mc\u202ed\x00") == "a\tb\r\n[31mcd"
 
 
 def test_what_is_too_long_is_cut_between_characters() -> None:

@@ -11,6 +11,7 @@ from yarnhub.base.errors import ControlError
 from yarnhub.client import keys
 from yarnhub.client.errors import EventsMissedError
 from yarnhub.client.keys import Event, EventFilter, EventType, event_queue
+from yarnhub.client.keys.event_queue import Taker
 
 
 async def test_operations_are_applied_alone_and_together() -> None:
@@ -68,6 +69,42 @@ async def test_a_queue_without_events() -> None:
         assert (await events.get()).key == "k", "a wait that was cancelled takes none"
         events.unsubscribe(events.filters)
         assert (events.filters, len(events)) == (frozenset(), 0)
+
+
+async def test_what_a_thread_does_not_take_is_kept() -> None:
+    async with living() as (_, app), app.keys.events(EventFilter()) as events:
+        early, late, ready = Taker(), Taker(), Taker()
+        events.give(early)
+        with pytest.raises(TimeoutError):
+            early.wait(0)
+        events.withdraw(early)
+        events.give(late)
+        await app.keys.put("a", b"")
+        await asyncio.to_thread(late.wait, 30)
+        events.withdraw(late)
+        await app.keys.put("b", b"")
+        events.give(ready)
+        ready.wait(0)
+        assert (early.item, ready.item.key) == (None, "a")
+        assert (await events.get()).key == "b"
+
+
+async def test_what_a_thread_was_not_told_is_kept() -> None:
+    async with living() as (_, app), app.keys.events(EventFilter()) as events:
+        lost, ended = Taker(), Taker()
+        events.give(lost)
+        events.put(EventsMissedError("lost"))
+        lost.wait(0)
+        assert isinstance(lost.error, EventsMissedError)
+        events.withdraw(lost)
+        with pytest.raises(EventsMissedError):
+            await events.get()
+        await app.shutdown()
+        events.give(ended)
+        await asyncio.to_thread(ended.wait, 30)
+        events.withdraw(ended)
+        with pytest.raises(ControlError):
+            await events.get()
 
 
 async def test_who_reads_too_slowly_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

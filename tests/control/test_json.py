@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from yarnhub.appmaster.core.records import ServiceRecord
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.control import bootstrap, json, messages
 from yarnhub.control.messages import (
@@ -145,6 +146,8 @@ DEEP = b"[" * 100_000
         (Transacted, b'{"results": [{}]}', ".results[0]: expected one of Nothing, Entries, Keys"),
         (Transacted, b'{"results": [{"Nothing": {}, "Keys": {}}]}', ".results[0]: expected one"),
         (Transacted, b'{"results": [{"Shutdown": {}}]}', ".results[0]: expected one of Nothing"),
+        (ServiceRecord, b'{"waits_for": 1}', ".waits_for: expected list, got int"),
+        (ServiceRecord, b'{"ended": 1}', ".ended: expected dict, got int"),
         (Transacted, b'{"results": [null]}', ".results[0]: expected dict, got NoneType"),
     ],
 )

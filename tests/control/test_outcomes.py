@@ -29,6 +29,25 @@ def test_every_status_of_yarn_is_a_cause_in_words(code: Exit) -> None:
         assert describe(outcome).startswith(f"Exit code {code.value}: ")
 
 
+KILLED = (
+    "[2026-11-29 12:29:43.512]Container [pid=7,containerID=container_1_0001_01_000002] is running "
+    "1024B beyond the '{}' memory limit. Current usage: 513 MB of 512 MB physical memory used; "
+    "2 GB of 1.1 GB virtual memory used. Killing container.\n[...]Exception from container-launch"
+)
+
+
+@pytest.mark.parametrize("code", [0, 1, 143])
+@pytest.mark.parametrize(
+    ("limit", "cause"), [("PHYSICAL", Cause.MEMORY), ("VIRTUAL", Cause.VIRTUAL_MEMORY)]
+)
+def test_a_program_that_ends_when_yarn_kills_it_was_killed(
+    code: int, limit: str, cause: Cause
+) -> None:
+    assert of(code, KILLED.format(limit)).cause is cause
+    written = f"[...]Exception from container-launch. Last bytes of stderr: {KILLED}"
+    assert of(code, written.format(limit)).cause is not cause, "by the program itself"
+
+
 @pytest.mark.parametrize(
     ("code", "cause", "words"),
     [

@@ -32,6 +32,10 @@ FOREIGN = {
     "the target queue doesn't exist",
     # NodeManagers
     "recently stopped",
+    (
+        r"(?:\[[^]]*\])?\s*Container \[pid=\d+,containerID=\w+\] is running \S+ beyond the "
+        r"'(PHYSICAL|VIRTUAL)' memory limit\."
+    ),
     r"User \[.*\] is not authorized to view the logs",
     "End of LogType:",
     # NameNodes and key servers
@@ -39,9 +43,14 @@ FOREIGN = {
     "is not a file",
     "must both be directories",
     "already exists",
-    # Java and Kerberos
+    # Java, py4j and Kerberos
+    "Picked up ",
+    "KeyboardInterrupt while sending command",
+    "Exception while sending command",
     "Stack trace",
     "Request is a replay",
+    # uv, Python
+    r"\(os error (\d{1,5})\)|\[Errno (\d{1,5})\]",
     # OpenSSL, ldd
     "-----BEGIN CERTIFICATE-----",
     "-----END CERTIFICATE-----",
@@ -49,6 +58,7 @@ FOREIGN = {
     r"(\S+) => not found",
     # a probe of ours, which is run on nodes and read from their logs
     r"^yarnhub doctor: (?:Python (\d+)\.(\d+)\S*)?$",
+    r"^yarnhub doctor: ([\d.]+) ([\d.]+)$",
 }
 """What others say is read where there is no other way."""
 

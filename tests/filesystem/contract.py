@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.base.errors import AccessDeniedError, ConfigurationError
+from yarnhub.base.tasks import task_group
+from yarnhub.filesystem.acl import MAX_ENTRIES, AclEntry, AclKind
 from yarnhub.filesystem.errors import FileSystemError, PathExistsError, PathNotFoundError
 
 if TYPE_CHECKING:
@@ -267,6 +269,27 @@ class FileSystemContract:
         with pytest.raises(PathNotFoundError):
             await fs.move(f"{base}/a", f"{base}/missing/c")
 
+    async def test_of_many_moves_to_one_path_one_succeeds(self, fs: FileSystem, base: str) -> None:
+        async def move(name: str, to: str) -> bool:
+            try:
+                await fs.move(name, to)
+            except PathExistsError:
+                return False
+            return True
+
+        for to in (f"{base}/{attempt}" for attempt in range(3)):
+            names = [f"{to}-{each}" for each in range(4)]
+            for name in names:
+                await fs.write(name, name.encode())
+            async with task_group() as group:
+                moves = {name: group.create_task(move(name, to)) for name in names}
+            (moved,) = (name for name, task in moves.items() if task.result())
+            assert await read_all(fs, to) == moved.encode()
+            left = {status.path for status in await fs.list(base)}
+            assert {f"{fs.uri}{name}" for name in names} & left == {
+                f"{fs.uri}{name}" for name in names if name != moved
+            }
+
     async def test_a_file_in_the_way_of_a_directory(self, fs: FileSystem, base: str) -> None:
         await fs.write(f"{base}/a", b"")
         with pytest.raises(FileSystemError, match=r"(?i)not a directory|in the way|file exists"):
@@ -291,6 +314,70 @@ class FileSystemContract:
             await stranger.list(f"{base}/private")
         with pytest.raises(AccessDeniedError):
             await stranger.status(f"{base}/private/a")
+
+    async def test_permissions_are_replaced(self, fs: FileSystem, base: str) -> None:
+        await fs.write(f"{base}/d/f", b"content", 0o600)
+        await fs.set_access(f"{base}/d", 0o755)
+        await fs.set_access(f"{base}/d/f", 0o640)
+        folder, file = (await fs.list(base))[0], (await fs.list(f"{base}/d"))[0]
+        assert (folder.permission, file.permission) == (0o755, 0o640)
+        assert await read_all(fs, f"{base}/d/f") == b"content"
+        with pytest.raises(PathNotFoundError, match=f"cannot set the permissions of .*{base}/x"):
+            await fs.set_access(f"{base}/x", 0o755)
+
+    async def test_a_sticky_directory_stays_one(self, fs: FileSystem, base: str) -> None:
+        await fs.make_directory(f"{base}/d", 0o1777)
+        await fs.set_access(f"{base}/d", 0o755)
+        assert (await fs.list(base))[0].permission == 0o1755
+
+    async def test_in_a_sticky_directory_all_change_their_own(
+        self, fs: FileSystem, stranger: FileSystem, base: str
+    ) -> None:
+        await fs.make_directory(f"{base}/d", 0o1777)
+        await fs.make_directory(f"{base}/d/mine", 0o700)
+        await stranger.make_directory(f"{base}/d/theirs", 0o700)
+        await stranger.move(f"{base}/d/theirs", f"{base}/d/moved")
+        with pytest.raises(AccessDeniedError):
+            await stranger.move(f"{base}/d/mine", f"{base}/d/theirs")
+        with pytest.raises(AccessDeniedError):
+            await stranger.delete(f"{base}/d/mine", recursive=True)
+        assert await stranger.delete(f"{base}/d/moved", recursive=True)
+
+    async def test_users_and_groups_with_permissions_of_their_own(
+        self, fs: FileSystem, stranger: FileSystem, base: str
+    ) -> None:
+        await fs.write(f"{base}/d/f", b"content", 0o644)
+        await fs.set_access(f"{base}/d", 0o700)
+        with pytest.raises(AccessDeniedError):
+            await read_all(stranger, f"{base}/d/f")
+        assert await fs.acl(f"{base}/d") == ()
+        bob, some = AclEntry(AclKind.USER, "bob", 5), AclEntry(AclKind.GROUP, "a-group", 1)
+        await fs.set_access(f"{base}/d", 0o700, [bob, some])
+        assert await read_all(stranger, f"{base}/d/f") == b"content"
+        assert await fs.acl(f"{base}/d") == (bob, some)
+        # The group's bits are the most that an entry allows.
+        assert (await fs.list(base))[0].permission == 0o750
+        await fs.set_access(f"{base}/d", 0o700)
+        assert await fs.acl(f"{base}/d") == ()
+        assert (await fs.list(base))[0].permission == 0o700
+        with pytest.raises(AccessDeniedError):
+            await read_all(stranger, f"{base}/d/f")
+
+    async def test_only_the_owner_sets_permissions(
+        self, fs: FileSystem, stranger: FileSystem, base: str
+    ) -> None:
+        await fs.make_directory(f"{base}/d", 0o755)
+        with pytest.raises(AccessDeniedError, match=f"{base}/d"):
+            await stranger.set_access(f"{base}/d", 0o777)
+
+    async def test_a_list_with_too_many_entries(self, fs: FileSystem, base: str) -> None:
+        def of(count: int) -> list[AclEntry]:
+            return [AclEntry(AclKind.USER, f"user{number:02}", 5) for number in range(count)]
+
+        await fs.set_access(base, 0o700, of(MAX_ENTRIES))
+        assert await fs.acl(base) == tuple(of(MAX_ENTRIES))
+        with pytest.raises(FileSystemError, match="exceeds maximum"):
+            await fs.set_access(base, 0o700, of(MAX_ENTRIES + 1))
 
     async def test_many_at_once(self, fs: FileSystem, base: str) -> None:
         async with asyncio.TaskGroup() as group:

@@ -169,6 +169,13 @@ def test_only_known_keys_are_handed_on() -> None:
             "AuthenticationError",
             "requires Kerberos",
         ),
+        (
+            RuntimeError('RPCError("org.apache.hadoop.hdfs.protocol.AclException", "The ACL '
+                         'operation has been rejected.  Support for ACLs has been disabled by '
+                         'setting dfs.namenode.acls.enabled to false.")'),
+            "AclsUnavailableError",
+            "has been disabled by setting dfs.namenode.acls.enabled to false",
+        ),
         (RuntimeError("ChecksumError"), "FileSystemError", "ChecksumError"),
         (OSError("RPC listener disconnected"), "ConnectionLostError", "h:1"),
         (FileNotFoundError("/a"), "PathNotFoundError", "does not exist"),

@@ -8,6 +8,8 @@ import pytest
 
 from filesystem.contract import FileSystemContract, read_all
 from yarnhub.base.errors import AccessDeniedError
+from yarnhub.filesystem.acl import AclEntry, AclKind
+from yarnhub.filesystem.errors import AclsUnavailableError
 from yarnhub.filesystem.local import LocalFileSystem
 
 if TYPE_CHECKING:
@@ -51,6 +53,18 @@ def no_root() -> Iterator[None]:
 class TestLocal(FileSystemContract):
     # There is no second user within one process: `test_refusals_name_the_path` has another way.
     test_no_permission = None  # type: ignore[assignment]
+    test_in_a_sticky_directory_all_change_their_own = None  # type: ignore[assignment]
+    test_only_the_owner_sets_permissions = None  # type: ignore[assignment]
+    # `test_lists_are_refused` instead:
+    test_users_and_groups_with_permissions_of_their_own = None  # type: ignore[assignment]
+    test_a_list_with_too_many_entries = None  # type: ignore[assignment]
+
+    async def test_lists_are_refused(self, fs: LocalFileSystem, base: str) -> None:
+        bob = AclEntry(AclKind.USER, "bob", 5)
+        with pytest.raises(AclsUnavailableError, match=f"{base}: .* supported in HDFS only"):
+            await fs.set_access(base, 0o700, [bob])
+        with pytest.raises(AclsUnavailableError, match="cannot read the access control list"):
+            await fs.acl(base)
 
     async def test_refusals_name_the_path(
         self, fs: LocalFileSystem, tmp_path: Path, no_root: None

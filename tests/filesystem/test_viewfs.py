@@ -8,7 +8,7 @@ import pytest
 
 from filesystem.contract import read_all
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.filesystem.errors import FileSystemError
+from yarnhub.filesystem.errors import AclsUnavailableError, FileSystemError
 from yarnhub.filesystem.hdfs import native_user_name
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.filesystem.mount_table import MountTable
@@ -86,6 +86,10 @@ async def test_each_path_lies_where_its_link_says(tmp_path: Path) -> None:
         assert await fs.status("viewfs://cluster/base/a") == written
         assert await fs.list("viewfs:///base") == [written]
         assert await read_all(fs, "/base/a", 2, 3) == b"234"
+        await fs.set_access("/base/a", 0o640)
+        assert (await fs.list("/base/a"))[0].permission == 0o640
+        with pytest.raises(AclsUnavailableError, match=f"file://{tmp_path}/one/a"):
+            await fs.acl("/base/a")
         await fs.make_directory("/more/b")
         await fs.move(written.path, "/more/b/c")
         assert (tmp_path / "two" / "b" / "c").read_bytes() == b"0123456789"

@@ -19,6 +19,8 @@ from yarnhub.base.errors import (
     RemoteProtocolError,
     YarnhubError,
 )
+from yarnhub.filesystem.acl import AclEntry, AclKind
+from yarnhub.filesystem.errors import AclsUnavailableError
 from yarnhub.filesystem.hdfs import native_user_name
 from yarnhub.filesystem.name_node import find_name_nodes
 from yarnhub.filesystem.open import open_file_system
@@ -252,3 +254,30 @@ async def test_a_redirect_is_followed_with_our_own_path_and_words() -> None:
 async def test_the_redirect_of_a_gateway_stays_as_it_is() -> None:
     location = "http://gateway/x/webhdfs/data/v1/a?_=secret"
     assert WebHdfsRequests._own_path(location, "/a", {}) == location
+
+
+async def test_an_hdfs_with_access_control_lists_disabled() -> None:
+    disabled = http(
+        "403 Forbidden",
+        refusal(
+            "org.apache.hadoop.hdfs.protocol.AclException",
+            "The ACL operation has been rejected.  Support for ACLs has been disabled by setting "
+            "dfs.namenode.acls.enabled to false.",
+        ),
+    )
+    async with server(disabled, disabled, disabled, http("200 OK")) as (port, seen), at(port) as fs:
+        bob = AclEntry(AclKind.USER, "bob", 5)
+        with pytest.raises(AclsUnavailableError, match=r"hdfs://h:1/a: .*acls\.enabled to fa"):
+            await fs.set_access("/a", 0o700, [bob])
+        with pytest.raises(AclsUnavailableError):
+            await fs.acl("/a")
+        await fs.set_access("/a", 0o755)
+    assert b"op=SETPERMISSION&permission=755" in seen[-1]
+
+
+@pytest.mark.parametrize("entries", ['"x"', '["user:bob:r-x"],"permission":"rwx"'])
+async def test_an_access_control_list_that_is_none(entries: str) -> None:
+    answer = http("200 OK", f'{{"AclStatus":{{"permission":"750","entries":{entries}}}}}')
+    async with server(answer) as (port, _), at(port) as fs:
+        with pytest.raises(RemoteProtocolError, match=r"hdfs://h:1/a is (not a list|invalid)"):
+            await fs.acl("/a")

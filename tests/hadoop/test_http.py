@@ -90,6 +90,12 @@ async def test_nobody_answers() -> None:
             pass
 
 
+async def test_a_port_without_a_server_does_not_answer_itself(own_port: int) -> None:
+    with pytest.raises(ConnectError, match=f"cannot connect to 127.0.0.1:{own_port}: .*refused"):
+        async with exchange("GET", f"http://127.0.0.1:{own_port}/"):
+            pass
+
+
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-", b"HTTP/1.1 100 C\r\n\r\n"])
 async def test_an_answer_that_does_not_come(answer: bytes) -> None:
     async with answering(answer) as url:

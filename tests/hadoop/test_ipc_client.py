@@ -128,6 +128,13 @@ async def test_nobody_listens() -> None:
             await client.call(ONCE, Number(1))
 
 
+async def test_a_port_without_a_server_does_not_answer_itself(own_port: int) -> None:
+    address = Address("127.0.0.1", own_port)
+    async with calling(address) as client:
+        with pytest.raises(ConnectError, match=f"cannot connect to {address}: .*refused"):
+            await client.call(ONCE, Number(1))
+
+
 async def test_nobody_listens_where_no_file_names_the_host() -> None:
     address = Address("0.0.0.0", closed_port().port)
     async with calling(address) as client:

@@ -13,6 +13,7 @@ import pytest
 from hadoop.calling import (
     ECHO,
     ONCE,
+    PROTOCOL,
     QUICK,
     Number,
     Silent,
@@ -40,13 +41,15 @@ from yarnhub.base.errors import (
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.hadoop.address import Address
 from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
+from yarnhub.hadoop.ipc.connection import RpcConnection
+from yarnhub.hadoop.ipc.login import make_login
 from yarnhub.hadoop.security.users import KerberosUser, SimpleUser, TokenUser
+from yarnhub.hadoop.wire.connection import RpcStateMachine
 from yarnhub.hadoop.wire.headers import UserInformation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yarnhub.hadoop.ipc.connection import RpcConnection
     from yarnhub.hadoop.wire.gssapi import GssContext
 
 
@@ -222,6 +225,18 @@ async def test_cancelled_at_any_await_of_the_handshake_the_client_goes_on(steps:
                 await task
         assert (await client.call(ONCE, Number(3))).n == 3
     await until(lambda: server.gone == len(server.peers))
+
+
+async def test_cancelled_as_the_handshake_ends_no_connection_is_left() -> None:
+    options = RpcOptions()
+    async with serving() as server, asyncio.TaskGroup() as group:
+        login = await make_login(TokenUser(TOKEN), server.address, options)
+        machine = RpcStateMachine(PROTOCOL, login, client_id=bytes(16), max_response=1000)
+        task = group.create_task(RpcConnection.open(machine, server.address, options))
+        await until(lambda: machine.ready)
+        task.cancel()
+        await until(lambda: server.gone)
+    assert task.cancelled()
 
 
 async def test_a_context_that_came_to_its_end_is_replaced() -> None:

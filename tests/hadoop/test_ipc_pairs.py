@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hadoop.calling import (
+    ALICE,
     ECHO,
     ONCE,
+    PROTOCOL,
     QUICK,
     STANDBY,
     Number,
@@ -32,7 +34,8 @@ from yarnhub.base.errors import (
     DeadlineExceededError,
 )
 from yarnhub.base.retry import RetryPolicy
-from yarnhub.hadoop.ipc.client import RpcOptions
+from yarnhub.hadoop.codec import decode
+from yarnhub.hadoop.ipc.client import RpcClient, RpcOptions
 from yarnhub.hadoop.security.users import TokenUser
 
 if TYPE_CHECKING:
@@ -205,3 +208,26 @@ async def test_calls_on_their_way_to_a_standby_all_find_the_active_one() -> None
             standby.send(_standby(call))
     assert [task.result().n for task in tasks] == list(range(10))
     await until(lambda: standby.gone == 1)
+
+
+async def test_closing_that_is_cancelled_closes_all_connections() -> None:
+    """A connection that was turned from is kept while calls on it wait for their answers."""
+
+    def hold(call: Call) -> bytes | None:
+        return None if decode(Number, call.body).n == 1 else _standby(call)
+
+    async with (
+        serving(hold) as standby,
+        serving() as active,
+        asyncio.TaskGroup() as group,
+    ):
+        client = RpcClient([standby.address, active.address], PROTOCOL, ALICE)
+        waiting = group.create_task(outcome_of(client, ONCE))
+        await until(lambda: standby.peers and standby.peers[0].calls)
+        await client.call(ONCE, Number(2))
+        closing = group.create_task(client.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        assert await waiting is CallOutcome.UNKNOWN
+        await until(lambda: (standby.gone, active.gone) == (1, 1))
+    assert closing.cancelled()

@@ -55,7 +55,7 @@ for options in (
     dict(host="nn", port=9000, extra_conf={{"dfs.replication": 1}}, replication=1),
 ):
     print(fsspec.filesystem("hdfs", **options).unstrip_protocol("/a"))
-for url in ("hdfs://nn/a b?c#d", "hdfs://default/x/", "hdfs:///", "/y:z"):
+for url in ("hdfs://nn/a b?c#d", "hdfs://default/x/", "hdfs:///", "/y:z", "hdfs:/a/b", "/y:/z"):
     print(fsspec.filesystem("hdfs")._strip_protocol(url))
 print(fsspec.filesystem("hdfs").expand_path(["hdfs:///a", "/b"]))
 print(fsspec.get_filesystem_class("viewfs").__module__)
@@ -70,6 +70,8 @@ print(fsspec.get_filesystem_class("viewfs").__module__)
         "/x",
         "/",
         "/y:z",
+        "/a/b",
+        "/y:/z",
         "['/a', '/b']",
         "yarnhub.filesystem.fsspec_hdfs",
     ]

@@ -16,7 +16,7 @@ from skein.model import ApplicationLogs
 from skein.utils import format_table
 from yarnhub.base.errors import ControlError, FailureCode
 from yarnhub.client.logs.aggregated import LogChunk, LogFile
-from yarnhub.client.logs.selection import instance_in
+from yarnhub.client.logs.instances import instance_in
 from yarnhub.hadoop.codec import decode, encode
 from yarnhub.hadoop.ipc.translation import translate
 from yarnhub.yarn.records.applications import ApplicationReport

@@ -98,7 +98,7 @@ class Applications:
     def direct(self, app: api.ApplicationClient) -> str:
         """Where the ApplicationMaster itself serves."""
         number = ApplicationId.parse(app.id)
-        report = self.cluster.call(self.cluster._engine.application_report, number)
+        report = self.cluster.call(self.cluster.engine.application_report, number)
         return report.original_tracking_url
 
 

@@ -1,8 +1,13 @@
 """An application's key-value store: its operations, conditions and events, by skein's names."""
 
+# ruff: noqa: E402  # another skein's `__init__` imports this package first: see `installation`
+
 from __future__ import annotations
 
 from skein import installation
+
+installation.require_ours()
+
 from skein.exceptions import EventsMissedError
 from skein.kv.events import EventQueue
 from skein.kv.store import KeyValueStore
@@ -35,8 +40,6 @@ from yarnhub.client.keys import (
     swap,
     value,
 )
-
-installation.warn_of_others()  # `skein/__init__.py` may be another's
 
 __all__ = [
     "Condition",

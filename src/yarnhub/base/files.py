@@ -59,6 +59,19 @@ def read_limited(path: Path, limit: int) -> bytes:
         return _read(path, file, limit)
 
 
+def is_own(path: Path) -> bool:
+    """Whether a regular file exists that belongs to this user, and that nobody else can write.
+
+    Others cannot have put code into it, even if they can write its folder.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    mine = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+    return mine and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Write a file with mode 0600, completely or not at all, and flush it to the disk."""
     temporary = path.with_name(f".{path.name}.{threading.get_native_id()}")

@@ -47,6 +47,11 @@ def clean_and_cut(text: str, *, lines: bool = True) -> str:
     return encoded[: MAX_BYTES - len(_CUT)].decode(errors="ignore") + _CUT
 
 
+def without_controls(text: str) -> str:
+    """A text without control characters, except tabs and line ends; the rest of escapes stays."""
+    return text if text.isascii() and text.isprintable() else _CONTROLS.sub("", text)
+
+
 def quoted(value: object) -> str:
     """The `repr` of a value, for a message of one line, cut if it is long."""
     if isinstance(value, str) and len(value) > _MAX_QUOTED:

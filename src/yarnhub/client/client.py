@@ -34,6 +34,7 @@ from yarnhub.yarn.resource_manager import ResourceManager
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from yarnhub.client.files.staging import Progress
     from yarnhub.client.logs.aggregated import LogChunk, LogFile
     from yarnhub.client.logs.application import ApplicationLogs
+    from yarnhub.client.logs.opened import OpenedLogs
     from yarnhub.client.logs.selection import LogSelection
+    from yarnhub.client.submit.submission import MasterLaunch
     from yarnhub.spec import ApplicationSpec, Security
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
@@ -92,6 +95,7 @@ class Client(Closing):
         *,
         progress: Progress | None = None,
         secrets: Mapping[str, bytes] | None = None,
+        master: MasterLaunch | None = None,
         deadline: float | None = 3600.0,
     ) -> ApplicationId:
         """Submit an application; returns when YARN has accepted it.
@@ -104,6 +108,7 @@ class Client(Closing):
             progress: Called with the progress of each upload.
             secrets: Secrets for the containers of its services, in their token files: see
                 `CurrentContainer.secrets`.
+            master: What runs its ApplicationMaster; None for ours, in a container.
             deadline: Seconds in total, including uploads; None for no limit.
 
         Raises:
@@ -114,11 +119,12 @@ class Client(Closing):
         if spec.user not in ("", self._settings.user_name):
             async with self.acting_for(spec.user) as other:
                 return await other.submit(
-                    spec, progress=progress, secrets=secrets, deadline=deadline
+                    spec, progress=progress, secrets=secrets, master=master, deadline=deadline
                 )
         holders_pair = await asyncio.to_thread(self._credentials, spec.master.security)
-        code = await asyncio.to_thread(appmaster_zip.cached, self._settings.cache_folder)
-        master = ManagedMaster(code, self._settings.python)
+        if master is None:
+            code = await asyncio.to_thread(appmaster_zip.cached, self._settings.cache_folder)
+            master = ManagedMaster(code, self._settings.python)
         async with (
             Deadline(
                 deadline, lambda: f"{spec.name} was not accepted by YARN within {deadline or 0:g} s"
@@ -177,10 +183,17 @@ class Client(Closing):
                 lambda each: each.yarn_application_state.ended,
             )
 
-    async def explain(self, application_id: ApplicationId) -> Explanation:
+    async def explain(
+        self, application_id: ApplicationId, *, ask_master: bool = True
+    ) -> Explanation:
         """Why an application waits, where its containers run, or how it ended.
 
         Cancelling leaves nothing behind.
+
+        Args:
+            application_id: The application.
+            ask_master: Whether its ApplicationMaster, which only its submitter can reach, is asked
+                for its services.
 
         Raises:
             ApplicationNotFoundError: The ResourceManager has no application with this id.
@@ -194,7 +207,7 @@ class Client(Closing):
                 report,
                 self.resource_manager,
                 self._settings,
-                lambda: self.connect(application_id, wait=False),
+                (lambda: self.connect(application_id, wait=False)) if ask_master else None,
             )
         )
 
@@ -243,6 +256,21 @@ class Client(Closing):
         """The log files of an application, by container and name; takes the arguments of `logs`."""
         return await self._application_logs(application_id, selection, notice).files()
 
+    def open_logs(
+        self, application_id: ApplicationId, now: float
+    ) -> AbstractAsyncContextManager[OpenedLogs]:
+        """The logs of an application, to list them and read any part of each, for a block.
+
+        The ApplicationMaster is not asked. See `yarnhub.client.logs.opened.open_logs`.
+
+        Args:
+            application_id: The application's id.
+            now: Seconds since 1970.
+        """
+        from yarnhub.client.logs.opened import open_logs
+
+        return open_logs(self, self._settings, application_id, now)
+
     def _application_logs(
         self,
         number: ApplicationId,
@@ -262,12 +290,21 @@ class Client(Closing):
         Raises:
             AccessDeniedError: It belongs to another user.
         """
-        message = f"{application_id} was killed, but has not ended within {deadline:g} s"
-        async with Deadline(deadline, lambda: message):
-            while not await self.resource_manager.force_kill_application(application_id):
+        late = f"YARN has not accepted the kill of {application_id} within {deadline:g} s"
+        async with Deadline(deadline, lambda: late):
+            while not await self.request_kill(application_id):
+                late = f"{application_id} was killed, but has not ended within {deadline:g} s"
                 # The ResourceManager reports an end only when polled.
                 await asyncio.sleep(_KILL_POLL_INTERVAL)
         await self.clean_up(application_id)
+
+    async def request_kill(self, application_id: ApplicationId) -> bool:
+        """Have YARN kill an application; returns whether it has ended. Its uploads remain.
+
+        Raises:
+            AccessDeniedError: It belongs to another user.
+        """
+        return await self.resource_manager.force_kill_application(application_id)
 
     async def clean_up(self, application_id: ApplicationId, *, deadline: float = 60.0) -> None:
         """Delete the uploads of an application, if any.

@@ -22,6 +22,7 @@ from yarnhub.cluster.errors import ClusterError
 from yarnhub.cluster.host import Host
 from yarnhub.cluster.jars import ROUTER_SUFFIX, provide_jars
 from yarnhub.cluster.java import find_java
+from yarnhub.cluster.native import NATIVE, check_library, write_library
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.cluster.ports import KDC, ZOOKEEPER, choose_ports, port_names
 from yarnhub.cluster.preparation import (
@@ -139,6 +140,8 @@ class HadoopCluster(ClusterAccess):
         """
         if self.options.kerberos:
             check_host(self.host)
+        if self.options.native:
+            check_library(self.options.hadoop)
         java = find_java(self.host, chosen=self.options.java_home, kerberos=self.options.kerberos)
         jars = await self.provide()
         if self.options.encryption_zone:
@@ -185,6 +188,8 @@ class HadoopCluster(ClusterAccess):
             link_jars(
                 await self._provide(f"{self.options.hadoop}{ROUTER_SUFFIX}"), layout.router_jars
             )
+        if self.options.native:
+            write_library(await self._provide(NATIVE), layout.native)
         if self.options.kerberos:
             check_world_accessible(layout.root)
             check_world_accessible(java_home)
@@ -322,6 +327,7 @@ class HadoopCluster(ClusterAccess):
             self.options.kerberos,
             environment,
             resource_manager_address(record.ports) if self.options.federation else "",
+            self.options.native,
         )
         import httpx
 

@@ -58,6 +58,7 @@ class ClusterOptions:
         encryption_zone: With Kerberos: a key server (KMS) and an encryption zone.
         federation: The cluster is the only member of a federation: clients connect to its Router,
             and ApplicationMasters to the AMRMProxy of their node.
+        native: NodeManagers load Hadoop's native library, so that they unpack archives faster.
         kerberos: Security is on, with a KDC; containers run as the user who submitted.
         rpc_protection: With Kerberos only.
         java_home: The Java installation; None finds a suitable one.
@@ -77,6 +78,7 @@ class ClusterOptions:
     scheduler: Scheduler = Scheduler.CAPACITY
     federation: bool = False
     encryption_zone: bool = False
+    native: bool = False
     kerberos: bool = False
     rpc_protection: RpcProtection = RpcProtection.PRIVACY
     java_home: Path | None = None

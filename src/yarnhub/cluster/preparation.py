@@ -16,7 +16,7 @@ from yarnhub.cluster.security import container_executor
 from yarnhub.cluster.security.certificates import write_certificates
 from yarnhub.cluster.security.principals import PROXIES, USERS
 from yarnhub.cluster.security.secure_io import write_patched_class
-from yarnhub.cluster.site.files import LOG4J, site_files, site_xml
+from yarnhub.cluster.site.files import log4j_properties, site_files, site_xml
 from yarnhub.cluster.site.kerberos import tls_sites
 from yarnhub.cluster.site.key_server import ZONE, key_server_sites
 from yarnhub.cluster.site.resource_managers import zookeeper_login, zookeeper_properties
@@ -138,6 +138,8 @@ def hdfs_folders(user: str, *, zone: bool) -> list[Folder]:
         Folder("/tmp", 0o1777, user),  # noqa: S108  # in HDFS
         Folder("/tmp/logs", 0o1777, user),  # noqa: S108  # in HDFS
         Folder("/user", 0o755, user),
+        Folder("/yarnhub", 0o755, user),
+        Folder("/yarnhub/environments", 0o1777, user),  # where users publish environments
         *([Folder(ZONE, 0o1777, user)] if zone else []),
         *(Folder(f"/user/{name}", 0o755, name) for name in homes),
     ]
@@ -145,7 +147,8 @@ def hdfs_folders(user: str, *, zone: bool) -> list[Folder]:
 
 def _write_sites(folder: Path, inputs: SiteInputs, node_manager: str | None) -> None:
     _write_files(folder, site_files(inputs, node_manager))
-    (folder / "log4j.properties").write_text(LOG4J, encoding="ascii")
+    logs = log4j_properties(inputs, node_manager)
+    (folder / "log4j.properties").write_text(logs, encoding="ascii")
 
 
 def _write_files(folder: Path, files: Mapping[str, Mapping[str, str]]) -> None:

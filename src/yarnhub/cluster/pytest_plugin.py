@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.cluster.hadoop import HadoopCluster
+from yarnhub.cluster.native import has_library
 from yarnhub.cluster.options import ClusterOptions
 from yarnhub.cluster.state.folder import is_running
 
@@ -30,7 +31,10 @@ of what a test would wait for."""
 
 @pytest.fixture(scope="session")
 def hadoop_cluster() -> Iterator[HadoopCluster]:
-    """A cluster without Kerberos, with one node that sends a heartbeat every 0.2 s."""
+    """A cluster without Kerberos, with one node that sends a heartbeat every 0.2 s.
+
+    The node has Hadoop's native library, if there is one for this machine.
+    """
     with _running_cluster(kerberos=False) as cluster:
         yield cluster
 
@@ -52,7 +56,10 @@ def _running_cluster(*, kerberos: bool) -> Iterator[HadoopCluster]:
             if cluster.options.kerberos == kerberos:
                 yield cluster
                 return
-    cluster = HadoopCluster(ClusterOptions(kerberos=kerberos, encryption_zone=kerberos, site=SITE))
+    options = ClusterOptions(
+        kerberos=kerberos, encryption_zone=kerberos, native=has_library(), site=SITE
+    )
+    cluster = HadoopCluster(options)
     asyncio.run(cluster.start())
     try:
         yield cluster

@@ -8,7 +8,7 @@ from a socket is checked here, once.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import collections.abc
 import dataclasses
 import enum
@@ -33,9 +33,12 @@ T = TypeVar("T")
 OMIT_DEFAULT: Final = {"spare": True}
 """Metadata of a dataclass's field that is omitted from JSON if it has its default."""
 _NEVER = object()
+_UNCHECKED: frozenset[Any] = frozenset((int, bool, types.NoneType))
+"""Types whose values are read as they are."""
 _SCALARS = frozenset((str, int, float, bool, types.NoneType))
 """Types whose values are plain data as they are."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
 
 
 def dump(message: object) -> bytes:
@@ -50,10 +53,11 @@ def load(cls: type[T], data: bytes) -> T:
         RemoteProtocolError: It is not JSON, or does not fit the class.
     """
     try:
-        plain = json.loads(data or b"{}")
+        plain = _decode(data.decode() or "{}")
     except (ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"not a JSON document: {error}") from error
-    return typing.cast("T", _read_dataclass(cls, plain, ""))  # it is checked against cls
+    message: T = _read_dataclass(cls, plain, "")
+    return message
 
 
 @functools.cache
@@ -64,39 +68,46 @@ def _hints(cls: type) -> dict[str, Any]:
 @functools.cache
 def _arms(hint: Any) -> tuple[Any, ...]:
     """The alternatives of a hint, without None."""
+    return tuple(arm for arm in _alternatives(hint) if arm is not types.NoneType)
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    arms = typing.get_args(hint) if union else (hint,)
-    return tuple(arm for arm in arms if arm is not types.NoneType)
+    return typing.get_args(hint) if union else (hint,)
 
 
-def _items(hint: Any, count: int) -> tuple[Any, ...]:
-    """The hints of a tuple's items."""
+@functools.cache
+def _repeated(hint: Any) -> Any:
+    """The hint of all items of a tuple of any length; None for a tuple with one hint for each."""
     items = typing.get_args(hint)
-    return items[:1] * count if len(items) < 2 or items[1] is Ellipsis else items
+    return items[0] if len(items) < 2 or items[1] is Ellipsis else None
 
 
 # --- writing
 
 
 def _plain(value: Any, hint: Any) -> Any:
-    if type(value) in _SCALARS:
+    cls: Any = type(value)
+    if cls in _SCALARS:
         return value
+    fields = _fields(cls)
+    if fields is not None:
+        plain = {}
+        for name, inner, default in fields:
+            given = getattr(value, name)
+            if default is _NEVER or given != default:
+                plain[name] = given if type(given) in _SCALARS else _plain(given, inner)
+        return {cls.__name__: plain} if len(_arms(hint)) > 1 else plain
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
+        return binascii.b2a_base64(value, newline=False).decode()
     if isinstance(value, enum.Enum):
         return value.value
     arms = _arms(hint)
-    if dataclasses.is_dataclass(value):
-        cls: Any = type(value)
-        plain = {
-            name: _plain(given, inner)
-            for name, inner, default in _fields(cls)
-            if (given := getattr(value, name)) != default
-        }
-        return {cls.__name__: plain} if len(arms) > 1 else plain
     if isinstance(value, (tuple, list)):
-        items = zip(value, _items(arms[0], len(value)), strict=True)
-        return [_plain(each, item) for each, item in items]
+        every = _repeated(arms[0])
+        if every is not None:
+            return [_plain(each, every) for each in value]
+        return [_plain(*each) for each in zip(value, typing.get_args(arms[0]), strict=True)]
     if isinstance(value, collections.abc.Mapping):
         item = typing.get_args(arms[0])[1]
         return {key: _plain(each, item) for key, each in value.items()}
@@ -104,9 +115,14 @@ def _plain(value: Any, hint: Any) -> Any:
 
 
 @functools.cache
-def _fields(cls: Any) -> tuple[tuple[str, Any, Any], ...]:
-    """The names of its fields, their hints, and the values with which they are omitted."""
+def _fields(cls: Any) -> tuple[tuple[str, Any, Any], ...] | None:
+    """The names of a dataclass's fields, their hints, and the values with which they are omitted.
+
+    None for any other class.
+    """
     hints = _hints(cls)
+    if not dataclasses.is_dataclass(cls):
+        return None
     return tuple(
         (field.name, hints[field.name], field.default if field.metadata == OMIT_DEFAULT else _NEVER)
         for field in dataclasses.fields(cls)
@@ -125,7 +141,10 @@ def _reader(hint: Any) -> Reader:
         optional = types.NoneType in arguments
         return functools.partial(_read_optional, reader) if optional else reader
     if origin is tuple:
-        return functools.partial(_read_tuple, hint)
+        every = _repeated(hint)
+        if every is not None:
+            return functools.partial(_read_items, _reader(every))
+        return functools.partial(_read_tuple, tuple(map(_reader, arguments)))
     if origin in (dict, collections.abc.Mapping):
         return functools.partial(_read_dict, _reader(arguments[1]))
     if dataclasses.is_dataclass(hint):
@@ -153,13 +172,17 @@ def _read_one_of(arms: dict[str, Any], value: Any, path: str) -> Any:
     return _reader(arms[name])(inner, f"{path}.{name}")
 
 
-def _read_tuple(hint: Any, value: Any, path: str) -> Any:
+def _read_items(read: Reader, value: Any, path: str) -> Any:
     given = _expect(list, value, path)
-    items = _items(hint, len(given))
-    if len(items) != len(given):
-        raise RemoteProtocolError(f"{path}: expected {len(items)} items, got {len(given)}")
-    pairs = enumerate(zip(items, given, strict=True))
-    return tuple(_reader(item)(each, f"{path}[{at}]") for at, (item, each) in pairs)
+    return tuple([read(each, f"{path}[{at}]") for at, each in enumerate(given)])
+
+
+def _read_tuple(readers: tuple[Reader, ...], value: Any, path: str) -> Any:
+    given = _expect(list, value, path)
+    if len(readers) != len(given):
+        raise RemoteProtocolError(f"{path}: expected {len(readers)} items, got {len(given)}")
+    pairs = enumerate(zip(readers, given, strict=True))
+    return tuple([read(each, f"{path}[{at}]") for at, (read, each) in pairs])
 
 
 def _read_dict(read: Reader, value: Any, path: str) -> Any:
@@ -168,11 +191,15 @@ def _read_dict(read: Reader, value: Any, path: str) -> Any:
 
 
 def _read_dataclass(cls: Any, value: Any, path: str) -> Any:
-    readers, document = _readers(cls), _expect(dict, value, path)
-    unknown = sorted(document.keys() - readers.keys())
-    if unknown:
-        raise RemoteProtocolError(f"{path or cls.__name__}: unknown key {quoted(unknown[0])}")
-    given = {key: readers[key](each, f"{path}.{key}") for key, each in document.items()}
+    readers = _readers(cls)
+    document = value if type(value) is dict else _expect(dict, value, path)
+    if not document.keys() <= readers.keys():
+        unknown = min(document.keys() - readers.keys())
+        raise RemoteProtocolError(f"{path or cls.__name__}: unknown key {quoted(unknown)}")
+    given = {}
+    for key, each in document.items():
+        plain, read = readers[key]
+        given[key] = each if type(each) in plain else read(each, f"{path}.{key}")
     try:
         return cls(**given)
     except TypeError as error:
@@ -180,9 +207,13 @@ def _read_dataclass(cls: Any, value: Any, path: str) -> Any:
 
 
 @functools.cache
-def _readers(cls: Any) -> dict[str, Reader]:
-    hints = _hints(cls)
-    return {field.name: _reader(hints[field.name]) for field in dataclasses.fields(cls)}
+def _readers(cls: Any) -> dict[str, tuple[frozenset[type], Reader]]:
+    """The types of values that each field of a dataclass takes as they are, and its reader."""
+    hints = {field.name: _hints(cls)[field.name] for field in dataclasses.fields(cls)}
+    return {
+        name: (_UNCHECKED.intersection(_alternatives(hint)), _reader(hint))
+        for name, hint in hints.items()
+    }
 
 
 def _read_enum(kind: type[enum.Enum], value: Any, path: str) -> Any:
@@ -195,7 +226,7 @@ def _read_enum(kind: type[enum.Enum], value: Any, path: str) -> Any:
 
 def _read_bytes(value: Any, path: str) -> bytes:
     try:
-        return base64.b64decode(_expect(str, value, path), validate=True)
+        return binascii.a2b_base64(_expect(str, value, path), strict_mode=True)
     except ValueError as error:  # binascii.Error is a ValueError; so is text that is not ASCII
         raise RemoteProtocolError(f"{path}: not base64") from error
 
@@ -213,7 +244,7 @@ def _read_float(value: Any, path: str) -> float:
 
 def _read_text(value: Any, path: str) -> str:
     """Text that can be encoded: half of a surrogate pair has no UTF-8 form."""
-    text = str(_expect(str, value, path))
+    text: str = value if type(value) is str else _expect(str, value, path)
     try:
         text.encode()
     except UnicodeEncodeError as error:

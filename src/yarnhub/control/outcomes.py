@@ -6,6 +6,7 @@ Source: org.apache.hadoop.yarn.api.records.ContainerExitStatus; bash(1) for 126,
 from __future__ import annotations
 
 import enum
+import re
 import signal
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -108,6 +109,17 @@ _CAUSES = {
     154: Cause.LOST_TRACK,
 }
 
+# Only at the beginning: what a program has written comes later.
+# Source: org.apache.hadoop.yarn.server.nodemanager.containermanager.monitor.ContainersMonitorImpl.
+_KILLED_FOR_MEMORY = re.compile(
+    r"(?:\[[^]]*\])?\s*Container \[pid=\d+,containerID=\w+\] is running \S+ beyond the "
+    r"'(PHYSICAL|VIRTUAL)' memory limit\."
+)
+_MEMORY_CODES = {
+    "PHYSICAL": Exit.KILLED_EXCEEDED_PMEM,
+    "VIRTUAL": Exit.KILLED_EXCEEDED_VMEM,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -152,8 +164,15 @@ class Outcome:
 
     @classmethod
     def of_container(cls, status: ContainerStatus) -> Outcome:
-        """The outcome of an ended container, from YARN's status."""
-        return cls.of_code(status.exit_status, status.diagnostics)
+        """The outcome of an ended container, from YARN's status.
+
+        A program that ends by itself when its node asks it to, with SIGTERM, replaces YARN's exit
+        code by its own.
+        """
+        code, killed = status.exit_status, _KILLED_FOR_MEMORY.match(status.diagnostics)
+        if code >= 0 and killed is not None:
+            code = _MEMORY_CODES[killed[1]]
+        return cls.of_code(code, status.diagnostics)
 
     @classmethod
     def of_message(cls, message: str, subject: Subject = Subject.CONTAINER) -> Outcome:

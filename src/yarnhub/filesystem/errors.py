@@ -4,6 +4,7 @@
     `-- FileSystemError              the file system refused; names path and reason
         |-- PathNotFoundError        the path does not exist (also FileNotFoundError)
         |-- PathExistsError          the path already exists (also FileExistsError)
+        |-- AclsUnavailableError     it has no access control lists, or they are disabled
         |-- InvalidNameError         the name is not allowed
         |-- QuotaExceededError       a quota of names or bytes is exceeded
         `-- SafeModeError            the NameNode is read-only for now (retriable)
@@ -44,6 +45,10 @@ class PathNotFoundError(FileSystemError, FileNotFoundError):
 
 class PathExistsError(FileSystemError, FileExistsError):
     """The path already exists."""
+
+
+class AclsUnavailableError(FileSystemError):
+    """The file system has no access control lists, or they are disabled."""
 
 
 class InvalidNameError(FileSystemError, ValueError):
@@ -95,6 +100,8 @@ def translate_java(java_class: str, text: str, *, action: str, path: str) -> Yar
         # A rename of a file to a directory, or the other way round: no class of its own.
         case _ if name == "FileAlreadyExistsException" or "must both be directories" in reason:
             return PathExistsError(action, path, reason)
+        case "AclException" if "dfs.namenode.acls.enabled" in reason:
+            return AclsUnavailableError(action, path, reason)
         case _ if name in _REFUSALS:
             return _REFUSALS[name](action, path, reason)
         case "FileNotFoundException" if "is not a file" not in reason:

@@ -88,9 +88,10 @@ class _Conventional(native.BaseFileSystem):
         if isinstance(path, list):
             return [cls._strip_protocol(each) for each in path]
         text = str(path)
-        scheme, separator, rest = text.partition("://")
+        scheme, separator, rest = text.partition(":/")
         if separator and "/" not in scheme:
-            text = f"/{rest.partition('/')[2]}"
+            # Of hdfs:///a, urllib makes hdfs:/a.
+            text = f"/{rest[1:].partition('/')[2] if rest.startswith('/') else rest}"
         return text.rstrip("/") or cls.root_marker
 
     @staticmethod

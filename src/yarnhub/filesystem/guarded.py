@@ -16,7 +16,7 @@ from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import AuthenticationError, ConnectError, RemoteProtocolError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.loopback import is_own
-from yarnhub.hadoop.address import Address
+from yarnhub.hadoop.address import Address, refuse_self
 from yarnhub.hadoop.security.authentication import server_principal
 from yarnhub.hadoop.wire.guard import Guard
 
@@ -126,7 +126,9 @@ class GuardedNameNodes:
                     self._options.minimum_protection,
                     allow_simple=self._options.fallback_to_simple,
                 )
-                return guard, *await asyncio.open_connection(target.host, target.port)
+                reader, writer = await asyncio.open_connection(target.host, target.port)
+                refuse_self(writer.transport)
+                return guard, reader, writer
         except OSError as error:
             if isinstance(error, YarnhubError):
                 raise

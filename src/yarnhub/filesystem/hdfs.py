@@ -24,8 +24,10 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.foreign_text import quoted
+from yarnhub.filesystem.acl import access_entries, named_entries
 from yarnhub.filesystem.content import ContentWriter
 from yarnhub.filesystem.errors import (
+    AclsUnavailableError,
     FileSystemError,
     PathExistsError,
     PathNotFoundError,
@@ -40,6 +42,7 @@ from yarnhub.hadoop.security.authentication import is_secure
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 
+    from yarnhub.filesystem.acl import AclEntry
     from yarnhub.filesystem.guarded import GuardedNameNodes
     from yarnhub.filesystem.name_node import NameService
     from yarnhub.hadoop.conf import Properties
@@ -250,6 +253,34 @@ class HdfsFileSystem(ContentWriter, Closing):
         while chunk := await self._call("read", at, lambda: _take(chunks)):
             yield chunk
 
+    async def acl(self, path: str) -> tuple[AclEntry, ...]:
+        """See `FileSystem.acl`."""
+        at = hdfs_part(self.uri, path)
+        found = await self._call(
+            "read the access control list of", at, lambda: self._client.get_acl_status(at)
+        )
+        entries = (
+            (each.type, each.name or "", each.permissions)
+            for each in found.entries
+            if each.scope == "access"
+        )
+        return named_entries(entries, found.permission)
+
+    async def set_access(self, path: str, permission: int, acl: Sequence[AclEntry] = ()) -> None:
+        """See `FileSystem.set_access`."""
+        at = hdfs_part(self.uri, path)
+        entries = [
+            hdfs_native.AclEntry(kind, "access", allowed, name or None)
+            for kind, name, allowed in access_entries(permission, acl)
+        ]
+        action = "set the permissions of"
+        try:
+            await self._call(action, at, lambda: self._client.set_acl(at, entries))
+        except AclsUnavailableError:
+            if acl:
+                raise
+            await self._call(action, at, lambda: self._client.set_permission(at, permission))
+
     async def move(self, path: str, destination: str) -> None:
         """See `FileSystem.move`."""
         at, to = hdfs_part(self.uri, path), new_hdfs_part("move", self.uri, destination)
@@ -262,9 +293,11 @@ class HdfsFileSystem(ContentWriter, Closing):
 
     async def aclose(self) -> None:
         """See `FileSystem.aclose`. hdfs-native closes its connections with the last reference."""
-        await self._partials.retry()
-        if self._guarded is not None:
-            self._guarded.close()
+        try:
+            await self._partials.retry()
+        finally:
+            if self._guarded is not None:
+                self._guarded.close()
 
     def _convert(self, status: hdfs_native.FileStatus) -> FileStatus:
         return FileStatus(

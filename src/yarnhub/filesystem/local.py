@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
 from yarnhub.filesystem.content import ContentWriter, local_errors
+from yarnhub.filesystem.errors import AclsUnavailableError
 from yarnhub.filesystem.partials import partial_name
 from yarnhub.filesystem.paths import local_part
 from yarnhub.filesystem.port import CHUNK_SIZE, FileStatus
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from typing import BinaryIO
 
+    from yarnhub.filesystem.acl import AclEntry
+
 T = TypeVar("T")
 
 URI = "file://"
+_NO_ACLS = "access control lists are supported in HDFS only"
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK)
+"""link(2) of a file system without hard links, and for a file that has too many."""
 
 
 class LocalFileSystem(ContentWriter, Closing):
@@ -100,6 +106,19 @@ class LocalFileSystem(ContentWriter, Closing):
         finally:
             file.close()
 
+    async def acl(self, path: str) -> tuple[AclEntry, ...]:
+        """See `FileSystem.acl`. Not supported."""
+        raise AclsUnavailableError(
+            "read the access control list of", URI + local_part(URI, path), _NO_ACLS
+        )
+
+    async def set_access(self, path: str, permission: int, acl: Sequence[AclEntry] = ()) -> None:
+        """See `FileSystem.set_access`. Lists are not supported."""
+        action = "set the permissions of"
+        if acl:
+            raise AclsUnavailableError(action, URI + local_part(URI, path), _NO_ACLS)
+        await self._run(action, path, lambda at: _set_permission(at, permission))
+
     async def move(self, path: str, destination: str) -> None:
         """See `FileSystem.move`."""
         to = Path(local_part(URI, destination))
@@ -161,6 +180,11 @@ def _make_directory(at: Path, permission: int) -> None:
         raise NotADirectoryError(errno.ENOTDIR, "a file with that name exists", str(at))
 
 
+def _set_permission(at: Path, permission: int) -> None:
+    sticky = at.stat().st_mode & stat.S_ISVTX
+    at.chmod(permission & 0o777 | sticky)
+
+
 def _create(partial: Path) -> int:
     partial.parent.mkdir(parents=True, exist_ok=True)
     return os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -188,10 +212,26 @@ def _finish(partial: Path, at: Path, permission: int) -> FileStatus:
 
 
 def _move(at: Path, to: Path) -> None:
-    # Not in one step: Python has no call that refuses an existing destination.
-    if to.exists():
-        raise FileExistsError(errno.EEXIST, f"{to} exists")
-    at.rename(to)
+    # A rename would replace a file that somebody else creates at the same moment.
+    if at.is_dir() and not at.is_symlink():
+        to.mkdir()  # fails if it exists; a rename replaces only an empty directory
+        try:
+            at.rename(to)
+        except BaseException:
+            with suppress(OSError):
+                to.rmdir()
+            raise
+        return
+    try:
+        os.link(at, to, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        if to.exists():
+            raise FileExistsError(errno.EEXIST, f"{to} exists") from None
+        at.rename(to)
+    else:
+        at.unlink()
 
 
 def _delete(at: Path, *, recursive: bool) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from yarnhub.filesystem.acl import AclEntry
+
 CHUNK_SIZE = 1 << 20
 """Bytes of one write: large enough to be efficient, small enough to block the event loop for a few
 milliseconds only."""
@@ -125,6 +127,33 @@ class FileSystem(Protocol):
         (`contextlib.aclosing`) if you leave it early.
 
         Raises:
+            PathNotFoundError: The path does not exist.
+        """
+        ...
+
+    async def acl(self, path: str) -> tuple[AclEntry, ...]:
+        """The users and groups with a permission of their own, and what they can do.
+
+        Cancelling leaves nothing behind.
+
+        Raises:
+            AclsUnavailableError: The file system has no access control lists.
+            PathNotFoundError: The path does not exist.
+        """
+        ...
+
+    async def set_access(self, path: str, permission: int, acl: Sequence[AclEntry] = ()) -> None:
+        """Replace the permission bits and the access control list of a path, both at once.
+
+        What is below a directory is not changed. If cancelled, it may have been set.
+
+        Args:
+            path: A file or directory of the user.
+            permission: The bits of owner, group and others, e.g. 0o750.
+            acl: The users and groups with a permission of their own, at most `acl.MAX_ENTRIES`.
+
+        Raises:
+            AclsUnavailableError: There is a list, and the file system does not support them.
             PathNotFoundError: The path does not exist.
         """
         ...

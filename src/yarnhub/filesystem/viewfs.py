@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from yarnhub.filesystem.acl import AclEntry
     from yarnhub.filesystem.mount_table import MountTable
     from yarnhub.filesystem.port import FileStatus, FileSystem
 
@@ -93,6 +94,16 @@ class ViewFileSystem(Closing):
         async with aclosing(file_system.read(url, offset, length)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    async def acl(self, path: str) -> tuple[AclEntry, ...]:
+        """See `FileSystem.acl`."""
+        file_system, url = await self._resolve(path)
+        return await file_system.acl(url)
+
+    async def set_access(self, path: str, permission: int, acl: Sequence[AclEntry] = ()) -> None:
+        """See `FileSystem.set_access`."""
+        file_system, url = await self._resolve(path)
+        await file_system.set_access(url, permission, acl)
 
     async def move(self, path: str, destination: str) -> None:
         """See `FileSystem.move`. Not possible between two targets."""

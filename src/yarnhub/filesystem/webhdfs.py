@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from yarnhub.base.closing import Closing
 from yarnhub.base.errors import CallOutcome, ConnectionLostError, RemoteProtocolError
 from yarnhub.filesystem.content import ContentWriter
-from yarnhub.filesystem.errors import FileSystemError, PathNotFoundError
+from yarnhub.filesystem.errors import AclsUnavailableError, FileSystemError, PathNotFoundError
 from yarnhub.filesystem.partials import Partials, partial_name
 from yarnhub.filesystem.paths import hdfs_part, new_hdfs_part
 from yarnhub.filesystem.port import FileStatus
@@ -27,6 +27,7 @@ from yarnhub.hadoop.trust import system, trust_for
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from yarnhub.filesystem.acl import AclEntry
     from yarnhub.filesystem.webhdfs_requests import DelegationToken, UserName
     from yarnhub.hadoop.trust import TrustSource
 
@@ -173,6 +174,37 @@ class WebHdfsFileSystem(ContentWriter, Closing):
                 size -= len(chunk)
                 yield chunk
 
+    async def acl(self, path: str) -> tuple[AclEntry, ...]:
+        """See `FileSystem.acl`."""
+        from yarnhub.filesystem.acl import named_entries  # which an ApplicationMaster lacks
+
+        at = hdfs_part(self.uri, path)
+        action = "read the access control list of"
+        answer = await self.requests.ask(action, "GET", at, "GETACLSTATUS")
+        found = field(answer, "AclStatus")
+        entries = field(found, "entries")
+        if not isinstance(entries, list):
+            raise RemoteProtocolError(f"the access control list of {self.uri}{at} is not a list")
+        # `user:bob:r-x`; those that files in a directory inherit begin with `default:`.
+        parts = (str(entry).split(":") for entry in entries)
+        named = ((each[0], each[1], each[2]) for each in parts if len(each) == 3)
+        return named_entries(named, _mode(field(found, "permission"), self.uri + at))
+
+    async def set_access(self, path: str, permission: int, acl: Sequence[AclEntry] = ()) -> None:
+        """See `FileSystem.set_access`."""
+        from yarnhub.filesystem.acl import access_entries
+
+        at = hdfs_part(self.uri, path)
+        entries = ",".join(":".join(each) for each in access_entries(permission, acl))
+        action = "set the permissions of"
+        try:
+            await self.requests.ask(action, "PUT", at, "SETACL", aclspec=entries)
+        except AclsUnavailableError:
+            if acl:
+                raise
+            mode = f"{permission:o}"
+            await self.requests.ask(action, "PUT", at, "SETPERMISSION", permission=mode)
+
     async def move(self, path: str, destination: str) -> None:
         """See `FileSystem.move`."""
         at, to = hdfs_part(self.uri, path), new_hdfs_part("move", self.uri, destination)
@@ -236,10 +268,17 @@ class WebHdfsFileSystem(ContentWriter, Closing):
                 modification_time=int(str(field(entry, "modificationTime"))),
                 is_directory=is_directory,
                 owner=str(field(entry, "owner")),
-                permission=int(str(field(entry, "permission")), 8),
+                permission=_mode(field(entry, "permission"), self.uri + path),
             )
         except ValueError as error:
             raise RemoteProtocolError(f"the status of {self.uri}{path} is invalid") from error
+
+
+def _mode(found: object, url: str) -> int:
+    try:
+        return int(str(found), 8)
+    except ValueError as error:
+        raise RemoteProtocolError(f"the permission of {url} is invalid") from error
 
 
 async def _after(first: bytes, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import errno
+from typing import TYPE_CHECKING, NamedTuple
 
 from yarnhub.base.foreign_text import quoted
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Address(NamedTuple):
@@ -35,3 +39,20 @@ class Address(NamedTuple):
         if not host or number is None or not 0 <= number < 65536:
             raise ValueError(f"{quoted(text)} is not host:port")
         return cls(host, number)
+
+
+def refuse_self(transport: asyncio.WriteTransport) -> None:
+    """Close a TCP connection to itself.
+
+    A connection to a port of this host to which nobody listens gets that port by chance as its
+    own; what it sends would be its answer.
+
+    Raises:
+        ConnectionRefusedError: It was one.
+
+    Source: Hadoop, org.apache.hadoop.net.NetUtils.connect.
+    """
+    own, peer = (transport.get_extra_info(name) for name in ("sockname", "peername"))
+    if own and own == peer:
+        transport.abort()
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")

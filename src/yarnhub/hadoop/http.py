@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import h11
 
 from yarnhub.base.errors import CallOutcome, ConnectionLostError, RemoteProtocolError
+from yarnhub.hadoop.address import refuse_self
 from yarnhub.hadoop.trust import Trust, explained
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ async def exchange(
         reader, writer = await asyncio.open_connection(
             host, port, ssl=trust.context if secure else None
         )
+        refuse_self(writer.transport)
     except OSError as error:
         raise explained(error, parts.netloc, trust) from error
     connection = _HttpConnection(reader, writer, parts.netloc)

@@ -82,8 +82,10 @@ class UnmanagedHolder(Holder):
 
     async def aclose(self) -> None:
         """Stop holding the applications, which keep running; this object cannot be used again."""
-        await self._held.aclose()
-        await self._others.aclose()
+        try:
+            await self._held.aclose()
+        finally:
+            await self._others.aclose()
 
     async def held(self) -> list[UnmanagedSession]:
         """The sessions that this process holds, without a request to YARN.

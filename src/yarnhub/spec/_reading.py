@@ -218,8 +218,8 @@ class Element:
     shorthand: ClassVar[frozenset[str]] = frozenset()
     """Keys of a document that `_expand` rewrites."""
     beyond: ClassVar[frozenset[str]] = frozenset()
-    """Keys that skein does not have: they are written only if they are set, so that skein's
-    specifications are written as skein did."""
+    """Keys that skein, or an older version of yarnhub, does not have: they are written only if they
+    are set, so that both read all other documents."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

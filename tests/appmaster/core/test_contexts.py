@@ -13,7 +13,7 @@ from appmaster.bootstrap import AMRM, APPLICATION, CREDENTIALS, HANDED_ON, HDFS
 from appmaster.core.scenario import RESOURCES
 from yarn.launcher import launch
 from yarnhub.appmaster.core.contexts import RUN_SCRIPT, ContextBuilder
-from yarnhub.client.logs.selection import instance_by_files
+from yarnhub.client.logs.instances import instance_by_files
 from yarnhub.control.bootstrap import (
     KEY,
     SubmittedApplication,

@@ -95,6 +95,19 @@ def test_a_restart_keeps_the_instances_variables() -> None:
     ]
 
 
+def test_an_instance_that_ends_well_when_yarn_kills_it_for_its_memory_has_failed() -> None:
+    play = Scenario(application(a=service(max_restarts=0)))
+    play.start()
+    diagnostics = (
+        "Container [pid=7,containerID=container_1_0001_01_000002] is running 1024B beyond the "
+        "'PHYSICAL' memory limit. Current usage: 513 MB of 512 MB physical memory used."
+    )
+    play.complete(play.allocate("a")[0], 0, diagnostics)
+    assert play.states("a") == ["FAILED"]
+    assert play.finish is not None
+    assert "more memory" in play.finish.diagnostics
+
+
 def test_allowed_failures_do_not_end_the_application() -> None:
     play = Scenario(application(a=service(instances=2, allow_failures=True)))
     play.start()

@@ -26,7 +26,7 @@ async def test_how_slow_it_gets_is_the_callers_choice() -> None:
     timer = HeartbeatTimer(5.0)
     timer.hasten(waiting=True)
     assert await waited(timer) == 0
-    pauses = [await waited(timer) for _ in range(30)]
+    pauses = [await waited(timer) for _ in range(60)]
     assert pauses[0] == pytest.approx(EAGER_INTERVAL)
     assert pauses[-1] == pytest.approx(5.0)
 
@@ -45,9 +45,9 @@ async def test_awaited_containers_make_it_eager_and_ever_less_so() -> None:
     timer = HeartbeatTimer()
     timer.hasten(waiting=True)
     assert await waited(timer) == 0
-    pauses = [await waited(timer) for _ in range(15)]
+    pauses = [await waited(timer) for _ in range(40)]
     assert pauses[0] == pytest.approx(EAGER_INTERVAL)
-    assert pauses == sorted(pauses)
+    assert sorted(pauses) == pytest.approx(pauses)
     assert pauses[-1] == pytest.approx(IDLE_INTERVAL)
 
 

@@ -243,5 +243,5 @@ async def test_an_unreachable_resource_manager_is_not_asked_without_pause() -> N
         world.scheduler.refusals += [ConnectError("nobody there")] * 10
         await world.runner.ask(Scale(service="a", count=2))
         await world.until_running(2)
-        assert asyncio.get_running_loop().time() - began > 1
+        assert asyncio.get_running_loop().time() - began > 0.5
         world.runner.feed(MasterScriptEnded(0))

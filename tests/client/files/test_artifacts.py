@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from filesystem.fake_hdfs import FakeHdfs
+from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.files.artifacts import Artifact, Artifacts
+from yarnhub.client.submit.runtime_archive import runtime_archives
 from yarnhub.filesystem.errors import FileSystemError
 from yarnhub.filesystem.local import LocalFileSystem
 from yarnhub.spec import FileType, FileVisibility
@@ -50,6 +53,58 @@ def age(folder: Path, *, days: float) -> None:
     for path in (*folder.rglob("*"), folder):
         when = path.stat().st_mtime - days * DAY
         os.utime(path, (when, when))
+
+
+class TestOwners:
+    """Containers of a user run what is in an artifact."""
+
+    @pytest.fixture
+    async def hdfs(self, tmp_path: Path) -> FakeHdfs:
+        made = FakeHdfs(tmp_path / "hdfs")
+        (tmp_path / "hdfs").mkdir()
+        await made.user("hdfs").make_directory("/user", 0o755)
+        await made.user("hdfs").make_directory("/user/alice", 0o777)
+        made.node("/user/alice").owner = "alice"
+        return made
+
+    async def publish(self, hdfs: FakeHdfs, artifact: Artifact) -> File:
+        artifacts = await runtime_archives(hdfs.user("alice"))
+        return await artifacts.publish(artifact)
+
+    async def test_a_file_of_another_user_is_not_used(
+        self, hdfs: FakeHdfs, artifact: Artifact
+    ) -> None:
+        first = await self.publish(hdfs, artifact)
+        assert await self.publish(hdfs, artifact) == first
+        hdfs.node(first.source).owner = "mallory"
+        second = await self.publish(hdfs, artifact)
+        assert second.source != first.source
+        hdfs.node(second.source).permission = 0o666
+        third = await self.publish(hdfs, artifact)
+        assert third.source not in {first.source, second.source}
+
+    @pytest.mark.parametrize("name", ["", "/jars-0123"])
+    async def test_a_folder_that_another_user_can_change_is_refused(
+        self, name: str, hdfs: FakeHdfs, artifact: Artifact
+    ) -> None:
+        await self.publish(hdfs, artifact)
+        folder = f"/user/alice/.yarnhub-runtime{name}"
+        hdfs.node(folder).permission = 0o775
+        with pytest.raises(
+            ConfigurationError, match=f"{folder} can be written by other users.*go-w"
+        ):
+            await self.publish(hdfs, artifact)
+        hdfs.node(folder).permission = 0o755
+        hdfs.node(folder).owner = "mallory"
+        with pytest.raises(ConfigurationError, match=f"{folder} belongs to mallory"):
+            await self.publish(hdfs, artifact)
+
+    async def test_a_home_of_an_administrator_is_used(
+        self, hdfs: FakeHdfs, artifact: Artifact
+    ) -> None:
+        hdfs.node("/user/alice").owner = "hdfs"
+        first = await self.publish(hdfs, artifact)
+        assert await self.publish(hdfs, artifact) == first
 
 
 async def test_what_is_not_shared_is_kept_from_others(artifact: Artifact, folder: Path) -> None:

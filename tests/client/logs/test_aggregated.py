@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
+import threading
 from contextlib import aclosing, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
+from client.logs.aggregated_logs import (
+    application,
+    open_below,
+    place,
+    properties,
+    run_application,
+)
 from yarn.logs.recorded import CONTENT, FILES, NUMBERS
 from yarnhub.base.errors import (
     AccessDeniedError,
@@ -18,6 +23,7 @@ from yarnhub.base.errors import (
     RemoteProtocolError,
 )
 from yarnhub.client.access.settings import Settings
+from yarnhub.client.logs import aggregated
 from yarnhub.client.logs.aggregated import LogsNotReadyError, find_logs, read_log
 from yarnhub.client.logs.application import ApplicationLogs
 from yarnhub.client.logs.selection import LogSelection
@@ -26,37 +32,20 @@ from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
+from yarnhub.yarn.logs.aggregated_file import read_index
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from yarnhub.client.logs.aggregated import AggregatedLog
     from yarnhub.cluster import HadoopCluster
     from yarnhub.filesystem.port import FileSystem
     from yarnhub.hadoop.conf import Properties
+    from yarnhub.yarn.logs.entry import LogEntry
+    from yarnhub.yarn.logs.source import Step
     from yarnhub.yarn.records.applications import ApplicationReport
-
-
-def application(name: str) -> ApplicationId:
-    return ApplicationId(id=NUMBERS[name], cluster_timestamp=1795244559535)
-
-
-def place(root: Path, name: str, *, node: str = "localhost_18041", data: bytes = b"") -> Path:
-    """Put a recorded file where a NodeManager would."""
-    suffix = name.partition("-")[0]
-    folder = root / "alice" / f"bucket-logs-{suffix}" / f"{NUMBERS[name]:04d}"
-    folder = folder / str(application(name))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / node).write_bytes(data or FILES[name])
-    return folder
-
-
-def properties(root: Path) -> dict[str, str]:
-    return {
-        "yarn.log-aggregation-enable": "true",
-        "yarn.nodemanager.remote-app-log-dir": str(root),
-    }
 
 
 async def read(
@@ -101,6 +90,32 @@ async def test_a_log_from_each_byte_on(tmp_path: Path, name: str) -> None:
         assert b"".join(chunk.data for chunk in chunks) == CONTENT["numbers.log"][start:]
 
 
+@pytest.mark.parametrize("name", list(FILES))
+async def test_a_long_index_is_read_in_a_thread(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set()
+
+    def parser(size: int) -> Step[list[LogEntry]]:
+        parsing = read_index(size)
+        need = next(parsing)
+        while True:
+            data = yield need
+            threads.add(threading.get_ident())
+            try:
+                need = parsing.send(data)
+            except StopIteration as done:
+                entries: list[LogEntry] = done.value
+                return entries
+
+    place(tmp_path, name)
+    monkeypatch.setattr(aggregated, "read_index", parser)
+    monkeypatch.setattr(aggregated, "_LONG_INDEX", 0)
+    found = await find_logs(LocalFileSystem(), properties(tmp_path), application(name), "alice")
+    assert len(found) == 2 * len(CONTENT)
+    assert threading.get_ident() not in threads
+
+
 async def test_the_directory_of_older_hadoop(tmp_path: Path) -> None:
     new = place(tmp_path, "tfile-none")
     old = tmp_path / "alice" / "logs" / new.name
@@ -133,15 +148,6 @@ async def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
             assert open_below(tmp_path)
             break
     assert open_below(tmp_path) == []
-
-
-def open_below(folder: Path) -> list[Path]:
-    """The files of a folder that this process has open."""
-    opened = []
-    for link in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # that of the folder that is being listed
-            opened.append(link.readlink())
-    return [path for path in opened if path.is_relative_to(folder)]
 
 
 async def test_nothing_there_yet(tmp_path: Path) -> None:
@@ -226,24 +232,6 @@ async def test_damage_names_the_file(tmp_path: Path) -> None:
 
 
 # -- on a real cluster
-
-
-async def run_application(cluster: HadoopCluster, command: str) -> ApplicationId:
-    """Run an AM that is a shell command, by the ResourceManager's REST interface."""
-    async with httpx.AsyncClient(
-        base_url=f"{cluster.rm_web_url}/ws/v1/cluster", params={"user.name": "alice"}
-    ) as http:
-        app = (await http.post("/apps/new-application")).json()["application-id"]
-        context = {
-            "application-id": app,
-            "application-name": "logs",
-            "am-container-spec": {"commands": {"command": command}},
-            "max-app-attempts": 1,
-            "resource": {"memory": 64, "vCores": 1},
-        }
-        answer = await http.post("/apps", json=context)
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
-    return ApplicationId.parse(app)
 
 
 @pytest.mark.cluster

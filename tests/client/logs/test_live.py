@@ -1,118 +1,40 @@
-"""Logs of running containers, from a web server that answers as NodeManagers do.
-
-That they do answer so is tested on the cluster, by the command.
-"""
+"""Logs of running containers, from the fake nodes of the contract."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from client.logs.fake_nodes import SETTINGS, FakeNodes
 from hadoop.http_server import server
-from yarn.logs.node_responses import framed
-from yarnhub.base.errors import AccessDeniedError, ConnectError
-from yarnhub.client.access.settings import Settings
+from yarnhub.base.errors import ConnectError
 from yarnhub.client.logs import live as live_logs
 from yarnhub.client.logs.live import LiveLogs
 from yarnhub.client.logs.selection import LogSelection
-from yarnhub.hadoop.conf import Configuration
-from yarnhub.hadoop.ipc.options import RpcOptions
-from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
-from yarnhub.yarn.records.containers import ContainerReport
-from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId, ContainerId
+from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 NUMBER = ApplicationId(id=3, cluster_timestamp=1)
-ATTEMPT = ApplicationAttemptId(application_id=NUMBER, attempt_id=1)
 REPORT = ApplicationReport(
     application_id=NUMBER,
     yarn_application_state=YarnApplicationState.RUNNING,
-    current_application_attempt_id=ATTEMPT,
+    current_application_attempt_id=ApplicationAttemptId(application_id=NUMBER, attempt_id=1),
 )
-REQUEST = re.compile(
-    r"GET /ws/v1/node/containers/(\w+)/logs(?:/([^?]+))?\?user.name=alice(.*) HTTP"
-)
-
-
-@dataclass
-class Cluster:
-    """What a client asks: the ResourceManager, and a node's web server with files."""
-
-    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    running: list[str] = field(default_factory=list)
-    addresses: dict[str, str] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
-    go: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.go.set()
-
-    @property
-    def resource_manager(self) -> Cluster:
-        return self
-
-    async def get_containers(self, _: ApplicationAttemptId) -> list[ContainerReport]:
-        return [
-            ContainerReport(
-                container_id=ContainerId.parse(name),
-                node_http_address=f"http://{self.addresses[name]}",
-            )
-            for name in self.running
-        ]
-
-    async def connect(self, *_: object, **__: object) -> None:
-        raise AccessDeniedError("", "somebody else's")
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        found = REQUEST.match(head)
-        assert found, head
-        name, file, size = found.groups()
-        self.asked.append(f"{name} {file}")
-        self.arrived.set()
-        await self.go.wait()
-        if file is None:
-            entries = ",".join(
-                f'{{"fileName":"{each}","fileSize":"{len(data)}"}}'
-                for each, data in self.files[name].items()
-            )
-            body = f'{{"containerLogsInfo":{{"containerLogInfo":[{entries}]}}}}'.encode()
-        else:
-            data = self.files[name][file]
-            tail = int(size.partition("=-")[2] or len(data))
-            body = framed(data[-tail:], len(data)) if data else b"End of LogType:x\n"
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
 
 
 def container(number: int) -> str:
     return f"container_1_0003_01_{number:06d}"
 
 
-SETTINGS = Settings(
-    configuration=Configuration({}),
-    user=SimpleUser("alice"),
-    user_name="alice",
-    config_folder=Path(),
-    cache_folder=Path(),
-    language="C",
-    options=RpcOptions(),
-)
-
-
 @contextlib.asynccontextmanager
 async def reading(
-    cluster: Cluster, selection: LogSelection | None = None, notices: list[str] | None = None
+    cluster: FakeNodes, selection: LogSelection | None = None, notices: list[str] | None = None
 ) -> AsyncIterator[LiveLogs]:
     async with server(cluster) as url:
         for name in cluster.files:
@@ -139,7 +61,7 @@ async def test_only_what_is_new_comes_with_the_containers_names() -> None:
         container(1): {"application.master.log": b"starts\n"},
         container(2): {"launch_container.sh": script, "worker.log": b"one\n", "empty": b""},
     }
-    cluster = Cluster(files)
+    cluster = FakeNodes(files)
     async with reading(cluster) as live:
         assert await read(live) == [
             ("master", "application.master.log", 0, b"starts\n"),
@@ -157,7 +79,7 @@ async def test_only_what_is_new_comes_with_the_containers_names() -> None:
 async def test_long_files_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_logs, "_BYTES_PER_TURN", 1)
     files = {container(n): {"x.log": b"%d" % n * 300_000} for n in (1, 2)}
-    async with reading(Cluster(files)) as live:
+    async with reading(FakeNodes(files)) as live:
         got: dict[int, bytes] = {1: b"", 2: b""}
         turns = 0
         while turns == 0 or live.behind:
@@ -173,7 +95,7 @@ async def test_long_files_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_the_last_lines_of_what_is_there_and_all_of_what_begins_later() -> None:
     files = {container(1): {"x.log": b"1\n2\n3\n"}}
-    cluster = Cluster(files)
+    cluster = FakeNodes(files)
     async with reading(cluster, LogSelection(tail=2)) as live:
         assert await read(live) == [("", "x.log", 2, b"2\n3\n")]
         files[container(1)] |= {"x.log": b"1\n2\n3\n4\n5\n6\n", "y.log": b"a\nb\nc\n"}
@@ -185,7 +107,7 @@ async def test_the_last_lines_of_what_is_there_and_all_of_what_begins_later() ->
 
 async def test_a_container_that_has_ended_is_looked_at_once_more() -> None:
     files = {container(1): {"x.log": b"1\n"}}
-    cluster = Cluster(files)
+    cluster = FakeNodes(files)
     async with reading(cluster) as live:
         assert await read(live)
         cluster.running.clear()
@@ -201,9 +123,9 @@ async def test_a_container_that_has_ended_is_looked_at_once_more() -> None:
 async def test_a_node_that_does_not_answer_is_told_of_once_and_keeps_nobody_waiting() -> None:
     files = {container(1): {"x.log": b"1\n"}, container(2): {"y.log": b"2\n"}}
     notices: list[str] = []
-    async with server(Cluster()) as gone:
+    async with server(FakeNodes()) as gone:
         address = gone.partition("//")[2]
-    cluster = Cluster(files, addresses={container(1): address})
+    cluster = FakeNodes(files, addresses={container(1): address})
     async with reading(cluster, notices=notices) as live:
         assert await read(live) == [("", "y.log", 0, b"2\n")]
         assert isinstance(live.failure, ConnectError)
@@ -217,7 +139,7 @@ async def test_a_node_that_does_not_answer_is_told_of_once_and_keeps_nobody_wait
 
 
 async def test_cancelling_a_look_leaves_it_usable() -> None:
-    cluster = Cluster({container(1): {"x.log": b"1\n"}})
+    cluster = FakeNodes({container(1): {"x.log": b"1\n"}})
     cluster.go.clear()
     async with reading(cluster) as live:
         task = asyncio.get_running_loop().create_task(live.list_files())

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from yarnhub.client.logs import selection as log_selection
 from yarnhub.client.logs.aggregated import LogFile
-from yarnhub.client.logs.selection import LogSelection, instance_by_files, instance_in, last_lines
+from yarnhub.client.logs.instances import instance_by_files, instance_in
+from yarnhub.client.logs.selection import LogSelection, last_lines
 from yarnhub.yarn.records.ids import ContainerId
 
 if TYPE_CHECKING:

@@ -202,6 +202,7 @@ def test_the_token_agent_can_be_made_of_it(code: bytes, tmp_path: Path) -> None:
 
 
 OF_CLIENTS = {
+    ("yarnhub/filesystem/webhdfs.py", "yarnhub/filesystem/acl"),
     (
         "yarnhub/hadoop/ipc/login.py",
         "yarnhub/hadoop/security/authentication",
@@ -249,6 +250,15 @@ def test_it_is_built_once(tmp_path: Path, code: bytes) -> None:
     (kept,) = (tmp_path / "new").iterdir()
     kept.write_bytes(b"kept")
     assert cached(tmp_path / "new") == b"kept"
+
+
+def test_what_others_could_have_written_is_not_used(tmp_path: Path, code: bytes) -> None:
+    cached(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"changed")
+    kept.chmod(0o666)
+    assert cached(tmp_path) == code
+    assert (kept.read_bytes(), kept.stat().st_mode & 0o777) == (code, 0o600)
 
 
 def test_changed_code_is_built_anew(

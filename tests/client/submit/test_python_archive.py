@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,8 +64,27 @@ def test_what_its_programs_start_as_python_is_it_again(unpacked: Path) -> None:
     }
     assert any("libc.so" in path for path in loaded)
     assert [path for path in loaded if not path.startswith(str(unpacked))] == []
-    found = run(unpacked, "-c", "import sys; print(sys.executable)")
-    assert found == f"{unpacked}/bin/python3\n"
+    found = run(unpacked, "-c", "import sys; print(sys.executable, sys.version)")
+    assert found == f"{unpacked}/bin/python3 {sys.version}\n"
+
+
+def test_it_needs_no_option_of_a_new_loader(unpacked: Path) -> None:
+    # `--argv0` exists since glibc 2.33; clients on RHEL 8 have 2.28.
+    assert "--argv0" not in (unpacked / "bin" / "python3").read_text()
+
+
+def test_processes_of_multiprocessing_are_it_again(unpacked: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import multiprocessing, sys\n"
+        "def libc():\n"
+        "    maps = open('/proc/self/maps').read().splitlines()\n"
+        "    print(*{each.split(maxsplit=5)[5] for each in maps if 'libc.so' in each})\n"
+        "if __name__ == '__main__':\n"
+        "    child = multiprocessing.get_context('spawn').Process(target=libc)\n"
+        "    child.start(); child.join(); sys.exit(child.exitcode)\n"
+    )
+    assert run(unpacked, str(program)) == f"{unpacked}/lib/libc.so.6\n"
 
 
 def test_it_runs_an_application_master(unpacked: Path, tmp_path: Path) -> None:
@@ -105,3 +125,10 @@ def test_it_is_made_once(archive: Path) -> None:
     made = archive.stat()
     assert python_archive.cached(archive.parent) == archive
     assert archive.stat() == made
+
+
+def test_one_that_others_could_have_written_is_not_used(archive: Path, tmp_path: Path) -> None:
+    planted = tmp_path / archive.name
+    planted.write_bytes(b"changed")
+    planted.chmod(0o666)
+    assert python_archive.cached(tmp_path).read_bytes() == archive.read_bytes()

@@ -176,6 +176,8 @@ class Application:
 
     def _apply(self, event: Event) -> None:
         match event:
+            case Asked():
+                self.requests.ask(event.request_id, event.request)
             case Started():
                 self._known(event.previous, event.tokens)
                 self._start()
@@ -193,8 +195,6 @@ class Application:
                 )
             case PortAnswered():
                 self._lifecycle.port_answered(event.container_id)
-            case Asked():
-                self.requests.ask(event.request_id, event.request)
             case Withdrawn():
                 self.requests.withdraw(event.request_id)
             case _:

@@ -56,14 +56,16 @@ class ApplicationEnd:
             services: The application's services.
             script: Whether a script runs in the ApplicationMaster's container, with which it ends.
         """
+        over = True
         for service in services.values():
+            over = over and service.over
             last = service.last_failure
             if service.failed and last is not None and last.outcome is not None:
                 outcome = last.outcome.of_application(last.id)
                 self.decide(FinalStatus.FAILED, outcome, retriable=True)
+        if not over or script:
+            return
         # Services that start without instances wait to be scaled up.
-        begun = services.started and any(service.next_number for service in services.values())
-        over = all(service.over for service in services.values())
-        if begun and over and not script:
+        if services.started and any(service.next_number for service in services.values()):
             finished = Outcome(cause=Cause.FINISHED, subject=Subject.APPLICATION)
             self.decide(FinalStatus.SUCCEEDED, finished)

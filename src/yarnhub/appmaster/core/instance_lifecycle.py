@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from yarnhub.appmaster.core.actions import Launch, Probe, Release, Resume, Signal, Stop
 from yarnhub.control.messages import ContainerState
 from yarnhub.control.outcomes import Cause, Outcome
-from yarnhub.yarn.records.containers import Container, ContainerExitStatus, ContainerStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from yarnhub.appmaster.core.instances import Instance
     from yarnhub.appmaster.core.keys import KeyValueStore
     from yarnhub.appmaster.core.services import Services
+    from yarnhub.yarn.records.containers import Container, ContainerStatus
     from yarnhub.yarn.records.ids import ContainerId
 
 _MIN_PROBE_PAUSE, _MAX_PROBE_PAUSE = 0.25, 5.0
@@ -94,9 +94,9 @@ class Lifecycle:
         if instance.stopping:
             self._ended(instance, ContainerState.KILLED, _KILLED)
             return
-        succeeded = status.exit_status == ContainerExitStatus.SUCCESS
-        state = ContainerState.SUCCEEDED if succeeded else ContainerState.FAILED
         outcome = Outcome.of_container(status)
+        succeeded = outcome.cause is Cause.FINISHED
+        state = ContainerState.SUCCEEDED if succeeded else ContainerState.FAILED
         ended = self._ended(instance, state, outcome)
         if not succeeded:
             self._replace(ended, counted=not outcome.cause.blameless)
@@ -236,7 +236,7 @@ class Lifecycle:
         for service in self._services.values():
             service.waits_for -= ready
             if not service.waits_for:
-                for instance in service.find(ContainerState.WAITING):
+                for instance in service.waiting:
                     if instance.due is None:
                         service.store(replace(instance, state=ContainerState.REQUESTED))
 

@@ -60,9 +60,10 @@ class KeyHistory:
             return KeyEvents(events=(), last=self.last)
         # A number that is not reached yet comes from an earlier attempt of the application.
         missed = not self.start <= watch.after <= self.last
-        later = islice(self._events, 0 if missed else watch.after - self.start, None)
-        found = tuple(event for event in later if _concerns(watch, event))
-        return KeyEvents(events=found, last=self.last, missed=missed)
+        # From the latest to the earliest, as a client usually has all but the latest.
+        later = islice(reversed(self._events), None if missed else self.last - watch.after)
+        found = [event for event in later if _concerns(watch, event)]
+        return KeyEvents(events=tuple(reversed(found)), last=self.last, missed=missed)
 
     def news(self, watch: WatchKeys, events: Sequence[KeyEvent]) -> KeyEvents | None:
         """The newest events that a waiting client requests; None if none of them matches."""

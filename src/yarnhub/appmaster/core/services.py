@@ -61,6 +61,8 @@ class ServiceInstances:
         self._states: dict[ContainerState, dict[int, Instance]] = {
             state: {} for state in ACTIVE_STATES
         }
+        self._waiting = self._states[ContainerState.WAITING]
+        self._requested = self._states[ContainerState.REQUESTED]
         self._timed: dict[int, Instance] = {}
         self._ready: dict[int, Instance] = {}
         self._unready: dict[int, Instance] = {}
@@ -183,7 +185,7 @@ class ServiceInstances:
     @property
     def next_requested(self) -> Instance | None:
         """The instance for the next container."""
-        return next(iter(self._states[ContainerState.REQUESTED].values()), None)
+        return next(iter(self._requested.values()), None)
 
     @property
     def instances(self) -> list[Instance]:
@@ -203,7 +205,12 @@ class ServiceInstances:
     @property
     def requested(self) -> int:
         """The number of containers that YARN has not allocated yet."""
-        return len(self._states[ContainerState.REQUESTED])
+        return len(self._requested)
+
+    @property
+    def waiting(self) -> list[Instance]:
+        """The instances that are not requested yet, oldest first."""
+        return _in_order(self._waiting.values())
 
     @property
     def active(self) -> list[Instance]:

@@ -7,10 +7,12 @@ import asyncio
 IDLE_INTERVAL = 1.0
 """Seconds between heartbeats of an idle application: the end of a container is reported within this
 time, which is much shorter than `yarn.am.liveness-monitor.expiry-interval-ms`."""
-EAGER_INTERVAL = 0.1
+EAGER_INTERVAL = 0.05
 """Seconds between the first heartbeats while containers are pending: the scheduler responds from
 memory, and a node reports every second by default."""
-_SLOWDOWN = 1.25
+_SLOWDOWN = 1.1
+"""An allocated container waits 0.05 s on average for the heartbeat that fetches it, if it is
+allocated in the first second; ten seconds later, the intervals are longer than one."""
 
 
 class HeartbeatTimer:

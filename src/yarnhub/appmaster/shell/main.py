@@ -89,7 +89,7 @@ async def _main(env: Mapping[str, str]) -> int:
         admission = OwnAdmission(
             credentials.secrets[bootstrap.CERTIFICATE],
             credentials.secrets[bootstrap.KEY],
-            early.ask,
+            early.begin,
             application.budgets,
         )
         port = await stack.enter_async_context(serve(admission, host))
@@ -119,7 +119,7 @@ async def _main(env: Mapping[str, str]) -> int:
             journal,
             OwnTokens(Path(env[_TOKEN_FILE]), folder),
         )
-        early.pass_on(runner.ask)
+        early.pass_on(runner.begin)
         finish = await _run(runner, spec, endpoint, contexts, env, late)
         if finish is None:
             return 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar, assert_never, cast
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from yarnhub.appmaster.core.actions import (
     Action,
@@ -210,24 +211,37 @@ class Runner:
         Raises:
             ControlError: It was refused; nothing was changed.
         """
-        self._next_request += 1
-        number = self._next_request
-        reply = self._replies[number] = asyncio.get_running_loop().create_future()
-        try:
-            self.feed(Asked(number, request))
-            answer = await reply
-        finally:
-            del self._replies[number]
-            # Cancelling the wait for a future also cancels the future.
-            if not reply.done() or reply.cancelled():
-                self.feed(Withdrawn(number))
+        answer = await self.begin(request)
         if isinstance(answer, Failure):
             raise ControlError(answer.code, answer.message)
-        return cast("A", answer)  # the core returns the request's class of answer
+        return answer
+
+    def begin(self, request: Request[A]) -> asyncio.Future[A | Failure]:
+        """Pass a client's request to the application, without waiting for the answer.
+
+        Returns:
+            The answer. The future is done at once, unless the request waits for an event, or its
+            effect must be recorded. Cancelling it withdraws a waiting request; any other has been
+            executed.
+        """
+        self._next_request += 1
+        number = self._next_request
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._replies[number] = reply
+        self.feed(Asked(number, request))
+        if number in self._replies:
+            reply.add_done_callback(functools.partial(self._withdraw, number))
+        return reply
+
+    def _withdraw(self, number: int, reply: asyncio.Future[Any]) -> None:
+        """Withdraw a request whose reply was cancelled: any other reply is not there any more."""
+        if self._replies.pop(number, None) is reply:
+            self.feed(Withdrawn(number))
 
     def abandon(self) -> None:
         """Fail all waiting requests: the run has ended."""
-        for reply in self._replies.values():
+        replies, self._replies = self._replies, {}
+        for reply in replies.values():
             if not reply.done():
                 text = "the run of the application has ended before the answer"
                 reply.set_exception(ConnectionLostError(text, CallOutcome.UNKNOWN))
@@ -310,6 +324,8 @@ class Runner:
 
     def _act(self, action: Action) -> None:
         match action:
+            case Reply():
+                self._answer(action)
             case Ask():
                 for request in action.requests:
                     priority = request.priority.priority if request.priority else None
@@ -320,8 +336,6 @@ class Runner:
                 self._heartbeat.hasten(waiting=False)
             case Launch() | Resume() | Stop() | Signal() | Probe():
                 self._containers.begin(action)
-            case Reply():
-                self._answer(action)
             case UseTokens():
                 self._use_tokens(action)
             case Finish():
@@ -339,7 +353,7 @@ class Runner:
         task.add_done_callback(self._tasks.discard)
 
     def _answer(self, action: Reply) -> None:
-        reply = self._replies.get(action.request_id)
+        reply = self._replies.pop(action.request_id, None)
         if reply is not None and not reply.done():
             reply.set_result(action.answer)
 

@@ -11,7 +11,7 @@ from yarnhub.control.messages import Nothing, Request, UpdateTokens
 from yarnhub.hadoop.token_file import replace_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
     from pathlib import Path
 
     from yarnhub.appmaster.shell.application_folder import ApplicationFolder
@@ -62,8 +62,12 @@ class EarlyRequests:
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._tokens: asyncio.Future[UpdateTokens] = asyncio.get_running_loop().create_future()
 
+    def begin(self, request: Request[Any]) -> Awaitable[object]:
+        """Pass a client's request to the application, see `Runner.begin`."""
+        return self._answer.result()(request) if self._answer.done() else self.ask(request)
+
     async def ask(self, request: Request[Any]) -> Any:  # the class depends on the request
-        """Pass a client's request to the application, see `Runner.ask`."""
+        """Pass a client's request to the application once it runs, see `Runner.ask`."""
         if isinstance(request, UpdateTokens) and not self._answer.done():
             if not self._tokens.done():
                 self._tokens.set_result(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
@@ -60,8 +60,11 @@ class ApplicationClient(ApplicationRequests, Closing):
     Args:
         application_id: Which application.
         address: `host:port` of its AM.
-        credentials: The credentials that it was submitted with.
+        credentials: The application's own.
         locate: Looks up the address of a restarted AM; None disables this.
+
+    Attributes:
+        credentials: The same.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class ApplicationClient(ApplicationRequests, Closing):
         self.id = application_id
         self.address = address
         self.locate = locate
+        self.credentials = credentials
         self.context = credentials.client_context()
         self.context.set_alpn_protocols(PROTOCOLS)
         self._connection: ControlConnection | None = None
@@ -171,6 +175,7 @@ def read_answer(request: Request[A], answer: Frame) -> A:
         ControlError: It refused.
     """
     if answer.name != Failure.__name__:
-        return cast("A", json.load(request.answer, answer.body or b""))
+        found: A = json.load(request.answer, answer.body or b"")
+        return found
     failure = json.load(Failure, answer.body or b"")
     raise ControlError(failure.code, clean_and_cut(failure.message))

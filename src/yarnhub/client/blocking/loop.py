@@ -53,18 +53,20 @@ class _Threads(ThreadPoolExecutor):
 @dataclass(frozen=True, slots=True)
 class _Loop:
     portal: BlockingPortal
+    loop: asyncio.AbstractEventLoop
     thread: threading.Thread
 
     @classmethod
     def start(cls) -> _Loop:
         # Not anyio's start_blocking_portal: its context must be left before the interpreter ends,
         # or the interpreter hangs; and leaving it waits for all calls, some of which wait forever.
-        started: Future[BlockingPortal] = Future()
+        started: Future[tuple[BlockingPortal, asyncio.AbstractEventLoop]] = Future()
 
         async def serve() -> None:
-            asyncio.get_running_loop().set_default_executor(_Threads(thread_name_prefix="yarnhub"))
+            loop = asyncio.get_running_loop()
+            loop.set_default_executor(_Threads(thread_name_prefix="yarnhub"))
             async with BlockingPortal() as portal:
-                started.set_result(portal)
+                started.set_result((portal, loop))
                 await portal.sleep_until_stopped()
 
         thread = threading.Thread(target=asyncio.run, args=(serve(),), name="yarnhub", daemon=True)
@@ -75,7 +77,7 @@ class _Loop:
             raise ConnectError(
                 f"{error}: create a client earlier, when the program starts"
             ) from error
-        return cls(started.result(), thread)
+        return cls(*started.result(), thread)
 
     @property
     def runs(self) -> bool:
@@ -130,6 +132,24 @@ class KeptOpen:
             ConnectError: It was closed, or its loop has ended: with the interpreter, or because
                 this process was forked.
         """
+        self._check()
+        future = self._loop.portal.start_task_soon(function, *arguments)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def call_soon(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have a function called on the loop, and do not wait for it.
+
+        Raises:
+            ConnectError: See `call`.
+        """
+        self._check()
+        self._loop.loop.call_soon_threadsafe(function, *arguments)
+
+    def _check(self) -> None:
         if not self._loop.runs:
             raise ConnectError(
                 "the interpreter has ended: use atexit or weakref.finalize, not __del__"
@@ -138,12 +158,6 @@ class KeptOpen:
             )
         if not self.open:
             raise ConnectError("it is closed")
-        future = self._loop.portal.start_task_soon(function, *arguments)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
 
     def close(self) -> None:
         """Close it; may be called again."""

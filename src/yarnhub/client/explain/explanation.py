@@ -134,12 +134,24 @@ def explain(facts: ApplicationFacts) -> Explanation:
 
 def why_no_container(facts: ApplicationFacts) -> Reason | None:
     """Why the services of a running application get no container; None if unknown."""
-    for name, service in facts.spec.services.items() if facts.spec else ():
-        if requested := _of(_instances(name, facts), ContainerState.REQUESTED):
-            request = _request(name, len(requested), service, facts)
-            for reason in why_pending(request, facts, sure=True):
-                return reason
+    for name in facts.spec.services if facts.spec else ():
+        requested = _of(_instances(name, facts), ContainerState.REQUESTED)
+        if requested and (reason := why_no_more(name, len(requested), facts)):
+            return reason
     return None
+
+
+def why_no_more(service: str, count: int, facts: ApplicationFacts) -> Reason | None:
+    """Why a service of a running application would get no more containers; None if unknown.
+
+    Args:
+        service: The service's name.
+        count: How many more.
+        facts: The facts, with the specification.
+    """
+    assert facts.spec is not None
+    request = _request(service, count, facts.spec.services[service], facts)
+    return next(iter(why_pending(request, facts, sure=True)), None)
 
 
 def _phase(facts: ApplicationFacts) -> Phase:
@@ -225,7 +237,8 @@ def _stopped_queues(facts: ApplicationFacts) -> list[Reason]:
 
 def _running(facts: ApplicationFacts) -> list[Reason]:
     if facts.instances is None or facts.spec is None:
-        return [*limits_reached(facts), OwnerOnly()]
+        hidden = [OwnerOnly()] if facts.master_asked else []
+        return [*limits_reached(facts), *hidden]
     reasons: list[Reason] = []
     for name, service in facts.spec.services.items():
         own = _instances(name, facts)

@@ -62,6 +62,7 @@ class ApplicationFacts:
         instances: Its services' containers; None if its ApplicationMaster does not respond.
         starting: Names of containers whose nodes are still fetching files for them.
         spec: Its specification; None if its ApplicationMaster does not respond.
+        master_asked: Whether its ApplicationMaster was asked for both.
     """
 
     report: ApplicationReport
@@ -75,3 +76,4 @@ class ApplicationFacts:
     instances: tuple[ServiceContainer, ...] | None = None
     starting: frozenset[str] = frozenset()
     spec: ApplicationSpec | None = None
+    master_asked: bool = True

@@ -34,7 +34,10 @@ _ACTIVE_STATES = (YarnApplicationState.ACCEPTED, YarnApplicationState.RUNNING)
 
 
 async def look_up(
-    report: ApplicationReport, manager: ResourceManager, settings: Settings, connect: Connect
+    report: ApplicationReport,
+    manager: ResourceManager,
+    settings: Settings,
+    connect: Connect | None,
 ) -> ApplicationFacts:
     """The current facts about an application; about one that has ended, only its reports.
 
@@ -44,7 +47,7 @@ async def look_up(
         report: The application's report.
         manager: The ResourceManager.
         settings: The settings of the caller.
-        connect: Connects to its ApplicationMaster.
+        connect: Connects to its ApplicationMaster; None to leave it alone.
 
     Raises:
         AccessDeniedError: It belongs to another user, who does not share it.
@@ -70,6 +73,7 @@ async def look_up(
         instances=instances,
         starting=starting,
         spec=spec,
+        master_asked=connect is not None,
     )
     return cluster.result().of(found)
 
@@ -110,9 +114,9 @@ async def _containers(
 
 
 async def _ask_master(
-    report: ApplicationReport, connect: Connect
+    report: ApplicationReport, connect: Connect | None
 ) -> tuple[tuple[ServiceContainer, ...] | None, ApplicationSpec | None]:
-    if report.yarn_application_state is not YarnApplicationState.RUNNING:
+    if connect is None or report.yarn_application_state is not YarnApplicationState.RUNNING:
         return None, None
     try:
         async with await connect() as master:

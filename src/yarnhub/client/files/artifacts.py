@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import YarnhubError
+from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.filesystem.partials import sweep_partials
 from yarnhub.spec.file import File, FileVisibility, inferred_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
@@ -35,7 +35,7 @@ MAX_UNUSED_SECONDS = 90 * _DAY
 """Seconds after which an artifact that no submission has used is deleted. An application that is
 still running has it on its nodes, but a new node cannot fetch it."""
 _USED_SUFFIX = ".used"
-_OTHERS_EXECUTE = 0o001
+_OTHERS_EXECUTE, _OTHERS_WRITE = 0o001, 0o022
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,22 @@ class Artifacts:
         folder: Its URL or path; created when needed.
         shared: Whether other users may read them. Nodes then keep one copy for all users (PUBLIC)
             if others can enter all parent folders; otherwise one for each user (PRIVATE).
+        owners: The users whose files and folders are used, if nobody else can write them; None for
+            all users.
     """
 
-    def __init__(self, file_system: FileSystem, folder: str, *, shared: bool = True) -> None:
+    def __init__(
+        self,
+        file_system: FileSystem,
+        folder: str,
+        *,
+        shared: bool = True,
+        owners: Collection[str] | None = None,
+    ) -> None:
         self._file_system = file_system
         self._folder = folder
         self._shared = shared
+        self._owners = owners
 
     async def publish(
         self, artifact: Artifact, progress: Callable[[Path, int, int], None] | None = None
@@ -78,12 +88,23 @@ class Artifacts:
         Args:
             artifact: The file; it is read only if it must be uploaded.
             progress: Called with the file, the bytes sent, and all bytes.
+
+        Raises:
+            ConfigurationError: Another user could replace the artifact.
         """
         size = (await asyncio.to_thread(artifact.path.stat)).st_size
         folder = f"{self._folder}/{artifact.name}"
+        for each in (self._folder, folder):
+            await self._check(each)
         found = await self._list(folder)
         status = next(
-            (each for each in found if each.path.endswith(artifact.suffix) and each.length == size),
+            (
+                each
+                for each in found
+                if each.path.endswith(artifact.suffix)
+                and each.length == size
+                and not self._problem(each)
+            ),
             None,
         )
         if status is None:
@@ -130,6 +151,24 @@ class Artifacts:
                 await self._file_system.delete(status.path, recursive=True)
                 deleted.append(status.path.rpartition("/")[2])
         return tuple(deleted)
+
+    async def _check(self, folder: str) -> None:
+        """Refuse a folder in which another user could replace files."""
+        status = await self._file_system.status(folder) if self._owners is not None else None
+        if status is not None and (problem := self._problem(status)):
+            raise ConfigurationError(
+                f"{status.path} {problem}, who could replace programs that run as you: move it "
+                f"away with `hdfs dfs -mv`, or, if what it contains is yours, restrict it with "
+                f"`hdfs dfs -chmod go-w {status.path}`"
+            )
+
+    def _problem(self, status: FileStatus) -> str:
+        """Which other user can change a file or a folder; empty for none."""
+        if self._owners is None:
+            return ""
+        if status.owner not in self._owners:
+            return f"belongs to {status.owner}"
+        return "can be written by other users" if status.permission & _OTHERS_WRITE else ""
 
     async def _list(self, folder: str) -> Sequence[FileStatus]:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +32,33 @@ class Watch(Protocol):
     ) -> KeyEvents: ...
 
 
+class Taker:
+    """A thread that waits for one item of a queue. A `Future` would take twice as long.
+
+    Attributes:
+        given: Locked until there is an item or an error.
+        item: The item.
+        error: The error that `EventQueue.get` would raise instead.
+    """
+
+    __slots__ = ("error", "given", "item")
+
+    def __init__(self) -> None:
+        self.given = threading.Lock()
+        self.given.acquire()
+        self.item: Any = None  # an event, or what a user put in
+        self.error: Exception | None = None
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait until there is an item or an error.
+
+        Raises:
+            TimeoutError: There was none in time.
+        """
+        if not self.given.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimeoutError
+
+
 class EventQueue:
     """The events that match some filters, in order, once for each filter; an async iterator.
 
@@ -49,6 +77,7 @@ class EventQueue:
         """The filters, with the number of the last event before each."""
         self._items: deque[Any] = deque()  # events, errors, and what users put in
         self._after = 0
+        self._takers: deque[Taker] = deque()
         self._end: Exception | None = None
         self._changed = asyncio.Event()
         """Set, and replaced by another, at each change."""
@@ -115,10 +144,29 @@ class EventQueue:
             async with asyncio.timeout(deadline):
                 while not (self._items or self._end):
                     await self._changed.wait()
+        try:
+            return self._take()
+        finally:
+            self._notify()
+
+    def give(self, taker: Taker) -> None:
+        """Give another thread the next item, or what `get` would raise, as soon as there is one."""
+        self._takers.append(taker)
+        self._notify()
+
+    def withdraw(self, taker: Taker) -> None:
+        """Keep the next item for others: the thread does not wait any more, or did not take it."""
+        if taker in self._takers:
+            self._takers.remove(taker)
+        elif taker.error is None or isinstance(taker.error, EventsMissedError):
+            self._items.appendleft(taker.error or taker.item)
+            self._notify()
+
+    def _take(self) -> Any:
+        """The next item; see `get`."""
         if not self._items:
             raise asyncio.QueueEmpty if self._end is None else self._end
         item = self._items.popleft()
-        self._notify()
         if isinstance(item, EventsMissedError):
             raise item
         if isinstance(item, Exception):
@@ -129,6 +177,14 @@ class EventQueue:
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+        # Last, as the threads that wake up also need Python's lock.
+        while self._takers and (self._items or self._end):
+            taker = self._takers.popleft()
+            try:
+                taker.item = self._take()
+            except Exception as error:  # noqa: BLE001  # raised in the thread
+                taker.error = error
+            taker.given.release()
 
     def _interrupt(self) -> None:
         """Restart the fetching with the current filters."""
@@ -153,29 +209,27 @@ class EventQueue:
         return bool(self._since) and len(self._items) < _CAPACITY
 
     async def _fetch(self) -> None:
-        after, ranges = self._after, self._ranges()
+        ranges = tuple(each.range for each in self._since)
         found: KeyEvents | None = None
         poll = asyncio.timeout(None)
         try:
             async with poll:
                 self._poll = poll
-                found = await self._watch(ranges, after)
+                found = await self._watch(ranges, self._after)
         except TimeoutError:
             if not poll.expired():  # it is the request's own
                 raise
         except RuntimeError as error:  # of a closed client
             raise ConnectError("the client is closed") from error
         finally:
-            self._poll = None
+            current, self._poll = self._poll is poll, None
         # Otherwise the filters have changed: the next request uses the current ones.
-        if found is not None and ranges == self._ranges():
-            self._take(found)
+        if found is not None and current:
+            self._add(found)
             self._notify()
+            await asyncio.sleep(0)  # the readers first: the next request takes as long as they do
 
-    def _ranges(self) -> tuple[KeyRange, ...]:
-        return tuple(each.range for each in self._since)
-
-    def _take(self, found: KeyEvents) -> None:
+    def _add(self, found: KeyEvents) -> None:
         self._after = found.last
         if found.missed:
             self._items.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,10 +33,13 @@ if TYPE_CHECKING:
     from yarnhub.filesystem.port import FileStatus, FileSystem
     from yarnhub.hadoop.conf import Properties
     from yarnhub.yarn.logs.entry import LogEntry
+    from yarnhub.yarn.logs.source import Step
     from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
 _MAX_LISTINGS = 32
 """Directories that are listed concurrently."""
+_LONG_INDEX = 1 << 18
+"""Bytes of an index from which on it is parsed in a thread: one of 64 MiB takes seconds."""
 _MAX_SKIPPED_BYTES = 1 << 20
 """A gap of this many bytes is read and dropped: cheaper than opening the file again."""
 
@@ -51,6 +55,16 @@ class LogsNotReadyError(YarnhubError):
     """
 
     retriable = True
+
+
+class LogsRemovedError(LogsNotReadyError):
+    """The logs were deleted, or could not be uploaded: they will not appear."""
+
+    retriable = False
+
+
+class LogArchiveError(ConfigurationError):
+    """The logs were packed into a Hadoop archive, which yarnhub cannot read."""
 
 
 class NoSuchLogError(YarnhubError):
@@ -134,6 +148,8 @@ async def find_owner(
     configuration: Properties,
     application_id: ApplicationId,
     likeliest: str,
+    *,
+    others: bool = True,
 ) -> str | None:
     """The owner of an application, from the location of its logs; None if none are visible.
 
@@ -144,13 +160,14 @@ async def find_owner(
         configuration: The Hadoop configuration.
         application_id: Which application.
         likeliest: The user whose folder is searched first.
+        others: Whether the folders of other users are searched, which can be thousands.
     """
     users: list[str] = []
-    for root in log_roots(configuration):
+    for root in log_roots(configuration) if others else ():
         with contextlib.suppress(PathNotFoundError, AccessDeniedError):
             users += [each.path.rpartition("/")[2] for each in await file_system.list(root)]
-    others = [user for user in dict.fromkeys(users) if user != likeliest]
-    batches = (others[at : at + _MAX_LISTINGS] for at in range(0, len(others), _MAX_LISTINGS))
+    further = [user for user in dict.fromkeys(users) if user != likeliest]
+    batches = (further[at : at + _MAX_LISTINGS] for at in range(0, len(further), _MAX_LISTINGS))
     for asked in ([likeliest], *batches):
         async with task_group() as group:
             found = [
@@ -187,7 +204,7 @@ def _nothing(
 ) -> YarnhubError:
     """The error for missing logs; `names` is the content of the directories, if they exist."""
     if any(map(is_archive, names or [])):
-        return ConfigurationError(
+        return LogArchiveError(
             f"the logs of {application_id} were packed into a Hadoop archive (.har), which yarnhub"
             " cannot read; use `yarn logs`"
         )
@@ -211,26 +228,40 @@ async def _index(file_system: FileSystem, status: FileStatus) -> list[Aggregated
         while True:
             data = await reader.fetch(need)
             try:
-                need = parser.send(data)
-            except StopIteration as done:
-                entries: list[LogEntry] = done.value
-                return [
-                    AggregatedLog(
-                        LogFile(
-                            container_id=entry.container_id,
-                            node=node,
-                            name=entry.name,
-                            length=entry.length,
-                        ),
-                        entry,
-                        status,
-                    )
-                    for entry in entries
-                ]
+                found = await _step(parser, data)
             except RemoteProtocolError as error:
                 raise RemoteProtocolError(
                     f"cannot read the logs in {status.path}: {error}"
                 ) from error
+            if isinstance(found, Need):
+                need = found
+                continue
+            return [
+                AggregatedLog(
+                    LogFile(
+                        container_id=entry.container_id,
+                        node=node,
+                        name=entry.name,
+                        length=entry.length,
+                    ),
+                    entry,
+                    status,
+                )
+                for entry in found
+            ]
+
+
+async def _step(parser: Step[list[LogEntry]], data: bytes) -> Need | list[LogEntry]:
+    """What a parser of an index needs next, or its entries."""
+
+    def step() -> Need | list[LogEntry]:
+        try:
+            return parser.send(data)
+        except StopIteration as done:
+            entries: list[LogEntry] = done.value
+            return entries
+
+    return step() if len(data) < _LONG_INDEX else await asyncio.to_thread(step)
 
 
 async def read_log(

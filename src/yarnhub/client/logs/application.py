@@ -23,15 +23,10 @@ from yarnhub.client.logs.aggregated import (
     find_owner,
     read_log,
 )
+from yarnhub.client.logs.instances import aggregated_instance
 from yarnhub.client.logs.live import LiveLogs
-from yarnhub.client.logs.selection import (
-    MAX_SCRIPT_BYTES,
-    SCRIPT,
-    LogSelection,
-    instance_by_files,
-    instance_in,
-    last_lines,
-)
+from yarnhub.client.logs.selection import LogSelection, last_lines
+from yarnhub.client.logs.upload import is_incomplete, upload
 from yarnhub.yarn.logs.layout import log_roots
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.applications import LogAggregationStatus as Aggregation
@@ -53,11 +48,6 @@ _CONTAINER_TIMEOUT = 5.0
 """Seconds to wait for a container before a notice."""
 _RESOURCE_MANAGER_TIMEOUT = 60.0
 """Seconds for which the ResourceManager may not respond: it may be restarting."""
-_BEGIN, _UPLOAD = 30.0, 600.0
-"""Seconds to wait for the upload: to start, and in total. A restarted ResourceManager forgets its
-progress, and gives up after the latter (yarn.log-aggregation-status.time-out.ms)."""
-_UNDER_WAY = frozenset({Aggregation.RUNNING, Aggregation.RUNNING_WITH_FAILURE})
-_INCOMPLETE = frozenset({Aggregation.FAILED, Aggregation.TIME_OUT, *_UNDER_WAY})
 
 
 class NothingYet(str):
@@ -229,17 +219,11 @@ class ApplicationLogs:
 
     async def _uploaded(self, report: ApplicationReport) -> None:
         """Wait until the nodes have uploaded the logs, which they do when an application ends."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        while True:
+        async with contextlib.aclosing(upload(report, self._report)) as reports:
+            async for each in reports:
+                report = each
+        if is_incomplete(report):
             status = report.log_aggregation_status
-            limit = _UPLOAD if status in _UNDER_WAY else _BEGIN
-            waits = status in _UNDER_WAY or (status is Aggregation.NOT_START and report.launch_time)
-            if not waits or clock() - began > limit:
-                break
-            await asyncio.sleep(_LOOK)
-            report = await self._report()
-        if status in _INCOMPLETE:
             self._notice(
                 f"not all logs of {self._id} were uploaded: the aggregation status is"
                 f" {status and status.name}; a "
@@ -256,9 +240,9 @@ class ApplicationLogs:
         names: dict[ContainerId, str] = {}
         for number, of_container in groupby(logs, key=lambda log: log.file.container_id):
             files = {log.file.name: log for log in of_container}
-            names[number] = self._instances.get(number) or instance_by_files(files)
-            if not names[number] and SCRIPT in files:
-                names[number] = await _instance(file_system, files[SCRIPT])
+            names[number] = self._instances.get(number) or await aggregated_instance(
+                file_system, files
+            )
         return [
             replace(log, file=replace(log.file, instance=names[log.file.container_id]))
             for log in logs
@@ -288,10 +272,3 @@ class ApplicationLogs:
                 f"{self._id} has no container {', '.join(sorted(missing))} with logs; its"
                 f" containers with logs: {', '.join(names) or 'none'}"
             )
-
-
-async def _instance(file_system: FileSystem, script: AggregatedLog) -> str:
-    if script.file.length > MAX_SCRIPT_BYTES:
-        return ""
-    async with contextlib.aclosing(read_log(file_system, script)) as chunks:
-        return instance_in(b"".join([chunk.data async for chunk in chunks]))

@@ -13,19 +13,19 @@ from yarnhub.base.errors import AccessDeniedError, RemoteError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.access.visibility import check_shown
 from yarnhub.client.logs.aggregated import LogChunk, LogFile
-from yarnhub.client.logs.node import NodeLogs
-from yarnhub.client.logs.selection import (
+from yarnhub.client.logs.instances import (
     MAX_SCRIPT_BYTES,
     SCRIPT,
     instance_by_files,
     instance_in,
-    last_lines,
 )
+from yarnhub.client.logs.node import NodeLogs
+from yarnhub.client.logs.selection import last_lines
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.ids import ContainerId
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
 
     from yarnhub.client.access.settings import Settings
     from yarnhub.client.application.client import ApplicationClient
@@ -70,6 +70,8 @@ class LiveLogs(Closing):
         settings: The cluster and the user who reads the logs.
         selection: The logs to read.
         notice: Called with what cannot be read, once for each container.
+        ask_master: Whether the ApplicationMaster, which only its submitter can reach, is asked for
+            the ended containers and all names.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class LiveLogs(Closing):
         settings: Settings,
         selection: LogSelection,
         notice: Callable[[str], None],
+        *,
+        ask_master: bool = True,
     ) -> None:
         self._applications = applications
         self._selection = selection
@@ -87,7 +91,7 @@ class LiveLogs(Closing):
         self._containers: dict[ContainerId, _Live] = {}
         self._masters = contextlib.AsyncExitStack()
         self._master: ApplicationClient | None = None
-        self._refused = False
+        self._refused = not ask_master
         self._first = True
         self.positions: dict[tuple[ContainerId, str], int] = {}
         """How much of each file was read."""
@@ -103,10 +107,28 @@ class LiveLogs(Closing):
         return sum(not each.settled for each in self._containers.values())
 
     @property
+    def containers(self) -> list[ContainerId]:
+        """The containers, sorted."""
+        return [each.id for each in sorted(self._containers.values(), key=_order)]
+
+    def add(self, file: LogFile) -> None:
+        """Add a container by one of its files, which was listed before."""
+        self._add(file.container_id, file.node, file.instance)
+        self._containers[file.container_id].sizes[file.name] = file.length
+
+    def has_settled(self, container_id: ContainerId) -> bool:
+        """Whether a container has ended and its files were listed since."""
+        return self._containers[container_id].settled
+
+    @property
+    def failures(self) -> dict[ContainerId, YarnhubError]:
+        """The containers whose logs could not be read, with the last error of each."""
+        return {each.id: each.failure for each in self._containers.values() if each.failure}
+
+    @property
     def failure(self) -> YarnhubError | None:
         """The last error of reading a container's logs; None if all could be read."""
-        failures = (each.failure for each in self._containers.values())
-        return next((each for each in failures if each), None)
+        return next(iter(self.failures.values()), None)
 
     @property
     def instances(self) -> dict[ContainerId, str]:
@@ -175,23 +197,32 @@ class LiveLogs(Closing):
         known = self._containers.setdefault(number, _Live(number, address))
         known.instance = instance or known.instance
 
-    async def list_files(self) -> None:
-        """Query the sizes of the files on the nodes."""
+    async def list_files(
+        self, only: Collection[ContainerId] | None = None, *, named: bool = True
+    ) -> None:
+        """Query the sizes of the files on the nodes.
+
+        Args:
+            only: The containers; None for all.
+            named: Whether names that the ApplicationMaster has not reported are looked up in the
+                files.
+        """
         limit = asyncio.Semaphore(_MAX_REQUESTS)
         now = asyncio.get_running_loop().time()
         async with task_group() as group:
             for container in self._containers.values():
-                if not container.settled and container.ask_at <= now:
-                    group.create_task(self._list_files(container, limit))
+                wanted = only is None or container.id in only
+                if wanted and not container.settled and container.ask_at <= now:
+                    group.create_task(self._list_files(container, limit, named=named))
 
-    async def _list_files(self, container: _Live, limit: asyncio.Semaphore) -> None:
+    async def _list_files(self, container: _Live, limit: asyncio.Semaphore, *, named: bool) -> None:
         running = container.running
         async with limit:
             with self._failures(container):
                 sizes = await self._nodes.list(container.address, container.id)
                 if sizes is not None:
                     container.sizes = sizes
-                    if not container.instance:
+                    if named and not container.instance:
                         container.instance = await self._name(container)
                 container.settled = not running
 
@@ -208,6 +239,27 @@ class LiveLogs(Closing):
         return lambda start: self._nodes.read(
             container.address, container.id, name, start, container.sizes[name]
         )
+
+    async def read_file(self, file: LogFile, start: int) -> AsyncGenerator[bytes, None]:
+        """A listed file from an offset to its end when it was listed.
+
+        Ends early if the file was replaced by a shorter one. Close the generator
+        (`contextlib.aclosing`) when it is left early.
+
+        Args:
+            file: From `files`.
+            start: The number of bytes to skip.
+        """
+        left = file.length - start
+        if left <= 0:
+            return
+        found = self._nodes.read(file.node, file.container_id, file.name, start, file.length)
+        async with contextlib.aclosing(found) as parts:
+            async for part in parts:
+                yield part[:left]
+                left -= len(part)
+                if left <= 0:
+                    return
 
     async def read(self, *, whole: bool) -> AsyncGenerator[LogChunk, None]:
         """New content since the last call, container by container, file by file.

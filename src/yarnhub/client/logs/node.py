@@ -27,6 +27,16 @@ _OK, _REDIRECTED, _FORBIDDEN, _NOT_FOUND = 200, 307, 403, 404
 _NOT_AUTHORIZED = re.compile(r"User \[.*\] is not authorized to view the logs")
 
 
+class NodeAccessDeniedError(AccessDeniedError):
+    """A NodeManager does not show the logs of a running application to the login that asks.
+
+    Its web server does not accept a login that acts for another user: the login itself must be the
+    application's owner, in its view ACL, or an administrator of YARN.
+
+    Source: org.apache.hadoop.yarn.server.nodemanager.webapp.ContainerLogsUtils.checkAccess (3.4).
+    """
+
+
 class NodeLogs:
     """The logs of containers whose application runs, as one user reads them from the nodes.
 
@@ -129,7 +139,9 @@ class NodeLogs:
         if _means_not_found(text, message):
             return
         if response.status == _FORBIDDEN or _NOT_AUTHORIZED.search(message):
-            raise AccessDeniedError("", f"{message} (the NodeManager's web server at {address})")
+            raise NodeAccessDeniedError(
+                "", f"{message} (the NodeManager's web server at {address})"
+            )
         raise RemoteError(
             "",
             f"the NodeManager's web server at {address} responded with status {response.status}: "

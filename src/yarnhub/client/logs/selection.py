@@ -8,28 +8,20 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.control.environment import CONTAINER_ID, NAME_FILE
+from yarnhub.client.logs.instances import SCRIPT
+from yarnhub.control.environment import NAME_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable
 
     from yarnhub.client.logs.aggregated import LogFile
     from yarnhub.yarn.records.ids import ContainerId
-
-MASTER = "master"
-"""The name of the ApplicationMaster's container, as `worker_3` is an instance's."""
-SCRIPT = "launch_container.sh"
-"""The launch script that YARN wrote for the container, with its environment."""
-MAX_SCRIPT_BYTES = 1 << 20
-"""Bytes of such a script that are read."""
 
 _YARN_FILES = frozenset({"directory.info", SCRIPT, "prelaunch.out"})
 """Files that YARN adds to the logs of every container: long, and the same each time.
 Source: yarn.nodemanager.log-container-debug-info.enabled."""
 _OF_LAUNCH = frozenset({"prelaunch.err"})
 """Shown if it is not empty."""
-_EXPORT = re.compile(rf'^export {CONTAINER_ID}="([^"]+)"$'.encode(), re.MULTILINE)
 _TAIL_WINDOW = 1 << 16
 """Bytes at the end of a log that are searched first for its last lines."""
 
@@ -70,23 +62,6 @@ class LogSelection:
         return self.has_container(file.container_id, file.instance) and self.has_file(
             file.name, file.length
         )
-
-
-def instance_in(script: bytes) -> str:
-    """The name of a launch script's container; empty if it has none."""
-    found = _EXPORT.search(script)
-    # A container may write anything there, and its name is shown.
-    return clean_and_cut(found[1].decode(errors="replace"), lines=False) if found else ""
-
-
-def instance_by_files(names: Iterable[str]) -> str:
-    """The name of a container from the files in its log folder; empty if unknown."""
-    for name in names:
-        if name == "application.master.log":
-            return MASTER
-        if name.endswith(NAME_FILE):
-            return clean_and_cut(name.removesuffix(NAME_FILE), lines=False)
-    return ""
 
 
 async def last_lines(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import h11
 
 import yarnhub
+from yarnhub.base.files import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ _EXCLUDED = (
     "yarn/addresses.py",
     "yarn/logs",
     "yarn/queues",
+    "filesystem/acl.py",
     "filesystem/delegation.py",
     "filesystem/fsspec_hdfs.py",
     "filesystem/fsspec_names.py",
@@ -85,10 +87,9 @@ def cached(folder: Path) -> bytes:
         stat = path.stat()
         fingerprint.update(f"{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     kept = folder / f"program-{fingerprint.hexdigest()[:16]}.zip"
-    try:
+    if is_own(kept):
         return kept.read_bytes()
-    except FileNotFoundError:
-        built = build()
+    built = build()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
         file.write(built)

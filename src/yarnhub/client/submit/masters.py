@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from yarnhub.client.submit import runtime_archive
-from yarnhub.client.submit.submission import credentials
+from yarnhub.client.submit.submission import APPLICATION_TYPE, credentials
 from yarnhub.control import bootstrap
 from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.spec.records import application_acls, local_resources
@@ -48,6 +48,14 @@ class ManagedMaster:
     def unmanaged(self) -> bool:
         """See `MasterLaunch.unmanaged`."""
         return False
+
+    @property
+    def application_type(self) -> str:
+        """See `MasterLaunch.application_type`."""
+        return APPLICATION_TYPE
+
+    def check_room(self, _: object) -> None:
+        """See `MasterLaunch.check_room`: the specification has all containers."""
 
     async def ready_on_nodes(
         self, spec: ApplicationSpec, settings: Settings, progress: Progress | None
@@ -97,6 +105,14 @@ class UnmanagedMaster:
     def unmanaged(self) -> bool:
         """See `MasterLaunch.unmanaged`."""
         return True
+
+    @property
+    def application_type(self) -> str:
+        """See `MasterLaunch.application_type`."""
+        return APPLICATION_TYPE
+
+    def check_room(self, _: object) -> None:
+        """See `MasterLaunch.check_room`: the specification has all containers."""
 
     async def ready_on_nodes(self, *_: object) -> UnmanagedMaster:
         """See `MasterLaunch.ready_on_nodes`: it needs nothing of the nodes."""

@@ -27,11 +27,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.files import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised when what is in an archive changes for the same Python."""
 _EXCLUDED = frozenset(
     {
@@ -50,10 +51,17 @@ _NAME_SERVICE = ("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2")
 _LAUNCHER = """\
 #!/bin/sh
 here=$(cd "${0%%/*}/.." && pwd -P) || exit 127
-exec "$here/lib/%s"%s --library-path "$here/lib" "$here/bin/%s" "$@"
+exec "$here/lib/%s" --library-path "$here/lib" "$here/bin/%s" "$@"
 """
-_OWN_NAME = ' --argv0 "$here/bin/python3"'
-"""Makes this script `sys.executable`: the bare interpreter would run with the node's libraries."""
+_FIRST_MODULE = "encodings/__init__.py"
+"""The first module that an interpreter imports from a file, whatever its options."""
+_OWN_NAME = b"""
+import sys as _sys
+_sys.executable = f"{_sys.prefix}/bin/python3"
+"""
+"""Appended to the first module, so that programs which start `sys.executable` start the script: the
+bare interpreter would run with the node's libraries. The loader's option `--argv0` has the same
+effect, but only since glibc 2.33."""
 
 
 def cached(folder: Path) -> Path:
@@ -68,7 +76,7 @@ def cached(folder: Path) -> Path:
     status = executable.stat()
     identity = f"{_FORMAT} {sys.version} {executable} {status.st_size} {status.st_mtime_ns}"
     start = f"python-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
-    for kept in folder.glob(f"{start}-*.tar.gz"):
+    for kept in filter(is_own, folder.glob(f"{start}-*.tar.gz")):
         return kept
     content = build()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,7 +103,7 @@ def build() -> bytes:
     contents = io.BytesIO()
     with tarfile.open(fileobj=contents, mode="w", format=tarfile.GNU_FORMAT) as archive:
         program = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        start = _LAUNCHER % (loader.name, _OWN_NAME if _takes_a_name(loader) else "", program)
+        start = _LAUNCHER % (loader.name, program)
         _add(archive, "bin/python3", start.encode(), 0o755)
         _add(archive, f"bin/{program}", _stripped(executable), 0o755)
         for name, path in sorted({loader.name: loader, **libraries}.items()):
@@ -105,9 +113,12 @@ def build() -> bytes:
         for path in extensions:
             _add(archive, f"{standard}/lib-dynload/{path.name}", _stripped(path), 0o644)
         for path in _modules(library):
-            module = path.relative_to(library).with_suffix(".pyc")
-            code = _compiled(path, f"{library.name}/{module}")
-            _add(archive, f"{standard}/{module}", code, 0o644)
+            source, module = path.read_bytes(), path.relative_to(library)
+            if module.as_posix() == _FIRST_MODULE:
+                source += _OWN_NAME
+            compiled = module.with_suffix(".pyc")
+            code = _compiled(source, f"{library.name}/{compiled}")
+            _add(archive, f"{standard}/{compiled}", code, 0o644)
     return gzip.compress(contents.getvalue(), compresslevel=6, mtime=0)
 
 
@@ -138,9 +149,8 @@ def _stripped(path: Path) -> bytes:
         return Path(file.name).read_bytes()
 
 
-def _compiled(path: Path, name: str) -> bytes:
+def _compiled(source: bytes, name: str) -> bytes:
     """A module without its source, docstrings and checks for debugging; it is never compared."""
-    source = path.read_bytes()
     code = compile(source, name, "exec", dont_inherit=True, optimize=2)
     # PEP 552: magic, flags, hash. Version 2 of marshal writes no references, which depend on who
     # else holds an object at the moment.
@@ -152,15 +162,6 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content), mode
     archive.addfile(entry, io.BytesIO(content))
-
-
-def _takes_a_name(loader: Path) -> bool:
-    """Whether it supports `--argv0`, since glibc 2.33."""
-    try:
-        shown = subprocess.run([loader, "--help"], capture_output=True, timeout=60, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return b"--argv0" in shown.stdout
 
 
 def _shared_libraries(binaries: list[Path]) -> tuple[Path, dict[str, Path]]:

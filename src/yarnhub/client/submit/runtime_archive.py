@@ -6,6 +6,7 @@ It is stored in the user's home on the cluster's file system, as an artifact: se
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from yarnhub.client.files.artifacts import Artifact, Artifacts
@@ -28,12 +29,16 @@ _SUFFIX = ".tar.gz"
 
 
 async def runtime_archives(file_system: FileSystem) -> Artifacts:
-    """The runtime archives of a user.
+    """The runtime archives of a user: containers of the user execute no others.
 
     Args:
         file_system: The cluster's file system, as the user.
     """
-    return Artifacts(file_system, f"{await file_system.home()}/{FOLDER}")
+    home = await file_system.home()
+    status = await file_system.status(home)
+    # The name of a home in HDFS is the user's; an administrator can own it.
+    owners = {posixpath.basename(home), *([status.owner] if status is not None else [])}
+    return Artifacts(file_system, f"{home}/{FOLDER}", owners=owners)
 
 
 async def published(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.cluster import NodeReport
     from yarnhub.yarn.records.ids import ApplicationId
     from yarnhub.yarn.records.launch import ContainerLaunchContext
+    from yarnhub.yarn.records.resources import Resource
 
 APPLICATION_TYPE = "skein"
 
@@ -40,6 +41,19 @@ class MasterLaunch(Protocol):
     @property
     def unmanaged(self) -> bool:
         """Whether it runs outside of YARN, which then starts no container for it."""
+        ...
+
+    @property
+    def application_type(self) -> str:
+        """The type of its applications in YARN."""
+        ...
+
+    def check_room(self, largest: Resource, /) -> None:
+        """Refuse containers of its own that exceed the cluster's largest one.
+
+        Raises:
+            ConfigurationError: One does.
+        """
         ...
 
     async def ready_on_nodes(
@@ -124,7 +138,7 @@ def submission_context(submission: Submission) -> ApplicationSubmissionContext:
         keep_containers_across_application_attempts=unmanaged or spec.max_attempts > 1,
         max_app_attempts=1 if unmanaged else spec.max_attempts,
         resource=capability(spec.master.resources),
-        application_type=APPLICATION_TYPE,
+        application_type=submission.master.application_type,
         application_tags=tuple(sorted(spec.tags)),
         node_label_expression=spec.node_label or None,
         application_timeouts={ApplicationTimeoutType.LIFETIME: int(spec.timeout)}

@@ -93,6 +93,7 @@ class Submitter:
                 group.create_task(tokens.fetch())
                 ready = group.create_task(master.ready_on_nodes(spec, self._settings, progress))
             check_resources(spec, new.result().maximum_capability)
+            master.check_room(new.result().maximum_capability)
             application_id = new.result().application_id
             # The key goes into the token file, and nowhere else.
             spec = replace(spec, master=replace(spec.master, security=None))

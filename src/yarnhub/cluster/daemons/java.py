@@ -51,6 +51,8 @@ class JavaCommands:
     environment: Mapping[str, str]
     client_address: str = ""
     """The ResourceManager's address for clients, if their configuration names another one."""
+    native: bool = False
+    """Whether NodeManagers load Hadoop's native library."""
 
     def command(self, daemon: str, *arguments: str) -> list[str]:
         """The command line of a daemon. The class path is absolute: localizers inherit it."""
@@ -75,6 +77,9 @@ class JavaCommands:
     def _own_flags(self, daemon: str, conf: Path) -> list[str]:
         if daemon == KEY_SERVER_DAEMON:
             return [f"-Dkms.config.dir={conf}", "-Dlog4j.configuration=log4j.properties"]
+        if is_node_manager(daemon) and self.native:
+            # A NodeManager passes it to its localizers, which run as the owners of containers.
+            return [f"-Djava.library.path={self.layout.native}"]
         return []
 
     def _own_arguments(self, daemon: str) -> list[str]:

@@ -1,6 +1,6 @@
 """A patch of Hadoop's SecureIOUtils for log aggregation with Kerberos on a test cluster.
 
-With security on, this class requires Hadoop's native library, which is in no Maven artifact;
+With security on, this class requires Hadoop's native library, which no artifact of Hadoop contains;
 without it, the NodeManager crashes at the end of the first application. The native code checks
 that a log file belongs to the user whose logs are read, so that no user can aggregate another
 user's files by a symbolic link. A test cluster does not need this check, and Hadoop without

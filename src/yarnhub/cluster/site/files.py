@@ -78,14 +78,20 @@ def site_xml(properties: Mapping[str, str]) -> str:
     return "\n".join([*lines, "</configuration>", ""])
 
 
-LOG4J = """\
+_LOG4J = """\
 log4j.rootLogger=INFO,console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.target=System.err
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
-log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
 """
+_NO_NATIVE_LIBRARY = "log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR\n"
+
+
+def log4j_properties(inputs: SiteInputs, node_manager: str | None) -> str:
+    """The configuration of logs, with warnings of a missing native library if one is expected."""
+    expected = inputs.options.native and node_manager is not None
+    return _LOG4J if expected else _LOG4J + _NO_NATIVE_LIBRARY
 
 
 def _core(inputs: SiteInputs) -> dict[str, str]:

@@ -55,6 +55,11 @@ class Layout:
         return self.root / "jars"
 
     @property
+    def native(self) -> Path:
+        """Hadoop's native library, for NodeManagers and their localizers; with this option only."""
+        return self.root / "native"
+
+    @property
     def hdfs(self) -> Path:
         """HDFS's data."""
         return self.root / "hdfs"

@@ -101,9 +101,15 @@ class RpcClient(Closing):
         return self._addresses[self._active]
 
     async def aclose(self) -> None:
-        """Close the connection. Pending calls raise a `ConnectionLostError`."""
+        """Close the connection. Pending calls raise a `ConnectionLostError`.
+
+        If cancelled, it is closed all the same.
+        """
         self._closed = True
-        for connection in tuple(self._connections):
+        connections = tuple(self._connections)
+        for connection in connections:
+            connection.abort()
+        for connection in connections:
             await connection.aclose()
 
     async def call(self, method: Method[Q, R], request: Q, *, deadline: float | None = None) -> R:

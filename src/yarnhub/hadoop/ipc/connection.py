@@ -21,6 +21,7 @@ from yarnhub.base.errors import (
     ConnectionLostError,
     RemoteProtocolError,
 )
+from yarnhub.hadoop.address import refuse_self
 from yarnhub.hadoop.ipc.translation import translate
 from yarnhub.hadoop.wire.connection import (
     Answer,
@@ -102,18 +103,20 @@ class RpcConnection(asyncio.Protocol):
 
         try:
             async with Deadline(options.connect_timeout, timeout_error):
-                _, connection = await loop.create_connection(
+                transport, connection = await loop.create_connection(
                     lambda: cls(machine, address, options), address.host, address.port
                 )
+                refuse_self(transport)
                 await connection.authenticate()
-        except OSError as error:
-            if isinstance(error, ConnectError | ConnectionLostError):
+        except BaseException as error:
+            if connection is not None:
+                connection.abort()
+            if not isinstance(error, OSError) or isinstance(
+                error, ConnectError | ConnectionLostError
+            ):
                 raise
             advice = _UNNAMED if address.host == _ANY_ADDRESS else ""
             raise ConnectError(f"cannot connect to {address}: {_plain(error)}{advice}") from error
-        finally:
-            if connection is not None and not machine.ready:
-                connection.abort()
         return connection
 
     async def authenticate(self) -> None:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 _PATIENCE = 30.0
 """Seconds for a response of the hub."""
-_LONGEST_ANSWER = 2**16
-"""Bytes."""
+_LONG_PATIENCE = 90.0
+"""Seconds for what the hub has to ask other services for."""
+_LONGEST_ANSWER = 2**20
+"""Bytes; of tokens, if there are many."""
 _LONGEST_ERROR = 600
 """Characters: escaped, they are less than `LONGEST_REPORT`."""
 LONGEST_REPORT = 4096
@@ -64,28 +66,37 @@ class Reporter:
         """Report to the hub why the program cannot listen on a port."""
         self._ask("refused the error", {"error": error[:_LONGEST_ERROR]})
 
+    def pass_on(self, request: bytes) -> bytes:
+        """The hub's answer to a request of a kernel; see `kernels.protocol.Request`."""
+        return self._send(f"{self._url}/requests", "refused the request", request, _LONG_PATIENCE)
+
     def _ask(self, refused: str, body: object = None) -> object:
         """The response of the hub: a document, or None."""
+        data = None if body is None else json.dumps(body).encode()
+        said = self._send(self._url, refused, data, _PATIENCE)
+        try:
+            return json.loads(said) if said else None
+        except ValueError as error:
+            raise ConfigurationError(f"the response of {self._url} is not JSON: {error}") from error
+
+    def _send(self, url: str, refused: str, data: bytes | None, patience: float) -> bytes:
         request = urllib.request.Request(  # noqa: S310  # the hub's own address
-            self._url,
-            data=None if body is None else json.dumps(body).encode(),
+            url,
+            data=data,
             headers={
                 "Authorization": f"token {self._token}",
                 "Content-Type": "application/json",
             },
         )
-        url = self._url
         try:
-            with self._opener().open(request, timeout=_PATIENCE) as answer:
-                said = answer.read(_LONGEST_ANSWER)
-                return json.loads(said) if said else None
+            with self._opener().open(request, timeout=patience) as answer:
+                said: bytes = answer.read(_LONGEST_ANSWER)
+                return said
         except urllib.error.HTTPError as error:
-            said = error.read(1000).decode(errors="replace")
-            raise ConfigurationError(f"the hub at {url} {refused}: {said}") from error
+            why = error.read(1000).decode(errors="replace")
+            raise ConfigurationError(f"the hub at {url} {refused}: {why}") from error
         except OSError as error:
             raise ConfigurationError(f"the hub at {url} cannot be reached: {error}") from error
-        except ValueError as error:
-            raise ConfigurationError(f"the response of {url} is not JSON: {error}") from error
 
     def _opener(self) -> urllib.request.OpenerDirector:
         """An opener for the hub only: no proxy and no other host gets the token."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,13 @@ from yarnhub.base.errors import FailureCode, RemoteProtocolError
 from yarnhub.client.application.connection import ControlConnection
 from yarnhub.control import json
 from yarnhub.control.bootstrap import SERVER_NAME
-from yarnhub.control.frames import EARLIER_PROTOCOL, PROTOCOL, PROTOCOLS, Frame
+from yarnhub.control.frames import EARLIER_PROTOCOL, PROTOCOL, PROTOCOLS, Frame, Frames
 from yarnhub.control.messages import (
     AddContainer,
     Containers,
     ContainerState,
     Entries,
+    Entry,
     Failure,
     GetContainers,
     GetKey,
@@ -207,6 +209,69 @@ async def test_who_asks_and_withdraws_thousands_of_times_holds_nobody_up() -> No
             turns = await turns_until(received.done)
         writer.transport.abort()
     assert max(turns) < 0.2
+
+
+@contextlib.asynccontextmanager
+async def many_at_once(
+    answer: Callable[[Request[Any]], Awaitable[object]], count: int
+) -> AsyncIterator[asyncio.StreamReader]:
+    """The answers to many requests for keys that were sent in one piece."""
+    context = PAIR.client_context()
+    context.set_alpn_protocols([PROTOCOL])
+    async with asyncio.timeout(20), serve(own_admission(answer), "127.0.0.1") as port:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=context, server_hostname=SERVER_NAME
+        )
+        asked = (Frame(n, "GetKey", json.dump(GetKey(key=f"{n}"))) for n in range(count))
+        writer.write(b"".join(map(bytes, asked)))
+        yield reader
+        writer.transport.abort()
+
+
+def at_once(request: Request[Any]) -> asyncio.Future[object]:
+    """An answer that is there."""
+    assert isinstance(request, GetKey)
+    found: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    found.set_result(Entries(entries=(Entry(key=request.key, value=b"v"),)))
+    return found
+
+
+async def test_answers_that_are_there_need_no_task_and_come_in_order() -> None:
+    tasks = set()
+
+    def answer(request: Request[Any]) -> asyncio.Future[object]:
+        tasks.update(asyncio.all_tasks())
+        return at_once(request)
+
+    frames = Frames(1 << 20)
+    found: list[Frame] = []
+    async with many_at_once(answer, 1000) as reader:
+        while len(found) < 1000:
+            found += frames.feed(await reader.read(1 << 18))
+    assert [each.number for each in found] == list(range(1000))
+    assert json.load(Entries, found[-1].body or b"").entries[0].key == "999"
+    assert len(tasks) < 100
+
+
+async def test_who_asks_thousands_of_times_holds_nobody_up() -> None:
+    answered = 0
+
+    def answer(request: Request[Any]) -> asyncio.Future[object]:
+        nonlocal answered
+        answered += 1
+        return at_once(request)
+
+    turns: list[int] = []
+    async with many_at_once(answer, 5000), asyncio.TaskGroup() as group:
+
+        async def other() -> None:
+            while answered < 5000:
+                turns.append(answered)
+                await asyncio.sleep(0)
+
+        await group.create_task(other())
+    steps = [later - earlier for earlier, later in itertools.pairwise([*turns, answered])]
+    assert max(steps) <= 64
 
 
 async def test_no_more_are_taken_than_may_be_under_way() -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from yarnhub.control.messages import Request
 
     Answer = Callable[[Request[Any]], Awaitable[object]]
+    """Answers a request: with its class of answer, or with a `Failure` or a `ControlError`. A
+    future that is done has the answer at once."""
 
 _BURST = 2.0
 """Seconds of the rate that can be used in a burst."""

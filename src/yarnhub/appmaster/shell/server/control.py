@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.appmaster.core.budgets import REQUEST
@@ -34,8 +36,9 @@ from yarnhub.control.messages import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Coroutine
 
+    from yarnhub.appmaster.core.budgets import Budgets
     from yarnhub.appmaster.shell.server.admission import Admission
     from yarnhub.appmaster.shell.server.clients import Answer, ApplicationClients
     from yarnhub.appmaster.shell.server.listener import ClientConnection
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 _PREFIX = "/control/"
 _MAX_WAIT = 60.0
 """Seconds that a request may wait; clients repeat it. Well below the time-outs of proxies."""
+_WAITING = (WaitKey, WatchKeys, WatchTokens)
+"""The requests that may wait for an event."""
 _STATUS = {
     FailureCode.UNKNOWN_REQUEST: 404,
     FailureCode.ENDED: 410,
@@ -70,60 +75,99 @@ async def serve(admission: Admission, host: str, port: int = 0) -> AsyncIterator
             return clients.streams and clients.streams(reader, writer)
         if clients.full:
             return None
-
-        async def in_frames(frame: Frame) -> Frame:
-            reply = await _reply(frame.name, frame.body, clients)
-            if protocol == EARLIER_PROTOCOL:
-                reply = without_outcomes(reply)
-            return Frame(frame.number, type(reply).__name__, json.dump(reply))
-
-        async def over_http(request: http.Request) -> None:
-            body = await request.body(clients.budgets.body)
-            known = request.method == "POST" and request.target.startswith(_PREFIX)
-            name = request.target.removeprefix(_PREFIX) if known else request.target
-            reply = await _reply(name, body, clients)
-            status = _STATUS.get(reply.code, 400) if isinstance(reply, Failure) else 200
-            status = 413 if body is None else status
-            headers = [("Content-Type", "application/json")]
-            content = json.dump(without_outcomes(reply))
-            await request.respond(status, headers, content)
-            await request.pay(REQUEST + len(content))
-
         if protocol in PROTOCOLS:
-            return FrameConnection(reader, writer, in_frames, clients)
-        return http.HttpConnection(reader, writer, over_http, clients=clients)
+            outcomes = protocol != EARLIER_PROTOCOL
+            answer = functools.partial(_in_frames, clients, outcomes=outcomes)
+            return FrameConnection(reader, writer, answer, clients)
+        handle = functools.partial(_over_http, clients)
+        return http.HttpConnection(reader, writer, handle, clients=clients)
 
     async with listen(accept, host, port, context=admission.context) as bound:
         yield bound
 
 
-async def _reply(name: str, body: bytes | None, clients: ApplicationClients) -> object:
-    budgets = clients.budgets
+def _in_frames(
+    clients: ApplicationClients, frame: Frame, *, outcomes: bool
+) -> Frame | Coroutine[Any, Any, Frame]:
+    """The answer to a frame, or what waits for it."""
+
+    def answer(reply: object) -> Frame:
+        shown = reply if outcomes else without_outcomes(reply)
+        return Frame(frame.number, type(reply).__name__, json.dump(shown))
+
+    async def later(reply: Coroutine[Any, Any, object]) -> Frame:
+        return answer(await reply)
+
+    reply = _reply(frame.name, frame.body, clients)
+    return later(reply) if isinstance(reply, CoroutineType) else answer(reply)
+
+
+async def _over_http(clients: ApplicationClients, request: http.Request) -> None:
+    body = await request.body(clients.budgets.body)
+    known = request.method == "POST" and request.target.startswith(_PREFIX)
+    name = request.target.removeprefix(_PREFIX) if known else request.target
+    reply = _reply(name, body, clients)
+    if isinstance(reply, CoroutineType):
+        reply = await reply
+    status = _STATUS.get(reply.code, 400) if isinstance(reply, Failure) else 200
+    status = 413 if body is None else status
+    headers = [("Content-Type", "application/json")]
+    content = json.dump(without_outcomes(reply))
+    await request.respond(status, headers, content)
+    await request.pay(REQUEST + len(content))
+
+
+def _reply(name: str, body: bytes | None, clients: ApplicationClients) -> object:
+    """The reply to a request, or a coroutine that waits for it."""
+    try:
+        request = _read(name, body, clients.budgets)
+    except ControlError as error:
+        return Failure(error.code, str(error))
+    if isinstance(request, _WAITING):
+        return _reply_later(answer_in_time(request, clients.answer))
+    answer = clients.answer(request)
+    if isinstance(answer, asyncio.Future) and answer.done():
+        return answer.result()
+    return _reply_later(answer)
+
+
+async def _reply_later(answer: Awaitable[object]) -> object:
+    try:
+        return await answer
+    except ControlError as error:
+        return Failure(error.code, str(error))
+
+
+def _read(name: str, body: bytes | None, budgets: Budgets) -> Request[Any]:
+    """Decode a request.
+
+    Raises:
+        ControlError: It is refused.
+    """
     if body is None:
-        return Failure(FailureCode.INVALID, f"a request may have {budgets.body} bytes at most")
+        text = f"a request may have {budgets.body} bytes at most"
+        raise ControlError(FailureCode.INVALID, text)
     kind = REQUESTS.get(name)
     if kind is None:
-        return Failure(
+        raise ControlError(
             FailureCode.UNKNOWN_REQUEST, f"this application does not know {quoted(name)}"
         )
     if budgets.requests is not None and name not in budgets.requests:
-        return Failure(
+        raise ControlError(
             FailureCode.NOT_ALLOWED,
             f"{name} is not answered here: the process that runs this application's "
             f"ApplicationMaster runs those of others, too, and answers "
             f"{', '.join(sorted(budgets.requests))} only",
         )
     try:
-        return await answer_in_time(json.load(kind, body), clients.answer)
+        return json.load(kind, body)
     except RemoteProtocolError as error:
-        return Failure(FailureCode.INVALID, str(error))
-    except ControlError as error:
-        return Failure(error.code, str(error))
+        raise ControlError(FailureCode.INVALID, str(error)) from error
 
 
 async def answer_in_time(request: Request[Any], answer: Answer) -> object:
     """Answer a request; one that waits, within its own `timeout`."""
-    if not isinstance(request, WaitKey | WatchKeys | WatchTokens):
+    if not isinstance(request, _WAITING):
         return await answer(request)
     try:
         async with asyncio.timeout(min(request.timeout, _MAX_WAIT)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yarnhub.appmaster.core.budgets import REQUEST
 from yarnhub.base.tasks import task_group
@@ -13,13 +13,15 @@ from yarnhub.control.frames import Frame, Frames
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from yarnhub.appmaster.shell.server.clients import ApplicationClients
 
 IDLE_TIMEOUT = 300.0
 """Seconds after which the connection is closed if an idle client sends no request, or does not read
 a piece of an answer."""
+_TURN = 32 * REQUEST
+"""Bytes in answers to one client, with `REQUEST` more for each, before others have their turn."""
 _READ_SIZE = 1 << 18
 
 
@@ -32,7 +34,7 @@ class FrameConnection(asyncio.Protocol):
     Args:
         reader: The stream from the client.
         writer: The stream to the client.
-        answer: Returns the answer to a frame.
+        answer: Returns the answer to a frame, or what waits for it.
         clients: The application's clients. Reading pauses while they exceed their limits.
     """
 
@@ -42,7 +44,7 @@ class FrameConnection(asyncio.Protocol):
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        answer: Callable[[Frame], Awaitable[Frame]],
+        answer: Callable[[Frame], Frame | Coroutine[Any, Any, Frame]],
         clients: ApplicationClients,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -54,6 +56,7 @@ class FrameConnection(asyncio.Protocol):
         self._pending: OrderedDict[int, Frame] = OrderedDict()
         """Requests that were read but not started, by number."""
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        """Requests whose answers have to be waited for."""
         self._ready: list[bytes] = []
         self._ended = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -62,12 +65,14 @@ class FrameConnection(asyncio.Protocol):
         self._throttle: asyncio.TimerHandle | None = None
         """Scheduled while the clients exceed their rate."""
         self._paused = False
+        self._queued = False
+        """Whether this client has another turn after the others."""
         self.last = False
 
     @property
     def busy(self) -> bool:
         """Whether a request has arrived that is not answered."""
-        return bool(self._tasks)
+        return bool(self._tasks or self._pending or self._ready)
 
     async def run(self) -> None:
         """Serve until the client leaves or is idle. Its waiting requests are then withdrawn."""
@@ -78,12 +83,14 @@ class FrameConnection(asyncio.Protocol):
         try:
             async with task_group() as self._group:
                 self._watch()
-                first = await self._reader.read(_READ_SIZE)
-                if first:
-                    self._transport.set_protocol(self)
-                    self.data_received(first)
-                    await self._ended.wait()
-                self._pending.clear()
+                try:
+                    first = await self._reader.read(_READ_SIZE)
+                    if first:
+                        self._transport.set_protocol(self)
+                        self.data_received(first)
+                        await self._ended.wait()
+                finally:
+                    self._pending.clear()
                 for task in self._tasks.values():
                     task.cancel()
         except OSError:
@@ -147,17 +154,31 @@ class FrameConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Start requests within the limits, and continue reading once all are started."""
-        at_once = self._clients.budgets.at_once
-        held = self._unread or self._throttle is not None
-        while self._pending and not held and len(self._tasks) < at_once:
+        room = _TURN
+        while self._pending and room > 0 and self._may_start:
             _, frame = self._pending.popitem(last=False)
             if frame.number not in self._tasks:
-                self._tasks[frame.number] = self._group.create_task(self._reply(frame))
-        paused = held or len(self._tasks) >= at_once
+                room -= self._start(frame)
+        if self._pending and self._may_start and not self._queued:
+            self._queued = True
+            self._group.create_task(self._next_turn())
+        if self._ready:
+            self._flush()
+        paused = bool(self._pending) or not self._may_start
         if paused is not self._paused:
             self._paused = paused
             # No effect if the transport is closing.
             (self._transport.pause_reading if paused else self._transport.resume_reading)()
+
+    async def _next_turn(self) -> None:
+        self._queued = False
+        self._go_on()
+
+    @property
+    def _may_start(self) -> bool:
+        """Whether the limits allow another request."""
+        held = self._unread or self._throttle is not None
+        return not held and len(self._tasks) < self._clients.budgets.at_once
 
     # --- requests
 
@@ -171,20 +192,32 @@ class FrameConnection(asyncio.Protocol):
         else:
             self._pending.pop(frame.number, None)
 
-    async def _reply(self, frame: Frame) -> None:
+    def _start(self, frame: Frame) -> int:
+        """Answer a request, or begin to wait for its answer; returns the cost."""
+        answer = self._answer(frame)
+        if isinstance(answer, Frame):
+            return self._send(answer)
+        self._tasks[frame.number] = self._group.create_task(self._wait(frame.number, answer))
+        return REQUEST
+
+    async def _wait(self, number: int, answer: Awaitable[Frame]) -> None:
         try:
-            answer = await self._answer(frame)
+            found = await answer
         finally:
-            del self._tasks[frame.number]
-        self._ready.append(content := bytes(answer))
-        self._spend(REQUEST + len(content))
+            del self._tasks[number]
+        self._send(found)
+        if self._tasks:
+            if len(self._ready) > 1:
+                return  # it is sent with the first
+            await asyncio.sleep(0)  # other answers may be ready at the same time
         self._go_on()
-        if not self._tasks:
-            self._flush()
-            if self.last and not self._transport.is_closing():
-                self._transport.close()
-        elif len(self._ready) == 1:  # other answers may be ready at the same time
-            self._loop.call_soon(self._flush)
+
+    def _send(self, answer: Frame) -> int:
+        """Have an answer sent by the next `_go_on`; returns its cost."""
+        self._ready.append(content := bytes(answer))
+        cost = REQUEST + len(content)
+        self._spend(cost)
+        return cost
 
     def _flush(self) -> None:
         ready, self._ready = self._ready, []
@@ -193,6 +226,8 @@ class FrameConnection(asyncio.Protocol):
         # asyncio logs each write to a client that has left.
         if not (self._ended.is_set() or self._transport.is_closing()):
             self._transport.write(b"".join(ready))
+        if self.last and not (self.busy or self._transport.is_closing()):
+            self._transport.close()
 
     def _hung_up(self) -> bool:
         """Whether the client has left, which asyncio does not report while reading is paused."""
