@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from yarnhub.base.errors import (
 from yarnhub.control import json
 from yarnhub.control.bootstrap import named_secrets
 from yarnhub.control.outcomes import Cause, Outcome
+from yarnhub.kernels import local_holder
+from yarnhub.kernels.companions import Companions
 from yarnhub.kernels.kernel import KernelState
 from yarnhub.kernels.local_holder import RECORD, LocalKernelHolder
 from yarnhub.kernels.protocol import Channel
@@ -124,6 +127,68 @@ async def test_a_kernel_that_was_dead_is_so_with_its_outcome(
         holder.forget(kernel.id)
         assert holder.kernels() == [unknown]
     assert len(KernelRecords(folder / "kernels").read()) == 1
+
+
+async def test_what_a_forgotten_kernel_has_left_is_ended_until_nothing_is(
+    holder: LocalKernelHolder, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = [True, False, False, True]
+    asked: list[object] = []
+    swept = asyncio.Event()
+
+    class Sweeps(Companions):
+        async def sweep(self, users: object, spared: object = ()) -> bool:
+            asked.append((users, spared))
+            none = results.pop(0)
+            if results == [False, True]:
+                holder.forget(kept.request.id)
+            if not results:
+                swept.set()
+            return none
+
+    monkeypatch.setattr(local_holder, "Companions", Sweeps)
+    monkeypatch.setattr(local_holder, "_FIND", 0.01)
+    outcome = Outcome(cause=Cause.MEMORY, exit_code=-104)
+    found = kernel_record()
+    kept = replace(
+        found, outcome=outcome, ended=NOW, request=replace(found.request, program="spark")
+    )
+    keep(folder, kept)
+    async with holder:
+        await swept.wait()
+        await asyncio.sleep(0.05)
+        assert holder.kernels() == []
+        assert len(asked) == 4
+
+
+@pytest.mark.parametrize("responds", [True, False])
+async def test_a_holder_that_ends_ends_what_kernels_have_left(
+    holder: LocalKernelHolder,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    responds: bool,
+) -> None:
+    swept = 0
+    at_first = asyncio.Event()
+
+    class Sweeps(Companions):
+        async def sweep(self, users: object, spared: object = ()) -> bool:
+            nonlocal swept
+            swept += 1
+            at_first.set()
+            if swept > 1 and not responds:
+                await asyncio.Event().wait()
+            return False
+
+    monkeypatch.setattr(local_holder, "Companions", Sweeps)
+    monkeypatch.setattr(local_holder, "_LEAVE", 0.05)
+    found = kernel_record()
+    keep(folder, replace(found, request=replace(found.request, program="spark")))
+    async with holder:
+        await at_first.wait()
+    assert swept == 2
+    assert ("may still run: YARN has not listed them" in caplog.text) is not responds
 
 
 async def test_one_process_at_a_time(holder: LocalKernelHolder, tmp_path: Path) -> None:

@@ -105,6 +105,16 @@ def test_an_archive_is_downloaded_once_for_all_kernels_of_a_user() -> None:
     assert public == File(source="hdfs:///e.tar.gz", visibility=FileVisibility.PUBLIC)
 
 
+def test_the_application_has_the_key_of_the_environment_as_a_tag() -> None:
+    environment = {"archive": "hdfs:///environments/table.tar.gz", "key": "0f" * 32}
+    assert request({"environment": environment}).tags == (f"yarnhub-env:{'0f' * 32}",)
+    assert request({"environment": "hdfs:///e.tar.gz"}).tags == ()
+    with pytest.raises(SpecError, match="64 hexadecimal digits"):
+        request({"environment": {**environment, "key": "table"}})
+    with pytest.raises(SpecError, match="only possible with `archive`"):
+        request({"environment": {"folder": "/opt/science", "key": "0f" * 32}})
+
+
 @pytest.mark.parametrize("python", ["python", "python3", "python3.11"])
 def test_a_bare_python_is_the_environments(python: str) -> None:
     spec = Kernelspec(name="science", argv=(python, *ARGV[1:]))
@@ -308,6 +318,28 @@ def test_the_notebook_is_told_to_the_kernel() -> None:
         ({"environment": "science"}, "environment.folder", "must be an absolute path"),
         ({"environment": "/opt/$(id)"}, "environment.folder", "must be an absolute path"),
         ({"environment": "hdfs:///x"}, "environment.archive", "is not an archive"),
+        ({"environment": {"folder": "/x", "unpack": "container"}}, "environment.unpack", "only"),
+        (
+            {"environment": {"archive": "hdfs:///x.zip", "unpack": "container"}},
+            "environment.unpack",
+            "unpacks .tar.gz and .tgz files only",
+        ),
+        (
+            {
+                "environment": {"archive": "hdfs:///x.tgz", "unpack": "container"},
+                "files": {"environment.tar.gz": "hdfs:///y"},
+            },
+            "files.environment.tar.gz",
+            "is the environment",
+        ),
+        (
+            {
+                "environment": {"archive": "hdfs:///x.tgz", "unpack": "container"},
+                "files": {"environment": "hdfs:///y"},
+            },
+            "files.environment",
+            "is the environment",
+        ),
         ({"env": {"A-B": ""}}, "env.A-B", "must be the name of an environment variable"),
         ({"env": {"A": 1}}, "env.A", "must be text, not 1: put the value in quotes"),
         ({"cwd": "work"}, "cwd", "must be an absolute path without '..'"),

@@ -102,7 +102,7 @@ def test_a_node_manager_writes_it_before_the_token_agent(size: int) -> None:
 def test_after_the_largest_kernel_python_finds_the_token_agent(tmp_path: Path, python: str) -> None:
     def kernel(filling: int) -> dict[str, bytes]:
         request = kernel_request(python, env={"FILLING": "x" * filling})
-        return kernel_secrets(KernelRecord(request=request, key="00" * 32, created=1.0))
+        return kernel_secrets(KernelRecord(request=request, key="00" * 32, created=1.0), ())
 
     room = MAX_RECORD - len(kernel(0)[RECORD])
     with pytest.raises(SpecError, match="at most 16 KiB"):

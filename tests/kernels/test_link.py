@@ -117,6 +117,10 @@ def changes() -> Changes:
     return Changes()
 
 
+async def answer(request: bytes) -> bytes:
+    return b"answer to " + request
+
+
 @pytest.fixture
 def link(house: House, changes: Changes) -> LauncherLink:
     made = LauncherLink(
@@ -125,6 +129,7 @@ def link(house: House, changes: Changes) -> LauncherLink:
         spend=house.a.clients.spend,
         clock=lambda: NOW,
         changed=changes.event.set,
+        answer=answer,
     )
     house.a.clients.streams = Streams(made.accept, 20)
     return made

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yarnhub.base.background import BackgroundTasks
-from yarnhub.base.errors import ConnectError, LocalProtocolError, YarnhubError
+from yarnhub.base.errors import (
+    ConnectError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    YarnhubError,
+)
+from yarnhub.kernels.connect import ConnectServer, checked, issue
 from yarnhub.kernels.kernel import Kernel, KernelState, KernelStatus
 from yarnhub.kernels.link import LauncherLink
+from yarnhub.kernels.programs import CONNECT
 from yarnhub.kernels.protocol import HISTORY, Activity, ProcessState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from yarnhub.control.outcomes import Outcome
-    from yarnhub.kernels.protocol import Channel
+    from yarnhub.kernels.protocol import Channel, ConnectReport
     from yarnhub.kernels.records import KernelRecord
+    from yarnhub.kernels.requests import Requests
     from yarnhub.sessions.unmanaged_holder import UnmanagedSession
 
 _log = logging.getLogger(__name__)
@@ -43,7 +52,8 @@ class HeldKernel(Kernel):
     Args:
         record: What is kept of it.
         clock: Seconds since 1970.
-        keep: Keeps its record when it has changed.
+        keep: Keeps its record when it has changed; returns whether that succeeded.
+        requests: Answers what its process asks for.
 
     Attributes:
         record: What is kept of it.
@@ -55,7 +65,8 @@ class HeldKernel(Kernel):
         record: KernelRecord,
         *,
         clock: Callable[[], float],
-        keep: Callable[[KernelRecord], Awaitable[None]],
+        keep: Callable[[KernelRecord], Awaitable[bool]],
+        requests: Requests,
     ) -> None:
         self.request = record.request
         self.application_id = record.application
@@ -64,15 +75,19 @@ class HeldKernel(Kernel):
         self.session: UnmanagedSession | None = None
         self._clock = clock
         self._keep = keep
+        connect = self._connect if record.request.program == CONNECT else None
         self._link = LauncherLink(
             f"kernel {self.id}",
             history=HISTORY,
             spend=self._spend,
             clock=clock,
             changed=self.refresh,
+            answer=lambda received: requests.answer(received, self._use, connect),
         )
         self._tasks = BackgroundTasks()
         self._started = 1
+        self._used = 0.0
+        """When its process said that it is in use."""
         self._changed = asyncio.Event()
         self._status = self._known()
         if self.dead:
@@ -136,12 +151,76 @@ class HeldKernel(Kernel):
         self.refresh()
         await self._keep(self.record)
 
+    def _use(self) -> None:
+        self._used = self._clock()
+        self.refresh()
+
+    # --- its Spark Connect server
+
+    async def _connect(self, report: ConnectReport) -> bytes:
+        """Keep what its process reports; returns a certificate and its key, in PEM.
+
+        Raises:
+            RemoteProtocolError: The report is invalid or of a process that was replaced, or its
+                container's node is not known.
+            YarnhubError: Its address was not kept: the process reports it again.
+        """
+        report = checked(report)
+        generation, pair = report.generation, (b"", b"")
+        if self.record.connect is not None and generation < self.record.connect.generation:
+            raise RemoteProtocolError("this process of the kernel was replaced by another one")
+        if report.error:
+            server = ConnectServer(error=report.error, generation=generation)
+        else:
+            host = self.status.node
+            if not host:
+                raise RemoteProtocolError("YARN has not reported the node of this container")
+            now = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
+            pair = await asyncio.to_thread(issue, host, now)
+            server = ConnectServer(
+                host=host,
+                port=report.port,
+                token=report.token,
+                certificate=pair[0].decode(),
+                generation=generation,
+            )
+        await self._keep_server(server)
+        return b"".join(pair)
+
+    async def _keep_server(self, server: ConnectServer) -> None:
+        """Keep it, and show it then: nobody gets an address that the next holder does not know.
+
+        Raises:
+            YarnhubError: It was not kept.
+        """
+        before = None
+        while before is not self.record:  # it may change meanwhile
+            before = self.record
+            if not await self._keep(replace(before, connect=server)) and not server.error:
+                raise YarnhubError("the address of the Spark Connect server was not kept")
+        self.record = replace(self.record, connect=server)
+
+    @property
+    def connect(self) -> ConnectServer | None:
+        """See `Kernel.connect`; None while its process is not known to be the one that serves."""
+        found = self.record.connect
+        if found is None or found.error or found.generation == self._generation:
+            return found
+        return None
+
     # --- its state
 
     @property
     def dead(self) -> bool:
         """Whether its application has ended."""
         return self.record.outcome is not None
+
+    @property
+    def without_process(self) -> bool:
+        """Whether its process has ended, and no other one has been ordered, for certain."""
+        seen = self._status
+        ended = seen.state is KernelState.ENDED and seen.connected
+        return ended and self._started <= self._generation
 
     @property
     def status(self) -> KernelStatus:
@@ -189,7 +268,9 @@ class HeldKernel(Kernel):
             error=report.error,
             connected=self._link.connected,
             activity=report.activity,
-            active=min(report.active, self._clock()),  # a later time would keep it from culling
+            # A later time would keep it from culling.
+            active=max(min(report.active, self._clock()), self._used),
+            used=self._used,
             dropped=report.dropped,
         )
 

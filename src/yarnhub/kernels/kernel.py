@@ -13,14 +13,17 @@ from yarnhub.base.closing import Closing
 from yarnhub.client.explain.reasons import Reason  # noqa: TC001
 from yarnhub.control.outcomes import Outcome  # noqa: TC001
 from yarnhub.kernels.protocol import Activity
+from yarnhub.sessions.limits import NOTHING
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from typing import Self
 
-    from yarnhub.kernels.protocol import Channel
+    from yarnhub.kernels.connect import ConnectServer
+    from yarnhub.kernels.protocol import Channel, Room
     from yarnhub.kernels.request import KernelRequest
+    from yarnhub.sessions.limits import Size
 
 
 class KernelState(enum.Enum):
@@ -52,7 +55,9 @@ class KernelStatus:
         node: The host of its container; empty while there is none.
         connected: Whether its launcher is connected at the moment.
         activity: What it does.
-        active: When it last published something, in seconds since 1970; 0 if it has not.
+        active: When it last published something, or was in use, in seconds since 1970; 0 if that
+            has not happened.
+        used: When its process last said that it is in use although no cell runs; the same.
         dropped: Messages that its launcher has dropped while nobody listened.
     """
 
@@ -66,6 +71,7 @@ class KernelStatus:
     connected: bool = False
     activity: Activity = Activity.UNKNOWN
     active: float = 0.0
+    used: float = 0.0
     dropped: int = 0
 
 
@@ -76,16 +82,24 @@ class Kernel(ABC):
         request: What it was started with.
         application_id: Such as `application_1700000000000_0001`.
         key: The HMAC key of its messages.
+        started: What the YARN applications use that its process has started, as of some seconds
+            ago; nothing if that is not known here.
     """
 
     request: KernelRequest
     application_id: str
     key: str
+    started: Size = NOTHING
 
     @property
     def id(self) -> str:
         """Its id."""
         return self.request.id
+
+    @property
+    def connect(self) -> ConnectServer | None:
+        """The Spark Connect server of its process, also one that has ended; None without one."""
+        return None
 
     @property
     @abstractmethod
@@ -171,7 +185,13 @@ class KernelHolder(Closing):
 
     An async context manager. Entering it finds the kernels that the process before it held; leaving
     it ends none.
+
+    Attributes:
+        room: How much a kernel's user may hold besides, for what the kernel's process starts; None
+            without limits. Raises `YarnhubError` if that is not known.
     """
+
+    room: Callable[[Kernel], Awaitable[Room]] | None = None
 
     @abstractmethod
     async def __aenter__(self) -> Self:

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, ClassVar
 from yarnhub.base.errors import SpecError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.base.units import MiB, VCores
-from yarnhub.kernels import bounds
+from yarnhub.kernels import bounds, spark
 from yarnhub.kernels.environment import Environment, archive_on_cluster, file_on_cluster
+from yarnhub.kernels.programs import CONNECT
 from yarnhub.kernels.request import KernelRequest
+from yarnhub.kernels.spark import SparkConfig
 from yarnhub.spec import Resources
 from yarnhub.spec import _reading as reading
 from yarnhub.spec.file import files as files_check
@@ -94,6 +96,7 @@ class KernelspecConfig(reading.Element):
         transport: `ipc`, or `tcp` for kernels that cannot bind Unix sockets.
         limits: What a request may change, by variable.
         allowed_env: Names of further variables that a request may set for the kernel.
+        spark: What makes `spark` and `sc` ready to use in its cells; None for a kernel without.
     """
 
     queue: str = "default"
@@ -114,6 +117,7 @@ class KernelspecConfig(reading.Element):
     transport: str = "ipc"
     limits: Mapping[str, bounds.Bound] = field(default_factory=dict)
     allowed_env: Sequence[str] = ()
+    spark: SparkConfig | None = None
 
     checks: ClassVar[reading.Checks] = {
         "queue": bounds.queue,
@@ -134,6 +138,7 @@ class KernelspecConfig(reading.Element):
         "transport": _transport,
         "limits": bounds.read_limits,
         "allowed_env": reading.sequence(_variable),
+        "spark": SparkConfig.read,
     }
 
     def _check(self) -> None:
@@ -143,7 +148,7 @@ class KernelspecConfig(reading.Element):
             raise SpecError(error.path.replace("custom", "resource_types"), error.reason) from error
         taken = {
             WORK: "is the kernel's folder",
-            **dict.fromkeys(self._environment_files, "is the environment"),
+            **dict.fromkeys(self._environment_names, "is the environment"),
         }
         for key, names in (("files", self.files), ("archives", self.archives)):
             for name in names:
@@ -158,6 +163,10 @@ class KernelspecConfig(reading.Element):
         return Resources(
             memory=memory, vcores=VCores(self.vcores), gpus=self.gpus, custom=self.resource_types
         )
+
+    @property
+    def _environment_names(self) -> frozenset[str]:
+        return self.environment.names if self.environment is not None else frozenset()
 
     @property
     def _environment_files(self) -> dict[str, File]:
@@ -218,6 +227,7 @@ def request_of(
     asked: Mapping[str, str],
     cwd: str = "",
     notebook: str = "",
+    connect: bool = False,
 ) -> KernelRequest:
     """The request for a kernel.
 
@@ -232,11 +242,14 @@ def request_of(
         cwd: The notebook's folder on the notebook server; the folder in `KERNEL_WORKING_DIR` if it
             is empty.
         notebook: The notebook's path, if it is known.
+        connect: Whether it is for a Spark Connect server.
 
     Raises:
         SpecError: The kernelspec's argv, or a variable, is invalid, or the request is for more
             than the kernelspec allows.
     """
+    if connect and not (config.spark and config.spark.connect):
+        raise SpecError("spark.connect", "is not set in this kernelspec")
     if not _UUID.fullmatch(id):
         raise SpecError("id", "must be a UUID of lowercase letters and digits with '-'")
     variables = dict(_allowed(config, asked))
@@ -248,6 +261,8 @@ def request_of(
     told = {"KERNEL_ID": id, "KERNEL_USERNAME": owner}
     if notebook:
         told |= {"JPY_SESSION_NAME": notebook}
+    if config.spark is not None:
+        told |= config.spark.env(config.all_files, str(values["queue"]), connect=connect)
     env = {**_env(spec), **config.env, **variables, **told}
     return KernelRequest(
         id=id,
@@ -266,8 +281,10 @@ def request_of(
         node_label=str(values["node_label"]),
         priority=_integer(values["priority"]),
         files=config.all_files,
+        tags=config.environment.tags if config.environment else (),
         prologue=(config.environment.prologue if config.environment else "") + config.prologue,
         python=config.python,
+        program=_program_of(config, connect=connect),
         notebook=notebook,
     )
 
@@ -321,6 +338,8 @@ def _argv(config: KernelspecConfig, spec: Kernelspec) -> tuple[str, ...]:
             raise SpecError("", "is empty: write the program of the kernel and its arguments")
         if not any("{connection_file}" in word for word in argv):
             raise SpecError("", "must contain {connection_file}")
+        if config.spark is not None:
+            argv = spark.argv(argv)
     if config.environment is None or not _PYTHON.fullmatch(argv[0]):
         return argv
     return (f"{config.environment.bin}/{argv[0]}", *argv[1:])
@@ -340,6 +359,12 @@ def _interrupt(spec: Kernelspec) -> str:
 def _resource_types(config: KernelspecConfig, gpus: int) -> dict[str, int]:
     others = {name: amount for name, amount in config.all_resource_types.items() if name != GPU}
     return {**others, **({GPU: gpus} if gpus else {})}
+
+
+def _program_of(config: KernelspecConfig, *, connect: bool) -> str:
+    if config.spark is None:
+        return ""
+    return CONNECT if connect else spark.PROGRAM
 
 
 def _integer(value: object) -> int:

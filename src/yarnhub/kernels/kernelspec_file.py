@@ -27,15 +27,27 @@ PYTHON: Mapping[str, object] = {
     "metadata": {"debugger": True},
 }
 """ipykernel, in the kernel's environment."""
+R_ARGV = ("R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}")
+"""The command of IRkernel."""
 R: Mapping[str, object] = {
-    "argv": ["R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"],
+    "argv": [*R_ARGV],
     "display_name": "R on YARN",
     "language": "R",
     "interrupt_mode": "signal",
 }
 """IRkernel, in the R of the kernel's environment. It can bind Unix sockets."""
+SCALA: Mapping[str, object] = {
+    "argv": PYTHON["argv"],
+    "display_name": "Scala with Spark on YARN",
+    "language": "scala",
+    "interrupt_mode": "signal",
+}
+"""ipykernel in the kernel's environment, which has Spark's own Scala run the cells: only with
+`config.spark`."""
 LANGUAGES = {"python": PYTHON, "r": R}
-"""The kernels whose kernel.json is known."""
+"""The kernels whose kernel.json is known, without Spark."""
+SPARK_LANGUAGES = {"python": PYTHON, "scala": SCALA}
+"""The same with Spark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,15 @@ import pkgutil
 import shlex
 import zipfile
 import zlib
+from importlib import resources
+from typing import TYPE_CHECKING
 
 from yarnhub.client.submit.appmaster_zip import lean
 from yarnhub.kernels.launcher.program import OWN_PYTHON
+from yarnhub.kernels.programs import FILE, PROGRAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SECRET = "launcher.program"  # noqa: S105  # a name
 """The name of the secret. A NodeManager writes secrets in the order of Java's hash table: with this
@@ -23,7 +29,6 @@ name it is first, and so not between the token agent's zip and the end of the fi
 looks for a zip in the last 64 KiB only."""
 _MARK = b"yarnhub.launcher\xff"
 """What the code follows in the file; no text contains it."""
-_FILE = ".yarnhub-launcher.zip"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same code gives the same bytes."""
 MODULES = (
@@ -79,6 +84,7 @@ MODULES = (
     "kernels.launcher.output",
     "kernels.launcher.process",
     "kernels.launcher.program",
+    "kernels.launcher.requests",
     "kernels.launcher.sockets",
     "kernels.launcher.splice",
     "kernels.launcher.supervisor",
@@ -113,7 +119,7 @@ sys.excepthook = fail
 with open(os.environ["HADOOP_TOKEN_FILE_LOCATION"], "rb") as file:
     packed = file.read().partition({_MARK!r})[2]
 flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-with open(os.open("{_FILE}", flags, 0o600), "wb") as file:
+with open(os.open("{FILE}", flags, 0o600), "wb") as file:
     file.write(zlib.decompressobj().decompress(packed))
 """
 _ANY_PYTHON = "$YARNHUB_PYTHON python3 python3.14 python3.13 python3.12 python3.11 */bin/python3"
@@ -121,10 +127,13 @@ _ANY_PYTHON = "$YARNHUB_PYTHON python3 python3.14 python3.13 python3.12 python3.
 
 
 @functools.cache
-def launcher_secrets() -> dict[str, bytes]:
+def launcher_secrets(program: str = "") -> dict[str, bytes]:
     """The secrets that the launcher's container needs, besides its `Launch`.
 
     The first call takes some tenths of a second.
+
+    Args:
+        program: The name of what runs in the kernel's process, in `PROGRAMS`; empty for nothing.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -133,7 +142,18 @@ def launcher_secrets() -> dict[str, bytes]:
             name = f"{module.replace('.', '/')}.py"
             source = pkgutil.get_data("yarnhub", name) or b""
             archive.writestr(zipfile.ZipInfo(f"yarnhub/{name}", _EPOCH), lean(source.decode()))
+        for name, text in program_modules(program) if program else ():
+            path = f"{PROGRAMS[program].folder}/{name}"
+            archive.writestr(zipfile.ZipInfo(path, _EPOCH), lean(text))
     return {SECRET: _MARK + zlib.compress(buffer.getvalue(), 9)}
+
+
+def program_modules(program: str) -> Iterator[tuple[str, str]]:
+    """The paths below a folder of Python's path, and the texts, of a program's modules."""
+    found = PROGRAMS[program]
+    for file in sorted(resources.files("yarnhub").joinpath(found.source).iterdir(), key=str):
+        if file.name.endswith(".py"):
+            yield f"{found.package}/{file.name}", file.read_text("utf-8")
 
 
 def launcher_command(python: str) -> list[str]:
@@ -150,7 +170,7 @@ def launcher_command(python: str) -> list[str]:
     problem = "No Python of version 3.11 or newer on this node: name one in the kernelspec."
     if python:
         problem = f"{python} is not a Python of version 3.11 or newer on this node."
-    run = f'exec "$python" -IS {_FILE} {OWN_PYTHON if python else ""}'
+    run = f'exec "$python" -IS {FILE} {OWN_PYTHON if python else ""}'
     return [
         f"for python in {pythons}; do",
         f'"$python" -ISc {shlex.quote(_UNPACK)} 2> /dev/null;',

@@ -30,7 +30,7 @@ from yarnhub.kernels.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from yarnhub.kernels.protocol import Report
 
@@ -61,6 +61,7 @@ class LauncherLink:
             of it is to be taken, see `ApplicationClients.spend`.
         clock: Seconds since 1970.
         changed: Called when `report` or `connected` is another one.
+        answer: Answers a line with a request of the kernel's process.
 
     Attributes:
         report: The latest; None before the first one.
@@ -75,6 +76,7 @@ class LauncherLink:
         spend: Callable[[int], float],
         clock: Callable[[], float],
         changed: Callable[[], None],
+        answer: Callable[[bytes], Awaitable[bytes]],
     ) -> None:
         self.report: Report | None = None
         self.connected = False
@@ -83,6 +85,7 @@ class LauncherLink:
         self._spend = spend
         self._clock = clock
         self._changed = changed
+        self._answer = answer
         self._control: asyncio.StreamWriter | None = None
         self._idle: deque[_Idle] = deque()
         self._transports: set[asyncio.BaseTransport] = set()
@@ -107,6 +110,8 @@ class LauncherLink:
                 await self._serve_control(reader, writer)
             elif first == Purpose.IDLE.value:
                 await self._serve_idle(transport)
+            elif first == Purpose.REQUEST.value:
+                await self._serve_request(reader, writer)
             else:
                 raise RemoteProtocolError(f"a connection begins with {first!r}")
         except RemoteProtocolError as error:
@@ -165,6 +170,19 @@ class LauncherLink:
         self.report = report
         self._changed()
         self._notify()
+
+    # --- requests
+
+    async def _serve_request(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        received = await _line(reader)
+        if received is None:
+            return
+        answer = await self._answer(received)
+        self._spend(len(answer) + REQUEST)
+        writer.write(answer)
+        await close(writer)
 
     # --- orders
 
@@ -356,7 +374,7 @@ async def _line(reader: asyncio.StreamReader) -> bytes | None:
     except asyncio.IncompleteReadError:
         return None
     except asyncio.LimitOverrunError as error:
-        raise RemoteProtocolError(f"a report of more than {MAX_LINE} bytes") from error
+        raise RemoteProtocolError(f"a line of more than {MAX_LINE} bytes") from error
 
 
 def _checked(report: Report) -> Report:

@@ -14,8 +14,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.background import BackgroundTasks
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import (
     ConfigurationError,
+    DeadlineExceededError,
     LocalProtocolError,
     RemoteProtocolError,
     SpecError,
@@ -24,11 +26,16 @@ from yarnhub.base.errors import (
 from yarnhub.base.tasks import task_group
 from yarnhub.control import json
 from yarnhub.control.bootstrap import given_secrets
+from yarnhub.kernels.companions import Companions
 from yarnhub.kernels.held_kernel import HeldKernel
 from yarnhub.kernels.kernel import KernelHolder
 from yarnhub.kernels.launcher_zip import launcher_command, launcher_secrets
-from yarnhub.kernels.protocol import LAUNCH, Launch
+from yarnhub.kernels.programs import CONNECT
+from yarnhub.kernels.protocol import LAUNCH, TAGS, Launch, Room
 from yarnhub.kernels.records import KernelRecord, KernelRecords
+from yarnhub.kernels.requests import Requests
+from yarnhub.kernels.why_waiting import WhyWaiting
+from yarnhub.sessions.limits import NOTHING
 from yarnhub.sessions.request import SessionRequest
 from yarnhub.sessions.session import SessionEnd
 from yarnhub.sessions.tags import HubTags
@@ -37,7 +44,7 @@ from yarnhub.sessions.unmanaged_holder import UnmanagedHolder, UnmanagedSession
 from yarnhub.unmanaged.state_folder import StateFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -68,6 +75,10 @@ _GRACE = 8.0
 _FIND = 10.0
 """Seconds between two attempts to find the application of a kernel whose state is not known."""
 
+_LEAVE = 5.0
+"""Seconds by which the end of a holder is delayed while YARN does not respond."""
+_NOT_KNOWN = "what Spark sessions use is not known yet. Try again in a few seconds."
+
 
 class LocalKernelHolder(KernelHolder):
     """Holds kernels as unmanaged applications of this process; see `KernelHolder`.
@@ -95,11 +106,16 @@ class LocalKernelHolder(KernelHolder):
         self._folder = folder
         self._host = host
         self._clock = clock
+        self._waiting = WhyWaiting(settings)
         self._records = KernelRecords(folder / "kernels")
         self._kernels: dict[str, HeldKernel] = {}
         self._starting: set[str] = set()
-        self._unknown: set[str] = set()
-        """Ids of applications whose kernels are not known."""
+        self._unknown: dict[str, str] = {}
+        """The users of applications whose kernels are not known, by the applications' ids."""
+        self._may_leave = False
+        """Whether a kernel may have left applications that it has started; it may be forgotten."""
+        self._usage_is_known = False
+        """Whether `started` of all kernels is known."""
         self._tasks = BackgroundTasks()
         self._stack = contextlib.AsyncExitStack()
 
@@ -114,12 +130,14 @@ class LocalKernelHolder(KernelHolder):
             applications = StateFolder(self._folder / "applications")
             secret = await asyncio.to_thread(applications.secret)
             self._tags = HubTags(secret, SERVICE)
+            self._companions = Companions(self._settings, f"{self._tags.all_sessions}-companion")
             self._sessions = self._new_sessions(self._tags, applications.path)
             stack.push_async_callback(self._sessions.aclose)
             stack.push_async_callback(self._leave)
             for record in await self._on_disk(self._records.read):
                 self._kernels[record.request.id] = self._kernel(record)
             await self._find()
+            self._usage_is_known = not self._may_leave  # no kernel can have started anything
             await stack.enter_async_context(self._tasks)
             _ = self._tasks.start(self._find_again(), "kernels whose state is not known")
             self._stack = stack.pop_all()
@@ -135,6 +153,13 @@ class LocalKernelHolder(KernelHolder):
         await self._stack.aclose()
 
     async def _leave(self) -> None:
+        # The next process would find what kernels have left that were stopped just now, but it may
+        # never come.
+        try:
+            async with Deadline(_LEAVE, f"YARN has not listed them within {_LEAVE:g} s"):
+                await self._end_companions()
+        except DeadlineExceededError as error:
+            _log.warning("applications of kernels that have ended may still run: %s", error)
         async with task_group() as group:
             for kernel in self._kernels.values():
                 group.create_task(kernel.leave())
@@ -144,13 +169,14 @@ class LocalKernelHolder(KernelHolder):
     async def _find(self) -> None:
         """Find the applications of all kernels that are not known to be dead."""
         sessions = {session.id: session for session in await self._sessions.held()}
+        self._unknown = {each: self._unknown[each] for each in self._unknown.keys() & sessions}
         known = {kernel.application_id for kernel in self._kernels.values()}
         for session in sessions.values():
-            if session.id in known | self._unknown:
+            if session.id in known or session.id in self._unknown:
                 continue
             record = _given(session)
             if record is None:
-                self._unknown.add(session.id)
+                self._unknown[session.id] = session.user
             elif record.request.id not in self._starting:
                 await self._on_disk(self._records.keep, record)
                 self._kernels[record.request.id] = self._kernel(record)
@@ -177,13 +203,37 @@ class LocalKernelHolder(KernelHolder):
     async def _find_again(self) -> None:
         while True:
             self._forget_old()
+            await self._end_companions()
             await asyncio.sleep(_FIND)
-            if all(each.dead or each.session is not None for each in self._kernels.values()):
+            known = all(each.dead or each.session for each in self._kernels.values())
+            if known and not self._unknown:
                 continue
             try:
                 await self._find()
             except ConfigurationError as error:
                 _log.error("kernels cannot be held: %s", error)
+
+    async def _end_companions(self) -> None:
+        """End the applications that kernels have started whose processes have ended."""
+        if not self._may_leave:
+            return
+        self._may_leave = False
+        # Theirs may belong to a kernel whose record is damaged.
+        spared = frozenset(self._unknown.values())
+        none = await self._companions.sweep(self._alive, spared)
+        for kernel in self._kernels.values():
+            kernel.started = self._companions.used.get(kernel.id, NOTHING)
+        self._usage_is_known |= self._companions.known
+        if not none or any(each.request.program for each in self._kernels.values()):
+            self._may_leave = True
+
+    def _alive(self) -> dict[str, str]:
+        """The kernels that may have a process, with their users."""
+        return {
+            each.id: each.request.user
+            for each in self._kernels.values()
+            if not (each.dead or each.without_process)
+        }
 
     def _forget_old(self) -> None:
         """Forget the dead kernels that their owners have not forgotten."""
@@ -217,8 +267,8 @@ class LocalKernelHolder(KernelHolder):
     async def _start(self, request: KernelRequest) -> HeldKernel:
         record = KernelRecord(request=request, key=secrets.token_hex(32), created=self._clock())
         given = {
-            **kernel_secrets(record),
-            **await asyncio.to_thread(launcher_secrets),
+            **kernel_secrets(record, self._companions.tags(request.id)),
+            **await asyncio.to_thread(launcher_secrets, request.program),
         }
         session = await self._sessions.start(self._specified(request).specification, given)
         assert isinstance(session, UnmanagedSession)
@@ -248,14 +298,35 @@ class LocalKernelHolder(KernelHolder):
             command=launcher_command(request.python),
             prologue=request.prologue,
             files=request.files,
+            tags=request.tags,
             grace_period=_GRACE,
         )
 
     def _kernel(self, record: KernelRecord) -> HeldKernel:
-        async def keep(changed: KernelRecord) -> None:
-            await self._on_disk(self._records.keep, changed)
+        async def keep(changed: KernelRecord) -> bool:
+            return await self._on_disk(self._records.keep, changed)
 
-        return HeldKernel(record, clock=self._clock, keep=keep)
+        async def room() -> Room | None:
+            found = await self.room(kernel) if self.room is not None else None
+            if found not in (None, Room()) and not self._usage_is_known:
+                raise YarnhubError(_NOT_KNOWN)
+            return found
+
+        if record.request.program:
+            self._may_leave = True
+        requests = Requests(
+            record.request.id,
+            record.request.user,
+            settings=self._settings,
+            companions=self._companions,
+            waiting=self._waiting,
+            clock=time.monotonic,
+            # Spark itself may be on another one.
+            file_systems=[file.source for file in record.request.files.values()],
+            room=room,
+        )
+        kernel = HeldKernel(record, clock=self._clock, keep=keep, requests=requests)
+        return kernel
 
     async def _on_disk(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
@@ -283,8 +354,12 @@ class LocalKernelHolder(KernelHolder):
         self._disk.submit(self._records.forget, kernel_id)
 
 
-def kernel_secrets(record: KernelRecord) -> dict[str, bytes]:
+def kernel_secrets(record: KernelRecord, tags: Iterable[str]) -> dict[str, bytes]:
     """The secrets of one kernel's application.
+
+    Args:
+        record: The kernel's.
+        tags: Of applications that its process starts itself.
 
     Raises:
         SpecError: They are too large.
@@ -299,12 +374,13 @@ def kernel_secrets(record: KernelRecord) -> dict[str, bytes]:
     request = record.request
     launch = Launch(
         argv=request.argv,
-        env=request.env,
+        env={**request.env, TAGS: ",".join(tags)} if request.program else request.env,
         cwd=request.cwd,
         key=record.key,
         name=request.name,
         interrupt=request.interrupt,
         transport=request.transport,
+        once=request.program == CONNECT,
     )
     return {LAUNCH: json.dump(launch), RECORD: kept}
 

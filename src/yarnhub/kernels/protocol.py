@@ -12,6 +12,11 @@ the connection is for, see `Purpose`:
   `pack_message` writes them, then `END`: a TLS connection cannot be closed in one direction only.
   The launcher forgets the messages when it reads `RECEIVED`.
 
+- *request*: the kernel's process asks the holder for something, by a `Request`. The
+  holder sends an `Answer`, each of them a line of JSON, then as many bytes as that says, and closes
+  the connection. The process finds the launcher's Unix socket for such connections by the variable
+  `REQUESTS`.
+
 The launcher always keeps some idle connections open.
 
 Only the launcher connects, so a container needs no open port. A launcher that has lost its
@@ -22,7 +27,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteProtocolError
@@ -34,6 +39,18 @@ if TYPE_CHECKING:
 LAUNCH = "kernel"
 """The name of the secret with the `Launch`."""
 RECEIVED = b"\x01"
+CONTAINER = "YARNHUB_CONTAINER"
+"""A variable of the kernel: the container's folder."""
+REQUESTS = "YARNHUB_REQUESTS"
+"""A variable of the kernel: the path of the socket for its requests."""
+GENERATION = "YARNHUB_GENERATION"
+"""A variable of the kernel: counts the processes of its container, from 1."""
+TAGS = "YARNHUB_TAGS"
+"""A variable of the kernel: the tags of YARN applications that end with it, with commas between."""
+MAX_REQUESTS = 4
+"""Requests at once of the process of one kernel, or of a kind of all kernels of one server."""
+TOO_MANY = f"more than {MAX_REQUESTS} requests at once"
+"""What the others are answered."""
 HISTORY = 8 * 1024 * 1024
 """Bytes of messages that a launcher keeps, unless its `Launch` has another number."""
 MAX_LINE = 64 * 1024
@@ -48,6 +65,26 @@ class Purpose(enum.Enum):
 
     CONTROL = b"C"
     IDLE = b"I"
+    REQUEST = b"R"
+
+
+class Ask(enum.Enum):
+    """What the process of a kernel may ask of its holder, for its own user."""
+
+    TOKENS = "tokens"
+    """A Hadoop token file with new delegation tokens of the kernel's user, which the
+    ResourceManager renews, empty on a cluster without security; and `room`."""
+    END_APPLICATIONS = "end-applications"
+    """Kill the YARN applications that the process has started, see `TAGS`; `ended` has their
+    ids."""
+    BUSY = "busy"
+    """The kernel is in use, although no cell runs: it is not idle from now on."""
+    WHY_WAITING = "why-waiting"
+    """Why an application that the process has started gets no containers; see `Request`, and
+    `reason` of the answer."""
+    CONNECT = "connect"
+    """Keep what `Request.connect` has. The answer is a certificate for the process's node and its
+    key, both in PEM, one after the other; nothing if the server has ended."""
 
 
 class Channel(enum.Enum):
@@ -101,6 +138,7 @@ class Launch:
         transport: `ipc` if the kernel binds Unix sockets; `tcp` if it only binds ports, which are
             the node's loopback interface's then.
         history: Bytes of messages that are kept while nobody listens; the oldest are dropped.
+        once: Whether the container ends when the process has ended.
     """
 
     argv: tuple[str, ...]
@@ -111,6 +149,7 @@ class Launch:
     interrupt: str = "signal"
     transport: str = "ipc"
     history: int = HISTORY
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +195,85 @@ class Order:
     start: int = 0
 
 
-def line(message: Report | Order) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectReport:
+    """What the process of a Spark Connect server reports: where it listens, or why it has ended.
+
+    Attributes:
+        port: The port on its node, with TLS.
+        token: What clients have to send.
+        error: Why it has ended; empty if it has not.
+        generation: Which of the kernel's processes it is; see `GENERATION`. The launcher's report
+            of a new process may arrive later than this one.
+    """
+
+    port: int = 0
+    token: str = field(default="", repr=False)
+    error: str = ""
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request of the kernel's process.
+
+    Attributes:
+        ask: What it asks for.
+        application: The id of the application that waits, for `Ask.WHY_WAITING`.
+        memory: Of a container that it waits for, in MiB.
+        vcores: Of a container that it waits for.
+        part: Which of several processes asks that share tags: its applications have the tag
+            `TAG.PART` besides; empty if it is the only one.
+        connect: With `Ask.CONNECT`.
+    """
+
+    ask: Ask
+    application: str = ""
+    memory: int = 0
+    vcores: int = 0
+    part: str = field(default="", metadata=json.OMIT_DEFAULT)
+    connect: ConnectReport | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much the kernel's user may hold besides what runs now; None is no limit.
+
+    Attributes:
+        memory: Bytes.
+        vcores: Virtual cores.
+        step: YARN rounds the memory of a container up to a multiple of it; bytes.
+        viewer: The cluster's name of the service, which must be able to see what is used.
+        error: Why that is not known, in words; empty otherwise.
+    """
+
+    memory: int | None = None
+    vcores: int | None = None
+    step: int = 0
+    viewer: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer to a request.
+
+    Attributes:
+        error: Why it failed, in words; empty otherwise.
+        size: Bytes that follow the line.
+        ended: The ids of the applications that have been killed.
+        reason: Why an application waits, in words; empty if that is unknown.
+        room: For what is started with the tokens; None without limits.
+    """
+
+    error: str = ""
+    size: int = 0
+    ended: tuple[str, ...] = ()
+    reason: str = ""
+    room: Room | None = field(default=None, metadata=json.OMIT_DEFAULT)
+
+
+def line(message: Report | Order | Request | Answer) -> bytes:
     """The line for a message."""
     return json.dump(message) + b"\n"
 
@@ -177,6 +294,15 @@ def read_order(data: bytes) -> Order:
         RemoteProtocolError: It is not an order.
     """
     return json.load(Order, data)
+
+
+def read_request(data: bytes) -> Request:
+    """A line of the kernel's process.
+
+    Raises:
+        RemoteProtocolError: It is not a request.
+    """
+    return json.load(Request, data)
 
 
 def pack_message(parts: Sequence[bytes]) -> bytes:

@@ -17,6 +17,7 @@ from yarnhub.base.errors import ConfigurationError, RemoteProtocolError
 from yarnhub.base.files import read_regular, write_private
 from yarnhub.control import json
 from yarnhub.control.outcomes import Outcome  # noqa: TC001  # read by control.json
+from yarnhub.kernels.connect import ConnectServer  # noqa: TC001  # the same
 from yarnhub.kernels.request import KernelRequest  # noqa: TC001  # the same
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class KernelRecord:
             secrets contain, which were given before it had one.
         outcome: How it ended; None if that is not known.
         ended: When that became known, in seconds since 1970.
+        connect: Its Spark Connect server; None if it has none.
     """
 
     request: KernelRequest
@@ -51,6 +53,7 @@ class KernelRecord:
     application: str = ""
     outcome: Outcome | None = None
     ended: float = 0.0
+    connect: ConnectServer | None = field(default=None, metadata=json.OMIT_DEFAULT)
 
 
 class KernelRecords:

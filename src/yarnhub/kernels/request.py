@@ -28,9 +28,12 @@ class KernelRequest:
         node_label: The node label; empty for the queue's default.
         priority: Among the queue's applications.
         files: Files and archives by their names in the container's folder.
+        tags: Further tags of its application.
         prologue: Shell lines before the launcher starts, for example to activate an environment.
         python: The Python that runs the launcher; empty for the first one of 3.11 or newer in the
             environment, in `PATH`, or among the files.
+        program: What runs in its process besides the kernel, see `programs.PROGRAMS`; such a
+            program may start YARN applications, which end with the kernel.
         notebook: The notebook's path, if one is known.
         note: What the client keeps with the kernel, to find it again: `Kernel.write_note`.
     """
@@ -51,7 +54,9 @@ class KernelRequest:
     node_label: str = ""
     priority: int = 0
     files: dict[str, File] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
     prologue: str = ""
     python: str = ""
+    program: str = ""
     notebook: str = ""
     note: str = field(default="", repr=False)

@@ -12,6 +12,8 @@ All paths begin with `/yarnhub/api`, and requests carry the user's token:
 - `DELETE kernels/ID` cancels a start that is in progress, and removes what is kept of a dead one.
 - `GET kernels/ID/channels/NAME` is a websocket. The service sends `OPENED` as text when the channel
   is open, or an error and closes; from then on binary messages carry the bytes of the connection.
+- `POST spark-connect` starts the user's Spark Connect server, of which there is one, or returns the
+  one that runs; `GET` and `DELETE spark-connect` show and stop it. The answer is `ConnectModel`.
 - `GET kernelspecs` and `GET kernelspecs/NAME/FILE`.
 
 An answer with an error has a member `error` with what `dump_error` returns, if it is an error of
@@ -22,6 +24,7 @@ version.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json as plain_json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -111,6 +114,49 @@ class KernelModel:
             key=kernel.key,
             status=kernel.status,
         )
+
+
+class ConnectState(enum.Enum):
+    """The state of a Spark Connect server."""
+
+    WAITING = "waiting"
+    """For its container."""
+    STARTING = "starting"
+    READY = "ready"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectModel:
+    """A Spark Connect server, as the service shows it to its owner.
+
+    Attributes:
+        state: Its state.
+        reason: What it waits for, or why it has ended, in words; empty if it is ready.
+        application: Such as `application_1700000000000_0001`; empty before YARN has accepted it.
+        remote: What `SparkSession.builder.remote` takes, with the token; empty unless it is ready.
+        certificate: What clients verify it by, in PEM; the same.
+    """
+
+    state: ConnectState
+    reason: str = ""
+    application: str = ""
+    remote: str = field(default="", repr=False)
+    certificate: str = ""
+
+
+def dump_connect(model: ConnectModel) -> bytes:
+    """The JSON form of a Spark Connect server."""
+    return json.dump(model)
+
+
+def load_connect(body: bytes) -> ConnectModel:
+    """Read a Spark Connect server.
+
+    Raises:
+        RemoteProtocolError: It is invalid.
+    """
+    return _known(ConnectModel, _object(body))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,14 @@ import shutil
 import signal
 import sys
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import DeadlineExceededError, YarnhubError
 from yarnhub.client.explain.reasons import Diagnostics
+from yarnhub.control import json as control_json
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.kernels.kernel import Kernel, KernelHolder, KernelState, KernelStatus
 from yarnhub.kernels.protocol import Activity, Channel
@@ -52,6 +53,8 @@ class FakeKernel(Kernel):
         self._listeners: list[asyncio.StreamWriter] = []
         self.slow = 0.0
         """Seconds until a connection to its output is open."""
+        self.ahead = 0
+        """Processes that its status has counted before its launcher reports them."""
         self.delayed: asyncio.Future[asyncio.Task[Any]] | None = None
         self._history: asyncio.Queue[list[list[bytes]]] = asyncio.Queue()
         self._control: asyncio.StreamWriter | None = None
@@ -74,7 +77,10 @@ class FakeKernel(Kernel):
 
     async def allocate(self) -> None:
         """Give it its container."""
-        launch = {"argv": self.request.argv, "env": dict(self.request.env), "key": self.key}
+        for name in self.request.files:  # as if YARN had unpacked the environment of the tests
+            (self.folder / name).symlink_to(sys.prefix)
+        argv = [word.replace("{resource_dir}", str(self.folder)) for word in self.request.argv]
+        launch = {"argv": argv, "env": dict(self.request.env), "key": self.key}
         (self.folder / "launch.json").write_text(json.dumps(launch))
         (self.folder / "pid").write_text(str(_spawn(self.folder)))
         await self.join()
@@ -99,7 +105,7 @@ class FakeKernel(Kernel):
             self._confirmed = report.get("order", 0)
             self.change(
                 state=KernelState(report["state"]),
-                generation=report["generation"],
+                generation=report["generation"] + self.ahead,
                 code=report.get("code"),
                 activity=Activity(report.get("activity", "unknown")),
             )
@@ -152,7 +158,7 @@ class FakeKernel(Kernel):
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._status.state is KernelState.DEAD:
             raise YarnhubError(f"kernel {self.id} is dead")
-        if self.away:
+        if self.away or self._status.state is not KernelState.RUNNING:
             raise DeadlineExceededError(f"kernel {self.id} is not connected")
         if channel is Channel.IOPUB:
             await asyncio.sleep(self.slow)
@@ -242,7 +248,7 @@ class FakeHolder(KernelHolder):
             raise self.unreachable
         for file in sorted(self.folder.glob("fake-*.json")):
             record = json.loads(file.read_text())
-            request = KernelRequest(**record["request"])
+            request = control_json.load(KernelRequest, record["request"].encode())
             kernel = FakeKernel(request, Path(record["folder"]), record["key"], record["number"])
             self.held[kernel.id] = kernel
             if not kernel.folder.exists():
@@ -264,8 +270,8 @@ class FakeHolder(KernelHolder):
         folder = Path(tempfile.mkdtemp(prefix="yhk-"))
         kernel = FakeKernel(request, folder, secrets.token_hex(16), self.started)
         record = {
-            "request": asdict(request), "folder": str(folder), "key": kernel.key,
-            "number": self.started,
+            "request": control_json.dump(request).decode(), "folder": str(folder),
+            "key": kernel.key, "number": self.started,
         }  # fmt: skip
         self._file(request.id).write_text(json.dumps(record))
         self.held[request.id] = kernel

@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import zmq
 import zmq.asyncio
 
 NAMES = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+OVERLAP = 10.0
 UNTRACKED = ("kernel_info_request", "interrupt_request", "debug_request", "comm_info_request")
 
 
@@ -31,6 +34,7 @@ class Launcher:
         self.kept: list[list[str]] = []
         self.writers: set[asyncio.StreamWriter] = set()
         self.listener: asyncio.StreamWriter | None = None
+        self.keep_until = 0.0
         self.process: asyncio.subprocess.Process | None = None
         self.context = zmq.asyncio.Context()
 
@@ -44,7 +48,7 @@ class Launcher:
         Path("listens").touch()
         async with server, asyncio.TaskGroup() as group:
             self.group = group
-            group.create_task(self.listen())
+            group.create_task(asyncio.Event().wait())  # it stays when the kernel has ended
             group.create_task(self.start(1))
 
     async def start(self, generation: int) -> None:
@@ -54,6 +58,9 @@ class Launcher:
         for path in Path().glob("k-*"):
             path.unlink()
         argv = [each.replace("{connection_file}", "connection.json") for each in self.argv]
+        self.listener = None  # its connections have ended with the process
+        if generation > 1:  # subscriptions arrive later than connections
+            self.keep_until = time.monotonic() + OVERLAP
         self.tell(state="starting", generation=generation, code=None)
         self.process = await asyncio.create_subprocess_exec("/usr/bin/env", *self.env, *argv)
         self.group.create_task(self.watch(self.process, generation))
@@ -64,28 +71,45 @@ class Launcher:
             bound: Any = heart.poll()  # a future
             ended = self.group.create_task(self.process.wait())
             await asyncio.wait([bound, ended], return_when=asyncio.FIRST_COMPLETED)
-            if not ended.done():
-                self.tell(state="running")
             bound.cancel()
+            if not ended.done():
+                self.group.create_task(self.listen(ended))
 
     async def watch(self, process: asyncio.subprocess.Process, generation: int) -> None:
         code = await process.wait()
         if self.process is process:
             self.tell(state="ended", code=code)
 
-    async def listen(self) -> None:
+    async def listen(self, ended: asyncio.Task[int]) -> None:
         with self.context.socket(zmq.SUB) as published:
             published.subscribe(b"")
             published.connect("ipc://k-2")
             while True:
-                parts = await published.recv_multipart()
-                header = json.loads(parts[parts.index(b"<IDS|MSG>") + 2])
-                parent = json.loads(parts[parts.index(b"<IDS|MSG>") + 3])
-                if header["msg_type"] == "status" and parent.get("msg_type") not in UNTRACKED:
-                    content = json.loads(parts[parts.index(b"<IDS|MSG>") + 5])
-                    self.tell(activity=content["execution_state"])
-                if self.listener is None:
-                    self.kept.append([each.hex() for each in parts])
+                received: Any = published.recv_multipart()  # a future
+                await asyncio.wait([received, ended], return_when=asyncio.FIRST_COMPLETED)
+                if not received.done():
+                    received.cancel()
+                    return
+                self.take(received.result())
+
+    def take(self, parts: list[bytes]) -> None:
+        header = json.loads(parts[parts.index(b"<IDS|MSG>") + 2])
+        parent = json.loads(parts[parts.index(b"<IDS|MSG>") + 3])
+        if header["msg_type"] == "iopub_welcome":  # nothing is missed from now on
+            self.tell(state="running")
+            return
+        if header["msg_type"] == "status" and parent.get("msg_type") not in UNTRACKED:
+            content = json.loads(parts[parts.index(b"<IDS|MSG>") + 5])
+            self.tell(activity=content["execution_state"])
+        if self.nobody_listens() or time.monotonic() < self.keep_until:
+            self.kept.append([each.hex() for each in parts])
+
+    def nobody_listens(self) -> bool:
+        if self.listener is None:
+            return True
+        poll = select.poll()
+        poll.register(self.listener.get_extra_info("socket").fileno(), select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def tell(self, **changes: object) -> None:
         self.state |= changes
@@ -102,6 +126,7 @@ class Launcher:
                     self.listener = writer if order["listen"] else None
                 if "history" in order:
                     kept, self.kept = self.kept, []
+                    self.keep_until = 0.0
                     writer.write(json.dumps({"history": kept}).encode() + b"\n")
                 if "start" in order:
                     self.group.create_task(self.start(order["start"]))

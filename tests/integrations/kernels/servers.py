@@ -166,9 +166,13 @@ class Client:
                     return message
 
     async def reply(self, number: str) -> dict[str, Any]:
-        found = await self.until(
-            lambda each: each["channel"] == "shell" and each["parent_header"]["msg_id"] == number
-        )
+        """The reply to a request, which may have come before those to earlier ones."""
+
+        def is_reply(message: dict[str, Any]) -> bool:
+            of_request = message["parent_header"].get("msg_id") == number
+            return bool(of_request and message["channel"] == "shell")
+
+        found = next(filter(is_reply, self.seen), None) or await self.until(is_reply)
         return dict(found["content"])
 
     async def ended(self, number: str) -> None:

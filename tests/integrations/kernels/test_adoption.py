@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import stat
 import sys
@@ -117,7 +118,10 @@ async def test_after_kill_9_a_running_cell_goes_on_and_its_output_arrives(tmp_pa
         assert (await server.http.get("/api/sessions")).json() == []
 
 
-async def test_cells_that_ended_without_a_server_have_their_replies(tmp_path: Path) -> None:
+@pytest.mark.parametrize("busy", [False, True], ids=["", "before the launcher notices"])
+async def test_cells_that_ended_without_a_server_have_their_replies(
+    tmp_path: Path, *, busy: bool
+) -> None:
     client = Client("the-notebook")
     go, done = tmp_path / "go", tmp_path / "done"
     wait = f"import time, pathlib\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)"
@@ -138,6 +142,10 @@ async def test_cells_that_ended_without_a_server_have_their_replies(tmp_path: Pa
         await client.until(
             lambda each: each["channel"] == "control" and each["parent_header"]["msg_id"] == info
         )
+        (record,) = (tmp_path / "kept").rglob("fake-*.json")
+        launcher = int(Path(json.loads(record.read_text())["folder"], "pid").read_text())
+        if busy:
+            os.kill(launcher, signal.SIGSTOP)
         killed.kill()
         await killed.wait()
         await client.close()
@@ -145,6 +153,7 @@ async def test_cells_that_ended_without_a_server_have_their_replies(tmp_path: Pa
     async with asyncio.timeout(20):
         while not done.exists():
             await asyncio.sleep(0.02)
+    os.kill(launcher, signal.SIGCONT)
 
     async with process(tmp_path) as (_, server):
         await server.until(kernel_id, lambda each: each["execution_state"] == "idle")

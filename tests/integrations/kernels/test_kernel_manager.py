@@ -14,7 +14,6 @@ from integrations.kernels.fake_holder import OUT_OF_MEMORY, FakeHolder, WaitingH
 from integrations.kernels.servers import install_kernelspec, serving
 from yarnhub.base.errors import ConnectError, SpecError
 from yarnhub.integrations.kernels import server_records
-from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +46,20 @@ async def test_a_kernel_runs_cells(tmp_path: Path) -> None:
         assert deleted.status_code == 204
         await server.until_gone(model["id"])
         assert server.holder.kernels() == []
+
+
+async def test_a_kernel_is_in_use_if_its_process_says_so(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        await server.until(kernel_id, lambda each: each["execution_state"] == "idle")
+        (kernel,) = server.holder.kernels()
+        await asyncio.sleep(0.5)
+        before = await server.until(kernel_id, lambda _: True)
+        await asyncio.sleep(0.1)
+        same = await server.until(kernel_id, lambda _: True)
+        assert same["last_activity"] == before["last_activity"]
+        kernel.change(used=time.time())  # noqa: TID251
+        await server.until(kernel_id, lambda each: each["last_activity"] > before["last_activity"])
 
 
 async def test_only_variables_that_are_allowed_reach_the_kernel(tmp_path: Path) -> None:
@@ -100,31 +113,6 @@ async def test_a_waiting_kernel_is_deleted_at_once(tmp_path: Path) -> None:
         assert time.monotonic() - begun < 5
         await until_ended(server)
         assert kernel.stopped == 1
-
-
-async def test_a_client_that_returns_during_an_interruption_gets_what_was_kept(
-    tmp_path: Path,
-) -> None:
-    code = "import time\nfor number in range(20): print(number, flush=True); time.sleep(0.05)"
-    async with serving(tmp_path) as server:
-        kernel_id = (await server.start())["id"]
-        async with server.client(kernel_id) as client:
-            assert await client.result("1") == "1"
-            kernel = server.holder.held[kernel_id]
-            cell = await client.run(code)
-            await client.until(lambda each: "3\n" in each["content"].get("text", ""))
-            kernel.interrupt_channels()
-            await client.close()
-            await client.connect(server, kernel_id)
-            status = kernel.status
-            async with asyncio.timeout(10):
-                while (status := await kernel.changed(status)).activity is not Activity.IDLE:
-                    continue
-            kernel.away = False
-            await client.ended(cell)
-            of_cell = [each for each in client.seen if each["parent_header"].get("msg_id") == cell]
-            text = "".join(each["content"].get("text", "") for each in of_cell)
-            assert text.split() == [str(number) for number in range(20)]
 
 
 async def test_a_shutdown_does_not_wait_for_the_container(tmp_path: Path) -> None:
@@ -298,10 +286,15 @@ async def test_a_user_can_restart_a_dead_kernel(tmp_path: Path) -> None:
         assert server.holder.started == 2
 
 
-async def test_a_process_that_crashes_is_restarted_in_its_container(tmp_path: Path) -> None:
+@pytest.mark.parametrize("output_returns_after", [0.0, 1.0])
+async def test_a_process_that_crashes_is_restarted_in_its_container(
+    tmp_path: Path, output_returns_after: float
+) -> None:
     async with serving(tmp_path) as server:
         kernel_id = (await server.start())["id"]
         async with server.client(kernel_id) as client:
+            assert await client.result("1") == "1"
+            server.holder.held[kernel_id].slow = output_returns_after
             await client.run("x = 1; __import__('os')._exit(3)")
             await client.until(
                 lambda each: (
@@ -313,7 +306,7 @@ async def test_a_process_that_crashes_is_restarted_in_its_container(tmp_path: Pa
             await server.until(kernel_id, lambda _: held.status.generation == 2)
             assert await client.result("'x' in globals()") == "False"
         assert server.holder.started == 1
-        assert (await server.model(kernel_id))["execution_state"] == "idle"
+        await server.until(kernel_id, lambda each: each["execution_state"] == "idle")
 
 
 async def test_a_kernel_is_interrupted(tmp_path: Path) -> None:
@@ -377,27 +370,6 @@ async def test_nothing_else_takes_what_is_kept_during_an_interruption(tmp_path: 
         async with asyncio.timeout(10):
             await asyncio.wait([confirmation])
         assert confirmation.cancelled()
-
-
-async def test_what_is_kept_during_an_interruption_is_asked_for_again(tmp_path: Path) -> None:
-    code = "import time\nfor number in range(20): print(number, flush=True); time.sleep(0.02)"
-    async with serving(tmp_path) as server:
-        kernel_id = (await server.start())["id"]
-        async with server.client(kernel_id) as client:
-            assert await client.result("1") == "1"
-            kernel = server.holder.held[kernel_id]
-            cell = await client.run(code)
-            await client.until(lambda each: "0\n" in each["content"].get("text", ""))
-            kernel.interrupt_channels(refusals=2)
-            status = kernel.status
-            async with asyncio.timeout(10):
-                while (status := await kernel.changed(status)).activity is not Activity.IDLE:
-                    continue
-            kernel.away = False
-            assert (await client.reply(cell))["status"] == "ok"
-            printed = [each for each in client.seen if each["msg_type"] == "stream"]
-            text = "".join(each["content"]["text"] for each in printed)
-            assert text.split()[-10:] == [str(number) for number in range(10, 20)]
 
 
 async def test_a_server_without_kernels_leaves_its_holder(tmp_path: Path) -> None:

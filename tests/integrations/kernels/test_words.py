@@ -35,6 +35,9 @@ def test_what_it_waits_for() -> None:
     text = words.waiting(waits, "application_1700000000000_0001")
     assert text.startswith("Waiting for a container (application_1700000000000_0001).\n")
     assert max(map(len, text.splitlines())) <= words.WIDTH
+    text = words.waiting(status(KernelState.WAITING, node="n1"), "application_1700000000000_0001")
+    assert text.startswith("The container on n1 is starting (application_1700000000000_0001). The")
+    assert max(map(len, text.splitlines())) <= words.WIDTH
     assert words.waiting(status(KernelState.STARTING, node="n1")) == "The kernel is starting on n1."
 
 

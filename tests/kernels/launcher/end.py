@@ -40,11 +40,15 @@ class End:
         reports: All that were received.
         port: Where it listens.
         names: Which application each connection asked for.
+        requests: Of the kernel's process.
+        answer: To each of those.
     """
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
         self.names: list[str | None] = []
+        self.requests: list[bytes] = []
+        self.answer = b""
         self.port = 0
         self.controls = 0
         self.control: asyncio.StreamWriter | None = None
@@ -85,6 +89,10 @@ class End:
                     async with self._changed:
                         self.reports.append(read_report(received))
                         self._changed.notify_all()
+        elif first == Purpose.REQUEST.value:
+            self.requests.append(await reader.readline())
+            writer.write(self.answer)
+            writer.close()
         else:
             writer.transport.abort()
 

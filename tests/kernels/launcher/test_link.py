@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -40,10 +41,12 @@ async def until_kept(end: End, number: int) -> None:
 
 async def started(
     container: Container, end: End, python: str = sys.executable, **settings: object
-) -> None:
-    await container.start(launch(publishing_kernel(), **settings), python=python)
+) -> int:
+    """Start a kernel that publishes what it is told to; returns the launcher's process id."""
+    launcher = await container.start(launch(publishing_kernel(), **settings), python=python)
     await end.running()
     await container.tell("subscribed 1 0")
+    return launcher
 
 
 async def test_it_names_the_application(container: Container, end: End) -> None:
@@ -89,6 +92,24 @@ async def test_messages_are_kept_while_nobody_listens_and_replayed_once(
     await until_kept(end, 2)
     assert ids(await end.history()) == ["4-0", "4-1"]
     assert await end.history() == []
+
+
+async def test_messages_are_kept_from_the_moment_that_the_holder_dies(
+    container: Container, end: End
+) -> None:
+    launcher = await started(container, end)
+    reader, _ = await end.open(Channel.IOPUB)
+    await reader.readexactly(10)
+    await end.history()
+    await container.tell("status 1 busy")
+    await end.doing(Activity.BUSY)
+    os.kill(launcher, signal.SIGSTOP)  # it may notice the end after what is published next
+    end.break_connections()
+    await container.tell("stream 2 2")
+    os.kill(launcher, signal.SIGCONT)
+    await end.until_controls(2)
+    await until_kept(end, 2)
+    assert ids(await end.history()) == ["2-0", "2-1"]
 
 
 async def test_messages_that_were_heard_are_not_kept_for_ever(

@@ -24,10 +24,21 @@ class Kept:
     def __init__(self, limit: int = 10_000) -> None:
         self.clock = Clock()
         self.changes = 0
+        self.gone = False
         self.output = Output(limit, self.clock, self._changed)
 
     def _changed(self) -> None:
         self.changes += 1
+
+    def joined(self) -> None:
+        self.gone = False
+        self.output.joined(self.has_left)
+
+    def left(self) -> None:
+        self.output.left(self.has_left)
+
+    def has_left(self) -> bool:
+        return self.gone
 
     def publish(self, text: str) -> None:
         self.output.take([text.encode()])
@@ -145,13 +156,13 @@ def test_nothing_is_kept_without_room() -> None:
 def test_who_listens_gets_the_rest_itself() -> None:
     kept = Kept()
     kept.publish("before")
-    kept.output.joined()
+    kept.joined()
     kept.publish("perhaps heard")
     assert kept.receive() == ["before", "perhaps heard"]
     kept.publish("heard")
     assert kept.texts == []
     assert kept.output.limit == SMALL
-    kept.output.left()
+    kept.left()
     kept.publish("after")
     assert kept.output.limit == max(SMALL, 10_000)
     assert kept.receive() == ["after"]
@@ -160,26 +171,38 @@ def test_who_listens_gets_the_rest_itself() -> None:
 def test_who_listens_and_does_not_ask_has_heard_it() -> None:
     kept = Kept()
     kept.publish("before")
-    kept.output.joined()
-    kept.output.joined()
+    kept.joined()
+    kept.joined()
     kept.publish("perhaps heard")
     kept.clock.now += 11
     kept.publish("heard")
     assert kept.texts == ["before"]
-    kept.output.left()
+    kept.left()
     kept.publish("heard, too")
-    kept.output.left()
+    kept.left()
     kept.publish("after")
     assert kept.receive() == ["before", "after"]
 
 
 def test_a_short_visit_loses_nothing() -> None:
     kept = Kept()
-    kept.output.joined()
+    kept.joined()
     kept.publish("perhaps heard")
-    kept.output.left()
+    kept.left()
     kept.publish("after")
     assert kept.receive() == ["perhaps heard", "after"]
+
+
+def test_who_has_left_does_not_hear_what_comes_before_that_is_noticed() -> None:
+    kept = Kept()
+    kept.joined()
+    kept.receive()
+    kept.publish("heard")
+    kept.gone = True
+    assert kept.output.limit == max(SMALL, 10_000)
+    kept.publish("not heard")
+    kept.left()
+    assert kept.receive() == ["not heard"]
 
 
 def test_a_welcome_is_not_for_others() -> None:

@@ -267,6 +267,7 @@ async def test_the_environment_of_a_kernel(container: Container, end: End) -> No
     await container.until_exists("work/environment")
     found = container.json("work/environment")
     assert found["A"] == "{connection_file} $B"
+    assert found["YARNHUB_GENERATION"] == "1"
     assert found["HOME"] == str(container.folder)
     assert found["IPYTHONDIR"] == str(container.folder / ".ipython")
     assert "YARNHUB_SCRIPT" not in found
@@ -280,3 +281,30 @@ async def test_a_bare_python(container: Container, end: End, named: bool) -> Non
     report = await end.running()
     line = container.processes()[report.pid]
     assert line.split("\0")[0] == (sys.executable if named else "python3")
+
+
+async def test_a_container_ends_with_the_only_process_of_its_kernel(
+    container: Container, end: End
+) -> None:
+    await container.start(launch(silent_kernel("sys.exit(7)"), once=True))
+    assert await container.wait() == 7
+    assert container.processes() == {}
+
+
+async def test_a_container_whose_only_process_cannot_start_ends(
+    container: Container, end: End
+) -> None:
+    await container.start(launch(("/no/such/program", "{connection_file}"), once=True))
+    assert await container.wait() == 143
+    assert container.says("No such file or directory")
+
+
+async def test_a_container_with_one_process_is_ended_from_outside(
+    container: Container, end: End
+) -> None:
+    await container.start(launch(silent_kernel(), once=True))
+    await end.running()
+    await end.order(start=2)  # a restart is not its end
+    await end.running(2)
+    container.signal(signal.SIGTERM)
+    assert await container.wait() == 143

@@ -112,7 +112,7 @@ async def test_real_sockets(kind: int, transport: str) -> None:
             publisher.bind(f"ipc://{address}")
         else:
             address = ("127.0.0.1", publisher.bind_to_random_port("tcp://127.0.0.1"))
-        task = asyncio.get_running_loop().create_task(tap(address, output))
+        task = asyncio.get_running_loop().create_task(tap(address, output, lambda: None))
         async with asyncio.timeout(30):
             while not output.history()[2]:  # until it has subscribed
                 await publisher.send(b"first")

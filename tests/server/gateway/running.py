@@ -19,7 +19,7 @@ from traitlets.config import Config
 
 from integrations.kernels.fake_holder import FakeHolder
 from integrations.kernels.servers import Client, install_kernelspec
-from server.gateway.serving import FakeHub
+from server.fake_hub import FakeHub
 from yarnhub.server.gateway.app import serve
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.server.gateway.service import Service
+    from yarnhub.server.gateway.user_environments import LookUp
 
 
 @contextlib.asynccontextmanager
@@ -107,6 +108,7 @@ async def running(
     make: Callable[[Path], FakeHolder] = FakeHolder,
     end: bool = True,
     config: Mapping[str, Mapping[str, Any]] | None = None,
+    look_up: LookUp | None = None,
     **traits: Any,
 ) -> AsyncIterator[Running]:
     """Serve for as long as the block runs.
@@ -117,6 +119,7 @@ async def running(
         make: Constructs the holder.
         end: Whether the kernels are ended after the block.
         config: Settings of other classes.
+        look_up: Looks up users' environments.
         traits: Settings of the service.
     """
     hub = hub or FakeHub()
@@ -134,7 +137,7 @@ async def running(
     async with (
         serving_hub(hub) as environment,
         httpx.AsyncClient(timeout=30, trust_env=False) as client,
-        serve(settings, environment, remembering) as serving,
+        serve(settings, environment, remembering, look_up) as serving,
     ):
         try:
             yield Running(serving.url, hub, folder / "state", client, serving.service, holders)

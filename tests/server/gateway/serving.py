@@ -17,52 +17,25 @@ from tornado.netutil import bind_sockets
 from tornado.websocket import websocket_connect
 from traitlets.config import Config
 
-from yarnhub.server.gateway.audit import AuditLog
-from yarnhub.server.gateway.hub_login import HubAddress, HubLogin
+from server.fake_hub import SCOPE, FakeHub
+from yarnhub.server.audit import AuditLog
 from yarnhub.server.gateway.identity import GatewayIdentityProvider
 from yarnhub.server.gateway.kernelspec_policy import KernelspecPolicy
-from yarnhub.server.gateway.limits import Limits, Size
 from yarnhub.server.gateway.metrics import Metrics
 from yarnhub.server.gateway.owners import Owners
 from yarnhub.server.gateway.service import Service
+from yarnhub.server.gateway.traits import KERNELS
 from yarnhub.server.gateway.web import application, server
 from yarnhub.server.gateway.websockets import Websockets
+from yarnhub.server.hub.login import HubAddress, HubLogin
+from yarnhub.sessions.limits import Limits, Size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-SCOPE = "access:services!service=gateway"
+
 GIB = 2**30
-
-
-@dataclass
-class FakeHub:
-    """What a hub's REST API answers; `test_hub.py` serves a gateway with a real one."""
-
-    users: dict[str, str] = field(default_factory=lambda: {"a": "alice", "b": "bob"})
-    """By token."""
-    groups: dict[str, list[str]] = field(default_factory=dict)
-    scopes: dict[str, list[str]] = field(default_factory=dict)
-    requests: list[str] = field(default_factory=list)
-    broken: bool = False
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request.url.path)
-        if self.broken:
-            return httpx.Response(500)
-        token = request.headers["Authorization"].removeprefix("token ")
-        if request.url.path.startswith("/hub/api/users/"):
-            name = request.url.path.rpartition("/")[2]
-            return httpx.Response(
-                200, json={"kind": "user", "name": name, "groups": self.groups.get(name, [])}
-            )
-        name = self.users.get(token, "")
-        if not name:
-            return httpx.Response(403, json={"status": 403, "message": "Forbidden"})
-        scopes = self.scopes.get(token, [SCOPE])
-        kind = "service" if name.startswith("service:") else "user"
-        return httpx.Response(200, json={"kind": kind, "name": name, "scopes": scopes})
 
 
 @dataclass
@@ -147,7 +120,7 @@ async def gateway(
             ),
             owners=owners,
             policy=policy or KernelspecPolicy(),
-            limits=limits or Limits(),
+            limits=limits or Limits(kind=KERNELS),
             is_offered=lambda _: True,
             size_of=lambda *named: (sizes or {}).get(
                 named[3].get("KERNEL_SIZE", ""), Size(memory=GIB, vcores=1)

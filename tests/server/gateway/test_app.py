@@ -10,8 +10,8 @@ from traitlets.config import Config
 
 from integrations.kernels.fake_holder import OUT_OF_MEMORY, FakeHolder
 from integrations.kernels.servers import install_kernelspec
+from server.fake_hub import FakeHub
 from server.gateway.running import ready, running, until
-from server.gateway.serving import FakeHub
 from yarnhub import __version__
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.server.gateway.app import serve

@@ -12,7 +12,8 @@ from tornado.httpclient import HTTPClientError
 
 from server.gateway.serving import GIB, gateway
 from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
-from yarnhub.server.gateway.limits import Limit, Limits, Size
+from yarnhub.server.gateway.traits import KERNELS
+from yarnhub.sessions.limits import Limit, Limits, Size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +78,7 @@ async def test_only_allowed_variables_reach_the_kernel(tmp_path: Path) -> None:
 
 
 async def test_a_limit_is_refused_at_once_in_words(tmp_path: Path) -> None:
-    limits = Limits(user=Limit(memory=2 * GIB), users={"bob": Limit(kernels=0)})
+    limits = Limits(kind=KERNELS, user=Limit(memory=2 * GIB), users={"bob": Limit(count=0)})
     async with gateway(tmp_path, limits=limits, sizes={"big": Size(memory=3 * GIB)}) as served:
         await served.start("a")
 
@@ -94,7 +95,7 @@ async def test_a_limit_is_refused_at_once_in_words(tmp_path: Path) -> None:
 
 
 async def test_requests_at_the_same_time_do_not_exceed_a_limit(tmp_path: Path) -> None:
-    async with gateway(tmp_path, limits=Limits(user=Limit(kernels=1))) as served:
+    async with gateway(tmp_path, limits=Limits(kind=KERNELS, user=Limit(count=1))) as served:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(served.request("a", "POST", "/api/kernels")) for _ in range(5)
@@ -104,7 +105,9 @@ async def test_requests_at_the_same_time_do_not_exceed_a_limit(tmp_path: Path) -
 
 
 async def test_a_group_has_a_limit_of_its_own(tmp_path: Path) -> None:
-    async with gateway(tmp_path, limits=Limits(groups={"ml": Limit(kernels=1)})) as served:
+    async with gateway(
+        tmp_path, limits=Limits(kind=KERNELS, groups={"ml": Limit(count=1)})
+    ) as served:
         served.hub.groups = {"alice": ["ml"], "bob": ["ml"]}
         await served.start("a")
 

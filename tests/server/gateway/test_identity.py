@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from server.gateway.serving import SCOPE, gateway
+from server.fake_hub import SCOPE
+from server.gateway.serving import gateway
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +131,7 @@ async def test_a_page_of_another_site_cannot_start_anything(tmp_path: Path) -> N
 
 LOADED = """
 import sys
-from yarnhub.server.gateway.hub_login import HubAddress, HubLogin
+from yarnhub.server.hub.login import HubAddress, HubLogin
 HubLogin(HubAddress(api_url="http://hub/hub/api", api_token="", scopes=frozenset()), None)
 sys.exit("jupyterhub.services.auth" not in sys.modules)
 """

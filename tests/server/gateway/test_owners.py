@@ -11,8 +11,8 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from server.gateway.serving import gateway
-from yarnhub.server.gateway.limits import Size
 from yarnhub.server.gateway.owners import Owned, Owners
+from yarnhub.sessions.limits import Size
 
 if TYPE_CHECKING:
     from pathlib import Path

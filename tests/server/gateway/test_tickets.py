@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import httpx
@@ -89,6 +90,27 @@ def test_a_plain_client_with_tickets(service: Program, kerberos_cluster: HadoopC
     assert ("refuse", "bob") in events
     done = ["refuse", "start", "interrupt", "restart", "stop"]
     assert [name for name, actor in events if actor == "alice" and name != "connect"] == done
+
+
+async def test_the_command_for_spark_connect_has_the_users_ticket(
+    service: Program, kerberos_cluster: HadoopCluster, tmp_path: Path
+) -> None:
+    def connect(ticket: Path) -> str:
+        done = subprocess.run(
+            [BIN / "yarnhub", "spark", "connect", "--gateway", service.url.removesuffix("/api")],
+            env={**kerberos_cluster.env, "KRB5CCNAME": str(ticket)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        return done.stderr
+
+    await kerberos_cluster.kinit("alice", tmp_path / "ticket")
+    # It has been authenticated: its kernelspecs are looked up.
+    assert "There is no kernelspec for Spark Connect" in connect(tmp_path / "ticket")
+    assert "ticket" in connect(tmp_path / "none")
 
 
 def walk(http: httpx.Client, kernel: str, alice: Tickets) -> None:

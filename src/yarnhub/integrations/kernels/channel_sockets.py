@@ -58,6 +58,8 @@ class ChannelSockets:
         self.interrupted: Callable[[Kernel, int], None] = lambda _, __: None
         self._servers: dict[str, list[asyncio.Server]] = {}
         self._listeners: Counter[str] = Counter()
+        self._shells: Counter[tuple[str, int]] = Counter()
+        """Connections to the shell channels of kernels, and of which of their processes."""
         self._news = asyncio.Event()
         self._connections = BackgroundTasks()
 
@@ -96,6 +98,15 @@ class ChannelSockets:
     def listeners(self, kernel_id: str) -> int:
         """The number of connections to a kernel's output."""
         return self._listeners[kernel_id]
+
+    def generation(self, kernel: Kernel) -> int:
+        """Of the process that what a client sends goes to.
+
+        A kernel's status may tell of the next process while the connections to the one before have
+        not ended.
+        """
+        found = [generation for kernel_id, generation in self._shells if kernel_id == kernel.id]
+        return min(found, default=kernel.status.generation)
 
     async def listening(self, kernel_id: str, number: int) -> bool:
         """Wait for so many connections to a kernel's output; false if its sockets are closed."""
@@ -147,23 +158,26 @@ class ChannelSockets:
             # ZeroMQ connects again.
             _log.debug("kernel %s: no %s channel: %s", kernel.id, channel.name, error)
             return
+        generation = kernel.status.generation
         async with task_group() as group:
-            with contextlib.closing(far_writer), self._counted(kernel, channel):
+            with contextlib.closing(far_writer), self._counted(kernel, channel, generation):
                 group.create_task(_copy(reader, far_writer))
-                generation = kernel.status.generation
                 await _copy(far_reader, writer)
             if channel is Channel.IOPUB and not reader.at_eof():  # the client stays
                 self.interrupted(kernel, generation)
 
     @contextlib.contextmanager
-    def _counted(self, kernel: Kernel, channel: Channel) -> Iterator[None]:
+    def _counted(self, kernel: Kernel, channel: Channel, generation: int) -> Iterator[None]:
         listens = Counter({kernel.id: 1} if channel is Channel.IOPUB else ())
+        shells = Counter({(kernel.id, generation): 1} if channel is Channel.SHELL else ())
         self._listeners += listens
+        self._shells += shells
         self._notify()
         try:
             yield
         finally:
             self._listeners -= listens
+            self._shells -= shells
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
+from jupyter_server._tz import utcnow
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from tornado.concurrent import Future
 from traitlets import default
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels import words
-from yarnhub.integrations.kernels.interruption import CLOSED, SUBSCRIBED, bridge
+from yarnhub.integrations.kernels.interruption import (
+    CLOSED,
+    SUBSCRIBED,
+    Interruption,
+    bridge,
+)
 from yarnhub.integrations.kernels.provisioner import StartError, YarnhubProvisioner
 from yarnhub.integrations.kernels.replay import replay
 from yarnhub.integrations.kernels.restarter import ContainerRestarter
@@ -24,6 +30,7 @@ from yarnhub.kernels.kernelspec import PROVISIONER
 from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Mapping
 
     from yarnhub.integrations.kernels.holding import Holding
@@ -40,6 +47,8 @@ class ContainerKernel(ServerKernelManager):
         detached: Whether this server stops and leaves it to the next one.
         confirmed: Whether the launcher has forgotten what our subscriptions have received.
         problem: Why a former server's kernel has not been found again so far.
+        sent: The ids of messages that the launcher may have kept, and that clients have, by their
+            sessions.
     """
 
     found = False
@@ -47,12 +56,17 @@ class ContainerKernel(ServerKernelManager):
     detached = False
     confirmed = True
     problem = ""
+    sent: dict[str, deque[str]]
     _followed: Kernel | None = None
     _bridges: asyncio.Task[None] | None = None
     _interrupted_at = 0.0
-    _interruptions: list[int]
-    """The generations at the interruptions that have not been looked after."""
+    _interruptions: list[Interruption]
+    """Those that have not been looked after."""
     _confirms: asyncio.Task[None] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sent = {}
 
     @default("restarter_class")
     def _default_restarter_class(self) -> type[ContainerRestarter]:
@@ -77,6 +91,12 @@ class ContainerKernel(ServerKernelManager):
         return found if isinstance(found, YarnhubProvisioner) else None
 
     @property
+    def generation(self) -> int:
+        """Of the process that cells are sent to; 0 if it does not run in a container."""
+        kernel = self.container.kernel if self.container is not None else None
+        return self.holding.sockets.generation(kernel) if kernel is not None else 0
+
+    @property
     def in_container(self) -> bool:
         """Whether its kernelspec says that it runs in a container."""
         return is_for_containers(self.kernel_spec)
@@ -94,6 +114,13 @@ class ContainerKernel(ServerKernelManager):
                 metadata={"kernel_provisioner": {"provisioner_name": PROVISIONER}},
             )
             return self._kernel_spec
+
+    def use(self, spec: KernelSpec) -> None:
+        """Have the next start use a kernelspec that is in no folder."""
+        self._kernel_spec = spec
+        if self.container is not None:  # it was made for the kernelspec of an earlier start
+            self.container.kernel_spec = spec
+            self.container.settings = dict(spec.metadata["kernel_provisioner"].get("config") or {})
 
     def restore(self, record: ServerKernelRecord) -> None:
         """Prepare to find a former server's kernel again."""
@@ -156,11 +183,11 @@ class ContainerKernel(ServerKernelManager):
         now = asyncio.get_running_loop().time()
         if self.is_interrupted:
             if now > self._interrupted_at + CLOSED:
-                self._interruptions.append(generation)
+                self._interruptions.append(Interruption(generation, now))
             return
         self._interrupted_at = now
         self.confirmed = False
-        self._interruptions = [generation]
+        self._interruptions = [Interruption(generation, now)]
         if self._confirms is not None:
             # Its request may be repeated after the interruption: it would take what was missed.
             self._confirms.cancel()
@@ -169,9 +196,9 @@ class ContainerKernel(ServerKernelManager):
 
     async def _bridge(self, kernel: Kernel) -> None:
         while self._interruptions:
-            generation = self._interruptions[-1]
+            interruption = self._interruptions[-1]
             self._interruptions.clear()
-            await bridge(self.parent, self, kernel, generation)
+            await bridge(self.parent, self, kernel, interruption)
 
     @property
     def is_interrupted(self) -> bool:
@@ -216,9 +243,12 @@ class ContainerKernel(ServerKernelManager):
 
     async def _follow(self, kernel: Kernel) -> None:
         """Report ends at once, and keep `execution_state` true, also after a former server."""
-        status, heard = kernel.status, 0
+        status, heard, used = kernel.status, 0, 0.0
         while True:
             self.show_activity()
+            if status.used > used:  # by jobs in the background, of which no message tells
+                used = status.used
+                self.last_activity = self.parent.last_kernel_activity = utcnow()
             if status.state is KernelState.RUNNING and status.generation > heard:
                 heard, self.confirmed = status.generation, False
                 work = self._confirm(kernel)

@@ -29,7 +29,12 @@ from yarnhub.base.errors import (
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.kernels import protocol, service_protocol
-from yarnhub.kernels.service_protocol import KernelModel, KernelNotFoundError, load_error
+from yarnhub.kernels.service_protocol import (
+    ConnectModel,
+    KernelModel,
+    KernelNotFoundError,
+    load_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,6 +154,39 @@ class GatewayClient(Closing):
         """A file of a kernelspec, such as its logo."""
         return await self._ask("GET", f"kernelspecs/{name}/{file}", seconds=_SHORT)
 
+    # --- Spark Connect
+
+    async def start_connect(self, name: str = "") -> ConnectModel:
+        """Start the user's Spark Connect server; or the one that runs.
+
+        Args:
+            name: The kernelspec's; empty for the service's choice.
+
+        Raises:
+            KernelNotFoundError: There is no such kernelspec.
+            YarnhubError: Anything else. The server may have been started.
+        """
+        body = plain_json.dumps({"kernelspec": name} if name else {}).encode()
+        found = await self._ask("POST", "spark-connect", body, seconds=_START)
+        return service_protocol.load_connect(found)
+
+    async def connect_server(self) -> ConnectModel:
+        """The user's Spark Connect server.
+
+        Raises:
+            KernelNotFoundError: There is none.
+        """
+        found = await self._ask("GET", "spark-connect", seconds=_SHORT)
+        return service_protocol.load_connect(found)
+
+    async def stop_connect(self) -> None:
+        """Stop the user's Spark Connect server; returns when it is gone.
+
+        Raises:
+            KernelNotFoundError: There is none.
+        """
+        await self._ask("DELETE", "spark-connect", seconds=_STOP)
+
     # --- how
 
     async def _order(self, kernel_id: str, action: str, body: Mapping[str, object]) -> bytes:
@@ -204,7 +242,7 @@ class GatewayClient(Closing):
         headers: Mapping[str, str] | None = None,
     ) -> _Answer:
         url = f"{self._settings.root}/{path}"
-        sent = {**self._settings.headers(), **(headers or {})}
+        sent = {**await self._settings.proof(), **(headers or {})}
         timeout = httpx.Timeout(None, connect=_SHORT)
         try:
             async with (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from yarnhub.base.errors import AuthenticationError, ConfigurationError
 from yarnhub.kernels import service_protocol
@@ -26,11 +28,13 @@ class GatewaySettings:
         token: Returns the user's token; called for each request, as tokens are renewed.
         ca: A file with the certificates (PEM) by which the service's certificate is verified;
             empty for those of the system.
+        ticket: Whether requests have the user's Kerberos ticket instead of a token.
     """
 
     url: str
     token: Callable[[], str] = field(repr=False)
     ca: str = ""
+    ticket: bool = False
 
     @property
     def root(self) -> str:
@@ -47,6 +51,22 @@ class GatewaySettings:
         if not token:
             raise AuthenticationError("there is no token for the kernel service")
         return {"Authorization": f"token {token}"}
+
+    async def proof(self) -> dict[str, str]:
+        """The headers of a request, also with a ticket, for which a KDC may be asked.
+
+        Raises:
+            AuthenticationError: There is neither a token nor a ticket.
+        """
+        if not self.ticket:
+            return self.headers()
+        from yarnhub.hadoop.security.kerberos import TicketCache
+        from yarnhub.hadoop.security.negotiate import Negotiation
+
+        host = urlsplit(self.url).hostname or ""
+        negotiation = await asyncio.to_thread(Negotiation, TicketCache(), host)
+        name, value = await negotiation.header()
+        return {name: value}
 
     def tls(self) -> ssl.SSLContext:
         """The TLS settings.

@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.session import Session
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.integrations.kernels.replay import Message, Missed, last_count
+from yarnhub.integrations.kernels import words
+from yarnhub.integrations.kernels.replay import Message, Missed, all_subscribed, last_count
 from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
     from yarnhub.integrations.kernels.channel_sockets import ChannelSockets
-    from yarnhub.kernels.kernel import Kernel
+    from yarnhub.kernels.kernel import Kernel, KernelStatus
 
 SUBSCRIBED = 2.0
 """Seconds for subscriptions to reach the kernel after their connections are open."""
@@ -33,7 +36,49 @@ _ATTEMPTS = 3
 _log = logging.getLogger(__name__)
 
 
-async def bridge(manager: Any, kernel_manager: Any, kernel: Kernel, generation: int) -> None:
+@dataclass(frozen=True, slots=True)
+class SentCell:
+    """A request to run a cell.
+
+    Attributes:
+        header: Its header.
+        generation: Of the kernel's process to which it was sent.
+        sent: When it was sent, by the event loop's clock.
+    """
+
+    header: dict[str, Any]
+    generation: int
+    sent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """The end of a kernel's channels.
+
+    Attributes:
+        generation: Of the process whose channels they were.
+        noticed: When it was noticed, by the event loop's clock.
+    """
+
+    generation: int
+    noticed: float
+
+    def why_lost(self, status: KernelStatus, cell: SentCell) -> str:
+        """Why there will be no reply to a cell; empty if there may be one.
+
+        Args:
+            status: The kernel's, which may not know of cells that were sent a moment ago.
+            cell: A cell without a reply.
+        """
+        if cell.generation < status.generation:
+            return words.restarted()
+        before = cell.generation == self.generation and cell.sent < self.noticed
+        return words.lost_end() if before and status.activity is Activity.IDLE else ""
+
+
+async def bridge(
+    manager: Any, kernel_manager: Any, kernel: Kernel, interruption: Interruption
+) -> None:
     """Hand on what a kernel publishes until its channels are open again, once and in its order.
 
     Cancelling hands on what has arrived.
@@ -42,7 +87,7 @@ async def bridge(manager: Any, kernel_manager: Any, kernel: Kernel, generation: 
         manager: The `YarnhubKernelManager`.
         kernel_manager: The kernel's `ContainerKernel`.
         kernel: The kernel.
-        generation: Of the process whose channels were interrupted.
+        interruption: The end of the channels that were there before.
     """
     signer = Session(key=kernel.key.encode())
     for each in _connections(manager, kernel.id):
@@ -50,8 +95,7 @@ async def bridge(manager: Any, kernel_manager: Any, kernel: Kernel, generation: 
     left = _Left(manager, kernel.id)
     count = None
     try:
-        listening = len(_connections(manager, kernel.id)) + left.subscriptions + 1  # our activity
-        kept = await _kept(manager.holding.sockets, kernel, generation, listening)
+        kept = await _kept(manager, kernel_manager, kernel, signer, left)
         kernel_manager.confirmed = True
         complete = [_complete(each, kept) for each in _held(manager, kernel.id)]
         complete.append(_complete(left.held(signer), kept))
@@ -62,9 +106,9 @@ async def bridge(manager: Any, kernel_manager: Any, kernel: Kernel, generation: 
             _complete(each, kept)
         left.hand_on(_complete(left.held(signer), kept), count)
     finally:
-        idle = kernel.status.activity is Activity.IDLE
+        why_lost = partial(interruption.why_lost, kernel.status)
         for each in _connections(manager, kernel.id):
-            each.hand_on(count, idle=idle)
+            each.hand_on(count, why_lost)
 
 
 def _connections(manager: Any, kernel_id: str) -> list[Any]:
@@ -89,18 +133,23 @@ def _complete(missed: Missed, kept: list[list[bytes]]) -> Missed:
 
 
 async def _kept(
-    sockets: ChannelSockets, kernel: Kernel, generation: int, subscriptions: int
+    manager: Any, kernel_manager: Any, kernel: Kernel, signer: Session, left: _Left
 ) -> list[list[bytes]]:
     """What the launcher has kept, when the channels are open again."""
+    sockets: ChannelSockets = manager.holding.sockets
     failed = 0
     await asyncio.sleep(CLOSED)
     while await sockets.listening(kernel.id, 1):
+        clients = _held(manager, kernel.id)
+        for each in clients:
+            each.subscribed.clear()
+        expected = len(clients) + left.subscriptions + 1  # our activity
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ALL):
-                await sockets.listening(kernel.id, subscriptions)
-        if kernel.status.generation != generation:
-            break  # the channels were closed because another process was started
-        await asyncio.sleep(SUBSCRIBED)
+                await sockets.listening(kernel.id, expected)
+        await all_subscribed(kernel_manager, signer, clients)
+        if left.subscriptions:
+            await asyncio.sleep(SUBSCRIBED)
         try:
             kept = await kernel.history()
         except YarnhubError as error:

@@ -255,6 +255,9 @@ class YarnhubKernelManager(AsyncMappingKernelManager):
             raise web.HTTPError(400, words.invalid_id(str(kernel_id)))
         if kernel_id is not None and self.holding.is_ending(kernel_id):
             raise web.HTTPError(409, words.still_ends(kernel_id))
+        await self._check_kernelspec(kernel_id, kernel_name)
+
+    async def _check_kernelspec(self, kernel_id: str | None, kernel_name: str) -> None:
         try:
             self.kernel_spec_manager.get_kernel_spec(kernel_name)
         except NoSuchKernel as error:

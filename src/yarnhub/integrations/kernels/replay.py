@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.session import DELIM, Session
@@ -79,11 +80,16 @@ class Missed:
         session: The client's.
         signer: Signs with the kernel's key; our own requests are of its session.
         seen: The `msg_id` of messages that it has not missed, and that the launcher may have kept.
+
+    Attributes:
+        subscribed: Set when the kernel's output arrives, which may be the response to a request of
+            ours.
     """
 
     def __init__(self, session: str, signer: Session, seen: Iterable[str] = ()) -> None:
         self._session = session
         self._signer = signer
+        self.subscribed = asyncio.Event()
         self._seen = set(seen)
         self._kept: list[tuple[str, Message]] = []
         self._live: list[tuple[str, Message]] = []
@@ -96,6 +102,8 @@ class Missed:
             parts: As ZeroMQ delivered it.
             kept: Whether the launcher kept it; those are older than all others.
         """
+        if channel == "iopub" and not kept:
+            self.subscribed.set()
         message = Message.read(parts)
         if message is None or message.kind == "iopub_welcome":
             return
@@ -192,19 +200,12 @@ async def replay(manager: Any, kernel_manager: Any, kernel: Kernel) -> None:
     signer = Session(key=kernel.key.encode())
     missed = Missed(record.session, signer)
     channels = {}
-    subscribed = asyncio.Event()
     for name in _CHANNELS:
         connect = getattr(kernel_manager, f"connect_{name}")
         stream = channels[name] = connect(identity=record.session.encode())
         stream.channel = name
-
-        def received(parts: list[Any], name: str = name) -> None:
-            missed.add(name, parts)
-            if name == "iopub":
-                subscribed.set()
-
-        stream.on_recv(received)
-    await _confirm(kernel_manager, signer, subscribed)
+        stream.on_recv(partial(missed.add, name))
+    await all_subscribed(kernel_manager, signer, [missed])
     try:
         for parts in await kernel.history():
             missed.add("iopub", parts, kept=True)
@@ -215,16 +216,20 @@ async def replay(manager: Any, kernel_manager: Any, kernel: Kernel) -> None:
     manager._kernel_buffers[kernel.id]["buffer"][:0] = missed.buffered(count)  # noqa: SLF001
 
 
-async def _confirm(kernel_manager: Any, signer: Session, subscribed: asyncio.Event) -> None:
-    """Wait until the kernel publishes to us: each request has it publish its status."""
+async def all_subscribed(kernel_manager: Any, signer: Session, clients: Sequence[Missed]) -> None:
+    """Wait until the kernel publishes to all clients: each request has it publish its status.
+
+    Waits in vain, for some seconds, for a kernel that runs a cell and does not answer meanwhile.
+    """
     stream = kernel_manager.connect_control()
     try:
         async with asyncio.timeout(_SUBSCRIBED):
-            while not subscribed.is_set():
+            while any(not each.subscribed.is_set() for each in clients):
                 signer.send(stream, "kernel_info_request")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_REPEATED):
-                        await subscribed.wait()
+                        for each in clients:
+                            await each.subscribed.wait()
     except TimeoutError:
         _log.info("kernel %s does not respond: it may run a cell", kernel_manager.kernel_id)
     finally:

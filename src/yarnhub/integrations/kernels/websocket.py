@@ -24,13 +24,14 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from tornado import web
 from tornado.websocket import WebSocketClosedError
 
-from yarnhub.integrations.kernels import words
 from yarnhub.integrations.kernels.client_messages import channel_and_header, packed, runs_cell
 from yarnhub.integrations.kernels.container_kernel import done
-from yarnhub.integrations.kernels.interruption import SUBSCRIBED
+from yarnhub.integrations.kernels.interruption import SUBSCRIBED, SentCell
 from yarnhub.integrations.kernels.replay import Message, Missed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from yarnhub.integrations.kernels.container_kernel import ContainerKernel
 
 CLOSED = 4000
@@ -44,6 +45,8 @@ _IN_ZMQ = 2
 """Messages to a kernel that ZeroMQ keeps, with `SNDHWM` 1: the next one, and one being written."""
 _MAX_MESSAGES = 10_000
 """Of a client while its kernel starts: a notebook whose cells all run sends one for each."""
+_MAX_CLIENTS = 20
+"""Of a kernel, of which is known what they have when they return."""
 _MAX_REASON = 120
 """Bytes: a closing frame has 125, two of which are the code (RFC 6455, 5.5)."""
 _REFRESHED = 1.0
@@ -63,10 +66,11 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
     _interrupted = 0
     """Bytes in `held`."""
     kernel_info_channel: Any  # jupyter_server's
+    _sent: deque[str]
     held: Missed | None = None
     """What has come from the kernel while its channels are interrupted."""
-    _running: dict[str, dict[str, Any]]
-    """The headers of the client's requests to run cells that have no reply, by `msg_id`."""
+    _running: dict[str, SentCell]
+    """The client's requests to run cells that have no reply, by `msg_id`."""
 
     async def prepare(self) -> None:
         """Accept the websocket, unless the kernel is dead.
@@ -82,7 +86,16 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         self._held = []
         self._told: dict[str, str] = {}
         self._running = {}
-        self._sent: deque[str] = deque(maxlen=_MAX_MESSAGES)
+        self._sent = self._sent_before()
+
+    def _sent_before(self) -> deque[str]:
+        """The ids of what the client has, also by connections before: see `_note_sent`."""
+        known: dict[str, deque[str]] = getattr(self.kernel_manager, "sent", {})
+        sent = known.pop(self.session.session, None) or deque(maxlen=_MAX_MESSAGES)
+        known[self.session.session] = sent  # the latest one is the last
+        while len(known) > _MAX_CLIENTS:
+            del known[next(iter(known))]
+        return sent
 
     def connect(self) -> asyncio.Future[None]:
         """Connect to the kernel in the background: tornado reads no message before this returns."""
@@ -143,7 +156,9 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         if self._held is None:
             channel, header = self._read(incoming_msg)
             if runs_cell(header):
-                self._running[header["msg_id"]] = header
+                now = asyncio.get_running_loop().time()
+                cell = SentCell(header, self.kernel_manager.generation, now)
+                self._running[header["msg_id"]] = cell
             stream = self.channels.get(channel)
             if stream is not None:
                 stream.unread.append(len(incoming_msg))
@@ -194,12 +209,12 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         if getattr(kernel, "is_interrupted", False) and self.held is None:
             self.hold(Session(key=kernel.container.kernel.key.encode()))
 
-    def hand_on(self, count: int | None, *, idle: bool) -> None:
+    def hand_on(self, count: int | None, why_lost: Callable[[SentCell], str]) -> None:
         """Send what was kept.
 
         Args:
             count: See `Missed.buffered`.
-            idle: Whether the kernel runs no cell. The end of one that has no reply has been lost.
+            why_lost: Why there will be no reply to a cell; empty if there may be one.
         """
         missed, self.held = self.held, None
         self._keep(-self._interrupted)
@@ -208,10 +223,12 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             return
         for channel, parts in missed.buffered(count):
             self.handle_outgoing_message(channel, parts)
-        for header in list(self._running.values()) if idle else ():
-            text = words.lost_end()
-            self._send("stream", {"name": "stderr", "text": f"{text}\n"}, header)
-            failed = {"status": "error", "ename": "Interrupted", "evalue": text, "traceback": []}
+        for cell in list(self._running.values()):
+            header, lost = cell.header, why_lost(cell)
+            if not lost:
+                continue
+            self._send("stream", {"name": "stderr", "text": f"{lost}\n"}, header)
+            failed = {"status": "error", "ename": "Interrupted", "evalue": lost, "traceback": []}
             reply = self.session.msg("execute_reply", failed, parent={"header": header})
             self.handle_outgoing_message("shell", self.session.serialize(reply))
             self._send("status", {"execution_state": "idle"}, header)

@@ -29,6 +29,9 @@ NOT_OURS = (
     "call configure(c) of yarnhub.integrations.kernels in its configuration."
 )
 _MORE_MEMORY = "start it with more memory"
+_DOWNLOADS = (
+    "The first kernel on a node waits until its environment, or Spark, has been downloaded."
+)
 _JOINING = "Finding the kernel again after a restart of the Jupyter server."
 
 
@@ -51,6 +54,9 @@ def waiting(status: KernelStatus | None, application: str = "") -> str:
     if status is None:
         return "Asking YARN for a container."
     match status.state:
+        case KernelState.WAITING if status.node:
+            text = f"The container on {status.node} is starting ({application})."
+            return lines(f"{text} {_DOWNLOADS}")
         case KernelState.WAITING:
             text = f"Waiting for a container ({application})."
             if status.waits_for is not None:
@@ -132,6 +138,11 @@ def _process(status: KernelStatus) -> str:
         name = known.get(-code, f"signal {-code}")
         return f"The kernel's process was ended by {name}."
     return f"The kernel's process ended with exit code {code}."
+
+
+def restarted() -> str:
+    """What the output of a cell says that ran when its kernel's process was started again."""
+    return "The kernel was restarted before this cell ended."
 
 
 def lost_end() -> str:

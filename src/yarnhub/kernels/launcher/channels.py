@@ -45,19 +45,19 @@ async def serve_channel(
         return
     listens = channel is Channel.IOPUB
     if listens:
-        output.joined()
+        output.joined(end.has_left)
     try:
         end.join(other)
         await asyncio.wait((end.closed, other.closed), return_when=asyncio.FIRST_COMPLETED)
         if listens:
-            output.left()
+            output.left(end.has_left)
             listens = False
         await other.close()
         await end.close()
     finally:
         other.abort()
         if listens:
-            output.left()
+            output.left(end.has_left)
 
 
 async def _send_history(end: End, output: Output) -> None:

@@ -192,6 +192,17 @@ class Link:
             end.abort()
             raise
 
+    async def connect_request(self) -> End:
+        """A connection for a request of the kernel's process.
+
+        Raises:
+            OSError: The holder cannot be reached.
+            RemoteProtocolError: It is of a version without kernels.
+        """
+        end = End()
+        await self._connect(lambda: end, Purpose.REQUEST)
+        return end
+
     async def _serve(self, end: End, channel: Channel) -> None:
         try:
             await serve_channel(end, channel, self._held.address, self._output)

@@ -60,7 +60,7 @@ class Output:
         self._limit = limit
         self._clock = clock
         self._changed = changed
-        self._listeners = 0
+        self._listeners: list[Callable[[], bool]] = []
         self._keep_until = 0.0
         self._number = 0
         self._size = 0
@@ -72,23 +72,32 @@ class Output:
         return max(SMALL, self._limit) if self._keeps else SMALL
 
     @property
+    def _is_heard(self) -> bool:
+        return not all(has_left() for has_left in self._listeners)
+
+    @property
     def _keeps(self) -> bool:
-        return not self._listeners or self._clock() < self._keep_until
+        return self._clock() < self._keep_until or not self._is_heard
 
     def reset(self) -> None:
         """A new process begins: its activity is unknown."""
         self._become(Activity.UNKNOWN)
 
-    def joined(self) -> None:
-        """Somebody listens from now on."""
+    def joined(self, has_left: Callable[[], bool]) -> None:
+        """Somebody listens from now on.
+
+        Args:
+            has_left: Whether he has closed his connection; known before `left` is called, which
+                waits for its turn in the event loop.
+        """
         if not self._listeners:
             self._keep_until = self._clock() + _OVERLAP
-        self._listeners += 1
+        self._listeners.append(has_left)
 
-    def left(self) -> None:
+    def left(self, has_left: Callable[[], bool]) -> None:
         """One of those has gone."""
         self._forget_heard()
-        self._listeners -= 1
+        self._listeners.remove(has_left)
 
     def take(self, parts: Sequence[bytes] | None) -> None:
         """A message was published.
@@ -119,7 +128,7 @@ class Output:
 
     def _keep(self, packed: bytes) -> None:
         self._number += 1
-        kept = _Kept(self._number, packed, heard=bool(self._listeners))
+        kept = _Kept(self._number, packed, heard=self._is_heard)
         if kept.size > self._limit:
             self.dropped += 1
             return

@@ -9,9 +9,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from yarnhub.base.home_folder import home_folder
+from yarnhub.kernels.launcher import sockets
 from yarnhub.kernels.launcher.descendants import descendants, exists, own_children, send
 from yarnhub.kernels.launcher.sockets import LoopbackPorts, UnixSockets, write_connection_file
-from yarnhub.kernels.protocol import ProcessState
+from yarnhub.kernels.protocol import CONTAINER, GENERATION, REQUESTS, ProcessState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,6 +138,9 @@ class KernelProcess:
             "HOME": str(home_folder(self._variables.get("USER", ""), self._folder)),
             # HOME may be the same for many kernels; IPython keeps a database there.
             "IPYTHONDIR": str(self._folder / ".ipython"),
+            CONTAINER: str(self._folder),
+            GENERATION: str(self.generation),
+            REQUESTS: sockets.for_kernel(sockets.REQUESTS),
         }
         if (pid := os.getpid()) != 1:  # ipykernel ends with this process
             own["JPY_PARENT_PID"] = str(pid)

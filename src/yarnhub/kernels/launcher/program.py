@@ -69,7 +69,14 @@ def run(
     from yarnhub.base.tasks import task_group
     from yarnhub.kernels.launcher.link import Link
     from yarnhub.kernels.launcher.output import Output
+    from yarnhub.kernels.launcher.requests import Requests
     from yarnhub.kernels.launcher.supervisor import Supervisor
+
+    async def serve_requests(link: Link, tasks: BackgroundTasks) -> None:
+        try:
+            await Requests(link.connect_request, tasks).serve()
+        except OSError as error:  # it runs without
+            say(f"the kernel cannot ask for anything: {error}")
 
     async def serve() -> None:
         changed, terminated = asyncio.Event(), asyncio.Event()
@@ -77,7 +84,8 @@ def run(
         clock = time.time  # noqa: TID251  # this is an entry point
         output = Output(launch.history, clock, changed.set)
         async with BackgroundTasks() as tasks, task_group() as group:
-            supervisor = Supervisor(process, output, changed, tasks, say)
+            ended = terminated.set if launch.once else lambda: None
+            supervisor = Supervisor(process, output, changed, tasks, say, ended)
             link = Link(
                 supervisor,
                 output,
@@ -87,16 +95,19 @@ def run(
                 locate=functools.partial(asyncio.to_thread, locate_elsewhere),
                 say=say,
             )
+            requests = group.create_task(serve_requests(link, tasks))
             orders = group.create_task(supervisor.run())
             connections = group.create_task(link.run())
             await terminated.wait()
             say("this container ends")
             orders.cancel()
             await supervisor.end()
+            requests.cancel()
             connections.cancel()
 
     asyncio.run(serve())
-    return _TERMINATED
+    code = process.code if launch.once else None
+    return code if code is not None and code >= 0 else _TERMINATED
 
 
 def say(text: str) -> None:

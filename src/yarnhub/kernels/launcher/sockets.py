@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FOLDER = ".kernel"
 """In the container's folder; only its user can enter it."""
 FILE = "connection.json"
+REQUESTS = f"{FOLDER}/requests"
+"""The socket for requests of the kernel, in the container's folder."""
 _PREFIX = "s"
 _LOOPBACK = "127.0.0.1"
 _LISTENS = "0A"
@@ -80,7 +82,7 @@ class UnixSockets(Sockets):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
-        self.ip = f"/proc/{os.getpid()}/cwd/{FOLDER}/{_PREFIX}"
+        self.ip = for_kernel(f"{FOLDER}/{_PREFIX}")
 
     @property
     def ports(self) -> Mapping[Channel, int]:
@@ -149,6 +151,11 @@ class LoopbackPorts(Sockets):
     def address(self, channel: Channel) -> tuple[str, int]:
         """See `Sockets.address`."""
         return _LOOPBACK, self.ports[channel]
+
+
+def for_kernel(path: str) -> str:
+    """A path in this process's current folder, for a kernel that runs in another one."""
+    return f"/proc/{os.getpid()}/cwd/{path}"
 
 
 def _listeners() -> dict[int, str]:

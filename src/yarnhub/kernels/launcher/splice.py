@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 
 _MAX_EARLY = 64 * 1024
 """Bytes that are read before there is another end; a ZMTP handshake has some hundred."""
@@ -52,6 +53,15 @@ class End(asyncio.Protocol):
             raise ConnectionResetError
         self.transport.write(data)
         await self._writable.wait()
+
+    def has_left(self) -> bool:
+        """Whether the peer has closed the connection, although asyncio may not say so yet."""
+        socket = self.transport.get_extra_info("socket")  # TLS's transport may have lost it
+        if self.closed.done() or socket is None or socket.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def join(self, other: End) -> None:
         """Join this end to another one."""

@@ -26,6 +26,8 @@ _KILL_TIMEOUT = 10.0
 _FIRST_LOOK, _LAST_LOOK = 0.02, 0.5
 """Seconds between two looks for a kernel's sockets: they grow."""
 _TAP_PAUSE = 0.2
+_SUBSCRIBE = 0.2
+"""Seconds for a kernel whose sockets are bound to take a subscription; it needs milliseconds."""
 _START_ATTEMPTS = 3
 """Starts of a kernel whose ports were taken by other programs."""
 _MAX_ORDERS = 100
@@ -41,6 +43,7 @@ class Supervisor:
         changed: Set when the report is another one.
         tasks: Of the program.
         say: Writes a line for the container's log.
+        ended: Called when a process has ended, or could not be started, and none replaces it.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class Supervisor:
         changed: asyncio.Event,
         tasks: BackgroundTasks,
         say: Callable[[str], None],
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self.changed = changed
         self._process = process
         self._output = output
         self._tasks = tasks
         self._say = say
+        self._on_end = ended
         self._order = 0
         self._orders: asyncio.Queue[Order] = asyncio.Queue(_MAX_ORDERS)
         self._running = asyncio.Event()
@@ -162,6 +167,7 @@ class Supervisor:
         process = self._process
         if process.error:
             self._say(f"the kernel cannot be started: {process.error}")
+            self._on_end()
             return
         self._say(f"started the kernel as process {process.pid}")
         self._watching = self._tasks.start(self._listen(), "sockets of the kernel")
@@ -169,18 +175,28 @@ class Supervisor:
     async def _listen(self) -> None:
         """Wait until the sockets are bound, and take what the kernel publishes."""
         process, pause = self._process, _FIRST_LOOK
-        while process.state is ProcessState.STARTING:
-            if process.sockets.bound(lambda: process.members(everything=True)):
-                process.state = ProcessState.RUNNING
-                self._running.set()
-                self.changed.set()
-                break
+        while not process.sockets.bound(lambda: process.members(everything=True)):
+            if process.state is ProcessState.ENDED:
+                return
             await asyncio.sleep(pause)
             pause = min(_LAST_LOOK, pause * 1.05)
-        while process.state is ProcessState.RUNNING:
-            with contextlib.suppress(OSError):
-                await tap(process.sockets.address(Channel.IOPUB), self._output)
-            await asyncio.sleep(_TAP_PAUSE)
+        # Only then a cell can be sent to it, whose output would be missed before.
+        fallback = asyncio.get_running_loop().call_later(_SUBSCRIBE, self._run_process)
+        try:
+            while process.state is not ProcessState.ENDED:
+                with contextlib.suppress(OSError):
+                    address = process.sockets.address(Channel.IOPUB)
+                    await tap(address, self._output, self._run_process)
+                await asyncio.sleep(_TAP_PAUSE)
+        finally:
+            fallback.cancel()
+
+    def _run_process(self) -> None:
+        """The process has started: its channels can be opened."""
+        if self._process.state is ProcessState.STARTING:
+            self._process.state = ProcessState.RUNNING
+            self._running.set()
+            self.changed.set()
 
     def _reap(self) -> None:
         """Take the exit codes of all children that have ended, adopted ones too."""
@@ -209,3 +225,5 @@ class Supervisor:
             self._say("its ports were taken by another program: it is started again")
             process.start(process.generation)
             self._watch()
+        elif not self._ending:
+            self._on_end()

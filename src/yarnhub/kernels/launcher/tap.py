@@ -14,19 +14,22 @@ if TYPE_CHECKING:
     from yarnhub.kernels.launcher.output import Output
 
 
-async def tap(address: str | tuple[str, int], output: Output) -> None:
+async def tap(
+    address: str | tuple[str, int], output: Output, subscribed: Callable[[], None]
+) -> None:
     """Read what a kernel publishes until its socket is closed.
 
     Args:
         address: Its IOPUB socket.
         output: Takes the messages.
+        subscribed: Called when the subscription is sent, so that nothing is missed from now on.
 
     Raises:
         OSError: The socket cannot be reached.
     """
     loop = asyncio.get_running_loop()
     closed = loop.create_future()
-    transport = await connect(address, lambda: _Tap(output, closed))
+    transport = await connect(address, lambda: _Tap(output, closed, subscribed))
     try:
         await closed
     finally:
@@ -48,9 +51,12 @@ async def connect(
 
 
 class _Tap(asyncio.Protocol):
-    def __init__(self, output: Output, closed: asyncio.Future[None]) -> None:
+    def __init__(
+        self, output: Output, closed: asyncio.Future[None], subscribed: Callable[[], None]
+    ) -> None:
         self._output = output
         self._closed = closed
+        self._subscribed: Callable[[], None] | None = subscribed
         self._subscriber = Subscriber(output.limit)
         self._transport: asyncio.Transport | None = None
 
@@ -69,6 +75,9 @@ class _Tap(asyncio.Protocol):
             return
         if answer := self._subscriber.data_to_send():
             self._transport.write(answer)
+        if self._subscribed is not None and self._subscriber.subscribed:
+            self._subscribed()
+            self._subscribed = None
         for parts in messages:
             self._output.take(parts)
 

@@ -62,6 +62,11 @@ class Subscriber:
         self._kept = True
         """Whether the message that is being read is still kept."""
 
+    @property
+    def subscribed(self) -> bool:
+        """Whether the subscription is among what was to be sent so far."""
+        return self._state is _State.TRAFFIC
+
     def data_to_send(self) -> bytes:
         """The bytes to send now; call it at the start and after each `receive`."""
         data = bytes(self._outgoing)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import signal
 import socket
@@ -16,29 +15,31 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from jupyter_client.kernelspec import KernelSpecManager
-from tornado.netutil import bind_sockets
 
+from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.base.files import read_regular
 from yarnhub.client.access.settings import Settings
 from yarnhub.integrations.kernels.container_kernel import is_for_containers
 from yarnhub.integrations.kernels.websocket import PatientConnection
 from yarnhub.integrations.tornado_login import init_kerberos
-from yarnhub.server.gateway.audit import AuditLog
+from yarnhub.server.audit import AuditLog
 from yarnhub.server.gateway.containers import size_of
-from yarnhub.server.gateway.hub_environment import read_hub_environment
-from yarnhub.server.gateway.hub_login import HubLogin
 from yarnhub.server.gateway.identity import GatewayIdentityProvider
 from yarnhub.server.gateway.kernel_manager import GatewayKernelManager
 from yarnhub.server.gateway.metrics import Metrics
 from yarnhub.server.gateway.service import Service
 from yarnhub.server.gateway.shared_holdings import SharedHoldings
 from yarnhub.server.gateway.traits import KernelGateway, read_traits
+from yarnhub.server.gateway.user_environments import LookUpInHdfs, UserEnvironments
 from yarnhub.server.gateway.user_servers.culling import IdleKernels
 from yarnhub.server.gateway.user_servers.kernels import ServerKernels
 from yarnhub.server.gateway.user_servers.routes import add_server_routes
 from yarnhub.server.gateway.web import application, server
 from yarnhub.server.gateway.websockets import Websockets
+from yarnhub.server.hub.environment import read_hub_environment
+from yarnhub.server.hub.login import HubLogin
+from yarnhub.server.listening import bind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
     from yarnhub.kernels.kernel import KernelHolder
-    from yarnhub.server.gateway.hub_environment import HubEnvironment
+    from yarnhub.server.gateway.user_environments import LookUp
+    from yarnhub.server.hub.environment import HubEnvironment
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ async def serve(
     config: Config,
     environment: Mapping[str, str],
     holder: Callable[[Path], KernelHolder] | None = None,
+    look_up: LookUp | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve for as long as the block runs.
 
@@ -85,6 +88,8 @@ async def serve(
         environment: The variables of the process.
         holder: Constructs what holds the kernels, for a folder; by default their ApplicationMasters
             run in this process.
+        look_up: Looks up the environments that a user can read; by default in HDFS, not at all if
+            `holder` is given.
 
     Raises:
         ConfigurationError: The configuration is invalid, or nobody could authenticate.
@@ -102,13 +107,25 @@ async def serve(
     tls = _tls(traits, hub)
     metrics_token = _metrics_token(traits)
     folder = _state_folder(traits)
-    make = holder or _local_holder(traits, environment)
+    if holder is None:
+        settings = _settings(traits, environment)
+        holder = _local_holder(traits, settings)
+        if look_up is None and traits.environments:
+            look_up = LookUpInHdfs(settings)
+    new_holder = holder
+
+    def make(own: Path) -> KernelHolder:
+        made = new_holder(own)
+        made.room = kernels.room  # kernels ask as soon as they are found
+        return made
+
     async with contextlib.AsyncExitStack() as stack:
-        sockets = _sockets(traits, hub, tls)
+        ip, port = (hub.ip, hub.port) if hub is not None and hub.ip else (traits.ip, traits.port)
+        sockets = bind(ip, port, is_private=tls is not None or traits.allow_plain_http)
         for each in sockets:
             stack.callback(each.close)
         service = await stack.enter_async_context(
-            _service(traits, config, hub, folder, make, metrics_token)
+            _service(traits, config, hub, folder, make, metrics_token, look_up)
         )
         prefix = (hub.prefix if hub is not None else "") or traits.base_url
         base_url = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
@@ -148,6 +165,7 @@ async def _service(
     folder: Path,
     make: Callable[[Path], KernelHolder],
     metrics_token: str,
+    look_up: LookUp | None,
 ) -> AsyncIterator[Service]:
     """The parts of the service, without its web application."""
     verify: Any = True if hub is None or hub.client_tls is None else hub.client_tls
@@ -164,6 +182,8 @@ async def _service(
             kernel_spec_manager=specs,
         )
         websockets = Websockets(traits.connections_per_user, traits.connections)
+        tasks = BackgroundTasks()
+        environments = UserEnvironments(look_up, tasks) if look_up is not None else None
         service = Service(
             manager=manager,
             specs=specs,
@@ -182,9 +202,12 @@ async def _service(
             size_of=size_of,
             allowed_env=tuple(traits.allowed_env),
             audit=audit,
-            metrics=_metrics(manager, websockets, audit),
+            metrics=_metrics(manager, websockets, audit, environments),
             metrics_token=metrics_token,
             websockets=websockets,
+            tasks=tasks,
+            environments=environments,
+            environment_config=traits.environment_config,
         )
         manager.initialize_culler()
         try:
@@ -201,10 +224,30 @@ async def _check_tokens(service: Service) -> None:
         await service.websockets.close_invalid(service.identities.is_valid)
 
 
-def _metrics(manager: GatewayKernelManager, websockets: Websockets, audit: AuditLog) -> Metrics:
+def _metrics(
+    manager: GatewayKernelManager,
+    websockets: Websockets,
+    audit: AuditLog,
+    environments: UserEnvironments | None,
+) -> Metrics:
     gauges = (
         ("yarnhub_gateway_websockets", "Open connections to kernels", lambda: len(websockets)),
+        (
+            "yarnhub_gateway_memory_bytes",
+            "Memory of kernels and of their Spark sessions",
+            lambda: manager.owners.total().memory,
+        ),
+        (
+            "yarnhub_gateway_vcores",
+            "Virtual cores of kernels and of their Spark sessions",
+            lambda: manager.owners.total().vcores,
+        ),
         ("yarnhub_gateway_audit_lost", "Lines that the audit log lacks", lambda: audit.lost),
+        (
+            "yarnhub_gateway_environments_failed",
+            "Users whose environments could not be read at the last attempt",
+            lambda: environments.failed if environments is not None else 0,
+        ),
     )
     return Metrics(manager.owners.states, gauges)
 
@@ -232,15 +275,17 @@ def _private(folder: Path) -> Path:
     return folder
 
 
-def _local_holder(
-    traits: KernelGateway, environment: Mapping[str, str]
-) -> Callable[[Path], KernelHolder]:
+def _settings(traits: KernelGateway, environment: Mapping[str, str]) -> Settings:
+    """The cluster, and the service's login."""
+    if bool(traits.principal) != bool(traits.keytab):
+        raise ConfigurationError("set KernelGateway.principal and KernelGateway.keytab, or neither")
+    return Settings.of_login(environment, traits.keytab or None, traits.principal or None)
+
+
+def _local_holder(traits: KernelGateway, settings: Settings) -> Callable[[Path], KernelHolder]:
     """Constructs the holder whose ApplicationMasters run in this process."""
     from yarnhub.kernels.local_holder import LocalKernelHolder
 
-    if bool(traits.principal) != bool(traits.keytab):
-        raise ConfigurationError("set KernelGateway.principal and KernelGateway.keytab, or neither")
-    settings = Settings.of_login(environment, traits.keytab or None, traits.principal or None)
     host = traits.application_master_host or socket.getfqdn()
     return lambda folder: LocalKernelHolder(settings, folder=folder / "held", host=host)
 
@@ -273,31 +318,3 @@ def _tls(traits: KernelGateway, hub: HubEnvironment | None) -> ssl.SSLContext | 
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(f"KernelGateway.certfile cannot be used: {error}") from error
     return context
-
-
-def _sockets(
-    traits: KernelGateway, hub: HubEnvironment | None, tls: ssl.SSLContext | None
-) -> list[socket.socket]:
-    """Listening sockets.
-
-    Raises:
-        ConfigurationError: Tokens could be read on the network, or the address cannot be used.
-    """
-    ip, port = traits.ip, traits.port
-    if hub is not None and hub.ip:
-        ip, port = hub.ip, hub.port
-    if tls is None and not traits.allow_plain_http and not _is_loopback(ip):
-        raise ConfigurationError(
-            f"Without HTTPS, tokens could be read on the network: listen on 127.0.0.1 instead of "
-            f"{ip or 'all addresses'}, or set KernelGateway.certfile and KernelGateway.keyfile"
-        )
-    try:
-        return list(bind_sockets(port, ip))
-    except OSError as error:
-        raise ConfigurationError(f"cannot listen on {ip}:{port}: {error.strerror}") from error
-
-
-def _is_loopback(ip: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(ip).is_loopback
-    return ip == "localhost"

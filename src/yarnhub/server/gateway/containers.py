@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.kernels import kernelspec
-from yarnhub.server.gateway.limits import Size
+from yarnhub.sessions.limits import Size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

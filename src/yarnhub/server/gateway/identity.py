@@ -16,14 +16,14 @@ from jupyter_server.auth.identity import IdentityProvider, User
 from tornado import web
 
 from yarnhub.integrations.tornado_login import KerberosAuthMixin
-from yarnhub.server.gateway.hub_login import FRESH, MAX_KEPT, HubUnavailableError
-from yarnhub.server.gateway.lookup_cache import LookupCache
+from yarnhub.server.hub.login import FRESH, MAX_KEPT, HubUnavailableError
+from yarnhub.server.hub.lookup_cache import LookupCache
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError, check_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from yarnhub.server.gateway.hub_login import HubLogin
+    from yarnhub.server.hub.login import HubLogin
 
 _log = logging.getLogger(__name__)
 

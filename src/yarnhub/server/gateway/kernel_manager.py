@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,17 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels.kernel_manager import YarnhubKernelManager
 from yarnhub.integrations.kernels.requests import Owner
 from yarnhub.kernels.protocol import Activity
-from yarnhub.server.gateway.audit import Event
+from yarnhub.server.audit import Event
 from yarnhub.server.gateway.containers import size_of_request
-from yarnhub.server.gateway.limits import Size
 from yarnhub.server.gateway.missed_messages import MissedMessages
 from yarnhub.server.gateway.owners import Owned, Owners
+from yarnhub.sessions.limits import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from yarnhub.kernels.kernel import Kernel
-    from yarnhub.server.gateway.audit import AuditLog
+    from yarnhub.server.audit import AuditLog
 
 _MAX_PART = 128 * 1024 * 1024
 """Bytes of a part of a message; a kernel that sends more is connected again."""
@@ -46,12 +47,38 @@ class GatewayKernelManager(YarnhubKernelManager):
         self.audit = audit
         self.cull_others: Callable[[], Awaitable[None]] | None = None
         self._culling: set[str] = set()
+        self._given: dict[str, Any] = {}
         self.owners = Owners(self, self._recorded)
         super().__init__(**kwargs)
         self.owners.is_ending = self.holding.is_ending
         self.context.setsockopt(zmq.MAXMSGSIZE, _MAX_PART)
         self.context.setsockopt(zmq.SNDHWM, 1)  # as `PatientConnection` counts
         self.context.setsockopt(zmq.RCVHWM, _MAX_RECEIVED)
+
+    @contextlib.contextmanager
+    def using(self, kernel_id: str, spec: Any) -> Iterator[None]:
+        """Have the start of a kernel, in the block, use a kernelspec that is in no folder."""
+        self._given[kernel_id] = spec
+        try:
+            yield
+        finally:
+            del self._given[kernel_id]
+
+    def pre_start_kernel(self, kernel_name: str | None, kwargs: Any) -> tuple[Any, str, str]:
+        """Construct the manager of a kernel."""
+        kernel, name, kernel_id = super().pre_start_kernel(kernel_name, kwargs)
+        if kernel_id in self._given:
+            kernel.use(self._given[kernel_id])
+        return kernel, name, kernel_id
+
+    async def _check_kernelspec(self, kernel_id: str | None, kernel_name: str) -> None:
+        if kernel_id not in self._given:
+            await super()._check_kernelspec(kernel_id, kernel_name)
+
+    def variables_of(self, kernel_id: str) -> dict[str, str]:
+        """The variables of the request with which a kernel was started."""
+        arguments = self._kernels[kernel_id]._launch_args  # noqa: SLF001  # kept for a restart
+        return dict(arguments.get("env") or {})
 
     def owner_of(self, kernel_id: str) -> Owner:
         """For whom a kernel runs.

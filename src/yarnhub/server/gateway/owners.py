@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.server.gateway.limits import NOTHING, Held, Size
+from yarnhub.sessions.limits import NOTHING, Held, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +41,7 @@ class Owners:
     Attributes:
         elsewhere: What users hold that the manager does not have; called with the users' groups.
         owner_elsewhere: The owner of such a kernel, by its id; empty if there is none.
+        started: What a kernel's process has started itself, by the kernel's id.
         is_ending: Whether a kernel that the manager had has not ended yet, by its id.
         are_ending: Whether kernels of a user, by name, have been shut down and have not ended yet.
     """
@@ -54,6 +55,7 @@ class Owners:
         self._recorded = recorded
         self.elsewhere: Callable[[Mapping[str, frozenset[str]]], list[Held]] = lambda _: []
         self.owner_elsewhere: Callable[[str], str] = lambda _: ""
+        self.started: Callable[[str], Size] = lambda _: NOTHING
         self.is_ending: Callable[[str], bool] = lambda _: False
         self.are_ending: Callable[[str], bool] = lambda _: False
         self._known: dict[str, Owned] = {}
@@ -114,13 +116,32 @@ class Owners:
             groups: The groups of users, by name.
         """
         sizes: dict[str, Size] = {}
+        started: dict[str, Size] = {}
         for kernel_id, owned in self.all().items():
             if kernel_id in self._starting or not self.is_dead(kernel_id):
-                sizes[owned.owner] = sizes.get(owned.owner, NOTHING) + owned.size
+                owner = owned.owner
+                sizes[owner] = sizes.get(owner, NOTHING) + owned.size
+                started[owner] = started.get(owner, NOTHING) + self.started(kernel_id)
         return [
-            Held(owner=owner, groups=groups.get(owner, frozenset()), size=size)
+            Held(
+                owner=owner,
+                groups=groups.get(owner, frozenset()),
+                size=size,
+                started=started[owner],
+            )
             for owner, size in sizes.items()
         ] + self.elsewhere(groups)
+
+    def total(self) -> Size:
+        """What all users hold, with what their kernels have started."""
+        return sum((each.size + each.started for each in self.held({})), NOTHING)
+
+    def usage(self, kernel_id: str) -> Size:
+        """What a kernel of the manager holds, with what its process has started."""
+        owned = self.find(kernel_id)
+        if owned is None or (kernel_id not in self._starting and self.is_dead(kernel_id)):
+            return NOTHING
+        return owned.size + self.started(kernel_id)
 
     def states(self) -> list[str]:
         """The states of all kernels: some of `_STATES`, or `unknown`."""

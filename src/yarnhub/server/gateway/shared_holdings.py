@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.files import read_regular, write_private
-from yarnhub.server.gateway.limits import Held, Size
+from yarnhub.sessions.limits import NOTHING, Held, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -76,32 +76,52 @@ class SharedHoldings:
                 _lock(file.fileno())
                 yield
         except OSError as error:
-            raise YarnhubError(f"The limits cannot be checked at the moment: {error}") from error
+            raise _unknown(error) from error
 
     def held(self, groups: Mapping[str, frozenset[str]]) -> list[Held]:
-        """What users hold at the other processes.
+        """What users hold at the other processes; needs no lock, since files are replaced.
 
         Args:
             groups: The groups of users, by name.
+
+        Raises:
+            YarnhubError: The folder cannot be read.
         """
+        try:
+            current = list(self._others())
+        except OSError as error:
+            raise _unknown(error) from error
         found = []
-        for path in self._folder.glob("*.json") if self._folder is not None else ():
-            if path.name == self._own or path.stat().st_mtime < self._clock() - _EXPIRY:
-                continue
-            for owner, size in _read(path).items():
-                found.append(Held(owner=owner, groups=groups.get(owner, frozenset()), size=size))
+        for path in current:
+            for owner, (size, started) in _read(path).items():
+                known = groups.get(owner, frozenset())
+                found.append(Held(owner=owner, groups=known, size=size, started=started))
         return found
+
+    def _others(self) -> Iterator[Path]:
+        """The files of other processes that count."""
+        oldest = self._clock() - _EXPIRY
+        for path in self._folder.iterdir() if self._folder is not None else ():
+            is_others = path.suffix == ".json" and path.name != self._own
+            if is_others and path.stat().st_mtime >= oldest:
+                yield path
 
     def tell(self, held: Iterable[Held]) -> None:
         """Write what users hold at this process, once all of it is known."""
         if self._folder is None or not self._complete:
             return
-        sizes: dict[str, Size] = {}
+        sizes: dict[str, tuple[Size, Size]] = {}
         for each in held:
-            sizes[each.owner] = sizes[each.owner] + each.size if each.owner in sizes else each.size
+            size, started = sizes.get(each.owner, (NOTHING, NOTHING))
+            sizes[each.owner] = size + each.size, started + each.started
         plain = {
-            owner: {"kernels": size.kernels, "memory": size.memory, "vcores": size.vcores}
-            for owner, size in sizes.items()
+            owner: {
+                "kernels": size.count,
+                "memory": size.memory,
+                "vcores": size.vcores,
+                "started": {"memory": started.memory, "vcores": started.vcores},
+            }
+            for owner, (size, started) in sizes.items()
         }
         write_private(self._folder / self._own, json.dumps(plain).encode())
 
@@ -117,6 +137,10 @@ class SharedHoldings:
             await asyncio.sleep(_REPEAT)
 
 
+def _unknown(error: OSError) -> YarnhubError:
+    return YarnhubError(f"The limits cannot be checked at the moment: {error}")
+
+
 def _lock(number: int) -> None:
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(BlockingIOError):
@@ -126,10 +150,17 @@ def _lock(number: int) -> None:
     raise BlockingIOError(os.strerror(11))
 
 
-def _read(path: Path) -> dict[str, Size]:
+def _read(path: Path) -> dict[str, tuple[Size, Size]]:
+    """By user: what their kernels hold, and what these have started."""
     try:
         plain: dict[str, Any] = json.loads(read_regular(path, _MAX_FILE))
-        return {str(owner): Size(**size) for owner, size in plain.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return {
+            str(owner): (
+                Size(count=size["kernels"], memory=size["memory"], vcores=size["vcores"]),
+                Size(**size.get("started", {}), count=0),  # not written by former versions
+            )
+            for owner, size in plain.items()
+        }
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         _log.warning("%s is not counted: %s", path, error)
         return {}

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Integer, List, Set, TraitError, Unicode
-from traitlets.config import Config, Configurable
-from traitlets.config.loader import PyFileConfigLoader
+from traitlets import Bool, Dict, Integer, List, Set, Unicode
 
-from yarnhub.base.errors import ConfigurationError
-from yarnhub.base.units import parse_memory
+from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.server.configuration import ClusterLogin, configured
+from yarnhub.server.gateway.environment_kernelspecs import check_site
 from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
-from yarnhub.server.gateway.limits import Limit, Limits
+from yarnhub.sessions.limits import Kind, Limits, limits_from_settings
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from traitlets.config import Config
 
 
-class KernelGateway(Configurable):
+KERNELS = Kind(
+    one="kernel",
+    many="kernels",
+    advice="Shut down a kernel that is no longer needed.",
+    started="Spark sessions",
+    started_advice="Stop a Spark session (`spark.stop()`) or shut down a kernel that is no longer "
+    "needed, and try again after ten seconds.",
+)
+"""What the limits are for."""
+
+
+class KernelGateway(ClusterLogin):
     """The settings of the service. All limits are off by default.
 
     Idle kernels are culled by Jupyter Server: `c.MappingKernelManager.cull_idle_timeout`.
@@ -58,12 +64,6 @@ class KernelGateway(Configurable):
     application_master_host = Unicode(
         "", help="The host name at which containers reach this process. By default this host's."
     ).tag(config=True)
-    principal = Unicode(
-        "",
-        help="""The service's Kerberos principal, on a cluster with Kerberos. YARN has to allow it
-        to act for users.""",
-    ).tag(config=True)
-    keytab = Unicode("", help="The keytab of `principal`.").tag(config=True)
 
     spnego_keytab = Unicode(
         "",
@@ -72,12 +72,6 @@ class KernelGateway(Configurable):
     ).tag(config=True)
     spnego_host = Unicode(
         "", help="The host name in the principal `HTTP/<host>`. By default this host's."
-    ).tag(config=True)
-    cluster_user: Any = AnyTrait(  # Any: traitlets has no type for a callable
-        None,
-        allow_none=True,
-        help="""A function that is called with a user's name and returns the user's name on the
-        cluster. By default, both are the same.""",
     ).tag(config=True)
     denied_users = Set(
         Unicode(),
@@ -115,6 +109,16 @@ class KernelGateway(Configurable):
         ["research"], "users": ["alice"]}}`. Kernelspecs that match no pattern are for all
         users.""",
     ).tag(config=True)
+    environments = Bool(
+        True,  # noqa: FBT003  # traitlets' own
+        help="""Whether the service offers kernels of published environments that contain ipykernel
+        or IRkernel, to their owners and to users with whom they are shared.""",
+    ).tag(config=True)
+    environment_config = Dict(
+        help="""The keys of `config` that kernelspecs of environments have in common, for example
+        `{"queue": "research", "limits": {"KERNEL_MEMORY": "16 GiB"}}`. An environment's own
+        `kernel` has precedence over the resources, up to the `limits`.""",
+    ).tag(config=True)
     allowed_env = List(
         Unicode(),
         ["KERNEL_*"],
@@ -137,11 +141,13 @@ class KernelGateway(Configurable):
         Raises:
             ConfigurationError: One of them is invalid.
         """
-        return Limits(
-            user=_limit("user_limit", self.user_limit),
-            users=_limits("user_limits", self.user_limits),
-            groups=_limits("group_limits", self.group_limits),
-            total=_limit("total_limit", self.total_limit),
+        return limits_from_settings(
+            KERNELS,
+            "KernelGateway",
+            user=self.user_limit,
+            users=self.user_limits,
+            groups=self.group_limits,
+            total=self.total_limit,
         )
 
     def policy(self) -> KernelspecPolicy:
@@ -154,40 +160,22 @@ class KernelGateway(Configurable):
             {str(name): _audience(name, value) for name, value in self.kernelspec_audiences.items()}
         )
 
+    def check_environment_config(self) -> None:
+        """Check `environment_config`.
+
+        Raises:
+            ConfigurationError: It is invalid.
+        """
+        try:
+            check_site(self.environment_config)
+        except SpecError as error:
+            raise ConfigurationError(f"KernelGateway.environment_config: {error}") from error
+
     @property
     def uses_groups(self) -> bool:
         """Whether users' groups have to be known."""
         audiences = self.policy().audiences.values()
         return bool(self.group_limits) or any(audience.groups for audience in audiences)
-
-
-def read_config(path: Path | None) -> Config:
-    """The configuration in a file: Python, or TOML if its name ends with `.toml`.
-
-    Args:
-        path: The file; None for no configuration.
-
-    Raises:
-        ConfigurationError: It cannot be read, or has an unknown setting.
-    """
-    if path is None:
-        return Config()
-    try:
-        if path.suffix == ".toml":
-            config = Config(tomllib.loads(path.read_text("utf-8")))
-        else:
-            config = PyFileConfigLoader(path.name, path=str(path.absolute().parent)).load_config()
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
-    except Exception as error:  # of any kind: it is a program
-        raise ConfigurationError(f"{path} is not valid: {type(error).__name__}: {error}") from error
-    known = KernelGateway.class_trait_names(config=True)
-    for name in config.get("KernelGateway", {}):
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigurationError(f"{path}: KernelGateway has no setting {name!r}{hint}")
-    return config
 
 
 def read_traits(config: Config) -> KernelGateway:
@@ -196,40 +184,11 @@ def read_traits(config: Config) -> KernelGateway:
     Raises:
         ConfigurationError: One of them is invalid.
     """
-    try:
-        traits = KernelGateway(config=config)
-    except TraitError as error:
-        raise ConfigurationError(f"The configuration is not valid: {error}") from error
+    traits = configured(KernelGateway, config)
     traits.limits()
     traits.policy()
+    traits.check_environment_config()
     return traits
-
-
-def _limits(setting: str, value: Mapping[str, Any]) -> dict[str, Limit]:
-    return {str(name): _limit(f"{setting}[{name!r}]", each) for name, each in value.items()}
-
-
-def _limit(setting: str, value: Any) -> Limit:
-    if not isinstance(value, dict) or set(value) - {"kernels", "memory", "vcores"}:
-        raise ConfigurationError(
-            f"KernelGateway.{setting} must have the keys 'kernels', 'memory' and 'vcores', not "
-            f"{value!r}"
-        )
-    try:
-        memory = value.get("memory")
-        return Limit(
-            kernels=_count(value.get("kernels")),
-            memory=None if memory is None else parse_memory(memory) * 2**20,
-            vcores=_count(value.get("vcores")),
-        )
-    except ValueError as error:
-        raise ConfigurationError(f"KernelGateway.{setting}: {error}") from error
-
-
-def _count(value: Any) -> int | None:
-    if value is not None and (not isinstance(value, int) or value < 0):
-        raise ValueError(f"{value!r} is not a whole number")
-    return value
 
 
 def _audience(name: object, value: Any) -> Audience:

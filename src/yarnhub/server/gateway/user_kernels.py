@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
@@ -11,10 +12,11 @@ from jupyter_core.utils import ensure_async
 from tornado import web
 
 from yarnhub.base.errors import SpecError, YarnhubError
-from yarnhub.server.gateway.audit import Event
-from yarnhub.server.gateway.limits import LimitReachedError
+from yarnhub.server.audit import Event
+from yarnhub.server.gateway.environment_kernelspecs import PREFIX, is_of_environment
 from yarnhub.server.gateway.owners import Owned
 from yarnhub.server.gateway.user_kernelspecs import UserKernelspecs
+from yarnhub.sessions.limits import LimitReachedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from yarnhub.server.gateway.identity import Identity
     from yarnhub.server.gateway.service import Service
     from yarnhub.server.gateway.start_request import StartRequest
+    from yarnhub.sessions.limits import Size
 
 # Any, in this module: jupyter_server's managers and models have no types
 
@@ -53,7 +56,12 @@ class UserKernels:
         """Set `default_kernel_name` to a kernelspec that the user can use, if there is one."""
         offered = await UserKernelspecs(self._service, self.identity).get_all_specs()
         if self.default_kernel_name not in offered:
-            self.default_kernel_name = min(offered, default=self.default_kernel_name)
+            self.default_kernel_name = min(
+                offered,
+                # First the site's: environments are shared by users, too.
+                key=lambda name: (name.startswith(PREFIX), name),
+                default=self.default_kernel_name,
+            )
         return self.default_kernel_name
 
     def get_kernel(self, kernel_id: str) -> Any:
@@ -64,7 +72,7 @@ class UserKernels:
     async def kernel_model(self, kernel_id: str) -> Any:
         """The model of one kernel."""
         self._require_own(kernel_id, "read")
-        return await ensure_async(self._service.manager.kernel_model(kernel_id))
+        return await self._model(kernel_id)
 
     async def list_kernels(self) -> list[Any]:
         """The models of all of the user's kernels."""
@@ -72,8 +80,13 @@ class UserKernels:
         models = []
         for kernel_id, owned in self._service.owners.all().items():
             if owned.owner == self.identity.name and kernel_id in manager:
-                models.append(await ensure_async(manager.kernel_model(kernel_id)))
+                models.append(await self._model(kernel_id))
         return models
+
+    async def _model(self, kernel_id: str) -> Any:
+        model = await ensure_async(self._service.manager.kernel_model(kernel_id))
+        used = self._service.owners.usage(kernel_id)
+        return {**model, "usage": {"memory": used.memory, "vcores": used.vcores}}
 
     # --- what does
 
@@ -110,24 +123,44 @@ class UserKernels:
     async def restart_kernel(self, kernel_id: str) -> None:
         """Restart a kernel; one that is dead needs a new container, within the limits.
 
+        The new container has the current version of an environment.
+
         Raises:
             HTTPError: It is refused, with words for the user.
         """
         self._require_own(kernel_id, "restart")
         owners, manager = self._service.owners, self._service.manager
+        owned = self._owned(kernel_id)
         if owners.is_dead(kernel_id):
             try:
+                spec = await self._kernelspec_of_environment(kernel_id)
                 groups = await self._service.groups_of_owners()
                 self._require_own(kernel_id, "restart")
-                self._service.check_limits(self.identity, groups, self._owned(kernel_id).size)
+                if spec is not None:
+                    manager.get_kernel(kernel_id).use(spec)
+                    owned = replace(owned, size=self._size(kernel_id, spec))
+                self._service.check_limits(self.identity, groups, owned.size)
             except YarnhubError as error:
                 self.refused("restart", str(error), kernel=kernel_id)
-                status = 403 if isinstance(error, LimitReachedError) else 503
-                raise web.HTTPError(status, str(error)) from error
+                raise web.HTTPError(_status(error), str(error)) from error
         # It counts all the time, also between the end of its container and the start of another.
-        with owners.starting(kernel_id, self._owned(kernel_id)):
+        with owners.starting(kernel_id, owned):
             await ensure_async(manager.restart_kernel(kernel_id))
         self._record(Event.RESTART, kernel_id)
+
+    async def _kernelspec_of_environment(self, kernel_id: str) -> Any:
+        """The current kernelspec of a kernel that had one of an environment; None if it had not."""
+        name = self._service.manager.get_kernel(kernel_id).kernel_name
+        if not name.startswith(PREFIX):
+            return None
+        spec = await self._kernelspec(name)
+        return spec if is_of_environment(spec) else None
+
+    def _size(self, kernel_id: str, spec: Any) -> Size:
+        """What a kernel will hold with another kernelspec of the same name."""
+        manager = self._service.manager
+        name, env = manager.get_kernel(kernel_id).kernel_name, manager.variables_of(kernel_id)
+        return self._service.size_of(kernel_id, name, spec, env, self.identity)
 
     def _owned(self, kernel_id: str) -> Owned:
         owned = self._service.owners.find(kernel_id)
@@ -165,9 +198,9 @@ class UserKernels:
 
     async def _start(self, kernel_id: str, name: str, env: dict[str, str]) -> None:
         service, identity = self._service, self.identity
-        spec = await self._kernelspec(name)
-        groups = await service.groups_of_owners()
         try:
+            spec = await self._kernelspec(name)
+            groups = await service.groups_of_owners()
             size = service.size_of(kernel_id, name, spec, env, identity)
             # Nothing is awaited from here to the start: two requests cannot both fit.
             if service.owners.is_taken(kernel_id):
@@ -175,21 +208,15 @@ class UserKernels:
             service.check_limits(identity, groups, size)
             owned = Owned(owner=identity.name, cluster_user=identity.cluster_user, size=size)
             with service.owners.starting(kernel_id, owned):
-                await service.start(kernel_id, name, env, identity)
-        except LimitReachedError as error:
-            raise web.HTTPError(403, str(error)) from error
-        except (SpecError, ValueError) as error:
-            raise web.HTTPError(400, str(error)) from error
-        except YarnhubError as error:
-            raise web.HTTPError(503, str(error)) from error
+                await service.start(kernel_id, name, spec, env, identity)
+        except (YarnhubError, ValueError) as error:
+            raise web.HTTPError(_status(error), str(error)) from error
 
     async def _kernelspec(self, name: str) -> Any:
-        identity, service = self.identity, self._service
-        if service.policy.allows(name, identity.name, identity.groups):
-            with contextlib.suppress(NoSuchKernel, KeyError):
-                spec = await ensure_async(service.specs.get_kernel_spec(name))
-                if service.is_offered(spec):
-                    return spec
+        with contextlib.suppress(NoSuchKernel):
+            spec = await self._service.kernelspec(self.identity, name)
+            if self._service.is_offered(spec):
+                return spec
         raise web.HTTPError(404, f"There is no kernelspec {name!r}")
 
     def _require_own(self, kernel_id: str, action: str) -> None:
@@ -226,6 +253,16 @@ class UserKernels:
             **self._origin,
             **fields,
         )
+
+
+def _status(error: YarnhubError | ValueError) -> int:
+    match error:
+        case LimitReachedError():
+            return 403
+        case SpecError() | ValueError():
+            return 400
+        case _:
+            return 503
 
 
 def _unknown(kernel_id: str) -> web.HTTPError:

@@ -29,14 +29,14 @@ class UserKernelspecs:
     async def get_all_specs(self) -> dict[str, Any]:
         """The kernelspecs by name."""
         found = await ensure_async(self._service.specs.get_all_specs())
-        specs = {
-            name: (KernelSpec(**each["spec"]), each)
+        specs = await self._service.environment_kernelspecs(self._identity) | {
+            name: KernelSpec(resource_dir=each["resource_dir"], **each["spec"])
             for name, each in found.items()
-            if self._allows(name)
+            if self._service.allows(self._identity, name)
         }
         return {
-            name: each | {"spec": shown(spec)}
-            for name, (spec, each) in specs.items()
+            name: {"resource_dir": spec.resource_dir, "spec": shown(spec)}
+            for name, spec in specs.items()
             if self._service.is_offered(spec)
         }
 
@@ -46,12 +46,11 @@ class UserKernelspecs:
         Raises:
             NoSuchKernel: There is none with this name, or the user cannot use it.
         """
-        if self._allows(name):
-            spec = await ensure_async(self._service.specs.get_kernel_spec(name))
-            if self._service.is_offered(spec):
+        if self._service.allows(self._identity, name):
+            try:
+                spec = await ensure_async(self._service.specs.get_kernel_spec(name))
+            except (NoSuchKernel, KeyError):
+                spec = (await self._service.environment_kernelspecs(self._identity)).get(name)
+            if spec is not None and self._service.is_offered(spec):
                 return KernelSpec(resource_dir=spec.resource_dir, **shown(spec))
         raise NoSuchKernel(name)
-
-    def _allows(self, name: str) -> bool:
-        identity = self._identity
-        return self._service.policy.allows(name, identity.name, identity.groups)

@@ -15,25 +15,28 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.netutil import bind_sockets
 from traitlets.config import Config
 
-from server.gateway.serving import SCOPE, FakeHub
+from server.fake_hub import SCOPE, FakeHub
+from server.gateway.published import Hdfs
 from server.gateway.user_servers.stub_holder import StubHolder
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.retry import RetryPolicy
 from yarnhub.integrations.kernels.gateway_holder import GatewayHolder
 from yarnhub.integrations.kernels.gateway_settings import GatewaySettings
-from yarnhub.server.gateway.audit import AuditLog
-from yarnhub.server.gateway.hub_login import HubAddress, HubLogin
+from yarnhub.server.audit import AuditLog
 from yarnhub.server.gateway.identity import GatewayIdentityProvider
 from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
-from yarnhub.server.gateway.limits import Limits
 from yarnhub.server.gateway.metrics import Metrics
 from yarnhub.server.gateway.owners import Owners
 from yarnhub.server.gateway.service import Service
+from yarnhub.server.gateway.traits import KERNELS
+from yarnhub.server.gateway.user_environments import Budget, UserEnvironments
 from yarnhub.server.gateway.user_servers.kernels import ServerKernels
 from yarnhub.server.gateway.user_servers.routes import add_server_routes
 from yarnhub.server.gateway.web import application, server
 from yarnhub.server.gateway.websockets import Websockets
+from yarnhub.server.hub.login import HubAddress, HubLogin
+from yarnhub.sessions.limits import Limits
 
 if TYPE_CHECKING:
     import ssl
@@ -52,6 +55,7 @@ class Running:
 
     Attributes:
         holder: What holds its kernels; tests replace it for the next process.
+        hdfs: What users have published.
         ready: Whether it has found its kernels.
     """
 
@@ -88,6 +92,9 @@ class Running:
         url = f"{self.url}/yarnhub/api/{path}"
         return await self.http.request(method, url, headers=headers, **kwargs)
 
+    def __post_init__(self) -> None:
+        self.hdfs = Hdfs(self.folder / "hdfs")
+
     async def start(self) -> None:
         stack = self._stack = contextlib.AsyncExitStack()
         client = await stack.enter_async_context(
@@ -123,7 +130,7 @@ class Running:
         address = HubAddress(
             api_url="http://hub/hub/api", api_token="service", scopes=frozenset({SCOPE})
         )
-        owners = Owners(manager)
+        owners, tasks = Owners(manager), BackgroundTasks()
         return Service(
             manager=manager,
             specs=KernelSpecManager(
@@ -145,7 +152,8 @@ class Running:
             audit=AuditLog(self.folder / "audit.jsonl", time.monotonic),
             metrics=Metrics(owners.states),
             websockets=Websockets(self.websockets, 10 * self.websockets),
-            tasks=BackgroundTasks(),
+            tasks=tasks,
+            environments=UserEnvironments(self.hdfs, tasks, Budget(fresh=0.0, wait=30.0)),
         )
 
 
@@ -155,7 +163,9 @@ async def running(
 ) -> AsyncIterator[Running]:
     bounds = httpx.Limits(max_connections=500, max_keepalive_connections=0)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=bounds) as http:
-        service = Running(folder, holder or StubHolder(), limits or Limits(), http, **more)
+        service = Running(
+            folder, holder or StubHolder(), limits or Limits(kind=KERNELS), http, **more
+        )
         async with _serving(service):
             yield service
 

@@ -15,6 +15,7 @@ from yarnhub.kernels.kernel import Kernel, KernelHolder, KernelState, KernelStat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from yarnhub.kernels.connect import ConnectServer
     from yarnhub.kernels.protocol import Channel
     from yarnhub.kernels.request import KernelRequest
 
@@ -31,10 +32,12 @@ class StubKernel(Kernel):
         far: The launcher's ends of the channels.
         connects: Whether the launcher is there.
         echoes: Whether what is sent to a channel comes back.
+        server: Its Spark Connect server.
     """
 
     connects = True
     echoes = True
+    server: ConnectServer | None = None
 
     def __init__(self, request: KernelRequest, number: int) -> None:
         self.request = request
@@ -47,6 +50,10 @@ class StubKernel(Kernel):
         self._tasks = BackgroundTasks()
         self._news = asyncio.Event()
         self._status = KernelStatus(state=KernelState.RUNNING, connected=True, node="n1")
+
+    @property
+    def connect(self) -> ConnectServer | None:
+        return self.server
 
     @property
     def status(self) -> KernelStatus:

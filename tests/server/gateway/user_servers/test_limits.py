@@ -14,7 +14,8 @@ from yarnhub.base.errors import (
 )
 from yarnhub.kernels.protocol import Channel
 from yarnhub.kernels.service_protocol import KernelServiceError
-from yarnhub.server.gateway.limits import Limit, Limits
+from yarnhub.server.gateway.traits import KERNELS
+from yarnhub.sessions.limits import Limit, Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.jupyter
 
 async def test_limits_hold_whatever_is_started_at_once(tmp_path: Path) -> None:
     install(tmp_path, "python")
-    limits = Limits(user=Limit(memory=3 * GIB))
+    limits = Limits(kind=KERNELS, user=Limit(memory=3 * GIB))
     async with running(tmp_path, limits=limits) as service, service.client() as holder:
         service.stub.accepts.clear()
         async with asyncio.TaskGroup() as group:

@@ -105,7 +105,8 @@ async def test_what_is_printed_while_the_service_restarts_arrives_once_and_in_or
     async with user_server(service, tmp_path) as server:
         kernel_id = (await server.start())["id"]
         async with server.client(kernel_id) as client, server.client(kernel_id) as other:
-            await client.result("1")
+            for each in (client, other):  # both have subscribed
+                await each.result("1")
             cell = await client.run(code)
             await client.until(lambda each: "10\n" in each["content"].get("text", ""))
             await service.kill()
@@ -113,7 +114,7 @@ async def test_what_is_printed_while_the_service_restarts_arrives_once_and_in_or
                 enough.touch()
             before = len(printed.read_text())
             async with asyncio.timeout(30):
-                while not enough.exists() and len(printed.read_text()) < before + 20:
+                while not enough.exists() and len(printed.read_text()) < before + 100:
                     await asyncio.sleep(0.02)
                 if ends != "afterwards":
                     enough.touch()
@@ -126,7 +127,7 @@ async def test_what_is_printed_while_the_service_restarts_arrives_once_and_in_or
             if ends == "at its stop" and reply["status"] == "error":  # the end was on its way
                 assert "last output was lost" in reply["evalue"]
             else:
-                assert (reply["status"], reply["execution_count"]) == ("ok", 2)
+                assert (reply["status"], reply["execution_count"]) == ("ok", 3)
                 await client.ended(cell)
                 await other.ended(cell)
             count = len(printed.read_text())
@@ -135,7 +136,7 @@ async def test_what_is_printed_while_the_service_restarts_arrives_once_and_in_or
                 numbers = [int(text) for text in texts]
                 assert numbers == sorted(set(numbers)), "once and in order"
                 lost = set(range(count)) - set(numbers)
-                assert len(lost) < 10, "what was on its way when the service was killed"
+                assert len(lost) < 50, "what was on its way when the service was killed"
             assert await client.result("6 * 7") == "42"
 
 

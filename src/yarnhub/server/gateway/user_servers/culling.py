@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.kernels.kernel import KernelState
 from yarnhub.kernels.protocol import Activity
-from yarnhub.server.gateway.audit import Event
+from yarnhub.server.audit import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable

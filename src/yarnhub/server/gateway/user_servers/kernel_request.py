@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
-from jupyter_core.utils import ensure_async
 
+from yarnhub.base.errors import SpecError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.integrations.kernels.container_kernel import is_for_containers
 from yarnhub.kernels.kernelspec import Kernelspec, read, request_of
@@ -22,13 +24,21 @@ if TYPE_CHECKING:
 
 
 async def request_for(
-    service: Service, identity: Identity, kernel_id: str, start: Start
+    service: Service, identity: Identity, kernel_id: str, start: Start, *, connect: bool = False
 ) -> KernelRequest:
     """The request, from the service's own kernelspec, not from one that the server has sent.
+
+    Args:
+        service: All parts of the service.
+        identity: The user.
+        kernel_id: The kernel's id.
+        start: What the client has sent.
+        connect: Whether it is for a Spark Connect server.
 
     Raises:
         KernelNotFoundError: There is no such kernelspec, or the user cannot use it.
         SpecError: The kernelspec does not allow what is asked for.
+        YarnhubError: The user's environments cannot be read.
     """
     spec = await _kernelspec(service, identity, start.name)
     config = spec.metadata["kernel_provisioner"].get("config") or {}
@@ -50,17 +60,31 @@ async def request_for(
         },
         cwd=start.cwd,
         notebook=start.notebook,
+        connect=connect,
     )
     return replace(request, note=start.note)
 
 
+async def for_connect(service: Service, identity: Identity) -> str:
+    """The first kernelspec, by name, with which a user can start a Spark Connect server.
+
+    Raises:
+        KernelNotFoundError: There is none.
+    """
+    names: list[str] = sorted(await asyncio.to_thread(service.specs.get_all_specs))
+    for name in names:
+        with contextlib.suppress(KernelNotFoundError, SpecError):
+            spec = await _kernelspec(service, identity, name)
+            spark = read(spec.metadata["kernel_provisioner"].get("config") or {}).spark
+            if spark is not None and spark.connect:
+                return name
+    raise KernelNotFoundError("There is no kernelspec for Spark Connect")
+
+
 async def _kernelspec(service: Service, identity: Identity, name: str) -> Any:
     # Any: jupyter_client's, or of another manager
-    if service.policy.allows(name, identity.name, identity.groups):
-        try:
-            spec = await ensure_async(service.specs.get_kernel_spec(name))
-        except (NoSuchKernel, KeyError):
-            spec = None
-        if spec is not None and is_for_containers(spec):
+    with contextlib.suppress(NoSuchKernel):
+        spec = await service.kernelspec(identity, name)
+        if is_for_containers(spec):
             return spec
     raise KernelNotFoundError(f"There is no kernelspec {quoted(name)}")

@@ -15,20 +15,22 @@ from yarnhub.kernels.service_protocol import (
     KernelNotFoundError,
     KernelServiceError,
 )
-from yarnhub.server.gateway.audit import Event
+from yarnhub.server.audit import Event
 from yarnhub.server.gateway.containers import size_of_request
-from yarnhub.server.gateway.limits import Held
 from yarnhub.server.gateway.owners import Owned
 from yarnhub.server.gateway.user_servers.kernel_request import request_for
 from yarnhub.server.gateway.user_servers.state_polls import StatePolls
+from yarnhub.sessions.limits import NOTHING, Held
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from yarnhub.kernels.kernel import Kernel, KernelHolder
+    from yarnhub.kernels.protocol import Room
     from yarnhub.kernels.service_protocol import Start
     from yarnhub.server.gateway.identity import Identity
     from yarnhub.server.gateway.service import Service
+    from yarnhub.sessions.limits import Size
 
 _log = logging.getLogger(__name__)
 _READY = 5.0
@@ -46,6 +48,7 @@ class NotReadyError(YarnhubError):
 class _Starting:
     owner: str
     task: asyncio.Task[Kernel | YarnhubError]
+    connect: bool
 
 
 class ServerKernels:
@@ -72,6 +75,7 @@ class ServerKernels:
         service.owners.elsewhere = self.held
         service.owners.owner_elsewhere = self._owner_elsewhere
         service.owners.are_ending = self._are_ending
+        service.owners.started = self._started
         # At once: YARN ends what nobody holds, and what users hold counts for their limits.
         _ = service.tasks.start(self._find(), name="kernels of the service")
 
@@ -97,6 +101,15 @@ class ServerKernels:
                 return self._found
         except YarnhubError as error:
             raise NotReadyError(f"The kernel service is not ready: {error}") from error
+
+    async def room(self, kernel: Kernel) -> Room:
+        """See `Service.room`; waits until all kernels are found, which count.
+
+        Raises:
+            YarnhubError: It is not known.
+        """
+        await self.holder()
+        return await self.service.room(kernel)
 
     async def own(
         self, identity: Identity, kernel_id: str, action: str, origin: Mapping[str, object]
@@ -158,11 +171,16 @@ class ServerKernels:
                 owner=kernel.request.owner,
                 groups=groups.get(kernel.request.owner, frozenset()),
                 size=size_of_request(kernel.request),
+                started=kernel.started,
             )
             for kernel in (self._found.kernels() if self._found is not None else ())
             if kernel.status.state is not KernelState.DEAD
             and not self.service.owners.is_managed(kernel.id)
         ]
+
+    def _started(self, kernel_id: str) -> Size:
+        kernel = self._found.find(kernel_id) if self._found is not None else None
+        return kernel.started if kernel is not None else NOTHING
 
     def _owner_elsewhere(self, kernel_id: str) -> str:
         starting = self._starting.get(kernel_id)
@@ -201,6 +219,24 @@ class ServerKernels:
             YarnhubError: The kernel was refused.
         """
         holder = await self.holder()
+        return await self.started(holder, identity, kernel_id, start, origin)
+
+    def starting_connect(self, owner: str) -> str:
+        """The id of a user's Spark Connect server that is being started; empty if none is."""
+        starting = self._starting.items()
+        return next((id_ for id_, each in starting if each.connect and each.owner == owner), "")
+
+    async def started(
+        self,
+        holder: KernelHolder,
+        identity: Identity,
+        kernel_id: str,
+        start: Start,
+        origin: Mapping[str, object],
+        *,
+        connect: bool = False,
+    ) -> Kernel:
+        """As `start`, also for a Spark Connect server; nothing is awaited before its start."""
         starting = self._starting.get(kernel_id)
         if starting is None:
             kernel = holder.find(kernel_id)
@@ -210,9 +246,9 @@ class ServerKernels:
             if kernel is not None:
                 return kernel
             self._check_free(kernel_id)
-            work = self._start(holder, identity, kernel_id, start, origin)
+            work = self._start(holder, identity, kernel_id, start, origin, connect=connect)
             task = self.service.tasks.start(work, name=f"start of {kernel_id}")
-            starting = self._starting[kernel_id] = _Starting(identity.name, task)
+            starting = self._starting[kernel_id] = _Starting(identity.name, task, connect)
             task.add_done_callback(lambda _: self._starting.pop(kernel_id))
         if starting.owner != identity.name:
             raise self._foreign(identity, kernel_id, starting.owner, "start", origin)
@@ -231,11 +267,13 @@ class ServerKernels:
         kernel_id: str,
         start: Start,
         origin: Mapping[str, object],
+        *,
+        connect: bool,
     ) -> Kernel | YarnhubError:
         service = self.service
         fields = {"kernel": kernel_id, "name": start.name, **origin}
         try:
-            request = await request_for(service, identity, kernel_id, start)
+            request = await request_for(service, identity, kernel_id, start, connect=connect)
             groups = await service.groups_of_owners()
             # Nothing is awaited from here to the start: two requests cannot both fit.
             self._check_free(kernel_id)

@@ -63,6 +63,13 @@ class ServerKernelspecs:
 
     async def of(self, identity: Identity) -> dict[str, Any]:
         """A user's kernelspecs: by name, the specification and digests of its files."""
+        environments = await self._service.environment_kernelspecs(identity)
+        specs = {name: Offered(_shown(spec), {}) for name, spec in environments.items()}
+        specs |= {
+            name: offered
+            for name, offered in (await self._all.get()).items()
+            if self._service.allows(identity, name)
+        }
         return {
             name: {
                 "spec": offered.spec,
@@ -70,8 +77,7 @@ class ServerKernelspecs:
                     file: hashlib.sha256(data).hexdigest() for file, data in offered.files.items()
                 },
             }
-            for name, offered in (await self._all.get()).items()
-            if self._allows(identity, name)
+            for name, offered in specs.items()
         }
 
     async def file(self, identity: Identity, name: str, file: str) -> bytes:
@@ -80,13 +86,11 @@ class ServerKernelspecs:
         Raises:
             KernelNotFoundError: There is none, or the user cannot use the kernelspec.
         """
-        offered = (await self._all.get()).get(name) if self._allows(identity, name) else None
+        allowed = self._service.allows(identity, name)
+        offered = (await self._all.get()).get(name) if allowed else None
         if offered is None or file not in offered.files:
             raise KernelNotFoundError("There is no such file of a kernelspec")
         return offered.files[file]
-
-    def _allows(self, identity: Identity, name: str) -> bool:
-        return self._service.policy.allows(name, identity.name, identity.groups)
 
     async def _read_all(self) -> dict[str, Offered]:
         found = await asyncio.to_thread(self._service.specs.get_all_specs)

@@ -32,11 +32,11 @@ from yarnhub.kernels.service_protocol import (
     KernelNotFoundError,
     dump_error,
 )
-from yarnhub.server.gateway.hub_login import HubUnavailableError
-from yarnhub.server.gateway.limits import LimitReachedError
 from yarnhub.server.gateway.user_servers.handler import ServerHandler
 from yarnhub.server.gateway.user_servers.kernels import NotReadyError
 from yarnhub.server.gateway.user_servers.state_polls import TooManyRequestsError
+from yarnhub.server.hub.login import HubUnavailableError
+from yarnhub.sessions.limits import LimitReachedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +49,7 @@ _STOPPING = "The kernel service is being stopped"
 _PREFER = re.compile(r"wait=([0-9]{1,4}(?:\.[0-9]{1,3})?)")
 
 
-class _ApiHandler(ServerHandler, APIHandler):
+class ApiHandler(ServerHandler, APIHandler):
     """A request with an answer."""
 
     content_type = "application/json"
@@ -121,7 +121,7 @@ class _ApiHandler(ServerHandler, APIHandler):
         self.finish(json.dumps({"message": str(error), "error": dump_error(error)}))
 
 
-class KernelsHandler(_ApiHandler):
+class KernelsHandler(ApiHandler):
     """`kernels`: all kernels of the user."""
 
     @web.authenticated
@@ -147,7 +147,7 @@ class KernelsHandler(_ApiHandler):
         return body
 
 
-class KernelHandler(_ApiHandler):
+class KernelHandler(ApiHandler):
     """`kernels/ID`."""
 
     @web.authenticated
@@ -174,7 +174,7 @@ class KernelHandler(_ApiHandler):
         await self.run(self.kernels.forget, self.user, kernel_id, self.origin)
 
 
-class ActionHandler(_ApiHandler):
+class ActionHandler(ApiHandler):
     """`kernels/ID/ACTION`."""
 
     @web.authenticated
@@ -217,7 +217,7 @@ class ActionHandler(_ApiHandler):
         await kernel.write_note(str(note))
 
 
-class KernelspecsHandler(_ApiHandler):
+class KernelspecsHandler(ApiHandler):
     """`kernelspecs`."""
 
     @web.authenticated
@@ -236,7 +236,7 @@ class KernelspecsHandler(_ApiHandler):
         return body
 
 
-class KernelspecFileHandler(_ApiHandler):
+class KernelspecFileHandler(ApiHandler):
     """`kernelspecs/NAME/FILE`."""
 
     @web.authenticated

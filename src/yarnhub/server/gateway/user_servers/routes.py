@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.kernels.service_protocol import ROOT
 from yarnhub.server.gateway.user_servers.channels import CHANNELS, ChannelHandler
+from yarnhub.server.gateway.user_servers.connect_rest import ConnectHandler
 from yarnhub.server.gateway.user_servers.kernelspecs import ServerKernelspecs
 from yarnhub.server.gateway.user_servers.rest import (
     ActionHandler,
@@ -15,6 +16,7 @@ from yarnhub.server.gateway.user_servers.rest import (
     KernelspecFileHandler,
     KernelspecsHandler,
 )
+from yarnhub.server.gateway.user_servers.spark_connect import SparkConnect
 
 if TYPE_CHECKING:
     from tornado import web
@@ -36,6 +38,7 @@ def add_server_routes(app: web.Application, kernels: ServerKernels, base_url: st
     channels = "|".join(CHANNELS)
     actions = "signal|restart|stop|history|note"
     app.settings["server_kernels"] = kernels
+    app.settings["spark_connect"] = SparkConnect(kernels)
     app.settings["server_kernelspecs"] = ServerKernelspecs(kernels.service)
     app.add_handlers(
         r".*$",
@@ -44,6 +47,7 @@ def add_server_routes(app: web.Application, kernels: ServerKernels, base_url: st
             (rf"{root}/kernels/{_KERNEL}", KernelHandler),
             (rf"{root}/kernels/{_KERNEL}/(?P<action>{actions})", ActionHandler),
             (rf"{root}/kernelspecs", KernelspecsHandler),
+            (rf"{root}/spark-connect", ConnectHandler),
             (rf"{root}/kernelspecs/(?P<name>[\w.-]+)/(?P<file>[\w.-]+)", KernelspecFileHandler),
             (rf"{root}/kernels/{_KERNEL}/channels/(?P<channel>{channels})", ChannelHandler),
         ],

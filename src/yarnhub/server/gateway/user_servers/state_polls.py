@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.tasks import task_group
+from yarnhub.kernels.programs import CONNECT
 from yarnhub.kernels.service_protocol import KernelModel, dump_kernels
 
 if TYPE_CHECKING:
@@ -58,7 +59,12 @@ class StatePolls:
         try:
             end = asyncio.get_running_loop().time() + wait
             while True:
-                kernels = [each for each in holder.kernels() if each.request.owner == owner]
+                kernels = [
+                    each
+                    for each in holder.kernels()
+                    # Servers of Jupyter have no use for one of Spark Connect.
+                    if each.request.owner == owner and each.request.program != CONNECT
+                ]
                 body = dump_kernels(map(KernelModel.of, kernels))
                 found = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
                 left = end - asyncio.get_running_loop().time()

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.server.gateway.audit import AuditLog, Event
+from yarnhub.server.audit import AuditLog, Event
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,3 +38,17 @@ def test_refusals_of_many_users_are_bounded(tmp_path: Path) -> None:
         log.write(Event.REFUSE, f"user{number}")
 
     assert len(_lines(tmp_path / "audit")) == 100 + 120
+
+
+def test_connections_are_one_line_a_minute(tmp_path: Path) -> None:
+    now = 0.0
+    log = AuditLog(tmp_path / "audit", lambda: now)
+    for _ in range(100):
+        log.write(Event.CONNECT, "alice", kernel="1", address="192.0.2.1")
+        log.write(Event.CONNECT, "alice", kernel="1", address="192.0.2.2")
+        log.write(Event.CONNECT, "bob", kernel="2", address="192.0.2.1")
+    assert Counter(line["kernel"] for line in _lines(tmp_path / "audit")) == {"1": 2, "2": 1}
+
+    now = 60.0
+    log.write(Event.CONNECT, "bob", kernel="2", address="192.0.2.1")
+    assert len(_lines(tmp_path / "audit")) == 4

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 import httpx
 
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.server.gateway.lookup_cache import LookupCache
+from yarnhub.server.hub.lookup_cache import LookupCache
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ _AT_ONCE = 20
 """Requests to the hub at the same time; more wait."""
 _DEADLINE = 10.0
 """Seconds for the hub to respond."""
+_REFUSED = frozenset({401, 403, 404})
+"""The hub's answers to a token that is not valid."""
 
 
 class HubUnavailableError(YarnhubError):
@@ -97,7 +100,8 @@ class HubLogin:
         return name
 
     async def _look_up_groups(self, name: str) -> frozenset[str]:
-        model = await self._request(f"/users/{quote(name, safe='')}", self._hub.api_token)
+        path = f"/users/{quote(name, safe='')}"
+        model = await self._request(path, self._hub.api_token, absent=frozenset({404}))
         groups = [] if model is None else model.get("groups")
         if not isinstance(groups, list):
             raise HubUnavailableError(
@@ -105,17 +109,20 @@ class HubLogin:
             )
         return frozenset(map(str, groups))
 
-    async def _request(self, path: str, token: str) -> dict[str, Any] | None:  # Any: JSON
-        """The answer to a request with a token; None if there is none for this token."""
+    async def _request(
+        self, path: str, token: str, absent: frozenset[int] = _REFUSED
+    ) -> dict[str, Any] | None:  # Any: JSON
+        """The answer to a request with a token; None if its status says that there is none."""
         url = f"{self._hub.api_url.rstrip('/')}{path}"
         headers = {"Authorization": f"token {token}"}
         try:
-            async with self._slots:
+            silent = HubUnavailableError(f"The hub does not respond at {url} in {_DEADLINE:g} s")
+            async with Deadline(_DEADLINE, silent), self._slots:
                 answer = await self._client.get(url, headers=headers, timeout=_DEADLINE)
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
             raise HubUnavailableError(f"The hub does not respond at {url}: {why}") from error
-        if answer.status_code in {401, 403, 404}:
+        if answer.status_code in absent:
             return None
         try:
             model = answer.raise_for_status().json()

@@ -1,4 +1,4 @@
-"""The audit log: a line of JSON for each thing that was done to a kernel, or refused."""
+"""The audit log: a line of JSON for each thing that was done for a user, or refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ class Event(enum.Enum):
     INTERRUPT = "interrupt"
     CONNECT = "connect"
     CULL = "cull"
+    KILL = "kill"
+    """Of an application."""
     END = "end"
     """It ended by itself, or YARN or an administrator ended it."""
     FAIL = "fail"
@@ -61,18 +63,22 @@ class AuditLog:
         """Whether the last line was cut off by a full disk."""
         self._minute = -_MINUTE
         self._refusals = Counter[str]()
+        self._connections = set[tuple[object, object]]()
         self._unrecorded = 0
         self.lost = 0
 
     def write(self, event: Event, actor: str, **fields: object) -> None:
-        """Write one line.
+        """Write one line; one for each minute in which an address has connected to a kernel.
 
         Args:
             event: What happened.
             actor: The user or the part of the service that caused it; empty if unknown.
             fields: Such as `kernel`, `owner`, `name`, `reason`; empty ones are left out.
         """
+        self._begin_minute()
         if event is Event.REFUSE and not self._record_refusal(actor):
+            return
+        if event is Event.CONNECT and not self._record_connection(fields):
             return
         if self._unrecorded:
             fields["unrecorded_refusals"], self._unrecorded = self._unrecorded, 0
@@ -86,12 +92,22 @@ class AuditLog:
         }
         self._append(json.dumps(record).replace("\x7f", "\\u007f"))
 
-    def _record_refusal(self, actor: str) -> bool:
-        """Anybody can cause refusals: they must not fill the disk."""
+    def _begin_minute(self) -> None:
         now = self._clock()
         if now - self._minute >= _MINUTE:
             self._minute = now
             self._refusals.clear()
+            self._connections.clear()
+
+    def _record_connection(self, fields: Mapping[str, object]) -> bool:
+        """Programs may ask again and again, but do not hide those at other addresses."""
+        connection = (fields.get("kernel"), fields.get("address"))
+        known = connection in self._connections
+        self._connections.add(connection)
+        return not known
+
+    def _record_refusal(self, actor: str) -> bool:
+        """Anybody can cause refusals: they must not fill the disk."""
         if actor not in self._refusals and len(self._refusals) >= _USERS:
             actor = ""
         self._refusals[actor] += 1

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.server.gateway.hub_login import HubAddress
+from yarnhub.server.hub.login import HubAddress
+from yarnhub.server.hub.oauth import OAuthClient
 
 if TYPE_CHECKING:
     import ssl
@@ -21,17 +22,21 @@ class HubEnvironment:
 
     Attributes:
         hub: The hub.
+        oauth: The service as a client of its OAuth.
         ip: The address to listen on; empty if the hub does not set it.
         port: The port to listen on.
         prefix: What all paths start with; empty if the hub does not set it.
+        is_public_https: Whether browsers use HTTPS; None if the hub does not set it.
         client_tls: For requests to the hub, with `internal_ssl`.
         server_tls: For requests from the hub's proxy, with `internal_ssl`.
     """
 
     hub: HubAddress
+    oauth: OAuthClient
     ip: str = ""
     port: int = 0
     prefix: str = ""
+    is_public_https: bool | None = None
     client_tls: ssl.SSLContext | None = None
     server_tls: ssl.SSLContext | None = None
 
@@ -49,15 +54,22 @@ def read_hub_environment(variables: Mapping[str, str]) -> HubEnvironment | None:
         return None
     if not api_url or not token:
         raise ConfigurationError("set both JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN, or neither")
-    url = urlsplit(environment.get("JUPYTERHUB_SERVICE_URL", ""))
+    written = environment.get("JUPYTERHUB_SERVICE_URL", "")
+    try:
+        url = urlsplit(written)
+        port = url.port or 0
+    except ValueError as error:
+        raise ConfigurationError(f"JUPYTERHUB_SERVICE_URL is not valid: {error}") from error
     prefix = environment.get("JUPYTERHUB_SERVICE_PREFIX", "")
     files = [environment.get(f"JUPYTERHUB_SSL_{name}", "") for name in _FILES]
     client_tls, server_tls = _contexts(*files) if all(files) else (None, None)
     return HubEnvironment(
         hub=HubAddress(api_url=api_url, api_token=token, scopes=_scopes(environment)),
+        oauth=_oauth(environment, prefix),
         ip=url.hostname or "",
-        port=url.port or 0,
+        port=port,
         prefix=prefix,
+        is_public_https=_is_public_https(environment),
         client_tls=client_tls,
         server_tls=server_tls,
     )
@@ -82,6 +94,23 @@ def _scopes(environment: Mapping[str, str]) -> frozenset[str]:
             "set JUPYTERHUB_SERVICE_NAME to the name of this service in c.JupyterHub.services"
         )
     return frozenset({f"access:services!service={name}"})
+
+
+def _oauth(environment: Mapping[str, str], prefix: str) -> OAuthClient:
+    """The service as a client of the hub; the defaults are those of JupyterHub's `HubOAuth`."""
+    base = (environment.get("JUPYTERHUB_BASE_URL", "") or "/").rstrip("/")
+    name = environment.get("JUPYTERHUB_SERVICE_NAME", "")
+    return OAuthClient(
+        hub_url=f"{environment.get('JUPYTERHUB_HOST', '')}{base}/hub/",
+        client_id=environment.get("JUPYTERHUB_CLIENT_ID", "") or f"service-{name}",
+        callback=environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL", "")
+        or f"{prefix.rstrip('/')}/oauth_callback",
+    )
+
+
+def _is_public_https(environment: Mapping[str, str]) -> bool | None:
+    url = environment.get("JUPYTERHUB_PUBLIC_URL", "")
+    return urlsplit(url).scheme == "https" if url else None
 
 
 def _contexts(key: str, certificate: str, authority: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -1,0 +1,1 @@
+"""Spark on YARN from notebooks, without spark-submit."""
