@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
-import os
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.walk import eventually, processes
+from e2e.walk import eventually
 from integrations.dask_gateway.server import DaskGatewayServer
-from integrations.dask_gateway.user import CONFIG, User, of_cluster
-from yarnhub.client.access.settings import Settings
-from yarnhub.client.client import Client
+from integrations.dask_gateway.user import CONFIG, User, kill, of_cluster, workers
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from yarnhub.client.client import Client
     from yarnhub.cluster import HadoopCluster
 
 pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
-async def server(hadoop_cluster: HadoopCluster, tmp_path: Path) -> AsyncIterator[DaskGatewayServer]:
-    async with DaskGatewayServer(tmp_path / "gateway", hadoop_cluster, CONFIG) as server:
+def dask_config() -> str:
+    """What a test adds to the configuration."""
+    return ""
+
+
+@pytest.fixture
+async def server(
+    hadoop_cluster: HadoopCluster, tmp_path: Path, dask_config: str
+) -> AsyncIterator[DaskGatewayServer]:
+    config = f"{CONFIG}\n{dask_config}"
+    async with DaskGatewayServer(tmp_path / "gateway", hadoop_cluster, config) as server:
         yield server
-
-
-@pytest.fixture
-async def alice(server: DaskGatewayServer) -> AsyncIterator[User]:
-    async with User(server, "alice") as user:
-        yield user
-
-
-@pytest.fixture
-async def yarn(hadoop_cluster: HadoopCluster, tmp_path: Path) -> AsyncIterator[Client]:
-    env = {**hadoop_cluster.env, "SKEIN_CONFIG": str(tmp_path / "skein")}
-    async with Client(Settings.from_environment(env)) as client:
-        yield client
 
 
 async def test_a_refusal_of_yarns_is_told_at_once(alice: User) -> None:
@@ -71,6 +63,30 @@ async def test_nobody_has_clusters_of_the_servers_own_account(server: DaskGatewa
         assert "account of dask-gateway's server" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("dask_config", ['c.YarnBackend.user_limit = {"clusters": 1, "cores": 3}'])
+async def test_limits_of_a_user_hold(server: DaskGatewayServer, alice: User) -> None:
+    name = await alice.started()
+    second = await alice.new()
+    assert second.status_code == 422
+    assert "limit of the user alice: 1 cluster of 1 cluster in use" in second.json()["error"]
+    wide = await alice.http.post(f"{name}/scale", json={"count": 5})
+    assert wide.status_code == 409
+    assert "1 core of 3 cores in use, and it needs 5 cores more" in wide.json()["error"]
+
+    await server.kill()
+    await server.start()
+    adaptive = {"minimum": 9, "maximum": 9}
+    assert (await alice.http.post(f"{name}/adapt", json=adaptive)).status_code == 200
+    async with asyncio.timeout(60):
+        while server.log.read_text().count(" is running") < 2:  # two workers
+            await asyncio.sleep(0.1)
+    assert "asks for 9 workers, and its user's limits allow 2" in server.log.read_text()
+    assert server.log.read_text().count("Created worker") == 2
+    assert (await alice.new()).status_code == 422
+    async with User(server, "bob") as bob:
+        await bob.started()
+
+
 async def test_a_scheduler_that_does_not_start_says_why(alice: User) -> None:
     name = (await alice.new(scheduler_cmd="no-such-command")).json()["name"]
     answer = await alice.waited(name)
@@ -87,7 +103,7 @@ async def test_what_fails_and_why_is_for_its_owner_only(
     bob = User(server, "bob")
     async with bob.http:
         answer = await bob.http.get(name, params={"wait": ""})
-    assert answer.status_code == 403
+    assert answer.status_code == 404
     assert "command" not in answer.text
 
 
@@ -96,7 +112,9 @@ async def test_a_cluster_that_is_shut_down_has_succeeded(alice: User, yarn: Clie
     assert (await of_cluster(yarn, name)).user == "alice"
     assert (await alice.http.delete(name)).status_code == 204
     await alice.until(name, lambda model: model["status"] == "STOPPED")
-    report = await of_cluster(yarn, name)
+    async with asyncio.timeout(60):  # the server does not wait for ever
+        while not (report := await of_cluster(yarn, name)).yarn_application_state.ended:
+            await asyncio.sleep(0.5)
     assert report.yarn_application_state is YarnApplicationState.FINISHED
     assert report.final_application_status is FinalApplicationStatus.SUCCEEDED
 
@@ -146,12 +164,8 @@ async def test_a_worker_that_ends_is_replaced_at_once(
     name = await alice.started()
     await alice.http.post(f"{name}/scale", json={"count": 1})
     eventually(lambda: "is running" in server.log.read_text().partition("Created worker")[2], "it")
-    own = {"DASK_GATEWAY_WORKER_NAME=", f"DASK_GATEWAY_CLUSTER_NAME={name}\n"}
-    workers = [pid for pid, (*_, env) in processes().items() if all(each in env for each in own)]
-    assert workers
-    for pid in workers:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    assert workers(name)
+    kill(workers(name))
     eventually(lambda: server.log.read_text().count("Created worker") == 2, "another is started")
-    assert "signal 9" in server.log.read_text()
+    eventually(lambda: "signal 9" in server.log.read_text(), "and why")
     assert (await alice.http.get(name)).json()["status"] == "RUNNING"

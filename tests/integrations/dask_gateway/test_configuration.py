@@ -8,8 +8,8 @@ import pytest
 from dask_gateway_server.app import DaskGateway
 from traitlets.config import Config
 
+from yarnhub.base.worker_memory import memory_limit
 from yarnhub.integrations.dask_gateway import YarnBackend, YarnClusterConfig
-from yarnhub.integrations.dask_gateway.cluster_config import memory_limit
 
 KEYS = [base64.b64encode(bytes(32)).decode()]
 MIB = 1 << 20

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from dask_gateway import Gateway
 
 from e2e.tickets import Tickets
 from integrations.dask_gateway.server import DaskGatewayServer, services_keytab
+from yarnhub.base.errors import AuthenticationError
+from yarnhub.integrations.dask_gateway import KerberosAuth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,6 +68,28 @@ async def test_a_refusal_reaches_a_client_that_looks_at_the_proof_first(
     assert answer.status_code == 422
     assert "unknown" in answer.json()["error"].lower()
     assert answer.headers["WWW-Authenticate"].startswith("Negotiate ")
+
+
+async def test_a_user_whose_ticket_has_expired_is_told_so(
+    server: DaskGatewayServer,
+    kerberos_cluster: HadoopCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run(*command: str) -> int:
+        process = await asyncio.create_subprocess_exec(*command, env=kerberos_cluster.env)
+        return await process.wait()
+
+    cache, keytab = f"FILE:{tmp_path / 'ticket'}", str(kerberos_cluster.keytab("alice"))
+    monkeypatch.setenv("KRB5CCNAME", cache)
+    assert await run("kinit", "-l", "1s", "-k", "-t", keytab, "-c", cache, "alice") == 0
+    while await run("klist", "-s", "-c", cache) == 0:
+        pass
+    async with Gateway(server.address, auth=KerberosAuth(), asynchronous=True) as gateway:
+        with pytest.raises(AuthenticationError, match="it has expired: run kinit"):
+            await gateway.list_clusters()
+        assert await run("kinit", "-k", "-t", keytab, "-c", cache, "alice") == 0
+        assert await gateway.list_clusters() == []
 
 
 async def test_a_secure_cluster_wants_its_users_to_prove_who_they_are(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from yarnhub.base.errors import SpecError
 from yarnhub.control.bootstrap import named_secrets
 from yarnhub.hadoop.wire.tokens import TokenStorage
 from yarnhub.integrations.dask_gateway.specification import (
@@ -15,6 +18,7 @@ from yarnhub.integrations.dask_gateway.specification import (
     specification,
     tag_of,
 )
+from yarnhub.kernels.environment import Environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +28,17 @@ if TYPE_CHECKING:
 SECRETS = secrets(b"of-crt ", b"of-pem ", "of-token")
 
 
-def application(command: list[str], setup: str = "") -> ApplicationSpec:
+def application(command: list[str], setup: str = "", **values: Any) -> ApplicationSpec:
     process = Process(
         memory=(512 << 20) + 1, cores=2, setup=setup, command=command, environment={"A": "b"}
     )
     return specification(
-        cluster="0123", user="alice", queue="q", files={}, scheduler=process, worker=process
+        cluster="0123",
+        user="alice",
+        queue="q",
+        scheduler=process,
+        worker=process,
+        **({"files": {}} | values),
     )
 
 
@@ -48,6 +57,17 @@ def run(spec: ApplicationSpec, folder: Path, path: str) -> subprocess.CompletedP
         text=True,
         check=False,
     )
+
+
+def test_an_environment_is_active_in_all_containers() -> None:
+    environment = Environment.read({"archive": "hdfs:///e.tar.gz", "key": "0f" * 32})
+    spec = application(["python"], setup="module load cuda", environment=environment)
+    for service in spec.services.values():
+        assert service.files == {"environment": environment.archive}
+        assert service.script.startswith(f"{environment.prologue}module load cuda\n")
+    assert f"yarnhub-env:{'0f' * 32}" in spec.tags
+    with pytest.raises(SpecError, match=r"^localize_files\.environment: is the environment"):
+        application(["python"], environment=environment, files=dict(environment.files))
 
 
 def test_a_container_has_its_secrets_as_private_files(tmp_path: Path) -> None:
@@ -76,6 +96,14 @@ def test_a_node_without_python_says_so(tmp_path: Path) -> None:
     done = run(application(["true"]), tmp_path, "/nowhere")
     assert done.returncode == 1
     assert "No Python" in done.stderr
+
+
+def test_what_dask_spills_is_in_the_containers_folder(tmp_path: Path) -> None:
+    command = ["printenv", "DASK_TEMPORARY_DIRECTORY"]
+    path = "/usr/bin:/bin"
+    assert run(application(command), tmp_path, path).stdout.strip() == str(tmp_path)
+    elsewhere = application(command, setup="export DASK_TEMPORARY_DIRECTORY=/scratch")
+    assert run(elsewhere, tmp_path, path).stdout.strip() == "/scratch"
 
 
 def test_nothing_in_it_is_secret() -> None:

@@ -13,16 +13,20 @@ import pytest
 
 from docs.blocks import PROJECT, blocks
 from integrations.dask_gateway.environment import kept_in_hdfs, pack
-from integrations.dask_gateway.server import DaskGatewayServer, services_keytab
+from integrations.dask_gateway.server import OURS, UPSTREAM, DaskGatewayServer, services_keytab
+from yarnhub.client.access.settings import Settings
+from yarnhub.client.client import Client
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.security.kerberos import Keytab
+from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
+    from yarnhub.yarn.records.applications import YarnApplicationState
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 WALK = Path(__file__).with_name("walk.py")
-OURS = "yarnhub.integrations.dask_gateway.YarnBackend"
-UPSTREAM = "dask_gateway_server.backends.yarn.YarnBackend"
 (PAGE,) = [
     each.text
     for each in blocks(PROJECT / "docs" / "howto" / "dask.md")
@@ -97,6 +101,19 @@ async def walk(server: DaskGatewayServer, auth: str, variables: dict[str, str]) 
     return seen
 
 
+async def end_of_newest(cluster: HadoopCluster, user: str) -> YarnApplicationState:
+    """How a user's newest application has ended, once it has."""
+    login = Keytab(cluster.keytab(user), user) if cluster.options.kerberos else None
+    settings = Settings.from_environment(cluster.env, login)
+    async with Client(settings.acting_for(user)) as yarn, asyncio.timeout(60):
+        while True:
+            found = await yarn.applications(GetApplicationsRequest(users=(user,)))
+            newest = max(found, key=lambda each: each.application_id.id)
+            if newest.yarn_application_state.ended:
+                return newest.yarn_application_state
+            await asyncio.sleep(0.1)
+
+
 @pytest.mark.parametrize("backend", [OURS, UPSTREAM], ids=["ours", "upstream"])
 async def test_a_cluster_from_its_start_to_its_shutdown(
     cluster: HadoopCluster, archive: Path, tmp_path: Path, backend: str
@@ -104,18 +121,24 @@ async def test_a_cluster_from_its_start_to_its_shutdown(
     folder = f"{tmp_path.name}-dask"
     auth, variables = "basic", {**cluster.env}
     if cluster.options.kerberos:
+        configuration = Configuration.load(cluster.conf_dir, cluster.env)
+        assert configuration.get("yarn.acl.enable") == "true"
+        assert configuration.get("yarn.admin.acl") == "yarn", "the server has no such rights"
         await cluster.kinit("alice", tmp_path / "ticket")
         auth, variables["KRB5CCNAME"] = AUTH, f"FILE:{tmp_path / 'ticket'}"
     async with kept_in_hdfs(cluster, archive, folder) as url:
         config = of_page(cluster, backend, f"{url}/{archive.name}")
         async with DaskGatewayServer(tmp_path / "gateway", cluster, config) as server:
             seen = await walk(server, auth, variables)
+            state = await end_of_newest(cluster, "alice")
     assert seen["at first"] == seen["at last"] == []
     assert seen["listed"]
     assert seen["sum"] == 328350
     assert seen["dashboard"] == 200
+    assert state.name == ("FINISHED" if backend == OURS else "KILLED")
     if cluster.options.kerberos:  # else containers are processes of the NodeManager's user
         assert seen["users"] == ["alice", "alice"]
     if backend == OURS:
         assert seen["threads"] == [2, 2], "as many as worker_cores"
+        assert all("/container_" in each for each in seen["spilled to"]), seen["spilled to"]
         assert seen["memory limits"] == [384 << 20] * 2, "less than the container has"

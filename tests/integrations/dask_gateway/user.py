@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+from dask_gateway import Gateway
+from dask_gateway.auth import BasicAuth
 
+from e2e.walk import processes
 from yarnhub.integrations.dask_gateway.specification import tag_of
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
@@ -31,7 +37,9 @@ c.YarnBackend.worker_start_timeout = 20
 c.Backend.cluster_options = Options(
     String("queue", default="default"),
     String("scheduler_cmd", default=c.YarnClusterConfig.scheduler_cmd),
+    String("worker_cmd", default=c.YarnClusterConfig.worker_cmd),
     Integer("scheduler_memory", default=512 << 20),
+    Integer("worker_memory", default=512 << 20),
     Mapping("files", default={{}}, target="localize_files"),
 )
 """
@@ -72,6 +80,13 @@ class User:
             if answer.status_code != 200 or answer.json()["status"] != "PENDING":
                 return answer
 
+    async def scale(self, name: str, count: int) -> dict[str, Any]:
+        """Ask for workers; what a client gets."""
+        answer = await self.http.post(f"{name}/scale", json={"count": count})
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
     async def end_all(self) -> None:
         """Shut all clusters down: they outlive the server."""
         for name in (await self.http.get("")).json():
@@ -88,8 +103,46 @@ class User:
                 await asyncio.sleep(0.1)
 
 
+def gateway(server: DaskGatewayServer, name: str) -> Any:  # without types
+    """dask-gateway's own client, for `async with`."""
+    return Gateway(
+        server.address,
+        proxy_address=server.proxy_address,
+        auth=BasicAuth(name),
+        asynchronous=True,
+    )
+
+
 async def of_cluster(yarn: Client, name: str) -> ApplicationReport:
     """The application of a Dask cluster."""
     request = GetApplicationsRequest(application_tags=(tag_of(name),))
     (report,) = await yarn.applications(request)
     return report
+
+
+def schedulers(cluster: str) -> list[int]:
+    """The processes of a Dask cluster's scheduler."""
+    return _of_cluster(cluster, workers=False)
+
+
+def workers(cluster: str) -> list[int]:
+    """The processes of a Dask cluster's workers, the nannies and scripts included."""
+    return _of_cluster(cluster, workers=True)
+
+
+def _of_cluster(cluster: str, *, workers: bool) -> list[int]:
+    own = f"DASK_GATEWAY_CLUSTER_NAME={cluster}\n"
+    return [
+        pid
+        for pid, (_, command, variables) in processes().items()
+        if own in variables
+        and ("DASK_GATEWAY_WORKER_NAME=" in variables) == workers
+        and "container_executor" not in command  # the NodeManager's, beside the container
+    ]
+
+
+def kill(pids: list[int], number: signal.Signals = signal.SIGKILL) -> None:
+    """Send processes a signal; some end with others."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -32,6 +32,7 @@ def main() -> None:
     info = client.scheduler_info(n_workers=-1)["workers"].values()
     seen["threads"] = [each["nthreads"] for each in info]
     seen["memory limits"] = [each["memory_limit"] for each in info]
+    seen["spilled to"] = list(client.run(folder).values())
     seen["sum"] = sum(client.gather(client.map(square, range(100))))
     with urllib.request.urlopen(cluster.dashboard_link) as answer:
         seen["dashboard"] = answer.status
@@ -48,6 +49,11 @@ def main() -> None:
 def user() -> str:
     """Whose process a worker is."""
     return pwd.getpwuid(os.getuid()).pw_name
+
+
+def folder(dask_worker: Any) -> str:
+    """Where a worker spills to."""
+    return str(dask_worker.local_directory)
 
 
 def square(number: int) -> int:

@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hadoop.server import answer, serving
 from integrations.doctor.deployments import make_deployment
 from yarnhub.client.logs.aggregated import LogAggregationOffError
-from yarnhub.hadoop.codec import encode
 from yarnhub.integrations.doctor import nodes
 from yarnhub.integrations.doctor.finding import Grade
 from yarnhub.integrations.doctor.nodes import judge_largest, judge_python
-from yarnhub.yarn.records.resource_manager import GetClusterNodesResponse
 from yarnhub.yarn.records.resources import Resource
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hadoop.server import Call
     from yarnhub.integrations.doctor.deployment import Deployment
 
 LARGE, SMALL = Resource(memory=8192, virtual_cores=8), Resource(memory=1024, virtual_cores=1)
@@ -44,20 +40,13 @@ def test_the_largest_container(limit: Resource, capacities: list[Resource], grad
 async def test_without_log_aggregation_python_is_not_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def active(call: Call) -> bytes:
-        return answer(call.call_id, encode(GetClusterNodesResponse()))
-
-    async def cannot_be_read(_: Deployment, __: list[str]) -> dict[str, str]:
+    async def cannot_be_read(_: Deployment, __: str) -> dict[str, str]:
         raise LogAggregationOffError("yarn.log-aggregation-enable is not true")
 
-    monkeypatch.setattr(nodes, "_run_on_nodes", cannot_be_read)
-    async with serving(active) as manager:
-        deployment = make_deployment(
-            tmp_path, {"yarn.resourcemanager.address": str(manager.address)}
-        )
-        deployment.options = replace(deployment.options, run=True)
-        deployment.active = 0
-        found = await nodes.check_python(deployment)
+    monkeypatch.setattr(nodes, "run_on_nodes", cannot_be_read)
+    deployment = make_deployment(tmp_path, {})
+    deployment.options = replace(deployment.options, run=True)
+    found = await nodes.check_python(deployment)
     assert found.grade is Grade.NOT_CHECKED
     assert "yarn.log-aggregation-enable is not true" in found.what
 

@@ -39,4 +39,4 @@ def made(kind: type[S], hub_settings: dict[str, object] | None = None, **setting
     hub = SimpleNamespace(base_url="/hub/", api_url="http://127.0.0.1:1/hub/api", public_host="")
     shared = {} if hub_settings is None else hub_settings
     user = SimpleNamespace(name="alice", url="/user/alice/", settings=shared, groups=[])
-    return kind(user=user, hub=hub, api_token="hers", **settings)
+    return kind(user=user, hub=hub, **{"api_token": "hers", **settings})

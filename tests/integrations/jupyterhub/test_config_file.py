@@ -108,3 +108,21 @@ def test_its_lines_are_short(facts: Facts) -> None:
 def test_odd_names(odd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spawner = load(replace(FULL, keytab=odd), tmp_path, monkeypatch).YarnSpawner
     assert spawner.keytab == odd
+
+
+def test_dask_is_one_step_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HADOOP_CONF_DIR", "")
+    monkeypatch.setenv("DASK_GATEWAY_TOKEN", "of the service")
+    before, dask = render(FULL).split("# --- Dask clusters\n\n")
+    _, mark, code = dask.partition("# c.JupyterHub")
+    file = tmp_path / "jupyterhub_config.py"
+    file.write_text(before + re.sub(r"(?m)^# ", "", mark + code))
+    config = PyFileConfigLoader(str(file)).load_config()
+    assert [each["name"] for each in config.JupyterHub.services] == ["idle-culler", "dask-gateway"]
+    assert [each["name"] for each in config.JupyterHub.load_roles] == [
+        *("idle-culler", "user", "server")
+    ]
+    assert config.YarnSpawner.environment == {
+        "DASK_GATEWAY__ADDRESS": "https://hub.example.com/services/dask-gateway",
+        "DASK_GATEWAY__PROXY_ADDRESS": "gateway://hub.example.com:8786",
+    }

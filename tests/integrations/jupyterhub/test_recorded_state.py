@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def spawner_of(server: str, folder: Path, hub_settings: dict[str, object]) -> YarnSpawner:
     """Alice's spawner in the next hub."""
-    spawner = made(YarnSpawner, hub_settings, applications_folder=str(folder))
+    spawner = made(YarnSpawner, hub_settings, applications_folder=str(folder), api_token="")
     spawner.orm_spawner = SimpleNamespace(name=server, server=None)
     spawner.load_state(dict(STATES[server]))
     return spawner

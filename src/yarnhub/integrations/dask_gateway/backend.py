@@ -9,32 +9,45 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from dask_gateway_server.auth import SimpleAuthenticator
-from dask_gateway_server.backends.base import ClusterConfig, PublicException
-from dask_gateway_server.backends.db_base import DBBackendBase, JobStatus
-from dask_gateway_server.traitlets import Type
-from traitlets import Float, Integer, Unicode, default
+from dask_gateway_server.backends.base import PublicException
+from dask_gateway_server.backends.db_base import JobStatus
+from sqlalchemy.exc import SQLAlchemyError
 
 from yarnhub.base.errors import (
     CallOutcome,
-    ConfigurationError,
     ConnectionLostError,
-    SpecError,
+    RemoteProtocolError,
     YarnhubError,
 )
+from yarnhub.base.worker_memory import memory_limit
 from yarnhub.client.access.settings import Settings
 from yarnhub.control.messages import FinalStatus
-from yarnhub.integrations.dask_gateway.cluster_config import YarnClusterConfig, memory_limit
-from yarnhub.integrations.dask_gateway.held_applications import HeldApplications
+from yarnhub.integrations.dask_gateway import heartbeat
+from yarnhub.integrations.dask_gateway.admission import (
+    NOT_STORED,
+    RefusedError,
+    check_login,
+    check_owner,
+    check_size,
+    localized,
+)
+from yarnhub.integrations.dask_gateway.backend_settings import YarnBackendSettings
+from yarnhub.integrations.dask_gateway.cluster_environment import cluster_environment
+from yarnhub.integrations.dask_gateway.database import fit_tables, prepare
+from yarnhub.integrations.dask_gateway.ended_workers import waits_for_reason
+from yarnhub.integrations.dask_gateway.held_applications import HeldApplications, worker_containers
+from yarnhub.integrations.dask_gateway.new_workers import create_workers, missing_workers
+from yarnhub.integrations.dask_gateway.reasons import SEE_LOG, News, middleware, one_line
+from yarnhub.integrations.dask_gateway.reception import Reception
+from yarnhub.integrations.dask_gateway.scheduler_session import open_session
 from yarnhub.integrations.dask_gateway.specification import (
     CERTIFICATE,
     KEY,
+    SCHEDULER,
     SCHEDULER_ADDRESS,
     TOKEN,
     WORKER,
@@ -44,13 +57,16 @@ from yarnhub.integrations.dask_gateway.specification import (
     specification,
     tag_of,
 )
-from yarnhub.integrations.dask_gateway.watch import ClusterWatch, one_line
-from yarnhub.spec import File
+from yarnhub.integrations.dask_gateway.user_limits import GROUPS, UserLimits
+from yarnhub.integrations.dask_gateway.watch import ClusterWatch
+from yarnhub.integrations.dask_gateway.worker_room import WorkerRoom
+from yarnhub.sessions.limits import LimitReachedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
-    from yarnhub.unmanaged import UnmanagedApplication
+    from aiohttp import ClientSession
+
 
 # Any, in this module: dask-gateway's clusters and workers have no types
 
@@ -58,84 +74,17 @@ _REFUSED = 10.0
 """Seconds that a request for a cluster waits for YARN to refuse it."""
 _STOP = 30.0
 """Seconds that the stop of a cluster waits for its application's end; YARN may take longer."""
-_START = 600.0
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_SEE_LOG = "see the log of dask-gateway's server"
+_PROXY = 2.0
+"""Seconds until dask-gateway notices that its proxy was killed, by default: while there is none,
+users have no clusters."""
+_AT_ONCE = 100
+"""Workers that are stored in one transaction, before the server does other work."""
 
 
-class YarnBackend(DBBackendBase):
+class YarnBackend(YarnBackendSettings):
     """Dask clusters on YARN, each an application of its user that this server holds."""
 
-    cluster_config_class = Type(
-        f"{YarnClusterConfig.__module__}.{YarnClusterConfig.__name__}",
-        klass=ClusterConfig,
-        help="The class of a cluster's configuration.",
-        config=True,
-    )
-
-    principal = Unicode(
-        None,
-        allow_none=True,
-        config=True,
-        help="The Kerberos principal of this server, for example `dask`.",
-    )
-
-    keytab = Unicode(
-        None, allow_none=True, config=True, help="The path of the file with the principal's key."
-    )
-
-    app_client_cache_max_size = Integer(
-        10, config=True, help="Accepted, and not used: there are no such clients."
-    )
-
-    applications_folder = Unicode(
-        "yarn-applications",
-        config=True,
-        help="""The directory in which this server keeps what it needs to hold its applications
-        again after a restart. Only its owner can read it. Back it up with the database.
-        """,
-    )
-
-    host = Unicode(
-        config=True,
-        help="The host name at which containers reach this server; by default, this machine's.",
-    )
-
-    cluster_start_timeout = Float(
-        config=True,
-        help="""Seconds for a scheduler to report after YARN has allocated its container, 600 by
-        default. The time before that does not count.
-        """,
-    )
-
-    worker_start_timeout = Float(
-        config=True,
-        help="The same for a worker.",
-    )
-
     supports_bulk_shutdown = True
-
-    @default("host")
-    def _default_host(self) -> str:
-        return socket.gethostname()
-
-    @default("cluster_start_timeout")
-    def _default_cluster_start_timeout(self) -> float:
-        return self._of_cluster_config("cluster_start_timeout")
-
-    @default("worker_start_timeout")
-    def _default_worker_start_timeout(self) -> float:
-        return self._of_cluster_config("worker_start_timeout")
-
-    def _of_cluster_config(self, name: str) -> float:
-        # dask-gateway's page on Hadoop sets them there, where they had no effect.
-        return float(getattr(YarnClusterConfig(parent=self), name) or _START)
-
-    @default("stop_clusters_on_shutdown")
-    def _default_stop_clusters_on_shutdown(self) -> bool:
-        # With a database on disk, the next server finds them again.
-        in_memory: bool = self.db_url in {"sqlite://", "sqlite:///:memory:"}
-        return in_memory
 
     # --- the server
 
@@ -147,29 +96,36 @@ class YarnBackend(DBBackendBase):
         """
         # First: the base class begins to work on what its database has before it calls `do_setup`.
         settings = Settings.of_login(os.environ, self.keytab, self.principal)  # noqa: TID251
-        self._own_name = settings.user_name
-        if settings.secure and _asks_for_no_password(app["authenticator"]):
-            raise ConfigurationError(
-                "dask-gateway would accept every user's name without a password: set "
-                "c.DaskGateway.authenticator_class, for example to "
-                "'yarnhub.integrations.dask_gateway.KerberosAuthenticator'"
-            )
+        self._settings, self._own_name = settings, settings.user_name
+        self._configuration = settings.configuration
+        if settings.secure:
+            check_login(app["authenticator"])
         self._applications = HeldApplications(
             settings, folder=Path(self.applications_folder), host=self.host
         )
         self._submissions: dict[str, asyncio.Future[str]] = {}
+        self._limits = UserLimits(
+            self.limits(),
+            lambda: self.db.active_clusters(),  # noqa: PLW0108  # opened by the base class
+        )
         await self._applications.__aenter__()
-        app.middlewares.append(self._told_reason())
+        fit_tables()
+        self.config.Proxy.setdefault("proxy_status_period", _PROXY)
+        self._news, self._pace = News(), heartbeat.Pace()
+        self._room = WorkerRoom(settings)
+        app.middlewares.append(middleware(self, self._news))
         await super().setup(app)
+        prepare(self.db.db)
 
     async def do_setup(self) -> None:
         """See `DBBackendBase.do_setup`."""
         if self.stop_clusters_on_shutdown:
-            self.log.warning(
-                "All clusters end when this server stops: see c.DBBackendBase.db_url and "
-                "c.DBBackendBase.stop_clusters_on_shutdown"
-            )
-        self.task_pool.spawn(ClusterWatch(self, self._applications).run())
+            settings = "c.DBBackendBase.db_url and c.DBBackendBase.stop_clusters_on_shutdown"
+            self.log.warning("All clusters end when this server stops: see %s", settings)
+        await self.session.close()  # the base class's
+        self.session: ClientSession = open_session()
+        reception = Reception(self.session, self.api_url)
+        self.task_pool.spawn(ClusterWatch(self, self._applications, self._news, reception).run())
 
     async def do_cleanup(self) -> None:
         """See `DBBackendBase.do_cleanup`."""
@@ -182,14 +138,17 @@ class YarnBackend(DBBackendBase):
         """See `Backend.start_cluster`; waits a moment for YARN to refuse it.
 
         Raises:
-            PublicException: YARN refused it, with its reason; or the user has no name of their own.
+            PublicException: YARN refused it, with its reason; or the user cannot have clusters; or
+                the server's database cannot be written.
         """
-        if user.name in ("", self._own_name):
-            raise PublicException(
-                f"Dask clusters of {user.name or 'a user without a name'} are not possible: they "
-                "would run as the account of dask-gateway's server"
-            )
-        name: str = await super().start_cluster(user, cluster_options)
+        try:
+            check_owner(user.name, self._own_name, self.denied_users)
+            name: str = await super().start_cluster(user, cluster_options)
+        except (RefusedError, PublicException) as error:
+            raise PublicException(one_line(str(error))) from error
+        except SQLAlchemyError as error:
+            self.log.exception("A cluster of %s cannot be stored", user.name)
+            raise PublicException(NOT_STORED) from error
         submitted = self._submissions[name] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(_REFUSED):
@@ -202,13 +161,37 @@ class YarnBackend(DBBackendBase):
             raise PublicException(refusal)
         return name
 
+    async def process_cluster_options(self, user: Any, request: Any) -> tuple[Any, Any]:
+        """See `Backend.process_cluster_options`; the base class creates the cluster at once then.
+
+        Raises:
+            PublicException: An option is invalid, or a limit would be exceeded.
+        """
+        options, config = await super().process_cluster_options(user, request)
+        records = len(self.db.username_to_clusters.get(user.name, ()))
+        try:
+            check_size(request, records, self.user_record_limit)
+            self._limits.check_start(user.name, user.groups, config)
+        except (RefusedError, LimitReachedError) as error:
+            raise PublicException(str(error)) from error
+        return options, config
+
+    async def stop_cluster(self, cluster_name: str, failed: bool = False) -> None:  # noqa: FBT001, FBT002
+        """See `Backend.stop_cluster`."""
+        cluster = self.db.get_cluster(cluster_name)
+        if failed and cluster is not None and cluster.target <= JobStatus.RUNNING:
+            # dask-gateway could not send the scheduler a message, not even after some attempts.
+            state = {**cluster.state, "reason": "Its scheduler does not respond."}
+            self.db.update_cluster(cluster, state=state)
+        await super().stop_cluster(cluster_name, failed=failed)
+
     async def do_start_cluster(self, cluster: Any) -> AsyncIterator[dict[str, Any]]:
         """See `DBBackendBase.do_start_cluster`."""
-        refusal = _SEE_LOG
+        refusal = SEE_LOG
         try:
             application = await self._applications.submit(
                 cluster.name,
-                self._specification(cluster),
+                await self._specification(cluster),
                 secrets(cluster.tls_cert, cluster.tls_key, cluster.token),
             )
             refusal = ""
@@ -220,9 +203,9 @@ class YarnBackend(DBBackendBase):
             submitted = self._submissions.get(cluster.name)
             if submitted is not None and not submitted.done():
                 submitted.set_result(refusal)
-        yield {"app_id": application.id}
+        yield {"app_id": application.id, GROUPS: sorted(self._limits.groups(cluster))}
 
-    def _specification(self, cluster: Any) -> Any:
+    async def _specification(self, cluster: Any) -> Any:
         config = cluster.config
         worker_command = self.get_worker_command(
             cluster, worker_name=f"${WORKER_NAME}", scheduler_address=f"${SCHEDULER_ADDRESS}"
@@ -231,7 +214,15 @@ class YarnBackend(DBBackendBase):
             cluster=cluster.name,
             user=cluster.username,
             queue=config.queue,
-            files=self._files(config),
+            environment=await cluster_environment(
+                self._settings, cluster.username, config.cluster_environment
+            ),
+            files=localized(
+                config.localize_files,
+                self.cluster_config_class(parent=self).localize_files,
+                self.file_systems,
+                self._configuration,
+            ),
             scheduler=Process(
                 memory=config.scheduler_memory,
                 cores=config.scheduler_cores,
@@ -247,20 +238,6 @@ class YarnBackend(DBBackendBase):
                 environment=self.get_worker_env(cluster),
             ),
         )
-
-    def _files(self, config: Any) -> dict[str, File]:
-        """The files of the containers.
-
-        Raises:
-            SpecError: An option of the user's names a file of this server.
-        """
-        files = {name: File.from_dict(each) for name, each in config.localize_files.items()}
-        configured = self.cluster_config_class(parent=self).localize_files
-        for name, file in files.items():
-            local = not _URL.match(file.source) or file.source.lower().startswith("file:")
-            if local and config.localize_files[name] != configured.get(name):
-                raise SpecError(f"localize_files.{name}", "must be in HDFS, not on the server")
-        return files
 
     def get_tls_paths(self, cluster: Any) -> tuple[str, str]:
         """See `DBBackendBase.get_tls_paths`."""
@@ -296,14 +273,92 @@ class YarnBackend(DBBackendBase):
         """See `DBBackendBase.do_check_clusters`: `ClusterWatch` finds ends."""
         return [True] * len(clusters)
 
+    async def check_timeouts_loop(self) -> None:
+        """See `DBBackendBase.check_timeouts_loop`: `ClusterWatch` checks them."""
+
+    async def _check_cluster_proxied(self, cluster: Any) -> None:
+        if self.proxy_serves_dashboards or cluster.added_to_proxies:
+            await super()._check_cluster_proxied(cluster)
+            return
+        address = cluster.scheduler_address
+        await self.proxy.add_route(kind="SNI", sni=cluster.name, target=address)
+        cluster.added_to_proxies = True
+
     # --- workers
 
+    async def forward_message_to_scheduler(self, cluster: Any, msg: dict[str, Any]) -> None:
+        """See `Backend.forward_message_to_scheduler`; finds out whether there is room.
+
+        Raises:
+            PublicException: A limit would be exceeded, or the cluster is not running.
+        """
+        known = self.db.get_cluster(cluster.name)
+        if known is not None and msg.get("op") == "scale":
+            try:
+                self._limits.check_workers(known, msg["count"])
+            except LimitReachedError as error:
+                raise PublicException(str(error)) from error
+        await super().forward_message_to_scheduler(cluster, msg)
+        if known is not None:
+            reason = await self._room.why_none(known, self._applications.find(known.name), msg)
+            self._news.set_wait(known.name, one_line(reason))
+
+    async def on_cluster_heartbeat(self, cluster_name: str, msg: Any) -> None:
+        """See `DBBackendBase.on_cluster_heartbeat`; the cluster's user can forge what is in it.
+
+        An adaptive cluster grows up to its limits.
+
+        Raises:
+            HTTPUnprocessableEntity: It cannot be read.
+            HTTPTooManyRequests: The scheduler has sent too many.
+            PublicException: The scheduler's node is not known: the scheduler tries again.
+        """
+        try:
+            message = heartbeat.read(msg)
+        except RemoteProtocolError as error:
+            raise web.HTTPUnprocessableEntity(reason=one_line(str(error))) from error
+        cluster = self.db.get_cluster(cluster_name)
+        if cluster is not None and not self._pace.allows(cluster):
+            raise web.HTTPTooManyRequests
+        if cluster is not None and cluster.status < JobStatus.RUNNING:  # else they are not read
+            message = await heartbeat.on_node(message, self._node_of(cluster))
+        if cluster is not None and cluster.target <= JobStatus.RUNNING:
+            most = self._limits.most_workers(cluster)
+            if most is not None and message["count"] > most:
+                self.log.info(
+                    "Cluster %s asks for %d workers, and its user's limits allow %d",
+                    *(cluster_name, message["count"], most),
+                )
+                message = {**message, "count": most}
+        await super().on_cluster_heartbeat(cluster_name, message)
+
+    def _node_of(self, cluster: Any) -> str:
+        """The name that YARN has for the node of a cluster's scheduler."""
+        application = self._applications.find(cluster.name)
+        scheduler = application.container(f"{SCHEDULER}_0") if application else None
+        node = scheduler.yarn_node_http_address.rpartition(":")[0] if scheduler else ""
+        if not node:
+            raise PublicException(f"the node of the scheduler of {cluster.name} is not known")
+        return node
+
+    async def _check_cluster_scale(self, cluster: Any) -> None:
+        """See `DBBackendBase._check_cluster_scale`; creates many workers step by step."""
+        if cluster.worker_start_failure_count >= self.worker_start_failure_limit:
+            await super()._check_cluster_scale(cluster)  # the cluster has failed
+            return
+        missing = missing_workers(cluster, self._limits.most_workers(cluster))
+        for worker in create_workers(self.db, cluster, min(missing, _AT_ONCE)):
+            self.log.info("Created worker %s for cluster %s", worker.name, cluster.name)
+            self.queue.put(worker)
+        if missing > _AT_ONCE:
+            self.queue.put(cluster)
+
     async def do_start_worker(self, worker: Any) -> AsyncIterator[dict[str, Any]]:
-        """See `DBBackendBase.do_start_worker`."""
+        """See `DBBackendBase.do_start_worker`; what fails is left to `ClusterWatch`."""
         try:
             yield await self.start_container(worker)
-        except ConnectionLostError as error:  # it is no failure of the worker's
-            self.log.warning("Worker %s starts later: %s", worker.name, error)
+        except YarnhubError as error:
+            self.log.warning("Worker %s has not started: %s", worker.name, error)
             yield dict(worker.state)
 
     async def start_container(self, worker: Any) -> dict[str, Any]:
@@ -313,15 +368,15 @@ class YarnBackend(DBBackendBase):
             The worker's new state.
 
         Raises:
-            ConnectionLostError: Its application is not held at the moment: `ClusterWatch` tries
-                again.
+            ConnectionLostError: Its application is not held at the moment: a later attempt may
+                succeed.
             ControlError: It is refused.
         """
         application = self._applications.find(worker.cluster.name)
         if application is None:
             text = f"the application of cluster {worker.cluster.name} is not held"
             raise ConnectionLostError(text, CallOutcome.NOT_SENT)
-        started = _containers(application, worker)
+        started = worker_containers(application, worker.name)
         if not started:
             env = {
                 WORKER_NAME: worker.name,
@@ -331,47 +386,18 @@ class YarnBackend(DBBackendBase):
         return {**worker.state, "container_id": started[0]}
 
     async def do_stop_worker(self, worker: Any) -> None:
-        """See `DBBackendBase.do_stop_worker`."""
+        """See `DBBackendBase.do_stop_worker`.
+
+        What is left of a worker that is gone, according to its scheduler, is ended by
+        `ClusterWatch`: YARN can tell no other reason for the end of a container that we have ended.
+        """
+        if waits_for_reason(worker):
+            return
         application = self._applications.find(worker.cluster.name)
         if application is not None and not application.over:
-            for each in _containers(application, worker):
+            for each in worker_containers(application, worker.name):
                 await application.kill_container(each)
 
     async def do_check_workers(self, workers: list[Any]) -> list[bool]:
         """See `DBBackendBase.do_check_workers`: `ClusterWatch` finds ends."""
         return [True] * len(workers)
-
-    # --- reasons
-
-    def _told_reason(self) -> Any:  # aiohttp's middlewares are typed loosely
-        """Tell a client that waits for its cluster why it failed; its own text names only logs."""
-
-        @web.middleware
-        async def told(
-            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-        ) -> web.StreamResponse:
-            response = await handler(request)
-            name = request.match_info.get("cluster_name", "")
-            if request.method != "GET" or "wait" not in request.query or response.status != 200:
-                return response
-            cluster = self.db.get_cluster(name)
-            if cluster is None or cluster.target != JobStatus.FAILED:
-                return response
-            reason = cluster.state.get("reason") or _SEE_LOG
-            text = f"Cluster {name!r} failed to start: {reason}"
-            return web.json_response({"error": text}, status=409)
-
-        return told
-
-
-def _containers(application: UnmanagedApplication, worker: Any) -> list[str]:
-    """The ids of a worker's containers that have not ended: one, unless YARN has lost one."""
-    return [
-        each
-        for each, variables in application.variables(WORKER).items()
-        if variables.get(WORKER_NAME) == worker.name
-    ]
-
-
-def _asks_for_no_password(authenticator: object) -> bool:
-    return isinstance(authenticator, SimpleAuthenticator) and not authenticator.password

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 from dask_gateway.auth import GatewayAuth
@@ -11,6 +12,9 @@ from yarnhub.base.errors import AuthenticationError
 from yarnhub.hadoop.security.kerberos import KerberosContext, TicketCache
 
 # Any, in this module: aiohttp's responses, in a package that clients may not have for types
+
+_NEGOTIATE = re.compile(r"\bNegotiate +([^\s,]+)", re.IGNORECASE)
+"""One of the header's challenges."""
 
 
 class KerberosAuth(GatewayAuth):
@@ -35,11 +39,15 @@ class KerberosAuth(GatewayAuth):
         Raises:
             AuthenticationError: The server did not prove itself.
         """
-        token = resp.headers.get("WWW-Authenticate", "").partition("Negotiate ")[2]
+        found = _NEGOTIATE.search(resp.headers.get("WWW-Authenticate", ""))
+        token = found[1] if found else ""
         if not token and resp.status >= 400 and resp.status != 401:
             return  # a proxy's, for example: dask-gateway raises an error for it
         if context is None or not token:
             raise AuthenticationError(
                 f"{resp.url.host} refused the ticket, or did not prove itself"
             )
-        context.step(base64.b64decode(token))
+        try:
+            context.step(base64.b64decode(token, validate=True))
+        except ValueError as error:
+            raise AuthenticationError(f"{resp.url.host} sent no valid proof of itself") from error

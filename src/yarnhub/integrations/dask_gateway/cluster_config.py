@@ -8,8 +8,6 @@ from traitlets import Dict, Float, Unicode, default
 
 MAX_WORKERS = 1000
 """Workers of one cluster, if the configuration sets no other limit."""
-NANNY = 128 * 1024 * 1024
-"""Bytes of a worker's container for the process that watches the worker: it takes 70 MiB."""
 
 
 class YarnClusterConfig(ClusterConfig):
@@ -38,13 +36,22 @@ class YarnClusterConfig(ClusterConfig):
         config=True,
     )
 
+    cluster_environment = Unicode(
+        "",
+        help="""The environment of schedulers and workers: `owner/name`, or `name` for the user's
+        own, of an environment that is published with `yarnhub env`. It needs dask-gateway, and is
+        active before the setup. If empty, `localize_files` and the setup decide.
+        """,
+        config=True,
+    )
+
     scheduler_setup = Unicode("", help="Shell lines before the scheduler's command.", config=True)
 
     worker_setup = Unicode("", help="Shell lines before a worker's command.", config=True)
 
     @default("cluster_max_workers")
     def _default_cluster_max_workers(self) -> int:
-        # dask-gateway has no limit, and stores each worker in a transaction of its own.
+        # dask-gateway has no limit, and stores each step of a worker in a transaction of its own.
         limit: int | None = self._worker_limit_from_resources()
         return MAX_WORKERS if limit is None else min(limit, MAX_WORKERS)
 
@@ -61,15 +68,3 @@ class YarnClusterConfig(ClusterConfig):
         help="As `c.YarnBackend.worker_start_timeout`, which is used if both are set.",
         config=True,
     )
-
-
-def memory_limit(worker_memory: int) -> int:
-    """What a worker may use, so that Dask spills to disk before YARN kills the container.
-
-    Args:
-        worker_memory: Bytes of the container.
-
-    Returns:
-        Bytes.
-    """
-    return worker_memory - min(NANNY, worker_memory // 4)

@@ -13,7 +13,12 @@ from yarnhub.base.errors import AccessDeniedError, ApplicationNotFoundError, Yar
 from yarnhub.base.held_open import HeldOpen
 from yarnhub.client.client import Client
 from yarnhub.integrations.dask_gateway.cluster_config import MAX_WORKERS
-from yarnhub.integrations.dask_gateway.specification import found_tag, tag_of
+from yarnhub.integrations.dask_gateway.specification import (
+    WORKER,
+    WORKER_NAME,
+    found_tag,
+    tag_of,
+)
 from yarnhub.unmanaged import UnmanagedApplications
 from yarnhub.yarn.records.ids import ApplicationId
 
@@ -176,6 +181,20 @@ class HeldApplications(Closing):
     def _begin(self, tag: str, work: Coroutine[None, None, None]) -> None:
         task = self._ends[tag] = self._tasks.start(work, f"end of {tag}")
         task.add_done_callback(lambda _: self._ends.pop(tag))
+
+
+def worker_containers(application: UnmanagedApplication, name: str) -> list[str]:
+    """The ids of a worker's containers that have not ended: one, unless YARN has lost one.
+
+    Args:
+        application: The worker's cluster's.
+        name: The worker's name.
+    """
+    return [
+        each
+        for each, variables in application.variables(WORKER).items()
+        if variables.get(WORKER_NAME) == name
+    ]
 
 
 async def _end(application: UnmanagedApplication, status: FinalStatus, words: str) -> None:

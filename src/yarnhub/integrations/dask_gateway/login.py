@@ -15,6 +15,9 @@ from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.security.acceptor import TicketAcceptor
 from yarnhub.hadoop.security.auth_to_local import local_name
 
+_MAX_HEADER = 64 * 1024
+"""Bytes of a header; aiohttp's limit is 8190. A ticket of Active Directory lists all groups of its
+user, in 48 000 bytes at most by default (MaxTokenSize), of which base64 makes 64 000."""
 _PROOF = "yarnhub.proof"
 """The item of a request with the header that answers its ticket."""
 
@@ -48,6 +51,9 @@ class KerberosAuthenticator(Authenticator):
         self._configuration = Configuration.load(folder, environment)
         self._tickets = TicketAcceptor(self.keytab, self.service_name)
         app.on_response_prepare.append(_prove)
+        # dask-gateway creates the application and its server without a setting for this.
+        known = app._handler_args or {}  # noqa: SLF001
+        app._handler_args = {**known, "max_field_size": _MAX_HEADER}  # noqa: SLF001
 
     async def authenticate(self, request: web.Request) -> User:
         """See `Authenticator.authenticate`.

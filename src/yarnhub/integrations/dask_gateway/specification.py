@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from yarnhub.base.errors import SpecError
 from yarnhub.base.units import MiB, VCores
 from yarnhub.sessions.tags import words_for
 from yarnhub.spec import ApplicationSpec, Resources, Service
@@ -19,6 +20,7 @@ from yarnhub.spec import ApplicationSpec, Resources, Service
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from yarnhub.kernels.environment import Environment
     from yarnhub.spec import File
 
 SCHEDULER, WORKER = "dask.scheduler", "dask.worker"
@@ -69,6 +71,7 @@ def specification(
     files: Mapping[str, File],
     scheduler: Process,
     worker: Process,
+    environment: Environment | None = None,
 ) -> ApplicationSpec:
     """The application of one cluster, which begins with its scheduler.
 
@@ -79,15 +82,26 @@ def specification(
         files: The files of all containers, by their names there.
         scheduler: Its end is the application's.
         worker: Instances are added, one for each worker.
+        environment: Is active before the setup of both.
 
     Raises:
         SpecError: A property is not valid.
     """
+    tags: Sequence[str] = ()
+    if environment is not None:
+        if taken := sorted(environment.files.keys() & files.keys()):
+            raise SpecError(
+                f"localize_files.{taken[0]}", "is the environment (cluster_environment)"
+            )
+        files, tags = {**files, **environment.files}, environment.tags
+        scheduler, worker = (
+            replace(each, setup=environment.prologue + each.setup) for each in (scheduler, worker)
+        )
     return ApplicationSpec(
         name="dask-gateway",
         queue=queue,
         user=user,
-        tags={"dask-gateway", tag_of(cluster), *words_for(user, "")},
+        tags={"dask-gateway", tag_of(cluster), *words_for(user, ""), *tags},
         services={
             SCHEDULER: _service(scheduler, files, instances=1),
             WORKER: _service(worker, files, instances=0),
@@ -147,5 +161,7 @@ if [ ! -s {TOKEN} ]; then
     echo 'No Python on this node or in the environment unpacks what is in the token file.' >&2
     exit 1
 fi
+# YARN limits and deletes what is in the container's folder: what Dask spills to disk, too.
+export DASK_TEMPORARY_DIRECTORY="${{DASK_TEMPORARY_DIRECTORY:-$PWD}}"
 exec {" ".join(process.command)}
 """

@@ -14,7 +14,13 @@ from dask_gateway_server.backends.db_base import JobStatus
 
 from yarnhub.base.errors import ConnectionLostError, YarnhubError
 from yarnhub.control.messages import ContainerState, FinalStatus
-from yarnhub.control.words import describe
+from yarnhub.integrations.dask_gateway.ended_workers import (
+    forget,
+    is_over,
+    node_of,
+    unexpected_end,
+)
+from yarnhub.integrations.dask_gateway.reasons import one_line, why
 from yarnhub.integrations.dask_gateway.specification import (
     SCHEDULER,
     WORKER,
@@ -24,8 +30,12 @@ from yarnhub.integrations.dask_gateway.specification import (
 from yarnhub.sessions.session import loss
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from yarnhub.control.messages import ServiceContainer
     from yarnhub.integrations.dask_gateway.held_applications import HeldApplications
+    from yarnhub.integrations.dask_gateway.reasons import News
+    from yarnhub.integrations.dask_gateway.reception import Reception
     from yarnhub.unmanaged import UnmanagedApplication
 
 # Any, in this module: dask-gateway's clusters and workers have no types
@@ -34,6 +44,9 @@ _LOOK = 1.0
 """Seconds between two looks at the applications, which are in memory."""
 _ASK = 10.0
 """Seconds between two questions to YARN for an application that is not held."""
+_DOUBT = 0.6
+"""The part of a time-out after which a report is late, and what may hold it up is checked:
+dask-gateway's is two heartbeats."""
 _log = logging.getLogger(__name__)
 
 
@@ -43,58 +56,124 @@ class ClusterWatch:
     Args:
         backend: The `DBBackendBase` whose clusters these are.
         applications: Their applications.
+        news: Gets the ends of workers.
+        reception: Whether schedulers' reports can arrive.
     """
 
-    def __init__(self, backend: Any, applications: HeldApplications) -> None:
+    def __init__(
+        self, backend: Any, applications: HeldApplications, news: News, reception: Reception
+    ) -> None:
         self._backend = backend
+        self._reception = reception
         self._applications = applications
+        self._news = news
         self._asked: dict[str, float] = {}
+        self._unknown: set[str] = set()
 
     async def run(self) -> None:
         """Look again and again, until it is cancelled."""
         while True:
             self._applications.refresh()
-            for cluster in list(self._backend.db.active_clusters()):
-                try:
-                    await self._look(cluster)
-                except Exception:  # noqa: BLE001  # the others need it
-                    _log.exception("The state of cluster %s is not known", cluster.name)
-                await asyncio.sleep(0)
+            for cluster in list(self._backend.db.name_to_cluster.values()):
+                await self._look_in_any_case(cluster)
             self._end_others()
             await asyncio.sleep(_LOOK)
 
+    async def _look_in_any_case(self, cluster: Any) -> None:
+        """Look at a cluster; an error is logged once, until there is none: the others need it."""
+        try:
+            await self._look(cluster)
+        except Exception:  # noqa: BLE001  # of the database, for example
+            if cluster.name not in self._unknown:
+                _log.exception("The state of cluster %s is not known", cluster.name)
+            self._unknown.add(cluster.name)
+        else:
+            self._unknown.discard(cluster.name)
+
     async def _look(self, cluster: Any) -> None:
         """Tell what has happened to a cluster."""
-        if "app_id" not in cluster.state:
+        if cluster.status >= JobStatus.STOPPED:
+            self._forget(cluster, tuple(cluster.workers.values()))
+        if "app_id" not in cluster.state or not cluster.is_active():
             return
+        await asyncio.sleep(0)
         if cluster.status == JobStatus.RUNNING and cluster.last_heartbeat is None:
             cluster.last_heartbeat = _now()  # the server was killed after the first one
         application = self._applications.find(cluster.name)
-        if application is None:
+        reason = await self._loss(cluster, application)
+        if reason:
+            self._fail(cluster, reason)
+        elif application is None:
             self._begin_to_ask(cluster)
-            return
-        if application.over:
-            finish = await application.ended()
-            self._fail(cluster, describe(finish.outcome))
-            return
-        scheduler = application.container(f"{SCHEDULER}_0")
-        lost = loss([scheduler] if scheduler is not None else ())
-        if lost is not None:
-            self._fail(cluster, f"Its scheduler is lost. {describe(lost)}")
-            return
-        if cluster.status == JobStatus.SUBMITTED:
-            cluster.start_time = _began(scheduler)
+        else:
+            await self._look_at_workers(cluster, application)
+
+    async def _look_at_workers(self, cluster: Any, application: UnmanagedApplication) -> None:
         alive = {
             variables.get(WORKER_NAME, ""): container_id
             for container_id, variables in application.variables(WORKER).items()
         }
-        workers = [each for each in cluster.workers.values() if each.status < JobStatus.STOPPED]
-        for worker in workers:
-            if worker.target == JobStatus.RUNNING and worker.status > JobStatus.CREATED:
+        for worker in list(cluster.workers.values()):
+            if worker.target == JobStatus.RUNNING and _has_begun(worker):
                 await self._look_at_worker(application, worker, alive.get(worker.name))
-        for name in alive.keys() - {worker.name for worker in workers}:
+        over = []
+        for worker in cluster.workers.values():
+            known = worker.state.get("container_id") or alive.get(worker.name, "")
+            container = application.container(known)
+            if worker.status >= JobStatus.STOPPED and is_over(
+                worker, container, _age(worker.stop_time)
+            ):
+                over.append((worker, unexpected_end(worker, container)))
+            else:
+                alive.pop(worker.name, None)
+        self._forget(cluster, [worker for worker, _ in over])
+        for worker, reason in over:
+            if reason:
+                self._tell(worker, reason)
+        for container_id in alive.values():
             # Its end was refused, or it replaces one that YARN has lost.
-            await application.kill_container(alive[name])
+            await application.kill_container(container_id)
+
+    def _forget(self, cluster: Any, ended: Collection[Any]) -> None:
+        """Forget workers that have ended, which others may wait for."""
+        if ended:
+            forget(self._backend.db, cluster, ended)
+            self._backend.queue.put(cluster)
+
+    async def _loss(self, cluster: Any, application: UnmanagedApplication | None) -> str:
+        """Why a cluster has failed; empty if it has not."""
+        scheduler = None
+        if application is not None:
+            if application.over:
+                return why((await application.ended()).outcome)
+            scheduler = application.container(f"{SCHEDULER}_0")
+            lost = loss([scheduler] if scheduler is not None else ())
+            if lost is not None:
+                return f"Its scheduler is lost. {why(lost)}"
+            if cluster.status == JobStatus.SUBMITTED:
+                cluster.start_time = _began(scheduler)
+        return await self._silence(cluster, scheduler)
+
+    async def _silence(self, cluster: Any, scheduler: ServiceContainer | None) -> str:
+        """Why a cluster is given up whose scheduler does not report; empty if it is not."""
+        if cluster.status == JobStatus.SUBMITTED:
+            seconds = self._backend.cluster_start_timeout
+            if await self._is_late(cluster.start_time, seconds):
+                return f"Its scheduler has not reported within {seconds:g} s: see its log."
+        if cluster.status == JobStatus.RUNNING:
+            seconds = self._backend.cluster_heartbeat_timeout
+            if await self._is_late(cluster.last_heartbeat, seconds):
+                return (
+                    f"Its scheduler on {node_of(scheduler)} has sent no heartbeat for "
+                    f"{seconds:g} s: it hangs, or its node is lost."
+                )
+        return ""
+
+    async def _is_late(self, moment: int, seconds: float) -> bool:
+        """Whether so much time has passed since a moment, in which reports could arrive."""
+        if _age(moment) > _DOUBT * seconds:
+            await self._reception.check()
+        return _age(max(moment, self._reception.failed)) > seconds
 
     async def _look_at_worker(
         self, application: UnmanagedApplication, worker: Any, alive: str | None
@@ -116,6 +195,10 @@ class ClusterWatch:
                 state = {**worker.state, "container_id": alive}
                 self._backend.db.update_worker(worker, state=state)
             worker.start_time = _began(application.container(alive))
+            seconds = self._backend.worker_start_timeout
+            if _age(max(worker.start_time, self._reception.failed)) > seconds:
+                reason = f"It has not reported to its scheduler within {seconds:g} s: see its log."
+                self._end_worker(worker, reason, started=True)
             return
         container = application.container(known)
         if container is not None and not container.state.ended:
@@ -130,8 +213,7 @@ class ClusterWatch:
         except ConnectionLostError:
             return
         except YarnhubError as error:
-            worker.cluster.worker_start_failure_count += 1
-            self._end_worker(worker, str(error))
+            self._end_worker(worker, str(error), started=False)
         else:
             self._backend.db.update_worker(worker, state=state)
 
@@ -145,16 +227,32 @@ class ClusterWatch:
 
     def _fail_worker(self, worker: Any, container: ServiceContainer | None) -> None:
         outcome = container.outcome if container is not None else None
-        reason = describe(outcome) if outcome is not None else "Its container is gone."
-        if worker.status == JobStatus.SUBMITTED and outcome and not outcome.cause.blameless:
-            worker.cluster.worker_start_failure_count += 1
-        self._end_worker(worker, reason)
+        reason = why(outcome) if outcome is not None else "Its container is gone."
+        started = worker.status != JobStatus.SUBMITTED or not outcome or outcome.cause.blameless
+        self._end_worker(worker, reason, started=started)
 
-    def _end_worker(self, worker: Any, reason: str) -> None:
-        _log.warning("Worker %s has ended: %s", worker.name, reason)
+    def _end_worker(self, worker: Any, reason: str, *, started: bool) -> None:
+        """A worker has ended by itself.
+
+        Args:
+            worker: The worker.
+            reason: Why.
+            started: Whether its cluster's workers start; too many that do not fail the cluster.
+        """
         state = {**worker.state, "reason": one_line(reason)}
         self._backend.db.update_worker(worker, target=JobStatus.FAILED, state=state)
+        self._tell(worker, reason)
+        cluster = worker.cluster
+        if not started:
+            cluster.worker_start_failure_count += 1
+            if cluster.worker_start_failure_count >= self._backend.worker_start_failure_limit:
+                # dask-gateway would do this as well, without a reason.
+                self._fail(cluster, f"Its workers do not start. {reason}")
         self._backend.queue.put(worker)
+
+    def _tell(self, worker: Any, reason: str) -> None:
+        _log.warning("Worker %s has ended: %s", worker.name, reason)
+        self._news.add_end(worker.cluster.name, one_line(reason))
 
     def _begin_to_ask(self, cluster: Any) -> None:
         """Ask YARN for an application that this server does not hold, now and then."""
@@ -177,9 +275,15 @@ class ClusterWatch:
         clusters = self._backend.db.name_to_cluster.values()
         active = {each.name for each in clusters if each.status < JobStatus.STOPPED}
         self._asked = {name: when for name, when in self._asked.items() if name in active}
+        self._unknown &= {each.name for each in clusters}
+        self._news.keep(active)
         for tag in self._applications.tags() - set(map(tag_of, active)):
             if not self._applications.begin_end(tag, FinalStatus.KILLED, "Its cluster is gone."):
                 self._applications.forget(tag)
+
+
+def _has_begun(worker: Any) -> bool:
+    return bool(JobStatus.CREATED < worker.status < JobStatus.STOPPED)
 
 
 def _ended_well(container: ServiceContainer | None) -> bool:
@@ -192,10 +296,10 @@ def _began(container: ServiceContainer | None) -> int:
     return _now() if began is None else int(began * 1000)
 
 
+def _age(moment: int) -> float:
+    """Seconds since a moment."""
+    return (_now() - moment) / 1000
+
+
 def _now() -> int:
     return int(time.time() * 1000)  # noqa: TID251  # dask-gateway's `timestamp`
-
-
-def one_line(text: str) -> str:
-    """A text for the status line of an HTTP response."""
-    return " ".join(text.split())

@@ -14,10 +14,12 @@ from yarnhub.integrations.doctor import (
     hub,
     installation,
     login,
+    node_run,
     nodes,
     proxy_user,
     queue,
     resource_manager,
+    unpacking,
 )
 from yarnhub.integrations.doctor.finding import Grade, error, not_checked
 
@@ -58,11 +60,17 @@ CHECKS = (
     Check("queue", queue.check, ("ResourceManager",)),
     Check("servers at once", queue.check_masters, ("queue",)),
     Check("largest container", nodes.check_largest, ("ResourceManager",)),
-    Check("Python on the nodes", nodes.check_python, ("proxy user", "queue"), nodes.RUN_TIMEOUT),
+    Check("Python on the nodes", nodes.check_python, ("proxy user", "queue"), node_run.RUN_TIMEOUT),
     Check("access control", access_control.check_acls, ("ResourceManager",)),
     Check("open ResourceManager", access_control.check_open, ("ResourceManager",)),
     Check("HDFS", hdfs.check, ("login",)),
     Check("WebHDFS", hdfs.check_web, ("HDFS",)),
+    Check(
+        "archives on the nodes",
+        unpacking.check,
+        ("proxy user", "queue", "HDFS"),
+        node_run.RUN_TIMEOUT,
+    ),
     Check("packages", installation.check_owners),
     Check("JupyterHub", installation.check_versions),
     Check("proxy", installation.check_proxy),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import yarnhub
 from yarnhub.integrations.doctor import commands
-from yarnhub.integrations.doctor.finding import Grade, error, ok, warning
+from yarnhub.integrations.doctor.finding import error, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,18 +23,22 @@ if TYPE_CHECKING:
 PACKAGE = "yarnhub"
 _SHARED = ("skein", "yarnspawner")
 """Our packages whose names other distributions use too."""
-_REINSTALL = f"`pip install --force-reinstall --no-deps {PACKAGE}`"
+_REINSTALL = f"pip install --force-reinstall --no-deps {PACKAGE}"
+_UV_REINSTALL = f"uv pip install --reinstall-package {PACKAGE} {PACKAGE}"
 _PROXY = "configurable-http-proxy"
 
 
 async def check_owners(deployment: Deployment) -> Finding:
     """Check whether another distribution has overwritten, shadowed or deleted our packages."""
     del deployment
-    found = judge_owners(await asyncio.to_thread(metadata.packages_distributions))
-    return found if found.grade is Grade.ERROR else await asyncio.to_thread(_find_packages, found)
+    return await asyncio.to_thread(_check_owners)
 
 
-def _find_packages(good: Finding) -> Finding:
+def _check_owners() -> Finding:
+    return _find_packages() or judge_owners(metadata.packages_distributions())
+
+
+def _find_packages() -> Finding | None:
     home = Path(yarnhub.__file__).parents[1]
     for package in _SHARED:
         spec = importlib.util.find_spec(package)
@@ -43,11 +47,19 @@ def _find_packages(good: Finding) -> Finding:
             problem = (
                 f"files of {PACKAGE}'s {package} are missing: another package of this name deleted "
             )
-            return error(f"{problem}them when it was uninstalled", _REINSTALL)
+            return error(f"{problem}them when it was uninstalled", _reinstall())
         if Path(origin).parent != home / package:
-            mend = f"uninstall the package that it belongs to, then {_REINSTALL}"
-            return error(f"`import {package}` finds {origin}, which is not {PACKAGE}'s", mend)
-    return good
+            problem = f"`import {package}` finds {origin}, which is not {PACKAGE}'s"
+            return error(problem, "uninstall the package that it belongs to")
+    return None
+
+
+def _reinstall(*others: str) -> str:
+    """Commands that uninstall other packages and reinstall ours, which loses files by that."""
+    names = " ".join(others)
+    pip = f"pip uninstall --yes {names} && {_REINSTALL}" if others else _REINSTALL
+    uv = f"uv pip uninstall {names} && {_UV_REINSTALL}" if others else _UV_REINSTALL
+    return f"`{pip}`, or with uv `{uv}`"
 
 
 def judge_owners(owners: Mapping[str, Sequence[str]]) -> Finding:
@@ -65,7 +77,7 @@ def judge_owners(owners: Mapping[str, Sequence[str]]) -> Finding:
     )
     return error(
         f"{problem}: the installed files may be of either package",
-        f"`pip uninstall {' '.join(names)}`, then {_REINSTALL}",
+        _reinstall(*names),
     )
 
 

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import tempfile
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.base.units import MiB, VCores
-from yarnhub.client.client import Client
 from yarnhub.client.logs.aggregated import LogAggregationOffError
 from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
-from yarnhub.spec import ApplicationSpec, Resources, Service
-from yarnhub.unmanaged import UnmanagedApplications
+from yarnhub.integrations.doctor.node_run import nothing_ran, run_on_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SERVER_MEMORY = 2048
 """MiB of `c.YarnSpawner.mem_limit` by default."""
-RUN_TIMEOUT = 180.0
-"""Seconds to run an application on the nodes and to read its logs."""
 _OLDEST_PYTHON = (3, 11)
-_MAX_NODES = 20
-"""The application runs on at most this number of nodes."""
 _OUTPUT = re.compile(r"^yarnhub doctor: (?:Python (\d+)\.(\d+)\S*)?$", re.MULTILINE)
 _SCRIPT = "echo \"yarnhub doctor: $(python3 --version 2>&1 | grep '^Python ')\""
 
@@ -64,42 +53,11 @@ async def check_python(deployment: Deployment) -> Finding:
     """Run an application on each node as the user, as the hub would."""
     if not deployment.options.run:
         return not_checked("with --run, a small application of the user checks each node")
-    async with deployment.resource_manager() as manager:
-        nodes = sorted({node.node_id.host for node in await manager.get_cluster_nodes()})[
-            :_MAX_NODES
-        ]
     try:
-        outputs = await _run_on_nodes(deployment, nodes)
+        outputs = await run_on_nodes(deployment, _SCRIPT)
     except LogAggregationOffError as failure:
         return not_checked(f"the logs from the nodes cannot be read: {failure}")
     return judge_python(outputs)
-
-
-async def _run_on_nodes(deployment: Deployment, nodes: list[str]) -> dict[str, str]:
-    """The output on each node; empty if there was none."""
-    service = Service(resources=Resources(memory=MiB(64), vcores=VCores(1)), script=_SCRIPT)
-    spec = ApplicationSpec(
-        name="yarnhub-doctor",
-        queue=deployment.options.queue,
-        user=deployment.options.user,
-        services={f"node_{i}": replace(service, nodes=[node]) for i, node in enumerate(nodes)},
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        async with UnmanagedApplications(deployment.settings, folder=Path(folder) / "held") as held:
-            application = await held.submit(spec)
-            try:
-                await application.ended()
-            finally:
-                await application.kill()
-    output = dict.fromkeys(nodes, b"")
-    async with Client(deployment.as_user) as client:
-        # YARN reports the end with a delay; until then, the logs are not aggregated.
-        await client.wait(application.application_id, deadline=RUN_TIMEOUT)
-        async with contextlib.aclosing(client.logs(application.application_id)) as chunks:
-            async for chunk in chunks:
-                node = chunk.file.node.rpartition("_")[0]
-                output[node] = output.get(node, b"") + chunk.data
-    return {node: text.decode(errors="replace") for node, text in output.items()}
 
 
 def judge_python(outputs: Mapping[str, str]) -> Finding:
@@ -107,10 +65,7 @@ def judge_python(outputs: Mapping[str, str]) -> Finding:
     found = {node: _OUTPUT.search(text) for node, text in outputs.items()}
     silent = [node for node, match in found.items() if match is None]
     if silent:
-        return error(
-            f"nothing ran on {', '.join(silent)}",
-            "check that the user exists on the nodes, and that the queue is not full",
-        )
+        return nothing_ran(silent)
     versions = {
         node: (int(match[1]), int(match[2])) if match[1] else (0, 0)
         for node, match in found.items()

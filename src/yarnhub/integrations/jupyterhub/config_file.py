@@ -51,6 +51,7 @@ def render(facts: Facts) -> str:
         _network(facts),
         _STATE,
         _CULLER,
+        _dask(facts),
     )
     return "\n".join(parts)
 
@@ -229,6 +230,33 @@ c.JupyterHub.load_roles = [
         "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
     },
 ]
+"""
+
+
+def _dask(facts: Facts) -> str:
+    return f"""\
+# --- Dask clusters
+
+# Users have them if `yarnhub dask-gateway` runs as a service of this hub, with its token in
+# DASK_GATEWAY_TOKEN.
+# c.JupyterHub.services += [
+#     {{
+#         "name": "dask-gateway",
+#         "url": "http://127.0.0.1:8891",
+#         "api_token": os.environ["DASK_GATEWAY_TOKEN"],
+#         "oauth_no_confirm": True,
+#         "display": False,
+#     }},
+# ]
+# DASK = "access:services!service=dask-gateway"
+# c.JupyterHub.load_roles += [
+#     {{"name": "user", "scopes": ["self", DASK]}},
+#     {{"name": "server", "scopes": ["users:activity!user", "access:servers!server", DASK]}},
+# ]
+# c.YarnSpawner.environment = {{
+#     "DASK_GATEWAY__ADDRESS": {_quoted(f"https://{facts.host}/services/dask-gateway")},
+#     "DASK_GATEWAY__PROXY_ADDRESS": {_quoted(f"gateway://{facts.host}:8786")},
+# }}
 """
 
 

@@ -9,6 +9,7 @@ from yarnhub.base.background import BackgroundTasks
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.integrations.jupyterhub.orphans import log_orphans
 from yarnhub.integrations.jupyterhub.server_request import SERVICE
+from yarnhub.kernels.server_applications import ServerApplications
 from yarnhub.sessions.cluster_holder import ClusterHolder
 from yarnhub.sessions.tags import HubTags
 from yarnhub.sessions.unmanaged_holder import UnmanagedHolder
@@ -36,6 +37,7 @@ class HubSessions:
         self._holders: dict[tuple[object, ...], Holder] = {}
         self._tags: dict[Path, HubTags] = {}
         self._queues: dict[tuple[object, ...], ClusterQueues] = {}
+        self._applications: dict[tuple[object, ...], ServerApplications] = {}
         self._orphans_logged = False
 
     @classmethod
@@ -95,6 +97,19 @@ class HubSessions:
         if key not in self._queues:
             self._queues[key] = ClusterQueues(spawner.cluster_settings())
         return self._queues[key]
+
+    def applications(self, spawner: SpawnerTraits) -> ServerApplications:
+        """What answers and ends the applications that kernels of servers start.
+
+        Raises:
+            ConfigurationError: The cluster's configuration, the login or the folder is not valid.
+        """
+        folder = Path(spawner.applications_folder).absolute()
+        key = (spawner.principal, spawner.keytab, folder)
+        if key not in self._applications:
+            settings, tags = spawner.cluster_settings(), self.tags(spawner)
+            self._applications[key] = ServerApplications(settings, tags, self.tasks)
+        return self._applications[key]
 
     def log_orphans_once(self, holder: Holder, app: Any) -> None:  # Any: JupyterHub's own
         """Log the sessions that belong to no user, once the hub has loaded its own.

@@ -35,6 +35,7 @@ OVERRIDABLE = frozenset(
         *("localize_files", "prologue", "epilogue", "cmd", "args", "script_template"),
         *("environment", "default_url", "notebook_dir", "application_tags", "grace_period"),
         *("application_master", "debug", "disable_user_config"),
+        *("server_environment", "spark", "spark_root", "spark_settings"),
     }
 )
 """The settings that a profile can override."""

@@ -7,19 +7,27 @@ cannot change anything of other servers.
 
 from __future__ import annotations
 
-import hmac
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
 from yarnhub.sessions.ports.report import LONGEST_REPORT, ReportError, read_report
 
+if TYPE_CHECKING:
+    from yarnhub.integrations.jupyterhub.server_token import ServerToken
+
 PATH = r"/api/yarnspawner"
 
 
-class StartingSpawner(Protocol):
-    """The spawner of a server that is being started."""
+class ServerSpawner(Protocol):
+    """The spawner of a server that runs or is being started.
+
+    Attributes:
+        server_token: Recognizes the server's API token.
+    """
+
+    server_token: ServerToken
 
     async def place(self) -> dict[str, object]:
         """The addresses and ports for the server."""
@@ -29,6 +37,13 @@ class StartingSpawner(Protocol):
 
     def report_error(self, error: str) -> None:
         """Called when the server has reported why it cannot listen."""
+
+    async def answer(self, received: bytes) -> bytes:
+        """The answer to a request of one of the server's kernels.
+
+        Raises:
+            RemoteProtocolError: The server has nothing to answer it with.
+        """
 
 
 @web.stream_request_body
@@ -44,7 +59,7 @@ class PortHandler(APIHandler):
         await super().prepare()
         self._body = bytearray()
         try:
-            self._spawner()
+            server_of(self)
         except web.HTTPError:
             # Refused after the body was read. An earlier response closes the connection, and the
             # proxy may then respond 503 instead.
@@ -59,11 +74,11 @@ class PortHandler(APIHandler):
 
     async def get(self) -> None:
         """Return where to listen."""
-        self.write(await self._spawner().place())
+        self.write(await server_of(self).place())
 
     async def post(self) -> None:
         """Receive the port, or the reason why the server cannot listen."""
-        spawner = self._spawner()
+        spawner = server_of(self)
         try:
             report = read_report(bytes(self._body))
         except ReportError as refused:
@@ -75,16 +90,19 @@ class PortHandler(APIHandler):
                 spawner.report_error(error)
         self.set_status(204)
 
-    def _spawner(self) -> StartingSpawner:
-        token = self.get_auth_token()
-        user = self.current_user
-        if not token or user is None or not hasattr(user, "spawners"):
-            raise web.HTTPError(403, "a server reports its port with its own API token")
-        for spawner in user.spawners.values():
-            theirs = spawner.api_token
-            if theirs and hmac.compare_digest(theirs.encode(), token.encode()):
-                if hasattr(spawner, "report_port"):
-                    found: StartingSpawner = spawner
-                    return found
-                break
-        raise web.HTTPError(403, "the token does not belong to a server that is starting")
+
+def server_of(handler: APIHandler) -> ServerSpawner:
+    """The spawner of the server whose API token a request has.
+
+    Raises:
+        HTTPError: 403, if it is not the token of such a server.
+    """
+    token = handler.get_auth_token()
+    if not token:
+        raise web.HTTPError(403, "a server sends its own API token")
+    # A service has none, and not every class of spawners is ours.
+    for spawner in getattr(handler.current_user, "spawners", {}).values():
+        if hasattr(spawner, "server_token") and spawner.server_token.matches(token):
+            found: ServerSpawner = spawner
+            return found
+    raise web.HTTPError(403, "this is not the API token of a running or starting server")

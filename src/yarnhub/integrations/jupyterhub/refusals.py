@@ -23,6 +23,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.errors import ApplicationFailedError
+from yarnhub.environments.errors import StoreError
 from yarnhub.integrations.jupyterhub import words
 from yarnhub.sessions.start import ProgramFailedError, SessionEndedError
 from yarnhub.sessions.users import (
@@ -93,7 +94,7 @@ def refusal(error: YarnhubError) -> Refusal:
         case OwnAccountError():
             said = f"{error}; c.YarnSpawner.cluster_user can map the name to a different one"
             return Refusal(f"Your server cannot be started: {said}.", reason="limit")
-        case SpecError():
+        case SpecError() | StoreError():
             return Refusal(f"Your server cannot be started: {error}.", reason="limit")
         case ApplicationFailedError():
             said = error.diagnostics or str(error)

@@ -11,6 +11,7 @@ from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, RequestHandler
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.integrations.jupyterhub import dask_dashboards
 from yarnhub.sessions.ports import proof
 
 if TYPE_CHECKING:
@@ -37,14 +38,15 @@ class ProofHandler(RequestHandler):
         self.write(answer)
 
 
-def server_on(held: HeldPort, reporter: Reporter, token: str) -> type[ServerApp]:
+def server_on(held: HeldPort, reporter: Reporter, variables: Mapping[str, str]) -> type[ServerApp]:
     """A class of Jupyter Server that uses a held port, and then reports it to the hub.
 
     Args:
         held: The port on which it listens.
         reporter: Reports to the hub.
-        token: The server's API token.
+        variables: The variables of this process, with the server's API token.
     """
+    token = variables["JUPYTERHUB_API_TOKEN"]
 
     class Server(ServerApp):
         """Jupyter's own class, except for the port."""
@@ -55,7 +57,8 @@ def server_on(held: HeldPort, reporter: Reporter, token: str) -> type[ServerApp]
         def _bind_http_server_tcp(self) -> bool:
             path = url_path_join(self.base_url, proof.PATH)
             arguments = {"held": held, "token": token}
-            self.web_app.add_handlers(".*$", [(path, ProofHandler, arguments)])
+            pages = dask_dashboards.routes(self.base_url, variables)
+            self.web_app.add_handlers(".*$", [(path, ProofHandler, arguments), *pages])
             self.http_server.add_sockets(held.sockets)
             self.io_loop.add_callback(self._report)
             return True
@@ -78,7 +81,7 @@ def run(held: HeldPort, reporter: Reporter, variables: Mapping[str, str]) -> Non
         reporter: Reports to the hub.
         variables: The variables of this process, after `singleuser.prepare`.
     """
-    server = server_on(held, reporter, variables["JUPYTERHUB_API_TOKEN"])
+    server = server_on(held, reporter, variables)
     if variables.get("JUPYTERHUB_SINGLEUSER_EXTENSION") == "0":
         from jupyterhub.singleuser.mixins import make_singleuser_app
 

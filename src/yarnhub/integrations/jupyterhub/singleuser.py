@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.home_folder import home_folder
 from yarnhub.client.application.container import CurrentContainer
+from yarnhub.integrations.jupyterhub import dask_dashboards
 from yarnhub.sessions.container_secrets import unpack
 from yarnhub.sessions.ports.held import AddressError, HeldPort, NoFreePortError, listen
 from yarnhub.sessions.ports.report import Reporter
@@ -30,6 +31,8 @@ TLS_FILES = ("JUPYTERHUB_SSL_CERTFILE", "JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SS
 
 ROOT = "JUPYTERHUB_ROOT_DIR"
 """The variable that names the folder that users see: `c.YarnSpawner.notebook_dir`."""
+SPARK = "YARNHUB_SPARK"
+"""The variable that `c.YarnSpawner.spark` sets: `kernels.spark.VARIABLE`."""
 WORK = "work"
 """The folder in the container's folder that they see by default."""
 
@@ -40,6 +43,11 @@ def main() -> None:
     try:
         held = prepare(variables, Path.cwd())
         sys.argv[1:1] = contents_options(variables, sys.argv)
+        dask_dashboards.prepare(variables)
+        if variables.get(SPARK):
+            from yarnhub.kernels import spark_in_server
+
+            spark_in_server.prepare(variables, Path.cwd(), reporter(variables).pass_on)
         from yarnhub.integrations.jupyterhub.single_user_server import run
     except ImportError as error:
         fail(f"{error}: the environment of {sys.executable} needs yarnhub[lab]", variables)

@@ -15,12 +15,15 @@ from yarnhub.base.errors import ConnectError, YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.control.words import describe
-from yarnhub.integrations.jupyterhub import orphans, port_handler, words
+from yarnhub.integrations.jupyterhub import orphans, port_handler, requests_handler, words
 from yarnhub.integrations.jupyterhub.certificates import alternative_names, read_certificates
 from yarnhub.integrations.jupyterhub.hub_sessions import HubSessions
 from yarnhub.integrations.jupyterhub.offer import Offer
 from yarnhub.integrations.jupyterhub.refusals import Refusal, telling_why
+from yarnhub.integrations.jupyterhub.server_environment import ServerEnvironment
 from yarnhub.integrations.jupyterhub.server_request import modified, request_of
+from yarnhub.integrations.jupyterhub.server_spark import ServerSpark
+from yarnhub.integrations.jupyterhub.server_token import ServerToken
 from yarnhub.integrations.jupyterhub.traits import SpawnerTraits
 from yarnhub.sessions.ports.proof import ImpostorError
 from yarnhub.sessions.ports.server_check import check_server
@@ -53,6 +56,7 @@ _STOPPED = SessionEnd(
 default_handlers += [
     (port_handler.PATH, port_handler.PortHandler),
     (orphans.PATH, orphans.OrphansHandler),
+    (requests_handler.PATH, requests_handler.RequestsHandler),
 ]
 
 
@@ -68,6 +72,9 @@ class YarnSpawner(SpawnerTraits):
         ended_because: Why the last server ended, as a message for its user.
         offer: What the user can choose.
         certificates: The server's, with `internal_ssl`.
+        environment_of_server: The environment that the server runs in.
+        server_spark: Spark for the server.
+        server_token: Recognizes the server's API token.
     """
 
     ssl_alt_names: Any  # JupyterHub's own
@@ -78,6 +85,9 @@ class YarnSpawner(SpawnerTraits):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: JupyterHub's own
         self.offer = Offer(self, lambda: self.hub_sessions.queues(self))
         self.certificates: dict[str, bytes] = {}
+        self.environment_of_server = ServerEnvironment(self)
+        self.server_spark = ServerSpark(self, lambda: self.hub_sessions.applications(self))
+        self.server_token = ServerToken(self)
         self._master = ""
         """Where the server's ApplicationMaster runs; a profile can set it."""
         self._start: SessionStart | None = None
@@ -100,6 +110,8 @@ class YarnSpawner(SpawnerTraits):
         self.application_id = state.get("application_id") or state.get("app_id") or ""
         self._master = state.get("application_master", "")
         self.ended_because = state.get("ended_because", "")
+        self.server_spark.load(state)
+        self.server_token.load(state)
 
     def get_state(self) -> dict[str, Any]:
         """The state with which a restarted hub finds the server."""
@@ -107,6 +119,7 @@ class YarnSpawner(SpawnerTraits):
         if self.application_id:
             state |= {"application_id": self.application_id, "version": _STATE_VERSION}
             state["application_master"] = self._master or self.application_master
+            state |= self.server_spark.state | self.server_token.state
         elif self.ended_because:
             state["ended_because"] = self.ended_because
         return state
@@ -119,6 +132,8 @@ class YarnSpawner(SpawnerTraits):
         self.ended_because = words.ended(self._ended.outcome) if self._ended else ""
         self.application_id = self._master = ""
         self._session = self._start = None
+        self.server_token.load({})
+        _ = self.server_spark.begin_end()
 
     # --- what users choose
 
@@ -147,6 +162,8 @@ class YarnSpawner(SpawnerTraits):
         user = self.cluster_user_name()
         with self.offer.overridden(await self.offer.chosen()):
             request = request_of(self, user, self.hub_tags, self.certificates)
+            self.environment_of_server.chosen = self.server_environment
+            self.server_spark.version = self.spark
         self.identity = request.identity
         return request
 
@@ -188,7 +205,8 @@ class YarnSpawner(SpawnerTraits):
 
     async def _ready(self, start: SessionStart) -> str:
         """The URL of the chosen server, once it responds."""
-        request = await self.chosen_request()
+        request = await self.environment_of_server.added(await self.chosen_request())
+        request = await self.server_spark.added(request)
         self._master = request.application_master
         spec = await modified(self, request.specification)
         self._session = session = await start.submit(self.holder(), spec, request.secrets)
@@ -312,6 +330,11 @@ class YarnSpawner(SpawnerTraits):
         if self._session is not None:
             await self._session.stop(now=now)
             self._ended = _STOPPED
+        await self.server_spark.end()
+
+    async def answer(self, received: bytes) -> bytes:
+        """See `ServerSpark.answer`."""
+        return await self.server_spark.answer(received)
 
     def _watch(self, session: Session | None) -> None:
         """Notify the hub when this session ends; earlier sessions are no longer watched."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from jupyterhub.spawner import Spawner
@@ -49,7 +49,14 @@ class WholeNumber(CInt[int, Any]):
 
 
 class SpawnerTraits(Spawner):
-    """JupyterHub's spawner with the settings of servers on YARN."""
+    """JupyterHub's spawner with the settings of servers on YARN.
+
+    Attributes:
+        find_spark: Finds published Spark, see `integrations.spark.servers.find`; `yarnspawner`
+            sets it.
+    """
+
+    find_spark: ClassVar[Any] = None
 
     # --- the hub on the cluster
 
@@ -186,6 +193,29 @@ class SpawnerTraits(Spawner):
         allow_none=True,
         help="""A function that is called with the spawner and the `ApplicationSpec` before the
         submission, and returns the specification to submit; can be async.""",
+    ).tag(config=True)
+
+    server_environment = Unicode(
+        "",
+        help="""The environment that servers run in: `owner/name`, or `name` for the user's own,
+        of an environment that is published with `yarnhub env`; the URL of an archive; or the path
+        of a folder that all nodes have. It needs jupyterhub and yarnhub, and is active before
+        `prologue`. If empty, `prologue` or the nodes' `PATH` decide.""",
+    ).tag(config=True)
+
+    spark = Unicode(
+        "",
+        help="""The version of Spark that kernels of servers use on YARN: `import pyspark` in a
+        notebook is all it takes. It is one that `yarnhub spark publish` has published, such as
+        `4.3.0`, or `newest`. If empty, servers have no Spark of the hub.""",
+    ).tag(config=True)
+    spark_root = Unicode(
+        "", help="The folder in HDFS with published Spark. By default `/yarnhub/spark`."
+    ).tag(config=True)
+    spark_settings = Dict(
+        value_trait=Unicode(),
+        help="""Properties of Spark for servers, such as `{'spark.executor.memory': '4g'}`. What a
+        notebook sets has precedence.""",
     ).tag(config=True)
 
     @default("application_master_host")

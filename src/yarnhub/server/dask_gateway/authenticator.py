@@ -1,0 +1,131 @@
+"""How programs of JupyterHub's users prove who they are to dask-gateway: by tokens of the hub."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from dask_gateway_server.auth import Authenticator
+from dask_gateway_server.models import User
+from traitlets import Any as AnyTrait
+from traitlets import Set, Unicode
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.server.dask_gateway.identities import FRESH, HubIdentities
+from yarnhub.server.hub.environment import read_hub_environment
+from yarnhub.sessions.users import SERVICE_ACCOUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+_TOKEN = re.compile(r"(?:jupyterhub|token|bearer) +([!-~]{1,1000})", re.IGNORECASE)
+_REASON = "yarnhub.reason"
+"""The item of a request with the reason of a refusal."""
+
+
+class HubAuthenticator(Authenticator):
+    """Tokens of JupyterHub, as dask-gateway's clients send them with `auth="jupyterhub"`."""
+
+    cluster_user: Any = AnyTrait(  # Any: traitlets has no type for a callable
+        None,
+        allow_none=True,
+        config=True,
+        help="""A function that is called with a user's name at the hub and returns the name on the
+        cluster: the same as `c.YarnSpawner.cluster_user`. By default, both are the same.""",
+    )
+
+    denied_users = Set(
+        Unicode(),
+        default_value=SERVICE_ACCOUNTS,
+        config=True,
+        help="Users of the cluster who cannot have Dask clusters; case-insensitive.",
+    )
+
+    def __init__(self, **settings: Any) -> None:  # Any: traitlets' own
+        super().__init__(**settings)
+        self.hub = hub_oauth(os.environ)  # noqa: TID251  # the service's configuration
+        self.identities = HubIdentities(self.hub, self.cluster_user or str, self.denied_users)
+
+    async def setup(self, app: web.Application) -> None:
+        """See `Authenticator.setup`."""
+        app.middlewares.append(_tell_why)
+
+    async def authenticate_and_handle(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """See `Authenticator.authenticate_and_handle`; without its cookies.
+
+        A cookie would have the rights of another token of the same user of the cluster, and it
+        would be valid for some time after that token. The hub's answers are kept anyway.
+        """
+        request["user"] = await self.authenticate(request)
+        return await handler(request)
+
+    async def authenticate(self, request: web.Request) -> User:
+        """See `Authenticator.authenticate`.
+
+        Raises:
+            HTTPUnauthorized: There is no valid token.
+            HTTPForbidden: The token, or the user, has no access.
+            HTTPServiceUnavailable: The hub does not respond.
+        """
+        try:
+            token = token_of(request)
+            identity = None if token is None else await self.identities.of_token(token)
+            if identity is None:
+                raise web.HTTPUnauthorized(
+                    headers={"WWW-Authenticate": "jupyterhub"},
+                    reason="A valid token of JupyterHub is required.",
+                )
+        except web.HTTPException as error:
+            request[_REASON] = error.reason
+            raise
+        return User(identity.cluster_user, groups=list(identity.groups), admin=identity.admin)
+
+
+def token_of(request: web.Request) -> str | None:
+    """The token in a request's headers; None if there is none."""
+    found = _TOKEN.fullmatch(request.headers.get("Authorization", "").strip())
+    return None if found is None else found[1]
+
+
+def hub_oauth(variables: Mapping[str, str]) -> Any:  # JupyterHub has no types
+    """JupyterHub's client for services.
+
+    Args:
+        variables: The variables of the service's process.
+
+    Raises:
+        ConfigurationError: It is not a service of a hub.
+    """
+    from jupyterhub.services.auth import HubOAuth
+
+    environment = read_hub_environment(variables)
+    if environment is None or not environment.prefix:
+        raise ConfigurationError(
+            "set JUPYTERHUB_API_URL, JUPYTERHUB_API_TOKEN and JUPYTERHUB_SERVICE_PREFIX: this "
+            "command is a service of JupyterHub"
+        )
+    prefix = environment.prefix.rstrip("/") + "/"
+    name = variables.get("JUPYTERHUB_SERVICE_NAME", "")
+    return HubOAuth(
+        api_url=environment.hub.api_url,
+        api_token=environment.hub.api_token,
+        access_scopes=set(environment.hub.scopes),
+        base_url=prefix,
+        oauth_client_id=variables.get("JUPYTERHUB_CLIENT_ID") or f"service-{name}",
+        cache_max_age=FRESH,
+    )
+
+
+@web.middleware
+async def _tell_why(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Put the reason into the status line, which is what clients of dask-gateway show."""
+    response = await handler(request)
+    if _REASON in request:
+        response.set_status(response.status, request[_REASON])
+    return response

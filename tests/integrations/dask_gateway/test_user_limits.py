@@ -1,0 +1,72 @@
+"""What counts for the limits of dask-gateway's users."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from dask_gateway_server.backends.db_base import JobStatus
+
+from yarnhub.integrations.dask_gateway.user_limits import CLUSTERS, GROUPS, UserLimits
+from yarnhub.sessions.limits import Limit, LimitReachedError, Limits
+
+CONFIG = SimpleNamespace(scheduler_memory=100, scheduler_cores=1, worker_memory=10, worker_cores=2)
+
+
+def cluster(user: str, *statuses: JobStatus, count: int = 0, **more: Any) -> Any:
+    workers = {str(number): SimpleNamespace(status=each) for number, each in enumerate(statuses)}
+    values = {
+        "username": user,
+        "config": CONFIG,
+        "status": JobStatus.RUNNING,
+        "target": JobStatus.RUNNING,
+        "workers": workers,
+        "count": count,
+        "state": {},
+    }
+    return SimpleNamespace(**(values | more))
+
+
+def limits(*clusters: Any, **given: Limit | dict[str, Limit]) -> UserLimits:
+    chosen: dict[str, Any] = given
+    return UserLimits(Limits(kind=CLUSTERS, **chosen), lambda: clusters)
+
+
+def test_workers_that_are_wanted_or_may_still_run_count() -> None:
+    wanted = cluster("alice", count=3)
+    # One that its scheduler has reported as gone counts until YARN has.
+    closing = cluster("alice", JobStatus.FAILED)
+    ended = cluster("alice", JobStatus.RUNNING, status=JobStatus.STOPPED)
+    other = cluster("bob", count=100)
+    held = limits(wanted, closing, ended, other, user=Limit(vcores=10))
+    with pytest.raises(LimitReachedError, match="10 cores of 10 cores in use"):
+        held.check_start("alice", (), CONFIG)  # two schedulers, three and one workers
+    assert held.most_workers(wanted) == 3
+    with pytest.raises(LimitReachedError, match="needs 4 cores more"):
+        held.check_workers(wanted, 5)
+    held.check_workers(wanted, 3)
+
+
+def test_a_cluster_that_ends_does_not_count_what_it_was_to_have() -> None:
+    ending = cluster("alice", JobStatus.CLOSING, count=5, target=JobStatus.STOPPED)
+    new = cluster("alice")
+    assert limits(ending, new, user=Limit(vcores=10)).most_workers(new) == 3
+
+
+def test_groups_are_known_again_after_a_restart() -> None:
+    alice = cluster("alice", count=1, state={GROUPS: ["ml"]})
+    carol = cluster("carol", count=1)
+    held = limits(alice, carol, groups={"ml": Limit(memory=400)})
+    assert held.most_workers(alice) == 1 + 29
+    held.check_start("carol", {"ml"}, CONFIG)
+    assert held.most_workers(alice) == 1 + 18
+    with pytest.raises(LimitReachedError, match=r"group ml: .* in use"):
+        held.check_start(
+            "carol", {"ml"}, SimpleNamespace(**vars(CONFIG) | {"scheduler_memory": 181})
+        )
+
+
+def test_without_limits_nothing_is_limited() -> None:
+    alice = cluster("alice", count=5)
+    assert limits(alice).most_workers(alice) is None
