@@ -1,0 +1,1 @@
+"""The database of services: SQLite for one machine, or PostgreSQL."""

@@ -1,0 +1,15 @@
+"""The errors of a service's database."""
+
+from __future__ import annotations
+
+from yarnhub.base.errors import ConfigurationError, YarnhubError
+
+
+class DatabaseUnavailableError(YarnhubError):
+    """The database does not respond, or is busy: whether it has done what was asked is unknown."""
+
+    retriable = True
+
+
+class NewerDatabaseError(ConfigurationError):
+    """The database was used by a newer version of yarnhub."""

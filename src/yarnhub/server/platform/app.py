@@ -1,0 +1,290 @@
+"""The service: from its configuration to the end of its process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from starlette.routing import Match, Mount
+
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.tasks import task_group
+from yarnhub.client.access.settings import Settings
+from yarnhub.client.client import Client
+from yarnhub.server.audit import AuditLog
+from yarnhub.server.configuration import configured
+from yarnhub.server.database.connections import Database
+from yarnhub.server.database.location import Location
+from yarnhub.server.database.usage import UsageStore
+from yarnhub.server.hub.environment import read_hub_environment
+from yarnhub.server.hub.login import HubLogin
+from yarnhub.server.hub.oauth import HubOAuth
+from yarnhub.server.listening import bind
+from yarnhub.server.platform import applications, cluster, description, health, logs, usage
+from yarnhub.server.platform.browser_sessions import Sessions
+from yarnhub.server.platform.pages import app as pages
+from yarnhub.server.platform.problems import add_handlers, problem
+from yarnhub.server.platform.service import Service, Slots
+from yarnhub.server.platform.traits import Platform
+from yarnhub.server.platform.usage_recorder import RecorderOptions, UsageRecorder
+from yarnhub.server.platform.viewers import Viewers
+from yarnhub.watch.application_watch import ApplicationWatch
+from yarnhub.watch.cluster import ClusterLook
+from yarnhub.watch.table import ApplicationTable
+from yarnhub.watch.views import Views
+from yarnhub.watch.visibility import AccessList
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+    from typing import NoReturn
+
+    from starlette.types import Receive, Scope, Send
+    from traitlets.config import Config
+
+    from yarnhub.server.hub.environment import HubEnvironment
+    from yarnhub.watch.application_watch import Source
+
+_log = logging.getLogger(__name__)
+
+VERSION = "/api/v1"
+_MAX_CONNECTIONS = 1000
+_IDLE = 75
+"""Seconds for which a connection without requests stays open."""
+_STOP = 25
+"""Seconds for requests that run when the service is stopped."""
+STREAMS, CALLS = (20, 200), (4, 40)
+"""Streams of events, and requests to YARN, that are open at the same time: of a user, and in
+total."""
+QUERIES, DOWNLOADS = (2, 4), (1, 2)
+"""The same for usage: documents, and files. The recorder needs a connection, too."""
+
+
+def application(service: Service) -> FastAPI:
+    """The ASGI application of a service.
+
+    Args:
+        service: Its parts; the caller runs its watch.
+    """
+    prefix = service.prefix
+    app = FastAPI(
+        title=description.TITLE,
+        version="1",
+        summary=description.SUMMARY,
+        description=description.DESCRIPTION,
+        openapi_tags=description.TAGS,
+        generate_unique_id_function=description.name_of,
+        openapi_url=f"{prefix}{VERSION}/openapi.json",
+        docs_url=None,  # their scripts are on another server
+        redoc_url=None,
+        redirect_slashes=False,  # the proxy's address and https would be lost
+    )
+    app.state.service = service
+    add_handlers(app)
+    app.include_router(health.router, prefix=prefix)
+    for each in (applications, logs, cluster, usage):
+        app.include_router(each.router, prefix=f"{prefix}{VERSION}")
+    description.describe(app)
+    app.router.routes.append(_Rest(f"{prefix}/api", _no_such_path))
+    app.router.routes.append(_Rest(prefix, pages.application(service)))
+    return app
+
+
+class _Rest(Mount):
+    """What answers the paths that no route has.
+
+    A full match would also take the requests of a route's path with another method, which have to
+    be answered with 405 and the allowed methods.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """The match, which comes after each route that has the path."""
+        match, child = super().matches(scope)
+        return Match.PARTIAL if match is Match.FULL else match, child
+
+
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a path that the API does not have with a problem, not with a page."""
+    await problem(404)(scope, receive, send)
+
+
+@contextlib.asynccontextmanager
+async def open_service(
+    traits: Platform,
+    settings: Settings,
+    hub: HubEnvironment,
+    source: Source | None = None,
+) -> AsyncIterator[Service]:
+    """The parts of the service; the caller runs its watch and its recorder.
+
+    Args:
+        traits: The settings.
+        settings: The cluster, and the login that acts for the users.
+        hub: The hub.
+        source: What the watch asks; by default the ResourceManager.
+
+    Raises:
+        ConfigurationError: The database cannot be used. One that does not respond may do so later.
+    """
+    with _of_database():
+        location = Location.parse(traits.database)
+    verify: Any = True if hub.client_tls is None else hub.client_tls  # httpx's union
+    # With Kerberos, its own login would have the rights of an administrator.
+    own = {settings.user_name} if settings.secure else set()
+    async with (
+        httpx.AsyncClient(verify=verify, trust_env=False) as to_hub,
+        Client(settings) as client,
+        Database(location) as database,
+    ):
+        # Clients keep versions: those of an earlier process are lower.
+        table = ApplicationTable(version=int(time.time() * 1000))  # noqa: TID251
+        watch = ApplicationWatch(source or client.resource_manager, time.time, table)  # noqa: TID251
+        store = UsageStore(database)
+        options = RecorderOptions(hours=traits.usage_days * 24)
+        recorder = UsageRecorder(watch, database, store, options)
+        with _of_database():
+            await recorder.open()
+        yield Service(
+            client=lambda name: Client(settings.acting_for(name)),
+            viewers=Viewers(
+                HubLogin(hub.hub, to_hub),
+                cluster_user=traits.cluster_user or str,
+                denied=traits.denied_users | own,
+                with_groups=bool(traits.administrator_groups),
+            ),
+            administrators=AccessList(
+                frozenset(traits.administrators), frozenset(traits.administrator_groups)
+            ),
+            watch=watch,
+            cluster=ClusterLook(client.resource_manager),
+            views=Views(watch.table),
+            audit=AuditLog(Path(traits.audit_log) if traits.audit_log else None, time.monotonic),
+            clock=time.time,  # noqa: TID251
+            streams=Slots("streams", *STREAMS),
+            calls=Slots("requests to YARN", *CALLS),
+            recorder=recorder,
+            usage=store,
+            usage_of_others=traits.usage_of_others,
+            queries=Slots("queries of usage", *QUERIES),
+            downloads=Slots("downloads of usage", *DOWNLOADS),
+            oauth=HubOAuth(hub.hub, hub.oauth, to_hub),
+            sessions=Sessions(time.monotonic),
+            prefix=hub.prefix.rstrip("/"),
+            is_public_https=hub.is_public_https,
+        )
+
+
+@contextlib.contextmanager
+def _of_database() -> Iterator[None]:
+    """Name the setting in errors."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"Platform.database: {error}") from error
+
+
+async def run(config: Config, environment: Mapping[str, str]) -> None:
+    """Serve until the process gets SIGTERM or SIGINT.
+
+    Args:
+        config: The configuration.
+        environment: The variables of the process.
+
+    Raises:
+        ConfigurationError: The configuration is invalid, or it is not a service of a hub.
+    """
+    traits = configured(Platform, config)
+    hub = read_hub_environment(environment)
+    if hub is None:
+        raise ConfigurationError(
+            "Nobody could authenticate: run this as a service of JupyterHub, which sets "
+            "JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN"
+        )
+    if bool(traits.principal) != bool(traits.keytab):
+        raise ConfigurationError("set Platform.principal and Platform.keytab, or neither")
+    try:
+        settings = Settings.of_login(environment, traits.keytab or None, traits.principal or None)
+    except OSError as error:
+        raise ConfigurationError(f"Platform.keytab: {error}") from error
+    ip, port = (hub.ip, hub.port) if hub.ip else (traits.ip, traits.port)
+    sockets = bind(ip, port, is_private=hub.server_tls is not None)
+    end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end.set)
+    async with contextlib.AsyncExitStack() as stack:
+        for each in sockets:
+            stack.enter_context(each)
+        service = await stack.enter_async_context(open_service(traits, settings, hub))
+        _log.info("the platform listens on %s:%d", *sockets[0].getsockname()[:2])
+        app = application(service)
+        async with (
+            serving(app, sockets, hub.server_tls),
+            running(service.watch.run),
+            running(service.recorder.run),
+        ):
+            await end.wait()
+            _log.info("the platform stops")
+
+
+@contextlib.asynccontextmanager
+async def running(work: Callable[[], Coroutine[Any, Any, NoReturn]]) -> AsyncIterator[None]:
+    """Run something for as long as the block. A fault of it ends the block with its error."""
+    async with task_group() as group:
+        task = group.create_task(work())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: FastAPI, sockets: list[socket.socket], tls: ssl.SSLContext | None
+) -> AsyncIterator[None]:
+    """Serve an application for as long as the block; leaving it waits for requests that run.
+
+    Args:
+        app: The application.
+        sockets: What it listens on; they are closed.
+        tls: For HTTPS; None for plain HTTP.
+    """
+    config = uvicorn.Config(
+        app,
+        http="h11",  # limits the size of headers
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_keep_alive=_IDLE,
+        timeout_graceful_shutdown=_STOP,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+    )
+    server = _Server(config)
+    async with task_group() as group:
+        group.create_task(server.serve(sockets))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the service, which ends its streams first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield

@@ -1,0 +1,90 @@
+"""What is asked of YARN as the user: an application with its reasons, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from fastapi import HTTPException
+
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import AccessDeniedError, YarnhubError
+from yarnhub.server.audit import Event
+from yarnhub.server.platform import documents
+
+if TYPE_CHECKING:
+    from yarnhub.client.client import Client
+    from yarnhub.client.explain.explanation import Explanation
+    from yarnhub.server.platform.service import Service
+    from yarnhub.server.platform.viewers import Identity
+    from yarnhub.yarn.records.applications import ApplicationReport
+    from yarnhub.yarn.records.ids import ApplicationId
+
+ASK = 30.0
+"""Seconds for YARN to respond."""
+END = 20.0
+"""Seconds for an application that is killed to end."""
+_SILENT = f"YARN does not respond within {ASK:g} s"
+_POLL = 0.2
+
+
+async def show(
+    service: Service, identity: Identity, number: ApplicationId
+) -> tuple[ApplicationReport, Explanation]:
+    """An application, and what it does or why it waits or has ended.
+
+    Raises:
+        HTTPException: YARN does not show it to the user.
+        YarnhubError: It is not known.
+    """
+    with service.calls.take(identity.name):
+        async with Deadline(ASK, _SILENT), service.client(identity.viewer.name) as client:
+            report = await client.application_report(number)
+            if documents.application(report).used is None:
+                raise HTTPException(403, f"YARN does not show {number} of {report.user} to you")
+            # Its ApplicationMaster accepts its submitter's key only, and is at any address.
+            return report, await client.explain(number, ask_master=False)
+
+
+async def kill(service: Service, identity: Identity, number: ApplicationId) -> YarnhubError | None:
+    """Kill an application, and wait for its end; cancelled, YARN may still kill it.
+
+    It is recorded in the audit log, unless it has ended before.
+
+    Returns:
+        None if it has ended; why that is not known if YARN is going to kill it.
+
+    Raises:
+        AccessDeniedError: YARN does not let the user do it.
+        YarnhubError: It is not known whether YARN is going to kill it.
+    """
+    done = {"application": str(number), "user": identity.viewer.name}
+    with service.calls.take(identity.name):
+        async with service.client(identity.viewer.name) as client:
+            async with Deadline(ASK, _SILENT):
+                report = await client.application_report(number)
+                if report.yarn_application_state.ended:
+                    return None
+            try:
+                async with Deadline(ASK, _SILENT):
+                    ended = await client.request_kill(number)
+            except AccessDeniedError as error:
+                service.audit.write(Event.REFUSE, identity.name, reason=str(error), **done)
+                raise
+            except YarnhubError as error:  # YARN may have received it
+                service.audit.write(Event.KILL, identity.name, reason=str(error), **done)
+                raise
+            service.audit.write(Event.KILL, identity.name, **done)
+            return await _end(client, number, ended=ended)
+
+
+async def _end(client: Client, number: ApplicationId, *, ended: bool) -> YarnhubError | None:
+    """Wait for the end of an application that YARN kills: it is reported only when asked for."""
+    try:
+        async with Deadline(END, f"{number} was killed, but has not ended in {END:g} s"):
+            while not ended:
+                await asyncio.sleep(_POLL)
+                ended = await client.request_kill(number)
+    except YarnhubError as error:
+        return error
+    return None

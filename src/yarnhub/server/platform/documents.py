@@ -1,0 +1,299 @@
+"""The documents of the API, made from what YARN reports."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from yarnhub.client.explain.words import sentence, summary
+from yarnhub.client.usage import resource_usage
+from yarnhub.watch.visibility import HIDDEN, HIDDEN_AMOUNT
+
+if TYPE_CHECKING:
+    from yarnhub.client.explain.explanation import Explanation
+    from yarnhub.client.logs import aggregated as client_logs
+    from yarnhub.watch.application_watch import Freshness
+    from yarnhub.yarn.records.applications import ApplicationReport
+
+
+class Document(BaseModel):
+    """A document; its attributes' texts describe it in the OpenAPI document."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class State(enum.StrEnum):
+    """The state of an application, as YARN calls it."""
+
+    NEW = "NEW"
+    NEW_SAVING = "NEW_SAVING"
+    SUBMITTED = "SUBMITTED"
+    ACCEPTED = "ACCEPTED"
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+class Used(Document):
+    """What an application holds now, and what it has used since its start."""
+
+    containers: int
+    """Its containers."""
+    memory: int
+    """MiB of its containers."""
+    vcores: int
+    """Virtual cores of its containers."""
+    memory_seconds: int
+    """MiB of its containers multiplied by the seconds for which it had them."""
+    vcore_seconds: int
+    """The same for virtual cores."""
+
+
+class Application(Document):
+    """An application. What YARN does not show to the user is null."""
+
+    id: str
+    name: str
+    user: str
+    queue: str
+    type: str
+    """Such as `skein`, `SPARK` or `MAPREDUCE`."""
+    tags: tuple[str, ...]
+    state: State
+    final_status: str
+    """What the application has reported of itself: `UNDEFINED` until it has."""
+    priority: int | None
+    started: dt.datetime
+    """When it was submitted."""
+    finished: dt.datetime | None
+    progress: float | None
+    """From 0 to 1."""
+    tracking_url: str | None
+    diagnostics: str | None
+    """YARN's words on how it waits or has ended."""
+    used: Used | None
+
+
+class ApplicationPage(Document):
+    """A part of a list of applications."""
+
+    version: int
+    """Increases with each change of an application on the cluster."""
+    looked: dt.datetime | None
+    """What had happened by then is in the list; null if YARN has not been asked yet."""
+    failure: str | None
+    """Why YARN could not be asked since then."""
+    first: int
+    """The position of the first application in the list."""
+    total: int
+    """The number of applications in the list."""
+    applications: tuple[Application, ...]
+
+
+class Container(Document):
+    """A container."""
+
+    id: str
+    name: str
+    """Such as `worker_3`, or `master`; empty if unknown."""
+    node: str
+    """The node's host and port."""
+
+
+class ExplainedApplication(Document):
+    """An application, and what it does or why it waits or has ended."""
+
+    application: Application
+    summary: str
+    """One sentence on what it does."""
+    reasons: tuple[str, ...]
+    """Why, the most important first."""
+    containers: tuple[Container, ...]
+
+
+class LogFile(Document):
+    """A log file of a container."""
+
+    container: str
+    """YARN's id."""
+    instance: str
+    """Such as `worker_3`, or `master`; empty if unknown."""
+    name: str
+    """Such as `stdout`."""
+    size: int
+    """Bytes; so far, if it grows."""
+    grows: bool
+    """Whether its container can still write to it. Otherwise, it is an aggregated log."""
+
+
+class LogProblem(Document):
+    """A container whose files could not be listed."""
+
+    container: str
+    detail: str
+
+
+class LogFilePage(Document):
+    """The log files of a part of an application's containers."""
+
+    first: int
+    """The position of the first container."""
+    total: int
+    """The number of containers with logs. While the application runs, those that run."""
+    files: tuple[LogFile, ...]
+    """Sorted by container and name."""
+    problems: tuple[LogProblem, ...]
+    notice: str | None
+    """What the list lacks."""
+
+
+class Health(Document):
+    """Whether the service works."""
+
+    works: bool
+    """Whether all of the following works."""
+    cluster: bool
+    """Whether YARN has responded to the last query, within the last minute."""
+    looked: dt.datetime | None
+    """When YARN has last answered."""
+    database: bool
+    """Whether usage could be stored when it was last tried."""
+
+
+class Amounts(Document):
+    """What applications have used."""
+
+    memory_seconds: int
+    """MiB of their containers multiplied by the seconds for which they had them."""
+    vcore_seconds: int
+    """The same for virtual cores."""
+    resources: dict[str, int]
+    """The same for other resource types, such as `yarn.io/gpu`."""
+    begun: int
+    """Applications that were submitted."""
+    ended: int
+    """Applications that have ended."""
+
+
+class UsagePoint(Amounts):
+    """What was used within an hour or a day."""
+
+    time: dt.datetime
+    """When it begins. Days are days of UTC."""
+
+
+class UsageSeries(Document):
+    """What was used by one user, one type, etc."""
+
+    name: str
+    """The user, queue, type, or key of an environment: empty for applications without one."""
+    total: Amounts
+    points: tuple[UsagePoint, ...]
+    """In the order of time; without those in which nothing was used."""
+
+
+class UsageGap(Document):
+    """A time in which applications were not observed.
+
+    The usage of applications that began before it and were seen after it is evenly divided.
+    Applications that only ran within it may be missing.
+    """
+
+    begin: dt.datetime
+    end: dt.datetime
+
+
+class Usage(Document):
+    """What was used in a range of hours."""
+
+    begin: dt.datetime
+    """The begin of the first hour."""
+    end: dt.datetime
+    """The end of the last hour."""
+    total: Amounts
+    series: tuple[UsageSeries, ...]
+    """By name."""
+    gaps: tuple[UsageGap, ...]
+    """The longest ones in the order of time, at most 1000."""
+    gap_seconds: int
+    """The length of all gaps."""
+
+
+def application(report: ApplicationReport) -> Application:
+    """The document of an application, from what its viewer can see of it."""
+    # What the ResourceManager sends instead of counters may be those of another application.
+    attempt = report.current_application_attempt_id
+    is_hidden = attempt is not None and attempt.attempt_id == HIDDEN_AMOUNT
+    return Application(
+        id=str(report.application_id),
+        name=report.name,
+        user=report.user,
+        queue=report.queue,
+        type=report.application_type,
+        tags=tuple(sorted(report.application_tags)),
+        state=State[report.yarn_application_state.name],
+        final_status=report.final_application_status.name,
+        priority=None if report.priority is None else report.priority.priority,
+        started=moment(report.start_time),
+        finished=moment(report.finish_time) if report.finish_time else None,
+        progress=None if is_hidden else min(max(report.progress, 0.0), 1.0),
+        tracking_url=_shown(report.tracking_url),
+        diagnostics=None if is_hidden else report.diagnostics,
+        used=None if is_hidden else _used(report),
+    )
+
+
+def explained(report: ApplicationReport, explanation: Explanation) -> ExplainedApplication:
+    """The document of an application with an explanation."""
+    return ExplainedApplication(
+        application=application(report),
+        summary=summary(explanation),
+        reasons=tuple(sentence(each) for each in explanation.reasons),
+        containers=tuple(
+            Container(id=each.yarn_container_id, name=each.container, node=each.node)
+            for each in explanation.places
+        ),
+    )
+
+
+def log_file(file: client_logs.LogFile, *, grows: bool) -> LogFile:
+    """The document of a log file."""
+    return LogFile(
+        container=str(file.container_id),
+        instance=file.instance,
+        name=file.name,
+        size=file.length,
+        grows=grows,
+    )
+
+
+def moment(milliseconds: int) -> dt.datetime:
+    """A time of YARN's, which are ms since 1970; one that no calendar has is the year 1970."""
+    try:
+        return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        return dt.datetime.fromtimestamp(0, dt.UTC)
+
+
+def looked(freshness: Freshness) -> dt.datetime | None:
+    """When YARN was last asked with success."""
+    return None if freshness.looked is None else moment(freshness.looked)
+
+
+def _shown(text: str) -> str | None:
+    return text if text not in ("", HIDDEN) else None
+
+
+def _used(report: ApplicationReport) -> Used:
+    usage = resource_usage(report)
+    return Used(
+        containers=usage.num_used_containers,
+        memory=usage.used_resources.memory or 0,
+        vcores=usage.used_resources.virtual_cores or 0,
+        memory_seconds=usage.memory_seconds,
+        vcore_seconds=usage.vcore_seconds,
+    )

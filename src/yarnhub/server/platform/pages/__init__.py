@@ -1,0 +1,1 @@
+"""The pages of the service: what users see in their browsers."""

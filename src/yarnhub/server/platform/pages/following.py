@@ -1,0 +1,67 @@
+"""A part of a page that is looked at again and again, while somebody sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator  # noqa: TC003  # FastAPI reads it
+from typing import TYPE_CHECKING
+
+from fastapi.sse import ServerSentEvent
+
+from yarnhub.server.platform.pages.login import VisitorOf  # noqa: TC001  # FastAPI reads it
+from yarnhub.server.platform.service import ServiceOf  # noqa: TC001  # FastAPI reads it
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from yarnhub.server.platform.pages.login import Visitor
+    from yarnhub.server.platform.service import Service
+
+
+async def count_stream(service: ServiceOf, visitor: VisitorOf) -> AsyncIterator[None]:
+    """Count an open stream, until its response has ended.
+
+    Raises:
+        HTTPException: Too many are open.
+    """
+    with service.streams.take(visitor.identity.name):
+        yield
+
+
+async def is_still(visitor: Visitor, service: Service) -> bool:
+    """Whether a browser is still logged in as the same user, and the service continues."""
+    session = visitor.session
+    if service.watch.is_stopped or service.sessions.get(session.id) is None:
+        return False
+    return await service.viewers.are_still(f"Bearer {session.token}", visitor.identity)
+
+
+async def follow(
+    visitor: Visitor,
+    service: Service,
+    look: Callable[[], Awaitable[str | None]],
+    interval: float,
+) -> AsyncIterator[ServerSentEvent]:
+    """Events with what has changed, until the login ends. Closing it leaves nothing behind.
+
+    After an event `end`, which says that nothing will change, browsers do not open it again.
+
+    Args:
+        visitor: Who sees it.
+        service: The service.
+        look: Returns what to replace, the same as before if nothing has changed; None if nothing
+            will change anymore.
+        interval: Seconds between looks.
+    """
+    shown = b""
+    while await is_still(visitor, service):
+        html = await look()
+        if html is None:
+            yield ServerSentEvent(event="end", raw_data="")
+            return
+        digest = hashlib.sha256(html.encode()).digest()
+        if digest != shown:
+            shown = digest
+            yield ServerSentEvent(raw_data=html)
+        await asyncio.sleep(interval)

@@ -1,0 +1,196 @@
+"""Logging in: a browser is sent to the hub, and comes back with a code for a token."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import parse_qs, quote
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from yarnhub.server.platform.browser_sessions import LIFETIME, Session
+from yarnhub.server.platform.service import ServiceOf  # noqa: TC001  # FastAPI reads it
+
+if TYPE_CHECKING:
+    from yarnhub.server.platform.service import Service
+    from yarnhub.server.platform.viewers import Identity
+
+router = APIRouter()
+
+COOKIE = "yarnhub-platform"
+_STATE = "yarnhub-login-"
+"""The beginning of the names of the cookies of logins that have begun, one for each tab."""
+_PROOF = "X-Page-Token"
+"""The header with which our scripts prove that they are ours."""
+_LOGIN = 600
+"""Seconds that a login can take."""
+_MAX_FORM = 8192
+"""Bytes of a form."""
+_MAX_PATH = 2000
+"""Characters of an address in a cookie, which has at most 4096."""
+_CODE = Query(min_length=1, max_length=1000)
+_STATE_TEXT = Query(pattern="^[A-Za-z0-9_-]{22}$")
+_HERE = re.compile(r"[^\x00-\x20\\]*")
+
+
+class NotLoggedInError(Exception):
+    """Nobody whom the service knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """The user of a browser.
+
+    Attributes:
+        identity: Who it is.
+        session: The browser.
+    """
+
+    identity: Identity
+    session: Session
+
+
+async def visitor_of(request: Request, service: ServiceOf) -> Visitor:
+    """The user of a browser.
+
+    Raises:
+        NotLoggedInError: It is not logged in, or the hub has revoked its login.
+        HTTPException: A script of another page has sent the request.
+    """
+    session = service.sessions.get(request.cookies.get(COOKIE, ""))
+    identity = await service.viewers.of(f"Bearer {session.token}") if session else None
+    if session is None or identity is None:
+        raise NotLoggedInError
+    if not _is_from_own_page(request, session):
+        raise HTTPException(403, "Requests of scripts of other pages are refused.")
+    return Visitor(identity=identity, session=session)
+
+
+VisitorOf = Annotated[Visitor, Depends(visitor_of)]
+
+
+async def read_form(request: Request, visitor: VisitorOf) -> dict[str, str]:
+    """The fields of a form that one of our own pages has sent.
+
+    Raises:
+        HTTPException: It is too large, or from another page.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _MAX_FORM:
+            raise HTTPException(413, f"A form has at most {_MAX_FORM} bytes.")
+    try:
+        found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=50)
+    except ValueError as error:
+        raise HTTPException(400, "The form cannot be read.") from error
+    fields = {name: values[-1] for name, values in found.items()}
+    given = fields.pop("form_token", "")
+    if not secrets.compare_digest(given.encode(), visitor.session.form_token.encode()):
+        raise HTTPException(403, "This form is too old. Go back, reload the page and try again.")
+    return fields
+
+
+FormOf = Annotated[dict[str, str], Depends(read_form)]
+
+
+def log_in(request: Request, service: Service) -> Response:
+    """Send a browser to the hub; it comes back to the page that it has requested."""
+    state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(48)
+    path = quote(request.url.path)
+    wanted = path + (f"?{request.url.query}" if request.url.query else "")
+    if len(wanted) > _MAX_PATH:
+        wanted = path if len(path) <= _MAX_PATH else f"{service.prefix}/"
+    kept = base64.urlsafe_b64encode(f"{verifier} {wanted}".encode()).decode()
+    response = RedirectResponse(service.oauth.authorization_url(state, verifier), 302)
+    response.set_cookie(
+        _STATE + state,
+        kept,
+        max_age=_LOGIN,
+        path=service.prefix + "/",
+        secure=_is_https(request, service),
+        httponly=True,
+        samesite="lax",
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@router.get("/oauth_callback")
+async def finish_login(
+    request: Request,
+    service: ServiceOf,
+    code: Annotated[str, _CODE],
+    state: Annotated[str, _STATE_TEXT],
+) -> Response:
+    """Finish a login with the code of the hub."""
+    verifier, wanted = _begun(request.cookies.get(_STATE + state, ""), service.prefix)
+    token = await service.oauth.token(code, verifier)
+    identity = await service.viewers.of(f"Bearer {token}")
+    if identity is None:
+        raise HTTPException(403, "Your account at JupyterHub may not access this service.")
+    session = service.sessions.open(identity.name, token)
+    response = RedirectResponse(wanted, 303)
+    path, secure = service.prefix + "/", _is_https(request, service)
+    response.delete_cookie(_STATE + state, path=path, secure=secure, httponly=True, samesite="lax")
+    response.set_cookie(
+        COOKIE,
+        session.id,
+        max_age=int(LIFETIME),
+        path=path,
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@router.post("/logout")
+async def log_out(service: ServiceOf, visitor: VisitorOf, _form: FormOf) -> Response:
+    """Log a browser out, here and then at the hub."""
+    service.sessions.close(visitor.session.id)
+    response = RedirectResponse(f"{service.oauth.hub_url}logout", 303)
+    response.delete_cookie(COOKIE, path=service.prefix + "/", httponly=True, samesite="lax")
+    return response
+
+
+def _is_from_own_page(request: Request, session: Session) -> bool:
+    """Whether a browser opens a page, or a script of one of ours has sent the request.
+
+    Notebook servers of users have pages of the same site, unless the hub has a domain for each: a
+    script in one of them could read a page with the reader's cookie, and send its forms.
+    """
+    if request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate":
+        return request.headers.get("Sec-Fetch-Dest", "document") == "document"
+    given = request.headers.get(_PROOF, "")
+    return secrets.compare_digest(given.encode(), session.form_token.encode())
+
+
+def _begun(cookie: str, prefix: str) -> tuple[str, str]:
+    """The verifier of a login, and the page to go to.
+
+    Raises:
+        HTTPException: The login was begun in another browser, or too long ago.
+    """
+    try:
+        verifier, wanted = base64.urlsafe_b64decode(cookie).decode().split(" ", 1)
+    except (ValueError, binascii.Error) as error:
+        raise HTTPException(
+            403, "This login was begun in another browser, or more than 10 minutes ago. Try again."
+        ) from error
+    if not wanted.startswith(f"{prefix}/") or not _HERE.fullmatch(wanted):
+        wanted = f"{prefix}/"
+    return verifier, wanted
+
+
+def _is_https(request: Request, service: Service) -> bool:
+    """Whether the browser uses HTTPS: as the hub reports, or its proxy."""
+    if service.is_public_https is not None:
+        return service.is_public_https
+    return request.headers.get("X-Forwarded-Proto", "").split(",")[0].strip() == "https"

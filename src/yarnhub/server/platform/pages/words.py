@@ -1,0 +1,88 @@
+"""The words of the pages."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.client.explain.limit_reasons import master_limit
+from yarnhub.client.explain.words import sentence
+from yarnhub.control import diagnostics
+from yarnhub.control.words import brief
+from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
+
+if TYPE_CHECKING:
+    from yarnhub.yarn.records.applications import ApplicationReport
+
+_MAX_LINE = 300
+"""Characters of a reason in a list."""
+_GIB = 1024
+_LEAST = 0.01
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+class Status(enum.StrEnum):
+    """What a user wants to know of an application first."""
+
+    WAITING = "Waiting"
+    RUNNING = "Running"
+    FINISHED = "Finished"
+    FAILED = "Failed"
+    KILLED = "Killed"
+
+    @classmethod
+    def of(cls, report: ApplicationReport) -> Status:
+        """The status of an application. One that reports its own failure to YARN has failed."""
+        match report.yarn_application_state:
+            case YarnApplicationState.RUNNING:
+                return cls.RUNNING
+            case YarnApplicationState.FINISHED:
+                failed = report.final_application_status is FinalApplicationStatus.FAILED
+                return cls.FAILED if failed else cls.FINISHED
+            case YarnApplicationState.FAILED:
+                return cls.FAILED
+            case YarnApplicationState.KILLED:
+                return cls.KILLED
+            case _:
+                return cls.WAITING
+
+
+def reason(report: ApplicationReport) -> str:
+    """Why an application waits, or how it has ended, on one line; from its report alone."""
+    match Status.of(report):
+        case Status.RUNNING:
+            return ""
+        case Status.WAITING:
+            limit = master_limit(report)
+            text = report.diagnostics if limit is None else sentence(limit)
+        case _:
+            text = brief(diagnostics.read(report.diagnostics))
+    text = clean_and_cut(text, lines=False)
+    return text if len(text) <= _MAX_LINE else f"{text[:_MAX_LINE]}…"
+
+
+def memory(mib: int) -> str:
+    """An amount of memory, with a unit."""
+    return f"{mib} MiB" if mib < _GIB else f"{mib / _GIB:.1f} GiB".replace(".0 ", " ")
+
+
+def amount(number: float) -> str:
+    """A number with as many digits as matter: three, or all before the point."""
+    if 0 < number < _LEAST:
+        return f"< {_LEAST}"
+    digits = 0 if number == 0 or number >= 100 else 1 if number >= 10 else 2
+    return f"{number:,.{digits}f}"
+
+
+def span(seconds: int) -> str:
+    """A length of time, in its two largest units, such as `1 day 2 hours`."""
+    parts = []
+    for unit, size in _UNITS:
+        number, rest = divmod(seconds, size)
+        if number:
+            parts.append(f"{number:,} {unit}{'' if number == 1 else 's'}")
+        elif parts:
+            break
+        seconds = rest
+    return " ".join(parts[:2]) or "0 seconds"

@@ -1,0 +1,87 @@
+"""Who a request is from: a token of JupyterHub, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yarnhub.base.errors import YarnhubError
+from yarnhub.server.hub.login import FRESH, MAX_KEPT
+from yarnhub.server.hub.lookup_cache import LookupCache
+from yarnhub.sessions.users import check_user
+from yarnhub.watch.visibility import Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from yarnhub.server.hub.login import HubLogin
+
+_TOKEN = re.compile(r"(?:token|bearer) +([!-~]{1,1000})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The user of a request.
+
+    Attributes:
+        name: At the hub.
+        viewer: On the cluster, with the groups at the hub if a setting needs them.
+    """
+
+    name: str
+    viewer: Viewer
+
+
+class Viewers:
+    """Looks up users by the tokens in their requests.
+
+    Args:
+        hub: The hub.
+        cluster_user: Returns the cluster's name of a user of the hub; it may ask a directory.
+        denied: Users of the cluster who cannot use the service.
+        with_groups: Whether groups are needed.
+    """
+
+    def __init__(
+        self,
+        hub: HubLogin,
+        *,
+        cluster_user: Callable[[str], str],
+        denied: Collection[str],
+        with_groups: bool,
+    ) -> None:
+        self._hub = hub
+        self._cluster_users = LookupCache(
+            lambda name: asyncio.to_thread(cluster_user, name), fresh=FRESH, most=MAX_KEPT
+        )
+        self._denied = denied
+        self._with_groups = with_groups
+
+    async def of(self, authorization: str) -> Identity | None:
+        """The user of a request; None if its token is missing or not valid for this service.
+
+        Args:
+            authorization: The header `Authorization`.
+
+        Raises:
+            HubUnavailableError: It is not known.
+            DeniedUserError: The user cannot use the service.
+            InvalidUserError: The name is not valid for a user of the cluster.
+        """
+        found = _TOKEN.fullmatch(authorization.strip())
+        name = await self._hub.user(found[1]) if found is not None else None
+        if name is None:
+            return None
+        cluster_user = await self._cluster_users.get(name)
+        check_user(cluster_user, self._denied)
+        groups = await self._hub.groups(name) if self._with_groups else frozenset()
+        return Identity(name=name, viewer=Viewer(cluster_user, groups))
+
+    async def are_still(self, authorization: str, identity: Identity) -> bool:
+        """Whether a header still authenticates a user; False if that is not known."""
+        try:
+            return await self.of(authorization) == identity
+        except YarnhubError:
+            return False  # the next request of the client has an answer

@@ -1,0 +1,137 @@
+"""A platform with everything that its API can show, on a real socket, for requests from threads."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from anyio.from_thread import start_blocking_portal
+
+from hadoop.http_server import server
+from server.platform.answers import until
+from server.platform.logged import Application, ended_application
+from server.platform.serving import Platform, platform
+from watch.books import batch_of
+from watch.rows import STARTED, row
+from yarn.logs.recorded import CONTENT
+from yarnhub.server.listening import bind
+from yarnhub.server.platform.app import running, serving
+from yarnhub.watch.application_watch import ApplicationWatch
+from yarnhub.watch.ledger import Ledger
+from yarnhub.watch.usage import HOUR
+from yarnhub.watch.visibility import NO_ONE
+from yarnhub.yarn.queues.tree import with_paths
+from yarnhub.yarn.records.cluster import NodeReport, QueueInfo, QueueStatistics
+from yarnhub.yarn.records.ids import NodeId
+from yarnhub.yarn.records.resources import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from yarnhub.yarn.records.ids import ApplicationId
+
+HOSTILE = "<script>alert(1)</script>\"'\x1b[31m\u202e"
+SECRET = "what only alice may see"
+_HOUR = STARTED - STARTED % HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Populated:
+    """A platform with everything.
+
+    Attributes:
+        served: The platform.
+        url: Where it listens.
+        running: An application that writes a log.
+        waiting: One that waits; it has a hostile name.
+        ended: One with aggregated logs.
+        to_kill: Another one that runs.
+    """
+
+    served: Platform
+    url: str
+    running: Application
+    waiting: ApplicationId
+    ended: ApplicationId
+    to_kill: ApplicationId
+
+    @property
+    def logs(self) -> list[tuple[str, str, str]]:
+        """The application, container and name of logs."""
+        container = f"{self.ended}_02_000001".replace("application", "container")
+        ended = [(str(self.ended), container, name) for name in CONTENT]
+        return [(str(self.running.number), self.running.container, "x.log"), *ended]
+
+
+@contextlib.asynccontextmanager
+async def populated(folder: Path) -> AsyncIterator[Populated]:
+    """A platform with everything, whose watch is stopped: nothing changes, and streams end.
+
+    What others may not see of the applications has the text `SECRET`.
+    """
+    async with platform(folder, NO_ONE) as served, server(served.nodes) as node:
+        served.node = node.partition("//")[2]
+        served.yarn.now = _HOUR + 2 * HOUR
+        runs, waiting = Application(served), served.yarn.submit(name=HOSTILE, tags=(HOSTILE,))
+        to_kill, ended = served.yarn.submit(), ended_application(served)
+        served.yarn.run(to_kill)
+        served.yarn.change(waiting, queue=HOSTILE, diagnostics=HOSTILE)
+        for each in (runs.number, to_kill, ended):
+            served.yarn.change(each, diagnostics=SECRET, tracking_url=f"http://a/{SECRET}")
+        runs.files["x.log"] = SECRET.encode()
+        _add_cluster(served)
+        await _add_usage(served)
+        await _stop_watch(served)
+        (listener,) = bind("127.0.0.1", 0, is_private=False)
+        async with serving(served.app, [listener], None):
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield Populated(
+                served=served, url=url, running=runs, waiting=waiting, ended=ended, to_kill=to_kill
+            )
+
+
+@contextlib.contextmanager
+def populated_in_thread(folder: Path) -> Iterator[Populated]:
+    """The same, in a thread of its own."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(populated(folder)) as found,
+    ):
+        yield found
+
+
+def _add_cluster(served: Platform) -> None:
+    resource = Resource(memory=4096, virtual_cores=8)
+    served.yarn.nodes = [
+        NodeReport(
+            node_id=NodeId(host=host, port=8041),
+            used=resource,
+            capability=resource,
+            health_report=HOSTILE,
+        )
+        for host in "ab"
+    ]
+    leaf = QueueInfo(
+        queue_name=HOSTILE, capacity=0.25, queue_statistics=QueueStatistics(num_apps_running=3)
+    )
+    root = QueueInfo(queue_name="root", capacity=1.0, child_queues=(leaf,))
+    served.yarn.root = with_paths(root)
+
+
+async def _add_usage(served: Platform) -> None:
+    await served.service.recorder.open()
+    ledger = Ledger(await served.service.usage.load())
+    rows = row(1, _HOUR, 10), row(2, _HOUR, 20, user="bob", queue=HOSTILE)
+    assert await served.service.usage.store(batch_of(ledger, "first", _HOUR, *rows))
+
+
+async def _stop_watch(served: Platform) -> None:
+    await served.seen()
+    stopped = ApplicationWatch(
+        served.yarn, lambda: served.yarn.now / 1000, served.service.watch.table
+    )
+    async with running(stopped.run):
+        await until(lambda: stopped.freshness.looked)
+    served.service.watch = stopped
