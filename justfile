@@ -23,7 +23,7 @@ test:
 
 # Tests that match, against a cluster that stays up: just try tests/skein.
 try *arguments:
-    .venv/bin/yarnhub cluster start --name test
+    .venv/bin/yarnhub cluster start --name test --native
     YARNHUB_TEST_CLUSTER_STATE="$(.venv/bin/yarnhub cluster env --name test | sed -n 's,^export HADOOP_CONF_DIR=\(.*\)/conf,\1,p')" \
         .venv/bin/python -m pytest {{arguments}}
 

@@ -142,14 +142,22 @@ class Connection:
 
 
 @contextlib.asynccontextmanager
-async def yarnhub_gateway(folder: Path, env: Mapping[str, str]):
-    """`yarnhub gateway`, as a service of a hub with one user."""
+async def yarnhub_gateway(folder: Path, env: Mapping[str, str], kernels: Path | None = None):
+    """`yarnhub gateway`, as a service of a hub with one user.
+
+    Args:
+        folder: For itself.
+        env: Its variables.
+        kernels: The folder of its kernelspecs; None for one of its own.
+    """
     folder.mkdir()
-    write_kernelspec(folder / "kernels", in_container())
+    if kernels is None:
+        kernels = folder / "kernels"
+        write_kernelspec(kernels, in_container())
     config = folder / "config.py"
     config.write_text(
         f"c.KernelGateway.folder = {str(folder / 'state')!r}\n"
-        f"c.KernelGateway.kernelspec_folders = [{str(folder / 'kernels')!r}]\n"
+        f"c.KernelGateway.kernelspec_folders = [{str(kernels)!r}]\n"
         "c.KernelGateway.application_master_host = 'localhost'\n"
     )
     port = free_port()
@@ -197,26 +205,19 @@ async def jupyter_server(folder: Path, env: Mapping[str, str]):
 
 @contextlib.asynccontextmanager
 async def enterprise_gateway(
-    folder: Path, python: Path, launcher: Path, env: Mapping[str, str], resource_manager: str
+    folder: Path, python: Path, kernels: Path, env: Mapping[str, str], resource_manager: str
 ):
-    """Enterprise Gateway with kernels that skein starts, and its own launcher in the containers."""
-    folder.mkdir()
-    proxy = "enterprise_gateway.services.processproxies.yarn.YarnClusterProcessProxy"
-    names = ("kernel-id", "response-address", "public-key", "port-range")
-    placeholders = [f"{{{name.replace('-', '_')}}}" for name in names]
-    options = [
-        word
-        for name, value in zip(names, placeholders, strict=True)
-        for word in (f"--{name}", value)
-    ]
-    kept = ("PATH", "HADOOP_CONF_DIR", "JAVA_HOME")
-    spec = {
-        "argv": [str(python), str(HERE / "kernels_peer.py"), str(python), str(launcher), *options,
-                 "--cluster-type", "none"],
-        "env": {name: env[name] for name in kept} | {"SKEIN_CONFIG": str(folder / "skein")},
-        "metadata": {"process_proxy": {"class_name": proxy}},
-    }  # fmt: skip
-    write_kernelspec(folder / "data" / "kernels", spec)
+    """Enterprise Gateway.
+
+    Args:
+        folder: For itself.
+        python: The interpreter of its environment.
+        kernels: The folder of its kernelspecs.
+        env: Its variables.
+        resource_manager: The URL of the ResourceManager's pages.
+    """
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "kernels").symlink_to(kernels)
     port = free_port()
     variables = {
         **env,
@@ -238,6 +239,34 @@ async def enterprise_gateway(
     ]
     async with running(command, variables, folder / "log", port) as server:
         yield server
+
+
+def peer_kernelspec(
+    skein: Path, python: Path, launcher: Path, env: Mapping[str, str]
+) -> dict[str, object]:
+    """A kernelspec of Enterprise Gateway with kernels that skein starts, and its own launcher.
+
+    Args:
+        skein: The folder of skein's configuration.
+        python: The interpreter of Enterprise Gateway's environment.
+        launcher: Its launcher of kernels.
+        env: Variables for skein.
+    """
+    proxy = "enterprise_gateway.services.processproxies.yarn.YarnClusterProcessProxy"
+    names = ("kernel-id", "response-address", "public-key", "port-range")
+    placeholders = [f"{{{name.replace('-', '_')}}}" for name in names]
+    options = [
+        word
+        for name, value in zip(names, placeholders, strict=True)
+        for word in (f"--{name}", value)
+    ]
+    kept = ("PATH", "HADOOP_CONF_DIR", "JAVA_HOME")
+    return {
+        "argv": [str(python), str(HERE / "kernels_peer.py"), str(python), str(launcher), *options,
+                 "--cluster-type", "none"],
+        "env": {name: env[name] for name in kept} | {"SKEIN_CONFIG": str(skein)},
+        "metadata": {"process_proxy": {"class_name": proxy}},
+    }  # fmt: skip
 
 
 def install_peer(folder: Path) -> tuple[Path, Path]:

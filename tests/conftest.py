@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -15,11 +16,12 @@ import pytest
 from hypothesis import settings
 
 from e2e.walk import PROJECT
+from environments.kernel_environment import KernelEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["yarnhub.cluster.pytest_plugin"]
+pytest_plugins = ["yarnhub.cluster.pytest_plugin", "postgresql"]
 
 # A shell ignores Ctrl-C for what it starts in the background, and whoever inherits that ignores it
 # too: the commands that the tests interrupt would.
@@ -53,15 +55,52 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def kernel_environment(tmp_path_factory: pytest.TempPathFactory) -> KernelEnvironment:
+    """An environment with ipykernel and one more package, built by `yarnhub.environments`."""
+    return KernelEnvironment.build(tmp_path_factory.mktemp("kernel-environment"))
+
+
+@pytest.fixture(scope="session")
+def r_environment(tmp_path_factory: pytest.TempPathFactory) -> KernelEnvironment:
+    """An environment with IRkernel, made of Debian's."""
+    return KernelEnvironment.build_r(tmp_path_factory.mktemp("r-environment"))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of this project."""
+    folder = tmp_path_factory.mktemp("wheel")
+    uv = Path(sys.executable).parent / "uv"
+    build = (uv, "build", "--quiet", "--wheel", "--out-dir", folder, PROJECT)
+    subprocess.run(build, check=True, timeout=120)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
 def shared_python() -> Iterator[Path]:
     """A Python with JupyterLab that containers of every OS user can run."""
+    with _python_of("--extra", "lab", "--group", "widgets") as python:
+        yield python
+
+
+@pytest.fixture(scope="session")
+def dask_python() -> Iterator[Path]:
+    """The same with Dask, its dashboard, and its panel in JupyterLab."""
+    with _python_of("--extra", "lab", "--group", "dask", "--group", "dask-lab") as python:
+        yield python
+
+
+@contextlib.contextmanager
+def _python_of(*packages: str) -> Iterator[Path]:
+    """The Python of a new environment with parts of the project; all OS users can run it."""
     folder = Path(tempfile.mkdtemp(prefix="yarnhub-python-"))  # pytest's own folders are private
     folder.chmod(0o755)
     bin_folder = Path(sys.executable).parent
     uv = shutil.which("uv", path=f"{bin_folder}{os.pathsep}{os.environ['PATH']}") or "uv"  # noqa: TID251
     # uv keeps the wheel of a project for as long as its pyproject.toml is the same.
     wheel = ("--no-editable", "--reinstall-package", "yarnhub")
-    packages = ("--locked", "--no-default-groups", "--extra", "lab", "--group", "widgets", *wheel)
+    options = ("--locked", "--no-default-groups", *packages, *wheel)
     python = Path(sys.executable).resolve()
     try:
         # Relocatable: it may be packed, too.
@@ -71,7 +110,7 @@ def shared_python() -> Iterator[Path]:
             timeout=60,
         )
         subprocess.run(
-            [uv, "sync", "-q", *packages, "--project", PROJECT, "--python", python],
+            [uv, "sync", "-q", *options, "--project", PROJECT, "--python", python],
             env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder)},  # noqa: TID251
             check=True,
             timeout=300,

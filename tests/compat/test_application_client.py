@@ -237,12 +237,15 @@ def answers(app: skein.ApplicationClient) -> bool:
 
 
 def test_a_client_goes_on_with_the_next_master(
-    client: skein.Client, run: Callable[[Any], str]
+    client: skein.Client,
+    run: Callable[[Any], str],
+    eventually: Callable[[Callable[[], Any]], None],
 ) -> None:
     spec = skein.ApplicationSpec(
         services={"s": skein.Service(SMALL, "sleep infinity")}, max_attempts=2
     )
     with client.connect(run(spec)) as app:
+        eventually(lambda: len(app.get_containers(["s"], ["RUNNING"])) == 1)
         app.kv.put("kept", b"v")
         events = app.kv.events(prefix="later")
         before = app.address

@@ -15,6 +15,10 @@ import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PROJECT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -84,6 +88,15 @@ def blocks(page: Path) -> list[Block]:
         )
         for match in _FENCE.finditer(text)
     ]
+
+
+def example_of(page: Path, line: str, changes: Mapping[str, str]) -> str:
+    """The page's block in which a line begins so, with changes."""
+    (text,) = [each.text for each in blocks(page) if f"\n{line}" in f"\n{each.text}"]
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
 
 
 def has_function(file: str, name: str) -> bool:

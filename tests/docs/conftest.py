@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from docs.blocks import PROJECT
 from docs.session import Session
 
 if TYPE_CHECKING:
@@ -52,21 +51,9 @@ def reader(
 
 
 @pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def packages(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Variables by which uv and pip take `yarnhub` for what is here."""
-    folder = tmp_path_factory.mktemp("packages")
-    build: list[str | Path] = [
-        BIN / "uv",
-        "build",
-        "--quiet",
-        "--wheel",
-        "--out-dir",
-        folder,
-        PROJECT,
-    ]
-    subprocess.run(build, check=True)
-    (wheel,) = folder.glob("*.whl")
-    constraint = folder / "constraint.txt"
+    constraint = tmp_path_factory.mktemp("packages") / "constraint.txt"
     constraint.write_text(f"yarnhub @ {wheel.as_uri()}\n")
     return {"UV_CONSTRAINT": str(constraint), "PIP_CONSTRAINT": str(constraint)}
 

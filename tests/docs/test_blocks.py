@@ -7,13 +7,25 @@ import shlex
 import shutil
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from docs.blocks import PAGES, PROJECT, RUN, SHOWN, Block, blocks, has_function
+from yarnhub.environments.local_build.site import BuildSite
+from yarnhub.environments.specification import EnvironmentSpec
 from yarnhub.spec import ApplicationSpec
 
+if TYPE_CHECKING:
+    from yarnhub.spec._reading import Element
+
+OTHERS: dict[str, type[Element]] = {
+    "pip": EnvironmentSpec,
+    "conda": EnvironmentSpec,
+    "index_url": BuildSite,
+}
+"""Documents that are not applications, by a key that they have."""
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 
@@ -48,8 +60,10 @@ def test_who_runs_it_exists_or_there_is_a_reason(block: Block) -> None:
 def test_every_specification_is_valid(block: Block) -> None:
     if block.remark.startswith("not run"):
         pytest.fail(f"{block}: a specification needs nothing to be read")
-    spec = ApplicationSpec.from_dict(yaml.safe_load(block.text))
-    assert ApplicationSpec.from_dict(spec.to_dict()) == spec
+    document = yaml.safe_load(block.text)
+    kind = next((kind for key, kind in OTHERS.items() if key in document), ApplicationSpec)
+    spec = kind.from_dict(document)
+    assert kind.from_dict(spec.to_dict()) == spec
 
 
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "python"], ids=str)

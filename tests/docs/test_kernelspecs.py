@@ -12,16 +12,22 @@ import pytest
 from jupyter_core import paths
 
 from docs.blocks import PROJECT, blocks
+from integrations.spark.example import SPARK
+from yarnhub.cli import kernelspec_spark
 from yarnhub.cli.main import main
 from yarnhub.kernels.bounds import VARIABLES
 from yarnhub.kernels.kernelspec import KernelspecConfig, read
 from yarnhub.kernels.kernelspec_file import parse
+from yarnhub.kernels.spark import SparkConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from yarnhub.integrations.spark.published import PublishedSpark
+
 PAGE = PROJECT / "docs" / "reference" / "kernelspecs.md"
+REQUIRED = {"version": "4", "libs": "libs", "python": [], "archive": "", "python_urls": []}
 MIGRATION = PROJECT / "docs" / "howto" / "migrate-from-enterprise-gateway.md"
 
 
@@ -69,6 +75,20 @@ def test_the_documents_are_valid() -> None:
     assert read(part).shared_folders == {"/home/jovyan/hdfs": "/mnt/hdfs/user"}
 
 
+def test_keys_of_spark_have_their_defaults() -> None:
+    names = [row[0] for row in rows("Spark")]
+    assert names == [
+        "settings", "language", "java_home", "connect", "connect_ports", "connect_idle"
+    ]  # fmt: skip
+    for name, _, default, meaning in rows("Spark"):
+        (field,) = [each for each in fields(SparkConfig) if each.name == name]
+        given = {name: json.loads(default)}
+        config = read({"spark": {**REQUIRED, **given}}).spark
+        own = field.default if field.default_factory is MISSING else field.default_factory()
+        assert getattr(config, name) == own
+        assert meaning.endswith(".")
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, and Jupyter's."""
@@ -100,7 +120,13 @@ def test_the_commands_of_the_page(home: Path, capsys: pytest.CaptureFixture[str]
             assert installed(home) == json.loads(blocks(PAGE)[0].text)
 
 
-def test_a_kernelspec_is_converted(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kernelspec_is_converted(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def published(root: str, version: str) -> PublishedSpark:
+        return SPARK
+
+    monkeypatch.setattr(kernelspec_spark, "_published", published)
     options = "--driver-memory 4g --num-executors 2 --conf spark.executor.memory=4g --queue a"
     mode = ["--RemoteProcessProxy.spark-context-initialization-mode", "lazy"]
     (home / "spark_python_yarn_cluster").mkdir()
@@ -116,8 +142,14 @@ def test_a_kernelspec_is_converted(home: Path, capsys: pytest.CaptureFixture[str
         )
     )
     assert list(run(MIGRATION, capsys)) == ["convert", "install"]
-    config = installed(home)["metadata"]["kernel_provisioner"]["config"]
-    assert config == {"memory": "4505 MiB", "queue": "a"}
+    config = read(installed(home)["metadata"]["kernel_provisioner"]["config"])
+    assert (config.memory, config.queue) == (4505 << 20, "a")
+    assert config.spark is not None
+    assert config.spark.settings == {
+        "spark.driver.memory": "4096m",
+        "spark.dynamicAllocation.maxExecutors": "2",
+        "spark.executor.memory": "4g",
+    }
 
 
 def installed(folder: Path) -> Any:  # JSON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -11,8 +12,6 @@ import pytest
 from e2e.walk import User, processes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from yarnhub.cluster import HadoopCluster
 
 pytestmark = pytest.mark.cluster
@@ -22,9 +21,15 @@ HADOOPS_OWN = ("-Dproc_", "jspawnhelper", "ContainerLocalizer")
 
 
 class JavaWatch:
-    """Looks at all processes without a pause, and keeps every JVM that it sees."""
+    """Looks at all processes without a pause, and keeps every JVM of a cluster and its clients.
 
-    def __init__(self) -> None:
+    Args:
+        cluster: The cluster, whose folder is in the variables of all of them: other tests, which
+            run at the same time, start JVMs for Spark.
+    """
+
+    def __init__(self, cluster: HadoopCluster) -> None:
+        self._folder = str(Path(cluster.env["HADOOP_CONF_DIR"]).parent)
         self.seen: dict[int, str] = {}
         self.looks = 0
         self._stop = threading.Event()
@@ -41,8 +46,10 @@ class JavaWatch:
     def _watch(self) -> None:
         while not self._stop.is_set():
             self.looks += 1
-            for number, (_, command, _) in processes().items():
+            for number, (_, command, variables) in processes().items():
                 program = command.partition(" ")[0].rpartition("/")[2]
+                if self._folder not in variables and self._folder not in command:
+                    continue
                 if program == "java" or "jspawnhelper" in program:
                     self.seen[number] = command
 
@@ -60,7 +67,7 @@ def test_an_application_starts_no_jvm(hadoop_cluster: HadoopCluster, tmp_path: P
         "    script: cat data.txt\n"
     )
     before = {n: c for n, (_, c, _) in processes().items() if "java" in c}
-    with JavaWatch() as watch:
+    with JavaWatch(hadoop_cluster) as watch:
         application = user.skein("application", "submit", "app.yaml").stdout.strip()
         user.skein("application", "ls")
         user.skein("kv", "get", application, "--key", "none", "--wait", check=False)
@@ -73,6 +80,6 @@ def test_an_application_starts_no_jvm(hadoop_cluster: HadoopCluster, tmp_path: P
 
 def test_the_watch_sees_a_jvm(hadoop_cluster: HadoopCluster) -> None:
     java = hadoop_cluster.java_home / "bin" / "java"
-    with JavaWatch() as watch:
-        subprocess.run([java, "-version"], check=True, capture_output=True)
+    with JavaWatch(hadoop_cluster) as watch:
+        subprocess.run([java, "-version"], env=hadoop_cluster.env, check=True, capture_output=True)
     assert any("-version" in command for command in watch.seen.values())

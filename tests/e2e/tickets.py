@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from typing import TYPE_CHECKING
 
 import gssapi
@@ -26,7 +27,8 @@ class Tickets(httpx.Auth):
         self._credentials = gssapi.Credentials(
             name=gssapi.Name(user, gssapi.NameType.user),
             usage="initiate",
-            store={"client_keytab": str(keytab), "ccache": f"MEMORY:{user}"},
+            # Of its own: a cache in memory is the process's, with tickets of other clusters.
+            store={"client_keytab": str(keytab), "ccache": f"MEMORY:{uuid.uuid4()}"},
         )
 
     def header(self) -> str:

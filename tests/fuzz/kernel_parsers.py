@@ -51,7 +51,9 @@ def read_kernelspec(content: bytes) -> None:
 
 
 def convert_kernelspec(content: bytes) -> None:
-    convert(load(content.decode()))
+    document = load(content.decode())
+    convert(document)
+    convert(document, spark=True)
 
 
 RECORD = KernelRecord(

@@ -13,6 +13,8 @@ from fuzz.samples import DOCUMENT, KERNELSPEC
 from yarnhub.base.errors import (
     SpecError,
 )
+from yarnhub.environments.foreign_documents import from_conda
+from yarnhub.environments.specification import EnvironmentSpec
 from yarnhub.integrations.jupyterhub.offer import OVERRIDABLE
 from yarnhub.integrations.jupyterhub.options_form import options_from_form
 from yarnhub.kernels.kernelspec import Kernelspec, KernelspecConfig, read, request_of
@@ -78,6 +80,15 @@ def test_profiles_with_something_else_in_them_and_any_choice(data: st.DataObject
     form = data.draw(st.dictionaries(names, st.lists(json_values, max_size=2), max_size=3))
     try_on(Parser("", lambda _: choose(profiles, options), (ChoiceError,)), b"")
     try_on(Parser("", lambda _: options_from_form(form), (ChoiceError,)), b"")
+
+
+@fuzz
+@given(json_values, st.sampled_from(sorted(EnvironmentSpec.checks)))
+def test_a_document_of_any_shape_is_an_environment_or_refused(value: object, key: str) -> None:
+    for document in (value, {"name": "x", "pip": ["six"], key: value}, {"dependencies": value}):
+        for reader in (EnvironmentSpec.from_dict, lambda each: from_conda(each, "x")):
+            parser = Parser("", lambda _: reader(document), (SpecError,))  # noqa: B023  # at once
+            try_on(parser, b"")
 
 
 @fuzz

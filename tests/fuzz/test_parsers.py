@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 
 from e2e.walk import PROJECT
+from fuzz.environment_parsers import ENVIRONMENTS
 from fuzz.hadoop_parsers import HADOOP
 from fuzz.kernel_parsers import KERNELS
 from fuzz.mechanism import Parser, fuzz, try_on
@@ -20,6 +23,7 @@ from yarnhub.control import diagnostics
 from yarnhub.control import json as control_json
 from yarnhub.control.frames import Frame, Frames
 from yarnhub.control.messages import REQUESTS
+from yarnhub.integrations.dask_gateway import heartbeat
 from yarnhub.sessions.ports.report import ReportError, read_report
 from yarnhub.spec import ApplicationSpec
 
@@ -69,6 +73,21 @@ def load_journal(content: bytes) -> None:
         pass
 
 
+HEARTBEAT = (
+    b'{"scheduler_address":"tls://10.0.0.1:8786","dashboard_address":"http://[::1]:8787",'
+    b'"api_address":"http://node:80","count":3,"active_workers":["a"],"closing_workers":[],'
+    b'"closed_workers":[7]}'
+)
+
+
+def read_heartbeat(content: bytes) -> None:
+    try:
+        message = json.loads(content)
+    except (ValueError, RecursionError) as error:  # dask-gateway's part
+        raise RemoteProtocolError("it is no JSON") from error
+    heartbeat.read(message)
+
+
 YAML_WORDS = (
     *JSON_WORDS,
     b"&a ",
@@ -100,6 +119,13 @@ PARSERS = [
         JSON_WORDS,
     ),
     Parser("control frames", Frames(1 << 16).feed, (), (bytes(Frame(1, "GetKey", b"{}")),)),
+    Parser(
+        "a Dask scheduler's heartbeat",
+        read_heartbeat,
+        (RemoteProtocolError,),
+        (HEARTBEAT,),
+        JSON_WORDS,
+    ),
     Parser(
         "control request",
         load_requests,
@@ -140,6 +166,7 @@ PARSERS = [
     ),
     Parser("memory", lambda each: parse_memory(text_of(each)), (ValueError,), (b"1.5 GiB",)),
     Parser("duration", lambda each: parse_duration(text_of(each)), (ValueError,), (b"1h 30m",)),
+    *ENVIRONMENTS,
     *HADOOP,
     *KERNELS,
 ]

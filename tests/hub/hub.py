@@ -135,6 +135,13 @@ class Hub:
         """The number of the hub's process."""
         return self._hub.pid
 
+    async def token_of(self, user: str, *scopes: str) -> str:
+        """A new token of a user's; without scopes, one with all that the user has."""
+        body = {"scopes": scopes} if scopes else {}
+        answer = await self.api.post(f"/users/{user}/tokens", json=body)
+        answer.raise_for_status()
+        return str(answer.json()["token"])
+
     async def start(self) -> None:
         """Start the hub and wait until it answers through the proxy."""
         await self._hub.start()

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from docs.blocks import PROJECT, blocks
+from docs.blocks import PROJECT, example_of
 from hub.hub import USERS, Hub
 from hub.on_yarn import yarn_config
 from hub.program import Program
@@ -35,11 +35,7 @@ LOCAL = "Python 3 (ipykernel)"
 
 def example(line: str, changes: Mapping[str, str]) -> str:
     """The page's block in which a line begins so, with changes."""
-    (text,) = [each.text for each in blocks(PAGE) if f"\n{line}" in f"\n{each.text}"]
-    for old, new in changes.items():
-        assert old in text, old
-        text = text.replace(old, new)
-    return text
+    return example_of(PAGE, line, changes)
 
 
 class HubWithKernels(Hub):
@@ -100,12 +96,6 @@ class HubWithKernels(Hub):
             async with GatewayClient(settings) as client:
                 for kernel in (await client.kernels("", 0))[0] or []:
                     await client.stop(kernel.request.id, now=True)
-
-    async def token_of(self, user: str) -> str:
-        """A new token of a user's."""
-        answer = await self.api.post(f"/users/{user}/tokens")
-        answer.raise_for_status()
-        return str(answer.json()["token"])
 
 
 @contextlib.contextmanager

@@ -78,6 +78,11 @@ def _add_start(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="a federation with this cluster as its only member",
     )
     start.add_argument(
+        "--native",
+        action="store_true",
+        help="NodeManagers with Hadoop's native library, which unpack archives faster",
+    )
+    start.add_argument(
         "--kerberos", action="store_true", help="security on, with a KDC; requires root"
     )
     start.add_argument(
@@ -140,6 +145,7 @@ def _start(arguments: argparse.Namespace) -> int:
         scheduler=Scheduler(arguments.scheduler),
         federation=arguments.federation,
         encryption_zone=arguments.encryption_zone,
+        native=arguments.native,
         kerberos=arguments.kerberos,
         rpc_protection=RpcProtection(arguments.rpc_protection),
         java_home=arguments.java_home,

@@ -35,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--user", default="", help="a user of the hub to check, for whom the hub acts"
     )
     parser.add_argument(
-        "--run", action="store_true", help="run a small application as the user on each node"
+        "--run", action="store_true", help="run small applications as the user on each node"
     )
     parser.add_argument(
         "--hub-config",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.cli import kernelspec_spark
 from yarnhub.cli.kernelspec_install import (
     add_options,
     add_where,
@@ -101,6 +102,7 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="the new kernel.json; default: standard output"
     )
+    kernelspec_spark.add_source(parser)
     parser.set_defaults(handler=_convert)
 
 
@@ -180,16 +182,23 @@ def _remove(arguments: argparse.Namespace) -> int:
 def _convert(arguments: argparse.Namespace) -> int:
     from yarnhub.base.files import read_regular
     from yarnhub.kernels.enterprise_gateway_kernelspec import convert
-    from yarnhub.kernels.kernelspec_file import load
+    from yarnhub.kernels.kernelspec_file import for_yarn, load
 
     file: Path = arguments.file
+    with_spark = arguments.spark is not None
+    if arguments.spark_root and not with_spark:
+        raise ConfigurationError("--spark-root is for --spark: add it")
     try:
-        converted = convert(load(read_regular(file, 1024 * 1024).decode()))
+        converted = convert(load(read_regular(file, 1024 * 1024).decode()), spark=with_spark)
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}") from error
     except ValueError as error:
         raise ConfigurationError(f"{file}: {error}") from error
-    text = json.dumps(converted.document, indent=2) + "\n"
+    document = converted.document
+    if with_spark:
+        config = kernelspec_spark.added(arguments, converted.config, converted.settings)
+        document = for_yarn(document, config)
+    text = json.dumps(document, indent=2) + "\n"
     output: Path | None = arguments.output
     if output is None:
         sys.stdout.write(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.cli import kernelspec_spark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,12 +54,17 @@ _REPEATED = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `install`."""
     parser.add_argument(
-        "name", nargs="?", default="", metavar="NAME", help="default: yarn-python or yarn-r"
+        "name",
+        nargs="?",
+        default="",
+        metavar="NAME",
+        help="default: yarn-python, yarn-spark, yarn-scala or yarn-r",
     )
     parser.add_argument(
         "--language",
         default="",
-        help="python (ipykernel; the default), r (IRkernel), or the language of --argv",
+        help="python (ipykernel; the default), scala (with --spark), r (IRkernel), or the language "
+        "of --argv",
     )
     parser.add_argument(
         "--template",
@@ -79,6 +85,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             metavar=metavar,
             help=f"{help_text}; can be repeated",
         )
+    kernelspec_spark.add_options(parser)
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="a JSON file with more keys of `config`"
     )
@@ -132,7 +139,8 @@ def install(arguments: argparse.Namespace) -> int:
     template, resources = _template(arguments)
     try:
         name = check_name(arguments.name or _default_name(arguments))
-        document = for_yarn(template, _config(arguments), arguments.display_name)
+        display_name = arguments.display_name or _display_name(arguments)
+        document = for_yarn(template, _config(arguments), display_name)
         found = parse(name, document)
     except SpecError as error:
         raise ConfigurationError(str(error)) from error
@@ -150,7 +158,7 @@ def install(arguments: argparse.Namespace) -> int:
 def _template(arguments: argparse.Namespace) -> tuple[Mapping[str, object], dict[str, bytes]]:
     """The document that the provisioner is added to, and the logos."""
     from yarnhub.cli.kernelspec_folders import FILE, resources_in
-    from yarnhub.kernels.kernelspec_file import LANGUAGES
+    from yarnhub.kernels.kernelspec_file import LANGUAGES, SPARK_LANGUAGES
 
     language = arguments.language or "python"
     if arguments.template is not None:
@@ -169,13 +177,17 @@ def _template(arguments: argparse.Namespace) -> tuple[Mapping[str, object], dict
             raise ConfigurationError("--argv needs the --language of the kernel")
         title = f"{language.capitalize()} on YARN"
         return {"argv": arguments.argv, "language": language, "display_name": title}, {}
-    if language.lower() not in LANGUAGES:
+    languages = {**LANGUAGES, **SPARK_LANGUAGES}
+    if arguments.spark is None and language.lower() not in LANGUAGES:
+        if language.lower() in SPARK_LANGUAGES:
+            raise ConfigurationError(f"--language {language} is for kernels with --spark: add it")
         known = " and ".join(LANGUAGES)
         raise ConfigurationError(
             f"--language {language}: only {known} are known; write the kernel's command with "
             "--argv, or use its kernel.json with --template"
         )
-    return LANGUAGES[language.lower()], _logos(language.lower())
+    # With Spark, others are refused together with its other options.
+    return languages.get(language.lower(), {}), _logos(language.lower())
 
 
 def _logos(language: str) -> dict[str, bytes]:
@@ -192,7 +204,14 @@ def _default_name(arguments: argparse.Namespace) -> str:
     language = (arguments.language or "python").lower()
     if arguments.template is not None or arguments.argv:
         raise ConfigurationError("write a NAME for the kernelspec")
-    return f"yarn-{language}"
+    with_spark = arguments.spark is not None and language == "python"
+    return "yarn-spark" if with_spark else f"yarn-{language}"
+
+
+def _display_name(arguments: argparse.Namespace) -> str:
+    """The name for users, if the template's is not enough."""
+    named = arguments.template is not None or arguments.language.lower() not in ("", "python")
+    return "Python with Spark on YARN" if arguments.spark is not None and not named else ""
 
 
 def _config(arguments: argparse.Namespace) -> dict[str, object]:
@@ -200,6 +219,8 @@ def _config(arguments: argparse.Namespace) -> dict[str, object]:
     config: dict[str, object] = {}
     if arguments.config is not None:
         config |= _read_document("--config", arguments.config)
+    settings = dict(_pair("--spark-setting", each) for each in arguments.spark_setting)
+    config = dict(kernelspec_spark.with_spark(arguments, config, settings))
     for key in (*_TEXTS, *_NUMBERS):
         if (value := getattr(arguments, key)) is not None:
             config[key] = value

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "cluster": "yarnhub.cli.cluster",
+    "dask-gateway": "yarnhub.cli.dask_gateway",
     "doctor": "yarnhub.cli.doctor",
+    "env": "yarnhub.cli.env",
     "gateway": "yarnhub.cli.gateway",
     "init": "yarnhub.cli.init",
     "kernelspec": "yarnhub.cli.kernelspec",
+    "platform": "yarnhub.cli.platform",
+    "spark": "yarnhub.cli.spark",
 }
 """The module of each command, which is imported for that command only, for a fast start."""
 
