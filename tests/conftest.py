@@ -33,6 +33,23 @@ settings.load_profile("yarnhub")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Check what all tests need, also those that another step runs, and mark some."""
+    _need_known_fixtures(items)
+    _ignore_sockets_of_jupyter(items)
+
+
+def _need_known_fixtures(items: list[pytest.Item]) -> None:
+    """A fixture that was moved would be missed only when its test runs: an hour later, in CI."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            known = item._fixtureinfo  # pytest has nothing public
+            given = set(item.callspec.params) if hasattr(item, "callspec") else set()
+            missing = {*known.names_closure} - {*known.name2fixturedefs} - given - {"request"}
+            if missing:
+                raise pytest.UsageError(f"{item.nodeid} needs unknown fixtures: {missing}")
+
+
+def _ignore_sockets_of_jupyter(items: list[pytest.Item]) -> None:
     """Jupyter leaves sockets to the garbage collector, as anyio does when a connect is cancelled.
 
     Which test is running then is chance; those without a Jupyter server see every such socket.

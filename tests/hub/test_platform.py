@@ -264,7 +264,7 @@ async def test_usage_is_in_a_chart_and_in_a_table(
     totals = page.get_by_role("region", name="Totals").locator("tbody tr")
     await expect(totals.filter(has_text="root.default")).to_have_count(1)
     await assert_accessible(page)
-    # With access control lists there is a chart only if other applications of hers show their usage.
+    # With access control lists, her other applications may be in a chart, but not this one.
     if not cluster.options.kerberos:
         drawn = page.get_by_role("img", name="Chart of GiB hours")
         await expect(drawn.locator("canvas")).to_have_count(1)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import sqlalchemy
 from dask_gateway_server.backends.db_base import DataManager, JobStatus
 
 from yarnhub.integrations.dask_gateway.database import fit_tables, prepare
-
-if TYPE_CHECKING:
-    from postgresql import PostgreSQL
 
 KEYS = [base64.urlsafe_b64encode(bytes(32))]
 LATER = 1_900_000_000_000
