@@ -14,7 +14,7 @@ from server.database.locations import Place
 from server.platform.serving import Platform, platform
 from server.platform.used import KEY, observe, use
 from watch.rows import row
-from yarnhub.server.platform import usage
+from yarnhub.server.platform import usage, usage_table
 from yarnhub.watch.ledger import LONGEST
 from yarnhub.watch.visibility import AccessList
 from yarnhub.yarn.records.ids import ApplicationAttemptId
@@ -237,7 +237,7 @@ async def test_a_file_has_no_formulas(served: Platform, first: str) -> None:
 async def test_a_long_file_is_sent_in_parts(
     served: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "_CHUNK", 1)
+    monkeypatch.setattr(usage_table, "_CHUNK", 1)
     monkeypatch.setattr("yarnhub.server.database.usage._AT_ONCE", 7)
     seen = served.yarn.now + 1
     rows = [row(n, seen, 1, application_type=f"T{n}") for n in range(100, 200)]
@@ -263,8 +263,8 @@ async def test_requests_of_a_user_are_limited(served: Platform) -> None:
 async def test_a_client_that_leaves_or_is_slow_keeps_no_connection_to_the_database(
     served: Platform, monkeypatch: pytest.MonkeyPatch, leaves: bool
 ) -> None:
-    monkeypatch.setattr(usage, "_DOWNLOAD", 10 if leaves else 0.2)
-    monkeypatch.setattr(usage, "_CHUNK", 1)
+    monkeypatch.setattr(usage, "_DOWNLOAD", 60 if leaves else 3)
+    monkeypatch.setattr(usage_table, "_CHUNK", 1)
     reading, sent = asyncio.Event(), list[dict[str, Any]]()
     requests = iter([{"type": "http.request"}])
     pool = served.service.recorder._database.engine.pool
@@ -294,7 +294,7 @@ async def test_a_client_that_leaves_or_is_slow_keeps_no_connection_to_the_databa
     }
     # Without an end, an HTTP client recognizes that the file is not complete.
     error = contextlib.nullcontext() if leaves else pytest.raises(RuntimeError, match="started")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with error:
             await served.app(scope, receive, send)  # type: ignore[arg-type]  # parts of the messages
     assert [each["type"] for each in sent] == ["http.response.start", "http.response.body"]

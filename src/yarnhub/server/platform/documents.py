@@ -164,65 +164,6 @@ class Health(Document):
     """Whether usage could be stored when it was last tried."""
 
 
-class Amounts(Document):
-    """What applications have used."""
-
-    memory_seconds: int
-    """MiB of their containers multiplied by the seconds for which they had them."""
-    vcore_seconds: int
-    """The same for virtual cores."""
-    resources: dict[str, int]
-    """The same for other resource types, such as `yarn.io/gpu`."""
-    begun: int
-    """Applications that were submitted."""
-    ended: int
-    """Applications that have ended."""
-
-
-class UsagePoint(Amounts):
-    """What was used within an hour or a day."""
-
-    time: dt.datetime
-    """When it begins. Days are days of UTC."""
-
-
-class UsageSeries(Document):
-    """What was used by one user, one type, etc."""
-
-    name: str
-    """The user, queue, type, or key of an environment: empty for applications without one."""
-    total: Amounts
-    points: tuple[UsagePoint, ...]
-    """In the order of time; without those in which nothing was used."""
-
-
-class UsageGap(Document):
-    """A time in which applications were not observed.
-
-    The usage of applications that began before it and were seen after it is evenly divided.
-    Applications that only ran within it may be missing.
-    """
-
-    begin: dt.datetime
-    end: dt.datetime
-
-
-class Usage(Document):
-    """What was used in a range of hours."""
-
-    begin: dt.datetime
-    """The begin of the first hour."""
-    end: dt.datetime
-    """The end of the last hour."""
-    total: Amounts
-    series: tuple[UsageSeries, ...]
-    """By name."""
-    gaps: tuple[UsageGap, ...]
-    """The longest ones in the order of time, at most 1000."""
-    gap_seconds: int
-    """The length of all gaps."""
-
-
 def application(report: ApplicationReport) -> Application:
     """The document of an application, from what its viewer can see of it."""
     # What the ResourceManager sends instead of counters may be those of another application.

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
-import csv
 import datetime as dt
 import enum
-import functools
-import io
 from collections.abc import AsyncIterator  # noqa: TC003  # FastAPI reads it
 from itertools import groupby
 from operator import attrgetter
@@ -21,21 +17,20 @@ from pydantic import BeforeValidator, WithJsonSchema
 from yarnhub.server.database.usage import By, UsageReading
 from yarnhub.server.database.usage import Query as Sums
 from yarnhub.server.platform.description import COMMON, problems
-from yarnhub.server.platform.documents import (
+from yarnhub.server.platform.documents import moment
+from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
+from yarnhub.server.platform.usage_documents import (
     Amounts,
     Usage,
     UsageGap,
     UsagePoint,
     UsageSeries,
-    moment,
 )
-from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
-from yarnhub.watch.ledger import BEGUN, ENDED
-from yarnhub.watch.usage import HOUR, Gap
-from yarnhub.yarn.records.resources import MEMORY, VCORES
+from yarnhub.server.platform.usage_table import UsageTable
+from yarnhub.watch.usage import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from yarnhub.server.database.usage import Sum
     from yarnhub.server.platform.service import Service
@@ -53,14 +48,9 @@ _DOWNLOAD = 120.0
 """Seconds for a file: as long as it is sent, it has a connection to the database."""
 _DEFAULT_DAYS = 7
 _FIRST, _LAST = (dt.datetime(year, 1, 1, tzinfo=dt.UTC) for year in (1970, 3000))
-_CHUNK = 1 << 14
-"""Characters of a file that are sent together."""
 _MAX_TIME = 40
 """Characters of a time."""
 _ISO = "ISO 8601; in UTC if it has no time zone"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Beginnings of what programs for tables execute."""
-
 _TEXT = {"type": "string"}
 
 router = APIRouter(tags=["usage"], responses={**COMMON, **problems(422, 429)})
@@ -248,7 +238,7 @@ async def read_usage(service: Service, sums: Sums, reading: UsageReading) -> Usa
     return Usage(
         begin=moment(sums.begin),
         end=moment(sums.end),
-        total=_amounts(found),
+        total=Amounts.of(found),
         series=tuple(
             _series(name, tuple(of_name), with_points=sums.step is not None)
             for name, of_name in groupby(found, attrgetter("name"))
@@ -274,7 +264,7 @@ async def download_usage(
     """
     if await reading.count(sums, MAX_LINES + 1) > MAX_LINES:
         raise _too_many(MAX_LINES)
-    table = _Table(
+    table = UsageTable(
         sums,
         await reading.measures(sums),
         (await reading.gaps(sums.begin, _until(service, sums), MAX_LINES)).longest,
@@ -320,89 +310,8 @@ def _until(service: Service, sums: Sums) -> int:
 
 def _series(name: str, sums: Sequence[Sum], *, with_points: bool) -> UsageSeries:
     points = (
-        UsagePoint(time=moment(time or 0), **dict(_amounts(of_time)))
+        UsagePoint(time=moment(time or 0), **dict(Amounts.of(of_time)))
         for time, of_time in groupby(sums, attrgetter("time"))
         if with_points
     )
-    return UsageSeries(name=name, total=_amounts(sums), points=tuple(points))
-
-
-def _amounts(sums: Iterable[Sum]) -> Amounts:
-    found: dict[str, int] = {}
-    for each in sums:
-        found[each.measure] = found.get(each.measure, 0) + each.amount
-    return Amounts(
-        memory_seconds=found.pop(MEMORY, 0),
-        vcore_seconds=found.pop(VCORES, 0),
-        begun=found.pop(BEGUN, 0),
-        ended=found.pop(ENDED, 0),
-        resources=found,
-    )
-
-
-class _Table:
-    """Lines of a file, and their columns."""
-
-    def __init__(self, sums: Sums, measures: Sequence[str], gaps: Sequence[Gap]) -> None:
-        self._sums = sums
-        self._resources = [each for each in measures if each not in (MEMORY, VCORES, BEGUN, ENDED)]
-        self._gaps = gaps
-        self._gap = functools.cache(self._gap_of)  # many lines have the same time
-
-    async def text(self, sums: AsyncIterator[Sum]) -> AsyncIterator[str]:
-        """The file, in parts."""
-        buffer = io.StringIO(newline="")
-        writer = csv.writer(buffer)
-        writer.writerow(self._header())
-        last: list[Sum] = []
-        async for each in sums:
-            if last and (each.name, each.time) != (last[0].name, last[0].time):
-                writer.writerow(self._line(last))
-                last = []
-                if buffer.tell() >= _CHUNK:
-                    yield buffer.getvalue()
-                    buffer.seek(0)
-                    buffer.truncate()
-            last.append(each)
-        if last:
-            writer.writerow(self._line(last))
-        yield buffer.getvalue()
-
-    def _header(self) -> list[str]:
-        return [
-            *(["time"] if self._sums.step is not None else []),
-            *([self._sums.by.value] if self._sums.by is not None else []),
-            "memory_mib_seconds",
-            "vcore_seconds",
-            *(_safe(f"{each}_seconds") for each in self._resources),
-            "applications_begun",
-            "applications_ended",
-            "gap_seconds",
-        ]
-
-    def _line(self, sums: Sequence[Sum]) -> list[str | int]:
-        amounts, first = _amounts(sums), sums[0]
-        return [
-            *([moment(first.time or 0).isoformat()] if self._sums.step is not None else []),
-            *([_safe(first.name)] if self._sums.by is not None else []),
-            amounts.memory_seconds,
-            amounts.vcore_seconds,
-            *(amounts.resources.get(each, 0) for each in self._resources),
-            amounts.begun,
-            amounts.ended,
-            self._gap(first.time) // 1000,
-        ]
-
-    def _gap_of(self, time: int | None) -> int:
-        """How long the cluster was not observed in a line's time, in ms."""
-        begin, end = self._sums.begin, self._sums.end
-        if time is not None and self._sums.step is not None:
-            begin, end = max(begin, time), min(end, time + self._sums.step)
-        first = bisect.bisect_right(self._gaps, begin, key=attrgetter("end"))
-        last = bisect.bisect_left(self._gaps, end, key=attrgetter("begin"))
-        gaps = self._gaps[first:last]
-        return sum(min(end, each.end) - max(begin, each.begin) for each in gaps)
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return UsageSeries(name=name, total=Amounts.of(sums), points=tuple(points))

@@ -22,9 +22,9 @@ from yarnhub.server.platform.usage import RefusedQueryError, Scope, Step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yarnhub.server.platform.documents import Usage
     from yarnhub.server.platform.pages.login import Visitor
     from yarnhub.server.platform.service import Service
+    from yarnhub.server.platform.usage_documents import Usage
 
 router = APIRouter()
 

@@ -14,7 +14,7 @@ from yarnhub.yarn.records.resources import MEMORY, VCORES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from yarnhub.server.platform.documents import Amounts, Usage, UsageGap, UsageSeries
+    from yarnhub.server.platform.usage_documents import Amounts, Usage, UsageGap, UsageSeries
 
 MOST = 8
 """Series that have a color of their own in the chart; the others are added up."""
