@@ -94,7 +94,7 @@ def alive(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return False
-    return state != "Z"
+    return state not in "ZX"  # X: it is being removed, and has no group anymore
 
 
 @pytest.fixture(params=[True, False], ids=["leads its group", "in another's group"])
