@@ -101,6 +101,7 @@ c.JupyterHub.services = [
         "url": "http://127.0.0.1:{platform}",
         "api_token": {platform_token!r},
         "oauth_no_confirm": True,
+        "oauth_client_allowed_scopes": ["servers!user"],
     }},
 ]
 services = [

@@ -192,6 +192,7 @@ class Visitor:
     async def applications(self) -> list[str]:
         """The user's applications on the platform's page: each one's state and name."""
         await self.page.goto(f"{self.url}/services/platform/")
+        await self.page.get_by_role("link", name="My applications").click()
         rows = self.page.locator("#list tbody tr")
         await expect(rows.first).to_be_visible()
         found = []

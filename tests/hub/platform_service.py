@@ -25,15 +25,17 @@ class HubWithPlatform(Hub):
     Args:
         folder: For all of it.
         cluster: What it shows.
+        more: More lines of jupyterhub_config.py.
     """
 
-    def __init__(self, folder: Path, cluster: HadoopCluster) -> None:
+    def __init__(self, folder: Path, cluster: HadoopCluster, more: str = "") -> None:
         address = f"http://127.0.0.1:{choose_ports(['platform'], {})['platform']}"
         token = secrets.token_hex(16)
         page = example_of(PAGE, "c.JupyterHub.services = [", {"http://127.0.0.1:8892": address})
         config = (
             "ours = c.JupyterHub.services, c.JupyterHub.load_roles\n"
             f"{page}c.JupyterHub.services += ours[0]\nc.JupyterHub.load_roles += ours[1]\n"
+            f"{more}"
         )
         super().__init__(folder / "hub", {**cluster.env, "PLATFORM_TOKEN": token}, config)
         changes = {

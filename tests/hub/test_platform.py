@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from visitor import Visitor
 
+from hub.platform_pages import PAGES, alert, assert_accessible, sleeping
 from hub.platform_service import HubWithPlatform
 from hub.platform_users import SECONDS, client_of, kill_all, running, users_api
 from yarnhub.base.units import MiB, VCores
-from yarnhub.spec import ACLs, ApplicationSpec, Master, Resources, Service
+from yarnhub.spec import ACLs, ApplicationSpec, Resources, Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     import httpx
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser
 
     from yarnhub.client.client import Client
     from yarnhub.cluster import HadoopCluster
@@ -44,13 +44,6 @@ async def alices_yarn(cluster: HadoopCluster, tmp_path: Path) -> AsyncIterator[C
     async with client_of(cluster, "alice", tmp_path) as client:
         yield client
         await kill_all(client)
-
-
-def sleeping(name: str, *, master: int = 256) -> ApplicationSpec:
-    """An application whose ApplicationMaster requests so many MiB."""
-    small, large = (Resources(memory=MiB(each), vcores=VCores(1)) for each in (64, master))
-    services = {"s": Service(resources=small, script="sleep 600")}
-    return ApplicationSpec(name=name, services=services, master=Master(resources=large))
 
 
 async def explained(api: httpx.AsyncClient, number: str) -> dict[str, Any]:
@@ -123,34 +116,6 @@ async def test_an_application_that_waits_is_the_first_and_says_why(
 
 # --- pages
 
-PAGES = "/services/platform/"
-
-
-def alert(page: Page) -> list[str]:
-    """What the browser complains of from now on, such as scripts that it does not run."""
-    found: list[str] = []
-    page.on("console", lambda message: found.append(message.text))
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
-
-
-async def assert_accessible(page: Page) -> None:
-    """Look for what people with a screen reader, a keyboard or weak eyes cannot use."""
-    size = page.viewport_size
-    assert size is not None
-    for scheme in ("dark", "light"):
-        # Without transitions, in which colours are between two schemes.
-        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for width in (390, size["width"]):
-            await page.set_viewport_size({"width": width, "height": size["height"]})
-            violations = (await Axe().run(page)).response["violations"]
-            found = [
-                (each["id"], node["target"], node["failureSummary"])
-                for each in violations
-                for node in each["nodes"]
-            ]
-            assert found == [], (page.url, scheme, width)
-
 
 async def test_pages_list_explain_and_kill(
     hub: HubWithPlatform, alice: Visitor, alices_yarn: Client, cluster: HadoopCluster
@@ -161,6 +126,7 @@ async def test_pages_list_explain_and_kill(
     page, complaints = alice.page, alert(alice.page)
     # The hub knows her: nothing is asked.
     await page.goto(f"{alice.url}{PAGES}")
+    await page.get_by_role("link", name="My applications").click()
     await expect(page.get_by_role("link", name="My applications")).to_have_attribute(
         "aria-current", "page"
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import httpx
 
@@ -23,6 +24,16 @@ class FakeHub:
     scopes: dict[str, list[str]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     broken: bool = False
+    servers: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
+    """The models of notebook servers, by user and name; none of a default one that never ran."""
+    slow: bool = False
+    """Whether requests to start or stop a server are not answered."""
+    silent: bool = False
+    """Whether it does not list servers."""
+    listings: int = 0
+    """How often servers were listed."""
+    refusal: tuple[int, str] = (0, "")
+    """The status and message with which it refuses to start or stop a server."""
     codes: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     """A code of a browser that has logged in: its token, and what the service has sent."""
 
@@ -46,6 +57,13 @@ class FakeHub:
             return httpx.Response(400, json={"error": "invalid_grant"})
         return httpx.Response(200, json={"access_token": token, "token_type": "Bearer"})
 
+    async def respond(self, request: httpx.Request) -> httpx.Response:
+        """The answer, when there is one."""
+        answer = self.answer(request)
+        if self.slow and "/servers/" in request.url.path:
+            await asyncio.Event().wait()
+        return answer
+
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request.url.path)
         if self.broken:
@@ -53,14 +71,61 @@ class FakeHub:
         if request.url.path == "/hub/api/oauth2/token":
             return self._exchange(request)
         token = request.headers["Authorization"].removeprefix("token ")
+        if "/servers/" in request.url.path:
+            return self._act(request, token)
         if request.url.path.startswith("/hub/api/users/"):
             name = request.url.path.rpartition("/")[2]
             return httpx.Response(
                 200, json={"kind": "user", "name": name, "groups": self.groups.get(name, [])}
             )
+        if "include_stopped_servers" in request.url.params:
+            self.listings += 1
+            if self.silent:
+                return httpx.Response(502)
         name = self.users.get(token, "")
         if not name:
             return httpx.Response(403, json={"status": 403, "message": "Forbidden"})
         scopes = self.scopes.get(token, [SCOPE])
         kind = "service" if name.startswith("service:") else "user"
-        return httpx.Response(200, json={"kind": kind, "name": name, "scopes": scopes})
+        model = {"kind": kind, "name": name, "scopes": scopes}
+        if f"read:servers!user={name}" in scopes:
+            model["servers"] = self.servers.get(name, {})
+        return httpx.Response(200, json=model)
+
+    def give(self, token: str, *scopes: str) -> None:
+        """Give a token scopes for its user's servers, such as `read:servers`."""
+        name = self.users[token]
+        self.scopes[token] = [SCOPE, *(f"{each}!user={name}" for each in scopes)]
+
+    def _act(self, request: httpx.Request, token: str) -> httpx.Response:
+        """Begin to start or stop a server."""
+        user, _, server = map(unquote, request.url.raw_path.decode().split("/")[4:])
+        scope, pending = _ACTS[request.method]
+        if f"{scope}!user={user}" not in self.scopes.get(token, ()):
+            status, message = 403, f"Action is not authorized; requires any of [{scope}]"
+        else:
+            status, message = self.refusal
+        if status:
+            return httpx.Response(status, json={"status": status, "message": message})
+        self.servers.setdefault(user, {})[server] = server_model(user, server, pending=pending)
+        return httpx.Response(202)
+
+
+_ACTS = {"POST": ("start:servers", "spawn"), "DELETE": ("delete:servers", "stop")}
+ALL = ("read:servers", "start:servers", "delete:servers")
+"""The scopes of `servers`."""
+
+
+def server_model(
+    user: str, name: str = "", *, ready: bool = False, pending: str | None = None
+) -> dict[str, object]:
+    """A server as the hub describes it."""
+    return {
+        "name": name,
+        "display_name": name,
+        "started": "2026-11-30T10:00:00.000000Z" if ready or pending else None,
+        "pending": pending,
+        "ready": ready,
+        "stopped": not (ready or pending),
+        "url": f"/user/{user}/{name}/" if name else f"/user/{user}/",
+    }

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yarnhub.watch import views as module
+from yarnhub.watch.kinds import Kind
 from yarnhub.watch.table import ApplicationTable
 from yarnhub.watch.views import Column, Page, View, Views, page, select
 from yarnhub.yarn.records.applications import (
@@ -165,3 +166,30 @@ def test_the_counters_of_a_page_are_the_latest() -> None:
 
 def test_a_page_after_the_last_one_is_empty() -> None:
     assert Views(table(*MIXED)).page(View(), first=50) == Page(1, 50, 7, ())
+
+
+def test_a_view_has_what_applications_are_for() -> None:
+    kernel, other = report(1, application_type="skein", application_tags=("kernel",)), report(2)
+    assert selected(View(kinds=frozenset({Kind.KERNEL})), kernel, other) == [1]
+    assert selected(View(kinds=frozenset({Kind.KERNEL, Kind.SPARK})), kernel, other) == [1, 2]
+
+
+def test_users_own_applications_are_grouped_once_per_version() -> None:
+    known = table(*MIXED)
+    views = Views(known)
+    assert [each.report.application_id.id for each in views.owned_by("bob")] == [2]
+    assert len(views.owned_by("alice")) == 6
+    assert views.owned_by("nobody") == ()
+    groups = views._owned
+    assert len(views.owned_by("alice")) == 6
+    assert views._owned is groups
+    known.put([report(8, user="bob")], 0)
+    assert [each.report.application_id.id for each in views.owned_by("bob")] == [2, 8]
+
+
+def test_the_counters_of_own_applications_are_the_latest() -> None:
+    known = table(report(1))
+    views = Views(known)
+    assert views.owned_by("alice")[0].seen == 0
+    known.put([report(1, app_resource_usage=ApplicationResourceUsageReport(memory_seconds=5))], 7)
+    assert views.owned_by("alice")[0].seen == 7

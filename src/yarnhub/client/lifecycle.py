@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError, QueueAccessDeniedError, RemoteError
@@ -10,7 +11,7 @@ from yarnhub.client.errors import QueueRefusedError
 from yarnhub.control.messages import FinalStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from yarnhub.client.application.client import ApplicationClient
     from yarnhub.client.client import Client
@@ -71,12 +72,28 @@ async def move(client: Client, number: ApplicationId, queue: str) -> None:
         QueueRefusedError: The queue does not exist, or does not accept the application.
         AccessDeniedError: The caller is not allowed to, and may not act for its owner.
     """
-    try:
+    with _refused_queues():
         await _as_permitted_user(
             client,
             number,
             lambda asked: asked.resource_manager.move_application_across_queues(number, queue),
         )
+
+
+async def move_as_caller(client: Client, number: ApplicationId, queue: str) -> None:
+    """The same, but never as its owner: for services, which may act for all users.
+
+    If cancelled, YARN may still move it.
+    """
+    with _refused_queues():
+        await client.resource_manager.move_application_across_queues(number, queue)
+
+
+@contextlib.contextmanager
+def _refused_queues() -> Iterator[None]:
+    """Tell refusals of a queue from refusals of the caller."""
+    try:
+        yield
     except RemoteError as error:
         # The other reasons, such as a queue that is not a leaf, have no Java class of their own.
         if isinstance(error, QueueAccessDeniedError) or type(error) is RemoteError:

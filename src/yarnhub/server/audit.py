@@ -36,6 +36,8 @@ class Event(enum.Enum):
     CULL = "cull"
     KILL = "kill"
     """Of an application."""
+    MOVE = "move"
+    """Of an application, to another queue."""
     END = "end"
     """It ended by itself, or YARN or an administrator ended it."""
     FAIL = "fail"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import enum
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
+from yarnhub.watch.kinds import kind_of
 from yarnhub.yarn.queues.tree import is_same_queue
 from yarnhub.yarn.records.applications import YarnApplicationState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from yarnhub.watch.kinds import Kind
     from yarnhub.watch.table import ApplicationTable, Row
     from yarnhub.yarn.records.applications import ApplicationReport
 
@@ -45,6 +48,7 @@ class View:
         states: The states; empty for all.
         user: The owner.
         queue: The queue's name or path.
+        kinds: What they are for; empty for all.
         column: What to sort by; applications that are equal in it are sorted by id.
         descending: Whether the greatest is first.
     """
@@ -53,6 +57,7 @@ class View:
     states: frozenset[YarnApplicationState] = frozenset()
     user: str = ""
     queue: str = ""
+    kinds: frozenset[Kind] = frozenset()
     column: Column = Column.ATTENTION
     descending: bool = False
 
@@ -84,6 +89,7 @@ def select(rows: Iterable[Row], view: View) -> list[Row]:
         and (not view.user or row.report.user == view.user)
         and (not view.queue or is_same_queue(row.report.queue, view.queue))
         and all(word in row.text for word in words)
+        and (not view.kinds or kind_of(row.report) in view.kinds)
     ]
     found.sort(key=_by_id)
     # Sorting is stable, in reverse as well: equal ones remain sorted by id.
@@ -117,26 +123,49 @@ class Views:
         self._table = table
         self._version = table.version
         self._selected: dict[View, list[Row]] = {}
+        self._owned: dict[str, list[Row]] | None = None
 
     def has(self, view: View) -> bool:
         """Whether a view of the current version has been selected and sorted."""
         return self._version == self._table.version and view in self._selected
 
+    def owned_by(self, user: str) -> tuple[Row, ...]:
+        """The applications of a user, in the order of their last changes.
+
+        All are grouped once per version, so that many users can look at their own.
+        """
+        self._forget_old()
+        return tuple(filter(None, map(self._latest, self._of(user))))
+
     def page(self, view: View, first: int = 0, size: int = 50) -> Page:
         """A page of the table; for the arguments see the function `page`."""
-        version = self._table.version
-        if self._version != version:
-            self._version = version
-            self._selected.clear()
+        self._forget_old()
         selected = self._selected.pop(view, None)
         if selected is None:
-            selected = select(self._table, view)
+            selected = select(self._of(view.user) if view.user else self._table, view)
         self._selected[view] = selected  # the last one to be used
         if len(self._selected) > _MAX_VIEWS:
             del self._selected[next(iter(self._selected))]
-        found = page(selected, version, first, size)
-        current = (self._table.get(row.report.application_id) for row in found.rows)
-        return replace(found, rows=tuple(filter(None, current)))  # with their latest counters
+        found = page(selected, self._version, first, size)
+        return replace(found, rows=tuple(filter(None, map(self._latest, found.rows))))
+
+    def _forget_old(self) -> None:
+        if self._version != self._table.version:
+            self._version = self._table.version
+            self._selected.clear()
+            self._owned = None
+
+    def _of(self, user: str) -> list[Row]:
+        if self._owned is None:
+            owned: defaultdict[str, list[Row]] = defaultdict(list)
+            for row in self._table:
+                owned[row.report.user].append(row)
+            self._owned = dict(owned)
+        return self._owned.get(user, [])
+
+    def _latest(self, row: Row) -> Row | None:
+        """The same application with its latest counters, which are replaced within a version."""
+        return self._table.get(row.report.application_id)
 
 
 def _by_id(row: Row) -> tuple[int, int]:

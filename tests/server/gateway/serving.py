@@ -27,7 +27,8 @@ from yarnhub.server.gateway.service import Service
 from yarnhub.server.gateway.traits import KERNELS
 from yarnhub.server.gateway.web import application, server
 from yarnhub.server.gateway.websockets import Websockets
-from yarnhub.server.hub.login import HubAddress, HubLogin
+from yarnhub.server.hub.api import HubAddress
+from yarnhub.server.hub.login import HubLogin
 from yarnhub.sessions.limits import Limits, Size
 
 if TYPE_CHECKING:

@@ -131,7 +131,8 @@ async def test_a_page_of_another_site_cannot_start_anything(tmp_path: Path) -> N
 
 LOADED = """
 import sys
-from yarnhub.server.hub.login import HubAddress, HubLogin
+from yarnhub.server.hub.api import HubAddress
+from yarnhub.server.hub.login import HubLogin
 HubLogin(HubAddress(api_url="http://hub/hub/api", api_token="", scopes=frozenset()), None)
 sys.exit("jupyterhub.services.auth" not in sys.modules)
 """

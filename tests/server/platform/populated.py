@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from anyio.from_thread import start_blocking_portal
 
 from hadoop.http_server import server
+from server.fake_hub import ALL, server_model
 from server.platform.answers import until
 from server.platform.logged import Application, ended_application
 from server.platform.serving import Platform, platform
@@ -72,6 +73,11 @@ async def populated(folder: Path) -> AsyncIterator[Populated]:
     What others may not see of the applications has the text `SECRET`.
     """
     async with platform(folder, NO_ONE) as served, server(served.nodes) as node:
+        served.hub.give("a", *ALL)
+        served.hub.servers["alice"] = {
+            "": server_model("alice", ready=True),
+            HOSTILE: server_model("alice", HOSTILE),
+        }
         served.node = node.partition("//")[2]
         served.yarn.now = _HOUR + 2 * HOUR
         runs, waiting = Application(served), served.yarn.submit(name=HOSTILE, tags=(HOSTILE,))

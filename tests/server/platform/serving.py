@@ -14,7 +14,8 @@ import httpx
 from client.logs.fake_nodes import FakeNodes
 from server.fake_hub import SCOPE, FakeHub
 from watch.fake_resource_manager import FakeResourceManager
-from yarnhub.base.errors import AccessDeniedError
+from yarnhub.base.errors import AccessDeniedError, QueueAccessDeniedError, RemoteError
+from yarnhub.base.foreign_text import quoted
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.explain.explanation import explain
 from yarnhub.client.explain.facts import ApplicationFacts
@@ -26,8 +27,10 @@ from yarnhub.server.audit import AuditLog
 from yarnhub.server.database.connections import Database
 from yarnhub.server.database.location import Location
 from yarnhub.server.database.usage import UsageStore
-from yarnhub.server.hub.login import HubAddress, HubLogin
+from yarnhub.server.hub.api import HubAddress
+from yarnhub.server.hub.login import HubLogin
 from yarnhub.server.hub.oauth import HubOAuth, OAuthClient
+from yarnhub.server.hub.servers import HubServers
 from yarnhub.server.platform.app import application
 from yarnhub.server.platform.browser_sessions import Sessions
 from yarnhub.server.platform.service import Service, Slots
@@ -37,6 +40,8 @@ from yarnhub.watch.application_watch import ApplicationWatch, WatchOptions
 from yarnhub.watch.cluster import ClusterLook
 from yarnhub.watch.views import Views
 from yarnhub.watch.visibility import AccessList, hidden
+from yarnhub.yarn.queues.tree import find_path, leaves
+from yarnhub.yarn.records.cluster import QueueACL, QueueInfo, QueueUserACLInfo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,10 +55,57 @@ if TYPE_CHECKING:
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.logs.opened import OpenedLogs
     from yarnhub.yarn.records.applications import ApplicationReport
-    from yarnhub.yarn.records.ids import ApplicationId
+    from yarnhub.yarn.records.containers import ContainerReport
+    from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId
 
 OAUTH = OAuthClient(hub_url="/", client_id="service-platform", callback="/hub/oauth_callback")
 DENIED = "org.apache.hadoop.yarn.exceptions.YarnException"
+
+
+@dataclass
+class UsersResourceManager:
+    """The calls of `yarnhub.yarn.resource_manager.ResourceManager` that the service makes."""
+
+    client: UsersClient
+
+    async def get_containers(self, attempt: ApplicationAttemptId) -> list[ContainerReport]:
+        return await self.client.nodes.get_containers(attempt)
+
+    async def get_queue_user_acls(self) -> tuple[QueueUserACLInfo, ...]:
+        await self.client.yarn_responds.wait()
+        return tuple(
+            QueueUserACLInfo(
+                queue_name=path,
+                user_acls=() if path in self.client.closed else (QueueACL.SUBMIT_APPLICATIONS,),
+            )
+            for path in self._queues
+        )
+
+    async def move_application_across_queues(self, number: ApplicationId, queue: str) -> None:
+        await self.client.yarn_responds.wait()
+        report = await self.client.yarn.get_application_report(number)
+        if report.user != self.client.user_name:
+            raise AccessDeniedError(
+                DENIED,
+                f"User {self.client.user_name} cannot perform operation MODIFY_APP on {number}",
+            )
+        path = find_path(self._queues, queue)
+        if path is None:
+            raise QueueAccessDeniedError(DENIED, f"the target queue doesn't exist: {quoted(queue)}")
+        if path in self.client.closed:
+            raise AccessDeniedError(
+                DENIED, f"User {report.user} does not have permission to submit to {path}"
+            )
+        if report.yarn_application_state.ended:
+            raise RemoteError(
+                DENIED, f"App in {report.yarn_application_state.name} state cannot be moved."
+            )
+        self.client.yarn.change(number, queue=path)
+
+    @property
+    def _queues(self) -> list[str]:
+        root = self.client.yarn.root
+        return [] if root is None else [each.queue_path for each in leaves(root)]
 
 
 @dataclass
@@ -66,10 +118,11 @@ class UsersClient:
     ends: bool
     nodes: FakeNodes
     logs: Path
+    closed: set[str]
 
     @property
-    def resource_manager(self) -> FakeNodes:
-        return self.nodes
+    def resource_manager(self) -> UsersResourceManager:
+        return UsersResourceManager(self)
 
     def open_logs(
         self, number: ApplicationId, now: float
@@ -134,6 +187,7 @@ class Platform:
         node: The address of their web server, if a test serves it.
         yarn_responds: Whether YARN responds to users.
         ends: Whether applications end when they are killed.
+        closed: Paths of queues to which users cannot submit.
     """
 
     yarn: FakeResourceManager
@@ -147,10 +201,18 @@ class Platform:
     node: str = ""
     yarn_responds: asyncio.Event = field(default_factory=asyncio.Event)
     ends: bool = True
+    closed: set[str] = field(default_factory=set)
+
+    def add_queues(self, *paths: str) -> None:
+        """Replace the queues of the scheduler by leaves."""
+        leaf = (QueueInfo(queue_name=each, queue_path=each) for each in paths)
+        self.yarn.root = QueueInfo(queue_name="root", queue_path="root", child_queues=tuple(leaf))
 
     def client(self, name: str) -> UsersClient:
         """YARN, as a user sees it."""
-        return UsersClient(self.yarn, name, self.yarn_responds, self.ends, self.nodes, self.logs)
+        return UsersClient(
+            self.yarn, name, self.yarn_responds, self.ends, self.nodes, self.logs, self.closed
+        )
 
     def recorded(self) -> list[dict[str, Any]]:
         """The lines of the audit log."""
@@ -229,7 +291,7 @@ async def platform(
     yarn, hub = yarn or FakeResourceManager(), FakeHub()
     options = WatchOptions(interval=interval)
     watch = ApplicationWatch(yarn, lambda: yarn.now / 1000, options=options)
-    transport = httpx.MockTransport(hub.answer)
+    transport = httpx.MockTransport(hub.respond)
     location = location or Location.parse(f"sqlite:///{folder / 'platform.sqlite'}")
     async with httpx.AsyncClient(transport=transport) as to_hub, Database(location) as database:
         store = UsageStore(database)
@@ -257,6 +319,8 @@ async def platform(
             usage_of_others=False,
             queries=Slots("queries of usage", 2, 3),
             downloads=Slots("downloads of usage", 1, 2),
+            servers=HubServers(address, to_hub),
+            server_calls=Slots("requests to JupyterHub", 2, 3),
             oauth=HubOAuth(address, OAUTH, to_hub),
             sessions=Sessions(time.monotonic),
             prefix="/hub",

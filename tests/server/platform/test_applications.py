@@ -37,6 +37,8 @@ async def served(tmp_path: Path) -> AsyncIterator[Platform]:
         ("GET", "/applications/events"),
         ("GET", "/applications/application_1_0001"),
         ("POST", "/applications/application_1_0001/kill"),
+        ("POST", "/applications/application_1_0001/move"),
+        ("GET", "/servers"),
     ],
 )
 @pytest.mark.parametrize("token", ["", "unknown"])
@@ -101,6 +103,15 @@ async def test_lists_are_filtered_sorted_and_paged(served: Platform) -> None:
     assert await served.list(first=10**9) == []
 
 
+async def test_lists_have_what_applications_are_for(served: Platform) -> None:
+    for type_, tags in (("SPARK", ()), ("skein", ("kernel",)), ("skein", ())):
+        served.yarn.submit(application_type=type_, application_tags=tags)
+    await served.seen()
+    assert [each["kind"] for each in await served.list(sort="id")] == ["spark", "kernel", "other"]
+    found = await served.list(sort="id", kind=["kernel", "other"])
+    assert [each["kind"] for each in found] == ["kernel", "other"]
+
+
 @pytest.mark.parametrize(
     ("query", "name"),
     [
@@ -108,6 +119,7 @@ async def test_lists_are_filtered_sorted_and_paged(served: Platform) -> None:
         ({"first": -1}, "first"),
         ({"state": "SLEEPING"}, "state.0"),
         ({"sort": "tags"}, "sort"),
+        ({"kind": "job"}, "kind.0"),
         ({"text": "x" * 257}, "text"),
     ],
 )
@@ -261,6 +273,77 @@ async def test_a_kill_that_yarn_does_not_answer_is_no_success(
     assert "YARN does not respond" in problem(answer)["detail"]
     (line,) = served.recorded()
     assert "does not respond" in line["reason"], "YARN may have received it"
+
+
+async def moved(served: Platform, token: str, number: object, queue: object) -> Any:
+    return await served.request(
+        "POST", token, f"/applications/{number}/move", json={"queue": queue}
+    )
+
+
+async def test_owners_move_their_applications(served: Platform) -> None:
+    served.add_queues("root.default", "root.research")
+    number = served.yarn.submit()
+    answer = await moved(served, "a", number, "research")
+    assert (answer.status_code, answer.content) == (204, b"")
+    report = await served.yarn.get_application_report(number)
+    assert report.queue == "root.research"
+    (line,) = served.recorded()
+    assert (line["event"], line["actor"], line["application"]) == ("move", "alice", str(number))
+    assert line["queue"] == "research"
+
+
+@pytest.mark.parametrize(
+    ("token", "queue", "status", "words"),
+    [
+        ("b", "research", 403, "bob cannot perform operation MODIFY_APP"),
+        ("a", "closed", 403, "alice does not have permission to submit to root.closed"),
+        ("a", "nowhere", 409, "the target queue doesn't exist: 'nowhere'"),
+    ],
+)
+async def test_a_move_that_yarn_refuses_is_told_in_its_words_and_recorded(
+    served: Platform, token: str, queue: str, status: int, words: str
+) -> None:
+    served.add_queues("root.default", "root.research", "root.closed")
+    served.closed.add("root.closed")
+    number = served.yarn.submit()
+    answer = await moved(served, token, number, queue)
+    assert answer.status_code == status
+    assert words in problem(answer)["detail"]
+    assert (await served.yarn.get_application_report(number)).queue == "root.default"
+    (line,) = served.recorded()
+    assert (line["event"], line["queue"]) == ("refuse", queue)
+
+
+async def test_an_ended_application_is_not_moved(served: Platform) -> None:
+    served.add_queues("root.default", "root.research")
+    number = served.yarn.submit()
+    served.yarn.end(number)
+    answer = await moved(served, "a", number, "research")
+    assert (answer.status_code, "cannot be moved" in problem(answer)["detail"]) == (409, True)
+    unknown = await moved(served, "a", "application_1_0009", "research")
+    assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize("queue", ["", "x" * 257, None, 7, ["a"]])
+async def test_what_is_wrong_with_a_queue_is_named(served: Platform, queue: object) -> None:
+    answer = await moved(served, "a", served.yarn.submit(), queue)
+    assert answer.status_code == 422
+    (error,) = problem(answer)["errors"]
+    assert (error["in"], error["name"]) == ("body", "queue")
+    assert served.recorded() == []
+
+
+async def test_a_move_that_yarn_does_not_answer_is_no_success(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(as_user, "ASK", 0.02)
+    served.yarn_responds.clear()
+    answer = await moved(served, "a", served.yarn.submit(), "research")
+    assert answer.status_code == 503
+    assert "YARN does not respond" in problem(answer)["detail"]
+    (line,) = served.recorded()
+    assert (line["event"], "does not respond" in line["reason"]) == ("move", True)
 
 
 async def test_requests_to_yarn_are_limited_and_do_not_delay_others(

@@ -45,6 +45,11 @@ PAGES = {
     "/hub/applications/{application_id}/logs/{container_id}/{name}": ["GET"],
     "/hub/applications/{application_id}/logs/{container_id}/{name}/download": ["GET"],
     "/hub/applications/{application_id}/logs/{container_id}/{name}/changes": ["GET"],
+    "/hub/applications/{application_id}/move": ["POST"],
+    "/hub/": ["GET"],
+    "/hub/home/changes": ["GET"],
+    "/hub/servers/start": ["POST"],
+    "/hub/servers/stop": ["POST"],
     "/hub/cluster": ["GET"],
     "/hub/logout": ["POST"],
 }
@@ -117,6 +122,11 @@ def filled(path: str, everything: Populated, **changes: str) -> str:
     return path.format(**{**ids, **changes}) + query
 
 
+def body_of(path: str) -> bytes:
+    """The body that a path of the API needs."""
+    return b'{"queue": "root.other"}' if path in API and path.endswith("/move") else b""
+
+
 def hostile_in(text: str) -> list[str]:
     """What a browser or terminal would execute, or that reverses the text behind it."""
     return [each for each in ("<script>alert", "\x1b", "\u202e") if each in text]
@@ -125,7 +135,7 @@ def hostile_in(text: str) -> list[str]:
 @pytest.mark.parametrize(("path", "method"), WITH_IDS)
 def test_what_is_of_others_is_refused(everything: Populated, path: str, method: str) -> None:
     of_bob = credentials(everything, path, "b")
-    answer = send(everything, method, filled(path, everything), of_bob)
+    answer = send(everything, method, filled(path, everything), of_bob, body_of(path))
     assert answer.status == (200 if path in SHOWN_TO_ALL else 403), answer.text
     assert SECRET not in answer.text
     if path in API:
@@ -151,7 +161,11 @@ def test_ids_that_are_none_are_refused(
         if f"{{{name}}}" not in path:
             continue
         answer = send(
-            everything, method, filled(path, everything, **{name: WRONG_IDS[wrong]}), of_alice
+            everything,
+            method,
+            filled(path, everything, **{name: WRONG_IDS[wrong]}),
+            of_alice,
+            body_of(path),
         )
         assert answer.status in ((403, 404, 422) if method == "POST" else (404, 422)), answer.text
         assert "a=b" not in str(answer.headers)
@@ -196,6 +210,9 @@ def test_a_cookie_is_no_token(everything: Populated) -> None:
     [
         ("/hub/api/v1/applications/{application_id}/kill", "", 401),
         ("/hub/api/v1/applications/{application_id}/kill", "b", 403),
+        ("/hub/api/v1/applications/{application_id}/move", "", 401),
+        ("/hub/api/v1/applications/{application_id}/move", "b", 413),
+        ("/hub/servers/start", "a", 413),
         ("/hub/applications/{application_id}/kill", "b", 413),
         ("/hub/logout", "a", 413),
         ("/hub/logout", "", 303),
@@ -275,11 +292,12 @@ def test_other_methods_are_not_allowed(everything: Populated, path: str, method:
     ],
 )
 def test_bodies_of_any_kind_change_nothing(everything: Populated, kind: str, body: bytes) -> None:
-    for path in ("/hub/api/v1/applications/{application_id}/kill", "/hub/logout"):
+    of_application = "/hub/api/v1/applications/{application_id}"
+    for path in (f"{of_application}/kill", f"{of_application}/move", "/hub/logout"):
         kind = kind.replace("\x00", "?")
         headers = credentials(everything, path, "b") | {"Content-Type": kind}
         answer = send(everything, "POST", filled(path, everything), headers, body)
-        assert answer.status in (400, 403, 413)
+        assert answer.status in ((413, 422) if path.endswith("/move") else (400, 403, 413))
 
 
 def test_hostile_names_are_data(everything: Populated) -> None:
@@ -292,7 +310,7 @@ def test_hostile_names_are_data(everything: Populated) -> None:
         assert answer.headers["Content-Type"] == "application/json"
         assert "\x1b" not in answer.text  # a terminal would execute it
     browser = login(everything, "a")
-    for path in ("applications", "cluster", f"applications/{everything.waiting}"):
+    for path in ("", "applications", "cluster", f"applications/{everything.waiting}"):
         page = send(everything, "GET", f"/hub/{path}", browser)
         assert page.status == 200
         assert "&lt;script&gt;" in page.text

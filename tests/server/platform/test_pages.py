@@ -196,6 +196,44 @@ async def test_the_kill_of_another_s_application_is_refused_in_words(served: Pla
     assert (line["event"], line["actor"]) == ("refuse", "bob")
 
 
+async def test_an_application_is_moved_to_a_queue_that_its_user_can_submit_to(
+    served: Platform,
+) -> None:
+    served.add_queues("root.default", "root.research", "root.closed", "root.z")
+    served.closed.add("root.closed")
+    number = served.yarn.submit(name="nap")
+    await served.seen()
+    browser = served.browser()
+    page = await served.visit(f"/applications/{number}?move=true", "a", browser)
+    assert "Move <bdi>nap</bdi> to another queue" in page.text
+    choices = re.findall(r'<option value="([^"]+)">', page.text)
+    assert choices == ["root.research", "root.z"]
+    data = {"form_token": form_token(page), "queue": choices[0]}
+    moved = await browser.post(f"/hub/applications/{number}/move", data=data)
+    assert moved.status_code == 303
+    after = await browser.get(moved.headers["Location"])
+    assert "<dd><bdi>root.research</bdi></dd>" in after.text
+    assert [line["event"] for line in served.recorded()] == ["move"]
+
+
+async def test_without_another_queue_there_is_no_form(served: Platform) -> None:
+    served.add_queues("root.default")
+    number = served.yarn.submit()
+    await served.seen()
+    browser = served.browser()
+    page = await served.visit(f"/applications/{number}?move=true", "a", browser)
+    assert "There is no other queue that you can submit to." in page.text
+    data = {"form_token": form_token(page)}
+    for queue, status in (("", 422), ("x" * 300, 422), ("nowhere", 409)):
+        refused = await browser.post(
+            f"/hub/applications/{number}/move", data={**data, "queue": queue}
+        )
+        assert refused.status_code == status
+    assert "the target queue doesn&#39;t exist" in refused.text
+    others = await served.visit(f"/applications/{number}?move=true", "b")
+    assert "another queue" not in others.text
+
+
 # --- files
 
 

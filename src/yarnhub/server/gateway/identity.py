@@ -16,7 +16,8 @@ from jupyter_server.auth.identity import IdentityProvider, User
 from tornado import web
 
 from yarnhub.integrations.tornado_login import KerberosAuthMixin
-from yarnhub.server.hub.login import FRESH, MAX_KEPT, HubUnavailableError
+from yarnhub.server.hub.api import HubUnavailableError
+from yarnhub.server.hub.login import FRESH, MAX_KEPT
 from yarnhub.server.hub.lookup_cache import LookupCache
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError, check_user
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.server.hub.login import HubAddress
+from yarnhub.server.hub.api import HubAddress
 from yarnhub.server.hub.oauth import OAuthClient
 
 if TYPE_CHECKING:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import httpx
-
-from yarnhub.base.deadline import Deadline
-from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.server.hub.api import HubApi, HubUnavailableError, read_model
 from yarnhub.server.hub.lookup_cache import LookupCache
+
+if TYPE_CHECKING:
+    import httpx
+
+    from yarnhub.server.hub.api import HubAddress
 
 _log = logging.getLogger(__name__)
 
@@ -21,33 +21,8 @@ FRESH = 30.0
 """Seconds for which an answer is used: a revoked token works for so long."""
 MAX_KEPT = 2000
 """Answers that are kept."""
-_AT_ONCE = 20
-"""Requests to the hub at the same time; more wait."""
-_DEADLINE = 10.0
-"""Seconds for the hub to respond."""
 _REFUSED = frozenset({401, 403, 404})
 """The hub's answers to a token that is not valid."""
-
-
-class HubUnavailableError(YarnhubError):
-    """The hub does not respond, or not as it should: what was requested is not known."""
-
-    retriable = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HubAddress:
-    """The hub, as its services reach it.
-
-    Attributes:
-        api_url: The URL of its REST API.
-        api_token: The service's own token; for groups it needs the scope `read:users:groups`.
-        scopes: A user's token has to have one of them.
-    """
-
-    api_url: str
-    api_token: str = field(repr=False)
-    scopes: frozenset[str]
 
 
 class HubLogin:
@@ -64,10 +39,9 @@ class HubLogin:
 
         self._check_scopes = check_scopes
         self._hub = hub
-        self._client = client
+        self._api = HubApi(hub, client)
         self._users = LookupCache(self._look_up, fresh=fresh, most=MAX_KEPT)
         self._groups = LookupCache(self._look_up_groups, fresh=fresh, most=MAX_KEPT)
-        self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def user(self, token: str) -> str | None:
         """The name of a token's user; None if the token is not valid for this service.
@@ -113,21 +87,5 @@ class HubLogin:
         self, path: str, token: str, absent: frozenset[int] = _REFUSED
     ) -> dict[str, Any] | None:  # Any: JSON
         """The answer to a request with a token; None if its status says that there is none."""
-        url = f"{self._hub.api_url.rstrip('/')}{path}"
-        headers = {"Authorization": f"token {token}"}
-        try:
-            silent = HubUnavailableError(f"The hub does not respond at {url} in {_DEADLINE:g} s")
-            async with Deadline(_DEADLINE, silent), self._slots:
-                answer = await self._client.get(url, headers=headers, timeout=_DEADLINE)
-        except httpx.HTTPError as error:
-            why = str(error) or type(error).__name__
-            raise HubUnavailableError(f"The hub does not respond at {url}: {why}") from error
-        if answer.status_code in absent:
-            return None
-        try:
-            model = answer.raise_for_status().json()
-        except (httpx.HTTPStatusError, ValueError) as error:
-            raise HubUnavailableError(
-                f"The hub responds with status {answer.status_code} at {url}"
-            ) from error
-        return model if isinstance(model, dict) else None
+        answer = await self._api.send("GET", path, token)
+        return None if answer.status_code in absent else read_model(answer)

@@ -16,10 +16,10 @@ import httpx
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
-from yarnhub.server.hub.login import HubUnavailableError
+from yarnhub.server.hub.api import HubUnavailableError
 
 if TYPE_CHECKING:
-    from yarnhub.server.hub.login import HubAddress
+    from yarnhub.server.hub.api import HubAddress
 
 _DEADLINE = 10.0
 """Seconds for the hub to respond."""

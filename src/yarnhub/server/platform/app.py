@@ -27,8 +27,17 @@ from yarnhub.server.database.usage import UsageStore
 from yarnhub.server.hub.environment import read_hub_environment
 from yarnhub.server.hub.login import HubLogin
 from yarnhub.server.hub.oauth import HubOAuth
+from yarnhub.server.hub.servers import HubServers
 from yarnhub.server.listening import bind
-from yarnhub.server.platform import applications, cluster, description, health, logs, usage
+from yarnhub.server.platform import (
+    applications,
+    cluster,
+    description,
+    health,
+    logs,
+    servers,
+    usage,
+)
 from yarnhub.server.platform.browser_sessions import Sessions
 from yarnhub.server.platform.pages import app as pages
 from yarnhub.server.platform.problems import add_handlers, problem
@@ -63,8 +72,8 @@ _IDLE = 75
 _STOP = 25
 """Seconds for requests that run when the service is stopped."""
 STREAMS, CALLS = (20, 200), (4, 40)
-"""Streams of events, and requests to YARN, that are open at the same time: of a user, and in
-total."""
+"""Streams of events, and requests to YARN or to the hub, that are open at the same time: of a user,
+and in total."""
 QUERIES, DOWNLOADS = (2, 4), (1, 2)
 """The same for usage: documents, and files. The recorder needs a connection, too."""
 
@@ -91,7 +100,7 @@ def application(service: Service) -> FastAPI:
     app.state.service = service
     add_handlers(app)
     app.include_router(health.router, prefix=prefix)
-    for each in (applications, logs, cluster, usage):
+    for each in (applications, logs, servers, cluster, usage):
         app.include_router(each.router, prefix=f"{prefix}{VERSION}")
     description.describe(app)
     app.router.routes.append(_Rest(f"{prefix}/api", _no_such_path))
@@ -176,6 +185,8 @@ async def open_service(
             usage_of_others=traits.usage_of_others,
             queries=Slots("queries of usage", *QUERIES),
             downloads=Slots("downloads of usage", *DOWNLOADS),
+            servers=HubServers(hub.hub, to_hub),
+            server_calls=Slots("requests to JupyterHub", *CALLS),
             oauth=HubOAuth(hub.hub, hub.oauth, to_hub),
             sessions=Sessions(time.monotonic),
             prefix=hub.prefix.rstrip("/"),

@@ -1,4 +1,4 @@
-"""Applications of the cluster: listed from the watch; shown and killed as the user who asks."""
+"""Applications of the cluster: listed from the watch; shown, moved and killed as the user."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import AsyncIterable, AsyncIterator  # noqa: TC003  # FastA
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import ValidationError
 
 from yarnhub.server.platform import as_user, documents
+from yarnhub.server.platform.bodies import read_body
 from yarnhub.server.platform.description import COMMON, problem_response, problems
-from yarnhub.server.platform.documents import ApplicationPage, ExplainedApplication, State
+from yarnhub.server.platform.documents import ApplicationPage, ExplainedApplication, Move, State
 from yarnhub.server.platform.problems import in_public, problem
 from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
+from yarnhub.watch.kinds import Kind
 from yarnhub.watch.views import Column, View
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
@@ -22,6 +26,8 @@ MAX_PAGE = 500
 """Applications of one page."""
 MAX_WORDS = 8
 """Words to search for."""
+_MAX_BODY = 8192
+"""Bytes of a document."""
 router = APIRouter(
     prefix="/applications", tags=["applications"], responses={**COMMON, **problems(422)}
 )
@@ -58,6 +64,7 @@ async def list_applications(
     state: Annotated[list[State], Query(max_length=len(State))] = [],  # noqa: B006  # not changed
     user: Text = "",
     queue: Text = "",
+    kind: Annotated[list[Kind], Query(max_length=len(Kind))] = [],  # noqa: B006  # not changed
     sort: Column = Column.ATTENTION,
     descending: bool = False,  # noqa: FBT001, FBT002  # a query parameter
     first: Annotated[int, Query(ge=0, le=10**9)] = 0,
@@ -83,6 +90,7 @@ async def list_applications(
         states=frozenset(YarnApplicationState[each.name] for each in state),
         user=user,
         queue=queue,
+        kinds=frozenset(kind),
         column=sort,
         descending=descending,
     )
@@ -170,3 +178,41 @@ async def kill_application(
     number = ApplicationId.parse(application_id)
     late = await as_user.kill(service, identity, number)
     return Response(status_code=204) if late is None else problem(202, in_public(late))
+
+
+async def read_move(request: Request, _identity: IdentityOf) -> Move:
+    """The queue in the body of a request.
+
+    Raises:
+        HTTPException: It is too large.
+        RequestValidationError: It is not valid.
+    """
+    try:
+        return Move.model_validate_json(await read_body(request, _MAX_BODY, "The body"))
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError(
+            [{**each, "loc": ("body", *each["loc"])} for each in errors]
+        ) from error
+
+
+@router.post(
+    "/{application_id}/move",
+    status_code=204,
+    responses={204: {"description": "It is in the queue"}, **problems(404, 409, 413, 429)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": Move.model_json_schema()}},
+        }
+    },
+)
+async def move_application(
+    application_id: IdText,
+    service: ServiceOf,
+    identity: IdentityOf,
+    move: Annotated[Move, Depends(read_move)],
+) -> Response:
+    """Move an application to another queue, as the user: what YARN refuses is 403 or 409."""
+    await as_user.move(service, identity, ApplicationId.parse(application_id), move.queue)
+    return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""What is asked of YARN as the user: an application with its reasons, and its end."""
+"""What is asked of YARN as the user: an application with its reasons, its queue and its end."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from fastapi import HTTPException
 
 from yarnhub.base.deadline import Deadline
-from yarnhub.base.errors import AccessDeniedError, YarnhubError
+from yarnhub.base.errors import AccessDeniedError, ApplicationNotFoundError, YarnhubError
+from yarnhub.client.errors import QueueRefusedError
+from yarnhub.client.lifecycle import move_as_caller
 from yarnhub.server.audit import Event
 from yarnhub.server.platform import documents
+from yarnhub.yarn.queues.usable import submission_acls, usable_queues
 
 if TYPE_CHECKING:
     from yarnhub.client.client import Client
@@ -76,6 +79,47 @@ async def kill(service: Service, identity: Identity, number: ApplicationId) -> Y
                 raise
             service.audit.write(Event.KILL, identity.name, **done)
             return await _end(client, number, ended=ended)
+
+
+async def queues(service: Service, identity: Identity) -> tuple[str, ...]:
+    """The queues to which a user can submit now, by the names for it, in the scheduler's order.
+
+    Raises:
+        HTTPException: There are too many requests to YARN.
+        YarnhubError: They are not known.
+    """
+    root = (await service.cluster.get()).root
+    with service.calls.take(identity.name):
+        async with Deadline(ASK, _SILENT), service.client(identity.viewer.name) as client:
+            acls = await client.resource_manager.get_queue_user_acls()
+    return tuple(usable_queues(root, submission_acls(acls)))
+
+
+async def move(service: Service, identity: Identity, number: ApplicationId, queue: str) -> None:
+    """Move an application to another queue; cancelled, YARN may still move it.
+
+    It is recorded in the audit log.
+
+    Raises:
+        AccessDeniedError: YARN does not let the user do it.
+        QueueRefusedError: The queue does not exist, or does not accept the application.
+        YarnhubError: It is not known whether YARN has moved it.
+    """
+    done = {"application": str(number), "user": identity.viewer.name, "queue": queue}
+    with service.calls.take(identity.name):
+        async with service.client(identity.viewer.name) as client:
+            try:
+                async with Deadline(ASK, _SILENT):
+                    await move_as_caller(client, number, queue)
+            except (AccessDeniedError, QueueRefusedError) as error:
+                service.audit.write(Event.REFUSE, identity.name, reason=str(error), **done)
+                raise
+            except ApplicationNotFoundError:
+                raise
+            except YarnhubError as error:  # YARN may have received it
+                service.audit.write(Event.MOVE, identity.name, reason=str(error), **done)
+                raise
+            service.audit.write(Event.MOVE, identity.name, **done)
 
 
 async def _end(client: Client, number: ApplicationId, *, ended: bool) -> YarnhubError | None:

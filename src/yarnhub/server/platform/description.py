@@ -28,13 +28,14 @@ memory is in MiB.
 TAGS = [
     {
         "name": "applications",
-        "description": "The applications of all users: list, follow, explain and kill them.",
+        "description": "The applications of all users: list, follow, explain, move and kill them.",
     },
     {
         "name": "logs",
         "description": "The log files of an application: on the nodes while it runs, and then "
         "those that YARN keeps.",
     },
+    {"name": "servers", "description": "The user's notebook servers at JupyterHub."},
     {"name": "cluster", "description": "The nodes and queues, at most 3 seconds old."},
     {"name": "usage", "description": "What applications have used in each hour."},
     {"name": "health", "description": "For programs that supervise the service."},
@@ -50,7 +51,7 @@ class InvalidParameter(Document):
     detail: str = Field(examples=["Input should be greater than or equal to 1"])
     """The reason."""
     place: str = Field(alias="in", examples=["query"])
-    """`path`, `query` or `header`."""
+    """`path`, `query`, `header` or `body`."""
     name: str = Field(examples=["limit"])
     """The name of the parameter."""
 
@@ -73,6 +74,7 @@ _REFUSALS = {
     403: "The user may not do this, or may not use this service",
     404: "It does not exist",
     409: "Not possible in the current state: try again later",
+    413: "The body is too large",
     416: "The file does not have this range",
     422: "A parameter is not valid: see `errors`",
     429: "Too many requests of the user or of all users are running",

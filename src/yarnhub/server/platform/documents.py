@@ -6,15 +6,18 @@ import datetime as dt
 import enum
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from yarnhub.client.explain.words import sentence, summary
 from yarnhub.client.usage import resource_usage
+from yarnhub.server.hub.servers import ServerState
+from yarnhub.watch.kinds import Kind, kind_of
 from yarnhub.watch.visibility import HIDDEN, HIDDEN_AMOUNT
 
 if TYPE_CHECKING:
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.client.logs import aggregated as client_logs
+    from yarnhub.server.hub import servers
     from yarnhub.watch.application_watch import Freshness
     from yarnhub.yarn.records.applications import ApplicationReport
 
@@ -63,6 +66,8 @@ class Application(Document):
     type: str
     """Such as `skein`, `SPARK` or `MAPREDUCE`."""
     tags: tuple[str, ...]
+    kind: Kind
+    """What it is for, as its type, name and tags tell."""
     state: State
     final_status: str
     """What the application has reported of itself: `UNDEFINED` until it has."""
@@ -92,6 +97,27 @@ class ApplicationPage(Document):
     total: int
     """The number of applications in the list."""
     applications: tuple[Application, ...]
+
+
+class Move(Document):
+    """Where to move an application."""
+
+    queue: str = Field(min_length=1, max_length=256, examples=["root.research"])
+    """The name or path of a leaf queue."""
+
+
+class NotebookServer(Document):
+    """A notebook server of the user at JupyterHub."""
+
+    name: str
+    """Empty for the default one."""
+    title: str
+    """The name that the user has given it."""
+    state: ServerState
+    url: str
+    """Its address: a path on the hub's own, or a URL."""
+    started: dt.datetime | None
+    """When it was started; null if it is stopped."""
 
 
 class Container(Document):
@@ -176,6 +202,7 @@ def application(report: ApplicationReport) -> Application:
         queue=report.queue,
         type=report.application_type,
         tags=tuple(sorted(report.application_tags)),
+        kind=kind_of(report),
         state=State[report.yarn_application_state.name],
         final_status=report.final_application_status.name,
         priority=None if report.priority is None else report.priority.priority,
@@ -198,6 +225,17 @@ def explained(report: ApplicationReport, explanation: Explanation) -> ExplainedA
             Container(id=each.yarn_container_id, name=each.container, node=each.node)
             for each in explanation.places
         ),
+    )
+
+
+def notebook_server(server: servers.NotebookServer) -> NotebookServer:
+    """The document of a notebook server."""
+    return NotebookServer(
+        name=server.name,
+        title=server.title,
+        state=server.state,
+        url=server.url,
+        started=server.started,
     )
 
 

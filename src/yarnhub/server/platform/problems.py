@@ -23,6 +23,7 @@ from yarnhub.base.errors import (
     YarnhubError,
 )
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.client.errors import QueueRefusedError
 from yarnhub.client.logs.aggregated import (
     LogAggregationOffError,
     LogArchiveError,
@@ -32,8 +33,9 @@ from yarnhub.client.logs.aggregated import (
 )
 from yarnhub.client.logs.node import NodeAccessDeniedError
 from yarnhub.server.database.errors import DatabaseUnavailableError
-from yarnhub.server.hub.login import HubUnavailableError
+from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.server.hub.oauth import LoginRefusedError
+from yarnhub.server.hub.servers import HubRefusedError
 from yarnhub.server.platform.description import PROBLEM
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError
 
@@ -64,6 +66,8 @@ _STATUS: tuple[tuple[type[YarnhubError], int], ...] = (
     (LogArchiveError, 404),  # it has none that could be read here
     (LogsNotReadyError, 409),
     (NotBegunError, 409),
+    (QueueRefusedError, 409),
+    (HubRefusedError, 409),
     (AuthenticationError, 502),  # of the service, not of the caller
     (ConfigurationError, 502),
     (RemoteError, 502),

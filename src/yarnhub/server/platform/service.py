@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from yarnhub.server.audit import AuditLog
     from yarnhub.server.database.usage import UsageStore
     from yarnhub.server.hub.oauth import HubOAuth
+    from yarnhub.server.hub.servers import HubServers
     from yarnhub.server.platform.browser_sessions import Sessions
     from yarnhub.server.platform.usage_recorder import UsageRecorder
     from yarnhub.server.platform.viewers import Viewers
@@ -91,6 +92,8 @@ class Service:
         usage_of_others: Whether all users see sums of everybody's usage.
         queries: Queries of usage.
         downloads: Usage that is being downloaded: each has a connection to the database.
+        servers: Users' notebook servers.
+        server_calls: What is being requested of the hub for users.
         oauth: Logs browsers in.
         sessions: The browsers that are logged in.
         prefix: What all paths start with, without a slash at its end.
@@ -112,6 +115,8 @@ class Service:
     usage_of_others: bool
     queries: Slots
     downloads: Slots
+    servers: HubServers
+    server_calls: Slots
     oauth: HubOAuth
     sessions: Sessions
     prefix: str = ""

@@ -36,8 +36,8 @@ class Platform(ClusterLogin):
     ).tag(config=True)
     audit_log = Unicode(
         "",
-        help="""A file that gets a line of JSON for each application that a user kills, or is not
-        allowed to kill. By default, there is none.""",
+        help="""A file that gets a line of JSON for each application that a user kills or moves to
+        another queue, or is not allowed to. By default, there is none.""",
     ).tag(config=True)
     database = Unicode(
         "sqlite:///platform.sqlite",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
@@ -28,10 +28,12 @@ class Identity:
     Attributes:
         name: At the hub.
         viewer: On the cluster, with the groups at the hub if a setting needs them.
+        token: The token of the hub in the request.
     """
 
     name: str
     viewer: Viewer
+    token: str = field(repr=False)
 
 
 class Viewers:
@@ -72,12 +74,12 @@ class Viewers:
         """
         found = _TOKEN.fullmatch(authorization.strip())
         name = await self._hub.user(found[1]) if found is not None else None
-        if name is None:
+        if found is None or name is None:
             return None
         cluster_user = await self._cluster_users.get(name)
         check_user(cluster_user, self._denied)
         groups = await self._hub.groups(name) if self._with_groups else frozenset()
-        return Identity(name=name, viewer=Viewer(cluster_user, groups))
+        return Identity(name=name, viewer=Viewer(cluster_user, groups), token=found[1])
 
     async def are_still(self, authorization: str, identity: Identity) -> bool:
         """Whether a header still authenticates a user; False if that is not known."""

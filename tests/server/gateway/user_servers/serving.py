@@ -35,7 +35,8 @@ from yarnhub.server.gateway.user_servers.kernels import ServerKernels
 from yarnhub.server.gateway.user_servers.routes import add_server_routes
 from yarnhub.server.gateway.web import application, server
 from yarnhub.server.gateway.websockets import Websockets
-from yarnhub.server.hub.login import HubAddress, HubLogin
+from yarnhub.server.hub.api import HubAddress
+from yarnhub.server.hub.login import HubLogin
 from yarnhub.sessions.limits import Limits
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from yarnhub.kernels.service_protocol import (
 from yarnhub.server.gateway.user_servers.handler import ServerHandler
 from yarnhub.server.gateway.user_servers.kernels import NotReadyError
 from yarnhub.server.gateway.user_servers.state_polls import TooManyRequestsError
-from yarnhub.server.hub.login import HubUnavailableError
+from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.sessions.limits import LimitReachedError
 
 if TYPE_CHECKING:

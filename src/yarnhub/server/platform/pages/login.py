@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from yarnhub.server.platform.bodies import read_body
 from yarnhub.server.platform.browser_sessions import LIFETIME, Session
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001  # FastAPI reads it
 
@@ -80,11 +81,7 @@ async def read_form(request: Request, visitor: VisitorOf) -> dict[str, str]:
     Raises:
         HTTPException: It is too large, or from another page.
     """
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _MAX_FORM:
-            raise HTTPException(413, f"A form has at most {_MAX_FORM} bytes.")
+    body = await read_body(request, _MAX_FORM, "A form")
     try:
         found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=50)
     except ValueError as error:

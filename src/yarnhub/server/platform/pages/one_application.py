@@ -1,4 +1,4 @@
-"""The page of an application: what it does, or why it waits or has ended; and its end."""
+"""The page of an application: what it does, or why it waits or has ended; its queue and its end."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import ValidationError
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.server.platform import as_user, documents
 from yarnhub.server.platform.applications import IdText  # noqa: TC001  # FastAPI reads it
+from yarnhub.server.platform.documents import Move
 from yarnhub.server.platform.pages import rendering
 from yarnhub.server.platform.pages.following import count_stream, follow
 from yarnhub.server.platform.pages.login import FormOf, VisitorOf  # noqa: TC001
 from yarnhub.server.platform.pages.words import Status, reason
 from yarnhub.server.platform.problems import in_public
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001
+from yarnhub.yarn.queues.tree import is_same_queue
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
@@ -38,11 +41,18 @@ async def show_application(
     visitor: VisitorOf,
     application_id: IdText,
     kill: Annotated[bool, Query()] = False,  # noqa: FBT002  # a query parameter
+    move: Annotated[bool, Query()] = False,  # noqa: FBT002
 ) -> Response:
-    """Show an application; `kill` asks whether to kill it."""
+    """Show an application; `kill` asks whether to kill it, and `move` where to move it."""
     number = ApplicationId.parse(application_id)
     values = await _values(service, visitor, number)
-    return rendering.page("one_application.html", service, visitor, asks=kill, **values)
+    queues: list[str] = []
+    if move and values["can_change"]:
+        found = await as_user.queues(service, visitor.identity)
+        queues = [each for each in found if not is_same_queue(each, str(values["queue"]))]
+    return rendering.page(
+        "one_application.html", service, visitor, kills=kill, moves=move, queues=queues, **values
+    )
 
 
 @router.get("/changes", response_class=EventSourceResponse, dependencies=[Depends(count_stream)])
@@ -86,6 +96,20 @@ async def kill_application(
     return RedirectResponse(f"{service.prefix}/applications/{number}", 303)
 
 
+@router.post("/move")
+async def move_application(
+    service: ServiceOf, visitor: VisitorOf, application_id: IdText, form: FormOf
+) -> Response:
+    """Move an application to another queue as the user, and show it."""
+    number = ApplicationId.parse(application_id)
+    try:
+        to = Move(queue=form.get("queue", ""))
+    except ValidationError as error:
+        raise HTTPException(422, "Choose a queue.") from error
+    await as_user.move(service, visitor.identity, number, to.queue)
+    return RedirectResponse(f"{service.prefix}/applications/{number}", 303)
+
+
 async def _values(service: Service, visitor: Visitor, number: ApplicationId) -> dict[str, object]:
     """What the page shows: of an application that YARN does not show, what the list has.
 
@@ -115,5 +139,6 @@ async def _values(service: Service, visitor: Visitor, number: ApplicationId) -> 
         "reason": "" if shown.application.diagnostics is None else reason(report),
         "failure": failure,
         "ended": ended,
-        "can_kill": may and not ended,
+        "queue": report.queue,
+        "can_change": may and not ended,
     }

@@ -122,7 +122,10 @@ async def _log_in(request: Request, _: Exception) -> Response:
     service: Service = request.app.state.service
     if request.method == "POST":  # its form is lost: go to where it was
         where, _slash, action = request.url.path.rpartition("/")
-        where = f"{service.oauth.hub_url}logout" if action == "logout" else where
+        if action == "logout":
+            where = f"{service.oauth.hub_url}logout"
+        elif where == f"{service.prefix}/servers":
+            where = f"{service.prefix}/"
         return RedirectResponse(where, 303)
     if "HX-Request" not in request.headers:
         return log_in(request, service)

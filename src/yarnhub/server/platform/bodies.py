@@ -1,0 +1,29 @@
+"""The bodies of requests, of which no more than a limit is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import HTTPException
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+
+async def read_body(request: Request, most: int, what: str) -> bytes:
+    """The body of a request.
+
+    Args:
+        request: The request.
+        most: Bytes.
+        what: What it is, for the message.
+
+    Raises:
+        HTTPException: It is larger.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise HTTPException(413, f"{what} has at most {most} bytes.")
+    return bytes(body)
