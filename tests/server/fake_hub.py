@@ -87,7 +87,7 @@ class FakeHub:
             return httpx.Response(403, json={"status": 403, "message": "Forbidden"})
         scopes = self.scopes.get(token, [SCOPE])
         kind = "service" if name.startswith("service:") else "user"
-        model = {"kind": kind, "name": name, "scopes": scopes}
+        model: dict[str, object] = {"kind": kind, "name": name, "scopes": scopes}
         if f"read:servers!user={name}" in scopes:
             model["servers"] = self.servers.get(name, {})
         return httpx.Response(200, json=model)

@@ -33,7 +33,7 @@ def session(kind: str) -> ApplicationSpec:
     hub = HubTags(b"secret", kind)
     return SessionRequest(
         user="alice", owner="alice", hub=hub, name="n", memory=2**30, command=["run"]
-    ).specification()
+    ).specification
 
 
 SPECIFICATIONS = {

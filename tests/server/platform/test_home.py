@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DAY = 24 * 3600 * 1000
 
 
-def of_type(type_: str, *tags: str) -> dict[str, object]:
+def of_type(type_: str, *tags: str) -> dict[str, Any]:
     return {"application_type": type_, "application_tags": tags}
 
 
@@ -106,7 +106,7 @@ async def test_an_empty_page_says_what_to_do(served: Platform) -> None:
     served.yarn.submit("bob")
     await served.seen()
     page = await served.visit("/", "a")
-    assert "You have no applications on the cluster." in page.text
+    assert "None of your applications runs or waits." in page.text
     assert 'href="/spawn"' in page.text
 
 
@@ -115,7 +115,7 @@ async def test_a_list_that_is_not_up_to_date_says_so(tmp_path: Path) -> None:
     async with platform(tmp_path, AccessList(), yarn=yarn) as served:
         page = await served.visit("/", "a")
         assert "are being listed" in page.text
-        assert "You have no applications" not in page.text
+        assert "None of your applications" not in page.text
 
 
 # --- servers
