@@ -90,7 +90,7 @@ async def test_own_applications_are_at_home_and_move_to_another_queue(
     await expect(row).to_contain_text("default")
     await row.get_by_role("link", name="<b>nap</b>", exact=True).click()
     await page.get_by_role("link", name="Move").click()
-    queues = page.get_by_label("Queue")
+    queues = page.get_by_role("combobox", name="Queue")
     assert "apples" in await queues.locator("option").all_inner_texts()
     assert "default" not in await queues.locator("option").all_inner_texts()
     await assert_accessible(page)
