@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,11 @@ from yarnhub.yarn.records.applications import (
     YarnApplicationState,
 )
 from yarnhub.yarn.records.ids import ApplicationId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from yarnhub.watch.table import Row
 
 STATES = list(YarnApplicationState)
 
@@ -174,22 +179,18 @@ def test_a_view_has_what_applications_are_for() -> None:
     assert selected(View(kinds=frozenset({Kind.KERNEL, Kind.SPARK})), kernel, other) == [1, 2]
 
 
-def test_users_own_applications_are_grouped_once_per_version() -> None:
+def test_views_of_a_user_are_selected_from_the_user_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[list[int]] = []
+
+    def counted(rows: Iterable[Row], view: View) -> Any:
+        looked.append([each.report.application_id.id for each in rows])
+        return select(rows, view)
+
+    monkeypatch.setattr(module, "select", counted)
     known = table(*MIXED)
     views = Views(known)
-    assert [each.report.application_id.id for each in views.owned_by("bob")] == [2]
-    assert len(views.owned_by("alice")) == 6
-    assert views.owned_by("nobody") == ()
-    groups = views._owned
-    assert len(views.owned_by("alice")) == 6
-    assert views._owned is groups
+    assert ids(views.page(View(user="bob"))) == [2]
+    assert views.page(View(user="nobody")).total == 0
     known.put([report(8, user="bob")], 0)
-    assert [each.report.application_id.id for each in views.owned_by("bob")] == [2, 8]
-
-
-def test_the_counters_of_own_applications_are_the_latest() -> None:
-    known = table(report(1))
-    views = Views(known)
-    assert views.owned_by("alice")[0].seen == 0
-    known.put([report(1, app_resource_usage=ApplicationResourceUsageReport(memory_seconds=5))], 7)
-    assert views.owned_by("alice")[0].seen == 7
+    assert ids(views.page(View(user="bob"))) == [2, 8]
+    assert looked == [[2], [], [2, 8]]

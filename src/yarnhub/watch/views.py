@@ -129,14 +129,6 @@ class Views:
         """Whether a view of the current version has been selected and sorted."""
         return self._version == self._table.version and view in self._selected
 
-    def owned_by(self, user: str) -> tuple[Row, ...]:
-        """The applications of a user, in the order of their last changes.
-
-        All are grouped once per version, so that many users can look at their own.
-        """
-        self._forget_old()
-        return tuple(filter(None, map(self._latest, self._of(user))))
-
     def page(self, view: View, first: int = 0, size: int = 50) -> Page:
         """A page of the table; for the arguments see the function `page`."""
         self._forget_old()

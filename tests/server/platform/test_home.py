@@ -80,7 +80,7 @@ async def test_what_waits_says_why_and_what_has_ended_does_too(served: Platform)
     assert shown == [str(each) for each in ended[:1:-1]], "the latest 10"
     assert "It was number 11" in after
     assert "kill=true" not in after
-    assert ">2 more</a>" in after
+    assert ">2 others have ended</a>" in after
 
 
 async def test_what_ended_a_day_ago_is_not_shown(served: Platform) -> None:
@@ -90,7 +90,9 @@ async def test_what_ended_a_day_ago_is_not_shown(served: Platform) -> None:
     browser = served.browser()
     assert ids(await served.visit("/", "a", browser)) == [str(ended)]
     served.yarn.now += DAY + 1000
-    assert ids(await browser.get("/hub/")) == []
+    after = await browser.get("/hub/")
+    assert ids(after) == []
+    assert "1 other has ended" in after.text
 
 
 async def test_many_applications_are_a_link(served: Platform) -> None:

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.server.hub.servers import ServerState
+from yarnhub.server.hub.servers import MAX_SERVERS, ServerState
 from yarnhub.server.platform import documents
 from yarnhub.server.platform.pages import rendering
 from yarnhub.server.platform.pages.following import count_stream, follow
@@ -22,7 +22,8 @@ from yarnhub.server.platform.problems import in_public
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001
 from yarnhub.sessions.tags import words_for
 from yarnhub.watch.kinds import Kind, kind_of
-from yarnhub.watch.views import View, select
+from yarnhub.watch.views import View
+from yarnhub.yarn.records.applications import YarnApplicationState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from yarnhub.server.platform.pages.login import Visitor
     from yarnhub.server.platform.service import Service
     from yarnhub.watch.table import Row
+    from yarnhub.yarn.records.ids import ApplicationId
 
 router = APIRouter()
 
@@ -43,6 +45,8 @@ MAX_OPEN, MAX_ENDED = 100, 10
 """Applications that are shown."""
 _LATELY = 24 * 3600
 """Seconds for which ended applications are shown."""
+_ENDED = frozenset(each for each in YarnApplicationState if each.ended)
+_OPEN = frozenset(YarnApplicationState) - _ENDED
 _TITLES = {
     Kind.SERVER: "Notebook servers",
     Kind.KERNEL: "Kernels",
@@ -79,6 +83,31 @@ class ShownServers:
         return self.is_busy or any(each.state in changing for each in self.servers)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a user's own does at some time.
+
+    Attributes:
+        servers: The notebook servers.
+        opened: The applications that have not ended, those that wait first.
+        more: How many there are besides.
+        ended: Those that have ended lately, the latest first.
+        versions: The versions of all of these: what is shown of them is the same in a version.
+        more_ended: How many others have ended.
+        failure: Why YARN could not be queried; empty if it could.
+        looked: Whether YARN has been queried at all.
+    """
+
+    servers: ShownServers
+    opened: tuple[Row, ...] = field(compare=False)
+    more: int
+    ended: tuple[Row, ...] = field(compare=False)
+    versions: tuple[tuple[ApplicationId, int], ...]
+    more_ended: int
+    failure: str
+    looked: bool
+
+
 @dataclass(slots=True)
 class Home:
     """The page of one visitor, from one look to the next.
@@ -92,57 +121,51 @@ class Home:
     visitor: Visitor
     _servers: ShownServers = field(default_factory=ShownServers)
     _queried: float | None = None
-    _seen: object = None
+    _seen: tuple[tuple[ApplicationId, int], ...] = ()
     """The applications of servers when the hub was last queried."""
-    _key: object = None
+    _last: Look | None = None
     _html: str = ""
 
     async def look(self) -> str:
         """What to replace: the same as before if nothing has changed."""
-        rows = self._rows()
-        await self._query_servers(rows)
-        now = self._key_of(rows)
-        if now != self._key:
-            self._key = now
+        now = await self._look()
+        if now != self._last:
+            self._last = now
             self._html = rendering.fragment(
-                "changed_home.html", self.service, self.visitor, **self._values(rows)
+                "changed_home.html", self.service, self.visitor, **self._values(now)
             )
         return self._html
 
     async def values(self) -> dict[str, object]:
         """What the templates of the page need."""
-        rows = self._rows()
-        await self._query_servers(rows)
-        return self._values(rows)
+        return self._values(await self._look())
 
-    def _rows(self) -> list[Row]:
-        """The user's applications: those that have not ended are the first."""
-        name = self.visitor.identity.viewer.name
+    async def _look(self) -> Look:
+        name, freshness = self.visitor.identity.viewer.name, self.service.watch.freshness
+        own = View(user=name, states=_OPEN), View(user=name, states=_ENDED)
+        opened = await self.service.page(own[0], 0, MAX_OPEN + MAX_SERVERS)
+        ended = await self.service.page(own[1], 0, MAX_ENDED)
         since = (self.service.clock() - _LATELY) * 1000
-        owned = (
-            each
-            for each in self.service.views.owned_by(name)
-            if not _ended(each) or each.report.finish_time >= since
+        lately = tuple(each for each in ended.rows if each.report.finish_time >= since)
+        return Look(
+            servers=await self._query_servers(opened.rows + ended.rows),
+            opened=opened.rows,
+            more=opened.total - len(opened.rows),
+            ended=lately,
+            versions=_versions(opened.rows + lately),
+            more_ended=ended.total - len(lately),
+            failure="" if freshness.failure is None else in_public(freshness.failure),
+            looked=freshness.looked is not None,
         )
-        return select(owned, View())
 
-    def _key_of(self, rows: Sequence[Row]) -> object:
-        freshness = self.service.watch.freshness
-        looked, failure = freshness.looked is not None, freshness.failure
-        versions = [(each.report.application_id, each.version) for each in rows]
-        return self._servers, looked, failure, versions
-
-    async def _query_servers(self, rows: Sequence[Row]) -> None:
-        seen = [
-            (each.report.application_id, each.version)
-            for each in rows
-            if kind_of(each.report) is Kind.SERVER
-        ]
+    async def _query_servers(self, rows: Sequence[Row]) -> ShownServers:
+        seen = _versions([each for each in rows if kind_of(each.report) is Kind.SERVER])
         now = asyncio.get_running_loop().time()
         wait = _SOON if self._servers.change_soon else _LATER
         if self._queried is None or seen != self._seen or now - self._queried >= wait:
             self._queried, self._seen = now, seen
             self._servers = await self._shown_servers()
+        return self._servers
 
     async def _shown_servers(self) -> ShownServers:
         identity = self.visitor.identity
@@ -154,55 +177,53 @@ class Home:
         except HTTPException as error:
             return ShownServers(failure=error.detail, is_busy=True)
 
-    def _values(self, rows: Sequence[Row]) -> dict[str, object]:
-        open_rows = [each for each in rows if not _ended(each)]
-        ended = [each for each in rows if _ended(each)]
-        held = {
-            server.name: found
-            for server in self._servers.servers
-            if server.state is not ServerState.STOPPED
-            and (found := self._application_of(server, open_rows)) is not None
-        }
+    def _values(self, now: Look) -> dict[str, object]:
+        held = self._applications_of_servers(now)
         of_servers = {each.report.application_id for each in held.values()}
-        others = [each for each in open_rows if each.report.application_id not in of_servers]
+        others = [each for each in now.opened if each.report.application_id not in of_servers]
         groups: dict[Kind, list[dict[str, object]]] = {kind: [] for kind in Kind}
         for each in others[:MAX_OPEN]:
-            groups[kind_of(each.report)].append(self._shown(each))
-        freshness = self.service.watch.freshness
+            groups[kind_of(each.report)].append(_shown(each))
         return {
-            "servers": self._servers,
-            "held": {name: self._shown(each) for name, each in held.items()},
+            "now": now,
+            "held": {name: _shown(each) for name, each in held.items()},
             "groups": groups,
             "titles": _TITLES,
-            "more": len(others[MAX_OPEN:]),
-            "ended": [self._shown(each) for each in ended[:MAX_ENDED]],
-            "more_ended": len(ended[MAX_ENDED:]),
-            "failure": "" if freshness.failure is None else in_public(freshness.failure),
-            "looked": freshness.looked is not None,
+            "more": now.more + len(others[MAX_OPEN:]),
+            "ended": [_shown(each) for each in now.ended],
         }
 
-    def _application_of(self, server: NotebookServer, rows: Sequence[Row]) -> Row | None:
-        """The application of a server, by its tags, which users could choose for their own."""
-        wanted = set(words_for(self.visitor.identity.name, server.name))
-        for each in rows:
+    def _applications_of_servers(self, now: Look) -> dict[str, Row]:
+        """The application of each server that is not stopped, by the server's name.
+
+        They are recognized by their tags, which users could choose for their own applications.
+        """
+        owner = self.visitor.identity.name
+        by_tag: dict[str, Row] = {}
+        for each in now.opened:
             tags = each.report.application_tags
-            is_default = not any(tag.startswith("named-") for tag in tags)
-            is_its = wanted.issubset(tags) and is_default == (not server.name)
-            if is_its and kind_of(each.report) is Kind.SERVER:
-                return each
-        return None
-
-    def _shown(self, row: Row) -> dict[str, object]:
-        document = documents.application(row.report)
+            if kind_of(each.report) is Kind.SERVER and not set(words_for(owner, "")) - set(tags):
+                named = [tag for tag in tags if tag.startswith("named-")]
+                by_tag.setdefault(named[0] if named else "", each)
         return {
-            "a": document,
-            "status": Status.of(row.report),
-            "reason": "" if document.diagnostics is None else reason(row.report),
+            server.name: by_tag[tag]
+            for server in now.servers.servers
+            if server.state is not ServerState.STOPPED
+            and (tag := words_for(owner, server.name)[1] if server.name else "") in by_tag
         }
 
 
-def _ended(row: Row) -> bool:
-    return row.report.yarn_application_state.ended
+def _versions(rows: Sequence[Row]) -> tuple[tuple[ApplicationId, int], ...]:
+    return tuple((each.report.application_id, each.version) for each in rows)
+
+
+def _shown(row: Row) -> dict[str, object]:
+    document = documents.application(row.report)
+    return {
+        "a": document,
+        "status": Status.of(row.report),
+        "reason": "" if document.diagnostics is None else reason(row.report),
+    }
 
 
 @router.get("/")
