@@ -43,8 +43,8 @@ from yarnhub.hadoop.ipc.client import RpcClient  # noqa: E402
 from yarnhub.hadoop.scalars import INT32, STRING  # noqa: E402
 from yarnhub.hadoop.security.users import SimpleUser  # noqa: E402
 from yarnhub.hadoop.wire.method import Method, Protocol  # noqa: E402
+from yarnhub.server.hub.api import HubAddress  # noqa: E402
 from yarnhub.server.hub.environment import HubEnvironment  # noqa: E402
-from yarnhub.server.hub.login import HubAddress  # noqa: E402
 from yarnhub.server.hub.oauth import OAuthClient  # noqa: E402
 from yarnhub.server.listening import bind  # noqa: E402
 from yarnhub.server.platform.app import application, open_service, running, serving  # noqa: E402
