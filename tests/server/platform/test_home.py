@@ -214,6 +214,16 @@ async def test_the_hub_s_refusal_is_shown(served: Platform, status: int) -> None
     assert "JupyterHub does not respond as expected" in unknown.text
 
 
+@pytest.mark.parametrize("name", ["..", ".", "../..", "a/../../../tokens", "a?b#c", "ä %2F"])
+async def test_the_name_of_a_server_leads_nowhere_else(served: Platform, name: str) -> None:
+    served.hub.give("a", *ALL)
+    browser = served.browser()
+    data = {"form_token": form_token(await served.visit("/", "a", browser)), "server": name}
+    done = await browser.post("/hub/servers/stop", data=data)
+    assert done.status_code == 303, done.text
+    assert list(served.hub.servers["alice"]) == [name]
+
+
 async def test_a_start_that_takes_long_is_not_waited_for(
     served: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,7 +132,7 @@ class HubServers:
         await self._act("DELETE", token, user, server)
 
     async def _act(self, method: str, token: str, user: str, server: str) -> None:
-        path = f"/users/{quote(user, safe='')}/servers/{quote(server, safe='')}"
+        path = f"/users/{_segment(user)}/servers/{_segment(server)}"
         try:
             async with asyncio.timeout(_ACT):
                 response = await self._acts.send(method, path, token)
@@ -140,6 +140,11 @@ class HubServers:
             return
         if response.status_code >= http.HTTPStatus.BAD_REQUEST:
             raise HubRefusedError(f"JupyterHub refuses it: {_message(response)}")
+
+
+def _segment(name: str) -> str:
+    """A name as a part of a path, which does not lead elsewhere even if it is `..`."""
+    return quote(name, safe="").replace(".", "%2E")
 
 
 def _message(response: httpx.Response) -> str:
