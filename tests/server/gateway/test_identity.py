@@ -6,11 +6,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from server.fake_hub import SCOPE
+from server.fake_hub import SCOPE, FakeHub
 from server.gateway.serving import gateway
+from yarnhub.server.hub.api import HubAddress
+from yarnhub.server.hub.login import HubLogin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +130,13 @@ async def test_a_page_of_another_site_cannot_start_anything(tmp_path: Path) -> N
             "a", "GET", "/api/kernels", headers={"Origin": "http://evil.example"}
         )
         assert "Access-Control-Allow-Origin" not in allowed.headers
+
+
+async def test_a_name_leads_to_no_other_path_of_the_hub() -> None:
+    hub = FakeHub(groups={"..": ["fruit"]})
+    address = HubAddress(api_url="http://hub/hub/api", api_token="t", scopes=frozenset())
+    async with httpx.AsyncClient(transport=httpx.MockTransport(hub.answer)) as client:
+        assert await HubLogin(address, client).groups("..") == {"fruit"}
 
 
 LOADED = """

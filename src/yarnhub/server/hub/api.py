@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 
@@ -97,3 +98,8 @@ def read_model(response: httpx.Response) -> dict[str, Any]:  # Any: JSON
             f"The hub responds with status {response.status_code} at {response.url.path}"
         ) from error
     return model if isinstance(model, dict) else {}
+
+
+def path_segment(name: str) -> str:
+    """A name as a part of a path, which does not lead elsewhere even if it is `..`."""
+    return quote(name, safe="").replace(".", "%2E")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.server.hub.api import HubApi, HubUnavailableError, read_model
+from yarnhub.server.hub.api import HubApi, HubUnavailableError, path_segment, read_model
 from yarnhub.server.hub.lookup_cache import LookupCache
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class HubLogin:
         return name
 
     async def _look_up_groups(self, name: str) -> frozenset[str]:
-        path = f"/users/{quote(name, safe='')}"
+        path = f"/users/{path_segment(name)}"
         model = await self._request(path, self._hub.api_token, absent=frozenset({404}))
         groups = [] if model is None else model.get("groups")
         if not isinstance(groups, list):

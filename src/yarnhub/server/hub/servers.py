@@ -8,11 +8,10 @@ import enum
 import http
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.server.hub.api import HubApi, HubUnavailableError, read_model
+from yarnhub.server.hub.api import HubApi, HubUnavailableError, path_segment, read_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,7 +131,7 @@ class HubServers:
         await self._act("DELETE", token, user, server)
 
     async def _act(self, method: str, token: str, user: str, server: str) -> None:
-        path = f"/users/{_segment(user)}/servers/{_segment(server)}"
+        path = f"/users/{path_segment(user)}/servers/{path_segment(server)}"
         try:
             async with asyncio.timeout(_ACT):
                 response = await self._acts.send(method, path, token)
@@ -140,11 +139,6 @@ class HubServers:
             return
         if response.status_code >= http.HTTPStatus.BAD_REQUEST:
             raise HubRefusedError(f"JupyterHub refuses it: {_message(response)}")
-
-
-def _segment(name: str) -> str:
-    """A name as a part of a path, which does not lead elsewhere even if it is `..`."""
-    return quote(name, safe="").replace(".", "%2E")
 
 
 def _message(response: httpx.Response) -> str:
