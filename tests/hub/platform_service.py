@@ -26,9 +26,12 @@ class HubWithPlatform(Hub):
         folder: For all of it.
         cluster: What it shows.
         more: More lines of jupyterhub_config.py.
+        site: What builds of environments need; None if users cannot start any.
     """
 
-    def __init__(self, folder: Path, cluster: HadoopCluster, more: str = "") -> None:
+    def __init__(
+        self, folder: Path, cluster: HadoopCluster, more: str = "", site: Path | None = None
+    ) -> None:
         address = f"http://127.0.0.1:{choose_ports(['platform'], {})['platform']}"
         token = secrets.token_hex(16)
         page = example_of(PAGE, "c.JupyterHub.services = [", {"http://127.0.0.1:8892": address})
@@ -56,6 +59,9 @@ class HubWithPlatform(Hub):
         settings = example_of(PAGE, "c.Platform.principal", login)
         if not cluster.options.kerberos:
             settings = settings.partition("\n")[2].partition("\n")[2]
+        if site is not None:
+            file = {"/etc/jupyterhub/site.yaml": str(site)}
+            settings += example_of(PAGE, "c.Platform.build_site", file)
         (where / "platform_config.py").write_text(settings)
         environment = {
             **cluster.env,

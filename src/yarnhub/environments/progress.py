@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from yarnhub.base.foreign_text import clean_and_cut
+
+_AMOUNT = re.compile(r"([0-9]{1,9}) of ([0-9]{1,9})")
+_STARTED = "started"
 
 
 class Step(enum.Enum):
@@ -43,8 +47,19 @@ class Progress:
         elif self.total:
             shown = f"{self.done} of {self.total}"
         else:
-            shown = "started"
+            shown = _STARTED
         return f"{self.step.value}: {shown}"
+
+    @classmethod
+    def parse(cls, line: str) -> Progress | None:
+        """Read a line of the log of a build; None if it is of another kind."""
+        head, separator, rest = line.strip().partition(": ")
+        step = next((each for each in Step if each.value == head), None)
+        if step is None or not separator:
+            return None
+        if amount := _AMOUNT.fullmatch(rest):
+            return cls(step, int(amount[1]), int(amount[2]))
+        return cls(step, line="" if rest == _STARTED else rest)
 
 
 Say = Callable[[Progress], None]

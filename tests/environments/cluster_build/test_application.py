@@ -6,7 +6,11 @@ import pytest
 
 from yarnhub.base.errors import SpecError
 from yarnhub.base.units import Seconds
-from yarnhub.environments.cluster_build.application import BuildOptions, build_application
+from yarnhub.environments.cluster_build.application import (
+    BuildOptions,
+    build_application,
+    built_name,
+)
 from yarnhub.environments.published.usage import tag
 from yarnhub.spec import File
 
@@ -46,3 +50,15 @@ def test_an_option_that_is_wrong_is_named(document: dict[str, object], path: str
     with pytest.raises(SpecError) as caught:
         BuildOptions.from_dict(document)
     assert caught.value.path == path
+
+
+def test_it_is_recognized_by_its_tags() -> None:
+    tags = build_application("a.b-c", "/environments", BuildOptions(), {}).tags
+    assert built_name(tags) == "a.b-c"
+    for others in (
+        {"yarnhub-build"},
+        {"yarnhub-build:x"},
+        {"yarnhub-build", "yarnhub-build:<b>"},
+        {"yarnhub-build", "yarnhub-build:x", "yarnhub-build:y"},
+    ):
+        assert built_name(others) is None

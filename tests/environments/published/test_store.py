@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from environments.published.stores import built, left_in_root, names, numbers, spec, store
+from environments.published.stores import HASH, built, left_in_root, names, numbers, spec, store
 from filesystem.fake_hdfs import FakeHdfs
 from yarnhub.base.errors import (
     ConfigurationError,
@@ -71,6 +71,31 @@ async def test_others_see_nothing_before_it_is_shared(
         _ = [chunk async for chunk in hdfs.user("bob").read(published.url)]
     survey = await bob.survey()
     assert survey.damaged == ()
+
+
+async def test_only_the_versions_that_are_selected_are_read(
+    alice: EnvironmentStore, hdfs: FakeHdfs, tmp_path: Path
+) -> None:
+    published = await alice.publish(spec(), built(tmp_path, version="0.0"))
+    for number in range(1, 4):
+        await alice.publish(spec(), built(tmp_path, version=f"{number}.0"))
+    await hdfs.user("alice").write(f"{published.folder}/1/manifest.json", b"damaged", 0o644)
+    found = await alice.find("table", select=lambda existing: existing[-2:])
+    assert numbers(found) == [3, 4]
+    assert found.problems == ()
+    assert numbers(await alice.find("table", select=lambda existing: existing[1:2])) == [2, 4]
+
+
+async def test_a_slim_survey_has_the_package_of_the_kernel_only(
+    alice: EnvironmentStore, tmp_path: Path
+) -> None:
+    packages = ("first", "ipykernel")
+    lock = "".join(f"{each}==1.0 --hash={HASH}\n" for each in packages)
+    await alice.publish(spec(), replace(built(tmp_path), lock=lock))
+    for slim, expected in ((False, {*packages}), (True, {"ipykernel"})):
+        (found,) = (await alice.survey(slim=slim)).environments
+        assert found.manifest.packages.keys() == expected
+        assert found.manifest.has_kernel
 
 
 async def test_shared_with_a_user_and_withdrawn(

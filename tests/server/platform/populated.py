@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from anyio.from_thread import start_blocking_portal
 
+from environments.published.stores import built, spec
 from hadoop.http_server import server
 from server.fake_hub import ALL, server_model
 from server.platform.answers import until
@@ -16,6 +17,7 @@ from server.platform.serving import Platform, platform
 from watch.books import batch_of
 from watch.rows import STARTED, row
 from yarn.logs.recorded import CONTENT
+from yarnhub.environments.problems import Problem, ProblemKind
 from yarnhub.server.listening import bind
 from yarnhub.server.platform.app import running, serving
 from yarnhub.watch.application_watch import ApplicationWatch
@@ -23,6 +25,7 @@ from yarnhub.watch.ledger import Ledger
 from yarnhub.watch.usage import HOUR
 from yarnhub.watch.visibility import NO_ONE
 from yarnhub.yarn.queues.tree import with_paths
+from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 from yarnhub.yarn.records.cluster import NodeReport, QueueInfo, QueueStatistics
 from yarnhub.yarn.records.ids import NodeId
 from yarnhub.yarn.records.resources import Resource
@@ -49,6 +52,10 @@ class Populated:
         waiting: One that waits; it has a hostile name.
         ended: One with aggregated logs.
         to_kill: Another one that runs.
+        build: A build of alice's that has failed.
+        to_cancel: Another one that waits.
+        environment: The name of alice's environment, which nobody else can use; it has 2 versions.
+        to_delete: Another one.
     """
 
     served: Platform
@@ -57,6 +64,10 @@ class Populated:
     waiting: ApplicationId
     ended: ApplicationId
     to_kill: ApplicationId
+    build: ApplicationId
+    to_cancel: ApplicationId
+    environment: str = "x.log"  # as the log: paths of both have a name
+    to_delete: str = "to-delete"
 
     @property
     def logs(self) -> list[tuple[str, str, str]]:
@@ -87,6 +98,12 @@ async def populated(folder: Path) -> AsyncIterator[Populated]:
         for each in (runs.number, to_kill, ended):
             served.yarn.change(each, diagnostics=SECRET, tracking_url=f"http://a/{SECRET}")
         runs.files["x.log"] = SECRET.encode()
+        build, to_cancel = (served.environments.build("alice", each) for each in ("x.log", "y"))
+        served.yarn.end(build, YarnApplicationState.FAILED)
+        served.yarn.change(
+            build, diagnostics=SECRET, final_application_status=FinalApplicationStatus.FAILED
+        )
+        await _add_environments(served, folder)
         _add_cluster(served)
         await _add_usage(served)
         await _stop_watch(served)
@@ -94,7 +111,14 @@ async def populated(folder: Path) -> AsyncIterator[Populated]:
         async with serving(served.app, [listener], None):
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             yield Populated(
-                served=served, url=url, running=runs, waiting=waiting, ended=ended, to_kill=to_kill
+                served=served,
+                url=url,
+                running=runs,
+                waiting=waiting,
+                ended=ended,
+                to_kill=to_kill,
+                build=build,
+                to_cancel=to_cancel,
             )
 
 
@@ -106,6 +130,16 @@ def populated_in_thread(folder: Path) -> Iterator[Populated]:
         portal.wrap_async_context_manager(populated(folder)) as found,
     ):
         yield found
+
+
+async def _add_environments(served: Platform, folder: Path) -> None:
+    published = served.environments.published
+    await published.publish("bob", "tools", readers=("alice",))
+    for name in ("x.log", "to-delete"):
+        await published.publish("alice", name)
+    found = Problem(f"{SECRET}{HOSTILE}", ProblemKind.BUILD_PATH)
+    content = replace(built(folder, version="2"), problems=(found,))
+    await published.store("alice").publish(spec("x.log"), content)
 
 
 def _add_cluster(served: Platform) -> None:

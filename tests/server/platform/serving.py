@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from client.logs.fake_nodes import FakeNodes
+from environments.published.in_fake_hdfs import Environments
 from server.fake_hub import SCOPE, FakeHub
+from server.platform.memory_environments import MemoryEnvironments
 from watch.fake_resource_manager import FakeResourceManager
 from yarnhub.base.errors import AccessDeniedError, QueueAccessDeniedError, RemoteError
 from yarnhub.base.foreign_text import quoted
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.containers import ContainerReport
     from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId
+    from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
 OAUTH = OAuthClient(hub_url="/", client_id="service-platform", callback="/hub/oauth_callback")
 DENIED = "org.apache.hadoop.yarn.exceptions.YarnException"
@@ -70,6 +73,12 @@ class UsersResourceManager:
 
     async def get_containers(self, attempt: ApplicationAttemptId) -> list[ContainerReport]:
         return await self.client.nodes.get_containers(attempt)
+
+    async def get_applications(
+        self, request: GetApplicationsRequest
+    ) -> tuple[ApplicationReport, ...]:
+        found = await self.client.yarn.get_applications(request)
+        return tuple(each for each in found if not request.users or each.user in request.users)
 
     async def get_queue_user_acls(self) -> tuple[QueueUserACLInfo, ...]:
         await self.client.yarn_responds.wait()
@@ -119,10 +128,17 @@ class UsersClient:
     nodes: FakeNodes
     logs: Path
     closed: set[str]
+    cleaned: list[ApplicationId]
 
     @property
     def resource_manager(self) -> UsersResourceManager:
         return UsersResourceManager(self)
+
+    async def applications(self, request: GetApplicationsRequest) -> tuple[ApplicationReport, ...]:
+        return await self.resource_manager.get_applications(request)
+
+    async def clean_up(self, number: ApplicationId, *, deadline: float) -> None:
+        self.cleaned.append(number)
 
     def open_logs(
         self, number: ApplicationId, now: float
@@ -188,6 +204,8 @@ class Platform:
         yarn_responds: Whether YARN responds to users.
         ends: Whether applications end when they are killed.
         closed: Paths of queues to which users cannot submit.
+        cleaned: The applications whose uploads were deleted.
+        environments: The environments of all users, and their builds.
     """
 
     yarn: FakeResourceManager
@@ -197,11 +215,13 @@ class Platform:
     http: httpx.AsyncClient
     audit: Path
     logs: Path
+    environments: MemoryEnvironments
     nodes: FakeNodes = field(default_factory=FakeNodes)
     node: str = ""
     yarn_responds: asyncio.Event = field(default_factory=asyncio.Event)
     ends: bool = True
     closed: set[str] = field(default_factory=set)
+    cleaned: list[ApplicationId] = field(default_factory=list)
 
     def add_queues(self, *paths: str) -> None:
         """Replace the queues of the scheduler by leaves."""
@@ -211,7 +231,14 @@ class Platform:
     def client(self, name: str) -> UsersClient:
         """YARN, as a user sees it."""
         return UsersClient(
-            self.yarn, name, self.yarn_responds, self.ends, self.nodes, self.logs, self.closed
+            self.yarn,
+            name,
+            self.yarn_responds,
+            self.ends,
+            self.nodes,
+            self.logs,
+            self.closed,
+            self.cleaned,
         )
 
     def recorded(self) -> list[dict[str, Any]]:
@@ -295,6 +322,7 @@ async def platform(
     location = location or Location.parse(f"sqlite:///{folder / 'platform.sqlite'}")
     async with httpx.AsyncClient(transport=transport) as to_hub, Database(location) as database:
         store = UsageStore(database)
+        environments = MemoryEnvironments(Environments(folder / "hdfs"), yarn)
         address = HubAddress(
             api_url="http://hub/hub/api", api_token="service", scopes=frozenset({SCOPE})
         )
@@ -314,6 +342,9 @@ async def platform(
             clock=lambda: yarn.now / 1000,
             streams=Slots("streams", 2, 3),
             calls=Slots("requests to YARN", 2, 3),
+            environments=environments,
+            environment_calls=Slots("requests for environments", 2, 3),
+            starts=Slots("submissions of builds", 1, 2),
             recorder=UsageRecorder(watch, database, store),
             usage=store,
             usage_of_others=False,
@@ -333,7 +364,7 @@ async def platform(
         async with http, asyncio.TaskGroup() as group:
             running = group.create_task(watch.run())
             served = Platform(
-                yarn, hub, service, app, http, folder / "audit.jsonl", folder / "logs"
+                yarn, hub, service, app, http, folder / "audit.jsonl", folder / "logs", environments
             )
             served.yarn_responds.set()
             service.client = served.client  # type: ignore[assignment]  # a part of `Client`

@@ -51,6 +51,7 @@ HUB = {
         (HUB, {"ip": "0.0.0.0"}, "tokens could be read on the network"),  # refused
         (HUB, {"port": 0, "database": "mysql://u:p@h/x"}, r"Platform\.database: only SQLite"),
         (HUB, {"port": 0, "database": "sqlite:////no/x"}, r"Platform\.database: /no/x cannot"),
+        (HUB, {"port": 0, "build_site": "/no/x.yaml"}, r"Platform\.build_site: /no/x\.yaml cannot"),
         (HUB, {"usage_days": 0}, "configuration is not valid"),
     ],
 )
@@ -80,6 +81,23 @@ def test_the_page_s_url_of_postgresql_is_taken(tmp_path: Path) -> None:
     traits = configured(Platform, read_config(path, Platform))
     location = Location.parse(traits.database)
     assert str(location) == "the PostgreSQL database 'platform' on database.example.com"
+
+
+async def test_builds_need_a_valid_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = read_hub_environment(HUB)
+    assert environment is not None
+    settings, yarn = offline(tmp_path), FakeResourceManager()
+    monkeypatch.chdir(tmp_path)  # for the database
+    file = tmp_path / "site.yaml"
+    file.write_text("find_links: [/wheels]")
+    for site, can_build in (("", False), (str(file), True)):
+        with_site = Platform(build_site=site)
+        async with open_service(with_site, settings, environment, yarn) as service:
+            assert service.environments.can_build is can_build
+    file.write_text("find_link: [/wheels]")
+    with pytest.raises(ConfigurationError, match=r"build_site: site\.yaml: .*find_links"):
+        async with open_service(Platform(build_site=str(file)), settings, environment, yarn):
+            pass
 
 
 def test_a_misspelt_section_is_refused(tmp_path: Path) -> None:

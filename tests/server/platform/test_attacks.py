@@ -50,6 +50,16 @@ PAGES = {
     "/hub/home/changes": ["GET"],
     "/hub/servers/start": ["POST"],
     "/hub/servers/stop": ["POST"],
+    "/hub/environments": ["GET"],
+    "/hub/environments/new": ["GET"],
+    "/hub/environments/check": ["POST"],
+    "/hub/environments/build": ["POST"],
+    "/hub/environments/{owner}/{name}": ["GET"],
+    "/hub/environments/{owner}/{name}/share": ["POST"],
+    "/hub/environments/{owner}/{name}/delete": ["POST"],
+    "/hub/builds/{application_id}": ["GET"],
+    "/hub/builds/{application_id}/changes": ["GET"],
+    "/hub/builds/{application_id}/cancel": ["POST"],
     "/hub/cluster": ["GET"],
     "/hub/logout": ["POST"],
 }
@@ -59,6 +69,7 @@ SHOWN_TO_ALL = (
     "/hub/applications/{application_id}/changes",
 )
 """Pages of what YARN shows to everybody in its list."""
+ENVIRONMENT = "/hub/api/v1/environments/{owner}/{name}"
 WRONG_IDS = {
     "parent": "..",
     "parents": "..%2f..%2fetc%2fpasswd",
@@ -115,16 +126,21 @@ def credentials(everything: Populated, path: str, token: str) -> dict[str, str]:
 
 
 def filled(path: str, everything: Populated, **changes: str) -> str:
-    """A path with the ids of alice's running application."""
+    """A path with the ids of alice's running application, her build or her environment."""
     application_id, container_id, name = everything.logs[0]
+    if "/builds/" in path:
+        application_id = str(everything.build)
     ids = {"application_id": application_id, "container_id": container_id, "name": name}
+    ids |= {"owner": "alice", "number": "1"}
     query = "?since=0" if path.endswith("changes") else ""
     return path.format(**{**ids, **changes}) + query
 
 
 def body_of(path: str) -> bytes:
     """The body that a path of the API needs."""
-    return b'{"queue": "root.other"}' if path in API and path.endswith("/move") else b""
+    if path in API and path.endswith("/move"):
+        return b'{"queue": "root.other"}'
+    return b"{}" if path in API and path.endswith("/share") else b""
 
 
 def hostile_in(text: str) -> list[str]:
@@ -136,12 +152,18 @@ def hostile_in(text: str) -> list[str]:
 def test_what_is_of_others_is_refused(everything: Populated, path: str, method: str) -> None:
     of_bob = credentials(everything, path, "b")
     answer = send(everything, method, filled(path, everything), of_bob, body_of(path))
-    assert answer.status == (200 if path in SHOWN_TO_ALL else 403), answer.text
+    is_not_found = method == "GET" and "{owner}" in path
+    expected = 200 if path in SHOWN_TO_ALL else 404 if is_not_found else 403
+    assert answer.status == expected, answer.text
     assert SECRET not in answer.text
     if path in API:
         problem(answer)
     report = everything.served.yarn.applications[everything.running.number]
     assert not report.yarn_application_state.ended
+    of_alice = credentials(everything, ENVIRONMENT, "a")
+    kept = send(everything, "GET", filled(ENVIRONMENT, everything), of_alice)
+    assert len(kept.json()["versions"]) == 2
+    assert kept.json()["environment"]["access"]["users"] == []
 
 
 def test_the_owner_sees_it(everything: Populated) -> None:
@@ -157,7 +179,7 @@ def test_ids_that_are_none_are_refused(
     everything: Populated, path: str, method: str, wrong: str
 ) -> None:
     of_alice = credentials(everything, path, "a")
-    for name in ("application_id", "container_id", "name"):
+    for name in ("application_id", "container_id", "name", "owner", "number"):
         if f"{{{name}}}" not in path:
             continue
         answer = send(
@@ -208,6 +230,11 @@ def test_a_cookie_is_no_token(everything: Populated) -> None:
 @pytest.mark.parametrize(
     ("path", "token", "status"),
     [
+        ("/hub/api/v1/environments/build", "", 401),
+        ("/hub/api/v1/environments/build", "a", 413),
+        ("/hub/api/v1/environments/{owner}/{name}/share", "a", 413),
+        ("/hub/environments/build", "a", 413),
+        ("/hub/environments/{owner}/{name}/share", "a", 413),
         ("/hub/api/v1/applications/{application_id}/kill", "", 401),
         ("/hub/api/v1/applications/{application_id}/kill", "b", 403),
         ("/hub/api/v1/applications/{application_id}/move", "", 401),
@@ -310,7 +337,8 @@ def test_hostile_names_are_data(everything: Populated) -> None:
         assert answer.headers["Content-Type"] == "application/json"
         assert "\x1b" not in answer.text  # a terminal would execute it
     browser = login(everything, "a")
-    for path in ("", "applications", "cluster", f"applications/{everything.waiting}"):
+    waiting, environment = f"applications/{everything.waiting}", "environments/alice/x.log"
+    for path in ("", "applications", "cluster", waiting, environment):
         page = send(everything, "GET", f"/hub/{path}", browser)
         assert page.status == 200
         assert "&lt;script&gt;" in page.text

@@ -65,22 +65,16 @@ async def read_specification(path: Path, site: BuildSite, folder: Path) -> Envir
 
 def read_site(path: Path | None) -> BuildSite:
     """Read the site's configuration; None for uv's settings and the usual variables. Blocks."""
-    from yarnhub.client.submit.spec_file import read_document
-    from yarnhub.environments.local_build.site import BuildSite, site_of_variables
-    from yarnhub.spec import _reading as reading
+    from yarnhub.environments.local_build.site import BuildSite, read_site_file, site_of_variables
 
-    if path is None:
-        given = site_of_variables(os.environ)
-        given["uv_settings_folders"] = _uv_settings_folders()
-    else:
-        try:
-            with reading.at(path.name):
-                given = dict(reading.as_mapping(read_document(path)))
-        except OSError as error:
-            raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    with reading.at(path.name if path is not None else ""):
-        return BuildSite.from_dict({"cache": f"{cache}/yarnhub/environments", **given})
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    cache = f"{home}/yarnhub/environments"
+    if path is not None:
+        return read_site_file(path, cache=cache)
+    given = site_of_variables(os.environ)
+    return BuildSite.from_dict(
+        {"cache": cache, "uv_settings_folders": _uv_settings_folders(), **given}
+    )
 
 
 def _uv_settings_folders() -> list[str]:

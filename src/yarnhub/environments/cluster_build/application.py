@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,12 +11,13 @@ from yarnhub.spec import ApplicationSpec, Resources, Service
 from yarnhub.spec import _reading as reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from yarnhub.spec import File
 
 TAG = "yarnhub-build"
 """The tag of all builds."""
+_NAME_TAG = re.compile(rf"{TAG}:[a-z0-9][a-z0-9._-]{{0,63}}")
 BUILDER, FOLDER = "builder", "build"
 """In the container: the folder of the builder archive, and the folder where it builds."""
 SERVICE = "build"
@@ -64,6 +66,12 @@ def name_tag(name: str) -> str:
     Not the tag of applications that use an environment: a name can be the key of another one.
     """
     return f"{TAG}:{name}"
+
+
+def built_name(tags: Collection[str]) -> str | None:
+    """The environment that an application with these tags builds; None if it is not a build."""
+    found = [each.removeprefix(f"{TAG}:") for each in tags if _NAME_TAG.fullmatch(each)]
+    return found[0] if TAG in tags and len(found) == 1 else None
 
 
 def build_application(

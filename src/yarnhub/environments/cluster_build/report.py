@@ -5,10 +5,18 @@ from __future__ import annotations
 import enum
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.control import diagnostics
+from yarnhub.control.outcomes import Cause
+from yarnhub.control.words import describe
 from yarnhub.environments.progress import Progress, Step
+from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
+
+if TYPE_CHECKING:
+    from yarnhub.yarn.records.applications import ApplicationReport
 
 KEY = "build/progress"
 """The key of the application's store that has the latest progress."""
@@ -46,6 +54,32 @@ class BuildProgress:
     state: BuildState
     progress: Progress | None = None
     reason: str = ""
+
+
+def has_given_up(report: ApplicationReport) -> bool:
+    """Whether an ended build has ended its application itself: then nothing follows."""
+    return diagnostics.read(report.diagnostics).cause is Cause.UNKNOWN
+
+
+def reported(report: ApplicationReport) -> BuildProgress:
+    """What YARN reports of a build: its state, and how it has ended, but no step."""
+    if not report.yarn_application_state.ended:
+        is_running = report.yarn_application_state is YarnApplicationState.RUNNING
+        return BuildProgress(BuildState.RUNNING if is_running else BuildState.WAITING)
+    # Its last words, with their lines, or what we know of how it ended.
+    words = (
+        report.diagnostics
+        if has_given_up(report)
+        else describe(diagnostics.read(report.diagnostics))
+    )
+    match report.final_application_status:
+        case FinalApplicationStatus.SUCCEEDED:
+            state = BuildState.READY
+        case FinalApplicationStatus.KILLED:
+            state = BuildState.KILLED
+        case _:
+            state = BuildState.FAILED
+    return BuildProgress(state, reason=clean_and_cut(words).strip())
 
 
 def dump(progress: Progress) -> bytes:

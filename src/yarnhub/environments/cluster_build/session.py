@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError, YarnhubError
-from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client import lifecycle
 from yarnhub.client.explain.words import sentences, summary
 from yarnhub.client.files.artifacts import Artifact
 from yarnhub.client.files.file_systems import user_file_system
 from yarnhub.client.logs.selection import LogSelection
 from yarnhub.client.submit.runtime_archive import runtime_archives
-from yarnhub.control import diagnostics
 from yarnhub.control.messages import FinalStatus
-from yarnhub.control.outcomes import Cause
-from yarnhub.control.words import describe
 from yarnhub.environments.cluster_build import report as build_report
 from yarnhub.environments.cluster_build.application import (
     BUILDER,
@@ -42,7 +38,7 @@ from yarnhub.environments.local_build.copied_python import INTERPRETERS
 from yarnhub.environments.published.user_store import configured_root, user_store
 from yarnhub.environments.threads import in_thread
 from yarnhub.spec import File
-from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
+from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import ApplicationsRequestScope, GetApplicationsRequest
 
 if TYPE_CHECKING:
@@ -281,27 +277,19 @@ class BuildSessions:
             await asyncio.sleep(_POLL)
 
     async def _end(self, build: BuildHandle, report: ApplicationReport) -> BuildProgress:
-        outcome = diagnostics.read(report.diagnostics)
-        # Its last words, with their lines, or what we know of how it ended.
-        own = outcome.cause is Cause.UNKNOWN
-        reason = clean_and_cut(report.diagnostics if own else describe(outcome)).strip()
-        match report.final_application_status:
-            case FinalApplicationStatus.SUCCEEDED:
-                return BuildProgress(BuildState.READY, reason=reason)
-            case FinalApplicationStatus.KILLED:
-                state = BuildState.KILLED
-            case _:
-                state = BuildState.FAILED
+        ended = build_report.reported(report)
+        if ended.state is BuildState.READY:
+            return ended
         # It may have been ended between the rename that publishes and its last words. After its
         # ApplicationMaster, its container runs until its node receives the end.
-        gives_up = own and state is BuildState.FAILED
+        gives_up = build_report.has_given_up(report) and ended.state is BuildState.FAILED
         looks = 1 if gives_up else _LATE_LOOKS
         for number in range(looks):
             if await self._has_published(build):
-                return BuildProgress(BuildState.READY, reason=reason)
+                return BuildProgress(BuildState.READY, reason=ended.reason)
             if number < looks - 1:
                 await asyncio.sleep(_LATE_LOOK)
-        return BuildProgress(state, reason=reason)
+        return ended
 
     async def _has_published(self, build: BuildHandle) -> bool:
         try:

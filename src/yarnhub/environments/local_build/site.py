@@ -224,6 +224,27 @@ class BuildSite(reading.Element):
             )
 
 
+def read_site_file(path: Path, **defaults: object) -> BuildSite:
+    """Read the configuration of a site from a YAML or JSON file. Blocks.
+
+    Args:
+        path: The file.
+        defaults: Values for keys that it does not have.
+
+    Raises:
+        SpecError: It is invalid; names the file and the key.
+        ConfigurationError: It cannot be read.
+    """
+    from yarnhub.client.submit.spec_file import read_document  # not in containers
+
+    try:
+        with reading.at(path.name):
+            given = reading.as_mapping(read_document(path))
+            return BuildSite.from_dict({**defaults, **given})
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def site_of_variables(variables: Mapping[str, str]) -> dict[str, object]:
     """The part of a site's configuration that variables of the environment usually have."""
     found: dict[str, object] = {}

@@ -132,16 +132,20 @@ class Catalog:
         self._user = user
         self._root_is_open = SingleFlight(self._look_at_root, fresh=_FRESH)
 
-    async def survey(self) -> Survey:
+    async def survey(self, *, slim: bool = False) -> Survey:
         """The environments, with the current version of each.
 
         The user's own are all read. The folders of others are read in turns, for a limited time and
         up to a number of each owner; `unread` counts the rest.
+
+        Args:
+            slim: Whether to leave out most packages, as `PublishedEnvironment.without_packages`.
         """
+        look = self._look_without_packages if slim else self._look
         candidates = await self._candidates(lambda _: True)
-        own = await self._each(candidates.pop(self._user, []), self._look)
+        own = await self._each(candidates.pop(self._user, []), look)
         others = {owner: each[:MAX_OF_ANOTHER_USER] for owner, each in candidates.items()}
-        found, unread = await read_in_turns(others, self._look, _SURVEY)
+        found, unread = await read_in_turns(others, look, _SURVEY)
         found += own
         for owner, each in candidates.items():
             if len(each) > MAX_OF_ANOTHER_USER:
@@ -291,6 +295,12 @@ class Catalog:
             if each.is_directory and shared and is_owner(each.owner) and _ID.fullmatch(_name(each)):
                 found.setdefault(each.owner, []).append(each)
         return found
+
+    async def _look_without_packages(
+        self, status: FileStatus
+    ) -> PublishedEnvironment | DamagedEnvironment | None:
+        found = await self._look(status)
+        return found.without_packages() if isinstance(found, PublishedEnvironment) else found
 
     async def _look(self, status: FileStatus) -> PublishedEnvironment | DamagedEnvironment | None:
         async def look() -> PublishedEnvironment:

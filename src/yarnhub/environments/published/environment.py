@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yarnhub.spec import File, FileType, FileVisibility
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
     from yarnhub.environments.published.manifest import EnvironmentRecord, VersionManifest
     from yarnhub.environments.specification import Access
@@ -88,6 +89,11 @@ class PublishedEnvironment:
     def modification_time(self) -> int:
         """Of the current version's archive: milliseconds since 1970."""
         return self.current.modification_time
+
+    def without_packages(self) -> Self:
+        """The same without most of what its owner can make large, and with one version."""
+        slim = replace(self.current, manifest=self.current.manifest.without_packages())
+        return replace(self, current=slim, versions=(slim,), problems=())
 
     def file(self) -> File:
         """The current version for the files of a container, where YARN unpacks it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -26,7 +26,6 @@ from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.filesystem.partials import sweep_partials
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from yarnhub.environments.local_build.environment import BuiltEnvironment
@@ -43,6 +42,8 @@ if TYPE_CHECKING:
 
 InUse = Callable[[PublishedEnvironment], Awaitable[tuple[str, ...]]]
 """The applications that use a version of an environment, as words for a message."""
+Select = Callable[[Sequence[int]], Sequence[int]]
+"""Selects from the numbers of all versions, which are ordered."""
 _MAX_SPECIFICATION = 2 * MAX_LOCK
 _SHOWN_USES, _SHOWN_DAMAGED = 5, 5
 
@@ -90,16 +91,24 @@ class EnvironmentStore:
         """
         return (await self.survey()).environments
 
-    async def survey(self) -> Survey:
-        """The same environments, and the folders that cannot be used."""
-        return await self._catalog.survey()
+    async def survey(self, *, slim: bool = False) -> Survey:
+        """The same environments, and the folders that cannot be used.
 
-    async def find(self, name: str, *, all_versions: bool = True) -> PublishedEnvironment:
+        Args:
+            slim: Whether to leave out most packages, as `PublishedEnvironment.without_packages`:
+                there can be a MiB of them in each environment.
+        """
+        return await self._catalog.survey(slim=slim)
+
+    async def find(
+        self, name: str, *, all_versions: bool = True, select: Select | None = None
+    ) -> PublishedEnvironment:
         """One environment.
 
         Args:
             name: The name of an own one, or `owner/name`.
             all_versions: Whether to read all of its versions, and not only the current one.
+            select: Selects versions to read in addition to the current one, instead of all.
 
         Raises:
             EnvironmentNotFoundError: It does not exist, or is not shared with the user.
@@ -107,7 +116,7 @@ class EnvironmentStore:
         """
         owner, _, rest = name.rpartition("/")
         folders = await self._catalog.folders((owner or self.user).__eq__)
-        return await self._found(name, folders, rest, None if all_versions else ())
+        return await self._found(name, folders, rest, select or (_all if all_versions else _none))
 
     async def find_current(
         self, is_owner: Callable[[str], bool], name: str
@@ -122,7 +131,7 @@ class EnvironmentStore:
             StoreError: Its current version is damaged.
         """
         folders = await self._catalog.folders(is_owner)
-        return await self._found(name, folders, name, ()) if folders.named(name) else None
+        return await self._found(name, folders, name, _none) if folders.named(name) else None
 
     async def has(self, name: str, key: str) -> bool:
         """Whether an own environment has a version with a key: then nothing must be built."""
@@ -231,7 +240,7 @@ class EnvironmentStore:
         """Set who else can use an own environment, instead of those who could before.
 
         One request changes it for all versions; if cancelled, it may have been changed. Copies that
-        nodes have downloaded are not deleted.
+        nodes have downloaded are not deleted. Of the versions, only the current one is returned.
 
         Raises:
             EnvironmentNotFoundError: It does not exist.
@@ -240,7 +249,7 @@ class EnvironmentStore:
         """
         folder = await self._own(name)
         await self._publication.set_access(folder.url, access)
-        return await self.find(name)
+        return await self.find(name, all_versions=False)
 
     async def roll_back(self, name: str, number: int) -> PublishedEnvironment:
         """Make a version of an own environment current, until a new one is published.
@@ -422,11 +431,11 @@ class EnvironmentStore:
         return next(iter((await self._catalog.own_folders()).named(name)), None)
 
     async def _found(
-        self, shown: str, folders: OwnedFolders, name: str, numbers: Sequence[int] | None
+        self, shown: str, folders: OwnedFolders, name: str, select: Select
     ) -> PublishedEnvironment:
         for folder in folders.named(name):
             try:
-                return await self._catalog.environment(folder, numbers)
+                return await self._catalog.environment(folder, select(tuple(folder.versions)))
             except SpecError as error:
                 raise StoreError(f"the environment {shown} cannot be used: {error}") from error
         raise self._not_found(shown, folders.damaged)
@@ -454,3 +463,11 @@ class EnvironmentStore:
         return EnvironmentNotFoundError(
             f"{folder.record.name} has no version {number}, only {known or 'none'}"
         )
+
+
+def _all(numbers: Sequence[int]) -> Sequence[int]:
+    return numbers
+
+
+def _none(_numbers: Sequence[int]) -> Sequence[int]:
+    return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from yarnhub.base.deadline import Deadline
@@ -59,7 +59,7 @@ class LookUpInHdfs:
     async def survey(self, user: str) -> Survey:
         """What a user can read."""
         async with user_store(self._settings.acting_for(user)) as store:
-            return await store.survey()
+            return await store.survey(slim=True)
 
     async def find(self, user: str, kernelspec: str) -> PublishedEnvironment | None:
         """The environment of a kernelspec."""
@@ -203,7 +203,7 @@ class UserEnvironments:
             known.failed = True
             return
         known.failed = False
-        known.environments = tuple(_without_packages(each) for each in survey.environments)
+        known.environments = tuple(each.without_packages() for each in survey.environments)
         known.size = sum(_RECORD + len(each.manifest.dump()) for each in known.environments)
         if survey.unread:
             level = logging.DEBUG if known.incomplete else logging.WARNING
@@ -211,11 +211,3 @@ class UserEnvironments:
             _log.log(level, "some environments that %s can use were not read: %s", user, unread)
         known.incomplete = bool(survey.unread)
         self._forget()
-
-
-def _without_packages(environment: PublishedEnvironment) -> PublishedEnvironment:
-    """An environment without most of what its owner can make large."""
-    version = environment.current
-    manifest = version.manifest.without_packages()
-    slim = replace(version, manifest=manifest)
-    return replace(environment, current=slim, versions=(slim,), problems=())

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Match, Mount
 
-from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
+from yarnhub.environments.local_build.site import read_site_file
 from yarnhub.server.audit import AuditLog
 from yarnhub.server.configuration import configured
 from yarnhub.server.database.connections import Database
@@ -31,8 +33,10 @@ from yarnhub.server.hub.servers import HubServers
 from yarnhub.server.listening import bind
 from yarnhub.server.platform import (
     applications,
+    builds,
     cluster,
     description,
+    environments,
     health,
     logs,
     servers,
@@ -44,6 +48,7 @@ from yarnhub.server.platform.problems import add_handlers, problem
 from yarnhub.server.platform.service import Service, Slots
 from yarnhub.server.platform.traits import Platform
 from yarnhub.server.platform.usage_recorder import RecorderOptions, UsageRecorder
+from yarnhub.server.platform.user_environments import ClusterEnvironments
 from yarnhub.server.platform.viewers import Viewers
 from yarnhub.watch.application_watch import ApplicationWatch
 from yarnhub.watch.cluster import ClusterLook
@@ -60,6 +65,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
     from traitlets.config import Config
 
+    from yarnhub.environments.local_build.site import BuildSite
     from yarnhub.server.hub.environment import HubEnvironment
     from yarnhub.watch.application_watch import Source
 
@@ -76,6 +82,9 @@ STREAMS, CALLS = (20, 200), (4, 40)
 and in total."""
 QUERIES, DOWNLOADS = (2, 4), (1, 2)
 """The same for usage: documents, and files. The recorder needs a connection, too."""
+ENVIRONMENT_CALLS, STARTS = (2, 8), (1, 4)
+"""The same for environments, whose owners decide how large they are: requests to HDFS, and builds
+that are being submitted."""
 
 
 def application(service: Service) -> FastAPI:
@@ -100,7 +109,7 @@ def application(service: Service) -> FastAPI:
     app.state.service = service
     add_handlers(app)
     app.include_router(health.router, prefix=prefix)
-    for each in (applications, logs, servers, cluster, usage):
+    for each in (applications, logs, environments, builds, servers, cluster, usage):
         app.include_router(each.router, prefix=f"{prefix}{VERSION}")
     description.describe(app)
     app.router.routes.append(_Rest(f"{prefix}/api", _no_such_path))
@@ -142,8 +151,10 @@ async def open_service(
         source: What the watch asks; by default the ResourceManager.
 
     Raises:
-        ConfigurationError: The database cannot be used. One that does not respond may do so later.
+        ConfigurationError: The database or the site of builds cannot be used. A database that does
+            not respond may do so later.
     """
+    site = await asyncio.to_thread(_build_site, traits.build_site)
     with _of_database():
         location = Location.parse(traits.database)
     verify: Any = True if hub.client_tls is None else hub.client_tls  # httpx's union
@@ -180,6 +191,9 @@ async def open_service(
             clock=time.time,  # noqa: TID251
             streams=Slots("streams", *STREAMS),
             calls=Slots("requests to YARN", *CALLS),
+            environments=ClusterEnvironments(settings, site),
+            environment_calls=Slots("requests for environments", *ENVIRONMENT_CALLS),
+            starts=Slots("submissions of builds", *STARTS),
             recorder=recorder,
             usage=store,
             usage_of_others=traits.usage_of_others,
@@ -192,6 +206,18 @@ async def open_service(
             prefix=hub.prefix.rstrip("/"),
             is_public_https=hub.is_public_https,
         )
+
+
+def _build_site(file: str) -> BuildSite | None:
+    """The site of builds; None if it is not configured. Blocks."""
+    if not file:
+        return None
+    if find_spec("isal") is None:
+        raise ConfigurationError("Platform.build_site: install `yarnhub[environments]`")
+    try:
+        return read_site_file(Path(file))
+    except YarnhubError as error:
+        raise ConfigurationError(f"Platform.build_site: {error}") from error
 
 
 @contextlib.contextmanager

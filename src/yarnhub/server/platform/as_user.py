@@ -1,9 +1,10 @@
-"""What is asked of YARN as the user: an application with its reasons, its queue and its end."""
+"""What is requested from YARN as the user: an application, its reasons, its queue and its end."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
 
@@ -16,6 +17,8 @@ from yarnhub.server.platform import documents
 from yarnhub.yarn.queues.usable import submission_acls, usable_queues
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from yarnhub.client.client import Client
     from yarnhub.client.explain.explanation import Explanation
     from yarnhub.server.platform.service import Service
@@ -49,10 +52,41 @@ async def show(
             return report, await client.explain(number, ask_master=False)
 
 
-async def kill(service: Service, identity: Identity, number: ApplicationId) -> YarnhubError | None:
+@contextlib.contextmanager
+def recorded(
+    service: Service, identity: Identity, event: Event, *without: type[YarnhubError], **what: object
+) -> Iterator[dict[str, Any]]:
+    """Record what the block does as the user in the audit log, or that it is not allowed.
+
+    The block gets the fields of the record, and can add others.
+
+    Args:
+        service: The service.
+        identity: The user.
+        event: What it does.
+        without: Errors after which nothing was done, which are not recorded.
+        what: What it is done to.
+    """
+    done = {"user": identity.viewer.name, **what}
+    try:
+        yield done
+    except without:
+        raise
+    except (AccessDeniedError, QueueRefusedError) as error:
+        service.audit.write(Event.REFUSE, identity.name, reason=str(error), **done)
+        raise
+    except YarnhubError as error:  # the cluster may have received it
+        service.audit.write(event, identity.name, reason=str(error), **done)
+        raise
+    service.audit.write(event, identity.name, **done)
+
+
+async def kill(
+    service: Service, identity: Identity, number: ApplicationId, event: Event = Event.KILL
+) -> YarnhubError | None:
     """Kill an application, and wait for its end; cancelled, YARN may still kill it.
 
-    It is recorded in the audit log, unless it has ended before.
+    It is recorded in the audit log as `event`, unless it has ended before.
 
     Returns:
         None if it has ended; why that is not known if YARN is going to kill it.
@@ -61,23 +95,15 @@ async def kill(service: Service, identity: Identity, number: ApplicationId) -> Y
         AccessDeniedError: YARN does not let the user do it.
         YarnhubError: It is not known whether YARN is going to kill it.
     """
-    done = {"application": str(number), "user": identity.viewer.name}
     with service.calls.take(identity.name):
         async with service.client(identity.viewer.name) as client:
             async with Deadline(ASK, _SILENT):
                 report = await client.application_report(number)
                 if report.yarn_application_state.ended:
                     return None
-            try:
+            with recorded(service, identity, event, application=str(number)):
                 async with Deadline(ASK, _SILENT):
                     ended = await client.request_kill(number)
-            except AccessDeniedError as error:
-                service.audit.write(Event.REFUSE, identity.name, reason=str(error), **done)
-                raise
-            except YarnhubError as error:  # YARN may have received it
-                service.audit.write(Event.KILL, identity.name, reason=str(error), **done)
-                raise
-            service.audit.write(Event.KILL, identity.name, **done)
             return await _end(client, number, ended=ended)
 
 
@@ -105,21 +131,12 @@ async def move(service: Service, identity: Identity, number: ApplicationId, queu
         QueueRefusedError: The queue does not exist, or does not accept the application.
         YarnhubError: It is not known whether YARN has moved it.
     """
-    done = {"application": str(number), "user": identity.viewer.name, "queue": queue}
+    done = {"application": str(number), "queue": queue}
     with service.calls.take(identity.name):
         async with service.client(identity.viewer.name) as client:
-            try:
+            with recorded(service, identity, Event.MOVE, ApplicationNotFoundError, **done):
                 async with Deadline(ASK, _SILENT):
                     await move_as_caller(client, number, queue)
-            except (AccessDeniedError, QueueRefusedError) as error:
-                service.audit.write(Event.REFUSE, identity.name, reason=str(error), **done)
-                raise
-            except ApplicationNotFoundError:
-                raise
-            except YarnhubError as error:  # YARN may have received it
-                service.audit.write(Event.MOVE, identity.name, reason=str(error), **done)
-                raise
-            service.audit.write(Event.MOVE, identity.name, **done)
 
 
 async def _end(client: Client, number: ApplicationId, *, ended: bool) -> YarnhubError | None:

@@ -21,9 +21,13 @@ async def read_body(request: Request, most: int, what: str) -> bytes:
     Raises:
         HTTPException: It is larger.
     """
+    too_large = HTTPException(413, f"{what} has at most {most} bytes.")
+    length = request.headers.get("Content-Length", "")
+    if length.isascii() and length.isdecimal() and int(length) > most:
+        raise too_large
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > most:
-            raise HTTPException(413, f"{what} has at most {most} bytes.")
+            raise too_large
     return bytes(body)

@@ -36,6 +36,11 @@ TAGS = [
         "those that YARN keeps.",
     },
     {"name": "servers", "description": "The user's notebook servers at JupyterHub."},
+    {
+        "name": "environments",
+        "description": "Environments in HDFS, as the user can use, share and delete them.",
+    },
+    {"name": "builds", "description": "Builds of environments, which run on YARN as the user."},
     {"name": "cluster", "description": "The nodes and queues, at most 3 seconds old."},
     {"name": "usage", "description": "What applications have used in each hour."},
     {"name": "health", "description": "For programs that supervise the service."},
@@ -53,7 +58,7 @@ class InvalidParameter(Document):
     place: str = Field(alias="in", examples=["query"])
     """`path`, `query`, `header` or `body`."""
     name: str = Field(examples=["limit"])
-    """The name of the parameter."""
+    """The name of the parameter, or where it is in the body, such as `pip[0]`."""
 
 
 class Problem(Document):
@@ -73,10 +78,10 @@ _REFUSALS = {
     401: "The token is missing, or not valid for this service",
     403: "The user may not do this, or may not use this service",
     404: "It does not exist",
-    409: "Not possible in the current state: try again later",
+    409: "Not possible in the current state",
     413: "The body is too large",
     416: "The file does not have this range",
-    422: "A parameter is not valid: see `errors`",
+    422: "A parameter or the body is not valid: see `errors`",
     429: "Too many requests of the user or of all users are running",
     500: "The service has a fault",
     502: "The cluster or the hub refuses the service, or responds in an unexpected way",

@@ -56,7 +56,7 @@ _HEADERS = {
 _EVENTS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **_HEADERS}
 _CONTAINER = "container_(e[0-9]{2,7}_)?[0-9]{1,18}_[0-9]{4,9}_[0-9]{2,9}_[0-9]{6,13}"
 _WHOLE_NUMBER = {"schema": {"type": "integer", "minimum": 0}}
-_PART: dict[str, Any] = {
+PART: dict[str, Any] = {
     "content": {"text/plain": {"schema": {"type": "string"}, "example": "Step 1 of 20\n"}},
     "headers": {
         "Log-Offset": {**_WHOLE_NUMBER, "description": "The position of the first byte."},
@@ -138,11 +138,11 @@ async def list_logs(
     "/{container_id}/{name}",
     response_class=Response,
     responses={
-        200: {**_PART, "description": "The end, or all of the file"},
+        200: {**PART, "description": "The end, or all of the file"},
         206: {
             "description": "The requested range",
-            "content": _PART["content"],
-            "headers": {**_PART["headers"], "Content-Range": {"schema": {"type": "string"}}},
+            "content": PART["content"],
+            "headers": {**PART["headers"], "Content-Range": {"schema": {"type": "string"}}},
         },
         **problems(416),
     },
@@ -175,11 +175,12 @@ async def read_log(
             _all(first, parts, file), {**_HEADERS, "Content-Disposition": attached}, _TEXT
         )
     part = await read_part(service, identity, application_id, container_id, name, wanted)
-    headers = {**_HEADERS, "Accept-Ranges": "bytes"}
+    response = response_of(part)
+    response.headers["Accept-Ranges"] = "bytes"
     if wanted:
-        headers["Content-Range"] = part.span.content_range(part.size)
-    headers |= {"Log-Offset": str(part.span.start), "Log-Size": str(part.size)}
-    return Response(part.data, 206 if wanted else 200, headers, _TEXT)
+        response.status_code = 206
+        response.headers["Content-Range"] = part.span.content_range(part.size)
+    return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +217,13 @@ async def read_part(
     with service.calls.take(identity.name):
         async with Deadline(_ASK, _SILENT), open_logs(service, identity, application_id) as logs:
             file = await logs.find(ContainerId.parse(container_id), name)
-            span = _span(wanted, file)
-            data = await _part(logs, file, span)
+            return await part_of(logs, file, wanted)
+
+
+async def part_of(logs: OpenedLogs, file: LogFile, wanted: str = "") -> Part:
+    """The same of an opened log."""
+    span = _span(wanted, file)
+    data = await _part(logs, file, span)
     start = span.start
     if not wanted:
         cut = cut_at_start(data) if start else 0
@@ -225,8 +231,14 @@ async def read_part(
         if logs.is_live:
             data = data[: len(data) - cut_at_end(data)]
     elif not data:
-        raise HTTPException(409, f"{name} was replaced while it was read: try again")
+        raise HTTPException(409, f"{file.name} was replaced while it was read: try again")
     return Part(ByteRange(start, start + len(data)), data, file.length, logs.is_live)
+
+
+def response_of(part: Part) -> Response:
+    """The response with a part of a log."""
+    headers = {"Log-Offset": str(part.span.start), "Log-Size": str(part.size)}
+    return Response(part.data, 200, {**_HEADERS, **headers}, _TEXT)
 
 
 @router.get(

@@ -32,6 +32,12 @@ from yarnhub.client.logs.aggregated import (
     NoSuchLogError,
 )
 from yarnhub.client.logs.node import NodeAccessDeniedError
+from yarnhub.environments.errors import (
+    BuildRunningError,
+    EnvironmentLimitError,
+    EnvironmentNotFoundError,
+    StoreError,
+)
 from yarnhub.server.database.errors import DatabaseUnavailableError
 from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.server.hub.oauth import LoginRefusedError
@@ -64,6 +70,10 @@ _STATUS: tuple[tuple[type[YarnhubError], int], ...] = (
     (LogsRemovedError, 404),
     (LogAggregationOffError, 404),
     (LogArchiveError, 404),  # it has none that could be read here
+    (EnvironmentNotFoundError, 404),
+    (EnvironmentLimitError, 403),
+    (StoreError, 409),
+    (BuildRunningError, 409),
     (LogsNotReadyError, 409),
     (NotBegunError, 409),
     (QueueRefusedError, 409),
@@ -113,12 +123,20 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
     status = status_of(error)
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("%s %s: %s", request.method, request.url.path, error)
+    if isinstance(error, SpecError):  # of a document that was sent
+        place = {"detail": clean_and_cut(error.reason), "in": "body", "name": error.path}
+        return problem(status, "The document is invalid: see `errors`.", errors=[place])
     return problem(status, in_public(error))
 
 
 def status_of(error: YarnhubError) -> int:
     """The HTTP status for an error."""
     return next(number for kind, number in _STATUS if isinstance(error, kind))
+
+
+def refusal(error: HTTPException | YarnhubError) -> str:
+    """The text for users of an error, or of a refusal of our own."""
+    return in_public(error) if isinstance(error, YarnhubError) else error.detail
 
 
 def in_public(error: YarnhubError) -> str:
@@ -130,6 +148,8 @@ def in_public(error: YarnhubError) -> str:
         return f"{text}. {_REFUSED_BY_NODE}"
     if isinstance(error, AuthenticationError | ConfigurationError):
         return _PRIVATE
+    if isinstance(error, BuildRunningError):
+        return f"A build of {error.name} is running: {error.application_id}"
     if isinstance(error, DatabaseUnavailableError):
         return "The database of the service does not respond. Try again."
     if isinstance(error, HubUnavailableError):

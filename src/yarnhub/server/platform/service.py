@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from yarnhub.server.hub.servers import HubServers
     from yarnhub.server.platform.browser_sessions import Sessions
     from yarnhub.server.platform.usage_recorder import UsageRecorder
+    from yarnhub.server.platform.user_environments import UserEnvironments
     from yarnhub.server.platform.viewers import Viewers
     from yarnhub.watch.application_watch import ApplicationWatch
     from yarnhub.watch.cluster import ClusterLook
@@ -87,6 +88,9 @@ class Service:
         clock: Seconds since 1970.
         streams: The open streams of events.
         calls: What is being asked of YARN for users.
+        environments: The environments of users, and builds of them.
+        environment_calls: What is being requested from HDFS of environments.
+        starts: The builds that are being submitted.
         recorder: Stores usage.
         usage: The stored usage.
         usage_of_others: Whether all users see sums of everybody's usage.
@@ -110,6 +114,9 @@ class Service:
     clock: Callable[[], float]
     streams: Slots
     calls: Slots
+    environments: UserEnvironments
+    environment_calls: Slots
+    starts: Slots
     recorder: UsageRecorder
     usage: UsageStore
     usage_of_others: bool

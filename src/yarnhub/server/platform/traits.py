@@ -37,7 +37,15 @@ class Platform(ClusterLogin):
     audit_log = Unicode(
         "",
         help="""A file that gets a line of JSON for each application that a user kills or moves to
-        another queue, or is not allowed to. By default, there is none.""",
+        another queue, each build that a user starts or cancels, each environment that a user
+        shares or deletes, and for what a user is not allowed to do. By default, there is none.""",
+    ).tag(config=True)
+    build_site = Unicode(
+        "",
+        help="""A YAML or JSON file with the indexes, mirrors and certificates of builds of
+        environments, as for `yarnhub env create --site`. Builds run as the users, who can read
+        what is in it, and the credentials that it names. By default, users cannot start builds
+        here.""",
     ).tag(config=True)
     database = Unicode(
         "sqlite:///platform.sqlite",

@@ -8,7 +8,9 @@ from fastapi import FastAPI
 
 from yarnhub.server.platform.pages import (
     application_list,
+    builds,
     cluster,
+    environments,
     home,
     login,
     logs,
@@ -29,6 +31,16 @@ def application(service: Service) -> FastAPI:
     app.state.rows = Rows(service)
     add_handlers(app)
     app.mount("/static", Files(directory=STATIC))
-    for each in (login, home, application_list, one_application, logs, cluster, usage):
+    for each in (
+        login,
+        home,
+        application_list,
+        one_application,
+        logs,
+        builds,
+        environments,
+        cluster,
+        usage,
+    ):
         app.include_router(each.router)
     return app

@@ -30,8 +30,8 @@ _PROOF = "X-Page-Token"
 """The header with which our scripts prove that they are ours."""
 _LOGIN = 600
 """Seconds that a login can take."""
-_MAX_FORM = 8192
-"""Bytes of a form."""
+_MAX_FORM, _MAX_LONG_FORM = 8192, 1 << 18
+"""Bytes of a form, and of one with the packages of an environment."""
 _MAX_PATH = 2000
 """Characters of an address in a cookie, which has at most 4096."""
 _CODE = Query(min_length=1, max_length=1000)
@@ -81,7 +81,16 @@ async def read_form(request: Request, visitor: VisitorOf) -> dict[str, str]:
     Raises:
         HTTPException: It is too large, or from another page.
     """
-    body = await read_body(request, _MAX_FORM, "A form")
+    return await _fields(request, visitor, _MAX_FORM)
+
+
+async def read_long_form(request: Request, visitor: VisitorOf) -> dict[str, str]:
+    """The same of a form with long texts."""
+    return await _fields(request, visitor, _MAX_LONG_FORM)
+
+
+async def _fields(request: Request, visitor: Visitor, most: int) -> dict[str, str]:
+    body = await read_body(request, most, "A form")
     try:
         found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=50)
     except ValueError as error:
@@ -94,6 +103,7 @@ async def read_form(request: Request, visitor: VisitorOf) -> dict[str, str]:
 
 
 FormOf = Annotated[dict[str, str], Depends(read_form)]
+LongFormOf = Annotated[dict[str, str], Depends(read_long_form)]
 
 
 def log_in(request: Request, service: Service) -> Response:

@@ -18,7 +18,7 @@ from yarnhub.server.platform.pages import rendering
 from yarnhub.server.platform.pages.following import count_stream, follow
 from yarnhub.server.platform.pages.login import FormOf, VisitorOf  # noqa: TC001
 from yarnhub.server.platform.pages.words import Status, reason
-from yarnhub.server.platform.problems import in_public
+from yarnhub.server.platform.problems import refusal
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001
 from yarnhub.yarn.queues.tree import is_same_queue
 from yarnhub.yarn.records.ids import ApplicationId
@@ -75,7 +75,7 @@ async def follow_application(
         try:
             values = await _values(service, visitor, number)
         except (HTTPException, YarnhubError) as error:  # such as: the cluster has no record of it
-            failure = in_public(error) if isinstance(error, YarnhubError) else error.detail
+            failure = refusal(error)
             ended = True
             return rendering.fragment("changed_notice.html", service, visitor, failure=failure)
         version, age, ended = now, 0.0, bool(values["ended"])
@@ -124,7 +124,7 @@ async def _values(service: Service, visitor: Visitor, number: ApplicationId) -> 
         row = service.watch.table.get(number)
         if row is None:
             raise
-        failure = in_public(error) if isinstance(error, YarnhubError) else error.detail
+        failure = refusal(error)
         report = service.visible(row.report, identity)
         shown = documents.ExplainedApplication(
             application=documents.application(report), summary="", reasons=(), containers=()

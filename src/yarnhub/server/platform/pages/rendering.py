@@ -63,6 +63,7 @@ _environment = jinja2.Environment(
 )
 _environment.filters["memory"] = words.memory
 _environment.filters["amount"] = words.amount
+_environment.filters["size"] = words.size
 
 
 class Files(StaticFiles):

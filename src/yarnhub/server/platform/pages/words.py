@@ -10,6 +10,8 @@ from yarnhub.client.explain.limit_reasons import master_limit
 from yarnhub.client.explain.words import sentence
 from yarnhub.control import diagnostics
 from yarnhub.control.words import brief
+from yarnhub.environments.progress import Step
+from yarnhub.server.platform.environment_documents import State
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
 if TYPE_CHECKING:
@@ -20,6 +22,23 @@ _MAX_LINE = 300
 _GIB = 1024
 _LEAST = 0.01
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+BUILD_STATES = {
+    State.WAITING: ("waiting", "Waiting"),
+    State.RUNNING: ("running", "Running"),
+    State.READY: ("finished", "Ready"),
+    State.FAILED: ("failed", "Failed"),
+    State.KILLED: ("killed", "Canceled"),
+}
+"""The style and the word of each state."""
+BUILD_STEPS = {
+    Step.INTERPRETER: "Prepare Python",
+    Step.LOCK: "Resolve the packages",
+    Step.INSTALL: "Install the packages",
+    Step.COMPILE: "Compile",
+    Step.PACK: "Pack the archive",
+    Step.PUBLISH: "Publish",
+}
 
 
 class Status(enum.StrEnum):
@@ -65,6 +84,13 @@ def reason(report: ApplicationReport) -> str:
 def memory(mib: int) -> str:
     """An amount of memory, with a unit."""
     return f"{mib} MiB" if mib < _GIB else f"{mib / _GIB:.1f} GiB".replace(".0 ", " ")
+
+
+def size(number: int) -> str:
+    """A number of bytes, with a unit."""
+    if abs(number) < 1 << 20:
+        return f"{number / 1024:,.0f} KiB"
+    return f"{number / (1 << 20):,.0f} MiB"
 
 
 def amount(number: float) -> str:

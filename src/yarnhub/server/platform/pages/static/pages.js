@@ -88,3 +88,30 @@ if (log) {
     document.getElementById("log-state").textContent = "The log is complete.";
   });
 }
+
+// --- a build
+
+// Its end stays visible, unless somebody reads it.
+document.addEventListener("htmx:sse:after:message", () => {
+  const shown = document.getElementById("build-log");
+  if (shown && !shown.matches(":hover, :focus")) shown.scrollTop = shown.scrollHeight;
+});
+
+// --- forms
+
+document.addEventListener("htmx:after:swap", () => {
+  for (const each of document.querySelectorAll("[data-field]")) {
+    const field = document.getElementById(each.dataset.field);
+    if (each.textContent.trim()) field?.setAttribute("aria-invalid", "true");
+    else field?.removeAttribute("aria-invalid");
+  }
+});
+// What takes long says so.
+document.addEventListener("submit", ({ submitter }) => {
+  if (!submitter?.dataset.busy) return;
+  submitter.setAttribute("aria-busy", "true");
+  submitter.textContent = submitter.dataset.busy;
+});
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && document.querySelector("[aria-busy]")) location.reload();
+});

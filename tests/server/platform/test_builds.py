@@ -1,0 +1,222 @@
+"""The API of builds: started, found, looked at and canceled as the user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from environments.published.stores import built, spec
+from server.platform.answers import problem
+from yarnhub.base.errors import QueueAccessDeniedError
+from yarnhub.environments.cluster_build.application import LOG, TAG, name_tag
+from yarnhub.server.platform import builds
+from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from server.platform.logged import Application
+    from server.platform.serving import Platform
+    from yarnhub.yarn.records.ids import ApplicationId
+
+SPECIFICATION = {"name": "table", "pip": ["tabulate"], "kernel": {}}
+DENIED = "org.apache.hadoop.yarn.exceptions.YarnException"
+
+
+async def started(served: Platform, document: Any, token: str = "a", **query: str) -> Any:
+    return await served.request(
+        "POST", token, "/environments/build", json=document, params=query or None
+    )
+
+
+def build_of(application: Application, name: str = "table") -> str:
+    """Have an application be a build of alice's; returns its id."""
+    application.served.yarn.change(
+        application.number, application_tags=(TAG, name_tag(name)), name=f"build {name}"
+    )
+    return str(application.number)
+
+
+def ended(
+    served: Platform, number: ApplicationId, status: FinalApplicationStatus, words: str
+) -> None:
+    served.yarn.end(number, YarnApplicationState.FINISHED)
+    served.yarn.change(number, final_application_status=status, diagnostics=words)
+
+
+async def test_a_build_starts_as_the_user_and_is_found(served: Platform) -> None:
+    answer = await started(served, SPECIFICATION, queue="root.night")
+    assert answer.status_code == 202, answer.text
+    build = answer.json()
+    assert (build["name"], build["state"]) == ("table", "waiting")
+    assert "waits for a container for its ApplicationMaster" in build["reason"]
+    assert answer.headers["Location"] == f"/hub/api/v1/builds/{build['id']}"
+    ((user, specification, queue),) = served.environments.submitted
+    assert (user, specification.name, queue) == ("alice", "table", "root.night")
+    assert specification.pip == ("tabulate", "ipykernel")
+    listed = (await served.get("a", "/builds")).json()
+    assert [each["id"] for each in listed["builds"]] == [build["id"]]
+    assert (await served.get("b", "/builds")).json()["builds"] == []
+    (line,) = served.recorded()
+    assert (line["event"], line["actor"], line["environment"], line["application"]) == (
+        "build",
+        "alice",
+        "alice/table",
+        build["id"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({"pip": ["tabulate"]}, "name"),
+        ({"name": "x", "pip": ["tabulate", "--index-url x"]}, "pip[1]"),
+        (
+            {"name": "x", "pip": ["tabulate"], "kernel": {"memory": "x", "vcores": 1}},
+            "kernel.memory",
+        ),
+        ({"name": "x", "conda": {"packages": ["x", "-"]}}, "conda.packages[1]"),
+        ({"name": "x", "pip": ["tabulate"], "access": {"users": "bob"}}, "access.users"),
+        ({"name": "x"}, "pip"),
+        ([], ""),
+    ],
+)
+async def test_an_invalid_specification_is_refused_at_its_place(
+    served: Platform, document: Any, place: str
+) -> None:
+    answer = await started(served, document)
+    assert answer.status_code == 422
+    (error,) = problem(answer)["errors"]
+    assert (error["in"], error["name"]) == ("body", place)
+    assert served.environments.submitted == []
+    assert served.recorded() == []
+
+
+async def test_a_second_build_of_an_environment_is_refused(served: Platform) -> None:
+    first = (await started(served, SPECIFICATION)).json()["id"]
+    problem(second := await started(served, SPECIFICATION))
+    assert second.status_code == 409
+    assert second.json()["detail"] == f"A build of table is running: {first}"
+    assert (await started(served, SPECIFICATION, "b")).status_code == 202
+    assert [each["event"] for each in served.recorded()] == ["build", "build"]
+
+
+async def test_without_a_site_nothing_is_built(served: Platform) -> None:
+    served.environments.can_build = False
+    problem(answer := await started(served, SPECIFICATION))
+    assert answer.status_code == 409
+    assert "c.Platform.build_site" in answer.json()["detail"]
+
+
+async def test_a_queue_that_refuses_the_user_is_told_and_recorded(served: Platform) -> None:
+    served.environments.error = QueueAccessDeniedError(DENIED, "alice cannot submit to root.night")
+    problem(answer := await started(served, SPECIFICATION, queue="root.night"))
+    assert answer.status_code == 403
+    (line,) = served.recorded()
+    assert (line["event"], line["environment"]) == ("refuse", "alice/table")
+    assert not served.service.starts.taken
+
+
+async def test_a_running_build_has_its_last_step_and_its_log(
+    logged: Platform, running: Application
+) -> None:
+    number = build_of(running)
+    text = "lock: 3 of 9\n\x1b[1mhello\ninstall: + tabulate==1\ninstall: 2 of 7\nnot: a step\n"
+    running.files[LOG] = text.encode()
+    build = (await logged.get("a", f"/builds/{number}")).json()
+    assert (build["state"], build["step"]) == (
+        "running",
+        {"name": "install", "done": 2, "total": 7},
+    )
+    log = await logged.get("a", f"/builds/{number}/log")
+    assert log.text == text
+    assert log.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert log.headers["Log-Size"] == str(len(text))
+
+
+async def test_a_build_whose_log_cannot_be_read_has_no_step(
+    logged: Platform, running: Application
+) -> None:
+    number = build_of(running)
+    assert (await logged.get("a", f"/builds/{number}")).json()["step"] is None
+    problem(log := await logged.get("a", f"/builds/{number}/log"))
+    assert log.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (FinalApplicationStatus.SUCCEEDED, "ready"),
+        (FinalApplicationStatus.FAILED, "failed"),
+        (FinalApplicationStatus.KILLED, "killed"),
+    ],
+)
+async def test_a_build_that_has_ended_says_how(
+    served: Platform, status: FinalApplicationStatus, state: str
+) -> None:
+    number = served.environments.build("alice", "table")
+    ended(served, number, status, "No such package:\n\x1b[31mtabulat")
+    build = (await served.get("a", f"/builds/{number}")).json()
+    assert build["state"] == state
+    assert build["reason"] == "No such package:\ntabulat"
+    (listed,) = (await served.get("a", "/builds")).json()["builds"]
+    assert listed["state"] == state
+
+
+async def test_a_build_that_was_killed_after_it_had_published_is_ready(
+    served: Platform, tmp_path: Path
+) -> None:
+    number = served.environments.build("alice", "table")
+    ended(served, number, FinalApplicationStatus.KILLED, "Application killed by user.")
+    path = f"/builds/{number}"
+    assert (await served.get("a", path)).json()["state"] == "killed"
+    await served.environments.published.publish(name="other")
+    await served.environments.published.store("alice").publish(
+        spec(), built(tmp_path), application=str(number)
+    )
+    assert (await served.get("a", path)).json()["state"] == "ready"
+
+
+async def test_a_build_is_canceled(served: Platform) -> None:
+    number = (await started(served, SPECIFICATION)).json()["id"]
+    answer = await served.request("POST", "a", f"/builds/{number}/cancel")
+    assert answer.status_code == 204, answer.text
+    assert (await served.get("a", f"/builds/{number}")).json()["state"] == "killed"
+    assert [str(each) for each in served.cleaned] == [number]
+    line = served.recorded()[-1]
+    assert (line["event"], line["actor"], line["application"]) == ("cancel", "alice", number)
+
+
+async def test_only_own_builds_are_builds(served: Platform) -> None:
+    of_bob = served.environments.build("bob", "table")
+    another = served.yarn.submit(tags=("yarnhub-build:table",))
+    hostile = served.yarn.submit(tags=(TAG, f"{TAG}:<b>"))
+    for number in (of_bob, another, hostile):
+        for method, path in (("GET", ""), ("GET", "/log"), ("POST", "/cancel")):
+            answer = await served.request(method, "a", f"/builds/{number}{path}")
+            assert answer.status_code == 403
+            assert problem(answer)["detail"] == f"{number} is not a build of yours"
+    assert (await served.get("a", "/builds")).json()["builds"] == []
+    assert not any(each.yarn_application_state.ended for each in served.yarn.applications.values())
+
+
+async def test_the_newest_builds_are_listed(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "MAX_BUILDS", 2)
+    numbers = []
+    for name in ("a", "b", "c"):
+        served.yarn.now += 1000
+        numbers.append(str(served.environments.build("alice", name)))
+    found = (await served.get("a", "/builds")).json()
+    assert [each["id"] for each in found["builds"]] == [numbers[2], numbers[1]]
+    assert found["total"] == 3
+
+
+async def test_a_specification_that_is_too_large_is_not_read(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "MAX_SPECIFICATION", 1000)
+    problem(answer := await started(served, {"name": "x", "pip": ["x" * 1000]}))
+    assert answer.status_code == 413
