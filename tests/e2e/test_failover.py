@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.walk import User, eventually
+from yarnhub.client.access.settings import Settings
+from yarnhub.client.client import Client
 from yarnhub.cluster import HadoopCluster
 from yarnhub.cluster.errors import ClusterError
+from yarnhub.yarn.records.applications import ApplicationSubmissionContext
+from yarnhub.yarn.records.launch import ContainerLaunchContext
+from yarnhub.yarn.records.resources import Resource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -106,3 +111,25 @@ async def test_nothing_is_lost_and_nothing_is_started_twice(
     assert status(user, second) == ["KILLED", "KILLED"]
     assert started(shared / "first") == ["s_0", "s_1", "t_0"]
     assert started(shared / "second") == ["s_0", "t_0"]
+
+
+async def test_many_large_applications_are_stored(tmp_path: Path) -> None:
+    """ZooKeeper has each of them in memory several times, and without it nobody becomes active."""
+    async with HadoopCluster(ha=True) as cluster:
+        variables = {**cluster.env, "SKEIN_CONFIG": str(tmp_path)}
+        async with Client(Settings.from_environment(variables)) as client:
+            manager = client.resource_manager
+            for _ in range(130):
+                number = (await manager.get_new_application()).application_id
+                environment = {"LARGE": "x" * 400_000}
+                context = ApplicationSubmissionContext(
+                    application_id=number,
+                    queue="default",
+                    am_container_spec=ContainerLaunchContext(environment=environment),
+                    unmanaged_am=True,
+                    resource=Resource(memory=1, virtual_cores=1),
+                )
+                await manager.submit_application(context)
+                await client.kill(number)
+            killed = await cluster.failover()
+            assert await cluster.active_resource_manager() != killed

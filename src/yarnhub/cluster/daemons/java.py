@@ -37,7 +37,7 @@ MAIN_CLASSES = {
     NODE_MANAGER: "org.apache.hadoop.yarn.server.nodemanager.NodeManager",
 }
 HEAP = ("-Xms48m", "-Xmx512m")
-ZOOKEEPER_HEAP = ("-Xms16m", "-Xmx64m")
+ZOOKEEPER_HEAP = ("-Xms16m", "-Xmx512m")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
