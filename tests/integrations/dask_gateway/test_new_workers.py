@@ -11,8 +11,8 @@ from dask_gateway_server.workqueue import WorkQueue
 from sqlalchemy import event, exc
 
 from yarnhub.integrations.dask_gateway import YarnBackend
-from yarnhub.integrations.dask_gateway.ended_workers import forget
 from yarnhub.integrations.dask_gateway.user_limits import CLUSTERS, UserLimits
+from yarnhub.integrations.dask_gateway.worker_ends import forget
 from yarnhub.sessions.limits import Limit, Limits
 
 if TYPE_CHECKING:

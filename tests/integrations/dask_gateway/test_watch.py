@@ -13,10 +13,10 @@ from dask_gateway_server.backends.db_base import JobStatus
 from yarnhub.base.errors import CallOutcome, ConnectionLostError, ControlError, FailureCode
 from yarnhub.control.messages import ContainerState
 from yarnhub.control.outcomes import Outcome
-from yarnhub.integrations.dask_gateway.ended_workers import waits_for_reason
 from yarnhub.integrations.dask_gateway.reasons import News
 from yarnhub.integrations.dask_gateway.specification import SCHEDULER, WORKER_NAME
 from yarnhub.integrations.dask_gateway.watch import ClusterWatch
+from yarnhub.integrations.dask_gateway.worker_ends import waits_for_reason
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator

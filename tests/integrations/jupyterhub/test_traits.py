@@ -1,4 +1,4 @@
-"""What is asked of YARN, out of what an administrator has set."""
+"""The values of settings: which ones are valid, and what becomes of them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from yarnhub.kernels.kernelspec import Kernelspec, read, request_of
 from yarnhub.server.gateway.environment_kernelspecs import (
     MOST,
     by_kernelspec,
-    check_limits,
+    check_resources,
     check_site,
     kernelspec_name,
     kernelspec_of,
@@ -144,14 +144,14 @@ LIMITS = {"limits": {"KERNEL_MEMORY": "2 GiB", "KERNEL_VCORES": 4, "KERNEL_QUEUE
 def test_a_kernel_above_the_limits_of_the_site_is_refused_with_the_reason() -> None:
     environment = published(kernel=Resources(memory=MiB(4096), vcores=VCores(2)))
     with pytest.raises(SpecError, match="'table' is 4 GiB, and must be at most 2 GiB") as refused:
-        check_limits(environment, LIMITS)
+        check_resources(environment, LIMITS)
     assert refused.value.path == "kernel.memory"
     # It is listed all the same, so that users read the reason.
     assert read(config(kernelspec_of(environment, "alice", LIMITS))).memory == 2 * GIB
 
-    check_limits(published(kernel=Resources(memory=MiB(2048), vcores=VCores(4))), LIMITS)
-    check_limits(published(), LIMITS)
-    check_limits(environment, {})
+    check_resources(published(kernel=Resources(memory=MiB(2048), vcores=VCores(4))), LIMITS)
+    check_resources(published(), LIMITS)
+    check_resources(environment, {})
 
 
 @pytest.mark.parametrize(
@@ -166,11 +166,11 @@ def test_a_kernel_has_no_resources_that_the_site_does_not_offer(
 ) -> None:
     environment = published(kernel=kernel)
     with pytest.raises(SpecError, match="must be at most 1 here") as refused:
-        check_limits(environment, {"gpus": 1, "resource_types": {"x": 1}})
+        check_resources(environment, {"gpus": 1, "resource_types": {"x": 1}})
     assert refused.value.path == path
     with pytest.raises(SpecError, match="must be at most 0 here"):
-        check_limits(environment, {})
-    check_limits(environment, {"limits": {"KERNEL_GPUS": 2}, "resource_types": {"x": 3}})
+        check_resources(environment, {})
+    check_resources(environment, {"limits": {"KERNEL_GPUS": 2}, "resource_types": {"x": 3}})
     assert sum(read(config(kernelspec_of(environment, "alice", {}))).resource_types.values()) == 0
 
 

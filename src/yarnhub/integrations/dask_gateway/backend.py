@@ -38,7 +38,6 @@ from yarnhub.integrations.dask_gateway.admission import (
 from yarnhub.integrations.dask_gateway.backend_settings import YarnBackendSettings
 from yarnhub.integrations.dask_gateway.cluster_environment import cluster_environment
 from yarnhub.integrations.dask_gateway.database import fit_tables, prepare
-from yarnhub.integrations.dask_gateway.ended_workers import waits_for_reason
 from yarnhub.integrations.dask_gateway.held_applications import HeldApplications, worker_containers
 from yarnhub.integrations.dask_gateway.new_workers import create_workers, missing_workers
 from yarnhub.integrations.dask_gateway.reasons import SEE_LOG, News, middleware, one_line
@@ -59,6 +58,7 @@ from yarnhub.integrations.dask_gateway.specification import (
 )
 from yarnhub.integrations.dask_gateway.user_limits import GROUPS, UserLimits
 from yarnhub.integrations.dask_gateway.watch import ClusterWatch
+from yarnhub.integrations.dask_gateway.worker_ends import waits_for_reason
 from yarnhub.integrations.dask_gateway.worker_room import WorkerRoom
 from yarnhub.sessions.limits import LimitReachedError
 

@@ -1,4 +1,4 @@
-"""What happens to Dask clusters on YARN, passed to dask-gateway as soon as it is known.
+"""What happens to Dask clusters on YARN, for dask-gateway; and the end of what is left of them.
 
 dask-gateway itself would learn it from a scheduler's heartbeats, or not at all.
 """
@@ -14,18 +14,18 @@ from dask_gateway_server.backends.db_base import JobStatus
 
 from yarnhub.base.errors import ConnectionLostError, YarnhubError
 from yarnhub.control.messages import ContainerState, FinalStatus
-from yarnhub.integrations.dask_gateway.ended_workers import (
-    forget,
-    is_over,
-    node_of,
-    unexpected_end,
-)
 from yarnhub.integrations.dask_gateway.reasons import one_line, why
 from yarnhub.integrations.dask_gateway.specification import (
     SCHEDULER,
     WORKER,
     WORKER_NAME,
     tag_of,
+)
+from yarnhub.integrations.dask_gateway.worker_ends import (
+    forget,
+    is_over,
+    node_of,
+    unexpected_end,
 )
 from yarnhub.sessions.session import loss
 

@@ -121,7 +121,7 @@ def is_of_environment(spec: Any) -> bool:  # jupyter_client's KernelSpec, or of 
     return bool(spec.resource_dir == os.devnull)
 
 
-def check_limits(environment: PublishedEnvironment, site: Mapping[str, object]) -> None:
+def check_resources(environment: PublishedEnvironment, site: Mapping[str, object]) -> None:
     """Check that an environment's `kernel` is within the `limits` of the site.
 
     Raises:

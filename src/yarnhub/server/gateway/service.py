@@ -17,7 +17,7 @@ from yarnhub.server.gateway.environment_kernelspecs import (
     MOST,
     PREFIX,
     by_kernelspec,
-    check_limits,
+    check_resources,
     is_of_environment,
     kernelspec_of,
 )
@@ -124,7 +124,7 @@ class Service:
         environment = await self.environments.find(user, name)
         if environment is None:
             raise NoSuchKernel(name)
-        check_limits(environment, self.environment_config)
+        check_resources(environment, self.environment_config)
         return kernelspec_of(environment, user, self.environment_config)
 
     async def groups_of_owners(self) -> dict[str, frozenset[str]]:

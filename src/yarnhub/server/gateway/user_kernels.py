@@ -1,4 +1,4 @@
-"""One user's view of the kernel manager: what handlers have instead of it."""
+"""One user's kernels, for handlers: no others, and starts only within the user's limits."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ async def show_application(
     number = ApplicationId.parse(application_id)
     values = await _values(service, visitor, number)
     queues: list[str] = []
-    if move and values["can_change"]:
+    if move and values["offers_changes"]:
         found = await as_user.queues(service, visitor.identity)
         queues = [each for each in found if not is_same_queue(each, str(values["queue"]))]
     return rendering.page(
@@ -140,5 +140,5 @@ async def _values(service: Service, visitor: Visitor, number: ApplicationId) -> 
         "failure": failure,
         "ended": ended,
         "queue": report.queue,
-        "can_change": may and not ended,
+        "offers_changes": may and not ended,
     }

@@ -1,4 +1,4 @@
-"""Workers of a Dask cluster that have ended: why, and for how long the server remembers them.
+"""The ends of a Dask cluster's workers: why, and for how long the server remembers them.
 
 A scheduler reports that a worker is gone seconds before YARN reports why. YARN has no other reason
 for the end of a container than the server's own request, if there is one. So nothing is done about
