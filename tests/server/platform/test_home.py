@@ -298,6 +298,20 @@ async def test_the_page_changes_by_itself(served: Platform) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+async def test_a_server_that_is_checked_is_soon_known(served: Platform) -> None:
+    served.hub.give("a", *ALL)
+    served.hub.servers["alice"] = {"": server_model("alice", pending="check")}
+    await served.seen()
+
+    def ready() -> None:
+        served.hub.servers["alice"][""] = server_model("alice", ready=True)
+
+    checking, running = await streamed(served, "/home/changes", 2, [ready])
+    assert "Checking" in checking
+    assert "Running" in running
+
+
+@pytest.mark.usefixtures("quick")
 async def test_the_hub_is_queried_again_if_a_server_s_application_changes(
     served: Platform,
 ) -> None:

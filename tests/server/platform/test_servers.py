@@ -34,6 +34,24 @@ async def test_the_default_server_is_listed_before_the_named_ones(served: Platfo
     assert answer.json()[2]["started"] is None
 
 
+@pytest.mark.parametrize(
+    "checked",
+    [{"pending": "check"}, {"pending": "rename"}, {"pending": None, "stopped": False}],
+)
+async def test_a_server_that_the_hub_still_checks_is_not_stopped(
+    served: Platform, checked: dict[str, object]
+) -> None:
+    served.hub.give("a", *ALL)
+    served.hub.servers["alice"] = {
+        "": server_model("alice", ready=True) | {"ready": False} | checked
+    }
+    (only,) = (await served.get("a", "/servers")).json()
+    assert only["state"] == "checking"
+    page = await served.visit("/", "a")
+    assert "Checking" in page.text
+    assert "/servers/start" not in page.text
+
+
 async def test_a_default_server_that_never_ran_is_stopped(served: Platform) -> None:
     served.hub.give("a", "read:servers")
     (only,) = (await served.get("a", "/servers")).json()

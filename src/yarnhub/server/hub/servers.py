@@ -41,6 +41,8 @@ class ServerState(enum.StrEnum):
     RUNNING = "running"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    CHECKING = "checking"
+    """It may run: the hub is still finding out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,8 @@ def _state(model: Mapping[str, object]) -> ServerState:
             return ServerState.STOPPING
         case _, True:
             return ServerState.RUNNING
+        case pending, _ if pending or model.get("stopped") is False:
+            return ServerState.CHECKING
         case _:
             return ServerState.STOPPED
 

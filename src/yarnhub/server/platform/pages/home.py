@@ -78,8 +78,8 @@ class ShownServers:
 
     @property
     def change_soon(self) -> bool:
-        """Whether one of them starts or stops, or the hub could not be queried."""
-        changing = (ServerState.STARTING, ServerState.STOPPING)
+        """Whether one of them starts, stops or is checked, or the hub could not be queried."""
+        changing = (ServerState.STARTING, ServerState.STOPPING, ServerState.CHECKING)
         return self.is_busy or any(each.state in changing for each in self.servers)
 
 
