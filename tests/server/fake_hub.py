@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
@@ -27,7 +28,9 @@ class FakeHub:
     servers: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
     """The models of notebook servers, by user and name; none of a default one that never ran."""
     slow: bool = False
-    """Whether requests to start or stop a server are not answered."""
+    """Whether requests to start or stop a server are received, but not answered."""
+    is_unreachable: bool = False
+    """Whether requests to start or stop a server are not received: it accepts no connection."""
     silent: bool = False
     """Whether it does not list servers."""
     listings: int = 0
@@ -59,9 +62,14 @@ class FakeHub:
 
     async def respond(self, request: httpx.Request) -> httpx.Response:
         """The answer, when there is one."""
+        acts, seconds = "/servers/" in request.url.path, request.extensions["timeout"]
+        if self.is_unreachable and acts:
+            await _pass(seconds["connect"])
+            raise httpx.ConnectTimeout("", request=request)
         answer = self.answer(request)
-        if self.slow and "/servers/" in request.url.path:
-            await asyncio.Event().wait()
+        if self.slow and acts:
+            await _pass(seconds["read"])
+            raise httpx.ReadTimeout("", request=request)
         return answer
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -109,6 +117,13 @@ class FakeHub:
             return httpx.Response(status, json={"status": status, "message": message})
         self.servers.setdefault(user, {})[server] = server_model(user, server, pending=pending)
         return httpx.Response(202)
+
+
+async def _pass(seconds: float) -> None:
+    """Let a time pass, as httpx does before it gives up."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.Event().wait()
 
 
 _ACTS = {"POST": ("start:servers", "spawn"), "DELETE": ("delete:servers", "stop")}

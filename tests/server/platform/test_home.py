@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from server.platform.populated import HOSTILE
 from server.platform.serving import platform
 from watch.fake_resource_manager import FakeResourceManager
 from yarnhub.base.errors import ConnectError
-from yarnhub.server.hub import servers
+from yarnhub.server.hub import api, servers
 from yarnhub.server.platform.pages import home
 from yarnhub.sessions.tags import words_for
 from yarnhub.watch.visibility import AccessList
@@ -236,6 +237,38 @@ async def test_a_start_that_takes_long_is_not_waited_for(
     assert (done.status_code, done.headers["Location"]) == (303, "/hub/")
     assert "Starting" in (await browser.get("/hub/")).text
     assert not served.service.server_calls.taken
+
+
+@pytest.mark.parametrize("action", ["start", "stop"])
+async def test_what_the_hub_has_not_received_is_not_reported_as_started_or_stopped(
+    served: Platform, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    monkeypatch.setattr(servers, "_ACT", 0.02)
+    served.hub.give("a", *ALL)
+    served.hub.is_unreachable = True
+    browser = served.browser()
+    data = {"form_token": form_token(await served.visit("/", "a", browser)), "server": ""}
+    refused = await browser.post(f"/hub/servers/{action}", data=data)
+    assert refused.status_code == 503
+    assert "JupyterHub does not respond" in refused.text
+    assert served.hub.servers == {}
+
+
+async def test_a_start_that_waits_for_others_is_sent(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "_ACT", 0.1)
+    served.hub.give("a", *ALL)
+    served.hub.slow = True
+    start = served.service.servers.start
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        for each in range(api.AT_ONCE):
+            group.create_task(start("a", "alice", str(each)))
+        while len(served.hub.servers.get("alice", {})) < api.AT_ONCE:
+            await asyncio.sleep(0)
+        monkeypatch.setattr(servers, "_ACT", 0.001)
+        await start("a", "alice", "last")
+        assert "last" in served.hub.servers["alice"]
 
 
 @pytest.mark.parametrize("action", ["start", "stop"])

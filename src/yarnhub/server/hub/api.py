@@ -15,7 +15,7 @@ from yarnhub.base.errors import YarnhubError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_AT_ONCE = 20
+AT_ONCE = 20
 """Requests at the same time; more wait."""
 _DEADLINE = 10.0
 """Seconds for the hub to respond."""
@@ -25,6 +25,10 @@ class HubUnavailableError(YarnhubError):
     """The hub does not respond, or not as it should: what was requested is not known."""
 
     retriable = True
+
+
+class HubSilentError(HubUnavailableError):
+    """A request was sent, but the hub has not responded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +61,31 @@ class HubApi:
         self._url = hub.api_url.rstrip("/")
         self._client = client
         self._deadline = deadline
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def send(
-        self, method: str, path: str, token: str, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        token: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        step: float | None = None,
     ) -> httpx.Response:
         """The response to a request with a token, whatever its status.
 
         Cancelled, the hub may still do what was requested.
 
+        Args:
+            method: The method.
+            path: The path below the API's.
+            token: The token.
+            query: The query.
+            step: Seconds for each step: to connect, to send, and to wait for the response; by
+                default, only all of it has a deadline.
+
         Raises:
+            HubSilentError: The request was sent, but the hub did not respond in this time.
             HubUnavailableError: It does not respond.
         """
         url = f"{self._url}{path}"
@@ -78,8 +97,10 @@ class HubApi:
                     url,
                     params=query,
                     headers={"Authorization": f"token {token}"},
-                    timeout=self._deadline,
+                    timeout=self._deadline if step is None else step,
                 )
+        except httpx.ReadTimeout as error:
+            raise HubSilentError(f"The hub has not responded yet at {url}") from error
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
             raise HubUnavailableError(f"The hub does not respond at {url}: {why}") from error

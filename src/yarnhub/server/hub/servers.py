@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import enum
 import http
@@ -11,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.foreign_text import clean_and_cut
-from yarnhub.server.hub.api import HubApi, HubUnavailableError, path_segment, read_model
+from yarnhub.server.hub.api import (
+    HubApi,
+    HubSilentError,
+    HubUnavailableError,
+    path_segment,
+    read_model,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,9 +118,10 @@ class HubServers:
         )
 
     async def start(self, token: str, user: str, server: str) -> None:
-        """Start a server; returns when it runs, or after 3 seconds without a refusal of the hub.
+        """Start a server; returns when it runs, or 3 seconds after the request was sent.
 
-        It is in the list as starting then. Cancelled, the hub may still start it.
+        If the hub has not refused it by then, it is in the list as starting. Cancelled, the hub
+        may still start it.
 
         Args:
             token: The user's.
@@ -135,9 +141,8 @@ class HubServers:
     async def _act(self, method: str, token: str, user: str, server: str) -> None:
         path = f"/users/{path_segment(user)}/servers/{path_segment(server)}"
         try:
-            async with asyncio.timeout(_ACT):
-                response = await self._acts.send(method, path, token)
-        except TimeoutError:
+            response = await self._acts.send(method, path, token, step=_ACT)
+        except HubSilentError:
             return
         if response.status_code >= http.HTTPStatus.BAD_REQUEST:
             raise HubRefusedError(f"JupyterHub refuses it: {_message(response)}")
