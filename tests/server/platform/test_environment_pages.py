@@ -123,6 +123,19 @@ async def test_it_is_shared_by_a_form(served: Platform) -> None:
     assert "<script>alert" not in wrong.text
 
 
+async def test_a_form_that_is_refused_keeps_who_can_use_it_as_it_was_sent(served: Platform) -> None:
+    await served.environments.published.publish()
+    browser, token = await opened(served, "/environments/alice/table")
+    share, box = "/hub/environments/alice/table/share", 'name="everyone" checked'
+    shared = await browser.post(share, data={"form_token": token, "everyone": "on"})
+    assert box in (await browser.get(shared.headers["Location"])).text
+    wrong = {"form_token": token, "users": HOSTILE}
+    withdrawn = await browser.post(share, data=wrong)
+    assert withdrawn.status_code == 422
+    assert box not in withdrawn.text
+    assert box in (await browser.post(share, data={**wrong, "everyone": "on"})).text
+
+
 async def test_it_is_deleted_after_a_question_that_says_who_uses_it(served: Platform) -> None:
     found = await served.environments.published.publish(readers=("bob",))
     user = served.yarn.submit("bob", (tag(found.manifest.key),))

@@ -106,6 +106,7 @@ async def share_environment(
         kind = error.path.partition("[")[0]
         values |= {
             "texts": texts,
+            "everyone": "everyone" in sent,
             "refused": (kind, f"{error.reason[:1].upper()}{error.reason[1:]}."),
         }
         answer = rendering.page("environment.html", service, visitor, **values)
@@ -144,6 +145,7 @@ async def _values(
         "asks": "",
         "uses": ([], ""),
         "texts": {"users": ", ".join(access.users), "groups": ", ".join(access.groups)},
+        "everyone": access.everyone,
         "refused": ("", ""),
         "can_build": service.environments.can_build,
     }
