@@ -315,6 +315,21 @@ async def test_a_build_changes_by_itself_until_it_has_ended(
     assert events[3].startswith("event: end")
 
 
+async def test_the_stream_of_a_build_ends_if_yarn_forgets_it(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "_LOOK", 0.002)
+    number = served.environments.build("alice", "table")
+    await served.seen()
+    waits, forgotten, end = await streamed(
+        served, f"/builds/{number}/changes", 3, [lambda: served.yarn.forget(number)]
+    )
+    assert "Waiting" in waits
+    assert f"{number}" in forgotten
+    assert "This is not up to date." in forgotten
+    assert end.startswith("event: end")
+
+
 async def test_a_build_is_canceled_after_a_question(served: Platform) -> None:
     number = served.environments.build("alice", "table")
     browser, token = await opened(served, f"/builds/{number}?cancel=true")

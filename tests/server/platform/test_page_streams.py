@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from server.platform.browsing import streamed
@@ -67,6 +68,30 @@ async def test_an_application_that_the_cluster_forgets_is_told(
     assert f"{number}" in forgotten
     assert "This is not up to date." in forgotten
     assert end.startswith("event: end")
+
+
+async def test_an_application_that_could_not_be_requested_is_requested_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_LOOK", "_AGAIN"):
+        monkeypatch.setattr(one_application, name, 0.0)
+    yarn = FakeResourceManager()
+    yarn.submit()
+    async with platform(tmp_path, AccessList(), yarn=yarn, interval=1000) as served:
+        await served.seen()
+        number = yarn.submit()  # the watch does not look again
+        busy = contextlib.ExitStack()
+
+        def occupy() -> None:
+            for _ in range(2):
+                busy.enter_context(served.service.calls.take("alice"))
+
+        known, unknown, again = await streamed(
+            served, f"/applications/{number}/changes", 3, [occupy, busy.close]
+        )
+    assert "It waits for a container" in known
+    assert "This is not up to date." in unknown
+    assert again == known
 
 
 async def test_a_stream_begins_with_what_the_page_may_have_missed(served: Platform) -> None:

@@ -20,7 +20,7 @@ from yarnhub.server.platform.applications import IdText  # noqa: TC001  # FastAP
 from yarnhub.server.platform.environments import opened
 from yarnhub.server.platform.pages import rendering
 from yarnhub.server.platform.pages.build_form import NAMES, BuildForm
-from yarnhub.server.platform.pages.following import count_stream, follow
+from yarnhub.server.platform.pages.following import count_stream, follow, is_gone
 from yarnhub.server.platform.pages.login import FormOf, LongFormOf, VisitorOf  # noqa: TC001
 from yarnhub.server.platform.pages.words import BUILD_STATES, BUILD_STEPS
 from yarnhub.server.platform.problems import in_public, refusal, status_of
@@ -171,7 +171,7 @@ async def follow_build(
         try:
             values = await _values(service, visitor, number)
         except (HTTPException, YarnhubError) as error:
-            failure = refusal(error)
+            failure, settled = refusal(error), is_gone(error)
             return rendering.fragment("changed_notice.html", service, visitor, failure=failure)
         version, age = now, 0.0
         waits, settled = bool(values["waits"]), bool(values["settled"])

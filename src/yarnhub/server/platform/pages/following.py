@@ -7,14 +7,17 @@ import hashlib
 from collections.abc import AsyncIterator  # noqa: TC003  # FastAPI reads it
 from typing import TYPE_CHECKING
 
+from fastapi import HTTPException
 from fastapi.sse import ServerSentEvent
 
 from yarnhub.server.platform.pages.login import VisitorOf  # noqa: TC001  # FastAPI reads it
+from yarnhub.server.platform.problems import status_of
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001  # FastAPI reads it
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from yarnhub.base.errors import YarnhubError
     from yarnhub.server.platform.pages.login import Visitor
     from yarnhub.server.platform.service import Service
 
@@ -35,6 +38,12 @@ async def is_still(visitor: Visitor, service: Service) -> bool:
     if service.watch.is_stopped or service.sessions.get(session.id) is None:
         return False
     return await service.viewers.are_still(f"Bearer {session.token}", visitor.identity)
+
+
+def is_gone(error: HTTPException | YarnhubError) -> bool:
+    """Whether an error says that the viewer cannot see what is followed, now and later."""
+    status = error.status_code if isinstance(error, HTTPException) else status_of(error)
+    return status in (403, 404)
 
 
 async def follow(

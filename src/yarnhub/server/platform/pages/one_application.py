@@ -15,7 +15,7 @@ from yarnhub.server.platform import as_user, documents
 from yarnhub.server.platform.applications import IdText  # noqa: TC001  # FastAPI reads it
 from yarnhub.server.platform.documents import Move
 from yarnhub.server.platform.pages import rendering
-from yarnhub.server.platform.pages.following import count_stream, follow
+from yarnhub.server.platform.pages.following import count_stream, follow, is_gone
 from yarnhub.server.platform.pages.login import FormOf, VisitorOf  # noqa: TC001
 from yarnhub.server.platform.pages.words import Status, reason
 from yarnhub.server.platform.problems import refusal
@@ -76,7 +76,7 @@ async def follow_application(
             values = await _values(service, visitor, number)
         except (HTTPException, YarnhubError) as error:  # such as: the cluster has no record of it
             failure = refusal(error)
-            ended = True
+            ended = is_gone(error)
             return rendering.fragment("changed_notice.html", service, visitor, failure=failure)
         version, age, ended = now, 0.0, bool(values["ended"])
         html = rendering.fragment("changed_application.html", service, visitor, **values)
