@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 from server.platform.browsing import form_token, streamed
 from server.platform.populated import HOSTILE
 from yarnhub.base.errors import ConnectError, InvalidRequestError
 from yarnhub.environments.cluster_build.application import LOG, TAG, name_tag
 from yarnhub.environments.published.usage import tag
+from yarnhub.environments.specification import EnvironmentSpec
 from yarnhub.server.platform.pages import builds, environments
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
@@ -226,6 +228,23 @@ async def test_fields_are_checked_while_they_are_filled_in(served: Platform) -> 
     assert served.environments.submitted == []
     refused = await browser.post("/hub/environments/check", data={**sent, "form_token": "x"})
     assert refused.status_code == 403
+
+
+async def test_a_form_is_read_in_a_thread_and_within_the_limit(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, token = await opened(served, "/environments/new")
+    read, seen = EnvironmentSpec.from_dict, []
+
+    def watched(document: Any) -> EnvironmentSpec:
+        taken = served.service.environment_calls.taken["alice"]
+        seen.append((threading.current_thread() is threading.main_thread(), taken))
+        return read(document)
+
+    monkeypatch.setattr(EnvironmentSpec, "from_dict", watched)
+    answer = await browser.post("/hub/environments/build", data={**FORM, "form_token": token})
+    assert answer.status_code == 303
+    assert set(seen) == {(False, 1)}
 
 
 async def test_what_yarn_refuses_is_told_in_the_form(served: Platform) -> None:

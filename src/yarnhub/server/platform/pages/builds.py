@@ -28,6 +28,7 @@ from yarnhub.server.platform.service import ServiceOf  # noqa: TC001
 from yarnhub.yarn.records.ids import ApplicationId
 
 if TYPE_CHECKING:
+    from yarnhub.environments.specification import EnvironmentSpec
     from yarnhub.server.platform.pages.login import Visitor
     from yarnhub.server.platform.service import Service
 
@@ -64,7 +65,8 @@ async def show_form(
 async def check_form(service: ServiceOf, visitor: VisitorOf, sent: LongFormOf) -> Response:
     """Replace what is shown of problems of the fields, while they are filled in."""
     form = BuildForm.of(sent)
-    found = form.without_empty(await _problems(service, visitor, form))
+    problems, _ = await _read(service, visitor, form)
+    found = form.without_empty(problems)
     html = rendering.fragment("build_problems.html", service, visitor, problems=found, names=NAMES)
     return HTMLResponse(html, headers=rendering.HEADERS)
 
@@ -73,11 +75,12 @@ async def check_form(service: ServiceOf, visitor: VisitorOf, sent: LongFormOf) -
 async def start_build(service: ServiceOf, visitor: VisitorOf, sent: LongFormOf) -> Response:
     """Start a build, and show it; or show the form again with its problems."""
     form = BuildForm.of(sent)
-    if found := await _problems(service, visitor, form):
-        return _form(service, visitor, form, found, 422)
+    problems, specification = await _read(service, visitor, form)
+    if specification is None:
+        return _form(service, visitor, form, problems, 422)
     try:
         queue = form.queue.strip()
-        number = await builds.start(service, visitor.identity, form.specification(), queue)
+        number = await builds.start(service, visitor.identity, specification, queue)
     except BuildRunningError as error:
         return _form(service, visitor, form, {"": in_public(error)}, 409, error.application_id)
     except HTTPException as error:
@@ -96,14 +99,21 @@ async def _as_before(service: Service, visitor: Visitor, name: str) -> BuildForm
     return None if built is None else BuildForm.from_specification(built[0])
 
 
-async def _problems(service: Service, visitor: Visitor, form: BuildForm) -> dict[str, str]:
-    """The problems of a form, which can have thousands of lines.
+async def _read(
+    service: Service, visitor: Visitor, form: BuildForm
+) -> tuple[dict[str, str], EnvironmentSpec | None]:
+    """The problems of a form, which can have thousands of lines; if none, its specification.
 
     Raises:
         HTTPException: The user has too many requests open.
     """
+
+    def read() -> tuple[dict[str, str], EnvironmentSpec | None]:
+        problems = form.problems()
+        return problems, None if problems else form.specification()
+
     with service.environment_calls.take(visitor.identity.name):
-        return await in_thread(lambda _: form.problems())
+        return await in_thread(lambda _: read())
 
 
 def _form(
