@@ -345,6 +345,20 @@ async def test_a_server_that_is_checked_is_soon_known(served: Platform) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+async def test_a_hub_that_does_not_respond_is_soon_queried_again(served: Platform) -> None:
+    served.hub.give("a", *ALL)
+    served.hub.silent = True
+    await served.seen()
+
+    def respond() -> None:
+        served.hub.silent = False
+
+    silent, responds = await streamed(served, "/home/changes", 2, [respond])
+    assert "JupyterHub does not respond as expected." in silent
+    assert "Default server" in responds
+
+
+@pytest.mark.usefixtures("quick")
 async def test_the_hub_is_queried_again_if_a_server_s_application_changes(
     served: Platform,
 ) -> None:

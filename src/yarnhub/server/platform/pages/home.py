@@ -18,7 +18,7 @@ from yarnhub.server.platform.pages import rendering
 from yarnhub.server.platform.pages.following import count_stream, follow
 from yarnhub.server.platform.pages.login import FormOf, VisitorOf  # noqa: TC001
 from yarnhub.server.platform.pages.words import Status, reason
-from yarnhub.server.platform.problems import in_public
+from yarnhub.server.platform.problems import in_public, refusal
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001
 from yarnhub.sessions.tags import words_for
 from yarnhub.watch.kinds import Kind, kind_of
@@ -64,12 +64,10 @@ class ShownServers:
     Attributes:
         found: The servers; None if the login cannot see them, or they are not known.
         failure: Why they are not known; empty otherwise.
-        is_busy: Whether too many requests to the hub are the reason.
     """
 
     found: UserServers | None = None
     failure: str = ""
-    is_busy: bool = False
 
     @property
     def servers(self) -> tuple[NotebookServer, ...]:
@@ -80,7 +78,7 @@ class ShownServers:
     def change_soon(self) -> bool:
         """Whether one of them starts, stops or is checked, or the hub could not be queried."""
         changing = (ServerState.STARTING, ServerState.STOPPING, ServerState.CHECKING)
-        return self.is_busy or any(each.state in changing for each in self.servers)
+        return bool(self.failure) or any(each.state in changing for each in self.servers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +170,8 @@ class Home:
         try:
             with self.service.server_calls.take(identity.name):
                 return ShownServers(await self.service.servers.list(identity.token))
-        except YarnhubError as error:
-            return ShownServers(failure=in_public(error))
-        except HTTPException as error:
-            return ShownServers(failure=error.detail, is_busy=True)
+        except (HTTPException, YarnhubError) as error:
+            return ShownServers(failure=refusal(error))
 
     def _values(self, now: Look) -> dict[str, object]:
         held = self._applications_of_servers(now)
