@@ -168,6 +168,22 @@ async def test_a_server_shows_its_application(served: Platform) -> None:
     assert "It is full" in starting
 
 
+async def test_servers_with_the_same_tag_show_no_application(served: Platform) -> None:
+    served.hub.give("a", *ALL)
+    served.hub.servers["alice"] = {
+        name: server_model("alice", name, ready=True) for name in ("a b", "a_b", "c")
+    }
+    other, one = (
+        served.yarn.submit(**of_type("skein", "jupyterhub", *words_for("alice", name)))
+        for name in ("a_b", "c")
+    )
+    await served.seen()
+    page = await served.visit("/", "a")
+    assert groups(page)["Notebook servers"] == [str(other)], "it could be of either"
+    assert page.text.count(f'href="/hub/applications/{other}"') == 1
+    assert f'href="/hub/applications/{one}"' in page.text
+
+
 async def test_a_login_that_can_only_read_has_no_buttons(served: Platform) -> None:
     served.hub.give("a", "read:servers")
     browser = served.browser()

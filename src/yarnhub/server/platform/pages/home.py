@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterable  # noqa: TC003  # FastAPI reads it
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -193,6 +194,7 @@ class Home:
         """The application of each server that is not stopped, by the server's name.
 
         They are recognized by their tags, which users could choose for their own applications.
+        Names that differ only in characters that tags cannot have share one: it is of neither.
         """
         owner = self.visitor.identity.name
         by_tag: dict[str, Row] = {}
@@ -201,11 +203,17 @@ class Home:
             if kind_of(each.report) is Kind.SERVER and not set(words_for(owner, "")) - set(tags):
                 named = [tag for tag in tags if tag.startswith("named-")]
                 by_tag.setdefault(named[0] if named else "", each)
+        tags_of = {
+            each.name: words_for(owner, each.name)[1] if each.name else ""
+            for each in now.servers.servers
+        }
+        shared = Counter(tags_of.values())
         return {
-            server.name: by_tag[tag]
-            for server in now.servers.servers
-            if server.state is not ServerState.STOPPED
-            and (tag := words_for(owner, server.name)[1] if server.name else "") in by_tag
+            each.name: by_tag[tag]
+            for each in now.servers.servers
+            if each.state is not ServerState.STOPPED
+            and (tag := tags_of[each.name]) in by_tag
+            and shared[tag] == 1
         }
 
 
