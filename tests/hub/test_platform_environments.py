@@ -141,7 +141,7 @@ async def test_a_build_is_canceled_on_its_page(
         await page.goto(f"{alice.url}{PAGES}builds/{number}")
         await page.get_by_role("link", name="Cancel").click()
         await page.get_by_role("button", name="Cancel the build").click()
-        await expect(page.get_by_role("status")).to_have_text("Canceled", timeout=60_000)
+        await expect(page.get_by_role("status")).to_have_text("Killed", timeout=60_000)
         assert (await hers.get(f"/builds/{number}")).json()["state"] == "killed"
         assert (await hers.get("/environments/alice/short")).status_code == 404
     async with client_of(cluster, "alice", tmp_path) as client:

@@ -357,7 +357,7 @@ async def test_a_build_is_canceled_after_a_question(served: Platform) -> None:
     answer = await browser.post(f"/hub/builds/{number}/cancel", data={"form_token": token})
     assert answer.headers["Location"] == f"/hub/builds/{number}"
     after = await browser.get(f"/hub/builds/{number}?cancel=true")
-    assert '<span class="status killed" role="status">Canceled</span>' in after.text
+    assert '<span class="status killed" role="status">Killed</span>' in after.text
     assert "Cancel the build of" not in after.text
 
 

@@ -28,7 +28,7 @@ BUILD_STATES = {
     State.RUNNING: ("running", "Running"),
     State.READY: ("finished", "Ready"),
     State.FAILED: ("failed", "Failed"),
-    State.KILLED: ("killed", "Canceled"),
+    State.KILLED: ("killed", "Killed"),
 }
 """The style and the word of each state."""
 BUILD_STEPS = {
