@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -32,7 +33,15 @@ class Application:
         self.number = served.yarn.submit()
         attempt = ApplicationAttemptId(application_id=self.number, attempt_id=1)
         served.yarn.run(self.number)
-        served.yarn.change(self.number, current_application_attempt_id=attempt, launch_time=1)
+        usage = replace(
+            served.yarn.applications[self.number].app_resource_usage, num_used_containers=2
+        )
+        served.yarn.change(
+            self.number,
+            current_application_attempt_id=attempt,
+            launch_time=1,
+            app_resource_usage=usage,
+        )
         self.container = self.start(2)
 
     @property

@@ -135,6 +135,18 @@ async def test_a_running_build_has_its_last_step_and_its_log(
     assert log.headers["Log-Size"] == str(len(text))
 
 
+async def test_a_build_whose_container_waits_is_not_running(served: Platform) -> None:
+    number = served.environments.build("alice", "table")
+    served.yarn.run(number)
+    build = (await served.get("a", f"/builds/{number}")).json()
+    assert (build["state"], build["step"]) == ("waiting", None)
+    assert build["reason"] == (
+        "Its ApplicationMaster runs, and waits for the container of the build."
+    )
+    (listed,) = (await served.get("a", "/builds")).json()["builds"]
+    assert listed["state"] == "waiting"
+
+
 async def test_a_build_whose_log_cannot_be_read_has_no_step(
     logged: Platform, running: Application
 ) -> None:

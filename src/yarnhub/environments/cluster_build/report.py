@@ -62,9 +62,14 @@ def has_given_up(report: ApplicationReport) -> bool:
 
 
 def reported(report: ApplicationReport) -> BuildProgress:
-    """What YARN reports of a build: its state, and how it has ended, but no step."""
+    """What YARN reports of a build: its state, and how it has ended, but no step.
+
+    Between the end of its container and its own, it waits, too.
+    """
     if not report.yarn_application_state.ended:
-        is_running = report.yarn_application_state is YarnApplicationState.RUNNING
+        has_begun = report.yarn_application_state is YarnApplicationState.RUNNING
+        # The only container is its ApplicationMaster's. Hidden numbers are negative.
+        is_running = has_begun and report.app_resource_usage.num_used_containers not in (0, 1)
         return BuildProgress(BuildState.RUNNING if is_running else BuildState.WAITING)
     # Its last words, with their lines, or what we know of how it ended.
     words = (

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import SpecError, YarnhubError
+from yarnhub.client.explain.explanation import Phase
 from yarnhub.client.explain.words import sentence, summary
 from yarnhub.client.logs.aggregated import NoSuchLogError
 from yarnhub.environments.cluster_build.application import LOG, TAG, built_name
@@ -59,6 +60,7 @@ NOT_CONFIGURED = (
     "Builds are not configured here: an administrator has to set c.Platform.build_site. You can "
     "build with `yarnhub env create`."
 )
+_NO_CONTAINER = "Its ApplicationMaster runs, and waits for the container of the build."
 _SILENT = f"YARN does not respond within {as_user.ASK:g} s"
 
 router = APIRouter(tags=["builds"], responses={**COMMON, **problems(422, 429)})
@@ -301,7 +303,9 @@ def last_step(log: str) -> Progress | None:
 async def _waits(client: Client, number: ApplicationId) -> str:
     # Its ApplicationMaster is at any address.
     explanation = await client.explain(number, ask_master=False)
-    return " ".join([summary(explanation), *map(sentence, explanation.reasons)])
+    has_begun = explanation.phase is Phase.RUNNING
+    first = _NO_CONTAINER if has_begun else summary(explanation)
+    return " ".join([first, *map(sentence, explanation.reasons)])
 
 
 async def _has_published(
