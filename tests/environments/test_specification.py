@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from yarnhub.base.errors import SpecError
+from yarnhub.environments import specification
 from yarnhub.environments.specification import Conda, EnvironmentSpec
 
 LOCK = f"six==1.17.0 --hash=sha256:{'a' * 64}\n"
@@ -24,6 +25,27 @@ def test_a_document_is_read_and_written() -> None:
     assert found.kernel is not None
     assert (found.name, found.kernel.memory, found.access.users) == ("science-2", 4096, ("bob",))
     assert EnvironmentSpec.from_dict(found.to_dict()) == found
+
+
+def test_a_long_range_of_python_is_refused_before_it_is_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two million conditions, in the 8 MiB of a file, take a minute and a GiB."""
+    parsed: list[str] = []
+    monkeypatch.setattr(specification, "SpecifierSet", parsed.append)
+    with pytest.raises(SpecError, match="must be a version of Python"):
+        EnvironmentSpec.from_dict({"name": "x", "pip": ["six"], "python": ">=3," * 20})
+    assert parsed == []
+
+
+def test_of_a_lock_no_more_than_the_limit_is_parsed() -> None:
+    lines = [f"a{number}==1 --hash=sha256:{'a' * 64}" for number in range(2001)]
+    with pytest.raises(SpecError, match="has more than 2000 packages"):
+        EnvironmentSpec.from_dict({"name": "x", "lock": "\n".join([*lines, "never read"])})
+    urls = [f"file:///c/noarch/a{number}-1-0.conda#{'a' * 64}" for number in range(2001)]
+    conda = {"lock": "\n".join([*urls, "never read"])}
+    with pytest.raises(SpecError, match="has more than 2000 packages"):
+        EnvironmentSpec.from_dict({"name": "x", "conda": conda})
 
 
 def test_a_name_and_a_package_are_enough() -> None:

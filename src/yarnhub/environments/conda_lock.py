@@ -121,10 +121,10 @@ def read_conda_lock(text: str) -> tuple[CondaPackage, ...]:
             if package.name in found:
                 raise SpecError("", f"{package.name} is given twice")
             found[package.name] = package
+        if len(found) > MAX_REQUIREMENTS:
+            raise SpecError("", f"has more than {MAX_REQUIREMENTS} packages")
     if not found:
         raise SpecError("", "has no packages")
-    if len(found) > MAX_REQUIREMENTS:
-        raise SpecError("", f"has more than {MAX_REQUIREMENTS} packages")
     return tuple(found[name] for name in sorted(found))
 
 

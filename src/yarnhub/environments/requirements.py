@@ -123,8 +123,8 @@ def read_lock(text: str) -> tuple[LockedPackage, ...]:
             if key in found:
                 raise SpecError("", f"{package.name} is given twice")
             found[key] = package
-    if len(found) > MAX_REQUIREMENTS:
-        raise SpecError("", f"has more than {MAX_REQUIREMENTS} packages")
+        if len(found) > MAX_REQUIREMENTS:
+            raise SpecError("", f"has more than {MAX_REQUIREMENTS} packages")
     return tuple(found[key] for key in sorted(found))
 
 

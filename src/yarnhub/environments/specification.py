@@ -82,12 +82,12 @@ def _python(value: object) -> str:
         if tuple(map(int, text.split(".")[:2])) < _OLDEST:
             raise SpecError("", f"must be at least 3.{_OLDEST[1]}, not {quoted(text)}")
         return text
+    if len(text) > _MAX_RANGE:
+        raise SpecError("", _no_python(value))
     try:
         found = SpecifierSet(text)
     except InvalidSpecifier as error:
         raise SpecError("", _no_python(value)) from error
-    if len(text) > _MAX_RANGE:
-        raise SpecError("", _no_python(value))
     return ",".join(sorted(map(str, found)))
 
 

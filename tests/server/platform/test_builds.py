@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +11,11 @@ from environments.published.stores import built, spec
 from server.platform.answers import problem
 from yarnhub.base.errors import QueueAccessDeniedError
 from yarnhub.environments.cluster_build.application import LOG, TAG, name_tag
-from yarnhub.server.platform import builds
+from yarnhub.server.platform import bodies, builds
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from server.platform.logged import Application
@@ -224,6 +226,57 @@ async def test_the_newest_builds_are_listed(
     found = (await served.get("a", "/builds")).json()
     assert [each["id"] for each in found["builds"]] == [numbers[2], numbers[1]]
     assert found["total"] == 3
+
+
+class Upload:
+    """A specification whose last byte never comes; it ends if the service needs no more of it."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def content(self) -> AsyncIterator[bytes]:
+        yield b'{"name": '
+        self.begun.set()
+        await asyncio.Event().wait()
+
+    async def send(self, served: Platform, token: str = "a") -> Any:
+        async with asyncio.timeout(10):
+            return await served.request(
+                "POST", token, "/environments/build", content=self.content()
+            )
+
+
+async def test_specifications_are_received_within_the_limits_of_submissions(
+    served: Platform,
+) -> None:
+    """Each has 5 MiB in memory, and the time of a thread."""
+    first, second = Upload(), Upload()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(first.send(served))
+        await first.begun.wait()
+        problem(refused := await second.send(served))
+        assert refused.status_code == 429
+        assert not second.begun.is_set()
+        assert (await started(served, SPECIFICATION, "b")).status_code == 202
+        running.cancel()
+    assert not served.service.starts.taken
+
+
+async def test_a_specification_that_does_not_arrive_is_not_waited_for(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_PATIENCE", 0.01)
+    problem(late := await Upload().send(served))
+    assert late.status_code == 408
+    assert not served.service.starts.taken
+
+
+async def test_without_a_site_no_specification_is_received(served: Platform) -> None:
+    served.environments.can_build = False
+    upload = Upload()
+    problem(refused := await upload.send(served))
+    assert refused.status_code == 409
+    assert not upload.begun.is_set()
 
 
 async def test_a_specification_that_is_too_large_is_not_read(

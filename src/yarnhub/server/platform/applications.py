@@ -199,7 +199,7 @@ async def read_move(request: Request, _identity: IdentityOf) -> Move:
 @router.post(
     "/{application_id}/move",
     status_code=204,
-    responses={204: {"description": "It is in the queue"}, **problems(404, 409, 413, 429)},
+    responses={204: {"description": "It is in the queue"}, **problems(404, 408, 409, 413, 429)},
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -107,15 +107,19 @@ async def list_builds(service: ServiceOf, identity: IdentityOf) -> BuildPage:
     return BuildPage(total=len(found), builds=tuple(found[:MAX_BUILDS]))
 
 
-async def read_specification(request: Request, _identity: IdentityOf) -> EnvironmentSpec:
+async def read_specification(
+    request: Request, service: ServiceOf, identity: IdentityOf
+) -> EnvironmentSpec:
     """The specification of a request.
 
     Raises:
-        HTTPException: It is too large.
+        HTTPException: It is too large, builds are not configured, or too many are being submitted.
         SpecError: It is invalid.
     """
-    body = await read_body(request, MAX_SPECIFICATION, "A specification")
-    return await in_thread(lambda _: EnvironmentSpec.from_json(decoded(body)))
+    _refuse_without_site(service)
+    with service.starts.take(identity.name):
+        body = await read_body(request, MAX_SPECIFICATION, "A specification")
+        return await in_thread(lambda _: EnvironmentSpec.from_json(decoded(body)))
 
 
 @router.post(
@@ -123,7 +127,7 @@ async def read_specification(request: Request, _identity: IdentityOf) -> Environ
     status_code=202,
     responses={
         202: {"headers": {"Location": {"schema": {"type": "string"}}}},
-        **problems(409, 413),
+        **problems(408, 409, 413),
     },
     openapi_extra=documents.request_body(documents.SPECIFICATION),
 )
@@ -202,8 +206,7 @@ async def start(
         HTTPException: Builds are not configured, or too many are being submitted.
         YarnhubError: A build of the environment is running, or YARN or HDFS refuses it.
     """
-    if not service.environments.can_build:
-        raise HTTPException(409, NOT_CONFIGURED)
+    _refuse_without_site(service)
     user, name = identity.viewer.name, specification.name
     nothing_done = BuildRunningError, SpecError, StoreError
     with service.starts.take(identity.name):
@@ -298,6 +301,11 @@ def last_step(log: str) -> Progress | None:
     """The last step of which a log has a line; None if it has none."""
     lines = reversed(log.splitlines())
     return next((found for each in lines if (found := Progress.parse(each)) is not None), None)
+
+
+def _refuse_without_site(service: Service) -> None:
+    if not service.environments.can_build:
+        raise HTTPException(409, NOT_CONFIGURED)
 
 
 async def _waits(client: Client, number: ApplicationId) -> str:

@@ -78,6 +78,7 @@ _REFUSALS = {
     401: "The token is missing, or not valid for this service",
     403: "The user may not do this, or may not use this service",
     404: "It does not exist",
+    408: "The body does not arrive",
     409: "Not possible in the current state",
     413: "The body is too large",
     416: "The file does not have this range",

@@ -145,7 +145,7 @@ async def read_access(request: Request, _identity: IdentityOf) -> specification.
 
 @router.post(
     "/{owner}/{name}/share",
-    responses=problems(404, 409, 413),
+    responses=problems(404, 408, 409, 413),
     openapi_extra=documents.request_body(documents.ACCESS),
 )
 async def share_environment(
