@@ -21,6 +21,7 @@ from yarnhub.base.errors import (
     RemoteProtocolError,
     YarnhubError,
 )
+from yarnhub.environments import conda_lock, requirements
 from yarnhub.environments.errors import (
     EnvironmentNotFoundError,
     StoreError,
@@ -28,7 +29,7 @@ from yarnhub.environments.errors import (
 from yarnhub.environments.published.environment import ROOT
 from yarnhub.environments.published.manifest import VersionManifest
 from yarnhub.environments.published.store import EnvironmentStore
-from yarnhub.environments.specification import Access
+from yarnhub.environments.specification import Access, EnvironmentSpec
 from yarnhub.filesystem.errors import FileSystemError
 
 if TYPE_CHECKING:
@@ -151,6 +152,30 @@ class TestFoldersOfOthers:
 
         monkeypatch.setattr(VersionManifest, "parse", recorded)
         assert len((await alice.find("big")).manifest.packages) == 1000
+        assert threading.main_thread() not in threads
+
+    async def test_a_large_specification_keeps_no_other_request_waiting(
+        self, alice: EnvironmentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lock = f"file:///c/noarch/first-1-0.conda#{'a' * 64}\n"
+        given = spec("big", conda={"packages": ["first"]})
+        found = await alice.publish(given, replace(built(tmp_path), conda_lock=lock))
+        threads = set()
+
+        def record(owner: object, name: str) -> None:
+            parse = getattr(owner, name)
+
+            def recorded(content: str, *rest: str) -> object:
+                threads.add(threading.current_thread())
+                return parse(content, *rest)
+
+            monkeypatch.setattr(owner, name, recorded)
+
+        record(EnvironmentSpec, "from_json")
+        record(requirements, "requirement")
+        record(conda_lock, "conda_package")
+        assert "first" in await alice.conda_lock(found, found.current)
+        assert threads
         assert threading.main_thread() not in threads
 
     async def test_other_names_in_the_root_are_ignored(

@@ -154,12 +154,9 @@ class EnvironmentStore:
                 f"{folder}/{files.SPECIFICATION}", owner, _MAX_SPECIFICATION
             )
             lock = await self._catalog.read(f"{folder}/{files.LOCK}", owner, MAX_LOCK)
-            found = EnvironmentSpec.from_json(written.decode(errors="replace"))
-            # Written again: somebody else's text is not shown as it is.
-            text = write_lock(read_lock(lock.decode(errors="replace")))
+            return await in_thread(lambda _: (_specification(written), _lock(lock)))
         except SpecError as error:
             raise StoreError(f"{folder} cannot be used: {error}") from error
-        return found, text
 
     async def conda_lock(self, environment: PublishedEnvironment, version: PublishedVersion) -> str:
         """The lock of a version's conda packages; empty without any, or if it was imported.
@@ -174,7 +171,7 @@ class EnvironmentStore:
         path = f"{folder}/{files.CONDA_LOCK}"
         try:
             lock = await self._catalog.read(path, environment.owner, MAX_LOCK)
-            return write_conda_lock(read_conda_lock(lock.decode(errors="replace")))
+            return await in_thread(lambda _: _conda_lock(lock))
         except SpecError as error:
             raise StoreError(f"{folder} cannot be used: {error}") from error
 
@@ -463,6 +460,19 @@ class EnvironmentStore:
         return EnvironmentNotFoundError(
             f"{folder.record.name} has no version {number}, only {known or 'none'}"
         )
+
+
+def _specification(content: bytes) -> EnvironmentSpec:
+    return EnvironmentSpec.from_json(content.decode(errors="replace"))
+
+
+def _lock(content: bytes) -> str:
+    """A lock, written again: somebody else's text is not shown as it is."""
+    return write_lock(read_lock(content.decode(errors="replace")))
+
+
+def _conda_lock(content: bytes) -> str:
+    return write_conda_lock(read_conda_lock(content.decode(errors="replace")))
 
 
 def _all(numbers: Sequence[int]) -> Sequence[int]:
