@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from environments.published.stores import built, spec
+from filesystem.fake_hdfs import FakeHdfsFileSystem
 from server.platform.answers import problem
+from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import ConnectError
 from yarnhub.environments.problems import Problem, ProblemKind
 from yarnhub.environments.published.usage import tag
+from yarnhub.server.platform import environments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,6 +183,33 @@ async def test_a_version_that_is_not_current_is_deleted(served: Platform) -> Non
     assert (await served.request("POST", "a", f"{path}/1/delete")).status_code == 204
     found = await shown(served, "/environments/alice/table")
     assert [each["number"] for each in found["versions"]] == [2]
+
+
+@pytest.mark.parametrize(("action", "call"), [("share", "set_access"), ("delete", "move")])
+async def test_what_hdfs_has_not_confirmed_in_time_is_recorded(
+    served: Platform, monkeypatch: pytest.MonkeyPatch, action: str, call: str
+) -> None:
+    """It may have been done."""
+    await served.environments.published.publish()
+    deadlines: list[asyncio.Timeout] = []
+
+    class Noted(Deadline):
+        async def __aenter__(self) -> asyncio.Timeout:
+            deadlines.append(await super().__aenter__())
+            return deadlines[-1]
+
+    async def hang(*_: object) -> None:
+        deadlines[0].reschedule(asyncio.get_running_loop().time())
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(environments, "Deadline", Noted)
+    monkeypatch.setattr(FakeHdfsFileSystem, call, hang)
+    path = f"/environments/alice/table/{action}"
+    problem(late := await served.request("POST", "a", path, json={}))
+    assert late.status_code == 503
+    (line,) = served.recorded()
+    assert (line["event"], line["environment"]) == (action, "alice/table")
+    assert line["reason"].endswith("whether it was done is unknown")
 
 
 @pytest.mark.parametrize("action", ["share", "delete", "versions/1/delete"])

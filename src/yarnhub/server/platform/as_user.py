@@ -32,6 +32,7 @@ END = 20.0
 """Seconds for an application that is killed to end."""
 _SILENT = f"YARN does not respond within {ASK:g} s"
 _POLL = 0.2
+_UNKNOWN = "interrupted before the cluster responded: whether it was done is unknown"
 
 
 async def show(
@@ -77,6 +78,9 @@ def recorded(
         raise
     except YarnhubError as error:  # the cluster may have received it
         service.audit.write(event, identity.name, reason=str(error), **done)
+        raise
+    except asyncio.CancelledError:  # by a deadline around the block, too
+        service.audit.write(event, identity.name, reason=_UNKNOWN, **done)
         raise
     service.audit.write(event, identity.name, **done)
 
