@@ -173,7 +173,8 @@ async def test_from_publishing_to_deleting(alice: User, bob: User, tmp_path: Pat
             with pytest.raises(AccessDeniedError):
                 await file_system.status(published.url)
 
-        shared = await mine.share("table", Access(users=["bob"]))
+        await mine.share("table", Access(users=["bob"]))
+        shared = await mine.find("table")
         assert shared.access == Access(users=["bob"])
         seen = await theirs.find("alice/table")
         assert seen.file() == shared.file()

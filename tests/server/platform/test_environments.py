@@ -126,6 +126,17 @@ async def test_sharing_replaces_who_could_use_it(served: Platform) -> None:
     assert lines == [("share", "alice", "bob"), ("share", "alice", "nobody")]
 
 
+async def test_the_sharing_of_a_damaged_environment_is_recorded(served: Platform) -> None:
+    published = await served.environments.published.publish(readers=("bob",))
+    served.environments.published.hdfs.node(published.url).permission = 0o666
+    path = "/environments/alice/table/share"
+    problem(answer := await served.request("POST", "a", path, json={}))
+    assert answer.status_code == 409
+    assert answer.json()["detail"].startswith("Who can use it was changed, but the environment")
+    (line,) = served.recorded()
+    assert (line["event"], line["access"]) == ("share", "nobody")
+
+
 @pytest.mark.parametrize(
     ("content", "status", "place"),
     [

@@ -103,10 +103,11 @@ def _share(arguments: argparse.Namespace) -> int:
 
 async def _share_one(arguments: argparse.Namespace, *, change: bool) -> PublishedEnvironment:
     async with opened_store(arguments.root) as store:
-        environment = await store.find(arguments.name)
+        environment = await store.find(arguments.name, all_versions=False)
         if not change:
             return environment
-        return await store.share(arguments.name, _access(environment, arguments))
+        await store.share(arguments.name, _access(environment, arguments))
+        return await store.find(arguments.name, all_versions=False)
 
 
 def _access(environment: PublishedEnvironment, arguments: argparse.Namespace) -> Access:

@@ -233,11 +233,11 @@ class EnvironmentStore:
         content = imported_content(name, archive, found)
         return await self._publish(content, found.sha256, content, progress)
 
-    async def share(self, name: str, access: Access) -> PublishedEnvironment:
+    async def share(self, name: str, access: Access) -> None:
         """Set who else can use an own environment, instead of those who could before.
 
         One request changes it for all versions; if cancelled, it may have been changed. Copies that
-        nodes have downloaded are not deleted. Of the versions, only the current one is returned.
+        nodes have downloaded are not deleted.
 
         Raises:
             EnvironmentNotFoundError: It does not exist.
@@ -246,7 +246,6 @@ class EnvironmentStore:
         """
         folder = await self._own(name)
         await self._publication.set_access(folder.url, access)
-        return await self.find(name, all_versions=False)
 
     async def roll_back(self, name: str, number: int) -> PublishedEnvironment:
         """Make a version of an own environment current, until a new one is published.

@@ -26,6 +26,7 @@ from yarnhub.server.platform.environment_documents import (
     EnvironmentPage,
     VersionDifference,
 )
+from yarnhub.server.platform.problems import in_public
 from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
 
 if TYPE_CHECKING:
@@ -160,7 +161,12 @@ async def share_environment(
     what = {"environment": f"{owner}/{name}", "access": _access_text(access)}
     async with opened(service, identity) as store:
         with as_user.recorded(service, identity, Event.SHARE, StoreError, **what):
-            return documents.environment(await store.share(name, access))
+            await store.share(name, access)
+        try:
+            return documents.environment(await store.find(name, all_versions=False))
+        except StoreError as error:
+            reason = f"Who can use it was changed, but {in_public(error)}"
+            raise HTTPException(409, reason) from error
 
 
 @router.post("/{owner}/{name}/delete", status_code=204, responses=problems(404, 409))
