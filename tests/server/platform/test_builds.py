@@ -9,6 +9,7 @@ import pytest
 
 from environments.published.stores import built, spec
 from server.platform.answers import problem
+from server.platform.serving import UsersClient
 from yarnhub.base.errors import QueueAccessDeniedError
 from yarnhub.environments.cluster_build.application import LOG, TAG, name_tag
 from yarnhub.server.platform import bodies, builds
@@ -200,6 +201,31 @@ async def test_a_build_is_canceled(served: Platform) -> None:
     assert [str(each) for each in served.cleaned] == [number]
     line = served.recorded()[-1]
     assert (line["event"], line["actor"], line["application"]) == ("cancel", "alice", number)
+
+
+async def test_a_build_that_had_ended_is_not_cleaned_up_again(served: Platform) -> None:
+    number = served.environments.build("alice", "table")
+    ended(served, number, FinalApplicationStatus.FAILED, "No such package")
+    for _ in range(3):
+        answer = await served.request("POST", "a", f"/builds/{number}/cancel")
+        assert answer.status_code == 204
+    assert served.cleaned == []
+    assert served.recorded() == []
+
+
+async def test_what_a_canceled_build_has_uploaded_is_deleted_within_the_limits(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_requests: list[int] = []
+
+    async def clean_up(_client: UsersClient, _number: ApplicationId, *, deadline: float) -> None:
+        assert deadline
+        open_requests.append(served.service.calls.taken["alice"])
+
+    monkeypatch.setattr(UsersClient, "clean_up", clean_up)
+    number = served.environments.build("alice", "table")
+    assert (await served.request("POST", "a", f"/builds/{number}/cancel")).status_code == 204
+    assert open_requests == [1]
 
 
 async def test_only_own_builds_are_builds(served: Platform) -> None:

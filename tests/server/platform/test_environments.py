@@ -178,6 +178,15 @@ async def test_what_is_used_is_deleted_with_force_only(served: Platform) -> None
     assert again.status_code == 404
 
 
+async def test_whether_it_is_used_is_requested_within_the_limits_of_yarn(served: Platform) -> None:
+    await served.environments.published.publish()
+    calls = served.service.calls
+    with calls.take("alice"), calls.take("alice"):
+        problem(refused := await served.request("POST", "a", "/environments/alice/table/delete"))
+    assert refused.status_code == 429
+    assert await names(served) == ["alice/table"]
+
+
 async def test_what_is_shared_is_deleted_with_force_only(served: Platform) -> None:
     await served.environments.published.publish(readers=("bob",))
     problem(refused := await served.request("POST", "a", "/environments/alice/table/delete"))

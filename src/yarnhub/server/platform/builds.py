@@ -283,10 +283,13 @@ async def cancel(
         HTTPException: It is not a build of the user's.
         YarnhubError: As `as_user.kill`.
     """
-    await look(service, identity, number)
+    found = await look(service, identity, number)
+    if found.report.yarn_application_state.ended:
+        return None
     late = await as_user.kill(service, identity, number, Event.CANCEL)
     if late is None:
-        with contextlib.suppress(YarnhubError):  # another sweep deletes them
+        # Another sweep deletes what remains.
+        with contextlib.suppress(HTTPException, YarnhubError), service.calls.take(identity.name):
             async with service.client(identity.viewer.name) as client:
                 await client.clean_up(number, deadline=as_user.ASK)
     return late

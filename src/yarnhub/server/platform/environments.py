@@ -231,13 +231,13 @@ async def uses(
     """The applications that use versions of an environment of the user's, in words.
 
     Raises:
+        HTTPException: There are too many requests to YARN.
         YarnhubError: YARN does not respond.
     """
-    async with (
-        Deadline(as_user.ASK, f"YARN does not respond within {as_user.ASK:g} s"),
-        service.client(identity.viewer.name) as client,
-    ):
-        return await applications_using(environment, client.resource_manager)
+    late = f"YARN does not respond within {as_user.ASK:g} s"
+    with service.calls.take(identity.name):
+        async with Deadline(as_user.ASK, late), service.client(identity.viewer.name) as client:
+            return await applications_using(environment, client.resource_manager)
 
 
 @contextlib.asynccontextmanager
