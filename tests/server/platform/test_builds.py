@@ -11,7 +11,10 @@ from environments.published.stores import built, spec
 from server.platform.answers import problem
 from server.platform.serving import UsersClient
 from yarnhub.base.errors import QueueAccessDeniedError
+from yarnhub.control import diagnostics
+from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.environments.cluster_build.application import LOG, TAG, name_tag
+from yarnhub.environments.cluster_build.report import BuildProgress, reported
 from yarnhub.server.platform import bodies, builds
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from server.platform.logged import Application
     from server.platform.serving import Platform
+    from yarnhub.yarn.records.applications import ApplicationReport
     from yarnhub.yarn.records.ids import ApplicationId
 
 SPECIFICATION = {"name": "table", "pip": ["tabulate"], "kernel": {}}
@@ -239,6 +243,33 @@ async def test_only_own_builds_are_builds(served: Platform) -> None:
             assert problem(answer)["detail"] == f"{number} is not a build of yours"
     assert (await served.get("a", "/builds")).json()["builds"] == []
     assert not any(each.yarn_application_state.ended for each in served.yarn.applications.values())
+
+
+async def test_of_the_diagnostics_of_builds_a_list_has_what_matters(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """YARN keeps 1000 applications with 64 KiB each: to process all of it takes seconds."""
+    monkeypatch.setattr(builds, "MAX_BUILDS", 2)
+    processed: list[int] = []
+
+    def noted(report: ApplicationReport) -> BuildProgress:
+        processed.append(len(report.diagnostics))
+        return reported(report)
+
+    monkeypatch.setattr(builds, "reported", noted)
+    memory = Outcome(
+        cause=Cause.MEMORY, subject=Subject.MASTER, exit_code=-104, container="c_1", raw="x" * 60000
+    )
+    for text in ("oldest", "No such package" + "x" * 60000, diagnostics.write(memory)):
+        served.yarn.now += 1000
+        number = served.environments.build("alice", f"e{served.yarn.now}")
+        ended(served, number, FinalApplicationStatus.FAILED, text)
+    killed, failed = (await served.get("a", "/builds")).json()["builds"]
+    assert "memory" in killed["reason"]
+    assert failed["reason"].startswith("No such package")
+    assert max(len(each["reason"]) for each in (killed, failed)) < 5000
+    assert len(processed) == 2
+    assert max(processed) <= 4096
 
 
 async def test_the_newest_builds_are_listed(

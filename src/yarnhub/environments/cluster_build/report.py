@@ -72,11 +72,8 @@ def reported(report: ApplicationReport) -> BuildProgress:
         is_running = has_begun and report.app_resource_usage.num_used_containers not in (0, 1)
         return BuildProgress(BuildState.RUNNING if is_running else BuildState.WAITING)
     # Its last words, with their lines, or what we know of how it ended.
-    words = (
-        report.diagnostics
-        if has_given_up(report)
-        else describe(diagnostics.read(report.diagnostics))
-    )
+    outcome = diagnostics.read(report.diagnostics)
+    words = report.diagnostics if outcome.cause is Cause.UNKNOWN else describe(outcome)
     match report.final_application_status:
         case FinalApplicationStatus.SUCCEEDED:
             state = BuildState.READY

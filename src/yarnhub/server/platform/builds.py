@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
@@ -13,6 +13,7 @@ from yarnhub.base.errors import SpecError, YarnhubError
 from yarnhub.client.explain.explanation import Phase
 from yarnhub.client.explain.words import sentence, summary
 from yarnhub.client.logs.aggregated import NoSuchLogError
+from yarnhub.control import diagnostics
 from yarnhub.environments.cluster_build.application import LOG, TAG, built_name
 from yarnhub.environments.cluster_build.report import (
     BuildProgress,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 MAX_BUILDS = 200
 """Builds of a list: the newest ones."""
+_MAX_DIAGNOSTICS = 4096
+"""Characters of the diagnostics of each build of a list; YARN accepts 64 KiB."""
 MAX_SPECIFICATION = 5 << 20
 """Bytes of a specification: a lock has 4 MiB at most."""
 _START = 300.0
@@ -100,11 +103,15 @@ async def list_builds(service: ServiceOf, identity: IdentityOf) -> BuildPage:
         async with Deadline(as_user.ASK, _SILENT), service.client(name) as client:
             reports = await client.applications(request)
     found = [
-        documents.build(each, built, reported(each))
+        (each, built)
         for each in sorted(reports, key=lambda each: -each.start_time)
         if each.user == name and (built := built_name(each.application_tags)) is not None
     ]
-    return BuildPage(total=len(found), builds=tuple(found[:MAX_BUILDS]))
+    newest = tuple(
+        documents.build(each, built, reported(_shortened(each)))
+        for each, built in found[:MAX_BUILDS]
+    )
+    return BuildPage(total=len(found), builds=newest)
 
 
 async def read_specification(
@@ -304,6 +311,16 @@ def last_step(log: str) -> Progress | None:
     """The last step of which a log has a line; None if it has none."""
     lines = reversed(log.splitlines())
     return next((found for each in lines if (found := Progress.parse(each)) is not None), None)
+
+
+def _shortened(report: ApplicationReport) -> ApplicationReport:
+    """A report with the end of its diagnostics if a cause was added there, else with the start."""
+    text = report.diagnostics
+    if len(text) <= _MAX_DIAGNOSTICS:
+        return report
+    has_cause = diagnostics.without_record(text) != text
+    kept = text[-_MAX_DIAGNOSTICS:] if has_cause else f"{text[: _MAX_DIAGNOSTICS - 3]}..."
+    return replace(report, diagnostics=kept)
 
 
 def _refuse_without_site(service: Service) -> None:
