@@ -12,7 +12,7 @@ from environments.published.in_fake_hdfs import Environments
 from environments.published.stores import built, spec
 from sessions.in_memory import SETTINGS
 from yarnhub.environments.cluster_build import session
-from yarnhub.environments.cluster_build.report import BuildState
+from yarnhub.environments.cluster_build.report import BuildProgress, BuildState
 from yarnhub.environments.cluster_build.session import BuildHandle, BuildSessions
 from yarnhub.yarn.records.applications import ApplicationReport, FinalApplicationStatus
 from yarnhub.yarn.records.ids import ApplicationId
@@ -62,10 +62,16 @@ async def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Envir
 async def state(
     status: FinalApplicationStatus, start_time: int = 0, diagnostics: str = "last words"
 ) -> BuildState:
+    return (await end(status, start_time, diagnostics)).state
+
+
+async def end(
+    status: FinalApplicationStatus, start_time: int = 0, diagnostics: str = "last words"
+) -> BuildProgress:
     client = Ended(status, start_time, diagnostics)
     sessions = BuildSessions(client, SETTINGS)  # type: ignore[arg-type]  # only reports are read
     *_, last = [each async for each in sessions.follow(BuildHandle(BUILD, "table"))]
-    return last.state
+    return last
 
 
 async def publish(environments: Environments, tmp_path: Path, application: ApplicationId) -> None:
@@ -122,3 +128,18 @@ async def test_a_container_may_publish_after_its_application_was_killed(
 
     monkeypatch.setattr(BuildSessions, "_has_published", look_then_publish)
     assert await state(status, diagnostics=diagnostics) is expected
+
+
+async def test_the_end_is_reported_although_what_was_published_cannot_be_read(
+    environments: Environments, tmp_path: Path
+) -> None:
+    await publish(environments, tmp_path, ANOTHER)
+    published = await environments.store(SETTINGS.user_name).find("table")
+    environments.hdfs.node(published.url).permission = 0o666
+    for status, expected in (
+        (FinalApplicationStatus.FAILED, BuildState.FAILED),
+        (FinalApplicationStatus.KILLED, BuildState.KILLED),
+    ):
+        found = await end(status)
+        assert found.state is expected
+        assert found.reason.startswith("last words\nWhether the environment was published is unkn")

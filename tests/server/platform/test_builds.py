@@ -10,7 +10,7 @@ import pytest
 from environments.published.stores import built, spec
 from server.platform.answers import problem
 from server.platform.serving import UsersClient
-from yarnhub.base.errors import QueueAccessDeniedError
+from yarnhub.base.errors import ConnectError, QueueAccessDeniedError
 from yarnhub.control import diagnostics
 from yarnhub.control.outcomes import Cause, Outcome, Subject
 from yarnhub.environments.cluster_build.application import LOG, TAG, name_tag
@@ -72,6 +72,22 @@ async def test_a_build_starts_as_the_user_and_is_found(served: Platform) -> None
         "alice/table",
         build["id"],
     )
+
+
+async def test_a_build_that_started_is_no_error_if_it_cannot_be_shown(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client would start it again."""
+
+    async def fail(*_: object) -> None:
+        raise ConnectError("No ResourceManager responds")
+
+    monkeypatch.setattr(UsersClient, "application_report", fail)
+    answer = await started(served, SPECIFICATION, queue="root.night")
+    assert answer.status_code == 202, answer.text
+    build = answer.json()
+    assert (build["name"], build["state"], build["queue"]) == ("table", "waiting", "root.night")
+    assert answer.headers["Location"] == f"/hub/api/v1/builds/{build['id']}"
 
 
 @pytest.mark.parametrize(
@@ -195,6 +211,36 @@ async def test_a_build_that_was_killed_after_it_had_published_is_ready(
         spec(), built(tmp_path), application=str(number)
     )
     assert (await served.get("a", path)).json()["state"] == "ready"
+
+
+async def test_a_build_that_was_killed_is_shown_without_its_environment(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = served.environments.build("alice", "table")
+    ended(served, number, FinalApplicationStatus.KILLED, "Application killed by user.")
+    path = f"/builds/{number}"
+
+    async def shown() -> dict[str, Any]:
+        answer = await served.get("a", path)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        assert found["state"] == "killed"
+        assert found["reason"].startswith("Application killed by user.\n")
+        assert "Whether the environment was published is unknown" in found["reason"]
+        return found
+
+    published = await served.environments.published.publish()
+    served.environments.published.hdfs.node(published.url).permission = 0o666
+    assert "can be written by other users" in (await shown())["reason"]
+    calls = served.service.environment_calls
+    with calls.take("alice"), calls.take("alice"):
+        assert "are open" in (await shown())["reason"]
+
+    def fail(_user: str) -> None:
+        raise ConnectError("No NameNode responds")
+
+    monkeypatch.setattr(served.environments, "store", fail)
+    assert "No NameNode responds" in (await shown())["reason"]
 
 
 async def test_a_build_is_canceled(served: Platform) -> None:

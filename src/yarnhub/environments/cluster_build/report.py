@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import RemoteProtocolError
@@ -82,6 +82,12 @@ def reported(report: ApplicationReport) -> BuildProgress:
         case _:
             state = BuildState.FAILED
     return BuildProgress(state, reason=clean_and_cut(words).strip())
+
+
+def with_unknown_result(ended: BuildProgress, problem: str) -> BuildProgress:
+    """The end of a build that may have published, if that could not be determined."""
+    words = f"Whether the environment was published is unknown: {clean_and_cut(problem)}"
+    return replace(ended, reason="\n".join(filter(None, [ended.reason, words])))
 
 
 def dump(progress: Progress) -> bytes:

@@ -283,13 +283,17 @@ class BuildSessions:
         # It may have been ended between the rename that publishes and its last words. After its
         # ApplicationMaster, its container runs until its node receives the end.
         gives_up = build_report.has_given_up(report) and ended.state is BuildState.FAILED
-        looks = 1 if gives_up else _LATE_LOOKS
+        looks, problem = 1 if gives_up else _LATE_LOOKS, ""
         for number in range(looks):
-            if await self._has_published(build):
-                return BuildProgress(BuildState.READY, reason=ended.reason)
+            try:
+                if await self._has_published(build):
+                    return BuildProgress(BuildState.READY, reason=ended.reason)
+                problem = ""
+            except YarnhubError as error:
+                problem = str(error)
             if number < looks - 1:
                 await asyncio.sleep(_LATE_LOOK)
-        return ended
+        return build_report.with_unknown_result(ended, problem) if problem else ended
 
     async def _has_published(self, build: BuildHandle) -> bool:
         try:

@@ -20,6 +20,7 @@ from yarnhub.environments.cluster_build.report import (
     BuildState,
     has_given_up,
     reported,
+    with_unknown_result,
 )
 from yarnhub.environments.errors import (
     BuildRunningError,
@@ -37,7 +38,7 @@ from yarnhub.server.platform.bodies import read_body
 from yarnhub.server.platform.description import COMMON, problem_response, problems
 from yarnhub.server.platform.environment_documents import Build, BuildPage
 from yarnhub.server.platform.environments import decoded, newest_or, opened
-from yarnhub.server.platform.problems import in_public, problem
+from yarnhub.server.platform.problems import in_public, problem, refusal
 from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
 from yarnhub.yarn.records.ids import ApplicationId
 from yarnhub.yarn.records.resource_manager import ApplicationsRequestScope, GetApplicationsRequest
@@ -152,7 +153,10 @@ async def start_build(
     """
     number = await start(service, identity, specification, queue)
     response.headers["Location"] = f"{service.prefix}/api/v1/builds/{number}"
-    return (await look(service, identity, number)).document("")
+    try:
+        return (await look(service, identity, number)).document("")
+    except (HTTPException, YarnhubError):  # it was started all the same
+        return documents.accepted_build(number, specification.name, queue, service.clock())
 
 
 @router.get("/builds/{application_id}", responses=problems(404))
@@ -249,8 +253,12 @@ async def look(service: Service, identity: Identity, number: ApplicationId) -> B
     unsure = progress.state is BuildState.KILLED or (
         progress.state is BuildState.FAILED and not has_given_up(report)
     )
-    if unsure and await _has_published(service, identity, number, name):
-        progress = BuildProgress(BuildState.READY, reason=progress.reason)
+    if unsure:
+        try:
+            if await _has_published(service, identity, number, name):
+                progress = BuildProgress(BuildState.READY, reason=progress.reason)
+        except (HTTPException, YarnhubError) as error:
+            progress = with_unknown_result(progress, refusal(error))
     return BuildLook(report, name, progress)
 
 

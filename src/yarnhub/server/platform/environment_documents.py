@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from yarnhub.environments.published import difference as published_difference
     from yarnhub.environments.published import environment as published
     from yarnhub.yarn.records.applications import ApplicationReport
+    from yarnhub.yarn.records.ids import ApplicationId
 
 MAX_VERSIONS = 20
 """Versions of one document: the newest ones. Their owner decides how large each one is."""
@@ -289,6 +290,27 @@ def build(
         queue=report.queue,
         started=moment(report.start_time),
         ended=moment(report.finish_time) if report.finish_time else None,
+    )
+
+
+def accepted_build(number: ApplicationId, name: str, queue: str, now: float) -> Build:
+    """The document of a build that YARN has accepted, and not yet reported.
+
+    Args:
+        number: Its application.
+        name: The environment.
+        queue: The queue to which it was submitted.
+        now: Seconds since 1970.
+    """
+    return Build(
+        id=str(number),
+        name=name,
+        state=State.WAITING,
+        step=None,
+        reason="",
+        queue=queue,
+        started=moment(int(now * 1000)),
+        ended=None,
     )
 
 
