@@ -72,6 +72,15 @@ async def test_a_build_starts_as_the_user_and_is_found(served: Platform) -> None
         "alice/table",
         build["id"],
     )
+    assert line["queue"] == "root.night"
+    assert "access" not in line
+
+
+async def test_who_can_use_what_a_build_publishes_is_recorded(served: Platform) -> None:
+    """It replaces who could use an environment that exists."""
+    access = {"users": ["bob"], "groups": ["data"]}
+    assert (await started(served, {**SPECIFICATION, "access": access})).status_code == 202
+    assert served.recorded()[0]["access"] == "bob, group data"
 
 
 async def test_a_build_that_started_is_no_error_if_it_cannot_be_shown(

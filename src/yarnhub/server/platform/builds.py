@@ -28,7 +28,7 @@ from yarnhub.environments.errors import (
     StoreError,
 )
 from yarnhub.environments.progress import Progress
-from yarnhub.environments.specification import EnvironmentSpec
+from yarnhub.environments.specification import Access, EnvironmentSpec
 from yarnhub.environments.threads import in_thread
 from yarnhub.server.audit import Event
 from yarnhub.server.platform import as_user, logs
@@ -37,7 +37,7 @@ from yarnhub.server.platform.applications import IdText  # noqa: TC001  # FastAP
 from yarnhub.server.platform.bodies import read_body
 from yarnhub.server.platform.description import COMMON, problem_response, problems
 from yarnhub.server.platform.environment_documents import Build, BuildPage
-from yarnhub.server.platform.environments import decoded, newest_or, opened
+from yarnhub.server.platform.environments import access_text, decoded, newest_or, opened
 from yarnhub.server.platform.problems import in_public, problem, refusal
 from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
 from yarnhub.yarn.records.ids import ApplicationId
@@ -224,9 +224,10 @@ async def start(
         async with opened(service, identity) as store:
             await store.check_limits(name)
         late = f"the build was not submitted within {_START:g} s"
-        with as_user.recorded(
-            service, identity, Event.BUILD, *nothing_done, environment=f"{user}/{name}"
-        ) as record:
+        what = {"environment": f"{user}/{name}", "queue": queue}
+        if specification.access != Access():
+            what["access"] = access_text(specification.access)
+        with as_user.recorded(service, identity, Event.BUILD, *nothing_done, **what) as record:
             async with Deadline(_START, late):
                 number = await service.environments.start(user, specification, queue)
             record["application"] = str(number)

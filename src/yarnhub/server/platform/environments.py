@@ -158,7 +158,7 @@ async def share_environment(
 ) -> Environment:
     """Set who else can use an environment of the user's, instead of those who could before."""
     _refuse_others(service, identity, owner, name)
-    what = {"environment": f"{owner}/{name}", "access": _access_text(access)}
+    what = {"environment": f"{owner}/{name}", "access": access_text(access)}
     async with opened(service, identity) as store:
         with as_user.recorded(service, identity, Event.SHARE, StoreError, **what):
             await store.share(name, access)
@@ -265,6 +265,12 @@ def version_of(found: PublishedEnvironment, number: int) -> PublishedVersion:
     raise HTTPException(404, f"{found.name} has no usable version {number}")
 
 
+def access_text(access: specification.Access) -> str:
+    """Who can use an environment, for the audit log."""
+    groups = (f"group {each}" for each in access.groups)
+    return ", ".join([*access.users, *groups, *["everyone"] * access.everyone]) or "nobody"
+
+
 def decoded(body: bytes) -> str:
     """The text of a document.
 
@@ -334,8 +340,3 @@ def _refuse_others(service: Service, identity: Identity, owner: str, name: str) 
         what = {"user": identity.viewer.name, "environment": f"{owner}/{name}"}
         service.audit.write(Event.REFUSE, identity.name, reason=reason, **what)
         raise HTTPException(403, reason)
-
-
-def _access_text(access: specification.Access) -> str:
-    groups = (f"group {each}" for each in access.groups)
-    return ", ".join([*access.users, *groups, *["everyone"] * access.everyone]) or "nobody"
