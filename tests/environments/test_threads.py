@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from yarnhub.environments.threads import Stop, in_thread
+from yarnhub.environments.threads import Stop, in_parser, in_thread
 
 
 async def test_the_work_has_ended_when_a_cancellation_is_seen() -> None:
@@ -55,3 +55,26 @@ async def test_results_and_errors() -> None:
 
     with pytest.raises(OSError, match="x"):
         await in_thread(fail)
+
+
+async def test_one_document_is_parsed_at_a_time_and_nothing_else_waits_for_it() -> None:
+    begun, may_end, parsed = threading.Event(), threading.Event(), list[int]()
+
+    def parse(number: int) -> None:
+        begun.set()
+        may_end.wait()
+        parsed.append(number)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(in_parser(lambda: parse(1)))
+        await asyncio.to_thread(begun.wait)
+        begun.clear()
+        others = [group.create_task(in_parser(lambda n=n: parse(n))) for n in range(2, 100)]
+        # Logins use the same threads as this.
+        assert await asyncio.to_thread(len, parsed) == 0
+        assert not begun.is_set()
+        for each in others[1:]:
+            each.cancel()
+        await asyncio.wait(others[1:])
+        may_end.set()
+    assert parsed == [1, 2]

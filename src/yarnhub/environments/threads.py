@@ -1,16 +1,20 @@
-"""Blocking work of a build in a thread, which has ended before its caller continues."""
+"""Blocking work of builds, and of reading what users have written, in threads."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+_PARSER = ThreadPoolExecutor(1, "parser")
+"""More threads would parse no faster, and keep the event loop waiting for longer."""
 
 
 class Stopped(Exception):  # noqa: N818  # it is never seen outside of the thread
@@ -51,3 +55,12 @@ async def in_thread(work: Callable[[Stop], T]) -> T:
                 await asyncio.wait([running])
         running.exception()
         raise
+
+
+async def in_parser(work: Callable[[], T]) -> T:
+    """Parse a document of a user, who decides how large it is, in the one thread for that.
+
+    Documents of a process are parsed one after the other, and only they wait for that. If
+    cancelled, work that has begun ends by itself.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_PARSER, work)

@@ -26,6 +26,7 @@ from yarnhub.environments.errors import (
     EnvironmentNotFoundError,
     StoreError,
 )
+from yarnhub.environments.published import catalog
 from yarnhub.environments.published.environment import ROOT
 from yarnhub.environments.published.manifest import VersionManifest
 from yarnhub.environments.published.store import EnvironmentStore
@@ -137,6 +138,20 @@ class TestFoldersOfOthers:
         assert [each.name for each in survey.environments] == ["own", "table"]
         assert len(survey.damaged) == 200
         assert survey.unread == {"mallory": 1800}
+
+    async def test_of_thousands_of_own_folders_some_are_read(
+        self, hdfs: FakeHdfs, bob: EnvironmentStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A server reads them for their owner, who may want to keep it busy."""
+        monkeypatch.setattr(catalog, "MAX_OF_OWNER", 3)
+        for number in range(10):
+            await hdfs.user("bob").make_directory(f"{ROOT}/{number:016x}", 0o755)
+        survey = await bob.survey()
+        assert len(survey.damaged) + len(survey.environments) == 4
+        assert "table" in [each.name for each in survey.environments]
+        assert survey.unread == {"bob": 8}
+        await bob.delete(f"{9:016x}")
+        assert (await bob.survey()).unread == {"bob": 7}
 
     async def test_a_large_manifest_keeps_no_other_request_waiting(
         self, alice: EnvironmentStore, bob: EnvironmentStore, tmp_path: Path,

@@ -34,7 +34,7 @@ from yarnhub.environments.published.manifest import (
     VersionManifest,
 )
 from yarnhub.environments.specification import Access
-from yarnhub.environments.threads import in_thread
+from yarnhub.environments.threads import in_parser
 from yarnhub.filesystem.acl import AclKind
 from yarnhub.filesystem.errors import AclsUnavailableError, FileSystemError, PathNotFoundError
 from yarnhub.filesystem.paths import Location
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-MAX_OF_ANOTHER_USER = 200
-"""Environments of each other user in a survey."""
+MAX_OF_OWNER = 200
+"""Environments of each owner in a survey."""
 _SURVEY = 10.0
 """Seconds in which a survey reads the folders of other users."""
 _LAST_TIME = 253402300799000
@@ -135,21 +135,21 @@ class Catalog:
     async def survey(self, *, slim: bool = False) -> Survey:
         """The environments, with the current version of each.
 
-        The user's own are all read. The folders of others are read in turns, for a limited time and
-        up to a number of each owner; `unread` counts the rest.
+        Up to a number of each owner are read, and those of others in turns and for a limited time;
+        `unread` counts the rest.
 
         Args:
             slim: Whether to leave out most packages, as `PublishedEnvironment.without_packages`.
         """
         look = self._look_without_packages if slim else self._look
         candidates = await self._candidates(lambda _: True)
-        own = await self._each(candidates.pop(self._user, []), look)
-        others = {owner: each[:MAX_OF_ANOTHER_USER] for owner, each in candidates.items()}
+        others = {owner: each[:MAX_OF_OWNER] for owner, each in candidates.items()}
+        own = await self._each(others.pop(self._user, []), look)
         found, unread = await read_in_turns(others, look, _SURVEY)
         found += own
         for owner, each in candidates.items():
-            if len(each) > MAX_OF_ANOTHER_USER:
-                unread[owner] = unread.get(owner, 0) + len(each) - MAX_OF_ANOTHER_USER
+            if len(each) > MAX_OF_OWNER:
+                unread[owner] = unread.get(owner, 0) + len(each) - MAX_OF_OWNER
         environments = [each for each in found if isinstance(each, PublishedEnvironment)]
         damaged = [each for each in found if isinstance(each, DamagedEnvironment)]
         return Survey(
@@ -175,10 +175,15 @@ class Catalog:
         """The user's environments."""
         return await self.folders(self._user.__eq__)
 
-    async def own_damaged(self) -> tuple[DamagedEnvironment, ...]:
-        """The user's folders of which the record or the current version cannot be used."""
-        candidates = await self._candidates(self._user.__eq__)
-        found = await self._each(candidates.get(self._user, []), self._look)
+    async def own_damaged(self, first: str) -> tuple[DamagedEnvironment, ...]:
+        """The user's folders of which the record or the current version cannot be used.
+
+        Args:
+            first: The id of the one that is read first; no more are read than by `survey`.
+        """
+        own = (await self._candidates(self._user.__eq__)).get(self._user, [])
+        own.sort(key=lambda each: _name(each) != first)
+        found = await self._each(own[:MAX_OF_OWNER], self._look)
         return tuple(each for each in found if isinstance(each, DamagedEnvironment))
 
     async def environment(
@@ -413,7 +418,7 @@ class Catalog:
 async def _parsed(content: bytes) -> VersionManifest:
     if len(content) <= _QUICKLY_PARSED:
         return VersionManifest.parse(content)
-    return await in_thread(lambda _: VersionManifest.parse(content))
+    return await in_parser(lambda: VersionManifest.parse(content))
 
 
 def _name(status: FileStatus) -> str:

@@ -133,8 +133,8 @@ class Survey:
     Attributes:
         environments: Those that this user can use: first the user's own, ordered by owner and name.
         damaged: Folders that cannot be used, first the user's own.
-        unread: How many folders of other owners were not read: there was no time, or an owner has
-            too many. `EnvironmentStore.find` reads each of them.
+        unread: How many folders of each owner were not read: there was no time, or an owner has too
+            many. `EnvironmentStore.find` reads each of them.
     """
 
     environments: tuple[PublishedEnvironment, ...]

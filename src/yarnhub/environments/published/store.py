@@ -21,7 +21,7 @@ from yarnhub.environments.published.partial_folders import PartialFolders
 from yarnhub.environments.published.publication import Publication, StoreLimits
 from yarnhub.environments.requirements import read_lock, write_lock
 from yarnhub.environments.specification import MAX_LOCK, Access, EnvironmentSpec
-from yarnhub.environments.threads import in_thread
+from yarnhub.environments.threads import in_parser, in_thread
 from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.filesystem.partials import sweep_partials
 
@@ -154,7 +154,7 @@ class EnvironmentStore:
                 f"{folder}/{files.SPECIFICATION}", owner, _MAX_SPECIFICATION
             )
             lock = await self._catalog.read(f"{folder}/{files.LOCK}", owner, MAX_LOCK)
-            return await in_thread(lambda _: (_specification(written), _lock(lock)))
+            return await in_parser(lambda: (_specification(written), _lock(lock)))
         except SpecError as error:
             raise StoreError(f"{folder} cannot be used: {error}") from error
 
@@ -171,7 +171,7 @@ class EnvironmentStore:
         path = f"{folder}/{files.CONDA_LOCK}"
         try:
             lock = await self._catalog.read(path, environment.owner, MAX_LOCK)
-            return await in_thread(lambda _: _conda_lock(lock))
+            return await in_parser(lambda: _conda_lock(lock))
         except SpecError as error:
             raise StoreError(f"{folder} cannot be used: {error}") from error
 
@@ -403,7 +403,7 @@ class EnvironmentStore:
 
     async def _delete_damaged(self, name: str) -> None:
         """Delete an own folder that is addressed by its id, because its name is not readable."""
-        damaged = await self._catalog.own_damaged()
+        damaged = await self._catalog.own_damaged(name)
         for each in damaged:
             if each.id == name:
                 await self._discard(name, each.url)

@@ -29,7 +29,7 @@ from yarnhub.environments.errors import (
 )
 from yarnhub.environments.progress import Progress
 from yarnhub.environments.specification import Access, EnvironmentSpec
-from yarnhub.environments.threads import in_thread
+from yarnhub.environments.threads import in_parser
 from yarnhub.server.audit import Event
 from yarnhub.server.platform import as_user, logs
 from yarnhub.server.platform import environment_documents as documents
@@ -127,7 +127,7 @@ async def read_specification(
     _refuse_without_site(service)
     with service.starts.take(identity.name):
         body = await read_body(request, MAX_SPECIFICATION, "A specification")
-        return await in_thread(lambda _: EnvironmentSpec.from_json(decoded(body)))
+        return await in_parser(lambda: EnvironmentSpec.from_json(decoded(body)))
 
 
 @router.post(
