@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 
 import pytest
@@ -69,7 +70,7 @@ async def test_one_document_is_parsed_at_a_time_and_nothing_else_waits_for_it() 
         group.create_task(in_parser(lambda: parse(1)))
         await asyncio.to_thread(begun.wait)
         begun.clear()
-        others = [group.create_task(in_parser(lambda n=n: parse(n))) for n in range(2, 100)]
+        others = [group.create_task(in_parser(functools.partial(parse, n))) for n in range(2, 100)]
         # Logins use the same threads as this.
         assert await asyncio.to_thread(len, parsed) == 0
         assert not begun.is_set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from yarnhub.base.deadline import Deadline
@@ -25,6 +24,7 @@ from yarnhub.environments.published.environment import (
     Survey,
 )
 from yarnhub.environments.published.fair_reading import read_in_turns
+from yarnhub.environments.published.folders import EnvironmentFolder, OwnedFolders, name_of
 from yarnhub.environments.published.manifest import (
     MANIFEST,
     MAX_MANIFEST,
@@ -40,7 +40,7 @@ from yarnhub.filesystem.errors import AclsUnavailableError, FileSystemError, Pat
 from yarnhub.filesystem.paths import Location
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from yarnhub.filesystem.port import FileStatus, FileSystem
 
@@ -63,56 +63,9 @@ _FRESH = 10.0
 """Seconds for which the permissions of the root are remembered."""
 _QUICKLY_PARSED = 1 << 13
 """Bytes of a manifest that is parsed in two milliseconds."""
-MERGED = ".merged-"
-"""How the names of folders begin in which other environments of the same name are joined to one."""
 _ID = re.compile(r"[0-9a-f]{16}")
-_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 _GROUP_AND_OTHERS, _OTHERS_WRITE = 0o077, 0o022
 _READ_AND_ENTER, _READ, _ENTER = 0o005, 0o004, 0o001
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentFolder:
-    """An environment whose record has been read.
-
-    Attributes:
-        status: Its folder.
-        record: Its name, and the choice of a version.
-        versions: The folders of its versions by their numbers, ordered.
-        merged: Folders whose versions are to be moved into this one.
-    """
-
-    status: FileStatus
-    record: EnvironmentRecord
-    versions: Mapping[int, FileStatus]
-    merged: tuple[FileStatus, ...] = ()
-
-    @property
-    def url(self) -> str:
-        """The folder's URL."""
-        return self.status.path
-
-    @property
-    def current(self) -> int:
-        """The number of the current version; 0 if there is none."""
-        return self.record.choose(tuple(self.versions))
-
-
-@dataclass(frozen=True, slots=True)
-class OwnedFolders:
-    """The folders of an owner.
-
-    Attributes:
-        usable: Environments, ordered by id.
-        damaged: Folders whose records cannot be used.
-    """
-
-    usable: tuple[EnvironmentFolder, ...]
-    damaged: tuple[DamagedEnvironment, ...]
-
-    def named(self, name: str) -> tuple[EnvironmentFolder, ...]:
-        """The environments of a name: one, or several until `Publication.merged` joins them."""
-        return tuple(each for each in self.usable if each.record.name == name)
 
 
 class Catalog:
@@ -182,7 +135,7 @@ class Catalog:
             first: The id of the one that is read first; no more are read than by `survey`.
         """
         own = (await self._candidates(self._user.__eq__)).get(self._user, [])
-        own.sort(key=lambda each: _name(each) != first)
+        own.sort(key=lambda each: name_of(each) != first)
         found = await self._each(own[:MAX_OF_OWNER], self._look)
         return tuple(each for each in found if isinstance(each, DamagedEnvironment))
 
@@ -213,7 +166,7 @@ class Catalog:
             problems.append(f"the access control list of {folder.url} is not supported: {error}")
         shared = folder.status.permission & _READ_AND_ENTER == _READ_AND_ENTER
         return PublishedEnvironment(
-            id=_name(folder.status),
+            id=name_of(folder.status),
             folder=folder.url,
             owner=folder.status.owner,
             record=folder.record,
@@ -297,7 +250,12 @@ class Catalog:
         for each in entries:
             # With an access control list, the group's bits are the most that it allows.
             shared = each.owner == self._user or each.permission & _GROUP_AND_OTHERS
-            if each.is_directory and shared and is_owner(each.owner) and _ID.fullmatch(_name(each)):
+            if (
+                each.is_directory
+                and shared
+                and is_owner(each.owner)
+                and _ID.fullmatch(name_of(each))
+            ):
                 found.setdefault(each.owner, []).append(each)
         return found
 
@@ -344,19 +302,13 @@ class Catalog:
         if len(entries) > _MAX_ENTRIES:
             raise SpecError("", f"{status.path} has more than {_MAX_ENTRIES} entries")
         url = f"{status.path}/{RECORD}"
-        file = next((each for each in entries if _name(each) == RECORD), None)
+        file = next((each for each in entries if name_of(each) == RECORD), None)
         content = await self._content(file, url, status.owner, MAX_RECORD)
         try:
             record = EnvironmentRecord.parse(content)
         except SpecError as error:
             raise SpecError("", f"{url}: {error}") from error
-        numbered = {
-            int(_name(each)): each
-            for each in entries
-            if each.is_directory and _NUMBER.fullmatch(_name(each))
-        }
-        merged = [each for each in entries if each.is_directory and _name(each).startswith(MERGED)]
-        return EnvironmentFolder(status, record, dict(sorted(numbered.items())), tuple(merged))
+        return EnvironmentFolder.of(status, record, entries)
 
     async def _version_or_problem(
         self, folder: EnvironmentFolder, number: int
@@ -419,10 +371,6 @@ async def _parsed(content: bytes) -> VersionManifest:
     if len(content) <= _QUICKLY_PARSED:
         return VersionManifest.parse(content)
     return await in_parser(lambda: VersionManifest.parse(content))
-
-
-def _name(status: FileStatus) -> str:
-    return status.path.rpartition("/")[2]
 
 
 def _check(status: FileStatus | None, url: str, owner: str, *, is_file: bool = False) -> FileStatus:

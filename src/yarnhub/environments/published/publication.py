@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import AccessDeniedError, ConfigurationError
 from yarnhub.environments.errors import EnvironmentLimitError, StoreError
-from yarnhub.environments.published.catalog import MERGED
+from yarnhub.environments.published.folders import MERGED
 from yarnhub.environments.published.manifest import MANIFEST, MAX_VERSION, RECORD, EnvironmentRecord
 from yarnhub.environments.specification import Access
 from yarnhub.filesystem.acl import MAX_ENTRIES, AclEntry, AclKind
@@ -25,8 +25,9 @@ from yarnhub.filesystem.paths import Location
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from yarnhub.environments.published.catalog import Catalog, EnvironmentFolder
+    from yarnhub.environments.published.catalog import Catalog
     from yarnhub.environments.published.content import Content
+    from yarnhub.environments.published.folders import EnvironmentFolder
     from yarnhub.environments.published.partial_folders import PartialFolders
     from yarnhub.filesystem.port import FileStatus, FileSystem
 

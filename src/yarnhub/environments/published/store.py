@@ -1,27 +1,24 @@
-"""The environments that are published in HDFS, as one user finds, shares and deletes them."""
+"""The environments that are published in HDFS, as one user publishes, shares and deletes them."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import SpecError, YarnhubError
-from yarnhub.environments.conda_lock import read_conda_lock, write_conda_lock
 from yarnhub.environments.errors import EnvironmentInUseError, EnvironmentNotFoundError, StoreError
 from yarnhub.environments.published import manifest as files
-from yarnhub.environments.published.catalog import Catalog
 from yarnhub.environments.published.content import built_content, imported_content
 from yarnhub.environments.published.environment import ROOT, PublishedEnvironment
 from yarnhub.environments.published.foreign_archive import examine
-from yarnhub.environments.published.manifest import Origin
 from yarnhub.environments.published.partial_folders import PartialFolders
 from yarnhub.environments.published.publication import Publication, StoreLimits
-from yarnhub.environments.requirements import read_lock, write_lock
-from yarnhub.environments.specification import MAX_LOCK, Access, EnvironmentSpec
-from yarnhub.environments.threads import in_parser, in_thread
+from yarnhub.environments.published.reader import EnvironmentReader
+from yarnhub.environments.specification import Access, EnvironmentSpec
+from yarnhub.environments.threads import in_thread
 from yarnhub.filesystem.errors import PathNotFoundError
 from yarnhub.filesystem.partials import sweep_partials
 
@@ -29,31 +26,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.environments.local_build.environment import BuiltEnvironment
-    from yarnhub.environments.published.catalog import EnvironmentFolder, OwnedFolders
     from yarnhub.environments.published.content import Content
-    from yarnhub.environments.published.environment import (
-        DamagedEnvironment,
-        PublishedVersion,
-        Survey,
-    )
+    from yarnhub.environments.published.folders import EnvironmentFolder
     from yarnhub.filesystem.port import FileSystem
 
     Sent = Callable[[int], None]
 
 InUse = Callable[[PublishedEnvironment], Awaitable[tuple[str, ...]]]
 """The applications that use a version of an environment, as words for a message."""
-Select = Callable[[Sequence[int]], Sequence[int]]
-"""Selects from the numbers of all versions, which are ordered."""
-_MAX_SPECIFICATION = 2 * MAX_LOCK
-_SHOWN_USES, _SHOWN_DAMAGED = 5, 5
+_SHOWN_USES = 5
 
 
-class EnvironmentStore:
-    """The environments in a folder of HDFS.
+class EnvironmentStore(EnvironmentReader):
+    """The environments in a folder of HDFS, of which the user can change the own ones.
 
-    Names of environments are those of own ones; `find` accepts `owner/name`, too. Cancelling a call
-    that only reads leaves nothing behind. Every call raises the errors of
-    `yarnhub.filesystem.port.FileSystem`, and each request has its deadline.
+    Every call raises the errors of `yarnhub.filesystem.port.FileSystem`, and each request has its
+    deadline.
 
     Args:
         file_system: The cluster's, as the user.
@@ -70,10 +58,8 @@ class EnvironmentStore:
         user: str,
         limits: StoreLimits | None = None,
     ) -> None:
-        self.user = user
+        super().__init__(file_system, root, user=user)
         self._file_system = file_system
-        self._root = root
-        self._catalog = Catalog(file_system, root, user)
         self._partials = PartialFolders(file_system, root, user)
         self._publication = Publication(
             file_system,
@@ -83,97 +69,6 @@ class EnvironmentStore:
             partials=self._partials,
             limits=limits or StoreLimits(),
         )
-
-    async def find_all(self) -> tuple[PublishedEnvironment, ...]:
-        """The user's environments, and those that others share, with the current version of each.
-
-        Those that are damaged are left out: see `survey`.
-        """
-        return (await self.survey()).environments
-
-    async def survey(self, *, slim: bool = False) -> Survey:
-        """The same environments, and the folders that cannot be used.
-
-        Args:
-            slim: Whether to leave out most packages, as `PublishedEnvironment.without_packages`:
-                there can be a MiB of them in each environment.
-        """
-        return await self._catalog.survey(slim=slim)
-
-    async def find(
-        self, name: str, *, all_versions: bool = True, select: Select | None = None
-    ) -> PublishedEnvironment:
-        """One environment.
-
-        Args:
-            name: The name of an own one, or `owner/name`.
-            all_versions: Whether to read all of its versions, and not only the current one.
-            select: Selects versions to read in addition to the current one, instead of all.
-
-        Raises:
-            EnvironmentNotFoundError: It does not exist, or is not shared with the user.
-            StoreError: Its current version is damaged.
-        """
-        owner, _, rest = name.rpartition("/")
-        folders = await self._catalog.folders((owner or self.user).__eq__)
-        return await self._found(name, folders, rest, select or (_all if all_versions else _none))
-
-    async def find_current(
-        self, is_owner: Callable[[str], bool], name: str
-    ) -> PublishedEnvironment | None:
-        """One environment with its current version; None if it does not exist, or is not shared.
-
-        Args:
-            is_owner: Whether a user is the owner; nothing is read in the folders of others.
-            name: The name, without the owner.
-
-        Raises:
-            StoreError: Its current version is damaged.
-        """
-        folders = await self._catalog.folders(is_owner)
-        return await self._found(name, folders, name, _none) if folders.named(name) else None
-
-    async def has(self, name: str, key: str) -> bool:
-        """Whether an own environment has a version with a key: then nothing must be built."""
-        folder = await self._own_or_none(name)
-        return folder is not None and await self._with_key(folder, key) is not None
-
-    async def specification(
-        self, environment: PublishedEnvironment, version: PublishedVersion
-    ) -> tuple[EnvironmentSpec, str] | None:
-        """What a version was built from, and its lock; None if it was imported.
-
-        Raises:
-            StoreError: The files are damaged.
-        """
-        if version.manifest.origin is Origin.IMPORT:
-            return None
-        folder, owner = version.url.rpartition("/")[0], environment.owner
-        try:
-            written = await self._catalog.read(
-                f"{folder}/{files.SPECIFICATION}", owner, _MAX_SPECIFICATION
-            )
-            lock = await self._catalog.read(f"{folder}/{files.LOCK}", owner, MAX_LOCK)
-            return await in_parser(lambda: (_specification(written), _lock(lock)))
-        except SpecError as error:
-            raise StoreError(f"{folder} cannot be used: {error}") from error
-
-    async def conda_lock(self, environment: PublishedEnvironment, version: PublishedVersion) -> str:
-        """The lock of a version's conda packages; empty without any, or if it was imported.
-
-        Raises:
-            StoreError: The files are damaged.
-        """
-        built = await self.specification(environment, version)
-        if built is None or not built[0].conda.is_used:
-            return ""
-        folder = version.url.rpartition("/")[0]
-        path = f"{folder}/{files.CONDA_LOCK}"
-        try:
-            lock = await self._catalog.read(path, environment.owner, MAX_LOCK)
-            return await in_parser(lambda: _conda_lock(lock))
-        except SpecError as error:
-            raise StoreError(f"{folder} cannot be used: {error}") from error
 
     async def check_limits(self, name: str, size: int = 0) -> None:
         """Refuse a publication in advance: a build takes minutes.
@@ -360,17 +255,6 @@ class EnvironmentStore:
         record = replace(folder.record, current=number, newest=newest)
         await self._file_system.write(f"{folder.url}/{files.RECORD}", record.dump(), 0o644)
 
-    async def _with_key(self, folder: EnvironmentFolder, key: str) -> PublishedVersion | None:
-        """The newest version with a key, without those that are damaged."""
-        for number in sorted(folder.versions, reverse=True):
-            try:
-                version = await self._catalog.version(folder, number)
-            except (SpecError, PathNotFoundError):
-                continue
-            if version.manifest.key == key:
-                return version
-        return None
-
     async def _refuse_if_used(
         self, folder: EnvironmentFolder, number: int | None, in_use: InUse | None
     ) -> None:
@@ -423,60 +307,8 @@ class EnvironmentStore:
             raise StoreError(f"{name} belongs to another user, who alone can change it")
         return rest
 
-    async def _own_or_none(self, name: str) -> EnvironmentFolder | None:
-        return next(iter((await self._catalog.own_folders()).named(name)), None)
-
-    async def _found(
-        self, shown: str, folders: OwnedFolders, name: str, select: Select
-    ) -> PublishedEnvironment:
-        for folder in folders.named(name):
-            try:
-                return await self._catalog.environment(folder, select(tuple(folder.versions)))
-            except SpecError as error:
-                raise StoreError(f"the environment {shown} cannot be used: {error}") from error
-        raise self._not_found(shown, folders.damaged)
-
-    def _not_found(
-        self, name: str, damaged: Sequence[DamagedEnvironment] = ()
-    ) -> EnvironmentNotFoundError:
-        if "/" in name:
-            return EnvironmentNotFoundError(
-                f"there is no environment {name} in {self._root}, or it is not shared with you"
-            )
-        # Their names are unknown: one may be this.
-        unknown = (
-            f"; {each.url} cannot be used, because {each.problem}: delete it with `yarnhub env rm "
-            f"{each.id}`"
-            for each in damaged[:_SHOWN_DAMAGED]
-        )
-        return EnvironmentNotFoundError(
-            f"{self.user} has no environment {name} in {self._root}; others' are named OWNER/NAME"
-            f"{''.join(unknown)}"
-        )
-
     def _no_version(self, folder: EnvironmentFolder, number: int) -> EnvironmentNotFoundError:
         known = ", ".join(map(str, folder.versions))
         return EnvironmentNotFoundError(
             f"{folder.record.name} has no version {number}, only {known or 'none'}"
         )
-
-
-def _specification(content: bytes) -> EnvironmentSpec:
-    return EnvironmentSpec.from_json(content.decode(errors="replace"))
-
-
-def _lock(content: bytes) -> str:
-    """A lock, written again: somebody else's text is not shown as it is."""
-    return write_lock(read_lock(content.decode(errors="replace")))
-
-
-def _conda_lock(content: bytes) -> str:
-    return write_conda_lock(read_conda_lock(content.decode(errors="replace")))
-
-
-def _all(numbers: Sequence[int]) -> Sequence[int]:
-    return numbers
-
-
-def _none(_numbers: Sequence[int]) -> Sequence[int]:
-    return ()

@@ -31,7 +31,8 @@ from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
 
 if TYPE_CHECKING:
     from yarnhub.environments.published.environment import PublishedEnvironment, PublishedVersion
-    from yarnhub.environments.published.store import EnvironmentStore, Select
+    from yarnhub.environments.published.reader import Select
+    from yarnhub.environments.published.store import EnvironmentStore
     from yarnhub.server.platform.service import Service
     from yarnhub.server.platform.viewers import Identity
 
