@@ -14,7 +14,7 @@ from yarnhub.base.errors import SpecError, YarnhubError
 from yarnhub.environments.cluster_build.report import BuildState
 from yarnhub.environments.errors import BuildRunningError
 from yarnhub.environments.progress import Step
-from yarnhub.environments.threads import in_thread
+from yarnhub.environments.threads import in_parser
 from yarnhub.server.platform import builds
 from yarnhub.server.platform.applications import IdText  # noqa: TC001  # FastAPI reads it
 from yarnhub.server.platform.environments import opened
@@ -113,7 +113,7 @@ async def _read(
         return problems, None if problems else form.specification()
 
     with service.environment_calls.take(visitor.identity.name):
-        return await in_thread(lambda _: read())
+        return await in_parser(read)
 
 
 def _form(
