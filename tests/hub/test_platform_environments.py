@@ -86,13 +86,13 @@ async def test_an_environment_is_built_by_the_form_and_shared(
     await page.get_by_role("link", name="New environment").click()
 
     # Problems are shown while she types, and what she types is kept.
-    await page.get_by_label("Packages of the index").fill("first\n--pre")
+    await page.get_by_label("Pip packages").fill("first\n--pre")
     await expect(page.locator("#pip-problem")).to_contain_text("Line 2: ")
     await expect(page.locator("#pip")).to_have_attribute("aria-invalid", "true")
     await expect(page.locator("#pip")).to_have_value("first\n--pre")
     await assert_accessible(page)
     await page.screenshot(path=screenshots / "environment-form.png")
-    await page.get_by_label("Packages of the index").fill("first")
+    await page.get_by_label("Pip packages").fill("first")
     await expect(page.locator("#pip-problem")).to_be_empty()
     await expect(page.locator("#pip")).not_to_have_attribute("aria-invalid", "true")
     await page.get_by_label("Name", exact=True).fill("small")
