@@ -3,90 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from appmaster.clock import instant
 from hadoop.server import Call, answer, serving
 from watch.fake_resource_manager import FakeResourceManager
-from yarnhub.base.errors import (
-    ConnectError,
-    RemoteProtocolError,
-    YarnhubError,
-)
+from watch.world import DOWN, World, ids, row
+from yarnhub.base.errors import RemoteProtocolError
 from yarnhub.hadoop.codec import decode, encode
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.watch.application_watch import ApplicationWatch, WatchOptions
-from yarnhub.watch.listing import LIMIT
-from yarnhub.watch.table import ApplicationTable, Changes
 from yarnhub.yarn.records import resource_manager as rm
 from yarnhub.yarn.records.applications import ApplicationReport, YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
 from yarnhub.yarn.resource_manager import Endpoint, ResourceManager
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
-
-DOWN = ConnectError("no ResourceManager")
-
-
-@dataclass
-class World:
-    """A ResourceManager, and a watch of it that looks each second."""
-
-    manager: FakeResourceManager = field(default_factory=FakeResourceManager)
-    relist_interval: float = 1e9
-    table: ApplicationTable = field(default_factory=ApplicationTable)
-    limit: int = LIMIT
-
-    def __post_init__(self) -> None:
-        options = WatchOptions(interval=1, relist_interval=self.relist_interval, limit=self.limit)
-        self.watch = ApplicationWatch(
-            self.manager, lambda: self.manager.now / 1000, self.table, options
-        )
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Within the block it runs, and has looked once."""
-        async with asyncio.timeout(1e8), asyncio.TaskGroup() as group:
-            task = group.create_task(self.watch.run())
-            await asyncio.sleep(0.5)
-            try:
-                yield
-            finally:
-                task.cancel()
-
-    async def look(self, times: int = 1) -> None:
-        await asyncio.sleep(times)
-
-    def state(self, number: ApplicationId) -> str:
-        row = self.table.get(number)
-        assert row is not None
-        return row.report.yarn_application_state.name
-
-    def check(self) -> None:
-        """What the ResourceManager has is in the table, and nothing else is open there."""
-        known = self.manager.applications
-        assert {each: row(self.table, each) for each in known} == known
-        assert set(self.table.open) == {
-            each for each, report in known.items() if not report.yarn_application_state.ended
-        }
-
-    def requested(self, kind: type) -> list[Any]:
-        return [each for each in self.manager.calls if isinstance(each, kind)]
-
-
-def row(table: ApplicationTable, number: ApplicationId) -> ApplicationReport | None:
-    found = table.get(number)
-    return None if found is None else found.report
 
 
 @instant
@@ -322,84 +259,6 @@ async def test_all_are_listed_again_from_time_to_time() -> None:
         world.check()
 
 
-@instant
-async def test_changes_are_those_since_the_last_ones() -> None:
-    world = World()
-    async with world.running():
-        first = world.manager.submit()
-        changes = world.watch.changes()
-        assert ids(await anext(changes)) == {first}
-        # A slow subscriber: two looks are one change.
-        second = world.manager.submit()
-        await world.look(2)
-        world.manager.run(second)
-        third = world.manager.submit()
-        await world.look(2)
-        later = await anext(changes)
-        assert ids(later) == {second, third}
-        assert later.reports[0].yarn_application_state is YarnApplicationState.RUNNING
-        await changes.aclose()
-
-
-@instant
-async def test_a_subscriber_that_is_too_slow_starts_over() -> None:
-    world = World(table=ApplicationTable(max_changes=3))
-    async with world.running():
-        changes = world.watch.changes()
-        for _ in range(4):
-            world.manager.submit()
-        found = await anext(changes)
-        assert (found.start_over, found.reports) == (True, ())
-        number = world.manager.submit()
-        assert ids(await anext(changes)) == {number}
-        await changes.aclose()
-
-
-@instant
-async def test_subscribers_are_notified_of_a_failure_and_its_end() -> None:
-    world = World()
-    async with world.running():
-        changes = world.watch.changes()
-        world.manager.errors = [DOWN] * 3
-        assert await anext(changes) == Changes(0)
-        assert world.watch.freshness.failure is DOWN
-        assert await anext(changes) == Changes(0)
-        assert world.watch.freshness.failure is None
-        await changes.aclose()
-
-
-@instant
-async def test_changes_end_with_the_watch() -> None:
-    world = World()
-    seen: list[Changes] = []
-
-    async def subscribe() -> None:
-        seen.extend([each async for each in world.watch.changes()])
-
-    async with asyncio.timeout(100), asyncio.TaskGroup() as group:
-        subscriber = group.create_task(subscribe())
-        async with world.running():
-            world.manager.submit()
-            await world.look()
-    assert subscriber.done()
-    assert [len(each.reports) for each in seen] == [0, 1], "the first look, and the application"
-
-
-@instant
-async def test_a_subscriber_is_cancelled() -> None:
-    world = World()
-
-    async def subscribe() -> None:
-        async for _ in world.watch.changes():
-            raise AssertionError("nothing has changed")
-
-    async with world.running(), asyncio.TaskGroup() as group:
-        task = group.create_task(subscribe())
-        await world.look()
-        task.cancel()
-    assert task.cancelled()
-
-
 @pytest.mark.parametrize("call", range(6))
 def test_cancelling_leaves_a_table_that_a_later_watch_continues(call: int) -> None:
     @instant
@@ -452,105 +311,6 @@ class Hanging:
             await asyncio.Event().wait()
 
 
-# --- any history of the cluster
-
-EVENTS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            ["submit", "brief", "run", "use", "stamp", "end", "end", "forget", "tick", "restart"]
-        ),
-        st.integers(0, 30),
-    ),
-    max_size=4,
-)
-
-
-@dataclass
-class Living(FakeResourceManager):
-    """Applications go on between any two calls."""
-
-    history: list[list[tuple[str, int]]] = field(default_factory=list)
-
-    def _call(self, request: object) -> None:
-        for event in self.history.pop(0) if self.history else ():
-            self.play(*event)
-        super()._call(request)
-
-    def play(self, event: str, choice: int) -> None:
-        reports = self.applications
-        open_ones = [each for each in reports if not reports[each].yarn_application_state.ended]
-        ended = [each for each in reports if reports[each].yarn_application_state.ended]
-        match event:
-            case "submit":
-                self.submit()
-            case "brief":
-                self.stamp(self.submit())
-            case "tick":
-                self.now += choice % 3
-            case "restart" if choice < 5:
-                self.restart()
-            case "forget" if ended:
-                self.forget(ended[0])
-            case "run" | "use" | "stamp" | "end" if open_ones:
-                number = open_ones[choice % len(open_ones)]
-                match event:
-                    case "run":
-                        self.run(number)
-                    case "use":
-                        self.use(number, choice)
-                    case "stamp":
-                        self.stamp(number)
-                    case _:
-                        self.end(number)
-            case _:
-                pass
-
-
-@instant
-async def test_an_end_after_a_later_one_of_an_application_that_was_never_seen_open() -> None:
-    # Both are submitted after the open applications were listed, and end before the next look.
-    brief = [("brief", 0), ("tick", 2), ("submit", 0), ("end", 1)]
-    manager = Living(history=[[], [], brief, [("end", 0)]])
-    manager.end(manager.submit())
-    world = World(manager)
-    async with world.running():
-        assert len(world.table) == 2
-        await world.look(2)
-        world.check()
-
-
-@given(
-    before=EVENTS,
-    history=st.lists(EVENTS, max_size=25),
-    errors=st.lists(st.sampled_from([None, None, None, DOWN]), max_size=25),
-    limit=st.integers(2, 6),
-)
-def test_any_history_ends_in_the_same_table_as_a_full_listing(
-    before: list[tuple[str, int]],
-    history: list[list[tuple[str, int]]],
-    errors: list[YarnhubError | None],
-    limit: int,
-) -> None:
-    @instant
-    async def play() -> None:
-        manager = Living(history=history, errors=errors)
-        manager.submit()
-        for event in before:
-            manager.play(*event)
-        world = World(manager, limit=limit)
-        async with world.running():
-            while manager.history or manager.errors:
-                await world.look()
-            # Nothing happens now, and one look may have been too early for the last event.
-            await world.look(2)
-            world.check()
-
-    play()
-
-
-# --- over Hadoop RPC
-
-
 async def test_a_real_client() -> None:
     manager = FakeResourceManager()
     number = manager.submit(name="analysis")
@@ -575,7 +335,3 @@ async def test_a_real_client() -> None:
                 task.cancel()
     assert (report.application_id, report.name) == (number, "analysis")
     assert report.yarn_application_state is YarnApplicationState.KILLED
-
-
-def ids(changes: Changes) -> set[ApplicationId]:
-    return {each.application_id for each in changes.reports}

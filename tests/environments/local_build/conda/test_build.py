@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 import os
 import shutil
 import subprocess
@@ -15,72 +14,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from environments.archives import names, run, unpack
-from environments.folder_server import LOGIN, Folder, netrc, proxy, serving
+from environments.local_build.conda.building import built, conda_lock, failure, locked, spec
 from environments.local_build.conda.channel import PLACEHOLDER, CondaChannel, Content
 from environments.wheels import pinned, wheel
 from full_disk import files_end_at
-from hadoop.secure_server import server_context
-from yarnhub.cluster.security.certificates import Authority
 from yarnhub.environments.conda_lock import read_conda_lock
-from yarnhub.environments.errors import BuildError, DiskFullError
+from yarnhub.environments.errors import DiskFullError
 from yarnhub.environments.local_build.conda.relocation import WRITTEN_PREFIX
 from yarnhub.environments.local_build.environment import build
 from yarnhub.environments.problems import Problem, ProblemKind
 from yarnhub.environments.progress import Progress, Step
-from yarnhub.environments.specification import Conda, EnvironmentSpec
 
 if TYPE_CHECKING:
-    from yarnhub.environments.local_build.environment import BuiltEnvironment
     from yarnhub.environments.local_build.site import BuildSite
 
 MEBIBYTE = 1 << 20
 PYTHON = ".".join(map(str, sys.version_info[:3]))
-LIBRARY = f"lib/python3.{sys.version_info[1]}"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    found = tmp_path / "builds"
-    found.mkdir()
-    return found
-
-
-@pytest.fixture
-def conda_site(site: BuildSite, channel: CondaChannel) -> BuildSite:
-    """A site without a network, with one channel."""
-    return dataclasses.replace(site, conda_channels=[channel.url])
-
-
-def spec(*packages: str, pip: list[str] | None = None, **others: str) -> EnvironmentSpec:
-    conda = {"packages": list(packages)}
-    return EnvironmentSpec.from_dict({"name": "x", "conda": conda, "pip": pip or [], **others})
-
-
-def locked(lock: str) -> EnvironmentSpec:
-    return EnvironmentSpec(name="x", conda=Conda(lock=lock))
-
-
-async def built(specification: EnvironmentSpec, site: BuildSite, folder: Path) -> BuiltEnvironment:
-    return await build(specification, site, folder, lambda _: None)
-
-
-async def failure(specification: EnvironmentSpec, site: BuildSite, folder: Path) -> BuildError:
-    """The error of a build that leaves nothing in its folder."""
-    with pytest.raises(BuildError) as caught:
-        await built(specification, site, folder)
-    assert [*folder.iterdir()] == []
-    return caught.value
-
-
-async def conda_lock(specification: EnvironmentSpec, site: BuildSite, folder: Path) -> str:
-    """The lock of an environment that is not installed."""
-
-    async def exists(key: str) -> bool:
-        return True
-
-    found = await build(specification, site, folder, lambda _: None, exists=exists)
-    assert (found.archive, [*folder.iterdir()]) == (None, [])
-    return found.conda_lock
 
 
 def output(*command: Path | str, path: str = "/usr/bin:/bin") -> str:
@@ -311,200 +260,6 @@ async def test_the_wanted_python(conda_site: BuildSite, folder: Path) -> None:
         )
     error = await failure(spec("python", python="3.99"), conda_site, folder)
     assert "No candidates were found for python 3.99.*" in str(error)
-
-
-async def test_a_channel_is_missing(site: BuildSite, folder: Path) -> None:
-    error = await failure(spec("first"), site, folder)
-    assert str(error) == "conda packages need a channel: add `conda.channels`"
-
-
-async def test_names_of_channels_and_their_mirrors(
-    channel: CondaChannel, site: BuildSite, folder: Path
-) -> None:
-    """The lock has the original URLs, so that it can be used where there is no mirror."""
-    channel.add("first")
-    mirrored = dataclasses.replace(
-        site,
-        conda_channel_alias="https://conda.example.com",
-        conda_mirrors={"https://conda.example.com/science": channel.url},
-    )
-    specification = EnvironmentSpec(
-        name="x", conda=Conda(channels=["science"], packages=["science::first"])
-    )
-    lock = await conda_lock(specification, mirrored, folder)
-    assert lock.splitlines()[1].startswith(
-        "https://conda.example.com/science/noarch/first-1.0-0.conda#sha256:"
-    )
-    assert (await built(locked(lock), mirrored, folder)).conda_lock == lock
-
-
-async def test_a_channel_with_a_login(
-    channel: CondaChannel, site: BuildSite, folder: Path, tmp_path: Path
-) -> None:
-    channel.add("bad", files={}, paths=["../x"])  # refused after it was fetched
-    channel.folder.rename(tmp_path / "private")
-    with serving(Folder, tmp_path) as url:
-        private = dataclasses.replace(site, conda_channels=[f"{url}/private"])
-        error = await failure(spec("bad"), private, folder)
-        assert "401 Unauthorized" in str(error)
-        logged_in = dataclasses.replace(private, netrc=netrc(tmp_path))
-        lock = await conda_lock(spec("bad"), logged_in, folder)
-        assert "secret-of-alice" not in lock
-        error = await failure(locked(lock), logged_in, folder)
-        assert "bad-1.0-0.conda has a file outside of the environment" in str(error)
-
-
-async def test_a_channel_behind_a_proxy_with_a_login(
-    channel: CondaChannel, site: BuildSite, folder: Path
-) -> None:
-    channel.add("first")
-    seen: list[tuple[str, str | None]] = []
-    with serving(proxy(seen), channel.folder) as address:
-        login = f"http://alice:secret-of-alice@{address.removeprefix('http://')}"
-        behind = dataclasses.replace(site, conda_channels=["http://one.invalid"], http_proxy=login)
-        lock = await conda_lock(spec("first"), behind, folder)
-        assert "http://one.invalid/noarch/first-1.0-0.conda" in lock
-        error = await failure(spec("missing"), behind, folder)
-    assert {login for _, login in seen} == {LOGIN}
-    assert "secret-of-alice" not in f"{lock}{error}"
-
-
-async def test_a_channel_with_a_certificate_of_the_site(
-    channel: CondaChannel, site: BuildSite, folder: Path, tmp_path: Path
-) -> None:
-    channel.add("first")
-    authority = Authority.create()
-    context, _ = server_context(authority, "127.0.0.1")
-    ca_file = tmp_path / "ca.pem"
-    ca_file.write_text(authority.pem)
-    with serving(Folder, channel.folder, context) as url:
-        trusting = dataclasses.replace(site, conda_channels=[url], ca_file=str(ca_file))
-        assert f"{url}/noarch/first-1.0-0.conda" in await conda_lock(
-            spec("first"), trusting, folder
-        )
-        error = await failure(spec("first"), dataclasses.replace(trusting, ca_file=""), folder)
-    assert "certificate" in str(error)
-
-
-async def test_a_channel_that_does_not_respond(
-    site: BuildSite, folder: Path, unused_tcp_port: int
-) -> None:
-    url = f"http://127.0.0.1:{unused_tcp_port}"
-    error = await failure(spec("x"), dataclasses.replace(site, conda_channels=[url]), folder)
-    assert error.step is Step.LOCK
-    assert "Connection refused" in str(error)
-    assert url in str(error)
-
-
-@pytest.mark.parametrize(
-    ("paths", "links", "said"),
-    [
-        (["../outside"], {}, "bad-1.0-0.conda has a file outside of the environment: ../outside"),
-        (["/tmp/outside"], {}, "has a file outside of the environment: /tmp/outside"),
-        (["share/up/outside"], {"share/up": "../.."}, "but share/up is a link of bad-1.0-0.conda"),
-    ],
-)
-async def test_a_package_that_writes_elsewhere_is_refused(
-    paths: list[str],
-    links: dict[str, str],
-    said: str,
-    channel: CondaChannel,
-    conda_site: BuildSite,
-    folder: Path,
-    tmp_path: Path,
-) -> None:
-    before = {each.name for each in tmp_path.iterdir()}
-    channel.add("bad", files={}, paths=paths, links=links)
-    error = await failure(spec("bad"), conda_site, folder)
-    assert error.step is Step.INSTALL
-    assert said in str(error)
-    assert {each.name for each in tmp_path.iterdir()} == before
-
-
-async def test_a_link_to_elsewhere_is_refused(
-    channel: CondaChannel, conda_site: BuildSite, folder: Path
-) -> None:
-    channel.add("bad", files={}, links={"share/passwords": "/etc/passwd"})
-    error = await failure(spec("bad"), conda_site, folder)
-    assert "share/passwords is a link to /etc/passwd, which is outside of it" in str(error)
-
-
-async def test_a_package_with_another_description_is_refused(
-    channel: CondaChannel, conda_site: BuildSite, folder: Path
-) -> None:
-    channel.add("first", described="second")
-    error = await failure(spec("first"), conda_site, folder)
-    assert "first-1.0-0.conda is another package: second-1.0-0" in str(error)
-
-
-async def test_a_build_runs_no_code_of_packages(
-    channel: CondaChannel, conda_site: BuildSite, wheels: Path, folder: Path, tmp_path: Path
-) -> None:
-    """Python runs these files whenever it starts; a build has the site's credentials."""
-    ran = tmp_path / "ran"
-    code = f"import os; open({str(ran)!r}, 'a').write(__name__)\n".encode()
-    files = {
-        f"{where}/{name}": code
-        for where in (f"{LIBRARY}/site-packages", LIBRARY)
-        for name in ("code.pth", "sitecustomize.py", "usercustomize.py")
-    }
-    channel.add("first", files=files, subdir="linux-64")
-    wheel(wheels, "second", files={"second.pth": code, "second.py": b""})
-    found = await built(spec("first", pip=["second"]), conda_site, folder)
-    assert not ran.exists()
-    assert found.archive is not None
-    moved = unpack(found.archive, tmp_path / "moved")
-    assert {*files, f"{LIBRARY}/site-packages/second.pth"} <= {*names(found.archive)}
-    run(moved, "pass", tmp_path)
-    assert ran.exists()
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        "pyvenv.cfg",
-        "bin/pyvenv.cfg",
-        f"bin/python3.{sys.version_info[1]}._pth",
-        f"lib/python3{sys.version_info[1]}.zip",
-    ],
-)
-async def test_a_package_that_takes_over_the_interpreter_is_refused(
-    file: str, channel: CondaChannel, conda_site: BuildSite, folder: Path
-) -> None:
-    channel.add("bad", files={file: b"home = /tmp\n"})
-    error = await failure(spec("bad"), conda_site, folder)
-    assert error.step is Step.INSTALL
-    assert str(error).endswith(
-        f"the conda package bad takes over the interpreter with the file {file}"
-    )
-
-
-async def test_a_damaged_package(
-    channel: CondaChannel, conda_site: BuildSite, folder: Path
-) -> None:
-    file = channel.file("broken")
-    file.write_bytes(b"not an archive")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    index = {"name": "broken", "version": "1.0", "build": "0", "build_number": 0, "depends": []}
-    channel.record(file, {**index, "subdir": "noarch", "sha256": digest, "size": 14})
-    error = await failure(spec("broken"), conda_site, folder)
-    assert error.step is Step.INSTALL
-    assert str(error).startswith("error: broken-1.0-0.conda is not a package: ")
-
-
-async def test_files_of_two_packages_are_listed(
-    channel: CondaChannel, conda_site: BuildSite, wheels: Path, folder: Path
-) -> None:
-    channel.add("first", files={"share/same": b"1", "share/other": b"1"})
-    channel.add("second", files={"share/same": b"1", "share/other": b"2"})
-    channel.add("third")
-    wheel(wheels, "fourth", files={"third.py": b"v = 4\n"})
-    specification = spec("first", "second", "third", pip=["fourth"])
-    one, two = (await built(specification, conda_site, folder)).problems
-    assert one.file == "share/other"
-    assert "is a different file in" in str(one)
-    assert two.file == f"{LIBRARY}/site-packages/third.py"
-    assert "is a different file in a conda package and fourth-1.0" in str(two)
 
 
 @pytest.mark.parametrize("step", [Step.LOCK, Step.INSTALL, Step.COMPILE, Step.PACK])
