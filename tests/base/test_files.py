@@ -53,7 +53,7 @@ def test_threads_that_write_one_file_neither_fail_nor_mix(tmp_path: Path) -> Non
 
     def write(number: int) -> set[bytes]:
         found = set()
-        begin.wait(20)
+        begin.wait(60)
         for _ in range(50):
             write_private(path, bytes([number]) * 5000)
             found.add(path.read_bytes())

@@ -35,7 +35,8 @@ def test_nothing_stays_open() -> None:
     load_pair(context(), PAIR.certificate, PAIR.key)
     with pytest.raises(ssl.SSLError):
         load_pair(context(), b"x" * 100_000, PAIR.key)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # Garbage of other tests may be closed meanwhile.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 def test_what_is_no_pair_is_refused() -> None:

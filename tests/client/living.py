@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def served(answer: Callable[[Request[Any]], Awaitable[object]]) -> AsyncIterator[int]:
-    async with asyncio.timeout(30), serve(own_admission(answer), "127.0.0.1") as port:
+    async with asyncio.timeout(100), serve(own_admission(answer), "127.0.0.1") as port:
         yield port
 
 

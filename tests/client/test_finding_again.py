@@ -110,7 +110,7 @@ async def test_the_end_of_the_application_is_told() -> None:
 async def test_it_is_looked_for_no_longer_than_a_request_may_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "REQUEST_TIMEOUT", 0.1)
+    monkeypatch.setattr(module, "REQUEST_TIMEOUT", 0.5)
     places = Places(None)
     async with ApplicationClient(ID, NOBODY, PAIR, places) as app:
         with pytest.raises(ConnectError, match="cannot be reached"):

@@ -82,7 +82,7 @@ async def test_each_user_is_looked_at_once(tmp_path: Path) -> None:
 async def test_that_yarn_does_not_answer_is_shared_too(tmp_path: Path) -> None:
     manager = Manager(answers=False)
     async with serving(manager) as server:
-        queues = ClusterQueues(settings(tmp_path, server.address), deadline=0.2)
+        queues = ClusterQueues(settings(tmp_path, server.address), deadline=1)
         assert await queues.tree() is None
         assert await queues.tree() is None
     assert manager.calls == ["getQueueInfo"]

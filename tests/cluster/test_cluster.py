@@ -41,7 +41,7 @@ def ask(cluster: HadoopCluster, method: str, path: str, **body: Any) -> Any:
         params={"user.name": cluster.host.user},
         json=body or None,
         trust_env=False,
-        timeout=10,
+        timeout=60,
     )
     answer.raise_for_status()
     return answer.json() if answer.content else None
@@ -103,7 +103,7 @@ def test_the_wrappers_and_java_tools_work(hadoop_cluster: HadoopCluster) -> None
 
 def test_its_addresses_answer(hadoop_cluster: HadoopCluster) -> None:
     url = f"{hadoop_cluster.web_hdfs_url}/tmp?op=GETFILESTATUS"
-    status = httpx.get(url, trust_env=False).json()["FileStatus"]
+    status = httpx.get(url, trust_env=False, timeout=60).json()["FileStatus"]
     assert status["permission"] == "1777"
     assert ask(hadoop_cluster, "GET", "info")["clusterInfo"]["haState"] == "ACTIVE"
     scheduler = ask(hadoop_cluster, "GET", "scheduler")["scheduler"]["schedulerInfo"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.walk import User, eventually, log_in
+from yarnhub.cluster.ports import choose_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,24 +76,31 @@ def containers(user: User, application: str) -> dict[str, tuple[str, bool]]:
     return {each["id"]: (each["state"], each["ready"]) for each in json.loads(listed)}
 
 
-SAVES = "trap 'sleep 2; echo saved > {saved}; exit 0' TERM; touch {up}; while :; do sleep 0.1; done"
+SAVES = (
+    "trap '{work}; echo saved > {saved}; exit 0' TERM; touch {up}.$SKEIN_CONTAINER_ID; "
+    "while :; do sleep 0.1; done"
+)
 
 
-def saver(user: User) -> tuple[Path, Path, str]:
-    """A service that takes two seconds to save its work when it is asked to end."""
+def saver(user: User, work: str = "sleep 2") -> tuple[Path, Path, str]:
+    """A service that takes two seconds, or some work, to save it when it is asked to end."""
     user.folder.chmod(0o777)  # containers may be of another OS user
     up, saved = user.folder / "up", user.folder / "saved"
-    script = SAVES.format(up=up, saved=saved)
-    return up, saved, f"  s:\n    grace_period: 20 s\n{SMALL}    script: {json.dumps(script)}\n"
+    script = SAVES.format(work=work, up=up, saved=saved)
+    service = f"  s:\n    grace_period: 60 s\n{SMALL}    script: {json.dumps(script)}\n"
+    return user.folder / "up.s_0", saved, service
 
 
 def test_a_killed_container_has_time_to_save_its_work(user: Submitter) -> None:
-    up, saved, service = saver(user)
+    go = user.folder / "go"
+    up, saved, service = saver(user, f"until [ -e {go} ]; do sleep 0.1; done")
     application = user.submit(f"{HEAD}{service}    instances: 2\n    max_restarts: -1\n")
     eventually(up.exists, "it runs", deadline=60)
+    eventually(lambda: containers(user, application)["s_1"][0] == "RUNNING", "so does the other")
     user.skein("container", "kill", application, "--id", "s_0")
     assert not saved.exists()
     assert containers(user, application)["s_0"] == ("RUNNING", True)
+    go.touch()
     eventually(lambda: containers(user, application)["s_0"] == ("KILLED", False), "it has ended")
     assert saved.read_text() == "saved\n"
     assert containers(user, application)["s_1"][0] == "RUNNING"
@@ -143,11 +150,12 @@ def test_failures_are_replaced_ever_later(user: Submitter) -> None:
 
 
 def test_dependents_start_when_a_port_answers_and_a_key_is_set(user: Submitter) -> None:
-    port = free_port()
+    port, go = choose_ports(["web"], {})["web"], user.folder / "go"
     application = user.submit(
         f"{HEAD}"
         f"  web:\n    ready: {{port: {port}}}\n{SMALL}"
-        f"    script: sleep 2; exec {sys.executable} -m http.server {port} --bind 127.0.0.1\n"
+        f"    script: until [ -e {go} ]; do sleep 0.1; done; "
+        f"exec {sys.executable} -m http.server {port} --bind 127.0.0.1\n"
         f"  keyed:\n    depends: [web]\n    ready: {{key: 'up/{{container_id}}'}}\n{SMALL}"
         "    script: sleep 100\n"
         f"  last:\n    depends: [keyed]\n{SMALL}    script: sleep 100\n"
@@ -155,15 +163,10 @@ def test_dependents_start_when_a_port_answers_and_a_key_is_set(user: Submitter) 
     eventually(lambda: "web_0" in containers(user, application), "it is there")
     waiting = containers(user, application)
     assert [waiting["web_0"][1], waiting["keyed_0"]] == [False, ("WAITING", False)]
+    go.touch()
     eventually(lambda: containers(user, application)["keyed_0"] == ("RUNNING", False), "it serves")
     assert containers(user, application)["web_0"] == ("RUNNING", True)
     assert containers(user, application)["last_0"] == ("WAITING", False)
     user.skein("kv", "put", application, "--key", "up/keyed_0", "--value", "")
     eventually(lambda: containers(user, application)["last_0"] == ("RUNNING", True), "it is ready")
     assert containers(user, application)["keyed_0"] == ("RUNNING", True)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

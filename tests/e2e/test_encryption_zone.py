@@ -125,6 +125,6 @@ async def test_the_localizer_and_java_in_a_container_read_it(
             path = f"/user/alice/.skein/{application}"
             return alice.run("hdfs", "dfs", "-test", "-e", path, check=False).returncode != 0
 
-        eventually(gone, "the staging folder is deleted", deadline=30)
+        eventually(gone, "the staging folder is deleted")
     finally:
         alice.skein("application", "kill", application, check=False)

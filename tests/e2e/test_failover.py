@@ -92,7 +92,8 @@ async def test_nothing_is_lost_and_nothing_is_started_twice(
     second = submission.result().stdout.strip()
     eventually(lambda: started(shared / "first") == ["s_0", "s_1", "t_0"], "the first one grows")
     eventually(lambda: started(shared / "second") == ["s_0", "t_0"], "the second one runs")
-    assert containers(user, first) == dict.fromkeys(("s_0", "s_1", "t_0"), "RUNNING")
+    running = dict.fromkeys(("s_0", "s_1", "t_0"), "RUNNING")
+    eventually(lambda: containers(user, first) == running, "its ApplicationMaster knows")
     assert user.skein("kv", "get", first, "--key", "k").stdout == "v\n"
 
     killed, active = failover.result(), await cluster.active_resource_manager()

@@ -93,6 +93,11 @@ def test_who_has_priority_gets_the_licence_that_is_given_back(user: User) -> Non
         user.skein("application", "kill", application)
 
 
+def failures(user: User, application: str) -> list[str]:
+    listed = user.skein("container", "ls", application, "--all", "--output", "json").stdout
+    return [each["exit_message"] for each in json.loads(listed) if each["state"] == "FAILED"]
+
+
 def test_what_is_preempted_is_started_again_and_does_not_count(user: User) -> None:
     # The first one holds the whole node; the other's queue has a right to more than half of it.
     place = "  s:\n    instances: {count}\n    resources: {{memory: 64, vcores: 1}}\n"
@@ -103,10 +108,8 @@ def test_what_is_preempted_is_started_again_and_does_not_count(user: User) -> No
     eventually(
         lambda: states(user, small) == {"s_0": "RUNNING", "s_1": "RUNNING"}, "it got some", 60
     )
-    listed = user.skein("container", "ls", large, "--all", "--output", "json").stdout
-    ended = [each for each in json.loads(listed) if each["state"] == "FAILED"]
-    assert ended
-    assert all("preempted" in each["exit_message"] for each in ended)
+    eventually(lambda: failures(user, large), "it hears of what was taken from it")
+    assert all("preempted" in each for each in failures(user, large))
     active = states(user, large)
     assert len(active) == 7
     # No restarts are allowed: it would have failed, and does not.

@@ -73,7 +73,7 @@ async def test_an_application_master_outlives_them(
                 began = loop.time()
                 async with await client.connect(application, deadline=30) as master:
                     assert (await master.keys.get("before")) is not None
-                assert loop.time() - began < 5
+                assert loop.time() - began < 20
                 await asyncio.sleep(0.2)
         report = await client.application_report(application)
         assert report.current_application_attempt_id == attempt

@@ -97,7 +97,7 @@ def test_containers_keys_and_owners_outlive_their_master(
     user.skein("application", "shutdown", application)
     status = user.skein("application", "status", application).stdout
     assert "FINISHED    SUCCEEDED" in status
-    eventually(lambda: not of_application(application), "all of it has ended", deadline=30)
+    eventually(lambda: not of_application(application), "all of it has ended")
 
 
 def test_without_a_further_attempt_an_application_ends_with_its_master(
@@ -113,7 +113,7 @@ def test_without_a_further_attempt_an_application_ends_with_its_master(
     os.kill(master, signal.SIGKILL)
     assert user.skein("application", "wait", application, check=False).returncode == 1
     assert "FAILED" in user.skein("application", "status", application).stdout
-    eventually(lambda: not of_application(application), "its containers have ended", deadline=30)
+    eventually(lambda: not of_application(application), "its containers have ended")
 
 
 def test_an_application_that_fails_is_tried_anew(

@@ -36,7 +36,7 @@ async def test_the_web_pages_of_alice(
 
     # This cluster's web pages ask for no login: for the proxy everybody is dr.who.
     tls = ssl.create_default_context(cafile=kerberos_cluster.ca_file)
-    async with httpx.AsyncClient(verify=tls) as browser:
+    async with httpx.AsyncClient(verify=tls, timeout=60) as browser:
         overview = await browser.get(f"{address}overview")
         keys = (await browser.get(f"{address}kv")).text
         assert "the-value" not in keys

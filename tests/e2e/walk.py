@@ -72,12 +72,17 @@ async def log_in(cluster: HadoopCluster, name: str, folder: Path) -> User:
     return User(folder, env)
 
 
-def eventually(condition: Callable[[], object], what: str, deadline: float = 20) -> None:
+def eventually(condition: Callable[[], object], what: str, deadline: float = 60) -> None:
     """Look until something is so; fails after `deadline` seconds."""
     until = time.monotonic() + deadline
     while not condition():
         assert time.monotonic() < until, f"not within {deadline:g} s: {what}"
         time.sleep(0.05)
+
+
+def without_notices(errors: bytes) -> bytes:
+    """What `skein` writes to standard error, but for what it tells who has waited for seconds."""
+    return re.sub(rb"^application_\S+ is .*\n", b"", errors, flags=re.MULTILINE)
 
 
 def processes() -> dict[int, tuple[str, str, str]]:

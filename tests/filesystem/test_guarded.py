@@ -202,7 +202,7 @@ async def test_a_success_that_comes_too_early_is_none(
     user = KerberosUser(Keytab(kerberos_cluster.keytab("alice"), f"alice@{kerberos_cluster.realm}"))
     async with serving(make=lambda: FalseNameNode(offers=(NAME_NODE,))) as server:
         url = f"hdfs://localhost:{server.address.port}"
-        async with open_file_system(url, configuration, user, deadline=10) as file_system:
+        async with open_file_system(url, configuration, user, deadline=30) as file_system:
             assert isinstance(file_system, HdfsFileSystem)
             with pytest.raises(AuthenticationError, match="ended the exchange before"):
                 await file_system.list("/user/alice")

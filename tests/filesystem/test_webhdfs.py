@@ -90,7 +90,7 @@ class TestWebHdfs(FileSystemContract):
                 await fs.status("/")
 
 
-def at(*ports: int, deadline: float = 5.0) -> WebHdfsFileSystem:
+def at(*ports: int, deadline: float = 60.0) -> WebHdfsFileSystem:
     web = [f"http://localhost:{port}" for port in ports]
     return WebHdfsFileSystem("hdfs://h:1", web, UserName("alice"), deadline=deadline)
 
@@ -132,7 +132,7 @@ HOME = http("200 OK", '{"Path":"/user/alice"}')
 
 async def test_a_closed_port_is_told_at_once() -> None:
     port = closed_port()
-    async with at(port) as fs, asyncio.timeout(5):
+    async with at(port) as fs, asyncio.timeout(20):
         with pytest.raises(ConnectError, match=f"cannot connect to localhost:{port}"):
             await fs.status("/a")
         with pytest.raises(ConnectError, match=f"localhost:{port}"):

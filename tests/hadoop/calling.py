@@ -69,7 +69,7 @@ def closed_port() -> Address:
 
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until a condition holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # the other side has no event to set
             await asyncio.sleep(0)
 

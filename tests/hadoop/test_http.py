@@ -161,5 +161,5 @@ async def test_cancelling_closes_the_connection() -> None:
         task = group.create_task(ask(url))
         await came.wait()
         task.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await closed.wait()

@@ -180,7 +180,7 @@ async def test_cut_at_every_byte_each_call_ends_with_its_error(layer: str) -> No
             calling(server, user=TokenUser(TOKEN), options=options) as client,
         ):
             with pytest.raises(ConnectionLostError) as caught:
-                await client.call(ONCE, Number(1), deadline=5)
+                await client.call(ONCE, Number(1), deadline=20)
             # Behind the handshake a call may have been on its way: then nothing is known.
             unknown = end >= handshake
             assert caught.value.outcome is (

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 async def test_authentication_has_a_time_limit_of_its_own() -> None:
-    options = RpcOptions(connect_timeout=0.03, retry=RetryPolicy(attempts=1))
+    options = RpcOptions(connect_timeout=0.3, retry=RetryPolicy(attempts=1))
     async with (
         serving(make=Silent) as server,
         calling(server, user=TokenUser(TOKEN), options=options) as client,

@@ -16,6 +16,7 @@ import pytest
 
 from appmaster.shell.server.serving import ID, PAIR
 from client.living import Living
+from e2e.walk import without_notices
 from skein.application_client import ApplicationClient
 from skein.security import Security
 
@@ -54,14 +55,14 @@ class Skein:
     def out(self, *arguments: str, stdin: bytes = b"") -> str:
         """What a command that succeeds in silence prints."""
         done = self(*arguments, stdin=stdin)
-        assert (done.returncode, done.stderr) == (0, b"")
+        assert (done.returncode, without_notices(done.stderr)) == (0, b"")
         return done.stdout.decode()
 
     def error(self, *arguments: str) -> str:
         """What a command that fails says; it prints nothing."""
         done = self(*arguments)
         assert (done.returncode, done.stdout) == (1, b"")
-        return done.stderr.decode()
+        return without_notices(done.stderr).decode()
 
     def write(self, text: str, name: str = "app.yaml") -> str:
         path = self.folder / name

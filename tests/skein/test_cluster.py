@@ -55,7 +55,9 @@ def service(commands: list[str], **fields: object) -> str:
     return json.dumps({"name": "tested", "services": {"worker": worker}})
 
 
-def test_an_application_from_submission_to_shutdown(skein: Any) -> None:
+def test_an_application_from_submission_to_shutdown(
+    skein: Any, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
     app_id = skein.submit(SLEEP)
     assert skein.out("kv", "put", app_id, "--key", "a", "--value", "grüße") == ""
     assert skein.out("kv", "put", app_id, "--key", "b", stdin=b"from\nstdin") == ""
@@ -100,7 +102,7 @@ def test_an_application_from_submission_to_shutdown(skein: Any) -> None:
     assert skein.out("application", "mv", app_id, "apples") == ""
     assert app_id in skein.out("application", "ls", "--queue", "fruit.apples")
     assert "doesn't exist" in skein.error("application", "mv", app_id, "nosuch")
-    assert "worker_1 starts in container_" in skein.out("application", "logs", app_id)
+    eventually(lambda: "worker_1 starts in container_" in skein.out("application", "logs", app_id))
 
     assert skein.out("application", "shutdown", app_id, "--diagnostics", "enough") == ""
     assert skein.out("application", "wait", app_id) == ""
@@ -207,6 +209,7 @@ def test_whoever_waits_behind_a_full_queue_is_told_so(skein: Any) -> None:
 
 def test_ctrl_c_ends_waiting_quietly(skein: Any) -> None:
     app_id = skein.submit(SLEEP)
+    assert skein.out("kv", "ls", app_id) == ""  # it runs, which is the first thing to be told
     waiting = skein.start("kv", "get", app_id, "--key", "x", "--wait")
     assert b"is running, but 'x' is not set yet; worker_0 is" in waiting.stderr.readline()
     waiting.send_signal(signal.SIGINT)
@@ -249,6 +252,7 @@ def test_whoever_waits_for_a_key_waits_for_the_next_attempt_too(
     skein: Any, eventually: Callable[[Callable[[], bool]], None]
 ) -> None:
     app_id = skein.submit(SLEEP + "max_attempts: 2\n")
+    assert skein.out("kv", "ls", app_id) == ""  # as above
     waiting = skein.start("kv", "get", app_id, "--key", "late", "--wait")
     assert b"is running, but 'late' is not set yet" in waiting.stderr.readline()
     (first,) = _masters(app_id)

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from yarnhub.cluster.hadoop import HadoopCluster
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 # Those that it imports or runs; pyarrow and s3fs, which it does not, take 200 MB.
 PACKAGES = (
@@ -80,7 +80,7 @@ def test_a_function_runs_in_an_environment_from_hdfs(
         (*install, wheel),
         (*install, "--no-deps", *PACKAGES),
     ):
-        subprocess.run(command, check=True, timeout=60)
+        subprocess.run(command, check=True, timeout=120)
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
 
@@ -95,7 +95,7 @@ def test_a_function_runs_in_an_environment_from_hdfs(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -70,7 +70,7 @@ def test_the_dashboard(
     (proxy,) = web_proxies(Configuration.load(Path(skein.env["HADOOP_CONF_DIR"])))
 
     def read(path: str) -> str:
-        return httpx.get(f"{proxy}/proxy/{app_id}/{path}").text
+        return httpx.get(f"{proxy}/proxy/{app_id}/{path}", timeout=60).text
 
     eventually(lambda: 'href="./pages/dashboard/"' in read("overview"))
     assert "<h1>Load of localhost</h1>" in read("pages/dashboard/")

@@ -92,7 +92,7 @@ def last():
     with app.kv.event_queue() as queue:
         queue.subscribe(key="l")
         app.kv["l"] = b"w"
-        assert queue.get(timeout=10).result.value == b"w"
+        assert queue.get(timeout=30).result.value == b"w"
     app.scale("worker", 1)
     assert len(app.get_containers()) == 3
     app.set_progress(0.5)

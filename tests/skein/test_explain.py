@@ -49,8 +49,10 @@ def test_an_application_is_explained_and_given_one_more_container(
     eventually(lambda: skein(*one).stdout == b"of=its own\n")
     assert "Unknown service 'two'" in skein.error("container", "add", app_id, "-s", "two")
 
+    summary = "It runs, with 2 containers of its services and waits for 2 more."
+    eventually(lambda: explain(skein, app_id)["summary"] == summary)
     found = explain(skein, app_id)
-    assert found["summary"] == ("It runs, with 2 containers of its services and waits for 2 more.")
+    assert found["summary"] == summary
     assert found["reasons"] == [
         "A container of far waits for a node among no-such-host: no such node is running.",
         "1 container of last waits for far (1 of 1 not started).",

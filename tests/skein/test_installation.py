@@ -16,6 +16,8 @@ import skein
 from docs.blocks import PROJECT, blocks
 from docs.session import commands
 
+pytestmark = pytest.mark.timeout(300)
+
 UV = Path(sys.executable).parent / "uv"
 PAGE = PROJECT / "docs" / "howto" / "packages-for-skein.md"
 TO_THE_INDEX = ("UV_", "PIP_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "HOME", "XDG_")
@@ -46,7 +48,7 @@ class Environment:
             env=self.variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         said = done.stdout + done.stderr

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.walk import without_notices
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -59,17 +61,17 @@ class Reader:
             assert self._more.wait_for(condition, 60), f"it was not printed: {self.out[-500:]!r}"
 
     def end(self, timeout: float = 60) -> tuple[int, bytes]:
-        """The exit status, and what went to standard error."""
+        """The exit status, and what went to standard error, but for what it waited for."""
         code = self.process.wait(timeout)
         self._thread.join(timeout)
         assert self.process.stderr is not None
         with self.process.stdout or self.process.stderr, self.process.stderr as stderr:
-            return code, stderr.read()
+            return code, without_notices(stderr.read())
 
     def lines(self) -> dict[str, list[str]]:
-        """The lines so far, by the name before each."""
+        """The complete lines so far, by the name before each."""
         found: dict[str, list[str]] = defaultdict(list)
-        for line in self.out.decode().splitlines():
+        for line in self.out[: self.out.rfind(b"\n") + 1].decode().splitlines():
             name, mark, text = line.partition(" | ")
             assert mark, line
             found[name].append(text)

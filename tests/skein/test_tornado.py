@@ -80,9 +80,9 @@ def serve(environment: Path) -> Iterator[Callable[..., str]]:
 
 def test_simple_authentication_believes_what_it_is_told(serve: Callable[..., str]) -> None:
     url = serve("SimpleAuthMixin")
-    assert httpx.get(f"{url}/?user.name=alice").text == "Hello alice"
+    assert httpx.get(f"{url}/?user.name=alice", timeout=60).text == "Hello alice"
     for nobody in ("/", "/?user.name="):
-        refused = httpx.get(url + nobody)
+        refused = httpx.get(url + nobody, timeout=60)
         assert (refused.status_code, refused.text) == (401, "Authentication required")
         assert refused.headers["www-authenticate"] == "PseudoAuth"
 
@@ -102,7 +102,7 @@ def test_kerberos_authentication_wants_proof(
     url = serve("KerberosAuthMixin", keytab, "HTTP", "localhost", env=krb5)
 
     def get(authorization: str, path: str = "/") -> httpx.Response:
-        return httpx.get(url + path, headers={"Authorization": authorization})
+        return httpx.get(url + path, headers={"Authorization": authorization}, timeout=60)
 
     for nothing in ("", "Basic YWxpY2U6eA==", "Negotiate", "Negotiate !", "Negotiate YQ=="):
         refused = get(nothing)

@@ -126,7 +126,7 @@ def test_the_pages_of_an_application(skein: Any, pages: Applications) -> None:
     assert urlsplit(tracking_url)[2:] == urlsplit(base)[2:] == (f"/proxy/{app.id}/", "", "")
     assert (app.ui.addresses, app.ui.proxy_prefix) == ((base,), "/pages")
     assert repr(app.ui) == f"WebUI<address={base!r}>"
-    with httpx.Client(follow_redirects=True) as browser:
+    with httpx.Client(follow_redirects=True, timeout=60) as browser:
         home, page = browser.get(base), browser.get(f"{base}overview")
         for text in (home.text, page.text):
             assert "echo_0" in text
@@ -158,7 +158,7 @@ def test_a_page_of_a_service_is_passed_on(pages: Applications) -> None:
     page = app.ui.get_pages()["echo"]
     assert page.link_name == "Echo & more"
     assert page.address == f"{app.ui.address}pages/echo/"
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=60) as browser:
         said = browser.get(f"{page.address}a/b?x=1").json()
         assert (said["method"], said["path"], said["body"]) == ("GET", "/a/b?x=1", "")
         assert said["cookie"].startswith("proxy-user=")
@@ -195,7 +195,7 @@ def test_whoever_does_not_come_from_the_proxy_is_sent_there(
 
     def get(source: str) -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection(
-            address.hostname or "", address.port, timeout=10, source_address=(source, 0)
+            address.hostname or "", address.port, timeout=60, source_address=(source, 0)
         )
         connection.request("GET", "/overview", headers={"Cookie": f"proxy-user={skein.user}"})
         answer = connection.getresponse()
@@ -215,14 +215,14 @@ def test_acls_keep_others_out(skein: Any, pages: Applications) -> None:
     acls = {"enable": True, "ui_users": ["carol"]}
     app = pages(json.dumps({"name": "closed", "services": SLEEPER, "acls": acls}))
     # Nobody has to log in to this cluster's web pages: for the proxy everybody is dr.who.
-    refused = httpx.get(app.ui.address + "overview")
+    refused = httpx.get(app.ui.address + "overview", timeout=60)
     assert refused.status_code == 403
     assert f"{skein.user} does not share these pages with dr.who" in refused.text
     assert "sleeper" not in refused.text
     app.shutdown()
     acls["ui_users"] = ["*"]
     app = pages(json.dumps({"name": "open", "services": SLEEPER, "acls": acls}))
-    assert "sleeper_0" in httpx.get(app.ui.address + "overview").text
+    assert "sleeper_0" in httpx.get(app.ui.address + "overview", timeout=60).text
     app.shutdown()
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     house = House()
-    async with asyncio.timeout(20), serve(house.admission, "127.0.0.1") as house.port:
+    async with asyncio.timeout(60), serve(house.admission, "127.0.0.1") as house.port:
         yield house
 
 

@@ -144,7 +144,7 @@ async def test_an_application_that_somebody_kills_by_yarn(
     killed, other = [await applications.submit(spec()) for _ in range(2)]
     async with Client(settings) as client:
         await client.kill(killed.application_id)
-    end = await killed.ended(deadline=30)
+    end = await killed.ended(deadline=60)
     assert end.status is FinalStatus.KILLED
     assert "killed by user" in end.diagnostics
     assert list(applications) == [other.id]
@@ -231,7 +231,7 @@ async def test_cancelling_a_submission_leaves_nothing_behind(
         submission.cancel()
     if not submission.cancelled():
         await submission.result().kill()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while applications or await alive(settings) - before:
             await asyncio.sleep(0.05)
     kept = {each.name for each in (tmp_path / "held").iterdir()}

@@ -72,8 +72,9 @@ async def test_who_is_above_the_limit_of_its_queue_is_told(
         try:
             first, second = [await applications.submit(spec(queue="apples")) for _ in range(2)]
             await running(first, 1)
-            async with asyncio.timeout(10):
-                while second.waits_for is None:
+            async with asyncio.timeout(60):
+                # The first one may have waited for some seconds, too.
+                while second.waits_for is None or first.waits_for is not None:
                     await asyncio.sleep(0.05)
             assert LIMITED in sentence(second.waits_for)
             assert first.waits_for is None
@@ -81,7 +82,7 @@ async def test_who_is_above_the_limit_of_its_queue_is_told(
             assert explained.reasons == (second.waits_for,)
             await first.kill()
             await running(second, 1)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while second.waits_for is not None:
                     await asyncio.sleep(0.05)
         finally:
@@ -96,7 +97,7 @@ def of_size(memory: int, **changes: Any) -> ApplicationSpec:
 
 
 async def reason(application: UnmanagedApplication) -> Reason:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while application.waits_for is None:
             await asyncio.sleep(0.05)
     return application.waits_for
@@ -151,6 +152,8 @@ async def test_no_container_is_lost_by_a_resource_manager_that_forgets_all(
     async with hold(settings, tmp_path) as applications:
         try:
             assert list(applications) == sorted(holder.ids)
+            for application in applications.values():  # the holder may not have known of all
+                await running(application, 2)
             before = {each.id: seen(await each.get_containers()) for each in applications.values()}
             assert {len(containers) for containers in before.values()} == {2}
             for application in applications.values():

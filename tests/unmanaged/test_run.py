@@ -39,6 +39,8 @@ def write(user: User, script: str) -> str:
 def test_it_ends_with_the_application_and_as_it_does(user: User) -> None:
     good = user.skein(*RUN, write(user, "exit 0"))
     (application,) = good.stdout.split()
+    # YARN shows it as running for a moment longer than its ApplicationMaster does.
+    user.skein("application", "wait", application)
     assert "SUCCEEDED" in user.skein("application", "status", application).stdout
     bad = user.skein(*RUN, write(user, "exit 7"), check=False)
     assert bad.returncode == 1
@@ -80,5 +82,6 @@ def test_whoever_ends_it_ends_the_application(
         eventually(started.exists, "the script runs", 60)
         run.send_signal(number)
     assert run.returncode == code
+    user.skein("application", "wait", application, check=False)  # as above
     assert application not in asyncio.run(alive(Settings.from_environment(user.env)))
     assert "KILLED" in user.skein("application", "status", application).stdout

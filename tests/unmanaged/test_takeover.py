@@ -84,6 +84,10 @@ async def test_all_go_on_where_they_were(
     async with hold(settings, tmp_path) as applications:
         assert list(applications) == sorted(holder.ids)
         first = applications[holder.ids[0]]
+        async with asyncio.timeout(60):  # the holder may not have known of all
+            for each in applications.values():
+                while len(await each.get_containers(states=RUNNING)) < 3:
+                    await asyncio.sleep(0.05)
         before = {each.id: seen(await each.get_containers()) for each in applications.values()}
         await first.keys.put("owned", b"v", owner="s_1")
         await first.keys.put("free", b"\0\xff")
@@ -142,10 +146,10 @@ async def test_one_that_was_killed_within_its_submission_is_taken_back(
     kept = folder.read(application_id)
     del kept.tokens["YARN_AM_RM_TOKEN"]  # type: ignore[attr-defined]  # a dict
     folder.keep(application_id, kept)
-    (tmp_path / "held" / f"{application_id}.journal").unlink()
+    (tmp_path / "held" / f"{application_id}.journal").unlink(missing_ok=True)
     async with hold(settings, tmp_path) as applications:
         assert not applications
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while application_id in await alive(settings) or folder.applications():
                 await asyncio.sleep(0.05)
 
@@ -160,7 +164,7 @@ async def test_one_that_ended_meanwhile_says_how(
     async with Client(settings) as client:
         await client.kill(ApplicationId.parse(ended))
     async with hold(settings, tmp_path) as applications:
-        end = await applications[ended].ended(deadline=30)
+        end = await applications[ended].ended(deadline=60)
         assert end.status is FinalStatus.KILLED
         assert "killed by user" in end.diagnostics
         assert list(applications) == [alive_still]
@@ -177,7 +181,7 @@ async def test_one_that_is_not_in_the_folder_any_more_is_found_by_its_tag_and_en
     # As where the folder is of a back-up that is older than the application.
     hold(settings, tmp_path)._folder.forget(lost)
     async with hold(settings, tmp_path) as applications:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while lost in await alive(settings):
                 await asyncio.sleep(0.05)
         assert list(applications) == [kept]

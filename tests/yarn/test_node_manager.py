@@ -236,6 +236,6 @@ async def test_leaving_closes_all_connections() -> None:
             for server in (first, second):
                 nodes.keep([token(server)])
                 await nodes.stop_container(ID, place(server))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (first.gone, second.gone) != (1, 1):
                 await asyncio.sleep(0.01)

@@ -61,12 +61,12 @@ class Master:
         )
 
     def result(self) -> str:
-        output, errors = self.process.communicate(timeout=30)
+        output, errors = self.process.communicate(timeout=60)
         assert "Warning" not in errors
         return output.strip()
 
     def cancel(self) -> str:
-        output, errors = self.process.communicate("\n", timeout=30)
+        output, errors = self.process.communicate("\n", timeout=60)
         assert "Warning" not in errors
         return output.strip()
 
@@ -83,7 +83,7 @@ class Master:
 
 
 def poll(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -154,5 +154,5 @@ def test_a_node_manager_that_kills_the_container_kills_the_script(tmp_path: Path
     master = Master(tmp_path, "sleep 100 & echo $! > child; echo $$ > self; wait")
     child, itself = master.pid("child"), master.pid("self")
     os.killpg(master.process.pid, signal.SIGKILL)
-    master.process.communicate(timeout=10)
+    master.process.communicate(timeout=60)
     poll(lambda: not alive(child) and not alive(itself))

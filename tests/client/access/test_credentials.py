@@ -91,7 +91,7 @@ def test_threads_that_begin_at_once_get_one_pair(tmp_path: Path) -> None:
 
 
 def _created(folder: Path, begin: threading.Barrier, created: list[Path]) -> Credentials:
-    begin.wait(20)
+    begin.wait(60)
     return Credentials.read_or_create(folder, created=lambda: created.append(folder))
 
 
@@ -136,7 +136,7 @@ def test_processes_that_begin_at_once_get_one_pair(tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.write(b"\n")
         process.stdin.flush()
-    keys = {process.communicate(timeout=20)[0] for process in processes}
+    keys = {process.communicate(timeout=60)[0] for process in processes}
     assert len(keys) == 1
     assert keys == {(tmp_path / KEY_FILE).read_bytes()}
 
@@ -159,7 +159,7 @@ def test_a_pair_is_never_seen_in_halves(tmp_path: Path) -> None:
             pair.client_context()  # refuses a key that is not the certificate's
     finally:
         stop.set()
-        writer.join(20)
+        writer.join(60)
 
 
 def test_a_folder_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ async def test_an_answer_that_trickles_is_not_waited_for_for_ever(
                 await writer.drain()
                 await asyncio.sleep(0.02)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         listener = await asyncio.start_server(
             serve_one, "127.0.0.1", 0, ssl=own_admission(Answering()).context
         )

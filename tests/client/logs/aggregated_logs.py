@@ -48,7 +48,7 @@ def open_below(folder: Path) -> list[Path]:
 async def run_application(cluster: HadoopCluster, command: str) -> ApplicationId:
     """Run an AM that is a shell command, by the ResourceManager's REST interface."""
     async with httpx.AsyncClient(
-        base_url=f"{cluster.rm_web_url}/ws/v1/cluster", params={"user.name": "alice"}
+        base_url=f"{cluster.rm_web_url}/ws/v1/cluster", params={"user.name": "alice"}, timeout=60
     ) as http:
         app = (await http.post("/apps/new-application")).json()["application-id"]
         context = {

@@ -175,7 +175,7 @@ async def test_leaving_early_closes_the_connection() -> None:
         )
         assert await anext(parts) == b"abc"
         await parts.aclose()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await closed.wait()
 
 

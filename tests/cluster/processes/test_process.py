@@ -42,7 +42,7 @@ def start(folder: Path, *command: str, **variables: str) -> Process:
 
 async def test_a_process_runs_in_its_folder_and_is_logged(tmp_path: Path) -> None:
     process = start(tmp_path, "/bin/sh", "-c", "pwd; echo wrong >&2")
-    assert await wait_until_gone([process], deadline=10)
+    assert await wait_until_gone([process], deadline=60)
     assert (tmp_path / "log").read_text() == f"{tmp_path}\nwrong\n"
 
 

@@ -229,7 +229,10 @@ async def test_a_wait_of_no_number_is_refused(seconds: str) -> None:
 # --- the end
 
 
-async def test_an_answer_under_way_is_given_before_the_end() -> None:
+async def test_an_answer_under_way_is_given_before_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listener, "_DRAIN_TIMEOUT", 60)
     answering = Answering()
     answering.go_on.clear()
     loop = asyncio.get_running_loop()
@@ -240,7 +243,7 @@ async def test_an_answer_under_way_is_given_before_the_end() -> None:
             await answering.came.wait()
             loop.call_later(0.05, answering.go_on.set)
             began = loop.time()
-        assert loop.time() - began < 0.9, "what is answered is not waited for any longer"
+        assert loop.time() - began < 15, "what is answered is not waited for any longer"
         assert await client.answer() == (200, b'{"entries":[' + DONE + b"]}")
         assert await client.closed() == b""
 
@@ -259,7 +262,7 @@ async def test_the_end_does_not_wait_for_idle_or_stubborn_connections(
             stubborn.post("WaitKey", b'{"key":"k","timeout":50}')
             await answering.came.wait()
             began = loop.time()
-        assert loop.time() - began < 4
+        assert loop.time() - began < 20
         assert answering.cancelled == 1
         with contextlib.suppress(ConnectionError):
             assert await idle.closed() == b""

@@ -327,14 +327,14 @@ async def test_a_client_that_asks_for_nothing_is_closed(monkeypatch: pytest.Monk
 
 
 async def test_a_client_that_waits_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_connection, "IDLE_TIMEOUT", 0.05)
+    monkeypatch.setattr(frame_connection, "IDLE_TIMEOUT", 0.3)
     answering = Answering()
     answering.go_on.clear()
     async with connected(answering) as connection, asyncio.TaskGroup() as group:
         wait = group.create_task(ask(connection, WaitKey(key="a", timeout=10)))
         await answering.came.wait()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.2):
+            async with asyncio.timeout(0.8):
                 await until(lambda: connection.lost)
         answering.go_on.set()
         assert isinstance(await wait, Entries)

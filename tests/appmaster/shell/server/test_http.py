@@ -42,7 +42,7 @@ async def test_a_client_that_falls_silent_is_closed(
 
 
 async def test_a_client_that_does_not_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "IDLE_TIMEOUT", 0.1)
+    monkeypatch.setattr(http, "IDLE_TIMEOUT", 0.5)
     monkeypatch.setattr(listener, "_DRAIN_TIMEOUT", 0.01)
     monkeypatch.setattr(listener, "_CLOSE_TIMEOUT", 0.01)
     monkeypatch.setattr(listener, "_SHUTDOWN_TIMEOUT", 0.01)
@@ -60,7 +60,7 @@ async def test_a_client_that_does_not_read_is_closed(monkeypatch: pytest.MonkeyP
         head = await client.reader.readuntil(b"\r\n\r\n")
         assert b"200" in head
         # From here on the client's own buffers fill, and nobody empties them.
-        done, _ = await asyncio.wait(before, timeout=5)
+        done, _ = await asyncio.wait(before, timeout=15)
         assert done == before
         with contextlib.suppress(ConnectionError):
             assert len(await client.closed()) < len(large)

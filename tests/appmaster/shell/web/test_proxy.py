@@ -162,6 +162,7 @@ async def test_a_page_that_nobody_serves_or_that_is_silent_is_said_to(
         add(play, url)
         found = await asking.get("/pages/page/")
         assert (found.status_code, "no response within 0.1 s" in found.text) == (502, True)
+        monkeypatch.undo()
         add(play, "http://127.0.0.1:1/", "closed")
         found = await asking.get("/pages/closed/")
         assert (found.status_code, "cannot connect to 127.0.0.1:1" in found.text) == (502, True)
@@ -176,7 +177,7 @@ async def test_an_answer_that_ends_early_is_seen_to(
         if end == "silence":
             await reader.read()
 
-    monkeypatch.setattr(module, "_ANSWER_TIMEOUT", 0.1)
+    monkeypatch.setattr(module, "_ANSWER_TIMEOUT", 0.5)
     async with pages() as (play, asking), target(handler) as (url, _):
         add(play, url)
         with pytest.raises(httpx.RemoteProtocolError):
