@@ -131,7 +131,8 @@ class Visitor:
         await expect(cards.or_(self.page.locator(f"{SHOWN} .jp-Notebook")).first).to_be_visible()
         if not await cards.first.is_visible():
             await self.choose("File", "New Launcher")
-        await cards.get_by_text(kernel, exact=True).click()
+        # JupyterLab looks for new kernelspecs each minute.
+        await cards.get_by_text(kernel, exact=True).click(timeout=start)
         await self.wait_for_kernel(kernel, start)
 
     async def wait_for_kernel(self, kernel: str, start: float = CELL) -> None:
@@ -154,6 +155,8 @@ class Visitor:
         cell = await self.enter_cell(code)
         output = cell.locator(".jp-OutputArea-output")
         await expect(output).to_be_visible(timeout=CELL)
+        # What it prints may come in parts; until it has ended, its number is a star.
+        await expect(cell.locator(".jp-InputPrompt").first).not_to_contain_text("*", timeout=CELL)
         return (await output.inner_text()).strip()
 
     async def run_spark(self, code: str, result: str) -> str:

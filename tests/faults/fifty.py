@@ -80,5 +80,12 @@ class Holder:
 
 
 async def running(client: Client) -> list[ApplicationReport]:
-    found = await client.applications()
-    return [each for each in found if each.yarn_application_state is YarnApplicationState.RUNNING]
+    """All fifty, as soon as YARN says that they run, and that there are no others."""
+    async with asyncio.timeout(120):
+        while True:
+            known = await client.applications()
+            found = [each for each in known if not each.yarn_application_state.ended]
+            states = [each.yarn_application_state for each in found]
+            if states == [YarnApplicationState.RUNNING] * holder.COUNT:
+                return found
+            await asyncio.sleep(0.1)

@@ -56,7 +56,7 @@ async def test_the_hub_and_the_others_notice_nothing(
             await asyncio.sleep(0.02)
         # `benchmarks/hostile.py` measures it; here, other work of the machine counts, too.
         assert len(took) > SECONDS
-        assert statistics.quantiles(took, n=100)[98] < 1
+        assert statistics.quantiles(took, n=100, method="inclusive")[98] < 3
         assert resident(hub.pid) - memory < 150 << 20
         assert hub.log.stat().st_size - log < 1 << 20
         await guests.goes_on("bob", bob)
@@ -68,7 +68,7 @@ async def test_the_hub_and_the_others_notice_nothing(
         began = time.perf_counter()
         await hub.start()
         await guests.goes_on("alice", alice)
-        assert time.perf_counter() - began < 30
+        assert time.perf_counter() - began < 90
         await hub.stop_server("alice")
         await guests.goes_on("bob", bob)
         await hub.stop_server("bob")
@@ -80,7 +80,7 @@ async def nothing_is_read_of_a_stranger(url: str) -> None:
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(b"POST /hub/api/yarnspawner HTTP/1.1\r\nHost: x\r\n")
     writer.write(b"Content-Type: application/json\r\nContent-Length: 90000000\r\n\r\n{")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await reader.read(100)
     assert answer.startswith(b"HTTP/1.1 4"), answer
     writer.close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,7 @@ import pytest
 
 from faults.conftest import ROUNDS
 from faults.guests import CONFIG, Guests, stand_ins
+from faults.spark_kernels import kill
 from hub.hub import Hub
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ async def test_the_hub_is_killed_while_servers_run(guests: Guests, moments: rand
             await guests.goes_on(user, state)
         await guests.hub.start()
         for user, state in before.items():
-            assert await guests.is_ready(user)
+            await guests.until(partial(guests.is_ready, user), f"{user}'s server is ready")
             await guests.goes_on(user, state)
         await guests.are_alone(2)
 
@@ -132,8 +131,7 @@ async def test_a_node_is_lost_under_a_hub(
         name = moments.choice(("nodemanager-1", "nodemanager-2"))
         there = {pid for pid, variables in stand_ins().items() if f"/{name}/" in variables}
         await fault_cluster.kill(name)
-        for pid in there:
-            os.kill(pid, signal.SIGKILL)
+        kill(*there)
         for user, state in before.items():
             if state["pid"] in there:
                 await guests.until(partial(guests.has_none, user), f"{user} is told")

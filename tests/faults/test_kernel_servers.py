@@ -6,8 +6,6 @@ Whatever was killed: it is the same session, the same process and the same varia
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,6 +13,7 @@ import pytest
 
 from e2e.walk import of_application
 from faults.conftest import ROUNDS
+from faults.spark_kernels import kill
 from hub.kernel_service import HubWithKernels, kernel_servers
 from server.gateway.kernel_client import KernelClient
 from unmanaged.held import alive
@@ -59,7 +58,7 @@ class Guest:
     async def start_server(self) -> None:
         """Start her server, and wait until it is ready."""
         (await self.hub.api.post(f"/users/{USER}/server")).raise_for_status()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not (server := await self._server()) or not server["ready"]:
                 await asyncio.sleep(0.05)
 
@@ -70,8 +69,7 @@ class Guest:
     async def kill_server(self) -> None:
         """Kill all processes of her server's container, and wait until the hub knows."""
         (server,) = (await self.hub.api.get(f"/users/{USER}")).json()["servers"].values()
-        for pid in of_application(server["state"]["application_id"]):
-            os.kill(pid, signal.SIGKILL)
+        kill(*of_application(server["state"]["application_id"]))
         await self.hub.server_ended(USER)
 
     async def open_notebook(self) -> tuple[str, str, str]:
@@ -104,7 +102,7 @@ class Guest:
 
     async def has(self, applications: int) -> None:
         """Wait until so many applications are left, and no more."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(await alive(self._settings)) != applications:
                 await asyncio.sleep(0.1)
 

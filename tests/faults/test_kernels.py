@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -187,7 +188,8 @@ async def test_a_node_that_is_lost_is_the_end_of_its_kernel(
         assert generations == {1}
         assert holder.kernels() == [kernel]
     finally:
-        os.killpg(container, signal.SIGKILL)  # it has survived its NodeManager
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(container, signal.SIGKILL)  # it has survived its NodeManager
         await fault_cluster.restart(node)
 
 

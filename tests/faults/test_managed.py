@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from e2e.walk import of_application
 from faults.conftest import ROUNDS
-from faults.witness import Witness, strike
+from faults.spark_kernels import kill
+from faults.witness import RECOVERY, Witness, strike
 
 if TYPE_CHECKING:
     import random
@@ -23,6 +22,11 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120 + 90 * ROUNDS)]
 
 async def test_the_application_master_is_killed(witness: Witness, moments: random.Random) -> None:
     async def fault() -> None:
+        before = len(witness.promised)
+        async with asyncio.timeout(RECOVERY):  # it is used by then, however slow the machine is
+            while len(witness.promised) < before + 2:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(moments.uniform(0.0, 0.1))
         witness.kill_master()
 
     for _ in range(ROUNDS):
@@ -72,7 +76,7 @@ async def test_a_node_is_lost(
             await fault_cluster.kill(name)
             for pid, (_, _, variables) in of_application(witness.application).items():
                 if f"/{name}/" in variables:
-                    os.kill(pid, signal.SIGKILL)
+                    kill(pid)
 
         await strike(witness, moments, fault)
         await witness.settle(replaced=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from faults import holder
 from faults.conftest import ROUNDS
 from faults.fifty import Holder, running
 from faults.witness import Witness
@@ -78,7 +77,6 @@ async def test_records_are_damaged_and_the_disk_is_full(
             return await client.connect(application, deadline=30)
 
         reports = await running(client)
-        assert len(reports) == holder.COUNT
         well = [each.application_id for each in reports if each.name == "quiet"]
         async with asyncio.timeout(60):
             while len(before := await same(well, reach, tmp_path / "notes")) < len(well):

@@ -177,6 +177,15 @@ class Hub:
         while (await self.api.delete(server)).status_code == httpx.codes.ACCEPTED:
             await asyncio.sleep(POLL)
 
+    async def server_ready(self, user: str, deadline: float = 60) -> None:
+        """Wait until a user's only server is ready: a hub that starts looks at it for a while."""
+        async with asyncio.timeout(deadline):
+            while [
+                each["ready"]
+                for each in (await self.api.get(f"/users/{user}")).json()["servers"].values()
+            ] != [True]:
+                await asyncio.sleep(POLL)
+
     async def server_ended(self, user: str, deadline: float = 60) -> None:
         """Wait until the hub knows that a user has no server any more."""
         async with asyncio.timeout(deadline):

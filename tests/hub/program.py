@@ -102,7 +102,7 @@ class Program:
 async def kill(process: Process) -> None:
     """Kill a process with SIGKILL."""
     send_signal(process, signal.SIGKILL)
-    assert await wait_until_gone([process], deadline=10), f"{process.pid} does not end"
+    assert await wait_until_gone([process], deadline=60), f"{process.pid} does not end"
 
 
 async def _responds(client: httpx.AsyncClient, url: str) -> bool:

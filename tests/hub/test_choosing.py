@@ -103,8 +103,7 @@ async def test_a_choice_holds_for_one_server(hub: Hub, hadoop_cluster: HadoopClu
         # Where it runs is the profile's word, which a new hub knows from the server's state.
         await hub.kill()
         await hub.start()
-        (server,) = (await hub.api.get("/users/alice")).json()["servers"].values()
-        assert server["ready"]
+        await hub.server_ready("alice")
         await hub.stop_server("alice")
         assert await started(hub, hadoop_cluster, {}) == ("default", True)
     finally:

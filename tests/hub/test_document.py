@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.blocks import PROJECT, blocks
-from e2e.walk import of_application
+from e2e.walk import eventually, of_application
 from hub.hub import Hub
 from yarnhub.filesystem.open import open_file_system
 from yarnhub.hadoop.conf import Configuration
@@ -144,4 +144,4 @@ async def check(hub: Hub, folder: Path) -> None:
     # A file that is PUBLIC lies on the node for all users, another one among its user's.
     assert re.search(r"/local/filecache/\d+/environment\.tar\.gz$", prefix)
     await hub.stop_server("alice")
-    assert not of_application(application)
+    eventually(lambda: not of_application(application), "nothing of it is left")

@@ -61,9 +61,15 @@ async def test_servers_are_started_and_stopped_at_home(
     async with await users_api(hub, "alice") as api:
         (listed,) = (await api.get("/servers")).json()
         assert (listed["name"], listed["state"]) == ("", "running")
-        kinds = (await api.get("/applications", params={"kind": "server", "user": "alice"})).json()
-        assert [each["state"] for each in kinds["applications"]].count("RUNNING") == 1
-        assert await page.locator("#servers tr[id]").count() == 0, "it is in the server's row"
+        hers = {"kind": "server", "user": "alice"}
+        async with asyncio.timeout(60):  # the list follows
+            while [
+                each["state"]
+                for each in (await api.get("/applications", params=hers)).json()["applications"]
+            ].count("RUNNING") != 1:
+                await asyncio.sleep(0.1)
+        # It is in the server's row.
+        await expect(page.locator("#servers tr[id]")).to_have_count(0)
 
         # A user's token without the scope, as of a hub that does not allow it.
         name_only = await hub.token_of("alice", "access:services!service=platform")
@@ -92,6 +98,7 @@ async def test_own_applications_are_at_home_and_move_to_another_queue(
     await row.get_by_role("link", name="<b>nap</b>", exact=True).click()
     await page.get_by_role("link", name="Move").click()
     queues = page.get_by_role("combobox", name="Queue")
+    await expect(queues).to_contain_text("apples")
     assert "apples" in await queues.locator("option").all_inner_texts()
     assert "default" not in await queues.locator("option").all_inner_texts()
     await assert_accessible(page)

@@ -29,7 +29,11 @@ pytestmark = [
 
 KERNEL = "Python with Spark on YARN"
 SUM = "print(spark.range(10**6).selectExpr('sum(id)').first()[0])"
-WHO = "print(spark.sparkContext.sparkUser(), len(sc.statusTracker().getActiveJobsIds()))"
+# Jobs that are canceled end a moment later.
+WHO = """\
+import time
+while sc.statusTracker().getActiveJobsIds(): time.sleep(0.1)
+print(spark.sparkContext.sparkUser(), len(sc.statusTracker().getActiveJobsIds()))"""
 SLEEP = "sc.parallelize([0], 1).map(lambda x: __import__('time').sleep(600)).count()"
 
 

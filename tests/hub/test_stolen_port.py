@@ -60,7 +60,7 @@ async def bob(folder: Path) -> AsyncIterator[None]:
     command = [python, str(folder / "thief.py"), str(folder), "127.0.0.1", "0.0.0.0"]
     thief = await asyncio.create_subprocess_exec(*command, user="bob", group="bob", cwd=folder)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (folder / "uid").exists():
                 await asyncio.sleep(POLL)
         yield
@@ -88,7 +88,9 @@ async def test_he_cannot_take_it_from_her(
             assert '"ready": true' in await last_said(hub), hub.tail()
             answer = await hub.api.get(f"{hub.url}/user/alice/api/status")
             assert answer.status_code == httpx.codes.OK
-            assert noted(meeting_place, "tried")
+            async with asyncio.timeout(60):
+                while not noted(meeting_place, "tried"):
+                    await asyncio.sleep(POLL)
             assert not noted(meeting_place, "taken"), "as long as her server runs"
         finally:
             await hub.stop_server("alice")
