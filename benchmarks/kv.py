@@ -20,7 +20,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from submit import Contender, both, report
+from submit import Contender, installed, report
 
 from yarnhub.cluster import HadoopCluster
 
@@ -41,7 +41,7 @@ async def run(rounds: int, seconds: float) -> list[Contender]:
     """Measure on a cluster of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         async with HadoopCluster() as cluster:
-            contenders = both(Path(scratch), cluster.env)
+            contenders = installed(Path(scratch), cluster.env)
             await asyncio.to_thread(measure, contenders, rounds, seconds)
     return contenders
 

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -58,15 +59,22 @@ def main() -> None:
     """Start a cluster, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
-    report(asyncio.run(run(parser.parse_args().rounds)))
+    parser.add_argument(
+        "--other",
+        type=Path,
+        metavar="PYTHON",
+        help="of another yarnhub, as of an earlier commit, that takes its turn, too",
+    )
+    chosen = parser.parse_args()
+    report(asyncio.run(run(chosen.rounds, chosen.other)))
 
 
-async def run(rounds: int) -> list[Contender]:
+async def run(rounds: int, other: Path | None = None) -> list[Contender]:
     """Measure on a cluster of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         async with HadoopCluster() as cluster:
-            contenders = both(folder, cluster.env)
+            contenders = installed(folder, cluster.env, other)
             measure(contenders, cluster.web_hdfs_url, folder, rounds)
     return contenders
 
@@ -82,16 +90,21 @@ def install_peer(folder: Path) -> Path:
     return python
 
 
-def both(folder: Path, cluster: Mapping[str, str]) -> list[Contender]:
+def installed(
+    folder: Path, cluster: Mapping[str, str], other: Path | None = None
+) -> list[Contender]:
     """The peer and ours, each with a configuration folder of its own.
 
     Args:
         folder: For what they need.
         cluster: The variables that lead to the cluster.
+        other: The interpreter of another one of ours, if any.
     """
+    ours = ("container_tokens", "python")
     contenders = [
         Contender("skein 0.8.2", install_peer(folder / "peer"), ("ApplicationMaster", "java")),
-        Contender("yarnhub", Path(sys.executable), ("container_tokens", "python")),
+        *([Contender("other yarnhub", other, ours)] if other else []),
+        Contender("yarnhub", Path(sys.executable), ours),
     ]
     for each in contenders:
         config = folder / f"config of {each.name}"
@@ -102,7 +115,7 @@ def both(folder: Path, cluster: Mapping[str, str]) -> list[Contender]:
 
 
 def measure(contenders: list[Contender], hdfs: str, folder: Path, rounds: int) -> None:
-    """All rounds, the two in turn; the first of each warms up and does not count."""
+    """All rounds, in turn; the first of each warms up and does not count."""
     for each in contenders:
         each.worker = subprocess.Popen(
             [each.python, HERE / "submit_worker.py"],
@@ -139,6 +152,7 @@ def warm(contender: Contender, hdfs: str, folder: Path, *, count: bool) -> None:
     began.unlink(missing_ok=True)
     go.unlink(missing_ok=True)
     script = f"date +%s.%N > {began}; until [ -e {go} ]; do sleep 0.1; done"
+    pause()
     application, called = ask(contender, {"do": "submit", "script": script})
     first_line = wait_for(began)
     if count:
@@ -156,6 +170,7 @@ def cold(contender: Contender, folder: Path, *, count: bool) -> None:
     spec = folder / "spec.yaml"
     spec.write_text(SPEC % f"date +%s.%N > {began}")
     command = [contender.python.parent / "skein", "application", "submit", spec]
+    pause()
     called = time.time()
     done = subprocess.run(command, env=contender.env, check=True, capture_output=True, text=True)
     returned = time.time()
@@ -164,6 +179,11 @@ def cold(contender: Contender, folder: Path, *, count: bool) -> None:
         contender.note("command line, cold, s", returned - called)
         contender.note("command line to script, cold, s", first_line - called)
     wait_ended(contender, done.stdout.strip())
+
+
+def pause() -> None:
+    """Begin at any moment between two heartbeats of the node, which decide when YARN acts."""
+    time.sleep(random.random())
 
 
 def wait_for(path: Path, limit: float = 60.0) -> float:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from yarnhub.client.access.settings import Settings
+from yarnhub.hadoop.conf import Configuration
+from yarnhub.hadoop.ipc.options import RpcOptions
+from yarnhub.hadoop.security.users import SimpleUser
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from yarnhub.hadoop.address import Address
 
 
 def site(folder: Path, **properties: str) -> Path:
@@ -30,3 +35,15 @@ def other(found: Settings, user: Any) -> Settings:
     import dataclasses
 
     return dataclasses.replace(found, user=user, user_name="hub")
+
+
+def managed_by(address: Address, folder: Path) -> Settings:
+    return Settings(
+        configuration=Configuration({"yarn.resourcemanager.address": str(address)}),
+        user=SimpleUser("hub"),
+        user_name="hub",
+        config_folder=folder,
+        cache_folder=folder,
+        language="C",
+        options=RpcOptions(),
+    )

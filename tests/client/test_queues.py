@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from client.sites import managed_by
 from hadoop.server import Call, answer, serving
 from yarnhub.base.tasks import task_group
-from yarnhub.client.access.settings import Settings
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.hadoop.codec import encode
-from yarnhub.hadoop.conf import Configuration
-from yarnhub.hadoop.ipc.options import RpcOptions
-from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.yarn.records import resource_manager as rm
 from yarnhub.yarn.records.cluster import QueueACL, QueueInfo, QueueUserACLInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from yarnhub.hadoop.address import Address
 
 
 class Manager:
@@ -44,22 +39,10 @@ class Manager:
         return answer(call.call_id, encode(response))
 
 
-def settings(folder: Path, address: Address) -> Settings:
-    return Settings(
-        configuration=Configuration({"yarn.resourcemanager.address": str(address)}),
-        user=SimpleUser("hub"),
-        user_name="hub",
-        config_folder=folder,
-        cache_folder=folder,
-        language="C",
-        options=RpcOptions(),
-    )
-
-
 async def test_all_callers_share_one_look(tmp_path: Path) -> None:
     manager = Manager()
     async with serving(manager) as server:
-        queues = ClusterQueues(settings(tmp_path, server.address))
+        queues = ClusterQueues(managed_by(server.address, tmp_path))
         async with task_group() as group:
             trees = [group.create_task(queues.tree()) for _ in range(100)]
         (tree,) = {each.result() for each in trees}
@@ -72,7 +55,7 @@ async def test_all_callers_share_one_look(tmp_path: Path) -> None:
 async def test_each_user_is_looked_at_once(tmp_path: Path) -> None:
     manager = Manager()
     async with serving(manager) as server:
-        queues = ClusterQueues(settings(tmp_path, server.address))
+        queues = ClusterQueues(managed_by(server.address, tmp_path))
         async with task_group() as group:
             asked = [group.create_task(queues.allowed(user)) for user in ("alice", "bob") * 5]
     assert {each.result() for each in asked} == {frozenset({"root.default"})}
@@ -82,7 +65,7 @@ async def test_each_user_is_looked_at_once(tmp_path: Path) -> None:
 async def test_that_yarn_does_not_answer_is_shared_too(tmp_path: Path) -> None:
     manager = Manager(answers=False)
     async with serving(manager) as server:
-        queues = ClusterQueues(settings(tmp_path, server.address), deadline=1)
+        queues = ClusterQueues(managed_by(server.address, tmp_path), deadline=1)
         assert await queues.tree() is None
         assert await queues.tree() is None
     assert manager.calls == ["getQueueInfo"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _TERMINATED = 143
 """The exit code that shells report after SIGTERM."""
+_REPORT_TIMEOUT = 10.0
+"""Seconds that YARN has to report the end of an application."""
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -74,6 +77,8 @@ async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> 
     import tempfile
 
     from skein.cli.progress_bar import progress_on
+    from yarnhub.base.errors import YarnhubError
+    from yarnhub.client.client import Client
     from yarnhub.client.errors import ApplicationFailedError
     from yarnhub.control.messages import FinalStatus
     from yarnhub.unmanaged import UnmanagedApplications
@@ -88,6 +93,10 @@ async def _hold(spec: ApplicationSpec, settings: Settings, host: str | None) -> 
             except BaseException:
                 await application.kill()
                 raise
+    async with Client(settings) as client:
+        # YARN has taken note of the end, and reports it a moment later.
+        with contextlib.suppress(YarnhubError):
+            await client.wait(application.application_id, deadline=_REPORT_TIMEOUT)
     if finish.status is not FinalStatus.SUCCEEDED:
         raise ApplicationFailedError(application.id, finish.status.value, finish.outcome)
 

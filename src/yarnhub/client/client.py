@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import AccessDeniedError, ApplicationNotFoundError
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.access.visibility import not_shown
 from yarnhub.client.application.watch import (
@@ -304,7 +305,14 @@ class Client(Closing):
         Raises:
             AccessDeniedError: It belongs to another user.
         """
-        return await self.resource_manager.force_kill_application(application_id)
+        if not await self.resource_manager.force_kill_application(application_id):
+            return False
+        try:
+            report = await self.application_report(application_id)
+        except (ApplicationNotFoundError, AccessDeniedError):
+            return True
+        # An unmanaged one ends a moment after YARN takes its kill for done (ClientRMService).
+        return report.yarn_application_state.ended
 
     async def clean_up(self, application_id: ApplicationId, *, deadline: float = 60.0) -> None:
         """Delete the uploads of an application, if any.
