@@ -21,6 +21,7 @@ from yarnhub.base.background import BackgroundTasks
 from yarnhub.client.access.credentials import Credentials
 from yarnhub.client.submit.masters import UnmanagedMaster
 from yarnhub.client.submit.submission import credentials
+from yarnhub.cluster.ports import choose_ports
 from yarnhub.control.bootstrap import given_secrets, server_name
 from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.kernels.local_holder import BUDGETS, LocalKernelHolder
@@ -78,7 +79,8 @@ class Cluster:
     """The containers of all holders, one after the other."""
 
     containers: dict[str, Container] = field(default_factory=dict)
-    port: int = 0
+    # Not one of those that the system gives out while it has no holder.
+    port: int = field(default_factory=lambda: choose_ports(["holder"], {})["holder"])
     number: int = 0
 
     async def close(self) -> None:

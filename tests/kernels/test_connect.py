@@ -153,9 +153,7 @@ async def test_a_server_is_found_again_with_its_address(
     async with ProcessKernelHolder(cluster, settings, tmp_path / "kernels") as holder:
         (found,) = holder.kernels()
         assert await reported(found) == server
-        await found.restart()
-        await running(found)
-        await found.changed(found.status)
+        await running(found, await found.restart())
         async with asyncio.timeout(60):
             while (again := found.connect) is None or again == server:
                 await asyncio.sleep(0.02)

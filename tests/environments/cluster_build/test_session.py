@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.walk import eventually
 from environments.archives import run, unpack
 from environments.cluster_build.builds import SECONDS, Builder
 from environments.index_server import HangingIndex
@@ -219,7 +220,7 @@ def test_a_build_is_found_and_canceled_by_another_process(
     state, reason, application = asyncio.run(ended(alice, "slow"))
     assert (state, str(application)) == (BuildState.KILLED, number)
     assert "Canceled by alice." in reason
-    assert of_application(number) == {}
+    eventually(lambda: not of_application(number), "its processes end", deadline=60)
     unpublished(alice, "slow")
 
     again = alice.run(alice.command("cancel", "slow"))
@@ -268,7 +269,7 @@ def test_ctrl_c_cancels_the_build(alice: Builder, hanging: HangingIndex) -> None
     assert "Canceling the build; press Ctrl-C again to let it continue" in said
     state, _, number = asyncio.run(ended(alice, "interrupted"))
     assert state is BuildState.KILLED
-    assert of_application(str(number)) == {}
+    eventually(lambda: not of_application(str(number)), "its processes end", deadline=60)
     unpublished(alice, "interrupted")
 
 

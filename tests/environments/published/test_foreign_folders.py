@@ -227,11 +227,11 @@ class TestFoldersOfOthers:
                     await asyncio.Event().wait()
                 return await super().status(path)
 
-        monkeypatch.setattr("yarnhub.environments.published.catalog._PATIENCE", 0.05)
+        monkeypatch.setattr("yarnhub.environments.published.catalog._PATIENCE", 1.0)
         bob = EnvironmentStore(Hanging(hdfs, "bob"), user="bob")
         survey = await bob.survey()
         assert [each.name for each in survey.environments] == ["own"]
-        assert "could not be read within 0.05 s" in survey.damaged[0].problem
+        assert "could not be read within 1 s" in survey.damaged[0].problem
 
     async def test_what_there_is_no_time_for_is_told(
         self, hdfs: FakeHdfs, monkeypatch: pytest.MonkeyPatch, published: PublishedEnvironment
@@ -242,7 +242,7 @@ class TestFoldersOfOthers:
                     await asyncio.Event().wait()
                 return await super().list(path)
 
-        monkeypatch.setattr("yarnhub.environments.published.catalog._SURVEY", 0.2)
+        monkeypatch.setattr("yarnhub.environments.published.catalog._SURVEY", 2.0)
         for number in range(100):
             await hdfs.user("mallory").make_directory(f"{ROOT}/{number:016x}", 0o755)
         survey = await EnvironmentStore(Hanging(hdfs, "bob"), user="bob").survey()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from yarnhub.client.client import Client
     from yarnhub.cluster import HadoopCluster
+    from yarnhub.yarn.records.applications import ApplicationReport
 
 pytestmark = pytest.mark.cluster
 
@@ -107,14 +108,20 @@ async def test_what_fails_and_why_is_for_its_owner_only(
     assert "command" not in answer.text
 
 
+async def ended(yarn: Client, name: str) -> ApplicationReport:
+    """The application of a Dask cluster, once it has ended: the server does not wait for ever."""
+    async with asyncio.timeout(60):
+        while not (report := await of_cluster(yarn, name)).yarn_application_state.ended:
+            await asyncio.sleep(0.5)
+    return report
+
+
 async def test_a_cluster_that_is_shut_down_has_succeeded(alice: User, yarn: Client) -> None:
     name = await alice.started()
     assert (await of_cluster(yarn, name)).user == "alice"
     assert (await alice.http.delete(name)).status_code == 204
     await alice.until(name, lambda model: model["status"] == "STOPPED")
-    async with asyncio.timeout(60):  # the server does not wait for ever
-        while not (report := await of_cluster(yarn, name)).yarn_application_state.ended:
-            await asyncio.sleep(0.5)
+    report = await ended(yarn, name)
     assert report.yarn_application_state is YarnApplicationState.FINISHED
     assert report.final_application_status is FinalApplicationStatus.SUCCEEDED
 
@@ -138,13 +145,14 @@ async def test_a_server_that_was_killed_holds_its_clusters_again(
     assert report.application_id == kept
     assert report.yarn_application_state is YarnApplicationState.RUNNING
     await alice.end_all()
-    assert (await of_cluster(yarn, name)).yarn_application_state is YarnApplicationState.FINISHED
+    assert (await ended(yarn, name)).yarn_application_state is YarnApplicationState.FINISHED
 
 
 async def test_workers_that_wait_keep_their_place(
     server: DaskGatewayServer, alice: User, yarn: Client
 ) -> None:
-    name = await alice.started()
+    # Few run at the same time: each has to report before c.YarnBackend.worker_start_timeout.
+    name = await alice.started(worker_memory=1 << 30)
     await alice.http.post(f"{name}/scale", json={"count": 30})
     seen: list[int] = []
     async with asyncio.timeout(90):  # longer than c.YarnBackend.worker_start_timeout
@@ -163,9 +171,10 @@ async def test_a_worker_that_ends_is_replaced_at_once(
 ) -> None:
     name = await alice.started()
     await alice.http.post(f"{name}/scale", json={"count": 1})
-    eventually(lambda: "is running" in server.log.read_text().partition("Created worker")[2], "it")
+    log = server.log.read_text
+    eventually(lambda: "is running" in log().partition("Created worker")[2], "it", deadline=60)
     assert workers(name)
     kill(workers(name))
-    eventually(lambda: server.log.read_text().count("Created worker") == 2, "another is started")
-    eventually(lambda: "signal 9" in server.log.read_text(), "and why")
+    eventually(lambda: log().count("Created worker") == 2, "another is started", deadline=60)
+    eventually(lambda: "signal 9" in log(), "and why", deadline=60)
     assert (await alice.http.get(name)).json()["status"] == "RUNNING"

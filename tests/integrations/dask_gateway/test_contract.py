@@ -54,7 +54,7 @@ c.Backend.cluster_options = Options(
 )
 """
 IMPATIENT = """
-c.YarnBackend.cluster_start_timeout = 10
+c.YarnBackend.cluster_start_timeout = 25
 c.YarnBackend.worker_start_timeout = 3
 c.YarnBackend.worker_start_failure_limit = 1
 """
@@ -145,7 +145,7 @@ async def test_a_clusters_life(alice: Any, server: DaskGatewayServer) -> None:
             assert sum(numbers) == 5050
             await cluster.scale(0)
             await until(lambda: workers(name) == [])
-        assert await status(cluster.dashboard_link) == 200
+        await until(lambda: shows(cluster.dashboard_link, 200))
     # Closed, and not shut down.
     assert [each.name for each in await alice.list_clusters(status="running")] == [name]
     async with alice.connect(name, shutdown_on_close=True) as cluster:
@@ -157,7 +157,7 @@ async def test_a_clusters_life(alice: Any, server: DaskGatewayServer) -> None:
         await alice.connect(name)
     with pytest.raises(GatewayClusterError, match="not running"):
         await alice.scale_cluster(name, 1)
-    assert await status(cluster.dashboard_link) == 404
+    await until(lambda: shows(cluster.dashboard_link, 404))  # the proxy is told of its end
     await until(lambda: schedulers(name) == [])
 
 
@@ -319,7 +319,7 @@ async def has_workers(client: Any, count: int, other_than: frozenset[str] = froz
     return len(found) == count and not found & other_than
 
 
-async def status(url: str) -> int:
-    """What a page answers."""
+async def shows(url: str, status: int) -> bool:
+    """Whether a page answers with a status."""
     async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as http:
-        return (await http.get(url)).status_code
+        return (await http.get(url)).status_code == status

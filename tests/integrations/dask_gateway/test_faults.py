@@ -175,7 +175,7 @@ async def test_a_user_is_told_yarns_reason_for_the_end_of_a_worker_that_left_bef
             await cluster.scale(1)
             async with cluster.get_client(set_as_default=False) as dask:
                 result = dask.submit(leave, marker)
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while "Stopping worker" not in server.log.read_text():
                         await asyncio.sleep(0.05)
                 Path(f"{marker}.gone").touch()
@@ -198,7 +198,7 @@ async def test_a_user_is_told_at_once_that_workers_wait_for_room(
 
 async def told_on_scale(cluster: Any, count: int) -> str:
     """The warning of dask-gateway's client, as soon as there is one."""
-    async with asyncio.timeout(30):  # YARN's reason comes after the container's end
+    async with asyncio.timeout(60):  # YARN's reason comes after the container's end
         while True:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", GatewayWarning)
@@ -218,7 +218,7 @@ async def test_a_database_that_restarts_fails_nothing(
         postgresql.start()
         second = await alice.started()
         await alice.scale(first, 1)
-        eventually(lambda: workers(first), "a worker starts")
+        eventually(lambda: workers(first), "a worker starts", deadline=60)
         listed = (await alice.http.get("")).json()
         assert {name: each["status"] for name, each in listed.items()} == {
             first: "RUNNING",
@@ -283,20 +283,21 @@ async def test_a_cluster_of_another_backend_ends_when_it_is_shut_down(
 ) -> None:
     server = DaskGatewayServer(tmp_path / "other", hadoop_cluster, CONFIG.replace(OURS, UPSTREAM))
     async with server, User(server, "alice") as alice:
+        before = {each.application_id for each in await yarn.applications()}
         name = await alice.started()
-        running = [
-            each
+        (running,) = [
+            each.application_id
             for each in await yarn.applications()
-            if each.name == "dask-gateway" and not each.yarn_application_state.ended
+            if each.name == "dask-gateway" and each.application_id not in before
         ]
         await server.kill()
         server.configure(CONFIG)
         await server.start()
         assert (await alice.http.get(name)).json()["status"] == "RUNNING"
         await alice.end_all()
-        (report,) = [await yarn.application_report(each.application_id) for each in running]
+        report = await yarn.wait(running, deadline=60)
         assert report.yarn_application_state is YarnApplicationState.KILLED
-        eventually(lambda: not schedulers(name), "its processes end")
+        eventually(lambda: not schedulers(name), "its processes end", deadline=60)
 
 
 def variables_of(pid: int) -> dict[str, str]:

@@ -143,7 +143,8 @@ async def test_a_scheduler_that_lies_about_workers(
 ) -> None:
     of_bob = await bob.started()
     await bob.http.post(f"{of_bob}/scale", json={"count": 1})
-    eventually(lambda: "is running" in server.log.read_text().partition("Created worker")[2], "it")
+    log = server.log.read_text
+    eventually(lambda: "is running" in log().partition("Created worker")[2], "it", deadline=60)
     worker = server.log.read_text().partition("Created worker ")[2].split()[0]
     _, scheduler = await liar(server, alice)
     for lies in LIES:
@@ -151,7 +152,7 @@ async def test_a_scheduler_that_lies_about_workers(
         assert (answer.status_code, next(iter(lies)) in answer.json()["error"]) == (422, True)
     assert (await scheduler.posts(b"[]")).status_code == 422
     assert (await scheduler.says(count=10**9)).status_code == 200
-    eventually(lambda: server.log.read_text().count("Created worker") == 4, "cluster_max_workers")
+    eventually(lambda: log().count("Created worker") == 4, "cluster_max_workers", deadline=60)
     foreign = {"closed_workers": [worker], "closing_workers": [worker], "active_workers": [worker]}
     assert (await scheduler.says(count=3, **foreign)).status_code == 200
     of_alice = Liar(server, of_bob, scheduler.token)
@@ -165,7 +166,8 @@ async def test_a_node_with_many_networks(server: DaskGatewayServer, alice: User)
     # Its route to the internet is not the one by which the cluster's nodes reach it.
     name = await alice.started(scheduler_cmd=f"{sys.executable} {MANY_NETWORKS}")
     await alice.http.post(f"{name}/scale", json={"count": 1})
-    eventually(lambda: "is running" in server.log.read_text().partition("Created worker")[2], "it")
+    log = server.log.read_text
+    eventually(lambda: "is running" in log().partition("Created worker")[2], "it", deadline=60)
 
 
 async def test_a_container_only_asks_for_tokens(

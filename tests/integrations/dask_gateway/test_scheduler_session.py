@@ -54,7 +54,7 @@ async def test_a_scheduler_that_does_not_respond_keeps_nobody_else_waiting() -> 
         for _ in range(4):
             await asked.acquire()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 assert await get(session, other) == "ok"
             assert asked.locked(), "it has no more connections than others"
         finally:

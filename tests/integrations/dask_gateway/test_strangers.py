@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import sqlite3
@@ -109,7 +110,9 @@ async def test_the_name_of_a_cluster_opens_its_dashboard(
     # dask-gateway's proxy checks nobody: the page says so, and keeps the name secret.
     name = await alice.started()
     async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
-        assert (await http.get(f"/clusters/{name}/status")).status_code == 200
+        async with asyncio.timeout(60):  # the proxy is told of it by the server
+            while (await http.get(f"/clusters/{name}/status")).status_code != 200:
+                await asyncio.sleep(0.1)
         assert (await http.get(f"/clusters/{UNKNOWN}/status")).status_code == 404
 
 
@@ -124,7 +127,7 @@ def says_hello(server: DaskGatewayServer, name: str, model: dict[str, Any]) -> b
     host, _, port = server.proxy_address.removeprefix("gateway://").partition(":")
     try:
         with (
-            socket.create_connection((host, int(port)), timeout=10) as plain,
+            socket.create_connection((host, int(port)), timeout=30) as plain,
             context.wrap_socket(plain, server_hostname=f"daskgateway-{name}") as connection,
         ):
             return bool(connection.recv(1))

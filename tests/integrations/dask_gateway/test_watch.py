@@ -198,7 +198,7 @@ async def test_a_cluster_whose_scheduler_could_not_report_does_not_fail() -> Non
     await backend.look()
     assert backend.checks == 0
     backend.cluster.last_heartbeat -= 61_000
-    backend.failed = seconds_ago(59) * 1000
+    backend.failed = seconds_ago(55) * 1000
     await backend.look()
     assert (backend.checks, backend.cluster.target) == (1, JobStatus.RUNNING)
     backend.failed = seconds_ago(61) * 1000

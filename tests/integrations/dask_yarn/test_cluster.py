@@ -102,7 +102,13 @@ def test_a_cluster_from_its_start_to_its_shutdown(variables: dict[str, str]) -> 
         client.wait_for_workers(2, timeout=60)
         names = [each.id for each in cluster.workers()]
         assert names == ["dask.worker_0", "dask.worker_1"]
-        assert {each["name"] for each in cluster.scheduler_info["workers"].values()} == {*names}
+        # The scheduler tells the cluster of its workers after it has told the client.
+        eventually(
+            lambda: (
+                {each["name"] for each in cluster.scheduler_info["workers"].values()} == {*names}
+            ),
+            "the cluster knows them",
+        )
         logs = cluster.logs()
         assert "Scheduler" in logs
         assert len(logs) == 3
@@ -112,7 +118,7 @@ def test_a_cluster_from_its_start_to_its_shutdown(variables: dict[str, str]) -> 
         assert cluster.application_client.get_specification().name == "mine"
         assert application_id in repr(cluster)
         assert cluster._repr_html_()
-        assert "2" not in cluster._scaling_status()
+        eventually(lambda: "2" not in cluster._scaling_status(), "the cluster knows the one")
     assert state_of(application_id, variables) == ("FINISHED", "SUCCEEDED")
 
 
@@ -313,12 +319,13 @@ time.sleep(600)
                 != limits
             ),
             "a process that runs extends the limit",
+            deadline=60,
         )
         process.kill()
     finally:
         process.communicate()
     eventually(lambda: state_of(application_id, variables)[0] == "KILLED", "its end", deadline=60)
-    eventually(lambda: not of_application(application_id), "its containers' ends")
+    eventually(lambda: not of_application(application_id), "its containers' ends", deadline=60)
     assert "lifetime" in report_of(application_id, variables).diagnostics
 
 
@@ -326,7 +333,11 @@ def test_an_interrupted_start_leaves_nothing(variables: dict[str, str], tmp_path
     with skein.Client() as client:
         before = {each.id for each in client.get_applications()}
         with start(f"YarnCluster(**{SMALL!r})", tmp_path, variables) as process:
-            eventually(lambda: {e.id for e in client.get_applications()} - before, "its begin")
+            eventually(
+                lambda: {each.id for each in client.get_applications()} - before,
+                "its begin",
+                deadline=60,
+            )
             (application_id,) = {each.id for each in client.get_applications()} - before
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
@@ -339,7 +350,11 @@ def test_the_end_of_a_program_shuts_its_clusters_down(
 ) -> None:
     program = f"cluster = YarnCluster(**{SMALL!r})\nprint(cluster.app_id)\n"
     application_id = run(program, tmp_path, variables).split()[0]
-    eventually(lambda: state_of(application_id, variables) == ("FINISHED", "SUCCEEDED"), "its end")
+    eventually(
+        lambda: state_of(application_id, variables) == ("FINISHED", "SUCCEEDED"),
+        "its end",
+        deadline=60,
+    )
 
 
 async def test_on_an_event_loop(variables: dict[str, str]) -> None:
@@ -438,12 +453,13 @@ def test_why_a_cluster_waits_is_told(variables: dict[str, str], tmp_path: Path) 
         eventually(
             lambda: not any(each.used_resources.memory for each in client.get_nodes()),
             "earlier containers have ended",
+            deadline=60,
         )
         free = sum(each.total_resources.memory for each in client.get_nodes())
         # Its ApplicationMaster has 512 MiB: what is left is too little for another one.
         service = {"resources": {"memory": free - 768, "vcores": 1}, "script": "sleep 600"}
         with client.submit_and_connect({"services": {"large": service}}) as other:
-            eventually(lambda: other.get_containers(states=["RUNNING"]), "it runs")
+            eventually(lambda: other.get_containers(states=["RUNNING"]), "it runs", deadline=60)
             with start(f"YarnCluster(**{SMALL!r}).shutdown()", tmp_path, variables) as process:
                 assert process.stderr is not None
                 line = process.stderr.readline()

@@ -40,7 +40,7 @@ async def process(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proces
     log.close()
     file = folder / "runtime" / f"jpserver-{found.pid}.json"
     async with asyncio.timeout(60):
-        while not (file.exists() and (text := file.read_text())):
+        while not (file.exists() and (text := file.read_text()).endswith("}")):
             assert found.returncode is None, (folder / "log").read_text()
             await asyncio.sleep(0.05)
     token = {"Authorization": "token secret"}
@@ -77,7 +77,7 @@ async def test_after_kill_9_a_running_cell_goes_on_and_its_output_arrives(tmp_pa
         "import time, pathlib, itertools\n"
         "for number in itertools.count():\n"
         "    print(number, flush=True)\n"
-        "    time.sleep(0.02)\n"
+        "    time.sleep(0.1)\n"
         f"    if pathlib.Path({str(tmp_path / 'enough')!r}).exists(): break"
     )
     async with process(tmp_path) as (killed, server):
@@ -150,7 +150,7 @@ async def test_cells_that_ended_without_a_server_have_their_replies(
         await killed.wait()
         await client.close()
     go.touch()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not done.exists():
             await asyncio.sleep(0.02)
     os.kill(launcher, signal.SIGCONT)
@@ -174,7 +174,7 @@ async def test_a_clean_stop_keeps_the_kernels(tmp_path: Path) -> None:
             await client.result("x = 6 * 7; x")
         # a look at the sessions while it stops must not delete them
         stopped.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with contextlib.suppress(httpx.TransportError):
                 while True:
                     assert len((await server.http.get("/api/sessions")).json()) == 1
@@ -208,7 +208,9 @@ async def test_a_waiting_kernel_is_found_again(tmp_path: Path) -> None:
         await server.until(kernel_id, lambda each: "full" in each.get("reason", ""))
         first = server.holder.held[kernel_id]
     async with serving(tmp_path, WaitingHolder) as server:
-        await server.until(kernel_id, lambda each: "Waiting for a container" in each["reason"])
+        await server.until(
+            kernel_id, lambda each: "Waiting for a container" in each.get("reason", "")
+        )
         found = server.holder.held[kernel_id]
         assert found is not first
         await found.allocate()

@@ -145,7 +145,7 @@ print(spark.range(1).select(name("id").alias("n")).first().n)
     (driver,) = drivers(only(service))
     assert (await service.request("a", "DELETE", PATH)).status_code == 204
     await publisher.none_runs()
-    async with asyncio.timeout(30):  # its application ends first
+    async with asyncio.timeout(60):  # its application ends first
         while Path(f"/proc/{driver}").exists():
             await asyncio.sleep(0.1)
     assert (await service.request("a", "GET", PATH)).status_code == 404

@@ -259,6 +259,6 @@ async def test_a_session_fits_into_its_user_s_limits_and_counts_with_its_kernel(
         found = await client.run("spark.stop()\ntry: spark\nexcept Exception as e: print(e)")
         assert "Your limits leave 895 MiB of memory for Spark's executors, and one needs" in found
         await publisher.none_runs()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while kernel.started.memory:
                 await asyncio.sleep(0.2)

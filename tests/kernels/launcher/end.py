@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from appmaster.shell.server.serving import ID, PAIR
 from yarnhub.base.tls_pair import load_pair
+from yarnhub.cluster.ports import choose_ports
 from yarnhub.control.bootstrap import server_name
 from yarnhub.control.frames import STREAM
 from yarnhub.kernels.protocol import (
@@ -180,7 +181,8 @@ class End:
 @contextlib.asynccontextmanager
 async def end() -> AsyncIterator[End]:
     made = End()
-    await made.serve()
+    # Not one of those that the system gives out while a test has it closed.
+    await made.serve(choose_ports(["end"], {})["end"])
     try:
         yield made
     finally:

@@ -25,8 +25,11 @@ async def test_cells_interrupt_and_restart(container: Container, end: End, trans
         assert await kernel.run("x = 7; print(x)") == "7\n"
         await end.until(lambda report: report.activity is Activity.IDLE)
 
-        request = kernel.client.execute("import time\nprint('begun', flush=True); time.sleep(1000)")
+        request = kernel.client.execute(
+            "import time\nprint('begun', flush=True); open('begun', 'w').close()\ntime.sleep(1000)"
+        )
         await end.until(lambda report: report.activity is Activity.BUSY)
+        await container.until_exists("work/begun")  # it is busy before it runs the code
         await end.order(signal=signal.SIGINT)
         assert await kernel.printed(request) == "begun\nKeyboardInterrupt"
 
@@ -48,6 +51,7 @@ async def test_a_cell_that_runs_while_the_holder_is_away(container: Container, e
         )
         while (await kernel.client.get_iopub_msg(timeout=60))["msg_type"] != "stream":
             pass
+        await end.doing(Activity.BUSY)
         await end.stop()
         await container.until_says("not connected to")
     (container.folder / "work" / "go").touch()

@@ -84,6 +84,8 @@ async def test_messages_are_kept_while_nobody_listens_and_replayed_once(
     await until_kept(end, 5)
     assert ids(await end.history()) == ["1-0", "1-1", "1-2", "2-0", "2-1"]
     await container.tell("stream 2 3")
+    await container.tell("status 1 busy")
+    await end.doing(Activity.BUSY)  # the launcher has read them, too
     assert await end.history() == []
 
     end.break_connections()
@@ -152,6 +154,7 @@ async def test_a_holder_that_is_gone_and_comes_back(container: Container, end: E
     await end.serve(end.port)
     await end.until_controls(2)
     assert (await end.running()).pid == before.pid
+    await until_kept(end, 1)
     assert ids(await end.history()) == ["1-0"]
     await end.order(start=2)
     await end.running(2)

@@ -97,7 +97,7 @@ async def test_a_restart_leaves_nothing_of_the_process_before(
     await end.order(start=2)
     await end.running(2)
     await container.until_exists("work/ready")
-    assert len(container.processes()) == 5
+    await container.until_processes(5)
     assert len(old & set(container.processes())) == 1, "the launcher"
 
 
@@ -260,7 +260,10 @@ time.sleep(1000)
 
 
 async def test_the_environment_of_a_kernel(container: Container, end: End) -> None:
-    code = "json.dump(dict(os.environ), open('environment', 'w')); import time; time.sleep(1000)"
+    code = (
+        "json.dump(dict(os.environ), open('new', 'w')); os.rename('new', 'environment')\n"
+        "import time; time.sleep(1000)"
+    )
     container.variables = {"USER": "nobody-here", "HOME": "/home/"}
     await container.start(launch(silent_kernel(code), env={"A": "{connection_file} $B"}))
     await end.running()

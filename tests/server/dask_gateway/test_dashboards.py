@@ -147,7 +147,7 @@ async def test_a_websocket_ends_with_its_users_access(monkeypatch: pytest.Monkey
             served.hub.broken = False
             served.hub.users.clear()
             served.forget()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
 
 
@@ -159,7 +159,7 @@ async def test_websockets_are_closed_when_the_service_stops() -> None:
                 f"{served.url}{PREFIX}clusters/c1/status/ws", headers=headers
             )
             receive = asyncio.get_running_loop().create_task(socket.receive())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert (await receive).data == 1012
 
 
@@ -171,7 +171,7 @@ async def test_each_user_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         first, second = [await browser.ws_connect(url, headers=headers) for _ in range(2)]
         assert (await served.get(PAGE, "a")).status_code == 429
         await first.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await served.get(PAGE, "a")).status_code == 429:
                 await asyncio.sleep(0.01)
         await second.close()

@@ -42,6 +42,14 @@ class KernelClient:
         self._socket.send(json.dumps(message))
         return header["msg_id"]
 
+    def until_printed(self, request: str) -> None:
+        """Wait until a cell has printed something: a kernel is busy before it runs the code."""
+        while True:
+            message: dict[str, Any] = json.loads(self._socket.recv())
+            is_of_cell = message["parent_header"].get("msg_id") == request
+            if is_of_cell and message["msg_type"] == "stream":
+                return
+
     def output(self, request: str) -> str:
         """What a cell prints, shows or raises."""
         found: list[str] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from traitlets.config import Config
 from integrations.kernels.fake_holder import FakeHolder
 from integrations.kernels.servers import Client, install_kernelspec
 from server.fake_hub import FakeHub
+from yarnhub.cluster.ports import choose_ports
 from yarnhub.server.gateway.app import serve
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ async def serving_hub(hub: FakeHub) -> AsyncIterator[dict[str, str]]:
 
     http = HTTPServer(web.Application([(".*", Handler)]))
     (listening,) = bind_sockets(0, "127.0.0.1")
+    # Not one of those that the system gives out until it is used.
+    (port,) = choose_ports(["gateway"], {}).values()
     http.add_socket(listening)
     try:
         yield {
@@ -50,7 +52,7 @@ async def serving_hub(hub: FakeHub) -> AsyncIterator[dict[str, str]]:
             "JUPYTERHUB_API_TOKEN": "service",
             "JUPYTERHUB_SERVICE_NAME": "gateway",
             "JUPYTERHUB_SERVICE_PREFIX": "/services/gateway/",
-            "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{free_port()}",
+            "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{port}",
         }
     finally:
         http.stop()
@@ -159,9 +161,3 @@ async def ready(service: Running, token: str, *kernels: str) -> None:
         async with service.connected(token, kernel) as client:
             await client.result("1")
         await until(service, token, kernel, "idle")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

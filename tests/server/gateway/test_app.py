@@ -36,8 +36,10 @@ async def test_a_client_executes_interrupts_restarts_and_shuts_down(tmp_path: Pa
             assert await client.result("os.environ.get('LD_PRELOAD', 'none')") == "'none'"
             assert await client.result("os.environ['KERNEL_USERNAME']") == "'alice'"
 
-            number = await client.run("import time\nwhile True: time.sleep(0.1)")
-            await client.until(lambda each: each["content"].get("execution_state") == "busy")
+            code = "import time\nprint('on', flush=True)\nwhile True: time.sleep(0.1)"
+            number = await client.run(code)
+            # It is busy before it runs the code.
+            await client.until(lambda each: each["msg_type"] == "stream")
             await until(service, "a", kernel, "busy")
             answer = await service.request("a", "POST", f"api/kernels/{kernel}/interrupt")
             assert answer.status_code == 204

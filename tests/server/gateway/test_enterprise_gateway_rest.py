@@ -36,7 +36,9 @@ async def test_from_the_discovery_of_kernels_to_the_shutdown_of_one(tmp_path: Pa
         assert await asyncio.to_thread(client.execute, "print('a'); 6 * 7") == "a\n42"
         code = "import os; os.environ['KERNEL_X'], os.environ['KERNEL_USERNAME']"
         assert await asyncio.to_thread(client.execute, code) == "('1', 'alice')"
-        request = client.send("import time\nwhile True: time.sleep(0.1)")
+        code = "import time\nprint('on', end='', flush=True)\nwhile True: time.sleep(0.1)"
+        request = client.send(code)
+        await asyncio.to_thread(client.until_printed, request)
         await until(service, "a", kernel, "busy")
         answer = await service.request("a", "POST", f"api/kernels/{kernel}/interrupt")
         assert (answer.status_code, answer.text) == (204, "")

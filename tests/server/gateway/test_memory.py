@@ -48,7 +48,7 @@ async def test_a_client_that_does_not_read_is_disconnected(tmp_path: Path) -> No
             async with asyncio.timeout(60):
                 while len(service.service.websockets):
                     most = max(most, service.service.manager.kept["alice"])
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(0)  # what is kept rises and falls within milliseconds
             assert MIB < most < 6 * MIB
         await _gone(service)
 

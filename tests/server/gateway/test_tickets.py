@@ -84,7 +84,7 @@ def test_a_plain_client_with_tickets(service: Program, kerberos_cluster: HadoopC
             walk(http, kernel, alice)
         finally:
             assert http.delete(kernel).status_code == 204
-        eventually(lambda: http.get(kernel).status_code == 404, "it ends")
+        eventually(lambda: http.get(kernel).status_code == 404, "it ends", deadline=60)
     said = (service.folder / "state" / "audit.jsonl").read_text().splitlines()
     events = [(each["event"], each["actor"]) for each in map(json.loads, said)]
     assert ("refuse", "bob") in events
@@ -119,8 +119,10 @@ def walk(http: httpx.Client, kernel: str, alice: Tickets) -> None:
     client = KernelClient(url, alice.header())
     name = "import os, pwd; print(pwd.getpwuid(os.getuid()).pw_name, os.environ['KERNEL_X'])"
     assert client.execute(name) == "alice 1\n"
-    request = client.send("x = 1\nimport time\nwhile True: time.sleep(0.1)")
-    eventually(lambda: http.get(kernel).json()["execution_state"] == "busy", "the cell runs")
+    code = "x = 1\nimport time\nprint('on', end='', flush=True)\nwhile True: time.sleep(0.1)"
+    request = client.send(code)
+    client.until_printed(request)
+    eventually(lambda: http.get(kernel).json()["execution_state"] == "busy", "it runs", deadline=60)
     assert http.post(f"{kernel}/interrupt").status_code == 204
     assert client.output(request) == "KeyboardInterrupt"
     assert client.execute("x") == "1"

@@ -172,13 +172,13 @@ async def test_a_list_does_not_wait_for_a_slow_hdfs(hdfs: Hdfs, tasks: Backgroun
 
 
 async def test_a_list_waits_once_for_a_look_up(hdfs: Hdfs, tasks: BackgroundTasks) -> None:
-    found = UserEnvironments(hdfs, tasks, Budget(fresh=0.0, wait=0.5))
+    found = UserEnvironments(hdfs, tasks, Budget(fresh=0.0, wait=2.0))
     hdfs.answers.clear()
     loop = asyncio.get_running_loop()
     await found.known("alice")
     begun = loop.time()
     await found.known("alice")
-    assert loop.time() - begun < 0.4
+    assert loop.time() - begun < 1.8
 
 
 async def test_the_last_known_are_used_while_hdfs_fails(

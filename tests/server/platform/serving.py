@@ -282,7 +282,7 @@ class Platform:
     async def seen(self) -> None:
         """Wait until the watch has seen what the ResourceManager has."""
         reports = self.yarn.applications
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while any(
                 (row := self.service.watch.table.get(number)) is None
                 or row.report.yarn_application_state != report.yarn_application_state

@@ -349,7 +349,7 @@ async def test_a_move_that_yarn_does_not_answer_is_no_success(
 async def test_requests_to_yarn_are_limited_and_do_not_delay_others(
     served: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(as_user, "ASK", 0.5)
+    monkeypatch.setattr(as_user, "ASK", 3.0)
     number = served.yarn.submit()
     served.yarn_responds.clear()
     async with asyncio.TaskGroup() as group:

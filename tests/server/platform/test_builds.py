@@ -352,7 +352,7 @@ class Upload:
         await asyncio.Event().wait()
 
     async def send(self, served: Platform, token: str = "a") -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await served.request(
                 "POST", token, "/environments/build", content=self.content()
             )

@@ -160,7 +160,7 @@ async def test_a_silent_stream_is_kept_open(
     monkeypatch.setattr(logs, "_PING", 0.01)
     async with listening(logged) as http, http.stream("GET", f"{running.log}/events") as answer:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for line in answer.aiter_lines():
                 if line == ": ping":
                     return

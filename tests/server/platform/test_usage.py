@@ -50,7 +50,7 @@ async def memory(served: Platform, token: str, **query: Any) -> dict[str, int]:
 
 async def recorded(served: Platform) -> None:
     """Record what the ResourceManager has."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while served.service.watch.freshness.looked != served.yarn.now:
             await asyncio.sleep(0.001)
     await served.service.recorder.record()

@@ -21,6 +21,7 @@ from server.gateway.user_servers.stub_holder import StubHolder
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import YarnhubError
 from yarnhub.base.retry import RetryPolicy
+from yarnhub.cluster.ports import choose_ports
 from yarnhub.integrations.kernels.gateway_holder import GatewayHolder
 from yarnhub.integrations.kernels.gateway_settings import GatewaySettings
 from yarnhub.server.audit import AuditLog
@@ -69,7 +70,8 @@ class Running:
     ready: bool = True
     websockets: int = 100
     cluster_user: Callable[[str], str] = "{}1".format
-    port: int = 0
+    # Not one of those that the system gives out while it is not running.
+    port: int = field(default_factory=lambda: choose_ports(["service"], {})["service"])
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     @property

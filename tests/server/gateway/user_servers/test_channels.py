@@ -41,16 +41,16 @@ async def test_a_channel_ends_with_either_side(service: Running, holder: Gateway
     far.echoes = False
     reader, writer = await kernel.open(Channel.SHELL)
     far.far[-1][1].close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await reader.read() == b""
     writer.close()
     reader, writer = await kernel.open(Channel.SHELL)
     writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await far.far[-1][0].read() == b""
     reader, writer = await kernel.open(Channel.SHELL)
     await service.kill()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await reader.read() == b""
     writer.close()
 

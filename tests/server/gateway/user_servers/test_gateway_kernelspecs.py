@@ -33,6 +33,7 @@ def _jupyter_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "none"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setattr(gateway_kernelspecs, "_FRESH", 0.0)
+    monkeypatch.setattr(gateway_kernelspecs, "_WAIT", 60.0)  # on a busy machine, 5 s can be too few
 
 
 @pytest.fixture
