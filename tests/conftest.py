@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["yarnhub.cluster.pytest_plugin", "postgresql"]
 
-# A shell ignores Ctrl-C for what it starts in the background, and whoever inherits that ignores it
-# too: the commands that the tests interrupt would.
+# A shell ignores Ctrl-C for what it starts in the background, as nohup does a hangup, and whoever
+# inherits that ignores it too: the commands that the tests interrupt would.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Speed is measured in benchmarks/; a test says only what is right.
 settings.register_profile("yarnhub", deadline=None)
