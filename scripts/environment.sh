@@ -1,5 +1,9 @@
 # Sets up what ./demo and ./test need. Sourced by them; the working folder is the project's.
 
+# Containers start hundreds of Pythons, most of them as users who cannot write next to the code.
+unset PYTHONDONTWRITEBYTECODE
+export UV_COMPILE_BYTECODE=1
+
 say() { printf '\n==> %s\n' "$*"; }
 
 as_root() {

@@ -189,12 +189,13 @@ async def test_a_lock_is_installed_as_it_is(
 
 
 async def test_another_file_than_the_locked_one(
-    channel: CondaChannel, conda_site: BuildSite, folder: Path
+    channel: CondaChannel, conda_site: BuildSite, folder: Path, tmp_path: Path
 ) -> None:
+    site = dataclasses.replace(conda_site, cache=str(tmp_path / "own"))  # without the first file
     channel.add("first")
-    lock = await conda_lock(spec("first"), conda_site, folder)
+    lock = await conda_lock(spec("first"), site, folder)
     channel.add("first", files={"share/first": b"changed"})
-    error = await failure(locked(lock), conda_site, folder)
+    error = await failure(locked(lock), site, folder)
     assert error.step is Step.INSTALL
     assert "first-1.0-0.conda has the SHA-256 " in str(error)
     assert "the file has changed since it was locked" in str(error)

@@ -207,7 +207,7 @@ class TlsPort:
         except OSError:
             return
         finally:
-            writer.close()
+            _close(writer)
 
 
 def _add(tasks: dict[asyncio.Task[None], None], task: asyncio.Task[None], most: int) -> None:
@@ -228,6 +228,12 @@ def _closing(writer: asyncio.StreamWriter) -> Iterator[None]:
         writer.transport.abort()
         raise
     finally:
+        _close(writer)
+
+
+def _close(writer: asyncio.StreamWriter) -> None:
+    """Close it once: what asyncio closes twice with TLS cannot be aborted (Python 3.11)."""
+    if not writer.is_closing():
         writer.close()
 
 
