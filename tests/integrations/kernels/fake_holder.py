@@ -195,7 +195,9 @@ class FakeKernel(Kernel):
             self.refusals -= not self.away
             raise DeadlineExceededError(f"the launcher of kernel {self.id} is not connected")
         self._order(history=True)
-        return await self._history.get()
+        found = await self._history.get()
+        self._order(received=len(found))
+        return found
 
     async def write_note(self, note: str) -> None:
         self.request = replace(self.request, note=note)

@@ -125,9 +125,10 @@ class Launcher:
                 if "listen" in order:
                     self.listener = writer if order["listen"] else None
                 if "history" in order:
-                    kept, self.kept = self.kept, []
+                    writer.write(json.dumps({"history": self.kept}).encode() + b"\n")
+                if "received" in order:  # who asked for it may have been killed since
+                    del self.kept[: order["received"]]
                     self.keep_until = 0.0
-                    writer.write(json.dumps({"history": kept}).encode() + b"\n")
                 if "start" in order:
                     self.group.create_task(self.start(order["start"]))
                 if order.get("signal") and self.process and self.process.returncode is None:

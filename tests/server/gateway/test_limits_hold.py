@@ -34,13 +34,15 @@ async def test_a_kernel_says_what_it_likes_and_counts(tmp_path: Path) -> None:
         # Jupyter Server takes it from the messages that a kernel publishes.
         managed = service.service.manager.get_kernel(kernel)
         managed.show_activity = lambda: None  # what the launcher reports may come at any time
-        managed.execution_state = "invented"
-        text = (await service.client.get(f"{service.url}metrics")).text
+        text = ""
+        async with asyncio.timeout(30):
+            while 'yarnhub_kernels{state="unknown"} 1.0' not in text:
+                managed.execution_state = "invented"  # until its last message has come
+                text = (await service.client.get(f"{service.url}metrics")).text
         managed.execution_state = "dead"
 
         second = await service.request("a", "POST", "api/kernels", json={"name": "cluster"})
 
-        assert 'yarnhub_kernels{state="unknown"} 1.0' in text
         assert "invented" not in text
         assert second.status_code == 403
         assert "1 kernel of 1 kernel in use" in second.json()["message"]
