@@ -10,6 +10,7 @@ from integrations.kernels.fake_holder import OUT_OF_MEMORY, WaitingHolder
 from server.gateway.published import Hdfs
 from server.gateway.running import Running, ready, running, until
 from yarnhub.base.errors import ConnectError
+from yarnhub.integrations.kernels import interruption
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -173,8 +174,10 @@ async def test_the_site_decides_who_uses_environments_and_how(hdfs: Hdfs, tmp_pa
 
 
 async def test_a_dead_kernel_gets_the_current_version_within_the_limits(
-    hdfs: Hdfs, tmp_path: Path
+    hdfs: Hdfs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The output of the dead one does not come again, and must not be waited for.
+    monkeypatch.setattr(interruption, "_ALL", 600)
     settings: dict[str, Any] = {"look_up": hdfs, "user_limit": {"memory": "4 GiB"}}
     async with running(tmp_path, end=False, **settings) as service:
         kernel = await service.start("a", name=TABLE)

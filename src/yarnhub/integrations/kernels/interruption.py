@@ -19,6 +19,7 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from yarnhub.base.errors import YarnhubError
 from yarnhub.integrations.kernels import words
 from yarnhub.integrations.kernels.replay import Message, Missed, all_subscribed, last_count
+from yarnhub.kernels.kernel import KernelState
 from yarnhub.kernels.protocol import Activity
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ async def _kept(
     failed = 0
     await asyncio.sleep(CLOSED)
     while await sockets.listening(kernel.id, 1):
+        if kernel.status.state is KernelState.DEAD:  # they are of the kernel after it
+            break
         clients = _held(manager, kernel.id)
         for each in clients:
             each.subscribed.clear()
