@@ -35,14 +35,10 @@ c.YarnSpawner.mem_limit = "1 G"
 
 def write(cluster: HadoopCluster, written: Path) -> str:
     """Run `yarnhub init`; returns what it has written."""
-    keytab = str(cluster.keytab("jupyterhub"))
     command = [str(PROGRAM), "init", "--output", str(written)]
-    subprocess.run(
-        [*command, "--principal", "jupyterhub", "--keytab", keytab],
-        env=dict(cluster.env),
-        check=True,
-        timeout=60,
-    )
+    if cluster.options.kerberos:
+        command += ["--principal", "jupyterhub", "--keytab", str(cluster.keytab("jupyterhub"))]
+    subprocess.run(command, env=dict(cluster.env), check=True, timeout=60)
     return written.read_text()
 
 
@@ -54,6 +50,8 @@ async def test_it_starts_servers(
     text = write(kerberos_cluster, written)
     assert "Could not be determined" not in text
     assert '"default"' in text
+    text, services = text.split("# --- Services\n")  # which tests/hub/test_serve.py starts
+    assert "yarnspawner.add_services(" in services
     written.write_text(text.replace("/var/lib/jupyterhub", str(tmp_path)))
     config = CHANGED.format(
         written=str(written), command=str(shared_python.with_name("jupyterhub-singleuser"))

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
     from yarnhub.integrations.doctor.finding import Finding
 
-NAMES = ("hub's configuration", "services", "services' folders", "services' ports", "platform's database")
+NAMES = (
+    "hub's configuration",
+    "services",
+    "services' folders",
+    "services' ports",
+    "platform's database",
+)
 CONFIG = """\
 import os, yarnspawner
 c = get_config()
