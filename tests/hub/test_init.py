@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hub.hub import SecureHub
+from hub.written import write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yarnhub.cluster import HadoopCluster
 
-PROGRAM = Path(sys.executable).parent / "yarnhub"
 # The tests' hub has ports of its own and a login; the rest is as written.
 CHANGED = """
 kept = {{
@@ -31,15 +30,6 @@ c.Authenticator.allowed_users = users
 c.YarnSpawner.cmd = {command!r}
 c.YarnSpawner.mem_limit = "1 G"
 """
-
-
-def write(cluster: HadoopCluster, written: Path) -> str:
-    """Run `yarnhub init`; returns what it has written."""
-    command = [str(PROGRAM), "init", "--output", str(written)]
-    if cluster.options.kerberos:
-        command += ["--principal", "jupyterhub", "--keytab", str(cluster.keytab("jupyterhub"))]
-    subprocess.run(command, env=dict(cluster.env), check=True, timeout=60)
-    return written.read_text()
 
 
 @pytest.mark.cluster

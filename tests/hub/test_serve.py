@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,13 +12,14 @@ import pytest
 
 from hub.hub import NODE, POLL, PROXY
 from hub.program import Program
-from hub.test_init import write
+from hub.written import PROGRAM, write
 from yarnhub.cluster.ports import choose_ports
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yarnhub.cluster import HadoopCluster
 
-PROGRAM = Path(sys.executable).parent / "yarnhub"
 # The tests' hub has ports of its own and a login, and not all of its users have the services; the
 # rest is as written.
 OURS = """\

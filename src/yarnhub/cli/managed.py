@@ -63,7 +63,7 @@ def prepare(arguments: argparse.Namespace) -> None:
 def _end_with_parent() -> None:
     """Have Linux send SIGTERM when the hub has been killed; it stops its services otherwise.
 
-    A service that goes on would keep its port, so that the next hub's could not start.
+    A service that keeps running has its port, so that the one of the next hub cannot start.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "prctl"):

@@ -66,7 +66,7 @@ class HubDaskGateway(DaskGateway):
     def load_config_file(self, filename: str, path: str | None = None) -> None:
         """See `DaskGateway.load_config_file`; the file can be the hub's own."""
         super().load_config_file(filename, path)
-        self.config = without_settings_of_hub(self.config)
+        self.config: Config = without_settings_of_hub(self.config)
 
     async def setup(self) -> None:
         """See `DaskGateway.setup`; adds the paths that the hub's proxy passes on."""
