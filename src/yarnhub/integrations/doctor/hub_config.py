@@ -6,7 +6,8 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.integrations.doctor import commands
@@ -31,7 +32,6 @@ print("\\n" + json.dumps({
 }, default=str))
 """
 """The configuration is a program: a separate process contains its side effects."""
-_PROGRAM = "yarnhub.cli.main"
 _KEPT = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL")
 """Variables that JupyterHub passes on to services."""
 
@@ -107,18 +107,17 @@ def _parse(file: Path, text: str) -> HubConfig:
     )
 
 
-def _service(found: Mapping[str, object]) -> ManagedService | None:
+def _service(found: Mapping[str, Any]) -> ManagedService | None:  # Any: JSON
     """A service that `add_services` has added; None for others."""
-    match found:
-        case {"url": str(url), "command": [*_, "-m", program, name, "--config", file, "--managed",
-                                           folder], "environment": dict(environment)
-              } if program == _PROGRAM:  # fmt: skip
-            host, _, port = url.rpartition("/")[2].rpartition(":")
+    match found["command"]:
+        case [*_, "-m", "yarnhub.cli.main", name, "--config", file, "--managed", folder]:
+            url = urlsplit(found["url"])
             return ManagedService(
-                name=str(name),
-                address=(host.strip("[]"), int(port)),
-                file=Path(str(file)),
-                folder=Path(str(folder)),
-                environment=environment,
+                name=name,
+                address=(url.hostname or "", url.port or 0),
+                file=Path(file),
+                folder=Path(folder),
+                environment=found["environment"],
             )
-    return None
+        case _:
+            return None

@@ -30,9 +30,10 @@ VARIABLES = (
 _START_TIMEOUT = 60
 """Seconds for a service to respond; the hub ends if it does not."""
 _PROXY_ADDRESS = ":8786"
-_SELF = "self"
+_ACCESS = "access:services"
+_OF_USERS = ("self",)
 _OF_SERVERS = ("users:activity!user", "access:servers!server")
-"""What JupyterHub gives the tokens of servers; a role of this name replaces it."""
+"""What JupyterHub gives users and the tokens of servers; a role of that name replaces it."""
 _GROUPS = ("read:users:name", "read:users:groups")
 
 
@@ -223,35 +224,36 @@ def _check_unused(service: Entry, others: Iterable[Entry]) -> None:
 
 def _with_rights(config: Config, roles: list[Entry], names: Collection[str]) -> list[Entry]:
     """The roles, with the scopes that users, their servers and the services need, and no others."""
-    access = {name: f"access:services!service={name}" for name in names}
-    granted = set().union(*map(_granted, roles))
-    if "access:services" not in granted:
-        roles = _extended(roles, "user", [_SELF], [
-            scope for scope in access.values() if scope not in granted
-        ])  # fmt: skip
-    roles = _extended(roles, "server", _OF_SERVERS, [
-        scope for name, scope in access.items() if _KINDS[name].is_for_servers
-    ])  # fmt: skip
-    look_up = [
-        name
-        for name in names
-        if any(config[_KINDS[name].login].get(each) for each in _KINDS[name].of_groups)
-    ]
+    of_some = set().union(*map(_scopes_of_some, roles))
+    all_users = [name for name in names if not of_some & {_ACCESS, _access(name)}]
+    servers = [name for name in names if _KINDS[name].is_for_servers]
+    roles = _extended(roles, "user", _OF_USERS, map(_access, all_users))
+    roles = _extended(roles, "server", _OF_SERVERS, map(_access, servers))
+    look_up = [name for name in names if _uses_groups(config, _KINDS[name])]
     if look_up:
-        roles = [*roles, {"name": "look-up-groups", "services": look_up, "scopes": [*_GROUPS]}]
+        roles.append({"name": "look-up-groups", "services": look_up, "scopes": [*_GROUPS]})
     return roles
 
 
-def _granted(role: Entry) -> set[str]:
-    """The scopes that a role gives some users: others are then not given them."""
+def _access(name: str) -> str:
+    return f"{_ACCESS}!service={name}"
+
+
+def _scopes_of_some(role: Entry) -> set[str]:
+    """The scopes that a role gives some users, or all of them."""
     is_of_users = role.get("name") == "user" or role.get("users") or role.get("groups")
     return set(role.get("scopes", ())) if is_of_users else set()
 
 
+def _uses_groups(config: Config, kind: _Kind) -> bool:
+    return any(config[kind.login].get(name) for name in kind.of_groups)
+
+
 def _extended(
-    roles: list[Entry], name: str, usual: Iterable[str], scopes: Iterable[str]
+    roles: list[Entry], name: str, usual: Iterable[str], more: Iterable[str]
 ) -> list[Entry]:
     """Roles of which one has more scopes; it is added with the usual ones if there is none."""
+    scopes = list(more)
     if not scopes:
         return roles
     if all(each.get("name") != name for each in roles):
