@@ -72,6 +72,7 @@ async def visit(url: str, user: str, password: str, path: str) -> httpx.Response
 
 
 @pytest.mark.cluster
+@pytest.mark.timeout(400)
 async def test_all_services_from_what_init_has_written(
     hadoop_cluster: HadoopCluster, shared_python: Path, tmp_path: Path
 ) -> None:
@@ -135,11 +136,14 @@ async def see_the_server(client: httpx.AsyncClient, administrator: str, alice: s
         progress = await client.get(f"{server}/progress", headers=headers, timeout=90)
         assert '"ready": true' in progress.text, progress.text
         async with asyncio.timeout(60):
-            kinds: set[str] = set()
-            while "server" not in kinds:
-                shown = (await client.get(PATHS[-1], headers=own)).json()
-                kinds = {each["kind"] for each in shown["applications"]}
+            while not await runs_a_server(client, own):
                 await asyncio.sleep(POLL)
     finally:
         while (await client.delete(server, headers=headers)).status_code == httpx.codes.ACCEPTED:
             await asyncio.sleep(POLL)
+
+
+async def runs_a_server(client: httpx.AsyncClient, headers: dict[str, str]) -> bool:
+    """Whether the platform shows a server that runs."""
+    shown = (await client.get(PATHS[-1], headers=headers)).json()["applications"]
+    return any((each["kind"], each["state"]) == ("server", "RUNNING") for each in shown)
