@@ -58,7 +58,7 @@ SPARK_SETTINGS = {
     "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
 }
 PROCESSES = "processes.json"
-DEADLINE = 60.0
+DEADLINE = 120.0
 CONFIG = """\
 import yarnspawner
 
