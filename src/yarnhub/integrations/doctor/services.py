@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import stat
@@ -55,7 +56,7 @@ async def check(deployment: Deployment) -> Finding:
     hub = deployment.hub
     missing = [each.name for each in hub.services if not is_installed(each.name)]
     if missing:
-        extras = ",".join(NEEDED[name][0] for name in missing)
+        extras = ",".join(NEEDED[name].extra for name in missing)
         return error(
             f"not installed here: {', '.join(missing)}", f"`pip install 'yarnhub[{extras}]'`"
         )
@@ -92,50 +93,49 @@ def _open_folders(folders: Iterable[Path]) -> Iterator[Path]:
             found = folder.stat()
         except FileNotFoundError:
             continue  # the service creates it
+        except OSError:
+            yield folder
+            continue
         if found.st_uid != os.geteuid() or found.st_mode & _OTHERS:
             yield folder
 
 
 async def check_ports(deployment: Deployment) -> Finding:
-    """Check that no other user's program has the services' ports."""
-    owners = {each.name: _owner(*each.address) for each in deployment.hub.services}
-    foreign = [name for name, owner in owners.items() if owner not in (None, os.geteuid())]
+    """Check that the services can listen on their ports; a hub that runs uses them already."""
+    used = []
     for each in deployment.hub.services:
-        if each.name in foreign:
-            return error(
-                f"a program of the user {owners[each.name]} listens on port {each.address[1]}, "
-                f"which is {each.name}'s",
-                "stop it, or set another port for the service",
-            )
-    used = [name for name, owner in owners.items() if owner is not None]
+        host, port = each.address
+        try:
+            socket.create_server(each.address).close()
+        except OSError as caught:
+            if caught.errno != errno.EADDRINUSE:
+                what = f"{each.name} cannot listen on {host}:{port}: {caught.strerror}"
+                return error(what, "set another address for it")
+            if os.geteuid() not in _listeners(port):
+                what = f"a program of another user listens on port {port}, which is {each.name}'s"
+                return error(what, "stop it, or set another port for the service")
+            used.append(each.name)
     return ok(f"in use by this account: {', '.join(used)}" if used else "free")
 
 
-def _owner(host: str, port: int) -> int | None:
-    """The user whose program listens on a port; None if it is free. -1 if it is not known whose."""
-    try:
-        with socket.create_server((host, port)):
-            return None
-    except OSError:
-        return next((uid for found, uid in _listening() if found == port), -1)
-
-
-def _listening() -> Iterator[tuple[int, int]]:
-    """The ports on which programs listen, with their users; see proc(5)."""
+def _listeners(port: int) -> set[int]:
+    """The users whose programs listen on a port; see proc(5)."""
+    found = set()
     for name in ("tcp", "tcp6"):
         try:
             lines = Path(f"/proc/net/{name}").read_text("ascii").splitlines()[1:]
         except OSError:
             continue
         for columns in map(str.split, lines):
-            if columns[_STATE] == _LISTENS:
-                yield int(columns[_LOCAL].rpartition(":")[2], 16), int(columns[_UID])
+            if columns[_STATE] == _LISTENS and columns[_LOCAL].endswith(f":{port:04X}"):
+                found.add(int(columns[_UID]))
+    return found
 
 
 async def check_database(deployment: Deployment) -> Finding:
     """Check that the platform's database can be reached."""
     if deployment.hub.database is None:
-        return ok("a file in the platform's folder, or none")
+        return ok("a file or a local socket, or there is no platform")
     host, port = deployment.hub.database
     try:
         async with asyncio.timeout(deployment.response_timeout):
