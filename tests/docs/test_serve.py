@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from traitlets.config.loader import PyFileConfigLoader
 
 from docs.blocks import PROJECT, example_of
+from yarnhub.cli.main import parser
 from yarnhub.integrations.dask_gateway import YarnBackend
 from yarnhub.server.gateway.traits import KernelGateway
 from yarnhub.server.platform.traits import Platform
@@ -55,3 +58,12 @@ def test_the_settings_of_the_page_are_taken(kind: Any, tmp_path: Path) -> None:
     assert {each["name"]: each["url"] for each in config.JupyterHub.services} == SERVICES
     address = config.YarnSpawner.environment["DASK_GATEWAY__PROXY_ADDRESS"]
     assert address == "gateway://hub.example.com:8786"
+
+
+def test_the_unit_of_the_hub_starts_it() -> None:
+    unit = (PROJECT / "docs" / "howto" / "hub.md").read_text("utf-8")
+    (command,) = re.findall(r"(?m)^ExecStart=\S+/yarnhub (.*)", unit)
+    parsed = parser().parse_args(shlex.split(command))
+    assert (parsed.command, str(parsed.config)) == (
+        *("serve", "/etc/jupyterhub/jupyterhub_config.py"),
+    )
