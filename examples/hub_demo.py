@@ -58,7 +58,7 @@ SPARK_SETTINGS = {
     "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
 }
 PROCESSES = "processes.json"
-DEADLINE = 60.0
+DEADLINE = 120.0
 CONFIG = """\
 import yarnspawner
 
@@ -81,37 +81,7 @@ c.YarnSpawner.cmd = {command!r}
 c.YarnSpawner.args = {arguments!r}
 c.YarnSpawner.default_url = "/lab"
 c.YarnSpawner.mem_limit = "1 G"
-c.YarnSpawner.environment = {{
-    "YARNHUB_GATEWAY_URL": c.JupyterHub.bind_url + "services/gateway",
-    "DASK_GATEWAY__ADDRESS": c.JupyterHub.bind_url + "services/dask-gateway",
-    "DASK_GATEWAY__PROXY_ADDRESS": "gateway://127.0.0.1:{schedulers}",
-    "JUPYTER_CONFIG_PATH": {servers!r},
-}}
-c.JupyterHub.services = [
-    {{"name": "gateway", "url": "http://127.0.0.1:{gateway}", "api_token": {gateway_token!r}}},
-    {{
-        "name": "dask-gateway",
-        "url": "http://127.0.0.1:{dask}",
-        "api_token": {dask_token!r},
-        "oauth_no_confirm": True,
-        "display": False,
-    }},
-    {{
-        "name": "platform",
-        "url": "http://127.0.0.1:{platform}",
-        "api_token": {platform_token!r},
-        "oauth_no_confirm": True,
-        "oauth_client_allowed_scopes": ["servers!user"],
-    }},
-]
-services = [
-    f"access:services!service={{name}}" for name in ("gateway", "dask-gateway", "platform")
-]
-c.JupyterHub.load_roles = [
-    {{"name": "gateway", "services": ["gateway"], "scopes": ["read:users:name"]}},
-    {{"name": "user", "scopes": ["self", *services]}},
-    {{"name": "server", "scopes": ["users:activity!user", "access:servers!server", *services]}},
-]
+c.YarnSpawner.environment = {{"JUPYTER_CONFIG_PATH": {servers!r}}}
 c.YarnSpawner.profile_list = [
     {{"display_name": "{profile}", "description": "1 GB of memory and a core."}},
     {{
@@ -120,19 +90,17 @@ c.YarnSpawner.profile_list = [
         "yarn_override": {{"mem_limit": "4 G", "cpu_limit": 2}},
     }},
 ]
-"""
-GATEWAY_CONFIG = """\
-c.KernelGateway.folder = {state!r}
-"""
-DASK_CONFIG = """\
-c.Proxy.address = "127.0.0.1:{schedulers}"
+
+c.KernelGateway.port = {gateway}
+c.DaskGateway.address = "127.0.0.1:{dask}"
+c.DaskProxy.address = "127.0.0.1:{schedulers}"
 c.YarnClusterConfig.scheduler_cmd = "{python} -m distributed.cli.dask_scheduler"
 c.YarnClusterConfig.worker_cmd = "{python} -m distributed.cli.dask_worker"
 c.YarnClusterConfig.scheduler_memory = c.YarnClusterConfig.worker_memory = "512 M"
-"""
-PLATFORM_CONFIG = """\
-c.Platform.database = "sqlite:///{folder}/platform.sqlite"
-c.Platform.audit_log = "{folder}/audit.jsonl"
+c.Platform.port = {platform}
+yarnspawner.add_services(
+    c, __file__, ["gateway", "dask-gateway", "platform"], state={services!r}
+)
 """
 SERVER_CONFIG = """\
 from yarnhub.integrations.kernels import gateway
@@ -230,7 +198,7 @@ def show(command: list[str | Path], environment: Mapping[str, str] | None = None
 
 
 def start(folder: Path) -> tuple[str, dict[str, str]]:
-    """Start the hub and its services.
+    """Start the hub, which starts its services.
 
     Returns the hub's address, and the passwords that were drawn for it.
     """
@@ -240,13 +208,11 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
     ports = choose_ports(names, {"public": 8000})
     address = f"http://127.0.0.1:{ports['public']}"
     passwords = {name: secrets.token_urlsafe(24) for name in (USER, ADMINISTRATOR)}
-    gateway_token, dask_token, platform_token = (secrets.token_urlsafe(24) for _ in range(3))
     hub_config = CONFIG.format(
         **ports,
-        gateway_token=gateway_token,
-        dask_token=dask_token,
-        platform_token=platform_token,
         servers=str(folder / "servers"),
+        services=str(folder / "services"),
+        python=sys.executable,
         proxy=[str(NODE), str(PROJECT / PROXY)],
         profile=PROFILE,
         user=USER,
@@ -257,8 +223,6 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
         # A cluster without Kerberos runs containers as whoever started it.
         arguments=["--allow-root"] if os.getuid() == 0 else [],
     )
-    gateway_config = GATEWAY_CONFIG.format(state=str(folder / "kernels"))
-    dask_config = DASK_CONFIG.format(**ports, python=sys.executable)
     (folder / "servers").mkdir()
     write(folder / "servers" / "jupyter_server_config.py", SERVER_CONFIG)
     # Where Jupyter looks for kernelspecs: for us, and for the service.
@@ -269,37 +233,18 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
             *("--prefix", folder, "--memory", "512 MiB", "--environment", BIN.parent),
         ]
     )
-    environment = HadoopCluster.attach(find_state_folder("demo")).env
+    environment = dict(HadoopCluster.attach(find_state_folder("demo")).env)
     # Without class data: it takes a minute to create, and saves a few seconds of each session.
     publish = ["yarnhub", "spark", "publish", "--no-class-data", "--from", str(PYSPARK)]
     (folder / "spark").mkdir()
     spark = launch(folder / "spark", publish, environment)
     config = write(folder / "jupyterhub_config.py", hub_config)
-    hub = launch(folder, ["jupyterhub", "--config", config], environment)
-    config = write(folder / "gateway_config.py", gateway_config)
-    url = f"http://127.0.0.1:{ports['gateway']}"
-    variables = environment | of_service("gateway", address, url, gateway_token)
-    gateway = launch(folder, ["yarnhub", "gateway", "--config", config], variables)
-    (folder / "dask").mkdir(mode=0o700)
-    config = write(folder / "dask" / "dask_gateway_config.py", dask_config)
-    dask_url = f"http://127.0.0.1:{ports['dask']}"
-    variables = environment | of_service("dask-gateway", address, dask_url, dask_token)
-    dask = launch(folder / "dask", ["yarnhub", "dask-gateway", "--config", config], variables)
-    (folder / "platform").mkdir(mode=0o700)
-    config = PLATFORM_CONFIG.format(folder=folder / "platform")
-    config = write(folder / "platform" / "platform_config.py", config)
-    platform_url = f"http://127.0.0.1:{ports['platform']}"
-    variables = environment | of_service("platform", address, platform_url, platform_token)
-    command = ["yarnhub", "platform", "--config", config]
-    platform = launch(folder / "platform", command, variables)
-    kept = [(each.pid, each.started) for each in (hub, gateway, dask, platform, spark)]
+    variables = environment | {"JUPYTER_PATH": os.environ["JUPYTER_PATH"]}
+    hub = launch(folder, ["yarnhub", "serve", "--config", config], variables)
+    kept = [(each.pid, each.started) for each in (hub, spark)]
     (folder / PROCESSES).write_text(json.dumps(kept))
     create_environment(folder, environment)
-    wait_for(f"{address}/hub/health", hub, folder / "jupyterhub.log")
-    wait_for(f"{url}/services/gateway/api", gateway, folder / "yarnhub.log")
-    wait_for(f"{dask_url}/api/health", dask, folder / "dask" / "yarnhub.log")
-    health = f"{platform_url}/services/platform/health"
-    wait_for(health, platform, folder / "platform" / "yarnhub.log")
+    wait_for(f"{address}/hub/health", hub, folder / "yarnhub.log")
     wait_for_end(spark)
     print("\n" + (folder / "spark" / "yarnhub.log").read_text().strip(), flush=True)
     install_spark_kernelspec(folder, environment)
@@ -327,18 +272,6 @@ def install_spark_kernelspec(folder: Path, environment: Mapping[str, str]) -> No
         ],
         {**environment, "JUPYTER_PATH": os.environ["JUPYTER_PATH"]},
     )
-
-
-def of_service(name: str, address: str, url: str, token: str) -> dict[str, str]:
-    """The variables of a service of the hub."""
-    return {
-        "JUPYTER_PATH": os.environ["JUPYTER_PATH"],
-        "JUPYTERHUB_API_URL": f"{address}/hub/api",
-        "JUPYTERHUB_API_TOKEN": token,
-        "JUPYTERHUB_SERVICE_NAME": name,
-        "JUPYTERHUB_SERVICE_PREFIX": f"/services/{name}/",
-        "JUPYTERHUB_SERVICE_URL": url,
-    }
 
 
 def launch(folder: Path, command: list[str], environment: dict[str, str]) -> Process:
@@ -379,7 +312,7 @@ def answers(url: str) -> bool:
 
 
 def running(folder: Path) -> list[Process]:
-    """The hub and the services of an earlier ./demo, if they still run."""
+    """What an earlier ./demo started, if it still runs."""
     try:
         kept = json.loads((folder / PROCESSES).read_text())
     except FileNotFoundError:
@@ -388,7 +321,7 @@ def running(folder: Path) -> list[Process]:
 
 
 def stop(folder: Path) -> None:
-    """Stop the hub, which stops its proxy and its users' servers, the services and the cluster."""
+    """Stop the hub, which stops its proxy, its services and its users' servers, and the cluster."""
     if found := running(folder):
         print("\nStopping the hub", flush=True)
         asyncio.run(stop_processes(found, grace_period=DEADLINE))

@@ -6,18 +6,56 @@ the hub's modules.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from yarnhub.integrations.jupyterhub.spawner import YarnSpawner
 
-__all__ = ["YarnSpawner", "template_paths"]
+__all__ = ["YarnSpawner", "add_services", "template_paths"]
 
 template_paths = [
     str(Path(__file__).parents[1] / "yarnhub" / "integrations" / "jupyterhub" / "templates")
 ]
 """For `c.JupyterHub.template_paths`: pages that say why a server ended."""
+
+
+def add_services(
+    c: Any,  # traitlets has no types
+    file: str,
+    services: Iterable[str],
+    *,
+    url: str = "",
+    state: str = "yarnhub-state",
+) -> None:
+    """Have the hub start services of yarnhub: the last line of a `jupyterhub_config.py`.
+
+    What the file has set is kept: its services, roles and variables are extended.
+
+    Args:
+        c: The configuration.
+        file: The configuration of the services, usually of the hub as well: `__file__`.
+        services: `gateway` for kernels, `dask-gateway` for Dask clusters, `platform` for pages of
+            what runs on the cluster.
+        url: The URL of the hub as containers reach it; by default `c.JupyterHub.public_url`, or
+            else `c.JupyterHub.bind_url`.
+        state: The folder for the services' state. Each creates a private folder in it.
+
+    Raises:
+        ConfigurationError: A service is unknown, or contradicts what the file has set.
+    """
+    from yarnhub.integrations.jupyterhub import services as of_yarnhub
+
+    start = of_yarnhub.Start(
+        file=str(Path(file).absolute()),
+        state=state,
+        url=url,
+        variables=os.environ,  # noqa: TID251  # the hub's
+    )
+    of_yarnhub.add_services(c, services, start)
 
 
 def __getattr__(name: str) -> object:

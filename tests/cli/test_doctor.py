@@ -46,10 +46,14 @@ def hub(cluster: HadoopCluster) -> list[str]:
     return ["--principal", "jupyterhub", "--keytab", str(cluster.keytab("jupyterhub"))]
 
 
+OF_HUB = (
+    *("hub's configuration", "connections to servers", "services", "services' folders"),
+    *("services' ports", "platform's database"),
+)
 USUAL = {
     "access control": "warning",
     "servers at once": "warning",  # for a small cluster
-    "connections to servers": "not checked",  # no hub's configuration is named
+    **dict.fromkeys(OF_HUB, "not checked"),  # no hub's configuration is named
 }
 
 
@@ -58,7 +62,7 @@ def expected() -> dict[str, str]:
         *("configuration", "login", "ResourceManager", "Hadoop version", "proxy user"),
         *("proxy user's rules", "queue", "servers at once", "largest container"),
         *("Python on the nodes", "access control", "open ResourceManager", "HDFS", "WebHDFS"),
-        *("packages", "JupyterHub", "connections to servers"),
+        *("packages", "JupyterHub", *OF_HUB),
     )
     return {name: USUAL.get(name, "ok") for name in names}
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hub.hub import SecureHub
+from hub.written import write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yarnhub.cluster import HadoopCluster
 
-PROGRAM = Path(sys.executable).parent / "yarnhub"
 # The tests' hub has ports of its own and a login; the rest is as written.
 CHANGED = """
 kept = {{
@@ -33,19 +32,6 @@ c.YarnSpawner.mem_limit = "1 G"
 """
 
 
-def write(cluster: HadoopCluster, written: Path) -> str:
-    """Run `yarnhub init`; returns what it has written."""
-    keytab = str(cluster.keytab("jupyterhub"))
-    command = [str(PROGRAM), "init", "--output", str(written)]
-    subprocess.run(
-        [*command, "--principal", "jupyterhub", "--keytab", keytab],
-        env=dict(cluster.env),
-        check=True,
-        timeout=60,
-    )
-    return written.read_text()
-
-
 @pytest.mark.cluster
 async def test_it_starts_servers(
     kerberos_cluster: HadoopCluster, shared_python: Path, tmp_path: Path
@@ -54,6 +40,8 @@ async def test_it_starts_servers(
     text = write(kerberos_cluster, written)
     assert "Could not be determined" not in text
     assert '"default"' in text
+    text, services = text.split("# --- Services\n")  # which tests/hub/test_serve.py starts
+    assert "yarnspawner.add_services(" in services
     written.write_text(text.replace("/var/lib/jupyterhub", str(tmp_path)))
     config = CHANGED.format(
         written=str(written), command=str(shared_python.with_name("jupyterhub-singleuser"))

@@ -12,6 +12,7 @@ from yarnhub.hadoop.security.authentication import is_secure
 from yarnhub.integrations.doctor.checks import CHECKS, Check, run_checks
 from yarnhub.integrations.doctor.deployment import Deployment
 from yarnhub.integrations.doctor.finding import Grade, ok
+from yarnhub.integrations.doctor.services import NEEDED, is_installed
 from yarnhub.integrations.jupyterhub.config_file import Facts
 from yarnhub.yarn.queues.usable import submission_acls, usable_queues
 
@@ -50,6 +51,7 @@ async def look_up_facts(options: DoctorOptions) -> Facts:
         queues=tuple(resources.queues),
         memory=resources.memory,
         vcores=resources.vcores,
+        installed=frozenset(filter(is_installed, NEEDED)),
         unknown=tuple(unknown),
     )
 

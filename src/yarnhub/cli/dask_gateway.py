@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError
+from yarnhub.cli.managed import add_option, prepare
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="FILE",
         help="dask-gateway's configuration; default: dask_gateway_config.py, if it exists",
     )
+    add_option(parser)
     parser.add_argument(
         "--only-proxy",
         action="store_true",
@@ -49,6 +51,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(f"{arguments.config} is not a file")
     from yarnhub.server.dask_gateway.app import HubDaskGateway
 
+    prepare(arguments)
     os.umask(0o077)  # the database and the logs of applications are the service's own
     app = HubDaskGateway.instance()
     app.initialize([] if arguments.config is None else ["-f", str(arguments.config)])

@@ -45,7 +45,8 @@ def _write(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(exists) from error
     except OSError as error:
         raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from error
-    print(f"Written: {output}. Review it, set the users who can log in, then run `yarnhub doctor`.")
+    print(f"Written: {output}. Review it, set the users who can log in, and run `yarnhub doctor`.")
+    print(f"Then start the hub: yarnhub serve --config {output}")
     for note in facts.unknown:
         print(f"Unknown: {note}")
     return 0

@@ -24,6 +24,7 @@ COMMANDS = {
     "init": "yarnhub.cli.init",
     "kernelspec": "yarnhub.cli.kernelspec",
     "platform": "yarnhub.cli.platform",
+    "serve": "yarnhub.cli.serve",
     "spark": "yarnhub.cli.spark",
 }
 """The module of each command, which is imported for that command only, for a fast start."""

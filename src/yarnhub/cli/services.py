@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.cli.managed import add_option, prepare
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Coroutine, Mapping
@@ -28,6 +30,7 @@ def add_options(parser: argparse.ArgumentParser, settings: str) -> None:
         metavar="FILE",
         help=f"the settings: a file with c.{settings}.NAME = VALUE, or a .toml file",
     )
+    add_option(parser)
     parser.add_argument("--debug", action="store_true", help="log more")
 
 
@@ -44,6 +47,7 @@ def serve(arguments: argparse.Namespace, settings: type[Any], run: Run) -> int:
     """
     from yarnhub.server.configuration import read_config
 
+    prepare(arguments)
     logging.basicConfig(
         level=logging.DEBUG if arguments.debug else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.integrations.doctor import hub
+from yarnhub.integrations.doctor.checks import CHECKS, run_checks
 from yarnhub.integrations.doctor.deployment import Deployment, DoctorOptions
 from yarnhub.integrations.doctor.finding import Grade
 
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from yarnhub.integrations.doctor.finding import Finding
 
 
-async def look(file: Path, text: str) -> Finding:
+async def look(file: Path, text: str, name: str = "connections to servers") -> Finding:
+    """What one of the checks of a configuration finds."""
     file.write_text(text)
-    return await hub.check(Deployment(DoctorOptions(environment={}, hub_config=file)))
+    deployment = Deployment(DoctorOptions(environment={}, hub_config=file))
+    checks = [each for each in CHECKS if each.name in ("hub's configuration", name)]
+    return [each async for each in run_checks(deployment, checks)][-1]
 
 
 async def test_it_warns_where_servers_prove_nothing(tmp_path: Path) -> None:
@@ -37,10 +41,18 @@ async def test_it_is_well_where_they_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("c.x = ", "SyntaxError"), ("raise KeyError('HUB')", "KeyError: 'HUB'")]
+    ("text", "said"),
+    [
+        ("c.x = ", "SyntaxError"),
+        ("raise KeyError('HUB')", "KeyError: 'HUB'"),
+        (
+            "import yarnspawner\nyarnspawner.add_services(c, __file__, ['kernels'])",
+            "'kernels' is not one of",
+        ),
+    ],
 )
 async def test_a_file_that_cannot_be_read(text: str, said: str, tmp_path: Path) -> None:
-    found = await look(tmp_path / "config.py", text)
+    found = await look(tmp_path / "config.py", text, "hub's configuration")
     assert found.grade is Grade.ERROR
     assert said in found.what
 

@@ -13,7 +13,10 @@ from jupyterhub.proxy import ConfigurableHTTPProxy
 from traitlets.config.loader import PyFileConfigLoader
 
 import yarnspawner
+from yarnhub.integrations.dask_gateway import YarnBackend
 from yarnhub.integrations.jupyterhub.config_file import Facts, render
+from yarnhub.server.gateway.traits import KernelGateway
+from yarnhub.server.platform.traits import Platform
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +26,9 @@ CLASSES: dict[str, Any] = {
     "YarnSpawner": yarnspawner.YarnSpawner,
     "Authenticator": Authenticator,
     "ConfigurableHTTPProxy": ConfigurableHTTPProxy,
+    "KernelGateway": KernelGateway,
+    "YarnBackend": YarnBackend,
+    "Platform": Platform,
 }
 BARE = Facts(conf_dir="/etc/hadoop/conf", host="hub.example.com", secure=False)
 SECURE = replace(BARE, secure=True, unknown=("ResourceManager: cannot connect to rm:8032",))
@@ -110,18 +116,23 @@ def test_odd_names(odd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert spawner.keytab == odd
 
 
-def test_dask_is_one_step_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_are_those_that_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = replace(FULL, installed=frozenset({"gateway", "platform"}))
+    hub = load(some, tmp_path, monkeypatch).JupyterHub
+    assert [each["name"] for each in hub.services] == ["idle-culler", "gateway", "platform"]
+    assert {each["name"] for each in hub.load_roles} == {"idle-culler", "user", "server"}
+    assert "pip install 'yarnhub[dask-gateway]'" in render(some)
+
+
+def test_a_service_is_one_step_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HADOOP_CONF_DIR", "")
-    monkeypatch.setenv("DASK_GATEWAY_TOKEN", "of the service")
-    before, dask = render(FULL).split("# --- Dask clusters\n\n")
-    _, mark, code = dask.partition("# c.JupyterHub")
     file = tmp_path / "jupyterhub_config.py"
-    file.write_text(before + re.sub(r"(?m)^# ", "", mark + code))
+    file.write_text(render(FULL).replace('# "dask-gateway"', '"dask-gateway"'))
     config = PyFileConfigLoader(str(file)).load_config()
     assert [each["name"] for each in config.JupyterHub.services] == ["idle-culler", "dask-gateway"]
-    assert [each["name"] for each in config.JupyterHub.load_roles] == [
-        *("idle-culler", "user", "server")
-    ]
+    assert config.YarnBackend.keytab == FULL.keytab
     assert config.YarnSpawner.environment == {
         "DASK_GATEWAY__ADDRESS": "https://hub.example.com/services/dask-gateway",
         "DASK_GATEWAY__PROXY_ADDRESS": "gateway://hub.example.com:8786",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from dask_gateway_server.proxy import Proxy
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.server.dask_gateway.app import HubDaskGateway, defaults
@@ -57,6 +58,23 @@ def test_the_configuration_wins(folder: Path) -> None:
     )
     assert app.backend.db_url == "sqlite:////var/dask.sqlite"
     assert app.authenticator.cluster_user("alice") == "ALICE"
+
+
+def test_the_file_can_be_the_hub_s(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    app = configured(
+        folder,
+        "c.Authenticator.allowed_users = {'alice'}\n"
+        "c.Proxy.should_start = False\n"
+        "c.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:8001'\n"
+        "c.DaskProxy.address = '127.0.0.1:9786'\n",
+    )
+    assert Proxy(parent=app.backend, log=app.log).address == "127.0.0.1:9786"
+    assert "not recognized" not in capfd.readouterr().err
+
+
+def test_dask_gateway_s_own_file_is_taken(folder: Path) -> None:
+    app = configured(folder, "c.Proxy.address = '127.0.0.1:9786'\n")
+    assert Proxy(parent=app.backend, log=app.log).address == "127.0.0.1:9786"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from yarnhub.integrations.doctor import (
     proxy_user,
     queue,
     resource_manager,
+    services,
     unpacking,
 )
 from yarnhub.integrations.doctor.finding import Grade, error, not_checked
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 CHECK_TIMEOUT = 8.0
 """Seconds for a check: a margin over two slow responses."""
+CONFIG_TIMEOUT = 60.0
+"""Seconds for a check that executes the hub's configuration, which imports what it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,12 @@ CHECKS = (
     Check("packages", installation.check_owners),
     Check("JupyterHub", installation.check_versions),
     Check("proxy", installation.check_proxy),
-    Check("connections to servers", hub.check),
+    Check("hub's configuration", hub.check, deadline=CONFIG_TIMEOUT),
+    Check("connections to servers", hub.check_connections, ("hub's configuration",)),
+    Check("services", services.check, ("hub's configuration",), CONFIG_TIMEOUT),
+    Check("services' folders", services.check_folders, ("hub's configuration",)),
+    Check("services' ports", services.check_ports, ("hub's configuration",)),
+    Check("platform's database", services.check_database, ("hub's configuration",)),
 )
 
 

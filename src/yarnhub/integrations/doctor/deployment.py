@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from yarnhub.client.access.settings import Settings
     from yarnhub.hadoop.address import Address
     from yarnhub.hadoop.trust import TrustSource
+    from yarnhub.integrations.doctor.hub_config import HubConfig
 
 RESPONSE_TIMEOUT = 3.0
 """Seconds for one response: less than a check has, so that its error names what did not respond."""
@@ -77,6 +78,7 @@ class Deployment:
     response_timeout: float = RESPONSE_TIMEOUT
     _settings: Settings | None = None
     _active: int | None = None
+    _hub: HubConfig | None = None
 
     @property
     def settings(self) -> Settings:
@@ -109,6 +111,16 @@ class Deployment:
     @active.setter
     def active(self, index: int) -> None:
         self._active = index
+
+    @property
+    def hub(self) -> HubConfig:
+        """The hub's configuration."""
+        assert self._hub is not None, "the check must need `hub's configuration`"
+        return self._hub
+
+    @hub.setter
+    def hub(self, found: HubConfig) -> None:
+        self._hub = found
 
     def resource_manager(
         self, settings: Settings | None = None, index: int | None = None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING
 
-from yarnhub.integrations.doctor import commands
-from yarnhub.integrations.doctor.finding import error, not_checked, ok, warning
+from yarnhub.integrations.doctor.finding import not_checked, ok, warning
+from yarnhub.integrations.doctor.hub_config import read_hub_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,26 +13,20 @@ if TYPE_CHECKING:
     from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
 
-_READ = """\
-import json, pathlib, sys
-from traitlets.config import PyFileConfigLoader
-file = pathlib.Path(sys.argv[1]).absolute()
-config = PyFileConfigLoader(file.name, path=str(file.parent)).load_config()
-print("\\n" + json.dumps(bool(config.JupyterHub.get("internal_ssl", False))))
-"""
-"""The configuration is a program: a separate process contains its side effects."""
-
 
 async def check(deployment: Deployment) -> Finding:
-    """Check that connections between hub, proxy and servers are authenticated and encrypted."""
+    """Check that the hub's configuration can be read."""
     file = deployment.options.hub_config
     if file is None:
         return not_checked("name the hub's configuration with --hub-config")
-    ended = await commands.run_command(sys.executable, "-c", _READ, str(file))
-    if ended.code != 0:
-        reason = ended.errors.strip().rpartition("\n")[2]
-        return error(f"{file} cannot be read: {reason}")
-    return judge(file, internal_ssl=json.loads(ended.output.rpartition("\n\n")[2]))
+    deployment.hub = await read_hub_config(file)
+    names = ", ".join(each.name for each in deployment.hub.services)
+    return ok(f"{file} can be read; the hub starts {names or 'no services of yarnhub'}")
+
+
+async def check_connections(deployment: Deployment) -> Finding:
+    """Check that connections between hub, proxy and servers are authenticated and encrypted."""
+    return judge(deployment.hub.file, internal_ssl=deployment.hub.internal_ssl)
 
 
 def judge(file: Path, *, internal_ssl: bool) -> Finding:

@@ -26,6 +26,7 @@ class Facts:
         queues: The queues to which the hub may submit; empty if unknown.
         memory: MiB of the largest container; 0 if unknown.
         vcores: Virtual cores of the largest container; 0 if unknown.
+        installed: The services of yarnhub that are installed here.
         unknown: What could not be determined, and why.
     """
 
@@ -37,6 +38,7 @@ class Facts:
     queues: tuple[str, ...] = ()
     memory: int = 0
     vcores: int = 0
+    installed: frozenset[str] = frozenset()
     unknown: tuple[str, ...] = ()
 
 
@@ -51,7 +53,7 @@ def render(facts: Facts) -> str:
         _network(facts),
         _STATE,
         _CULLER,
-        _dask(facts),
+        _services(facts),
     )
     return "\n".join(parts)
 
@@ -233,31 +235,46 @@ c.JupyterHub.load_roles = [
 """
 
 
-def _dask(facts: Facts) -> str:
-    return f"""\
-# --- Dask clusters
+_OFFERED = (
+    ("gateway", "kernels", "kernels in containers of their own, which outlive servers"),
+    ("dask-gateway", "dask-gateway", "Dask clusters"),
+    ("platform", "platform", "pages with what runs and waits on the cluster, and why"),
+)
+"""Services, the extras with their packages, and what users have of them."""
 
-# Users have them if `yarnhub dask-gateway` runs as a service of this hub, with its token in
-# DASK_GATEWAY_TOKEN.
-# c.JupyterHub.services += [
-#     {{
-#         "name": "dask-gateway",
-#         "url": "http://127.0.0.1:8891",
-#         "api_token": os.environ["DASK_GATEWAY_TOKEN"],
-#         "oauth_no_confirm": True,
-#         "display": False,
-#     }},
-# ]
-# DASK = "access:services!service=dask-gateway"
-# c.JupyterHub.load_roles += [
-#     {{"name": "user", "scopes": ["self", DASK]}},
-#     {{"name": "server", "scopes": ["users:activity!user", "access:servers!server", DASK]}},
-# ]
-# c.YarnSpawner.environment = {{
-#     "DASK_GATEWAY__ADDRESS": {_quoted(f"https://{facts.host}/services/dask-gateway")},
-#     "DASK_GATEWAY__PROXY_ADDRESS": {_quoted(f"gateway://{facts.host}:8786")},
-# }}
+
+def _services(facts: Facts) -> str:
+    lines = [
+        line
+        for name, extra, use in _OFFERED
+        for line in _service(name, extra, use, is_installed=name in facts.installed)
+    ]
+    return f"""\
+# --- Services
+
+# The hub starts them, and they read this file, too: their login and their users are those above.
+# For example, to limit what users can have:
+# c.KernelGateway.user_limit = {{"kernels": 10, "memory": "64 GiB"}}
+# c.YarnBackend.user_limit = {{"clusters": 2, "memory": "256 GiB"}}
+# c.Platform.administrators = set()  # users who see what all applications use
+# This has to be the last statement.
+yarnspawner.add_services(
+    c,
+    __file__,
+    [
+{textwrap.indent(chr(10).join(lines), " " * 8)}
+    ],
+    # The hub's URL as containers reach it, with the name and the port of the web server with TLS.
+    url={_quoted(f"https://{facts.host}")},
+    state=f"{{STATE}}/services",
+)
 """
+
+
+def _service(name: str, extra: str, use: str, *, is_installed: bool) -> list[str]:
+    if is_installed:
+        return [f'"{name}",  # {use}']
+    return [f"# {use}", f"# \"{name}\",  # not installed here: pip install 'yarnhub[{extra}]'"]
 
 
 def _quoted(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import os
 from pathlib import Path
@@ -62,6 +63,11 @@ class HubDaskGateway(DaskGateway):
             )
         self.backend.proxy_serves_dashboards = False
 
+    def load_config_file(self, filename: str, path: str | None = None) -> None:
+        """See `DaskGateway.load_config_file`; the file can be the hub's own."""
+        super().load_config_file(filename, path)
+        self.config: Config = without_settings_of_hub(self.config)
+
     async def setup(self) -> None:
         """See `DaskGateway.setup`; adds the paths that the hub's proxy passes on."""
         hub = self.authenticator.hub
@@ -113,6 +119,19 @@ def defaults(variables: Mapping[str, str], keys: Keys) -> Config:
     config.Proxy.api_token = keys.proxy
     config.Proxy.gateway_url = f"http://{address}"
     return config
+
+
+def without_settings_of_hub(config: Config) -> Config:
+    """A configuration without what it has for JupyterHub's classes of the same names.
+
+    In a file that is also the hub's, dask-gateway's `Proxy` is called `DaskProxy`.
+    """
+    own = copy.deepcopy(config)
+    for name, kind in (("Authenticator", HubAuthenticator), ("Proxy", Proxy)):
+        for unknown in set(own.get(name, ())) - set(kind.class_trait_names(config=True)):
+            del own[name][unknown]
+    own.Proxy.update(own.pop("DaskProxy", {}))
+    return own
 
 
 def _address(variables: Mapping[str, str]) -> str:

@@ -28,7 +28,7 @@ class HubEnvironment:
         prefix: What all paths start with; empty if the hub does not set it.
         is_public_https: Whether browsers use HTTPS; None if the hub does not set it.
         client_tls: For requests to the hub, with `internal_ssl`.
-        server_tls: For requests from the hub's proxy, with `internal_ssl`.
+        server_tls: For requests from the hub's proxy, with `internal_ssl` and a URL with HTTPS.
     """
 
     hub: HubAddress
@@ -71,7 +71,7 @@ def read_hub_environment(variables: Mapping[str, str]) -> HubEnvironment | None:
         prefix=prefix,
         is_public_https=_is_public_https(environment),
         client_tls=client_tls,
-        server_tls=server_tls,
+        server_tls=None if url.scheme == "http" else server_tls,
     )
 
 
