@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from dask_gateway_server.backends.db_base import JobStatus
 
-from yarnhub.integrations.dask_gateway.user_limits import CLUSTERS, GROUPS, UserLimits
+from yarnhub.integrations.dask_gateway.user_limits import GROUPS, UserLimits
+from yarnhub.sessions.limited_kinds import CLUSTERS
 from yarnhub.sessions.limits import Limit, LimitReachedError, Limits
 
 CONFIG = SimpleNamespace(scheduler_memory=100, scheduler_cores=1, worker_memory=10, worker_cores=2)
@@ -30,7 +31,7 @@ def cluster(user: str, *statuses: JobStatus, count: int = 0, **more: Any) -> Any
 
 def limits(*clusters: Any, **given: Limit | dict[str, Limit]) -> UserLimits:
     chosen: dict[str, Any] = given
-    return UserLimits(Limits(kind=CLUSTERS, **chosen), lambda: clusters)
+    return UserLimits(lambda: Limits(kind=CLUSTERS, **chosen), lambda: clusters)
 
 
 def test_workers_that_are_wanted_or_may_still_run_count() -> None:

@@ -12,7 +12,7 @@ from tornado.httpclient import HTTPClientError
 
 from server.gateway.serving import GIB, gateway
 from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
-from yarnhub.server.gateway.traits import KERNELS
+from yarnhub.sessions.limited_kinds import KERNELS
 from yarnhub.sessions.limits import Limit, Limits, Size
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ from yarnhub.client.access.settings import Settings
 from yarnhub.client.explain.explanation import explain
 from yarnhub.client.explain.facts import ApplicationFacts
 from yarnhub.client.logs.opened import open_logs
+from yarnhub.database.connections import Database
+from yarnhub.database.location import Location
+from yarnhub.database.usage import UsageStore
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.server.audit import AuditLog
-from yarnhub.server.database.connections import Database
-from yarnhub.server.database.location import Location
-from yarnhub.server.database.usage import UsageStore
 from yarnhub.server.hub.api import HubAddress
 from yarnhub.server.hub.login import HubLogin
 from yarnhub.server.hub.oauth import HubOAuth, OAuthClient

@@ -197,6 +197,7 @@ async def _service(
             owners=manager.owners,
             policy=traits.policy(),
             limits=traits.limits(),
+            shared_limits=traits.shared_limits(),
             others=_others(traits, folder),
             is_offered=is_for_containers,
             size_of=size_of,
@@ -212,6 +213,7 @@ async def _service(
         manager.initialize_culler()
         try:
             async with service.tasks:
+                await service.shared_limits.start(service.tasks)
                 _ = service.tasks.start(_check_tokens(service), "revoked tokens")
                 yield service
         finally:

@@ -20,12 +20,12 @@ from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
+from yarnhub.database.connections import Database
+from yarnhub.database.location import Location
+from yarnhub.database.usage import UsageStore
 from yarnhub.environments.local_build.site import read_site_file
 from yarnhub.server.audit import AuditLog
 from yarnhub.server.configuration import configured
-from yarnhub.server.database.connections import Database
-from yarnhub.server.database.location import Location
-from yarnhub.server.database.usage import UsageStore
 from yarnhub.server.hub.environment import read_hub_environment
 from yarnhub.server.hub.login import HubLogin
 from yarnhub.server.hub.oauth import HubOAuth

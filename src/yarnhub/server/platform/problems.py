@@ -32,13 +32,13 @@ from yarnhub.client.logs.aggregated import (
     NoSuchLogError,
 )
 from yarnhub.client.logs.node import NodeAccessDeniedError
+from yarnhub.database.errors import DatabaseUnavailableError
 from yarnhub.environments.errors import (
     BuildRunningError,
     EnvironmentLimitError,
     EnvironmentNotFoundError,
     StoreError,
 )
-from yarnhub.server.database.errors import DatabaseUnavailableError
 from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.server.hub.oauth import LoginRefusedError
 from yarnhub.server.hub.servers import HubRefusedError

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from yarnhub.client.client import Client
+    from yarnhub.database.usage import UsageStore
     from yarnhub.server.audit import AuditLog
-    from yarnhub.server.database.usage import UsageStore
     from yarnhub.server.hub.oauth import HubOAuth
     from yarnhub.server.hub.servers import HubServers
     from yarnhub.server.platform.browser_sessions import Sessions
