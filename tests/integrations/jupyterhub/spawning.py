@@ -26,7 +26,7 @@ class Spawner(YarnSpawner):
 
 
 def make_spawner(
-    where: OneSession, hub_settings: dict[str, object] | None = None, **settings: Any
+    where: OneSession, hub_settings: dict[str, object] | None = None, /, **settings: Any
 ) -> Spawner:
     """Alice's spawner as JupyterHub makes it, of a server that is about to start."""
     spawner = made(Spawner, hub_settings, **settings)

@@ -32,7 +32,11 @@ from yarnhub.client.logs.aggregated import (
     NoSuchLogError,
 )
 from yarnhub.client.logs.node import NodeAccessDeniedError
-from yarnhub.database.errors import DatabaseUnavailableError
+from yarnhub.database.errors import (
+    DatabaseUnavailableError,
+    LimitChangedError,
+    TooManyLimitsError,
+)
 from yarnhub.environments.errors import (
     BuildRunningError,
     EnvironmentLimitError,
@@ -43,6 +47,7 @@ from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.server.hub.oauth import LoginRefusedError
 from yarnhub.server.hub.servers import HubRefusedError
 from yarnhub.server.platform.description import PROBLEM
+from yarnhub.sessions.limits import LimitReachedError
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError
 
 if TYPE_CHECKING:
@@ -77,6 +82,9 @@ _STATUS: tuple[tuple[type[YarnhubError], int], ...] = (
     (LogsNotReadyError, 409),
     (NotBegunError, 409),
     (QueueRefusedError, 409),
+    (LimitReachedError, 409),
+    (TooManyLimitsError, 409),
+    (LimitChangedError, 412),
     (HubRefusedError, 409),
     (AuthenticationError, 502),  # of the service, not of the caller
     (ConfigurationError, 502),
