@@ -10,7 +10,7 @@ import pytest
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.database import limits as limits_module
-from yarnhub.database.errors import LimitChangedError, TooManyLimitsError
+from yarnhub.database.errors import LimitChangedError, NoSuchLimitError, TooManyLimitsError
 from yarnhub.database.limits import LimitEntry, LimitStore
 from yarnhub.database.limits_setting import shared_limits
 from yarnhub.sessions.limited_kinds import KERNELS
@@ -55,8 +55,9 @@ async def test_limits_are_kept_as_they_were_set(database: Database) -> None:
     first, *_ = await store.entries()
     assert (first.changed_by, first.changed) == ("carol", 1764499995000)
 
-    assert await store.remove("kernels", Whom(Scope.USER, "alice"), None)
-    assert not await store.remove("kernels", Whom(Scope.USER, "alice"), None)
+    await store.remove("kernels", Whom(Scope.USER, "alice"), None)
+    with pytest.raises(NoSuchLimitError):
+        await store.remove("kernels", Whom(Scope.USER, "alice"), None)
     assert Whom(Scope.GROUP, "alice") in (await store.read())["kernels"]
 
 
@@ -67,16 +68,16 @@ async def test_of_two_administrators_at_once_one_is_told(database: Database) -> 
     )
     (first,) = [each for each in new if isinstance(each, LimitEntry)]
     assert [str(each) for each in new if isinstance(each, LimitChangedError)] == [
-        "carol has changed this limit since you have seen it."
+        "This limit is not as you have seen it: carol has already set it."
     ] * 3
 
     second = await store.put(entry(7), first.revision)
     assert second.revision != first.revision
-    with pytest.raises(LimitChangedError):
+    with pytest.raises(LimitChangedError, match="carol has changed it"):
         await store.remove("kernels", second.whom, first.revision)
     await store.put(entry(8), None)
     await store.remove("kernels", second.whom, None)
-    with pytest.raises(LimitChangedError, match="removed this limit"):
+    with pytest.raises(LimitChangedError, match="Somebody else has removed it"):
         await store.put(entry(7), second.revision)
     assert await store.entries() == ()
 

@@ -21,3 +21,7 @@ class LimitChangedError(YarnhubError):
 
 class TooManyLimitsError(YarnhubError):
     """No more limits can be set."""
+
+
+class NoSuchLimitError(YarnhubError):
+    """A limit that is to be removed is not set."""

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, insert, select, text
 from yarnhub.database.errors import (
     DatabaseUnavailableError,
     LimitChangedError,
+    NoSuchLimitError,
     TooManyLimitsError,
 )
 from yarnhub.database.schema import LIMITS
@@ -125,7 +126,7 @@ class LimitStore:
             done = await connection.execute(insert(LIMITS).values(**row).returning(LIMITS))
             return _entry(done.one())
 
-    async def remove(self, kind: str, whom: Whom, expected: str | None) -> bool:
+    async def remove(self, kind: str, whom: Whom, expected: str | None) -> None:
         """Remove a limit, so that the configuration of its service applies again.
 
         Args:
@@ -133,15 +134,14 @@ class LimitStore:
             whom: Whom it is for.
             expected: Its revision; None for any.
 
-        Returns:
-            Whether it was set.
-
         Raises:
             LimitChangedError: It has another revision.
+            NoSuchLimitError: It is not set.
             DatabaseUnavailableError: It is unknown whether it is removed.
         """
         async with self._database.writing() as connection:
-            return await self._replace(connection, kind, whom, expected)
+            if not await self._replace(connection, kind, whom, expected):
+                raise NoSuchLimitError("This limit is not set")
 
     async def _replace(
         self, connection: AsyncConnection, kind: str, whom: Whom, expected: str | None
@@ -156,11 +156,9 @@ class LimitStore:
         )
         found = (await connection.execute(select(LIMITS).where(*which))).one_or_none()
         if expected is not None and expected != ("" if found is None else found.revision):
-            raise LimitChangedError(
-                "Somebody else has removed this limit since you have seen it."
-                if found is None
-                else f"{found.changed_by} has changed this limit since you have seen it."
-            )
+            who = "Somebody else" if found is None else found.changed_by
+            done = "removed" if found is None else "changed" if expected else "already set"
+            raise LimitChangedError(f"This limit is not as you have seen it: {who} has {done} it.")
         await connection.execute(delete(LIMITS).where(*which))
         return found is not None
 

@@ -85,7 +85,7 @@ class SharedLimits:
 
     async def _look(self, read: Read) -> None:
         try:
-            self.entries = await read()
+            self.entries = await _whole(read)
         except YarnhubError as error:
             if self._failure is None:
                 kept = (
@@ -97,3 +97,17 @@ class SharedLimits:
         if self._failure is not None:
             _log.info("the limits can be read again")
         self._failure, self._has_read = None, True
+
+
+async def _whole(read: Read) -> Entries:
+    """Read to the end, even if it is cancelled: else a connection would be left in the middle."""
+    reading = asyncio.get_running_loop().create_task(_read(read), name="limits")
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        await asyncio.wait([reading])
+        raise
+
+
+async def _read(read: Read) -> Entries:
+    return await read()

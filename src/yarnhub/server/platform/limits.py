@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from yarnhub.database.errors import LimitChangedError, TooManyLimitsError
+from yarnhub.database.errors import LimitChangedError, NoSuchLimitError, TooManyLimitsError
 from yarnhub.database.limits import LimitEntry
 from yarnhub.server.audit import Event
 from yarnhub.server.hub.api import HubUnavailableError
@@ -141,8 +141,7 @@ async def remove_limit(
 
     Only administrators can.
     """
-    if not await remove(service, identity, kind, _whom(scope, name), _expected(if_match)):
-        raise HTTPException(404, "There is no such limit")
+    await remove(service, identity, kind, _whom(scope, name), _expected(if_match))
     return Response(status_code=204)
 
 
@@ -197,23 +196,24 @@ async def put(
         revision="",
     )
     set_to = {name: "none" if n is None else n for name, n in documents.amounts(limit)}
-    refused = LimitChangedError, TooManyLimitsError
+    nothing_done = LimitChangedError, TooManyLimitsError
     what = {"kind": kind.value, "scope": whom.scope.value, "name": whom.name}
-    with as_user.recorded(service, identity, Event.LIMIT, *refused, **what, **set_to):
+    with as_user.recorded(service, identity, Event.LIMIT, *nothing_done, **what, **set_to):
         return await service.limits.put(entry, expected)
 
 
 async def remove(
     service: Service, identity: Identity, kind: LimitedKind, whom: Whom, expected: str | None
-) -> bool:
-    """Remove a limit, which is recorded in the audit log; returns whether it was set.
+) -> None:
+    """Remove a limit; it is recorded in the audit log.
 
     Raises:
         YarnhubError: As `LimitStore.remove`.
     """
     what = {"kind": kind.value, "scope": whom.scope.value, "name": whom.name, "removed": True}
-    with as_user.recorded(service, identity, Event.LIMIT, LimitChangedError, **what):
-        return await service.limits.remove(kind.value, whom, expected)
+    nothing_done = LimitChangedError, NoSuchLimitError
+    with as_user.recorded(service, identity, Event.LIMIT, *nothing_done, **what):
+        await service.limits.remove(kind.value, whom, expected)
 
 
 async def own_limits(service: Service, identity: Identity) -> tuple[OwnLimits, ...]:

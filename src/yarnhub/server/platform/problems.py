@@ -35,6 +35,7 @@ from yarnhub.client.logs.node import NodeAccessDeniedError
 from yarnhub.database.errors import (
     DatabaseUnavailableError,
     LimitChangedError,
+    NoSuchLimitError,
     TooManyLimitsError,
 )
 from yarnhub.environments.errors import (
@@ -76,6 +77,7 @@ _STATUS: tuple[tuple[type[YarnhubError], int], ...] = (
     (LogAggregationOffError, 404),
     (LogArchiveError, 404),  # it has none that could be read here
     (EnvironmentNotFoundError, 404),
+    (NoSuchLimitError, 404),
     (EnvironmentLimitError, 403),
     (StoreError, 409),
     (BuildRunningError, 409),

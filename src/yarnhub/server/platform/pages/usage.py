@@ -81,7 +81,6 @@ def _form(service: Service, visitor: Visitor, query: UsageQuery) -> dict[str, ob
     return {
         "query": query,
         "refused": None,
-        "administers": administers,
         "scopes": scopes if administers or service.usage_of_others else {},
         "scope": query.scope or (Scope.ALL if administers else Scope.OWN),
         "units": _units(measures({query.measure})),
