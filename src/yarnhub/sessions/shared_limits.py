@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
-from yarnhub.sessions.limits import Limit, Whom
+from yarnhub.sessions.limits import Limit, Scope, Whom
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -59,6 +59,10 @@ class SharedLimits:
     def over(self, configured: Limits) -> Limits:
         """The limits of a configuration, with what administrators have set instead or besides."""
         return configured.changed(self.entries.get(configured.kind.many, {}))
+
+    def has_groups(self, kind: str) -> bool:
+        """Whether there is a limit of a group, by the name of several of what is limited."""
+        return any(whom.scope is Scope.GROUP for whom in self.entries.get(kind, ()))
 
     async def start(self, tasks: BackgroundTasks) -> None:
         """Begin to read them, unless that has begun; returns when it was tried once.

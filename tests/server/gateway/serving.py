@@ -117,7 +117,7 @@ async def gateway(
                 kerberos=False,
                 cluster_user=str,
                 denied=("root",),
-                with_groups=True,
+                with_groups=lambda: True,
             ),
             owners=owners,
             policy=policy or KernelspecPolicy(),

@@ -147,8 +147,10 @@ async def test_a_limit_that_an_administrator_lowers_ends_nothing_and_refuses_mor
             revision="",
         )  # fmt: skip
         await store.put(entry, "")
-        settings = {"user_limit": {"kernels": 1}, "limits_database": str(location.url)}
-        async with running(tmp_path / "service", **settings) as service:
+        url = str(location.url)
+        async with running(
+            tmp_path / "service", user_limit={"kernels": 1}, limits_database=url
+        ) as service:
             kernels = [await service.start("a") for _ in range(2)]
             await ready(service, "a", *kernels)
             await store.put(replace(entry, limit=Limit(count=0)), None)

@@ -175,10 +175,9 @@ class KernelGateway(ClusterLogin):
 
     @property
     def uses_groups(self) -> bool:
-        """Whether users' groups have to be known."""
+        """Whether users' groups have to be known, whatever administrators set."""
         audiences = self.policy().audiences.values()
-        has_limits = bool(self.group_limits or self.limits_database)
-        return has_limits or any(audience.groups for audience in audiences)
+        return bool(self.group_limits) or any(audience.groups for audience in audiences)
 
 
 def read_traits(config: Config) -> KernelGateway:

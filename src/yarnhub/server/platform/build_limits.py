@@ -56,37 +56,40 @@ class BuildLimits:
             LimitReachedError: A limit would be exceeded.
             YarnhubError: What is held is not known.
         """
+        build = (identity.viewer.name, name)
         limits = self._limits.over(Limits(kind=BUILDS))
         if limits != Limits(kind=BUILDS):
-            # One that begins before the list is made and ends before it arrives counts, too.
+            # Those that YARN accepts while it makes the list may be missing in it.
             begun = set(self._starting)
             running = {
                 (each.user, built_name(each.application_tags) or "")
                 for each in await listed()
                 if not each.yarn_application_state.ended
             }
-            owners = {
-                user: identity.name if user == identity.viewer.name else user
-                for user in {identity.viewer.name, *(user for user, _ in running | begun)}
-            }
-            groups = {
-                owner: await self._groups(owner) if limits.groups else frozenset[str]()
-                for owner in owners.values()
-            }
+            users = {user for user, _ in {build} | begun | running}
+            groups = {user: await self._groups_of(user, identity, limits) for user in users}
             # Nothing is awaited from here on: of two builds at once, the second counts the first.
-            count = Counter(user for user, _ in running | begun | set(self._starting))
             held = [
                 Held(
-                    owner=owners.get(user, user),
-                    groups=groups.get(owners.get(user, user), frozenset()),
+                    owner=_owner(user, identity),
+                    groups=groups.get(user, frozenset()),
                     size=Size(count=number),
                 )
-                for user, number in count.items()
+                for user, number in Counter(
+                    user for user, _ in begun | running | set(self._starting)
+                ).items()
             ]
-            limits.check(held, identity.name, groups[identity.name], Size())
-        build = (identity.viewer.name, name)
+            limits.check(held, identity.name, groups[identity.viewer.name], Size())
         self._starting[build] += 1
         try:
             yield
         finally:
             self._starting -= Counter((build,))
+
+    async def _groups_of(self, user: str, identity: Identity, limits: Limits) -> frozenset[str]:
+        return await self._groups(_owner(user, identity)) if limits.groups else frozenset()
+
+
+def _owner(user: str, identity: Identity) -> str:
+    """The name at the hub of a user of the cluster: of others, it is taken to be the same."""
+    return identity.name if user == identity.viewer.name else user

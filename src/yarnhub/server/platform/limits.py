@@ -223,7 +223,7 @@ async def own_limits(service: Service, identity: Identity) -> tuple[OwnLimits, .
     own = await service.page(View(user=identity.viewer.name, states=OPEN), 0, MOST)
     holds = held(own.rows)
     return tuple(
-        _own(kind, found.get(kind.value, {}), identity.name, groups, holds[kind])
+        _own(kind, found.get(kind.value, {}), _name(kind, identity), groups, holds[kind])
         for kind in LimitedKind
     )
 
@@ -249,13 +249,17 @@ def amounts_problem(kind: LimitedKind, limit: Limit) -> str:
 
 async def _groups(service: Service, identity: Identity) -> frozenset[str]:
     """The groups of a user, if there are limits of groups."""
-    scopes = {whom.scope for each in service.current_limits.entries.values() for whom in each}
-    if Scope.GROUP not in scopes:
+    if not any(map(service.current_limits.has_groups, LimitedKind)):
         return frozenset()
     try:
         return await service.viewers.groups(identity.name)
     except HubUnavailableError:
         return frozenset()  # it is only shown
+
+
+def _name(kind: LimitedKind, identity: Identity) -> str:
+    """The name that a limit has for a user: dask-gateway has only that of the cluster."""
+    return identity.viewer.name if kind is LimitedKind.CLUSTERS else identity.name
 
 
 def _own(

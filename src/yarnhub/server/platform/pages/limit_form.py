@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -18,7 +19,7 @@ from yarnhub.server.platform.limits import amounts_problem, name_problem
 from yarnhub.sessions.limits import Scope, Whom
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from yarnhub.server.platform.limit_documents import ChangedLimit
 
@@ -89,11 +90,7 @@ class LimitForm:
         Raises:
             ValueError: A field has a problem.
         """
-        return LimitAmounts(
-            count=_number(self.count, MAX_COUNT),
-            memory=_memory(self.memory),
-            vcores=_number(self.vcores, MAX_VCORES),
-        )
+        return LimitAmounts(**{name: read(getattr(self, name)) for name, read in _READERS.items()})
 
     @property
     def address(self) -> str:
@@ -109,13 +106,9 @@ class LimitForm:
             found["scope"] = _CHOOSE
         elif words := name_problem(Scope(self.scope), self.name):
             found["name"] = f"{words}."
-        for name, read in (
-            ("count", lambda: _number(self.count, MAX_COUNT)),
-            ("memory", lambda: _memory(self.memory)),
-            ("vcores", lambda: _number(self.vcores, MAX_VCORES)),
-        ):
+        for name, read in _READERS.items():
             try:
-                read()
+                _ = read(getattr(self, name))
             except ValueError as error:
                 found[name] = str(error)
         if not found:
@@ -144,3 +137,11 @@ def _memory(text: str) -> int | None:
     if found > MAX_MEMORY:
         raise ValueError(f"Must be at most {MAX_MEMORY:,} MiB.")
     return found
+
+
+_READERS: dict[str, Callable[[str], int | None]] = {
+    "count": partial(_number, most=MAX_COUNT),
+    "memory": _memory,
+    "vcores": partial(_number, most=MAX_VCORES),
+}
+"""The fields of a limit, each of which raises `ValueError` with its problem."""

@@ -56,7 +56,8 @@ AdministratorOf = Annotated[Visitor, Depends(administrator_of)]
 @router.get("")
 async def show_limits(service: ServiceOf, visitor: AdministratorOf) -> Response:
     """Show the limits that are set, what users hold, and the end of the audit log."""
-    failure, found = "", ()
+    failure = ""
+    found: tuple[ChangedLimit, ...] = ()
     try:
         found = await _changed(service)
     except YarnhubError as error:
