@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,15 +12,17 @@ import pytest
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.database import limits as limits_module
+from yarnhub.database.connections import Database
 from yarnhub.database.errors import LimitChangedError, NoSuchLimitError, TooManyLimitsError
 from yarnhub.database.limits import LimitEntry, LimitStore
 from yarnhub.database.limits_setting import shared_limits
+from yarnhub.database.location import Location
 from yarnhub.sessions.limited_kinds import KERNELS
 from yarnhub.sessions.limits import Limit, Limits, Scope, Whom
 
 if TYPE_CHECKING:
     from database.locations import Place
-    from yarnhub.database.connections import Database
+    from postgresql import PostgreSQL
 
 HOSTILE = "<script>\u202e'; DROP TABLE limits; --"
 CONFIGURED = Limits(kind=KERNELS, user=Limit(count=9))
@@ -103,6 +107,24 @@ async def test_a_service_reads_what_the_platform_stores(database: Database, plac
         assert shared.over(CONFIGURED).user == Limit(count=1, memory=3 << 30)
 
 
+async def test_a_service_needs_no_other_rights_than_to_read(
+    postgresql: PostgreSQL,
+) -> None:
+    url = postgresql.new_database()
+    async with Database(Location.parse(url)) as database:
+        await database.open()
+        store = LimitStore(database)
+        await store.put(entry(1, name="", scope=Scope.EACH_USER), None)
+        role = f"reader_{secrets.token_hex(4)}"
+        async with database.writing() as connection:
+            for statement in (f"CREATE ROLE {role}", f"GRANT SELECT ON limits TO {role}"):
+                await connection.exec_driver_sql(statement)
+        async with BackgroundTasks() as tasks:
+            shared = shared_limits("X.limits_database", f"{url}&options=-crole%3D{role}")
+            await shared.start(tasks)
+            assert shared.over(CONFIGURED).user == Limit(count=1, memory=3 << 30)
+
+
 async def test_a_service_creates_and_upgrades_nothing(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,3 +143,9 @@ def test_a_setting_that_cannot_be_used_is_named_without_its_secrets() -> None:
             shared_limits("X.limits_database", url)
         assert "secret" not in str(caught.value)
     assert shared_limits("X.limits_database", "").entries == {}
+
+
+def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiosqlite", None)
+    with pytest.raises(ConfigurationError, match=r"X\.limits_database: install `yarnhub\[platform"):
+        shared_limits("X.limits_database", "sqlite:////x/platform.sqlite")

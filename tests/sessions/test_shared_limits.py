@@ -121,6 +121,37 @@ async def test_the_database_is_closed_with_the_service(store: Store) -> None:
     assert not store.is_open
 
 
+async def test_a_service_that_stops_reads_to_the_end_first() -> None:
+    begun, goes_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def read() -> Entries:
+        begun.set()
+        await goes_on.wait()
+        ended.set()
+        return {}
+
+    tasks = BackgroundTasks()
+    shared = SharedLimits(lambda: contextlib.nullcontext(read))
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(shared.start(tasks))
+        await begun.wait()
+        closing = group.create_task(tasks.aclose())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not closing.done()
+        goes_on.set()
+    assert ended.is_set()
+
+
+async def test_limits_of_groups_are_told_by_kind(store: Store, tasks: BackgroundTasks) -> None:
+    shared = SharedLimits(store.opened)
+    store.entries = {"kernels": {Whom(Scope.GROUP, "ml"): Limit()}, "servers": {EACH: Limit()}}
+    await shared.start(tasks)
+    assert shared.has_groups("kernels")
+    assert not shared.has_groups("servers")
+    assert not shared.has_groups("builds")
+
+
 async def test_without_a_database_there_is_nothing_to_read(tasks: BackgroundTasks) -> None:
     shared = SharedLimits()
     await shared.start(tasks)
