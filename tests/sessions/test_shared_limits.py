@@ -30,6 +30,7 @@ class Store:
     def __init__(self) -> None:
         self.entries: Entries = {}
         self.is_away = False
+        self.fault: Exception | None = None
         self.is_open = False
         self.looks = 0
         self.looked = asyncio.Condition()
@@ -46,6 +47,8 @@ class Store:
         async with self.looked:
             self.looks += 1
             self.looked.notify_all()
+        if self.fault is not None:
+            raise self.fault
         if self.is_away:
             raise ConnectError("the database is away")
         return self.entries
@@ -112,6 +115,19 @@ async def test_a_service_starts_with_its_configuration_if_they_were_never_read(
     assert shared.over(CONFIGURED) == CONFIGURED
     assert "those of the configuration apply: the database is away" in caplog.text
     assert len(caplog.records) == 1
+
+
+async def test_a_fault_does_not_keep_later_changes_away(
+    store: Store, tasks: BackgroundTasks, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = SharedLimits(store.opened, interval=0)
+    await shared.start(tasks)
+    store.fault = ZeroDivisionError("a fault")
+    await store.next()
+    store.fault, store.entries = None, {"kernels": {EACH: Limit(count=2)}}
+    await store.next()
+    assert shared.over(CONFIGURED).user == Limit(count=2)
+    assert "Traceback" in caplog.text
 
 
 async def test_the_database_is_closed_with_the_service(store: Store) -> None:

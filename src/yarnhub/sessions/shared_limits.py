@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.sessions.limits import Limit, Scope, Whom
@@ -24,7 +24,7 @@ INTERVAL = 3.0
 
 Entries = Mapping[str, Mapping[Whom, Limit]]
 """The limits that administrators have set, by the name of several of what is limited."""
-Read = Callable[[], Awaitable[Entries]]
+Read = Callable[[], Coroutine[Any, Any, Entries]]
 """Reads them; raises `YarnhubError`."""
 
 
@@ -54,7 +54,7 @@ class SharedLimits:
         self._is_started = False
         self._has_tried = asyncio.Event()
         self._has_read = False
-        self._failure: YarnhubError | None = None
+        self._failure: Exception | None = None
 
     def over(self, configured: Limits) -> Limits:
         """The limits of a configuration, with what administrators have set instead or besides."""
@@ -90,12 +90,15 @@ class SharedLimits:
     async def _look(self, read: Read) -> None:
         try:
             self.entries = await _whole(read)
-        except YarnhubError as error:
+        except Exception as error:  # noqa: BLE001  # else nobody would read them from then on
             if self._failure is None:
+                is_fault = not isinstance(error, YarnhubError)
                 kept = (
                     "the last known ones" if self._has_read else "only those of the configuration"
                 )
-                _log.warning("the limits cannot be read, %s apply: %s", kept, error)
+                _log.warning(
+                    "the limits cannot be read, %s apply: %s", kept, error, exc_info=is_fault
+                )
             self._failure = error
             return
         if self._failure is not None:
@@ -105,13 +108,9 @@ class SharedLimits:
 
 async def _whole(read: Read) -> Entries:
     """Read to the end, even if it is cancelled: else a connection would be left in the middle."""
-    reading = asyncio.get_running_loop().create_task(_read(read), name="limits")
+    reading = asyncio.get_running_loop().create_task(read(), name="limits")
     try:
         return await asyncio.shield(reading)
     except asyncio.CancelledError:
         await asyncio.wait([reading])
         raise
-
-
-async def _read(read: Read) -> Entries:
-    return await read()

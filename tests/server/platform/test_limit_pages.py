@@ -79,7 +79,7 @@ async def test_an_administrator_sets_changes_and_removes_a_limit(
 
     edit = "/edit?kind=kernels&scope=each-user&name="
     form = (await browser.get(f"/hub/limits{edit}")).text
-    assert 'value="65536 MiB"' in form
+    assert 'value="64 GiB"' in form
     saved = await send(browser, "edit", edit, count="4", memory="")
     assert saved.status_code == 303, saved.text
     assert await entries(served) == {("kernels", each): Limit(count=4)}

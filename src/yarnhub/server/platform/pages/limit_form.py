@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from yarnhub.base.units import parse_memory
+from yarnhub.base.units import MiB, format_memory, parse_memory
 from yarnhub.server.platform.limit_documents import (
     MAX_COUNT,
     MAX_MEMORY,
@@ -61,15 +61,16 @@ class LimitForm:
     def from_document(cls, limit: ChangedLimit) -> LimitForm:
         """The form of a limit that is set."""
 
-        def text(number: int | None, unit: str = "") -> str:
-            return "" if number is None else f"{number}{unit}"
+        def text(number: int | None) -> str:
+            return "" if number is None else str(number)
 
+        memory = limit.limit.memory
         return cls(
             kind=limit.kind.value,
             scope=limit.scope.value,
             name=limit.name,
             count=text(limit.limit.count),
-            memory=text(limit.limit.memory, " MiB"),
+            memory="" if memory is None else format_memory(MiB(memory)),
             vcores=text(limit.limit.vcores),
             revision=limit.revision,
         )

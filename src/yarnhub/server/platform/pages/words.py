@@ -56,7 +56,7 @@ LIMITED = {
 WHOM = {
     Scope.USER: "User",
     Scope.EACH_USER: "Each user",
-    Scope.GROUP: "Group, all members together",
+    Scope.GROUP: "All members of group",
     Scope.ALL: "All users together",
 }
 """Whom a limit is for."""
