@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ class BuildLimits:
         self._limits = limits
         self._groups = groups
         self._starting = Counter[_Build]()
+        self._turn = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def accepted(
@@ -57,37 +59,40 @@ class BuildLimits:
             YarnhubError: What is held is not known.
         """
         build = (identity.viewer.name, name)
-        limits = self._limits.over(Limits(kind=BUILDS))
-        if limits != Limits(kind=BUILDS):
-            # Those that YARN accepts while it makes the list may be missing in it.
-            begun = set(self._starting)
-            running = {
-                (each.user, built_name(each.application_tags) or "")
-                for each in await listed()
-                if not each.yarn_application_state.ended
-            }
-            users = {user for user, _ in {build} | begun | running}
-            groups = {user: await self._groups_of(user, identity, limits) for user in users}
-            # Nothing is awaited from here on: of two builds at once, the second counts the first.
-            held = [
-                Held(
-                    owner=_owner(user, identity),
-                    groups=groups.get(user, frozenset()),
-                    size=Size(count=number),
-                )
-                for user, number in Counter(
-                    user for user, _ in begun | running | set(self._starting)
-                ).items()
-            ]
-            limits.check(held, identity.name, groups[identity.viewer.name], Size())
-        self._starting[build] += 1
+        async with self._turn:  # of two builds at once, the second counts the first
+            await self._check(identity, listed)
+            self._starting[build] += 1
         try:
             yield
         finally:
             self._starting -= Counter((build,))
 
-    async def _groups_of(self, user: str, identity: Identity, limits: Limits) -> frozenset[str]:
-        return await self._groups(_owner(user, identity)) if limits.groups else frozenset()
+    async def _check(
+        self, identity: Identity, listed: Callable[[], Awaitable[Iterable[ApplicationReport]]]
+    ) -> None:
+        limits = self._limits.over(Limits(kind=BUILDS))
+        if limits == Limits(kind=BUILDS):
+            return
+        begun = set(self._starting)  # YARN may accept them while it makes the list
+        running = {
+            (each.user, built_name(each.application_tags) or "")
+            for each in await listed()
+            if not each.yarn_application_state.ended
+        }
+        count = Counter(user for user, _ in begun | running)
+        held = [
+            Held(
+                owner=_owner(user, identity),
+                groups=await self._groups_of(_owner(user, identity), limits),
+                size=Size(count=number),
+            )
+            for user, number in count.items()
+        ]
+        groups = await self._groups_of(identity.name, limits)
+        limits.check(held, identity.name, groups, Size())
+
+    async def _groups_of(self, owner: str, limits: Limits) -> frozenset[str]:
+        return await self._groups(owner) if limits.groups else frozenset()
 
 
 def _owner(user: str, identity: Identity) -> str:
