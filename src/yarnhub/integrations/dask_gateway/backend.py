@@ -101,6 +101,7 @@ class YarnBackend(YarnBackendSettings):
         self._configuration = settings.configuration
         if settings.secure:
             check_login(app["authenticator"])
+        self._tasks = BackgroundTasks()
         self._applications = HeldApplications(
             settings, folder=Path(self.applications_folder), host=self.host
         )
@@ -110,7 +111,6 @@ class YarnBackend(YarnBackendSettings):
             lambda: shared_limits.over(configured),
             lambda: self.db.active_clusters(),  # noqa: PLW0108  # opened by the base class
         )
-        self._tasks = BackgroundTasks()
         await self._applications.__aenter__()
         await shared_limits.start(self._tasks)
         fit_tables()
