@@ -63,8 +63,7 @@ def test_the_main_actions_have_their_walks() -> None:
 def test_the_walk_of_a_server_names_each_module(package: str) -> None:
     named = {name for name in modules(dict(walks())[SERVER]) if name.startswith(f"{package}/")}
     folder = SOURCE / "yarnhub"
-    others = {"__init__.py", "limits.py"}  # the latter for kernels and Dask clusters
-    found = [each for each in (folder / package).rglob("*.py") if each.name not in others]
+    found = [each for each in (folder / package).rglob("*.py") if each.name != "__init__.py"]
     assert named == {each.relative_to(folder).with_suffix("").as_posix() for each in found}
 
 

@@ -27,10 +27,16 @@ class HubWithPlatform(Hub):
         cluster: What it shows.
         more: More lines of jupyterhub_config.py.
         site: What builds of environments need; None if users cannot start any.
+        settings: More lines of platform_config.py.
     """
 
     def __init__(
-        self, folder: Path, cluster: HadoopCluster, more: str = "", site: Path | None = None
+        self,
+        folder: Path,
+        cluster: HadoopCluster,
+        more: str = "",
+        site: Path | None = None,
+        settings: str = "",
     ) -> None:
         address = f"http://127.0.0.1:{choose_ports(['platform'], {})['platform']}"
         token = secrets.token_hex(16)
@@ -56,13 +62,13 @@ class HubWithPlatform(Hub):
             ),
             "/var/lib/yarnhub-platform": str(where),
         }
-        settings = example_of(PAGE, "c.Platform.principal", login)
+        written = example_of(PAGE, "c.Platform.principal", login)
         if not cluster.options.kerberos:
-            settings = settings.partition("\n")[2].partition("\n")[2]
+            written = written.partition("\n")[2].partition("\n")[2]
         if site is not None:
             file = {"/etc/jupyterhub/site.yaml": str(site)}
-            settings += example_of(PAGE, "c.Platform.build_site", file)
-        (where / "platform_config.py").write_text(settings)
+            written += example_of(PAGE, "c.Platform.build_site", file)
+        (where / "platform_config.py").write_text(f"{written}{settings}")
         environment = {
             **cluster.env,
             **dict(line.split("=", 1) for line in variables.splitlines()),

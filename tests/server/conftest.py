@@ -1,3 +1,3 @@
-from server.database.locations import database, place
+from database.locations import database, place
 
 __all__ = ["database", "place"]

@@ -52,3 +52,16 @@ def test_connections_are_one_line_a_minute(tmp_path: Path) -> None:
     now = 60.0
     log.write(Event.CONNECT, "bob", kernel="2", address="192.0.2.1")
     assert len(_lines(tmp_path / "audit")) == 4
+
+
+def test_the_last_lines_can_be_read_whatever_the_file_has(tmp_path: Path) -> None:
+    path = tmp_path / "audit"
+    log = AuditLog(path, lambda: 0.0)
+    assert log.last(2) == []
+    for number in range(3000):
+        log.write(Event.KILL, f"user{number}", application="x" * 100)
+    with path.open("a") as file:
+        file.write("cut off\n[1]\n\xff\n")
+    assert [each["actor"] for each in log.last(2)] == ["user2999", "user2998"]
+    assert 1 < len(log.last(5000)) < 3000  # of the end of the file
+    assert AuditLog(None, lambda: 0.0).last(2) == []

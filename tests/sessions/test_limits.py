@@ -13,7 +13,9 @@ from yarnhub.sessions.limits import (
     Limit,
     LimitReachedError,
     Limits,
+    Scope,
     Size,
+    Whom,
     limits_from_settings,
 )
 
@@ -82,6 +84,34 @@ def test_a_limit_on_their_number_does_not_keep_one_from_growing() -> None:
 )
 def test_room_for_more(limits: Limits, room: int | None) -> None:
     assert limits.room([ALICE, BOB], "alice", frozenset({"ml"}), GROWTH) == room
+
+
+def test_a_limit_of_none_says_so_and_whom_to_ask() -> None:
+    assert refusal(settings(users={"alice": {"clusters": 0}})) == (
+        "The limit of the user alice is 0 clusters. Ask an administrator for a higher limit."
+    )
+    assert refusal(settings(groups={"ml": {"memory": 0}})).startswith(
+        "The limit of the group ml is 0 MiB. Ask"
+    )
+
+
+def test_a_changed_limit_replaces_the_whole_one_of_the_same_users_and_no_other() -> None:
+    configured = settings(
+        user={"clusters": 9, "cores": 9}, users={"bob": {"clusters": 8}},
+        groups={"ml": {"clusters": 7}}, total={"clusters": 6},
+    )  # fmt: skip
+    changes = {
+        Whom(Scope.EACH_USER): Limit(count=1),
+        Whom(Scope.USER, "ml"): Limit(count=2),
+        Whom(Scope.GROUP, "bob"): Limit(count=3),
+        Whom(Scope.ALL): Limit(),
+    }
+    changed = configured.changed(changes)
+    assert changed.user == Limit(count=1)
+    assert changed.users == {"bob": Limit(count=8), "ml": Limit(count=2)}
+    assert changed.groups == {"ml": Limit(count=7), "bob": Limit(count=3)}
+    assert changed.total == Limit()
+    assert configured.changed({}) == configured
 
 
 STARTS = Kind(

@@ -1,4 +1,4 @@
-"""What a database does with batches, in memory: `server/database/test_usage.py` compares both."""
+"""What a database does with batches, in memory: `database/test_usage.py` compares both."""
 
 from __future__ import annotations
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import enum
 import json
 import logging
 import os
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ _REFUSALS = 120
 _USERS = 100
 """Users who have their own number of refusals; all others share one."""
 _MINUTE = 60.0
+_MAX_TAIL = 256 << 10
+"""Bytes at the end of the file that are read."""
 
 
 class Event(enum.Enum):
@@ -43,6 +46,8 @@ class Event(enum.Enum):
     CANCEL = "cancel"
     DELETE = "delete"
     SHARE = "share"
+    LIMIT = "limit"
+    """What users can hold was changed, or is no longer limited."""
     END = "end"
     """It ended by itself, or YARN or an administrator ended it."""
     FAIL = "fail"
@@ -60,11 +65,13 @@ class AuditLog:
         clock: Seconds of a clock that never goes back.
 
     Attributes:
+        is_kept: Whether there is a file.
         lost: Lines that could not be written.
     """
 
     def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
         self._path = path
+        self.is_kept = path is not None
         self._clock = clock
         self._cut = False
         """Whether the last line was cut off by a full disk."""
@@ -98,6 +105,33 @@ class AuditLog:
             name: _bounded(value) for name, value in fields.items() if value not in ("", None)
         }
         self._append(json.dumps(record).replace("\x7f", "\\u007f"))
+
+    def last(self, number: int) -> list[dict[str, Any]]:
+        """The last lines of the file, the latest first; lines that are damaged are left out.
+
+        It blocks, and reads no more than 256 KiB.
+
+        Args:
+            number: The most lines.
+        """
+        if self._path is None:
+            return []
+        try:
+            with self._path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _MAX_TAIL))
+                lines = file.read(_MAX_TAIL).splitlines()
+        except OSError as error:
+            _log.warning("cannot read the audit log %s: %s", self._path, error)
+            return []
+        found: list[dict[str, Any]] = []
+        for line in reversed(lines):
+            if len(found) == number:
+                break
+            with contextlib.suppress(ValueError):
+                record = json.loads(line)
+                if isinstance(record, dict):
+                    found.append(record)
+        return found
 
     def _begin_minute(self) -> None:
         now = self._clock()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import enum
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import ConfigurationError, YarnhubError
@@ -58,6 +59,7 @@ class Size:
 
 NOTHING = Size(count=0)
 _QUANTITIES = ("count", "memory", "vcores")
+_ASK = "Ask an administrator for a higher limit."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,37 @@ class Held:
     started: Size = NOTHING
 
 
+class Scope(enum.StrEnum):
+    """Whether a limit is for one or for several."""
+
+    USER = "user"
+    """One user, instead of the limit of each user."""
+    EACH_USER = "each-user"
+    """Each user who has no limit of their own."""
+    GROUP = "group"
+    """All members of a group together."""
+    ALL = "all"
+    """All users together."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is for a user or a group with a name."""
+        return self in (Scope.USER, Scope.GROUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Whom a limit is for.
+
+    Attributes:
+        scope: Whether it is for one or for several.
+        name: The user's or the group's; empty otherwise.
+    """
+
+    scope: Scope
+    name: str = ""
+
+
 class LimitReachedError(YarnhubError):
     """A limit would be exceeded; the message names it and what is in use."""
 
@@ -113,6 +146,21 @@ class Limits:
     users: Mapping[str, Limit] = field(default_factory=dict)
     groups: Mapping[str, Limit] = field(default_factory=dict)
     total: Limit = field(default=Limit())
+
+    def changed(self, entries: Mapping[Whom, Limit]) -> Limits:
+        """These limits with some replaced, each as a whole, or added."""
+        users, groups, found = dict(self.users), dict(self.groups), self
+        for whom, limit in entries.items():
+            match whom.scope:
+                case Scope.USER:
+                    users[whom.name] = limit
+                case Scope.GROUP:
+                    groups[whom.name] = limit
+                case Scope.EACH_USER:
+                    found = replace(found, user=limit)
+                case Scope.ALL:
+                    found = replace(found, total=limit)
+        return replace(found, users=users, groups=groups)
 
     def check(
         self,
@@ -141,6 +189,9 @@ class Limits:
                 wanted = getattr(size, what)
                 if allowed is None or not wanted or in_use + wanted <= allowed:
                     continue
+                if not allowed:
+                    none = self._amount(what, 0)
+                    raise LimitReachedError(f"The limit of the {whose} is {none}. {_ASK}")
                 part, usual = "", self.kind.advice
                 if amount := getattr(started, what):
                     yours = "your " if whose.startswith("user ") else ""

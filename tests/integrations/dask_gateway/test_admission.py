@@ -23,7 +23,8 @@ from yarnhub.integrations.dask_gateway.admission import (
     localized,
 )
 from yarnhub.integrations.dask_gateway.backend import YarnBackend
-from yarnhub.integrations.dask_gateway.user_limits import CLUSTERS, UserLimits
+from yarnhub.integrations.dask_gateway.user_limits import UserLimits
+from yarnhub.sessions.limited_kinds import CLUSTERS
 from yarnhub.sessions.limits import Limits
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ async def test_requests_at_the_same_time_do_not_pass_a_limit(
     backend: Any = YarnBackend(cluster_options=options, user_record_limit=2)
     backend.db = DataManager(f"sqlite:///{tmp_path / 'gateway.sqlite'}", [Fernet.generate_key()])
     backend.queue, backend._submissions, backend._own_name = WorkQueue(), {}, "dask"
-    backend._limits = UserLimits(Limits(kind=CLUSTERS), backend.db.active_clusters)
+    backend._limits = UserLimits(lambda: Limits(kind=CLUSTERS), backend.db.active_clusters)
     monkeypatch.setattr(backend_module, "_REFUSED", 0)  # nothing is submitted here
     async with asyncio.TaskGroup() as group:
         asking = [group.create_task(refusal(backend, User("alice"))) for _ in range(5)]

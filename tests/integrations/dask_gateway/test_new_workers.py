@@ -11,8 +11,9 @@ from dask_gateway_server.workqueue import WorkQueue
 from sqlalchemy import event, exc
 
 from yarnhub.integrations.dask_gateway import YarnBackend
-from yarnhub.integrations.dask_gateway.user_limits import CLUSTERS, UserLimits
+from yarnhub.integrations.dask_gateway.user_limits import UserLimits
 from yarnhub.integrations.dask_gateway.worker_ends import forget
+from yarnhub.sessions.limited_kinds import CLUSTERS
 from yarnhub.sessions.limits import Limit, Limits
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def backend_with(database: Any, limit: Limit | None = None) -> Any:
     backend: Any = YarnBackend()
     backend.db, backend.queue = database, WorkQueue()
     limits = Limits(kind=CLUSTERS) if limit is None else Limits(kind=CLUSTERS, user=limit)
-    backend._limits = UserLimits(limits, backend.db.active_clusters)
+    backend._limits = UserLimits(lambda: limits, backend.db.active_clusters)
     return backend
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from dask_gateway_server.backends.db_base import JobStatus
 
-from yarnhub.integrations.dask_gateway.user_limits import CLUSTERS, GROUPS, UserLimits
+from yarnhub.base.errors import ConfigurationError
+from yarnhub.integrations.dask_gateway.backend import YarnBackend
+from yarnhub.integrations.dask_gateway.user_limits import GROUPS, UserLimits
+from yarnhub.sessions.limited_kinds import CLUSTERS
 from yarnhub.sessions.limits import Limit, LimitReachedError, Limits
 
 CONFIG = SimpleNamespace(scheduler_memory=100, scheduler_cores=1, worker_memory=10, worker_cores=2)
@@ -30,7 +33,7 @@ def cluster(user: str, *statuses: JobStatus, count: int = 0, **more: Any) -> Any
 
 def limits(*clusters: Any, **given: Limit | dict[str, Limit]) -> UserLimits:
     chosen: dict[str, Any] = given
-    return UserLimits(Limits(kind=CLUSTERS, **chosen), lambda: clusters)
+    return UserLimits(lambda: Limits(kind=CLUSTERS, **chosen), lambda: clusters)
 
 
 def test_workers_that_are_wanted_or_may_still_run_count() -> None:
@@ -70,3 +73,22 @@ def test_groups_are_known_again_after_a_restart() -> None:
 def test_without_limits_nothing_is_limited() -> None:
     alice = cluster("alice", count=5)
     assert limits(alice).most_workers(alice) is None
+
+
+def test_a_limit_that_is_lowered_ends_nothing_and_refuses_more() -> None:
+    running, now = cluster("alice", count=3), [Limit(vcores=20)]
+    held = UserLimits(lambda: Limits(kind=CLUSTERS, user=now[0]), lambda: [running])
+    assert held.most_workers(running) == 9
+    now[0] = Limit(vcores=3)
+    assert held.most_workers(running) == 3
+    held.check_workers(running, 3)
+    with pytest.raises(LimitReachedError, match="7 cores of 3 cores in use"):
+        held.check_workers(running, 4)
+    with pytest.raises(LimitReachedError, match="or ask an administrator"):
+        held.check_start("alice", (), CONFIG)
+
+
+def test_the_setting_of_the_database_is_checked() -> None:
+    backend: Any = YarnBackend(limits_database="mysql://host/x")
+    with pytest.raises(ConfigurationError, match=r"YarnBackend\.limits_database: only SQLite"):
+        backend.shared_limits()

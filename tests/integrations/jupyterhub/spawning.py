@@ -25,9 +25,11 @@ class Spawner(YarnSpawner):
         return self.where
 
 
-def make_spawner(where: OneSession, **settings: Any) -> Spawner:
+def make_spawner(
+    where: OneSession, hub_settings: dict[str, object] | None = None, /, **settings: Any
+) -> Spawner:
     """Alice's spawner as JupyterHub makes it, of a server that is about to start."""
-    spawner = made(Spawner, **settings)
+    spawner = made(Spawner, hub_settings, **settings)
     spawner.where = where
     spawner._server = SimpleNamespace(base_url="/user/alice/")
     spawner._spawn_pending = True

@@ -24,11 +24,11 @@ from yarnhub.server.gateway.kernelspec_policy import KernelspecPolicy
 from yarnhub.server.gateway.metrics import Metrics
 from yarnhub.server.gateway.owners import Owners
 from yarnhub.server.gateway.service import Service
-from yarnhub.server.gateway.traits import KERNELS
 from yarnhub.server.gateway.web import application, server
 from yarnhub.server.gateway.websockets import Websockets
 from yarnhub.server.hub.api import HubAddress
 from yarnhub.server.hub.login import HubLogin
+from yarnhub.sessions.limited_kinds import KERNELS
 from yarnhub.sessions.limits import Limits, Size
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ async def gateway(
                 kerberos=False,
                 cluster_user=str,
                 denied=("root",),
-                with_groups=True,
+                with_groups=lambda: True,
             ),
             owners=owners,
             policy=policy or KernelspecPolicy(),

@@ -12,7 +12,7 @@ from tornado.httpclient import HTTPClientError
 
 from server.gateway.serving import GIB, gateway
 from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
-from yarnhub.server.gateway.traits import KERNELS
+from yarnhub.sessions.limited_kinds import KERNELS
 from yarnhub.sessions.limits import Limit, Limits, Size
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ async def test_a_limit_is_refused_at_once_in_words(tmp_path: Path) -> None:
         assert big.status_code == none.status_code == 403
         assert "1 GiB of 2 GiB in use" in big.json()["message"]
         assert "needs 3 GiB" in big.json()["message"]
-        assert "0 kernels of 0 kernels in use" in none.json()["message"]
+        assert "The limit of the user bob is 0 kernels. Ask" in none.json()["message"]
         assert len((await served.request("a", "GET", "/api/kernels")).json()) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from integrations.kernels.fake_holder import OUT_OF_MEMORY, FakeHolder
 from server.gateway.running import ready, running, until
 from yarnhub.base.errors import YarnhubError
+from yarnhub.database.connections import Database
+from yarnhub.database.limits import LimitEntry, LimitStore
+from yarnhub.database.location import Location
 from yarnhub.kernels.protocol import Room
-from yarnhub.sessions.limits import Size
+from yarnhub.sessions.limits import Limit, Scope, Size, Whom
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,6 +135,41 @@ async def test_what_a_kernel_has_started_counts_with_it(tmp_path: Path) -> None:
         (dead,) = (await service.request("a", "GET", "api/kernels")).json()
         assert dead["usage"] == {"memory": 0, "vcores": 0}
         await service.start("a")
+
+
+async def test_a_limit_that_an_administrator_lowers_ends_nothing_and_refuses_more(
+    tmp_path: Path,
+) -> None:
+    location = Location.parse(f"sqlite:///{tmp_path / 'platform.sqlite'}")
+    async with Database(location) as database:
+        await database.open()
+        store, whom = LimitStore(database), Whom(Scope.USER, "alice")
+        entry = LimitEntry(
+            kind="kernels", whom=whom, limit=Limit(count=2), changed_by="carol", changed=0,
+            revision="",
+        )  # fmt: skip
+        await store.put(entry, "")
+        url = str(location.url)
+        async with running(
+            tmp_path / "service", user_limit={"kernels": 1}, limits_database=url
+        ) as service:
+            kernels = [await service.start("a") for _ in range(2)]
+            await ready(service, "a", *kernels)
+            await store.put(replace(entry, limit=Limit(count=0)), None)
+            async with asyncio.timeout(60):
+                while service.service.current_limits.users != {"alice": Limit(count=0)}:
+                    await asyncio.sleep(0.05)
+            refused = await service.request("a", "POST", "api/kernels", json={"name": "cluster"})
+            assert refused.status_code == 403
+            assert refused.json()["message"].startswith("The limit of the user alice is 0 kernels.")
+            assert {await service.state("a", each) for each in kernels} == {"idle"}
+
+            await store.remove("kernels", whom, None)
+            async with asyncio.timeout(60):
+                while service.service.current_limits.users:
+                    await asyncio.sleep(0.05)
+            refused = await service.request("a", "POST", "api/kernels", json={"name": "cluster"})
+            assert "2 kernels of 1 kernel in use" in refused.json()["message"]
 
 
 class Early(FakeHolder):

@@ -23,7 +23,7 @@ from yarnhub.server.platform.app import running, serving
 from yarnhub.watch.application_watch import ApplicationWatch
 from yarnhub.watch.ledger import Ledger
 from yarnhub.watch.usage import HOUR
-from yarnhub.watch.visibility import NO_ONE
+from yarnhub.watch.visibility import AccessList
 from yarnhub.yarn.queues.tree import with_paths
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 from yarnhub.yarn.records.cluster import NodeReport, QueueInfo, QueueStatistics
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationId
 
 HOSTILE = "<script>alert(1)</script>\"'\x1b[31m\u202e"
+ADMINISTRATOR = "carol"
 SECRET = "what only alice may see"
 _HOUR = STARTED - STARTED % HOUR
 
@@ -83,7 +84,9 @@ async def populated(folder: Path) -> AsyncIterator[Populated]:
 
     What others may not see of the applications has the text `SECRET`.
     """
-    async with platform(folder, NO_ONE) as served, server(served.nodes) as node:
+    administrators = AccessList(frozenset({ADMINISTRATOR}))
+    async with platform(folder, administrators) as served, server(served.nodes) as node:
+        served.hub.users["c"] = ADMINISTRATOR
         served.hub.give("a", *ALL)
         served.hub.servers["alice"] = {
             "": server_model("alice", ready=True),

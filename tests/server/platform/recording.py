@@ -11,9 +11,9 @@ from sqlalchemy import event
 
 from watch.fake_resource_manager import FakeResourceManager
 from watch.rows import STARTED
-from yarnhub.server.database.connections import Database
-from yarnhub.server.database.location import Location
-from yarnhub.server.database.usage import Query, UsageStore
+from yarnhub.database.connections import Database
+from yarnhub.database.location import Location
+from yarnhub.database.usage import Query, UsageStore
 from yarnhub.server.platform.usage_recorder import RecorderOptions, UsageRecorder
 from yarnhub.watch.application_watch import ApplicationWatch
 from yarnhub.watch.ledger import BEGUN

@@ -22,22 +22,25 @@ from yarnhub.client.access.settings import Settings
 from yarnhub.client.explain.explanation import explain
 from yarnhub.client.explain.facts import ApplicationFacts
 from yarnhub.client.logs.opened import open_logs
+from yarnhub.database.connections import Database
+from yarnhub.database.limits import LimitStore
+from yarnhub.database.location import Location
+from yarnhub.database.usage import UsageStore
 from yarnhub.hadoop.conf import Configuration
 from yarnhub.hadoop.ipc.options import RpcOptions
 from yarnhub.hadoop.security.users import SimpleUser
 from yarnhub.server.audit import AuditLog
-from yarnhub.server.database.connections import Database
-from yarnhub.server.database.location import Location
-from yarnhub.server.database.usage import UsageStore
 from yarnhub.server.hub.api import HubAddress
 from yarnhub.server.hub.login import HubLogin
 from yarnhub.server.hub.oauth import HubOAuth, OAuthClient
 from yarnhub.server.hub.servers import HubServers
 from yarnhub.server.platform.app import application
 from yarnhub.server.platform.browser_sessions import Sessions
+from yarnhub.server.platform.build_limits import BuildLimits
 from yarnhub.server.platform.service import Service, Slots
 from yarnhub.server.platform.usage_recorder import UsageRecorder
 from yarnhub.server.platform.viewers import Viewers
+from yarnhub.sessions.shared_limits import SharedLimits
 from yarnhub.watch.application_watch import ApplicationWatch, WatchOptions
 from yarnhub.watch.cluster import ClusterLook
 from yarnhub.watch.views import Views
@@ -321,15 +324,19 @@ async def platform(
     transport = httpx.MockTransport(hub.respond)
     location = location or Location.parse(f"sqlite:///{folder / 'platform.sqlite'}")
     async with httpx.AsyncClient(transport=transport) as to_hub, Database(location) as database:
-        store = UsageStore(database)
+        store, limits = UsageStore(database), LimitStore(database)
+        current_limits = SharedLimits(
+            lambda: contextlib.nullcontext(limits.read), interval=interval
+        )
         environments = MemoryEnvironments(Environments(folder / "hdfs"), yarn)
         address = HubAddress(
             api_url="http://hub/hub/api", api_token="service", scopes=frozenset({SCOPE})
         )
+        login = HubLogin(address, to_hub, fresh=fresh)
         service = Service(
             client=_nobody,
             viewers=Viewers(
-                HubLogin(address, to_hub, fresh=fresh),
+                login,
                 cluster_user=str,
                 denied={"root"},
                 with_groups=bool(administrators.groups),
@@ -350,6 +357,9 @@ async def platform(
             usage_of_others=False,
             queries=Slots("queries of usage", 2, 3),
             downloads=Slots("downloads of usage", 1, 2),
+            limits=limits,
+            current_limits=current_limits,
+            build_limits=BuildLimits(current_limits, login.groups),
             servers=HubServers(address, to_hub),
             server_calls=Slots("requests to JupyterHub", 2, 3),
             oauth=HubOAuth(address, OAUTH, to_hub),

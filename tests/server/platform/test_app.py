@@ -16,8 +16,8 @@ from unmanaged.damage import offline
 from watch.fake_resource_manager import FakeResourceManager
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.access.settings import Settings
+from yarnhub.database.location import Location
 from yarnhub.server.configuration import configured, read_config
-from yarnhub.server.database.location import Location
 from yarnhub.server.hub.environment import read_hub_environment
 from yarnhub.server.hub.login import HubLogin
 from yarnhub.server.listening import bind

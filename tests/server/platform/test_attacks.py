@@ -131,7 +131,7 @@ def filled(path: str, everything: Populated, **changes: str) -> str:
     if "/builds/" in path:
         application_id = str(everything.build)
     ids = {"application_id": application_id, "container_id": container_id, "name": name}
-    ids |= {"owner": "alice", "number": "1"}
+    ids |= {"owner": "alice", "number": "1", "kind": "kernels", "scope": "all"}
     query = "?since=0" if path.endswith("changes") else ""
     return path.format(**{**ids, **changes}) + query
 

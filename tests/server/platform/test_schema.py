@@ -7,7 +7,8 @@ ones, valid and invalid. The seed is fixed; Hypothesis also draws constants of l
 All of its checks are on: no 5xx; documented statuses, content types, headers and schemas; invalid
 requests are refused, valid ones are not; the token is needed; other methods get 405 and `Allow`.
 The exception is `positive_data_acceptance` where a schema cannot describe all: that `from` is
-before `to` in requests of usage, and the texts of specifications and of names of users. Events and
+before `to` in requests of usage, whom a limit is for, and the texts of specifications and of names
+of users. Events and
 files are checked up to their content type: their content has no schema.
 """
 
@@ -73,6 +74,18 @@ def test_requests_with_a_token_are_answered_as_described(
     )
 
 
+@api_with(EXAMPLES).include(path_regex="/limits/").parametrize()
+def test_requests_of_administrators_are_answered_as_described(
+    case: Case[Any], everything: Populated
+) -> None:
+    case.call_and_validate(
+        base_url=everything.url,
+        headers={"Authorization": "Bearer c"},
+        # The names of users and groups depend on the scope, and builds have no memory.
+        excluded_checks=[positive_data_acceptance],
+    )
+
+
 @api_with(REFUSED_EXAMPLES).exclude(operation_id="check_health").parametrize()
 def test_requests_without_a_valid_token_are_refused_as_described(
     case: Case[Any], everything: Populated
@@ -99,4 +112,4 @@ def choose_ids(case: Case[Any], everything: Populated) -> None:
         chosen = {"owner": "alice", "name": name, "number": "1"}
     if seed % 5:
         kept = case.path_parameters
-        case.path_parameters = {key: chosen[key] or kept[key] for key in kept}
+        case.path_parameters = {key: chosen.get(key) or kept[key] for key in kept}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from server.database.locations import Place
+from database.locations import Place
 from server.platform.serving import Platform, platform
 from server.platform.used import KEY, observe, use
 from watch.rows import row
@@ -238,7 +238,7 @@ async def test_a_long_file_is_sent_in_parts(
     served: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usage_table, "_CHUNK", 1)
-    monkeypatch.setattr("yarnhub.server.database.usage._AT_ONCE", 7)
+    monkeypatch.setattr("yarnhub.database.usage._AT_ONCE", 7)
     seen = served.yarn.now + 1
     rows = [row(n, seen, 1, application_type=f"T{n}") for n in range(100, 200)]
     await observe(served, seen, *rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from server.database.locations import Place
+from database.locations import Place
 from server.platform.serving import Platform, platform
 from server.platform.used import KEY, observe, use
 from watch.rows import row

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
-from server.database.locations import BUSY
+from database.locations import BUSY
 from server.platform.recording import recording
 from watch.rows import STARTED
 from yarnhub.base.errors import ConfigurationError, ConnectError
-from yarnhub.server.database.usage import Query
+from yarnhub.database.usage import Query
 from yarnhub.server.platform.usage_recorder import RecorderOptions
 from yarnhub.watch.ledger import LONGEST
 from yarnhub.watch.usage import HOUR
 
 if TYPE_CHECKING:
-    from server.database.locations import Place
+    from database.locations import Place
 
 TESTS = Path(__file__).parents[2]
 PROGRAM = """

@@ -17,6 +17,7 @@ from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.db_base import JobStatus
 from sqlalchemy.exc import SQLAlchemyError
 
+from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import (
     CallOutcome,
     ConnectionLostError,
@@ -100,15 +101,18 @@ class YarnBackend(YarnBackendSettings):
         self._configuration = settings.configuration
         if settings.secure:
             check_login(app["authenticator"])
+        self._tasks = BackgroundTasks()
         self._applications = HeldApplications(
             settings, folder=Path(self.applications_folder), host=self.host
         )
         self._submissions: dict[str, asyncio.Future[str]] = {}
+        configured, shared_limits = self.limits(), self.shared_limits()
         self._limits = UserLimits(
-            self.limits(),
+            lambda: shared_limits.over(configured),
             lambda: self.db.active_clusters(),  # noqa: PLW0108  # opened by the base class
         )
         await self._applications.__aenter__()
+        await shared_limits.start(self._tasks)
         fit_tables()
         self.config.Proxy.setdefault("proxy_status_period", _PROXY)
         self._news, self._pace = News(), heartbeat.Pace()
@@ -130,6 +134,7 @@ class YarnBackend(YarnBackendSettings):
     async def do_cleanup(self) -> None:
         """See `DBBackendBase.do_cleanup`."""
         if hasattr(self, "_applications"):  # else `setup` has failed before
+            await self._tasks.aclose()
             await self._applications.aclose()
 
     # --- clusters

@@ -10,13 +10,15 @@ from dask_gateway_server.backends.db_base import DBBackendBase
 from dask_gateway_server.traitlets import Type
 from traitlets import Bool, Dict, Float, Integer, List, Set, Unicode, default
 
+from yarnhub.database import limits_setting
 from yarnhub.integrations.dask_gateway.cluster_config import YarnClusterConfig
-from yarnhub.integrations.dask_gateway.user_limits import CLUSTERS
+from yarnhub.sessions.limited_kinds import CLUSTERS
 from yarnhub.sessions.limits import limits_from_settings
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
 
 if TYPE_CHECKING:
     from yarnhub.sessions.limits import Limits
+    from yarnhub.sessions.shared_limits import SharedLimits
 
 _START = 600.0
 """Seconds for a scheduler or a worker to report."""
@@ -91,6 +93,8 @@ class YarnBackendSettings(DBBackendBase):
     )
 
     total_limit = Dict(config=True, help="What all users can hold together.")
+
+    limits_database = Unicode(config=True, help=limits_setting.HELP)
 
     denied_users = Set(
         Unicode(),
@@ -167,3 +171,11 @@ class YarnBackendSettings(DBBackendBase):
             groups=self.group_limits,
             total=self.total_limit,
         )
+
+    def shared_limits(self) -> SharedLimits:
+        """What administrators have set instead, or besides.
+
+        Raises:
+            ConfigurationError: `limits_database` is invalid.
+        """
+        return limits_setting.shared_limits("YarnBackend.limits_database", self.limits_database)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dask_gateway_server.backends.db_base import JobStatus
 
-from yarnhub.sessions.limits import NOTHING, Held, Kind, Size
+from yarnhub.sessions.limits import NOTHING, Held, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 
 # Any, in this module: dask-gateway's clusters, workers and configurations have no types
 
-CLUSTERS = Kind(
-    one="cluster",
-    many="clusters",
-    cores="cores",
-    advice="Shut down a cluster that is no longer needed.",
-)
-"""What the limits are for."""
 GROUPS = "groups"
 """The key, in a cluster's state, of the groups that its user had when it was created."""
 
@@ -33,11 +26,11 @@ class UserLimits:
     that wait for YARN.
 
     Args:
-        limits: For each user, group, and all.
+        limits: Returns the limits of each user, group, and all at the moment.
         clusters: Finds the clusters that have not ended.
     """
 
-    def __init__(self, limits: Limits, clusters: Callable[[], Iterable[Any]]) -> None:
+    def __init__(self, limits: Callable[[], Limits], clusters: Callable[[], Iterable[Any]]) -> None:
         self._limits = limits
         self._clusters = clusters
         self._groups: dict[str, frozenset[str]] = {}
@@ -55,7 +48,7 @@ class UserLimits:
             LimitReachedError: A limit would be exceeded.
         """
         own = self._groups[user] = frozenset(groups)
-        self._limits.check(self._held(), user, own, _scheduler(config))
+        self._limits().check(self._held(), user, own, _scheduler(config))
 
     def check_workers(self, cluster: Any, count: int) -> None:
         """Accept that a cluster has more workers.
@@ -72,7 +65,7 @@ class UserLimits:
             user = cluster.username
             size = _worker(cluster.config)
             wanted = Size(memory=more * size.memory, vcores=more * size.vcores, count=0)
-            self._limits.check(self._held(), user, self.groups(cluster), wanted)
+            self._limits().check(self._held(), user, self.groups(cluster), wanted)
 
     def most_workers(self, cluster: Any) -> int | None:
         """The most workers that a cluster can have now; those that it has stay.
@@ -80,7 +73,7 @@ class UserLimits:
         None if no limit applies.
         """
         size = _worker(cluster.config)
-        room = self._limits.room(self._held(), cluster.username, self.groups(cluster), size)
+        room = self._limits().room(self._held(), cluster.username, self.groups(cluster), size)
         return None if room is None else _workers(cluster) + room
 
     def groups(self, cluster: Any) -> frozenset[str]:

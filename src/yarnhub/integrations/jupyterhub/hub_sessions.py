@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.client.queues import ClusterQueues
+from yarnhub.database import limits_setting
 from yarnhub.integrations.jupyterhub.orphans import log_orphans
 from yarnhub.integrations.jupyterhub.server_request import SERVICE
 from yarnhub.kernels.server_applications import ServerApplications
@@ -16,8 +18,11 @@ from yarnhub.sessions.unmanaged_holder import UnmanagedHolder
 from yarnhub.unmanaged.state_folder import StateFolder
 
 if TYPE_CHECKING:
+    from yarnhub.integrations.jupyterhub.server_size import ServerSize
     from yarnhub.integrations.jupyterhub.traits import SpawnerTraits
     from yarnhub.sessions.holder import Holder
+    from yarnhub.sessions.limits import Limits
+    from yarnhub.sessions.shared_limits import SharedLimits
 
 _KEY = "yarnspawner"
 
@@ -29,15 +34,18 @@ class HubSessions:
     depend on, because traits can differ between spawners.
 
     Attributes:
+        servers: The servers that count for the limits of users.
         tasks: Background tasks. JupyterHub cancels all tasks when it stops, and waits for them.
     """
 
     def __init__(self) -> None:
+        self.servers: WeakSet[ServerSize] = WeakSet()
         self.tasks = BackgroundTasks()
         self._holders: dict[tuple[object, ...], Holder] = {}
         self._tags: dict[Path, HubTags] = {}
         self._queues: dict[tuple[object, ...], ClusterQueues] = {}
         self._applications: dict[tuple[object, ...], ServerApplications] = {}
+        self._shared_limits: dict[str, SharedLimits] = {}
         self._orphans_logged = False
 
     @classmethod
@@ -110,6 +118,19 @@ class HubSessions:
             settings, tags = spawner.cluster_settings(), self.tags(spawner)
             self._applications[key] = ServerApplications(settings, tags, self.tasks)
         return self._applications[key]
+
+    async def limits(self, spawner: SpawnerTraits) -> Limits:
+        """How much users can hold at the moment.
+
+        Raises:
+            ConfigurationError: A setting of limits is not valid.
+        """
+        configured, url = spawner.limits(), spawner.limits_database
+        if url not in self._shared_limits:
+            found = limits_setting.shared_limits("c.YarnSpawner.limits_database", url)
+            self._shared_limits[url] = found
+        await self._shared_limits[url].start(self.tasks)
+        return self._shared_limits[url].over(configured)
 
     def log_orphans_once(self, holder: Holder, app: Any) -> None:  # Any: JupyterHub's own
         """Log the sessions that belong to no user, once the hub has loaded its own.

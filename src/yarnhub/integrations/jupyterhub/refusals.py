@@ -25,6 +25,7 @@ from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.client.errors import ApplicationFailedError
 from yarnhub.environments.errors import StoreError
 from yarnhub.integrations.jupyterhub import words
+from yarnhub.sessions.limits import LimitReachedError
 from yarnhub.sessions.start import ProgramFailedError, SessionEndedError
 from yarnhub.sessions.users import (
     DeniedUserError,
@@ -94,8 +95,10 @@ def refusal(error: YarnhubError) -> Refusal:
         case OwnAccountError():
             said = f"{error}; c.YarnSpawner.cluster_user can map the name to a different one"
             return Refusal(f"Your server cannot be started: {said}.", reason="limit")
-        case SpecError() | StoreError():
-            return Refusal(f"Your server cannot be started: {error}.", reason="limit")
+        case LimitReachedError() | SpecError() | StoreError():
+            # The first is whole sentences.
+            end = "" if isinstance(error, LimitReachedError) else "."
+            return Refusal(f"Your server cannot be started: {error}{end}", reason="limit")
         case ApplicationFailedError():
             said = error.diagnostics or str(error)
             return Refusal(f"YARN refused your server: {said}", reason="refused")

@@ -22,6 +22,7 @@ from yarnhub.integrations.jupyterhub.offer import Offer
 from yarnhub.integrations.jupyterhub.refusals import Refusal, telling_why
 from yarnhub.integrations.jupyterhub.server_environment import ServerEnvironment
 from yarnhub.integrations.jupyterhub.server_request import modified, request_of
+from yarnhub.integrations.jupyterhub.server_size import ServerSize
 from yarnhub.integrations.jupyterhub.server_spark import ServerSpark
 from yarnhub.integrations.jupyterhub.server_token import ServerToken
 from yarnhub.integrations.jupyterhub.traits import SpawnerTraits
@@ -73,6 +74,7 @@ class YarnSpawner(SpawnerTraits):
         offer: What the user can choose.
         certificates: The server's, with `internal_ssl`.
         environment_of_server: The environment that the server runs in.
+        server_size: What the server holds.
         server_spark: Spark for the server.
         server_token: Recognizes the server's API token.
     """
@@ -86,6 +88,7 @@ class YarnSpawner(SpawnerTraits):
         self.offer = Offer(self, lambda: self.hub_sessions.queues(self))
         self.certificates: dict[str, bytes] = {}
         self.environment_of_server = ServerEnvironment(self)
+        self.server_size = ServerSize(self)
         self.server_spark = ServerSpark(self, lambda: self.hub_sessions.applications(self))
         self.server_token = ServerToken(self)
         self._master = ""
@@ -112,6 +115,9 @@ class YarnSpawner(SpawnerTraits):
         self.ended_because = state.get("ended_because", "")
         self.server_spark.load(state)
         self.server_token.load(state)
+        self.server_size.load(state)
+        if self.application_id:
+            self.hub_sessions.servers.add(self.server_size)
 
     def get_state(self) -> dict[str, Any]:
         """The state with which a restarted hub finds the server."""
@@ -119,7 +125,7 @@ class YarnSpawner(SpawnerTraits):
         if self.application_id:
             state |= {"application_id": self.application_id, "version": _STATE_VERSION}
             state["application_master"] = self._master or self.application_master
-            state |= self.server_spark.state | self.server_token.state
+            state |= self.server_spark.state | self.server_token.state | self.server_size.state
         elif self.ended_because:
             state["ended_because"] = self.ended_because
         return state
@@ -132,6 +138,7 @@ class YarnSpawner(SpawnerTraits):
         self.ended_because = words.ended(self._ended.outcome) if self._ended else ""
         self.application_id = self._master = ""
         self._session = self._start = None
+        self.hub_sessions.servers.discard(self.server_size)
         self.server_token.load({})
         _ = self.server_spark.begin_end()
 
@@ -185,6 +192,9 @@ class YarnSpawner(SpawnerTraits):
         try:
             with telling_why(self.log, self.who):
                 return await self._in_time(start)
+        except BaseException:
+            self.hub_sessions.servers.discard(self.server_size)
+            raise
         finally:
             start.close()
             self._ended = start.end or self._ended
@@ -209,6 +219,9 @@ class YarnSpawner(SpawnerTraits):
         request = await self.server_spark.added(request)
         self._master = request.application_master
         spec = await modified(self, request.specification)
+        limits = await self.hub_sessions.limits(self)
+        # Nothing is awaited in between: of two starts at once, the second counts the first.
+        self.server_size.accept(spec, limits, self.hub_sessions.servers)
         self._session = session = await start.submit(self.holder(), spec, request.secrets)
         self.application_id = session.id
         self.log.info("%s's server is %s", self.who, session.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from jupyterhub.spawner import Spawner
@@ -28,8 +28,14 @@ from traitlets import Callable as CallableTrait
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.client.access.settings import Settings
+from yarnhub.database import limits_setting
 from yarnhub.integrations.jupyterhub.refusals import refuse_user
+from yarnhub.sessions.limited_kinds import SERVERS
+from yarnhub.sessions.limits import limits_from_settings
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
+
+if TYPE_CHECKING:
+    from yarnhub.sessions.limits import Limits
 
 _LAST_PORT = 2**16 - 1
 _RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
@@ -89,6 +95,21 @@ class SpawnerTraits(Spawner):
         restart, and with the secret by which it recognizes them. It must be on a local disk,
         private, and used by nothing but one hub.""",
     ).tag(config=True)
+
+    # --- what users can have
+
+    user_limit = Dict(
+        help="""What each user can hold in all their servers: `servers`, `memory` and `vcores`, for
+        example `{'servers': 3, 'memory': '64 GiB'}`. A start that exceeds it is refused.""",
+    ).tag(config=True)
+    user_limits = Dict(help="Limits of certain users instead of `user_limit`, by name.").tag(
+        config=True
+    )
+    group_limits = Dict(
+        help="What all members of a group of the hub can hold together, by the group's name."
+    ).tag(config=True)
+    total_limit = Dict(help="What all users can hold together.").tag(config=True)
+    limits_database = Unicode("", help=limits_setting.HELP).tag(config=True)
 
     # --- what users choose
 
@@ -243,6 +264,21 @@ class SpawnerTraits(Spawner):
         if self.port or not found:
             return self.port, self.port
         return int(found[1]), int(found[2])
+
+    def limits(self) -> Limits:
+        """How much users can hold, by the configuration.
+
+        Raises:
+            ConfigurationError: A limit is invalid.
+        """
+        return limits_from_settings(
+            SERVERS,
+            "c.YarnSpawner",
+            user=self.user_limit,
+            users=self.user_limits,
+            groups=self.group_limits,
+            total=self.total_limit,
+        )
 
     def cluster_user_name(self) -> str:
         """The user's name on the cluster.

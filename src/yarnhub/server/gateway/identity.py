@@ -84,7 +84,7 @@ class GatewayIdentityProvider(IdentityProvider):
         kerberos: Whether users have Kerberos tickets: `tornado_login.init_kerberos` was called.
         cluster_user: The cluster's name of a user.
         denied: Users of the cluster for whom no kernel is started.
-        with_groups: Whether groups are needed.
+        with_groups: Tells whether groups are needed at the moment.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class GatewayIdentityProvider(IdentityProvider):
         kerberos: bool,
         cluster_user: Callable[[str], str],
         denied: Collection[str],
-        with_groups: bool,
+        with_groups: Callable[[], bool],
         **kwargs: Any,  # traitlets' own
     ) -> None:
         super().__init__(token="", **kwargs)
@@ -143,7 +143,7 @@ class GatewayIdentityProvider(IdentityProvider):
         Raises:
             HubUnavailableError: They are not known.
         """
-        if not self._with_groups:
+        if not self._with_groups():
             return frozenset()
         return await (self._system.of(name) if self._hub is None else self._hub.groups(name))
 

@@ -23,6 +23,7 @@ from yarnhub.server.gateway.environment_kernelspecs import (
 )
 from yarnhub.server.gateway.shared_holdings import SharedHoldings
 from yarnhub.sessions.limits import Held
+from yarnhub.sessions.shared_limits import SharedLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +58,8 @@ class Service:
         owners: Whose kernels there are.
         others: What users hold at other processes of the service.
         policy: Who can use which kernelspecs.
-        limits: How much users can hold.
+        limits: How much users can hold, by the configuration.
+        shared_limits: What administrators have set instead, or besides.
         is_offered: Whether kernels of a kernelspec can be started here.
         size_of: What a kernel holds: called with its id, the kernelspec's name, the kernelspec,
             the variables of the request, and the user. Raises `SpecError` if it is not allowed.
@@ -86,6 +88,12 @@ class Service:
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     environments: UserEnvironments | None = None
     environment_config: Mapping[str, object] = field(default_factory=dict)
+    shared_limits: SharedLimits = field(default_factory=SharedLimits)
+
+    @property
+    def current_limits(self) -> Limits:
+        """How much users can hold at the moment."""
+        return self.shared_limits.over(self.limits)
 
     def allows(self, identity: Identity, name: str) -> bool:
         """Whether the policy allows a user to use a kernelspec."""
@@ -157,7 +165,7 @@ class Service:
             own = self.owners.held(groups)
             held = [*own, *self.others.held(groups)]
             advice = _WAIT if self.owners.are_ending(identity.name) else ""
-            self.limits.check(held, identity.name, identity.groups, size, advice=advice)
+            self.current_limits.check(held, identity.name, identity.groups, size, advice=advice)
             self.others.tell([*own, Held(owner=identity.name, size=size)])
 
     async def room(self, kernel: Kernel) -> Room:
@@ -171,7 +179,7 @@ class Service:
         owner = kernel.request.owner
         groups = await self.groups_of_owners()
         held = [*self.owners.held(groups), *self.others.held(groups)]
-        left = self.limits.left(held, owner, groups.get(owner, frozenset()))
+        left = self.current_limits.left(held, owner, groups.get(owner, frozenset()))
         return Room(
             memory=None if left.memory is None else max(0, left.memory + kernel.started.memory),
             vcores=None if left.vcores is None else max(0, left.vcores + kernel.started.vcores),

@@ -7,25 +7,18 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Bool, Dict, Integer, List, Set, Unicode
 
 from yarnhub.base.errors import ConfigurationError, SpecError
+from yarnhub.database import limits_setting
 from yarnhub.server.configuration import ClusterLogin, configured
 from yarnhub.server.gateway.environment_kernelspecs import check_site
 from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
-from yarnhub.sessions.limits import Kind, Limits, limits_from_settings
+from yarnhub.sessions.limited_kinds import KERNELS
+from yarnhub.sessions.limits import Limits, limits_from_settings
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
 
 if TYPE_CHECKING:
     from traitlets.config import Config
 
-
-KERNELS = Kind(
-    one="kernel",
-    many="kernels",
-    advice="Shut down a kernel that is no longer needed.",
-    started="Spark sessions",
-    started_advice="Stop a Spark session (`spark.stop()`) or shut down a kernel that is no longer "
-    "needed, and try again after ten seconds.",
-)
-"""What the limits are for."""
+    from yarnhub.sessions.shared_limits import SharedLimits
 
 
 class KernelGateway(ClusterLogin):
@@ -90,6 +83,7 @@ class KernelGateway(ClusterLogin):
         help="What all members of a group can hold together, by the group's name."
     ).tag(config=True)
     total_limit = Dict(help="What all users can hold together.").tag(config=True)
+    limits_database = Unicode(help=limits_setting.HELP).tag(config=True)
     shared_folder = Unicode(
         help="""A directory that all processes of the service share, so that limits apply to what
         users hold at all of them. Not needed if one process runs.""",
@@ -150,6 +144,14 @@ class KernelGateway(ClusterLogin):
             total=self.total_limit,
         )
 
+    def shared_limits(self) -> SharedLimits:
+        """What administrators have set instead, or besides.
+
+        Raises:
+            ConfigurationError: `limits_database` is invalid.
+        """
+        return limits_setting.shared_limits("KernelGateway.limits_database", self.limits_database)
+
     def policy(self) -> KernelspecPolicy:
         """Who can use which kernelspec.
 
@@ -173,7 +175,7 @@ class KernelGateway(ClusterLogin):
 
     @property
     def uses_groups(self) -> bool:
-        """Whether users' groups have to be known."""
+        """Whether users' groups have to be known, whatever administrators set."""
         audiences = self.policy().audiences.values()
         return bool(self.group_limits) or any(audience.groups for audience in audiences)
 

@@ -16,16 +16,18 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Match, Mount
 
+from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import ConfigurationError, YarnhubError
 from yarnhub.base.tasks import task_group
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
+from yarnhub.database.connections import Database
+from yarnhub.database.limits import LimitStore
+from yarnhub.database.location import Location
+from yarnhub.database.usage import UsageStore
 from yarnhub.environments.local_build.site import read_site_file
 from yarnhub.server.audit import AuditLog
 from yarnhub.server.configuration import configured
-from yarnhub.server.database.connections import Database
-from yarnhub.server.database.location import Location
-from yarnhub.server.database.usage import UsageStore
 from yarnhub.server.hub.environment import read_hub_environment
 from yarnhub.server.hub.login import HubLogin
 from yarnhub.server.hub.oauth import HubOAuth
@@ -38,11 +40,13 @@ from yarnhub.server.platform import (
     description,
     environments,
     health,
+    limits,
     logs,
     servers,
     usage,
 )
 from yarnhub.server.platform.browser_sessions import Sessions
+from yarnhub.server.platform.build_limits import BuildLimits
 from yarnhub.server.platform.pages import app as pages
 from yarnhub.server.platform.problems import add_handlers, problem
 from yarnhub.server.platform.service import Service, Slots
@@ -50,6 +54,7 @@ from yarnhub.server.platform.traits import Platform
 from yarnhub.server.platform.usage_recorder import RecorderOptions, UsageRecorder
 from yarnhub.server.platform.user_environments import ClusterEnvironments
 from yarnhub.server.platform.viewers import Viewers
+from yarnhub.sessions.shared_limits import SharedLimits
 from yarnhub.watch.application_watch import ApplicationWatch
 from yarnhub.watch.cluster import ClusterLook
 from yarnhub.watch.table import ApplicationTable
@@ -109,7 +114,7 @@ def application(service: Service) -> FastAPI:
     app.state.service = service
     add_handlers(app)
     app.include_router(health.router, prefix=prefix)
-    for each in (applications, logs, environments, builds, servers, cluster, usage):
+    for each in (applications, logs, environments, builds, servers, limits, cluster, usage):
         app.include_router(each.router, prefix=f"{prefix}{VERSION}")
     description.describe(app)
     app.router.routes.append(_Rest(f"{prefix}/api", _no_such_path))
@@ -164,19 +169,23 @@ async def open_service(
         httpx.AsyncClient(verify=verify, trust_env=False) as to_hub,
         Client(settings) as client,
         Database(location) as database,
+        BackgroundTasks() as tasks,
     ):
         # Clients keep versions: those of an earlier process are lower.
         table = ApplicationTable(version=int(time.time() * 1000))  # noqa: TID251
         watch = ApplicationWatch(source or client.resource_manager, time.time, table)  # noqa: TID251
-        store = UsageStore(database)
+        store, limit_store = UsageStore(database), LimitStore(database)
         options = RecorderOptions(hours=traits.usage_days * 24)
         recorder = UsageRecorder(watch, database, store, options)
         with _of_database():
             await recorder.open()
+        current_limits = SharedLimits(lambda: contextlib.nullcontext(limit_store.read))
+        await current_limits.start(tasks)
+        login = HubLogin(hub.hub, to_hub)
         yield Service(
             client=lambda name: Client(settings.acting_for(name)),
             viewers=Viewers(
-                HubLogin(hub.hub, to_hub),
+                login,
                 cluster_user=traits.cluster_user or str,
                 denied=traits.denied_users | own,
                 with_groups=bool(traits.administrator_groups),
@@ -199,6 +208,9 @@ async def open_service(
             usage_of_others=traits.usage_of_others,
             queries=Slots("queries of usage", *QUERIES),
             downloads=Slots("downloads of usage", *DOWNLOADS),
+            limits=limit_store,
+            current_limits=current_limits,
+            build_limits=BuildLimits(current_limits, login.groups),
             servers=HubServers(hub.hub, to_hub),
             server_calls=Slots("requests to JupyterHub", *CALLS),
             oauth=HubOAuth(hub.hub, hub.oauth, to_hub),

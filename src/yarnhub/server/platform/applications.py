@@ -7,12 +7,10 @@ from collections.abc import AsyncIterable, AsyncIterator  # noqa: TC003  # FastA
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import ValidationError
 
 from yarnhub.server.platform import as_user, documents
-from yarnhub.server.platform.bodies import read_body
+from yarnhub.server.platform.bodies import read_document
 from yarnhub.server.platform.description import COMMON, problem_response, problems
 from yarnhub.server.platform.documents import ApplicationPage, ExplainedApplication, Move, State
 from yarnhub.server.platform.problems import in_public, problem
@@ -26,8 +24,6 @@ MAX_PAGE = 500
 """Applications of one page."""
 MAX_WORDS = 8
 """Words to search for."""
-_MAX_BODY = 8192
-"""Bytes of a document."""
 router = APIRouter(
     prefix="/applications", tags=["applications"], responses={**COMMON, **problems(422)}
 )
@@ -181,19 +177,8 @@ async def kill_application(
 
 
 async def read_move(request: Request, _identity: IdentityOf) -> Move:
-    """The queue in the body of a request.
-
-    Raises:
-        HTTPException: It is too large.
-        RequestValidationError: It is not valid.
-    """
-    try:
-        return Move.model_validate_json(await read_body(request, _MAX_BODY, "The body"))
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=False, include_input=False)
-        raise RequestValidationError(
-            [{**each, "loc": ("body", *each["loc"])} for each in errors]
-        ) from error
+    """The queue in the body of a request; see `read_document`."""
+    return await read_document(request, Move)
 
 
 @router.post(

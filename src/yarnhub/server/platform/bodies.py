@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fastapi import HTTPException
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 
 if TYPE_CHECKING:
     from fastapi import Request
 
+M = TypeVar("M", bound=BaseModel)
+
+_MAX_DOCUMENT = 8192
+"""Bytes of a document."""
 _PATIENCE = 60.0
 """Seconds for a client to send a body."""
 
@@ -40,3 +46,19 @@ async def read_body(request: Request, most: int, what: str) -> bytes:
     except TimeoutError as error:
         raise HTTPException(408, f"{what} has to arrive within {_PATIENCE:g} s.") from error
     return bytes(body)
+
+
+async def read_document(request: Request, kind: type[M]) -> M:
+    """The document in the body of a request.
+
+    Raises:
+        HTTPException: It is too large.
+        RequestValidationError: It is not valid.
+    """
+    try:
+        return kind.model_validate_json(await read_body(request, _MAX_DOCUMENT, "The body"))
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError(
+            [{**each, "loc": ("body", *each["loc"])} for each in errors]
+        ) from error

@@ -40,10 +40,14 @@ from yarnhub.server.platform.environment_documents import Build, BuildPage
 from yarnhub.server.platform.environments import access_text, decoded, newest_or, opened
 from yarnhub.server.platform.problems import in_public, problem, refusal
 from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
+from yarnhub.sessions.limits import LimitReachedError
+from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.ids import ApplicationId
 from yarnhub.yarn.records.resource_manager import ApplicationsRequestScope, GetApplicationsRequest
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from yarnhub.client.client import Client
     from yarnhub.server.platform.logs import Part
     from yarnhub.server.platform.service import Service
@@ -215,6 +219,7 @@ async def start(
 
     Raises:
         HTTPException: Builds are not configured, or too many are being submitted.
+        LimitReachedError: The user cannot have another build now.
         YarnhubError: A build of the environment is running, or YARN or HDFS refuses it.
     """
     _refuse_without_site(service)
@@ -227,11 +232,43 @@ async def start(
         what = {"environment": f"{user}/{name}", "queue": queue}
         if specification.access != Access():
             what["access"] = access_text(specification.access)
-        with as_user.recorded(service, identity, Event.BUILD, *nothing_done, **what) as record:
-            async with Deadline(_START, late):
-                number = await service.environments.start(user, specification, queue)
-            record["application"] = str(number)
+        async with _accepted(service, identity, name):
+            with as_user.recorded(service, identity, Event.BUILD, *nothing_done, **what) as record:
+                async with Deadline(_START, late):
+                    number = await service.environments.start(user, specification, queue)
+                record["application"] = str(number)
     return number
+
+
+@contextlib.asynccontextmanager
+async def _accepted(service: Service, identity: Identity, name: str) -> AsyncIterator[None]:
+    """Within the limits, submit a build of an environment.
+
+    Raises:
+        LimitReachedError: A limit would be exceeded, which is recorded in the audit log.
+        YarnhubError: It is not known.
+    """
+
+    async def running() -> tuple[ApplicationReport, ...]:
+        states = tuple(each for each in YarnApplicationState if not each.ended)
+        request = GetApplicationsRequest(
+            scope=ApplicationsRequestScope.ALL, application_states=states, application_tags=(TAG,)
+        )
+        with service.calls.take(identity.name):
+            async with Deadline(as_user.ASK, _SILENT), service.client(user) as client:
+                return await client.applications(request)
+
+    user = identity.viewer.name
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(service.build_limits.accepted(identity, name, running))
+        except LimitReachedError as error:
+            what = {"user": user, "environment": f"{user}/{name}"}
+            service.audit.write(
+                Event.REFUSE, identity.name, action="build", reason=str(error), **what
+            )
+            raise
+        yield
 
 
 async def look(service: Service, identity: Identity, number: ApplicationId) -> BuildLook:

@@ -41,6 +41,10 @@ TAGS = [
         "description": "Environments in HDFS, as the user can use, share and delete them.",
     },
     {"name": "builds", "description": "Builds of environments, which run on YARN as the user."},
+    {
+        "name": "limits",
+        "description": "What users can hold at the same time, which administrators can change.",
+    },
     {"name": "cluster", "description": "The nodes and queues, at most 3 seconds old."},
     {"name": "usage", "description": "What applications have used in each hour."},
     {"name": "health", "description": "For programs that supervise the service."},
@@ -80,6 +84,7 @@ _REFUSALS = {
     404: "It does not exist",
     408: "The body does not arrive",
     409: "Not possible in the current state",
+    412: "Somebody else has changed it",
     413: "The body is too large",
     416: "The file does not have this range",
     422: "A parameter or the body is not valid: see `errors`",

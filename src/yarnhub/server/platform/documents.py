@@ -192,9 +192,7 @@ class Health(Document):
 
 def application(report: ApplicationReport) -> Application:
     """The document of an application, from what its viewer can see of it."""
-    # What the ResourceManager sends instead of counters may be those of another application.
-    attempt = report.current_application_attempt_id
-    is_hidden = attempt is not None and attempt.attempt_id == HIDDEN_AMOUNT
+    is_hidden = _is_hidden(report)
     return Application(
         id=str(report.application_id),
         name=report.name,
@@ -211,7 +209,21 @@ def application(report: ApplicationReport) -> Application:
         progress=None if is_hidden else min(max(report.progress, 0.0), 1.0),
         tracking_url=_shown(report.tracking_url),
         diagnostics=None if is_hidden else report.diagnostics,
-        used=None if is_hidden else _used(report),
+        used=used(report),
+    )
+
+
+def used(report: ApplicationReport) -> Used | None:
+    """What an application holds and has used; None if YARN does not show it."""
+    if _is_hidden(report):
+        return None
+    usage = resource_usage(report)
+    return Used(
+        containers=usage.num_used_containers,
+        memory=usage.used_resources.memory or 0,
+        vcores=usage.used_resources.virtual_cores or 0,
+        memory_seconds=usage.memory_seconds,
+        vcore_seconds=usage.vcore_seconds,
     )
 
 
@@ -267,12 +279,7 @@ def _shown(text: str) -> str | None:
     return text if text not in ("", HIDDEN) else None
 
 
-def _used(report: ApplicationReport) -> Used:
-    usage = resource_usage(report)
-    return Used(
-        containers=usage.num_used_containers,
-        memory=usage.used_resources.memory or 0,
-        vcores=usage.used_resources.virtual_cores or 0,
-        memory_seconds=usage.memory_seconds,
-        vcore_seconds=usage.vcore_seconds,
-    )
+def _is_hidden(report: ApplicationReport) -> bool:
+    # What the ResourceManager sends instead of counters may be those of another application.
+    attempt = report.current_application_attempt_id
+    return attempt is not None and attempt.attempt_id == HIDDEN_AMOUNT

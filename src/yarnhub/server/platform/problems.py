@@ -32,17 +32,23 @@ from yarnhub.client.logs.aggregated import (
     NoSuchLogError,
 )
 from yarnhub.client.logs.node import NodeAccessDeniedError
+from yarnhub.database.errors import (
+    DatabaseUnavailableError,
+    LimitChangedError,
+    NoSuchLimitError,
+    TooManyLimitsError,
+)
 from yarnhub.environments.errors import (
     BuildRunningError,
     EnvironmentLimitError,
     EnvironmentNotFoundError,
     StoreError,
 )
-from yarnhub.server.database.errors import DatabaseUnavailableError
 from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.server.hub.oauth import LoginRefusedError
 from yarnhub.server.hub.servers import HubRefusedError
 from yarnhub.server.platform.description import PROBLEM
+from yarnhub.sessions.limits import LimitReachedError
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError
 
 if TYPE_CHECKING:
@@ -71,12 +77,16 @@ _STATUS: tuple[tuple[type[YarnhubError], int], ...] = (
     (LogAggregationOffError, 404),
     (LogArchiveError, 404),  # it has none that could be read here
     (EnvironmentNotFoundError, 404),
+    (NoSuchLimitError, 404),
     (EnvironmentLimitError, 403),
     (StoreError, 409),
     (BuildRunningError, 409),
     (LogsNotReadyError, 409),
     (NotBegunError, 409),
     (QueueRefusedError, 409),
+    (LimitReachedError, 409),
+    (TooManyLimitsError, 409),
+    (LimitChangedError, 412),
     (HubRefusedError, 409),
     (AuthenticationError, 502),  # of the service, not of the caller
     (ConfigurationError, 502),

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from yarnhub.client.client import Client
+    from yarnhub.database.limits import LimitStore
+    from yarnhub.database.usage import UsageStore
     from yarnhub.server.audit import AuditLog
-    from yarnhub.server.database.usage import UsageStore
     from yarnhub.server.hub.oauth import HubOAuth
     from yarnhub.server.hub.servers import HubServers
     from yarnhub.server.platform.browser_sessions import Sessions
+    from yarnhub.server.platform.build_limits import BuildLimits
     from yarnhub.server.platform.usage_recorder import UsageRecorder
     from yarnhub.server.platform.user_environments import UserEnvironments
     from yarnhub.server.platform.viewers import Viewers
+    from yarnhub.sessions.shared_limits import SharedLimits
     from yarnhub.watch.application_watch import ApplicationWatch
     from yarnhub.watch.cluster import ClusterLook
     from yarnhub.watch.views import Page, View, Views
@@ -96,6 +99,9 @@ class Service:
         usage_of_others: Whether all users see sums of everybody's usage.
         queries: Queries of usage.
         downloads: Usage that is being downloaded: each has a connection to the database.
+        limits: The limits that administrators have set.
+        current_limits: The same, as they were some seconds ago.
+        build_limits: Accepts builds within them.
         servers: Users' notebook servers.
         server_calls: What is being requested of the hub for users.
         oauth: Logs browsers in.
@@ -122,6 +128,9 @@ class Service:
     usage_of_others: bool
     queries: Slots
     downloads: Slots
+    limits: LimitStore
+    current_limits: SharedLimits
+    build_limits: BuildLimits
     servers: HubServers
     server_calls: Slots
     oauth: HubOAuth

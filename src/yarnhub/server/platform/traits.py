@@ -26,8 +26,8 @@ class Platform(ClusterLogin):
     ).tag(config=True)
     administrators = Set(
         Unicode(),
-        help="""Users of the cluster who see all of each application. What they can kill is up to
-        YARN.""",
+        help="""Users of the cluster who see all of each application, and change limits. What they
+        can kill is up to YARN.""",
     ).tag(config=True)
     administrator_groups = Set(
         Unicode(),
@@ -38,7 +38,8 @@ class Platform(ClusterLogin):
         "",
         help="""A file that gets a line of JSON for each application that a user kills or moves to
         another queue, each build that a user starts or cancels, each environment that a user
-        shares or deletes, and for what a user is not allowed to do. By default, there is none.""",
+        shares or deletes, each limit that an administrator changes, and for what a user is not
+        allowed to do. By default, there is none.""",
     ).tag(config=True)
     build_site = Unicode(
         "",

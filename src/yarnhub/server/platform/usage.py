@@ -14,8 +14,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BeforeValidator, WithJsonSchema
 
-from yarnhub.server.database.usage import By, UsageReading
-from yarnhub.server.database.usage import Query as Sums
+from yarnhub.database.usage import By, UsageReading
+from yarnhub.database.usage import Query as Sums
 from yarnhub.server.platform.description import COMMON, problems
 from yarnhub.server.platform.documents import moment
 from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
@@ -32,7 +32,7 @@ from yarnhub.watch.usage import HOUR
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from yarnhub.server.database.usage import Sum
+    from yarnhub.database.usage import Sum
     from yarnhub.server.platform.service import Service
     from yarnhub.server.platform.viewers import Identity
 

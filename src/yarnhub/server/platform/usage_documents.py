@@ -12,7 +12,7 @@ from yarnhub.yarn.records.resources import MEMORY, VCORES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from yarnhub.server.database.usage import Sum
+    from yarnhub.database.usage import Sum
 
 
 class Amounts(Document):

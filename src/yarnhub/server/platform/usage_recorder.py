@@ -15,8 +15,8 @@ from yarnhub.watch.usage import HOUR
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from yarnhub.server.database.connections import Database
-    from yarnhub.server.database.usage import UsageStore
+    from yarnhub.database.connections import Database
+    from yarnhub.database.usage import UsageStore
     from yarnhub.watch.application_watch import ApplicationWatch
 
 _log = logging.getLogger(__name__)

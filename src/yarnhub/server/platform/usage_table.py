@@ -17,8 +17,8 @@ from yarnhub.yarn.records.resources import MEMORY, VCORES
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from yarnhub.server.database.usage import Query as Sums
-    from yarnhub.server.database.usage import Sum
+    from yarnhub.database.usage import Query as Sums
+    from yarnhub.database.usage import Sum
     from yarnhub.watch.usage import Gap
 
 _CHUNK = 1 << 14

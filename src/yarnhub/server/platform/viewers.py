@@ -81,6 +81,14 @@ class Viewers:
         groups = await self._hub.groups(name) if self._with_groups else frozenset()
         return Identity(name=name, viewer=Viewer(cluster_user, groups), token=found[1])
 
+    async def groups(self, name: str) -> frozenset[str]:
+        """The groups of a user at the hub.
+
+        Raises:
+            HubUnavailableError: They are not known.
+        """
+        return await self._hub.groups(name)
+
     async def are_still(self, authorization: str, identity: Identity) -> bool:
         """Whether a header still authenticates a user; False if that is not known."""
         try:

@@ -30,7 +30,6 @@ from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
 from yarnhub.server.gateway.metrics import Metrics
 from yarnhub.server.gateway.owners import Owners
 from yarnhub.server.gateway.service import Service
-from yarnhub.server.gateway.traits import KERNELS
 from yarnhub.server.gateway.user_environments import Budget, UserEnvironments
 from yarnhub.server.gateway.user_servers.kernels import ServerKernels
 from yarnhub.server.gateway.user_servers.routes import add_server_routes
@@ -38,6 +37,7 @@ from yarnhub.server.gateway.web import application, server
 from yarnhub.server.gateway.websockets import Websockets
 from yarnhub.server.hub.api import HubAddress
 from yarnhub.server.hub.login import HubLogin
+from yarnhub.sessions.limited_kinds import KERNELS
 from yarnhub.sessions.limits import Limits
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Running:
                 kerberos=False,
                 cluster_user=self.cluster_user,
                 denied=("root",),
-                with_groups=False,
+                with_groups=lambda: False,
             ),
             owners=owners,
             policy=POLICY,

@@ -14,7 +14,7 @@ from yarnhub.base.errors import (
 )
 from yarnhub.kernels.protocol import Channel
 from yarnhub.kernels.service_protocol import KernelServiceError
-from yarnhub.server.gateway.traits import KERNELS
+from yarnhub.sessions.limited_kinds import KERNELS
 from yarnhub.sessions.limits import Limit, Limits
 
 if TYPE_CHECKING:

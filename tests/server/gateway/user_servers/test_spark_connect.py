@@ -18,7 +18,7 @@ from yarnhub.control.outcomes import Cause, Outcome
 from yarnhub.kernels.connect import ConnectServer
 from yarnhub.kernels.kernel import KernelState
 from yarnhub.kernels.programs import CONNECT
-from yarnhub.server.gateway.traits import KERNELS
+from yarnhub.sessions.limited_kinds import KERNELS
 from yarnhub.sessions.limits import Limit, Limits
 
 if TYPE_CHECKING:

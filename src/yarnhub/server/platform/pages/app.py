@@ -12,6 +12,7 @@ from yarnhub.server.platform.pages import (
     cluster,
     environments,
     home,
+    limits,
     login,
     logs,
     one_application,
@@ -41,6 +42,7 @@ def application(service: Service) -> FastAPI:
         environments,
         cluster,
         usage,
+        limits,
     ):
         app.include_router(each.router)
     return app

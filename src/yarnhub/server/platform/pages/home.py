@@ -15,10 +15,11 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from yarnhub.base.errors import YarnhubError
 from yarnhub.server.hub.servers import MAX_SERVERS, ServerState
 from yarnhub.server.platform import documents
+from yarnhub.server.platform.limits import own_limits
 from yarnhub.server.platform.pages import rendering
 from yarnhub.server.platform.pages.following import count_stream, follow
 from yarnhub.server.platform.pages.login import FormOf, VisitorOf  # noqa: TC001
-from yarnhub.server.platform.pages.words import Status, reason
+from yarnhub.server.platform.pages.words import LIMITED, Status, own_limit, reason
 from yarnhub.server.platform.problems import in_public, refusal
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001
 from yarnhub.sessions.tags import words_for
@@ -93,6 +94,7 @@ class Look:
         ended: Those that have ended lately, the latest first.
         versions: The versions of all of these: what is shown of them is the same in a version.
         more_ended: How many others have ended.
+        limits: What the user can hold of each kind that is limited, and holds.
         failure: Why YARN could not be queried; empty if it could.
         looked: Whether YARN has been queried at all.
     """
@@ -103,6 +105,7 @@ class Look:
     ended: tuple[Row, ...] = field(compare=False)
     versions: tuple[tuple[ApplicationId, int], ...]
     more_ended: int
+    limits: tuple[tuple[str, str], ...]
     failure: str
     looked: bool
 
@@ -153,9 +156,14 @@ class Home:
             ended=lately,
             versions=_versions(opened.rows + lately),
             more_ended=ended.total - len(lately),
+            limits=await self._limits(),
             failure="" if freshness.failure is None else in_public(freshness.failure),
             looked=freshness.looked is not None,
         )
+
+    async def _limits(self) -> tuple[tuple[str, str], ...]:
+        found = await own_limits(self.service, self.visitor.identity)
+        return tuple((LIMITED[each.kind], words) for each in found if (words := own_limit(each)))
 
     async def _query_servers(self, rows: Sequence[Row]) -> ShownServers:
         seen = _versions([each for each in rows if kind_of(each.report) is Kind.SERVER])

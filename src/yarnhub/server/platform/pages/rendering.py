@@ -91,7 +91,9 @@ def fragment(template: str, service: Service, visitor: Visitor | None, **values:
         visitor: Who sees it.
         values: What it shows.
     """
+    administers = visitor is not None and service.administrators.allows(visitor.identity.viewer)
     return _environment.get_template(template).render(
+        administers=administers,
         prefix=service.prefix,
         hub_url=service.oauth.hub_url,
         static=lambda name: f"{service.prefix}/static/{name}?v={_digest(name)}",

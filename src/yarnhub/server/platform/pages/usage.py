@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 
-from yarnhub.server.database.usage import By, UsageReading
-from yarnhub.server.database.usage import Query as Sums
+from yarnhub.database.usage import By, UsageReading
+from yarnhub.database.usage import Query as Sums
 from yarnhub.server.platform import usage
 from yarnhub.server.platform.pages import rendering
 from yarnhub.server.platform.pages.login import VisitorOf  # noqa: TC001  # FastAPI reads it
@@ -81,7 +81,6 @@ def _form(service: Service, visitor: Visitor, query: UsageQuery) -> dict[str, ob
     return {
         "query": query,
         "refused": None,
-        "administers": administers,
         "scopes": scopes if administers or service.usage_of_others else {},
         "scope": query.scope or (Scope.ALL if administers else Scope.OWN),
         "units": _units(measures({query.measure})),

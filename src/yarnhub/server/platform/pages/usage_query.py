@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
-from yarnhub.server.database.usage import By
+from yarnhub.database.usage import By
 from yarnhub.server.platform import usage
 from yarnhub.server.platform.documents import moment
 from yarnhub.server.platform.usage import Dimension, RefusedQueryError, Scope, Step
 from yarnhub.yarn.records.resources import MEMORY
 
 if TYPE_CHECKING:
-    from yarnhub.server.database.usage import Query as Sums
+    from yarnhub.database.usage import Query as Sums
     from yarnhub.server.platform.service import Service
     from yarnhub.server.platform.viewers import Identity
 

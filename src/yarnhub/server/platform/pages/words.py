@@ -12,9 +12,14 @@ from yarnhub.control import diagnostics
 from yarnhub.control.words import brief
 from yarnhub.environments.progress import Step
 from yarnhub.server.platform.environment_documents import State
+from yarnhub.server.platform.limit_documents import LimitedKind
+from yarnhub.sessions.limits import Scope
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yarnhub.server.platform.limit_documents import OwnLimits
     from yarnhub.yarn.records.applications import ApplicationReport
 
 _MAX_LINE = 300
@@ -39,6 +44,22 @@ BUILD_STEPS = {
     Step.PACK: "Pack the archive",
     Step.PUBLISH: "Publish",
 }
+
+
+LIMITED = {
+    LimitedKind.SERVERS: "Notebook servers",
+    LimitedKind.KERNELS: "Kernels",
+    LimitedKind.CLUSTERS: "Dask clusters",
+    LimitedKind.BUILDS: "Builds of environments",
+}
+"""What is limited."""
+WHOM = {
+    Scope.USER: "User",
+    Scope.EACH_USER: "Each user",
+    Scope.GROUP: "All members of group",
+    Scope.ALL: "All users together",
+}
+"""Whom a limit is for."""
 
 
 class Status(enum.StrEnum):
@@ -79,6 +100,36 @@ def reason(report: ApplicationReport) -> str:
             text = brief(diagnostics.read(report.diagnostics))
     text = clean_and_cut(text, lines=False)
     return text if len(text) <= _MAX_LINE else f"{text[:_MAX_LINE]}…"
+
+
+def own_limit(limits: OwnLimits) -> str:
+    """What a user holds of a kind, and can hold; empty if nothing limits it here."""
+    parts = []
+    if limits.limit is not None:
+        limit, held = limits.limit, limits.held
+        parts += [
+            _of(held.count, limit.count, "{:,}".format, ""),
+            _of(held.memory, limit.memory, memory, " of memory"),
+            _of(held.vcores, limit.vcores, "{:,}".format, " vcores"),
+        ]
+    for each in limits.shared:
+        most = each.limit
+        amounts = [
+            "" if most.count is None else f"{most.count:,}",
+            "" if most.memory is None else f"{memory(most.memory)} of memory",
+            "" if most.vcores is None else f"{most.vcores:,} vcores",
+        ]
+        if text := ", ".join(filter(None, amounts)):
+            who = f"the group {each.name}" if each.name else "all users"
+            parts.append(f"{who} together at most {text}")
+    return ", ".join(filter(None, parts))
+
+
+def _of(held: int | None, most: int | None, written: Callable[[int], str], unit: str) -> str:
+    if most is None:
+        return ""
+    begin = "at most" if held is None else f"{written(held)} of"
+    return f"{begin} {written(most)}{unit}"
 
 
 def memory(mib: int) -> str:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from yarnhub.server.database.schema import APPLICATIONS, GAPS, GROUPS, HOURS, STATE
+from yarnhub.database.schema import APPLICATIONS, GAPS, GROUPS, HOURS, STATE
 from yarnhub.watch.ledger import LONGEST, Counted, Group, Stored
 from yarnhub.watch.usage import Gap, Observation
 from yarnhub.yarn.records.ids import ApplicationId
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row, Table
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from yarnhub.server.database.connections import Database
+    from yarnhub.database.connections import Database
     from yarnhub.watch.ledger import Batch
 
     T = TypeVar("T")

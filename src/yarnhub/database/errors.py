@@ -13,3 +13,15 @@ class DatabaseUnavailableError(YarnhubError):
 
 class NewerDatabaseError(ConfigurationError):
     """The database was used by a newer version of yarnhub."""
+
+
+class LimitChangedError(YarnhubError):
+    """A limit is not as it was expected to be: somebody else has changed it."""
+
+
+class TooManyLimitsError(YarnhubError):
+    """No more limits can be set."""
+
+
+class NoSuchLimitError(YarnhubError):
+    """A limit that is to be removed is not set."""

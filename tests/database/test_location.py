@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.server.database.connections import Database
-from yarnhub.server.database.errors import DatabaseUnavailableError
-from yarnhub.server.database.location import Location, prepare_file
+from yarnhub.database.connections import Database
+from yarnhub.database.errors import DatabaseUnavailableError
+from yarnhub.database.location import Location, prepare_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import insert, select
 
-from yarnhub.server.database.errors import DatabaseUnavailableError
-from yarnhub.server.database.schema import GAPS, HOURS
+from yarnhub.database.errors import DatabaseUnavailableError
+from yarnhub.database.schema import GAPS, HOURS
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from server.database.locations import Place
-    from yarnhub.server.database.connections import Database
+    from database.locations import Place
+    from yarnhub.database.connections import Database
 
 GAP = {"begins": 1, "ends": 2}
 

@@ -1,4 +1,4 @@
-"""Run by Alembic, with the connection and the transaction of `yarnhub.server.database.migration`.
+"""Run by Alembic, with the connection and the transaction of `yarnhub.database.migration`.
 
 Source: Alembic's cookbook, "Sharing a Connection across one or more programmatic migration
 commands".
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from yarnhub.server.database.migration import VERSION_TABLE
+from yarnhub.database.migration import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

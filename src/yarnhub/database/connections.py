@@ -12,17 +12,17 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from yarnhub.base.closing import Closing
 from yarnhub.base.deadline import Deadline
-from yarnhub.server.database.errors import DatabaseUnavailableError
-from yarnhub.server.database.location import prepare_file
-from yarnhub.server.database.migration import upgrade
-from yarnhub.server.database.sqlite import IMMEDIATE, Connection, prepare
+from yarnhub.database.errors import DatabaseUnavailableError
+from yarnhub.database.location import prepare_file
+from yarnhub.database.migration import upgrade
+from yarnhub.database.sqlite import IMMEDIATE, Connection, prepare
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from yarnhub.server.database.location import Location
+    from yarnhub.database.location import Location
 
 SECONDS = 20.0
 """For one use of a connection, by default."""
@@ -36,7 +36,7 @@ _BUSY = 10.0
 
 
 class Database(Closing):
-    """A database with the tables of `yarnhub.server.database.schema`.
+    """A database with the tables of `yarnhub.database.schema`.
 
     Args:
         location: Where it is.

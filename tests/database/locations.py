@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from yarnhub.server.database.connections import Database
-from yarnhub.server.database.location import Location
+from yarnhub.database.connections import Database
+from yarnhub.database.location import Location
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

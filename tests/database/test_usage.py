@@ -8,9 +8,9 @@ import pytest
 
 from watch.books import Books, batch_of
 from watch.rows import STARTED, row
+from yarnhub.database.errors import DatabaseUnavailableError
+from yarnhub.database.usage import By, Query, UsageStore
 from yarnhub.environments.published.usage import tag
-from yarnhub.server.database.errors import DatabaseUnavailableError
-from yarnhub.server.database.usage import By, Query, UsageStore
 from yarnhub.watch.ledger import LONGEST, Ledger, Stored
 from yarnhub.watch.usage import HOUR, Gap
 from yarnhub.yarn.records.applications import ApplicationResourceUsageReport
@@ -18,9 +18,9 @@ from yarnhub.yarn.records.applications import ApplicationResourceUsageReport
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from server.database.locations import Place
-    from yarnhub.server.database.connections import Database
-    from yarnhub.server.database.usage import Sum
+    from database.locations import Place
+    from yarnhub.database.connections import Database
+    from yarnhub.database.usage import Sum
     from yarnhub.watch.ledger import Batch
     from yarnhub.watch.table import Row
 

@@ -67,3 +67,17 @@ STATE = Table(
     Column("settled", BigInteger, nullable=False),
 )
 """One row."""
+LIMITS = Table(
+    "limits",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("count", BigInteger),
+    Column("memory_mib", BigInteger),
+    Column("vcores", BigInteger),
+    Column("changed_by", Text, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("revision", Text, nullable=False),
+)
+"""The name is empty for each user, and for all; the revision changes with each change."""

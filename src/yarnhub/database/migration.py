@@ -13,13 +13,13 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import NullPool, create_engine, text
 
-from yarnhub.server.database.errors import NewerDatabaseError
-from yarnhub.server.database.sqlite import IMMEDIATE, prepare
+from yarnhub.database.errors import NewerDatabaseError
+from yarnhub.database.sqlite import IMMEDIATE, prepare
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from yarnhub.server.database.location import Location
+    from yarnhub.database.location import Location
 
 _log = logging.getLogger(__name__)
 

@@ -14,16 +14,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import NullPool, create_engine, text
 
-from yarnhub.server.database.connections import Database
-from yarnhub.server.database.errors import DatabaseUnavailableError, NewerDatabaseError
-from yarnhub.server.database.migration import MIGRATIONS, VERSION_TABLE, upgrade
-from yarnhub.server.database.schema import METADATA
-from yarnhub.server.database.usage import By, Query, UsageStore
+from yarnhub.database.connections import Database
+from yarnhub.database.errors import DatabaseUnavailableError, NewerDatabaseError
+from yarnhub.database.limits import LimitStore
+from yarnhub.database.migration import MIGRATIONS, VERSION_TABLE, upgrade
+from yarnhub.database.schema import METADATA
+from yarnhub.database.usage import By, Query, UsageStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from server.database.locations import Place
+    from database.locations import Place
 
 FIRST = Path(__file__).parent / "first_version"
 """Databases with the tables of the first version, and usage in them. They never change."""
@@ -32,7 +33,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0001"
+down_revision = "0002"
 
 def upgrade():
     op.add_column("usage_gaps", sa.Column("reason", sa.Text))
@@ -40,8 +41,8 @@ def upgrade():
 """
 UPGRADE = """
 import sys
-from yarnhub.server.database.location import Location
-from yarnhub.server.database.migration import upgrade
+from yarnhub.database.location import Location
+from yarnhub.database.migration import upgrade
 
 print("ready", flush=True)
 input()
@@ -104,6 +105,7 @@ async def test_the_first_version_is_upgraded_without_losing_anything(place: Plac
             query = Query(begin=0, end=10**15, by=By.USER)
             sums = {(each.name, each.measure): each.amount async for each in reading.sums(query)}
         stored = await store.load()
+        assert await LimitStore(database).entries() == ()
     assert sums == {
         ("alice", "#begun"): 1,
         ("alice", "memory-mb"): 3000,
@@ -137,7 +139,7 @@ async def test_a_newer_database_is_refused_in_words(
     first_version(place)
     upgrade(place.location, later(NEXT))
     async with Database(place.location) as database:
-        with pytest.raises(NewerDatabaseError, match=r"upgraded to next by a newer .* 0001"):
+        with pytest.raises(NewerDatabaseError, match=r"upgraded to next by a newer .* 0002"):
             await database.open()
     assert asked(place, "SELECT sum(amount) FROM usage_hours") == [(3008,)]
 
@@ -160,7 +162,7 @@ def test_of_processes_that_start_at_the_same_time_one_creates_the_tables(place: 
     for each in processes:
         _, errors = each.communicate(timeout=60)
         assert (each.returncode, errors) == (0, b"")
-    assert asked(place, f"SELECT * FROM {VERSION_TABLE}") == [("0001",)]
+    assert asked(place, f"SELECT * FROM {VERSION_TABLE}") == [("0002",)]
     assert asked(place, "SELECT count(*) FROM usage_state") == [(1,)]
 
 

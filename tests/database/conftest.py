@@ -1,0 +1,3 @@
+from database.locations import database, place
+
+__all__ = ["database", "place"]
