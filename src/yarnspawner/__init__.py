@@ -51,7 +51,7 @@ def add_services(
 
     start = of_yarnhub.Start(
         file=str(Path(file).absolute()),
-        state=state,
+        state=str(Path(state).absolute()),
         url=url,
         variables=os.environ,  # noqa: TID251  # the hub's
     )

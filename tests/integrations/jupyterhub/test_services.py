@@ -135,7 +135,7 @@ def test_the_platform_needs_no_address(file: ConfigFile) -> None:
 
 def test_users_and_their_servers_get_access_and_nothing_else(file: ConfigFile) -> None:
     roles = file.load_roles()
-    assert set(roles) == {"user", "server"}
+    assert set(roles) == {"user", "server", "look-up-groups"}
     assert roles["user"]["scopes"] == ["self", *access(*ALL)]
     assert roles["server"]["scopes"] == [
         *("users:activity!user", "access:servers!server"),
@@ -174,14 +174,47 @@ def test_a_service_that_some_users_are_given_is_not_given_to_all(
         ("c.KernelGateway.group_limits = {'students': {'kernels': 1}}", "gateway"),
         ("c.KernelGateway.kernelspec_audiences = {'r': {'groups': ['a']}}", "gateway"),
         ("c.Platform.administrator_groups = {'operators'}", "platform"),
+        ("pass  # its limits can be for groups", "platform"),
     ],
 )
 def test_only_services_that_use_groups_can_look_them_up(
     file: ConfigFile, line: str, name: str
 ) -> None:
-    (found,) = [role for role in file.load_roles(line).values() if "services" in role]
+    roles = file.load_roles(line, services=(name,)).values()
+    (found,) = [role for role in roles if "services" in role]
     assert found["services"] == [name]
     assert found["scopes"] == ["read:users:name", "read:users:groups"]
+    other = file.load_roles(services=("gateway", "dask-gateway")).values()
+    assert not any("services" in role for role in other)
+
+
+@pytest.mark.parametrize(
+    ("lines", "url"),
+    [
+        ((), "sqlite:////srv/services/platform/platform.sqlite"),
+        (
+            ("c.Platform.database = 'sqlite:///own.sqlite'",),
+            "sqlite:////srv/services/platform/own.sqlite",
+        ),
+        (("c.Platform.database = 'sqlite:////var/a.sqlite'",), "sqlite:////var/a.sqlite"),
+        (("c.Platform.database = 'postgresql://db/platform'",), "postgresql://db/platform"),
+    ],
+)
+def test_all_obey_the_limits_that_are_set_on_the_platforms_pages(
+    file: ConfigFile, lines: tuple[str, ...], url: str
+) -> None:
+    config = file.load(
+        HUB, "c.YarnBackend.limits_database = ''", *lines, options="state='/srv/services'"
+    )
+    for section in ("Platform", "YarnSpawner", "KernelGateway"):
+        found = config[section].get("limits_database", config[section].get("database"))
+        assert found == url
+    assert config.YarnBackend.limits_database == ""
+
+
+def test_without_a_platform_there_are_no_limits_to_share(file: ConfigFile) -> None:
+    config = file.load(HUB, services=("gateway",))
+    assert "limits_database" not in config.YarnSpawner
 
 
 def test_the_login_is_the_spawner_s_unless_a_service_has_its_own(file: ConfigFile) -> None:

@@ -6,6 +6,7 @@ import copy
 import ipaddress
 import sys
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,9 @@ _OF_USERS = ("self",)
 _OF_SERVERS = ("users:activity!user", "access:servers!server")
 """What JupyterHub gives users and the tokens of servers; a role of that name replaces it."""
 _GROUPS = ("read:users:name", "read:users:groups")
+_SQLITE = "sqlite:///"
+_LIMITED = ("YarnSpawner", "KernelGateway", "YarnBackend")
+"""The sections with `limits_database`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ _KINDS = {
         login="KernelGateway",
         names="KernelGateway",
         denied=("KernelGateway",),
-        of_groups=("group_limits", "kernelspec_audiences"),
+        of_groups=("group_limits", "kernelspec_audiences", "limits_database"),
         is_for_servers=True,
         entry={"display": False},
     ),
@@ -85,7 +89,7 @@ _KINDS = {
         login="Platform",
         names="Platform",
         denied=("Platform",),
-        of_groups=("administrator_groups",),
+        of_groups=("administrator_groups", "database"),  # limits can be for groups
         entry={"oauth_no_confirm": True, "oauth_client_allowed_scopes": ["servers!user"]},
         settings={"audit_log": "audit.jsonl"},
     ),
@@ -100,7 +104,7 @@ class Start:
 
     Attributes:
         file: The path of the configuration, which the services read, too.
-        state: The folder with a folder for each service.
+        state: The folder with a folder for each service; an absolute path.
         url: The hub's URL as containers reach it; empty for the one in the configuration.
         variables: The variables of the hub's process.
     """
@@ -122,6 +126,8 @@ def add_services(config: Config, names: Iterable[str], start: Start) -> None:
     names = list(names)
     if unknown := [name for name in names if name not in _KINDS]:
         raise ConfigurationError(f"add_services: {unknown[0]!r} is not one of {', '.join(NAMES)}")
+    if "platform" in names:
+        _share_limits(config, start)
     services = list(_value(config.JupyterHub, "services", []))
     for name in names:
         kind = _KINDS[name]
@@ -161,6 +167,16 @@ def _add_login(config: Config, kind: _Kind) -> None:
         )
     for name, value in kind.settings.items():
         config[kind.login].setdefault(name, value)
+
+
+def _share_limits(config: Config, start: Start) -> None:
+    """Have the hub and its services read the limits that are set on the platform's pages."""
+    url = config.Platform.get("database", f"{_SQLITE}platform.sqlite")
+    if url.startswith(_SQLITE):  # a path is relative to the service's folder, unless it is absolute
+        url = f"{_SQLITE}{PurePath(start.state, 'platform', url.removeprefix(_SQLITE))}"
+    config.Platform.database = url
+    for section in _LIMITED:
+        config[section].setdefault("limits_database", url)
 
 
 def _service(config: Config, name: str, start: Start) -> Entry:
