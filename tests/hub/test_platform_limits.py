@@ -50,7 +50,7 @@ async def save(page: Page, count: str) -> None:
 
 
 async def test_a_lowered_limit_refuses_a_server_until_it_is_removed(
-    hub: HubWithPlatform, alice: Visitor
+    hub: HubWithPlatform, alice: Visitor, screenshots: Path
 ) -> None:
     page, complaints = alice.page, alert(alice.page)
     await page.goto(f"{alice.url}{PAGES}")
@@ -62,11 +62,13 @@ async def test_a_lowered_limit_refuses_a_server_until_it_is_removed(
     await expect(page.locator("#count-problem")).to_contain_text("Must be a whole number")
     await expect(page.locator("#name-problem")).to_contain_text("Enter the name of the user")
     await assert_accessible(page)
+    await page.screenshot(path=screenshots / "limit-form.png")
     await page.get_by_label("Name", exact=True).fill("alice")
     await save(page, "0")
     limits = page.get_by_role("region", name="Limits of notebook servers")
     await expect(limits).to_contain_text("alice")
     await assert_accessible(page)
+    await page.screenshot(path=screenshots / "limits.png")
 
     async with await users_api(hub, "alice") as api:
         async with asyncio.timeout(60):  # the platform reads it like other services
@@ -74,6 +76,7 @@ async def test_a_lowered_limit_refuses_a_server_until_it_is_removed(
                 await asyncio.sleep(0.1)
     await page.goto(f"{alice.url}{PAGES}")
     await expect(page.locator("#limits")).to_contain_text("Notebook servers: 0 of 0")
+    await page.screenshot(path=screenshots / "home-limits.png")
     assert [each for each in complaints if "422" not in each] == []  # of the form that was invalid
 
     async def refused() -> bool:
