@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from jupyterhub.app import JupyterHub
@@ -12,9 +13,6 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cli.main import parser
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ALL = ("gateway", "dask-gateway", "platform")
 HUB = "c.JupyterHub.public_url = 'https://hub.example.com/'"
@@ -60,6 +58,31 @@ def test_each_service_is_a_command_of_yarnhub_that_reads_the_same_file(file: Con
         parsed = parser().parse_args(each["command"][4:])
         assert parsed.config == file.path
         assert str(parsed.managed) == f"/var/lib/jupyterhub/services/{name}"
+
+
+@pytest.mark.parametrize("options", ["", "state='state'"])
+def test_all_processes_find_the_same_files(
+    file: ConfigFile, options: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.path.parent)
+    of_hub = file.load(HUB, options=options)
+    elsewhere = file.path.parent / "services" / "platform"
+    elsewhere.mkdir(parents=True)
+    monkeypatch.chdir(elsewhere)
+    of_service = file.load(HUB, options=options)
+    assert of_service == of_hub
+    for each in of_hub.JupyterHub.services:
+        assert file.path.parent in Path(each["command"][-1]).parents
+    platform = of_hub.JupyterHub.services[-1]["command"][-1]
+    assert of_hub.Platform.database == f"sqlite:///{platform}/platform.sqlite"
+
+
+def test_a_service_has_its_own_login_in_its_own_folder(file: ConfigFile) -> None:
+    config = file.load(
+        *(HUB, "c.YarnSpawner.principal, c.YarnSpawner.keytab = 'hub', '/etc/hub.keytab'"),
+        *("c.Platform.principal, c.Platform.keytab = 'platform', 'platform.keytab'",),
+    )
+    assert config.Platform.keytab == "platform.keytab"
 
 
 def test_the_hub_draws_their_tokens(file: ConfigFile) -> None:
@@ -197,6 +220,12 @@ def test_only_services_that_use_groups_can_look_them_up(
             "sqlite:////srv/services/platform/own.sqlite",
         ),
         (("c.Platform.database = 'sqlite:////var/a.sqlite'",), "sqlite:////var/a.sqlite"),
+        (
+            ("c.Platform.database = 'sqlite+aiosqlite:///own.sqlite'",),
+            "sqlite+aiosqlite:////srv/services/platform/own.sqlite",
+        ),
+        (("c.Platform.database = 'sqlite:///:memory:'",), "sqlite:///:memory:"),
+        (("c.Platform.database = 'sqlite:///'",), "sqlite:///"),
         (("c.Platform.database = 'postgresql://db/platform'",), "postgresql://db/platform"),
     ],
 )
@@ -260,6 +289,9 @@ def test_services_of_the_file_stay_before_them(file: ConfigFile) -> None:
         ("c.KernelGateway.ip = '0.0.0.0'", "use 127.0.0.1"),
         ("c.DaskGateway.address = ':8891'", "use 127.0.0.1"),
         ("c.KernelGateway.certfile = '/etc/ssl/gateway.pem'", "without a certificate"),
+        ("c.YarnSpawner.keytab = 'hub.keytab'", r"c\.YarnSpawner\.keytab has the path hub.keytab"),
+        ("c.KernelGateway.limits_database = 'sqlite:///own.sqlite'", "write an absolute path"),
+        ("c.YarnBackend.limits_database = 'sqlite+aiosqlite:///a.sqlite'", "an absolute path"),
     ],
 )
 def test_contradictions(file: ConfigFile, line: str, said: str) -> None:
