@@ -37,7 +37,8 @@ def add_services(
 
     Args:
         c: The configuration.
-        file: The configuration of the services, usually of the hub as well: `__file__`.
+        file: The configuration of the services: `__file__`. It is usually the hub's as well, or the
+            hub's reads it with `load_subconfig`.
         services: `gateway` for kernels, `dask-gateway` for Dask clusters, `platform` for pages of
             what runs on the cluster.
         url: The URL of the hub as containers reach it; by default `c.JupyterHub.public_url`, or
