@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any  # traitlets has no types
 
-from traitlets.config import PyFileConfigLoader
-from traitlets.config.loader import LazyConfigValue
+from traitlets.config.loader import LazyConfigValue, PyFileConfigLoader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
