@@ -57,6 +57,7 @@ def add_services(
         state=str(path.parent / state),  # not the working directory: the services have others
         url=url,
         variables=os.environ,  # noqa: TID251  # the hub's
+        process=os.getpid(),
     )
     of_yarnhub.add_services(c, services, start)
 

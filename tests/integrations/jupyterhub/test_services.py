@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ def test_their_variables_are_those_that_the_cluster_needs(
     for each in services.values():
         assert each["environment"]["HADOOP_CONF_DIR"] == "/etc/hadoop/conf"
         assert each["environment"]["KRB5_CONFIG"] == "/etc/krb5.conf"
+        assert each["environment"]["YARNHUB_HUB_PID"] == str(os.getpid())
         assert "of the proxy" not in each["environment"].values()
 
 

@@ -108,12 +108,14 @@ class Start:
         state: The folder with a folder for each service; an absolute path.
         url: The hub's URL as containers reach it; empty for the one in the configuration.
         variables: The variables of the hub's process.
+        process: The id of the hub's process.
     """
 
     file: str
     state: str
     url: str
     variables: Mapping[str, str]
+    process: int
 
 
 def add_services(config: Config, names: Iterable[str], start: Start) -> None:
@@ -217,7 +219,8 @@ def _service(config: Config, name: str, start: Start) -> Entry:
         "timeout": _START_TIMEOUT,
         "command": [*command, "--config", start.file, "--managed", f"{start.state}/{name}"],
         "environment": {
-            each: start.variables[each] for each in VARIABLES if start.variables.get(each)
+            "YARNHUB_HUB_PID": str(start.process),
+            **{each: start.variables[each] for each in VARIABLES if start.variables.get(each)},
         },
         **copy.deepcopy(dict(_KINDS[name].entry)),
     }
