@@ -37,23 +37,27 @@ def add_services(
 
     Args:
         c: The configuration.
-        file: The configuration of the services, usually of the hub as well: `__file__`.
+        file: The configuration of the services: `__file__`. It is usually the hub's as well, or the
+            hub's reads it with `load_subconfig`.
         services: `gateway` for kernels, `dask-gateway` for Dask clusters, `platform` for pages of
             what runs on the cluster.
         url: The URL of the hub as containers reach it; by default `c.JupyterHub.public_url`, or
             else `c.JupyterHub.bind_url`.
-        state: The folder for the services' state. Each creates a private folder in it.
+        state: The folder for the services' state, relative to that of `file`. Each creates a
+            private folder in it.
 
     Raises:
         ConfigurationError: A service is unknown, or contradicts what the file has set.
     """
     from yarnhub.integrations.jupyterhub import services as of_yarnhub
 
+    path = Path(file).absolute()
     start = of_yarnhub.Start(
-        file=str(Path(file).absolute()),
-        state=str(Path(state).absolute()),
+        file=str(path),
+        state=str(path.parent / state),  # not the working directory: the services have others
         url=url,
         variables=os.environ,  # noqa: TID251  # the hub's
+        process=os.getpid(),
     )
     of_yarnhub.add_services(c, services, start)
 

@@ -32,10 +32,19 @@ while True:
 """
 
 
+LATE = """\
+import sys
+from yarnhub.cli.main import main
+code = main([sys.argv[1], "--managed", "state"])
+print([name for name in sys.modules if name.startswith(("yarnhub.server", "jupyterhub"))])
+sys.exit(code)
+"""
+
+
 @pytest.fixture
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("yarnhub.cli.managed._end_with_parent", lambda: None)
+    monkeypatch.setattr("yarnhub.cli.managed._end_with_hub", lambda: None)
     monkeypatch.setattr(os, "umask", lambda mode: mode)
 
 
@@ -95,3 +104,30 @@ def test_a_hub_that_is_killed_takes_its_services_with_it(tmp_path: Path) -> None
     assert ended
     assert (tmp_path / "state" / "stopped").exists()
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def run(program: str, folder: Path, *arguments: str, hub: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder,
+        env={**os.environ, "YARNHUB_HUB_PID": str(hub)},  # noqa: TID251
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("service", ["gateway", "dask-gateway", "platform"])
+def test_a_service_whose_hub_has_ended_does_not_start(service: str, tmp_path: Path) -> None:
+    done = run(LATE, tmp_path, service, hub=os.getppid())
+    assert (done.returncode, done.stdout) == (1, "[]\n"), done.stderr
+    assert done.stderr == "Error: the hub that started this service has ended\n"
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_service_of_a_hub_that_runs_enters_its_folder(tmp_path: Path) -> None:
+    ends = SERVICE.partition("while")[0] + "import os; print(os.environ.get('YARNHUB_HUB_PID'))"
+    done = run(ends, tmp_path, hub=os.getpid())
+    assert done.stdout.split() == ["ready", "None"], done.stderr
+    assert (tmp_path / "state").is_dir()

@@ -12,6 +12,7 @@ from traitlets.config.loader import PyFileConfigLoader
 from docs.blocks import PROJECT, example_of
 from yarnhub.cli.main import parser
 from yarnhub.integrations.dask_gateway import YarnBackend
+from yarnhub.integrations.doctor.hub_config import read_hub_config
 from yarnhub.server.gateway.traits import KernelGateway
 from yarnhub.server.platform.traits import Platform
 
@@ -41,6 +42,22 @@ def test_the_configuration_of_the_page_is_taken(tmp_path: Path) -> None:
         each["command"][-1] == f"/var/lib/jupyterhub/services/{each['name']}"
         for each in hub.services
     )
+
+
+async def test_a_file_with_a_secret_reads_the_file_of_the_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OAUTH_CLIENT_SECRET", "of the hub")
+    theirs, ours = tmp_path / "services.py", tmp_path / "jupyterhub_config.py"
+    theirs.write_text(example_of(PAGE, "yarnspawner.add_services(", {}))
+    block = example_of(PAGE, "load_subconfig(", {"/etc/jupyterhub/services.py": str(theirs)})
+    ours.write_text(block)
+    config = PyFileConfigLoader(str(ours)).load_config()
+    assert config.GenericOAuthenticator.client_secret == "of the hub"
+    of_hub = await read_hub_config(ours)
+    of_services = await read_hub_config(theirs, {})
+    assert {each.name: each.file for each in of_hub.services} == dict.fromkeys(SERVICES, theirs)
+    assert of_services.shared == of_hub.shared
 
 
 def test_a_service_for_some_users(tmp_path: Path) -> None:

@@ -49,9 +49,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         )
     if arguments.config is not None and not arguments.config.is_file():
         raise ConfigurationError(f"{arguments.config} is not a file")
+    prepare(arguments)
     from yarnhub.server.dask_gateway.app import HubDaskGateway
 
-    prepare(arguments)
     os.umask(0o077)  # the database and the logs of applications are the service's own
     app = HubDaskGateway.instance()
     app.initialize([] if arguments.config is None else ["-f", str(arguments.config)])

@@ -9,13 +9,15 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yarnhub.base.errors import ConfigurationError
+from yarnhub.base.errors import ConfigurationError, YarnhubError
 
 if TYPE_CHECKING:
     import argparse
 
 _PR_SET_PDEATHSIG = 1
 """Source: prctl(2)."""
+_HUB = "YARNHUB_HUB_PID"
+"""The variable with the hub's process, which `yarnspawner.add_services` sets."""
 _CERTIFICATES = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERHUB_SSL_CLIENT_CA")
 """Paths from the hub, which are relative to its working directory by default."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -35,18 +37,21 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 def prepare(arguments: argparse.Namespace) -> None:
     """Enter the folder of `--managed`, if it is given; other paths stay valid.
 
+    This comes before imports that take seconds, in which the hub could end.
+
     Raises:
         ConfigurationError: It cannot be created, or other users have access to it.
+        YarnhubError: The hub has ended.
     """
     folder: Path | None = arguments.managed
     if folder is None:
         return
+    _end_with_hub()
     if arguments.config is not None:
         arguments.config = arguments.config.absolute()
     for name in _CERTIFICATES:
         if name in os.environ:
             os.environ[name] = str(Path(os.environ[name]).absolute())
-    _end_with_parent()
     os.umask(0o077)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,11 +65,17 @@ def prepare(arguments: argparse.Namespace) -> None:
         raise ConfigurationError(f"{folder} cannot be used: {error.strerror}") from error
 
 
-def _end_with_parent() -> None:
+def _end_with_hub() -> None:
     """Have Linux send SIGTERM when the hub has been killed; it stops its services otherwise.
 
     A service that keeps running has its port, so that the one of the next hub cannot start.
+
+    Raises:
+        YarnhubError: The hub has ended before, so that Linux sends nothing.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "prctl"):
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    hub = os.environ.pop(_HUB, "")
+    if hub and hub != str(os.getppid()):
+        raise YarnhubError("the hub that started this service has ended")

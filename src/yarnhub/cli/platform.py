@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from yarnhub.cli.managed import prepare
 from yarnhub.cli.services import add_options, serve
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    prepare(arguments)
     from yarnhub.server.platform.app import run
     from yarnhub.server.platform.traits import Platform
 

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yarnhub.cli.managed import add_option, prepare
+from yarnhub.cli.managed import add_option
 
 if TYPE_CHECKING:
     import argparse
@@ -38,7 +38,7 @@ def serve(arguments: argparse.Namespace, settings: type[Any], run: Run) -> int:
     """Run a service until it is stopped; returns the exit code.
 
     Args:
-        arguments: Those of `add_options`.
+        arguments: Those of `add_options`, after `managed.prepare`.
         settings: The class with its settings: a `traitlets.config.Configurable`.
         run: Serves, with a configuration and the variables of the process.
 
@@ -47,7 +47,6 @@ def serve(arguments: argparse.Namespace, settings: type[Any], run: Run) -> int:
     """
     from yarnhub.server.configuration import read_config
 
-    prepare(arguments)
     logging.basicConfig(
         level=logging.DEBUG if arguments.debug else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

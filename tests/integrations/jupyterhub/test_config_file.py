@@ -122,7 +122,9 @@ def test_services_are_those_that_are_installed(
     some = replace(FULL, installed=frozenset({"gateway", "platform"}))
     hub = load(some, tmp_path, monkeypatch).JupyterHub
     assert [each["name"] for each in hub.services] == ["idle-culler", "gateway", "platform"]
-    assert {each["name"] for each in hub.load_roles} == {"idle-culler", "user", "server"}
+    assert {each["name"] for each in hub.load_roles} == {
+        *("idle-culler", "user", "server", "look-up-groups"),
+    }
     assert "pip install 'yarnhub[dask-gateway]'" in render(some)
 
 

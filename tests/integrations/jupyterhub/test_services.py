@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from jupyterhub.app import JupyterHub
@@ -12,9 +14,6 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.cli.main import parser
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ALL = ("gateway", "dask-gateway", "platform")
 HUB = "c.JupyterHub.public_url = 'https://hub.example.com/'"
@@ -62,6 +61,31 @@ def test_each_service_is_a_command_of_yarnhub_that_reads_the_same_file(file: Con
         assert str(parsed.managed) == f"/var/lib/jupyterhub/services/{name}"
 
 
+@pytest.mark.parametrize("options", ["", "state='state'"])
+def test_all_processes_find_the_same_files(
+    file: ConfigFile, options: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.path.parent)
+    of_hub = file.load(HUB, options=options)
+    elsewhere = file.path.parent / "services" / "platform"
+    elsewhere.mkdir(parents=True)
+    monkeypatch.chdir(elsewhere)
+    of_service = file.load(HUB, options=options)
+    assert of_service == of_hub
+    for each in of_hub.JupyterHub.services:
+        assert file.path.parent in Path(each["command"][-1]).parents
+    platform = of_hub.JupyterHub.services[-1]["command"][-1]
+    assert of_hub.Platform.database == f"sqlite:///{platform}/platform.sqlite"
+
+
+def test_a_service_has_its_own_login_in_its_own_folder(file: ConfigFile) -> None:
+    config = file.load(
+        *(HUB, "c.YarnSpawner.principal, c.YarnSpawner.keytab = 'hub', '/etc/hub.keytab'"),
+        *("c.Platform.principal, c.Platform.keytab = 'platform', 'platform.keytab'",),
+    )
+    assert config.Platform.keytab == "platform.keytab"
+
+
 def test_the_hub_draws_their_tokens(file: ConfigFile) -> None:
     assert all("api_token" not in each for each in file.load_services().values())
 
@@ -75,6 +99,7 @@ def test_their_variables_are_those_that_the_cluster_needs(
     for each in services.values():
         assert each["environment"]["HADOOP_CONF_DIR"] == "/etc/hadoop/conf"
         assert each["environment"]["KRB5_CONFIG"] == "/etc/krb5.conf"
+        assert each["environment"]["YARNHUB_HUB_PID"] == str(os.getpid())
         assert "of the proxy" not in each["environment"].values()
 
 
@@ -197,6 +222,12 @@ def test_only_services_that_use_groups_can_look_them_up(
             "sqlite:////srv/services/platform/own.sqlite",
         ),
         (("c.Platform.database = 'sqlite:////var/a.sqlite'",), "sqlite:////var/a.sqlite"),
+        (
+            ("c.Platform.database = 'sqlite+aiosqlite:///own.sqlite'",),
+            "sqlite+aiosqlite:////srv/services/platform/own.sqlite",
+        ),
+        (("c.Platform.database = 'sqlite:///:memory:'",), "sqlite:///:memory:"),
+        (("c.Platform.database = 'sqlite:///'",), "sqlite:///"),
         (("c.Platform.database = 'postgresql://db/platform'",), "postgresql://db/platform"),
     ],
 )
@@ -260,6 +291,9 @@ def test_services_of_the_file_stay_before_them(file: ConfigFile) -> None:
         ("c.KernelGateway.ip = '0.0.0.0'", "use 127.0.0.1"),
         ("c.DaskGateway.address = ':8891'", "use 127.0.0.1"),
         ("c.KernelGateway.certfile = '/etc/ssl/gateway.pem'", "without a certificate"),
+        ("c.YarnSpawner.keytab = 'hub.keytab'", r"c\.YarnSpawner\.keytab has the path hub.keytab"),
+        ("c.KernelGateway.limits_database = 'sqlite:///own.sqlite'", "write an absolute path"),
+        ("c.YarnBackend.limits_database = 'sqlite+aiosqlite:///a.sqlite'", "an absolute path"),
     ],
 )
 def test_contradictions(file: ConfigFile, line: str, said: str) -> None:

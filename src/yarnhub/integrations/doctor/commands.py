@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 class CommandResult(NamedTuple):
@@ -17,16 +18,20 @@ class CommandResult(NamedTuple):
     errors: str
 
 
-async def run_command(*command: str, environment: Mapping[str, str] | None = None) -> CommandResult:
+async def run_command(
+    *command: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> CommandResult:
     """Run a command and return its result. Cancelling kills it.
 
     Args:
         command: The program and its arguments.
         environment: Its environment; None passes the caller's.
+        folder: Its working directory; None for the caller's.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
         env=environment,
+        cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

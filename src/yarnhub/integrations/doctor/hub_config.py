@@ -1,10 +1,10 @@
-"""What the doctor knows of a hub's configuration, which is executed to read it."""
+"""What the doctor knows of a configuration, of a hub or its services; executed to read it."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,23 +15,7 @@ from yarnhub.integrations.doctor import commands
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_READ = """\
-import json, pathlib, sys, urllib.parse
-from traitlets.config import PyFileConfigLoader
-file = pathlib.Path(sys.argv[1]).absolute()
-c = PyFileConfigLoader(file.name, path=str(file.parent)).load_config()
-services = c.JupyterHub.get("services", [])
-services = getattr(services, "get_value", lambda default: services)([])
-database = urllib.parse.urlsplit(str(c.Platform.get("database", "")))
-print("\\n" + json.dumps({
-    "internal_ssl": bool(c.JupyterHub.get("internal_ssl", False)),
-    "services": [
-        {name: each.get(name) for name in ("url", "command", "environment")} for each in services
-    ],
-    "database": [database.scheme, database.hostname, database.port],
-}, default=str))
-"""
-"""The configuration is a program: a separate process contains its side effects."""
+_PROGRAM = "yarnhub.integrations.doctor.config_program"
 _KEPT = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL")
 """Variables that JupyterHub passes on to services."""
 
@@ -69,26 +53,42 @@ class HubConfig:
         services: The services of yarnhub that the hub starts.
         database: The host and port of the platform's database; None if it is a file, or if its host
             is not known.
+        shared: For each service, the settings that the hub and the service must have the same
+            value of, and the digest of their value.
     """
 
     file: Path
     internal_ssl: bool
     services: tuple[ManagedService, ...] = ()
     database: tuple[str, int] | None = None
+    shared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def lost_settings(self, name: str, read: HubConfig) -> list[str]:
+        """The settings of this configuration that a service reads with another value, or not.
+
+        Args:
+            name: The service.
+            read: The configuration that the service reads.
+        """
+        theirs = read.shared[name]
+        return [each for each, value in self.shared[name].items() if theirs.get(each) != value]
 
 
-async def read_hub_config(file: Path, variables: Mapping[str, str] | None = None) -> HubConfig:
+async def read_hub_config(
+    file: Path, variables: Mapping[str, str] | None = None, folder: Path | None = None
+) -> HubConfig:
     """Execute a configuration in a process of its own.
 
     Args:
         file: The configuration.
         variables: Those of the process; None for the caller's.
+        folder: Its working directory, if `file` is an absolute path; None for the caller's.
 
     Raises:
         ConfigurationError: It cannot be read.
     """
-    command = (sys.executable, "-P", "-c", _READ, str(file))
-    ended = await commands.run_command(*command, environment=variables)
+    command = (sys.executable, "-P", "-m", _PROGRAM, str(file))
+    ended = await commands.run_command(*command, environment=variables, folder=folder)
     if ended.code != 0:
         reason = ended.errors.strip().rpartition("\n")[2]
         raise ConfigurationError(f"{file} cannot be read: {reason}")
@@ -97,13 +97,12 @@ async def read_hub_config(file: Path, variables: Mapping[str, str] | None = None
 
 def _parse(file: Path, text: str) -> HubConfig:
     found = json.loads(text)
-    scheme, host, port = found["database"]
-    is_remote = str(scheme).startswith("postgres") and host
     return HubConfig(
         file=file,
         internal_ssl=found["internal_ssl"],
         services=tuple(filter(None, map(_service, found["services"]))),
-        database=(host, port or 5432) if is_remote else None,
+        database=tuple(found["database"]) if found["database"] else None,
+        shared=found["shared"],
     )
 
 

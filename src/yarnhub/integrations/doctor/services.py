@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from yarnhub.integrations.doctor.deployment import Deployment
     from yarnhub.integrations.doctor.finding import Finding
+    from yarnhub.integrations.doctor.hub_config import ManagedService
 
 
 class Needed(NamedTuple):
@@ -40,7 +41,14 @@ NEEDED = {
     ),
 }
 """What each service needs, by its name."""
+_ELSEWHERE = Path("/")
+"""Services do not have the hub's working directory."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_AS_READ = "as the services read it, without the hub's working directory and most of its variables"
+_OWN_FILE = (
+    "a file of their own that ends with add_services(c, __file__, ...), and let the hub's file "
+    "read it with load_subconfig"
+)
 _LISTENS = "0A"
 """The state of a socket in /proc/net/tcp."""
 _LOCAL, _STATE, _UID = 1, 3, 7
@@ -60,18 +68,23 @@ async def check(deployment: Deployment) -> Finding:
         return error(
             f"not installed here: {', '.join(missing)}", f"`pip install 'yarnhub[{extras}]'`"
         )
-    files = {}
+    files: dict[Path, list[ManagedService]] = {}
     for each in hub.services:
         variables = each.variables(deployment.options.environment)
         Configuration.load(configuration_folder(variables), variables)
-        files[each.file] = variables
-    for file, variables in files.items():
+        files.setdefault(each.file, []).append(each)
+    for file, of_file in files.items():
+        variables = of_file[0].variables(deployment.options.environment)
         try:
-            await read_hub_config(file, variables)
+            read = await read_hub_config(file, variables, _ELSEWHERE)
         except ConfigurationError as caught:
+            return error(f"{caught}, {_AS_READ}", f"write {_OWN_FILE}")
+        lost = [name for each in of_file for name in hub.lost_settings(each.name, read)]
+        if lost:
+            names = " and ".join(dict.fromkeys(lost))
             return error(
-                f"{caught}, as the services read it, without most variables of the hub's process",
-                "write their settings into a file of their own, and name it in add_services",
+                f"{names}: not the same in {hub.file} and in {file}, {_AS_READ}",
+                f"write them and add_services into {_OWN_FILE}",
             )
     return ok(f"installed, and can read {' and '.join(map(str, files))}" if files else "none")
 

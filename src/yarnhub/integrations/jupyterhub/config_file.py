@@ -253,6 +253,9 @@ def _services(facts: Facts) -> str:
 # --- Services
 
 # The hub starts them, and they read this file, too: their login and their users are those above.
+# Users must not have accounts on this host: while a service is down, another account could listen
+# on its port and receive users' tokens. If they do, run the services as units of their own with
+# HTTPS, or on ports below 1024.
 # For example, to limit what users can have:
 # c.KernelGateway.user_limit = {{"kernels": 10, "memory": "64 GiB"}}
 # c.YarnBackend.user_limit = {{"clusters": 2, "memory": "256 GiB"}}

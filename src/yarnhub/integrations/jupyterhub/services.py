@@ -36,7 +36,8 @@ _OF_USERS = ("self",)
 _OF_SERVERS = ("users:activity!user", "access:servers!server")
 """What JupyterHub gives users and the tokens of servers; a role of that name replaces it."""
 _GROUPS = ("read:users:name", "read:users:groups")
-_SQLITE = "sqlite:///"
+_SQLITE = ("sqlite", "sqlite+aiosqlite")
+_DATABASE = "sqlite:///platform.sqlite"
 _LIMITED = ("YarnSpawner", "KernelGateway", "YarnBackend")
 """The sections with `limits_database`."""
 
@@ -107,12 +108,14 @@ class Start:
         state: The folder with a folder for each service; an absolute path.
         url: The hub's URL as containers reach it; empty for the one in the configuration.
         variables: The variables of the hub's process.
+        process: The id of the hub's process.
     """
 
     file: str
     state: str
     url: str
     variables: Mapping[str, str]
+    process: int
 
 
 def add_services(config: Config, names: Iterable[str], start: Start) -> None:
@@ -124,6 +127,7 @@ def add_services(config: Config, names: Iterable[str], start: Start) -> None:
         ConfigurationError: A service is unknown, or contradicts what the configuration has.
     """
     names = list(names)
+    _check_limits(config)
     if unknown := [name for name in names if name not in _KINDS]:
         raise ConfigurationError(f"add_services: {unknown[0]!r} is not one of {', '.join(NAMES)}")
     if "platform" in names:
@@ -151,12 +155,15 @@ def _add_login(config: Config, kind: _Kind) -> None:
     """Settings that follow from the spawner's: the login, and whose names are who on the cluster.
 
     Raises:
-        ConfigurationError: The spawner maps names, and the service would not.
+        ConfigurationError: The spawner maps names, and the service would not; or the login would be
+            that of another file.
     """
     spawner = config.YarnSpawner
     for name in ("principal", "keytab"):
         if name in spawner:
             config[kind.login].setdefault(name, spawner[name])
+    if config[kind.login].get("keytab") == spawner.get("keytab") is not None:
+        _check_absolute("c.YarnSpawner.keytab", spawner.keytab)
     for section in kind.denied:
         if "denied_users" in spawner:
             config[section].setdefault("denied_users", copy.deepcopy(spawner.denied_users))
@@ -171,12 +178,37 @@ def _add_login(config: Config, kind: _Kind) -> None:
 
 def _share_limits(config: Config, start: Start) -> None:
     """Have the hub and its services read the limits that are set on the platform's pages."""
-    url = config.Platform.get("database", f"{_SQLITE}platform.sqlite")
-    if url.startswith(_SQLITE):  # a path is relative to the service's folder, unless it is absolute
-        url = f"{_SQLITE}{PurePath(start.state, 'platform', url.removeprefix(_SQLITE))}"
+    url = str(config.Platform.get("database", _DATABASE))
+    if path := _path_of(url):  # relative to the service's folder, unless it is absolute
+        url = f"{url.removesuffix(path)}{PurePath(start.state, 'platform', path)}"
     config.Platform.database = url
     for section in _LIMITED:
         config[section].setdefault("limits_database", url)
+
+
+def _path_of(url: str) -> str:
+    """The path in the URL of a database; empty if it does not name a file."""
+    driver, _, path = url.partition(":///")
+    return path if driver in _SQLITE and path != ":memory:" else ""
+
+
+def _check_limits(config: Config) -> None:
+    for section in _LIMITED:
+        if path := _path_of(str(config[section].get("limits_database", ""))):
+            _check_absolute(f"c.{section}.limits_database", path)
+
+
+def _check_absolute(setting: str, path: str) -> None:
+    """Refuse what would be another file in each process.
+
+    Raises:
+        ConfigurationError: The path is relative.
+    """
+    if not PurePath(path).is_absolute():
+        raise ConfigurationError(
+            f"{setting} has the path {path}, which is another file for each service, because they "
+            "have working directories of their own: write an absolute path"
+        )
 
 
 def _service(config: Config, name: str, start: Start) -> Entry:
@@ -187,7 +219,8 @@ def _service(config: Config, name: str, start: Start) -> Entry:
         "timeout": _START_TIMEOUT,
         "command": [*command, "--config", start.file, "--managed", f"{start.state}/{name}"],
         "environment": {
-            each: start.variables[each] for each in VARIABLES if start.variables.get(each)
+            "YARNHUB_HUB_PID": str(start.process),
+            **{each: start.variables[each] for each in VARIABLES if start.variables.get(each)},
         },
         **copy.deepcopy(dict(_KINDS[name].entry)),
     }
